@@ -1,0 +1,117 @@
+//! `bench`: how long each stage takes on this machine.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use judge::{Judge, StageTimes};
+use serde::Serialize;
+
+use crate::latency::Stages;
+use crate::line::in_ms;
+use crate::outcome::Outcome;
+use crate::system::peak_rss_mib;
+
+/// Frames judged before measuring: caches, clocks and buffers settle.
+const WARM_UP: usize = 5;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bundle folder that the trainer wrote.
+    #[arg(long, value_name = "FOLDER")]
+    bundle: PathBuf,
+    /// Judge this image instead of the bundle's golden frames.
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// Threads for the network.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// Frames to measure, after the warm-up.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    frames: u32,
+    /// JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    threads: u16,
+    frames: u32,
+    load_ms: f64,
+    /// `None` where the system doesn't say.
+    peak_rss_mib: Option<f64>,
+    ms: Stages,
+}
+
+/// Measures and reports.
+///
+/// # Errors
+/// Where the bundle is not usable or a frame can't be judged: the time of a fault says nothing.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let start = Instant::now();
+    let mut judge = super::open(&args.bundle, args.threads.into())?;
+    let load_ms = in_ms(start.elapsed());
+    let images = images(args, &judge)?;
+    let mut times = Vec::new();
+    for (path, bytes) in images.iter().cycle().take(WARM_UP + args.frames as usize) {
+        times.push(judge_one(&mut judge, path, bytes)?);
+    }
+    let ms = Stages::of(&times[WARM_UP..]);
+    let report =
+        Report { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib: peak_rss_mib(), ms };
+    print(&report, args.json)?;
+    Ok(Outcome::Fine)
+}
+
+/// The images to judge, read beforehand: the disk's speed is not the judge's.
+fn images(args: &Args, judge: &Judge) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let bundle = judge.bundle();
+    let paths: Vec<PathBuf> = match &args.image {
+        Some(image) => vec![image.clone()],
+        None => bundle.thresholds.golden.iter().map(|g| bundle.golden_path(&g.file)).collect(),
+    };
+    if paths.is_empty() {
+        bail!("the bundle has no golden frames; give an image to measure with --image");
+    }
+    let read = |path: PathBuf| {
+        let bytes = std::fs::read(&path).with_context(|| {
+            format!("cannot read {}; check the path or copy the bundle again", path.display())
+        })?;
+        Ok((path, bytes))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn judge_one(judge: &mut Judge, path: &std::path::Path, bytes: &[u8]) -> Result<StageTimes> {
+    let judgement = judge.judge_bytes(bytes);
+    match judgement.fault {
+        None => Ok(judgement.times),
+        Some(fault) => Err(fault).with_context(|| format!("{} cannot be judged", path.display())),
+    }
+}
+
+fn print(report: &Report, json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    writeln!(out, "{:<8}  {:>9}  {:>9}  {:>9}  {:>9}", "ms", "p50", "p95", "p99", "max")?;
+    for (name, p) in report.ms.named() {
+        writeln!(out, "{name:<8}  {:>9.3}  {:>9.3}  {:>9.3}  {:>9.3}", p.p50, p.p95, p.p99, p.max)?;
+    }
+    let plural = if report.threads == 1 { "" } else { "s" };
+    writeln!(
+        out,
+        "{} frames, {} thread{plural}, loaded in {:.0} ms",
+        report.frames, report.threads, report.load_ms
+    )?;
+    if let Some(mib) = report.peak_rss_mib {
+        writeln!(out, "peak memory {mib:.0} MiB")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! `doctor`: checks this machine, and whether a bundle does here what it did on its host.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use judge::{BundleError, Judge};
+use serde::Serialize;
+use shared_format::{Colour, Evidence, Recipe, ThresholdFile};
+
+use crate::line::significant;
+use crate::outcome::Outcome;
+use crate::system::System;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A bundle folder to check as well.
+    #[arg(long, value_name = "FOLDER")]
+    bundle: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    version: &'static str,
+    system: System,
+    bundle: Option<BundleReport>,
+    /// What doesn't hold and what to do about it.
+    problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct BundleReport {
+    folder: String,
+    producer: String,
+    method: String,
+    teacher: String,
+    model_sha256: String,
+    recipe: String,
+    image_threshold: f32,
+    pixel_threshold: f32,
+    normals: u32,
+    rank: u32,
+    claimed_fpr: f64,
+    claim: String,
+    score_tolerance: f32,
+    golden: Vec<GoldenReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct GoldenReport {
+    file: String,
+    expected: f32,
+    score: f32,
+    within: bool,
+}
+
+/// Checks and reports.
+///
+/// # Errors
+/// Only where the report can't be written: what doesn't hold is the report's business.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let mut problems = Vec::new();
+    let bundle = args
+        .bundle
+        .as_deref()
+        .and_then(|folder| examine(folder, &mut problems).map_err(|e| problems.push(e.to_string())).ok());
+    let ok = problems.is_empty();
+    let report = Report { ok, version: env!("CARGO_PKG_VERSION"), system: System::probe(), bundle, problems };
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        write_text(&report, &mut out)?;
+    }
+    Ok(if ok { Outcome::Fine } else { Outcome::Error })
+}
+
+fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, BundleError> {
+    let mut judge = Judge::open(folder, 1)?;
+    let mut report = describe(folder, &judge.bundle().thresholds);
+    match judge.check_golden() {
+        Ok(results) if results.is_empty() => problems.push(
+            "the bundle has no golden frames, so nothing shows that this machine computes what its host did; export \
+             the bundle again"
+                .to_owned(),
+        ),
+        Ok(results) => {
+            for golden in results {
+                if !golden.within {
+                    problems.push(format!(
+                        "golden frame {} scores {} here but {} on the bundle's host, further apart than {}; copy the \
+                         bundle again, and export it again for this machine if that does not help",
+                        golden.file,
+                        significant(golden.score),
+                        significant(golden.expected),
+                        significant(report.score_tolerance)
+                    ));
+                }
+                report.golden.push(GoldenReport {
+                    file: golden.file,
+                    expected: golden.expected,
+                    score: golden.score,
+                    within: golden.within,
+                });
+            }
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
+    Ok(report)
+}
+
+fn describe(folder: &Path, thresholds: &ThresholdFile) -> BundleReport {
+    let evidence = &thresholds.evidence;
+    BundleReport {
+        folder: folder.to_string_lossy().into_owned(),
+        producer: thresholds.producer.as_str().to_owned(),
+        method: thresholds.method.as_str().to_owned(),
+        teacher: thresholds.teacher.as_str().to_owned(),
+        model_sha256: thresholds.model_sha256.iter().map(|b| format!("{b:02x}")).collect(),
+        recipe: recipe_in_words(&thresholds.recipe),
+        image_threshold: thresholds.image_threshold,
+        pixel_threshold: thresholds.pixel_threshold,
+        normals: evidence.normals,
+        rank: evidence.rank,
+        claimed_fpr: evidence.claimed_fpr(),
+        claim: claim_in_words(evidence),
+        score_tolerance: thresholds.score_tolerance,
+        golden: Vec::new(),
+    }
+}
+
+fn recipe_in_words(recipe: &Recipe) -> String {
+    let part = recipe.roi.map_or_else(
+        || "the whole frame".to_owned(),
+        |r| format!("{}×{} pixels at {},{}", r.width, r.height, r.x, r.y),
+    );
+    let tiles = match (recipe.tiles.columns, recipe.tiles.rows) {
+        (1, 1) => "one piece".to_owned(),
+        (columns, rows) => format!("{columns}×{rows} tiles"),
+    };
+    let colour = match recipe.colour {
+        Colour::Rgb => "in colour",
+        Colour::Grey => "in grey",
+    };
+    let (input, frames) = (recipe.input, recipe.frames);
+    format!(
+        "{part} as {tiles} of {}×{} {colour}; training frames had {}×{} to {}×{} pixels",
+        input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
+    )
+}
+
+fn claim_in_words(evidence: &Evidence) -> String {
+    let Evidence { normals, rank, target_fpr, .. } = evidence;
+    let place = if *rank == 1 { "the largest".to_owned() } else { format!("number {rank} from the top") };
+    format!(
+        "the threshold is {place} of {normals} normal scores: on average at most {:.2} % of normal parts are \
+         rejected ({:.2} % was asked for)",
+        100.0 * evidence.claimed_fpr(),
+        100.0 * target_fpr
+    )
+}
+
+fn write_text(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    let system = &report.system;
+    writeln!(out, "edge-runtime  {}", report.version)?;
+    writeln!(out, "system        {} on {}, {} cores", system.os, system.arch, system.cores)?;
+    let features =
+        if system.cpu_features.is_empty() { "none known".to_owned() } else { system.cpu_features.join(" ") };
+    writeln!(out, "cpu features  {features}")?;
+    if let (Some(all), Some(free)) = (system.memory_mib, system.available_mib) {
+        writeln!(out, "memory        {all} MiB, {free} MiB free")?;
+    }
+    if let Some(bundle) = &report.bundle {
+        write_bundle(bundle, out)?;
+    }
+    for problem in &report.problems {
+        writeln!(out, "problem       {problem}")?;
+    }
+    let end = if report.ok { "everything holds" } else { "not everything holds, see above" };
+    writeln!(out, "{end}")
+}
+
+fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
+    let teacher =
+        if bundle.teacher.is_empty() { String::new() } else { format!(", teacher {}", bundle.teacher) };
+    writeln!(out, "bundle        {}", bundle.folder)?;
+    writeln!(out, "made by       {}, method {}{teacher}", bundle.producer, bundle.method)?;
+    writeln!(out, "model         SHA-256 {}", bundle.model_sha256)?;
+    writeln!(out, "recipe        {}", bundle.recipe)?;
+    writeln!(
+        out,
+        "thresholds    image {}, pixel {}",
+        significant(bundle.image_threshold),
+        significant(bundle.pixel_threshold)
+    )?;
+    writeln!(out, "claim         {}", bundle.claim)?;
+    for golden in &bundle.golden {
+        let state = if golden.within { "holds" } else { "DIFFERS" };
+        writeln!(
+            out,
+            "golden        {} {state}: score {}, expected {} ± {}",
+            golden.file,
+            significant(golden.score),
+            significant(golden.expected),
+            significant(bundle.score_tolerance)
+        )?;
+    }
+    Ok(())
+}

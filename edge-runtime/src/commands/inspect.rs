@@ -1,0 +1,80 @@
+//! `inspect`: judges image files.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use judge::{Judge, decode_file};
+
+use crate::inputs;
+use crate::line::{Line, significant};
+use crate::outcome::{Outcome, Tally};
+use crate::overlays::Overlays;
+
+/// What to judge and how to report it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bundle folder that the trainer wrote.
+    #[arg(long, value_name = "FOLDER")]
+    bundle: PathBuf,
+    /// Image files, folders (with everything below) or patterns such as 'shots/*.png'.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// One JSON object a line instead of aligned text.
+    #[arg(long)]
+    json: bool,
+    /// Write a picture for each frame that shows the evidence.
+    #[arg(long, value_name = "FOLDER")]
+    overlay: Option<PathBuf>,
+    /// Threads for the network.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+}
+
+/// Judges the frames in turn, one line each, and counts the verdicts on standard error.
+///
+/// # Errors
+/// Before the first frame, where the bundle, the paths or the overlay folder are not usable; later, where a line or an
+/// overlay can't be written. A frame that can't be judged is no error but a fault.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let images = inputs::collect(&args.paths)?;
+    let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
+    let mut judge = super::open(&args.bundle, args.threads.into())?;
+    check_first_golden(&mut judge)?;
+    let mut out = std::io::stdout().lock();
+    let mut tally = Tally::default();
+    for path in &images {
+        let (frame, judgement) = judge.judge_from(|| decode_file(path));
+        tally.count(judgement.verdict);
+        let line = Line::new(path, &judgement);
+        if args.json {
+            line.write_json(&mut out)?;
+        } else {
+            line.write_text(&mut out)?;
+        }
+        if let (Some(overlays), Some(frame)) = (&mut overlays, &frame) {
+            overlays.write(path, frame, &judgement, &judge.bundle().thresholds)?;
+        }
+    }
+    out.flush()?;
+    let _ = writeln!(std::io::stderr(), "{tally}");
+    Ok(tally.outcome())
+}
+
+/// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
+fn check_first_golden(judge: &mut Judge) -> Result<()> {
+    for golden in judge.check_some_golden(1)? {
+        if !golden.within {
+            bail!(
+                "golden frame {} scores {} here but {} on the bundle's host (tolerance {}); run `edge-runtime doctor \
+                 --bundle {}` for details, and copy or export the bundle again",
+                golden.file,
+                significant(golden.score),
+                significant(golden.expected),
+                significant(judge.bundle().thresholds.score_tolerance),
+                judge.bundle().folder.display()
+            );
+        }
+    }
+    Ok(())
+}

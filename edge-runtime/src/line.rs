@@ -1,0 +1,115 @@
+//! One judged frame as a line, for people or as JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use judge::{Judgement, StageTimes};
+use serde::Serialize;
+use shared_format::Verdict;
+
+/// What the line says; its fields are the JSON's.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    path: String,
+    score: Option<f32>,
+    threshold: f32,
+    verdict: Verdict,
+    region: Option<RegionFields>,
+    fault: Option<String>,
+    ms: StageMs,
+}
+
+#[derive(Debug, Serialize)]
+struct RegionFields {
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
+    area: u32,
+    peak: f32,
+}
+
+/// Stage times in milliseconds.
+#[derive(Debug, Serialize)]
+struct StageMs {
+    decode: f64,
+    prepare: f64,
+    infer: f64,
+    decide: f64,
+    total: f64,
+}
+
+/// Milliseconds, to the microsecond.
+pub fn in_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl Line {
+    /// The line for one frame.
+    pub fn new(path: &Path, judgement: &Judgement) -> Self {
+        let times: StageTimes = judgement.times;
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            score: judgement.score,
+            threshold: judgement.threshold,
+            verdict: judgement.verdict,
+            region: judgement.region.map(|r| RegionFields {
+                x: r.x,
+                y: r.y,
+                width: r.width,
+                height: r.height,
+                area: r.area,
+                peak: r.peak,
+            }),
+            fault: judgement.fault.as_ref().map(ToString::to_string),
+            ms: StageMs {
+                decode: in_ms(times.decode),
+                prepare: in_ms(times.prepare),
+                infer: in_ms(times.infer),
+                decide: in_ms(times.decide),
+                total: in_ms(times.total()),
+            },
+        }
+    }
+
+    /// Writes the line as JSON.
+    ///
+    /// # Errors
+    /// What writing gives.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        writeln!(out)
+    }
+
+    /// Writes the line for people: verdict, score, threshold, time, path, then region or fault.
+    ///
+    /// # Errors
+    /// What writing gives.
+    pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+        let score = self.score.map_or_else(|| "-".to_owned(), significant);
+        let threshold = significant(self.threshold);
+        write!(
+            out,
+            "{:<6}  score {score:>10}  threshold {threshold:>10}  {:>8.1} ms  {}",
+            self.verdict, self.ms.total, self.path
+        )?;
+        if let Some(r) = &self.region {
+            write!(out, "  region {}×{} at {},{}", r.width, r.height, r.x, r.y)?;
+        }
+        if let Some(fault) = &self.fault {
+            write!(out, "  {fault}")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// A score at five significant digits: methods differ in scale by orders of magnitude.
+pub fn significant(value: f32) -> String {
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {
+        return format!("{value:.4e}");
+    }
+    let before_point = if magnitude < 1.0 { 1 } else { magnitude.log10() as usize + 1 };
+    format!("{value:.*}", 6_usize.saturating_sub(before_point).min(5))
+}

@@ -1,0 +1,69 @@
+//! The program on the device: judges frames with a bundle that the trainer wrote.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `commands` | one file per command: `inspect`, `bench`, `doctor` |
+//! | `inputs` | files, folders and patterns → image paths |
+//! | `line` | one judged frame as a line, for people or as JSON |
+//! | `overlays` | overlay pictures, written by rename |
+//! | `latency` | percentiles of stage times |
+//! | `system` | what the machine is and has |
+//! | `outcome` | verdicts → exit code |
+
+mod commands;
+mod inputs;
+mod latency;
+mod line;
+mod outcome;
+mod overlays;
+mod system;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use outcome::Outcome;
+
+/// Judges frames with a bundle from the Nominal trainer.
+///
+/// Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge image files.
+    Inspect(commands::inspect::Args),
+    /// Measure how long each stage takes on this machine.
+    Bench(commands::bench::Args),
+    /// Check this machine, and whether a bundle does here what it did on its host.
+    Doctor(commands::doctor::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        // Whoever read the output has gone, with `| head` for example: nobody is left to tell.
+        Err(e) if is_broken_pipe(&e) => Outcome::Error.into(),
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "error: {e:#}");
+            Outcome::Error.into()
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,79 @@
+//! The program as a user runs it.
+// The settings for tests cover test functions only, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../../judge/tests/support/mod.rs"]
+mod support;
+
+mod bench;
+mod doctor;
+mod inspect;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use support::{frame, write_usual_bundle};
+
+/// A folder with the usual bundle in `bundle`, and frames.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_usual_bundle(&folder.path().join("bundle"));
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn write_frame(&self, name: &str, spot: u8) {
+        self.write(name, &judge::encode_png(&frame(spot)).unwrap());
+    }
+
+    /// Runs a command with the bundle, in the folder.
+    fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        program(self.folder.path()).args([command, "--bundle", "bundle"]).args(arguments).output().unwrap()
+    }
+}
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_edge-runtime"));
+    command.current_dir(folder);
+    command
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_errors() {
+    let here = std::env::temp_dir();
+    for arguments in [&[][..], &["inspect"], &["judge"], &["inspect", "--bundle", "b", "x", "--threads", "0"]]
+    {
+        let output = program(&here).args(arguments).output().unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    let output = program(&here).arg("--version").output().unwrap();
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains(env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,189 @@
+//! From an ONNX model and held-out normals to a bundle.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use judge::{DecodeError, EncodeError, EngineError, Fault, Scorer, decode_file, encode_png, file_sha256};
+use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
+use shared_format::{FormatError, Golden, Recipe, ThresholdFile, threshold_file::MAX_LEN};
+
+use crate::atomic::{write_folder, write_synced};
+use crate::calibrate::{Calibration, Calibrator, claim};
+
+/// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
+const GOLDEN_FRAMES: usize = 3;
+
+/// What becomes a bundle.
+#[derive(Debug)]
+pub struct Export<'a> {
+    /// The model: input `image`, outputs `anomaly_map` and `score`.
+    pub onnx: &'a [u8],
+    /// How a frame becomes the model's input.
+    pub recipe: Recipe,
+    /// The method's name.
+    pub method: &'a str,
+    /// The teacher's name; empty where there is none.
+    pub teacher: &'a str,
+    /// Normals that neither trained the model nor chose its checkpoint.
+    pub calibration: &'a [PathBuf],
+    /// The false-positive rate to aim at, 0..1 exclusive.
+    pub target_fpr: f64,
+    /// Refuse a sample that is too small to claim the target.
+    pub require_claim: bool,
+}
+
+/// Why no bundle was written. Whatever stood at its place is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The target makes no sense.
+    #[error(
+        "--target-fpr {0} is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
+    )]
+    Target(f64),
+    /// The claim was required and the sample can't make it.
+    #[error("{0}; collect more good images, or export without --require-claim")]
+    Claim(String),
+    /// The model doesn't run.
+    #[error("the exported model does not run: {0}")]
+    Engine(#[from] EngineError),
+    /// A calibration image is gone or damaged.
+    #[error("the calibration image {path} can't be read any more: {source}; put it back, or train again", path = path.display())]
+    Decode {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// The judge finds no score for a calibration image.
+    #[error("the calibration image {path} can't be judged: {source}; put the original back, or train again", path = path.display())]
+    Judge {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong.
+        source: Fault,
+    },
+    /// No calibration images.
+    #[error("there are no calibration images; train again")]
+    NoCalibration,
+    /// A golden frame can't be written as PNG.
+    #[error("a golden frame can't be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    /// A value has no place in the threshold file.
+    #[error("the threshold file can't be written: {0}")]
+    Format(#[from] FormatError),
+    /// A name is longer than the threshold file's field.
+    #[error("the name `{0}` is too long for the threshold file; choose a shorter one")]
+    NameTooLong(String),
+    /// The output folder holds something else.
+    #[error("{0} exists and is not a bundle; choose another --out, or remove it")]
+    Occupied(PathBuf),
+    /// The file system refused.
+    #[error("can't write the bundle: {0}; check free space and permissions of the output folder")]
+    Write(#[from] io::Error),
+}
+
+/// Judges the calibration normals, and writes the bundle to `out` in one step. `progress` is called after each normal.
+///
+/// # Errors
+/// See [`ExportError`]; nothing is left half-written.
+pub fn export(
+    request: &Export<'_>,
+    out: &Path,
+    mut progress: impl FnMut(),
+) -> Result<Calibration, ExportError> {
+    if !(request.target_fpr > 0.0 && request.target_fpr < 1.0) {
+        return Err(ExportError::Target(request.target_fpr));
+    }
+    refuse_occupied(out)?;
+    let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
+    let input = request.recipe.input;
+    let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
+    let mut calibrator = Calibrator::new(request.calibration.len(), positions);
+    for path in request.calibration {
+        let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
+        let scored =
+            scorer.score(&frame).map_err(|source| ExportError::Judge { path: path.clone(), source })?;
+        calibrator.add(scored.score, &scored.map.values);
+        progress();
+    }
+    let golden = golden_frames(request.calibration, calibrator.scores())?;
+    let calibration = calibrator.finish(request.target_fpr).ok_or(ExportError::NoCalibration)?;
+    if request.require_claim && !calibration.reaches_target {
+        return Err(ExportError::Claim(claim(&calibration)));
+    }
+    let thresholds = threshold_file(request, &calibration, &golden)?;
+    write(out, request.onnx, &thresholds, &golden)?;
+    Ok(calibration)
+}
+
+/// A frame to ship: its file name, its PNG bytes and its score.
+type GoldenFrame = (String, Vec<u8>, f32);
+
+fn golden_frames(paths: &[PathBuf], scores: &[f32]) -> Result<Vec<GoldenFrame>, ExportError> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let last = order.len().saturating_sub(1);
+    let mut places: Vec<usize> = (0..GOLDEN_FRAMES).map(|i| i * last / (GOLDEN_FRAMES - 1)).collect();
+    places.dedup();
+    let mut frames = Vec::new();
+    for index in places.into_iter().filter_map(|place| order.get(place).copied()) {
+        let path = &paths[index];
+        let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
+        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, scores[index]));
+    }
+    Ok(frames)
+}
+
+fn threshold_file(
+    request: &Export<'_>,
+    calibration: &Calibration,
+    golden: &[GoldenFrame],
+) -> Result<ThresholdFile, ExportError> {
+    Ok(ThresholdFile {
+        producer: field(concat!("nominal ", env!("CARGO_PKG_VERSION")))?,
+        method: field(request.method)?,
+        teacher: field(request.teacher)?,
+        model_sha256: file_sha256(request.onnx),
+        recipe: request.recipe,
+        image_threshold: calibration.image_threshold,
+        pixel_threshold: calibration.pixel_threshold,
+        score_tolerance: calibration.score_tolerance,
+        evidence: calibration.evidence,
+        golden: golden
+            .iter()
+            .map(|(file, _, score)| Ok(Golden { file: field(file)?, score: *score }))
+            .collect::<Result<_, ExportError>>()?,
+    })
+}
+
+fn field<const N: usize>(text: &str) -> Result<heapless::String<N>, ExportError> {
+    text.try_into().map_err(|_| ExportError::NameTooLong(text.to_owned()))
+}
+
+fn write(
+    out: &Path,
+    onnx: &[u8],
+    thresholds: &ThresholdFile,
+    golden: &[GoldenFrame],
+) -> Result<(), ExportError> {
+    let mut buffer = [0; MAX_LEN];
+    let encoded = thresholds.encode(&mut buffer)?;
+    write_folder(out, |folder| {
+        write_synced(&folder.join(MODEL_FILE), onnx)?;
+        write_synced(&folder.join(THRESHOLD_FILE), encoded)?;
+        std::fs::create_dir(folder.join(GOLDEN_FOLDER))?;
+        for (file, png, _) in golden {
+            write_synced(&folder.join(GOLDEN_FOLDER).join(file), png)?;
+        }
+        Ok(())
+    })
+}
+
+/// Only a bundle or an empty folder is ever replaced: a mistyped `--out` must not cost someone's photos.
+fn refuse_occupied(out: &Path) -> Result<(), ExportError> {
+    let replaceable = match std::fs::read_dir(out) {
+        Ok(mut entries) => out.join(THRESHOLD_FILE).is_file() || entries.next().is_none(),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    if replaceable { Ok(()) } else { Err(ExportError::Occupied(out.to_owned())) }
+}

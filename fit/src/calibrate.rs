@@ -1,0 +1,173 @@
+//! From the scores of held-out normals to thresholds with their evidence.
+
+use shared_format::{Evidence, ScoreQuantiles, conformal};
+
+/// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
+const PIXEL_QUANTILE: f64 = 0.999;
+/// Scores may differ between processors by this share of the normals' spread (q99 − q50) …
+const TOLERANCE_OF_SPREAD: f32 = 0.01;
+/// … or, where a small sample has next to no spread, by this share of the largest score.
+const TOLERANCE_OF_SCORE: f32 = 1e-4;
+/// Map positions that are kept for the pixel quantile; more are thinned evenly.
+const MAX_PIXELS: usize = 8_000_000;
+
+/// Thresholds and what they rest on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibration {
+    /// A frame is rejected when its score is above this.
+    pub image_threshold: f32,
+    /// A map position belongs to a region when its value is above this.
+    pub pixel_threshold: f32,
+    /// How far another processor's score of a golden frame may be from this one's.
+    pub score_tolerance: f32,
+    /// Whether the sample is large enough to claim the target; if not, the threshold is the largest score.
+    pub reaches_target: bool,
+    /// What the thresholds rest on.
+    pub evidence: Evidence,
+}
+
+/// Collects what the judge says of the calibration normals.
+#[derive(Debug, Default)]
+pub struct Calibrator {
+    scores: Vec<f32>,
+    pixels: Vec<f32>,
+    stride: usize,
+}
+
+impl Calibrator {
+    /// For `frames` maps of `positions` values each.
+    #[must_use]
+    pub fn new(frames: usize, positions: usize) -> Self {
+        Self { scores: vec![], pixels: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS).max(1) }
+    }
+
+    /// Adds one normal: its score and its anomaly map's values.
+    pub fn add(&mut self, score: f32, map: &[f32]) {
+        self.scores.push(score);
+        self.pixels.extend(map.iter().step_by(self.stride));
+    }
+
+    /// The scores, in the order they were added.
+    #[must_use]
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// The thresholds for `target_fpr` (0..1, exclusive); `None` where no normal was added.
+    #[must_use]
+    pub fn finish(mut self, target_fpr: f64) -> Option<Calibration> {
+        let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
+        self.scores.sort_by(f32::total_cmp);
+        self.pixels.sort_by(f32::total_cmp);
+        let choice = conformal::choose(normals, target_fpr);
+        let image_threshold = self.scores[self.scores.len() - choice.rank as usize];
+        let q = |p| quantile(&self.scores, p);
+        let scores = ScoreQuantiles {
+            min: q(0.0),
+            q05: q(0.05),
+            q25: q(0.25),
+            q50: q(0.5),
+            q75: q(0.75),
+            q95: q(0.95),
+            q99: q(0.99),
+            max: q(1.0),
+        };
+        let tolerance = (TOLERANCE_OF_SPREAD * scores.spread()).max(TOLERANCE_OF_SCORE * scores.max.abs());
+        Some(Calibration {
+            image_threshold,
+            pixel_threshold: quantile(&self.pixels, PIXEL_QUANTILE),
+            score_tolerance: tolerance,
+            reaches_target: choice.reaches_target,
+            evidence: Evidence { normals, rank: choice.rank, target_fpr: target_fpr as f32, scores },
+        })
+    }
+}
+
+/// The `p`-quantile (0..=1) of ascending values, with linear interpolation between order statistics; 0 of none.
+fn quantile(ascending: &[f32], p: f64) -> f32 {
+    let Some(last) = ascending.len().checked_sub(1) else { return 0.0 };
+    let at = p * last as f64;
+    let low = at.floor() as usize;
+    let (a, b) = (f64::from(ascending[low]), f64::from(ascending[(low + 1).min(last)]));
+    (a + (b - a) * (at - low as f64)) as f32
+}
+
+/// What the sample can claim, in words for the person who decides whether to trust the gate.
+#[must_use]
+pub fn claim(calibration: &Calibration) -> String {
+    let Evidence { normals, rank, target_fpr, .. } = calibration.evidence;
+    let percent =
+        |share: f64| format!("{:.2}", share * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned();
+    let target = f64::from(target_fpr);
+    let bound = percent(conformal::marginal_bound(normals, rank));
+    let mut text = format!("{normals} normals: at most {bound} % false alarms on average");
+    if let Some(needed) = conformal::normals_for(target, 0.95).filter(|&needed| needed > normals) {
+        text += &format!("; for {} % with 95 % confidence collect {needed}", percent(target));
+    }
+    if !calibration.reaches_target {
+        text += &format!(
+            ". The target of {} % is out of this sample's reach: the threshold is its largest score",
+            percent(target)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calibrate(n: usize, target: f64) -> Calibration {
+        let mut c = Calibrator::new(n, 100);
+        for i in 0..n {
+            let map: Vec<f32> = (0..100).map(|p| (i as f32 + 1.0) * p as f32 / 99.0).collect();
+            c.add(i as f32 + 1.0, &map);
+        }
+        c.finish(target).unwrap()
+    }
+
+    #[test]
+    fn the_threshold_is_an_order_statistic() {
+        let c = calibrate(99, 0.05);
+        assert_eq!((c.evidence.rank, c.image_threshold, c.reaches_target), (5, 95.0, true));
+        assert_eq!(c.evidence.scores.q50, 50.0);
+        // 99 maps of 100 values each, from 0 to the map's number: few lie above 98.
+        assert!(c.pixel_threshold > 95.0 && c.pixel_threshold < 99.0, "{}", c.pixel_threshold);
+    }
+
+    #[test]
+    fn a_small_sample_says_what_it_can_claim() {
+        let c = calibrate(62, 0.01);
+        assert_eq!((c.evidence.rank, c.image_threshold, c.reaches_target), (1, 62.0, false));
+        assert_eq!(
+            claim(&c),
+            "62 normals: at most 1.59 % false alarms on average; for 1 % with 95 % confidence collect 299. \
+             The target of 1 % is out of this sample's reach: the threshold is its largest score"
+        );
+        assert_eq!(claim(&calibrate(400, 0.01)), "400 normals: at most 1 % false alarms on average");
+    }
+
+    #[test]
+    fn the_claim_holds_on_fresh_normals() {
+        // 2,000 samples of 19 normals at 10 %: the share of fresh normals above the threshold averages below it.
+        let mut random = crate::seeded::Seeded::new(3, 0);
+        let mut draw = || (random.below(1 << 20)) as f32;
+        let mut alarms = 0;
+        for _ in 0..2000 {
+            let mut c = Calibrator::new(19, 1);
+            (0..19).for_each(|_| c.add(draw(), &[0.0]));
+            let threshold = c.finish(0.1).unwrap().image_threshold;
+            alarms += (0..10).filter(|_| draw() > threshold).count();
+        }
+        let rate = alarms as f64 / 20_000.0;
+        assert!((0.09..0.11).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn one_normal_and_none() {
+        let c = calibrate(1, 0.01);
+        assert_eq!(c.image_threshold, 1.0);
+        assert!(c.score_tolerance > 0.0);
+        assert_eq!(Calibrator::default().finish(0.01), None);
+    }
+}

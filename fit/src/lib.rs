@@ -1,0 +1,23 @@
+//! Everything between a trained network and a bundle, without libtorch.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
+//! | [`network`] | backbones as data: one description for training, import and export |
+//! | [`onnx`] | writes ONNX models |
+//! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
+//! | [`bundle`] | model + normals → bundle, by running the judge |
+//! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
+//! | [`atomic`] | files and folders that appear whole or not at all |
+//! | [`resample`] | resizing and smoothing of maps as matrices |
+//! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
+
+pub mod atomic;
+pub mod bundle;
+pub mod calibrate;
+pub mod dataset;
+pub mod evaluate;
+pub mod network;
+pub mod onnx;
+pub mod resample;
+pub mod seeded;

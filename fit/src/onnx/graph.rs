@@ -1,0 +1,340 @@
+//! A graph builder that knows each value's shape, so that the shapes in the file are right by construction.
+
+use prost::Message;
+
+use super::proto::{
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
+use crate::network::Array;
+use crate::resample::Matrix;
+
+const IR_VERSION: i64 = 8;
+const OPSET: i64 = 17;
+
+/// A value of the graph: its name and its shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    name: String,
+    shape: Vec<usize>,
+}
+
+impl Value {
+    /// The value's shape, such as `[1, 64, 56, 56]`.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+}
+
+/// Builds one graph, node by node.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    graph: GraphProto,
+    values: usize,
+}
+
+/// An attribute's value.
+enum Attribute<'a> {
+    Int(i64),
+    Ints(&'a [i64]),
+}
+
+impl GraphBuilder {
+    /// An empty graph.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { graph: GraphProto { name: name.to_owned(), ..GraphProto::default() }, values: 0 }
+    }
+
+    /// Declares an input of 32-bit floats.
+    pub fn input(&mut self, name: &str, shape: &[usize]) -> Value {
+        let value = Value { name: name.to_owned(), shape: shape.to_vec() };
+        self.graph.input.push(value_info(&value));
+        value
+    }
+
+    /// Declares an output: `value` under the name `name`.
+    pub fn output(&mut self, name: &str, value: &Value) {
+        let output = Value { name: name.to_owned(), shape: value.shape.clone() };
+        self.push("Identity", &[value], &[&output], &[]);
+        self.graph.output.push(value_info(&output));
+    }
+
+    /// A constant tensor of 32-bit floats, row-major.
+    pub fn constant(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Value {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
+        self.graph.initializer.push(TensorProto {
+            dims: to_i64(shape),
+            data_type: FLOAT,
+            name: name.to_owned(),
+            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        });
+        Value { name: name.to_owned(), shape: shape.to_vec() }
+    }
+
+    /// A constant vector of 64-bit integers, such as axes or sizes.
+    fn integers(&mut self, data: &[i64]) -> Value {
+        let name = self.fresh_name("integers");
+        self.graph.initializer.push(TensorProto {
+            dims: vec![data.len() as i64],
+            data_type: INT64,
+            name: name.clone(),
+            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        });
+        Value { name, shape: vec![data.len()] }
+    }
+
+    /// 2-D convolution with bias. `weight` is out × in/groups × k × k, `pads` the padding before and after, the same
+    /// on both axes.
+    pub fn conv(
+        &mut self,
+        x: &Value,
+        weight: &Value,
+        bias: &Value,
+        stride: usize,
+        pads: (usize, usize),
+        groups: usize,
+    ) -> Value {
+        let k = weight.shape[2];
+        let side = |n: usize| (n + pads.0 + pads.1 - k) / stride + 1;
+        let shape = vec![x.shape[0], weight.shape[0], side(x.shape[2]), side(x.shape[3])];
+        let (before, after) = (pads.0 as i64, pads.1 as i64);
+        let attributes = [
+            ("dilations", Attribute::Ints(&[1, 1])),
+            ("group", Attribute::Int(groups as i64)),
+            ("kernel_shape", Attribute::Ints(&[k as i64, k as i64])),
+            ("pads", Attribute::Ints(&[before, before, after, after])),
+            ("strides", Attribute::Ints(&[stride as i64, stride as i64])),
+        ];
+        self.node("Conv", &[x, weight, bias], shape, &attributes)
+    }
+
+    /// Square maximum pooling with the same padding on all sides.
+    pub fn max_pool(&mut self, x: &Value, kernel: usize, stride: usize, padding: usize) -> Value {
+        let side = |n: usize| (n + 2 * padding - kernel) / stride + 1;
+        let shape = vec![x.shape[0], x.shape[1], side(x.shape[2]), side(x.shape[3])];
+        let (k, s, p) = (kernel as i64, stride as i64, padding as i64);
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(&[k, k])),
+            ("pads", Attribute::Ints(&[p, p, p, p])),
+            ("strides", Attribute::Ints(&[s, s])),
+        ];
+        self.node("MaxPool", &[x], shape, &attributes)
+    }
+
+    /// `max(x, 0)`.
+    pub fn relu(&mut self, x: &Value) -> Value {
+        self.node("Relu", &[x], x.shape.clone(), &[])
+    }
+
+    /// `min(max(x, low), high)`.
+    pub fn clip(&mut self, x: &Value, low: f32, high: f32) -> Value {
+        let low = self.scalar(low);
+        let high = self.scalar(high);
+        self.node("Clip", &[x, &low, &high], x.shape.clone(), &[])
+    }
+
+    /// `a + b`, broadcast.
+    pub fn add(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Add", a, b)
+    }
+
+    /// `a - b`, broadcast.
+    pub fn sub(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Sub", a, b)
+    }
+
+    /// `a * b`, broadcast.
+    pub fn mul(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Mul", a, b)
+    }
+
+    /// `a / b`, broadcast.
+    pub fn div(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Div", a, b)
+    }
+
+    /// `max(a, b)`, broadcast.
+    pub fn max(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Max", a, b)
+    }
+
+    /// `√x`.
+    pub fn sqrt(&mut self, x: &Value) -> Value {
+        self.node("Sqrt", &[x], x.shape.clone(), &[])
+    }
+
+    /// The natural logarithm.
+    pub fn log(&mut self, x: &Value) -> Value {
+        self.node("Log", &[x], x.shape.clone(), &[])
+    }
+
+    /// `eˣ`.
+    pub fn exp(&mut self, x: &Value) -> Value {
+        self.node("Exp", &[x], x.shape.clone(), &[])
+    }
+
+    /// Sum over the channels (axis 1), which stays as an axis of length 1.
+    pub fn sum_channels(&mut self, x: &Value) -> Value {
+        let axes = self.integers(&[1]);
+        let mut shape = x.shape.clone();
+        shape[1] = 1;
+        self.node("ReduceSum", &[x, &axes], shape, &[("keepdims", Attribute::Int(1))])
+    }
+
+    /// The mean of the `count` largest elements of all, as a vector of length 1.
+    pub fn mean_of_largest(&mut self, x: &Value, count: usize) -> Value {
+        let shape = self.integers(&[1, -1]);
+        let elements = x.shape.iter().product();
+        let flat = self.node("Reshape", &[x, &shape], vec![1, elements], &[]);
+        let k = self.integers(&[count as i64]);
+        let largest = Value { name: self.fresh_name("topk"), shape: vec![1, count] };
+        let indices = Value { name: self.fresh_name("topk_indices"), shape: vec![1, count] };
+        self.push("TopK", &[&flat, &k], &[&largest, &indices], &[("axis", Attribute::Int(1))]);
+        let attributes = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(0))];
+        self.node("ReduceMean", &[&largest], vec![1], &attributes)
+    }
+
+    /// `rows · x · columnsᵀ` on the last two axes: any separable resizing or smoothing.
+    pub fn resample(&mut self, x: &Value, rows: &Matrix, columns: &Matrix) -> Value {
+        let mut matrix = |matrix: &Matrix| {
+            let Array { shape, data } = matrix.to_array();
+            let name = self.fresh_name("matrix");
+            self.constant(&name, &shape, &data)
+        };
+        let (rows, columns) = (matrix(rows), matrix(&columns.transposed()));
+        let (height, width) = (rows.shape[0], columns.shape[1]);
+        let half = self.node("MatMul", &[x, &columns], vec![x.shape[0], x.shape[1], x.shape[2], width], &[]);
+        self.node("MatMul", &[&rows, &half], vec![x.shape[0], x.shape[1], height, width], &[])
+    }
+
+    /// The finished model's bytes.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        ModelProto {
+            ir_version: IR_VERSION,
+            producer_name: "nominal".to_owned(),
+            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            graph: Some(self.graph),
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        }
+        .encode_to_vec()
+    }
+
+    /// A constant without axes.
+    pub fn scalar(&mut self, x: f32) -> Value {
+        let name = self.fresh_name("scalar");
+        self.constant(&name, &[], &[x])
+    }
+
+    fn binary(&mut self, op: &str, a: &Value, b: &Value) -> Value {
+        let shape = broadcast(&a.shape, &b.shape);
+        self.node(op, &[a, b], shape, &[])
+    }
+
+    fn node(
+        &mut self,
+        op: &str,
+        inputs: &[&Value],
+        shape: Vec<usize>,
+        attributes: &[(&str, Attribute<'_>)],
+    ) -> Value {
+        let output = Value { name: self.fresh_name(&op.to_lowercase()), shape };
+        self.push(op, inputs, &[&output], attributes);
+        output
+    }
+
+    fn push(
+        &mut self,
+        op: &str,
+        inputs: &[&Value],
+        outputs: &[&Value],
+        attributes: &[(&str, Attribute<'_>)],
+    ) {
+        let names = |values: &[&Value]| values.iter().map(|v| v.name.clone()).collect();
+        self.graph.node.push(NodeProto {
+            input: names(inputs),
+            output: names(outputs),
+            name: format!("{}_node", outputs[0].name),
+            op_type: op.to_owned(),
+            attribute: attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
+        });
+    }
+
+    fn fresh_name(&mut self, stem: &str) -> String {
+        self.values += 1;
+        format!("{stem}_{}", self.values)
+    }
+}
+
+fn attribute(name: &str, value: &Attribute<'_>) -> AttributeProto {
+    // The types are those of `AttributeProto.AttributeType`.
+    let mut attribute = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
+    match value {
+        Attribute::Int(i) => {
+            attribute.i = Some(*i);
+            attribute.r#type = 2;
+        }
+        Attribute::Ints(ints) => {
+            attribute.ints = ints.to_vec();
+            attribute.r#type = 7;
+        }
+    }
+    attribute
+}
+
+fn value_info(value: &Value) -> ValueInfoProto {
+    let dim = value.shape.iter().map(|&n| DimensionProto { dim_value: Some(n as i64) }).collect();
+    let tensor_type = TensorTypeProto { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) };
+    ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}
+
+fn to_i64(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&n| n as i64).collect()
+}
+
+/// NumPy's rule: shapes are aligned at their ends, and an axis of length 1 repeats.
+fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let rank = a.len().max(b.len());
+    let at = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
+    (0..rank).map(|axis| at(a, axis).max(at(b, axis))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resample::bilinear;
+
+    #[test]
+    fn shapes_follow_the_operators() {
+        let mut g = GraphBuilder::new("shapes");
+        let x = g.input("image", &[1, 3, 64, 96]);
+        let w = g.constant("w", &[8, 3, 7, 7], &vec![0.0; 8 * 3 * 49]);
+        let b = g.constant("b", &[8], &[0.0; 8]);
+        let c = g.conv(&x, &w, &b, 2, (3, 3), 1);
+        assert_eq!(c.shape(), [1, 8, 32, 48]);
+        let p = g.max_pool(&c, 3, 2, 1);
+        assert_eq!(p.shape(), [1, 8, 16, 24]);
+        let s = g.sum_channels(&p);
+        let d = g.div(&p, &s);
+        assert_eq!(d.shape(), [1, 8, 16, 24]);
+        assert_eq!(g.mean_of_largest(&d, 4).shape(), [1]);
+        assert_eq!(g.resample(&s, &bilinear(16, 64), &bilinear(24, 96)).shape(), [1, 1, 64, 96]);
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut g = GraphBuilder::new("round");
+        let x = g.input("image", &[1, 3, 4, 4]);
+        let y = g.clip(&x, 0.0, 6.0);
+        g.output("y", &y);
+        let model = ModelProto::decode(g.finish().as_slice()).unwrap();
+        let graph = model.graph.unwrap();
+        assert_eq!(model.opset_import[0].version, 17);
+        assert_eq!(graph.node[0].op_type, "Clip");
+        assert_eq!(graph.output[0].name, "y");
+        // A zero bound is a zero in the file, not a missing value.
+        assert_eq!(graph.initializer[0].raw_data, 0f32.to_le_bytes());
+    }
+}

@@ -1,0 +1,156 @@
+//! The bundle: the folder that the trainer ships to the line, checked when it is opened.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use shared_format::{FormatError, ThresholdFile, threshold_file};
+
+use crate::engine::EngineError;
+use crate::fault::Fault;
+
+/// The network, below the bundle's folder.
+pub const MODEL_FILE: &str = "model.onnx";
+/// Thresholds, evidence and recipe, below the bundle's folder.
+pub const THRESHOLD_FILE: &str = "model.threshold";
+/// Folder with the golden frames, below the bundle's folder.
+pub const GOLDEN_FOLDER: &str = "golden";
+/// Larger models are refused unread.
+const MAX_MODEL_BYTES: u64 = 2 << 30;
+
+/// Why a bundle is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// No such folder.
+    #[error("{} is not a folder; give the bundle folder that `nominal train` wrote", folder.display())]
+    NotAFolder {
+        /// The path given.
+        folder: PathBuf,
+    },
+    /// A file of the bundle is not there.
+    #[error("the bundle lacks {}; copy the whole bundle folder again", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of the bundle can't be read.
+    #[error("cannot read {}: {source}; check its permissions or copy the bundle again", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file is far larger than any trainer writes.
+    #[error("{} has {bytes} bytes, more than any bundle's; copy the bundle again", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The threshold file is not one, or damaged.
+    #[error("{}: {source}", path.display())]
+    Threshold {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// The model is another than the thresholds were made for.
+    #[error(
+        "{} is not the model that {THRESHOLD_FILE} was made for (SHA-256 {}…, expected {}…); copy both files of one \
+         bundle again",
+        path.display(), short_hex(found), short_hex(expected)
+    )]
+    Hash {
+        /// The model file.
+        path: PathBuf,
+        /// In the threshold file.
+        expected: [u8; 32],
+        /// Of the model file.
+        found: [u8; 32],
+    },
+    /// The model can't be loaded.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// Why.
+        source: EngineError,
+    },
+    /// A golden frame can't be scored.
+    #[error("golden frame {}: {source}", path.display())]
+    Golden {
+        /// The frame.
+        path: PathBuf,
+        /// Why.
+        source: Box<Fault>,
+    },
+}
+
+/// A bundle's contents, with the model proved to be the one that the thresholds belong to.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// Where it was read from.
+    pub folder: PathBuf,
+    /// Thresholds, evidence, recipe, golden scores.
+    pub thresholds: ThresholdFile,
+    /// The model's bytes.
+    pub onnx: Vec<u8>,
+}
+
+impl Bundle {
+    /// Reads `model.threshold` and `model.onnx` and checks that they belong together.
+    ///
+    /// # Errors
+    /// [`BundleError`], naming the file that fails.
+    pub fn open(folder: &Path) -> Result<Self, BundleError> {
+        if !folder.is_dir() {
+            return Err(BundleError::NotAFolder { folder: folder.to_owned() });
+        }
+        let path = folder.join(THRESHOLD_FILE);
+        let bytes = read(&path, threshold_file::MAX_LEN as u64)?;
+        let thresholds =
+            ThresholdFile::decode(&bytes).map_err(|source| BundleError::Threshold { path, source })?;
+        let path = folder.join(MODEL_FILE);
+        let onnx = read(&path, MAX_MODEL_BYTES)?;
+        let found = file_sha256(&onnx);
+        if found != thresholds.model_sha256 {
+            return Err(BundleError::Hash { path, expected: thresholds.model_sha256, found });
+        }
+        Ok(Self { folder: folder.to_owned(), thresholds, onnx })
+    }
+
+    /// The path of one of the bundle's golden frames.
+    #[must_use]
+    pub fn golden_path(&self, file: &str) -> PathBuf {
+        self.folder.join(GOLDEN_FOLDER).join(file)
+    }
+}
+
+/// SHA-256 of a file's bytes, as a threshold file records it for its model.
+#[must_use]
+pub fn file_sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Enough of a hash to tell two files apart by eye.
+fn short_hex(hash: &[u8; 32]) -> String {
+    hash[..6].iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, BundleError> {
+    let io = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => BundleError::Missing { path: path.to_owned() },
+        _ => BundleError::Io { path: path.to_owned(), source },
+    };
+    let bytes = std::fs::metadata(path).map_err(io)?.len();
+    if bytes > max {
+        return Err(BundleError::TooLarge { path: path.to_owned(), bytes });
+    }
+    let mut contents = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    File::open(path).map_err(io)?.take(max).read_to_end(&mut contents).map_err(io)?;
+    Ok(contents)
+}

@@ -1,0 +1,208 @@
+//! Runs an ONNX model. The only module that names the inference engine, tract.
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::runtime::RunOptions;
+use tract_onnx::tract_hir::infer::Factoid;
+
+use crate::guard::guarded;
+
+/// Why a model can't be loaded or run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The bytes are not an ONNX model that the engine understands.
+    #[error("the model cannot be read as ONNX ({0}); export or copy the bundle again")]
+    Model(String),
+    /// Not exactly one input of 32-bit floats.
+    #[error("the model has {0}; a judged model has one input of 32-bit floats: export it again")]
+    Input(String),
+    /// The model's input has another shape than the recipe.
+    #[error(
+        "the model takes {model} but the recipe gives {recipe}; model and threshold file belong to different bundles: copy both again"
+    )]
+    InputShape {
+        /// Declared in the model.
+        model: String,
+        /// Asked for.
+        recipe: String,
+    },
+    /// No output of that name.
+    #[error(
+        "the model has no output `{wanted}` (it has {found}); export it again with this program's trainer"
+    )]
+    OutputMissing {
+        /// The name asked for.
+        wanted: String,
+        /// The names there are.
+        found: String,
+    },
+    /// An output that is not floats of a fixed shape, or not of the shape that a judged model gives.
+    #[error(
+        "the model's output `{name}` is {found}, not {expected}; export it again with this program's trainer"
+    )]
+    Output {
+        /// Name of the output.
+        name: String,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The number of values given isn't the input's.
+    #[error(
+        "the model takes {expected} values, {found} were given; prepare the frame with the model's own recipe"
+    )]
+    InputLength {
+        /// Product of the input's dimensions.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// The engine failed on a frame.
+    #[error(
+        "the engine failed while judging ({0}); judge the frame again, and report the bundle if that fails too"
+    )]
+    Run(String),
+}
+
+/// An ONNX model with one image-like input, ready to run.
+#[derive(Debug)]
+pub struct Network {
+    plan: Arc<TypedRunnableModel>,
+    state: TypedSimpleState,
+    input: [usize; 4],
+    output_shapes: Vec<Vec<usize>>,
+}
+
+impl Network {
+    /// Loads and optimises a model for a fixed input shape (batch, channels, height, width).
+    ///
+    /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` above 1
+    /// spreads matrix products over that many threads; 0 counts as 1.
+    ///
+    /// # Errors
+    /// [`EngineError`]: not a usable model, other input shape, missing output.
+    pub fn load(
+        onnx: &[u8],
+        input: [usize; 4],
+        outputs: &[&str],
+        threads: usize,
+    ) -> Result<Self, EngineError> {
+        guarded(|| load(onnx, input, outputs, threads)).unwrap_or_else(|panic| Err(EngineError::Model(panic)))
+    }
+
+    /// Runs the model on batch × channels × height × width values and returns the outputs' values, row-major.
+    ///
+    /// # Errors
+    /// [`EngineError::InputLength`], or [`EngineError::Run`] where the engine fails; the network stays usable.
+    pub fn run(&mut self, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let expected = self.input.iter().product();
+        if input.len() != expected {
+            return Err(EngineError::InputLength { expected, found: input.len() });
+        }
+        let (state, shape) = (&mut self.state, &self.input);
+        let ran = guarded(|| run(state, shape, input));
+        let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic)));
+        if result.is_err() {
+            // A failed run leaves half of its intermediate values behind.
+            self.state = self.plan.spawn().map_err(|e| EngineError::Run(in_one_line(&e)))?;
+        }
+        result
+    }
+
+    /// Shapes of the outputs, in the order of their names at [`Self::load`].
+    #[must_use]
+    pub fn output_shapes(&self) -> &[Vec<usize>] {
+        &self.output_shapes
+    }
+}
+
+fn in_one_line(error: &TractError) -> String {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let text = chain.join(": ").replace('\n', " ");
+    // Some of tract's messages print whole tensors.
+    if text.chars().count() > 300 { text.chars().take(300).chain(['…']).collect() } else { text }
+}
+
+fn in_words(shape: &[usize]) -> String {
+    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    if sides.is_empty() { "a single value".to_owned() } else { sides.join("×") }
+}
+
+fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Result<Network, EngineError> {
+    let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
+    let mut bytes = onnx;
+    let mut model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(unreadable)?;
+    check_input(&model, input)?;
+    model.set_input_fact(0, f32::fact(input).into()).map_err(unreadable)?;
+    let outlets: Vec<OutletId> =
+        outputs.iter().map(|name| find_output(&model, name)).collect::<Result<_, _>>()?;
+    model.select_output_outlets(&outlets).map_err(unreadable)?;
+    let model = model.into_optimized().map_err(unreadable)?;
+    let output_shapes = outputs
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let fact = model.output_fact(i).map_err(unreadable)?;
+            let shape = fact.shape.as_concrete().filter(|_| fact.datum_type == f32::datum_type());
+            shape.map(<[usize]>::to_vec).ok_or_else(|| EngineError::Output {
+                name: (*name).to_owned(),
+                found: format!("{fact:?}"),
+                expected: "32-bit floats of a fixed shape".to_owned(),
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    let executor = if threads > 1 {
+        multithread::Executor::multithread_with_name(threads, "judge")
+    } else {
+        multithread::Executor::SingleThread
+    };
+    let options = RunOptions { executor: Some(executor), ..RunOptions::default() };
+    let plan = model.into_runnable_with_options(&options).map_err(unreadable)?;
+    let state = plan.spawn().map_err(unreadable)?;
+    Ok(Network { plan, state, input, output_shapes })
+}
+
+fn check_input(model: &InferenceModel, wanted: [usize; 4]) -> Result<(), EngineError> {
+    let inputs = model.input_outlets().map_err(|e| EngineError::Model(in_one_line(&e)))?;
+    if inputs.len() != 1 {
+        return Err(EngineError::Input(format!("{} inputs", inputs.len())));
+    }
+    let fact = model.input_fact(0).map_err(|e| EngineError::Model(in_one_line(&e)))?;
+    if let Some(kind) = fact.datum_type.concretize().filter(|kind| *kind != f32::datum_type()) {
+        return Err(EngineError::Input(format!("an input of type {kind:?}")));
+    }
+    // Named dimensions (an exported batch size, for example) take what the recipe gives.
+    let Some(dims) = fact.shape.concretize() else { return Ok(()) };
+    let fits = dims.len() == wanted.len()
+        && dims.iter().zip(wanted).all(|(dim, want)| dim.to_i64().map_or(true, |n| n == want as i64));
+    if fits {
+        return Ok(());
+    }
+    let model = dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
+    Err(EngineError::InputShape { model, recipe: in_words(&wanted) })
+}
+
+fn find_output(model: &InferenceModel, name: &str) -> Result<OutletId, EngineError> {
+    model.find_outlet_label(name).ok_or_else(|| {
+        let outlets = model.output_outlets().unwrap_or(&[]);
+        let names: Vec<String> =
+            outlets.iter().filter_map(|o| model.outlet_label(*o)).map(|n| format!("`{n}`")).collect();
+        let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        EngineError::OutputMissing { wanted: name.to_owned(), found }
+    })
+}
+
+fn run(state: &mut TypedSimpleState, shape: &[usize], input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
+    let failed = |e: TractError| EngineError::Run(in_one_line(&e));
+    let tensor = Tensor::from_shape(shape, input).map_err(failed)?;
+    let outputs = state.run(tvec![tensor.into()]).map_err(failed)?;
+    outputs
+        .iter()
+        .map(|out| out.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(failed))
+        .collect()
+}
+
+/// The error for an output of an unexpected shape.
+pub(crate) fn unexpected_output(name: &str, found: &[usize], expected: &[usize]) -> EngineError {
+    EngineError::Output { name: name.to_owned(), found: in_words(found), expected: in_words(expected) }
+}

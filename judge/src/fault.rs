@@ -1,0 +1,29 @@
+//! Why a frame got no trustworthy score.
+
+use crate::decode::DecodeError;
+use crate::engine::EngineError;
+use crate::prepare::PrepareError;
+
+/// Why a frame got no trustworthy score. On the line it drives the outputs to the safe state.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The bytes are not an image.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The image doesn't suit the recipe.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The network failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The network gave a value that is not a finite number.
+    #[error(
+        "the model gave {value} as {what}; judge the frame again, and export the bundle again if that repeats"
+    )]
+    NotFinite {
+        /// Which output.
+        what: &'static str,
+        /// Its value: NaN or an infinity.
+        value: f32,
+    },
+}

@@ -1,0 +1,138 @@
+//! An image in memory, upright, without alpha.
+
+use shared_format::Size;
+
+/// Pixel values, row by row from the top left; colour values are interleaved red, green, blue.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pixels {
+    /// One 8-bit value a pixel.
+    Grey8(Vec<u8>),
+    /// Three 8-bit values a pixel.
+    Rgb8(Vec<u8>),
+    /// One 16-bit value a pixel.
+    Grey16(Vec<u16>),
+    /// Three 16-bit values a pixel.
+    Rgb16(Vec<u16>),
+}
+
+impl Pixels {
+    /// Values in the buffer: pixels × channels.
+    fn values(&self) -> usize {
+        match self {
+            Self::Grey8(v) | Self::Rgb8(v) => v.len(),
+            Self::Grey16(v) | Self::Rgb16(v) => v.len(),
+        }
+    }
+
+    const fn channels(&self) -> usize {
+        match self {
+            Self::Grey8(_) | Self::Grey16(_) => 1,
+            Self::Rgb8(_) | Self::Rgb16(_) => 3,
+        }
+    }
+}
+
+impl std::fmt::Debug for Pixels {
+    /// Kind and count only: a frame has millions of values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self {
+            Self::Grey8(_) => "Grey8",
+            Self::Rgb8(_) => "Rgb8",
+            Self::Grey16(_) => "Grey16",
+            Self::Rgb16(_) => "Rgb16",
+        };
+        write!(f, "{kind}({} values)", self.values())
+    }
+}
+
+/// An upright image: at least one pixel, and as many values as its size says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    size: Size,
+    pixels: Pixels,
+}
+
+/// Why values are not a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Width or height is zero.
+    #[error("a frame of {width}×{height} pixels has nothing to judge; give an image with at least one pixel")]
+    Empty {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// The number of values doesn't match the size.
+    #[error(
+        "the frame has {found} values where its size needs {expected}; pass width × height × channels values"
+    )]
+    Values {
+        /// Width × height × channels.
+        expected: u64,
+        /// Values given.
+        found: usize,
+    },
+}
+
+impl Frame {
+    /// A frame of `size` with these values.
+    ///
+    /// # Errors
+    /// [`FrameError`] where the size is empty or doesn't fit the number of values.
+    pub fn new(size: Size, pixels: Pixels) -> Result<Self, FrameError> {
+        let Size { width, height } = size;
+        if width == 0 || height == 0 {
+            return Err(FrameError::Empty { width, height });
+        }
+        let expected = (u64::from(width) * u64::from(height)).saturating_mul(pixels.channels() as u64);
+        let found = pixels.values();
+        if expected != found as u64 {
+            return Err(FrameError::Values { expected, found });
+        }
+        Ok(Self { size, pixels })
+    }
+
+    /// Width and height in pixels.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The values.
+    #[must_use]
+    pub const fn pixels(&self) -> &Pixels {
+        &self.pixels
+    }
+
+    /// Whether the frame has one channel. A colour file with equal channels is not grey by this.
+    #[must_use]
+    pub const fn is_grey(&self) -> bool {
+        self.pixels.channels() == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_values_has_to_fit_the_size() {
+        let size = Size { width: 2, height: 3 };
+        assert!(Frame::new(size, Pixels::Grey8(vec![0; 6])).is_ok());
+        assert!(Frame::new(size, Pixels::Rgb16(vec![0; 18])).is_ok());
+        let wrong = Frame::new(size, Pixels::Rgb8(vec![0; 6]));
+        assert_eq!(wrong, Err(FrameError::Values { expected: 18, found: 6 }));
+        let huge = Size { width: u32::MAX, height: u32::MAX };
+        assert!(matches!(Frame::new(huge, Pixels::Rgb8(vec![0; 3])), Err(FrameError::Values { .. })));
+    }
+
+    #[test]
+    fn an_empty_frame_is_refused() {
+        let size = Size { width: 0, height: 3 };
+        assert_eq!(
+            Frame::new(size, Pixels::Grey8(Vec::new())),
+            Err(FrameError::Empty { width: 0, height: 3 })
+        );
+    }
+}

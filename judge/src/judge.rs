@@ -1,0 +1,184 @@
+//! A bundle judging frames: score → verdict.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use shared_format::{Golden, Verdict};
+
+use crate::bundle::{Bundle, BundleError, MODEL_FILE};
+use crate::decode::{DecodeError, decode, decode_file};
+use crate::fault::Fault;
+use crate::frame::Frame;
+use crate::prepare::region_of_interest;
+use crate::region::{Region, largest_region};
+use crate::scorer::{AnomalyMap, Scored, Scorer, StageTimes};
+
+/// What is decided about a frame, and on what evidence.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Pass, reject or fault.
+    pub verdict: Verdict,
+    /// The frame's score; `None` on a fault.
+    pub score: Option<f32>,
+    /// What the score was compared with.
+    pub threshold: f32,
+    /// The largest region above the pixel threshold, whatever the verdict; `None` where nothing is above it.
+    pub region: Option<Region>,
+    /// Why there is no score.
+    pub fault: Option<Fault>,
+    /// Where the frame is how anomalous; `None` on a fault.
+    pub map: Option<AnomalyMap>,
+    /// How long each stage took.
+    pub times: StageTimes,
+}
+
+/// A golden frame judged here, against the score that the host gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoldenResult {
+    /// File name below the bundle's `golden/`.
+    pub file: String,
+    /// The host's score.
+    pub expected: f32,
+    /// The score here.
+    pub score: f32,
+    /// Whether the two differ by at most the bundle's tolerance.
+    pub within: bool,
+}
+
+/// A loaded bundle. A frame's judgement depends on that frame alone.
+#[derive(Debug)]
+pub struct Judge {
+    bundle: Bundle,
+    scorer: Scorer,
+}
+
+impl Judge {
+    /// Opens a bundle and loads its model on `threads` threads (0 counts as 1).
+    ///
+    /// # Errors
+    /// [`BundleError`] where a file is missing, damaged or belongs to another bundle, or the model can't be loaded.
+    pub fn open(folder: &Path, threads: usize) -> Result<Self, BundleError> {
+        Self::from_bundle(Bundle::open(folder)?, threads)
+    }
+
+    /// Loads an opened bundle's model.
+    ///
+    /// # Errors
+    /// [`BundleError::Model`] where it can't be loaded.
+    pub fn from_bundle(mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
+        let scorer = Scorer::new(&bundle.onnx, bundle.thresholds.recipe, threads)
+            .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?;
+        // The engine has its own copy of the weights; a board has no memory to spare for a second one.
+        bundle.onnx = Vec::new();
+        Ok(Self { bundle, scorer })
+    }
+
+    /// The bundle. Its `onnx` is empty: the engine holds the model.
+    #[must_use]
+    pub const fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Judges a frame. Never fails: what goes wrong is the verdict `fault`.
+    pub fn judge(&mut self, frame: &Frame) -> Judgement {
+        self.judge_in(frame, Duration::ZERO)
+    }
+
+    /// Decodes and judges an image file's bytes.
+    pub fn judge_bytes(&mut self, bytes: &[u8]) -> Judgement {
+        self.judge_from(|| decode(bytes)).1
+    }
+
+    /// Obtains a frame by `source`, timed as decoding, and judges it; gives the frame back where there was one.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), judge::BundleError> {
+    /// let mut judge = judge::Judge::open("bundle".as_ref(), 1)?;
+    /// let (frame, judgement) = judge.judge_from(|| judge::decode_file("part.png".as_ref()));
+    /// println!("{} {:?}", judgement.verdict, frame.map(|f| f.size()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn judge_from(
+        &mut self,
+        source: impl FnOnce() -> Result<Frame, DecodeError>,
+    ) -> (Option<Frame>, Judgement) {
+        let start = Instant::now();
+        let frame = source();
+        let decode = start.elapsed();
+        match frame {
+            Ok(frame) => {
+                let judgement = self.judge_in(&frame, decode);
+                (Some(frame), judgement)
+            }
+            Err(e) => (None, self.faulty(e.into(), StageTimes { decode, ..StageTimes::default() })),
+        }
+    }
+
+    /// Scores every golden frame of the bundle.
+    ///
+    /// # Errors
+    /// [`BundleError::Golden`] where one is missing or can't be scored. A score that is off is no error but
+    /// `within: false`.
+    pub fn check_golden(&mut self) -> Result<Vec<GoldenResult>, BundleError> {
+        self.check_some_golden(usize::MAX)
+    }
+
+    /// Scores the first `count` golden frames: a quick check at start.
+    ///
+    /// # Errors
+    /// As [`Self::check_golden`].
+    pub fn check_some_golden(&mut self, count: usize) -> Result<Vec<GoldenResult>, BundleError> {
+        let golden = self.bundle.thresholds.golden.clone();
+        golden.iter().take(count).map(|g| self.check_one_golden(g)).collect()
+    }
+
+    fn check_one_golden(&mut self, golden: &Golden) -> Result<GoldenResult, BundleError> {
+        let path = self.bundle.golden_path(&golden.file);
+        let scored = decode_file(&path).map_err(Fault::from).and_then(|frame| self.scorer.score(&frame));
+        let score = match scored {
+            Ok(scored) => scored.score,
+            Err(source) => return Err(BundleError::Golden { path, source: Box::new(source) }),
+        };
+        let within = (score - golden.score).abs() <= self.bundle.thresholds.score_tolerance;
+        Ok(GoldenResult { file: golden.file.as_str().to_owned(), expected: golden.score, score, within })
+    }
+
+    fn judge_in(&mut self, frame: &Frame, decode: Duration) -> Judgement {
+        match self.scorer.score(frame) {
+            Ok(scored) => self.decide(frame, scored, decode),
+            Err(fault) => self.faulty(fault, StageTimes { decode, ..StageTimes::default() }),
+        }
+    }
+
+    fn decide(&self, frame: &Frame, scored: Scored, decode: Duration) -> Judgement {
+        let start = Instant::now();
+        let Scored { score, map, times } = scored;
+        let thresholds = &self.bundle.thresholds;
+        let region = region_of_interest(&thresholds.recipe, frame.size())
+            .ok()
+            .and_then(|roi| largest_region(&map, roi, thresholds.pixel_threshold));
+        let threshold = thresholds.image_threshold;
+        Judgement {
+            verdict: Verdict::of(score, threshold),
+            score: Some(score),
+            threshold,
+            region,
+            fault: None,
+            map: Some(map),
+            times: StageTimes { decode, decide: start.elapsed(), ..times },
+        }
+    }
+
+    fn faulty(&self, fault: Fault, times: StageTimes) -> Judgement {
+        Judgement {
+            verdict: Verdict::Fault,
+            score: None,
+            threshold: self.bundle.thresholds.image_threshold,
+            region: None,
+            fault: Some(fault),
+            map: None,
+            times,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Frame to verdict: the one judging path. The trainer on the host and the program on the device both call it, so the
+//! scores that set a threshold and the scores that meet it come from the same code.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`frame`] | an upright image in memory, 8 or 16 bits, grey or colour |
+//! | [`decode`](mod@decode) | bytes → frame; damaged or cut files are refused |
+//! | [`encode`] | frame → PNG |
+//! | [`prepare`] | frame → the network's input, as the recipe says |
+//! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
+//! | [`scorer`] | frame → score and anomaly map |
+//! | [`region`] | anomaly map → the largest conspicuous region |
+//! | [`bundle`] | the folder that the trainer ships, checked when it is opened |
+//! | [`judge`] | a bundle judging frames: score → verdict |
+//! | [`fault`] | why a frame got no trustworthy score |
+//! | [`overlay`](mod@overlay) | a picture of the evidence, for people |
+//!
+//! ```
+//! use judge::{Frame, Pixels, decode, encode_png};
+//! use shared_format::Size;
+//!
+//! let size = Size { width: 2, height: 1 };
+//! let frame = Frame::new(size, Pixels::Grey8(vec![0, 255]))?;
+//! assert_eq!(decode(&encode_png(&frame)?)?, frame);
+//! assert!(decode(b"not an image").is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod decode;
+pub mod encode;
+pub mod engine;
+pub mod fault;
+pub mod frame;
+pub mod judge;
+pub mod overlay;
+pub mod prepare;
+pub mod region;
+pub mod scorer;
+
+mod guard;
+
+pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
+pub use decode::{DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, has_image_extension};
+pub use encode::{EncodeError, encode_png};
+pub use engine::{EngineError, Network};
+pub use fault::Fault;
+pub use frame::{Frame, FrameError, Pixels};
+pub use judge::{GoldenResult, Judge, Judgement};
+pub use overlay::overlay;
+pub use prepare::{PrepareError, Preparer, region_of_interest};
+pub use region::{Region, largest_region};
+pub use scorer::{AnomalyMap, Scored, Scorer, StageTimes};

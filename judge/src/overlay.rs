@@ -1,0 +1,155 @@
+//! A picture of the evidence, for people: heat over the frame, outlines, and a border in the verdict's colour.
+
+use shared_format::{Roi, Size, Verdict};
+
+use crate::frame::{Frame, Pixels};
+use crate::judge::Judgement;
+use crate::region::Region;
+use crate::scorer::AnomalyMap;
+
+type Rgb = [u8; 3];
+
+const PASS: Rgb = [0, 158, 115];
+const REJECT: Rgb = [213, 20, 20];
+const FAULT: Rgb = [240, 170, 0];
+const CONTOUR: Rgb = [255, 255, 255];
+const BOX: Rgb = [0, 220, 255];
+/// Strongest heat covers this share of the frame's own pixel.
+const MAX_COVER: f32 = 0.65;
+
+/// Draws a judgement over its frame, as 8-bit RGB at the frame's size.
+///
+/// Heat grows from yellow at half of `pixel_threshold` to red at twice it; a white line surrounds what is above
+/// `pixel_threshold`, a box the largest region, and the border has the verdict's colour (green pass, red reject, amber
+/// fault). `roi` is the part of the frame that the map covers, see [`crate::region_of_interest`].
+#[must_use]
+pub fn overlay(frame: &Frame, judgement: &Judgement, roi: Roi, pixel_threshold: f32) -> Frame {
+    let mut canvas = Canvas::of(frame);
+    if let Some(map) = &judgement.map {
+        canvas.heat(map, roi, pixel_threshold);
+    }
+    let Size { width, height } = frame.size();
+    let stroke = (width.min(height) / 200).max(1);
+    if let Some(region) = &judgement.region {
+        canvas.region(region, stroke);
+    }
+    let colour = match judgement.verdict {
+        Verdict::Pass => PASS,
+        Verdict::Reject => REJECT,
+        Verdict::Fault => FAULT,
+    };
+    canvas.outline(0, 0, width, height, 2 * stroke, colour);
+    canvas.into_frame(frame)
+}
+
+struct Canvas {
+    size: Size,
+    values: Vec<u8>,
+}
+
+impl Canvas {
+    fn of(frame: &Frame) -> Self {
+        let high = |v: u16| (v >> 8) as u8;
+        let values = match frame.pixels() {
+            Pixels::Grey8(v) => v.iter().flat_map(|&v| [v; 3]).collect(),
+            Pixels::Rgb8(v) => v.clone(),
+            Pixels::Grey16(v) => v.iter().flat_map(|&v| [high(v); 3]).collect(),
+            Pixels::Rgb16(v) => v.iter().map(|&v| high(v)).collect(),
+        };
+        Self { size: frame.size(), values }
+    }
+
+    /// The canvas has three values for each of the frame's pixels, so the fallback is never taken.
+    fn into_frame(self, frame: &Frame) -> Frame {
+        Frame::new(self.size, Pixels::Rgb8(self.values)).unwrap_or_else(|_| frame.clone())
+    }
+
+    fn pixel(&mut self, x: u32, y: u32) -> Option<&mut [u8]> {
+        if x >= self.size.width || y >= self.size.height {
+            return None;
+        }
+        let at = 3 * (y as usize * self.size.width as usize + x as usize);
+        self.values.get_mut(at..at + 3)
+    }
+
+    fn heat(&mut self, map: &AnomalyMap, roi: Roi, threshold: f32) {
+        let field = Field { map, roi };
+        let reach = if threshold == 0.0 { 1.0 } else { threshold.abs() };
+        let (low, high) = (threshold - reach / 2.0, threshold + reach);
+        let mut above = vec![false; roi.width as usize];
+        for y in 0..roi.height {
+            let mut left = false;
+            for x in 0..roi.width {
+                let value = field.at(x, y);
+                let is_above = value > threshold;
+                // Inside and outside meet here, seen from the pixels to the left and above.
+                let edge = (x > 0 && left != is_above) || (y > 0 && above[x as usize] != is_above);
+                left = is_above;
+                above[x as usize] = is_above;
+                let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
+                if let Some(pixel) = self.pixel(roi.x + x, roi.y + y) {
+                    if edge {
+                        pixel.copy_from_slice(&CONTOUR);
+                    } else {
+                        blend(pixel, [255, (220.0 * (1.0 - share)) as u8, 0], MAX_COVER * share);
+                    }
+                }
+            }
+        }
+    }
+
+    fn region(&mut self, region: &Region, stroke: u32) {
+        // Outside of the region, so that the box hides none of it.
+        let (x, y) = (region.x.saturating_sub(stroke), region.y.saturating_sub(stroke));
+        let right = (region.x + region.width + stroke).min(self.size.width);
+        let bottom = (region.y + region.height + stroke).min(self.size.height);
+        self.outline(x, y, right - x, bottom - y, stroke, BOX);
+    }
+
+    fn outline(&mut self, x: u32, y: u32, width: u32, height: u32, stroke: u32, colour: Rgb) {
+        for dy in 0..height {
+            let is_edge_row = dy < stroke || dy + stroke >= height;
+            for dx in 0..width {
+                if (is_edge_row || dx < stroke || dx + stroke >= width)
+                    && let Some(pixel) = self.pixel(x + dx, y + dy)
+                {
+                    pixel.copy_from_slice(&colour);
+                }
+            }
+        }
+    }
+}
+
+fn blend(pixel: &mut [u8], colour: Rgb, cover: f32) {
+    for (value, target) in pixel.iter_mut().zip(colour) {
+        *value = (f32::from(*value) * (1.0 - cover) + f32::from(target) * cover).round() as u8;
+    }
+}
+
+/// The map between its positions, in pixels of the region of interest.
+struct Field<'m> {
+    map: &'m AnomalyMap,
+    roi: Roi,
+}
+
+impl Field<'_> {
+    /// Bilinear value at the centre of a pixel.
+    fn at(&self, x: u32, y: u32) -> f32 {
+        let (x0, x1, fx) = between(x, self.roi.width, self.map.width);
+        let (y0, y1, fy) = between(y, self.roi.height, self.map.height);
+        let value = |x: usize, y: usize| {
+            self.map.values.get(y * self.map.width + x).copied().unwrap_or(f32::NEG_INFINITY)
+        };
+        let upper = value(x0, y0) * (1.0 - fx) + value(x1, y0) * fx;
+        let lower = value(x0, y1) * (1.0 - fx) + value(x1, y1) * fx;
+        upper * (1.0 - fy) + lower * fy
+    }
+}
+
+/// The two map positions around a pixel's centre, and how far the pixel is towards the second, 0..1.
+fn between(pixel: u32, pixels: u32, positions: usize) -> (usize, usize, f32) {
+    let at = (f64::from(pixel) + 0.5) * positions as f64 / f64::from(pixels) - 0.5;
+    let last = positions.saturating_sub(1);
+    let first = (at.max(0.0) as usize).min(last);
+    (first, (first + 1).min(last), (at - first as f64).clamp(0.0, 1.0) as f32)
+}

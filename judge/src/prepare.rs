@@ -1,0 +1,270 @@
+//! Frame → the network's input, step by step as the recipe says: region of interest → tiles → antialiased bilinear
+//! resize → RGB planes scaled to 0..1.
+//!
+//! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
+
+use fast_image_resize::images::{CroppedImage, Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use shared_format::{Colour, Recipe, Roi, Size};
+
+use crate::frame::{Frame, Pixels};
+
+/// Why a frame can't become the network's input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The region of interest reaches beyond the frame.
+    #[error(
+        "the region of interest {}×{} at {},{} does not fit into the frame of {}×{} pixels; set the camera to the \
+         mode of the training images, or train with another --roi",
+        roi.width, roi.height, roi.x, roi.y, frame.width, frame.height
+    )]
+    RoiOutside {
+        /// The recipe's region.
+        roi: Roi,
+        /// The frame's size.
+        frame: Size,
+    },
+    /// A frame so unlike every training frame that its score would mean nothing.
+    #[error(
+        "the frame has {}×{} pixels but training saw {}×{} to {}×{}; set the camera to the mode of the training \
+         images, or train again with images of this size",
+        frame.width, frame.height, min.width, min.height, max.width, max.height
+    )]
+    FrameSize {
+        /// The frame's size.
+        frame: Size,
+        /// Smallest size seen in training.
+        min: Size,
+        /// Largest size seen in training.
+        max: Size,
+    },
+    /// The resizer refused.
+    #[error("the frame cannot be resized to the network's input ({0}); report this with the frame")]
+    Resize(String),
+}
+
+/// The part of a frame that the recipe judges; the whole frame where it names none.
+///
+/// # Errors
+/// [`PrepareError::RoiOutside`] where the recipe's region is not within the frame.
+pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareError> {
+    let Some(roi) = recipe.roi else {
+        return Ok(Roi { x: 0, y: 0, width: frame.width, height: frame.height });
+    };
+    let fits = |start: u32, length: u32, all: u32| {
+        length > 0 && start.checked_add(length).is_some_and(|end| end <= all)
+    };
+    if fits(roi.x, roi.width, frame.width) && fits(roi.y, roi.height, frame.height) {
+        Ok(roi)
+    } else {
+        Err(PrepareError::RoiOutside { roi, frame })
+    }
+}
+
+/// Turns frames into the network's input; keeps its buffers from frame to frame.
+#[derive(Debug)]
+pub struct Preparer {
+    recipe: Recipe,
+    resizer: Resizer,
+    luma8: Vec<u8>,
+    luma16: Vec<u16>,
+    tile8: Vec<u8>,
+    tile16: Vec<u16>,
+}
+
+impl Preparer {
+    /// A preparer for one recipe.
+    #[must_use]
+    pub fn new(recipe: Recipe) -> Self {
+        Self {
+            recipe,
+            resizer: Resizer::new(),
+            luma8: Vec::new(),
+            luma16: Vec::new(),
+            tile8: Vec::new(),
+            tile16: Vec::new(),
+        }
+    }
+
+    /// The recipe.
+    #[must_use]
+    pub const fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Values that [`Self::prepare`] writes: tiles × 3 × height × width.
+    #[must_use]
+    pub const fn input_len(&self) -> usize {
+        self.recipe.tiles.count() * 3 * self.recipe.input.width as usize * self.recipe.input.height as usize
+    }
+
+    /// Fills `input` with tiles × 3 × height × width values 0..1: tiles row by row, each as planes red, green, blue.
+    ///
+    /// # Errors
+    /// [`PrepareError`] where the frame's size is far from the training frames' or can't hold the region of interest.
+    pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<(), PrepareError> {
+        let size = frame.size();
+        let roi = region_of_interest(&self.recipe, size)?;
+        if !self.recipe.frames.admits(size) {
+            let (min, max) = (self.recipe.frames.min, self.recipe.frames.max);
+            return Err(PrepareError::FrameSize { frame: size, min, max });
+        }
+        input.resize(self.input_len(), 0.0);
+        let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
+        let to_luma = self.recipe.colour == Colour::Grey;
+        let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
+        let grids = |source, at, kind| Grid { source, size: at, roi, kind, tiles, to };
+        match frame.pixels() {
+            Pixels::Grey8(v) => grids(v, size, PixelType::U8).resize8(resizer, &mut self.tile8, input),
+            Pixels::Rgb8(v) if to_luma => {
+                luma8(v, size, roi, &mut self.luma8);
+                let at = Size { width: roi.width, height: roi.height };
+                let grid = Grid { roi: all, ..grids(&self.luma8, at, PixelType::U8) };
+                grid.resize8(resizer, &mut self.tile8, input)
+            }
+            Pixels::Rgb8(v) => grids(v, size, PixelType::U8x3).resize8(resizer, &mut self.tile8, input),
+            Pixels::Grey16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16).resize16(
+                resizer,
+                &mut self.tile16,
+                input,
+            ),
+            Pixels::Rgb16(v) if to_luma => {
+                luma16(v, size, roi, &mut self.luma16);
+                let at = Size { width: roi.width, height: roi.height };
+                let grid = Grid { roi: all, ..grids(bytemuck::cast_slice(&self.luma16), at, PixelType::U16) };
+                grid.resize16(resizer, &mut self.tile16, input)
+            }
+            Pixels::Rgb16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16x3).resize16(
+                resizer,
+                &mut self.tile16,
+                input,
+            ),
+        }
+    }
+}
+
+/// One frame's tiles, all resized to one size.
+struct Grid<'f> {
+    /// Native bytes of the image.
+    source: &'f [u8],
+    size: Size,
+    roi: Roi,
+    kind: PixelType,
+    tiles: shared_format::Tiles,
+    to: Size,
+}
+
+impl Grid<'_> {
+    const fn tile_values(&self) -> usize {
+        let channels = if matches!(self.kind, PixelType::U8 | PixelType::U16) { 1 } else { 3 };
+        channels * self.to.width as usize * self.to.height as usize
+    }
+
+    fn resize8(
+        &self,
+        resizer: &mut Resizer,
+        tile: &mut Vec<u8>,
+        input: &mut [f32],
+    ) -> Result<(), PrepareError> {
+        tile.resize(self.tile_values(), 0);
+        let planes = 3 * self.to.width as usize * self.to.height as usize;
+        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
+            self.resize_tile(index, resizer, tile)?;
+            planes_of(tile, out, |v| f32::from(v) / 255.0);
+        }
+        Ok(())
+    }
+
+    fn resize16(
+        &self,
+        resizer: &mut Resizer,
+        tile: &mut Vec<u16>,
+        input: &mut [f32],
+    ) -> Result<(), PrepareError> {
+        tile.resize(self.tile_values(), 0);
+        let planes = 3 * self.to.width as usize * self.to.height as usize;
+        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
+            self.resize_tile(index, resizer, bytemuck::cast_slice_mut(tile))?;
+            planes_of(tile, out, |v| f32::from(v) / 65535.0);
+        }
+        Ok(())
+    }
+
+    fn resize_tile(&self, index: usize, resizer: &mut Resizer, tile: &mut [u8]) -> Result<(), PrepareError> {
+        let explain = |e: &dyn std::fmt::Display| PrepareError::Resize(e.to_string());
+        let Size { width, height } = self.size;
+        let image = ImageRef::new(width, height, self.source, self.kind).map_err(|e| explain(&e))?;
+        // The cut comes first: the resize filter would otherwise read pixels beside the region of interest.
+        let roi = self.roi;
+        let cut = CroppedImage::new(&image, roi.x, roi.y, roi.width, roi.height).map_err(|e| explain(&e))?;
+        let mut out =
+            Image::from_slice_u8(self.to.width, self.to.height, tile, self.kind).map_err(|e| explain(&e))?;
+        let columns = usize::from(self.tiles.columns);
+        let (left, tile_width) = span(roi.width, index % columns, self.tiles.columns);
+        let (top, tile_height) = span(roi.height, index / columns, self.tiles.rows);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            left,
+            top,
+            tile_width,
+            tile_height,
+        );
+        resizer.resize(&cut, &mut out, &options).map_err(|e| explain(&e))
+    }
+}
+
+/// Start and length of part `index` of `parts` near-equal parts of a side, in fractional pixels.
+fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
+    let edge = |i: usize| f64::from(side) * i as f64 / f64::from(parts);
+    let start = edge(index);
+    // A sum that is rounded up would reach beyond the frame.
+    (start, (edge(index + 1) - start).min(f64::from(side) - start))
+}
+
+/// Interleaved (or single) values → three planes.
+fn planes_of<T: Copy>(values: &[T], planes: &mut [f32], scale: impl Fn(T) -> f32) {
+    let plane = planes.len() / 3;
+    let (red, rest) = planes.split_at_mut(plane);
+    let (green, blue) = rest.split_at_mut(plane);
+    if values.len() == plane {
+        for (out, &v) in red.iter_mut().zip(values) {
+            *out = scale(v);
+        }
+        green.copy_from_slice(red);
+        blue.copy_from_slice(red);
+    } else {
+        let outs = red.iter_mut().zip(green).zip(blue);
+        for (((r, g), b), rgb) in outs.zip(values.chunks_exact(3)) {
+            (*r, *g, *b) = (scale(rgb[0]), scale(rgb[1]), scale(rgb[2]));
+        }
+    }
+}
+
+/// The values of one row of the region of interest.
+fn row<T>(values: &[T], frame: Size, roi: Roi, y: u32) -> &[T] {
+    let start = 3 * ((roi.y + y) as usize * frame.width as usize + roi.x as usize);
+    &values[start..start + 3 * roi.width as usize]
+}
+
+/// BT.601 luma in 16-bit fixed point; the weights add up to 65536, so equal channels keep their value.
+const WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
+
+fn luma8(rgb: &[u8], frame: Size, roi: Roi, luma: &mut Vec<u8>) {
+    const WEIGHTS_8: [u32; 3] = [WEIGHTS[0] as u32, WEIGHTS[1] as u32, WEIGHTS[2] as u32];
+    luma.clear();
+    for y in 0..roi.height {
+        luma.extend(row(rgb, frame, roi, y).chunks_exact(3).map(|p| {
+            let sum: u32 = p.iter().zip(WEIGHTS_8).map(|(&v, w)| u32::from(v) * w).sum();
+            ((sum + 0x8000) >> 16) as u8
+        }));
+    }
+}
+
+fn luma16(rgb: &[u16], frame: Size, roi: Roi, luma: &mut Vec<u16>) {
+    luma.clear();
+    for y in 0..roi.height {
+        luma.extend(row(rgb, frame, roi, y).chunks_exact(3).map(|p| {
+            let sum: u64 = p.iter().zip(WEIGHTS).map(|(&v, w)| u64::from(v) * w).sum();
+            ((sum + 0x8000) >> 16) as u16
+        }));
+    }
+}

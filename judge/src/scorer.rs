@@ -1,0 +1,153 @@
+//! Frame → score and anomaly map. No threshold here: calibration scores normals by this, and verdicts rest on it.
+
+use std::time::{Duration, Instant};
+
+use shared_format::{Recipe, Tiles};
+
+use crate::engine::{EngineError, Network, unexpected_output};
+use crate::fault::Fault;
+use crate::frame::Frame;
+use crate::prepare::Preparer;
+
+/// Name of the model's output with an anomaly value for each input pixel.
+const MAP: &str = "anomaly_map";
+/// Name of the model's output with one value for the image.
+const SCORE: &str = "score";
+
+/// How anomalous each place of the region of interest is: the tiles' maps side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnomalyMap {
+    /// Tile columns × input width.
+    pub width: usize,
+    /// Tile rows × input height.
+    pub height: usize,
+    /// Row by row from the top left; larger is more anomalous. No unit.
+    pub values: Vec<f32>,
+}
+
+/// Wall-clock time of each stage of one frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Bytes → frame; zero where a frame was given.
+    pub decode: Duration,
+    /// Frame → network input.
+    pub prepare: Duration,
+    /// The network, all tiles.
+    pub infer: Duration,
+    /// Score → region and verdict.
+    pub decide: Duration,
+}
+
+impl StageTimes {
+    /// All stages.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.decode + self.prepare + self.infer + self.decide
+    }
+}
+
+/// What the network says about a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The largest of the tiles' scores; larger is more anomalous. Finite.
+    pub score: f32,
+    /// Where. All values finite.
+    pub map: AnomalyMap,
+    /// How long it took.
+    pub times: StageTimes,
+}
+
+/// A model and its recipe.
+#[derive(Debug)]
+pub struct Scorer {
+    network: Network,
+    preparer: Preparer,
+    input: Vec<f32>,
+}
+
+impl Scorer {
+    /// Loads a model with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the recipe's input size.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the bytes are no such model.
+    pub fn new(onnx: &[u8], recipe: Recipe, threads: usize) -> Result<Self, EngineError> {
+        let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
+        let network = Network::load(onnx, [1, 3, height, width], &[MAP, SCORE], threads)?;
+        let [map, score] = network.output_shapes() else {
+            return Err(EngineError::Model("it does not give two outputs".to_owned()));
+        };
+        let expected = [1, 1, height, width];
+        if map[..] != expected {
+            return Err(unexpected_output(MAP, map, &expected));
+        }
+        if score.iter().product::<usize>() != 1 {
+            return Err(unexpected_output(SCORE, score, &[1]));
+        }
+        Ok(Self { network, preparer: Preparer::new(recipe), input: Vec::new() })
+    }
+
+    /// The recipe that frames are prepared by.
+    #[must_use]
+    pub const fn recipe(&self) -> &Recipe {
+        self.preparer.recipe()
+    }
+
+    /// Scores a frame.
+    ///
+    /// # Errors
+    /// [`Fault`] where the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
+    pub fn score(&mut self, frame: &Frame) -> Result<Scored, Fault> {
+        let start = Instant::now();
+        self.preparer.prepare(frame, &mut self.input)?;
+        let prepared = Instant::now();
+        let Recipe { input, tiles, .. } = *self.preparer.recipe();
+        let mut mosaic = Mosaic::new(tiles, input.width as usize, input.height as usize);
+        let mut score = f32::NEG_INFINITY;
+        let tile_len = self.input.len() / tiles.count();
+        for (index, tile) in self.input.chunks_exact(tile_len).enumerate() {
+            let outputs = self.network.run(tile)?;
+            let [map, tile_score] = &outputs[..] else {
+                return Err(EngineError::Run("it did not give two outputs".to_owned()).into());
+            };
+            let tile_score = tile_score.first().copied().unwrap_or(f32::NAN);
+            check_finite("score", tile_score)?;
+            if let Some(&value) = map.iter().find(|v| !v.is_finite()) {
+                check_finite("a value of the anomaly map", value)?;
+            }
+            score = score.max(tile_score);
+            mosaic.place(index, map);
+        }
+        let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
+        check_finite("score", score)?;
+        Ok(Scored { score, map: mosaic.map, times })
+    }
+}
+
+fn check_finite(what: &'static str, value: f32) -> Result<(), Fault> {
+    if value.is_finite() { Ok(()) } else { Err(Fault::NotFinite { what, value }) }
+}
+
+/// Puts the tiles' maps side by side.
+struct Mosaic {
+    map: AnomalyMap,
+    columns: usize,
+    tile_width: usize,
+    tile_height: usize,
+}
+
+impl Mosaic {
+    fn new(tiles: Tiles, tile_width: usize, tile_height: usize) -> Self {
+        let columns = usize::from(tiles.columns);
+        let (width, height) = (columns * tile_width, usize::from(tiles.rows) * tile_height);
+        let map = AnomalyMap { width, height, values: vec![0.0; width * height] };
+        Self { map, columns, tile_width, tile_height }
+    }
+
+    fn place(&mut self, index: usize, tile: &[f32]) {
+        let (left, top) = (index % self.columns * self.tile_width, index / self.columns * self.tile_height);
+        for (y, row) in tile.chunks_exact(self.tile_width).enumerate() {
+            let start = (top + y) * self.map.width + left;
+            self.map.values[start..start + row.len()].copy_from_slice(row);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What tests need: tiny ONNX models, bundles made of them, frames, JPEG bytes. Shared with edge-runtime's tests.
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
+use std::path::Path;
+
+use judge::{Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Scorer, THRESHOLD_FILE, encode_png, file_sha256};
+use shared_format::{
+    Colour, Evidence, FrameRange, Golden, Recipe, ScoreQuantiles, Size, ThresholdFile, Tiles, threshold_file,
+};
+
+/// A protobuf message under construction.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn varint(mut self, field: u8, value: u64) -> Self {
+        self.push_varint(u64::from(field) << 3);
+        self.push_varint(value);
+        self
+    }
+
+    fn bytes(mut self, field: u8, value: &[u8]) -> Self {
+        self.push_varint(u64::from(field) << 3 | 2);
+        self.push_varint(value.len() as u64);
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    fn text(self, field: u8, value: &str) -> Self {
+        self.bytes(field, value.as_bytes())
+    }
+
+    fn message(self, field: u8, value: Self) -> Self {
+        self.bytes(field, &value.0)
+    }
+
+    fn push_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+fn node(kind: &str, input: &str, output: &str) -> Message {
+    Message::default().text(1, input).text(2, output).text(3, output).text(4, kind)
+}
+
+fn max_over(axes: &[u64], keep: bool, input: &str, output: &str) -> Message {
+    let mut ints = Message::default().text(1, "axes");
+    for &axis in axes {
+        ints = ints.varint(8, axis);
+    }
+    let keep = Message::default().text(1, "keepdims").varint(3, keep.into()).varint(20, 2);
+    node("ReduceMax", input, output).message(5, ints.varint(20, 7)).message(5, keep)
+}
+
+fn float_value(name: &str, shape: &[u64]) -> Message {
+    let mut dims = Message::default();
+    for &side in shape {
+        dims = dims.message(1, Message::default().varint(1, side));
+    }
+    let tensor = Message::default().varint(1, 1).message(2, dims);
+    Message::default().text(1, name).message(2, Message::default().message(1, tensor))
+}
+
+/// A model for side × side input: the map is the brightest channel after the element-wise `operations`, the score the
+/// map's maximum. A bright spot in a dark frame is the defect.
+pub fn onnx(side: u64, operations: &[&str]) -> Vec<u8> {
+    onnx_with_outputs(side, operations, ["anomaly_map", "score"])
+}
+
+/// [`onnx`] whose graph announces other outputs than its nodes produce, where the names differ.
+pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> Vec<u8> {
+    let mut graph = Message::default().message(1, max_over(&[1], true, "image", "peak"));
+    let mut last = "peak".to_owned();
+    for (i, operation) in operations.iter().enumerate() {
+        let next = format!("step{i}");
+        graph = graph.message(1, node(operation, &last, &next));
+        last = next;
+    }
+    graph = graph
+        .message(1, node("Identity", &last, "anomaly_map"))
+        .message(1, max_over(&[1, 2, 3], false, "anomaly_map", "score"))
+        .text(2, "tiny")
+        .message(11, float_value("image", &[1, 3, side, side]))
+        .message(12, float_value(outputs[0], &[1, 1, side, side]))
+        .message(12, float_value(outputs[1], &[1]));
+    let opset = Message::default().text(1, "").varint(2, 17);
+    // The graph comes last, so that a model cut anywhere lacks a part of it.
+    Message::default().varint(1, 8).message(8, opset).message(7, graph).0
+}
+
+pub fn size(width: u32, height: u32) -> Size {
+    Size { width, height }
+}
+
+/// The whole frame to 64×64; frames of 32 to 200 pixels a side are admitted.
+pub fn recipe() -> Recipe {
+    Recipe {
+        input: size(64, 64),
+        roi: None,
+        tiles: Tiles::ONE,
+        colour: Colour::Rgb,
+        frames: FrameRange { min: size(64, 64), max: size(100, 100) },
+    }
+}
+
+/// A dark grey frame with one bright square of 8 pixels at 16,24 (score `spot` / 255), or without where `spot` is 0.
+pub fn frame(spot: u8) -> Frame {
+    let mut values = vec![10; 64 * 64];
+    if spot > 0 {
+        for y in 24..32 {
+            values[y * 64 + 16..y * 64 + 24].fill(spot);
+        }
+    }
+    Frame::new(size(64, 64), Pixels::Grey8(values)).unwrap()
+}
+
+pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
+    let scores = ScoreQuantiles {
+        min: 0.03,
+        q05: 0.03,
+        q25: 0.035,
+        q50: 0.04,
+        q75: 0.045,
+        q95: 0.05,
+        q99: 0.06,
+        max: 0.07,
+    };
+    ThresholdFile {
+        producer: "tests 1".try_into().unwrap(),
+        method: "brightest".try_into().unwrap(),
+        teacher: "".try_into().unwrap(),
+        model_sha256: file_sha256(onnx),
+        recipe,
+        image_threshold: 0.5,
+        pixel_threshold: 0.4,
+        score_tolerance: 1e-4,
+        evidence: Evidence { normals: 99, rank: 1, target_fpr: 0.01, scores },
+        golden: [].into_iter().collect(),
+    }
+}
+
+/// Writes a bundle with these golden frames, scored by the model itself.
+pub fn write_bundle(folder: &Path, onnx: &[u8], golden: &[(&str, Frame)]) -> ThresholdFile {
+    let recipe = recipe();
+    let mut file = thresholds(onnx, recipe);
+    let mut scorer = Scorer::new(onnx, recipe, 1).unwrap();
+    std::fs::create_dir_all(folder.join(GOLDEN_FOLDER)).unwrap();
+    file.golden = golden
+        .iter()
+        .map(|(name, frame)| {
+            std::fs::write(folder.join(GOLDEN_FOLDER).join(name), encode_png(frame).unwrap()).unwrap();
+            Golden { file: (*name).try_into().unwrap(), score: scorer.score(frame).unwrap().score }
+        })
+        .collect();
+    std::fs::write(folder.join(MODEL_FILE), onnx).unwrap();
+    write_thresholds(folder, &file);
+    file
+}
+
+pub fn write_thresholds(folder: &Path, file: &ThresholdFile) {
+    let mut buffer = [0; threshold_file::MAX_LEN];
+    std::fs::write(folder.join(THRESHOLD_FILE), file.encode(&mut buffer).unwrap()).unwrap();
+}
+
+/// The bundle that most tests use: one normal golden frame, one defective.
+pub fn write_usual_bundle(folder: &Path) -> ThresholdFile {
+    write_bundle(folder, &onnx(64, &[]), &[("normal.png", frame(0)), ("defective.png", frame(200))])
+}
+
+/// How a JPEG is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct JpegKind {
+    pub grey: bool,
+    pub subsampled: bool,
+    pub progressive: bool,
+    pub restart: u16,
+}
+
+pub const PLAIN: JpegKind = JpegKind { grey: false, subsampled: false, progressive: false, restart: 0 };
+
+/// A textured JPEG.
+pub fn jpeg(width: u16, height: u16, kind: JpegKind) -> Vec<u8> {
+    let mut state = 1_u32;
+    let count = usize::from(width) * usize::from(height) * if kind.grey { 1 } else { 3 };
+    let values: Vec<u8> = (0..count)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            60 + (state >> 25) as u8
+        })
+        .collect();
+    jpeg_of(&values, width, height, kind, None)
+}
+
+/// A JPEG of these values; `exif` becomes its EXIF segment.
+pub fn jpeg_of(values: &[u8], width: u16, height: u16, kind: JpegKind, exif: Option<&[u8]>) -> Vec<u8> {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 90);
+    encoder.set_progressive(kind.progressive);
+    encoder.set_sampling_factor(if kind.subsampled { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 });
+    if kind.restart > 0 {
+        encoder.set_restart_interval(kind.restart);
+    }
+    if let Some(exif) = exif {
+        encoder.add_app_segment(1, [b"Exif\0\0", exif].concat()).unwrap();
+    }
+    let colour = if kind.grey { ColorType::Luma } else { ColorType::Rgb };
+    encoder.encode(values, width, height, colour).unwrap();
+    bytes
+}

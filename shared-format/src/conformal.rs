@@ -1,0 +1,77 @@
+//! Which calibration score becomes the threshold, and what the sample then lets one claim.
+//!
+//! Split conformal prediction (Vovk, Gammerman, Shafer: *Algorithmic Learning in a Random World*, 2005): with `n`
+//! held-out normals and the threshold at their `k`-th largest score, a new normal from the same process is rejected
+//! with probability at most `k / (n + 1)`, whatever the scores' distribution.
+
+/// The chosen order statistic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// The threshold is the `rank`-th largest calibration score (1 = the largest).
+    pub rank: u32,
+    /// Whether `rank / (n + 1)` is at most the target.
+    pub reaches_target: bool,
+}
+
+/// The largest rank whose claim stays within `target_fpr`, or rank 1 with `reaches_target: false` where even the
+/// largest of `n` scores can't claim it.
+#[must_use]
+pub fn choose(n: u32, target_fpr: f64) -> Choice {
+    // The small addend keeps 0.05 × 100 at 5 although the product is computed in binary.
+    let allowed = (target_fpr * (f64::from(n) + 1.0) + 1e-9) as u32;
+    if allowed >= 1 && n >= 1 {
+        Choice { rank: allowed.min(n), reaches_target: true }
+    } else {
+        Choice { rank: 1, reaches_target: false }
+    }
+}
+
+/// The marginal claim: at most this share of normals is rejected, averaged over calibration samples. `rank / (n + 1)`.
+#[must_use]
+pub fn marginal_bound(n: u32, rank: u32) -> f64 {
+    (f64::from(rank) / (f64::from(n) + 1.0)).min(1.0)
+}
+
+/// Normals needed for the claim "with `confidence`, fewer than `target_fpr` of the normals are rejected", with the
+/// threshold at the largest score: the smallest `n` with `(1 - target_fpr)^n <= 1 - confidence`. `None` where no
+/// sample size below 10 million does.
+#[must_use]
+pub fn normals_for(target_fpr: f64, confidence: f64) -> Option<u32> {
+    let mut miss = 1.0;
+    for n in 1..=10_000_000 {
+        miss *= 1.0 - target_fpr;
+        if miss <= 1.0 - confidence {
+            return Some(n);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rank_is_the_largest_that_keeps_the_claim() {
+        for n in 1..700 {
+            for target in [0.001, 0.01, 0.05, 0.1, 0.5] {
+                let choice = choose(n, target);
+                let claim = marginal_bound(n, choice.rank);
+                assert_eq!(choice.reaches_target, claim <= target + 1e-9, "n {n} target {target}");
+                if choice.reaches_target && choice.rank < n {
+                    assert!(marginal_bound(n, choice.rank + 1) > target, "n {n} target {target}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn published_sample_sizes() {
+        assert_eq!(normals_for(0.01, 0.95), Some(299));
+        assert_eq!(normals_for(0.001, 0.95), Some(2995));
+        assert_eq!(normals_for(0.0, 0.95), None);
+        assert_eq!(choose(99, 0.01), Choice { rank: 1, reaches_target: true });
+        assert_eq!(choose(98, 0.01), Choice { rank: 1, reaches_target: false });
+        assert_eq!(choose(99, 0.05), Choice { rank: 5, reaches_target: true });
+    }
+}

@@ -1,0 +1,122 @@
+//! How a frame becomes the network's input. Part of the bundle and of nothing else, so that line and bench can't differ.
+
+use serde::{Deserialize, Serialize};
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// Region of interest, in pixels of the upright frame; everything outside is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roi {
+    /// Left edge.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// The grid that the region of interest is cut into; each tile is resized to the input size and judged by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tiles {
+    /// Tiles in a row.
+    pub columns: u8,
+    /// Rows of tiles.
+    pub rows: u8,
+}
+
+impl Tiles {
+    /// One tile: the whole region of interest.
+    pub const ONE: Self = Self { columns: 1, rows: 1 };
+
+    /// Tiles of one frame.
+    #[must_use]
+    pub const fn count(self) -> usize {
+        self.columns as usize * self.rows as usize
+    }
+}
+
+/// What the network sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Colour {
+    /// Red, green, blue. Grey frames are repeated into three channels.
+    Rgb,
+    /// Luma only (ITU-R BT.601 weights), repeated into three channels. Chosen when every training image was grey.
+    Grey,
+}
+
+/// The frame sizes seen in training, upright and before the region of interest is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameRange {
+    /// Smallest width and smallest height.
+    pub min: Size,
+    /// Largest width and largest height.
+    pub max: Size,
+}
+
+impl FrameRange {
+    /// Whether a frame is so unlike every training frame that its score would mean nothing: more than twice smaller
+    /// or larger along an axis than any of them. Such a frame is a fault (another camera mode, another crop).
+    #[must_use]
+    pub const fn admits(&self, frame: Size) -> bool {
+        frame.width >= self.min.width.div_ceil(2)
+            && frame.height >= self.min.height.div_ceil(2)
+            && frame.width <= self.max.width.saturating_mul(2)
+            && frame.height <= self.max.height.saturating_mul(2)
+    }
+}
+
+/// How a frame becomes the network's input: upright → region of interest → tiles → antialiased bilinear resize →
+/// RGB planes scaled to 0..1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Size of the network's input.
+    pub input: Size,
+    /// The part of the frame that is judged; `None` is all of it.
+    pub roi: Option<Roi>,
+    /// The grid that the region of interest is cut into.
+    pub tiles: Tiles,
+    /// What the network sees.
+    pub colour: Colour,
+    /// The frame sizes seen in training.
+    pub frames: FrameRange,
+}
+
+/// Smallest and largest input side that a recipe may name, in pixels; sides are multiples of [`INPUT_STEP`].
+pub const INPUT_SIDES: core::ops::RangeInclusive<u32> = 64..=1024;
+/// The coarsest feature map has one position for this many input pixels.
+pub const INPUT_STEP: u32 = 32;
+/// Most tiles along an axis.
+pub const MAX_TILES: u8 = 16;
+
+impl Recipe {
+    /// Whether every field is in its allowed range. A decoder calls this, so that no reader meets an absurd recipe.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        let side = |n: u32| INPUT_SIDES.contains(&n) && n.is_multiple_of(INPUT_STEP);
+        let roi_ok = self.roi.is_none_or(|r| {
+            r.width > 0
+                && r.height > 0
+                && r.x.checked_add(r.width).is_some()
+                && r.y.checked_add(r.height).is_some()
+        });
+        let FrameRange { min, max } = self.frames;
+        side(self.input.width)
+            && side(self.input.height)
+            && roi_ok
+            && (1..=MAX_TILES).contains(&self.tiles.columns)
+            && (1..=MAX_TILES).contains(&self.tiles.rows)
+            && min.width > 0
+            && min.height > 0
+            && min.width <= max.width
+            && min.height <= max.height
+    }
+}

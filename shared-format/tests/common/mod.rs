@@ -1,0 +1,190 @@
+//! Valid threshold files for tests: the example of SPEC.md, the largest one, arbitrary ones.
+
+use heapless::{String, Vec};
+use proptest::prelude::*;
+use shared_format::threshold_file::MAX_LEN;
+use shared_format::{
+    Colour, Evidence, FrameRange, Golden, Recipe, Roi, ScoreQuantiles, Size, ThresholdFile, Tiles,
+};
+
+/// Encodes, or panics.
+pub fn encoded(file: &ThresholdFile) -> std::vec::Vec<u8> {
+    file.encode(&mut [0; MAX_LEN]).unwrap().to_vec()
+}
+
+/// The file around a payload, with the right length and checksum.
+pub fn framed(payload: &[u8]) -> std::vec::Vec<u8> {
+    let mut file = b"NMNL\x01\x00".to_vec();
+    file.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
+    file.extend(payload);
+    file.extend(crc32(&file).to_le_bytes());
+    file
+}
+
+/// CRC-32, one bit at a time as SPEC.md describes it, so that the crate's own is checked against something else.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+/// The example of SPEC.md.
+pub fn example() -> ThresholdFile {
+    ThresholdFile {
+        producer: "nominal 0.1.0".try_into().unwrap(),
+        method: "stpm".try_into().unwrap(),
+        teacher: "efficientnet-lite0".try_into().unwrap(),
+        model_sha256: std::array::from_fn(|i| i as u8),
+        recipe: Recipe {
+            input: Size { width: 256, height: 256 },
+            roi: Some(Roi { x: 10, y: 20, width: 300, height: 200 }),
+            tiles: Tiles { columns: 2, rows: 1 },
+            colour: Colour::Grey,
+            frames: FrameRange {
+                min: Size { width: 320, height: 240 },
+                max: Size { width: 640, height: 480 },
+            },
+        },
+        image_threshold: 0.5,
+        pixel_threshold: 0.75,
+        score_tolerance: 1.0 / 1024.0,
+        evidence: Evidence {
+            normals: 299,
+            rank: 2,
+            target_fpr: 0.01,
+            scores: ScoreQuantiles {
+                min: 0.125,
+                q05: 0.1875,
+                q25: 0.25,
+                q50: 0.3125,
+                q75: 0.375,
+                q95: 0.4375,
+                q99: 0.46875,
+                max: 0.53125,
+            },
+        },
+        golden: Vec::from_iter([Golden { file: "good.png".try_into().unwrap(), score: 0.25 }]),
+    }
+}
+
+/// The value with the longest encoding: full texts and lists, every number as long as it may be.
+#[allow(dead_code, reason = "each test program uses its part of this module")]
+pub fn largest() -> ThresholdFile {
+    let golden = Golden { file: long("g"), score: 1.0 };
+    let far = Size { width: u32::MAX, height: u32::MAX };
+    ThresholdFile {
+        producer: long("p"),
+        method: long("m"),
+        teacher: long("t"),
+        model_sha256: [0xff; 32],
+        recipe: Recipe {
+            input: Size { width: 1024, height: 1024 },
+            roi: Some(Roi { x: 1 << 31, y: 1 << 31, width: 1 << 30, height: 1 << 30 }),
+            tiles: Tiles { columns: 16, rows: 16 },
+            colour: Colour::Rgb,
+            frames: FrameRange { min: far, max: far },
+        },
+        evidence: Evidence { normals: u32::MAX, rank: u32::MAX, ..example().evidence },
+        golden: Vec::from_iter(std::iter::repeat_n(golden, 4)),
+        ..example()
+    }
+}
+
+fn long<const N: usize>(letter: &str) -> String<N> {
+    letter.repeat(N).as_str().try_into().unwrap()
+}
+
+/// Texts of at most `N` bytes, multi-byte characters included.
+fn text<const N: usize>() -> impl Strategy<Value = String<N>> {
+    proptest::collection::vec(any::<char>(), 0..=N).prop_map(|characters| {
+        let mut text = String::new();
+        for character in characters {
+            // One that doesn't fit is left out.
+            let _ = text.push(character);
+        }
+        text
+    })
+}
+
+fn finite() -> impl Strategy<Value = f32> {
+    any::<f32>().prop_filter("finite", |x| x.is_finite())
+}
+
+fn size() -> impl Strategy<Value = Size> {
+    (1u32.., 1u32..).prop_map(|(width, height)| Size { width, height })
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
+    let roi = (any::<u32>(), any::<u32>(), 1u32.., 1u32..).prop_map(|(x, y, width, height)| Roi {
+        x: x.min(u32::MAX - width),
+        y: y.min(u32::MAX - height),
+        width,
+        height,
+    });
+    let frames = (size(), size()).prop_map(|(a, b)| FrameRange {
+        min: Size { width: a.width.min(b.width), height: a.height.min(b.height) },
+        max: Size { width: a.width.max(b.width), height: a.height.max(b.height) },
+    });
+    let colour = prop_oneof![Just(Colour::Rgb), Just(Colour::Grey)];
+    (2u32..=32, 2u32..=32, proptest::option::of(roi), 1u8..=16, 1u8..=16, colour, frames).prop_map(
+        |(width, height, roi, columns, rows, colour, frames)| Recipe {
+            input: Size { width: width * 32, height: height * 32 },
+            roi,
+            tiles: Tiles { columns, rows },
+            colour,
+            frames,
+        },
+    )
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let scores = proptest::collection::vec(finite(), 8).prop_map(|mut q| {
+        q.sort_by(f32::total_cmp);
+        let [min, q05, q25, q50, q75, q95, q99, max] = q[..].try_into().unwrap();
+        ScoreQuantiles { min, q05, q25, q50, q75, q95, q99, max }
+    });
+    let counts = (1u32..).prop_flat_map(|normals| (Just(normals), 1..=normals));
+    (counts, 1e-6f32..0.999, scores).prop_map(|((normals, rank), target_fpr, scores)| Evidence {
+        normals,
+        rank,
+        target_fpr,
+        scores,
+    })
+}
+
+fn golden() -> impl Strategy<Value = Golden> {
+    let name = text::<64>().prop_map(|name| {
+        let mut plain: String<64> = name.chars().filter(|c| !['/', '\\', '\0'].contains(c)).collect();
+        if matches!(plain.as_str(), "" | "." | "..") {
+            plain = "a".try_into().unwrap();
+        }
+        plain
+    });
+    (name, finite()).prop_map(|(file, score)| Golden { file, score })
+}
+
+/// Any value that may be written.
+pub fn valid() -> impl Strategy<Value = ThresholdFile> {
+    let names = (text(), text(), text(), any::<[u8; 32]>());
+    let thresholds = (finite(), finite(), finite());
+    let golden = proptest::collection::vec(golden(), 0..=4);
+    (names, recipe(), thresholds, evidence(), golden).prop_map(
+        |(names, recipe, thresholds, evidence, golden)| ThresholdFile {
+            producer: names.0,
+            method: names.1,
+            teacher: names.2,
+            model_sha256: names.3,
+            recipe,
+            image_threshold: thresholds.0,
+            pixel_threshold: thresholds.1,
+            score_tolerance: thresholds.2.abs(),
+            evidence,
+            golden: golden.into_iter().collect(),
+        },
+    )
+}

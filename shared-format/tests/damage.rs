@@ -1,0 +1,219 @@
+//! Damaged and absurd files are refused, each with the error that says what is wrong.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+
+mod common;
+
+use common::{encoded, example, framed, valid};
+use proptest::prelude::*;
+use shared_format::threshold_file::{HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN};
+use shared_format::{FormatError, Golden, Roi, Size, ThresholdFile, Tiles};
+
+proptest! {
+    #[test]
+    fn every_truncation_is_refused(file in valid()) {
+        let bytes = encoded(&file);
+        for found in 0..bytes.len() {
+            let expected = if found < HEADER_LEN { HEADER_LEN } else { bytes.len() };
+            prop_assert_eq!(
+                ThresholdFile::decode(&bytes[..found]),
+                Err(FormatError::Truncated { expected, found })
+            );
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused(file in valid()) {
+        let mut bytes = encoded(&file);
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                bytes[position] ^= 1 << bit;
+                let error = ThresholdFile::decode(&bytes).unwrap_err();
+                let is_right = match position {
+                    0..4 => error == FormatError::Magic,
+                    4..6 => error == FormatError::Version(u16::from_le_bytes([bytes[4], bytes[5]])),
+                    6..HEADER_LEN => {
+                        matches!(error, FormatError::Truncated { .. } | FormatError::Trailing { .. })
+                    }
+                    _ => error == FormatError::Checksum,
+                };
+                prop_assert!(is_right, "byte {} bit {}: {:?}", position, bit, error);
+                bytes[position] ^= 1 << bit;
+            }
+        }
+    }
+
+    #[test]
+    fn every_changed_byte_is_refused(file in valid(), at in any::<prop::sample::Index>(), flips in 1u8..) {
+        let mut bytes = encoded(&file);
+        let at = at.index(bytes.len());
+        bytes[at] ^= flips;
+        prop_assert!(ThresholdFile::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_counted(file in valid(), extra in 1usize..40) {
+        let mut bytes = encoded(&file);
+        bytes.resize(bytes.len() + extra, 0);
+        prop_assert_eq!(ThresholdFile::decode(&bytes), Err(FormatError::Trailing { extra }));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        prop_assert!(ThresholdFile::decode(&bytes).is_err());
+    }
+
+    /// With a checksum that holds, whatever decodes is a valid value: it can be written and read again.
+    #[test]
+    fn an_arbitrary_payload_with_a_right_checksum_is_refused_or_valid(
+        noise in proptest::collection::vec(any::<u8>(), 0..300),
+        file in valid(),
+        at in any::<prop::sample::Index>(),
+        flips in any::<u8>(),
+    ) {
+        let bytes = encoded(&file);
+        let mut payload = bytes[HEADER_LEN..bytes.len() - TRAILER_LEN].to_vec();
+        let at = at.index(payload.len());
+        payload[at] ^= flips;
+        for payload in [noise, payload] {
+            match ThresholdFile::decode(&framed(&payload)) {
+                Ok(read) => prop_assert_eq!(ThresholdFile::decode(&encoded(&read)), Ok(read)),
+                Err(error) => prop_assert_eq!(error, FormatError::Malformed),
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_cut_or_lengthened_under_a_right_checksum_is_malformed(file in valid(), cut in 1usize..40) {
+        let bytes = encoded(&file);
+        let payload = &bytes[HEADER_LEN..bytes.len() - TRAILER_LEN];
+        prop_assert_eq!(
+            ThresholdFile::decode(&framed(&payload[..payload.len() - cut])),
+            Err(FormatError::Malformed)
+        );
+        let longer = [payload, &vec![0; cut]].concat();
+        prop_assert_eq!(ThresholdFile::decode(&framed(&longer)), Err(FormatError::Malformed));
+    }
+}
+
+#[test]
+fn short_files_are_told_from_foreign_ones() {
+    assert_eq!(ThresholdFile::decode(b""), Err(FormatError::Truncated { expected: HEADER_LEN, found: 0 }));
+    assert_eq!(ThresholdFile::decode(b"NMN"), Err(FormatError::Truncated { expected: HEADER_LEN, found: 3 }));
+    for foreign in [&b"\x89PNG"[..], b"NMX", b"n", b"\x08\x07\x12\x0apytorch-model"] {
+        assert_eq!(ThresholdFile::decode(foreign), Err(FormatError::Magic));
+    }
+}
+
+#[test]
+fn a_length_beyond_any_memory_is_a_truncation() {
+    let mut bytes = encoded(&example());
+    bytes[6..10].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(ThresholdFile::decode(&bytes), Err(FormatError::Truncated { .. })));
+}
+
+/// Values that no writer lets through. They are put into a payload behind the writer's back.
+#[test]
+fn absurd_values_are_neither_written_nor_read() {
+    type Change = fn(&mut ThresholdFile);
+    let absurd: &[(&str, Change)] = &[
+        ("threshold NaN", |f| f.image_threshold = f32::NAN),
+        ("threshold infinite", |f| f.image_threshold = f32::INFINITY),
+        ("pixel threshold NaN", |f| f.pixel_threshold = f32::NAN),
+        ("tolerance NaN", |f| f.score_tolerance = f32::NAN),
+        ("tolerance negative", |f| f.score_tolerance = -0.1),
+        ("input of 17 pixels", |f| f.recipe.input.width = 17),
+        ("input of 100 pixels", |f| f.recipe.input.height = 100),
+        ("input of 32 pixels", |f| f.recipe.input.height = 32),
+        ("input of 1056 pixels", |f| f.recipe.input.width = 1056),
+        ("no tiles", |f| f.recipe.tiles = Tiles { columns: 0, rows: 1 }),
+        ("17 rows of tiles", |f| f.recipe.tiles.rows = 17),
+        ("region of interest without width", |f| {
+            f.recipe.roi = Some(Roi { x: 0, y: 0, width: 0, height: 9 })
+        }),
+        ("region of interest without height", |f| {
+            f.recipe.roi = Some(Roi { x: 0, y: 0, width: 9, height: 0 })
+        }),
+        ("region of interest past the end of numbers", |f| {
+            f.recipe.roi = Some(Roi { x: u32::MAX, y: 0, width: 1, height: 1 });
+        }),
+        ("frames without pixels", |f| f.recipe.frames.min = Size { width: 0, height: 1 }),
+        ("frames with the minimum above the maximum", |f| f.recipe.frames.max.height = 239),
+        ("no normals", |f| f.evidence.normals = 0),
+        ("rank 0", |f| f.evidence.rank = 0),
+        ("rank above the normals", |f| f.evidence.rank = 300),
+        ("target 0", |f| f.evidence.target_fpr = 0.0),
+        ("target 1", |f| f.evidence.target_fpr = 1.0),
+        ("target NaN", |f| f.evidence.target_fpr = f32::NAN),
+        ("quantiles out of order", |f| f.evidence.scores.q25 = 0.0),
+        ("quantile NaN", |f| f.evidence.scores.q50 = f32::NAN),
+        ("quantile infinite", |f| f.evidence.scores.max = f32::INFINITY),
+        ("golden score NaN", |f| f.golden[0].score = f32::NAN),
+        ("golden name empty", |f| name(f, "")),
+        ("golden name of the folder", |f| name(f, ".")),
+        ("golden name of the folder above", |f| name(f, "..")),
+        ("golden name with a folder", |f| name(f, "a/b.png")),
+        ("golden name that is a path", |f| name(f, "/etc/passwd")),
+        ("golden name with a backslash", |f| name(f, r"..\a.png")),
+        ("golden name with NUL", |f| name(f, "a\0.png")),
+    ];
+    for (what, change) in absurd {
+        let mut file = example();
+        change(&mut file);
+        assert_eq!(file.encode(&mut [0; MAX_LEN]), Err(FormatError::Malformed), "{what}");
+        let payload = postcard::to_slice(&file, &mut [0; MAX_LEN]).unwrap().to_vec();
+        assert_eq!(ThresholdFile::decode(&framed(&payload)), Err(FormatError::Malformed), "{what}");
+    }
+    let payload = postcard::to_slice(&example(), &mut [0; MAX_LEN]).unwrap().to_vec();
+    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(example()), "unchanged, it is read");
+}
+
+fn name(file: &mut ThresholdFile, name: &str) {
+    file.golden[0] = Golden { file: name.try_into().unwrap(), score: 0.25 };
+}
+
+/// Bytes that stand for no value at all, at places where the example has others.
+#[test]
+fn bytes_without_a_meaning_are_malformed() {
+    let bytes = encoded(&example());
+    let with = |offset: usize, new: &[u8]| {
+        let mut payload = bytes[HEADER_LEN..bytes.len() - TRAILER_LEN].to_vec();
+        payload[offset - HEADER_LEN..offset - HEADER_LEN + new.len()].copy_from_slice(new);
+        ThresholdFile::decode(&framed(&payload))
+    };
+    // The offsets are those of the example in SPEC.md.
+    let cases: &[(&str, usize, &[u8])] = &[
+        ("producer longer than its limit", 0x0a, &[33]),
+        ("producer longer than the file", 0x0a, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ("producer not UTF-8", 0x0b, &[0xff]),
+        ("region of interest neither absent nor present", 0x54, &[2]),
+        ("colour 2", 0x5d, &[2]),
+        ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
+        ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
+        ("five golden frames", 0x99, &[5]),
+        ("two golden frames announced, one given", 0x99, &[2]),
+    ];
+    for (what, offset, new) in cases {
+        assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");
+    }
+    assert_eq!(with(0x0a, &[13]), Ok(example()), "unchanged, it is read");
+}
+
+#[test]
+fn every_error_says_what_to_do() {
+    let errors = [
+        FormatError::Magic,
+        FormatError::Version(9),
+        FormatError::Truncated { expected: 171, found: 5 },
+        FormatError::Trailing { extra: 3 },
+        FormatError::Checksum,
+        FormatError::Malformed,
+        FormatError::Buffer,
+    ];
+    for error in errors {
+        let text = error.to_string();
+        assert!(["give", "export", "copy"].iter().any(|verb| text.contains(verb)), "{text}");
+    }
+    assert!(FormatError::Version(9).to_string().contains('9'));
+    assert_eq!(MAGIC, *b"NMNL");
+}

@@ -1,0 +1,196 @@
+//! What users really feed the trainer: each gets a sentence that names the next action, and nothing half-written.
+#![allow(missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fit::network::Network;
+use shared_format::Size;
+use tempfile::TempDir;
+use tests::images::{jpeg, write_parts};
+use tests::teachers::{legacy_pth, pickle, random_weights};
+use tests::{program, run, succeed};
+use trainer::teacher::write_safetensors;
+
+const SIZE: Size = Size { width: 96, height: 80 };
+
+/// A home with one random teacher, and a folder for photos.
+struct Workshop {
+    root: TempDir,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let workshop = Self { root: tempfile::tempdir().unwrap() };
+        let network = Network::by_name("resnet18").unwrap();
+        let file = workshop.path("random.safetensors");
+        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
+        succeed(workshop.trainer().args(["teacher", "import", "--name", "random"]).arg(file));
+        workshop
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn trainer(&self) -> Command {
+        let mut command = program("trainer");
+        command.env("NOMINAL_HOME", self.path("home")).env("OMP_NUM_THREADS", "1");
+        command
+    }
+
+    fn train(&self, data: &Path, extra: &[&str]) -> (i32, String, String) {
+        let mut command = self.trainer();
+        command.args(["train", "--teacher", "random", "--size", "64", "--steps", "2", "--out"]).arg(self.path("run"));
+        run(command.arg("--data").arg(data).args(extra))
+    }
+
+    fn refuses(&self, data: &Path, extra: &[&str], sentence: &str) {
+        let (code, _, stderr) = self.train(data, extra);
+        assert!(code == 1 || code == 2, "exit code {code}: {stderr}");
+        assert!(stderr.contains(sentence), "`{sentence}` is not in: {stderr}");
+        assert!(!self.path("run").exists(), "a run was started");
+    }
+}
+
+#[test]
+fn folders_without_enough_images() {
+    let workshop = Workshop::new();
+    let data = workshop.path("photos");
+    workshop.refuses(&data, &[], "check the path given as --data");
+    std::fs::create_dir(&data).unwrap();
+    workshop.refuses(&data, &[], "holds no images of good parts");
+    write_parts(&data, SIZE, 1, false);
+    workshop.refuses(&data, &[], "1 usable image(s) of good parts");
+}
+
+#[test]
+fn damaged_and_absurd_images_are_listed_and_skipped() {
+    let workshop = Workshop::new();
+    let data = workshop.path("photos");
+    write_parts(&data, SIZE, 8, false);
+    let whole = jpeg(SIZE, 50);
+    std::fs::write(data.join("whole.jpg"), &whole).unwrap();
+    std::fs::write(data.join("cut.jpg"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(data.join("text.png"), b"these are not pixels").unwrap();
+    std::fs::write(data.join("copy.jpg"), &whole).unwrap();
+    for (name, width, height) in [("dot.png", 1, 1), ("strip.png", 20_000, 50)] {
+        let frame = tests::images::part(Size { width, height }, 1, false);
+        std::fs::write(data.join(name), judge::encode_png(&frame).unwrap()).unwrap();
+    }
+    let (code, _, stderr) = workshop.train(&data, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    for name in ["cut.jpg", "text.png", "dot.png", "strip.png", "whole.jpg"] {
+        let skipped = stderr.lines().find(|line| line.starts_with("skipped") && line.contains(name));
+        assert!(skipped.is_some(), "{name} is not listed in: {stderr}");
+    }
+    assert!(stderr.contains("5 of 14 images skipped"), "{stderr}");
+    assert!(stderr.contains("9 normals: 7 to learn from, 1 to choose the checkpoint, 1 to calibrate"), "{stderr}");
+}
+
+#[test]
+fn absurd_settings() {
+    let workshop = Workshop::new();
+    let data = workshop.path("photos");
+    write_parts(&data, SIZE, 6, false);
+    workshop.refuses(&data, &["--size", "17"], "17 is not a multiple of 32");
+    workshop.refuses(&data, &["--roi", "50,50,60,10"], "0 usable image(s)");
+    workshop.refuses(&data, &["--roi", "50,50,60,10"], "the region of interest 50,50,60,10 reaches outside");
+    workshop.refuses(&data, &["--roi", "1,2,3"], "write X,Y,WIDTH,HEIGHT");
+    workshop.refuses(&data, &["--method", "magic"], "stpm");
+    let (code, _, stderr) = run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("no teacher is called `nobody` (known: random)"), "{stderr}");
+}
+
+#[test]
+fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
+    let workshop = Workshop::new();
+    let data = workshop.path("photos");
+    write_parts(&data, SIZE, 6, false);
+    let (code, _, stderr) = workshop.train(&data, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = workshop.train(&data, &[]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("continue it with --resume"), "{stderr}");
+    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(&data).arg("--out").arg(workshop.path("b")));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("is not a training run"), "{stderr}");
+    // Photos are not replaced by a bundle, whatever --out says.
+    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&data));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("is not a bundle; choose another --out"), "{stderr}");
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 6);
+    // A damaged student is named.
+    let student = workshop.path("run/student.safetensors");
+    let bytes = std::fs::read(&student).unwrap();
+    std::fs::write(&student, &bytes[..bytes.len() / 2]).unwrap();
+    let out = workshop.path("b");
+    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&out));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("student.safetensors is damaged"), "{stderr}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn weight_files_of_every_format_and_every_fault() {
+    let workshop = Workshop::new();
+    let network = Network::by_name("efficientnet-lite0").unwrap();
+    let weights = random_weights(&network, 3);
+    let import = |name: &str, bytes: &[u8]| {
+        let file = workshop.path(name);
+        std::fs::write(&file, bytes).unwrap();
+        run(workshop.trainer().args(["teacher", "import", "--name", "t"]).arg(file))
+    };
+    let refused = |name: &str, bytes: &[u8], sentence: &str| {
+        let (code, _, stderr) = import(name, bytes);
+        assert_eq!(code, 1, "{name}");
+        assert!(stderr.contains(sentence), "{name}: `{sentence}` is not in: {stderr}");
+    };
+    let legacy = legacy_pth(&weights);
+    for (name, bytes) in [
+        ("a.safetensors", write_safetensors(&weights, Default::default())),
+        ("b.pth", legacy.clone()),
+        ("c.pth", tests::teachers::zip_pth(&weights)),
+        ("d.npz", tests::teachers::npz(&weights)),
+    ] {
+        let (code, stdout, stderr) = import(name, &bytes);
+        assert_eq!(code, 0, "{name}: {stderr}");
+        assert!(stdout.contains("efficientnet-lite0"), "{stdout}");
+        let kept = trainer::teacher::Library::at(&workshop.path("home/teachers")).load("t").unwrap();
+        assert_eq!(kept.weights, weights, "{name}");
+    }
+    let mut nan = weights.clone();
+    nan.get_mut("_blocks.1._expand_conv.weight").unwrap().data[5] = f32::NAN;
+    refused("nan.safetensors", &write_safetensors(&nan, Default::default()), "`_blocks.1._expand_conv.weight` holds a value that is not finite");
+    let mut misshapen = weights.clone();
+    misshapen.get_mut("_conv_stem.weight").unwrap().shape = vec![32, 27];
+    refused("shape.safetensors", &write_safetensors(&misshapen, Default::default()), "tensor `_conv_stem.weight` has shape [32, 27]");
+    let mut missing = weights.clone();
+    missing.remove("_blocks.3._depthwise_conv.weight");
+    refused("missing.pth", &legacy_pth(&missing), "no tensor `_blocks.3._depthwise_conv.weight`");
+    refused("cut.pth", &legacy[..legacy.len() - 100], "is cut short");
+    refused("cut.safetensors", &write_safetensors(&weights, Default::default())[..5000], "not a weight file");
+    refused("photo.pth", &jpeg(SIZE, 1), "not a weight file");
+    refused("empty.pth", b"", "not a weight file");
+    // A pickle that would run a command when loaded by Python: it is read, and nothing happens.
+    let trap = workshop.path("trap");
+    let call = format!("cposix\nsystem\n(X{}touch {}tR.", le(6 + trap.to_str().unwrap().len()), trap.display());
+    let mut evil = tests::teachers::legacy_preamble();
+    evil.extend_from_slice(b"\x80\x02");
+    evil.extend_from_slice(call.as_bytes());
+    evil.extend_from_slice(&pickle(&weights));
+    let (code, _, stderr) = import("evil.pth", &evil);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(!trap.exists());
+    let listed = succeed(workshop.trainer().args(["teacher", "list"]));
+    assert_eq!(listed, "random  resnet18\nt  efficientnet-lite0\n");
+    let (code, _, stderr) = run(workshop.trainer().args(["teacher", "import", "--name", "../t"]).arg(workshop.path("a.safetensors")));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("can't be a teacher's name"), "{stderr}");
+}
+
+/// A length as four little-endian bytes that happen to be text.
+fn le(n: usize) -> String {
+    String::from_utf8((n as u32).to_le_bytes().to_vec()).unwrap()
+}

@@ -1,0 +1,161 @@
+//! The same weights in libtorch, onnxruntime and tract.
+#![allow(missing_docs)]
+
+use std::path::Path;
+use std::process::Command;
+
+use fit::network::{Network, Weights};
+use judge::Preparer;
+use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
+use tch::{Device, Kind, Tensor};
+use tests::images::part;
+use tests::teachers::random_weights;
+use trainer::method::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
+use trainer::samples::unit_length;
+use trainer::teacher::read_published;
+use trainer::torch::{Compute, Frozen, to_array};
+
+/// Largest difference of raw level maps, as a share of their maximum.
+const MAP_TOLERANCE: f32 = 1e-4;
+/// Largest difference of scores, as a share of the normals' spread.
+const SCORE_TOLERANCE: f32 = 0.01;
+const NORMALS: u64 = 10;
+
+#[test]
+fn resnet18_agrees_in_three_engines() {
+    agree("resnet18", Size { width: 128, height: 128 }, None);
+}
+
+#[test]
+fn efficientnet_lite0_agrees_in_three_engines() {
+    agree("efficientnet-lite0", Size { width: 128, height: 128 }, None);
+}
+
+#[test]
+fn an_input_that_is_not_square_agrees() {
+    agree("resnet18", Size { width: 192, height: 64 }, None);
+}
+
+#[test]
+fn the_default_teacher_agrees_at_full_size() {
+    let Some(weights) = tests::private("NOMINAL_WEIGHTS", "parity with the published EfficientNet-Lite0") else { return };
+    let (network, teacher) = read_published(&weights.join("efficientnet-lite0.pth")).unwrap();
+    agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
+}
+
+#[test]
+fn resnet18_agrees_at_full_size() {
+    let Some(data) = tests::private("NOMINAL_DATA", "parity with the published ResNet-18") else { return };
+    let file = data.join("teachers/resnet18_imagenet1k_v1_layer1-3_bnfolded.npz");
+    let (network, teacher) = read_published(&file).unwrap();
+    agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
+}
+
+fn agree(network: &str, input: Size, teacher: Option<Weights>) {
+    tch::set_num_threads(1);
+    let network = Network::by_name(network).unwrap();
+    let teacher = teacher.unwrap_or_else(|| random_weights(&network, 1));
+    let student = nearly(&teacher);
+    let images = inputs(input);
+    let levels: Vec<Vec<Vec<f32>>> = images.iter().map(|image| libtorch(&network, &teacher, &student, image, input)).collect();
+    let scoring = statistics(&levels, &network, input);
+    let onnx = build_graph(&network, &teacher, &student, &scoring, input, true);
+
+    let folder = tempfile::tempdir().unwrap();
+    let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
+    let outputs = [&LEVEL_OUTPUTS[..], &["anomaly_map", "score"]].concat();
+    let shape = [1, 3, input.height as usize, input.width as usize];
+    let mut tract = judge::Network::load(&onnx, shape, &outputs, 1).unwrap();
+    let mut scores = Vec::new();
+    for (image, expected) in images.iter().zip(&levels) {
+        let ours = tract.run(image).unwrap();
+        for (level, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+            close(ours, expected, &format!("{} level {level}: tract against libtorch", network.name));
+        }
+        let theirs = python.as_deref().map(|python| onnxruntime(python, &onnx, image, &outputs, folder.path()));
+        if let Some(theirs) = &theirs {
+            for (name, (ours, theirs)) in outputs.iter().zip(ours.iter().zip(theirs)).take(4) {
+                close(ours, theirs, &format!("{} {name}: tract against onnxruntime", network.name));
+            }
+        }
+        scores.push((ours[4][0], theirs.map(|theirs| theirs[4][0])));
+    }
+    let mut sorted: Vec<f32> = scores.iter().map(|s| s.0).collect();
+    sorted.sort_by(f32::total_cmp);
+    let spread = sorted[sorted.len() - 1] - sorted[sorted.len() / 2];
+    assert!(spread > 0.0);
+    for (ours, theirs) in scores {
+        let theirs = theirs.unwrap_or(ours);
+        assert!((ours - theirs).abs() <= SCORE_TOLERANCE * spread, "{ours} against {theirs}, spread {spread}");
+    }
+}
+
+/// A student that sees almost what its teacher sees, as a trained one does.
+fn nearly(teacher: &Weights) -> Weights {
+    let mut student = teacher.clone();
+    for (index, array) in student.values_mut().enumerate() {
+        for (at, x) in array.data.iter_mut().enumerate() {
+            *x *= 1.0 + 0.1 * ((at * 7 + index) as f32).sin();
+        }
+    }
+    student
+}
+
+fn inputs(input: Size) -> Vec<Vec<f32>> {
+    let size = Size { width: 300, height: 200 };
+    let frames = FrameRange { min: size, max: size };
+    let mut preparer = Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames });
+    (0..NORMALS)
+        .map(|seed| {
+            let mut planes = Vec::new();
+            preparer.prepare(&part(size, seed, seed == 0), &mut planes).unwrap();
+            planes
+        })
+        .collect()
+}
+
+fn libtorch(network: &Network, teacher: &Weights, student: &Weights, image: &[f32], input: Size) -> Vec<Vec<f32>> {
+    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+    let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
+    let image = Tensor::from_slice(image).reshape([1, 3, i64::from(input.height), i64::from(input.width)]);
+    let image = (image - channel(network.mean)) / channel(network.std);
+    let [teacher, student] = [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
+    let targets: Vec<Tensor> = teacher.iter().map(unit_length).collect();
+    distances(&targets, &student).iter().map(|d| to_array(d).data).collect()
+}
+
+fn statistics(levels: &[Vec<Vec<f32>>], network: &Network, input: Size) -> Scoring {
+    let count = levels.len() as f32;
+    let level = |index: usize| {
+        let n = levels[0][index].len();
+        let mean: Vec<f32> = (0..n).map(|p| levels.iter().map(|l| l[index][p]).sum::<f32>() / count).collect();
+        let overall = mean.iter().sum::<f32>() / n as f32;
+        let side = |pixels: u32| pixels as usize / (4 << index);
+        let shape = vec![1, 1, side(input.height), side(input.width)];
+        let deviation = vec![0.2 * overall; n];
+        LevelStatistics {
+            mean: fit::network::Array { shape: shape.clone(), data: mean },
+            deviation: fit::network::Array { shape, data: deviation },
+        }
+    };
+    Scoring { levels: (0..network.levels.len()).map(level).collect() }
+}
+
+fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], folder: &Path) -> Vec<Vec<f32>> {
+    let [model, source, target] = ["model.onnx", "image.f32", "out.json"].map(|name| folder.join(name));
+    std::fs::write(&model, onnx).unwrap();
+    std::fs::write(&source, image.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/run_onnx.py");
+    tests::succeed(Command::new(python).arg(script).args([&model, &source, &target]));
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&target).unwrap()).unwrap();
+    let values = |name: &&str| json[*name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
+    outputs.iter().map(values).collect()
+}
+
+fn close(ours: &[f32], theirs: &[f32], what: &str) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let largest = theirs.iter().fold(0f32, |m, x| m.max(x.abs()));
+    assert!(largest > 0.0, "{what}: nothing to compare");
+    let difference = ours.iter().zip(theirs).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(difference <= MAP_TOLERANCE * largest, "{what}: {difference:e} of {largest:e}");
+}

@@ -1,0 +1,229 @@
+//! From photos to a verdict, by the programs that users run.
+#![allow(missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fit::network::Network;
+use judge::{Bundle, encode_png};
+use shared_format::Size;
+use tempfile::TempDir;
+use tests::images::{part, write_parts};
+use tests::teachers::random_weights;
+use tests::{private, program, run, succeed};
+use trainer::teacher::write_safetensors;
+
+const SIZE: Size = Size { width: 160, height: 120 };
+
+struct Workshop {
+    root: TempDir,
+}
+
+impl Workshop {
+    /// A home with a random teacher, and photos of 30 good, 8 more good and 8 stained parts.
+    fn new() -> Self {
+        let workshop = Self { root: tempfile::tempdir().unwrap() };
+        let network = Network::by_name("resnet18").unwrap();
+        let file = workshop.path("random.safetensors");
+        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
+        workshop.import(&file, "random");
+        write_parts(&workshop.path("photos/train/good"), SIZE, 30, false);
+        for (kind, stain) in [("good", false), ("stain", true)] {
+            let folder = workshop.path("photos/test").join(kind);
+            std::fs::create_dir_all(&folder).unwrap();
+            for seed in 0..8 {
+                let png = encode_png(&part(SIZE, 500 + seed, stain)).unwrap();
+                std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
+            }
+        }
+        workshop
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn trainer(&self) -> Command {
+        let mut command = program("trainer");
+        command.env("NOMINAL_HOME", self.path("home"));
+        command
+    }
+
+    fn import(&self, file: &Path, name: &str) {
+        succeed(self.trainer().args(["teacher", "import", "--name", name]).arg(file));
+    }
+
+    fn train(&self, run: &str, extra: &[&str]) -> Command {
+        let mut command = self.trainer();
+        command.args(["train", "--teacher", "random", "--size", "64", "--threads", "1", "--data"]);
+        command.arg(self.path("photos")).arg("--out").arg(self.path(run)).args(extra);
+        command
+    }
+
+    fn export(&self, run: &str, bundle: &Path, extra: &[&str]) -> Command {
+        let mut command = self.trainer();
+        command.arg("export").arg(self.path(run)).arg("--out").arg(bundle).args(extra);
+        command
+    }
+
+    fn inspect(&self, bundle: &str, paths: &[PathBuf]) -> (i32, Vec<serde_json::Value>) {
+        let mut command = program("edge-runtime");
+        command.args(["inspect", "--json", "--bundle"]).arg(self.path(bundle)).args(paths);
+        let (code, stdout, stderr) = run(&mut command);
+        assert!(code != 1 && code != 2, "{stderr}");
+        (code, stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+}
+
+#[test]
+fn stained_parts_are_told_from_good_ones() {
+    let workshop = Workshop::new();
+    succeed(&mut workshop.train("run", &["--steps", "60"]));
+    let bundle = workshop.path("bundle");
+    let printed = succeed(&mut workshop.export("run", &bundle, &["--target-fpr", "0.2"]));
+    assert!(printed.contains("6 normals: at most 14.29 % false alarms on average"), "{printed}");
+
+    let json = workshop.path("figures.json");
+    let page = workshop.path("page.html");
+    let mut eval = workshop.trainer();
+    eval.arg("eval").arg(&bundle).arg("--data").arg(workshop.path("photos"));
+    succeed(eval.arg("--json").arg(&json).arg("--html").arg(&page));
+    let figures: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert!(figures["image_auroc"].as_f64().unwrap() > 0.95, "{figures}");
+    assert!(figures["tpr_at_threshold"].as_f64().unwrap() > 0.7, "{figures}");
+    assert!(figures["pixel_auroc"].is_null() && figures["aupro_30"].is_null());
+    assert_eq!((figures["n_normal"].as_u64(), figures["n_defective"].as_u64()), (Some(8), Some(8)));
+    assert_eq!(figures["kinds"]["stain"]["n_defective"], 8);
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("<svg") && page.contains("data:image/png;base64,"));
+
+    // The runtime gives the scores that the evaluation saw, and its threshold is the evaluation's.
+    let (code, lines) = workshop.inspect("bundle", &[workshop.path("photos/test/stain")]);
+    assert_eq!(lines.len(), 8);
+    let rejected = lines.iter().filter(|line| line["verdict"] == "reject").count();
+    assert_eq!(rejected as f64 / 8.0, figures["tpr_at_threshold"].as_f64().unwrap());
+    assert_eq!(code, 10);
+    assert_eq!(lines[0]["threshold"], figures["threshold"]);
+    // Calibration normals pass: at rank 1 the threshold is the largest of their scores.
+    let settings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(workshop.path("run/run.json")).unwrap()).unwrap();
+    let names = settings["calibration"].as_array().unwrap();
+    let calibration: Vec<PathBuf> =
+        names.iter().map(|name| workshop.path("photos").join(name.as_str().unwrap())).collect();
+    assert_eq!(workshop.inspect("bundle", &calibration).0, 0);
+
+    // A bundle with another's model is refused by name.
+    let model = bundle.join("model.onnx");
+    let mut bytes = std::fs::read(&model).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let mut command = program("edge-runtime");
+    let (code, _, stderr) = run(command.args(["inspect", "--bundle"]).arg(&bundle).arg(&calibration[0]));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("model.onnx"), "{stderr}");
+}
+
+#[test]
+fn a_sample_too_small_for_the_target_says_so() {
+    let workshop = Workshop::new();
+    succeed(&mut workshop.train("run", &["--steps", "2"]));
+    let bundle = workshop.path("bundle");
+    let (code, _, stderr) = run(&mut workshop.export("run", &bundle, &["--require-claim"]));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("6 normals: at most 14.29 % false alarms on average; for 1 % with 95 % confidence collect 299"), "{stderr}");
+    assert!(!bundle.exists());
+    let printed = succeed(&mut workshop.export("run", &bundle, &[]));
+    assert!(printed.contains("the threshold is its largest score"), "{printed}");
+    let evidence = Bundle::open(&bundle).unwrap().thresholds.evidence;
+    assert_eq!((evidence.normals, evidence.rank), (6, 1));
+    let (code, _, stderr) = run(&mut workshop.export("run", &bundle, &["--target-fpr", "1.5"]));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("is not between 0 and 1"), "{stderr}");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
+    let workshop = Workshop::new();
+    let options = ["--steps", "40", "--precision", "f32"];
+    succeed(&mut workshop.train("whole", &options));
+    let mut child = workshop.train("cut", &options).stderr(Stdio::null()).spawn().unwrap();
+    let metrics = workshop.path("cut/metrics.jsonl");
+    let started = Instant::now();
+    while !metrics.exists() && started.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    succeed(Command::new("kill").arg("-INT").arg(child.id().to_string()));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // Not trained to its end: no bundle yet.
+    let (code, _, stderr) = run(&mut workshop.export("cut", &workshop.path("bundle"), &[]));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("--resume"), "{stderr}");
+    succeed(workshop.trainer().args(["train", "--resume", "--threads", "1", "--precision", "f32", "--out"]).arg(workshop.path("cut")));
+    let student = |run: &str| std::fs::read(workshop.path(run).join("student.safetensors")).unwrap();
+    assert!(student("whole") == student("cut"), "the resumed student differs");
+}
+
+#[test]
+fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundle() {
+    let workshop = Workshop::new();
+    succeed(&mut workshop.train("run", &["--steps", "2"]));
+    let small = workshop.path("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=25m", "tmpfs"]).arg(&small).status();
+    if !mount.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: a full disk (mounting a small file system needs root)");
+        return;
+    }
+    let bundle = small.join("bundle");
+    let first = run(&mut workshop.export("run", &bundle, &[]));
+    let before = std::fs::read(bundle.join("model.threshold"));
+    // A second one does not fit beside the first.
+    let second = run(&mut workshop.export("run", &bundle, &["--target-fpr", "0.3"]));
+    let after = std::fs::read(bundle.join("model.threshold"));
+    let names: Vec<_> = std::fs::read_dir(&small).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(&small).status();
+    let third = run(&mut workshop.export("run", &bundle, &[]));
+    let still = std::fs::read(bundle.join("model.threshold"));
+    succeed(Command::new("umount").arg(&small));
+    assert_eq!(first.0, 0, "{}", first.2);
+    assert_eq!(second.0, 1);
+    assert!(second.2.contains("check free space and permissions"), "{}", second.2);
+    assert_eq!(before.unwrap(), after.unwrap());
+    assert_eq!(names, ["bundle"], "something half-written stayed");
+    assert!(remount.is_ok_and(|status| status.success()));
+    assert_eq!(third.0, 1);
+    assert!(third.2.contains("check free space and permissions"), "{}", third.2);
+    assert!(still.is_ok());
+}
+
+#[test]
+fn real_cells_with_the_default_teacher() {
+    let what = "a few epochs on real solar cells";
+    let (Some(samples), Some(weights)) = (private("NOMINAL_SAMPLES", what), private("NOMINAL_WEIGHTS", what)) else { return };
+    let workshop = Workshop::new();
+    workshop.import(&weights.join("efficientnet-lite0.pth"), "efficientnet-lite0");
+    let cells = samples.join("elpv");
+    let data = workshop.path("cells");
+    for (folder, count) in [("train/good", 100), ("test/good", 40), ("test/defective", 40)] {
+        std::fs::create_dir_all(data.join(folder)).unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(cells.join(folder)).unwrap().map(|e| e.unwrap().path()).collect();
+        names.sort();
+        let step = names.len() / count;
+        for path in names.iter().step_by(step).take(count) {
+            std::fs::copy(path, data.join(folder).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let mut train = workshop.trainer();
+    train.args(["train", "--size", "128", "--epochs", "8", "--out"]).arg(workshop.path("real")).arg("--data").arg(&data);
+    succeed(&mut train);
+    let bundle = workshop.path("bundle");
+    succeed(&mut workshop.export("real", &bundle, &["--target-fpr", "0.1"]));
+    let json = workshop.path("figures.json");
+    succeed(workshop.trainer().arg("eval").arg(&bundle).arg("--data").arg(&data).arg("--json").arg(&json));
+    let figures: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert!(figures["image_auroc"].as_f64().unwrap() > 0.75, "{figures}");
+    let doctor = succeed(program("edge-runtime").args(["doctor", "--bundle"]).arg(&bundle));
+    assert!(doctor.contains("normal-1.png"), "{doctor}");
+}

@@ -1,0 +1,69 @@
+//! `trainer eval`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use fit::atomic::write_file;
+use fit::dataset::test_images;
+use fit::evaluate::{evaluate_image, figures};
+use judge::Judge;
+
+use crate::{progress, report};
+
+/// Measure a bundle on images with known answers, through the judge of the line.
+///
+/// DIR has test/good and test/<defect> (MVTec AD layout; masks in ground_truth/<defect>/<name>_mask.png), or good and
+/// <defect> right below it. AUROC: 1 is perfect, 0.5 is guessing.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The bundle
+    bundle: PathBuf,
+    /// The images
+    #[arg(long)]
+    data: PathBuf,
+    /// Write the figures as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write a page with histogram, ROC curve and overlays
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Threads of the engine
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let images = test_images(&args.data)?;
+    let mut judge = Judge::open(&args.bundle, args.threads.into())?;
+    let bar = progress::bar(images.len() as u64, "Judging");
+    let mut outcomes = Vec::new();
+    for image in &images {
+        if progress::stop_requested() {
+            anyhow::bail!("stopped after {} of {} images; nothing was written", outcomes.len(), images.len());
+        }
+        outcomes.push(evaluate_image(&mut judge, image));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    for outcome in &outcomes {
+        if let Some(problem) = &outcome.problem {
+            eprintln!("{}: {problem}", outcome.path.display());
+        }
+    }
+    let threshold = judge.bundle().thresholds.image_threshold;
+    let figures = figures(&outcomes, threshold);
+    print!("{}", report::table(&figures));
+    if let Some(path) = &args.json {
+        let json = serde_json::to_vec_pretty(&figures)?;
+        write_file(path, &json).with_context(|| format!("can't write {}; check --json", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        let page = report::page(&mut judge, &outcomes, &figures);
+        write_file(path, page.as_bytes())
+            .with_context(|| format!("can't write {}; check --html", path.display()))?;
+        println!("page: {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,57 @@
+//! The program's commands, one file each.
+
+mod eval;
+mod export;
+mod size;
+mod teacher;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Learns what good parts look like from photos of good parts, and writes bundles for the line.
+///
+/// From photos to a verdict:
+///
+///   trainer teacher import efficientnet-lite0.pth --name efficientnet-lite0
+///   trainer train --method stpm --data photos/ --out runs/cap
+///   trainer export runs/cap --out bundles/cap
+///   trainer eval bundles/cap --data photos/
+///   edge-runtime inspect --bundle bundles/cap new/*.jpg
+///
+/// `photos/` holds good parts only (for `eval` also `test/good` and `test/<defect>`). Two hundred are a good start.
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Import and list teachers: networks that know natural images
+    #[command(subcommand)]
+    Teacher(teacher::Command),
+    /// Learn from images of good parts
+    Train(train::Args),
+    /// Write a bundle for the device: ONNX model, thresholds, golden frames
+    Export(export::Args),
+    /// Measure a bundle on images with known answers
+    Eval(eval::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A sentence that names what to do.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Teacher(command) => teacher::run(command),
+            Command::Train(args) => train::run(&args),
+            Command::Export(args) => export::run(&args),
+            Command::Eval(args) => eval::run(&args),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Values on the command line: sizes, regions, grids.
+
+use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
+use shared_format::{Roi, Size, Tiles};
+
+/// `256` or `384x256`.
+pub fn input_size(text: &str) -> Result<Size, String> {
+    let (width, height) = text.split_once(['x', 'X', '×']).unwrap_or((text, text));
+    let side = |side: &str| -> Result<u32, String> {
+        let pixels: u32 =
+            side.trim().parse().map_err(|_| format!("`{text}` is no size; write 256 or 384x256"))?;
+        if INPUT_SIDES.contains(&pixels) && pixels.is_multiple_of(INPUT_STEP) {
+            Ok(pixels)
+        } else {
+            let (low, high) = (INPUT_SIDES.start(), INPUT_SIDES.end());
+            let nearest =
+                (pixels.saturating_add(INPUT_STEP / 2) / INPUT_STEP * INPUT_STEP).clamp(*low, *high);
+            Err(format!(
+                "{pixels} is not a multiple of {INPUT_STEP} from {low} to {high}; the nearest is {nearest}"
+            ))
+        }
+    };
+    Ok(Size { width: side(width)?, height: side(height)? })
+}
+
+/// `X,Y,W,H`.
+pub fn region(text: &str) -> Result<Roi, String> {
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok(&[x, y, width, height])
+            if width > 0
+                && height > 0
+                && x.checked_add(width).is_some()
+                && y.checked_add(height).is_some() =>
+        {
+            Ok(Roi { x, y, width, height })
+        }
+        _ => Err(format!("`{text}` is no region; write X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")),
+    }
+}
+
+/// `2x1`: columns × rows.
+pub fn tiles(text: &str) -> Result<Tiles, String> {
+    let parse = |part: &str| part.trim().parse::<u8>().ok().filter(|n| (1..=MAX_TILES).contains(n));
+    let grid = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((parse(c)?, parse(r)?)));
+    match grid {
+        Some((columns, rows)) => Ok(Tiles { columns, rows }),
+        None => {
+            Err(format!("`{text}` is no grid; write COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(input_size("256"), Ok(Size { width: 256, height: 256 }));
+        assert_eq!(input_size("384x256"), Ok(Size { width: 384, height: 256 }));
+        assert_eq!(
+            input_size("17"),
+            Err("17 is not a multiple of 32 from 64 to 1024; the nearest is 64".to_owned())
+        );
+        for bad in ["", "x", "256x", "-64", "256x250", "99999999999", "4294967295"] {
+            assert!(input_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn regions_and_grids() {
+        assert_eq!(region("1,2,3,4"), Ok(Roi { x: 1, y: 2, width: 3, height: 4 }));
+        for bad in ["", "1,2,3", "1,2,0,4", "1,2,3,4,5", "a,b,c,d", "4294967295,0,2,2"] {
+            assert!(region(bad).is_err(), "{bad}");
+        }
+        assert_eq!(tiles("2x1"), Ok(Tiles { columns: 2, rows: 1 }));
+        for bad in ["", "2", "0x1", "17x1"] {
+            assert!(tiles(bad).is_err(), "{bad}");
+        }
+    }
+}

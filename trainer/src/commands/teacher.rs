@@ -1,0 +1,58 @@
+//! `trainer teacher`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::teacher::Library;
+
+/// `trainer teacher …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Read published weights and keep them under a name
+    ///
+    /// Reads ResNet-18 as torchvision publishes it and EfficientNet-Lite0 as its PyTorch port does: `.pth` (the zip
+    /// layout and the older one; nothing in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the
+    /// BatchNorm folded.
+    Import {
+        /// The weight file
+        file: PathBuf,
+        /// The name to keep it under
+        #[arg(long)]
+        name: String,
+    },
+    /// List the teachers that are there
+    List,
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let library = Library::of_user();
+    match command {
+        Command::Import { file, name } => {
+            let teacher = library.import(&file, &name)?;
+            let parameters: usize = teacher.weights.values().map(|array| array.data.len()).sum();
+            println!(
+                "{name}: {}, {} convolutions, {:.1} million weights, kept in {}",
+                teacher.network.name,
+                teacher.network.convs().count(),
+                parameters as f64 / 1e6,
+                library.folder().display()
+            );
+        }
+        Command::List => {
+            let names = library.names()?;
+            if names.is_empty() {
+                eprintln!(
+                    "no teachers yet in {}; import one with `trainer teacher import FILE --name NAME`",
+                    library.folder().display()
+                );
+            }
+            for name in names {
+                match library.load(&name) {
+                    Ok(teacher) => println!("{name}  {}", teacher.network.name),
+                    Err(e) => println!("{name}  unusable: {e}"),
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,170 @@
+//! `trainer train`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
+use shared_format::{Recipe, Roi, Size, Tiles};
+
+use super::size;
+use crate::method::{self, Ended, Method};
+use crate::progress;
+use crate::run::{Flip, Run, Settings};
+use crate::teacher::Library;
+use crate::torch::{Compute, DeviceChoice, Precision};
+
+const INTERRUPTED: u8 = 130;
+
+/// Learn from images of good parts.
+///
+/// The images are split once, by the seed, into three sets that share no image: fit (learns), selection (chooses the
+/// checkpoint) and calibration (sets the threshold, in `trainer export`). Ctrl-C leaves a checkpoint; go on with
+/// `trainer train --resume --out RUN`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How to learn
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(method_names()), default_value = "stpm")]
+    method: String,
+    /// Folder of good images, or with train/good below it (MVTec AD layout)
+    #[arg(long, required_unless_present = "resume")]
+    data: Option<PathBuf>,
+    /// Folder for this run: settings, checkpoint, metrics
+    #[arg(long)]
+    out: PathBuf,
+    /// The imported teacher to learn from
+    #[arg(long, default_value = "efficientnet-lite0")]
+    teacher: String,
+    /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
+    #[arg(long, default_value = "256", value_parser = size::input_size)]
+    size: Size,
+    /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given
+    #[arg(long, value_parser = size::region)]
+    roi: Option<Roi>,
+    /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
+    #[arg(long, default_value = "1x1", value_parser = size::tiles)]
+    tiles: Tiles,
+    /// Learn from mirrored copies too, for parts that may come either way round
+    #[arg(long, value_enum, default_value = "none")]
+    flip: Flip,
+    /// Length in steps of 8 images; the method's own choice unless given
+    #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    steps: Option<u64>,
+    /// Length in passes over the fit images
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    epochs: Option<u64>,
+    /// Seeds the split, the first weights and the order of the images
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Go on with the run in --out; its own settings hold, and the other options are not read
+    #[arg(long)]
+    resume: bool,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceChoice,
+    /// Number format of the convolutions while training; the exported model is f32 in any case
+    #[arg(long, value_enum, default_value = "auto")]
+    precision: Precision,
+    /// Threads; all cores unless given
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
+    threads: Option<i32>,
+}
+
+fn method_names() -> Vec<&'static str> {
+    method::all().iter().map(|method| method.name()).collect()
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        tch::set_num_threads(threads);
+    }
+    let compute = Compute::resolve(args.device, args.precision).map_err(anyhow::Error::msg)?;
+    let run = if args.resume { Run::open(&args.out)? } else { start(args)? };
+    let settings = &run.settings;
+    let method = method::by_name(&settings.method)
+        .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
+    let Size { width, height } = settings.recipe.input;
+    eprintln!(
+        "{} with teacher {} ({}), {width}×{height}, {} steps of {} images, seed {}, {}",
+        settings.method,
+        settings.teacher,
+        run.teacher.network.name,
+        settings.steps,
+        settings.batch,
+        settings.seed,
+        compute.describe()
+    );
+    let started = std::time::Instant::now();
+    let out = args.out.display();
+    match method.train(&run, compute)? {
+        Ended::Finished { best_step } => {
+            eprintln!(
+                "trained in {:.0} s; the selection images chose step {best_step}",
+                started.elapsed().as_secs_f64()
+            );
+            eprintln!("next: trainer export {out} --out BUNDLE");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ended::Interrupted { step } => {
+            eprintln!(
+                "stopped after step {step} of {}; go on with: trainer train --resume --out {out}",
+                settings.steps
+            );
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// Looks at the images, splits them and starts the run's folder.
+fn start(args: &Args) -> anyhow::Result<Run> {
+    let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
+    let teacher = Library::of_user().load(&args.teacher)?;
+    let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
+    let paths = normal_images(&data)?;
+    let bar = progress::bar(paths.len() as u64, "Looking at the images");
+    let found = survey(&paths, args.roi, || bar.inc(1));
+    bar.finish_and_clear();
+    report_skipped(&found);
+    let too_few = || DataError::TooFew { folder: data.clone(), usable: found.usable.len() };
+    let frames = found.frames.filter(|_| found.usable.len() >= MIN_NORMALS).ok_or_else(too_few)?;
+    let recipe = Recipe { input: args.size, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
+
+    let sets = split(found.usable.len(), args.seed);
+    let names = |set: &[usize]| set.iter().map(|&index| relative(&found.usable[index], &data)).collect();
+    let mut settings = Settings::new(&args.method, &teacher.name, &data, recipe, args.seed);
+    settings.fit = names(&sets.fit);
+    settings.selection = names(&sets.selection);
+    settings.calibration = names(&sets.calibration);
+    settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
+    settings.flip = args.flip;
+    eprintln!(
+        "{} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
+        found.usable.len(),
+        sets.fit.len(),
+        sets.selection.len(),
+        sets.calibration.len()
+    );
+    let method =
+        method::by_name(&args.method).context("the method is unknown; see `trainer train --help`")?;
+    (settings.steps, settings.batch) = length(args, method.as_ref(), sets.fit.len());
+    Ok(Run::create(&args.out, settings, teacher)?)
+}
+
+fn length(args: &Args, method: &dyn Method, samples: usize) -> (u64, usize) {
+    let plan = method.plan(samples);
+    let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
+    (args.steps.or(from_epochs).unwrap_or(plan.steps), plan.batch)
+}
+
+fn report_skipped(found: &Survey) {
+    for skipped in &found.skipped {
+        eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
+    }
+    if !found.skipped.is_empty() {
+        eprintln!("{} of {} images skipped", found.skipped.len(), found.skipped.len() + found.usable.len());
+    }
+}
+
+fn relative(path: &Path, data: &Path) -> PathBuf {
+    path.strip_prefix(data).unwrap_or(path).to_owned()
+}

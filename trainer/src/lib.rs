@@ -1,0 +1,21 @@
+//! Learns what good parts look like from photos of good parts, and writes bundles for the line.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`teacher`] | imports published weights and keeps them by name |
+//! | [`method`] | one folder a method: training and export |
+//! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`samples`] | images, prepared by the judge's own code, with the teacher's features |
+//! | [`torch`] | what all methods need of libtorch |
+//! | [`report`] | figures as a table and as a page |
+//! | [`commands`] | the program's commands, one file each |
+//! | [`progress`] | progress bars, Ctrl-C |
+
+pub mod commands;
+pub mod method;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod samples;
+pub mod teacher;
+pub mod torch;

@@ -1,0 +1,48 @@
+//! Student-Teacher Feature Pyramid Matching (Wang et al.: *Student-Teacher Feature Pyramid Matching for Anomaly
+//! Detection*, BMVC 2021). See this folder's README for what is ours and what it gains.
+
+mod graph;
+mod maps;
+mod train;
+
+pub use graph::{LEVEL_OUTPUTS, build as build_graph};
+pub use maps::{LevelStatistics, Scoring, distances};
+
+use fit::network::fold;
+
+use super::{Ended, Method, Plan, TrainError};
+use crate::run::{Run, STUDENT};
+use crate::torch::Compute;
+
+/// The method.
+#[derive(Debug, Clone, Copy)]
+pub struct Stpm;
+
+impl Method for Stpm {
+    fn name(&self) -> &'static str {
+        "stpm"
+    }
+
+    fn about(&self) -> &'static str {
+        "a student learns to see good parts as its teacher does; where it fails, the part is anomalous"
+    }
+
+    fn plan(&self, _samples: usize) -> Plan {
+        // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
+        // this folder's README.
+        Plan { steps: 300, batch: 8 }
+    }
+
+    fn train(&self, run: &Run, compute: Compute) -> Result<Ended, TrainError> {
+        train::train(run, compute)
+    }
+
+    fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
+        let state = run.student()?;
+        let student = fold(&run.teacher.network, &state.weights)?;
+        let damaged = |reason| run.damaged(STUDENT, reason);
+        let scoring = Scoring::from_weights(&state.weights, &run.teacher.network).map_err(damaged)?;
+        let input = run.settings.recipe.input;
+        Ok(build_graph(&run.teacher.network, &run.teacher.weights, &student, &scoring, input, false))
+    }
+}

@@ -1,0 +1,286 @@
+//! A training run's folder: settings, teacher, checkpoint, best student, metrics.
+//!
+//! | file | what |
+//! |---|---|
+//! | `run.json` | [`Settings`]: everything that reproduces the run, and which image is in which set |
+//! | `teacher.safetensors` | the teacher, so that the run stays whole when the library changes |
+//! | `checkpoint.safetensors` | where to resume |
+//! | `best.safetensors` | the student that the selection images chose so far |
+//! | `student.safetensors` | the finished student, with what export needs |
+//! | `metrics.jsonl` | one JSON object a line: step, loss, rate, selection |
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use fit::atomic::write_file;
+use fit::network::Weights;
+use serde::{Deserialize, Serialize};
+use shared_format::Recipe;
+
+use crate::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
+
+const FORMAT: u32 = 1;
+
+/// Mirrored copies of the fit images that train too, for parts that come either way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Flip {
+    /// The images as they are.
+    None,
+    /// Left and right exchanged.
+    Horizontal,
+    /// Top and bottom exchanged.
+    Vertical,
+}
+
+/// Everything that reproduces a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Version of this file's layout.
+    format: u32,
+    /// The method's name.
+    pub method: String,
+    /// The teacher's name.
+    pub teacher: String,
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// How a frame becomes the network's input.
+    pub recipe: Recipe,
+    /// Seeds the split, the initial weights and the order of the images.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Images in a step.
+    pub batch: usize,
+    /// Mirrored copies that train too.
+    pub flip: Flip,
+    /// Images that train, relative to `data`.
+    pub fit: Vec<PathBuf>,
+    /// Images that choose the checkpoint.
+    pub selection: Vec<PathBuf>,
+    /// Images that calibrate and do nothing else.
+    pub calibration: Vec<PathBuf>,
+    /// Images that aren't used, with the reason.
+    pub skipped: Vec<(PathBuf, String)>,
+}
+
+impl Settings {
+    /// Settings without images; [`Run::create`]'s caller fills the sets.
+    #[must_use]
+    pub fn new(method: &str, teacher: &str, data: &Path, recipe: Recipe, seed: u64) -> Self {
+        Self {
+            format: FORMAT,
+            method: method.to_owned(),
+            teacher: teacher.to_owned(),
+            data: data.to_owned(),
+            recipe,
+            seed,
+            steps: 0,
+            batch: 0,
+            flip: Flip::None,
+            fit: vec![],
+            selection: vec![],
+            calibration: vec![],
+            skipped: vec![],
+        }
+    }
+
+    /// The paths of one of the sets.
+    #[must_use]
+    pub fn paths(&self, set: &[PathBuf]) -> Vec<PathBuf> {
+        set.iter().map(|path| self.data.join(path)).collect()
+    }
+}
+
+/// Why a run's folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It can't be read or written.
+    #[error("{path}: {source}; check free space and permissions", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is a run already.
+    #[error("{0} holds a training run already; continue it with --resume, or choose another --out")]
+    Exists(PathBuf),
+    /// There is none.
+    #[error(
+        "{0} is not a training run (it has no run.json); give the folder that was --out of `trainer train`"
+    )]
+    Absent(PathBuf),
+    /// A file is damaged.
+    #[error("{path} is damaged: {reason}; train again", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Nothing to export yet.
+    #[error("{0} is not trained to its end; go on with `trainer train --resume --out {0}`")]
+    Unfinished(PathBuf),
+    /// Its teacher can't be loaded or saved.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
+}
+
+/// Named arrays with notes: a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// Arrays by name.
+    pub weights: Weights,
+    /// Numbers by name.
+    pub notes: HashMap<String, String>,
+}
+
+impl State {
+    /// A note as a number.
+    #[must_use]
+    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.notes.get(name)?.parse().ok()
+    }
+}
+
+/// A training run on disk.
+#[derive(Debug)]
+pub struct Run {
+    folder: PathBuf,
+    /// What the run was started with.
+    pub settings: Settings,
+    /// The teacher as it was when the run started.
+    pub teacher: Teacher,
+}
+
+const SETTINGS: &str = "run.json";
+const TEACHER: &str = "teacher.safetensors";
+/// Where to resume.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The student that the selection images chose so far.
+pub const BEST: &str = "best.safetensors";
+/// The finished student, with what export needs.
+pub const STUDENT: &str = "student.safetensors";
+const METRICS: &str = "metrics.jsonl";
+
+impl Run {
+    /// Starts a run in `folder`.
+    ///
+    /// # Errors
+    /// Where there is a run already, or the folder can't be written.
+    pub fn create(folder: &Path, settings: Settings, teacher: Teacher) -> Result<Self, RunError> {
+        if folder.join(SETTINGS).exists() {
+            return Err(RunError::Exists(folder.to_owned()));
+        }
+        std::fs::create_dir_all(folder).map_err(|source| RunError::Io { path: folder.to_owned(), source })?;
+        let run = Self { folder: folder.to_owned(), settings, teacher };
+        let network = HashMap::from([("network".to_owned(), run.teacher.network.name.to_owned())]);
+        run.write(TEACHER, &write_safetensors(&run.teacher.weights, network))?;
+        // A file that a former run without run.json left behind must not be resumed from.
+        for stale in [CHECKPOINT, BEST, STUDENT, METRICS] {
+            let _ = std::fs::remove_file(run.path(stale));
+        }
+        let json = serde_json::to_vec_pretty(&run.settings)
+            .map_err(|e| RunError::Damaged { path: run.path(SETTINGS), reason: e.to_string() })?;
+        run.write(SETTINGS, &json)?;
+        Ok(run)
+    }
+
+    /// Opens an existing run.
+    ///
+    /// # Errors
+    /// Where there is none, or its files are damaged.
+    pub fn open(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join(SETTINGS);
+        let json = match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(RunError::Absent(folder.to_owned()));
+            }
+            read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
+        };
+        let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
+        let settings: Settings = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
+        if settings.format != FORMAT || !settings.recipe.is_valid() {
+            return Err(damaged("it was not written by this version of the trainer".to_owned()));
+        }
+        let teacher = load_file(&folder.join(TEACHER), &settings.teacher)?;
+        Ok(Self { folder: folder.to_owned(), settings, teacher })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes [`CHECKPOINT`] or [`BEST`] in one step.
+    ///
+    /// # Errors
+    /// Where the disk refuses; the former file is then as it was.
+    pub fn save(&self, file: &str, state: &State) -> Result<(), RunError> {
+        self.write(file, &write_safetensors(&state.weights, state.notes.clone()))
+    }
+
+    /// Reads what [`Self::save`] wrote; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// Where the file is damaged.
+    pub fn load(&self, file: &str) -> Result<Option<State>, RunError> {
+        let path = self.path(file);
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
+        };
+        match read_safetensors(&bytes) {
+            Ok((weights, notes)) => Ok(Some(State { weights, notes })),
+            Err(reason) => Err(RunError::Damaged { path, reason }),
+        }
+    }
+
+    /// The student that the selection images chose so far.
+    ///
+    /// # Errors
+    /// Where there is none yet, or it is damaged.
+    pub fn best(&self) -> Result<State, RunError> {
+        self.load(BEST)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
+    }
+
+    /// The finished student.
+    ///
+    /// # Errors
+    /// Where training hasn't ended, or the file is damaged.
+    pub fn student(&self) -> Result<State, RunError> {
+        self.load(STUDENT)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
+    }
+
+    /// Appends one line to the metrics.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn log(&self, metrics: &impl Serialize) -> Result<(), RunError> {
+        let path = self.path(METRICS);
+        let append = || {
+            let mut line = serde_json::to_string(metrics)?;
+            line.push('\n');
+            std::fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(line.as_bytes())
+        };
+        append().map_err(|source| RunError::Io { path: path.clone(), source })
+    }
+
+    /// A file of the run that doesn't fit the others.
+    #[must_use]
+    pub fn damaged(&self, file: &str, reason: String) -> RunError {
+        RunError::Damaged { path: self.path(file), reason }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), RunError> {
+        let path = self.path(file);
+        write_file(&path, bytes).map_err(|source| RunError::Io { path, source })
+    }
+}

@@ -1,0 +1,182 @@
+//! Images as training samples: prepared by the judge's own code, with the teacher's features beside them.
+
+use std::path::PathBuf;
+
+use fit::network::Network;
+use judge::{Preparer, decode_file};
+use shared_format::Recipe;
+use tch::{Device, Kind, Tensor};
+
+use crate::method::TrainError;
+use crate::progress;
+use crate::run::Flip;
+use crate::torch::{Compute, Frozen, channels_last};
+
+/// Images (or their tiles) with what the teacher sees in them.
+#[derive(Debug)]
+pub struct Batch {
+    /// N×3×H×W, normalised, in the number format of the computation.
+    pub image: Tensor,
+    /// The teacher's levels, of unit length along the channels.
+    pub targets: Vec<Tensor>,
+}
+
+/// Which images, and what becomes of each.
+#[derive(Debug)]
+pub struct ImageSet {
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// How a frame becomes the network's input.
+    pub recipe: Recipe,
+    /// Mirrored copies beside the originals.
+    pub flip: Flip,
+}
+
+impl ImageSet {
+    fn per_image(&self) -> usize {
+        self.recipe.tiles.count() * if self.flip == Flip::None { 1 } else { 2 }
+    }
+}
+
+/// Targets lie in −1..1, where half precision is finer than bf16 at the same size.
+const TARGET_KIND: Kind = Kind::Half;
+
+/// The samples of one set. They are kept in memory where they fit, so that each image is decoded, and seen by the
+/// teacher, once and not once an epoch.
+#[derive(Debug)]
+pub struct Samples {
+    set: ImageSet,
+    preparer: Preparer,
+    mean: Tensor,
+    std: Tensor,
+    compute: Compute,
+    teacher: Frozen,
+    cache: Vec<Batch>,
+}
+
+impl Samples {
+    /// Prepares the images of `set`, keeping at most `budget` bytes in memory.
+    ///
+    /// # Errors
+    /// Where an image that was readable isn't any more.
+    pub fn load(
+        set: ImageSet,
+        network: &Network,
+        teacher: Frozen,
+        compute: Compute,
+        budget: usize,
+        what: &str,
+    ) -> Result<Self, TrainError> {
+        let per_channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
+        let (mean, std) = (per_channel(network.mean), per_channel(network.std));
+        let preparer = Preparer::new(set.recipe);
+        let images = set.paths.len();
+        let mut samples = Self { set, preparer, mean, std, compute, teacher, cache: vec![] };
+        let bar = progress::bar(images as u64, what);
+        let mut used = 0;
+        for index in 0..images {
+            if progress::stop_requested() {
+                break;
+            }
+            for sample in samples.read(index)? {
+                used += bytes(&sample.image) + sample.targets.iter().map(bytes).sum::<usize>();
+                samples.cache.push(sample);
+            }
+            if used > budget {
+                let kept = index + 1;
+                progress::say(
+                    &bar,
+                    &format!("{what}: {kept} of {images} fit in memory; the others are read each time"),
+                );
+                break;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(samples)
+    }
+
+    /// Samples: images times tiles, twice as many with mirrored copies.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.set.paths.len() * self.set.per_image()
+    }
+
+    /// The samples at these indices, on the computing device.
+    ///
+    /// # Errors
+    /// Where an image that is not kept in memory can't be read any more.
+    pub fn batch(&mut self, indices: &[usize]) -> Result<Batch, TrainError> {
+        let per_image = self.set.per_image();
+        let mut fresh = Vec::new();
+        let kept = self.cache.len();
+        for &index in indices.iter().filter(|&&index| index >= kept) {
+            fresh.push(self.read(index / per_image)?.swap_remove(index % per_image));
+        }
+        let mut fresh = fresh.iter();
+        let chosen: Vec<&Batch> =
+            indices.iter().filter_map(|&index| self.cache.get(index).or_else(|| fresh.next())).collect();
+        let gather = |part: &dyn Fn(&Batch) -> Tensor| {
+            let parts: Vec<Tensor> = chosen.iter().map(|sample| part(sample)).collect();
+            channels_last(&Tensor::cat(&parts, 0).to_device(self.compute.device))
+        };
+        let levels = chosen.first().map_or(0, |sample| sample.targets.len());
+        Ok(Batch {
+            image: gather(&|sample| sample.image.shallow_clone()),
+            targets: (0..levels)
+                .map(|level| gather(&|sample| sample.targets[level].shallow_clone()))
+                .collect(),
+        })
+    }
+
+    /// One image's tiles, then their mirrored copies, on the CPU.
+    fn read(&mut self, index: usize) -> Result<Vec<Batch>, TrainError> {
+        let path = &self.set.paths[index];
+        let frame = decode_file(path).map_err(|source| TrainError::Decode { path: path.clone(), source })?;
+        let mut planes = Vec::new();
+        let prepared = self.preparer.prepare(&frame, &mut planes);
+        prepared.map_err(|source| TrainError::Prepare { path: path.clone(), source })?;
+        let input = self.set.recipe.input;
+        let image =
+            Tensor::from_slice(&planes).reshape([-1, 3, i64::from(input.height), i64::from(input.width)]);
+        let image = match self.set.flip {
+            Flip::None => image,
+            Flip::Horizontal => Tensor::cat(&[&image, &image.flip([3])], 0),
+            Flip::Vertical => Tensor::cat(&[&image, &image.flip([2])], 0),
+        };
+        let image = channels_last(&((image - &self.mean) / &self.std)).to_device(self.compute.device);
+        let levels = self.teacher.levels(&image.to_kind(self.teacher.kind()));
+        let stored = |x: &Tensor, tile: i64, kind| x.narrow(0, tile, 1).to_kind(kind).to_device(Device::Cpu);
+        Ok((0..image.size()[0])
+            .map(|tile| Batch {
+                image: stored(&image, tile, self.compute.kind),
+                targets: levels.iter().map(|level| stored(&unit_length(level), tile, TARGET_KIND)).collect(),
+            })
+            .collect())
+    }
+}
+
+/// Scales each position's feature vector (axis 1) to length 1, in 32-bit floats.
+#[must_use]
+pub fn unit_length(features: &Tensor) -> Tensor {
+    let features = features.to_kind(Kind::Float);
+    let length = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float).sqrt();
+    features / length.clamp_min(UNIT_LENGTH_FLOOR)
+}
+
+/// A vector shorter than this keeps its direction but not the full length 1.
+pub const UNIT_LENGTH_FLOOR: f64 = 1e-12;
+
+/// Memory that samples may take: a third of what is available, 2 GiB where the system doesn't say.
+#[must_use]
+pub fn memory_budget() -> usize {
+    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<usize>().ok()
+    });
+    available.map_or(2 << 30, |kib| kib / 3 * 1024)
+}
+
+fn bytes(tensor: &Tensor) -> usize {
+    tensor.numel() * if tensor.kind() == Kind::Float { 4 } else { 2 }
+}

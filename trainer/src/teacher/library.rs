@@ -1,0 +1,116 @@
+//! Where imported teachers are kept: one safetensors file each.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use fit::atomic::write_file;
+use fit::network::{Network, fold};
+
+use super::{Teacher, TeacherError, read_published, safetensors_file};
+
+/// A folder of imported teachers.
+#[derive(Debug, Clone)]
+pub struct Library {
+    folder: PathBuf,
+}
+
+impl Library {
+    /// The user's library: `$NOMINAL_HOME/teachers`, else `$XDG_DATA_HOME/nominal/teachers`, else
+    /// `~/.local/share/nominal/teachers`.
+    #[must_use]
+    pub fn of_user() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = set("NOMINAL_HOME").or_else(|| set("XDG_DATA_HOME").map(|data| data.join("nominal")));
+        let home = home.or_else(|| set("HOME").map(|home| home.join(".local/share/nominal")));
+        Self::at(&home.unwrap_or_else(|| PathBuf::from(".nominal")).join("teachers"))
+    }
+
+    /// A library in this folder, which need not exist yet.
+    #[must_use]
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Imports published weights under `name`; a teacher of that name is replaced.
+    ///
+    /// # Errors
+    /// See [`TeacherError`]; the library is then as it was.
+    pub fn import(&self, file: &Path, name: &str) -> Result<Teacher, TeacherError> {
+        let path = self.path(name)?;
+        let (network, weights) = read_published(file)?;
+        let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let metadata =
+            HashMap::from([("network".to_owned(), network.name.to_owned()), ("source".to_owned(), source)]);
+        let bytes = safetensors_file::write(&weights, metadata);
+        write_file(&path, &bytes).map_err(|source| TeacherError::Io { path, source })?;
+        Ok(Teacher { name: name.to_owned(), network, weights })
+    }
+
+    /// The names of all teachers, sorted.
+    ///
+    /// # Errors
+    /// Where the folder exists and can't be listed.
+    pub fn names(&self) -> Result<Vec<String>, TeacherError> {
+        let failed = |source| TeacherError::Io { path: self.folder.clone(), source };
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+            entries => entries.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            names.extend(file.strip_suffix(".safetensors").filter(|name| is_name(name)).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Loads the teacher called `name`.
+    ///
+    /// # Errors
+    /// Where there is none, or its file was damaged since.
+    pub fn load(&self, name: &str) -> Result<Teacher, TeacherError> {
+        let path = self.path(name)?;
+        if !path.is_file() {
+            let names = self.names()?;
+            let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+            return Err(TeacherError::Unknown { name: name.to_owned(), known });
+        }
+        load_file(&path, name)
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, TeacherError> {
+        if is_name(name) {
+            Ok(self.folder.join(format!("{name}.safetensors")))
+        } else {
+            Err(TeacherError::Name(name.to_owned()))
+        }
+    }
+}
+
+/// Loads a teacher from a file that [`Library::import`] or a training run wrote.
+///
+/// # Errors
+/// Where the file can't be read or doesn't fit its architecture.
+pub(crate) fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
+    let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
+    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    let (raw, metadata) = safetensors_file::read(&bytes).map_err(damaged)?;
+    let network = metadata.get("network").and_then(|network| Network::by_name(network));
+    let network = network
+        .ok_or_else(|| damaged("it does not name a known network; import the teacher again".into()))?;
+    let weights =
+        fold(&network, &raw).map_err(|source| TeacherError::Fold { path: path.to_owned(), source })?;
+    Ok(Teacher { name: name.to_owned(), network, weights })
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(allowed)
+}

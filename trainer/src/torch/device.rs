@@ -1,0 +1,81 @@
+//! Where and in which number format training runs.
+
+use tch::{Cuda, Device, Kind};
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceChoice {
+    /// CUDA where libtorch finds it, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA GPU, or an error.
+    Cuda,
+}
+
+/// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are 32-bit floats always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Precision {
+    /// bf16 where the processor computes in it, else f32.
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// bfloat16: about twice as fast on processors that have it, very slow on others.
+    Bf16,
+}
+
+/// A device with a number format.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Compute {
+    /// The device.
+    pub device: Device,
+    /// [`Kind::Float`] or [`Kind::BFloat16`].
+    pub kind: Kind,
+}
+
+impl Compute {
+    /// Resolves what the user asked for on this machine.
+    ///
+    /// # Errors
+    /// A sentence, where CUDA was demanded and isn't there.
+    pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Self, String> {
+        let cuda = device != DeviceChoice::Cpu && has_cuda();
+        if device == DeviceChoice::Cuda && !cuda {
+            return Err("libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or use --device cpu".to_owned());
+        }
+        let device = if cuda { Device::Cuda(0) } else { Device::Cpu };
+        let fast_bf16 = if cuda { true } else { cpu_has_bf16() };
+        let bf16 = precision == Precision::Bf16 || (precision == Precision::Auto && fast_bf16);
+        Ok(Self { device, kind: if bf16 { Kind::BFloat16 } else { Kind::Float } })
+    }
+
+    /// In words, such as `cpu, bf16, 2 threads`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let kind = if self.kind == Kind::BFloat16 { "bf16" } else { "f32" };
+        match self.device {
+            Device::Cpu => format!("cpu, {kind}, {} threads", tch::get_num_threads()),
+            _ => format!("cuda, {kind}"),
+        }
+    }
+}
+
+/// Whether the CPU multiplies bf16 in hardware; emulated it is many times slower than f32.
+fn cpu_has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+fn has_cuda() -> bool {
+    // The build links against libtorch's CPU part. Where a CUDA build of the same version is on the library path,
+    // loading its CUDA part makes the devices known; this must come before the first query, whose answer is cached.
+    #[cfg(target_os = "linux")]
+    // SAFETY: the name is a NUL-terminated string, and loading the library only runs libtorch's own registration.
+    unsafe {
+        libc::dlopen(c"libtorch_cuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
+    }
+    Cuda::is_available()
+}

@@ -1,0 +1,12 @@
+//! What is common to all methods that train with libtorch.
+
+mod device;
+mod network;
+mod sgd;
+mod tensors;
+
+pub use device::{Compute, DeviceChoice, Precision};
+pub(crate) use network::load_tensor;
+pub use network::{Frozen, Trainable};
+pub use sgd::Sgd;
+pub use tensors::{channels_last, from_array, to_array};

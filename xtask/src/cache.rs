@@ -1,0 +1,165 @@
+//! The folder outside the checkout that keeps downloads, shared by all checkouts of one user.
+//!
+//! Whatever lies there under its final name is complete: it is made under another name (`….part`), and renamed last.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Name of the file, in every installed folder, that says what was installed.
+const STAMP: &str = ".nominal-stamp";
+
+/// The cache folder, held by this process alone while the value lives.
+pub struct Cache {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Cache {
+    /// Finds or makes the folder, and waits until no other set-up works in it.
+    pub fn open() -> Result<Self> {
+        let folder = locate(&|name| env::var_os(name)).context(
+            "neither NOMINAL_CACHE, XDG_CACHE_HOME nor HOME is set: set NOMINAL_CACHE to a folder for downloads",
+        )?;
+        Self::open_at(&std::path::absolute(folder)?)
+    }
+
+    /// As [`Cache::open`], with the folder given.
+    pub fn open_at(folder: &Path) -> Result<Self> {
+        let action = || format!("can't use {} (set NOMINAL_CACHE to another folder)", folder.display());
+        fs::create_dir_all(folder).with_context(action)?;
+        let lock = File::create(folder.join("setup.lock")).with_context(action)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                println!("waiting for another `cargo xtask` that is setting up in {} …", folder.display());
+                lock.lock().with_context(action)?;
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(action),
+        }
+        Ok(Self { folder: folder.to_path_buf(), _lock: lock })
+    }
+
+    /// A path below the cache folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.join(relative)
+    }
+}
+
+/// `$NOMINAL_CACHE`, or `nominal` below `$XDG_CACHE_HOME` or `~/.cache`.
+fn locate(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    // The XDG specification has relative paths ignored.
+    folder("NOMINAL_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").filter(|f| f.is_absolute()).map(|f| f.join("nominal")))
+        .or_else(|| folder("HOME").map(|f| f.join(".cache/nominal")))
+}
+
+/// Whether `place` holds what was installed with this stamp.
+pub fn is_installed(place: &Path, stamp: &str) -> bool {
+    fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp)
+}
+
+/// Makes the folder `place`: `fill` writes its contents into an empty folder, which takes the place when it is done.
+/// What was there before, and what an interrupted run left, goes.
+pub fn install(place: &Path, stamp: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (part, old) = (beside(place, ".part"), beside(place, ".old"));
+    remove(&part)?;
+    remove(&old)?;
+    fs::create_dir_all(&part).with_context(|| format!("can't make the folder {}", part.display()))?;
+    fill(&part)?;
+    fs::write(part.join(STAMP), stamp).with_context(|| format!("can't write into {}", part.display()))?;
+    if place.symlink_metadata().is_ok() {
+        rename(place, &old)?;
+    }
+    rename(&part, place)?;
+    remove(&old)
+}
+
+/// `path` with something added to its last name.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Removes a file, link or whole folder; nothing there is fine.
+pub fn remove(path: &Path) -> Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.with_context(|| format!("can't remove {}", path.display()))
+}
+
+/// Renames, and says both names where that fails.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("can't rename {} to {}", from.display(), to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_follows_the_variables() {
+        let set = |pairs: &'static [(&str, &str)]| {
+            move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
+        };
+        let all = set(&[("NOMINAL_CACHE", "/n"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]);
+        assert_eq!(locate(&all), Some("/n".into()));
+        let xdg = set(&[("NOMINAL_CACHE", ""), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]);
+        assert_eq!(locate(&xdg), Some("/x/nominal".into()));
+        let home = set(&[("XDG_CACHE_HOME", "relative"), ("HOME", "/h")]);
+        assert_eq!(locate(&home), Some("/h/.cache/nominal".into()));
+        assert_eq!(locate(&set(&[])), None);
+    }
+
+    #[test]
+    fn an_interrupted_installation_leaves_the_old_one_and_the_next_run_replaces_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("thing");
+        install(&place, "1", |part| Ok(fs::write(part.join("one"), "1")?)).unwrap();
+        assert!(is_installed(&place, "1"));
+        assert!(!is_installed(&place, "2"));
+
+        let failed = install(&place, "2", |part| {
+            fs::write(part.join("half"), "")?;
+            anyhow::bail!("the network went away")
+        });
+        assert!(failed.is_err());
+        assert!(is_installed(&place, "1"));
+
+        install(&place, "2", |part| {
+            assert_eq!(fs::read_dir(part)?.count(), 0, "left over from the interrupted run");
+            Ok(fs::write(part.join("two"), "2")?)
+        })
+        .unwrap();
+        assert!(is_installed(&place, "2"));
+        assert!(!place.join("one").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_second_set_up_waits_for_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Cache::open_at(folder.path()).unwrap();
+        let path = folder.path().to_path_buf();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let second = std::thread::spawn(move || {
+            let cache = Cache::open_at(&path).unwrap();
+            sender.send(()).unwrap();
+            drop(cache);
+        });
+        assert!(receiver.recv_timeout(std::time::Duration::from_millis(200)).is_err(), "did not wait");
+        drop(first);
+        receiver.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+        second.join().unwrap();
+    }
+}

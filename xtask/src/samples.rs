@@ -1,0 +1,161 @@
+//! The demo's sample set: photos of solar cells, laid out as good and defective images.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::{self, Cache};
+use crate::pip::Pip;
+use crate::split::{self, Place};
+use crate::wheel::{self, Wheel};
+
+/// The package that holds the images.
+pub const WHEEL: Wheel = Wheel {
+    package: "elpv-dataset",
+    version: "1.0.0.post1",
+    what: "photos of solar cells (ELPV)",
+    licence: "CC BY-NC-SA 4.0",
+    megabytes: 90.8,
+    sha256: "85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c",
+};
+/// Counts changes of the split.
+const LAYOUT: u32 = 1;
+const UNPACKED: &str = ".wheel";
+
+/// What the licence asks to be said, and what was changed.
+const ATTRIBUTION: &str = "\
+ELPV: electroluminescence images of solar cells, from https://github.com/zae-bayern/elpv-dataset
+(Python package elpv-dataset 1.0.0.post1). Licence of the images: CC BY-NC-SA 4.0, see LICENSE.md beside this file:
+attribution, no commercial use, share alike. They are not part of Nominal.
+
+Cite:
+  Buerhop-Lutz et al., A Benchmark for Visual Identification of Defective Solar Cells in Electroluminescence Imagery,
+    EU PVSEC 2018, doi:10.4229/35thEUPVSEC20182018-5CV.3.15
+  Deitsch et al., Automatic classification of defective photovoltaic module cells in electroluminescence images,
+    Solar Energy 185, 2019, doi:10.1016/j.solener.2019.02.067
+  Deitsch et al., Segmentation of photovoltaic module cells in uncalibrated electroluminescence images,
+    Machine Vision and Applications 32, 2021, doi:10.1007/s00138-021-01191-9
+
+Changed: only the monocrystalline cells are here, sorted into folders; the images themselves are as published.
+  good = probability of a defect 0, defective = probability 1, uncertain = in between (used by nothing).
+  Of the good cells, ordered by file name, every fifth is in test/good, the others in train/good.
+Cells of one solar module look alike and are on both sides of that split, so figures measured with it are better than
+those for cells of a module never seen.
+";
+
+/// Makes sure of the sample set, and returns the folder that it lies in (as `elpv`).
+pub fn ensure(cache: &Cache, pip: &Pip) -> Result<PathBuf> {
+    let samples = cache.path("samples");
+    let place = samples.join("elpv");
+    let stamp = stamp();
+    if cache::is_installed(&place, &stamp) && counts(&place).is_ok_and(|c| c.iter().all(|n| *n > 0)) {
+        println!("sample set ELPV (CC BY-NC-SA 4.0) is in {}", place.display());
+        return Ok(samples);
+    }
+    cache::install(&place, &stamp, |part| {
+        let unpacked = part.join(UNPACKED);
+        let rules =
+            ["elpv_dataset/data/=", "elpv_dataset-1.0.0.post1.dist-info/licenses/LICENSE.md=LICENSE.md"];
+        wheel::unpack(&[(&WHEEL, &rules)], &unpacked, cache, pip)?;
+        cache::rename(&unpacked.join("LICENSE.md"), &part.join("LICENSE.md"))?;
+        fs::write(part.join("ATTRIBUTION.txt"), ATTRIBUTION)?;
+        lay_out(&unpacked, part)?;
+        cache::remove(&unpacked)
+    })?;
+    wheel::forget(&[&WHEEL], cache)?;
+    let [train, good, defective, uncertain] = counts(&place)?;
+    println!("{}\n{ATTRIBUTION}", "-".repeat(100));
+    println!(
+        "{train} good cells to learn from, {good} good and {defective} defective ones to test with, \
+         {uncertain} uncertain ones set aside, in {}\n{}",
+        place.display(),
+        "-".repeat(100)
+    );
+    Ok(samples)
+}
+
+fn stamp() -> String {
+    format!("layout {LAYOUT}\n{}", WHEEL.requirement())
+}
+
+/// Moves the unpacked images to their folders below `place`.
+fn lay_out(unpacked: &Path, place: &Path) -> Result<()> {
+    let labels =
+        fs::read_to_string(unpacked.join("labels.csv")).context("can't read the sample set's labels.csv")?;
+    for folder in Place::ALL {
+        fs::create_dir_all(place.join(folder.folder()))?;
+    }
+    for (path, to) in split::places(&labels)? {
+        let Some(name) = Path::new(&path).file_name() else {
+            bail!("the sample set's labels.csv names `{path}`, which is no file");
+        };
+        cache::rename(&unpacked.join(&path), &place.join(to.folder()).join(name))?;
+    }
+    Ok(())
+}
+
+/// Files in each place, in the order of [`Place::ALL`].
+fn counts(place: &Path) -> Result<[usize; 4]> {
+    let mut counts = [0; 4];
+    for (count, folder) in counts.iter_mut().zip(Place::ALL) {
+        *count = images(&place.join(folder.folder()))?.len();
+    }
+    Ok(counts)
+}
+
+/// The files of a folder, ordered by name.
+pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+    let mut paths = entries.map(|e| Ok(e?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installed_set_is_left_alone_and_one_that_lost_its_images_is_not_taken_for_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open_at(folder.path()).unwrap();
+        let place = cache.path("samples/elpv");
+        cache::install(&place, &stamp(), |part| {
+            for to in Place::ALL {
+                fs::create_dir_all(part.join(to.folder()))?;
+                fs::write(part.join(to.folder()).join("a.png"), "")?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let no_python = Pip::pretending("no-such-program-here".into());
+        let before = place.metadata().unwrap().modified().unwrap();
+        assert_eq!(ensure(&cache, &no_python).unwrap(), cache.path("samples"));
+        assert_eq!(place.metadata().unwrap().modified().unwrap(), before);
+        fs::remove_file(place.join("test/good/a.png")).unwrap();
+        assert!(ensure(&cache, &no_python).is_err(), "it has to be fetched again");
+    }
+
+    #[test]
+    fn images_are_moved_to_their_places_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (unpacked, place) = (folder.path().join("in"), folder.path().join("out"));
+        fs::create_dir_all(unpacked.join("images")).unwrap();
+        let mut labels = String::new();
+        for (name, rest) in
+            [("a", "0.0 mono"), ("b", "1.0 mono"), ("c", "0.3333 mono"), ("d", "0.0 poly"), ("e", "0.0 mono")]
+        {
+            fs::write(unpacked.join(format!("images/{name}.png")), name).unwrap();
+            labels += &format!("images/{name}.png {rest}\n");
+        }
+        fs::write(unpacked.join("labels.csv"), &labels).unwrap();
+        lay_out(&unpacked, &place).unwrap();
+        assert_eq!(counts(&place).unwrap(), [2, 0, 1, 1]);
+        assert_eq!(fs::read_to_string(place.join("test/defective/b.png")).unwrap(), "b");
+        assert!(unpacked.join("images/d.png").exists(), "polycrystalline cells are left out");
+
+        fs::write(unpacked.join("labels.csv"), "images/missing.png 0.0 mono\n").unwrap();
+        assert!(format!("{:#}", lay_out(&unpacked, &place).unwrap_err()).contains("missing.png"));
+    }
+}

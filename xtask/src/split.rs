@@ -1,0 +1,104 @@
+//! Which sample cell goes where, from the data set's list of labels.
+
+use anyhow::{Context, Result, bail};
+
+/// Where a cell is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A good cell to learn from.
+    Train,
+    /// A good cell that training never sees.
+    TestGood,
+    /// A defective cell.
+    TestDefective,
+    /// A cell on which the people who labelled it did not agree.
+    Uncertain,
+}
+
+impl Place {
+    /// Every place, in the order in which they are counted out.
+    pub const ALL: [Self; 4] = [Self::Train, Self::TestGood, Self::TestDefective, Self::Uncertain];
+
+    /// The folder, in the layout of MVTec AD; `uncertain` is outside of it and read by nothing.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Train => "train/good",
+            Self::TestGood => "test/good",
+            Self::TestDefective => "test/defective",
+            Self::Uncertain => "uncertain",
+        }
+    }
+}
+
+/// The monocrystalline cells with their places. Each line of `labels` reads `PATH PROBABILITY TYPE`: the path of the
+/// image, the probability of a defect (0, 1/3, 2/3 or 1) and `mono` or `poly`. Of the good cells, ordered by path,
+/// every fifth (the fifth, tenth, …) is for testing.
+pub fn places(labels: &str) -> Result<Vec<(String, Place)>> {
+    let mut good = Vec::new();
+    let mut others = Vec::new();
+    for (index, line) in labels.lines().enumerate() {
+        let context = || format!("line {} of the sample set's labels.csv: `{line}`", index + 1);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (path, probability, kind) = match words.as_slice() {
+            [] => continue,
+            [path, probability, kind] => (*path, *probability, *kind),
+            _ => bail!("{} has not three columns", context()),
+        };
+        let probability: f64 = probability.parse().with_context(context)?;
+        match kind {
+            "poly" => continue,
+            "mono" => {}
+            _ => bail!("{} names a type that is neither mono nor poly", context()),
+        }
+        match probability {
+            0.0 => good.push(path.to_owned()),
+            1.0 => others.push((path.to_owned(), Place::TestDefective)),
+            p if p > 0.0 && p < 1.0 => others.push((path.to_owned(), Place::Uncertain)),
+            _ => bail!("{} has a probability outside 0 to 1", context()),
+        }
+    }
+    good.sort();
+    let good = good.into_iter().enumerate().map(|(index, path)| {
+        let place = if index % 5 == 4 { Place::TestGood } else { Place::Train };
+        (path, place)
+    });
+    Ok(good.chain(others).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fifth_good_cell_in_order_of_name_is_for_testing() {
+        // Listed backwards: the order of names counts, not that of lines.
+        let labels: String = (1..=12).rev().map(|i| format!("images/cell{i:04}.png  0.0   mono\n")).collect();
+        let places = places(&labels).unwrap();
+        let test: Vec<&str> =
+            places.iter().filter(|(_, p)| *p == Place::TestGood).map(|(n, _)| n.as_str()).collect();
+        assert_eq!(test, ["images/cell0005.png", "images/cell0010.png"]);
+        assert_eq!(places.iter().filter(|(_, p)| *p == Place::Train).count(), 10);
+    }
+
+    #[test]
+    fn only_cells_on_which_all_agreed_are_good_or_defective() {
+        let labels = "a.png 0.3333333333333333 mono\nb.png 1.0 mono\nc.png 0.6666666666666666 mono\n\
+                      d.png 0.0 poly\ne.png 1.0 poly\n\nf.png 0.0 mono\n";
+        let expected = [
+            ("f.png", Place::Train),
+            ("a.png", Place::Uncertain),
+            ("b.png", Place::TestDefective),
+            ("c.png", Place::Uncertain),
+        ];
+        assert_eq!(places(labels).unwrap(), expected.map(|(n, p)| (n.to_owned(), p)));
+    }
+
+    #[test]
+    fn labels_of_another_form_are_refused_with_their_line() {
+        for bad in ["a.png 0.0", "a.png zero mono", "a.png 0.0 thin-film", "a.png 1.5 mono", "a.png NaN mono"]
+        {
+            let error = places(&format!("ok.png 0.0 mono\n{bad}\n")).unwrap_err();
+            assert!(format!("{error:#}").contains("line 2"), "{bad}: {error:#}");
+        }
+    }
+}

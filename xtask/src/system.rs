@@ -1,0 +1,105 @@
+//! What only the operating system's packages can bring: a C++ compiler and Python.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// Says whether a Python can make virtual environments, and is one that the pinned packages are made for.
+const PYTHON_CHECK: &str = "import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 15))";
+
+/// Makes sure that a C++ compiler and Python are there, and returns the Python.
+pub fn ensure() -> Result<PathBuf> {
+    let missing = missing(has_compiler(), find_python().is_some());
+    if missing.is_empty() {
+        println!("system packages: nothing is missing");
+    } else {
+        install(&missing)?;
+    }
+    let python = find_python().context(
+        "no Python 3.10 to 3.14 with the modules venv and ensurepip was found: put one first on PATH as python3",
+    )?;
+    if !has_compiler() {
+        bail!("no C++ compiler was found: put one on PATH as c++, or name it in CXX");
+    }
+    Ok(python)
+}
+
+fn has_compiler() -> bool {
+    env::var_os("CXX").is_some_and(|c| !c.is_empty()) || is_on_path("c++")
+}
+
+fn is_on_path(program: &str) -> bool {
+    env::var_os("PATH").is_some_and(|p| env::split_paths(&p).any(|folder| folder.join(program).is_file()))
+}
+
+/// The user's `python3`, or else the system's, where it can do what is needed.
+fn find_python() -> Option<PathBuf> {
+    let candidates = [Path::new("python3"), Path::new("/usr/bin/python3")];
+    candidates
+        .iter()
+        .find(|p| shell::succeeds(Command::new(p).args(["-I", "-c", PYTHON_CHECK])))
+        .map(PathBuf::from)
+}
+
+/// The Debian packages that bring what is missing.
+fn missing(compiler: bool, python: bool) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if !compiler {
+        packages.push("g++");
+    }
+    if !python {
+        packages.extend(["python3", "python3-venv"]);
+    }
+    packages
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    if !is_on_path("apt-get") {
+        bail!(
+            "this needs a C++ compiler and Python 3.10 to 3.14 with venv and pip, and not all are there. What Debian \
+             and Ubuntu call {names} is missing; install its counterpart here, then run the command again"
+        );
+    }
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+    let prefix: &[&str] = if is_root {
+        &[]
+    } else if shell::succeeds(Command::new("sudo").args(["-n", "true"])) {
+        &["sudo", "-n"]
+    } else {
+        bail!(
+            "something is missing that only root can install. Run this line, then the command again:\n\n    \
+             sudo apt-get update && sudo apt-get install --no-install-recommends {names}"
+        );
+    };
+    println!("installing Debian packages: {names}");
+    let apt_get = |arguments: &[&str]| {
+        let words = [prefix, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], arguments].concat();
+        shell::run(Command::new(words[0]).args(&words[1..]))
+    };
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_asked_for() {
+        assert!(missing(true, true).is_empty());
+        assert_eq!(missing(false, true), ["g++"]);
+        assert_eq!(missing(true, false), ["python3", "python3-venv"]);
+        assert_eq!(missing(false, false), ["g++", "python3", "python3-venv"]);
+    }
+
+    #[test]
+    fn programs_are_looked_for_on_the_path() {
+        assert!(is_on_path("sh"));
+        assert!(!is_on_path("no-such-program-here"));
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask test`: every test of every crate, with what they need at hand.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, Purpose};
+use crate::{shell, workspace};
+
+/// Sets up and runs `cargo test` with the arguments; the exit code is cargo's.
+pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    let ready = setup::run(Purpose::Test)?;
+    let mut cargo = workspace::cargo(&ready.root);
+    cargo.arg("test");
+    if !names_packages(arguments) {
+        cargo.arg("--workspace");
+    }
+    cargo.args(arguments);
+    cargo.env("NOMINAL_WEIGHTS", &ready.weights).env("NOMINAL_SAMPLES", &ready.samples);
+    if let Some(python) = &ready.python {
+        cargo.env("NOMINAL_PYTHON", python);
+    }
+    // Real images and weights that can't be published; tests that need them are skipped, visibly, without.
+    match ready.root.join("../shared/data").canonicalize() {
+        Ok(data) => cargo.env("NOMINAL_DATA", data),
+        Err(_) => cargo.env_remove("NOMINAL_DATA"),
+    };
+    println!("$ {}", shell::line(&cargo, None));
+    let status = cargo.status().context("can't start cargo")?;
+    // No code: ended by a signal.
+    Ok(status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Whether arguments for `cargo test` (those before a `--`) choose packages themselves.
+fn names_packages(arguments: &[OsString]) -> bool {
+    arguments
+        .iter()
+        .map(|a| a.to_string_lossy())
+        .take_while(|a| a != "--")
+        .any(|a| a.starts_with("-p") || a == "--package" || a.starts_with("--package="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_told_from_what_is_for_the_test_programs() {
+        let named = |words: &[&str]| names_packages(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(named(&["-p", "judge"]) && named(&["-pjudge"]) && named(&["--package=judge"]));
+        assert!(!named(&[]) && !named(&["some_test"]) && !named(&["some_test", "--", "-p"]));
+    }
+}

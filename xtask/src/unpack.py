@@ -1,0 +1,29 @@
+"""Unpacks chosen files of a wheel: unpack.py WHEEL FOLDER FROM=TO ...
+
+FROM is a file's name in the wheel, or a folder's with a closing slash; TO is where that lies below FOLDER.
+A rule that matches nothing is an error: then the wheel is not what the rules were written for.
+"""
+
+import os
+import shutil
+import sys
+import zipfile
+
+wheel, folder, *rules = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    for rule in rules:
+        source, target = rule.split("=", 1)
+        found = False
+        for entry in archive.infolist():
+            is_below = source.endswith("/") and entry.filename.startswith(source)
+            if entry.is_dir() or not (is_below or entry.filename == source):
+                continue
+            place = os.path.normpath(os.path.join(folder, target + entry.filename[len(source):]))
+            if os.path.commonpath([place, os.path.normpath(folder)]) != os.path.normpath(folder):
+                sys.exit(f"{wheel}: {entry.filename} would be written outside {folder}")
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with archive.open(entry) as reader, open(place, "wb") as writer:
+                shutil.copyfileobj(reader, writer, 1 << 20)
+            found = True
+        if not found:
+            sys.exit(f"{wheel} holds no {source}")
