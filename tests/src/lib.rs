@@ -16,10 +16,17 @@ use std::process::{Command, Output};
 pub fn private(variable: &str, what: &str) -> Option<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if path.is_none() {
-        // Straight to the file: the test harness captures what the print macros write.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {what} ({variable} is not set; `cargo xtask test` sets it)");
+        skipped(&format!(
+            "{what} ({variable} is not set; `cargo xtask test` sets it where the data is there)"
+        ));
     }
     path
+}
+
+/// Says that a test, or a part of one, can't run here.
+pub fn skipped(what: &str) {
+    // Straight to the file: the test harness captures what the print macros write.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
 /// One of this workspace's programs, which `cargo test --workspace` builds before any test runs.

@@ -62,7 +62,8 @@ pub fn legacy_preamble() -> Vec<u8> {
 /// Never: writing to memory doesn't fail.
 #[must_use]
 pub fn zip_pth(weights: &Weights) -> Vec<u8> {
-    let storages = weights.values().enumerate().map(|(key, array)| (format!("archive/data/{key}"), floats(array)));
+    let storages =
+        weights.values().enumerate().map(|(key, array)| (format!("archive/data/{key}"), floats(array)));
     zipped(std::iter::once(("archive/data.pkl".to_owned(), pickle(weights))).chain(storages))
 }
 

@@ -41,7 +41,10 @@ impl Workshop {
 
     fn train(&self, data: &Path, extra: &[&str]) -> (i32, String, String) {
         let mut command = self.trainer();
-        command.args(["train", "--teacher", "random", "--size", "64", "--steps", "2", "--out"]).arg(self.path("run"));
+        command.args(["train", "--teacher", "random", "--steps", "2", "--out"]).arg(self.path("run"));
+        if !extra.contains(&"--size") {
+            command.args(["--size", "64"]);
+        }
         run(command.arg("--data").arg(data).args(extra))
     }
 
@@ -85,7 +88,10 @@ fn damaged_and_absurd_images_are_listed_and_skipped() {
         assert!(skipped.is_some(), "{name} is not listed in: {stderr}");
     }
     assert!(stderr.contains("5 of 14 images skipped"), "{stderr}");
-    assert!(stderr.contains("9 normals: 7 to learn from, 1 to choose the checkpoint, 1 to calibrate"), "{stderr}");
+    assert!(
+        stderr.contains("9 normals: 7 to learn from, 1 to choose the checkpoint, 1 to calibrate"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -98,7 +104,8 @@ fn absurd_settings() {
     workshop.refuses(&data, &["--roi", "50,50,60,10"], "the region of interest 50,50,60,10 reaches outside");
     workshop.refuses(&data, &["--roi", "1,2,3"], "write X,Y,WIDTH,HEIGHT");
     workshop.refuses(&data, &["--method", "magic"], "stpm");
-    let (code, _, stderr) = run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
+    let (code, _, stderr) =
+        run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
     assert_eq!(code, 1);
     assert!(stderr.contains("no teacher is called `nobody` (known: random)"), "{stderr}");
 }
@@ -113,11 +120,13 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
     let (code, _, stderr) = workshop.train(&data, &[]);
     assert_eq!(code, 1);
     assert!(stderr.contains("continue it with --resume"), "{stderr}");
-    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(&data).arg("--out").arg(workshop.path("b")));
+    let (code, _, stderr) =
+        run(workshop.trainer().arg("export").arg(&data).arg("--out").arg(workshop.path("b")));
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a training run"), "{stderr}");
     // Photos are not replaced by a bundle, whatever --out says.
-    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&data));
+    let (code, _, stderr) =
+        run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&data));
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a bundle; choose another --out"), "{stderr}");
     assert_eq!(std::fs::read_dir(&data).unwrap().count(), 6);
@@ -126,7 +135,8 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
     let bytes = std::fs::read(&student).unwrap();
     std::fs::write(&student, &bytes[..bytes.len() / 2]).unwrap();
     let out = workshop.path("b");
-    let (code, _, stderr) = run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&out));
+    let (code, _, stderr) =
+        run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&out));
     assert_eq!(code, 1);
     assert!(stderr.contains("student.safetensors is damaged"), "{stderr}");
     assert!(!out.exists());
@@ -162,10 +172,18 @@ fn weight_files_of_every_format_and_every_fault() {
     }
     let mut nan = weights.clone();
     nan.get_mut("_blocks.1._expand_conv.weight").unwrap().data[5] = f32::NAN;
-    refused("nan.safetensors", &write_safetensors(&nan, Default::default()), "`_blocks.1._expand_conv.weight` holds a value that is not finite");
+    refused(
+        "nan.safetensors",
+        &write_safetensors(&nan, Default::default()),
+        "`_blocks.1._expand_conv.weight` holds a value that is not finite",
+    );
     let mut misshapen = weights.clone();
     misshapen.get_mut("_conv_stem.weight").unwrap().shape = vec![32, 27];
-    refused("shape.safetensors", &write_safetensors(&misshapen, Default::default()), "tensor `_conv_stem.weight` has shape [32, 27]");
+    refused(
+        "shape.safetensors",
+        &write_safetensors(&misshapen, Default::default()),
+        "tensor `_conv_stem.weight` has shape [32, 27]",
+    );
     let mut missing = weights.clone();
     missing.remove("_blocks.3._depthwise_conv.weight");
     refused("missing.pth", &legacy_pth(&missing), "no tensor `_blocks.3._depthwise_conv.weight`");
@@ -175,7 +193,8 @@ fn weight_files_of_every_format_and_every_fault() {
     refused("empty.pth", b"", "not a weight file");
     // A pickle that would run a command when loaded by Python: it is read, and nothing happens.
     let trap = workshop.path("trap");
-    let call = format!("cposix\nsystem\n(X{}touch {}tR.", le(6 + trap.to_str().unwrap().len()), trap.display());
+    let call =
+        format!("cposix\nsystem\n(X{}touch {}tR.", le(6 + trap.to_str().unwrap().len()), trap.display());
     let mut evil = tests::teachers::legacy_preamble();
     evil.extend_from_slice(b"\x80\x02");
     evil.extend_from_slice(call.as_bytes());
@@ -185,7 +204,10 @@ fn weight_files_of_every_format_and_every_fault() {
     assert!(!trap.exists());
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
     assert_eq!(listed, "random  resnet18\nt  efficientnet-lite0\n");
-    let (code, _, stderr) = run(workshop.trainer().args(["teacher", "import", "--name", "../t"]).arg(workshop.path("a.safetensors")));
+    let (code, _, stderr) = run(workshop
+        .trainer()
+        .args(["teacher", "import", "--name", "../t"])
+        .arg(workshop.path("a.safetensors")));
     assert_eq!(code, 1);
     assert!(stderr.contains("can't be a teacher's name"), "{stderr}");
 }

@@ -38,7 +38,10 @@ fn an_input_that_is_not_square_agrees() {
 
 #[test]
 fn the_default_teacher_agrees_at_full_size() {
-    let Some(weights) = tests::private("NOMINAL_WEIGHTS", "parity with the published EfficientNet-Lite0") else { return };
+    let Some(weights) = tests::private("NOMINAL_WEIGHTS", "parity with the published EfficientNet-Lite0")
+    else {
+        return;
+    };
     let (network, teacher) = read_published(&weights.join("efficientnet-lite0.pth")).unwrap();
     agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
 }
@@ -57,7 +60,8 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let teacher = teacher.unwrap_or_else(|| random_weights(&network, 1));
     let student = nearly(&teacher);
     let images = inputs(input);
-    let levels: Vec<Vec<Vec<f32>>> = images.iter().map(|image| libtorch(&network, &teacher, &student, image, input)).collect();
+    let levels: Vec<Vec<Vec<f32>>> =
+        images.iter().map(|image| libtorch(&network, &teacher, &student, image, input)).collect();
     let scoring = statistics(&levels, &network, input);
     let onnx = build_graph(&network, &teacher, &student, &scoring, input, true);
 
@@ -72,7 +76,8 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
         for (level, (ours, expected)) in ours.iter().zip(expected).enumerate() {
             close(ours, expected, &format!("{} level {level}: tract against libtorch", network.name));
         }
-        let theirs = python.as_deref().map(|python| onnxruntime(python, &onnx, image, &outputs, folder.path()));
+        let theirs =
+            python.as_deref().map(|python| onnxruntime(python, &onnx, image, &outputs, folder.path()));
         if let Some(theirs) = &theirs {
             for (name, (ours, theirs)) in outputs.iter().zip(ours.iter().zip(theirs)).take(4) {
                 close(ours, theirs, &format!("{} {name}: tract against onnxruntime", network.name));
@@ -86,7 +91,10 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     assert!(spread > 0.0);
     for (ours, theirs) in scores {
         let theirs = theirs.unwrap_or(ours);
-        assert!((ours - theirs).abs() <= SCORE_TOLERANCE * spread, "{ours} against {theirs}, spread {spread}");
+        assert!(
+            (ours - theirs).abs() <= SCORE_TOLERANCE * spread,
+            "{ours} against {theirs}, spread {spread}"
+        );
     }
 }
 
@@ -104,7 +112,8 @@ fn nearly(teacher: &Weights) -> Weights {
 fn inputs(input: Size) -> Vec<Vec<f32>> {
     let size = Size { width: 300, height: 200 };
     let frames = FrameRange { min: size, max: size };
-    let mut preparer = Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames });
+    let mut preparer =
+        Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames });
     (0..NORMALS)
         .map(|seed| {
             let mut planes = Vec::new();
@@ -114,12 +123,19 @@ fn inputs(input: Size) -> Vec<Vec<f32>> {
         .collect()
 }
 
-fn libtorch(network: &Network, teacher: &Weights, student: &Weights, image: &[f32], input: Size) -> Vec<Vec<f32>> {
+fn libtorch(
+    network: &Network,
+    teacher: &Weights,
+    student: &Weights,
+    image: &[f32],
+    input: Size,
+) -> Vec<Vec<f32>> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
     let image = Tensor::from_slice(image).reshape([1, 3, i64::from(input.height), i64::from(input.width)]);
     let image = (image - channel(network.mean)) / channel(network.std);
-    let [teacher, student] = [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
+    let [teacher, student] =
+        [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
     let targets: Vec<Tensor> = teacher.iter().map(unit_length).collect();
     distances(&targets, &student).iter().map(|d| to_array(d).data).collect()
 }
@@ -128,7 +144,8 @@ fn statistics(levels: &[Vec<Vec<f32>>], network: &Network, input: Size) -> Scori
     let count = levels.len() as f32;
     let level = |index: usize| {
         let n = levels[0][index].len();
-        let mean: Vec<f32> = (0..n).map(|p| levels.iter().map(|l| l[index][p]).sum::<f32>() / count).collect();
+        let mean: Vec<f32> =
+            (0..n).map(|p| levels.iter().map(|l| l[index][p]).sum::<f32>() / count).collect();
         let overall = mean.iter().sum::<f32>() / n as f32;
         let side = |pixels: u32| pixels as usize / (4 << index);
         let shape = vec![1, 1, side(input.height), side(input.width)];
@@ -148,7 +165,8 @@ fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], fold
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/run_onnx.py");
     tests::succeed(Command::new(python).arg(script).args([&model, &source, &target]));
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&target).unwrap()).unwrap();
-    let values = |name: &&str| json[*name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
+    let values =
+        |name: &&str| json[*name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
     outputs.iter().map(values).collect()
 }
 

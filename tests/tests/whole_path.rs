@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fit::network::Network;
 use judge::{Bundle, encode_png};
-use shared_format::Size;
+use shared_format::{Colour, Roi, Size, Tiles};
 use tempfile::TempDir;
 use tests::images::{part, write_parts};
 use tests::teachers::random_weights;
@@ -132,7 +132,12 @@ fn a_sample_too_small_for_the_target_says_so() {
     let bundle = workshop.path("bundle");
     let (code, _, stderr) = run(&mut workshop.export("run", &bundle, &["--require-claim"]));
     assert_eq!(code, 1);
-    assert!(stderr.contains("6 normals: at most 14.29 % false alarms on average; for 1 % with 95 % confidence collect 299"), "{stderr}");
+    assert!(
+        stderr.contains(
+            "6 normals: at most 14.29 % false alarms on average; for 1 % with 95 % confidence collect 299"
+        ),
+        "{stderr}"
+    );
     assert!(!bundle.exists());
     let printed = succeed(&mut workshop.export("run", &bundle, &[]));
     assert!(printed.contains("the threshold is its largest score"), "{printed}");
@@ -160,9 +165,37 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     let (code, _, stderr) = run(&mut workshop.export("cut", &workshop.path("bundle"), &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("--resume"), "{stderr}");
-    succeed(workshop.trainer().args(["train", "--resume", "--threads", "1", "--precision", "f32", "--out"]).arg(workshop.path("cut")));
+    succeed(
+        workshop
+            .trainer()
+            .args(["train", "--resume", "--threads", "1", "--precision", "f32", "--out"])
+            .arg(workshop.path("cut")),
+    );
     let student = |run: &str| std::fs::read(workshop.path(run).join("student.safetensors")).unwrap();
     assert!(student("whole") == student("cut"), "the resumed student differs");
+}
+
+#[test]
+fn region_tiles_and_size_travel_in_the_bundle() {
+    let workshop = Workshop::new();
+    let mut train = workshop.trainer();
+    train.args(["train", "--teacher", "random", "--steps", "3", "--threads", "1", "--size", "96x64"]);
+    train.args(["--roi", "10,10,120,100", "--tiles", "2x1", "--flip", "horizontal", "--data"]);
+    succeed(train.arg(workshop.path("photos")).arg("--out").arg(workshop.path("run")));
+    let bundle = workshop.path("bundle");
+    succeed(&mut workshop.export("run", &bundle, &[]));
+    let recipe = Bundle::open(&bundle).unwrap().thresholds.recipe;
+    assert_eq!(recipe.roi, Some(Roi { x: 10, y: 10, width: 120, height: 100 }));
+    assert_eq!((recipe.tiles, recipe.input), (Tiles { columns: 2, rows: 1 }, Size { width: 96, height: 64 }));
+    assert_eq!(recipe.colour, Colour::Grey);
+    let good = workshop.path("photos/train/good/part-000.png");
+    let small = workshop.path("small.png");
+    std::fs::write(&small, encode_png(&part(Size { width: 100, height: 100 }, 1, false)).unwrap()).unwrap();
+    let (code, lines) = workshop.inspect("bundle", &[good, small]);
+    assert_eq!(code, 11, "{lines:?}");
+    assert!(lines[0]["score"].is_number());
+    assert_eq!(lines[1]["verdict"], "fault");
+    assert!(lines[1]["fault"].as_str().unwrap().contains("does not fit into the frame"), "{}", lines[1]);
 }
 
 #[test]
@@ -173,7 +206,7 @@ fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundl
     std::fs::create_dir(&small).unwrap();
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=25m", "tmpfs"]).arg(&small).status();
     if !mount.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: a full disk (mounting a small file system needs root)");
+        tests::skipped("a full disk (mounting a small file system needs root)");
         return;
     }
     let bundle = small.join("bundle");
@@ -201,14 +234,18 @@ fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundl
 #[test]
 fn real_cells_with_the_default_teacher() {
     let what = "a few epochs on real solar cells";
-    let (Some(samples), Some(weights)) = (private("NOMINAL_SAMPLES", what), private("NOMINAL_WEIGHTS", what)) else { return };
+    let (Some(samples), Some(weights)) = (private("NOMINAL_SAMPLES", what), private("NOMINAL_WEIGHTS", what))
+    else {
+        return;
+    };
     let workshop = Workshop::new();
     workshop.import(&weights.join("efficientnet-lite0.pth"), "efficientnet-lite0");
     let cells = samples.join("elpv");
     let data = workshop.path("cells");
     for (folder, count) in [("train/good", 100), ("test/good", 40), ("test/defective", 40)] {
         std::fs::create_dir_all(data.join(folder)).unwrap();
-        let mut names: Vec<_> = std::fs::read_dir(cells.join(folder)).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(cells.join(folder)).unwrap().map(|e| e.unwrap().path()).collect();
         names.sort();
         let step = names.len() / count;
         for path in names.iter().step_by(step).take(count) {
@@ -216,7 +253,11 @@ fn real_cells_with_the_default_teacher() {
         }
     }
     let mut train = workshop.trainer();
-    train.args(["train", "--size", "128", "--epochs", "8", "--out"]).arg(workshop.path("real")).arg("--data").arg(&data);
+    train
+        .args(["train", "--size", "128", "--epochs", "8", "--out"])
+        .arg(workshop.path("real"))
+        .arg("--data")
+        .arg(&data);
     succeed(&mut train);
     let bundle = workshop.path("bundle");
     succeed(&mut workshop.export("real", &bundle, &["--target-fpr", "0.1"]));

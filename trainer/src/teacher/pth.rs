@@ -23,7 +23,8 @@ const MAX_DEPTH: usize = 8;
 /// A sentence: what is wrong with the file.
 pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, String> {
     let mut names = archive.file_names().flatten();
-    let index = names.find(|name| name.ends_with("/data.pkl") || name == "data.pkl").map(|name| name.into_owned());
+    let index =
+        names.find(|name| name.ends_with("/data.pkl") || name == "data.pkl").map(|name| name.into_owned());
     drop(names);
     let index = index.ok_or("its zip has no data.pkl; save a state_dict() with torch.save")?;
     let folder = index.trim_end_matches("data.pkl").to_owned();
