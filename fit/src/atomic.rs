@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 /// Fills a new folder beside `target` and puts it in `target`'s place by one rename. Where `fill` or anything else
-/// fails, `target` is as it was and nothing is left behind.
+/// fails, `target` is as it was and nothing is left behind; only where the file system can't say whether the rename
+/// reached the disk may `target` be new and an error be returned.
 ///
 /// # Errors
 /// What `fill` or the file system said.
@@ -29,11 +30,16 @@ pub fn write_folder<E: From<io::Error>>(
     Ok(())
 }
 
-/// Writes a new file beside `target` and puts it in `target`'s place by one rename.
+/// Writes a new file beside `target` and puts it in `target`'s place by one rename. A symbolic link stays one: the file
+/// that it names is replaced. What is no file (`/dev/stdout`) is written to.
 ///
 /// # Errors
 /// What the file system said; `target` is then as it was.
 pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
+    if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
+        return File::options().write(true).open(target)?.write_all(bytes);
+    }
     let partial = Partial::beside(target)?;
     write_synced(&partial.0, bytes)?;
     fs::rename(&partial.0, target)?;
@@ -60,9 +66,16 @@ impl Partial {
         };
         let folder = parent(target);
         fs::create_dir_all(&folder)?;
-        let path = folder.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
-        Self::remove(&path);
-        Ok(Self(path))
+        let stem = format!(".{}.partial-", name.to_string_lossy());
+        for entry in fs::read_dir(&folder)?.flatten() {
+            let left =
+                entry.file_name().to_string_lossy().strip_prefix(&stem).and_then(|id| id.parse::<u32>().ok());
+            if left.is_some_and(|id| id == std::process::id() || !Path::new(&format!("/proc/{id}")).exists())
+            {
+                Self::remove(&entry.path());
+            }
+        }
+        Ok(Self(folder.join(format!("{stem}{}", std::process::id()))))
     }
 
     fn remove(path: &Path) {
@@ -129,6 +142,23 @@ mod tests {
         write_folder(&target, |p| write_synced(&p.join("two"), b"2")).unwrap();
         assert_eq!(names(&target), ["two"]);
         assert_eq!(names(target.parent().unwrap()), ["bundle"]);
+    }
+
+    #[test]
+    fn links_stay_links_devices_stay_devices_and_old_partials_go() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, link) = (root.path().join("file"), root.path().join("link"));
+        // No process has this number: Linux stops far below.
+        fs::write(root.path().join(".file.partial-4194999999"), b"x").unwrap();
+        fs::write(root.path().join(".file.partial-4194304"), b"x").unwrap();
+        write_file(&file, b"1").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_file(&link, b"2").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"2");
+        write_file(Path::new("/dev/null"), b"3").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        assert_eq!(names(root.path()), ["file", "link"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub enum ExportError {
     #[error("{0}; collect more good images, or export without --require-claim")]
     Claim(String),
     /// The model doesn't run.
-    #[error("the exported model does not run: {0}")]
+    #[error("the exported model does not run: {0}; train again, and report the run if that fails too")]
     Engine(#[from] EngineError),
     /// A calibration image is gone or damaged.
     #[error("the calibration image {path} can't be read any more: {source}; put it back, or train again", path = path.display())]
@@ -66,10 +66,10 @@ pub enum ExportError {
     #[error("there are no calibration images; train again")]
     NoCalibration,
     /// A golden frame can't be written as PNG.
-    #[error("a golden frame can't be encoded: {0}")]
+    #[error("a golden frame can't be encoded: {0}; train with smaller images")]
     Encode(#[from] EncodeError),
     /// A value has no place in the threshold file.
-    #[error("the threshold file can't be written: {0}")]
+    #[error("the threshold file can't be written: {0}; train again, and report the run if that fails too")]
     Format(#[from] FormatError),
     /// A name is longer than the threshold file's field.
     #[error("the name `{0}` is too long for the threshold file; choose a shorter one")]
@@ -91,7 +91,8 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(),
 ) -> Result<Calibration, ExportError> {
-    if !(request.target_fpr > 0.0 && request.target_fpr < 1.0) {
+    let stored = request.target_fpr as f32;
+    if !(stored > 0.0 && stored < 1.0) {
         return Err(ExportError::Target(request.target_fpr));
     }
     refuse_occupied(out)?;
@@ -181,9 +182,10 @@ fn write(
 
 /// Only a bundle or an empty folder is ever replaced: a mistyped `--out` must not cost someone's photos.
 fn refuse_occupied(out: &Path) -> Result<(), ExportError> {
-    let replaceable = match std::fs::read_dir(out) {
-        Ok(mut entries) => out.join(THRESHOLD_FILE).is_file() || entries.next().is_none(),
-        Err(e) => e.kind() == io::ErrorKind::NotFound,
-    };
+    let replaceable = out.file_name().is_some()
+        && match std::fs::read_dir(out) {
+            Ok(mut entries) => out.join(THRESHOLD_FILE).is_file() || entries.next().is_none(),
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+        };
     if replaceable { Ok(()) } else { Err(ExportError::Occupied(out.to_owned())) }
 }

@@ -8,7 +8,7 @@ const PIXEL_QUANTILE: f64 = 0.999;
 const TOLERANCE_OF_SPREAD: f32 = 0.01;
 /// … or, where a small sample has next to no spread, by this share of the largest score.
 const TOLERANCE_OF_SCORE: f32 = 1e-4;
-/// Map positions that are kept for the pixel quantile; more are thinned evenly.
+/// Map positions that are kept for the pixel quantile; of more, every n-th is, with an odd n: map widths are even.
 const MAX_PIXELS: usize = 8_000_000;
 
 /// Thresholds and what they rest on.
@@ -38,7 +38,7 @@ impl Calibrator {
     /// For `frames` maps of `positions` values each.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
-        Self { scores: vec![], pixels: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS).max(1) }
+        Self { scores: vec![], pixels: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS) | 1 }
     }
 
     /// Adds one normal: its score and its anomaly map's values.
@@ -105,10 +105,7 @@ pub fn claim(calibration: &Calibration) -> String {
         text += &format!("; for {} % with 95 % confidence collect {needed}", percent(target));
     }
     if !calibration.reaches_target {
-        text += &format!(
-            ". The target of {} % is out of this sample's reach: the threshold is its largest score",
-            percent(target)
-        );
+        text += &format!(". The target of {} % is out of this sample's reach", percent(target));
     }
     text
 }
@@ -142,7 +139,7 @@ mod tests {
         assert_eq!(
             claim(&c),
             "62 normals: at most 1.59 % false alarms on average; for 1 % with 95 % confidence collect 299. \
-             The target of 1 % is out of this sample's reach: the threshold is its largest score"
+             The target of 1 % is out of this sample's reach"
         );
         assert_eq!(claim(&calibrate(400, 0.01)), "400 normals: at most 1 % false alarms on average");
     }

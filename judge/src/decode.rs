@@ -86,6 +86,14 @@ pub fn has_image_extension(path: &Path) -> bool {
 /// # Errors
 /// [`DecodeError`]: unreadable, not an image, cut short, damaged, too large.
 pub fn decode_file(path: &Path) -> Result<Frame, DecodeError> {
+    decode(&read_file(path)?)
+}
+
+/// Reads an image file's bytes, unless it is no file or larger than any image.
+///
+/// # Errors
+/// [`DecodeError`]: unreadable, not a file, too large.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
     let io = |source| DecodeError::Io { path: path.to_owned(), source };
     // Asked before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -97,7 +105,7 @@ pub fn decode_file(path: &Path) -> Result<Frame, DecodeError> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     File::open(path).map_err(io)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
-    decode(&bytes)
+    Ok(bytes)
 }
 
 /// Decodes JPEG, PNG, BMP, TIFF, WebP or PNM, told by the content. 16-bit images keep their 16 bits, grey images stay

@@ -42,7 +42,9 @@ pub mod scorer;
 mod guard;
 
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
-pub use decode::{DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, has_image_extension};
+pub use decode::{
+    DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, has_image_extension, read_file,
+};
 pub use encode::{EncodeError, encode_png};
 pub use engine::{EngineError, Network};
 pub use fault::Fault;

@@ -6,6 +6,7 @@
 
 pub mod images;
 pub mod teachers;
+pub mod workshop;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

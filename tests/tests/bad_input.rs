@@ -1,75 +1,45 @@
 //! What users really feed the trainer: each gets a sentence that names the next action, and nothing half-written.
 #![allow(missing_docs)]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use fit::network::Network;
 use shared_format::Size;
-use tempfile::TempDir;
 use tests::images::{jpeg, write_parts};
-use tests::teachers::{legacy_pth, pickle, random_weights};
-use tests::{program, run, succeed};
+use tests::teachers::{legacy_preamble, legacy_pth, npz, pickle, random_weights, zip_pth};
+use tests::workshop::Workshop;
+use tests::{run, succeed};
 use trainer::teacher::write_safetensors;
 
 const SIZE: Size = Size { width: 96, height: 80 };
 
-/// A home with one random teacher, and a folder for photos.
-struct Workshop {
-    root: TempDir,
+/// Trains for two steps, and returns exit code and what was said.
+fn train(workshop: &Workshop, data: &Path, extra: &[&str]) -> (i32, String) {
+    let (code, _, stderr) = run(&mut workshop.train(data, "run", extra));
+    (code, stderr)
 }
 
-impl Workshop {
-    fn new() -> Self {
-        let workshop = Self { root: tempfile::tempdir().unwrap() };
-        let network = Network::by_name("resnet18").unwrap();
-        let file = workshop.path("random.safetensors");
-        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
-        succeed(workshop.trainer().args(["teacher", "import", "--name", "random"]).arg(file));
-        workshop
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn trainer(&self) -> Command {
-        let mut command = program("trainer");
-        command.env("NOMINAL_HOME", self.path("home")).env("OMP_NUM_THREADS", "1");
-        command
-    }
-
-    fn train(&self, data: &Path, extra: &[&str]) -> (i32, String, String) {
-        let mut command = self.trainer();
-        command.args(["train", "--teacher", "random", "--steps", "2", "--out"]).arg(self.path("run"));
-        if !extra.contains(&"--size") {
-            command.args(["--size", "64"]);
-        }
-        run(command.arg("--data").arg(data).args(extra))
-    }
-
-    fn refuses(&self, data: &Path, extra: &[&str], sentence: &str) {
-        let (code, _, stderr) = self.train(data, extra);
-        assert!(code == 1 || code == 2, "exit code {code}: {stderr}");
-        assert!(stderr.contains(sentence), "`{sentence}` is not in: {stderr}");
-        assert!(!self.path("run").exists(), "a run was started");
-    }
+fn refuses(workshop: &Workshop, data: &Path, extra: &[&str], sentence: &str) {
+    let (code, stderr) = train(workshop, data, extra);
+    assert!(code == 1 || code == 2, "exit code {code}: {stderr}");
+    assert!(stderr.contains(sentence), "`{sentence}` is not in: {stderr}");
+    assert!(!workshop.path("run").exists(), "a run was started");
 }
 
 #[test]
 fn folders_without_enough_images() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::default();
     let data = workshop.path("photos");
-    workshop.refuses(&data, &[], "check the path given as --data");
+    refuses(&workshop, &data, &[], "check the path given as --data");
     std::fs::create_dir(&data).unwrap();
-    workshop.refuses(&data, &[], "holds no images of good parts");
+    refuses(&workshop, &data, &[], "holds no images of good parts");
     write_parts(&data, SIZE, 1, false);
-    workshop.refuses(&data, &[], "1 usable image(s) of good parts");
+    refuses(&workshop, &data, &[], "1 usable image(s) of good parts");
 }
 
 #[test]
 fn damaged_and_absurd_images_are_listed_and_skipped() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::default();
     let data = workshop.path("photos");
     write_parts(&data, SIZE, 8, false);
     let whole = jpeg(SIZE, 50);
@@ -81,7 +51,7 @@ fn damaged_and_absurd_images_are_listed_and_skipped() {
         let frame = tests::images::part(Size { width, height }, 1, false);
         std::fs::write(data.join(name), judge::encode_png(&frame).unwrap()).unwrap();
     }
-    let (code, _, stderr) = workshop.train(&data, &[]);
+    let (code, stderr) = train(&workshop, &data, &[]);
     assert_eq!(code, 0, "{stderr}");
     for name in ["cut.jpg", "text.png", "dot.png", "strip.png", "whole.jpg"] {
         let skipped = stderr.lines().find(|line| line.starts_with("skipped") && line.contains(name));
@@ -96,14 +66,19 @@ fn damaged_and_absurd_images_are_listed_and_skipped() {
 
 #[test]
 fn absurd_settings() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::default();
     let data = workshop.path("photos");
     write_parts(&data, SIZE, 6, false);
-    workshop.refuses(&data, &["--size", "17"], "17 is not a multiple of 32");
-    workshop.refuses(&data, &["--roi", "50,50,60,10"], "0 usable image(s)");
-    workshop.refuses(&data, &["--roi", "50,50,60,10"], "the region of interest 50,50,60,10 reaches outside");
-    workshop.refuses(&data, &["--roi", "1,2,3"], "write X,Y,WIDTH,HEIGHT");
-    workshop.refuses(&data, &["--method", "magic"], "stpm");
+    refuses(&workshop, &data, &["--size", "17"], "17 is not a multiple of 32");
+    refuses(&workshop, &data, &["--roi", "50,50,60,10"], "0 usable image(s)");
+    refuses(
+        &workshop,
+        &data,
+        &["--roi", "50,50,60,10"],
+        "the region of interest 50,50,60,10 reaches outside",
+    );
+    refuses(&workshop, &data, &["--roi", "1,2,3"], "write X,Y,WIDTH,HEIGHT");
+    refuses(&workshop, &data, &["--method", "magic"], "stpm");
     let (code, _, stderr) =
         run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
     assert_eq!(code, 1);
@@ -112,12 +87,12 @@ fn absurd_settings() {
 
 #[test]
 fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::default();
     let data = workshop.path("photos");
     write_parts(&data, SIZE, 6, false);
-    let (code, _, stderr) = workshop.train(&data, &[]);
+    let (code, stderr) = train(&workshop, &data, &[]);
     assert_eq!(code, 0, "{stderr}");
-    let (code, _, stderr) = workshop.train(&data, &[]);
+    let (code, stderr) = train(&workshop, &data, &[]);
     assert_eq!(code, 1);
     assert!(stderr.contains("continue it with --resume"), "{stderr}");
     let (code, _, stderr) =
@@ -125,8 +100,7 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a training run"), "{stderr}");
     // Photos are not replaced by a bundle, whatever --out says.
-    let (code, _, stderr) =
-        run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&data));
+    let (code, _, stderr) = run(&mut workshop.export("run", &data, &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a bundle; choose another --out"), "{stderr}");
     assert_eq!(std::fs::read_dir(&data).unwrap().count(), 6);
@@ -135,8 +109,7 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
     let bytes = std::fs::read(&student).unwrap();
     std::fs::write(&student, &bytes[..bytes.len() / 2]).unwrap();
     let out = workshop.path("b");
-    let (code, _, stderr) =
-        run(workshop.trainer().arg("export").arg(workshop.path("run")).arg("--out").arg(&out));
+    let (code, _, stderr) = run(&mut workshop.export("run", &out, &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("student.safetensors is damaged"), "{stderr}");
     assert!(!out.exists());
@@ -144,7 +117,7 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
 
 #[test]
 fn weight_files_of_every_format_and_every_fault() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::default();
     let network = Network::by_name("efficientnet-lite0").unwrap();
     let weights = random_weights(&network, 3);
     let import = |name: &str, bytes: &[u8]| {
@@ -161,8 +134,8 @@ fn weight_files_of_every_format_and_every_fault() {
     for (name, bytes) in [
         ("a.safetensors", write_safetensors(&weights, Default::default())),
         ("b.pth", legacy.clone()),
-        ("c.pth", tests::teachers::zip_pth(&weights)),
-        ("d.npz", tests::teachers::npz(&weights)),
+        ("c.pth", zip_pth(&weights)),
+        ("d.npz", npz(&weights)),
     ] {
         let (code, stdout, stderr) = import(name, &bytes);
         assert_eq!(code, 0, "{name}: {stderr}");
@@ -175,7 +148,7 @@ fn weight_files_of_every_format_and_every_fault() {
     refused(
         "nan.safetensors",
         &write_safetensors(&nan, Default::default()),
-        "`_blocks.1._expand_conv.weight` holds a value that is not finite",
+        "`_blocks.1._expand_conv.weight` holds, or leads to, a value that is not finite",
     );
     let mut misshapen = weights.clone();
     misshapen.get_mut("_conv_stem.weight").unwrap().shape = vec![32, 27];
@@ -195,13 +168,20 @@ fn weight_files_of_every_format_and_every_fault() {
     let trap = workshop.path("trap");
     let call =
         format!("cposix\nsystem\n(X{}touch {}tR.", le(6 + trap.to_str().unwrap().len()), trap.display());
-    let mut evil = tests::teachers::legacy_preamble();
+    let mut evil = legacy_preamble();
     evil.extend_from_slice(b"\x80\x02");
     evil.extend_from_slice(call.as_bytes());
     evil.extend_from_slice(&pickle(&weights));
     let (code, _, stderr) = import("evil.pth", &evil);
     assert_eq!(code, 1, "{stderr}");
     assert!(!trap.exists());
+    // Nesting that would fill the call stack, and a dict that holds itself many times over.
+    let nested = [legacy_preamble(), b"\x80\x02)".to_vec(), vec![0x85; 1_000_000], b".".to_vec()].concat();
+    refused("nested.pth", &nested, "does not describe tensors as torch does");
+    let name = b"X\x01\x00\x00\x00ah\x00s";
+    let itself =
+        [legacy_preamble(), b"\x80\x02}q\x00".to_vec(), name.repeat(500), b".\x80\x02].".to_vec()].concat();
+    refused("itself.pth", &itself, "more entries than any state dict");
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
     assert_eq!(listed, "random  resnet18\nt  efficientnet-lite0\n");
     let (code, _, stderr) = run(workshop

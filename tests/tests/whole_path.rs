@@ -1,85 +1,49 @@
 //! From photos to a verdict, by the programs that users run.
 #![allow(missing_docs)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fit::network::Network;
 use judge::{Bundle, encode_png};
 use shared_format::{Colour, Roi, Size, Tiles};
-use tempfile::TempDir;
 use tests::images::{part, write_parts};
-use tests::teachers::random_weights;
+use tests::workshop::Workshop;
 use tests::{private, program, run, succeed};
-use trainer::teacher::write_safetensors;
 
 const SIZE: Size = Size { width: 160, height: 120 };
 
-struct Workshop {
-    root: TempDir,
+/// A workshop with photos of 30 good parts to train on, and 8 good and 8 stained ones to test on.
+fn workshop() -> Workshop {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("photos/train/good"), SIZE, 30, false);
+    for (kind, stain) in [("good", false), ("stain", true)] {
+        let folder = workshop.path("photos/test").join(kind);
+        std::fs::create_dir_all(&folder).unwrap();
+        for seed in 0..8 {
+            let png = encode_png(&part(SIZE, 500 + seed, stain)).unwrap();
+            std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
+        }
+    }
+    workshop
 }
 
-impl Workshop {
-    /// A home with a random teacher, and photos of 30 good, 8 more good and 8 stained parts.
-    fn new() -> Self {
-        let workshop = Self { root: tempfile::tempdir().unwrap() };
-        let network = Network::by_name("resnet18").unwrap();
-        let file = workshop.path("random.safetensors");
-        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
-        workshop.import(&file, "random");
-        write_parts(&workshop.path("photos/train/good"), SIZE, 30, false);
-        for (kind, stain) in [("good", false), ("stain", true)] {
-            let folder = workshop.path("photos/test").join(kind);
-            std::fs::create_dir_all(&folder).unwrap();
-            for seed in 0..8 {
-                let png = encode_png(&part(SIZE, 500 + seed, stain)).unwrap();
-                std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
-            }
-        }
-        workshop
-    }
+fn train(workshop: &Workshop, run: &str, extra: &[&str]) -> Command {
+    workshop.train(&workshop.path("photos"), run, extra)
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn trainer(&self) -> Command {
-        let mut command = program("trainer");
-        command.env("NOMINAL_HOME", self.path("home"));
-        command
-    }
-
-    fn import(&self, file: &Path, name: &str) {
-        succeed(self.trainer().args(["teacher", "import", "--name", name]).arg(file));
-    }
-
-    fn train(&self, run: &str, extra: &[&str]) -> Command {
-        let mut command = self.trainer();
-        command.args(["train", "--teacher", "random", "--size", "64", "--threads", "1", "--data"]);
-        command.arg(self.path("photos")).arg("--out").arg(self.path(run)).args(extra);
-        command
-    }
-
-    fn export(&self, run: &str, bundle: &Path, extra: &[&str]) -> Command {
-        let mut command = self.trainer();
-        command.arg("export").arg(self.path(run)).arg("--out").arg(bundle).args(extra);
-        command
-    }
-
-    fn inspect(&self, bundle: &str, paths: &[PathBuf]) -> (i32, Vec<serde_json::Value>) {
-        let mut command = program("edge-runtime");
-        command.args(["inspect", "--json", "--bundle"]).arg(self.path(bundle)).args(paths);
-        let (code, stdout, stderr) = run(&mut command);
-        assert!(code != 1 && code != 2, "{stderr}");
-        (code, stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
-    }
+fn inspect(workshop: &Workshop, paths: &[PathBuf]) -> (i32, Vec<serde_json::Value>) {
+    let mut command = program("edge-runtime");
+    command.args(["inspect", "--json", "--bundle"]).arg(workshop.path("bundle")).args(paths);
+    let (code, stdout, stderr) = run(&mut command);
+    assert!(code != 1 && code != 2, "{stderr}");
+    (code, stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 #[test]
 fn stained_parts_are_told_from_good_ones() {
-    let workshop = Workshop::new();
-    succeed(&mut workshop.train("run", &["--steps", "60"]));
+    let workshop = workshop();
+    succeed(&mut train(&workshop, "run", &["--steps", "60"]));
     let bundle = workshop.path("bundle");
     let printed = succeed(&mut workshop.export("run", &bundle, &["--target-fpr", "0.2"]));
     assert!(printed.contains("6 normals: at most 14.29 % false alarms on average"), "{printed}");
@@ -99,7 +63,7 @@ fn stained_parts_are_told_from_good_ones() {
     assert!(page.contains("<svg") && page.contains("data:image/png;base64,"));
 
     // The runtime gives the scores that the evaluation saw, and its threshold is the evaluation's.
-    let (code, lines) = workshop.inspect("bundle", &[workshop.path("photos/test/stain")]);
+    let (code, lines) = inspect(&workshop, &[workshop.path("photos/test/stain")]);
     assert_eq!(lines.len(), 8);
     let rejected = lines.iter().filter(|line| line["verdict"] == "reject").count();
     assert_eq!(rejected as f64 / 8.0, figures["tpr_at_threshold"].as_f64().unwrap());
@@ -111,14 +75,13 @@ fn stained_parts_are_told_from_good_ones() {
     let names = settings["calibration"].as_array().unwrap();
     let calibration: Vec<PathBuf> =
         names.iter().map(|name| workshop.path("photos").join(name.as_str().unwrap())).collect();
-    assert_eq!(workshop.inspect("bundle", &calibration).0, 0);
+    assert_eq!(inspect(&workshop, &calibration).0, 0);
 
     // A bundle with another's model is refused by name.
-    let model = bundle.join("model.onnx");
-    let mut bytes = std::fs::read(&model).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&model, bytes).unwrap();
+    let other = workshop.path("other-bundle");
+    succeed(&mut train(&workshop, "other", &["--seed", "1"]));
+    succeed(&mut workshop.export("other", &other, &[]));
+    std::fs::copy(other.join("model.onnx"), bundle.join("model.onnx")).unwrap();
     let mut command = program("edge-runtime");
     let (code, _, stderr) = run(command.args(["inspect", "--bundle"]).arg(&bundle).arg(&calibration[0]));
     assert_eq!(code, 1);
@@ -127,8 +90,8 @@ fn stained_parts_are_told_from_good_ones() {
 
 #[test]
 fn a_sample_too_small_for_the_target_says_so() {
-    let workshop = Workshop::new();
-    succeed(&mut workshop.train("run", &["--steps", "2"]));
+    let workshop = workshop();
+    succeed(&mut train(&workshop, "run", &[]));
     let bundle = workshop.path("bundle");
     let (code, _, stderr) = run(&mut workshop.export("run", &bundle, &["--require-claim"]));
     assert_eq!(code, 1);
@@ -150,10 +113,10 @@ fn a_sample_too_small_for_the_target_says_so() {
 
 #[test]
 fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
-    let workshop = Workshop::new();
+    let workshop = workshop();
     let options = ["--steps", "40", "--precision", "f32"];
-    succeed(&mut workshop.train("whole", &options));
-    let mut child = workshop.train("cut", &options).stderr(Stdio::null()).spawn().unwrap();
+    succeed(&mut train(&workshop, "whole", &options));
+    let mut child = train(&workshop, "cut", &options).stderr(Stdio::null()).spawn().unwrap();
     let metrics = workshop.path("cut/metrics.jsonl");
     let started = Instant::now();
     while !metrics.exists() && started.elapsed() < Duration::from_secs(120) {
@@ -165,23 +128,16 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     let (code, _, stderr) = run(&mut workshop.export("cut", &workshop.path("bundle"), &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("--resume"), "{stderr}");
-    succeed(
-        workshop
-            .trainer()
-            .args(["train", "--resume", "--threads", "1", "--precision", "f32", "--out"])
-            .arg(workshop.path("cut")),
-    );
+    succeed(workshop.trainer().args(["train", "--resume", "--out"]).arg(workshop.path("cut")));
     let student = |run: &str| std::fs::read(workshop.path(run).join("student.safetensors")).unwrap();
     assert!(student("whole") == student("cut"), "the resumed student differs");
 }
 
 #[test]
 fn region_tiles_and_size_travel_in_the_bundle() {
-    let workshop = Workshop::new();
-    let mut train = workshop.trainer();
-    train.args(["train", "--teacher", "random", "--steps", "3", "--threads", "1", "--size", "96x64"]);
-    train.args(["--roi", "10,10,120,100", "--tiles", "2x1", "--flip", "horizontal", "--data"]);
-    succeed(train.arg(workshop.path("photos")).arg("--out").arg(workshop.path("run")));
+    let workshop = workshop();
+    let view = ["--size", "96x64", "--roi", "10,10,120,100", "--tiles", "2x1", "--flip", "horizontal"];
+    succeed(&mut train(&workshop, "run", &view));
     let bundle = workshop.path("bundle");
     succeed(&mut workshop.export("run", &bundle, &[]));
     let recipe = Bundle::open(&bundle).unwrap().thresholds.recipe;
@@ -191,7 +147,7 @@ fn region_tiles_and_size_travel_in_the_bundle() {
     let good = workshop.path("photos/train/good/part-000.png");
     let small = workshop.path("small.png");
     std::fs::write(&small, encode_png(&part(Size { width: 100, height: 100 }, 1, false)).unwrap()).unwrap();
-    let (code, lines) = workshop.inspect("bundle", &[good, small]);
+    let (code, lines) = inspect(&workshop, &[good, small]);
     assert_eq!(code, 11, "{lines:?}");
     assert!(lines[0]["score"].is_number());
     assert_eq!(lines[1]["verdict"], "fault");
@@ -200,8 +156,8 @@ fn region_tiles_and_size_travel_in_the_bundle() {
 
 #[test]
 fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundle() {
-    let workshop = Workshop::new();
-    succeed(&mut workshop.train("run", &["--steps", "2"]));
+    let workshop = workshop();
+    succeed(&mut train(&workshop, "run", &[]));
     let small = workshop.path("small");
     std::fs::create_dir(&small).unwrap();
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=25m", "tmpfs"]).arg(&small).status();
@@ -238,7 +194,7 @@ fn real_cells_with_the_default_teacher() {
     else {
         return;
     };
-    let workshop = Workshop::new();
+    let workshop = workshop();
     workshop.import(&weights.join("efficientnet-lite0.pth"), "efficientnet-lite0");
     let cells = samples.join("elpv");
     let data = workshop.path("cells");

@@ -9,7 +9,7 @@
 //! | `student.safetensors` | the finished student, with what export needs |
 //! | `metrics.jsonl` | one JSON object a line: step, loss, rate, selection |
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,12 @@ use serde::{Deserialize, Serialize};
 use shared_format::Recipe;
 
 use crate::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
+use crate::torch::Precision;
 
 const FORMAT: u32 = 1;
+/// Longest training.
+pub const MAX_STEPS: u64 = 100_000_000;
+const MAX_BATCH: usize = 4096;
 
 /// Mirrored copies of the fit images that train too, for parts that come either way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -34,7 +38,18 @@ pub enum Flip {
     Vertical,
 }
 
-/// Everything that reproduces a run.
+impl Flip {
+    /// Samples made of one: itself, and its mirrored copy.
+    #[must_use]
+    pub const fn copies(self) -> usize {
+        match self {
+            Self::None => 1,
+            Self::Horizontal | Self::Vertical => 2,
+        }
+    }
+}
+
+/// Everything that reproduces a run on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Version of this file's layout.
@@ -51,8 +66,12 @@ pub struct Settings {
     pub seed: u64,
     /// Training steps.
     pub steps: u64,
-    /// Images in a step.
+    /// Samples in a step.
     pub batch: usize,
+    /// Number format of the convolutions.
+    pub precision: Precision,
+    /// Threads that compute; another number rounds differently.
+    pub threads: i32,
     /// Mirrored copies that train too.
     pub flip: Flip,
     /// Images that train, relative to `data`.
@@ -78,11 +97,32 @@ impl Settings {
             seed,
             steps: 0,
             batch: 0,
+            precision: Precision::Auto,
+            threads: 1,
             flip: Flip::None,
             fit: vec![],
             selection: vec![],
             calibration: vec![],
             skipped: vec![],
+        }
+    }
+
+    /// Whether a trainer of this version can have written them.
+    fn check(&self) -> Result<(), &'static str> {
+        let sets = [&self.fit, &self.selection, &self.calibration];
+        let images: HashSet<&PathBuf> = sets.into_iter().flatten().collect();
+        if self.format != FORMAT {
+            Err("it was written by another version of the trainer")
+        } else if !self.recipe.is_valid() {
+            Err("its recipe is out of range")
+        } else if !(1..=MAX_STEPS).contains(&self.steps) || !(1..=MAX_BATCH).contains(&self.batch) {
+            Err("its length is out of range")
+        } else if sets.iter().any(|set| set.is_empty()) {
+            Err("one of its image sets is empty")
+        } else if images.len() != sets.iter().map(|set| set.len()).sum::<usize>() {
+            Err("an image is in two of its sets")
+        } else {
+            Ok(())
         }
     }
 
@@ -107,13 +147,16 @@ pub enum RunError {
     /// There is a run already.
     #[error("{0} holds a training run already; continue it with --resume, or choose another --out")]
     Exists(PathBuf),
+    /// There is something else.
+    #[error("{0} is not empty and holds no training run; choose another --out")]
+    Occupied(PathBuf),
     /// There is none.
     #[error(
         "{0} is not a training run (it has no run.json); give the folder that was --out of `trainer train`"
     )]
     Absent(PathBuf),
     /// A file is damaged.
-    #[error("{path} is damaged: {reason}; train again", path = path.display())]
+    #[error("{path} is damaged: {reason}; start the run anew with another --out", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -174,14 +217,16 @@ impl Run {
         if folder.join(SETTINGS).exists() {
             return Err(RunError::Exists(folder.to_owned()));
         }
-        std::fs::create_dir_all(folder).map_err(|source| RunError::Io { path: folder.to_owned(), source })?;
+        let failed = |source| RunError::Io { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        // What a start that was cut off left behind may stay; anything else is somebody's.
+        let foreign = |name: std::ffi::OsString| name != TEACHER && !name.to_string_lossy().starts_with('.');
+        if std::fs::read_dir(folder).map_err(failed)?.flatten().any(|entry| foreign(entry.file_name())) {
+            return Err(RunError::Occupied(folder.to_owned()));
+        }
         let run = Self { folder: folder.to_owned(), settings, teacher };
         let network = HashMap::from([("network".to_owned(), run.teacher.network.name.to_owned())]);
         run.write(TEACHER, &write_safetensors(&run.teacher.weights, network))?;
-        // A file that a former run without run.json left behind must not be resumed from.
-        for stale in [CHECKPOINT, BEST, STUDENT, METRICS] {
-            let _ = std::fs::remove_file(run.path(stale));
-        }
         let json = serde_json::to_vec_pretty(&run.settings)
             .map_err(|e| RunError::Damaged { path: run.path(SETTINGS), reason: e.to_string() })?;
         run.write(SETTINGS, &json)?;
@@ -202,17 +247,9 @@ impl Run {
         };
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
         let settings: Settings = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
-        if settings.format != FORMAT || !settings.recipe.is_valid() {
-            return Err(damaged("it was not written by this version of the trainer".to_owned()));
-        }
+        settings.check().map_err(|reason| damaged(reason.to_owned()))?;
         let teacher = load_file(&folder.join(TEACHER), &settings.teacher)?;
         Ok(Self { folder: folder.to_owned(), settings, teacher })
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Writes [`CHECKPOINT`] or [`BEST`] in one step.

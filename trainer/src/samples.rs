@@ -15,7 +15,7 @@ use crate::torch::{Compute, Frozen, channels_last};
 /// Images (or their tiles) with what the teacher sees in them.
 #[derive(Debug)]
 pub struct Batch {
-    /// N×3×H×W, normalised, in the number format of the computation.
+    /// N×3×H×W, normalised, in the number format asked for.
     pub image: Tensor,
     /// The teacher's levels, of unit length along the channels.
     pub targets: Vec<Tensor>,
@@ -34,12 +34,14 @@ pub struct ImageSet {
 
 impl ImageSet {
     fn per_image(&self) -> usize {
-        self.recipe.tiles.count() * if self.flip == Flip::None { 1 } else { 2 }
+        self.recipe.tiles.count() * self.flip.copies()
     }
 }
 
-/// Targets lie in −1..1, where half precision is finer than bf16 at the same size.
-const TARGET_KIND: Kind = Kind::Half;
+/// Images and targets are small numbers, for which half precision is finer than bf16 at the same size.
+const STORED_KIND: Kind = Kind::Half;
+/// Samples that the teacher sees at once.
+const TEACHER_BATCH: i64 = 8;
 
 /// The samples of one set. They are kept in memory where they fit, so that each image is decoded, and seen by the
 /// teacher, once and not once an epoch.
@@ -102,11 +104,11 @@ impl Samples {
         self.set.paths.len() * self.set.per_image()
     }
 
-    /// The samples at these indices, on the computing device.
+    /// The samples at these indices, on the computing device; the images in the number format `kind`.
     ///
     /// # Errors
     /// Where an image that is not kept in memory can't be read any more.
-    pub fn batch(&mut self, indices: &[usize]) -> Result<Batch, TrainError> {
+    pub fn batch(&mut self, indices: &[usize], kind: Kind) -> Result<Batch, TrainError> {
         let per_image = self.set.per_image();
         let mut fresh = Vec::new();
         let kept = self.cache.len();
@@ -122,11 +124,26 @@ impl Samples {
         };
         let levels = chosen.first().map_or(0, |sample| sample.targets.len());
         Ok(Batch {
-            image: gather(&|sample| sample.image.shallow_clone()),
+            image: gather(&|sample| sample.image.to_kind(kind)),
             targets: (0..levels)
                 .map(|level| gather(&|sample| sample.targets[level].shallow_clone()))
                 .collect(),
         })
+    }
+
+    /// The teacher's levels, of unit length.
+    fn see(&self, image: &Tensor) -> Vec<Tensor> {
+        let parts: Vec<Vec<Tensor>> = image
+            .split(TEACHER_BATCH, 0)
+            .iter()
+            .map(|part| {
+                self.teacher.levels(&part.to_kind(self.teacher.kind())).iter().map(unit_length).collect()
+            })
+            .collect();
+        let levels = parts.first().map_or(0, Vec::len);
+        (0..levels)
+            .map(|level| Tensor::cat(&parts.iter().map(|part| &part[level]).collect::<Vec<_>>(), 0))
+            .collect()
     }
 
     /// One image's tiles, then their mirrored copies, on the CPU.
@@ -145,12 +162,12 @@ impl Samples {
             Flip::Vertical => Tensor::cat(&[&image, &image.flip([2])], 0),
         };
         let image = channels_last(&((image - &self.mean) / &self.std)).to_device(self.compute.device);
-        let levels = self.teacher.levels(&image.to_kind(self.teacher.kind()));
+        let levels = self.see(&image);
         let stored = |x: &Tensor, tile: i64, kind| x.narrow(0, tile, 1).to_kind(kind).to_device(Device::Cpu);
         Ok((0..image.size()[0])
             .map(|tile| Batch {
-                image: stored(&image, tile, self.compute.kind),
-                targets: levels.iter().map(|level| stored(&unit_length(level), tile, TARGET_KIND)).collect(),
+                image: stored(&image, tile, STORED_KIND),
+                targets: levels.iter().map(|level| stored(level, tile, STORED_KIND)).collect(),
             })
             .collect())
     }
@@ -160,8 +177,9 @@ impl Samples {
 #[must_use]
 pub fn unit_length(features: &Tensor) -> Tensor {
     let features = features.to_kind(Kind::Float);
-    let length = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float).sqrt();
-    features / length.clamp_min(UNIT_LENGTH_FLOOR)
+    let square = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+    // The floor comes before the root: at 0 the root's slope is infinite, and the gradient would be none.
+    features / square.clamp_min(UNIT_LENGTH_FLOOR * UNIT_LENGTH_FLOOR).sqrt()
 }
 
 /// A vector shorter than this keeps its direction but not the full length 1.
@@ -179,4 +197,16 @@ pub fn memory_budget() -> usize {
 
 fn bytes(tensor: &Tensor) -> usize {
     tensor.numel() * if tensor.kind() == Kind::Float { 4 } else { 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_of_zeros_has_a_finite_gradient() {
+        let features = Tensor::zeros([1, 4, 2, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        unit_length(&features).sum(Kind::Float).backward();
+        assert!(features.grad().isfinite().all().int64_value(&[]) == 1);
+    }
 }

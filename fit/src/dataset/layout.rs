@@ -14,7 +14,7 @@ pub struct TestImage {
     pub path: PathBuf,
     /// The name of its folder: [`GOOD`], or the kind of defect.
     pub kind: String,
-    /// Its mask (not zero = defective), where there is one.
+    /// Its mask (0 = normal), where there is one.
     pub mask: Option<PathBuf>,
 }
 
@@ -35,6 +35,12 @@ pub fn normal_images(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let place = candidates.iter().find(|place| place.is_dir()).unwrap_or(&candidates[2]);
     let images = images_in(place)?;
     if images.is_empty() { Err(DataError::NoNormals { folder: folder.to_owned() }) } else { Ok(images) }
+}
+
+/// Whether [`test_images`] would take the very folder that [`normal_images`] learns from for its good parts.
+#[must_use]
+pub fn tests_on_training_images(folder: &Path) -> bool {
+    !folder.join("test").is_dir() && !folder.join("train").join(GOOD).is_dir() && folder.join(GOOD).is_dir()
 }
 
 /// The test images of good and defective parts, sorted by kind and name.
@@ -117,6 +123,7 @@ mod tests {
         );
         let names: Vec<_> = normal_images(root.path()).unwrap().iter().map(|p| file_name(p)).collect();
         assert_eq!(names, ["1.JPG", "2.png"]);
+        assert!(!tests_on_training_images(root.path()));
         let test = test_images(root.path()).unwrap();
         let seen: Vec<_> =
             test.iter().map(|t| (file_name(&t.path), t.is_defective(), t.mask.is_some())).collect();
@@ -134,6 +141,7 @@ mod tests {
         assert_eq!(normal_images(root.path()).unwrap().len(), 1);
         touch(root.path(), &["good/b.png", "good/c.png", "scratch/d.png"]);
         assert_eq!(normal_images(root.path()).unwrap().len(), 2);
+        assert!(tests_on_training_images(root.path()));
         assert_eq!(test_images(root.path()).unwrap().len(), 3);
     }
 }

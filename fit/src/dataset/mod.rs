@@ -7,7 +7,7 @@ mod layout;
 mod split;
 mod survey;
 
-pub use layout::{GOOD, TestImage, normal_images, test_images};
+pub use layout::{GOOD, TestImage, normal_images, test_images, tests_on_training_images};
 pub use split::{MIN_NORMALS, Split, split};
 pub use survey::{Skipped, Survey, survey};
 

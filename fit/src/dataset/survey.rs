@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use judge::{Frame, decode, file_sha256};
+use judge::{Frame, decode, file_sha256, read_file};
 use shared_format::{Colour, FrameRange, Roi, Size};
 
 /// Smallest side of a usable image, in pixels.
@@ -55,7 +55,10 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
 }
 
 fn look(path: &Path, roi: Option<Roi>, seen: &mut HashMap<[u8; 32], PathBuf>) -> Result<Frame, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("can't be read: {e}"))?;
+    if path.to_str().is_none() {
+        return Err("its name is not UTF-8; rename it".to_owned());
+    }
+    let bytes = read_file(path).map_err(|e| e.to_string())?;
     let frame = decode(&bytes).map_err(|e| e.to_string())?;
     let Size { width, height } = frame.size();
     if width.min(height) < MIN_SIDE {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use judge::{DecodeError, Pixels, decode_file};
 use shared_format::{Roi, Size};
 
+/// A mask whose largest value is at most this holds class numbers, not brightness.
+const MOST_CLASSES: u16 = 15;
+
 /// Why a mask can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MaskError {
@@ -50,8 +53,9 @@ pub fn regions(
         Pixels::Rgb8(p) => p.chunks_exact(3).map(|v| v.iter().copied().max().unwrap_or(0).into()).collect(),
         Pixels::Rgb16(p) => p.chunks_exact(3).map(|v| v.iter().copied().max().unwrap_or(0)).collect(),
     };
-    // Masks hold 0 and 1, 0 and 255, or soft edges: half of the largest value tells them apart.
-    let half = levels.iter().copied().max().unwrap_or(0) / 2;
+    // Masks hold 0 and the numbers of a few classes, or 0 and white with edges that a resize or JPEG has softened.
+    let largest = levels.iter().copied().max().unwrap_or(0);
+    let limit = if largest <= MOST_CLASSES { 0 } else { largest / 2 };
     let centre =
         |i: usize, n: usize, offset: u32, side: u32| offset + ((2 * i + 1) * side as usize / (2 * n)) as u32;
     let mut defective = Vec::with_capacity(width * height);
@@ -59,7 +63,7 @@ pub fn regions(
         let y = centre(row, height, roi.y, roi.height);
         for column in 0..width {
             let x = centre(column, width, roi.x, roi.width);
-            defective.push(levels[(y * frame.width + x) as usize] > half);
+            defective.push(levels[(y * frame.width + x) as usize] > limit);
         }
     }
     Ok(label(&defective, width))

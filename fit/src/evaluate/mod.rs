@@ -45,8 +45,8 @@ pub struct Pixels {
     pub regions: Vec<u32>,
 }
 
-/// Judges one test image.
-pub fn evaluate_image(judge: &mut Judge, image: &TestImage) -> Outcome {
+/// Judges one test image. `keep_pixels` keeps what pixel figures need, 8 bytes a pixel of the map.
+pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Outcome {
     let mut outcome = Outcome {
         path: image.path.clone(),
         kind: image.kind.clone(),
@@ -67,6 +67,9 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage) -> Outcome {
     outcome.score = judgement.score;
     outcome.problem = judgement.fault.map(|fault| fault.to_string());
     let roi = region_of_interest(&judge.bundle().thresholds.recipe, frame.size());
+    if !keep_pixels {
+        return outcome;
+    }
     if let (Some(AnomalyMap { width, height, values }), Ok(roi)) = (judgement.map, roi) {
         let truth = match &image.mask {
             None if image.is_defective() => return outcome,

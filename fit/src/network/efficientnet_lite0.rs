@@ -68,8 +68,5 @@ fn conv(
     let total = kernel - stride;
     let pads = if stride == 1 { (kernel / 2, kernel / 2) } else { (total / 2, total - total / 2) };
     let (name, norm) = (name.to_owned(), norm.to_owned());
-    net.push(Layer::Conv {
-        from,
-        conv: Conv { name, norm, inputs, outputs, kernel, stride, pads, groups, activation },
-    })
+    net.push_conv(from, Conv { name, norm, inputs, outputs, kernel, stride, pads, groups, activation })
 }

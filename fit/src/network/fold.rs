@@ -6,7 +6,9 @@ use super::{Array, Conv, Network, Weights};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FoldError {
     /// A needed tensor is absent.
-    #[error("the weights have no tensor `{name}`, which {network} needs; they belong to another network")]
+    #[error(
+        "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of ResNet-18 or EfficientNet-Lite0"
+    )]
     Missing {
         /// The tensor.
         name: String,
@@ -15,7 +17,7 @@ pub enum FoldError {
     },
     /// A tensor has another shape.
     #[error(
-        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network"
+        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of ResNet-18 or EfficientNet-Lite0"
     )]
     Shape {
         /// The tensor.
@@ -27,9 +29,9 @@ pub enum FoldError {
         /// The file's shape.
         found: Vec<usize>,
     },
-    /// A tensor holds NaN or infinity.
+    /// A tensor holds NaN or infinity, or makes one.
     #[error(
-        "tensor `{name}` holds a value that is not finite (index {index}); the file is damaged or its training diverged: take another copy"
+        "tensor `{name}` holds, or leads to, a value that is not finite (index {index}); the file is damaged or its training diverged: take another copy"
     )]
     NotFinite {
         /// The tensor.
@@ -103,16 +105,33 @@ impl Source<'_> {
             }
             bias.push((f64::from(beta.data[o]) - f64::from(mean.data[o]) * scale) as f32);
         }
+        // A negative variance, or a scale out of range, only shows here.
+        if let Some(at) = weight.data.iter().position(|w| !w.is_finite()) {
+            let name = format!("{}{}.running_var", self.prefix, conv.norm);
+            return Err(FoldError::NotFinite { name, index: at / per_output });
+        }
+        if let Some(index) = bias.iter().position(|b| !b.is_finite()) {
+            return Err(FoldError::NotFinite {
+                name: format!("{}{}.running_mean", self.prefix, conv.norm),
+                index,
+            });
+        }
         Ok(Array { shape: vec![conv.outputs], data: bias })
     }
 }
 
-/// What stands before the first convolution's name, the shortest where several tensors end in it.
+/// What stands before the names: the prefix under which most convolutions are found, the shortest of several.
 fn prefix(network: &Network, raw: &Weights) -> String {
     let Some(first) = network.convs().next() else { return String::new() };
     let name = format!("{}.weight", first.name);
-    let candidates = raw.keys().filter_map(|key| key.strip_suffix(&name));
-    candidates.filter(|p| p.is_empty() || p.ends_with('.')).min_by_key(|p| p.len()).unwrap_or("").to_owned()
+    let found = raw.keys().filter_map(|key| key.strip_suffix(&name)).filter(|p| p.ends_with('.'));
+    let count = |p: &str| {
+        network.convs().filter(|conv| raw.contains_key(&format!("{p}{}.weight", conv.name))).count()
+    };
+    // Of equal counts the last is taken, so the empty prefix, the shortest, comes last.
+    let mut candidates: Vec<&str> = found.chain([""]).collect();
+    candidates.sort_by_key(|p| std::cmp::Reverse(p.len()));
+    candidates.into_iter().max_by_key(|p| count(p)).unwrap_or("").to_owned()
 }
 
 #[cfg(test)]
@@ -153,6 +172,17 @@ mod tests {
         raw.remove("layer2.0.conv1.weight");
         let error = fold(&resnet18(), &raw).unwrap_err();
         assert!(error.to_string().contains("`layer2.0.conv1.weight`"), "{error}");
+
+        let mut raw = published("");
+        raw.remove("conv1.weight");
+        assert!(
+            matches!(fold(&resnet18(), &raw), Err(FoldError::Missing { name, .. }) if name == "conv1.weight")
+        );
+
+        let mut raw = published("");
+        raw.get_mut("layer1.0.bn1.running_var").unwrap().data[3] = -1.0;
+        let expected = FoldError::NotFinite { name: "layer1.0.bn1.running_var".to_owned(), index: 3 };
+        assert_eq!(fold(&resnet18(), &raw), Err(expected));
 
         let mut raw = published("");
         raw.get_mut("layer1.1.bn2.bias").unwrap().shape = vec![8, 8];

@@ -136,6 +136,11 @@ impl Network {
         })
     }
 
+    /// Appends a convolution and returns the index of its value.
+    fn push_conv(&mut self, from: usize, conv: Conv) -> usize {
+        self.push(Layer::Conv { from, conv })
+    }
+
     /// Appends a layer and returns the index of its value.
     fn push(&mut self, layer: Layer) -> usize {
         self.layers.push(layer);

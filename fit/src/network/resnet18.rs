@@ -56,18 +56,7 @@ fn conv(
     activation: Activation,
 ) -> usize {
     let [inputs, outputs, kernel, stride] = shape;
-    net.push(Layer::Conv {
-        from,
-        conv: Conv {
-            name: name.to_owned(),
-            norm: norm.to_owned(),
-            inputs,
-            outputs,
-            kernel,
-            stride,
-            pads: (kernel / 2, kernel / 2),
-            groups: 1,
-            activation,
-        },
-    })
+    let pads = (kernel / 2, kernel / 2);
+    let (name, norm) = (name.to_owned(), norm.to_owned());
+    net.push_conv(from, Conv { name, norm, inputs, outputs, kernel, stride, pads, groups: 1, activation })
 }

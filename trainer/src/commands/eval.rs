@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use fit::atomic::write_file;
-use fit::dataset::test_images;
+use fit::dataset::{test_images, tests_on_training_images};
 use fit::evaluate::{evaluate_image, figures};
 use judge::Judge;
 
@@ -36,14 +36,18 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let images = test_images(&args.data)?;
+    if tests_on_training_images(&args.data) {
+        eprintln!(
+            "warning: `trainer train` learns from {}; if it did, these figures flatter: put unseen good parts into test/good",
+            args.data.join("good").display()
+        );
+    }
     let mut judge = Judge::open(&args.bundle, args.threads.into())?;
     let bar = progress::bar(images.len() as u64, "Judging");
+    let keep_pixels = images.iter().any(|image| image.mask.is_some());
     let mut outcomes = Vec::new();
     for image in &images {
-        if progress::stop_requested() {
-            anyhow::bail!("stopped after {} of {} images; nothing was written", outcomes.len(), images.len());
-        }
-        outcomes.push(evaluate_image(&mut judge, image));
+        outcomes.push(evaluate_image(&mut judge, image, keep_pixels));
         bar.inc(1);
     }
     bar.finish_and_clear();

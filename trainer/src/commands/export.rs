@@ -48,7 +48,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();
-    println!("{}", claim(&calibrated));
+    let largest = if calibrated.reaches_target { "" } else { ": the threshold is its largest score" };
+    println!("{}{largest}", claim(&calibrated));
     println!(
         "threshold {:.4} (normals: median {:.4}, largest {:.4}); model {:.1} MB",
         calibrated.image_threshold,

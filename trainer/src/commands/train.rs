@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use clap::builder::PossibleValue;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::size;
 use crate::method::{self, Ended, Method};
 use crate::progress;
-use crate::run::{Flip, Run, Settings};
+use crate::run::{Flip, MAX_STEPS, Run, Settings};
 use crate::teacher::Library;
 use crate::torch::{Compute, DeviceChoice, Precision};
 
@@ -24,7 +25,7 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to learn
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(method_names()), default_value = "stpm")]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = "stpm")]
     method: String,
     /// Folder of good images, or with train/good below it (MVTec AD layout)
     #[arg(long, required_unless_present = "resume")]
@@ -47,45 +48,55 @@ pub struct Args {
     /// Learn from mirrored copies too, for parts that may come either way round
     #[arg(long, value_enum, default_value = "none")]
     flip: Flip,
-    /// Length in steps of 8 images; the method's own choice unless given
-    #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    /// Length in steps of 8 samples (images, their tiles and mirrored copies); the method's own choice unless given
+    #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: Option<u64>,
-    /// Length in passes over the fit images
+    /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
     /// Seeds the split, the first weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Go on with the run in --out; its own settings hold, and the other options are not read
+    /// Go on with the run in --out by its own settings; only --device, --precision and --threads can be changed
     #[arg(long)]
     resume: bool,
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceChoice,
-    /// Number format of the convolutions while training; the exported model is f32 in any case
-    #[arg(long, value_enum, default_value = "auto")]
-    precision: Precision,
+    /// Number format of the convolutions while training (auto unless given); the exported model is f32 in any case
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
     /// Threads; all cores unless given
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: Option<i32>,
 }
 
-fn method_names() -> Vec<&'static str> {
-    method::all().iter().map(|method| method.name()).collect()
+fn methods() -> Vec<PossibleValue> {
+    method::all().iter().map(|method| PossibleValue::new(method.name()).help(method.about())).collect()
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(threads);
-    }
-    let compute = Compute::resolve(args.device, args.precision).map_err(anyhow::Error::msg)?;
-    let run = if args.resume { Run::open(&args.out)? } else { start(args)? };
+    progress::catch_interrupts();
+    let (run, compute) = if args.resume {
+        let run = Run::open(&args.out)?;
+        tch::set_num_threads(args.threads.unwrap_or(run.settings.threads).max(1));
+        let precision = args.precision.unwrap_or(run.settings.precision);
+        let compute = Compute::resolve(args.device, precision).map_err(anyhow::Error::msg)?;
+        (run, compute)
+    } else {
+        if let Some(threads) = args.threads {
+            tch::set_num_threads(threads);
+        }
+        let precision = args.precision.unwrap_or(Precision::Auto);
+        let compute = Compute::resolve(args.device, precision).map_err(anyhow::Error::msg)?;
+        (start(args, compute)?, compute)
+    };
     let settings = &run.settings;
     let method = method::by_name(&settings.method)
         .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let Size { width, height } = settings.recipe.input;
     eprintln!(
-        "{} with teacher {} ({}), {width}×{height}, {} steps of {} images, seed {}, {}",
+        "{} with teacher {} ({}), {width}×{height}, {} steps of {} samples, seed {}, {}",
         settings.method,
         settings.teacher,
         run.teacher.network.name,
@@ -116,7 +127,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Looks at the images, splits them and starts the run's folder.
-fn start(args: &Args) -> anyhow::Result<Run> {
+fn start(args: &Args, compute: Compute) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
     let teacher = Library::of_user().load(&args.teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
@@ -124,6 +135,9 @@ fn start(args: &Args) -> anyhow::Result<Run> {
     let bar = progress::bar(paths.len() as u64, "Looking at the images");
     let found = survey(&paths, args.roi, || bar.inc(1));
     bar.finish_and_clear();
+    if progress::stop_requested() {
+        bail!("stopped before the run was started; nothing was written");
+    }
     report_skipped(&found);
     let too_few = || DataError::TooFew { folder: data.clone(), usable: found.usable.len() };
     let frames = found.frames.filter(|_| found.usable.len() >= MIN_NORMALS).ok_or_else(too_few)?;
@@ -137,6 +151,8 @@ fn start(args: &Args) -> anyhow::Result<Run> {
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
+    settings.precision = compute.precision();
+    settings.threads = tch::get_num_threads();
     eprintln!(
         "{} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
         found.usable.len(),
@@ -146,7 +162,8 @@ fn start(args: &Args) -> anyhow::Result<Run> {
     );
     let method =
         method::by_name(&args.method).context("the method is unknown; see `trainer train --help`")?;
-    (settings.steps, settings.batch) = length(args, method.as_ref(), sets.fit.len());
+    (settings.steps, settings.batch) =
+        length(args, method.as_ref(), sets.fit.len() * args.tiles.count() * args.flip.copies());
     Ok(Run::create(&args.out, settings, teacher)?)
 }
 

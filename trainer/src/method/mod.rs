@@ -16,10 +16,10 @@ pub trait Method {
     /// The name on the command line and in bundles.
     fn name(&self) -> &'static str;
 
-    /// One sentence for `--help`.
+    /// One sentence for `trainer train --help`.
     fn about(&self) -> &'static str;
 
-    /// How long to train on `samples` fit images, unless the user says.
+    /// How long to train on `samples` samples, unless the user says.
     fn plan(&self, samples: usize) -> Plan;
 
     /// Trains, or goes on from the run's checkpoint.
@@ -40,7 +40,7 @@ pub trait Method {
 pub struct Plan {
     /// Steps.
     pub steps: u64,
-    /// Images in a step.
+    /// Samples in a step.
     pub batch: usize,
 }
 

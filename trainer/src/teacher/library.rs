@@ -103,8 +103,9 @@ pub(crate) fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let (raw, metadata) = safetensors_file::read(&bytes).map_err(damaged)?;
     let network = metadata.get("network").and_then(|network| Network::by_name(network));
-    let network = network
-        .ok_or_else(|| damaged("it does not name a known network; import the teacher again".into()))?;
+    let network = network.ok_or_else(|| {
+        damaged("it does not name a known network; import the teacher again, or start the run anew".into())
+    })?;
     let weights =
         fold(&network, &raw).map_err(|source| TeacherError::Fold { path: path.to_owned(), source })?;
     Ok(Teacher { name: name.to_owned(), network, weights })

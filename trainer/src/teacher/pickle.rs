@@ -15,8 +15,8 @@ pub enum Value {
     Int(i64),
     /// A string.
     Text(Rc<str>),
-    /// A tuple.
-    Tuple(Rc<[Value]>),
+    /// A tuple, and how deep tuples are nested in it.
+    Tuple(Rc<[Value]>, usize),
     /// A list.
     List(Rc<RefCell<Vec<Value>>>),
     /// A dict or OrderedDict, in order.
@@ -49,7 +49,7 @@ pub struct TensorRef {
 /// # Errors
 /// A sentence, where the bytes are cut short or use an opcode that no state dict has.
 pub fn decode(bytes: &[u8]) -> Result<(Value, usize), String> {
-    Machine { bytes, at: 0, stack: vec![], marks: vec![], memo: vec![] }.run()
+    Machine { bytes, at: 0, stack: vec![], marks: vec![], memo: vec![], nested_dicts: 0 }.run()
 }
 
 struct Machine<'a> {
@@ -58,10 +58,15 @@ struct Machine<'a> {
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: Vec<Option<Value>>,
+    nested_dicts: usize,
 }
 
 /// More memo entries than any state dict has; a forged index must not fill the memory.
 const MAX_MEMO: usize = 1 << 20;
+/// More nesting than any state dict has; forged nesting must not fill the call stack when it is dropped.
+const MAX_NESTING: usize = 16;
+/// More axes than any weight has.
+const MAX_AXES: usize = 8;
 
 impl Machine<'_> {
     fn run(mut self) -> Result<(Value, usize), String> {
@@ -78,16 +83,16 @@ impl Machine<'_> {
                 }
                 b'}' => self.stack.push(Value::Dict(Rc::default())),
                 b']' => self.stack.push(Value::List(Rc::default())),
-                b')' => self.stack.push(Value::Tuple(Rc::new([]))),
+                b')' => self.stack.push(Value::Tuple(Rc::new([]), 0)),
                 b't' => {
                     let items = self.since_mark()?;
-                    self.stack.push(Value::Tuple(items.into()));
+                    self.push_tuple(items)?;
                 }
                 op @ 0x85..=0x87 => {
                     let count = usize::from(op - 0x84);
                     let first = self.stack.len().checked_sub(count).ok_or_else(underflow)?;
                     let items = self.stack.split_off(first);
-                    self.stack.push(Value::Tuple(items.into()));
+                    self.push_tuple(items)?;
                 }
                 b'K' => {
                     let n = self.byte()?.into();
@@ -222,6 +227,16 @@ impl Machine<'_> {
         Ok(self.stack.split_off(mark))
     }
 
+    fn push_tuple(&mut self, items: Vec<Value>) -> Result<(), String> {
+        let depth = |item: &Value| if let Value::Tuple(_, depth) = item { depth + 1 } else { 0 };
+        let depth = items.iter().map(depth).max().unwrap_or(0);
+        if depth > MAX_NESTING {
+            return Err(malformed());
+        }
+        self.stack.push(Value::Tuple(items.into(), depth));
+        Ok(())
+    }
+
     fn memorise(&mut self, index: usize) -> Result<(), String> {
         if index >= MAX_MEMO {
             return Err(malformed());
@@ -245,7 +260,15 @@ impl Machine<'_> {
             Some(Value::Dict(dict)) if items.len().is_multiple_of(2) => {
                 let mut items = items.into_iter();
                 while let (Some(key), Some(value)) = (items.next(), items.next()) {
-                    dict.borrow_mut().push((key, value));
+                    // Only names of tensors and of dicts matter; what isn't kept can't nest.
+                    match value {
+                        Value::Tensor(_) => {}
+                        Value::Dict(_) if self.nested_dicts < MAX_NESTING => self.nested_dicts += 1,
+                        _ => continue,
+                    }
+                    if matches!(key, Value::Text(_)) {
+                        dict.borrow_mut().push((key, value));
+                    }
                 }
                 Ok(())
             }
@@ -257,7 +280,8 @@ impl Machine<'_> {
     fn extend_list(&mut self, items: Vec<Value>) -> Result<(), String> {
         match self.stack.last() {
             Some(Value::List(list)) => {
-                list.borrow_mut().extend(items);
+                // A state dict's lists hold names of storages.
+                list.borrow_mut().extend(items.into_iter().filter(|item| matches!(item, Value::Text(_))));
                 Ok(())
             }
             Some(Value::Opaque) => Ok(()),
@@ -268,7 +292,7 @@ impl Machine<'_> {
 
 /// A persistent id is torch's way to point to a storage: ("storage", type, key, device, elements).
 fn storage(id: &Value) -> Result<Value, String> {
-    if let Value::Tuple(parts) = id
+    if let Value::Tuple(parts, _) = id
         && let [Value::Text(word), Value::Global(kind), Value::Text(key), ..] = &parts[..]
         && &**word == "storage"
     {
@@ -280,7 +304,7 @@ fn storage(id: &Value) -> Result<Value, String> {
 
 /// What a call would return, for the calls that a state dict is made of.
 fn reduce(callable: &Value, arguments: &Value) -> Result<Value, String> {
-    let (Value::Global(name), Value::Tuple(arguments)) = (callable, arguments) else {
+    let (Value::Global(name), Value::Tuple(arguments, _)) = (callable, arguments) else {
         return Ok(Value::Opaque);
     };
     match &**name {
@@ -291,11 +315,11 @@ fn reduce(callable: &Value, arguments: &Value) -> Result<Value, String> {
                 return Err(malformed());
             };
             let numbers = |value: &Value| match value {
-                Value::Tuple(items) => items.iter().map(count).collect::<Result<Vec<_>, _>>(),
+                Value::Tuple(items, _) => items.iter().map(count).collect::<Result<Vec<_>, _>>(),
                 _ => Err(malformed()),
             };
             let (shape, strides) = (numbers(shape)?, numbers(strides)?);
-            if shape.len() != strides.len() {
+            if shape.len() != strides.len() || shape.len() > MAX_AXES {
                 return Err(malformed());
             }
             let (kind, key, offset) = (kind.clone(), key.clone(), count(offset)?);

@@ -12,8 +12,10 @@ use super::pickle::{TensorRef, Value, decode};
 
 /// The number that a file in the older layout starts with, as a pickled integer of 10 bytes.
 const LEGACY_MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// No storage of a backbone is larger; a forged size must not fill the memory.
-const MAX_STORAGE: u64 = 2 << 30;
+/// No weight file of a backbone holds more; forged sizes must not fill the memory.
+pub(super) const MAX_BYTES: u64 = 2 << 30;
+/// No state dict has more entries, nested ones counted.
+const MAX_ENTRIES: usize = 100_000;
 /// Dicts in dicts.
 const MAX_DEPTH: usize = 8;
 
@@ -28,11 +30,12 @@ pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, S
     drop(names);
     let index = index.ok_or("its zip has no data.pkl; save a state_dict() with torch.save")?;
     let folder = index.trim_end_matches("data.pkl").to_owned();
-    let (root, _) = decode(&read_entry(&mut archive, &index)?)?;
-    let mut storages = HashMap::new();
+    let (root, _) = decode(&read_entry(&mut archive, &index, MAX_BYTES)?)?;
+    let (mut storages, mut left) = (HashMap::new(), MAX_BYTES);
     for (_, tensor) in tensors(&root)? {
         if !storages.contains_key(&tensor.key) {
-            let bytes = read_entry(&mut archive, &format!("{folder}data/{}", tensor.key))?;
+            let bytes = read_entry(&mut archive, &format!("{folder}data/{}", tensor.key), left)?;
+            left -= bytes.len() as u64;
             storages.insert(tensor.key.clone(), bytes);
         }
     }
@@ -83,28 +86,41 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, String> {
     gather(&root, |key| storages.get(key).copied())
 }
 
-fn read_entry<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str) -> Result<Vec<u8>, String> {
+/// Reads one file of the zip, unless it has more than `limit` bytes.
+fn read_entry<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    name: &str,
+    limit: u64,
+) -> Result<Vec<u8>, String> {
     let failed = |e: &dyn std::fmt::Display| format!("its part {name} can't be read: {e}; take another copy");
     let entry = archive.by_name(name).map_err(|e| failed(&e))?;
-    if entry.size() > MAX_STORAGE {
+    if entry.size() > limit {
         return Err(failed(&"it is larger than any backbone's"));
     }
     let mut bytes = Vec::new();
-    entry.take(MAX_STORAGE).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
+    entry.take(limit).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
     Ok(bytes)
 }
 
 /// The tensors with their names; names in nested dicts are joined by dots.
 fn tensors(root: &Value) -> Result<Vec<(String, Rc<TensorRef>)>, String> {
     let mut found = Vec::new();
-    collect(root, "", 0, &mut found);
+    let mut left = MAX_ENTRIES;
+    collect(root, "", 0, &mut left, &mut found)?;
     if found.is_empty() {
         return Err("it holds no tensors by name; save a state_dict() with torch.save".to_owned());
     }
     Ok(found)
 }
 
-fn collect(value: &Value, name: &str, depth: usize, found: &mut Vec<(String, Rc<TensorRef>)>) {
+fn collect(
+    value: &Value,
+    name: &str,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Vec<(String, Rc<TensorRef>)>,
+) -> Result<(), String> {
+    *left = left.checked_sub(1).ok_or("it has more entries than any state dict; take another copy")?;
     match value {
         Value::Tensor(tensor) => found.push((name.to_owned(), tensor.clone())),
         // A forged dict can hold itself.
@@ -112,17 +128,18 @@ fn collect(value: &Value, name: &str, depth: usize, found: &mut Vec<(String, Rc<
             for (key, item) in items.borrow().iter() {
                 if let Value::Text(key) = key {
                     let full = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
-                    collect(item, &full, depth + 1, found);
+                    collect(item, &full, depth + 1, left, found)?;
                 }
             }
         }
         _ => {}
     }
+    Ok(())
 }
 
 /// Copies each floating-point tensor out of its storage.
 fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Weights, String> {
-    let mut weights = Weights::new();
+    let (mut weights, mut left) = (Weights::new(), MAX_BYTES / 4);
     for (name, tensor) in tensors(root)? {
         if !matches!(&*tensor.kind, "FloatStorage" | "DoubleStorage" | "HalfStorage" | "BFloat16Storage") {
             continue;
@@ -130,6 +147,8 @@ fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Resul
         let bytes = storage(&tensor.key).ok_or_else(|| format!("the storage of `{name}` is missing"))?;
         let data = elements(&tensor, bytes)
             .ok_or_else(|| format!("tensor `{name}` reaches outside its storage; take another copy"))?;
+        // Many names for one storage would be many copies.
+        left = left.checked_sub(data.len() as u64).ok_or("its tensors are larger than any backbone's")?;
         weights.insert(name, Array { shape: tensor.shape.clone(), data });
     }
     Ok(weights)

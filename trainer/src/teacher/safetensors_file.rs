@@ -25,18 +25,25 @@ pub fn read(bytes: &[u8]) -> Result<(Weights, HashMap<String, String>), String> 
 }
 
 /// Writes 32-bit floats with `metadata`.
+///
+/// # Panics
+/// Where an array's data doesn't have its shape: an error of the caller.
 #[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "names are unique and shapes fit by construction; an empty file would be worse"
+)]
 pub fn write(weights: &Weights, metadata: HashMap<String, String>) -> Vec<u8> {
     let bytes: Vec<(&String, &Array, Vec<u8>)> = weights
         .iter()
         .map(|(name, array)| (name, array, array.data.iter().flat_map(|x| x.to_le_bytes()).collect()))
         .collect();
     let views = bytes.iter().map(|(name, array, data)| {
-        TensorView::new(Dtype::F32, array.shape.clone(), data).map(|view| (name.as_str(), view))
+        let view =
+            TensorView::new(Dtype::F32, array.shape.clone(), data).expect("an array's data has its shape");
+        (name.as_str(), view)
     });
-    // An array's shape and data agree by construction, and names are unique: neither call can fail.
-    let views: Vec<_> = views.collect::<Result<_, _>>().unwrap_or_default();
-    serialize(views, Some(metadata)).unwrap_or_default()
+    serialize(views, Some(metadata)).expect("tensors with unique names can be written")
 }
 
 fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {

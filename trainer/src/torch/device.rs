@@ -1,5 +1,6 @@
 //! Where and in which number format training runs.
 
+use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device, Kind};
 
 /// What the user asked for.
@@ -14,9 +15,10 @@ pub enum DeviceChoice {
 }
 
 /// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are 32-bit floats always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 where the processor computes in it, else f32.
+    /// bf16 on a CPU that computes in it, else f32.
     Auto,
     /// 32-bit floats.
     F32,
@@ -44,9 +46,16 @@ impl Compute {
             return Err("libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or use --device cpu".to_owned());
         }
         let device = if cuda { Device::Cuda(0) } else { Device::Cpu };
-        let fast_bf16 = if cuda { true } else { cpu_has_bf16() };
+        // On a GPU only where it is asked for: not all compute in it.
+        let fast_bf16 = !cuda && cpu_has_bf16();
         let bf16 = precision == Precision::Bf16 || (precision == Precision::Auto && fast_bf16);
         Ok(Self { device, kind: if bf16 { Kind::BFloat16 } else { Kind::Float } })
+    }
+
+    /// The number format as a setting.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        if self.kind == Kind::BFloat16 { Precision::Bf16 } else { Precision::F32 }
     }
 
     /// In words, such as `cpu, bf16, 2 threads`.
@@ -64,7 +73,9 @@ impl Compute {
 fn cpu_has_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     let has = std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    let has = std::arch::is_aarch64_feature_detected!("bf16");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let has = false;
     has
 }

@@ -95,6 +95,17 @@ impl Trainable {
         })
     }
 
+    /// The number format of the convolutions; images are given in it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.compute.kind
+    }
+
+    /// Changes the number format of the convolutions.
+    pub fn set_kind(&mut self, kind: Kind) {
+        self.compute.kind = kind;
+    }
+
     /// Every tensor under its published name.
     #[must_use]
     pub fn state(&self) -> Weights {
@@ -183,5 +194,35 @@ fn activate(x: Tensor, activation: Activation) -> Tensor {
         Activation::None => x,
         Activation::Relu => x.relu(),
         Activation::Relu6 => x.clamp(0.0, 6.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fit::network::fold;
+    use tch::Device;
+
+    #[test]
+    fn a_trained_network_gives_the_same_levels_after_folding() {
+        tch::set_num_threads(1);
+        let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+        for network in Network::all() {
+            tch::manual_seed(4);
+            let trained = Trainable::random(&network, compute);
+            let image = Tensor::randn([4, 3, 64, 96], (Kind::Float, Device::Cpu));
+            // Moves the running statistics away from where they start.
+            for _ in 0..5 {
+                tch::no_grad(|| drop(trained.levels(&image, Some(0.3))));
+            }
+            let live = tch::no_grad(|| trained.levels(&image, None));
+            let folded =
+                Frozen::new(&network, &fold(&network, &trained.state()).unwrap(), compute).levels(&image);
+            for (live, folded) in live.iter().zip(&folded) {
+                let largest = live.abs().max().double_value(&[]);
+                let difference = (live - folded).abs().max().double_value(&[]);
+                assert!(difference < 1e-4 * largest, "{}: {difference:e} of {largest:e}", network.name);
+            }
+        }
     }
 }

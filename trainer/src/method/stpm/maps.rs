@@ -47,7 +47,12 @@ impl Scoring {
     pub fn from_weights(weights: &Weights, network: &Network) -> Result<Self, String> {
         let get = |name: String| weights.get(&name).cloned().ok_or_else(|| format!("it has no `{name}`"));
         let level = |index: usize| {
-            Ok(LevelStatistics { mean: get(mean_name(index))?, deviation: get(deviation_name(index))? })
+            let level =
+                LevelStatistics { mean: get(mean_name(index))?, deviation: get(deviation_name(index))? };
+            let usable = level.mean.shape == level.deviation.shape
+                && level.mean.data.iter().all(|x| x.is_finite())
+                && level.deviation.data.iter().all(|x| x.is_finite() && *x > 0.0);
+            if usable { Ok(level) } else { Err(format!("the statistics of level {index} are out of range")) }
         };
         Ok(Self { levels: (0..network.levels.len()).map(level).collect::<Result<_, String>>()? })
     }

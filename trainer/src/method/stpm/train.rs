@@ -126,7 +126,7 @@ impl<'a> Training<'a> {
     fn one_step(&mut self, total: u64) -> Result<f64, TrainError> {
         let indices =
             batch_indices(self.fit.count(), self.run.settings.batch, self.step, self.run.settings.seed);
-        let batch = self.fit.batch(&indices)?;
+        let batch = self.fit.batch(&indices, self.student.kind())?;
         let levels = self.student.levels(&batch.image, Some(NORM_MOMENTUM));
         let distances = distances(&batch.targets, &levels);
         let means: Vec<Tensor> = distances.iter().map(|d| d.mean(Kind::Float)).collect();
@@ -151,6 +151,9 @@ impl<'a> Training<'a> {
         let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         losses.clear();
         let selection = self.selection_distance()?;
+        if !selection.is_finite() {
+            return Err(TrainError::Diverged { step: self.step, loss: selection });
+        }
         if self.best.is_none_or(|(_, best)| selection < best) {
             self.best = Some((self.step, selection));
             self.run.save(BEST, &State { weights: self.student.state(), ..State::default() })?;
@@ -172,7 +175,7 @@ impl<'a> Training<'a> {
     fn selection_distance(&mut self) -> Result<f64, TrainError> {
         let (mut sum, count) = (0.0, self.selection.count());
         for indices in chunks(count) {
-            let batch = self.selection.batch(&indices)?;
+            let batch = self.selection.batch(&indices, self.student.kind())?;
             let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
             let distances = distances(&batch.targets, &levels);
             sum += distances.iter().map(|d| d.mean(Kind::Float).double_value(&[])).sum::<f64>()
@@ -188,17 +191,20 @@ impl<'a> Training<'a> {
         self.student.load(&best.weights).map_err(|reason| self.run.damaged(BEST, reason))?;
         let batches: Vec<Vec<usize>> = chunks(self.fit.count()).collect();
         let bar = progress::bar(2 * batches.len() as u64, "Statistics of normals");
-        let full = batches.iter().filter(|batch| batch.len() == EVALUATION_BATCH || batches.len() == 1);
-        for (index, indices) in full.enumerate() {
-            // The n-th batch moves the running statistics by 1/n: in the end they are the mean over all.
-            let momentum = 1.0 / (index + 1) as f64;
-            let image = self.fit.batch(indices)?.image;
+        let mut seen = 0;
+        for indices in &batches {
+            // A batch moves the running statistics by its share of what was seen: in the end they are the mean over all.
+            seen += indices.len();
+            let momentum = indices.len() as f64 / seen as f64;
+            let image = self.fit.batch(indices, self.student.kind())?.image;
             tch::no_grad(|| drop(self.student.levels(&image, Some(momentum))));
             bar.inc(1);
         }
+        // As the exported model will compute: what is normal must not hold another number format's noise.
+        self.student.set_kind(Kind::Float);
         let mut moments = Moments::default();
         for indices in &batches {
-            let batch = self.fit.batch(indices)?;
+            let batch = self.fit.batch(indices, Kind::Float)?;
             let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
             moments.add(&distances(&batch.targets, &levels));
             bar.inc(1);

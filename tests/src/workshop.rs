@@ -1,0 +1,77 @@
+//! A user's machine in a temporary folder: a home with a teacher, and the programs to run there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fit::network::Network;
+use tempfile::TempDir;
+use trainer::teacher::write_safetensors;
+
+use crate::teachers::random_weights;
+use crate::{program, succeed};
+
+/// Name of the teacher that every workshop has: a ResNet-18 with random weights.
+pub const TEACHER: &str = "random";
+
+/// The temporary folder; it is removed with this.
+#[derive(Debug)]
+pub struct Workshop {
+    root: TempDir,
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        let workshop = Self { root: tempfile::tempdir().unwrap() };
+        let network = Network::by_name("resnet18").unwrap();
+        let file = workshop.path("random.safetensors");
+        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
+        workshop.import(&file, TEACHER);
+        workshop
+    }
+}
+
+impl Workshop {
+    /// A path below the folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The trainer with this workshop's home.
+    #[must_use]
+    pub fn trainer(&self) -> Command {
+        let mut command = program("trainer");
+        command.env("NOMINAL_HOME", self.path("home"));
+        command
+    }
+
+    /// Imports a weight file that must be usable.
+    ///
+    /// # Panics
+    /// Where it isn't.
+    pub fn import(&self, file: &Path, name: &str) {
+        succeed(self.trainer().args(["teacher", "import", "--name", name]).arg(file));
+    }
+
+    /// `trainer train` from one folder of this workshop into another, short and on one thread unless `extra` says else.
+    #[must_use]
+    pub fn train(&self, data: &Path, run: &str, extra: &[&str]) -> Command {
+        let mut command = self.trainer();
+        command.args(["train", "--teacher", TEACHER, "--threads", "1", "--data"]).arg(data);
+        command.arg("--out").arg(self.path(run)).args(extra);
+        for (option, value) in [("--size", "64"), ("--steps", "2")] {
+            if !extra.contains(&option) && !extra.contains(&"--epochs") {
+                command.args([option, value]);
+            }
+        }
+        command
+    }
+
+    /// `trainer export`.
+    #[must_use]
+    pub fn export(&self, run: &str, bundle: &Path, extra: &[&str]) -> Command {
+        let mut command = self.trainer();
+        command.arg("export").arg(self.path(run)).arg("--out").arg(bundle).args(extra);
+        command
+    }
+}
