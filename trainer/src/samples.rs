@@ -174,7 +174,6 @@ impl Samples {
 }
 
 /// Scales each position's feature vector (axis 1) to length 1, in 32-bit floats.
-#[must_use]
 pub fn unit_length(features: &Tensor) -> Tensor {
     let features = features.to_kind(Kind::Float);
     let square = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);

@@ -4,7 +4,6 @@ use fit::network::Array;
 use tch::{Device, Kind, Tensor};
 
 /// A tensor of 32-bit floats on the CPU.
-#[must_use]
 pub fn from_array(array: &Array) -> Tensor {
     let shape: Vec<i64> = array.shape.iter().map(|&n| n as i64).collect();
     Tensor::from_slice(&array.data).reshape(shape)
@@ -22,7 +21,6 @@ pub fn to_array(tensor: &Tensor) -> Array {
 }
 
 /// The same 4-D tensor, stored with the channels innermost: what the CPU's convolutions are fastest with.
-#[must_use]
 pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
