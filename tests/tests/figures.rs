@@ -1,5 +1,5 @@
 //! The figures against scikit-learn's.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

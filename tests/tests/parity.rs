@@ -1,5 +1,5 @@
 //! The same weights in libtorch, onnxruntime and tract.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
 //! From photos to a verdict, by the programs that users run.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

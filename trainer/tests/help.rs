@@ -1,6 +1,6 @@
 //! The program explains itself. (Cargo builds a package's programs for its integration tests: the whole-system tests
 //! run this one too.)
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::process::{Command, Output};
 
