@@ -5,7 +5,7 @@ use std::time::Duration;
 use judge::StageTimes;
 use serde::Serialize;
 
-use crate::line::in_ms;
+use crate::report::in_ms;
 
 /// Percentiles of one stage, in milliseconds: each is a time that was measured (nearest rank).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -1,29 +1,12 @@
-//! The program on the device: judges frames with a bundle that the trainer wrote.
-//!
-//! | module | what it holds |
-//! |---|---|
-//! | `commands` | one file per command: `inspect`, `bench`, `doctor` |
-//! | `inputs` | files, folders and patterns → image paths |
-//! | `line` | one judged frame as a line, for people or as JSON |
-//! | `overlays` | overlay pictures, written by rename |
-//! | `latency` | percentiles of stage times |
-//! | `system` | what the machine is and has |
-//! | `outcome` | verdicts → exit code |
-
-mod commands;
-mod inputs;
-mod latency;
-mod line;
-mod outcome;
-mod overlays;
-mod system;
+//! The command line of the program on the device.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use outcome::Outcome;
+use edge_runtime::commands;
+use edge_runtime::outcome::Outcome;
 
 /// Judges frames with a bundle from the Nominal trainer.
 ///
@@ -41,6 +24,10 @@ enum Command {
     Inspect(commands::inspect::Args),
     /// Measure how long each stage takes on this machine.
     Bench(commands::bench::Args),
+    /// Write a commented line file.
+    Init(commands::init::Args),
+    /// Check a line file, its bundles and its devices.
+    Check(commands::check::Args),
     /// Check this machine, and whether a bundle does here what it did on its host.
     Doctor(commands::doctor::Args),
 }
@@ -49,6 +36,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Init(args) => commands::init::run(&args),
+        Command::Check(args) => commands::check::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
     };
     match result {

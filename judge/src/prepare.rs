@@ -3,8 +3,10 @@
 //!
 //! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
 
-use fast_image_resize::images::{CroppedImage, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+// Typed images only: the untyped ones instantiate the resizer for every pixel type there is, megabytes of program.
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use shared_format::{Colour, Recipe, Roi, Size};
 
 use crate::frame::{Frame, Pixels};
@@ -113,32 +115,27 @@ impl Preparer {
         let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
-        let grids = |source, at, kind| Grid { source, size: at, roi, kind, tiles, to };
+        let grids = |source, at| Grid { source, size: at, roi, tiles, to };
+        let at = Size { width: roi.width, height: roi.height };
         match frame.pixels() {
-            Pixels::Grey8(v) => grids(v, size, PixelType::U8).resize8(resizer, &mut self.tile8, input),
+            Pixels::Grey8(v) => grids(v, size).resize8::<U8>(resizer, &mut self.tile8, input),
             Pixels::Rgb8(v) if to_luma => {
                 luma8(v, size, roi, &mut self.luma8);
-                let at = Size { width: roi.width, height: roi.height };
-                let grid = Grid { roi: all, ..grids(&self.luma8, at, PixelType::U8) };
-                grid.resize8(resizer, &mut self.tile8, input)
+                let grid = Grid { roi: all, ..grids(&self.luma8, at) };
+                grid.resize8::<U8>(resizer, &mut self.tile8, input)
             }
-            Pixels::Rgb8(v) => grids(v, size, PixelType::U8x3).resize8(resizer, &mut self.tile8, input),
-            Pixels::Grey16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16).resize16(
-                resizer,
-                &mut self.tile16,
-                input,
-            ),
+            Pixels::Rgb8(v) => grids(v, size).resize8::<U8x3>(resizer, &mut self.tile8, input),
+            Pixels::Grey16(v) => {
+                grids(bytemuck::cast_slice(v), size).resize16::<U16>(resizer, &mut self.tile16, input)
+            }
             Pixels::Rgb16(v) if to_luma => {
                 luma16(v, size, roi, &mut self.luma16);
-                let at = Size { width: roi.width, height: roi.height };
-                let grid = Grid { roi: all, ..grids(bytemuck::cast_slice(&self.luma16), at, PixelType::U16) };
-                grid.resize16(resizer, &mut self.tile16, input)
+                let grid = Grid { roi: all, ..grids(bytemuck::cast_slice(&self.luma16), at) };
+                grid.resize16::<U16>(resizer, &mut self.tile16, input)
             }
-            Pixels::Rgb16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16x3).resize16(
-                resizer,
-                &mut self.tile16,
-                input,
-            ),
+            Pixels::Rgb16(v) => {
+                grids(bytemuck::cast_slice(v), size).resize16::<U16x3>(resizer, &mut self.tile16, input)
+            }
         }
     }
 }
@@ -149,56 +146,61 @@ struct Grid<'f> {
     source: &'f [u8],
     size: Size,
     roi: Roi,
-    kind: PixelType,
     tiles: shared_format::Tiles,
     to: Size,
 }
 
 impl Grid<'_> {
-    const fn tile_values(&self) -> usize {
-        let channels = if matches!(self.kind, PixelType::U8 | PixelType::U16) { 1 } else { 3 };
-        channels * self.to.width as usize * self.to.height as usize
+    /// Values `T` of one tile of pixels `P`.
+    const fn tile_values<P, T>(&self) -> usize {
+        size_of::<P>() / size_of::<T>() * self.to.width as usize * self.to.height as usize
     }
 
-    fn resize8(
+    fn resize8<P: PixelTrait>(
         &self,
         resizer: &mut Resizer,
         tile: &mut Vec<u8>,
         input: &mut [f32],
     ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values(), 0);
+        tile.resize(self.tile_values::<P, u8>(), 0);
         let planes = 3 * self.to.width as usize * self.to.height as usize;
         for (index, out) in input.chunks_exact_mut(planes).enumerate() {
-            self.resize_tile(index, resizer, tile)?;
+            self.resize_tile::<P>(index, resizer, tile)?;
             planes_of(tile, out, |v| f32::from(v) / 255.0);
         }
         Ok(())
     }
 
-    fn resize16(
+    fn resize16<P: PixelTrait>(
         &self,
         resizer: &mut Resizer,
         tile: &mut Vec<u16>,
         input: &mut [f32],
     ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values(), 0);
+        tile.resize(self.tile_values::<P, u16>(), 0);
         let planes = 3 * self.to.width as usize * self.to.height as usize;
         for (index, out) in input.chunks_exact_mut(planes).enumerate() {
-            self.resize_tile(index, resizer, bytemuck::cast_slice_mut(tile))?;
+            self.resize_tile::<P>(index, resizer, bytemuck::cast_slice_mut(tile))?;
             planes_of(tile, out, |v| f32::from(v) / 65535.0);
         }
         Ok(())
     }
 
-    fn resize_tile(&self, index: usize, resizer: &mut Resizer, tile: &mut [u8]) -> Result<(), PrepareError> {
+    fn resize_tile<P: PixelTrait>(
+        &self,
+        index: usize,
+        resizer: &mut Resizer,
+        tile: &mut [u8],
+    ) -> Result<(), PrepareError> {
         let explain = |e: &dyn std::fmt::Display| PrepareError::Resize(e.to_string());
         let Size { width, height } = self.size;
-        let image = ImageRef::new(width, height, self.source, self.kind).map_err(|e| explain(&e))?;
+        let image = TypedImageRef::<P>::from_buffer(width, height, self.source).map_err(|e| explain(&e))?;
         // The cut comes first: the resize filter would otherwise read pixels beside the region of interest.
         let roi = self.roi;
-        let cut = CroppedImage::new(&image, roi.x, roi.y, roi.width, roi.height).map_err(|e| explain(&e))?;
+        let cut = TypedCroppedImage::from_ref(&image, roi.x, roi.y, roi.width, roi.height)
+            .map_err(|e| explain(&e))?;
         let mut out =
-            Image::from_slice_u8(self.to.width, self.to.height, tile, self.kind).map_err(|e| explain(&e))?;
+            TypedImage::<P>::from_buffer(self.to.width, self.to.height, tile).map_err(|e| explain(&e))?;
         let columns = usize::from(self.tiles.columns);
         let (left, tile_width) = span(roi.width, index % columns, self.tiles.columns);
         let (top, tile_height) = span(roi.height, index / columns, self.tiles.rows);
@@ -208,7 +210,7 @@ impl Grid<'_> {
             tile_width,
             tile_height,
         );
-        resizer.resize(&cut, &mut out, &options).map_err(|e| explain(&e))
+        resizer.resize_typed(&cut, &mut out, &options).map_err(|e| explain(&e))
     }
 }
 

@@ -9,8 +9,8 @@ use judge::{Judge, StageTimes};
 use serde::Serialize;
 
 use crate::latency::Stages;
-use crate::line::in_ms;
 use crate::outcome::Outcome;
+use crate::report::in_ms;
 use crate::system::peak_rss_mib;
 
 /// Frames judged before measuring: caches, clocks and buffers settle.

@@ -8,8 +8,8 @@ use judge::{BundleError, Judge};
 use serde::Serialize;
 use shared_format::{Colour, Evidence, Recipe, ThresholdFile};
 
-use crate::line::significant;
 use crate::outcome::Outcome;
+use crate::report::significant;
 use crate::system::System;
 
 /// What to check.

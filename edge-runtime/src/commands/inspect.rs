@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
-use judge::{Judge, decode_file};
+use anyhow::Result;
+use judge::decode_file;
 
 use crate::inputs;
-use crate::line::{Line, significant};
 use crate::outcome::{Outcome, Tally};
 use crate::overlays::Overlays;
+use crate::report::Line;
 
 /// What to judge and how to report it.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let images = inputs::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
     let mut judge = super::open(&args.bundle, args.threads.into())?;
-    check_first_golden(&mut judge)?;
+    super::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();
     for path in &images {
@@ -59,22 +59,4 @@ pub fn run(args: &Args) -> Result<Outcome> {
     out.flush()?;
     let _ = writeln!(std::io::stderr(), "{tally}");
     Ok(tally.outcome())
-}
-
-/// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
-fn check_first_golden(judge: &mut Judge) -> Result<()> {
-    for golden in judge.check_some_golden(1)? {
-        if !golden.within {
-            bail!(
-                "golden frame {} scores {} here but {} on the bundle's host (tolerance {}); run `edge-runtime doctor \
-                 --bundle {}` for details, and copy or export the bundle again",
-                golden.file,
-                significant(golden.score),
-                significant(golden.expected),
-                significant(judge.bundle().thresholds.score_tolerance),
-                judge.bundle().folder.display()
-            );
-        }
-    }
-    Ok(())
 }

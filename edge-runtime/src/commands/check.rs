@@ -1,0 +1,100 @@
+//! `check`: whether a line file, its bundles and its devices are what they have to be.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::gate::{Measure, Settings};
+use crate::line_file::{Camera, LineFile, Safe, Trigger};
+use crate::outcome::Outcome;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The line file.
+    #[arg(value_name = "FILE")]
+    line: PathBuf,
+}
+
+/// Checks, and says in words what the line would do.
+///
+/// # Errors
+/// Where the line file can't be used. Bundles and devices that don't hold are listed and make the outcome an error.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let line = LineFile::load(&args.line)?;
+    let mut problems = bundles(&line);
+    problems.extend(devices(&line));
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", describe(&line))?;
+    for problem in &problems {
+        writeln!(out, "problem   {problem}")?;
+    }
+    let end = if problems.is_empty() { "everything holds" } else { "not everything holds, see above" };
+    writeln!(out, "{end}")?;
+    Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Error })
+}
+
+/// Opens every bundle and judges its golden frames, as the line does at its start.
+fn bundles(line: &LineFile) -> Vec<String> {
+    let mut problems = vec![];
+    for product in &line.products {
+        let checked = super::open(&product.bundle, line.threads.into())
+            .and_then(|mut judge| super::check_first_golden(&mut judge));
+        if let Err(e) = checked {
+            problems.push(format!("product {}: {e:#}", product.name));
+        }
+    }
+    problems
+}
+
+fn devices(line: &LineFile) -> Vec<String> {
+    let mut paths: Vec<(&str, &Path)> = vec![];
+    match &line.camera {
+        Camera::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
+        Camera::Folder { path, .. } => paths.push(("camera.path", path)),
+        Camera::Pattern { .. } => {}
+    }
+    if let Some(gpio) = &line.gpio {
+        paths.push(("gpio.chip", &gpio.chip));
+    }
+    if let Some(serial) = &line.serial {
+        paths.push(("serial.device", &serial.device));
+    }
+    let absent = paths.into_iter().filter(|(_, path)| !path.exists());
+    absent
+        .map(|(key, path)| format!("{key} = {path:?} is not there; connect it, or correct the path"))
+        .collect()
+}
+
+/// What the line would do.
+fn describe(line: &LineFile) -> String {
+    let mut text = format!("line      {}\n", line.name);
+    for product in &line.products {
+        let _ = writeln!(text, "product   {}: {}", product.name, product.bundle.display());
+    }
+    let trigger = match &line.trigger {
+        Trigger::Gpio { .. } => "an edge on gpio.trigger".to_owned(),
+        Trigger::Serial { .. } => "the serial command T".to_owned(),
+        Trigger::Interval { every_ms } => format!("every {every_ms} ms"),
+        Trigger::Presence { share, .. } => {
+            format!("{:.1} % of the picture differs from the empty belt", 100.0 * share)
+        }
+    };
+    let _ = writeln!(text, "a part    {trigger}; {} frame(s) of it vote", line.votes.frames);
+    let settings = Settings::of(line);
+    let place = match settings.measure {
+        Measure::Time => format!("{:?} of belt time", std::time::Duration::from_nanos(settings.distance)),
+        Measure::Ticks => format!("{} encoder ticks", settings.distance),
+    };
+    let safe = match settings.safe {
+        Safe::Reject => "rejected",
+        Safe::Pass => "let go",
+    };
+    let _ = writeln!(text, "the gate  {place} after the trigger; a part without a verdict by then is {safe}");
+    if line.gpio.is_none() && line.serial.is_none() && !line.stdout {
+        text.push_str("outputs   none: verdicts go nowhere but into the status\n");
+    }
+    text
+}

@@ -1,0 +1,153 @@
+//! How far the belt has come.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::moment::{Moment, nanoseconds};
+
+/// What a belt's way is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Nanoseconds for which the belt ran.
+    Time,
+    /// Encoder ticks.
+    Ticks,
+}
+
+/// Changes that are remembered, so that a trigger that is reported late is placed where it was: 0.4 s at 10,000 ticks
+/// a second.
+const MARKS: usize = 4096;
+
+/// From `at` on the belt stood at `position`, or ran on from there.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Moment,
+    position: u64,
+    running: bool,
+}
+
+/// The belt's way since the program's start.
+#[derive(Debug)]
+pub struct Belt {
+    measure: Measure,
+    marks: VecDeque<Mark>,
+    /// Time between the last two ticks.
+    period: Option<Duration>,
+}
+
+impl Belt {
+    /// A belt that runs from `now` on.
+    #[must_use]
+    pub fn new(measure: Measure, now: Moment) -> Self {
+        let mut marks = VecDeque::with_capacity(MARKS);
+        marks.push_back(Mark { at: now, position: 0, running: true });
+        Self { measure, marks, period: None }
+    }
+
+    /// The belt moved by `ticks` up to `at`. Without effect where time is counted.
+    pub fn advance(&mut self, ticks: u32, at: Moment) {
+        if self.measure != Measure::Ticks || ticks == 0 {
+            return;
+        }
+        let last = self.last();
+        self.period = Some(at.since(last.at) / ticks);
+        self.mark(Mark { at: at.max(last.at), position: last.position + u64::from(ticks), ..last });
+    }
+
+    /// The belt was started or stopped. Without effect where ticks are counted: a stopped belt gives none.
+    pub fn set_running(&mut self, running: bool, at: Moment) {
+        let last = self.last();
+        if self.measure == Measure::Time && running != last.running {
+            self.mark(Mark { at: at.max(last.at), position: self.position_at(at), running });
+        }
+    }
+
+    /// The position at a point in time, as far as it is known by now.
+    #[must_use]
+    pub fn position_at(&self, at: Moment) -> u64 {
+        // Nearly always it is the last.
+        let mark = self.marks.iter().rev().find(|mark| mark.at <= at).or(self.marks.front());
+        mark.map_or(0, |mark| match self.measure {
+            Measure::Time if mark.running => mark.position + nanoseconds(at.since(mark.at)),
+            Measure::Time | Measure::Ticks => mark.position,
+        })
+    }
+
+    /// When the belt reaches `position`: the past or the future where time is counted and the belt runs, the moment of
+    /// the last tick where ticks are counted and it is reached; `None` where nobody can tell.
+    #[must_use]
+    pub fn reaches(&self, position: u64) -> Option<Moment> {
+        let last = self.last();
+        if position <= last.position {
+            return Some(last.at);
+        }
+        let runs = self.measure == Measure::Time && last.running;
+        runs.then(|| last.at + Duration::from_nanos(position - last.position))
+    }
+
+    /// The same, with an estimate from the last two ticks where ticks are counted.
+    #[must_use]
+    pub fn expects(&self, position: u64) -> Option<Moment> {
+        self.reaches(position).or_else(|| {
+            let last = self.last();
+            let ticks = u32::try_from(position - last.position).ok()?;
+            (self.measure == Measure::Ticks).then_some(last.at + self.period?.saturating_mul(ticks))
+        })
+    }
+
+    fn last(&self) -> Mark {
+        // There is one from the start on.
+        self.marks.back().copied().unwrap_or(Mark { at: Moment(0), position: 0, running: true })
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        if self.marks.len() == MARKS {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_stopped_belt_does_not_move() {
+        let mut belt = Belt::new(Measure::Time, Moment(0));
+        belt.set_running(false, Moment(10 * MS));
+        assert_eq!(belt.position_at(Moment(50 * MS)), 10 * MS);
+        assert_eq!(belt.reaches(20 * MS), None);
+        belt.set_running(true, Moment(60 * MS));
+        assert_eq!(belt.reaches(20 * MS), Some(Moment(70 * MS)));
+        // A trigger reported late lies where the belt was then.
+        assert_eq!(belt.position_at(Moment(4 * MS)), 4 * MS);
+        assert_eq!(belt.position_at(Moment(30 * MS)), 10 * MS);
+        belt.advance(7, Moment(61 * MS));
+        assert_eq!(belt.position_at(Moment(61 * MS)), 11 * MS);
+    }
+
+    #[test]
+    fn ticks_count_whatever_the_time() {
+        let mut belt = Belt::new(Measure::Ticks, Moment(0));
+        belt.advance(1, Moment(10 * MS));
+        belt.advance(2, Moment(30 * MS));
+        belt.set_running(false, Moment(31 * MS));
+        assert_eq!(belt.position_at(Moment(29 * MS)), 1);
+        assert_eq!(belt.position_at(Moment(90 * MS)), 3);
+        assert_eq!((belt.reaches(3), belt.reaches(4)), (Some(Moment(30 * MS)), None));
+        assert_eq!(belt.expects(5), Some(Moment(50 * MS)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut belt = Belt::new(Measure::Ticks, Moment(0));
+        for tick in 1..20_000 {
+            belt.advance(1, Moment(tick));
+        }
+        assert_eq!(belt.marks.len(), MARKS);
+        assert_eq!(belt.position_at(Moment(19_000)), 19_000);
+    }
+}

@@ -1,0 +1,281 @@
+use super::*;
+use crate::gate::Measure;
+
+const MS: u64 = 1_000_000;
+
+fn at(ms: u64) -> Moment {
+    Moment(ms * MS)
+}
+
+fn settings() -> Settings {
+    Settings {
+        measure: Measure::Time,
+        distance: 100 * MS,
+        pulse: Duration::from_millis(10),
+        gap: Duration::ZERO,
+        safe: Safe::Reject,
+        queue: 4,
+        stop_after_rejects: None,
+        confirm_within: None,
+        strobe: None,
+    }
+}
+
+/// A gate with what it did: levels of the reject output by time, and releases.
+struct Line {
+    gate: Gate,
+    rejects: Vec<(u64, bool)>,
+    others: Vec<(u64, Signal, bool)>,
+    released: Vec<Release>,
+}
+
+impl Line {
+    fn new(settings: Settings) -> Self {
+        let mut line = Self::held(settings);
+        line.gate.hold(Hold::NotReady, false);
+        line.poll(0);
+        (line.rejects, line.others) = (vec![], vec![]);
+        line
+    }
+
+    fn held(settings: Settings) -> Self {
+        let gate = Gate::new(settings, Counts::default(), at(0));
+        let mut line = Self { gate, rejects: vec![], others: vec![], released: vec![] };
+        line.poll(0);
+        line
+    }
+
+    fn poll(&mut self, ms: u64) {
+        let mut actions = vec![];
+        self.gate.poll(at(ms), &mut actions);
+        for action in actions {
+            match action {
+                Action::Set(Signal::Reject, on) => self.rejects.push((ms, on)),
+                Action::Set(signal, on) => self.others.push((ms, signal, on)),
+                Action::Released(release) => self.released.push(release),
+            }
+        }
+    }
+
+    /// Polls at every wake up to `ms`, as the gate's thread does.
+    fn run_to(&mut self, ms: u64) {
+        while let Some(wake) = self.gate.next_wake().filter(|wake| *wake <= at(ms)) {
+            self.poll(wake.0 / MS);
+        }
+        self.poll(ms);
+    }
+
+    fn part(&mut self, part: PartNumber, ms: u64, verdict: Option<Verdict>) {
+        self.run_to(ms);
+        self.gate.trigger(part, 0, at(ms));
+        if let Some(verdict) = verdict {
+            self.gate.verdict(found(part, verdict));
+        }
+    }
+
+    fn dispositions(&self) -> Vec<(PartNumber, Disposition, Reason)> {
+        self.released.iter().map(|r| (r.part, r.disposition, r.reason)).collect()
+    }
+}
+
+fn found(part: PartNumber, verdict: Verdict) -> PartVerdict {
+    PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }
+}
+
+use Verdict::{Fault, Pass, Reject};
+
+#[test]
+fn a_reject_is_driven_when_the_part_is_there_and_a_pass_is_not() {
+    let mut line = Line::new(settings());
+    line.part(1, 10, Some(Reject));
+    line.part(2, 50, Some(Pass));
+    line.run_to(500);
+    assert_eq!(line.rejects, [(110, true), (120, false)]);
+    assert_eq!(line.others, [(150, Signal::Pass, true), (160, Signal::Pass, false)]);
+    assert_eq!(
+        line.dispositions(),
+        [(1, Disposition::Reject, Reason::Verdict), (2, Disposition::Pass, Reason::Verdict)]
+    );
+    assert!(line.released.iter().all(|release| release.lateness.is_zero()));
+}
+
+#[test]
+fn what_has_no_verdict_goes_to_the_safe_side() {
+    for (safe, disposition) in [(Safe::Reject, Disposition::Reject), (Safe::Pass, Disposition::Pass)] {
+        let mut line = Line::new(Settings { safe, ..settings() });
+        line.part(1, 0, None);
+        line.part(2, 40, Some(Fault));
+        line.run_to(110);
+        // Too late: its part is gone.
+        line.gate.verdict(found(1, Pass));
+        // Nobody triggered this one, and the other has a verdict already.
+        line.gate.verdict(found(9, Pass));
+        line.gate.verdict(found(2, Pass));
+        line.run_to(500);
+        assert_eq!(line.dispositions(), [(1, disposition, Reason::Missing), (2, disposition, Reason::Fault)]);
+        let counts = line.gate.counts();
+        assert_eq!((counts.missing, counts.faults), (1, 1));
+        assert_eq!((counts.late_verdicts, counts.stray_verdicts), (1, 2));
+    }
+}
+
+#[test]
+fn overlapping_pulses_are_one_and_sweep_what_lies_between() {
+    let mut line = Line::new(settings());
+    line.part(1, 0, Some(Reject));
+    line.part(2, 4, Some(Pass));
+    line.part(3, 8, Some(Reject));
+    line.part(4, 18, Some(Pass));
+    line.run_to(500);
+    assert_eq!(line.rejects, [(100, true), (118, false)]);
+    assert_eq!(line.dispositions()[1], (2, Disposition::Reject, Reason::Swept));
+    // It arrives as the pulse ends.
+    assert_eq!(line.dispositions()[3], (4, Disposition::Pass, Reason::Verdict));
+}
+
+#[test]
+fn pulses_that_are_too_close_become_one() {
+    let gap = Duration::from_millis(5);
+    let mut line = Line::new(Settings { gap, ..settings() });
+    line.part(1, 0, Some(Reject));
+    line.part(2, 14, Some(Reject));
+    line.part(3, 30, Some(Reject));
+    line.run_to(500);
+    // 114 is 4 ms after the end of the first pulse, 130 is 6 ms after the end of the second.
+    assert_eq!(line.rejects, [(100, true), (124, false), (130, true), (140, false)]);
+
+    let mut line = Line::new(Settings { gap, ..settings() });
+    line.part(1, 0, Some(Reject));
+    line.part(2, 14, Some(Pass));
+    line.run_to(500);
+    assert_eq!(line.rejects, [(100, true), (110, false)]);
+}
+
+#[test]
+fn a_stopped_belt_keeps_its_parts() {
+    let mut line = Line::new(settings());
+    line.part(1, 0, Some(Reject));
+    line.gate.belt(false, at(60));
+    line.run_to(5000);
+    assert!(line.released.is_empty());
+    line.gate.belt(true, at(5000));
+    line.run_to(6000);
+    assert_eq!(line.rejects, [(5040, true), (5050, false)]);
+}
+
+#[test]
+fn an_encoder_places_the_gate() {
+    let mut line = Line::new(Settings { measure: Measure::Ticks, distance: 5, ..settings() });
+    line.part(1, 0, Some(Reject));
+    for tick in 1..=4 {
+        line.gate.encoder(1, at(tick * 7));
+        line.poll(tick * 7);
+    }
+    line.run_to(4000);
+    assert!(line.released.is_empty());
+    line.gate.encoder(1, at(4001));
+    line.poll(4001);
+    line.run_to(5000);
+    assert_eq!(line.rejects, [(4001, true), (4011, false)]);
+}
+
+#[test]
+fn a_full_queue_rejects_what_it_cannot_tell_apart() {
+    let mut line = Line::new(settings());
+    for part in 1..=7 {
+        line.part(part, part * 10, Some(Pass));
+    }
+    line.part(8, 150, Some(Pass));
+    line.run_to(500);
+    let overflowed: Vec<_> = line.dispositions().into_iter().filter(|d| d.2 == Reason::Overflow).collect();
+    assert_eq!(overflowed.iter().map(|d| d.0).collect::<Vec<_>>(), [4, 5, 6, 7]);
+    assert!(overflowed.iter().all(|d| d.1 == Disposition::Reject));
+    assert_eq!(line.released.len(), 8);
+    // From the first that overflowed to the last, and its pulse.
+    assert_eq!(line.rejects, [(140, true), (180, false)]);
+    assert_eq!(line.dispositions()[7], (8, Disposition::Pass, Reason::Verdict));
+    assert_eq!(line.gate.counts().overflowed, 4);
+}
+
+#[test]
+fn a_held_line_is_on_the_safe_side_whatever_the_verdict() {
+    let mut line = Line::held(settings());
+    assert_eq!(line.rejects, [(0, true)]);
+    assert!(line.others.contains(&(0, Signal::Fault, true)));
+    line.part(1, 0, Some(Pass));
+    line.run_to(150);
+    assert_eq!(line.dispositions(), [(1, Disposition::Reject, Reason::Held)]);
+    line.gate.hold(Hold::NotReady, false);
+    line.poll(151);
+    assert_eq!(line.rejects, [(0, true), (151, false)]);
+
+    let mut line = Line::held(Settings { safe: Safe::Pass, ..settings() });
+    assert_eq!(line.rejects, [(0, false)]);
+    assert!(line.others.contains(&(0, Signal::Pass, true)));
+    line.part(1, 0, Some(Reject));
+    line.run_to(150);
+    assert_eq!(line.dispositions(), [(1, Disposition::Pass, Reason::Held)]);
+}
+
+#[test]
+fn rejects_in_a_row_ask_for_a_stop_until_a_part_passes_or_the_belt_starts() {
+    let mut line = Line::new(Settings { stop_after_rejects: Some(3), ..settings() });
+    for part in 1..=3 {
+        line.part(part, part * 50, Some(Reject));
+    }
+    line.run_to(400);
+    assert_eq!(line.others, [(250, Signal::Fault, true)]);
+    assert_eq!(line.gate.counts().stops, 1);
+    line.gate.belt(true, at(400));
+    line.poll(400);
+    assert_eq!(line.others.last(), Some(&(400, Signal::Fault, false)));
+    assert!(!line.gate.alarms().any());
+}
+
+#[test]
+fn a_challenge_puts_out_known_bad_parts_and_tells_whether_they_were_seen() {
+    let mut line = Line::new(settings());
+    // Under way already: not of the challenge.
+    line.part(1, 0, Some(Pass));
+    line.gate.challenge(2);
+    line.part(2, 30, Some(Reject));
+    line.part(3, 60, Some(Pass));
+    line.part(4, 90, Some(Pass));
+    line.run_to(500);
+    let reasons: Vec<_> = line.released.iter().map(|r| r.reason).collect();
+    assert_eq!(reasons, [Reason::Verdict, Reason::Challenge, Reason::Challenge, Reason::Verdict]);
+    assert_eq!(line.released[2].disposition, Disposition::Reject);
+    assert_eq!((line.gate.counts().challenged, line.gate.counts().challenges_missed), (2, 1));
+    line.gate.acknowledge();
+    assert!(line.gate.alarms().challenge_missed);
+    line.gate.challenge(1);
+    assert!(!line.gate.alarms().any());
+}
+
+#[test]
+fn a_rejected_part_has_to_fall() {
+    let confirm_within = Some(Duration::from_millis(30));
+    let mut line = Line::new(Settings { confirm_within, ..settings() });
+    line.part(1, 0, Some(Reject));
+    line.part(2, 20, Some(Reject));
+    line.run_to(125);
+    line.gate.fell();
+    line.run_to(149);
+    assert!(!line.gate.alarms().unconfirmed);
+    line.run_to(300);
+    assert!(line.gate.alarms().unconfirmed);
+    assert_eq!(line.gate.counts().unconfirmed, 1);
+    line.gate.fell();
+    assert_eq!(line.gate.counts().unexpected_falls, 1);
+}
+
+#[test]
+fn the_strobe_follows_every_trigger() {
+    let strobe = Some((Duration::from_millis(20), Duration::from_millis(3)));
+    let mut line = Line::new(Settings { strobe, ..settings() });
+    line.part(1, 0, None);
+    line.part(2, 10, None);
+    line.run_to(90);
+    let strobe = |ms, on| (ms, Signal::Strobe, on);
+    assert_eq!(line.others, [strobe(20, true), strobe(23, false), strobe(30, true), strobe(33, false)]);
+}

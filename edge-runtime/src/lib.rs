@@ -1,0 +1,35 @@
+//! The program on the device: captures frames, judges them with a bundle that the trainer wrote, and drives the reject
+//! gate.
+//!
+//! A part passes the modules in this order:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`line_file`] | the TOML file that says all there is to say about a line |
+//! | [`moment`] | points in time on the monotonic clock |
+//! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
+//! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
+//!
+//! Beside them, for files instead of a line:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`commands`] | one file per command |
+//! | [`inputs`] | files, folders and patterns → image paths |
+//! | [`report`] | one judged frame as a line of text or JSON |
+//! | [`overlays`] | overlay pictures, written by rename |
+//! | [`latency`] | percentiles of stage times |
+//! | [`system`] | what the machine is and has |
+//! | [`outcome`] | verdicts → exit code |
+
+pub mod commands;
+pub mod gate;
+pub mod inputs;
+pub mod latency;
+pub mod line_file;
+pub mod moment;
+pub mod outcome;
+pub mod overlays;
+pub mod part;
+pub mod report;
+pub mod system;

@@ -1,0 +1,207 @@
+//! Which values a line file may have, alone and together.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::schema::{Camera, Gpio, LineFile, Pin, Trigger, VoteRule};
+
+/// An hour: longer times are slips of the pen.
+const MAX_MS: f64 = 3_600_000.0;
+const MAX_SIDE: u32 = 16_384;
+
+/// One sentence for each value that is not allowed, in the order of the file.
+pub(super) fn problems(line: &LineFile) -> Vec<String> {
+    let mut found = Problems::default();
+    found.products(line);
+    found.within("threads", line.threads, 1..=256);
+    found.camera(&line.camera);
+    found.trigger(line);
+    found.votes(line);
+    found.gate(line);
+    if let Some(gpio) = &line.gpio {
+        found.gpio(gpio);
+    }
+    if let Some(serial) = &line.serial {
+        found.within("serial.baud", serial.baud, 300..=4_000_000);
+    }
+    if let Some(challenge) = &line.challenge {
+        found.within("challenge.parts", challenge.parts, 1..=1000);
+    }
+    found.within("records.max_mib", line.records.max_mib, 1..=1_048_576);
+    found.within("records.max_days", line.records.max_days, 1..=3650);
+    found.within("health.every_s", line.health.every_s, 1..=86_400);
+    found.within("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
+    found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
+    found.within("health.black_below", line.health.black_below, 0.0..=255.0);
+    found.within("health.burnt_above", line.health.burnt_above, 0.0..=1.0);
+    found.0
+}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn say(&mut self, sentence: impl Into<String>) {
+        self.0.push(sentence.into());
+    }
+
+    fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+        // A NaN is in no range.
+        if !allowed.contains(&value) {
+            let (low, high) = (allowed.start(), allowed.end());
+            self.say(format!("{key} = {value} is not allowed; give {low} to {high}"));
+        }
+    }
+
+    fn products(&mut self, line: &LineFile) {
+        if line.name.trim().is_empty() {
+            self.say("name is empty; give the line a name");
+        }
+        if line.products.is_empty() {
+            self.say("there is no [[product]]; give at least one, with name and bundle");
+        }
+        let (mut names, mut numbers) = (HashSet::new(), HashSet::new());
+        let inputs = line.gpio.as_ref().map_or(0, |gpio| gpio.select.len());
+        for product in &line.products {
+            let name = &product.name;
+            if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) || name.len() > 64
+            {
+                self.say(format!(
+                    "product.name = {name:?} is not allowed; give 1 to 64 bytes without blanks"
+                ));
+            }
+            if !names.insert(name) {
+                self.say(format!("product.name = {name:?} is there twice; give each product its own name"));
+            }
+            let Some(number) = product.select else { continue };
+            if !numbers.insert(number) {
+                self.say(format!(
+                    "product.select = {number} is there twice; give each product its own number"
+                ));
+            }
+            if usize::from(number) >= 1usize << inputs.min(8) {
+                self.say(format!(
+                    "product.select = {number} needs more product inputs than the {inputs} of gpio.select; add inputs, \
+                     or give a smaller number"
+                ));
+            }
+        }
+    }
+
+    fn camera(&mut self, camera: &Camera) {
+        let fps = 0.01..=1000.0;
+        match camera {
+            Camera::V4l2(v4l2) => {
+                self.within("camera.width", v4l2.width, 1..=MAX_SIDE);
+                self.within("camera.height", v4l2.height, 1..=MAX_SIDE);
+                self.within("camera.fps", v4l2.fps, fps);
+                if let Some(exposure) = v4l2.exposure_ms {
+                    self.within("camera.exposure_ms", exposure, 0.01..=10_000.0);
+                }
+                if let Some(kelvin) = v4l2.white_balance_k {
+                    self.within("camera.white_balance_k", kelvin, 1000..=20_000);
+                }
+            }
+            Camera::Folder { fps: given, .. } => self.within("camera.fps", *given, fps),
+            Camera::Pattern { width, height, fps: given } => {
+                self.within("camera.width", *width, 16..=MAX_SIDE);
+                self.within("camera.height", *height, 16..=MAX_SIDE);
+                self.within("camera.fps", *given, fps);
+            }
+        }
+    }
+
+    fn trigger(&mut self, line: &LineFile) {
+        match &line.trigger {
+            Trigger::Gpio { exposure_delay_ms } => {
+                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                if line.gpio.as_ref().is_none_or(|gpio| gpio.trigger.is_none()) {
+                    self.say("trigger.kind = \"gpio\" needs gpio.trigger; add the input's line");
+                }
+            }
+            Trigger::Serial { exposure_delay_ms } => {
+                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                if line.serial.is_none() {
+                    self.say("trigger.kind = \"serial\" needs [serial]; add it with its device");
+                }
+            }
+            Trigger::Interval { every_ms } => self.within("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
+            Trigger::Presence { share, contrast } => {
+                self.within("trigger.share", *share, 0.001..=1.0);
+                self.within("trigger.contrast", *contrast, 1.0..=255.0);
+            }
+        }
+    }
+
+    fn votes(&mut self, line: &LineFile) {
+        let votes = &line.votes;
+        self.within("votes.frames", votes.frames, 1..=100);
+        match (votes.rule, votes.rejects) {
+            (VoteRule::AtLeast, Some(rejects)) => {
+                self.within("votes.rejects", rejects, 1..=votes.frames.max(1));
+            }
+            (VoteRule::AtLeast, None) => {
+                self.say("votes.rule = \"at-least\" needs votes.rejects; give the number of rejected frames");
+            }
+            (VoteRule::Any | VoteRule::Majority, Some(_)) => {
+                self.say("votes.rejects belongs to votes.rule = \"at-least\"; remove it, or change the rule");
+            }
+            (VoteRule::Any | VoteRule::Majority, None) => {}
+        }
+    }
+
+    fn gate(&mut self, line: &LineFile) {
+        let (gate, gpio) = (&line.gate, line.gpio.as_ref());
+        if gate.distance_ticks.is_some()
+            && gpio.is_none_or(|gpio| gpio.encoder.is_none())
+            && line.serial.is_none()
+        {
+            self.say("gate.distance_ticks needs gpio.encoder, or [serial] for its counts; add one of them");
+        }
+        match (gate.delay_ms, gate.distance_ticks) {
+            (Some(delay), None) => self.within("gate.delay_ms", delay, 0.0..=MAX_MS),
+            (None, Some(ticks)) => self.within("gate.distance_ticks", ticks, 1..=10_000_000),
+            _ => self.say("the gate has no place; give either gate.delay_ms or gate.distance_ticks"),
+        }
+        self.within("gate.pulse_ms", gate.pulse_ms, 0.1..=60_000.0);
+        self.within("gate.gap_ms", gate.gap_ms, 0.0..=60_000.0);
+        self.within("gate.queue", gate.queue, 1..=4096);
+        if let Some(rejects) = gate.stop_after_rejects {
+            self.within("gate.stop_after_rejects", rejects, 1..=1_000_000);
+        }
+        let confirm = gpio.is_some_and(|gpio| gpio.confirm.is_some());
+        match gate.confirm_within_ms {
+            Some(within) => {
+                self.within("gate.confirm_within_ms", within, 1.0..=MAX_MS);
+                if !confirm {
+                    self.say("gate.confirm_within_ms needs gpio.confirm; add the input's line");
+                }
+            }
+            None if confirm => self.say("gpio.confirm needs gate.confirm_within_ms; give the time to fall"),
+            None => {}
+        }
+    }
+
+    fn gpio(&mut self, gpio: &Gpio) {
+        let single = [gpio.reject, gpio.pass, gpio.fault, gpio.heartbeat, gpio.strobe];
+        let inputs = [gpio.trigger, gpio.encoder, gpio.belt, gpio.confirm];
+        let pins = single.into_iter().chain(inputs).flatten().chain(gpio.select.iter().copied());
+        let mut taken = HashSet::new();
+        for Pin { line, .. } in pins {
+            if !taken.insert(line) {
+                self.say(format!("gpio line {line} is there twice; give each signal its own line"));
+            }
+        }
+        if gpio.select.len() > 8 {
+            self.say(format!("gpio.select has {} inputs; give at most 8", gpio.select.len()));
+        }
+        match (gpio.strobe, gpio.strobe_ms) {
+            (Some(_), Some(on)) => self.within("gpio.strobe_ms", on, 0.01..=10_000.0),
+            (Some(_), None) => self.say("gpio.strobe needs gpio.strobe_ms; give the time that it is on"),
+            (None, Some(_)) => self.say("gpio.strobe_ms needs gpio.strobe; add the output's line"),
+            (None, None) => {}
+        }
+        self.within("gpio.debounce_ms", gpio.debounce_ms, 0.0..=1000.0);
+    }
+}

@@ -1,0 +1,186 @@
+//! The line file: one TOML file that says all there is to say about a line.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `schema` | the keys |
+//! | `check` | which values are allowed, alone and together |
+//! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
+
+mod check;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+pub use schema::{
+    Camera, Challenge, Gate, Gpio, Health, LineFile, Pin, PixelFormat, Product, Records, Safe, Serial,
+    SerialFormat, Trigger, V4l2, VoteRule, Votes,
+};
+
+/// What `edge-runtime init` writes.
+pub const TEMPLATE: &str = include_str!("template.toml");
+/// Larger files are no line files.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Why a line file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LineFileError {
+    /// It can't be read.
+    #[error("cannot read the line file {path}: {source}; `edge-runtime init` writes one", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has a key or type that no line file has.
+    #[error("the line file {path} is not understood: {reason}", path = path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        reason: String,
+    },
+    /// Values that are not allowed.
+    #[error("the line file {path} can't be used:\n  {list}", path = path.display(), list = problems.join("\n  "))]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// One sentence for each, with key, value and what is allowed.
+        problems: Vec<String>,
+    },
+}
+
+impl LineFile {
+    /// Reads and checks a line file. Paths in it become relative to its folder.
+    ///
+    /// # Errors
+    /// [`LineFileError`], with every value that is not allowed.
+    pub fn load(path: &Path) -> Result<Self, LineFileError> {
+        let io = |source| LineFileError::Io { path: path.to_owned(), source };
+        let syntax = |reason: String| LineFileError::Syntax { path: path.to_owned(), reason };
+        if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
+            return Err(syntax(format!("it is larger than {MAX_BYTES} bytes; give the line's TOML file")));
+        }
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        let mut line: Self =
+            toml::from_str(&text).map_err(|e| syntax(e.to_string().trim_end().to_owned()))?;
+        let problems = check::problems(&line);
+        if !problems.is_empty() {
+            return Err(LineFileError::Values { path: path.to_owned(), problems });
+        }
+        line.place_below(path.parent().unwrap_or(Path::new("")));
+        Ok(line)
+    }
+
+    /// The place of the key `product.select` on the product inputs, or of a name.
+    #[must_use]
+    pub fn product_selected_by(&self, number: u8) -> Option<usize> {
+        self.products.iter().position(|product| product.select == Some(number))
+    }
+
+    /// The product of this name.
+    #[must_use]
+    pub fn product_named(&self, name: &str) -> Option<usize> {
+        self.products.iter().position(|product| product.name == name)
+    }
+
+    fn place_below(&mut self, folder: &Path) {
+        let place = |path: &mut PathBuf| *path = folder.join(&*path);
+        self.products.iter_mut().for_each(|product| place(&mut product.bundle));
+        if let Camera::Folder { path, .. } = &mut self.camera {
+            place(path);
+        }
+        self.records.folder.iter_mut().for_each(place);
+        self.health.state.iter_mut().for_each(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<LineFile, LineFileError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        LineFile::load(file.path())
+    }
+
+    const LEAST: &str = r#"
+        name = "a"
+        [[product]]
+        name = "cap"
+        bundle = "bundles/cap"
+        [camera]
+        source = "pattern"
+        width = 64
+        height = 64
+        [trigger]
+        kind = "interval"
+        every_ms = 100
+        [gate]
+        delay_ms = 50
+        pulse_ms = 10
+    "#;
+
+    #[test]
+    fn the_template_is_a_valid_line_file() {
+        load(TEMPLATE).unwrap();
+    }
+
+    #[test]
+    fn every_key_of_the_template_that_is_commented_out_is_a_key() {
+        // A commented key is `#key = value`, prose is `# text`.
+        let text: String = TEMPLATE
+            .lines()
+            .filter(|line| !line.starts_with("# "))
+            .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
+            .collect();
+        let line: LineFile = toml::from_str(&text).unwrap();
+        assert!(line.gpio.is_some() && line.serial.is_some() && line.challenge.is_some());
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("line.toml");
+        std::fs::write(&path, LEAST).unwrap();
+        let line = LineFile::load(&path).unwrap();
+        assert_eq!(line.products[0].bundle, folder.path().join("bundles/cap"));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_are_named() {
+        for (wrong, named) in [
+            ("threads = 1\nthread = 2", "thread"),
+            ("threads = \"two\"", "threads"),
+            ("[records]\nmax_mb = 3", "max_mb"),
+        ] {
+            let text = if wrong.starts_with('[') {
+                format!("{LEAST}\n{wrong}")
+            } else {
+                format!("{wrong}\n{LEAST}")
+            };
+            let error = load(&text).unwrap_err();
+            assert!(
+                matches!(&error, LineFileError::Syntax { reason, .. } if reason.contains(named)),
+                "{error}"
+            );
+        }
+        assert!(matches!(load("\0\u{fffd}["), Err(LineFileError::Syntax { .. })));
+        assert!(matches!(LineFile::load(Path::new("/nowhere")), Err(LineFileError::Io { .. })));
+    }
+
+    #[test]
+    fn values_out_of_range_are_named_with_the_range_and_all_at_once() {
+        let text =
+            LEAST.replace("pulse_ms = 10", "pulse_ms = -1").replace("every_ms = 100", "every_ms = nan");
+        let LineFileError::Values { problems, .. } = load(&text).unwrap_err() else { panic!("no values") };
+        assert_eq!(
+            problems,
+            [
+                "trigger.every_ms = NaN is not allowed; give 1 to 3600000",
+                "gate.pulse_ms = -1 is not allowed; give 0.1 to 60000"
+            ]
+        );
+    }
+}

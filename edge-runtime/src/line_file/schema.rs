@@ -1,0 +1,399 @@
+//! The keys of a line file. What each means stands in `template.toml`, which `edge-runtime init` writes; which values
+//! are allowed, in [`super::check`].
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole line file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineFile {
+    /// What the line is called in status, logs and records.
+    pub name: String,
+    /// What is inspected; the first is the one at start.
+    #[serde(rename = "product")]
+    pub products: Vec<Product>,
+    /// Threads of the network.
+    #[serde(default = "one")]
+    pub threads: u16,
+    /// Where frames come from.
+    pub camera: Camera,
+    /// What makes a part a part.
+    pub trigger: Trigger,
+    /// From a part's frames to the part's verdict.
+    #[serde(default)]
+    pub votes: Votes,
+    /// When and how a verdict reaches the reject gate.
+    pub gate: Gate,
+    /// GPIO inputs and outputs.
+    #[serde(default)]
+    pub gpio: Option<Gpio>,
+    /// Serial port.
+    #[serde(default)]
+    pub serial: Option<Serial>,
+    /// JSON lines on standard output.
+    #[serde(default)]
+    pub stdout: bool,
+    /// Known-bad parts at the start of a shift.
+    #[serde(default)]
+    pub challenge: Option<Challenge>,
+    /// What is kept on disk.
+    #[serde(default)]
+    pub records: Records,
+    /// Status and what is watched.
+    #[serde(default)]
+    pub health: Health,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+/// A kind of part and the bundle that judges it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// Its name, in reports and for the serial command.
+    pub name: String,
+    /// The bundle folder, relative to the line file.
+    pub bundle: PathBuf,
+    /// The number on the product inputs that selects it.
+    #[serde(default)]
+    pub select: Option<u8>,
+}
+
+/// Where frames come from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Camera {
+    /// A V4L2 device.
+    V4l2(V4l2),
+    /// Image files, again and again, for dry runs.
+    Folder {
+        /// A folder, file or pattern, relative to the line file; in name order.
+        path: PathBuf,
+        /// Frames a second.
+        #[serde(default = "default_fps")]
+        fps: f64,
+        /// Whether the first image follows the last; if not, the camera ends there.
+        #[serde(default = "yes")]
+        repeat: bool,
+    },
+    /// A moving picture made on the spot, for dry runs.
+    Pattern {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Frames a second.
+        #[serde(default = "default_fps")]
+        fps: f64,
+    },
+}
+
+const fn default_fps() -> f64 {
+    30.0
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A V4L2 camera and what is locked on it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V4l2 {
+    /// The device, such as `/dev/video0` or a link below `/dev/v4l/by-id`.
+    pub device: PathBuf,
+    /// How the pixels come.
+    pub format: PixelFormat,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Frames a second.
+    #[serde(default = "default_fps")]
+    pub fps: f64,
+    /// Exposure time in milliseconds; automatic unless given.
+    #[serde(default)]
+    pub exposure_ms: Option<f64>,
+    /// Gain in the camera's own units.
+    #[serde(default)]
+    pub gain: Option<i64>,
+    /// White balance in kelvin; automatic unless given.
+    #[serde(default)]
+    pub white_balance_k: Option<i64>,
+    /// Focus in the camera's own units; automatic unless given.
+    #[serde(default)]
+    pub focus: Option<i64>,
+}
+
+/// How a camera sends pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PixelFormat {
+    /// Motion JPEG.
+    Mjpeg,
+    /// YUV 4:2:2, packed.
+    Yuyv,
+    /// 8-bit grey.
+    Grey,
+}
+
+/// What makes a part a part.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Trigger {
+    /// A level change on `gpio.trigger`.
+    Gpio {
+        /// From the edge to the first exposure that counts.
+        #[serde(default)]
+        exposure_delay_ms: f64,
+    },
+    /// A command on the serial port.
+    Serial {
+        /// From the command to the first exposure that counts.
+        #[serde(default)]
+        exposure_delay_ms: f64,
+    },
+    /// A part every so often.
+    Interval {
+        /// From part to part.
+        every_ms: f64,
+    },
+    /// Something other than the empty belt is in sight.
+    Presence {
+        /// Share of the picture's cells that must differ from the empty belt's.
+        #[serde(default = "default_presence_share")]
+        share: f64,
+        /// How much a cell's brightness (0 to 255) must differ.
+        #[serde(default = "default_presence_contrast")]
+        contrast: f64,
+    },
+}
+
+const fn default_presence_share() -> f64 {
+    0.05
+}
+
+const fn default_presence_contrast() -> f64 {
+    20.0
+}
+
+/// From a part's frames to the part's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Votes {
+    /// Frames that are judged of each part.
+    #[serde(default = "one")]
+    pub frames: u16,
+    /// When a part is rejected.
+    #[serde(default)]
+    pub rule: VoteRule,
+    /// For `rule = "at-least"`: rejected frames that reject the part.
+    #[serde(default)]
+    pub rejects: Option<u16>,
+}
+
+impl Default for Votes {
+    fn default() -> Self {
+        Self { frames: 1, rule: VoteRule::Any, rejects: None }
+    }
+}
+
+/// When a part is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoteRule {
+    /// One rejected frame is enough.
+    #[default]
+    Any,
+    /// More than half of the frames.
+    Majority,
+    /// As many as `rejects` says.
+    AtLeast,
+}
+
+/// When and how a verdict reaches the reject gate. Either `delay_ms` or `distance_ticks` places the gate.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// Belt time from the trigger to the gate.
+    #[serde(default)]
+    pub delay_ms: Option<f64>,
+    /// Encoder ticks from the trigger to the gate.
+    #[serde(default)]
+    pub distance_ticks: Option<u32>,
+    /// How long the reject output is driven.
+    pub pulse_ms: f64,
+    /// Shortest rest between two pulses; closer ones become one.
+    #[serde(default)]
+    pub gap_ms: f64,
+    /// What becomes of a part without a verdict in time, or with the verdict `fault`.
+    #[serde(default)]
+    pub without_verdict: Safe,
+    /// Parts between trigger and gate at most.
+    #[serde(default = "default_queue")]
+    pub queue: u16,
+    /// Rejects in a row after which the line is told to stop; never unless given.
+    #[serde(default)]
+    pub stop_after_rejects: Option<u32>,
+    /// How long after its release a rejected part may take to `gpio.confirm`.
+    #[serde(default)]
+    pub confirm_within_ms: Option<f64>,
+}
+
+const fn default_queue() -> u16 {
+    64
+}
+
+/// The safe side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Safe {
+    /// Out with it.
+    #[default]
+    Reject,
+    /// Let it go.
+    Pass,
+}
+
+/// GPIO inputs and outputs, all of one chip.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpio {
+    /// The chip, such as `/dev/gpiochip0`.
+    pub chip: PathBuf,
+    /// Output: out with the part.
+    #[serde(default)]
+    pub reject: Option<Pin>,
+    /// Output: the part may go on.
+    #[serde(default)]
+    pub pass: Option<Pin>,
+    /// Output: the program can't be trusted now; also the request to stop the line.
+    #[serde(default)]
+    pub fault: Option<Pin>,
+    /// Output: changes level while the gate is served.
+    #[serde(default)]
+    pub heartbeat: Option<Pin>,
+    /// Output: on while a part is exposed.
+    #[serde(default)]
+    pub strobe: Option<Pin>,
+    /// How long the strobe is on after a trigger.
+    #[serde(default)]
+    pub strobe_ms: Option<f64>,
+    /// Input: a part is in front of the camera.
+    #[serde(default)]
+    pub trigger: Option<Pin>,
+    /// Input: the belt has moved by a tick, on each rising edge.
+    #[serde(default)]
+    pub encoder: Option<Pin>,
+    /// Input: the belt runs.
+    #[serde(default)]
+    pub belt: Option<Pin>,
+    /// Input: a rejected part has fallen.
+    #[serde(default)]
+    pub confirm: Option<Pin>,
+    /// Inputs: number of the product, lowest bit first.
+    #[serde(default)]
+    pub select: Vec<Pin>,
+    /// Shortest time between two edges of trigger, belt, confirm and select that both count.
+    #[serde(default)]
+    pub debounce_ms: f64,
+}
+
+/// A line of the chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Its offset.
+    pub line: u32,
+    /// Whether low means yes.
+    #[serde(default)]
+    pub active_low: bool,
+}
+
+/// Serial port.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serial {
+    /// The device, such as `/dev/ttyUSB0`.
+    pub device: PathBuf,
+    /// Bits a second; 8 data bits, no parity, one stop bit.
+    #[serde(default = "default_baud")]
+    pub baud: u32,
+    /// What is sent for each part.
+    #[serde(default)]
+    pub format: SerialFormat,
+}
+
+const fn default_baud() -> u32 {
+    115_200
+}
+
+/// What is sent for each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SerialFormat {
+    /// A line of text.
+    #[default]
+    Text,
+    /// A telegram: postcard, CRC, COBS.
+    Telegram,
+}
+
+/// Known-bad parts at the start of a shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenge {
+    /// Known-bad parts that are passed along.
+    pub parts: u16,
+    /// Whether one is due at every start of the program.
+    #[serde(default)]
+    pub at_start: bool,
+}
+
+/// What is kept on disk.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Records {
+    /// The folder, relative to the line file; nothing is kept unless given.
+    pub folder: Option<PathBuf>,
+    /// Bytes that all records together may take.
+    pub max_mib: u32,
+    /// Days that a record is kept.
+    pub max_days: u32,
+    /// Whether frames are kept as the camera gave them, beside the overlay.
+    pub frames: bool,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { folder: None, max_mib: 256, max_days: 30, frames: true }
+    }
+}
+
+/// Status and what is watched.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Folder for counters and status, relative to the line file; kept in memory only unless given.
+    pub state: Option<PathBuf>,
+    /// From one status snapshot and log line to the next.
+    pub every_s: u32,
+    /// The same picture for so long is a frozen camera.
+    pub frozen_s: f64,
+    /// No frame for so long is a lost camera.
+    pub silent_s: f64,
+    /// A mean brightness (0 to 255) below this is a black frame.
+    pub black_below: f64,
+    /// A share of saturated pixels above this is a burnt-out frame.
+    pub burnt_above: f64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { state: None, every_s: 10, frozen_s: 2.0, silent_s: 1.0, black_below: 5.0, burnt_above: 0.5 }
+    }
+}

@@ -1,0 +1,83 @@
+//! A part: its number, what is decided about it, and what becomes of it.
+
+mod votes;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use shared_format::Verdict;
+
+use crate::moment::Moment;
+
+pub use votes::Votes;
+
+/// Counts from 1 in each run of the program.
+pub type PartNumber = u64;
+
+/// What the inspector found about a part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PartVerdict {
+    /// The part.
+    pub part: PartNumber,
+    /// The vote of its frames.
+    pub verdict: Verdict,
+    /// The largest score of its frames; `None` where no frame could be judged.
+    pub score: Option<f32>,
+    /// What the scores were compared with.
+    pub threshold: f32,
+    /// Frames that were judged.
+    pub frames: u16,
+    /// Capture time of the last of them.
+    pub captured_at: Option<Moment>,
+}
+
+/// Where a part went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposition {
+    /// It went on.
+    Pass,
+    /// It was put out.
+    Reject,
+}
+
+/// Why a part went there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// Its verdict, pass or reject, was there in time.
+    Verdict,
+    /// Its verdict is `fault`: the safe side.
+    Fault,
+    /// No verdict was there when it arrived: the safe side.
+    Missing,
+    /// More parts were under way than the queue holds: the safe side.
+    Overflow,
+    /// The line was held in its safe state: the safe side.
+    Held,
+    /// A challenge: known-bad parts are put out whatever their verdict.
+    Challenge,
+    /// It passes, but the gate was still held for a part before it.
+    Swept,
+}
+
+/// A part that has passed the gate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Release {
+    /// Its number.
+    pub part: PartNumber,
+    /// Place of its product in the line file.
+    pub product: u16,
+    /// When it was triggered.
+    pub triggered_at: Moment,
+    /// When it was released.
+    pub released_at: Moment,
+    /// How much later than its place on the belt asked for.
+    pub lateness: Duration,
+    /// What was found about it, where that was there in time.
+    pub verdict: Option<PartVerdict>,
+    /// Where it went.
+    pub disposition: Disposition,
+    /// Why.
+    pub reason: Reason,
+}

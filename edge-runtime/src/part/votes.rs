@@ -1,0 +1,113 @@
+//! Verdicts of a part's frames → the part's verdict.
+
+use shared_format::Verdict;
+
+use crate::line_file::{self, VoteRule};
+
+/// Votes of one part's frames.
+#[derive(Debug, Clone, Copy)]
+pub struct Votes {
+    frames: u16,
+    needed: u16,
+    judged: u16,
+    rejects: u16,
+    faults: u16,
+}
+
+impl Votes {
+    /// No votes yet, by the rule of the line file.
+    #[must_use]
+    pub const fn new(rule: &line_file::Votes) -> Self {
+        let needed = match (rule.rule, rule.rejects) {
+            (VoteRule::Majority, _) => rule.frames / 2 + 1,
+            (VoteRule::AtLeast, Some(rejects)) => rejects,
+            (VoteRule::Any | VoteRule::AtLeast, _) => 1,
+        };
+        Self { frames: rule.frames, needed, judged: 0, rejects: 0, faults: 0 }
+    }
+
+    /// Adds a frame's verdict.
+    pub const fn add(&mut self, verdict: Verdict) {
+        self.judged += 1;
+        match verdict {
+            Verdict::Pass => {}
+            Verdict::Reject => self.rejects += 1,
+            Verdict::Fault => self.faults += 1,
+        }
+    }
+
+    /// Frames that have voted.
+    #[must_use]
+    pub const fn judged(&self) -> u16 {
+        self.judged
+    }
+
+    /// The part's verdict, once no further frame can change it; `None` before. A frame that could not be judged counts
+    /// for no side: where the others don't decide without it, the part is a fault.
+    #[must_use]
+    pub const fn decided(&self) -> Option<Verdict> {
+        let open = self.frames.saturating_sub(self.judged);
+        if self.rejects >= self.needed {
+            Some(Verdict::Reject)
+        } else if self.rejects + self.faults + open < self.needed {
+            Some(Verdict::Pass)
+        } else if open == 0 {
+            Some(Verdict::Fault)
+        } else {
+            None
+        }
+    }
+
+    /// The verdict where no further frame comes: those that are missing count as faults.
+    #[must_use]
+    pub const fn close(mut self) -> Verdict {
+        self.faults += self.frames.saturating_sub(self.judged);
+        self.judged = self.frames;
+        match self.decided() {
+            Some(verdict) => verdict,
+            None => Verdict::Fault,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Fault, Pass, Reject};
+
+    fn vote(
+        rule: VoteRule,
+        frames: u16,
+        rejects: Option<u16>,
+        given: &[Verdict],
+    ) -> (Option<Verdict>, Verdict) {
+        let mut votes = Votes::new(&line_file::Votes { frames, rule, rejects });
+        given.iter().for_each(|&verdict| votes.add(verdict));
+        (votes.decided(), votes.close())
+    }
+
+    #[test]
+    fn one_frame_decides_alone() {
+        for verdict in [Pass, Reject, Fault] {
+            assert_eq!(vote(VoteRule::Any, 1, None, &[verdict]), (Some(verdict), verdict));
+        }
+        assert_eq!(vote(VoteRule::Any, 1, None, &[]), (None, Fault));
+    }
+
+    #[test]
+    fn a_part_is_decided_as_soon_as_it_can_be() {
+        assert_eq!(vote(VoteRule::Any, 3, None, &[Pass, Reject]).0, Some(Reject));
+        assert_eq!(vote(VoteRule::Any, 3, None, &[Pass, Pass]), (None, Fault));
+        assert_eq!(vote(VoteRule::Majority, 3, None, &[Pass, Pass]), (Some(Pass), Pass));
+        assert_eq!(vote(VoteRule::Majority, 4, None, &[Reject, Reject, Pass]), (None, Fault));
+        assert_eq!(vote(VoteRule::AtLeast, 5, Some(2), &[Reject, Pass, Reject]).0, Some(Reject));
+    }
+
+    #[test]
+    fn frames_without_a_verdict_never_make_a_pass() {
+        assert_eq!(vote(VoteRule::Any, 2, None, &[Pass, Fault]).0, Some(Fault));
+        assert_eq!(vote(VoteRule::Majority, 3, None, &[Fault, Reject, Pass]).0, Some(Fault));
+        assert_eq!(vote(VoteRule::Majority, 3, None, &[Fault, Pass, Pass]).0, Some(Pass));
+        assert_eq!(vote(VoteRule::AtLeast, 3, Some(3), &[Fault, Reject, Pass]).0, Some(Pass));
+    }
+}

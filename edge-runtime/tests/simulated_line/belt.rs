@@ -1,0 +1,74 @@
+//! A belt that jitters, stops and starts, by encoder ticks or by a signal that it runs.
+
+use std::time::Duration;
+
+use edge_runtime::gate::{Gate, Measure};
+use edge_runtime::moment::Moment;
+use fit::seeded::Seeded;
+
+const MS: u64 = 1_000_000;
+
+pub struct SimulatedBelt {
+    measure: Measure,
+    random: Seeded,
+    next: Moment,
+    ticks: u64,
+    running: bool,
+    /// Time for which it ran, up to `changed`.
+    ran: u64,
+    changed: Moment,
+}
+
+impl SimulatedBelt {
+    pub fn new(measure: Measure, start: Moment, seed: u64) -> Self {
+        let next = start + Duration::from_millis(1);
+        Self { measure, random: Seeded::new(seed, 2), next, ticks: 0, running: true, ran: 0, changed: start }
+    }
+
+    /// When it next gives a tick, stops or starts.
+    pub fn next(&self) -> Moment {
+        self.next
+    }
+
+    /// Does that.
+    pub fn happen(&mut self, gate: &mut Gate) {
+        let now = self.next;
+        let until_next = match self.measure {
+            Measure::Ticks => {
+                self.ticks += 1;
+                gate.encoder(1, now);
+                // 4 ms a tick with a quarter of jitter; now and then the belt stops for some seconds.
+                match self.random.below(20_000) {
+                    0 => 3000 * MS,
+                    _ => 3 * MS + self.random.below(2 * MS as usize) as u64,
+                }
+            }
+            Measure::Time => {
+                if self.running {
+                    self.ran += now.0 - self.changed.0;
+                }
+                self.changed = now;
+                self.running = !self.running;
+                gate.belt(self.running, now);
+                if self.running { self.random.below(60_000) as u64 * MS + MS } else { 700 * MS }
+            }
+        };
+        self.next = now + Duration::from_nanos(until_next);
+    }
+
+    pub fn position(&self, now: Moment) -> u64 {
+        match self.measure {
+            Measure::Ticks => self.ticks,
+            Measure::Time if self.running => self.ran + (now.0 - self.changed.0),
+            Measure::Time => self.ran,
+        }
+    }
+
+    /// How far off its place a part may be released: not at all by time, one tick by encoder.
+    pub fn resolution(&self) -> u64 {
+        match self.measure {
+            Measure::Ticks => 1,
+            Measure::Time => 0,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! An inspector that takes its time: one part after the other, now and then slowly, and some frames get lost.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use edge_runtime::moment::Moment;
+use edge_runtime::part::PartVerdict;
+use fit::seeded::Seeded;
+use shared_format::Verdict;
+
+const MS: u64 = 1_000_000;
+
+pub struct SimulatedInspector {
+    random: Seeded,
+    free: Moment,
+    at_work: VecDeque<(Moment, u64, Verdict)>,
+}
+
+impl SimulatedInspector {
+    pub fn new(seed: u64) -> Self {
+        Self { random: Seeded::new(seed, 3), free: Moment(0), at_work: VecDeque::new() }
+    }
+
+    /// Begins with a part, and tells when which verdict will be there; `None` where it gets lost.
+    pub fn start(&mut self, part: u64, now: Moment) -> Option<(Moment, Verdict)> {
+        let verdict = match self.random.below(1000) {
+            0..5 => return None,
+            5..10 => Verdict::Fault,
+            10..60 => Verdict::Reject,
+            _ => Verdict::Pass,
+        };
+        let takes = match self.random.below(500) {
+            0 => 400 * MS,
+            _ => 5 * MS + self.random.below(10 * MS as usize) as u64,
+        };
+        self.free = self.free.max(now) + Duration::from_nanos(takes);
+        self.at_work.push_back((self.free, part, verdict));
+        Some((self.free, verdict))
+    }
+
+    /// When the next verdict is there.
+    pub fn next(&self) -> Option<Moment> {
+        self.at_work.front().map(|(at, ..)| *at)
+    }
+
+    /// That verdict.
+    pub fn finish(&mut self) -> PartVerdict {
+        let (_, part, verdict) = self.at_work.pop_front().unwrap();
+        PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }
+    }
+}

@@ -1,0 +1,250 @@
+//! Ten million parts on a virtual clock, through the gate that a real line runs: every part has exactly one disposition,
+//! every reject is driven at its place on the belt, and what can't be is counted and on the safe side.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod belt;
+mod inspector;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use edge_runtime::line_file::Safe;
+use edge_runtime::moment::Moment;
+use edge_runtime::part::{Disposition, Reason, Release};
+use fit::seeded::Seeded;
+use shared_format::Verdict;
+
+use belt::SimulatedBelt;
+use inspector::SimulatedInspector;
+
+const PARTS: u64 = 5_000_000;
+const MS: u64 = 1_000_000;
+
+/// A part under way, as the test knows it.
+struct Part {
+    number: u64,
+    place: u64,
+    /// When its verdict was there, and what it is; `None` where it got lost.
+    verdict: Option<(Moment, Verdict)>,
+    /// Whether more parts were under way than the queue holds when it or the next one came.
+    crowded: bool,
+}
+
+struct Simulation {
+    gate: Gate,
+    settings: Settings,
+    belt: SimulatedBelt,
+    inspector: SimulatedInspector,
+    under_way: VecDeque<Part>,
+    random: Seeded,
+    next_part: Moment,
+    triggered: u64,
+    released: u64,
+    reject_is_on: bool,
+    actions: Vec<Action>,
+    seen: Seen,
+}
+
+/// How often what is to be tested came up.
+#[derive(Debug, Default)]
+struct Seen {
+    missing: u64,
+    faults: u64,
+    overflows: u64,
+    swept: u64,
+    rejects: u64,
+    stops: u64,
+}
+
+impl Simulation {
+    fn new(settings: Settings, seed: u64) -> Self {
+        let start = Moment(MS);
+        let mut gate = Gate::new(settings, Counts::default(), start);
+        gate.hold(Hold::NotReady, false);
+        let mut simulation = Self {
+            gate,
+            settings,
+            belt: SimulatedBelt::new(settings.measure, start, seed),
+            inspector: SimulatedInspector::new(seed),
+            under_way: VecDeque::new(),
+            random: Seeded::new(seed, 1),
+            next_part: start + Duration::from_millis(20),
+            triggered: 0,
+            released: 0,
+            reject_is_on: true,
+            actions: vec![],
+            seen: Seen::default(),
+        };
+        simulation.poll(start);
+        assert!(!simulation.reject_is_on);
+        simulation
+    }
+
+    /// One event: whatever comes next.
+    fn step(&mut self, last_part: bool) {
+        let next = [
+            Some(self.belt.next()),
+            (!last_part).then_some(self.next_part),
+            self.inspector.next(),
+            self.gate.next_wake(),
+        ];
+        let now = next.into_iter().flatten().min().unwrap();
+        if self.belt.next() == now {
+            self.belt.happen(&mut self.gate);
+        }
+        if self.inspector.next() == Some(now) {
+            self.gate.verdict(self.inspector.finish());
+        }
+        if !last_part && self.next_part == now {
+            self.trigger(now);
+        }
+        self.poll(now);
+    }
+
+    fn trigger(&mut self, now: Moment) {
+        self.triggered += 1;
+        let crowded = self.under_way.len() >= self.settings.queue;
+        if let (true, Some(before)) = (crowded, self.under_way.back_mut()) {
+            before.crowded = true;
+        }
+        let place = self.belt.position(now) + self.settings.distance;
+        self.gate.trigger(self.triggered, 0, now);
+        let verdict = self.inspector.start(self.triggered, now);
+        self.under_way.push_back(Part { number: self.triggered, place, verdict, crowded });
+        // Usually 20 ms apart, sometimes a burst, sometimes far apart.
+        let apart = match self.random.below(1000) {
+            0 => 2000 * MS,
+            1..30 => MS / 2,
+            _ => 10 * MS + self.random.below(20 * MS as usize) as u64,
+        };
+        self.next_part = now + Duration::from_nanos(apart);
+    }
+
+    fn poll(&mut self, now: Moment) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.gate.poll(now, &mut actions);
+        let reject = actions.iter().rev().find_map(|action| match action {
+            Action::Set(Signal::Reject, on) => Some(*on),
+            _ => None,
+        });
+        let was_on = self.reject_is_on;
+        self.reject_is_on = reject.unwrap_or(was_on);
+        for action in &actions {
+            if let Action::Released(release) = action {
+                self.check(release, now, was_on);
+            }
+        }
+        actions.clear();
+        self.actions = actions;
+        self.seen.stops = self.gate.counts().stops;
+    }
+
+    fn check(&mut self, release: &Release, now: Moment, was_on: bool) {
+        self.released += 1;
+        // Exactly one disposition, in order.
+        assert_eq!(release.part, self.released);
+        let part = self.under_way.pop_front().unwrap();
+        assert_eq!(part.number, release.part);
+        assert_eq!(release.released_at, now);
+        assert_eq!(release.lateness, Duration::ZERO);
+        let overflow = release.reason == Reason::Overflow;
+        assert!(part.crowded || !overflow, "{release:?}");
+        // At its place: those of an overflow leave with the first of them, and the gate stays on for the last.
+        let here = self.belt.position(now);
+        if overflow {
+            assert!(here <= part.place);
+        } else {
+            assert!(here.abs_diff(part.place) <= self.belt.resolution(), "{here} {}", part.place);
+        }
+        let in_time = part.verdict.filter(|(at, _)| *at <= now).map(|(_, verdict)| verdict);
+        let safe = match self.settings.safe {
+            Safe::Reject => Disposition::Reject,
+            Safe::Pass => Disposition::Pass,
+        };
+        let swept = release.reason == Reason::Swept;
+        let expected = match in_time {
+            _ if overflow => safe,
+            Some(Verdict::Pass) if swept => Disposition::Reject,
+            Some(Verdict::Pass) => Disposition::Pass,
+            Some(Verdict::Reject) => Disposition::Reject,
+            Some(Verdict::Fault) | None if swept => Disposition::Reject,
+            Some(Verdict::Fault) | None => safe,
+        };
+        assert_eq!(release.disposition, expected, "{release:?} {in_time:?}");
+        // What counts in the end is whether the gate was on as the part came by.
+        match release.disposition {
+            Disposition::Reject => assert!(self.reject_is_on || was_on, "{release:?}"),
+            Disposition::Pass => {
+                assert!(!self.reject_is_on || overflow || self.shares_its_place(&part), "{release:?}")
+            }
+        }
+        self.seen.missing += u64::from(release.reason == Reason::Missing);
+        self.seen.faults += u64::from(release.reason == Reason::Fault);
+        self.seen.overflows += u64::from(overflow);
+        self.seen.swept += u64::from(swept);
+        self.seen.rejects += u64::from(release.disposition == Disposition::Reject);
+    }
+
+    /// Two parts within one tick: the gate can't tell them apart.
+    fn shares_its_place(&self, part: &Part) -> bool {
+        self.under_way.front().is_some_and(|next| next.place == part.place)
+    }
+
+    fn run(mut self) -> Seen {
+        let mut memory = None;
+        while self.triggered < PARTS {
+            self.step(false);
+            if self.triggered == PARTS / 10 && memory.is_none() {
+                memory = resident_kib();
+            }
+        }
+        while self.released < PARTS {
+            self.step(true);
+        }
+        let counts = *self.gate.counts();
+        assert_eq!(counts.triggered, PARTS);
+        assert_eq!(counts.passed + counts.rejected, PARTS);
+        assert_eq!(self.gate.under_way(), 0);
+        if let (Some(before), Some(after)) = (memory, resident_kib()) {
+            assert!(after < before + 1024, "memory grew from {before} to {after} KiB");
+        }
+        self.seen
+    }
+}
+
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn settings(measure: Measure, safe: Safe) -> Settings {
+    let distance = match measure {
+        Measure::Time => 200 * MS,
+        Measure::Ticks => 50,
+    };
+    Settings {
+        measure,
+        distance,
+        pulse: Duration::from_millis(8),
+        gap: Duration::from_millis(2),
+        safe,
+        queue: 24,
+        stop_after_rejects: Some(10),
+        confirm_within: None,
+        strobe: None,
+    }
+}
+
+fn everything_came_up(seen: &Seen) {
+    let Seen { missing, faults, overflows, swept, rejects, stops } = *seen;
+    assert!([missing, faults, overflows, swept, rejects, stops].iter().all(|&n| n > 100), "{seen:?}");
+}
+
+// One test, so that neither run sees the other's memory.
+#[test]
+fn five_million_parts_by_encoder_and_five_million_by_time() {
+    everything_came_up(&Simulation::new(settings(Measure::Ticks, Safe::Reject), 1).run());
+    everything_came_up(&Simulation::new(settings(Measure::Time, Safe::Reject), 2).run());
+}
