@@ -267,6 +267,12 @@ impl Gate {
         &self.alarms
     }
 
+    /// How it works.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Parts between trigger and gate; those that overflowed count as one.
     #[must_use]
     pub fn under_way(&self) -> usize {

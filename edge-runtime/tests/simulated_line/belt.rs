@@ -63,12 +63,4 @@ impl SimulatedBelt {
             Measure::Time => self.ran,
         }
     }
-
-    /// How far off its place a part may be released: not at all by time, one tick by encoder.
-    pub fn resolution(&self) -> u64 {
-        match self.measure {
-            Measure::Ticks => 1,
-            Measure::Time => 0,
-        }
-    }
 }

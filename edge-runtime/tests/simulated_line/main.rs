@@ -155,7 +155,7 @@ impl Simulation {
         if overflow {
             assert!(here <= part.place);
         } else {
-            assert!(here.abs_diff(part.place) <= self.belt.resolution(), "{here} {}", part.place);
+            assert_eq!(here, part.place, "{release:?}");
         }
         let in_time = part.verdict.filter(|(at, _)| *at <= now).map(|(_, verdict)| verdict);
         let safe = match self.settings.safe {
