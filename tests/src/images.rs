@@ -40,13 +40,13 @@ pub fn write_parts(folder: &Path, size: Size, count: u64, stain: bool) {
     }
 }
 
-/// A part as JPEG bytes.
+/// A part as JPEG bytes, see [`part`].
 ///
 /// # Panics
 /// Never for sizes that JPEG allows.
 #[must_use]
-pub fn jpeg(size: Size, seed: u64) -> Vec<u8> {
-    let frame = part(size, seed, false);
+pub fn jpeg(size: Size, seed: u64, stain: bool) -> Vec<u8> {
+    let frame = part(size, seed, stain);
     let Pixels::Grey8(pixels) = frame.pixels() else { unreachable!("parts are grey") };
     let mut bytes = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);

@@ -42,7 +42,7 @@ fn damaged_and_absurd_images_are_listed_and_skipped() {
     let workshop = Workshop::default();
     let data = workshop.path("photos");
     write_parts(&data, SIZE, 8, false);
-    let whole = jpeg(SIZE, 50);
+    let whole = jpeg(SIZE, 50, false);
     std::fs::write(data.join("whole.jpg"), &whole).unwrap();
     std::fs::write(data.join("cut.jpg"), &whole[..whole.len() / 2]).unwrap();
     std::fs::write(data.join("text.png"), b"these are not pixels").unwrap();
@@ -162,7 +162,7 @@ fn weight_files_of_every_format_and_every_fault() {
     refused("missing.pth", &legacy_pth(&missing), "no tensor `_blocks.3._depthwise_conv.weight`");
     refused("cut.pth", &legacy[..legacy.len() - 100], "is cut short");
     refused("cut.safetensors", &write_safetensors(&weights, Default::default())[..5000], "not a weight file");
-    refused("photo.pth", &jpeg(SIZE, 1), "not a weight file");
+    refused("photo.pth", &jpeg(SIZE, 1, false), "not a weight file");
     refused("empty.pth", b"", "not a weight file");
     // A pickle that would run a command when loaded by Python: it is read, and nothing happens.
     let trap = workshop.path("trap");

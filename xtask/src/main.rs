@@ -1,4 +1,4 @@
-//! The project's own commands, `cargo xtask setup | demo | test`: from a fresh checkout to a judged frame.
+//! The project's own commands, `cargo xtask setup | demo | test | soak`: from a fresh checkout to a judged frame.
 //!
 //! | module | job |
 //! |---|---|
@@ -47,8 +47,15 @@ Nominal's own commands:
       Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format
                                                cargo xtask test -- some_test_name -- --nocapture
 
+  cargo xtask soak
+      Sets up, then sends a hundred thousand parts through the line's program and looks whether memory or handles
+      grow; a quarter of an hour. NOMINAL_SOAK_PARTS sets another number.
+
 Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
 A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
+
+/// What `cargo xtask soak` gives to `cargo test`.
+const SOAK: [&str; 5] = ["--test", "soak", "--", "--ignored", "--nocapture"];
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -69,6 +76,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["demo"] => demo::run().map(|()| ExitCode::SUCCESS),
         ["test"] => test::run(&[]),
         ["test", "--", ..] => test::run(&arguments[2..]),
+        ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::part::{Disposition, Reason, Release};
 
-/// Parts by what became of them, and what went wrong. `triggered` = `passed` + `rejected` + those under way.
+/// Parts by what became of them, and what went wrong. `triggered` = `passed` + `rejected` + `abandoned` + those under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Parts seen by the trigger.
@@ -13,7 +13,9 @@ pub struct Counts {
     pub passed: u64,
     /// Parts that were put out, for whatever reason.
     pub rejected: u64,
-    /// … with the verdict `reject`.
+    /// Parts that were under way when an earlier run was cut off: they met outputs in their safe state.
+    pub abandoned: u64,
+    /// Parts that were put out with the verdict `reject`.
     pub reject_verdicts: u64,
     /// Parts with the verdict `fault`.
     pub faults: u64,
@@ -42,6 +44,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts of an earlier run, for one that starts now.
+    pub(super) const fn resumed(mut self) -> Self {
+        self.abandoned = self.triggered.saturating_sub(self.passed).saturating_sub(self.rejected);
+        self
+    }
+
     /// Counts a part that has passed the gate.
     pub(super) fn release(&mut self, release: &Release) {
         match release.disposition {

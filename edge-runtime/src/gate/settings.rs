@@ -40,7 +40,7 @@ impl Settings {
         };
         let exposure_delay = match line.trigger {
             Trigger::Gpio { exposure_delay_ms } | Trigger::Serial { exposure_delay_ms } => exposure_delay_ms,
-            Trigger::Interval { .. } | Trigger::Presence { .. } => 0.0,
+            Trigger::Interval { .. } | Trigger::Frame | Trigger::Presence { .. } => 0.0,
         };
         let strobe_ms = line.gpio.as_ref().and_then(|gpio| gpio.strobe_ms);
         Self {

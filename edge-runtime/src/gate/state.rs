@@ -133,7 +133,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate without parts, held in the safe state.
+    /// A gate without parts, held in the safe state; `counts` are those of earlier runs.
     #[must_use]
     pub fn new(settings: Settings, counts: Counts, now: Moment) -> Self {
         Self {
@@ -150,7 +150,7 @@ impl Gate {
             challenge: 0,
             in_a_row: 0,
             alarms: Alarms { not_ready: true, ..Alarms::default() },
-            counts,
+            counts: counts.resumed(),
             levels: [None; 4],
         }
     }
@@ -316,6 +316,15 @@ impl Gate {
         }
         while self.confirmation.as_mut().is_some_and(|waiting| waiting.overdue(now).is_some()) {
             self.did_not_fall();
+        }
+        self.give_out_levels(actions);
+    }
+
+    /// The end: whatever is under way will meet the safe state.
+    pub fn close(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        self.alarms.not_ready = true;
+        while let Some(queued) = self.queue.pop_front() {
+            self.release_all(&queued, now, now, actions);
         }
         self.give_out_levels(actions);
     }

@@ -218,6 +218,27 @@ fn a_held_line_is_on_the_safe_side_whatever_the_verdict() {
 }
 
 #[test]
+fn the_end_disposes_of_what_is_under_way_and_a_cut_off_run_is_accounted_for() {
+    let mut line = Line::new(settings());
+    line.part(1, 0, Some(Pass));
+    line.part(2, 10, None);
+    let cut_off = *line.gate.counts();
+    let mut actions = vec![];
+    line.gate.close(at(20), &mut actions);
+    let released = actions.iter().filter_map(|action| match action {
+        Action::Released(release) => Some((release.part, release.disposition, release.reason)),
+        Action::Set(..) => None,
+    });
+    let held = |part| (part, Disposition::Reject, Reason::Held);
+    assert_eq!(released.collect::<Vec<_>>(), [held(1), held(2)]);
+    assert!(actions.contains(&Action::Set(Signal::Reject, true)));
+    assert_eq!(line.gate.counts().rejected, 2);
+
+    let next = Gate::new(settings(), cut_off, at(0));
+    assert_eq!((next.counts().triggered, next.counts().abandoned), (2, 2));
+}
+
+#[test]
 fn rejects_in_a_row_ask_for_a_stop_until_a_part_passes_or_the_belt_starts() {
     let mut line = Line::new(Settings { stop_after_rejects: Some(3), ..settings() });
     for part in 1..=3 {

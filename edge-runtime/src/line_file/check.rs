@@ -127,6 +127,13 @@ impl Problems {
                 }
             }
             Trigger::Interval { every_ms } => self.within("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
+            Trigger::Frame if line.votes.frames > 1 => {
+                self.say(format!(
+                    "votes.frames = {} is not allowed with trigger.kind = \"frame\", where each part has one; give 1",
+                    line.votes.frames
+                ));
+            }
+            Trigger::Frame => {}
             Trigger::Presence { share, contrast } => {
                 self.within("trigger.share", *share, 0.001..=1.0);
                 self.within("trigger.contrast", *contrast, 1.0..=255.0);

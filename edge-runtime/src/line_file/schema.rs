@@ -162,6 +162,8 @@ pub enum Trigger {
         /// From part to part.
         every_ms: f64,
     },
+    /// Every frame is a part: for dry runs, and for cameras that are triggered themselves.
+    Frame,
     /// Something other than the empty belt is in sight.
     Presence {
         /// Share of the picture's cells that must differ from the empty belt's.

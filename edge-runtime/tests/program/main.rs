@@ -8,6 +8,7 @@ mod support;
 mod bench;
 mod doctor;
 mod inspect;
+mod line;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

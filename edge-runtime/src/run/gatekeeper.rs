@@ -1,0 +1,309 @@
+//! The thread that serves the gate: events and verdicts come in, levels and reports go out, when they are due.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use super::mailbox::{Mailbox, Message};
+use super::shared::Shared;
+use crate::gate::{Action, Gate, Hold};
+use crate::health::Stage;
+use crate::input::{Event, Happening};
+use crate::moment::Moment;
+use crate::output::{Levels, PartReport};
+use crate::part::{PartNumber, PartVerdict, Release};
+use crate::realtime::Waiter;
+
+/// Half a period of the heartbeat: whatever guards it may call two missing changes silence, within 200 ms.
+pub const HEARTBEAT: Duration = Duration::from_millis(50);
+
+/// Inputs that the gate's thread waits for and reads itself, so that trigger and encoder keep their order.
+pub trait Inputs: Send {
+    /// Readable when something has happened.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Adds what has happened. Never waits.
+    ///
+    /// # Errors
+    /// What the system says where the device is gone.
+    fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// When [`Self::read`] is due although nothing has happened.
+    fn next_wake(&self) -> Option<Moment>;
+}
+
+#[cfg(feature = "gpio")]
+impl Inputs for crate::input::gpio::GpioInputs {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+
+    fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        self.read(events)
+    }
+
+    fn next_wake(&self) -> Option<Moment> {
+        self.next_wake()
+    }
+}
+
+/// A part that was triggered, for the inspector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartStart {
+    /// Its number.
+    pub part: PartNumber,
+    /// Place of its product in the line file.
+    pub product: u16,
+    /// When it was triggered.
+    pub triggered_at: Moment,
+}
+
+/// Somebody who is told what became of each part, and who never makes the gate wait.
+pub type Sink = Box<dyn Fn(&PartReport) + Send>;
+
+/// What the gate's thread works with.
+pub struct Gatekeeper {
+    /// The gate, held as not ready.
+    pub gate: Gate,
+    /// The outputs, in their safe state.
+    pub levels: Box<dyn Levels>,
+    /// The inputs, where there are any.
+    pub inputs: Option<Box<dyn Inputs>>,
+    /// What waits for all of them.
+    pub waiter: Waiter,
+    /// Where the other threads leave messages.
+    pub mailbox: Mailbox,
+    /// Parts for the inspector; one that finds it full goes without a verdict.
+    pub starts: SyncSender<PartStart>,
+    /// Who is told.
+    pub sinks: Vec<Sink>,
+    /// Shared with the other threads.
+    pub shared: Arc<Shared>,
+    /// Time from part to part, where that is the trigger.
+    pub every: Option<Duration>,
+    /// Names of the products, in the order of the line file.
+    pub products: Vec<Arc<str>>,
+    /// Place of the product for each number on the product inputs.
+    pub selected_by: Vec<(u8, u16)>,
+    /// Number of this run.
+    pub run: u32,
+    /// Known-bad parts of a challenge.
+    pub challenge: u16,
+}
+
+/// What changes while it works.
+struct Serving {
+    keeper: Gatekeeper,
+    part: PartNumber,
+    product: u16,
+    next_part: Option<Moment>,
+    next_beat: Moment,
+    beat: bool,
+    events: Vec<Event>,
+    actions: Vec<Action>,
+    unpublished: bool,
+}
+
+impl Gatekeeper {
+    /// Serves the gate until it is told to stop, and leaves the outputs in their safe state.
+    ///
+    /// # Errors
+    /// What the system says where it can't wait any more; the safe state is driven then, too.
+    pub fn serve(self, first_events: Vec<Event>) -> io::Result<()> {
+        let now = Moment::now();
+        let mut serving = Serving {
+            part: 0,
+            product: 0,
+            next_part: self.every.map(|every| now + every),
+            next_beat: now,
+            beat: false,
+            events: first_events,
+            actions: Vec::with_capacity(256),
+            unpublished: true,
+            keeper: self,
+        };
+        let result = serving.work();
+        // Before anything else: levels that poll gives out say less than this.
+        let safe = serving.keeper.levels.safe_state();
+        serving.close();
+        result.and(safe)
+    }
+}
+
+impl Serving {
+    fn work(&mut self) -> io::Result<()> {
+        loop {
+            self.take_events();
+            if !self.take_messages() {
+                return Ok(());
+            }
+            let now = Moment::now();
+            self.trigger_by_time(now);
+            self.poll(now);
+            self.heartbeat(now);
+            if self.unpublished {
+                self.unpublished = !self.keeper.shared.publish(&self.keeper.gate);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Reports what is still under way, and says how it all ended.
+    fn close(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.keeper.gate.close(Moment::now(), &mut actions);
+        for action in &actions {
+            if let Action::Released(release) = action {
+                self.report(*release);
+            }
+        }
+        self.keeper.shared.publish_last(&self.keeper.gate);
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let keeper = &mut self.keeper;
+        let inputs = keeper.inputs.as_ref();
+        let wakes = [
+            keeper.gate.next_wake(),
+            self.next_part,
+            Some(self.next_beat),
+            inputs.and_then(|inputs| inputs.next_wake()),
+        ];
+        let deadline = wakes.into_iter().flatten().min();
+        let fd = inputs.map(|inputs| inputs.fd());
+        keeper.waiter.wait(deadline, fd.as_slice()).map(drop)
+    }
+
+    fn take_events(&mut self) {
+        if let Some(inputs) = &mut self.keeper.inputs
+            && inputs.read(&mut self.events).is_err()
+        {
+            // A chip that is gone would wake this thread for ever. Without inputs no part is seen: hold the line.
+            self.keeper.inputs = None;
+            self.keeper.gate.hold(Hold::Blind, true);
+        }
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.happen(event);
+        }
+        self.events = events;
+    }
+
+    /// Handles all messages; `false` where one of them is the end.
+    fn take_messages(&mut self) -> bool {
+        while let Some(message) = self.keeper.mailbox.take() {
+            self.unpublished = true;
+            match message {
+                Message::Event(event) => self.happen(event),
+                Message::Verdict(verdict) => self.verdict(verdict),
+                Message::Hold(hold, on) => self.keeper.gate.hold(hold, on),
+                Message::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        self.unpublished = true;
+        let gate = &mut self.keeper.gate;
+        match event.what {
+            Happening::Trigger => self.trigger(event.at),
+            Happening::Encoder { ticks } => gate.encoder(ticks, event.at),
+            Happening::Belt { running } => gate.belt(running, event.at),
+            Happening::Fell => gate.fell(),
+            Happening::Challenge => gate.challenge(self.keeper.challenge),
+            Happening::Acknowledge => gate.acknowledge(),
+            Happening::Product(product) => self.set_product(product),
+            Happening::Select(number) => {
+                let selected = self.keeper.selected_by.iter().find(|(by, _)| *by == number);
+                if let Some((_, product)) = selected {
+                    self.set_product(usize::from(*product));
+                }
+            }
+        }
+    }
+
+    /// From the next part on.
+    fn set_product(&mut self, product: usize) {
+        if let Ok(place) = u16::try_from(product)
+            && product < self.keeper.products.len()
+        {
+            self.product = place;
+            self.keeper.shared.set_product(place);
+        }
+    }
+
+    fn trigger(&mut self, at: Moment) {
+        self.part += 1;
+        let start = PartStart { part: self.part, product: self.product, triggered_at: at };
+        self.keeper.gate.trigger(start.part, start.product, at);
+        // An inspector that is so far behind would be too late for this part anyway.
+        let _ = self.keeper.starts.try_send(start);
+        self.unpublished = true;
+    }
+
+    fn trigger_by_time(&mut self, now: Moment) {
+        let (Some(every), Some(due)) = (self.keeper.every, self.next_part) else { return };
+        if due <= now {
+            self.trigger(due);
+            // After a pause of the whole machine no heap of parts follows.
+            let next = due + every;
+            self.next_part = Some(if next <= now { now + every } else { next });
+        }
+    }
+
+    fn verdict(&mut self, verdict: PartVerdict) {
+        if let Some(captured_at) = verdict.captured_at {
+            self.keeper.shared.latencies.add(Stage::CapturedToWritten, Moment::now().since(captured_at));
+        }
+        self.keeper.gate.verdict(verdict);
+    }
+
+    fn poll(&mut self, now: Moment) {
+        self.keeper.gate.poll(now, &mut self.actions);
+        if self.actions.is_empty() {
+            return;
+        }
+        self.unpublished = true;
+        let actions = std::mem::take(&mut self.actions);
+        // Levels first: no report delays a pulse.
+        for action in &actions {
+            if let Action::Set(signal, on) = action
+                && self.keeper.levels.set(*signal, *on).is_err()
+            {
+                self.keeper.shared.output_errors.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        for action in &actions {
+            if let Action::Released(release) = action {
+                self.report(*release);
+            }
+        }
+        self.actions = actions;
+        self.actions.clear();
+    }
+
+    fn report(&self, release: Release) {
+        let keeper = &self.keeper;
+        keeper.shared.set_released(release.part);
+        keeper.shared.latencies.add(Stage::Lateness, release.lateness);
+        let Some(product) = keeper.products.get(usize::from(release.product)) else { return };
+        let report = PartReport { run: keeper.run, product: Arc::clone(product), release };
+        keeper.sinks.iter().for_each(|sink| sink(&report));
+    }
+
+    fn heartbeat(&mut self, now: Moment) {
+        if now < self.next_beat {
+            return;
+        }
+        self.beat = !self.beat;
+        if self.keeper.levels.heartbeat(self.beat).is_err() {
+            self.keeper.shared.output_errors.fetch_add(1, Ordering::Relaxed);
+        }
+        let next = self.next_beat + HEARTBEAT;
+        self.next_beat = if next <= now { now + HEARTBEAT } else { next };
+    }
+}

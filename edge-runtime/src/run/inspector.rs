@@ -1,0 +1,149 @@
+//! The thread that looks at parts: frames of a part → votes → the part's verdict.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use judge::{Judge, Judgement};
+use shared_format::Verdict;
+
+use super::gatekeeper::PartStart;
+use super::mailbox::{Mailbox, Message};
+use super::shared::Shared;
+use crate::capture::{CameraState, Captured, FrameRing};
+use crate::health::{Stage, limited};
+use crate::line_file;
+use crate::moment::Moment;
+use crate::part::{PartVerdict, Votes};
+
+/// A frame that was judged.
+#[derive(Debug)]
+pub struct Seen {
+    /// The frame as the camera gave it.
+    pub captured: Arc<Captured>,
+    /// What the judge said.
+    pub judgement: Judgement,
+}
+
+/// Who wants to know what an inspected part looked like: the part, its verdict, and the frame that decided, where
+/// there is one. Never makes the inspector wait.
+pub type Witness = Box<dyn Fn(&PartStart, &PartVerdict, Option<Seen>) + Send>;
+
+/// What the inspector works with.
+pub struct Inspector {
+    /// A judge for each product.
+    pub judges: Vec<Judge>,
+    /// How frames vote.
+    pub votes: line_file::Votes,
+    /// Where frames come from.
+    pub frames: Arc<FrameRing>,
+    /// How the camera is.
+    pub camera: Box<dyn Fn() -> CameraState + Send>,
+    /// From the trigger to the first exposure that counts.
+    pub exposure_delay: Duration,
+    /// How long a frame is waited for.
+    pub patience: Duration,
+    /// Parts, in order.
+    pub starts: Receiver<PartStart>,
+    /// Where verdicts go.
+    pub mailbox: Mailbox,
+    /// Shared with the other threads.
+    pub shared: Arc<Shared>,
+    /// Who is shown each inspected part.
+    pub witness: Witness,
+}
+
+impl Inspector {
+    /// Inspects parts until nobody triggers any more.
+    pub fn inspect_all(mut self) {
+        while let Ok(start) = self.starts.recv() {
+            // The part has gone where parts without a verdict go; the next one may still be in time.
+            if start.part <= self.shared.released() {
+                self.shared.skipped.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect(&start)));
+            let (verdict, seen) = inspected.unwrap_or_else(|_| {
+                limited!(error, "the inspector failed at part {}; it is a fault", start.part);
+                (self.fault(&start), None)
+            });
+            self.mailbox.send(Message::Verdict(verdict));
+            self.shared.latencies.add(Stage::TriggeredToVerdict, Moment::now().since(start.triggered_at));
+            (self.witness)(&start, &verdict, seen);
+        }
+    }
+
+    fn threshold(&self, start: &PartStart) -> f32 {
+        let judge = self.judges.get(usize::from(start.product));
+        judge.map_or(f32::NAN, |judge| judge.bundle().thresholds.image_threshold)
+    }
+
+    fn fault(&self, start: &PartStart) -> PartVerdict {
+        let threshold = self.threshold(start);
+        let (verdict, captured_at) = (Verdict::Fault, None);
+        PartVerdict { part: start.part, verdict, score: None, threshold, frames: 0, captured_at }
+    }
+
+    /// The part's verdict, and the frame with the highest score.
+    fn inspect(&mut self, start: &PartStart) -> (PartVerdict, Option<Seen>) {
+        let mut votes = Votes::new(&self.votes);
+        let mut verdict = self.fault(start);
+        let mut worst: Option<Seen> = None;
+        let mut from = start.triggered_at + self.exposure_delay;
+        while votes.decided().is_none() {
+            let captured = match self.frames.first_after(from, from + self.patience) {
+                Ok(captured) => captured,
+                Err(e) => {
+                    limited!(warn, "part {}: {e}", start.part);
+                    break;
+                }
+            };
+            from = captured.captured_at() + Duration::from_nanos(1);
+            verdict.captured_at = Some(captured.captured_at());
+            let judgement = self.judge(start, &captured);
+            votes.add(judgement.as_ref().map_or(Verdict::Fault, |judgement| judgement.verdict));
+            let Some(judgement) = judgement else { continue };
+            if worst.as_ref().is_none_or(|seen| score(&judgement) > score(&seen.judgement)) {
+                worst = Some(Seen { captured, judgement });
+            }
+        }
+        verdict.verdict = votes.close();
+        verdict.frames = votes.judged();
+        verdict.score = worst.as_ref().and_then(|seen| seen.judgement.score);
+        (verdict, worst)
+    }
+
+    /// `None` where the frame can't be trusted or decoded: a fault.
+    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Option<Judgement> {
+        let state = (self.camera)();
+        if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
+            limited!(warn, "part {}: the camera's picture is not to be trusted ({state})", start.part);
+            return None;
+        }
+        let begin = Instant::now();
+        let frame = captured.frame();
+        let decode = begin.elapsed();
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(e) => {
+                limited!(warn, "part {}: {e}", start.part);
+                return None;
+            }
+        };
+        let judge = self.judges.get_mut(usize::from(start.product))?;
+        let mut judgement = judge.judge(frame);
+        judgement.times.decode = decode;
+        self.shared.latencies.add_stages(&judgement.times);
+        if let Some(fault) = &judgement.fault {
+            limited!(warn, "part {}: {fault}", start.part);
+        }
+        Some(judgement)
+    }
+}
+
+/// A fault's frame is shown only where there is no other.
+fn score(judgement: &Judgement) -> f32 {
+    judgement.score.unwrap_or(f32::NEG_INFINITY)
+}

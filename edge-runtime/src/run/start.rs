@@ -1,0 +1,298 @@
+//! Opens everything that a line needs: outputs first, in their safe state, and the rest behind them.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use judge::Judge;
+
+use super::gatekeeper::{Gatekeeper, Inputs, PartStart};
+use super::inspector::Inspector;
+use super::listeners::Listeners;
+use super::mailbox::{Mailbox, Message};
+use super::shared::Shared;
+use super::snapshots::Snapshots;
+use super::witness::{Drift, witness};
+use crate::capture::{self, Capture, Captured, Presence};
+use crate::commands::{check_first_golden, open};
+use crate::gate::{Counts, Gate, Hold, Settings};
+use crate::health::{self, CounterFile, Counters, Monitor};
+use crate::input::{Event, Happening};
+use crate::line_file::{LineFile, Trigger};
+use crate::moment::{Moment, milliseconds};
+use crate::output::{Levels, RecordedLevels};
+use crate::realtime::{self, Waiter};
+use crate::record::{self, Recorder};
+
+/// A line whose threads run. It is held in its safe state until it is supervised, and left in it when dropped.
+pub struct Line {
+    pub(super) served: Served,
+    pub(super) shared: Arc<Shared>,
+    pub(super) capture: Arc<Capture>,
+    pub(super) inspector: JoinHandle<()>,
+    pub(super) monitor: Monitor,
+    pub(super) recorder: Option<Arc<Recorder>>,
+    /// Whether parts pass unseen while the camera gives no frames.
+    pub(super) camera_sees_parts: bool,
+}
+
+impl Line {
+    /// Opens outputs, inputs, bundles and camera, and starts the threads.
+    ///
+    /// # Errors
+    /// A sentence that says what can't be opened; the outputs are left in their safe state then.
+    pub fn start(line: &LineFile) -> Result<Self> {
+        // First of all: until this is done, nobody rejects.
+        let levels = levels(line)?;
+        let (counter_file, counters) = counters(line)?;
+        let run = u32::try_from(counters.run).unwrap_or(u32::MAX);
+        let shared = Arc::new(Shared::new(counters.gate, Moment::now()));
+        let products: Vec<Arc<str>> = line.products.iter().map(|product| product.name.as_str().into()).collect();
+        let (starts, parts) = sync_channel(usize::from(line.gate.queue));
+        let (served, listeners) = Served::start(line, levels, counters.gate, starts, &shared, &products, run)?;
+        let mailbox = &served.mailbox;
+        let judges = judges(line)?;
+        let drift = Drift::new(&products, &judges);
+        let recorder = recorder(line, &counters)?;
+        let camera_sees_parts = matches!(line.trigger, Trigger::Frame | Trigger::Presence { .. });
+        if camera_sees_parts {
+            mailbox.send(Message::Hold(Hold::Blind, true));
+        }
+        let capture = Arc::new(start_capture(line, &judges, mailbox, &shared)?);
+        let snapshots = Snapshots {
+            before: counters,
+            products: products.clone(),
+            shared: Arc::clone(&shared),
+            capture: Arc::clone(&capture),
+            recorder: recorder.clone(),
+            drift: drift.clone(),
+            mailbox: mailbox.clone(),
+            listeners,
+        };
+        let latencies = Arc::clone(&shared.latencies);
+        let monitor =
+            Monitor::start(health::Settings::of(line), latencies, counter_file, move || snapshots.take())
+                .context("cannot start the thread that watches over the line; raise the limit of threads")?;
+        let witness = witness(recorder.clone(), drift, products, &judges);
+        let inspector = start_inspector(line, judges, &capture, parts, mailbox, &shared, witness)?;
+        tracing::info!("{}", realtime::lock_memory());
+        if line.challenge.is_some_and(|challenge| challenge.at_start) {
+            mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
+        }
+        Ok(Self { served, shared, capture, inspector, monitor, recorder, camera_sees_parts })
+    }
+}
+
+/// The gatekeeper's thread. Dropping it ends the thread, which leaves the outputs in their safe state.
+pub(super) struct Served {
+    pub(super) mailbox: Mailbox,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Served {
+    fn start(
+        line: &LineFile,
+        levels: Box<dyn Levels>,
+        counts: Counts,
+        starts: SyncSender<PartStart>,
+        shared: &Arc<Shared>,
+        products: &[Arc<str>],
+        run: u32,
+    ) -> Result<(Self, Listeners)> {
+        let waiter = Waiter::new().context("cannot wait for events; raise the limit of open files")?;
+        let mailbox = Mailbox::new(waiter.waker());
+        let mut first_events = vec![];
+        let inputs = inputs(line, &mut first_events)?;
+        let listeners = Listeners::start(line, products, &mailbox, shared)?;
+        let keeper = Gatekeeper {
+            gate: Gate::new(Settings::of(line), counts, Moment::now()),
+            levels,
+            inputs,
+            waiter,
+            mailbox: mailbox.clone(),
+            starts,
+            sinks: listeners.sinks(),
+            shared: Arc::clone(shared),
+            every: match line.trigger {
+                Trigger::Interval { every_ms } => Some(milliseconds(every_ms)),
+                _ => None,
+            },
+            products: products.to_vec(),
+            selected_by: selections(line),
+            run,
+            challenge: line.challenge.map_or(0, |challenge| challenge.parts),
+        };
+        let (grants, granted) = sync_channel(1);
+        let serve = move || {
+            let _ = grants.send(realtime::claim());
+            keeper.serve(first_events)
+        };
+        let thread = std::thread::Builder::new()
+            .name("gate".to_owned())
+            .spawn(serve)
+            .context("cannot start the gate's thread; raise the limit of threads")?;
+        // The gate's thread itself must not wait for whoever reads the log.
+        for grant in granted.recv().into_iter().flatten() {
+            if grant.is_granted() { tracing::info!("{grant}") } else { tracing::warn!("{grant}") }
+        }
+        Ok((Self { mailbox, thread: Some(thread) }, listeners))
+    }
+
+    /// Whether the thread has ended, though nobody asked it to.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends the thread, which leaves the outputs in their safe state.
+    ///
+    /// # Errors
+    /// Where it ended by itself or the outputs can't be driven.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        self.mailbox.send(Message::Stop);
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        match thread.join() {
+            Ok(served) => served.context("the gate could not be served to the end; check its outputs"),
+            Err(_) => anyhow::bail!("the gate's thread failed; the outputs are in their safe state"),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Only on the way out of an error, which says more.
+        let _ = self.stop();
+    }
+}
+
+#[cfg(feature = "gpio")]
+fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
+    let safe = line.gate.without_verdict;
+    Ok(match &line.gpio {
+        Some(gpio) => Box::new(crate::output::gpio::GpioLevels::open(gpio, safe)?),
+        None => Box::new(RecordedLevels::new(safe)),
+    })
+}
+
+#[cfg(not(feature = "gpio"))]
+fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
+    anyhow::ensure!(line.gpio.is_none(), "this build has no GPIO; build with --features gpio, or remove [gpio]");
+    Ok(Box::new(RecordedLevels::new(line.gate.without_verdict)))
+}
+
+#[cfg(feature = "gpio")]
+fn inputs(line: &LineFile, events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
+    let Some(gpio) = &line.gpio else { return Ok(None) };
+    let inputs = crate::input::gpio::GpioInputs::open(gpio, events)?;
+    Ok(inputs.map(|inputs| Box::new(inputs) as Box<dyn Inputs>))
+}
+
+#[cfg(not(feature = "gpio"))]
+fn inputs(_line: &LineFile, _events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
+    Ok(None)
+}
+
+/// The counters of earlier runs, and where this run's are kept.
+fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters)> {
+    match &line.health.state {
+        Some(folder) => {
+            let (file, counters) = CounterFile::open(folder)?;
+            Ok((Some(file), counters))
+        }
+        None => Ok((None, Counters { run: 1, ..Counters::default() })),
+    }
+}
+
+/// Place of the product for each number on the product inputs.
+fn selections(line: &LineFile) -> Vec<(u8, u16)> {
+    (0u16..).zip(&line.products).filter_map(|(place, product)| Some((product.select?, place))).collect()
+}
+
+fn judges(line: &LineFile) -> Result<Vec<Judge>> {
+    let judge = |product: &crate::line_file::Product| {
+        let mut judge = open(&product.bundle, line.threads.into())?;
+        check_first_golden(&mut judge)?;
+        Ok(judge)
+    };
+    line.products
+        .iter()
+        .map(|product| judge(product).with_context(|| format!("product {}", product.name)))
+        .collect()
+}
+
+fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>> {
+    let settings = record::Settings::of(line);
+    let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
+    let recorder = recorder.transpose();
+    Ok(recorder.context("cannot start the thread that keeps records; raise the limit of threads")?.map(Arc::new))
+}
+
+fn start_capture(
+    line: &LineFile,
+    judges: &[Judge],
+    mailbox: &Mailbox,
+    shared: &Arc<Shared>,
+) -> Result<Capture> {
+    let settings = line.camera.clone();
+    let open = move || capture::open(&settings);
+    let mailbox = mailbox.clone();
+    let trigger = move |captured: &Captured| {
+        let at = captured.captured_at();
+        mailbox.send(Message::Event(Event { at, what: Happening::Trigger }));
+    };
+    let capture = match line.trigger {
+        Trigger::Frame => Capture::start(open, &line.health, move |captured| trigger(captured)),
+        Trigger::Presence { share, contrast } => {
+            // Each product has its own region of interest.
+            let roi = |judge: &Judge| judge.bundle().thresholds.recipe.roi;
+            let mut products: Vec<Presence> =
+                judges.iter().map(|judge| Presence::new(share, contrast, roi(judge))).collect();
+            let shared = Arc::clone(shared);
+            Capture::start(open, &line.health, move |captured| {
+                let presence = products.get_mut(usize::from(shared.product()));
+                if let (Some(presence), Ok(frame)) = (presence, captured.frame())
+                    && presence.see(frame)
+                {
+                    trigger(captured);
+                }
+            })
+        }
+        Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Interval { .. } => {
+            Capture::start(open, &line.health, |_| {})
+        }
+    };
+    capture.context("cannot start the thread that captures frames; raise the limit of threads")
+}
+
+fn start_inspector(
+    line: &LineFile,
+    judges: Vec<Judge>,
+    capture: &Arc<Capture>,
+    starts: Receiver<PartStart>,
+    mailbox: &Mailbox,
+    shared: &Arc<Shared>,
+    witness: super::inspector::Witness,
+) -> Result<JoinHandle<()>> {
+    let camera = Arc::clone(capture);
+    let exposure_delay = match line.trigger {
+        Trigger::Gpio { exposure_delay_ms } | Trigger::Serial { exposure_delay_ms } => exposure_delay_ms,
+        Trigger::Interval { .. } | Trigger::Frame | Trigger::Presence { .. } => 0.0,
+    };
+    let inspector = Inspector {
+        judges,
+        votes: line.votes,
+        frames: Arc::clone(capture.ring()),
+        camera: Box::new(move || camera.state()),
+        exposure_delay: milliseconds(exposure_delay),
+        patience: Duration::try_from_secs_f64(line.health.silent_s).unwrap_or(Duration::from_secs(1)),
+        starts,
+        mailbox: mailbox.clone(),
+        shared: Arc::clone(shared),
+        witness,
+    };
+    let thread = std::thread::Builder::new().name("inspector".to_owned());
+    thread
+        .spawn(move || inspector.inspect_all())
+        .context("cannot start the inspector's thread; raise the limit of threads")
+}

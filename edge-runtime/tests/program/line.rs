@@ -1,0 +1,281 @@
+//! `edge-runtime run` as a line's supervisor and its peers see it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use edge_runtime::health::CounterFile;
+use serde_json::Value;
+
+use crate::{Bench, code, program, stderr, stdout};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A line that takes every image of `frames/` for a part, and what else is given.
+fn line_file(extra: &str) -> String {
+    format!(
+        r#"
+        name = "test"
+        stdout = true
+        [[product]]
+        name = "spot"
+        bundle = "bundle"
+        [camera]
+        source = "folder"
+        path = "frames"
+        fps = 25
+        repeat = false
+        [trigger]
+        kind = "frame"
+        [gate]
+        delay_ms = 500
+        pulse_ms = 5
+        [health]
+        state = "state"
+        every_s = 1
+        {extra}
+        "#
+    )
+}
+
+fn bench(extra: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("line.toml", line_file(extra).as_bytes());
+    bench
+}
+
+fn parts(output: &Output) -> Vec<Value> {
+    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run(bench: &Bench) -> Output {
+    program(bench.folder.path()).args(["run", "line.toml"]).output().unwrap()
+}
+
+#[test]
+fn every_part_is_disposed_of_by_its_own_frame_in_order() {
+    let bench = bench("");
+    for (index, spot) in [0u8, 250, 0, 0, 250, 250, 0, 250].into_iter().enumerate() {
+        bench.write_frame(&format!("frames/{index}.png"), spot);
+    }
+    bench.write("frames/8.png", b"\x89PNG\r\n\x1a\n cut");
+    let output = run(&bench);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let parts = parts(&output);
+    let seen: Vec<_> = parts
+        .iter()
+        .map(|p| (p["part"].as_u64().unwrap(), p["verdict"].as_str().unwrap(), p["disposition"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (1, "pass", "pass"),
+            (2, "reject", "reject"),
+            (3, "pass", "pass"),
+            (4, "pass", "pass"),
+            (5, "reject", "reject"),
+            (6, "reject", "reject"),
+            (7, "pass", "pass"),
+            (8, "reject", "reject"),
+            (9, "fault", "reject"),
+        ]
+    );
+    assert!(parts.iter().all(|p| p["product"] == "spot" && p["run"] == 1));
+    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    assert_eq!(status["counters"]["gate"]["triggered"], 9, "{status}");
+    assert_eq!(status["counters"]["gate"]["passed"], 4);
+    assert_eq!(status["counters"]["gate"]["faults"], 1);
+    assert_eq!(status["alarms"]["not_ready"], true);
+
+    // The next run counts on, and says that it is another.
+    let parts = self::parts(&run(&bench));
+    assert_eq!((parts.len(), &parts[0]["part"], &parts[0]["run"]), (9, &1.into(), &2.into()));
+    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    assert_eq!(status["counters"]["gate"]["triggered"], 18);
+}
+
+#[test]
+fn rejected_frames_are_kept_whole_with_their_evidence() {
+    let bench = bench("[records]\nfolder = \"records\"");
+    for (index, spot) in [0u8, 250, 0].into_iter().enumerate() {
+        bench.write_frame(&format!("frames/{index}.png"), spot);
+    }
+    assert_eq!(code(&run(&bench)), 0);
+    let records: Vec<_> = std::fs::read_dir(bench.path("records")).unwrap().map(|e| e.unwrap().path()).collect();
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let json: Value = serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap();
+    assert_eq!((&json["part"], &json["verdict"]), (&2.into(), &"reject".into()), "{json}");
+    let overlay = judge::decode_file(&record.join("overlay.png")).unwrap();
+    assert_eq!(overlay.size().width, 64);
+    assert_eq!(judge::decode_file(&record.join("frame.png")).unwrap(), crate::support::frame(250));
+}
+
+#[test]
+fn what_cannot_be_run_says_why_before_anything_moves() {
+    let bench = bench("");
+    bench.write_frame("frames/0.png", 0);
+    for (wrong, said) in [
+        ("pulse_ms = 5", "gate.pulse_ms"),
+        ("kind = \"frame\"", "gpio.trigger"),
+        ("bundle = \"bundle\"", "nowhere"),
+        ("path = \"frames\"", "no-frames"),
+    ] {
+        let right = match wrong {
+            "pulse_ms = 5" => "pulse_ms = 0",
+            "kind = \"frame\"" => "kind = \"gpio\"",
+            "bundle = \"bundle\"" => "bundle = \"nowhere\"",
+            _ => "path = \"no-frames\"",
+        };
+        bench.write("wrong.toml", line_file("").replace(wrong, right).as_bytes());
+        let output = program(bench.folder.path()).args(["check", "wrong.toml"]).output().unwrap();
+        let all = stdout(&output) + &stderr(&output);
+        assert!(code(&output) == 1 && all.contains(said), "{right}: {all}");
+        if said != "no-frames" {
+            let output = program(bench.folder.path()).args(["run", "wrong.toml"]).output().unwrap();
+            assert!(code(&output) == 1 && stderr(&output).contains(said), "{right}: {}", stderr(&output));
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let output = program(bench.folder.path()).args(["check", "line.toml"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+}
+
+#[test]
+fn init_writes_a_line_file_once() {
+    let bench = Bench::new();
+    let init = || program(bench.folder.path()).args(["init", "new.toml"]).output().unwrap();
+    assert_eq!(code(&init()), 0);
+    let written = std::fs::read(bench.path("new.toml")).unwrap();
+    let again = init();
+    assert!(code(&again) == 1 && stderr(&again).contains("is there already"));
+    assert_eq!(std::fs::read(bench.path("new.toml")).unwrap(), written);
+}
+
+/// A running line that is killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(folder: &Path) -> Self {
+        let mut command: Command = program(folder);
+        command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// Reads reports until there are `count`, and gives them.
+    fn reports(&mut self, count: usize) -> Vec<Value> {
+        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
+        lines.take(count).map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+    }
+
+    /// Waits until the line is no longer held.
+    fn wait_until_ready(&self, bench: &Bench) {
+        let started = Instant::now();
+        loop {
+            let status = std::fs::read(bench.path("state/status.json")).unwrap_or_default();
+            let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+            if status["alarms"]["not_ready"] == false {
+                return;
+            }
+            assert!(started.elapsed() < LONG, "not ready: {status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.0.id()).unwrap();
+        // SAFETY: the child has not been waited for, so that its number is still its own.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    fn end(&mut self) -> std::process::ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < LONG, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
+    let bench = bench("");
+    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    for index in 0..5 {
+        bench.write_frame(&format!("frames/{index}.png"), 250 * (index % 2));
+    }
+    let mut line = Running::start(bench.folder.path());
+    line.reports(10);
+    line.signal(libc::SIGTERM);
+    assert_eq!(line.end().code(), Some(0));
+    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    let gate = &status["counters"]["gate"];
+    let count = |name: &str| gate[name].as_u64().unwrap();
+    assert!(count("triggered") >= 10);
+    assert_eq!(count("triggered"), count("passed") + count("rejected"), "{gate}");
+}
+
+#[test]
+fn a_killed_line_counts_on_from_the_last_second() {
+    let bench = bench("");
+    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    bench.write_frame("frames/0.png", 0);
+    let mut before = 0;
+    for turn in 0..4u64 {
+        let mut line = Running::start(bench.folder.path());
+        let reports = line.reports(usize::try_from(10 + 17 * turn).unwrap());
+        line.signal(libc::SIGKILL);
+        line.end();
+        // Looking at the counters counts as a run, too.
+        assert_eq!(reports[0]["run"], 2 * turn + 1);
+        let (_, counters) = CounterFile::open(&bench.path("state")).unwrap();
+        // All parts that were reported but those of the last second, at 25 a second; and none twice.
+        let (counted, reported) = (counters.gate.triggered, before + reports.len() as u64);
+        assert!(counted + 40 >= reported, "{counted} of {reported}");
+        before = counted;
+    }
+}
+
+/// The next line from a serial peer.
+fn read_line(port: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    port.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+#[test]
+fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
+    let (mut master, slave) = serialport::TTYPort::pair().unwrap();
+    serialport::SerialPort::set_timeout(&mut master, LONG).unwrap();
+    let device = serialport::SerialPort::name(&slave).unwrap();
+    drop(slave);
+    let bench = bench(&format!("[serial]\ndevice = {device:?}"));
+    let text = line_file(&format!("[serial]\ndevice = {device:?}"))
+        .replace("kind = \"frame\"", "kind = \"serial\"")
+        .replace("repeat = false", "repeat = true");
+    bench.write("line.toml", text.as_bytes());
+    bench.write_frame("frames/0.png", 0);
+    bench.write_frame("frames/1.png", 1);
+    let mut line = Running::start(bench.folder.path());
+    let mut peer = BufReader::new(master);
+    // The line is ready when it answers.
+    peer.get_mut().write_all(b"\xFF\x00garbage\n?\n").unwrap();
+    while !read_line(&mut peer).starts_with("S ") {}
+    line.wait_until_ready(&bench);
+    peer.get_mut().write_all(b"T\n").unwrap();
+    let told = read_line(&mut peer);
+    assert!(told.starts_with("P 1 PASS 0.0"), "{told}");
+    assert_eq!(line.reports(1)[0]["disposition"], "pass");
+    line.signal(libc::SIGINT);
+    assert_eq!(line.end().code(), Some(0));
+}
