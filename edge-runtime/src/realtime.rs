@@ -2,11 +2,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`claim`] | priority, timers, memory: each with what the system said |
+//! | [`grants`] | priority, timers, memory: each with what the system said |
 //! | [`waiter`] | waiting for a deadline, for messages and for devices at once |
 
-mod claim;
+mod grants;
 mod waiter;
 
-pub use claim::{Grant, PRIORITY, claim, lock_memory};
+pub use grants::{Grant, PRIORITY, claim, lock_memory};
 pub use waiter::{MAX_FDS, Waiter, Waker, Woken};
