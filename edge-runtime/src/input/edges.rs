@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::contact::{Change, Contact};
 use super::{Event, Happening};
 use crate::line_file::Gpio;
 use crate::moment::{Moment, milliseconds};
@@ -28,16 +29,7 @@ pub enum Use {
     },
 }
 
-/// Which edges of a line matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edges {
-    /// From inactive to active.
-    Rising,
-    /// Both.
-    Both,
-}
-
-/// An input line and how it is read.
+/// An input line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputLine {
     /// Its offset on the chip.
@@ -46,12 +38,15 @@ pub struct InputLine {
     pub active_low: bool,
     /// What it is for.
     pub usage: Use,
-    /// Which of its edges matter.
-    pub edges: Edges,
-    /// Shortest time that a level has to last; zero: every edge counts.
-    pub debounce: Duration,
-    /// Number of its last edge, where there was one.
-    last: Option<u32>,
+}
+
+impl InputLine {
+    /// Whether both edges matter, for a bounce can only be told from a second part by the edge between them. The encoder's
+    /// ticks are shorter than any bounce and not debounced: its rising edges are enough.
+    #[must_use]
+    pub fn both_edges(&self) -> bool {
+        self.usage != Use::Encoder
+    }
 }
 
 /// A level change as the kernel reports it.
@@ -67,14 +62,23 @@ pub struct Edge {
     pub number: u32,
 }
 
+#[derive(Debug)]
+struct Line {
+    input: InputLine,
+    contact: Contact,
+    /// Level and number of its last edge.
+    seen: bool,
+    number: u32,
+}
+
 /// The input lines of a line file, and what became of their edges.
 #[derive(Debug)]
 pub struct EdgeReader {
-    lines: Vec<InputLine>,
+    lines: Vec<Line>,
+    rest: Duration,
     /// The number that the product inputs show, and when they last changed.
     select: u8,
     select_changed: Option<Moment>,
-    select_settles: Duration,
     /// The number that was last given out.
     selected: Option<u8>,
     lost_triggers: u64,
@@ -82,11 +86,10 @@ pub struct EdgeReader {
 }
 
 impl EdgeReader {
-    /// The inputs of the line file: every one but the encoder is debounced, for its ticks are shorter than any bounce
-    /// time.
+    /// The inputs of the line file.
     #[must_use]
     pub fn new(gpio: &Gpio) -> Self {
-        let debounce = milliseconds(gpio.debounce_ms);
+        let rest = milliseconds(gpio.debounce_ms);
         let single = [
             (gpio.trigger, Use::Trigger),
             (gpio.encoder, Use::Encoder),
@@ -96,21 +99,14 @@ impl EdgeReader {
         let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), Use::Select { bit }));
         let lines = single.into_iter().chain(bits).filter_map(|(pin, usage)| {
             let pin = pin?;
-            let both = matches!(usage, Use::Belt | Use::Select { .. });
-            Some(InputLine {
-                line: pin.line,
-                active_low: pin.active_low,
-                usage,
-                edges: if both { Edges::Both } else { Edges::Rising },
-                debounce: if usage == Use::Encoder { Duration::ZERO } else { debounce },
-                last: None,
-            })
+            let input = InputLine { line: pin.line, active_low: pin.active_low, usage };
+            Some(Line { input, contact: Contact::new(rest, false), seen: false, number: 0 })
         });
         Self {
             lines: lines.collect(),
+            rest,
             select: 0,
             select_changed: None,
-            select_settles: debounce.max(SELECT_SETTLES),
             selected: None,
             lost_triggers: 0,
             lost_edges: 0,
@@ -118,25 +114,27 @@ impl EdgeReader {
     }
 
     /// The lines to ask the kernel for.
-    #[must_use]
-    pub fn lines(&self) -> &[InputLine] {
-        &self.lines
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = InputLine> {
+        self.lines.iter().map(|line| line.input)
     }
 
     /// Takes the levels as they are at the start, by offset of the line, and adds what they say: whether the belt runs
     /// and which product is selected.
     pub fn start(&mut self, now: Moment, level: impl Fn(u32) -> bool, events: &mut Vec<Event>) {
-        for line in &self.lines {
-            let active = level(line.line);
-            match line.usage {
-                Use::Belt => {
-                    events.push(Event { at: now, what: Happening::Belt { running: active } });
+        let mut selects = false;
+        for line in &mut self.lines {
+            let active = level(line.input.line);
+            (line.contact, line.seen) = (Contact::new(self.rest, active), active);
+            match line.input.usage {
+                Use::Belt => events.push(Event { at: now, what: Happening::Belt { running: active } }),
+                Use::Select { bit } => {
+                    selects = true;
+                    self.select = with_bit(self.select, bit, active);
                 }
-                Use::Select { bit } => self.select = with_bit(self.select, bit, active),
                 Use::Trigger | Use::Encoder | Use::Confirm => {}
             }
         }
-        if self.lines.iter().any(|line| matches!(line.usage, Use::Select { .. })) {
+        if selects {
             self.selected = Some(self.select);
             events.push(Event { at: now, what: Happening::Select(self.select) });
         }
@@ -145,35 +143,39 @@ impl EdgeReader {
     /// Takes an edge and adds what it means. Edges that the kernel had no room for are noticed by the gap in their
     /// numbers: those of the encoder are added as ticks, others counted.
     pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
-        let Some(line) = self.lines.iter_mut().find(|line| line.line == edge.line) else { return };
-        let lost = lost_between(line.last, edge.number);
-        line.last = Some(edge.number);
-        let at = edge.at;
-        let mut add = |what| events.push(Event { at, what });
-        match line.usage {
-            Use::Encoder => add(Happening::Encoder { ticks: lost.saturating_add(1) }),
-            Use::Trigger => {
-                self.lost_triggers += u64::from(lost);
-                add(Happening::Trigger);
+        let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
+        let (usage, at) = (line.input.usage, edge.at);
+        let lost = lost_between(line.number, edge.number);
+        // Levels alternate: of an odd number of lost edges, one more was of the kind that came first.
+        let lost_rises = lost / 2 + u32::from(lost % 2 == 1 && !line.seen);
+        (line.number, line.seen) = (edge.number, edge.active);
+        match usage {
+            Use::Encoder => {
+                let ticks = lost.saturating_add(1);
+                events.push(Event { at, what: Happening::Encoder { ticks } });
+                return;
             }
-            Use::Belt => add(Happening::Belt { running: edge.active }),
-            Use::Confirm => add(Happening::Fell),
-            Use::Select { bit } => {
-                self.select = with_bit(self.select, bit, edge.active);
-                self.select_changed = Some(at);
-            }
+            Use::Trigger => self.lost_triggers += u64::from(lost_rises),
+            Use::Belt | Use::Confirm | Use::Select { .. } => self.lost_edges += u64::from(lost),
         }
-        if !matches!(line.usage, Use::Encoder | Use::Trigger) {
-            self.lost_edges += u64::from(lost);
+        let hidden = line.contact.settle(at);
+        let change = line.contact.edge(edge.active, at, lost > 0);
+        for change in [hidden, change].into_iter().flatten() {
+            self.changed(usage, change, events);
         }
     }
 
-    /// Adds the product's number once its inputs are quiet.
+    /// Adds what only shows by nothing happening: a level that stays, and the product's number once its inputs are quiet.
     pub fn settle(&mut self, now: Moment, events: &mut Vec<Event>) {
-        if self.next_wake().is_none_or(|wake| wake > now) {
-            return;
+        for place in 0..self.lines.len() {
+            let Some(line) = self.lines.get_mut(place) else { break };
+            let usage = line.input.usage;
+            if let Some(change) = line.contact.settle(now) {
+                self.changed(usage, change, events);
+            }
         }
-        if let Some(at) = self.select_changed.take()
+        if self.select_wake().is_some_and(|wake| wake <= now)
+            && let Some(at) = self.select_changed.take()
             && self.selected != Some(self.select)
         {
             self.selected = Some(self.select);
@@ -184,10 +186,11 @@ impl EdgeReader {
     /// When [`Self::settle`] is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        self.select_changed.map(|at| at + self.select_settles)
+        let contacts = self.lines.iter().filter_map(|line| line.contact.next_wake());
+        contacts.chain(self.select_wake()).min()
     }
 
-    /// Trigger edges that the kernel had no room for: parts that went by unseen.
+    /// Trigger edges that the kernel had no room for, bounces among them: parts that went by unseen.
     #[must_use]
     pub const fn lost_triggers(&self) -> u64 {
         self.lost_triggers
@@ -198,21 +201,31 @@ impl EdgeReader {
     pub const fn lost_edges(&self) -> u64 {
         self.lost_edges
     }
+
+    fn changed(&mut self, usage: Use, change: Change, events: &mut Vec<Event>) {
+        let at = change.at;
+        match (usage, change.active) {
+            (Use::Trigger, true) => events.push(Event { at, what: Happening::Trigger }),
+            (Use::Confirm, true) => events.push(Event { at, what: Happening::Fell }),
+            (Use::Belt, running) => events.push(Event { at, what: Happening::Belt { running } }),
+            (Use::Select { bit }, on) => {
+                self.select = with_bit(self.select, bit, on);
+                self.select_changed = self.select_changed.max(Some(at));
+            }
+            (Use::Trigger | Use::Confirm, false) | (Use::Encoder, _) => {}
+        }
+    }
+
+    fn select_wake(&self) -> Option<Moment> {
+        self.select_changed.map(|at| at + self.rest.max(SELECT_SETTLES))
+    }
 }
 
-/// Edges that are missing between two numbers. The kernel counts from 1.
-const fn lost_between(last: Option<u32>, number: u32) -> u32 {
-    let before = match last {
-        Some(last) => last,
-        None => 0,
-    };
-    // No number, or one that does not grow: nothing can be told.
-    match number.wrapping_sub(before) {
-        0 => 0,
-        _ if number == 0 && before == 0 => 0,
-        step if step > u32::MAX / 2 => 0,
-        step => step - 1,
-    }
+/// Edges that are missing between two numbers. The kernel counts from 1; where it doesn't, or a number does not grow,
+/// nothing can be told.
+const fn lost_between(last: u32, number: u32) -> u32 {
+    let step = number.wrapping_sub(last);
+    if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) }
 }
 
 const fn with_bit(number: u8, bit: u8, on: bool) -> u8 {

@@ -36,28 +36,40 @@ fn read(reader: &mut EdgeReader, edges: &[Edge]) -> Vec<Happening> {
 }
 
 #[test]
-fn all_inputs_but_the_encoder_are_debounced() {
+fn all_inputs_are_asked_for_and_the_encoder_by_one_edge() {
     let reader = EdgeReader::new(&gpio());
-    let lines: Vec<_> = reader.lines().iter().map(|line| (line.line, line.edges, line.debounce)).collect();
-    let debounce = Duration::from_micros(1500);
+    let lines: Vec<_> = reader.lines().map(|line| (line.line, line.both_edges())).collect();
+    assert_eq!(lines, [(5, true), (6, false), (13, true), (19, true), (20, true), (21, true)]);
+    assert_eq!(reader.lines().filter(|line| line.active_low).map(|line| line.line).sum::<u32>(), 13);
+}
+
+#[test]
+fn bounces_of_a_part_that_comes_and_goes_are_one_trigger_and_every_tick_counts() {
+    let mut reader = EdgeReader::new(&gpio());
+    let at = |line, us: u64, active, number| Edge { line, active, at: Moment(us * 1000), number };
+    // 1.5 ms of rest after each edge that counts.
+    let part = [(0, true), (200, false), (300, true), (40_000, false), (40_100, true), (40_300, false)];
+    let edges: Vec<_> = (1..).zip(part).map(|(number, (us, active))| at(5, us, active, number)).collect();
+    assert_eq!(read(&mut reader, &edges), [Happening::Trigger]);
+    let ticks: Vec<_> = (1..=4).map(|number| at(6, 50_000 + u64::from(number), true, number)).collect();
+    assert_eq!(read(&mut reader, &ticks), [Happening::Encoder { ticks: 1 }; 4]);
+    // A stop and start within the rest: only the look afterwards shows that the belt runs.
     assert_eq!(
-        lines,
-        [
-            (5, Edges::Rising, debounce),
-            (6, Edges::Rising, Duration::ZERO),
-            (13, Edges::Both, debounce),
-            (19, Edges::Rising, debounce),
-            (20, Edges::Both, debounce),
-            (21, Edges::Both, debounce),
-        ]
+        read(&mut reader, &[at(13, 60_000, true, 1), at(13, 60_500, false, 2)]),
+        [Happening::Belt { running: true }]
     );
-    assert_eq!(reader.lines().iter().filter(|line| line.active_low).map(|line| line.line).sum::<u32>(), 13);
+    assert_eq!(reader.next_wake(), Some(Moment(61_500_000)));
+    let mut events = vec![];
+    reader.settle(Moment(61_500_000), &mut events);
+    assert_eq!(events, [Event { at: Moment(60_500_000), what: Happening::Belt { running: false } }]);
+    assert_eq!((reader.next_wake(), reader.lost_triggers(), reader.lost_edges()), (None, 0, 0));
 }
 
 #[test]
 fn edges_are_events_with_the_time_of_the_edge() {
     let mut reader = EdgeReader::new(&gpio());
     let mut events = vec![];
+    reader.start(Moment(0), |line| line == 13, &mut vec![]);
     for e in [edge(5, true, 3, 1), edge(6, true, 4, 1), edge(13, false, 5, 1), edge(19, true, 6, 1)] {
         reader.edge(e, &mut events);
     }
@@ -78,19 +90,25 @@ fn lost_ticks_are_added_and_lost_edges_counted() {
     let ticks = read(&mut reader, &[edge(6, true, 1, 3), edge(6, true, 2, 4), edge(6, true, 3, 10)]);
     assert_eq!(ticks, [3, 1, 6].map(|ticks| Happening::Encoder { ticks }));
     assert_eq!((reader.lost_triggers(), reader.lost_edges()), (0, 0));
-    read(&mut reader, &[edge(5, true, 4, 1), edge(5, true, 5, 4)]);
-    read(&mut reader, &[edge(13, true, 6, 2), edge(13, true, 7, 3), edge(19, true, 8, 2)]);
-    assert_eq!((reader.lost_triggers(), reader.lost_edges()), (2, 2));
+    // One part left and another came between the first two; then one came, left, and came again.
+    let triggers =
+        [edge(5, true, 100, 1), edge(5, true, 200, 3), edge(5, false, 300, 4), edge(5, true, 400, 7)];
+    assert_eq!(read(&mut reader, &triggers), [Happening::Trigger; 3]);
+    assert_eq!(reader.lost_triggers(), 1);
+    // Whatever was lost, the last edge tells how it is now.
+    let belt = [edge(13, true, 500, 2), edge(13, true, 600, 4)];
+    assert_eq!(read(&mut reader, &belt), [Happening::Belt { running: true }; 2]);
+    assert_eq!(reader.lost_edges(), 2);
 }
 
 #[test]
 fn edge_numbers_wrap_and_may_be_missing() {
-    assert_eq!(lost_between(Some(u32::MAX), 0), 0);
-    assert_eq!(lost_between(Some(u32::MAX - 1), 2), 3);
-    assert_eq!(lost_between(None, 0), 0);
-    assert_eq!(lost_between(Some(0), 0), 0);
-    assert_eq!(lost_between(Some(7), 3), 0);
-    assert_eq!(lost_between(None, 1), 0);
+    assert_eq!(lost_between(u32::MAX, 0), 0);
+    assert_eq!(lost_between(u32::MAX - 1, 2), 3);
+    assert_eq!(lost_between(0, 0), 0);
+    assert_eq!(lost_between(7, 3), 0);
+    assert_eq!(lost_between(0, 1), 0);
+    assert_eq!(lost_between(0, 4), 3);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::Event;
-use super::edges::{Edge, EdgeReader, Edges};
+use super::edges::{Edge, EdgeReader};
 use crate::line_file::Gpio;
 use crate::moment::Moment;
 
@@ -48,12 +48,12 @@ impl GpioInputs {
     /// [`GpioInputError`].
     pub fn open(gpio: &Gpio, events: &mut Vec<Event>) -> Result<Option<Self>, GpioInputError> {
         let mut reader = EdgeReader::new(gpio);
-        if reader.lines().is_empty() {
+        if reader.lines().len() == 0 {
             return Ok(None);
         }
         let failed = |source| GpioInputError {
             chip: gpio.chip.display().to_string(),
-            lines: reader.lines().iter().map(|line| line.line.to_string()).collect::<Vec<_>>().join(", "),
+            lines: reader.lines().map(|line| line.line.to_string()).collect::<Vec<_>>().join(", "),
             source,
         };
         let request = take(gpio, &reader).map_err(failed)?;
@@ -132,10 +132,11 @@ fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
         if line.active_low {
             builder.as_active_low();
         }
-        builder.with_debounce_period(line.debounce).with_event_clock(EventClock::Monotonic);
-        builder.with_edge_detection(match line.edges {
-            Edges::Rising => EdgeDetection::RisingEdge,
-            Edges::Both => EdgeDetection::BothEdges,
+        // Not debounced by the kernel, see `contact`.
+        builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges() {
+            EdgeDetection::BothEdges
+        } else {
+            EdgeDetection::RisingEdge
         });
     }
     builder.request()

@@ -3,11 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`edges`] | level changes of GPIO lines → events |
+//! | [`contact`] | an input that bounces |
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
 //! | [`commands`] | bytes of the serial port → commands |
 //! | [`encoder_count`] | counts of an encoder that a peer sends → ticks |
 
 pub mod commands;
+pub mod contact;
 pub mod edges;
 pub mod encoder_count;
 #[cfg(feature = "gpio")]

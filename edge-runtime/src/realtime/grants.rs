@@ -107,6 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_locked_where_that_is_granted() {
+        let grant = lock_memory();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
+        let kib: u64 = locked.split_whitespace().next().unwrap().parse().unwrap();
+        assert_eq!(kib > 0, grant.is_granted(), "{grant}, {kib} KiB");
+        rustix::mm::munlockall().unwrap();
+    }
+
+    #[test]
     fn a_refusal_names_the_reason_and_the_next_action() {
         let refused = Grant::new("x", "give y", Err(io::Error::from(io::ErrorKind::PermissionDenied)));
         assert!(!refused.is_granted());

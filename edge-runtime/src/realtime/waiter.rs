@@ -36,8 +36,8 @@ impl Woken {
 
 /// Waits for whatever comes first. One thread waits, others wake it.
 ///
-/// The deadline is a timer of the kernel (`timerfd`), for the time-out of `ppoll` is cut short or lengthened by the
-/// thread's timer slack and counts from the call.
+/// The deadline is a timer of the kernel (`timerfd`): the time-out of `ppoll` counts from the call and may be lengthened
+/// by the thread's timer slack.
 #[derive(Debug)]
 pub struct Waiter {
     timer: OwnedFd,
