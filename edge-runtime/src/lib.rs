@@ -8,7 +8,10 @@
 //! | [`line_file`] | the TOML file that says all there is to say about a line |
 //! | [`moment`] | points in time on the monotonic clock |
 //! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
+//! | [`input`] | what happens on the line: triggers, encoder ticks, commands |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
+//! | [`output`] | levels on GPIO lines; reports as JSON, text and telegram |
+//! | [`realtime`] | priority, memory and exact waking of the gate's thread |
 //!
 //! Beside them, for files instead of a line:
 //!
@@ -24,12 +27,15 @@
 
 pub mod commands;
 pub mod gate;
+pub mod input;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
 pub mod moment;
 pub mod outcome;
+pub mod output;
 pub mod overlays;
 pub mod part;
+pub mod realtime;
 pub mod report;
 pub mod system;

@@ -9,6 +9,8 @@
 //! | [`threshold_file`] | `model.threshold`: the thresholds of one model, their evidence, the recipe; encode and decode |
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`verdict`] | pass, reject, fault |
+//! | [`disposition`] | where a part went, and why |
+//! | [`telegram`] | what became of one part, for a serial line; encode, decode and a decoder for streams |
 //! | [`conformal`] | which calibration score becomes the threshold, and what that lets one claim |
 //!
 //! ```
@@ -25,10 +27,14 @@
 #![forbid(unsafe_code)]
 
 pub mod conformal;
+pub mod disposition;
 pub mod recipe;
+pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
 
+pub use disposition::{Disposition, Reason};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
+pub use telegram::{Telegram, TelegramError};
 pub use threshold_file::{Evidence, FormatError, Golden, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;

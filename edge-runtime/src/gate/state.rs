@@ -27,6 +27,11 @@ pub enum Signal {
     Strobe,
 }
 
+impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Reject, Self::Pass, Self::Fault, Self::Strobe];
+}
+
 /// What the gate wants done, in order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {

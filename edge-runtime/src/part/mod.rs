@@ -4,11 +4,11 @@ mod votes;
 
 use std::time::Duration;
 
-use serde::Serialize;
 use shared_format::Verdict;
 
 use crate::moment::Moment;
 
+pub use shared_format::{Disposition, Reason};
 pub use votes::Votes;
 
 /// Counts from 1 in each run of the program.
@@ -29,36 +29,6 @@ pub struct PartVerdict {
     pub frames: u16,
     /// Capture time of the last of them.
     pub captured_at: Option<Moment>,
-}
-
-/// Where a part went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Disposition {
-    /// It went on.
-    Pass,
-    /// It was put out.
-    Reject,
-}
-
-/// Why a part went there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reason {
-    /// Its verdict, pass or reject, was there in time.
-    Verdict,
-    /// Its verdict is `fault`: the safe side.
-    Fault,
-    /// No verdict was there when it arrived: the safe side.
-    Missing,
-    /// More parts were under way than the queue holds: the safe side.
-    Overflow,
-    /// The line was held in its safe state: the safe side.
-    Held,
-    /// A challenge: known-bad parts are put out whatever their verdict.
-    Challenge,
-    /// It passes, but the gate was still held for a part before it.
-    Swept,
 }
 
 /// A part that has passed the gate.

@@ -1,0 +1,184 @@
+//! Bytes of the serial port → commands. The grammar stands in `docs/serial.md`.
+
+use std::fmt;
+
+/// Bytes of a line at most, without its end.
+pub const MAX_LINE: usize = 64;
+
+/// What a peer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command<'l> {
+    /// `T`: a part is in front of the camera.
+    Trigger,
+    /// `E COUNT`: the encoder stands at this count.
+    Encoder(u32),
+    /// `P NAME`: the parts that follow are of this product.
+    Product(&'l str),
+    /// `C`: known-bad parts follow.
+    Challenge,
+    /// `A`: the alarms were seen.
+    Acknowledge,
+    /// `?`: how are you.
+    Status,
+}
+
+/// Why a line is no command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCommand {
+    /// Too long, or bytes that are not printable ASCII: noise of the wire, not worth an answer.
+    Garbage,
+    /// Readable, but not understood: the text is the answer.
+    Refused(&'static str),
+}
+
+impl fmt::Display for NoCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Garbage => f.write_str("not a line of text"),
+            Self::Refused(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The command of a line.
+///
+/// # Errors
+/// [`NoCommand`].
+pub fn parse(line: &[u8]) -> Result<Command<'_>, NoCommand> {
+    let text = std::str::from_utf8(line).map_err(|_| NoCommand::Garbage)?;
+    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err(NoCommand::Garbage);
+    }
+    let mut words = text.split_ascii_whitespace();
+    let (word, argument, more) = (words.next().unwrap_or_default(), words.next(), words.next());
+    if more.is_some() {
+        return Err(NoCommand::Refused("too many words; give a command and at most one word with it"));
+    }
+    match (word, argument) {
+        ("E", Some(count)) => {
+            let count =
+                count.parse().map_err(|_| NoCommand::Refused("E needs a count from 0 to 4294967295"))?;
+            Ok(Command::Encoder(count))
+        }
+        ("P", Some(name)) => Ok(Command::Product(name)),
+        ("E", None) => Err(NoCommand::Refused("E needs a count, such as E 1200")),
+        ("P", None) => Err(NoCommand::Refused("P needs a product's name")),
+        ("T", None) => Ok(Command::Trigger),
+        ("C", None) => Ok(Command::Challenge),
+        ("A", None) => Ok(Command::Acknowledge),
+        ("?", None) => Ok(Command::Status),
+        ("T" | "C" | "A" | "?", Some(_)) => Err(NoCommand::Refused("this command takes no word with it")),
+        _ => Err(NoCommand::Refused("unknown command; give T, E COUNT, P NAME, C, A or ?")),
+    }
+}
+
+/// Lines out of a stream of bytes, each ended by carriage return, line feed or both.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    line: [u8; MAX_LINE],
+    /// Bytes since the last end, also those that found no room.
+    len: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { line: [0; MAX_LINE], len: 0 }
+    }
+}
+
+impl Lines {
+    /// Takes the next byte; gives the line that it ends. Empty lines are silence; one that is too long is
+    /// [`NoCommand::Garbage`].
+    pub fn push(&mut self, byte: u8) -> Option<Result<&[u8], NoCommand>> {
+        if !matches!(byte, b'\r' | b'\n') {
+            if let Some(place) = self.line.get_mut(self.len) {
+                *place = byte;
+            }
+            self.len = self.len.saturating_add(1);
+            return None;
+        }
+        let len = std::mem::take(&mut self.len);
+        match self.line.get(..len) {
+            Some([]) => None,
+            Some(line) => Some(Ok(line)),
+            None => Some(Err(NoCommand::Garbage)),
+        }
+    }
+
+    /// Forgets what has come of the present line.
+    pub const fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What lines a stream has, as text.
+    fn lines(bytes: &[u8]) -> Vec<Result<String, NoCommand>> {
+        let mut lines = Lines::default();
+        let mut found = vec![];
+        for byte in bytes {
+            if let Some(line) = lines.push(*byte) {
+                found.push(line.map(|line| String::from_utf8_lossy(line).into_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn commands_are_read() {
+        for (line, command) in [
+            ("T", Command::Trigger),
+            ("E 0", Command::Encoder(0)),
+            ("E 4294967295", Command::Encoder(u32::MAX)),
+            ("P cap-500", Command::Product("cap-500")),
+            ("C", Command::Challenge),
+            (" A ", Command::Acknowledge),
+            ("?", Command::Status),
+        ] {
+            assert_eq!(parse(line.as_bytes()), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_readable_but_wrong_is_answered() {
+        for line in
+            ["E", "E x", "E -1", "E 4294967296", "E 1 2", "P", "P a b", "T 1", "? ?", "t", "TRIGGER", " "]
+        {
+            assert!(matches!(parse(line.as_bytes()), Err(NoCommand::Refused(_))), "{line}");
+        }
+        for noise in [&b"T\0"[..], b"\xff\xfeT", b"T\t", "Ü".as_bytes()] {
+            assert_eq!(parse(noise), Err(NoCommand::Garbage));
+        }
+    }
+
+    #[test]
+    fn lines_end_as_any_system_ends_them() {
+        let expected = [Ok("T".to_owned()), Ok("E 1".to_owned()), Ok("A".to_owned())];
+        assert_eq!(lines(b"T\r\nE 1\nA\r"), expected);
+        assert_eq!(lines(b"\n\r\n\nT"), []);
+    }
+
+    #[test]
+    fn a_line_too_long_is_garbage_and_the_next_is_read() {
+        let longest = "P ".to_owned() + &"x".repeat(MAX_LINE - 2);
+        let text = format!("{longest}\n{longest}y\nT\n");
+        assert_eq!(lines(text.as_bytes()), [Ok(longest), Err(NoCommand::Garbage), Ok("T".to_owned())]);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut lines = Lines::default();
+            for byte in bytes {
+                if let Some(Ok(line)) = lines.push(byte) {
+                    prop_assert!(line.len() <= MAX_LINE);
+                    let _ = parse(line);
+                }
+            }
+        }
+    }
+}

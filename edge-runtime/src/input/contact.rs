@@ -1,0 +1,135 @@
+//! The level of an input whose contact bounces.
+//!
+//! The first edge counts at once and with its own time; for a while after it none does. The kernel's debouncing would
+//! wait for rest first, on a timer of whole ticks (1 to 10 ms), and stamp the edge with the end of that wait: parts would
+//! be placed that far off. The price is that a spike counts as an edge.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+/// A change of level that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Whether it became active.
+    pub active: bool,
+    /// When.
+    pub at: Moment,
+}
+
+/// An input with the shortest time between two edges that both count.
+#[derive(Debug, Clone, Copy)]
+pub struct Contact {
+    rest: Duration,
+    /// As it counts, and since when.
+    level: bool,
+    changed_at: Option<Moment>,
+    /// As it was last seen, and since when.
+    seen: bool,
+    seen_at: Moment,
+}
+
+impl Contact {
+    /// An input that has been at `level` for long.
+    #[must_use]
+    pub const fn new(rest: Duration, level: bool) -> Self {
+        Self { rest, level, changed_at: None, seen: level, seen_at: Moment(0) }
+    }
+
+    /// Takes an edge; gives the change where it counts. After `lost` edges one to the level that it had is a change too:
+    /// it was away from it in between. Call [`Self::settle`] with its time before.
+    pub fn edge(&mut self, active: bool, at: Moment, lost: bool) -> Option<Change> {
+        (self.seen, self.seen_at) = (active, at);
+        let counts = !self.is_resting(at) && (active != self.level || lost);
+        counts.then(|| self.change(active, at))
+    }
+
+    /// Gives the change that the rest has hidden, where the level is not what it was when that began.
+    pub fn settle(&mut self, now: Moment) -> Option<Change> {
+        let hidden = self.seen != self.level && !self.is_resting(now);
+        hidden.then(|| self.change(self.seen, self.seen_at))
+    }
+
+    /// When [`Self::settle`] is due.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        (self.seen != self.level).then(|| self.changed_at.map_or(self.seen_at, |at| at + self.rest))
+    }
+
+    fn is_resting(&self, at: Moment) -> bool {
+        self.changed_at.is_some_and(|changed_at| at < changed_at + self.rest)
+    }
+
+    const fn change(&mut self, active: bool, at: Moment) -> Change {
+        self.level = active;
+        self.changed_at = Some(at);
+        Change { active, at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const US: u64 = 1000;
+    const REST: Duration = Duration::from_millis(1);
+
+    /// Changes that count among edges at these microseconds, each to the other level, as they come in and at the end.
+    fn changes(rest: Duration, edges: &[u64]) -> Vec<(u64, bool)> {
+        let mut contact = Contact::new(rest, false);
+        let mut found = vec![];
+        let mut active = false;
+        for us in edges {
+            active = !active;
+            let at = Moment(us * US);
+            found.extend(contact.settle(at));
+            found.extend(contact.edge(active, at, false));
+        }
+        while let Some(wake) = contact.next_wake() {
+            found.extend(contact.settle(wake));
+        }
+        found.into_iter().map(|change| (change.at.0 / US, change.active)).collect()
+    }
+
+    #[test]
+    fn the_first_edge_counts_and_its_bounces_do_not() {
+        let edges = [100, 150, 170, 400, 410, 9000, 9100, 9150];
+        assert_eq!(changes(REST, &edges), [(100, true), (9000, false)]);
+    }
+
+    #[test]
+    fn without_a_rest_every_edge_counts() {
+        assert_eq!(changes(Duration::ZERO, &[1, 2, 3]), [(1, true), (2, false), (3, true)]);
+    }
+
+    #[test]
+    fn the_level_after_the_rest_is_the_one_that_stays() {
+        // A pulse shorter than the rest.
+        assert_eq!(changes(REST, &[100, 300]), [(100, true), (300, false)]);
+        // The same, and the next edge comes before anybody looked.
+        assert_eq!(changes(REST, &[100, 300, 5000]), [(100, true), (300, false), (5000, true)]);
+    }
+
+    #[test]
+    fn an_edge_to_the_same_level_counts_where_others_were_lost() {
+        let mut contact = Contact::new(REST, true);
+        assert_eq!(contact.edge(true, Moment(5), false), None);
+        assert_eq!(contact.edge(true, Moment(6), true), Some(Change { active: true, at: Moment(6) }));
+        // Within the rest it is a bounce.
+        assert_eq!(contact.edge(true, Moment(7), true), None);
+    }
+
+    proptest! {
+        #[test]
+        fn changes_alternate_in_order_and_end_at_the_true_level(steps in proptest::collection::vec(1u64..3000, 0..60)) {
+            let edges: Vec<u64> = steps.iter().scan(0, |at, step| { *at += step; Some(*at) }).collect();
+            let found = changes(REST, &edges);
+            prop_assert!(found.is_sorted());
+            prop_assert!(found.iter().enumerate().all(|(i, (_, active))| *active == (i % 2 == 0)));
+            prop_assert_eq!(found.len() % 2, edges.len() % 2);
+            // Each is an edge that there was.
+            prop_assert!(found.iter().all(|(at, _)| edges.contains(at)));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Level changes of GPIO lines → events.
+
+use std::time::Duration;
+
+use super::contact::{Change, Contact};
+use super::{Event, Happening};
+use crate::line_file::Gpio;
+use crate::moment::{Moment, milliseconds};
+
+/// The product inputs have to be quiet for so long, or for the debounce time where that is longer: their bits never
+/// change at the same time, and a number on the way from one to the other is no product.
+pub const SELECT_SETTLES: Duration = Duration::from_millis(20);
+
+/// What an input line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A part is in front of the camera.
+    Trigger,
+    /// The belt has moved by a tick.
+    Encoder,
+    /// The belt runs.
+    Belt,
+    /// A rejected part has fallen.
+    Confirm,
+    /// A bit of the product's number.
+    Select {
+        /// Its place, 0 being the lowest.
+        bit: u8,
+    },
+}
+
+/// An input line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputLine {
+    /// Its offset on the chip.
+    pub line: u32,
+    /// Whether low means active.
+    pub active_low: bool,
+    /// What it is for.
+    pub usage: Use,
+}
+
+impl InputLine {
+    /// Whether both edges matter, for a bounce can only be told from a second part by the edge between them. The encoder's
+    /// ticks are shorter than any bounce and not debounced: its rising edges are enough.
+    #[must_use]
+    pub fn both_edges(&self) -> bool {
+        self.usage != Use::Encoder
+    }
+}
+
+/// A level change as the kernel reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// Offset of the line.
+    pub line: u32,
+    /// Whether it became active.
+    pub active: bool,
+    /// When.
+    pub at: Moment,
+    /// Counts the edges of this line from 1, wrapping; 0 where the kernel doesn't count.
+    pub number: u32,
+}
+
+#[derive(Debug)]
+struct Line {
+    input: InputLine,
+    contact: Contact,
+    /// Level and number of its last edge.
+    seen: bool,
+    number: u32,
+}
+
+/// The input lines of a line file, and what became of their edges.
+#[derive(Debug)]
+pub struct EdgeReader {
+    lines: Vec<Line>,
+    rest: Duration,
+    /// The number that the product inputs show, and when they last changed.
+    select: u8,
+    select_changed: Option<Moment>,
+    /// The number that was last given out.
+    selected: Option<u8>,
+    lost_triggers: u64,
+    lost_edges: u64,
+}
+
+impl EdgeReader {
+    /// The inputs of the line file.
+    #[must_use]
+    pub fn new(gpio: &Gpio) -> Self {
+        let rest = milliseconds(gpio.debounce_ms);
+        let single = [
+            (gpio.trigger, Use::Trigger),
+            (gpio.encoder, Use::Encoder),
+            (gpio.belt, Use::Belt),
+            (gpio.confirm, Use::Confirm),
+        ];
+        let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), Use::Select { bit }));
+        let lines = single.into_iter().chain(bits).filter_map(|(pin, usage)| {
+            let pin = pin?;
+            let input = InputLine { line: pin.line, active_low: pin.active_low, usage };
+            Some(Line { input, contact: Contact::new(rest, false), seen: false, number: 0 })
+        });
+        Self {
+            lines: lines.collect(),
+            rest,
+            select: 0,
+            select_changed: None,
+            selected: None,
+            lost_triggers: 0,
+            lost_edges: 0,
+        }
+    }
+
+    /// The lines to ask the kernel for.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = InputLine> {
+        self.lines.iter().map(|line| line.input)
+    }
+
+    /// Takes the levels as they are at the start, by offset of the line, and adds what they say: whether the belt runs
+    /// and which product is selected.
+    pub fn start(&mut self, now: Moment, level: impl Fn(u32) -> bool, events: &mut Vec<Event>) {
+        let mut selects = false;
+        for line in &mut self.lines {
+            let active = level(line.input.line);
+            (line.contact, line.seen) = (Contact::new(self.rest, active), active);
+            match line.input.usage {
+                Use::Belt => events.push(Event { at: now, what: Happening::Belt { running: active } }),
+                Use::Select { bit } => {
+                    selects = true;
+                    self.select = with_bit(self.select, bit, active);
+                }
+                Use::Trigger | Use::Encoder | Use::Confirm => {}
+            }
+        }
+        if selects {
+            self.selected = Some(self.select);
+            events.push(Event { at: now, what: Happening::Select(self.select) });
+        }
+    }
+
+    /// Takes an edge and adds what it means. Edges that the kernel had no room for are noticed by the gap in their
+    /// numbers: those of the encoder are added as ticks, others counted.
+    pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
+        let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
+        let (usage, at) = (line.input.usage, edge.at);
+        let lost = lost_between(line.number, edge.number);
+        // Levels alternate: of an odd number of lost edges, one more was of the kind that came first.
+        let lost_rises = lost / 2 + u32::from(lost % 2 == 1 && !line.seen);
+        (line.number, line.seen) = (edge.number, edge.active);
+        match usage {
+            Use::Encoder => {
+                let ticks = lost.saturating_add(1);
+                events.push(Event { at, what: Happening::Encoder { ticks } });
+                return;
+            }
+            Use::Trigger => self.lost_triggers += u64::from(lost_rises),
+            Use::Belt | Use::Confirm | Use::Select { .. } => self.lost_edges += u64::from(lost),
+        }
+        let hidden = line.contact.settle(at);
+        let change = line.contact.edge(edge.active, at, lost > 0);
+        for change in [hidden, change].into_iter().flatten() {
+            self.changed(usage, change, events);
+        }
+    }
+
+    /// Adds what only shows by nothing happening: a level that stays, and the product's number once its inputs are quiet.
+    pub fn settle(&mut self, now: Moment, events: &mut Vec<Event>) {
+        for place in 0..self.lines.len() {
+            let Some(line) = self.lines.get_mut(place) else { break };
+            let usage = line.input.usage;
+            if let Some(change) = line.contact.settle(now) {
+                self.changed(usage, change, events);
+            }
+        }
+        if self.select_wake().is_some_and(|wake| wake <= now)
+            && let Some(at) = self.select_changed.take()
+            && self.selected != Some(self.select)
+        {
+            self.selected = Some(self.select);
+            events.push(Event { at, what: Happening::Select(self.select) });
+        }
+    }
+
+    /// When [`Self::settle`] is due.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        let contacts = self.lines.iter().filter_map(|line| line.contact.next_wake());
+        contacts.chain(self.select_wake()).min()
+    }
+
+    /// Trigger edges that the kernel had no room for, bounces among them: parts that went by unseen.
+    #[must_use]
+    pub const fn lost_triggers(&self) -> u64 {
+        self.lost_triggers
+    }
+
+    /// Edges of belt, confirm and select that the kernel had no room for.
+    #[must_use]
+    pub const fn lost_edges(&self) -> u64 {
+        self.lost_edges
+    }
+
+    fn changed(&mut self, usage: Use, change: Change, events: &mut Vec<Event>) {
+        let at = change.at;
+        match (usage, change.active) {
+            (Use::Trigger, true) => events.push(Event { at, what: Happening::Trigger }),
+            (Use::Confirm, true) => events.push(Event { at, what: Happening::Fell }),
+            (Use::Belt, running) => events.push(Event { at, what: Happening::Belt { running } }),
+            (Use::Select { bit }, on) => {
+                self.select = with_bit(self.select, bit, on);
+                self.select_changed = self.select_changed.max(Some(at));
+            }
+            (Use::Trigger | Use::Confirm, false) | (Use::Encoder, _) => {}
+        }
+    }
+
+    fn select_wake(&self) -> Option<Moment> {
+        self.select_changed.map(|at| at + self.rest.max(SELECT_SETTLES))
+    }
+}
+
+/// Edges that are missing between two numbers. The kernel counts from 1; where it doesn't, or a number does not grow,
+/// nothing can be told.
+const fn lost_between(last: u32, number: u32) -> u32 {
+    let step = number.wrapping_sub(last);
+    if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) }
+}
+
+const fn with_bit(number: u8, bit: u8, on: bool) -> u8 {
+    let mask = match 1u8.checked_shl(bit as u32) {
+        Some(mask) => mask,
+        None => 0,
+    };
+    if on { number | mask } else { number & !mask }
+}
+
+#[cfg(test)]
+#[path = "edges_tests.rs"]
+mod tests;

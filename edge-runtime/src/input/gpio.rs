@@ -1,0 +1,143 @@
+//! The GPIO inputs of a chip, by the kernel's character device.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use gpiocdev::Request;
+use gpiocdev::line::{EdgeDetection, EdgeKind, EventClock, Value, Values};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::Event;
+use super::edges::{Edge, EdgeReader};
+use crate::line_file::Gpio;
+use crate::moment::Moment;
+
+/// Edges that the kernel keeps for us: as many as it allows, 0.1 s at 10,000 ticks a second.
+const KERNEL_EDGES: u32 = 1024;
+/// Edges that are read at once.
+const BATCH: usize = 64;
+/// Batches of one call at most: an input that never rests must not hold up the gate.
+const MAX_BATCHES: usize = 16;
+
+/// Why the input lines can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot take the inputs {lines} of {chip}: {source}; check gpio.chip, the line offsets (`gpioinfo` shows them and who holds \
+     them) and that this user may open the chip"
+)]
+pub struct GpioInputError {
+    chip: String,
+    lines: String,
+    source: gpiocdev::Error,
+}
+
+/// The input lines of one chip, and their edges with the kernel's time stamps (`CLOCK_MONOTONIC`).
+#[derive(Debug)]
+pub struct GpioInputs {
+    request: Request,
+    reader: EdgeReader,
+    buffer: Vec<u64>,
+}
+
+impl GpioInputs {
+    /// Takes all input lines of the line file at once, and adds what their levels say to `events`. `None` where there
+    /// are no inputs.
+    ///
+    /// # Errors
+    /// [`GpioInputError`].
+    pub fn open(gpio: &Gpio, events: &mut Vec<Event>) -> Result<Option<Self>, GpioInputError> {
+        let mut reader = EdgeReader::new(gpio);
+        if reader.lines().len() == 0 {
+            return Ok(None);
+        }
+        let failed = |source| GpioInputError {
+            chip: gpio.chip.display().to_string(),
+            lines: reader.lines().map(|line| line.line.to_string()).collect::<Vec<_>>().join(", "),
+            source,
+        };
+        let request = take(gpio, &reader).map_err(failed)?;
+        let mut levels = Values::default();
+        request.values(&mut levels).map_err(failed)?;
+        let buffer = vec![0; BATCH * request.edge_event_u64_size()];
+        reader.start(Moment::now(), |line| levels.get(line) == Some(Value::Active), events);
+        Ok(Some(Self { request, reader, buffer }))
+    }
+
+    /// Becomes readable when there are edges.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.request.as_fd()
+    }
+
+    /// Adds what has happened since the last call. Never waits.
+    ///
+    /// # Errors
+    /// What the system says, for example that the chip is gone.
+    pub fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        for _ in 0..MAX_BATCHES {
+            if !self.is_readable()? {
+                break;
+            }
+            let words =
+                self.request.read_edge_events_into_slice(&mut self.buffer).map_err(io::Error::other)?;
+            self.take_edges(words, events)?;
+        }
+        self.reader.settle(Moment::now(), events);
+        Ok(())
+    }
+
+    /// When [`Self::read`] is due although there are no edges.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        self.reader.next_wake()
+    }
+
+    /// What is known of lost edges.
+    #[must_use]
+    pub const fn reader(&self) -> &EdgeReader {
+        &self.reader
+    }
+
+    /// Reading would wait where there is nothing.
+    fn is_readable(&self) -> io::Result<bool> {
+        match poll(&mut [PollFd::new(&self.request, PollFlags::IN)], Some(&Timespec::default())) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn take_edges(&mut self, words: usize, events: &mut Vec<Event>) -> io::Result<()> {
+        let read = self.buffer.get(..words).unwrap_or_default();
+        for one in read.chunks_exact(self.request.edge_event_u64_size()) {
+            let edge = self.request.edge_event_from_slice(one).map_err(io::Error::other)?;
+            let edge = Edge {
+                line: edge.offset,
+                active: edge.kind == EdgeKind::Rising,
+                at: Moment(edge.timestamp_ns),
+                number: edge.line_seqno,
+            };
+            self.reader.edge(edge, events);
+        }
+        Ok(())
+    }
+}
+
+fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
+    let mut builder = Request::builder();
+    builder.on_chip(&gpio.chip).with_consumer("nominal").with_kernel_event_buffer_size(KERNEL_EDGES);
+    for line in reader.lines() {
+        builder.with_line(line.line).as_input();
+        if line.active_low {
+            builder.as_active_low();
+        }
+        // Not debounced by the kernel, see `contact`.
+        builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges() {
+            EdgeDetection::BothEdges
+        } else {
+            EdgeDetection::RisingEdge
+        });
+    }
+    builder.request()
+}

@@ -1,0 +1,54 @@
+//! What happens on the line, from whichever input it comes.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`edges`] | level changes of GPIO lines → events |
+//! | [`contact`] | an input that bounces |
+//! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
+//! | [`commands`] | bytes of the serial port → commands |
+//! | [`encoder_count`] | counts of an encoder that a peer sends → ticks |
+
+pub mod commands;
+pub mod contact;
+pub mod edges;
+pub mod encoder_count;
+#[cfg(feature = "gpio")]
+pub mod gpio;
+
+use crate::moment::Moment;
+
+/// Something happened on the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// A part is in front of the camera.
+    Trigger,
+    /// The belt has moved.
+    Encoder {
+        /// By so many ticks; at least one.
+        ticks: u32,
+    },
+    /// The belt was started or stopped.
+    Belt {
+        /// Whether it runs.
+        running: bool,
+    },
+    /// A rejected part has fallen.
+    Fell,
+    /// The product inputs show another number.
+    Select(u8),
+    /// A product was asked for by name: its place in the line file.
+    Product(usize),
+    /// A challenge begins: known-bad parts follow.
+    Challenge,
+    /// Somebody has seen the alarms.
+    Acknowledge,
+}
