@@ -9,6 +9,8 @@
 //! | [`moment`] | points in time on the monotonic clock |
 //! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
+//! | [`record`] | rejected frames on disk, bounded by bytes and age |
+//! | [`health`] | counters, latencies, drift, status and log |
 //!
 //! Beside them, for files instead of a line:
 //!
@@ -20,10 +22,12 @@
 //! | [`overlays`] | overlay pictures, written by rename |
 //! | [`latency`] | percentiles of stage times |
 //! | [`system`] | what the machine is and has |
+//! | [`wall`] | the wall clock, for people |
 //! | [`outcome`] | verdicts → exit code |
 
 pub mod commands;
 pub mod gate;
+pub mod health;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
@@ -31,5 +35,7 @@ pub mod moment;
 pub mod outcome;
 pub mod overlays;
 pub mod part;
+pub mod record;
 pub mod report;
 pub mod system;
+pub mod wall;
