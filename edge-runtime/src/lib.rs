@@ -17,6 +17,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`commands`] | one file per command |
+//! | [`calibration`] | good parts → thresholds with their evidence |
 //! | [`inputs`] | files, folders and patterns → image paths |
 //! | [`report`] | one judged frame as a line of text or JSON |
 //! | [`overlays`] | overlay pictures, written by rename |
@@ -25,6 +26,7 @@
 //! | [`wall`] | the wall clock, for people |
 //! | [`outcome`] | verdicts → exit code |
 
+pub mod calibration;
 pub mod commands;
 pub mod gate;
 pub mod health;

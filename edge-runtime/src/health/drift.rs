@@ -155,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn alarms_are_where_exact_arithmetic_puts_them() {
+        for (normals, tail, middle) in [(20, 126, 164), (94, 60, 114), (299, 40, 95), (1000, 33, 87)] {
+            let limit = |share| alarm_at(normals, rank_of(normals, share), FALSE_ALARM / TESTS);
+            assert_eq!((limit(0.05), limit(0.25)), (tail, middle), "{normals}");
+        }
+    }
+
+    #[test]
     fn false_alarms_are_no_more_frequent_than_stated() {
         let mut random = Seeded::new(4, 0);
         for normals in [20, 94, 299] {
@@ -180,7 +188,7 @@ mod tests {
         }
         let mut parts = 0;
         while drift.alarm().is_none() && parts < 1000 {
-            drift.add(score(&mut random) + 6.0);
+            drift.add(score(&mut random) + 8.0);
             parts += 1;
         }
         assert!(parts < 100, "{parts}");

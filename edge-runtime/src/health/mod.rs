@@ -8,7 +8,7 @@
 //! | `drift`, `brightness` | whether scores and pictures are like those at the start |
 //! | `status` | the line's state as JSON and as a line of the log |
 //! | `monitor` | the thread that saves counters and reports the status |
-//! | `log`, `limited` | log lines on standard error, the same one not too often |
+//! | `log`, `lossy`, `limited` | log lines on standard error that nobody waits for, the same one not too often |
 
 mod brightness;
 mod counter_file;
@@ -18,6 +18,7 @@ mod histogram;
 mod latency;
 mod limited;
 pub mod log;
+mod lossy;
 mod monitor;
 mod slot;
 mod status;
