@@ -1,6 +1,7 @@
 //! One file per command; what they share is here.
 
 pub mod bench;
+pub mod calibrate;
 pub mod check;
 pub mod doctor;
 pub mod init;

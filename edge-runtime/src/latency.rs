@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::report::in_ms;
 
-/// Percentiles of one stage, in milliseconds: each is a time that was measured (nearest rank).
+/// Percentiles of one stage, in milliseconds (nearest rank).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Percentiles {
     /// Median.

@@ -12,22 +12,28 @@
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
 //! | [`output`] | levels on GPIO lines; reports as JSON, text and telegram |
 //! | [`realtime`] | priority, memory and exact waking of the gate's thread |
+//! | [`record`] | rejected frames on disk, bounded by bytes and age |
+//! | [`health`] | counters, latencies, drift, status and log |
 //!
 //! Beside them, for files instead of a line:
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`commands`] | one file per command |
+//! | [`calibration`] | good parts → thresholds with their evidence |
 //! | [`inputs`] | files, folders and patterns → image paths |
 //! | [`report`] | one judged frame as a line of text or JSON |
 //! | [`overlays`] | overlay pictures, written by rename |
 //! | [`latency`] | percentiles of stage times |
 //! | [`system`] | what the machine is and has |
+//! | [`wall`] | the wall clock, for people |
 //! | [`outcome`] | verdicts → exit code |
 
+pub mod calibration;
 pub mod commands;
 pub mod gate;
 pub mod input;
+pub mod health;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
@@ -37,5 +43,7 @@ pub mod output;
 pub mod overlays;
 pub mod part;
 pub mod realtime;
+pub mod record;
 pub mod report;
 pub mod system;
+pub mod wall;

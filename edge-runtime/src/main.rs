@@ -28,6 +28,8 @@ enum Command {
     Init(commands::init::Args),
     /// Check a line file, its bundles and its devices.
     Check(commands::check::Args),
+    /// Find a product's threshold anew, from good parts.
+    Calibrate(commands::calibrate::Args),
     /// Check this machine, and whether a bundle does here what it did on its host.
     Doctor(commands::doctor::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
     };
     match result {

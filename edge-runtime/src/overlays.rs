@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use judge::{Frame, Judgement, encode_png, overlay, region_of_interest};
+use judge::{EncodeError, Frame, Judgement, encode_png, overlay, region_of_interest};
 use shared_format::{Roi, ThresholdFile};
 
 /// A folder that overlays are written to.
@@ -41,11 +41,7 @@ impl Overlays {
         judgement: &Judgement,
         thresholds: &ThresholdFile,
     ) -> Result<()> {
-        // A frame that can't hold the region of interest gets its border all the same.
-        let all = Roi { x: 0, y: 0, width: frame.size().width, height: frame.size().height };
-        let roi = region_of_interest(&thresholds.recipe, frame.size()).unwrap_or(all);
-        let picture = overlay(frame, judgement, roi, thresholds.pixel_threshold);
-        let png = encode_png(&picture).context("cannot write an overlay")?;
+        let png = draw(frame, judgement, thresholds).context("cannot write an overlay")?;
         let name = self.name_for(path);
         let (part, whole) = (self.folder.join(temporary(&name)), self.folder.join(&name));
         let written = std::fs::write(&part, png).and_then(|()| std::fs::rename(&part, &whole));
@@ -62,6 +58,21 @@ impl Overlays {
         let free = names.find(|name| self.taken.insert(name.to_lowercase()));
         free.unwrap_or_else(|| format!("{stem}.png"))
     }
+}
+
+/// The overlay of a judged frame, as PNG.
+///
+/// # Errors
+/// Where the frame is too large for one.
+pub fn draw(
+    frame: &Frame,
+    judgement: &Judgement,
+    thresholds: &ThresholdFile,
+) -> Result<Vec<u8>, EncodeError> {
+    // A frame that can't hold the region of interest gets its border all the same.
+    let all = Roi { x: 0, y: 0, width: frame.size().width, height: frame.size().height };
+    let roi = region_of_interest(&thresholds.recipe, frame.size()).unwrap_or(all);
+    encode_png(&overlay(frame, judgement, roi, thresholds.pixel_threshold))
 }
 
 /// Hidden and with the process's number: neither a reader nor a second run meets it.

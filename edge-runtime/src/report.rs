@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use judge::{Judgement, StageTimes};
+use judge::{Judgement, Region, StageTimes};
 use serde::Serialize;
 use shared_format::Verdict;
 
@@ -20,14 +20,22 @@ pub struct Line {
     ms: StageMs,
 }
 
+/// A region's fields in JSON.
 #[derive(Debug, Serialize)]
-struct RegionFields {
+pub(crate) struct RegionFields {
     x: u32,
     y: u32,
     width: u32,
     height: u32,
     area: u32,
     peak: f32,
+}
+
+impl From<Region> for RegionFields {
+    fn from(region: Region) -> Self {
+        let Region { x, y, width, height, area, peak } = region;
+        Self { x, y, width, height, area, peak }
+    }
 }
 
 /// Stage times in milliseconds.
@@ -54,14 +62,7 @@ impl Line {
             score: judgement.score,
             threshold: judgement.threshold,
             verdict: judgement.verdict,
-            region: judgement.region.map(|r| RegionFields {
-                x: r.x,
-                y: r.y,
-                width: r.width,
-                height: r.height,
-                area: r.area,
-                peak: r.peak,
-            }),
+            region: judgement.region.map(RegionFields::from),
             fault: judgement.fault.as_ref().map(ToString::to_string),
             ms: StageMs {
                 decode: in_ms(times.decode),

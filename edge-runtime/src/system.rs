@@ -36,8 +36,17 @@ impl System {
 
 /// Most memory that this process has held so far, in MiB; `None` where the system doesn't say.
 pub fn peak_rss_mib() -> Option<f64> {
+    status_mib("VmHWM")
+}
+
+/// Memory that this process holds now, in MiB; `None` where the system doesn't say.
+pub fn rss_mib() -> Option<f64> {
+    status_mib("VmRSS")
+}
+
+fn status_mib(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    kib_field(&status, "VmHWM").map(|kib| kib as f64 / 1024.0)
+    kib_field(&status, field).map(|kib| kib as f64 / 1024.0)
 }
 
 /// The number in a line like `MemTotal:   16384 kB`.

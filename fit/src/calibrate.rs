@@ -44,6 +44,11 @@ impl Calibrator {
     /// Adds one normal: its score and its anomaly map's values.
     pub fn add(&mut self, score: f32, map: &[f32]) {
         self.scores.push(score);
+        self.add_map(map);
+    }
+
+    /// Adds a further map of the normal that was added last, where several frames show it.
+    pub fn add_map(&mut self, map: &[f32]) {
         self.pixels.extend(map.iter().step_by(self.stride));
     }
 

@@ -7,6 +7,7 @@
 //! | [`onnx`] | writes ONNX models |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
 //! | [`bundle`] | model + normals → bundle, by running the judge |
+//! | [`recalibrate`] | other thresholds for a bundle that is there |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | files and folders that appear whole or not at all |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
@@ -19,5 +20,6 @@ pub mod dataset;
 pub mod evaluate;
 pub mod network;
 pub mod onnx;
+pub mod recalibrate;
 pub mod resample;
 pub mod seeded;

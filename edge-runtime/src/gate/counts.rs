@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::part::{Disposition, Reason, Release};
 
 /// Parts by what became of them, and what went wrong. `triggered` = `passed` + `rejected` + `abandoned` + those under way.
+///
+/// A count that an older program did not keep reads as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Parts seen by the trigger.
     pub triggered: u64,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Serialize;
 use shared_format::Verdict;
 
 use super::belt::Belt;
@@ -51,7 +52,7 @@ pub enum Hold {
 }
 
 /// What drives the fault output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Alarms {
     /// Held: the program is starting or ending.
     pub not_ready: bool,

@@ -9,7 +9,7 @@ use shared_format::Verdict;
 use crate::moment::Moment;
 
 pub use shared_format::{Disposition, Reason};
-pub use votes::Votes;
+pub use votes::{Votes, deciding_score};
 
 /// Counts from 1 in each run of the program.
 pub type PartNumber = u64;

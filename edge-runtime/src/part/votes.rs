@@ -18,12 +18,7 @@ impl Votes {
     /// No votes yet, by the rule of the line file.
     #[must_use]
     pub const fn new(rule: &line_file::Votes) -> Self {
-        let needed = match (rule.rule, rule.rejects) {
-            (VoteRule::Majority, _) => rule.frames / 2 + 1,
-            (VoteRule::AtLeast, Some(rejects)) => rejects,
-            (VoteRule::Any | VoteRule::AtLeast, _) => 1,
-        };
-        Self { frames: rule.frames, needed, judged: 0, rejects: 0, faults: 0 }
+        Self { frames: rule.frames, needed: needed(rule), judged: 0, rejects: 0, faults: 0 }
     }
 
     /// Adds a frame's verdict.
@@ -70,6 +65,27 @@ impl Votes {
     }
 }
 
+/// Rejected frames that reject a part.
+const fn needed(rule: &line_file::Votes) -> u16 {
+    match (rule.rule, rule.rejects) {
+        (VoteRule::Majority, _) => rule.frames / 2 + 1,
+        (VoteRule::AtLeast, Some(rejects)) => rejects,
+        (VoteRule::Any | VoteRule::AtLeast, _) => 1,
+    }
+}
+
+/// The score that decides a part, from those of all its frames: where `k` rejected frames reject it, the `k`-th largest.
+/// The part is rejected exactly where this is above the threshold. `None` where frames are missing or too many.
+#[must_use]
+pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
+    if scores.len() != usize::from(rule.frames) {
+        return None;
+    }
+    let mut descending = scores.to_vec();
+    descending.sort_by(|a, b| b.total_cmp(a));
+    descending.get(usize::from(needed(rule)).checked_sub(1)?).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +125,34 @@ mod tests {
         assert_eq!(vote(VoteRule::Majority, 3, None, &[Fault, Reject, Pass]).0, Some(Fault));
         assert_eq!(vote(VoteRule::Majority, 3, None, &[Fault, Pass, Pass]).0, Some(Pass));
         assert_eq!(vote(VoteRule::AtLeast, 3, Some(3), &[Fault, Reject, Pass]).0, Some(Pass));
+    }
+
+    #[test]
+    fn a_part_is_rejected_exactly_where_its_deciding_score_is_above_the_threshold() {
+        let rules = |frames: u16| {
+            let at_least = (1..=frames).map(|rejects| (VoteRule::AtLeast, Some(rejects)));
+            [(VoteRule::Any, None), (VoteRule::Majority, None)].into_iter().chain(at_least)
+        };
+        // All scores from 0 to 3 of up to five frames, against every threshold between, at and beyond them.
+        for frames in 1..=5_u16 {
+            for code in 0..4_u32.pow(frames.into()) {
+                let scores: Vec<f32> = (0..frames).map(|i| (code / 4_u32.pow(i.into()) % 4) as f32).collect();
+                for (rule, rejects) in rules(frames) {
+                    let rule = line_file::Votes { frames, rule, rejects };
+                    let deciding = deciding_score(&rule, &scores).unwrap();
+                    for threshold in (-1..8).map(|half| half as f32 / 2.0) {
+                        let mut votes = Votes::new(&rule);
+                        scores.iter().for_each(|&score| votes.add(Verdict::of(score, threshold)));
+                        assert_eq!(
+                            votes.decided(),
+                            Some(Verdict::of(deciding, threshold)),
+                            "{rule:?} {scores:?}"
+                        );
+                    }
+                }
+            }
+        }
+        let two = line_file::Votes { frames: 2, rule: VoteRule::Any, rejects: None };
+        assert_eq!([deciding_score(&two, &[1.0]), deciding_score(&two, &[1.0; 3])], [None, None]);
     }
 }

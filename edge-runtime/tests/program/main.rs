@@ -6,6 +6,7 @@
 mod support;
 
 mod bench;
+mod calibrate;
 mod doctor;
 mod inspect;
 mod line;

@@ -1,0 +1,113 @@
+//! `calibrate`: finds a product's threshold anew, from good parts.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use fit::calibrate::{Calibration, claim};
+use fit::recalibrate::replace_thresholds;
+use shared_format::ThresholdFile;
+
+use crate::calibration::{FolderParts, calibrate};
+use crate::line_file::{LineFile, Product};
+use crate::outcome::Outcome;
+use crate::report::significant;
+
+/// What to calibrate, and with what.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The line file: its votes say what decides a part.
+    #[arg(long, value_name = "FILE")]
+    line: PathBuf,
+    /// The product whose bundle gets the threshold; the line's first unless given.
+    #[arg(long, value_name = "NAME")]
+    product: Option<String>,
+    /// Good parts that were not trained with: an image each, or a folder each where several frames of a part vote.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// Parts to judge at most.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    parts: u32,
+    /// Share of good parts that may be rejected.
+    #[arg(long, default_value_t = 0.01)]
+    target_fpr: f64,
+}
+
+/// Judges good parts by the product's bundle and puts the new thresholds into it; the old file stays beside them.
+///
+/// # Errors
+/// Where the line file, the bundle or the folder can't be used, no part is left, or the thresholds can't be written: the
+/// bundle is as it was then.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let stored = args.target_fpr as f32;
+    if !(stored > 0.0 && stored < 1.0) {
+        bail!(
+            "--target-fpr {} is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected",
+            args.target_fpr
+        );
+    }
+    let line = LineFile::load(&args.line)?;
+    let product = product(&line, args.product.as_deref())?;
+    let mut source = FolderParts::open(&args.from)?;
+    let mut judge = super::open(&product.bundle, line.threads.into())?;
+    super::check_first_golden(&mut judge)?;
+    let mut skipped = 0;
+    let calibration =
+        calibrate(&mut source, &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {
+            skipped += 1;
+            let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
+        })?;
+    let old = &judge.bundle().thresholds;
+    let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration)?)?;
+    let mut out = std::io::stdout().lock();
+    let normals = calibration.evidence.normals;
+    writeln!(out, "{}: {normals} judged, {skipped} skipped", product.name)?;
+    write_change(&calibration, old, &mut out)?;
+    writeln!(
+        out,
+        "the old file is {}; a line that runs takes the new one at its next start",
+        kept.display()
+    )?;
+    Ok(Outcome::Fine)
+}
+
+fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
+    let index = match name {
+        Some(name) => line.product_named(name),
+        None => Some(0),
+    };
+    index.and_then(|index| line.products.get(index)).with_context(|| {
+        let known: Vec<&str> = line.products.iter().map(|product| product.name.as_str()).collect();
+        format!("the line has no such product; give one of {}", known.join(", "))
+    })
+}
+
+/// The golden frames stay, and with them the tolerance for their scores.
+fn renewed(old: &ThresholdFile, calibration: &Calibration) -> Result<ThresholdFile> {
+    let producer = concat!("nominal ", env!("CARGO_PKG_VERSION"));
+    Ok(ThresholdFile {
+        producer: producer
+            .try_into()
+            .ok()
+            .context("this program's version is too long for a threshold file")?,
+        image_threshold: calibration.image_threshold,
+        pixel_threshold: calibration.pixel_threshold,
+        evidence: calibration.evidence,
+        ..old.clone()
+    })
+}
+
+fn write_change(new: &Calibration, old: &ThresholdFile, out: &mut impl Write) -> Result<()> {
+    let largest = if new.reaches_target { "" } else { ": the threshold is its largest score" };
+    writeln!(out, "{}{largest}", claim(new))?;
+    let scores = &new.evidence.scores;
+    for (name, before, now) in [
+        ("threshold", old.image_threshold, new.image_threshold),
+        ("pixel threshold", old.pixel_threshold, new.pixel_threshold),
+        ("median of good parts", old.evidence.scores.q50, scores.q50),
+        ("largest of good parts", old.evidence.scores.max, scores.max),
+    ] {
+        writeln!(out, "{name:<21}  {:>10}, before {:>10}", significant(now), significant(before))?;
+    }
+    Ok(())
+}

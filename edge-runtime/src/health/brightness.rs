@@ -1,0 +1,95 @@
+//! Whether the picture is as bright as at the start of the run.
+
+/// Frames whose mean is compared.
+const FRAMES: u32 = 50;
+/// A change by this share of the brightness is worth a look …
+const SHARE: f64 = 0.1;
+/// … where it is more than so many standard errors of the two means: parts differ from each other.
+const ERRORS: f64 = 6.0;
+
+/// The mean brightness of a product's frames, 0 to 255, in blocks of 50; the first block is what later ones are compared
+/// with.
+#[derive(Debug, Default)]
+pub struct BrightnessDrift {
+    start: Option<Block>,
+    last: Option<Block>,
+    filling: Block,
+}
+
+impl BrightnessDrift {
+    /// Adds a frame's mean brightness.
+    pub fn add(&mut self, brightness: f64) {
+        self.filling.add(brightness);
+        if self.filling.frames == FRAMES {
+            let block = std::mem::take(&mut self.filling);
+            self.last = Some(block);
+            self.start = self.start.or(self.last);
+        }
+    }
+
+    /// What has changed, as a sentence; `None` before 100 frames.
+    #[must_use]
+    pub fn alarm(&self) -> Option<String> {
+        let (start, last) = (self.start?, self.last?);
+        let errors = ((start.variance() + last.variance()) / f64::from(FRAMES)).sqrt();
+        let changed = (last.mean - start.mean).abs() > (SHARE * start.mean).max(ERRORS * errors);
+        let (now, then) = (last.mean, start.mean);
+        changed.then(|| {
+            format!(
+                "brightness drift: {now:.1} over {FRAMES} frames, {then:.1} at the start; check lamp and lens"
+            )
+        })
+    }
+}
+
+/// Mean and variance of some frames (Welford's recurrence).
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    frames: u32,
+    mean: f64,
+    squares: f64,
+}
+
+impl Block {
+    fn add(&mut self, value: f64) {
+        self.frames += 1;
+        let before = value - self.mean;
+        self.mean += before / f64::from(self.frames);
+        self.squares += before * (value - self.mean);
+    }
+
+    fn variance(&self) -> f64 {
+        self.squares / f64::from(self.frames.saturating_sub(1).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fit::seeded::Seeded;
+
+    use super::*;
+
+    #[test]
+    fn parts_that_differ_are_no_drift_and_a_dimmed_lamp_is() {
+        let mut random = Seeded::new(8, 0);
+        let mut drift = BrightnessDrift::default();
+        let mut add =
+            |drift: &mut BrightnessDrift, lamp: f64| drift.add(lamp * (80.0 + random.below(40) as f64));
+        for _ in 0..20_000 {
+            add(&mut drift, 1.0);
+            assert_eq!(drift.alarm(), None);
+        }
+        (0..2 * FRAMES).for_each(|_| add(&mut drift, 0.8));
+        let alarm = drift.alarm().unwrap();
+        assert!(alarm.starts_with("brightness drift: ") && alarm.contains(" at the start"), "{alarm}");
+        (0..2 * FRAMES).for_each(|_| add(&mut drift, 1.0));
+        assert_eq!(drift.alarm(), None);
+    }
+
+    #[test]
+    fn mean_and_variance_are_the_usual_ones() {
+        let mut block = Block::default();
+        [2.0, 4.0, 9.0].iter().for_each(|&value| block.add(value));
+        assert!((block.mean - 5.0).abs() < 1e-12 && (block.variance() - 13.0).abs() < 1e-12);
+    }
+}

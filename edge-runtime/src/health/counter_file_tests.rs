@@ -1,0 +1,173 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
+use fit::seeded::Seeded;
+
+use super::*;
+
+fn counted(parts: u64, run: u64) -> Counters {
+    let mut counters = Counters { run, ..Counters::default() };
+    counters.gate.triggered = parts;
+    counters
+}
+
+/// Two slots as a line leaves them: 10 parts in the older, 20 in the newer. Which file is the newer one, and its bytes.
+fn two_saves(folder: &Path) -> (&'static str, Vec<u8>, Vec<u8>) {
+    let (mut file, _) = CounterFile::open(folder).unwrap();
+    file.save_now(&counted(10, 1)).unwrap();
+    file.save_now(&counted(20, 1)).unwrap();
+    let newer = NAMES[1 - file.next];
+    let (new, old) = (folder.join(newer), folder.join(NAMES[file.next]));
+    (newer, std::fs::read(new).unwrap(), std::fs::read(old).unwrap())
+}
+
+fn found(folder: &Path) -> Option<u64> {
+    let slots = NAMES.map(|name| File::open(folder.join(name)).unwrap());
+    newest(&slots).unwrap().map(|(_, _, counters)| counters.gate.triggered)
+}
+
+#[test]
+fn runs_are_numbered_and_counters_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("new/state");
+    let (mut file, counters) = CounterFile::open(&folder).unwrap();
+    assert_eq!(counters, counted(0, 1));
+    assert!(matches!(CounterFile::open(&folder), Err(CounterFileError::InUse { .. })));
+    file.save_now(&counted(5, 1)).unwrap();
+    drop(file);
+    assert_eq!(CounterFile::open(&folder).unwrap().1, counted(5, 2));
+    // The number itself was kept, though nothing else was saved.
+    assert_eq!(CounterFile::open(&folder).unwrap().1, counted(5, 3));
+}
+
+#[test]
+fn a_save_a_second_and_only_of_changes() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut file, counters) = CounterFile::open(root.path()).unwrap();
+    let at = |ms: u64| Moment(1) + Duration::from_millis(ms);
+    assert!(!file.save(&counters, at(0)).unwrap());
+    assert!(file.save(&counted(1, 1), at(1)).unwrap());
+    assert!(!file.save(&counted(2, 1), at(1000)).unwrap());
+    assert!(file.save(&counted(2, 1), at(1001)).unwrap());
+    assert!(!file.save(&counted(2, 1), at(5000)).unwrap());
+}
+
+#[test]
+fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
+    let root = tempfile::tempdir().unwrap();
+    let (newer, new, old) = two_saves(root.path());
+    let path = root.path().join(newer);
+    assert_eq!(found(root.path()), Some(20));
+    for cut in 0..new.len() {
+        // The file shrinks or was never longer, what lay there before stays, or zeroes are there instead.
+        for rest in [&[][..], &old[cut..], &vec![0; slot::LEN - cut]] {
+            let bytes = [&new[..cut], rest].concat();
+            std::fs::write(&path, &bytes).unwrap();
+            let expected = if bytes == new { 20 } else { 10 };
+            assert_eq!(found(root.path()), Some(expected), "at {cut}");
+        }
+    }
+    // And the line goes on from there, into the damaged slot.
+    std::fs::write(&path, &new[..100]).unwrap();
+    let (mut file, counters) = CounterFile::open(root.path()).unwrap();
+    assert_eq!(counters, counted(10, 2));
+    file.save_now(&counted(11, 2)).unwrap();
+    drop(file);
+    assert_eq!(found(root.path()), Some(11));
+}
+
+#[test]
+fn where_both_are_damaged_counting_starts_again() {
+    let root = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        std::fs::write(root.path().join(name), b"no slot").unwrap();
+    }
+    assert_eq!(CounterFile::open(root.path()).unwrap().1, counted(0, 1));
+    assert_eq!(CounterFile::open(root.path()).unwrap().1, counted(0, 2));
+}
+
+#[test]
+fn a_folder_that_is_none_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let taken = root.path().join("taken");
+    std::fs::write(&taken, b"a file").unwrap();
+    let error = CounterFile::open(&taken).unwrap_err().to_string();
+    assert!(error.contains("cannot keep counters in") && error.contains("health.state"), "{error}");
+}
+
+const FOLDER: &str = "NOMINAL_TEST_COUNTERS";
+const QUICK: Duration = Duration::from_millis(40);
+
+/// Not a test by itself: the process that [`a_killed_process_loses_no_more_than_one_interval`] kills.
+#[test]
+#[ignore = "started by another test"]
+fn counting_child() {
+    let folder = std::env::var_os(FOLDER).expect("started by another test");
+    let (mut file, mut counters) = CounterFile::open(Path::new(&folder)).unwrap();
+    file.every = QUICK;
+    let mut out = std::io::stdout();
+    loop {
+        counters.gate.triggered += 1;
+        let begun = Moment::now();
+        file.save(&counters, begun).unwrap();
+        writeln!(out, "\ncount {} {} {}", counters.gate.triggered, begun.0, Moment::now().0).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What the child said about its steps: count, begin and end of the attempt to save.
+fn steps_until_killed(folder: &Path, after: Duration) -> Vec<[u64; 3]> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["health::counter_file::tests::counting_child", "--exact", "--ignored", "--nocapture"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut steps = vec![];
+    let mut step = |line: std::io::Result<String>| {
+        let line = line.unwrap_or_default();
+        let numbers =
+            line.strip_prefix("count ").map(|n| n.split(' ').map(str::parse).collect::<Result<Vec<_>, _>>());
+        // The last line may be cut off.
+        if let Some(Ok(numbers)) = numbers
+            && let Ok(numbers) = numbers.try_into()
+        {
+            steps.push(numbers);
+            return true;
+        }
+        false
+    };
+    assert!(lines.by_ref().any(&mut step), "the child said nothing");
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for line in lines {
+        step(line);
+    }
+    steps
+}
+
+#[test]
+fn a_killed_process_loses_no_more_than_one_interval() {
+    let root = tempfile::tempdir().unwrap();
+    let mut random = Seeded::new(9, 0);
+    for run in 1..=12 {
+        let steps = steps_until_killed(root.path(), Duration::from_millis(random.below(250) as u64));
+        let [last, _, killed] = *steps.last().unwrap();
+        let kept = found(root.path()).unwrap();
+        assert!(kept <= last + 1, "{kept} were kept of {last}");
+        // An attempt that ended an interval before the last sign of life was followed by one that found its time come.
+        let slowest = steps.iter().map(|[_, begun, ended]| ended - begun).max().unwrap();
+        let due = killed.saturating_sub(slowest + crate::moment::nanoseconds(QUICK) + 5_000_000);
+        let least = steps.iter().filter(|[_, _, ended]| *ended <= due).map(|[count, ..]| *count).max();
+        assert!(
+            kept >= least.unwrap_or(0),
+            "run {run}: {kept} were kept, {least:?} are older than an interval"
+        );
+        let (_, counters) = CounterFile::open(root.path()).unwrap();
+        assert_eq!(counters.gate.triggered, kept);
+    }
+    // Each child and each look after it was a run.
+    assert_eq!(CounterFile::open(root.path()).unwrap().1.run, 25);
+}

@@ -1,0 +1,193 @@
+//! How long each stage of the line took in the last minutes.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::histogram::{Histogram, Tally};
+use crate::latency::Percentiles;
+use crate::moment::Moment;
+
+/// Slices of time that are kept.
+const SLICES: usize = 6;
+/// One of them; together they cover the last five to six minutes.
+const SLICE: Duration = Duration::from_secs(60);
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// From the capture of the frame that decides a part to its verdict on the outputs.
+    CapturedToWritten,
+    /// From trigger to verdict.
+    TriggeredToVerdict,
+    /// The camera's bytes → frame.
+    Decode,
+    /// Frame → network input.
+    Prepare,
+    /// The network.
+    Infer,
+    /// Score → region and verdict.
+    Decide,
+    /// How much later than its place on the belt a part was released.
+    Lateness,
+}
+
+impl Stage {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::CapturedToWritten,
+        Self::TriggeredToVerdict,
+        Self::Decode,
+        Self::Prepare,
+        Self::Infer,
+        Self::Decide,
+        Self::Lateness,
+    ];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CapturedToWritten => "captured_to_written",
+            Self::TriggeredToVerdict => "triggered_to_verdict",
+            Self::Decode => "decode",
+            Self::Prepare => "prepare",
+            Self::Infer => "infer",
+            Self::Decide => "decide",
+            Self::Lateness => "lateness",
+        }
+    }
+}
+
+/// Percentiles of a stage, over the last minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StageLatency {
+    /// Which stage.
+    pub stage: &'static str,
+    /// Times that were measured.
+    pub count: u64,
+    /// In milliseconds: never below the true ones, at most 1.6 % above.
+    #[serde(flatten)]
+    pub ms: Percentiles,
+}
+
+/// Times by stage, in a third of a MiB. Any thread adds to it without ever waiting; one thread turns and reads it.
+#[derive(Debug)]
+pub struct Latencies {
+    slices: [[Histogram; Stage::ALL.len()]; SLICES],
+    current: AtomicUsize,
+    /// When the current slice began.
+    began: AtomicU64,
+}
+
+impl Latencies {
+    /// No times yet.
+    #[must_use]
+    pub fn new(now: Moment) -> Self {
+        Self { slices: Default::default(), current: AtomicUsize::new(0), began: AtomicU64::new(now.0) }
+    }
+
+    /// Counts a time.
+    pub fn add(&self, stage: Stage, time: Duration) {
+        let slice = self.slices.get(self.current.load(Ordering::Relaxed));
+        if let Some(histogram) = slice.and_then(|slice| slice.get(stage as usize)) {
+            histogram.add(time);
+        }
+    }
+
+    /// Counts a frame's stages.
+    pub fn add_stages(&self, times: &judge::StageTimes) {
+        self.add(Stage::Decode, times.decode);
+        self.add(Stage::Prepare, times.prepare);
+        self.add(Stage::Infer, times.infer);
+        self.add(Stage::Decide, times.decide);
+    }
+
+    /// Forgets what is too old. Called at least once a minute, by one thread. A time that another thread adds meanwhile
+    /// may get lost with those that are forgotten.
+    pub fn turn(&self, now: Moment) {
+        let mut began = Moment(self.began.load(Ordering::Relaxed));
+        for _ in 0..SLICES {
+            if now.since(began) < SLICE {
+                break;
+            }
+            let next = (self.current.load(Ordering::Relaxed) + 1) % SLICES;
+            self.slices.iter().skip(next).take(1).flatten().for_each(Histogram::clear);
+            self.current.store(next, Ordering::Relaxed);
+            began = began + SLICE;
+        }
+        // After a pause longer than all slices, the next one begins now.
+        if now.since(began) >= SLICE {
+            began = now;
+        }
+        self.began.store(began.0, Ordering::Relaxed);
+    }
+
+    /// The stages that were timed.
+    #[must_use]
+    pub fn percentiles(&self) -> Vec<StageLatency> {
+        let of = |stage: Stage| {
+            let mut tally = Tally::default();
+            let histograms = self.slices.iter().filter_map(|slice| slice.get(stage as usize));
+            histograms.for_each(|histogram| histogram.add_to(&mut tally));
+            let ms = tally.percentiles()?;
+            Some(StageLatency { stage: stage.as_str(), count: tally.count(), ms })
+        };
+        Stage::ALL.into_iter().filter_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment(5) + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn old_times_are_forgotten_slice_by_slice() {
+        let latencies = Latencies::new(at(0));
+        let counts = || latencies.percentiles().iter().map(|stage| stage.count).collect::<Vec<_>>();
+        latencies.add(Stage::Infer, Duration::from_millis(5));
+        latencies.turn(at(61));
+        latencies.add(Stage::Infer, Duration::from_millis(50));
+        assert_eq!(counts(), [2]);
+        latencies.turn(at(359));
+        assert_eq!(counts(), [2]);
+        latencies.turn(at(361));
+        assert_eq!(counts(), [1]);
+        assert_eq!(latencies.percentiles()[0].ms.max, 50.0);
+        latencies.turn(at(100_000));
+        assert!(counts().is_empty());
+        latencies.add(Stage::Infer, Duration::from_millis(5));
+        latencies.turn(at(100_001));
+        assert_eq!(counts(), [1]);
+    }
+
+    #[test]
+    fn stages_keep_to_themselves() {
+        let latencies = Latencies::new(at(0));
+        for (ms, stage) in (1..).zip(Stage::ALL) {
+            latencies.add(stage, Duration::from_millis(ms));
+        }
+        let found: Vec<_> = latencies.percentiles().iter().map(|stage| (stage.stage, stage.ms.p50)).collect();
+        let expected: Vec<_> =
+            (1..8).zip(Stage::ALL).map(|(ms, stage)| (stage.as_str(), f64::from(ms))).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn threads_lose_no_time_between_turns() {
+        let latencies = Latencies::new(at(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    (0..10_000).for_each(|i| latencies.add(Stage::Lateness, Duration::from_micros(i)))
+                });
+            }
+        });
+        assert_eq!(latencies.percentiles()[0].count, 40_000);
+    }
+}

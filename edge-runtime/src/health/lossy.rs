@@ -1,0 +1,110 @@
+//! A stream that nobody waits for: what its reader doesn't take in time is lost, and counted.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Lines that wait for the reader at most.
+const QUEUE: usize = 256;
+
+enum Message {
+    Line(Vec<u8>),
+    /// Everything before this is out: say so.
+    Flush(SyncSender<()>),
+}
+
+/// A writer of whole lines, for any number of threads.
+#[derive(Clone)]
+pub struct Lossy {
+    queue: SyncSender<Message>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Lossy {
+    /// Starts the thread that waits for the reader instead of others.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (queue, messages) = sync_channel(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let theirs = Arc::clone(&lost);
+        let thread = std::thread::Builder::new().name("log".to_owned());
+        thread.spawn(move || drain(&messages, out, &theirs))?;
+        Ok(Self { queue, lost })
+    }
+
+    /// Waits until everything is out, for no longer than `patience`.
+    pub fn flush_within(&self, patience: Duration) {
+        let (done, wait) = sync_channel(1);
+        // Where the queue is full, its reader has stopped reading.
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(patience);
+        }
+    }
+}
+
+/// Errors are of no use here: there is no other place to tell them.
+fn drain(messages: &Receiver<Message>, mut out: impl Write, lost: &AtomicU64) {
+    for message in messages {
+        match message {
+            Message::Line(line) => drop(out.write_all(&line)),
+            Message::Flush(done) => {
+                let _ = out.flush();
+                let _ = done.send(());
+            }
+        }
+        let count = lost.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            let _ = writeln!(out, "{count} log lines are lost: whoever reads them is too slow");
+        }
+    }
+}
+
+impl Write for Lossy {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.queue.try_send(Message::Line(line.to_vec())).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_that_stops_delays_nobody_and_learns_what_it_missed() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut log = Lossy::start(writer).unwrap();
+        let line = [b'x'; 999].into_iter().chain(*b"\n").collect::<Vec<u8>>();
+        let start = Instant::now();
+        for _ in 0..2000 {
+            log.write_all(&line).unwrap();
+        }
+        // 2 MB into a pipe of 64 KiB that nobody reads.
+        assert!(start.elapsed() < Duration::from_secs(5));
+        let lost = log.lost.load(Ordering::Relaxed);
+        assert!(lost > 1000, "{lost}");
+        log.flush_within(Duration::from_millis(20));
+        let reading = std::thread::spawn(move || BufReader::new(reader).lines().collect::<Result<Vec<_>, _>>());
+        log.flush_within(Duration::from_secs(20));
+        while log.lost.load(Ordering::Relaxed) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(log);
+        let lines = reading.join().unwrap().unwrap();
+        let told: u64 = lines.iter().filter_map(|line| line.split_once(" log lines")?.0.parse::<u64>().ok()).sum();
+        assert_eq!((told, lines.iter().filter(|line| line.starts_with('x')).count()), (lost, 2000 - lost as usize));
+    }
+}

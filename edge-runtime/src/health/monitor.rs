@@ -1,0 +1,204 @@
+//! The thread that saves counters and reports the status.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use fit::atomic::write_file;
+
+use super::counter_file::{self, CounterFile};
+use super::latency::Latencies;
+use super::limited;
+use super::status::{STATUS_FILE, Snapshot, Status};
+use crate::line_file::LineFile;
+use crate::moment::Moment;
+
+/// The health part of the line file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The line's name.
+    pub line: String,
+    /// Folder for the status file; none is written without.
+    pub state: Option<PathBuf>,
+    /// From one status to the next.
+    pub every: Duration,
+}
+
+impl Settings {
+    /// From a checked line file.
+    #[must_use]
+    pub fn of(line: &LineFile) -> Self {
+        let every = Duration::from_secs(line.health.every_s.into());
+        Self { line: line.name.clone(), state: line.health.state.clone(), every }
+    }
+}
+
+/// Saves the counters every second, and every so often writes the status file and logs its summary. A disk that is full,
+/// slow or gone is reported and tried again, and delays nobody but this thread.
+#[derive(Debug)]
+pub struct Monitor {
+    /// Dropped to end the thread.
+    stop: SyncSender<()>,
+    ended: Receiver<()>,
+}
+
+impl Monitor {
+    /// Starts the thread. It asks `source` for a snapshot every second: the gate's side of that has to be a copy made
+    /// without waiting, such as one behind `try_lock`.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(
+        settings: Settings,
+        latencies: Arc<Latencies>,
+        counters: Option<CounterFile>,
+        source: impl FnMut() -> Snapshot + Send + 'static,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = sync_channel(0);
+        let (end, ended) = sync_channel(0);
+        let now = Moment::now();
+        let work = Work { settings, latencies, counters, source, started: now, reported: now };
+        let thread = std::thread::Builder::new().name("health".to_owned());
+        thread.spawn(move || {
+            work.run(&stopped);
+            drop(end);
+        })?;
+        Ok(Self { stop, ended })
+    }
+
+    /// Ends the thread after a last save and a last status, and waits for it no longer than `patience`; tells whether it
+    /// ended by then.
+    #[must_use]
+    pub fn stop(self, patience: Duration) -> bool {
+        drop(self.stop);
+        // Nothing is ever sent: the channel closes when the thread ends.
+        self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
+struct Work<S> {
+    settings: Settings,
+    latencies: Arc<Latencies>,
+    counters: Option<CounterFile>,
+    source: S,
+    started: Moment,
+    reported: Moment,
+}
+
+impl<S: FnMut() -> Snapshot> Work<S> {
+    fn run(mut self, stopped: &Receiver<()>) {
+        loop {
+            let begun = Moment::now();
+            let wait = counter_file::EVERY;
+            if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                return self.end();
+            }
+            self.step(begun + wait);
+        }
+    }
+
+    fn step(&mut self, now: Moment) {
+        self.latencies.turn(now);
+        let snapshot = (self.source)();
+        if let Some(file) = &mut self.counters
+            && let Err(e) = file.save(&snapshot.counters, now)
+        {
+            limited!(warn, "cannot save the counters: {e}; check the disk");
+        }
+        if now.since(self.reported) >= self.settings.every {
+            self.reported = now;
+            self.report(snapshot, now);
+        }
+    }
+
+    fn end(mut self) {
+        let snapshot = (self.source)();
+        if let Some(file) = &mut self.counters
+            && let Err(e) = file.save_now(&snapshot.counters)
+        {
+            tracing::warn!("cannot save the counters at the end: {e}; check the disk");
+        }
+        self.report(snapshot, Moment::now());
+    }
+
+    fn report(&self, snapshot: Snapshot, now: Moment) {
+        let uptime = now.since(self.started);
+        let status = Status::new(&self.settings.line, uptime, snapshot, self.latencies.percentiles());
+        tracing::info!("{}", status.summary());
+        if let Some(folder) = &self.settings.state {
+            let path = folder.join(STATUS_FILE);
+            let written = serde_json::to_vec(&status)
+                .map_err(io::Error::from)
+                .and_then(|json| write_file(&path, &[json, b"\n".to_vec()].concat()));
+            if let Err(e) = written {
+                limited!(warn, "cannot write the status {}: {e}; check the disk", path.display());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::health::{Counters, Stage};
+
+    fn settings(state: &Path) -> Settings {
+        Settings { line: "line 1".to_owned(), state: Some(state.to_owned()), every: Duration::from_secs(1) }
+    }
+
+    fn start(state: &Path, counters: Option<CounterFile>, run: u64) -> (Monitor, Arc<AtomicU64>) {
+        let parts = Arc::new(AtomicU64::new(1));
+        let seen = Arc::clone(&parts);
+        let latencies = Arc::new(Latencies::new(Moment::now()));
+        latencies.add(Stage::Infer, Duration::from_millis(3));
+        let source = move || {
+            let mut counters = Counters { run, ..Counters::default() };
+            counters.gate.triggered = seen.load(Ordering::Relaxed);
+            Snapshot { product: "cap".to_owned(), counters, ..Snapshot::default() }
+        };
+        (Monitor::start(settings(state), latencies, counters, source).unwrap(), parts)
+    }
+
+    fn status(folder: &Path) -> Option<serde_json::Value> {
+        serde_json::from_slice(&std::fs::read(folder.join(STATUS_FILE)).ok()?).ok()
+    }
+
+    fn within_ten_seconds(mut is: impl FnMut() -> bool) -> bool {
+        (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            is()
+        })
+    }
+
+    #[test]
+    fn counters_and_status_are_on_disk_while_it_runs_and_at_the_end() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, counters) = CounterFile::open(root.path()).unwrap();
+        let (monitor, parts) = start(root.path(), Some(file), counters.run);
+        assert!(within_ten_seconds(|| status(root.path()).is_some()), "no status");
+        let first = status(root.path()).unwrap();
+        assert_eq!((&first["line"], &first["run"]), (&"line 1".into(), &1.into()));
+        assert_eq!(first["latency_ms"][0]["stage"], "infer");
+        parts.store(77, Ordering::Relaxed);
+        assert!(monitor.stop(Duration::from_secs(10)));
+        assert_eq!(status(root.path()).unwrap()["counters"]["gate"]["triggered"], 77);
+        assert_eq!(CounterFile::open(root.path()).unwrap().1.gate.triggered, 77);
+    }
+
+    #[test]
+    fn a_folder_that_vanishes_and_comes_back_ends_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        std::fs::write(&state, b"in the way").unwrap();
+        let (monitor, _) = start(&state, None, 5);
+        std::thread::sleep(Duration::from_millis(1200));
+        std::fs::remove_file(&state).unwrap();
+        assert!(within_ten_seconds(|| status(&state).is_some()), "no status");
+        assert!(monitor.stop(Duration::from_secs(10)));
+    }
+}

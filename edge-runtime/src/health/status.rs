@@ -1,0 +1,157 @@
+//! The line's state, for people and other programs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::counters::Counters;
+use super::latency::{Stage, StageLatency};
+use crate::gate::Alarms;
+use crate::system::rss_mib;
+use crate::wall::WallTime;
+
+/// File with the last status, below `health.state`.
+pub const STATUS_FILE: &str = "status.json";
+
+/// What only the line itself knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The product that is inspected.
+    pub product: String,
+    /// The camera's state in a word or two.
+    pub camera: String,
+    /// What drives the fault output.
+    pub alarms: Alarms,
+    /// Everything that is counted.
+    pub counters: Counters,
+    /// What drifts, a sentence each.
+    pub drift: Vec<String>,
+    /// What else is wrong, a sentence each.
+    pub problems: Vec<String>,
+}
+
+/// `status.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The line's name.
+    pub line: String,
+    /// The program's version.
+    pub version: &'static str,
+    /// Number of the run.
+    pub run: u64,
+    /// When this was found, by the wall clock.
+    pub at: WallTime,
+    /// For how long the program has run.
+    pub uptime_s: u64,
+    /// The product that is inspected.
+    pub product: String,
+    /// The camera's state.
+    pub camera: String,
+    /// What drives the fault output.
+    pub alarms: Alarms,
+    /// What drifts.
+    pub drift: Vec<String>,
+    /// What else is wrong.
+    pub problems: Vec<String>,
+    /// Over all runs.
+    pub counters: Counters,
+    /// Over the last minutes.
+    pub latency_ms: Vec<StageLatency>,
+    /// Memory that the program holds; `None` where the system doesn't say.
+    pub memory_mib: Option<f64>,
+}
+
+impl Status {
+    /// The state now.
+    #[must_use]
+    pub fn new(line: &str, uptime: Duration, snapshot: Snapshot, latency_ms: Vec<StageLatency>) -> Self {
+        let Snapshot { product, camera, alarms, counters, drift, problems } = snapshot;
+        Self {
+            line: line.to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+            run: counters.run,
+            at: WallTime::now(),
+            uptime_s: uptime.as_secs(),
+            product,
+            camera,
+            alarms,
+            drift,
+            problems,
+            counters,
+            latency_ms,
+            memory_mib: rss_mib().map(|mib| (mib * 10.0).round() / 10.0),
+        }
+    }
+
+    /// One line for the log.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let gate = &self.counters.gate;
+        let mut text = format!(
+            "{} camera {}, {} parts: {} passed, {} rejected, {} faults, {} missing",
+            self.product, self.camera, gate.triggered, gate.passed, gate.rejected, gate.faults, gate.missing
+        );
+        let written = self.latency_ms.iter().find(|l| l.stage == Stage::CapturedToWritten.as_str());
+        if let Some(StageLatency { ms, .. }) = written {
+            text += &format!("; captured to written p50 {:.1} ms, p99 {:.1} ms", ms.p50, ms.p99);
+        }
+        if let Some(mib) = self.memory_mib {
+            text += &format!("; memory {mib:.0} MiB");
+        }
+        let raised = [
+            (self.alarms.not_ready, "held: not ready"),
+            (self.alarms.blind, "held: no frames"),
+            (self.alarms.rejects_in_a_row, "too many rejects in a row"),
+            (self.alarms.challenge_missed, "a challenge was missed"),
+            (self.alarms.unconfirmed, "a rejected part did not fall"),
+        ];
+        let raised = raised.into_iter().filter(|(is, _)| *is).map(|(_, text)| text);
+        for sentence in raised.chain(self.drift.iter().chain(&self.problems).map(String::as_str)) {
+            text += "; ";
+            text += sentence;
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Latencies;
+    use crate::moment::Moment;
+
+    fn status() -> Status {
+        let mut counters = Counters { run: 3, ..Counters::default() };
+        (counters.gate.triggered, counters.gate.passed, counters.gate.rejected) = (12, 10, 2);
+        let alarms = Alarms { blind: true, ..Alarms::default() };
+        let drift = vec!["scores drift: much".to_owned()];
+        let (product, camera) = ("cap".to_owned(), "runs".to_owned());
+        let latencies = Latencies::new(Moment(0));
+        latencies.add(Stage::CapturedToWritten, Duration::from_millis(31));
+        let snapshot = Snapshot { product, camera, alarms, counters, drift, problems: vec![] };
+        Status::new("line 1", Duration::from_secs(61), snapshot, latencies.percentiles())
+    }
+
+    #[test]
+    fn the_summary_is_one_line_with_what_matters() {
+        let Status { memory_mib, .. } = status();
+        let without_memory = Status { memory_mib: None, ..status() };
+        assert!(memory_mib.is_some_and(|mib| mib > 1.0));
+        assert_eq!(
+            without_memory.summary(),
+            "cap camera runs, 12 parts: 10 passed, 2 rejected, 0 faults, 0 missing; captured to written p50 31.0 ms, p99 \
+             31.0 ms; held: no frames; scores drift: much"
+        );
+    }
+
+    #[test]
+    fn the_json_has_every_field() {
+        let json = serde_json::to_value(status()).unwrap();
+        assert_eq!((json["run"].as_u64(), json["uptime_s"].as_u64()), (Some(3), Some(61)));
+        assert_eq!(json["counters"]["gate"]["rejected"], 2);
+        assert_eq!(json["alarms"]["blind"], true);
+        let latency = &json["latency_ms"][0];
+        assert_eq!((&latency["stage"], latency["p99"].as_f64()), (&"captured_to_written".into(), Some(31.0)));
+        assert_eq!(json.as_object().unwrap().len(), 13);
+    }
+}

@@ -1,0 +1,94 @@
+//! A record's files.
+
+use judge::{EncodeError, encode_png};
+use serde::Serialize;
+use shared_format::Verdict;
+
+use super::Record;
+use crate::overlays;
+use crate::part::{Disposition, PartNumber};
+use crate::report::RegionFields;
+use crate::wall::WallTime;
+
+const JPEG: &str = "frame.jpg";
+const PNG: &str = "frame.png";
+const OVERLAY: &str = "overlay.png";
+const DESCRIPTION: &str = "record.json";
+/// Every name that a file of a record can have: anything else in its folder is somebody else's.
+pub const NAMES: [&str; 4] = [JPEG, PNG, OVERLAY, DESCRIPTION];
+
+/// A file's name and bytes.
+pub type RecordFile = (&'static str, Vec<u8>);
+
+/// `record.json`.
+#[derive(Debug, Serialize)]
+struct Description<'a> {
+    line: &'a str,
+    run: u64,
+    part: PartNumber,
+    frame_of_part: u16,
+    product: &'a str,
+    verdict: Verdict,
+    score: Option<f32>,
+    threshold: f32,
+    region: Option<RegionFields>,
+    fault: Option<String>,
+    disposition: Option<Disposition>,
+    captured_at: WallTime,
+    /// Its first twelve digits: they tell two models apart by eye.
+    model_sha256: String,
+}
+
+/// The files of a record. The frame itself is among them where `with_frame`.
+///
+/// # Errors
+/// Where the frame or its overlay can't be written as PNG.
+pub fn of(
+    record: &Record,
+    line: &str,
+    run: u64,
+    captured: WallTime,
+    with_frame: bool,
+) -> Result<Vec<RecordFile>, EncodeError> {
+    let mut files = vec![(DESCRIPTION, describe(record, line, run, captured))];
+    if let Some(frame) = &record.frame {
+        files.push((OVERLAY, overlays::draw(frame, &record.judgement, &record.thresholds)?));
+    }
+    if with_frame {
+        files.extend(frame(record)?);
+    }
+    Ok(files)
+}
+
+/// As the camera gave it, where programs for people can show that.
+fn frame(record: &Record) -> Result<Option<RecordFile>, EncodeError> {
+    match (&record.bytes, &record.frame) {
+        (Some(bytes), _) if bytes.starts_with(b"\xff\xd8\xff") => Ok(Some((JPEG, bytes.clone()))),
+        (Some(bytes), _) if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(Some((PNG, bytes.clone()))),
+        (_, Some(frame)) => Ok(Some((PNG, encode_png(frame)?))),
+        (_, None) => Ok(None),
+    }
+}
+
+fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec<u8> {
+    let judgement = &record.judgement;
+    let description = Description {
+        line,
+        run,
+        part: record.part,
+        frame_of_part: record.frame_of_part,
+        product: &record.product,
+        verdict: judgement.verdict,
+        score: judgement.score,
+        threshold: judgement.threshold,
+        region: judgement.region.map(RegionFields::from),
+        fault: judgement.fault.as_ref().map(ToString::to_string),
+        disposition: record.disposition,
+        captured_at,
+        model_sha256: record.thresholds.model_sha256.iter().take(6).map(|b| format!("{b:02x}")).collect(),
+    };
+    // Strings and numbers only: nothing that JSON can't hold.
+    let mut json = serde_json::to_vec_pretty(&description).unwrap_or_default();
+    json.push(b'\n');
+    json
+}

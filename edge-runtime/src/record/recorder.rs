@@ -1,0 +1,242 @@
+//! The thread that writes records, behind a queue that nobody waits for.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::ring::{Limits, RecordError, Ring};
+use super::{Record, RecordCounts, RecordName, files};
+use crate::health::limited;
+use crate::line_file::LineFile;
+use crate::moment::Moment;
+use crate::wall::WallTime;
+
+/// Records that wait for the disk at most: of 2 megapixels in colour they hold some 60 MB.
+const QUEUE: usize = 8;
+/// After a failure the disk is left alone for so long.
+const RETRY: Duration = Duration::from_secs(10);
+/// From one look for old records to the next.
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+
+/// The records part of the line file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The line's name.
+    pub line: String,
+    /// The folder of records.
+    pub folder: PathBuf,
+    /// How much is kept.
+    pub limits: Limits,
+    /// Whether the frame itself is kept beside the overlay.
+    pub frames: bool,
+}
+
+impl Settings {
+    /// From a checked line file; `None` where no records are kept.
+    #[must_use]
+    pub fn of(line: &LineFile) -> Option<Self> {
+        let records = &line.records;
+        let limits = Limits {
+            bytes: u64::from(records.max_mib) << 20,
+            age: Duration::from_secs(u64::from(records.max_days) * 86_400),
+        };
+        let folder = records.folder.clone()?;
+        Some(Self { line: line.name.clone(), folder, limits, frames: records.frames })
+    }
+}
+
+/// Keeps records. A disk that is full, slow, read-only or gone is counted, reported and tried again, and delays nobody.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: SyncSender<Record>,
+    shared: Arc<Shared>,
+    ended: Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    written: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+    problem: Mutex<Option<String>>,
+}
+
+impl Recorder {
+    /// Starts the thread. Counting goes on from `counts`. Records get the number of the run; where a record there has as
+    /// high a one, because runs are not numbered across restarts, the next higher.
+    ///
+    /// # Errors
+    /// Where the system gives no thread. A folder that can't be used is no error but a problem, and is tried again.
+    pub fn start(settings: Settings, run: u64, counts: RecordCounts) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        shared.written.store(counts.written, Ordering::Relaxed);
+        shared.dropped.store(counts.dropped, Ordering::Relaxed);
+        shared.failed.store(counts.failed, Ordering::Relaxed);
+        let (queue, records) = sync_channel(QUEUE);
+        let (end, ended) = sync_channel(0);
+        let writer = Writer {
+            settings,
+            run,
+            ring: None,
+            opened_before: false,
+            rest_until: None,
+            expire_at: Moment(0),
+            dropped: counts.dropped,
+            shared: Arc::clone(&shared),
+        };
+        let thread = std::thread::Builder::new().name("record".to_owned());
+        thread.spawn(move || {
+            writer.run(&records);
+            drop(end);
+        })?;
+        Ok(Self { queue, shared, ended })
+    }
+
+    /// Hands a record over, never waiting: where too many wait for the disk already it is dropped, and counted. Tells
+    /// whether it was taken.
+    pub fn offer(&self, record: Record) -> bool {
+        let taken = self.queue.try_send(record).is_ok();
+        if !taken {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// What became of the records so far.
+    #[must_use]
+    pub fn counts(&self) -> RecordCounts {
+        self.shared.counts()
+    }
+
+    /// Why the last record was not written, as a sentence; `None` where it was.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the thread write what waits, for no longer than `patience`, and gives the final counts.
+    #[must_use]
+    pub fn close(self, patience: Duration) -> RecordCounts {
+        let Self { queue, shared, ended } = self;
+        drop(queue);
+        // Nothing is ever sent: the channel closes when the thread ends.
+        let _ = ended.recv_timeout(patience);
+        shared.counts()
+    }
+}
+
+impl Shared {
+    fn counts(&self) -> RecordCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        RecordCounts {
+            written: read(&self.written),
+            dropped: read(&self.dropped),
+            failed: read(&self.failed),
+        }
+    }
+
+    fn set_problem(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+struct Writer {
+    settings: Settings,
+    run: u64,
+    ring: Option<Ring>,
+    opened_before: bool,
+    /// The disk failed and is left alone until then.
+    rest_until: Option<Moment>,
+    expire_at: Moment,
+    /// Dropped records that were reported.
+    dropped: u64,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    fn run(mut self, records: &Receiver<Record>) {
+        loop {
+            self.care();
+            match records.recv_timeout(RETRY) {
+                Ok(record) => self.take(&record),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.report_dropped();
+        }
+    }
+
+    /// Opens the folder and removes old records, where it is time for that.
+    fn care(&mut self) {
+        let now = Moment::now();
+        let due = self.ring.is_none() || now >= self.expire_at;
+        if due && !self.rests(now) {
+            self.expire_at = now + EXPIRE_EVERY;
+            if let Err(e) = self.ring().and_then(|ring| ring.expire(WallTime::now())) {
+                self.fail(&e);
+            }
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        let written = if self.rests(Moment::now()) { None } else { Some(self.write(record)) };
+        let count = if matches!(written, Some(Ok(()))) { &self.shared.written } else { &self.shared.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        match written {
+            Some(Ok(())) => self.shared.set_problem(None),
+            Some(Err(e)) => self.fail(&e),
+            None => {}
+        }
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), RecordError> {
+        self.ring()?;
+        let captured = WallTime::at(record.captured_at);
+        let name = RecordName { run: self.run, part: record.part, frame: record.frame_of_part, captured };
+        let files = files::of(record, &self.settings.line, self.run, captured, self.settings.frames)?;
+        self.ring()?.write(name, &files)
+    }
+
+    fn ring(&mut self) -> Result<&mut Ring, RecordError> {
+        let ring = match self.ring.take() {
+            Some(ring) => ring,
+            None => Ring::open(&self.settings.folder, self.settings.limits)?,
+        };
+        if !self.opened_before {
+            self.run = self.run.max(ring.last_run().saturating_add(1));
+            self.opened_before = true;
+        }
+        Ok(self.ring.insert(ring))
+    }
+
+    fn rests(&self, now: Moment) -> bool {
+        self.rest_until.is_some_and(|until| now < until)
+    }
+
+    /// Reports, and leaves a disk that failed alone for a while.
+    fn fail(&mut self, error: &RecordError) {
+        limited!(warn, "{error}");
+        if matches!(error, RecordError::Io { .. } | RecordError::Gone { .. } | RecordError::InUse { .. }) {
+            self.ring = None;
+            self.rest_until = Some(Moment::now() + RETRY);
+        }
+        self.shared.set_problem(Some(error.to_string()));
+    }
+
+    /// Here and not in [`Recorder::offer`], whose caller must not wait for a log line either.
+    fn report_dropped(&mut self) {
+        let dropped = self.shared.dropped.load(Ordering::Relaxed);
+        if dropped > self.dropped {
+            let new = dropped - self.dropped;
+            limited!(warn, "{new} records were dropped: the disk is slower than rejects come");
+            self.dropped = dropped;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

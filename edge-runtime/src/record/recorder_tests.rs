@@ -1,0 +1,270 @@
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fit::seeded::Seeded;
+use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
+use shared_format::{
+    Colour, Evidence, FrameRange, Recipe, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+};
+
+use super::*;
+use crate::part::Disposition;
+
+const SIZE: Size = Size { width: 40, height: 30 };
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn thresholds() -> ThresholdFile {
+    let scores =
+        ScoreQuantiles { min: 0.0, q05: 0.0, q25: 0.0, q50: 0.0, q75: 0.0, q95: 0.0, q99: 0.0, max: 0.0 };
+    ThresholdFile {
+        producer: "tests".try_into().unwrap(),
+        method: "none".try_into().unwrap(),
+        teacher: "".try_into().unwrap(),
+        model_sha256: [0xab; 32],
+        recipe: Recipe {
+            input: Size { width: 64, height: 64 },
+            roi: None,
+            tiles: Tiles::ONE,
+            colour: Colour::Rgb,
+            frames: FrameRange { min: SIZE, max: SIZE },
+        },
+        image_threshold: 0.5,
+        pixel_threshold: 0.5,
+        score_tolerance: 0.1,
+        evidence: Evidence { normals: 1, rank: 1, target_fpr: 0.01, scores },
+        golden: [].into_iter().collect(),
+    }
+}
+
+fn frame() -> Frame {
+    Frame::new(SIZE, Pixels::Grey8(vec![90; 40 * 30])).unwrap()
+}
+
+fn rejected(part: u64) -> Record {
+    let region = Some(Region { x: 1, y: 2, width: 3, height: 4, area: 12, peak: 0.9 });
+    let judgement = Judgement {
+        verdict: Verdict::Reject,
+        score: Some(0.75),
+        threshold: 0.5,
+        region,
+        fault: None,
+        map: Some(AnomalyMap { width: 4, height: 3, values: vec![0.6; 12] }),
+        times: StageTimes::default(),
+    };
+    Record {
+        part,
+        frame_of_part: 1,
+        product: "cap".to_owned(),
+        judgement,
+        disposition: Some(Disposition::Reject),
+        captured_at: Moment::now(),
+        frame: Some(frame()),
+        bytes: None,
+        thresholds: Arc::new(thresholds()),
+    }
+}
+
+fn fault(part: u64, bytes: &[u8]) -> Record {
+    let fault = judge::decode(bytes).unwrap_err().into();
+    let judgement = Judgement {
+        verdict: Verdict::Fault,
+        score: None,
+        region: None,
+        fault: Some(fault),
+        map: None,
+        ..rejected(0).judgement
+    };
+    Record { judgement, frame: None, bytes: Some(bytes.to_vec()), disposition: None, ..rejected(part) }
+}
+
+fn settings(folder: &Path) -> Settings {
+    let limits = Limits { bytes: 64 << 20, age: Duration::from_secs(86_400) };
+    Settings { line: "line 1".to_owned(), folder: folder.to_owned(), limits, frames: true }
+}
+
+fn start(settings: Settings, run: u64) -> Recorder {
+    Recorder::start(settings, run, RecordCounts::default()).unwrap()
+}
+
+/// The records in a folder by part, each with the names of its files.
+fn found(folder: &Path) -> Vec<(RecordName, Vec<String>)> {
+    let names = |folder: &Path| -> Vec<String> {
+        // Another process may have removed the folder by now.
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let records = names(folder)
+        .into_iter()
+        .filter_map(|name| Some((RecordName::parse(&name)?, names(&folder.join(name)))));
+    let mut records: Vec<_> = records.collect();
+    records.sort();
+    records
+}
+
+fn description(folder: &Path, name: &RecordName) -> serde_json::Value {
+    let path = folder.join(name.to_string()).join("record.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_record_holds_frame_overlay_and_description() {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = start(settings(root.path()), 7);
+    let png = encode_png(&frame()).unwrap();
+    let jpeg = b"\xff\xd8\xff\xe0 cut short";
+    assert!(recorder.offer(rejected(1)));
+    assert!(recorder.offer(Record { bytes: Some(png.clone()), frame_of_part: 2, ..rejected(1) }));
+    assert!(recorder.offer(fault(2, jpeg)));
+    assert!(recorder.offer(fault(3, b"neither")));
+    let counts = recorder.close(PATIENCE);
+    assert_eq!(counts, RecordCounts { written: 4, dropped: 0, failed: 0 });
+    let records = found(root.path());
+    let files: Vec<Vec<&str>> =
+        records.iter().map(|(_, files)| files.iter().map(String::as_str).collect()).collect();
+    let whole = vec!["frame.png", "overlay.png", "record.json"];
+    assert_eq!(files, [whole.clone(), whole, vec!["frame.jpg", "record.json"], vec!["record.json"]]);
+    let path = |record: usize, file: &str| root.path().join(records[record].0.to_string()).join(file);
+    assert_eq!(decode_file(&path(0, "frame.png")).unwrap(), frame());
+    assert_eq!(decode_file(&path(0, "overlay.png")).unwrap().size(), SIZE);
+    assert_eq!(std::fs::read(path(1, "frame.png")).unwrap(), png);
+    assert_eq!(std::fs::read(path(2, "frame.jpg")).unwrap(), jpeg);
+    let rejected = description(root.path(), &records[0].0);
+    for (key, value) in
+        [("line", "line 1"), ("verdict", "reject"), ("product", "cap"), ("disposition", "reject")]
+    {
+        assert_eq!(rejected[key], value);
+    }
+    assert_eq!(
+        (&rejected["run"], &rejected["part"], &rejected["score"]),
+        (&7.into(), &1.into(), &0.75.into())
+    );
+    assert_eq!(
+        (&rejected["model_sha256"], &rejected["region"]["area"]),
+        (&"abababababab".into(), &12.into())
+    );
+    assert!(rejected["captured_at"].as_str().unwrap().ends_with('Z'));
+    let fault = description(root.path(), &records[2].0);
+    assert_eq!((&fault["verdict"], &fault["score"]), (&"fault".into(), &serde_json::Value::Null));
+    assert!(fault["fault"].as_str().unwrap().contains("JPEG"), "{fault}");
+}
+
+#[test]
+fn without_frames_only_the_overlay_is_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = start(Settings { frames: false, ..settings(root.path()) }, 1);
+    recorder.offer(rejected(1));
+    assert_eq!(recorder.close(PATIENCE).written, 1);
+    assert_eq!(found(root.path())[0].1, ["overlay.png", "record.json"]);
+}
+
+#[test]
+fn runs_without_numbers_of_their_own_get_one() {
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let recorder = start(settings(root.path()), 1);
+        recorder.offer(rejected(1));
+        assert_eq!(recorder.close(PATIENCE).written, 1);
+    }
+    let runs: Vec<u64> = found(root.path()).iter().map(|(name, _)| name.run).collect();
+    assert_eq!(runs, [1, 2, 3]);
+}
+
+#[test]
+fn nobody_waits_and_what_finds_the_queue_full_is_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = start(settings(root.path()), 1);
+    let records: Vec<Record> = (1..=300).map(rejected).collect();
+    let taken = records.into_iter().map(|record| recorder.offer(record)).filter(|&taken| taken).count();
+    let counts = recorder.close(PATIENCE);
+    assert_eq!((counts.written, counts.dropped), (taken as u64, 300 - taken as u64));
+    assert!(counts.dropped > 0 && taken >= QUEUE, "{counts:?}");
+    assert_eq!(found(root.path()).len(), taken);
+}
+
+#[test]
+fn a_folder_that_can_not_be_used_is_a_problem_and_no_error() {
+    let root = tempfile::tempdir().unwrap();
+    let taken = root.path().join("taken");
+    std::fs::write(&taken, b"a file").unwrap();
+    let recorder = start(settings(&taken), 1);
+    (1..=3).for_each(|part| assert!(recorder.offer(rejected(part))));
+    while recorder.counts().failed < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(recorder.problem().unwrap().contains("cannot keep records in"), "{:?}", recorder.problem());
+    assert_eq!(recorder.close(PATIENCE), RecordCounts { written: 0, dropped: 0, failed: 3 });
+}
+
+#[test]
+fn a_disk_that_comes_back_is_used_again() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("records");
+    std::fs::write(&folder, b"in the way").unwrap();
+    let recorder = start(settings(&folder), 1);
+    while recorder.problem().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::remove_file(&folder).unwrap();
+    std::thread::sleep(RETRY + Duration::from_millis(300));
+    recorder.offer(rejected(9));
+    while recorder.counts() == RecordCounts::default() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((recorder.counts().written, recorder.problem()), (1, None));
+    assert_eq!(found(&folder).len(), 1);
+    drop(recorder);
+}
+
+const FOLDER: &str = "NOMINAL_TEST_RECORDS";
+
+/// Not a test by itself: the process that [`a_killed_process_leaves_whole_records_only`] kills.
+#[test]
+#[ignore = "started by another test"]
+fn recording_child() {
+    let folder = std::env::var_os(FOLDER).expect("started by another test");
+    let limits = Limits { bytes: 40 * 4096, ..settings(Path::new("")).limits };
+    let recorder = start(Settings { limits, ..settings(Path::new(&folder)) }, 1);
+    for part in 1.. {
+        while !recorder.offer(rejected(part)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_whole_records_only() {
+    let root = tempfile::tempdir().unwrap();
+    let mut random = Seeded::new(11, 0);
+    let mut last = 0;
+    for _ in 0..10 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["record::recorder::tests::recording_child", "--exact", "--ignored"])
+            .env(FOLDER, root.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while found(root.path()).last().is_none_or(|(newest, _)| newest.run == last) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(random.below(100) as u64));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let records = found(root.path());
+        for (name, files) in &records {
+            assert_eq!(files, &["frame.png", "overlay.png", "record.json"], "{name}");
+            let file = |file: &str| root.path().join(name.to_string()).join(file);
+            assert_eq!(decode_file(&file("frame.png")).unwrap(), frame());
+            decode_file(&file("overlay.png")).unwrap();
+            assert_eq!(description(root.path(), name)["part"], name.part);
+        }
+        let newest = records.last().unwrap().0;
+        last = newest.run;
+    }
+    // The next start removes what was half-written, and the bound holds.
+    let limits = Limits { bytes: 40 * 4096, ..settings(root.path()).limits };
+    let ring = Ring::open(root.path(), limits).unwrap();
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), ring.len());
+    assert!(ring.bytes() <= limits.bytes);
+}

@@ -1,0 +1,196 @@
+use std::process::Command;
+
+use super::*;
+
+const LARGE: Limits = Limits { bytes: 1 << 30, age: Duration::from_secs(86_400) };
+
+fn name(run: u64, part: u64) -> RecordName {
+    RecordName { run, part, frame: 1, captured: WallTime::now() }
+}
+
+fn dated(stamp: &str, part: u64) -> RecordName {
+    RecordName { captured: WallTime::parse(stamp).unwrap(), ..name(1, part) }
+}
+
+/// Two blocks: one for the folder, one for the file.
+fn small() -> [RecordFile; 1] {
+    [("record.json", b"{}".to_vec())]
+}
+
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn parts(folder: &Path) -> Vec<u64> {
+    listing(folder).iter().filter_map(|name| RecordName::parse(name)).map(|name| name.part).collect()
+}
+
+#[test]
+fn the_oldest_make_room() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits { bytes: 5 * 2 * BLOCK, ..LARGE };
+    let mut ring = Ring::open(root.path(), limits).unwrap();
+    for part in 1..=8 {
+        ring.write(name(1, part), &small()).unwrap();
+        assert!(ring.bytes() <= limits.bytes);
+    }
+    assert_eq!(parts(root.path()), [4, 5, 6, 7, 8]);
+    let four_blocks = [("frame.jpg", vec![1; 5000]), ("record.json", vec![2; 1])];
+    ring.write(name(1, 9), &four_blocks).unwrap();
+    assert_eq!((parts(root.path()), ring.bytes()), (vec![6, 7, 8, 9], limits.bytes));
+    let error = ring.write(name(1, 10), &[("frame.jpg", vec![0; 10 * BLOCK as usize])]).unwrap_err();
+    assert!(matches!(error, RecordError::TooLarge { bytes } if bytes == 11 * BLOCK));
+    assert!(matches!(
+        ring.write(ring.records.keys().next().copied().unwrap(), &small()),
+        Err(RecordError::Exists(_))
+    ));
+    // Opened again, all count towards a smaller bound, whatever the clock said meanwhile.
+    drop(ring);
+    let mut ring = Ring::open(root.path(), Limits { bytes: 4 * 2 * BLOCK, ..LARGE }).unwrap();
+    assert_eq!((ring.bytes(), ring.len(), ring.last_run()), (limits.bytes, 4, 1));
+    ring.write(RecordName { captured: WallTime::parse("19700101-000000").unwrap(), ..name(2, 1) }, &small())
+        .unwrap();
+    assert_eq!(ring.records.keys().map(|name| name.part).collect::<Vec<_>>(), [8, 9, 1]);
+}
+
+#[test]
+fn old_records_go_and_those_without_a_known_age_stay() {
+    let root = tempfile::tempdir().unwrap();
+    let mut ring = Ring::open(root.path(), LARGE).unwrap();
+    let now = WallTime::parse("20261125-030000").unwrap();
+    for (part, stamp) in
+        [(1, "20261124-025959"), (2, "20261124-030001"), (3, "19700102-000000"), (4, "20261225-000000")]
+    {
+        ring.write(dated(stamp, part), &small()).unwrap();
+    }
+    // A clock that was never set tells no age.
+    ring.expire(WallTime::parse("19700101-000100").unwrap()).unwrap();
+    assert_eq!(ring.len(), 4);
+    ring.expire(now).unwrap();
+    assert_eq!(ring.records.keys().map(|name| name.part).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!((listing(root.path()).len(), ring.bytes()), (3, 3 * 2 * BLOCK));
+}
+
+#[test]
+fn leftovers_go_and_what_is_not_ours_is_never_touched() {
+    let root = tempfile::tempdir().unwrap();
+    let below = |path: &str| root.path().join(path);
+    let record = |path: &str, files: &[&str]| {
+        std::fs::create_dir_all(below(path)).unwrap();
+        files.iter().for_each(|file| std::fs::write(below(path).join(file), b"bytes").unwrap());
+    };
+    // Half-written by a process that is no more, and by one whose number somebody else has by now.
+    record(".20261125-030101-000001-00000001.partial-1", &["frame.jpg"]);
+    record(".20261125-030101-000001-00000002.partial-4194304", &["frame.png", "overlay.png"]);
+    let theirs = [
+        "20261125-030101-000001-00000003/notes.txt",
+        "20261125-030101-000001-00000003/record.json",
+        ".20261125-030101-000001-00000004.partial-77/thesis.pdf",
+        "photos/20261125-030101-000001-00000005/record.json",
+        ".hidden.partial-1/x",
+        "model.onnx",
+        "20261125-030101-000001-00000006",
+    ];
+    for path in theirs {
+        std::fs::create_dir_all(below(path).parent().unwrap()).unwrap();
+        std::fs::write(below(path), b"theirs").unwrap();
+    }
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("record.json"), b"theirs").unwrap();
+    std::os::unix::fs::symlink(outside.path(), below("20261125-030101-000001-00000007")).unwrap();
+    let mut ring = Ring::open(root.path(), Limits { bytes: 2 * BLOCK, ..LARGE }).unwrap();
+    assert!(ring.is_empty());
+    for part in 11..14 {
+        ring.write(name(1, part), &small()).unwrap();
+    }
+    ring.expire(WallTime::parse("20991125-030101").unwrap()).unwrap();
+    for path in theirs {
+        assert_eq!(std::fs::read(below(path)).unwrap(), b"theirs", "{path}");
+    }
+    assert!(outside.path().join("record.json").exists());
+    let ours = listing(root.path());
+    assert!(!ours.iter().any(|name| name.contains("00000001.") || name.contains("00000002.")), "{ours:?}");
+}
+
+#[test]
+fn a_record_that_somebody_wrote_into_or_took_away_leaves_the_account() {
+    let root = tempfile::tempdir().unwrap();
+    let mut ring = Ring::open(root.path(), Limits { bytes: 4 * BLOCK, ..LARGE }).unwrap();
+    ring.write(name(1, 1), &small()).unwrap();
+    ring.write(name(1, 2), &small()).unwrap();
+    let [first, second] = [0, 1].map(|i| root.path().join(&listing(root.path())[i]));
+    std::fs::write(first.join("notes.txt"), b"theirs").unwrap();
+    std::fs::remove_dir_all(second).unwrap();
+    for part in 3..6 {
+        ring.write(name(1, part), &small()).unwrap();
+    }
+    assert_eq!(parts(root.path()), [1, 4, 5]);
+    assert!(first.join("notes.txt").exists() && first.join("record.json").exists());
+}
+
+#[test]
+fn two_programs_do_not_share_a_folder_and_a_replaced_one_is_not_filled() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("records");
+    let mut ring = Ring::open(&folder, LARGE).unwrap();
+    assert!(matches!(Ring::open(&folder, LARGE), Err(RecordError::InUse { .. })));
+    std::fs::remove_dir(&folder).unwrap();
+    assert!(matches!(ring.write(name(1, 1), &small()), Err(RecordError::Gone { .. })));
+    assert!(!folder.exists());
+    std::fs::create_dir(&folder).unwrap();
+    assert!(matches!(ring.write(name(1, 1), &small()), Err(RecordError::Gone { .. })));
+    assert_eq!(listing(&folder).len(), 0);
+    Ring::open(&folder, LARGE).unwrap().write(name(1, 1), &small()).unwrap();
+}
+
+/// A disk of one MiB.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None`, and said so, where this process may not mount.
+    fn mount() -> Option<Self> {
+        let disk = Self(tempfile::tempdir().unwrap());
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(disk.0.path()).status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(disk);
+        }
+        eprintln!("skipped: mounting a small disk needs root");
+        std::mem::forget(disk);
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg(self.0.path()).status().unwrap();
+    }
+}
+
+#[test]
+fn on_a_full_disk_old_records_make_room_and_nothing_is_left_half_written() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let root = disk.0.path();
+    let mut ring = Ring::open(&root.join("records"), LARGE).unwrap();
+    let frame = [("frame.jpg", vec![7; 150_000])];
+    for part in 1..=20 {
+        ring.write(name(1, part), &frame).unwrap();
+    }
+    let kept = parts(&root.join("records"));
+    assert!(kept.len() > 3 && kept.last() == Some(&20), "{kept:?}");
+    assert_eq!(kept.len(), ring.len());
+    // Somebody else takes the whole disk.
+    drop(ring);
+    std::fs::remove_dir_all(root.join("records")).unwrap();
+    let mut ring = Ring::open(&root.join("records"), LARGE).unwrap();
+    let full = std::fs::write(root.join("theirs"), vec![0; 2 << 20]).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
+    let error = ring.write(name(1, 30), &frame).unwrap_err();
+    assert!(error.to_string().contains("check space"), "{error}");
+    assert_eq!((listing(&root.join("records")).len(), ring.bytes()), (0, 0));
+    std::fs::remove_file(root.join("theirs")).unwrap();
+    ring.write(name(1, 31), &frame).unwrap();
+}

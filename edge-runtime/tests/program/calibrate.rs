@@ -1,0 +1,191 @@
+//! `calibrate`: thresholds from folders of good parts.
+
+use shared_format::ThresholdFile;
+
+use crate::support::frame;
+use crate::{Bench, code, program, stderr, stdout};
+
+const LINE: &str = r#"
+name = "line 1"
+[[product]]
+name = "lid"
+bundle = "nowhere"
+[[product]]
+name = "cap"
+bundle = "bundle"
+[camera]
+source = "pattern"
+width = 64
+height = 64
+[trigger]
+kind = "interval"
+every_ms = 100
+[gate]
+delay_ms = 50
+pulse_ms = 10
+"#;
+
+impl Bench {
+    fn calibrate(&self, arguments: &[&str]) -> std::process::Output {
+        let arguments = [&["calibrate", "--line", "line.toml", "--product", "cap"], arguments].concat();
+        program(self.folder.path()).args(arguments).output().unwrap()
+    }
+
+    fn thresholds(&self) -> ThresholdFile {
+        ThresholdFile::decode(&std::fs::read(self.path("bundle/model.threshold")).unwrap()).unwrap()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn bench(votes: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("line.toml", format!("{LINE}{votes}").as_bytes());
+    bench
+}
+
+fn score(spot: u8) -> f32 {
+    f32::from(spot) / 255.0
+}
+
+fn near(a: f32, b: f32) -> bool {
+    (a - b).abs() < 1e-6
+}
+
+#[test]
+fn a_folder_of_images_gives_the_threshold_that_it_can_claim() {
+    let bench = bench("");
+    (20..50).for_each(|spot| bench.write_frame(&format!("good/{spot}.png"), spot));
+    let old = std::fs::read(bench.path("bundle/model.threshold")).unwrap();
+    let (before, model) = (bench.thresholds(), std::fs::read(bench.path("bundle/model.onnx")).unwrap());
+    let output = bench.calibrate(&["--from", "good", "--target-fpr", "0.1"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.starts_with("cap: 30 judged, 0 skipped\n30 normals: at most 9.68 % false alarms on average")
+    );
+    assert!(
+        text.contains("before    0.50000") && text.contains("model.threshold.old-1; a line that runs"),
+        "{text}"
+    );
+    let after = bench.thresholds();
+    assert!(near(after.image_threshold, score(47)), "{after:?}");
+    assert_eq!((after.evidence.normals, after.evidence.rank), (30, 3));
+    assert!(near(after.evidence.scores.max, score(49)) && after.pixel_threshold < 0.2);
+    // All else is as it was.
+    assert_eq!((&after.golden, after.score_tolerance), (&before.golden, before.score_tolerance));
+    assert_eq!((after.recipe, after.model_sha256), (before.recipe, before.model_sha256));
+    assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), model);
+    assert_eq!(std::fs::read(bench.path("bundle/model.threshold.old-1")).unwrap(), old);
+    for (spot, expected) in [(47, 0), (48, 10)] {
+        bench.write_frame("new.png", spot);
+        assert_eq!(code(&bench.run("inspect", &["new.png"])), expected);
+    }
+    // Too few parts for the target, and a second old file.
+    let output = bench.calibrate(&["--from", "good", "--parts", "7"]);
+    let text = stdout(&output);
+    assert!(text.contains("7 normals: ") && text.contains("the threshold is its largest score"), "{text}");
+    assert!(near(bench.thresholds().image_threshold, score(26)));
+    let expected =
+        ["golden", "model.onnx", "model.threshold", "model.threshold.old-1", "model.threshold.old-2"];
+    assert_eq!(bench.names("bundle"), expected);
+}
+
+#[test]
+fn of_several_frames_the_one_that_decides_counts() {
+    let bench = bench("[votes]\nframes = 3\nrule = \"at-least\"\nrejects = 2\n");
+    for part in 0..9_u8 {
+        for (name, spot) in [("a", 40 + part), ("b", 20 + part), ("c", 80 + part)] {
+            bench.write_frame(&format!("good/{part}/{name}.png"), spot);
+        }
+    }
+    bench.write_frame("good/two/a.png", 200);
+    bench.write_frame("good/two/b.png", 201);
+    bench.write_frame("good/single.png", 202);
+    let output = bench.calibrate(&["--from", "good", "--target-fpr", "0.1"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("cap: 9 judged, 2 skipped\n"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).contains("single.png: it has 1 frame(s); votes.frames = 3"),
+        "{}",
+        stderr(&output)
+    );
+    // The second largest of each part's three.
+    assert!(near(bench.thresholds().image_threshold, score(48)));
+}
+
+#[test]
+fn what_can_not_be_used_is_listed_and_skipped_and_nothing_left_is_an_error() {
+    let bench = bench("");
+    bench.write("bad/text.png", b"these are notes");
+    bench.write("bad/cut.png", &judge::encode_png(&frame(9)).unwrap()[..60]);
+    bench.write("bad/notes.txt", b"notes");
+    std::fs::create_dir(bench.path("bad/empty")).unwrap();
+    let old = bench.thresholds();
+    let output = bench.calibrate(&["--from", "bad"]);
+    assert_eq!(code(&output), 1);
+    for words in
+        ["text.png: this is not an image", "cut short", "empty: it has 0 frame(s)", "no part can be used"]
+    {
+        assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
+    }
+    bench.write_frame("bad/one.png", 30);
+    bench.write_frame("bad/one copy.png", 30);
+    std::fs::create_dir(bench.path("none")).unwrap();
+    for (arguments, words) in [
+        (&["--from", "none"][..], "no parts in none"),
+        (&["--from", "absent"], "cannot read the folder absent"),
+        (&["--from", "bad", "--target-fpr", "1"], "is not between 0 and 1"),
+        (&["--from", "bad", "--target-fpr", "nan"], "is not between 0 and 1"),
+    ] {
+        let output = bench.calibrate(arguments);
+        assert_eq!(code(&output), 1, "{arguments:?}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+    let given = |product: &str| {
+        let arguments = ["calibrate", "--line", "line.toml", "--from", "bad", "--product", product];
+        program(bench.folder.path()).args(arguments).output().unwrap()
+    };
+    assert!(stderr(&given("box")).contains("no such product; give one of lid, cap"));
+    assert!(stderr(&given("lid")).contains("nowhere"));
+    assert_eq!((bench.thresholds(), bench.names("bundle").len()), (old, 3));
+    let output = bench.calibrate(&["--from", "bad"]);
+    assert!(stdout(&output).starts_with("cap: 1 judged, 4 skipped"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("the same bytes as"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_full_disk_leaves_the_bundle_as_it_was() {
+    let bench = bench("");
+    (20..25).for_each(|spot| bench.write_frame(&format!("good/{spot}.png"), spot));
+    let disk = bench.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=1m", "tmpfs"];
+    if !std::process::Command::new("mount").args(mount).arg(&disk).status().is_ok_and(|s| s.success()) {
+        eprintln!("skipped: mounting a small disk needs root");
+        return;
+    }
+    let copied = std::process::Command::new("cp")
+        .args(["-r", "bundle/."])
+        .arg(disk.join("bundle"))
+        .current_dir(bench.folder.path())
+        .status()
+        .unwrap();
+    std::fs::write(disk.join("theirs"), vec![0; 2 << 20]).unwrap_err();
+    bench.write("line.toml", LINE.replace("\"bundle\"", "\"disk/bundle\"").as_bytes());
+    let (before, listed) =
+        (std::fs::read(disk.join("bundle/model.threshold")).unwrap(), bench.names("disk/bundle"));
+    let output = bench.calibrate(&["--from", "good"]);
+    let (after, left) =
+        (std::fs::read(disk.join("bundle/model.threshold")).unwrap(), bench.names("disk/bundle"));
+    let unmounted = std::process::Command::new("umount").arg(&disk).status().unwrap();
+    assert!(copied.success() && unmounted.success());
+    assert_eq!(code(&output), 1, "{}", stdout(&output));
+    assert!(stderr(&output).contains("check free space"), "{}", stderr(&output));
+    assert_eq!((before, listed), (after, left));
+}
