@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`line_file`] | the TOML file that says all there is to say about a line |
 //! | [`moment`] | points in time on the monotonic clock |
+//! | [`capture`] | cameras and what stands in for them, the last frames, and a thread that keeps the camera going |
+//! | [`presence`] | something other than the empty belt is in sight: a trigger from the frames themselves |
 //! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
 //!
@@ -19,17 +21,21 @@
 //! | [`report`] | one judged frame as a line of text or JSON |
 //! | [`overlays`] | overlay pictures, written by rename |
 //! | [`latency`] | percentiles of stage times |
+//! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | [`system`] | what the machine is and has |
 //! | [`outcome`] | verdicts → exit code |
 
+pub mod capture;
 pub mod commands;
 pub mod gate;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
+pub mod luma;
 pub mod moment;
 pub mod outcome;
 pub mod overlays;
 pub mod part;
+pub mod presence;
 pub mod report;
 pub mod system;
