@@ -6,6 +6,7 @@ pub mod check;
 pub mod doctor;
 pub mod init;
 pub mod inspect;
+pub mod run;
 
 use std::path::Path;
 
@@ -15,12 +16,12 @@ use judge::Judge;
 use crate::report::significant;
 
 /// Opens a bundle for judging.
-fn open(bundle: &Path, threads: usize) -> Result<Judge> {
+pub(crate) fn open(bundle: &Path, threads: usize) -> Result<Judge> {
     Judge::open(bundle, threads).with_context(|| format!("the bundle {} is refused", bundle.display()))
 }
 
 /// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
-fn check_first_golden(judge: &mut Judge) -> Result<()> {
+pub(crate) fn check_first_golden(judge: &mut Judge) -> Result<()> {
     for golden in judge.check_some_golden(1)? {
         if !golden.within {
             bail!(

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`line_file`] | the TOML file that says all there is to say about a line |
 //! | [`moment`] | points in time on the monotonic clock |
+//! | [`capture`] | cameras and what stands in for them, the last frames, and a thread that keeps the camera going |
+//! | [`presence`] | something other than the empty belt is in sight: a trigger from the frames themselves |
 //! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
 //! | [`input`] | what happens on the line: triggers, encoder ticks, commands |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
@@ -14,6 +16,7 @@
 //! | [`realtime`] | priority, memory and exact waking of the gate's thread |
 //! | [`record`] | rejected frames on disk, bounded by bytes and age |
 //! | [`health`] | counters, latencies, drift, status and log |
+//! | [`run`] | a running line: its threads, and how they are joined |
 //!
 //! Beside them, for files instead of a line:
 //!
@@ -25,11 +28,13 @@
 //! | [`report`] | one judged frame as a line of text or JSON |
 //! | [`overlays`] | overlay pictures, written by rename |
 //! | [`latency`] | percentiles of stage times |
+//! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | [`system`] | what the machine is and has |
 //! | [`wall`] | the wall clock, for people |
 //! | [`outcome`] | verdicts → exit code |
 
 pub mod calibration;
+pub mod capture;
 pub mod commands;
 pub mod gate;
 pub mod input;
@@ -37,6 +42,7 @@ pub mod health;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
+pub mod luma;
 pub mod moment;
 pub mod outcome;
 pub mod output;
@@ -44,6 +50,8 @@ pub mod overlays;
 pub mod part;
 pub mod realtime;
 pub mod record;
+pub mod presence;
 pub mod report;
+pub mod run;
 pub mod system;
 pub mod wall;

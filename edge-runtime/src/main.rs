@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use edge_runtime::commands;
 use edge_runtime::outcome::Outcome;
 
-/// Judges frames with a bundle from the Nominal trainer.
+/// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
 ///
 /// Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 wrong usage.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Inspect(commands::inspect::Args),
     /// Measure how long each stage takes on this machine.
     Bench(commands::bench::Args),
+    /// Run a line: capture, judge, drive the reject gate.
+    Run(commands::run::Args),
     /// Write a commented line file.
     Init(commands::init::Args),
     /// Check a line file, its bundles and its devices.
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Run(args) => commands::run::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),

@@ -2,6 +2,8 @@
 
 mod jpeg;
 
+pub use jpeg::cut_jpeg;
+
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -65,6 +67,21 @@ pub enum DecodeError {
         format: &'static str,
         /// What the decoder says.
         reason: String,
+    },
+    /// Raw pixels of a camera whose number doesn't fit their size.
+    #[error(
+        "the {format} frame has {found} bytes where {} × {} pixels take {expected}; check the camera's cable, format \
+         and size", size.width, size.height
+    )]
+    RawLength {
+        /// Name of the format.
+        format: &'static str,
+        /// Pixels that the frame should have.
+        size: Size,
+        /// Bytes that they take.
+        expected: u64,
+        /// Bytes that came.
+        found: usize,
     },
     /// More pixels than [`MAX_PIXELS`], or a file too large to hold fewer.
     #[error("the image is too large ({found}); give at most {} million pixels", MAX_PIXELS / 1_000_000)]

@@ -8,7 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs `work`; a panic becomes `Err` with its message.
 ///
 /// The caller must throw away whatever `work` was changing when it panicked.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// The panic's message.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

@@ -43,12 +43,13 @@ mod guard;
 
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
 pub use decode::{
-    DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, has_image_extension, read_file,
+    DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, cut_jpeg, decode, decode_file, has_image_extension, read_file,
 };
 pub use encode::{EncodeError, encode_png};
 pub use engine::{EngineError, Network};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
+pub use guard::guarded;
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};

@@ -21,7 +21,8 @@ pub struct PartVerdict {
     pub part: PartNumber,
     /// The vote of its frames.
     pub verdict: Verdict,
-    /// The largest score of its frames; `None` where no frame could be judged.
+    /// The score that decides: above the threshold exactly where the part is rejected. With one frame, or where one is
+    /// enough to reject, the largest of its frames'; `None` where no frame could be judged.
     pub score: Option<f32>,
     /// What the scores were compared with.
     pub threshold: f32,

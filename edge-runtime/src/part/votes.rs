@@ -31,6 +31,12 @@ impl Votes {
         }
     }
 
+    /// Rejected frames that reject the part.
+    #[must_use]
+    pub const fn needed(&self) -> u16 {
+        self.needed
+    }
+
     /// Frames that have voted.
     #[must_use]
     pub const fn judged(&self) -> u16 {

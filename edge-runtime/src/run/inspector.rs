@@ -91,6 +91,7 @@ impl Inspector {
         let mut votes = Votes::new(&self.votes);
         let mut verdict = self.fault(start);
         let mut worst: Option<Seen> = None;
+        let mut scores = vec![];
         let mut from = start.triggered_at + self.exposure_delay;
         while votes.decided().is_none() {
             let captured = match self.frames.first_after(from, from + self.patience) {
@@ -105,13 +106,14 @@ impl Inspector {
             let judgement = self.judge(start, &captured);
             votes.add(judgement.as_ref().map_or(Verdict::Fault, |judgement| judgement.verdict));
             let Some(judgement) = judgement else { continue };
+            scores.extend(judgement.score);
             if worst.as_ref().is_none_or(|seen| score(&judgement) > score(&seen.judgement)) {
                 worst = Some(Seen { captured, judgement });
             }
         }
         verdict.verdict = votes.close();
         verdict.frames = votes.judged();
-        verdict.score = worst.as_ref().and_then(|seen| seen.judgement.score);
+        verdict.score = decisive(scores, votes.needed());
         (verdict, worst)
     }
 
@@ -141,6 +143,14 @@ impl Inspector {
         }
         Some(judgement)
     }
+}
+
+/// The score that stands for the part: above the threshold exactly where the part is rejected. Where `needed` rejected
+/// frames reject a part it is the `needed`-th largest, and with fewer frames, which then don't reject it, the smallest.
+fn decisive(mut scores: Vec<f32>, needed: u16) -> Option<f32> {
+    scores.sort_by(|a, b| b.total_cmp(a));
+    let place = usize::from(needed).min(scores.len());
+    scores.get(place.checked_sub(1)?).copied()
 }
 
 /// A fault's frame is shown only where there is no other.

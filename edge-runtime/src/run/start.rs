@@ -15,7 +15,7 @@ use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
 use super::snapshots::Snapshots;
 use super::witness::{Drift, witness};
-use crate::capture::{self, Capture, Captured, Presence};
+use crate::capture::{self, Capture, Captured};
 use crate::commands::{check_first_golden, open};
 use crate::gate::{Counts, Gate, Hold, Settings};
 use crate::health::{self, CounterFile, Counters, Monitor};
@@ -23,6 +23,7 @@ use crate::input::{Event, Happening};
 use crate::line_file::{LineFile, Trigger};
 use crate::moment::{Moment, milliseconds};
 use crate::output::{Levels, RecordedLevels};
+use crate::presence::{Presence, Sight};
 use crate::realtime::{self, Waiter};
 use crate::record::{self, Recorder};
 
@@ -252,7 +253,7 @@ fn start_capture(
             Capture::start(open, &line.health, move |captured| {
                 let presence = products.get_mut(usize::from(shared.product()));
                 if let (Some(presence), Ok(frame)) = (presence, captured.frame())
-                    && presence.see(frame)
+                    && presence.see(frame, captured.captured_at()) == Sight::Enters
                 {
                     trigger(captured);
                 }

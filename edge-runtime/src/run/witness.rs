@@ -7,8 +7,8 @@ use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::PartStart;
 use super::inspector::{Seen, Witness};
-use crate::capture::brightness;
 use crate::health::{BrightnessDrift, ScoreDrift};
+use crate::luma::Exposure;
 use crate::part::PartVerdict;
 use crate::record::{Record, Recorder};
 
@@ -42,7 +42,7 @@ impl Drift {
             drift.scores.add(score);
         }
         if let Ok(frame) = seen.captured.frame() {
-            drift.light.add(brightness(frame));
+            drift.light.add(f64::from(Exposure::of(frame).mean));
         }
     }
 

@@ -64,6 +64,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Decode
     Ok((image.ok_or_else(truncated)?, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
+/// The bytes of a JPEG up to and with its end-of-image marker: a camera's buffer goes on after it. `None` where there is
+/// no such marker: the picture was cut short.
+#[must_use]
+pub fn cut_jpeg(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(..end_of_image(bytes)? + 2)
+}
+
 /// Position of the end-of-image marker, found by walking the segments: a search from the back could meet the one of
 /// a second picture, which some cameras append. Whatever follows the marker is ignored.
 fn end_of_image(bytes: &[u8]) -> Option<usize> {

@@ -1,0 +1,120 @@
+//! One frame as the camera gave it.
+
+use std::sync::OnceLock;
+
+use judge::{DecodeError, Frame, Pixels};
+use shared_format::Size;
+
+use super::raw;
+use crate::moment::Moment;
+
+/// What came from the camera.
+pub enum Data {
+    /// The bytes of an image file, JPEG from cameras.
+    Encoded(Vec<u8>),
+    /// YUV 4:2:2, packed as Y U Y V, BT.601 in limited range.
+    Yuyv {
+        /// Width and height in pixels.
+        size: Size,
+        /// Rows without padding.
+        bytes: Vec<u8>,
+    },
+    /// 8-bit grey.
+    Grey {
+        /// Width and height in pixels.
+        size: Size,
+        /// Rows without padding.
+        bytes: Vec<u8>,
+    },
+    /// A frame that needs no decoding.
+    Frame(Frame),
+    /// Nothing that could be decoded, and why: the driver says that it is damaged, the file can't be read.
+    Refused(DecodeError),
+}
+
+/// One frame as the camera gave it. Presence, health and the inspector all look at the same one; it is decoded when the
+/// first of them asks.
+pub struct Captured {
+    data: Data,
+    captured_at: Moment,
+    sequence: u64,
+    frame: OnceLock<Result<Frame, DecodeError>>,
+}
+
+impl Captured {
+    /// A frame with the driver's capture time and its number; a gap in the numbers is a frame that the driver dropped.
+    #[must_use]
+    pub const fn new(data: Data, captured_at: Moment, sequence: u64) -> Self {
+        Self { data, captured_at, sequence, frame: OnceLock::new() }
+    }
+
+    /// When it was captured, by the driver.
+    #[must_use]
+    pub const fn captured_at(&self) -> Moment {
+        self.captured_at
+    }
+
+    /// Its number, by the driver.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The frame, decoded at the first call.
+    ///
+    /// # Errors
+    /// [`DecodeError`], the same at every call: damaged, cut short, or of another size than was agreed on.
+    pub fn frame(&self) -> Result<&Frame, &DecodeError> {
+        let decoded = match &self.data {
+            Data::Frame(frame) => return Ok(frame),
+            Data::Refused(error) => return Err(error),
+            Data::Encoded(bytes) => self.frame.get_or_init(|| judge::decode(bytes)),
+            Data::Yuyv { size, bytes } => self.frame.get_or_init(|| raw::yuyv(*size, bytes)),
+            Data::Grey { size, bytes } => self.frame.get_or_init(|| raw::grey(*size, bytes)),
+        };
+        decoded.as_ref()
+    }
+
+    /// The camera's own bytes where they are a JPEG: encoding again would lose.
+    #[must_use]
+    pub fn jpeg(&self) -> Option<&[u8]> {
+        match &self.data {
+            Data::Encoded(bytes) if bytes.starts_with(&[0xFF, 0xD8, 0xFF]) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Equal for equal bytes. A live camera's noise makes each picture another one.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        match &self.data {
+            Data::Encoded(bytes) | Data::Yuyv { bytes, .. } | Data::Grey { bytes, .. } => {
+                crc32fast::hash(bytes)
+            }
+            Data::Frame(frame) => crc32fast::hash(match frame.pixels() {
+                Pixels::Grey8(values) | Pixels::Rgb8(values) => values,
+                Pixels::Grey16(values) | Pixels::Rgb16(values) => bytemuck::cast_slice(values),
+            }),
+            // Damaged ones are no sign of life, nor are they the same picture.
+            Data::Refused(_) => crc32fast::hash(&self.sequence.to_le_bytes()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Captured {
+    /// Without the bytes: there are millions.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &self.data {
+            Data::Encoded(bytes) => format!("Encoded({} bytes)", bytes.len()),
+            Data::Yuyv { bytes, .. } => format!("Yuyv({} bytes)", bytes.len()),
+            Data::Grey { bytes, .. } => format!("Grey({} bytes)", bytes.len()),
+            Data::Frame(frame) => format!("{frame:?}"),
+            Data::Refused(error) => format!("Refused({error})"),
+        };
+        write!(f, "Captured #{} at {:?}: {kind}", self.sequence, self.captured_at)
+    }
+}
+
+#[cfg(test)]
+#[path = "captured_tests.rs"]
+mod tests;

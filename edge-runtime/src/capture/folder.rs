@@ -1,0 +1,100 @@
+//! Image files in place of a camera.
+
+use std::path::{Path, PathBuf};
+
+use super::pace::Pace;
+use super::{Camera, CaptureError, Captured, Data};
+use crate::inputs;
+
+/// The images of a file, folder or pattern in name order, so many a second.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    images: Vec<PathBuf>,
+    pace: Pace,
+    repeat: bool,
+    given: usize,
+}
+
+impl Folder {
+    /// Finds the images; they are read when they are due.
+    ///
+    /// # Errors
+    /// [`CaptureError::Open`] where there are none or the folder can't be read.
+    pub fn open(path: &Path, fps: f64, repeat: bool) -> Result<Self, CaptureError> {
+        let found = inputs::collect(&[path.to_owned()]);
+        let images = found.map_err(|e| CaptureError::Open {
+            camera: path.display().to_string(),
+            reason: format!("{e:#}"),
+        })?;
+        Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, given: 0 })
+    }
+}
+
+impl Camera for Folder {
+    fn describe(&self) -> String {
+        format!("{} images of {}", self.images.len(), self.path.display())
+    }
+
+    /// A file that can't be read is a frame that can't be decoded: the files after it still come.
+    fn next(&mut self) -> Result<Captured, CaptureError> {
+        if !self.repeat && self.given >= self.images.len() {
+            return Err(CaptureError::End);
+        }
+        let place = self.given.checked_rem(self.images.len()).unwrap_or(0);
+        let path = self.images.get(place).ok_or(CaptureError::End)?;
+        let data = judge::read_file(path).map_or_else(Data::Refused, Data::Encoded);
+        let captured = Captured::new(data, self.pace.wait(), self.given as u64);
+        self.given += 1;
+        Ok(captured)
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        vec![]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, width) in [("b.pgm", 2), ("a.pgm", 1), ("c.pgm", 3)] {
+            let mut bytes = format!("P5 {width} 1 255\n").into_bytes();
+            bytes.resize(bytes.len() + width, 7);
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    fn width(camera: &mut Folder) -> Option<u32> {
+        camera.next().unwrap().frame().ok().map(|frame| frame.size().width)
+    }
+
+    #[test]
+    fn files_come_in_order_and_end() {
+        let folder = folder();
+        let mut camera = Folder::open(folder.path(), 1000.0, false).unwrap();
+        assert_eq!([width(&mut camera), width(&mut camera), width(&mut camera)], [Some(1), Some(2), Some(3)]);
+        assert_eq!(camera.next().unwrap_err(), CaptureError::End);
+        assert_eq!(camera.next().unwrap_err(), CaptureError::End);
+    }
+
+    #[test]
+    fn a_repeated_folder_starts_over_and_lives_with_files_that_go() {
+        let folder = folder();
+        let mut camera = Folder::open(&folder.path().join("*.pgm"), 1000.0, true).unwrap();
+        std::fs::remove_file(folder.path().join("b.pgm")).unwrap();
+        let widths: Vec<_> = (0..4).map(|_| width(&mut camera)).collect();
+        assert_eq!(widths, [Some(1), None, Some(3), Some(1)]);
+        assert_eq!(camera.next().unwrap().sequence(), 4);
+    }
+
+    #[test]
+    fn nothing_to_show_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Folder::open(folder.path(), 30.0, true).unwrap_err();
+        assert!(error.to_string().contains("no images"), "{error}");
+    }
+}

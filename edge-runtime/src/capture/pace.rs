@@ -1,0 +1,46 @@
+//! So many frames a second.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+/// Spaces calls evenly, as a camera spaces its frames.
+#[derive(Debug)]
+pub(super) struct Pace {
+    interval: Duration,
+    due: Moment,
+}
+
+impl Pace {
+    /// The first call is due at once.
+    pub(super) fn new(fps: f64) -> Self {
+        let interval = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(Duration::from_secs(1));
+        Self { interval, due: Moment::now() }
+    }
+
+    /// Sleeps until the next is due and gives that time. What came too late is not made up for by a burst.
+    pub(super) fn wait(&mut self) -> Moment {
+        let now = Moment::now();
+        std::thread::sleep(self.due.since(now));
+        let at = self.due.max(now);
+        self.due = at + self.interval;
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_spaced_and_a_late_one_is_followed_by_no_burst() {
+        let mut pace = Pace::new(200.0);
+        let first = pace.wait();
+        let second = pace.wait();
+        assert!(second.since(first) >= Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(30));
+        let (late, next) = (pace.wait(), pace.wait());
+        assert!(next.since(late) >= Duration::from_millis(5));
+        assert!(Moment::now() >= next);
+    }
+}

@@ -1,0 +1,249 @@
+//! The last frames, shared by the capture thread and whoever needs them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::Captured;
+use crate::moment::Moment;
+
+/// Why there is no frame for a trigger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoFrame {
+    /// None came in time.
+    #[error("no frame came in time; check the camera's frame rate and the exposure delay")]
+    TimedOut,
+    /// The camera is lost; it is being opened again.
+    #[error("the camera is lost: {0}")]
+    Lost(String),
+    /// The camera has given all its frames.
+    #[error("the camera has no more frames")]
+    Ended,
+    /// The frame was there and has been overwritten: whoever asks came too late.
+    #[error("the part's frame is gone already; the inspector is too slow for this line")]
+    Stale,
+}
+
+/// What has passed through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Frames that the camera gave.
+    pub captured: u64,
+    /// Of those, overwritten unseen: free-running cameras give more than are asked for.
+    pub dropped: u64,
+    /// Questions that came too late for their frame.
+    pub stale: u64,
+}
+
+/// The last so many frames in order of capture.
+#[derive(Debug)]
+pub struct FrameRing {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    frames: VecDeque<Kept>,
+    room: usize,
+    /// Why no frame will come soon.
+    pause: Option<NoFrame>,
+    /// Capture time of the last frame that was overwritten.
+    overwritten: Option<Moment>,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Kept {
+    captured: Arc<Captured>,
+    seen: bool,
+}
+
+impl Kept {
+    fn give(&mut self) -> Arc<Captured> {
+        self.seen = true;
+        Arc::clone(&self.captured)
+    }
+}
+
+impl FrameRing {
+    /// Room for so many frames, at least one.
+    #[must_use]
+    pub fn new(room: usize) -> Self {
+        let state = State {
+            frames: VecDeque::new(),
+            room: room.max(1),
+            pause: None,
+            overwritten: None,
+            counts: Counts::default(),
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Adds the newest frame; the oldest makes room.
+    pub fn push(&self, captured: Arc<Captured>) {
+        let mut state = self.lock();
+        state.counts.captured += 1;
+        state.pause = None;
+        while state.frames.len() >= state.room {
+            let Some(oldest) = state.frames.pop_front() else { break };
+            state.overwritten = Some(oldest.captured.captured_at());
+            state.counts.dropped += u64::from(!oldest.seen);
+        }
+        state.frames.push_back(Kept { captured, seen: false });
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Until the next frame, whoever waits for one is told this at once: what shows the part has passed by then.
+    pub fn pause(&self, reason: NoFrame) {
+        self.lock().pause = Some(reason);
+        self.changed.notify_all();
+    }
+
+    /// The newest frame, if there is any yet.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Captured>> {
+        self.lock().frames.back_mut().map(Kept::give)
+    }
+
+    /// The first frame captured at `moment` or later; waits for it until `deadline`. The frame that follows a frame is
+    /// the first one a nanosecond after it.
+    ///
+    /// # Errors
+    /// [`NoFrame`]; [`NoFrame::Stale`] where that frame was overwritten, even if later ones are there.
+    pub fn first_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
+        self.wait(deadline, |state| {
+            if state.overwritten.is_some_and(|at| at >= moment) {
+                state.counts.stale += 1;
+                return Some(Err(NoFrame::Stale));
+            }
+            let first = state.frames.iter_mut().find(|kept| kept.captured.captured_at() >= moment);
+            first.map(|kept| Ok(kept.give()))
+        })
+    }
+
+    /// The newest frame, if captured at `moment` or later; waits for one until `deadline`.
+    ///
+    /// # Errors
+    /// [`NoFrame`], but never [`NoFrame::Stale`].
+    pub fn newest_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
+        self.wait(deadline, |state| {
+            let newest = state.frames.back_mut();
+            newest.filter(|kept| kept.captured.captured_at() >= moment).map(|kept| Ok(kept.give()))
+        })
+    }
+
+    /// What has passed through so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    fn wait(
+        &self,
+        deadline: Moment,
+        mut look: impl FnMut(&mut State) -> Option<Result<Arc<Captured>, NoFrame>>,
+    ) -> Result<Arc<Captured>, NoFrame> {
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = look(&mut state) {
+                return found;
+            }
+            if let Some(reason) = &state.pause {
+                return Err(reason.clone());
+            }
+            let left = deadline.since(Moment::now());
+            if left.is_zero() {
+                return Err(NoFrame::TimedOut);
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A panic elsewhere leaves the frames as they were: each change is complete before anything can fail.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::capture::Data;
+
+    fn captured(at: u64) -> Arc<Captured> {
+        let error = judge::DecodeError::UnknownFormat;
+        Arc::new(Captured::new(Data::Refused(error), Moment(at), at))
+    }
+
+    fn ring(moments: impl IntoIterator<Item = u64>) -> FrameRing {
+        let ring = FrameRing::new(3);
+        moments.into_iter().for_each(|at| ring.push(captured(at)));
+        ring
+    }
+
+    fn at(found: Result<Arc<Captured>, NoFrame>) -> Result<u64, NoFrame> {
+        found.map(|captured| captured.captured_at().0)
+    }
+
+    fn soon() -> Moment {
+        Moment::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn the_first_frame_at_or_after_the_trigger_is_given() {
+        let ring = ring([10, 20, 30]);
+        assert_eq!(at(ring.first_after(Moment(11), soon())), Ok(20));
+        assert_eq!(at(ring.first_after(Moment(20), soon())), Ok(20));
+        assert_eq!(at(ring.newest_after(Moment(11), soon())), Ok(30));
+        assert_eq!(at(ring.first_after(Moment(31), soon())), Err(NoFrame::TimedOut));
+        assert_eq!(at(ring.newest_after(Moment(31), soon())), Err(NoFrame::TimedOut));
+        assert_eq!(ring.newest().unwrap().captured_at(), Moment(30));
+        assert!(self::ring([]).newest().is_none());
+    }
+
+    #[test]
+    fn who_comes_too_late_for_a_frame_does_not_get_the_one_after_it() {
+        let ring = ring([10, 20, 30, 40, 50]);
+        assert_eq!(at(ring.first_after(Moment(15), soon())), Err(NoFrame::Stale));
+        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(NoFrame::Stale));
+        // 20 is gone, but nobody after it asks for it.
+        assert_eq!(at(ring.first_after(Moment(21), soon())), Ok(30));
+        ring.push(captured(60));
+        // 10 and 20 were never given, 30 was.
+        assert_eq!(ring.counts(), Counts { captured: 6, dropped: 2, stale: 2 });
+    }
+
+    #[test]
+    fn a_waiting_inspector_wakes_by_the_frame() {
+        let ring = ring([10]);
+        std::thread::scope(|scope| {
+            let waiting =
+                scope.spawn(|| at(ring.first_after(Moment(20), Moment::now() + Duration::from_secs(20))));
+            std::thread::sleep(Duration::from_millis(5));
+            ring.push(captured(15));
+            ring.push(captured(25));
+            assert_eq!(waiting.join().unwrap(), Ok(25));
+        });
+    }
+
+    #[test]
+    fn a_lost_camera_ends_the_waiting_but_not_what_is_there() {
+        let ring = ring([10]);
+        std::thread::scope(|scope| {
+            let waiting =
+                scope.spawn(|| at(ring.first_after(Moment(20), Moment::now() + Duration::from_secs(20))));
+            std::thread::sleep(Duration::from_millis(5));
+            ring.pause(NoFrame::Lost("unplugged".to_owned()));
+            assert_eq!(waiting.join().unwrap(), Err(NoFrame::Lost("unplugged".to_owned())));
+        });
+        assert_eq!(at(ring.first_after(Moment(5), soon())), Ok(10));
+        ring.push(captured(30));
+        assert_eq!(at(ring.first_after(Moment(40), soon())), Err(NoFrame::TimedOut));
+        ring.pause(NoFrame::Ended);
+        assert_eq!(at(ring.newest_after(Moment(40), soon())), Err(NoFrame::Ended));
+    }
+}

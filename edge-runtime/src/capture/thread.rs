@@ -1,0 +1,266 @@
+//! The capture thread: takes every frame as it comes, and opens again what was lost.
+//!
+//! It never waits for anybody but the camera, so that a driver's queue of buffers is always drained to the newest frame.
+//! A driver may hang or panic: a hanging one is told by the age of the last frame, a panic is a lost camera.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use judge::guarded;
+
+use super::watch::Watch;
+use super::{Camera, CameraState, CaptureError, Captured, Counts, FrameRing, NoFrame};
+use crate::line_file::Health;
+use crate::moment::Moment;
+
+/// Frames kept for a slow inspector; a quarter of a second of a camera with 30 frames a second.
+const ROOM: usize = 8;
+/// From a loss to the first attempt to open again; doubled with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long [`Capture::stop`] waits for a driver that is in the middle of something.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A camera and the thread that serves it, until dropped.
+#[derive(Debug)]
+pub struct Capture {
+    ring: Arc<FrameRing>,
+    shared: Arc<Shared>,
+}
+
+/// What capture has seen and done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Of the frames.
+    pub frames: Counts,
+    /// How often the camera was opened again.
+    pub reopened: u64,
+    /// What the camera is, once it is open.
+    pub description: String,
+    /// What about it can move scores, as of the last look, which is every `health.every_s`.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    silent_after: Duration,
+    warn_every: Duration,
+    status: Mutex<Status>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Status {
+    state: CameraState,
+    /// Arrival of the last frame; while there is none, when the camera was opened.
+    heard_at: Moment,
+    opened: u64,
+    description: String,
+    warnings: Vec<String>,
+    stopping: bool,
+    finished: bool,
+}
+
+impl Capture {
+    /// Starts the thread. `open` is called there, and again after each loss for as long as it takes; `on_frame` is called
+    /// there for each frame after it can be had from the ring, so it has to be quick.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(
+        open: impl FnMut() -> Result<Box<dyn Camera>, CaptureError> + Send + 'static,
+        health: &Health,
+        on_frame: impl FnMut(&Arc<Captured>) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let ring = Arc::new(FrameRing::new(ROOM));
+        let status = Status {
+            state: CameraState::Starting,
+            heard_at: Moment::now(),
+            opened: 0,
+            description: String::new(),
+            warnings: vec![],
+            stopping: false,
+            finished: false,
+        };
+        let shared = Arc::new(Shared {
+            silent_after: Duration::try_from_secs_f64(health.silent_s).unwrap_or(Duration::MAX),
+            warn_every: Duration::from_secs(health.every_s.into()),
+            status: Mutex::new(status),
+            changed: Condvar::new(),
+        });
+        let server = Server {
+            open,
+            on_frame,
+            watch: Watch::new(health),
+            ring: Arc::clone(&ring),
+            shared: Arc::clone(&shared),
+            pause: FIRST_PAUSE,
+        };
+        // Never joined: a driver may hang for ever. `Shared::finished` tells when it is done.
+        std::thread::Builder::new().name("capture".to_owned()).spawn(move || server.serve())?;
+        Ok(Self { ring, shared })
+    }
+
+    /// The last frames.
+    #[must_use]
+    pub const fn ring(&self) -> &Arc<FrameRing> {
+        &self.ring
+    }
+
+    /// How the camera is now.
+    #[must_use]
+    pub fn state(&self) -> CameraState {
+        let status = self.shared.lock();
+        match &status.state {
+            said @ (CameraState::Lost(_) | CameraState::Ended) => said.clone(),
+            _ if Moment::now().since(status.heard_at) > self.shared.silent_after => CameraState::Silent,
+            seen => seen.clone(),
+        }
+    }
+
+    /// What was seen and done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let frames = self.ring.counts();
+        let status = self.shared.lock();
+        Stats {
+            frames,
+            reopened: status.opened.saturating_sub(1),
+            description: status.description.clone(),
+            warnings: status.warnings.clone(),
+        }
+    }
+
+    /// Stops the thread and closes the camera; whether it is closed now. A driver that hangs is left behind after a
+    /// second: its frame, should it ever come, goes nowhere.
+    pub fn stop(&self) -> bool {
+        let deadline = Moment::now() + GRACE;
+        let mut status = self.shared.lock();
+        status.stopping = true;
+        self.shared.changed.notify_all();
+        loop {
+            let left = deadline.since(Moment::now());
+            if status.finished || left.is_zero() {
+                return status.finished;
+            }
+            status = self.shared.wait(status, left);
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    /// A panic elsewhere leaves the status as it was: each change is complete before anything can fail.
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'s>(&self, status: MutexGuard<'s, Status>, time: Duration) -> MutexGuard<'s, Status> {
+        self.changed.wait_timeout(status, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits for so long, or until it is to stop; whether it is.
+    fn stopping_within(&self, time: Duration) -> bool {
+        let until = Moment::now() + time;
+        let mut status = self.lock();
+        loop {
+            let left = until.since(Moment::now());
+            if status.stopping || left.is_zero() {
+                return status.stopping;
+            }
+            status = self.wait(status, left);
+        }
+    }
+}
+
+struct Server<O, F> {
+    open: O,
+    on_frame: F,
+    watch: Watch,
+    ring: Arc<FrameRing>,
+    shared: Arc<Shared>,
+    /// Before the next attempt to open.
+    pause: Duration,
+}
+
+impl<O, F> Server<O, F>
+where
+    O: FnMut() -> Result<Box<dyn Camera>, CaptureError>,
+    F: FnMut(&Arc<Captured>),
+{
+    fn serve(mut self) {
+        loop {
+            let reason = match guarded(|| self.session()) {
+                Ok(Ok(())) => break,
+                Ok(Err(CaptureError::End)) => {
+                    self.shared.lock().state = CameraState::Ended;
+                    self.ring.pause(NoFrame::Ended);
+                    break;
+                }
+                Ok(Err(e)) => e.to_string(),
+                Err(panic) => format!("its software failed ({panic}); report that"),
+            };
+            tracing::warn!("the camera is lost: {reason}");
+            self.shared.lock().state = CameraState::Lost(reason.clone());
+            self.ring.pause(NoFrame::Lost(reason));
+            if self.shared.stopping_within(self.pause) {
+                break;
+            }
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+        self.shared.lock().finished = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// From opening to loss; without an error it was told to stop.
+    fn session(&mut self) -> Result<(), CaptureError> {
+        if self.shared.lock().stopping {
+            return Ok(());
+        }
+        let mut camera = (self.open)()?;
+        let description = camera.describe();
+        tracing::info!("{description}");
+        {
+            let mut status = self.shared.lock();
+            status.state = CameraState::Starting;
+            status.heard_at = Moment::now();
+            status.opened += 1;
+            status.description = description;
+        }
+        let mut warned_at: Option<Moment> = None;
+        loop {
+            let captured = Arc::new(camera.next()?);
+            let now = Moment::now();
+            let state = {
+                let mut status = self.shared.lock();
+                if status.stopping {
+                    return Ok(());
+                }
+                status.heard_at = now;
+                status.state.clone()
+            };
+            self.pause = FIRST_PAUSE;
+            self.ring.push(Arc::clone(&captured));
+            let seen = self.watch.see(&captured);
+            if seen != state {
+                tracing::info!("{seen}");
+                self.shared.lock().state = seen;
+            }
+            (self.on_frame)(&captured);
+            if warned_at.is_none_or(|at| now.since(at) >= self.shared.warn_every) {
+                warned_at = Some(now);
+                let warnings = camera.warnings();
+                self.shared.lock().warnings = warnings;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

@@ -1,0 +1,148 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use shared_format::Size;
+
+use super::*;
+use crate::capture::Data;
+
+const SIZE: Size = Size { width: 8, height: 8 };
+
+/// Gives what its script says, by the number of the call.
+struct Scripted<S>(S, u64);
+
+impl<S: FnMut(u64) -> Result<Data, CaptureError> + Send> Camera for Scripted<S> {
+    fn describe(&self) -> String {
+        "a script".to_owned()
+    }
+
+    fn next(&mut self) -> Result<Captured, CaptureError> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.1 += 1;
+        Ok(Captured::new((self.0)(self.1)?, Moment::now(), self.1))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        vec![format!("after {}", self.1)]
+    }
+}
+
+type Script = fn(u64) -> Result<Data, CaptureError>;
+
+fn start(script: Script, health: &Health) -> Capture {
+    Capture::start(move || Ok(Box::new(Scripted(script, 0))), health, |_| {}).unwrap()
+}
+
+fn grey(value: u8) -> Result<Data, CaptureError> {
+    Ok(Data::Grey { size: SIZE, bytes: vec![value; 64] })
+}
+
+fn moving(n: u64) -> Result<Data, CaptureError> {
+    grey(100 + (n % 50) as u8)
+}
+
+fn lost() -> Result<Data, CaptureError> {
+    Err(CaptureError::Lost { reason: "unplugged".to_owned() })
+}
+
+/// Waits for a state; at most ten seconds on a busy machine.
+fn reaches(capture: &Capture, wanted: impl Fn(&CameraState) -> bool) -> bool {
+    (0..2000).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        wanted(&capture.state())
+    })
+}
+
+fn patient() -> Health {
+    Health { silent_s: 60.0, ..Health::default() }
+}
+
+#[test]
+fn frames_reach_the_ring_and_the_listener() {
+    let (sender, frames) = mpsc::channel();
+    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
+    let listener = move |captured: &Arc<Captured>| _ = sender.send(captured.sequence());
+    let capture = Capture::start(open, &patient(), listener).unwrap();
+    assert_eq!(frames.iter().take(20).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
+    let now = Moment::now();
+    let first = capture.ring().first_after(now, now + Duration::from_secs(10)).unwrap();
+    assert!(first.captured_at() >= now);
+    assert!(reaches(&capture, |state| *state == CameraState::Live));
+    let stats = capture.stats();
+    assert!(stats.frames.captured >= 20);
+    assert_eq!((stats.reopened, stats.description.as_str()), (0, "a script"));
+    assert_eq!(stats.warnings, ["after 1"]);
+    assert!(capture.stop());
+    // Its end of the channel is gone with the thread.
+    assert!(frames.iter().count() < 10_000);
+}
+
+#[test]
+fn a_lost_camera_is_opened_again() {
+    let opened = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&opened);
+    let open = move || match count.fetch_add(1, Ordering::SeqCst) {
+        1 => Err(CaptureError::Open { camera: "it".to_owned(), reason: "not there".to_owned() }),
+        _ => Ok(Box::new(Scripted(|n| if n > 3 { lost() } else { moving(n) }, 0)) as Box<dyn Camera>),
+    };
+    let capture = Capture::start(open, &patient(), |_| {}).unwrap();
+    assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("unplugged"))));
+    let waiting = capture.ring().first_after(Moment::now(), Moment::now() + Duration::from_secs(9));
+    assert!(matches!(waiting, Err(NoFrame::Lost(_))), "{waiting:?}");
+    assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("not there"))));
+    assert!(reaches(&capture, |_| capture.stats().reopened >= 1 && capture.stats().frames.captured >= 6));
+}
+
+#[test]
+fn a_panic_in_the_camera_or_the_listener_is_a_lost_camera() {
+    let capture = start(|_| panic!("in the driver"), &patient());
+    assert!(reaches(
+        &capture,
+        |state| matches!(state, CameraState::Lost(why) if why.contains("in the driver"))
+    ));
+    assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
+
+    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
+    let capture = Capture::start(open, &patient(), |_| panic!("in the listener")).unwrap();
+    assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("listener"))));
+    assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
+}
+
+#[test]
+fn the_end_of_the_frames_is_no_loss() {
+    let capture = start(|n| if n > 2 { Err(CaptureError::End) } else { moving(n) }, &patient());
+    assert!(reaches(&capture, |state| *state == CameraState::Ended));
+    let next = capture.ring().first_after(Moment::now(), Moment::now() + Duration::from_secs(9));
+    assert_eq!(next.unwrap_err(), NoFrame::Ended);
+    assert_eq!(capture.ring().newest().unwrap().sequence(), 2);
+    assert!(capture.stop());
+}
+
+#[test]
+fn frozen_black_and_burnt_out_pictures_are_told() {
+    let health = Health { frozen_s: 0.1, ..patient() };
+    assert!(reaches(&start(|_| grey(100), &health), |state| *state == CameraState::Frozen));
+    assert!(reaches(&start(|n| grey((n % 4) as u8), &health), |state| *state == CameraState::Black));
+    assert!(reaches(&start(|n| grey(252 + (n % 4) as u8), &health), |state| *state == CameraState::BurntOut));
+}
+
+#[test]
+fn a_hanging_camera_is_silent_and_does_not_hold_up_the_end() {
+    let (sender, heard) = mpsc::channel();
+    let hang = |n| {
+        if n == 2 {
+            std::thread::sleep(Duration::from_secs(3));
+        }
+        moving(n)
+    };
+    let open = move || Ok(Box::new(Scripted(hang, 0)) as Box<dyn Camera>);
+    let listener = move |captured: &Arc<Captured>| _ = sender.send(captured.sequence());
+    let health = Health { silent_s: 0.1, ..Health::default() };
+    let capture = Capture::start(open, &health, listener).unwrap();
+    assert!(reaches(&capture, |state| *state == CameraState::Silent));
+    let asked = std::time::Instant::now();
+    assert!(!capture.stop());
+    assert!(asked.elapsed() < Duration::from_millis(2500));
+    // The frame that comes after all goes nowhere.
+    assert_eq!(heard.iter().collect::<Vec<_>>(), [1]);
+}

@@ -1,0 +1,193 @@
+//! A filled buffer → what was captured, and when.
+
+use std::time::Duration;
+
+use judge::DecodeError;
+use shared_format::Size;
+use v4l::buffer::{Flags, Metadata};
+
+use crate::capture::Data;
+use crate::line_file::PixelFormat;
+use crate::moment::Moment;
+
+/// How the camera lays out its pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    /// How pixels come.
+    pub(super) format: PixelFormat,
+    /// Width and height in pixels.
+    pub(super) size: Size,
+    /// Bytes from row to row; zero where rows have no place, as in a JPEG.
+    pub(super) stride: u32,
+}
+
+/// What the driver put into a buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled<'b> {
+    /// As many as the driver says it used.
+    pub(super) bytes: &'b [u8],
+    /// Whether the driver says that they are damaged.
+    pub(super) is_damaged: bool,
+}
+
+impl Filled<'_> {
+    /// What can be decoded later, copied: the buffer goes back to the driver.
+    pub(super) fn data(self, Layout { format, size, stride }: Layout) -> Data {
+        let name = match format {
+            PixelFormat::Mjpeg => "JPEG",
+            PixelFormat::Yuyv => "YUYV",
+            PixelFormat::Grey => "GREY",
+        };
+        if self.is_damaged {
+            let reason = "the camera's driver says so".to_owned();
+            return Data::Refused(DecodeError::Malformed { format: name, reason });
+        }
+        match format {
+            // Without end marker it is kept whole: decoding refuses it and says that it is cut short.
+            PixelFormat::Mjpeg => Data::Encoded(judge::cut_jpeg(self.bytes).unwrap_or(self.bytes).to_vec()),
+            PixelFormat::Yuyv => {
+                Data::Yuyv { size, bytes: rows(self.bytes, size.width.div_ceil(2) * 4, size.height, stride) }
+            }
+            PixelFormat::Grey => {
+                Data::Grey { size, bytes: rows(self.bytes, size.width, size.height, stride) }
+            }
+        }
+    }
+}
+
+/// The rows without what drivers put between them and after the last; fewer bytes where there are fewer.
+fn rows(bytes: &[u8], row: u32, rows: u32, stride: u32) -> Vec<u8> {
+    let (row, rows, stride) = (row as usize, rows as usize, stride.max(row) as usize);
+    if stride == row {
+        let whole = row.saturating_mul(rows).min(bytes.len());
+        return bytes.get(..whole).unwrap_or(bytes).to_vec();
+    }
+    let rows = bytes.chunks(stride).take(rows);
+    rows.flat_map(|padded| padded.get(..row).unwrap_or(padded)).copied().collect()
+}
+
+/// A time stamp older than this when its frame arrives is not of the monotonic clock.
+const OLDEST: Duration = Duration::from_secs(15);
+
+/// The driver's time stamps, where they are of use.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    is_useless: bool,
+}
+
+impl Clock {
+    /// The driver's capture time, where it counts on the monotonic clock; otherwise `arrival`, which is later by the
+    /// time that readout and transfer take.
+    pub(super) fn captured_at(&mut self, about: &Metadata, arrival: Moment) -> Moment {
+        let seconds = u64::try_from(about.timestamp.sec).ok();
+        let micros = u64::try_from(about.timestamp.usec).ok();
+        let stamp = seconds.zip(micros).and_then(|(seconds, micros)| {
+            seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?)
+        });
+        let says_so = about.flags & Flags::TIMESTAMP_MASK != Flags::TIMESTAMP_UNKNOWN;
+        // A copied stamp may be of any clock. Drivers cut off nanoseconds: a stamp is never later than its arrival.
+        let stamp = stamp.map(Moment).filter(|at| says_so && *at <= arrival && arrival.since(*at) <= OLDEST);
+        self.is_useless = stamp.is_none();
+        stamp.unwrap_or(arrival)
+    }
+
+    /// A sentence where the stamps are of no use.
+    pub(super) const fn warning(&self) -> Option<&'static str> {
+        if self.is_useless {
+            Some(
+                "the camera's driver gives no capture times of the monotonic clock; arrival times stand in, which are \
+                 later: lengthen trigger.exposure_delay_ms by readout and transfer",
+            )
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use v4l::Timestamp;
+
+    use super::*;
+    use crate::capture::Captured;
+
+    const SIZE: Size = Size { width: 2, height: 2 };
+
+    fn captured(format: PixelFormat, stride: u32, filled: Filled<'_>) -> Captured {
+        let layout = Layout { format, size: SIZE, stride };
+        Captured::new(filled.data(layout), Moment(0), 0)
+    }
+
+    fn whole(bytes: &[u8]) -> Filled<'_> {
+        Filled { bytes, is_damaged: false }
+    }
+
+    #[test]
+    fn padding_between_and_after_rows_is_left_out() {
+        let plain = captured(PixelFormat::Grey, 2, whole(&[1, 2, 3, 4, 9, 9]));
+        let padded = captured(PixelFormat::Grey, 3, whole(&[1, 2, 9, 3, 4, 9, 9]));
+        let last_short = captured(PixelFormat::Grey, 3, whole(&[1, 2, 9, 3, 4]));
+        assert_eq!(plain.frame().unwrap(), padded.frame().unwrap());
+        assert_eq!(plain.frame().unwrap(), last_short.frame().unwrap());
+        let yuyv = [16, 128, 16, 128, 0, 235, 128, 235, 128, 0];
+        assert!(captured(PixelFormat::Yuyv, 5, whole(&yuyv)).frame().is_ok());
+    }
+
+    #[test]
+    fn a_short_or_damaged_buffer_is_refused() {
+        let short = captured(PixelFormat::Grey, 2, whole(&[1, 2, 3]));
+        assert!(matches!(short.frame(), Err(DecodeError::RawLength { expected: 4, found: 3, .. })));
+        let short = captured(PixelFormat::Yuyv, 4, whole(&[1; 7]));
+        assert!(matches!(short.frame(), Err(DecodeError::RawLength { expected: 8, found: 7, .. })));
+        let damaged = Filled { bytes: &[1, 2, 3, 4], is_damaged: true };
+        let damaged = captured(PixelFormat::Grey, 2, damaged);
+        assert!(damaged.frame().unwrap_err().to_string().contains("driver"));
+        assert!(captured(PixelFormat::Mjpeg, 0, whole(&[])).frame().is_err());
+    }
+
+    #[test]
+    fn a_jpeg_ends_at_its_marker_and_an_older_picture_behind_it_is_not_its_end() {
+        let mut jpeg = vec![];
+        jpeg_encoder::Encoder::new(&mut jpeg, 80)
+            .encode(&[90; 64 * 64], 64, 64, jpeg_encoder::ColorType::Luma)
+            .unwrap();
+        let padded = [&jpeg[..], &[0; 50]].concat();
+        assert_eq!(captured(PixelFormat::Mjpeg, 0, whole(&padded)).jpeg(), Some(&jpeg[..]));
+        let short = captured(PixelFormat::Mjpeg, 0, whole(&jpeg[..jpeg.len() - 3]));
+        assert!(matches!(short.frame(), Err(DecodeError::Truncated { .. })));
+    }
+
+    fn about(flags: Flags, sec: i64, usec: i64) -> Metadata {
+        Metadata { flags, timestamp: Timestamp::new(sec, usec), ..Metadata::default() }
+    }
+
+    #[test]
+    fn monotonic_stamps_are_taken_as_they_are() {
+        let mut clock = Clock::default();
+        let arrival = Moment(7_123_500_000);
+        let stamp = about(Flags::TIMESTAMP_MONOTONIC | Flags::TSTAMP_SRC_SOE, 7, 100_250);
+        assert_eq!(clock.captured_at(&stamp, arrival), Moment(7_100_250_000));
+        assert_eq!(clock.warning(), None);
+        let copied = about(Flags::TIMESTAMP_COPY, 7, 100_250);
+        assert_eq!(clock.captured_at(&copied, arrival), Moment(7_100_250_000));
+    }
+
+    #[test]
+    fn stamps_of_other_clocks_are_told_and_not_used() {
+        let arrival = Moment(100_000_000_000);
+        let monotonic = Flags::TIMESTAMP_MONOTONIC;
+        for wrong in [
+            about(Flags::TIMESTAMP_UNKNOWN, 99, 0),
+            about(monotonic, 0, 0),
+            about(monotonic, 1_700_000_000, 0),
+            about(monotonic, 100, 1),
+            about(monotonic, -1, 5),
+            about(monotonic, i64::MAX, 5),
+            about(Flags::TIMESTAMP_COPY, 84, 999_999),
+        ] {
+            let mut clock = Clock::default();
+            assert_eq!(clock.captured_at(&wrong, arrival), arrival);
+            assert!(clock.warning().is_some());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Exposure, gain, white balance and focus: what a camera changes by itself changes the scores.
+
+use std::io;
+
+use crate::capture::CaptureError;
+use crate::line_file::V4l2;
+
+/// Values that a control takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) low: i64,
+    pub(super) high: i64,
+    pub(super) step: i64,
+}
+
+/// A camera's controls, by their V4L2 numbers.
+pub(super) trait Controls {
+    /// Its range; `None` where the camera has no such control.
+    fn range(&self, id: u32) -> Option<Range>;
+    /// Its value now.
+    fn get(&self, id: u32) -> io::Result<i64>;
+    /// Changes it.
+    fn set(&self, id: u32, value: i64) -> io::Result<()>;
+}
+
+/// A property of the picture: the control that holds it, and the one that lets the camera change it.
+struct Property {
+    key: &'static str,
+    name: &'static str,
+    /// The first of these that the camera has.
+    ids: &'static [u32],
+    automatic: u32,
+    /// Value of `automatic` with which the camera keeps its hands off.
+    manual: i64,
+    /// What a unit of the line file is in units of the control.
+    units: f64,
+    effect: &'static str,
+}
+
+const USER: u32 = 0x0098_0900;
+const CAMERA: u32 = 0x009A_0900;
+const IMAGE_SOURCE: u32 = 0x009E_0900;
+
+/// Numbers, menu values and units as the kernel's `v4l2-controls.h` and its documentation have them.
+const PROPERTIES: [Property; 4] = [
+    Property {
+        key: "exposure_ms",
+        name: "exposure",
+        // V4L2_CID_EXPOSURE_ABSOLUTE, in 100 µs; V4L2_CID_EXPOSURE_AUTO: 1 is manual.
+        ids: &[CAMERA + 2],
+        automatic: CAMERA + 1,
+        manual: 1,
+        units: 10.0,
+        effect: "brightness and motion blur, and scores with them",
+    },
+    Property {
+        key: "gain",
+        name: "gain",
+        // V4L2_CID_GAIN, V4L2_CID_ANALOGUE_GAIN of bare sensors; V4L2_CID_AUTOGAIN.
+        ids: &[USER + 19, IMAGE_SOURCE + 3],
+        automatic: USER + 18,
+        manual: 0,
+        units: 1.0,
+        effect: "brightness and noise, and scores with them",
+    },
+    Property {
+        key: "white_balance_k",
+        name: "white balance",
+        // V4L2_CID_WHITE_BALANCE_TEMPERATURE, in kelvin; V4L2_CID_AUTO_WHITE_BALANCE.
+        ids: &[USER + 26],
+        automatic: USER + 12,
+        manual: 0,
+        units: 1.0,
+        effect: "colours, and scores with them",
+    },
+    Property {
+        key: "focus",
+        name: "focus",
+        // V4L2_CID_FOCUS_ABSOLUTE; V4L2_CID_FOCUS_AUTO.
+        ids: &[CAMERA + 10],
+        automatic: CAMERA + 12,
+        manual: 0,
+        units: 1.0,
+        effect: "sharpness, and scores with it",
+    },
+];
+
+/// A control that was set and read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Locked {
+    key: &'static str,
+    id: u32,
+    value: i64,
+}
+
+/// Sets what the line file names: first the automatic off, then the value; both are read back.
+///
+/// # Errors
+/// [`CaptureError::Control`] where the camera lacks the control, refuses the value or doesn't keep it.
+pub(super) fn lock(camera: &impl Controls, settings: &V4l2) -> Result<Vec<Locked>, CaptureError> {
+    let whole = |value: Option<i64>| value.map(|value| value as f64);
+    let wanted =
+        [settings.exposure_ms, whole(settings.gain), whole(settings.white_balance_k), whole(settings.focus)];
+    let named = PROPERTIES.iter().zip(wanted).filter_map(|(property, wanted)| Some((property, wanted?)));
+    named.map(|(property, wanted)| property.lock(camera, wanted)).collect()
+}
+
+/// A sentence for each locked control that has another value now, and for each automatic that is on.
+pub(super) fn warnings(camera: &impl Controls, locked: &[Locked]) -> Vec<String> {
+    PROPERTIES.iter().flat_map(|property| property.warnings(camera, locked)).collect()
+}
+
+impl Property {
+    fn lock(&self, camera: &impl Controls, wanted: f64) -> Result<Locked, CaptureError> {
+        let refused = |reason: String, allowed: String| CaptureError::Control {
+            key: self.key,
+            wanted: wanted.to_string(),
+            reason,
+            allowed,
+        };
+        let found = self.ids.iter().find_map(|&id| Some((id, camera.range(id)?)));
+        let Some((id, range)) = found else {
+            return Err(refused("it has no such control".to_owned(), format!("remove camera.{}", self.key)));
+        };
+        let (low, high) = (range.low as f64 / self.units, range.high as f64 / self.units);
+        let allowed = format!("give {low} to {high} in steps of {}", range.step as f64 / self.units);
+        let value = (wanted * self.units).round() as i64;
+        if !(range.low..=range.high).contains(&value) {
+            return Err(refused("it is out of range".to_owned(), allowed));
+        }
+        if camera.range(self.automatic).is_some() {
+            let off = camera.set(self.automatic, self.manual);
+            off.map_err(|e| refused(format!("its automatic stays on ({e})"), allowed.clone()))?;
+        }
+        camera.set(id, value).map_err(|e| refused(e.to_string(), allowed.clone()))?;
+        let kept = camera.get(id).map_err(|e| refused(e.to_string(), allowed.clone()))?;
+        // Cameras round to what they can do.
+        if kept.abs_diff(value) > range.step.unsigned_abs().max(1) {
+            return Err(refused(format!("it keeps {}", kept as f64 / self.units), allowed));
+        }
+        Ok(Locked { key: self.key, id, value: kept })
+    }
+
+    fn warnings(&self, camera: &impl Controls, locked: &[Locked]) -> Vec<String> {
+        let Self { key, name, effect, .. } = self;
+        let mut sentences = vec![];
+        let locked = locked.iter().find(|locked| locked.key == *key);
+        let advice = if locked.is_some() { "restart the camera" } else { "lock it in the line file" };
+        let automatic = camera.range(self.automatic).and_then(|_| camera.get(self.automatic).ok());
+        if automatic.is_some_and(|value| value != self.manual) {
+            sentences.push(format!("automatic {name} is on: it changes {effect}; {advice} (camera.{key})"));
+        }
+        if let Some(Locked { id, value, .. }) = locked {
+            match camera.get(*id) {
+                Ok(now) if now == *value => {}
+                Ok(now) => sentences.push(format!(
+                    "{name} is {} but was locked to {}: that changes {effect}; {advice} (camera.{key})",
+                    now as f64 / self.units,
+                    *value as f64 / self.units
+                )),
+                Err(e) => sentences.push(format!("{name} can't be read back ({e}); {advice} (camera.{key})")),
+            }
+        }
+        sentences
+    }
+}
+
+#[cfg(test)]
+#[path = "controls_tests.rs"]
+mod tests;
