@@ -114,7 +114,9 @@ fn a_hundred_thousand_parts() {
     let (memory_now, handles_now) = (line.memory_kib(), line.handles());
     let status = status(&workshop.path(""));
     println!("{reported} parts reported of {last}, {missing} without a verdict in time");
-    println!("memory {memory} KiB after {WARM_UP} parts, {memory_now} KiB at the end; handles {handles}, {handles_now}");
+    println!(
+        "memory {memory} KiB after {WARM_UP} parts, {memory_now} KiB at the end; handles {handles}, {handles_now}"
+    );
     println!("latencies in ms: {}", status["latency_ms"]);
     assert!(last >= parts(), "the line ended at part {last}");
     assert!(memory_now <= memory + GROWTH_KIB, "memory grew from {memory} to {memory_now} KiB");

@@ -27,7 +27,8 @@ pub struct Args {
 /// # Errors
 /// Where the line can't be started, or a part of it ended by itself. The outputs are in their safe state then.
 pub fn run(args: &Args) -> Result<Outcome> {
-    log::set_up(args.verbose)?;
+    // Writes what waits when it is dropped.
+    let _log = log::set_up(args.verbose)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;

@@ -53,7 +53,8 @@ impl Settings {
 pub struct Recorder {
     queue: SyncSender<Record>,
     shared: Arc<Shared>,
-    ended: Receiver<()>,
+    /// Behind a lock only so that several threads can hold the recorder.
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +93,7 @@ impl Recorder {
             writer.run(&records);
             drop(end);
         })?;
-        Ok(Self { queue, shared, ended })
+        Ok(Self { queue, shared, ended: Mutex::new(ended) })
     }
 
     /// Hands a record over, never waiting: where too many wait for the disk already it is dropped, and counted. Tells
@@ -123,7 +124,7 @@ impl Recorder {
         let Self { queue, shared, ended } = self;
         drop(queue);
         // Nothing is ever sent: the channel closes when the thread ends.
-        let _ = ended.recv_timeout(patience);
+        let _ = ended.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
         shared.counts()
     }
 }

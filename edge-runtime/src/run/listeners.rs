@@ -30,7 +30,8 @@ impl Listeners {
         shared: &Arc<Shared>,
     ) -> Result<Self> {
         let stdout = line.stdout.then(JsonLines::stdout).transpose();
-        let stdout = stdout.context("cannot start the thread for standard output; raise the limit of threads")?;
+        let stdout =
+            stdout.context("cannot start the thread for standard output; raise the limit of threads")?;
         #[cfg(not(feature = "serial"))]
         anyhow::ensure!(line.serial.is_none(), "this build has no serial port; build with --features serial");
         Ok(Self {
@@ -87,8 +88,13 @@ fn serial(
     let handlers = Handlers {
         products: products.to_vec(),
         event: Box::new(move |event| mailbox.send(Message::Event(event))),
-        status: Box::new(move || text::status(&shared.gate().counts)),
+        status: Box::new(move || {
+            let gate = shared.gate();
+            text::status(&gate.counts, &gate.alarms)
+        }),
     };
     let peer = SerialPeer::open(serial, handlers);
-    Ok(Some(peer.context("cannot start the serial port's thread; raise the limits of threads and open files")?))
+    Ok(Some(
+        peer.context("cannot start the serial port's thread; raise the limits of threads and open files")?,
+    ))
 }

@@ -20,7 +20,7 @@ use crate::commands::{check_first_golden, open};
 use crate::gate::{Counts, Gate, Hold, Settings};
 use crate::health::{self, CounterFile, Counters, Monitor};
 use crate::input::{Event, Happening};
-use crate::line_file::{LineFile, Trigger};
+use crate::line_file::{LineFile, Product, Trigger};
 use crate::moment::{Moment, milliseconds};
 use crate::output::{Levels, RecordedLevels};
 use crate::presence::{Presence, Sight};
@@ -50,9 +50,11 @@ impl Line {
         let (counter_file, counters) = counters(line)?;
         let run = u32::try_from(counters.run).unwrap_or(u32::MAX);
         let shared = Arc::new(Shared::new(counters.gate, Moment::now()));
-        let products: Vec<Arc<str>> = line.products.iter().map(|product| product.name.as_str().into()).collect();
+        let products: Vec<Arc<str>> =
+            line.products.iter().map(|product| product.name.as_str().into()).collect();
         let (starts, parts) = sync_channel(usize::from(line.gate.queue));
-        let (served, listeners) = Served::start(line, levels, counters.gate, starts, &shared, &products, run)?;
+        let (served, listeners) =
+            Served::start(line, levels, counters.gate, starts, &shared, &products, run)?;
         let mailbox = &served.mailbox;
         let judges = judges(line)?;
         let drift = Drift::new(&products, &judges);
@@ -178,7 +180,10 @@ fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
 
 #[cfg(not(feature = "gpio"))]
 fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
-    anyhow::ensure!(line.gpio.is_none(), "this build has no GPIO; build with --features gpio, or remove [gpio]");
+    anyhow::ensure!(
+        line.gpio.is_none(),
+        "this build has no GPIO; build with --features gpio, or remove [gpio]"
+    );
     Ok(Box::new(RecordedLevels::new(line.gate.without_verdict)))
 }
 
@@ -211,7 +216,7 @@ fn selections(line: &LineFile) -> Vec<(u8, u16)> {
 }
 
 fn judges(line: &LineFile) -> Result<Vec<Judge>> {
-    let judge = |product: &crate::line_file::Product| {
+    let judge = |product: &Product| -> Result<Judge> {
         let mut judge = open(&product.bundle, line.threads.into())?;
         check_first_golden(&mut judge)?;
         Ok(judge)
@@ -226,7 +231,9 @@ fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>
     let settings = record::Settings::of(line);
     let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
     let recorder = recorder.transpose();
-    Ok(recorder.context("cannot start the thread that keeps records; raise the limit of threads")?.map(Arc::new))
+    Ok(recorder
+        .context("cannot start the thread that keeps records; raise the limit of threads")?
+        .map(Arc::new))
 }
 
 fn start_capture(

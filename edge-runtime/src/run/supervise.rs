@@ -52,7 +52,9 @@ impl Line {
                 break Err("the gate's thread has ended by itself; start the line again and report this");
             }
             if self.inspector.is_finished() {
-                break Err("the inspector's thread has ended by itself; start the line again and report this");
+                break Err(
+                    "the inspector's thread has ended by itself; start the line again and report this",
+                );
             }
             std::thread::sleep(LOOK);
         };
@@ -65,7 +67,9 @@ impl Line {
         while !self.inspector.is_finished() && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }
-        self.monitor.stop(PATIENCE);
+        if !self.monitor.stop(PATIENCE) {
+            tracing::warn!("the disk did not take the last counters in time; check it");
+        }
         if let Some(recorder) = self.recorder.and_then(Arc::into_inner) {
             let _ = recorder.close(PATIENCE);
         }

@@ -51,7 +51,8 @@ impl Drift {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |drift: &ProductDrift| {
             let product = &drift.product;
-            [drift.scores.alarm(), drift.light.alarm()].map(|alarm| alarm.map(|said| format!("{product}: {said}")))
+            [drift.scores.alarm(), drift.light.alarm()]
+                .map(|alarm| alarm.map(|said| format!("{product}: {said}")))
         };
         all.iter().flat_map(of).flatten().collect()
     }

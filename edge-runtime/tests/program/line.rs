@@ -65,7 +65,9 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     let parts = parts(&output);
     let seen: Vec<_> = parts
         .iter()
-        .map(|p| (p["part"].as_u64().unwrap(), p["verdict"].as_str().unwrap(), p["disposition"].as_str().unwrap()))
+        .map(|p| {
+            (p["part"].as_u64().unwrap(), p["verdict"].as_str().unwrap(), p["disposition"].as_str().unwrap())
+        })
         .collect();
     assert_eq!(
         seen,
@@ -82,7 +84,8 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
         ]
     );
     assert!(parts.iter().all(|p| p["product"] == "spot" && p["run"] == 1));
-    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    let status: Value =
+        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
     assert_eq!(status["counters"]["gate"]["triggered"], 9, "{status}");
     assert_eq!(status["counters"]["gate"]["passed"], 4);
     assert_eq!(status["counters"]["gate"]["faults"], 1);
@@ -91,7 +94,8 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     // The next run counts on, and says that it is another.
     let parts = self::parts(&run(&bench));
     assert_eq!((parts.len(), &parts[0]["part"], &parts[0]["run"]), (9, &1.into(), &2.into()));
-    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    let status: Value =
+        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
     assert_eq!(status["counters"]["gate"]["triggered"], 18);
 }
 
@@ -102,7 +106,8 @@ fn rejected_frames_are_kept_whole_with_their_evidence() {
         bench.write_frame(&format!("frames/{index}.png"), spot);
     }
     assert_eq!(code(&run(&bench)), 0);
-    let records: Vec<_> = std::fs::read_dir(bench.path("records")).unwrap().map(|e| e.unwrap().path()).collect();
+    let records: Vec<_> =
+        std::fs::read_dir(bench.path("records")).unwrap().map(|e| e.unwrap().path()).collect();
     let [record] = &records[..] else { panic!("{records:?}") };
     let json: Value = serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap();
     assert_eq!((&json["part"], &json["verdict"]), (&2.into(), &"reject".into()), "{json}");
@@ -218,7 +223,8 @@ fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
     line.reports(10);
     line.signal(libc::SIGTERM);
     assert_eq!(line.end().code(), Some(0));
-    let status: Value = serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+    let status: Value =
+        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
     let gate = &status["counters"]["gate"];
     let count = |name: &str| gate[name].as_u64().unwrap();
     assert!(count("triggered") >= 10);
