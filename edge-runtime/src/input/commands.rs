@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Bytes of a line at most, without its end.
-pub const MAX_LINE: usize = 64;
+/// Bytes of a line at most, without its end: room for `P` and the longest name that a product may have.
+pub const MAX_LINE: usize = 66;
 
 /// What a peer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Command<'l> {
 /// Why a line is no command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoCommand {
-    /// Too long, or bytes that are not printable ASCII: noise of the wire, not worth an answer.
+    /// Too long, or no printable UTF-8: noise of the wire, not worth an answer.
     Garbage,
     /// Readable, but not understood: the text is the answer.
     Refused(&'static str),
@@ -46,7 +46,7 @@ impl fmt::Display for NoCommand {
 /// [`NoCommand`].
 pub fn parse(line: &[u8]) -> Result<Command<'_>, NoCommand> {
     let text = std::str::from_utf8(line).map_err(|_| NoCommand::Garbage)?;
-    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+    if text.chars().any(char::is_control) {
         return Err(NoCommand::Garbage);
     }
     let mut words = text.split_ascii_whitespace();
@@ -135,6 +135,7 @@ mod tests {
             ("E 0", Command::Encoder(0)),
             ("E 4294967295", Command::Encoder(u32::MAX)),
             ("P cap-500", Command::Product("cap-500")),
+            ("P Glühlampe", Command::Product("Glühlampe")),
             ("C", Command::Challenge),
             (" A ", Command::Acknowledge),
             ("?", Command::Status),
@@ -150,7 +151,7 @@ mod tests {
         {
             assert!(matches!(parse(line.as_bytes()), Err(NoCommand::Refused(_))), "{line}");
         }
-        for noise in [&b"T\0"[..], b"\xff\xfeT", b"T\t", "Ü".as_bytes()] {
+        for noise in [&b"T\0"[..], b"\xff\xfeT", b"T\t", b"T\x7f"] {
             assert_eq!(parse(noise), Err(NoCommand::Garbage));
         }
     }

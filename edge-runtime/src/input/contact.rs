@@ -1,8 +1,9 @@
 //! The level of an input whose contact bounces.
 //!
-//! The first edge counts at once and with its own time; for a while after it none does. The kernel's debouncing would
-//! wait for rest first, on a timer of whole ticks (1 to 10 ms), and stamp the edge with the end of that wait: parts would
-//! be placed that far off. The price is that a spike counts as an edge.
+//! The first edge counts at once and with its own time; for a while after it none does. The kernel's debouncing waits for
+//! rest first: where the chip has none of its own, on a timer of whole ticks (1 to 10 ms), and the edge is stamped with
+//! the end of that wait (`debounce_work_func` in Linux' `gpiolib-cdev.c`). Parts would be placed that far off. The price is
+//! that a spike can count as an edge.
 
 use std::time::Duration;
 

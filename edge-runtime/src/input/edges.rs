@@ -38,15 +38,10 @@ pub struct InputLine {
     pub active_low: bool,
     /// What it is for.
     pub usage: Use,
-}
-
-impl InputLine {
-    /// Whether both edges matter, for a bounce can only be told from a second part by the edge between them. The encoder's
-    /// ticks are shorter than any bounce and not debounced: its rising edges are enough.
-    #[must_use]
-    pub fn both_edges(&self) -> bool {
-        self.usage != Use::Encoder
-    }
+    /// Whether both edges matter. Where an input is debounced they do: a bounce can only be told from a second part by the
+    /// edge between them. Otherwise rising edges alone are surer, for the kernel reads the level some 0.1 ms after the
+    /// edge, and a pulse may be over by then.
+    pub both_edges: bool,
 }
 
 /// A level change as the kernel reports it.
@@ -99,7 +94,13 @@ impl EdgeReader {
         let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), Use::Select { bit }));
         let lines = single.into_iter().chain(bits).filter_map(|(pin, usage)| {
             let pin = pin?;
-            let input = InputLine { line: pin.line, active_low: pin.active_low, usage };
+            // The encoder's ticks are shorter than any bounce, and never debounced.
+            let both_edges = match usage {
+                Use::Belt | Use::Select { .. } => true,
+                Use::Trigger | Use::Confirm => !rest.is_zero(),
+                Use::Encoder => false,
+            };
+            let input = InputLine { line: pin.line, active_low: pin.active_low, usage, both_edges };
             Some(Line { input, contact: Contact::new(rest, false), seen: false, number: 0 })
         });
         Self {
@@ -144,23 +145,30 @@ impl EdgeReader {
     /// numbers: those of the encoder are added as ticks, others counted.
     pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
         let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
-        let (usage, at) = (line.input.usage, edge.at);
+        let InputLine { usage, both_edges, .. } = line.input;
         let lost = lost_between(line.number, edge.number);
-        // Levels alternate: of an odd number of lost edges, one more was of the kind that came first.
-        let lost_rises = lost / 2 + u32::from(lost % 2 == 1 && !line.seen);
+        let at = edge.at;
+        let lost_rises = match (both_edges, line.seen) {
+            (false, _) => lost,
+            // Levels alternate, so of an odd number one more was of the kind that came first.
+            (true, true) => lost / 2,
+            (true, false) => lost.div_ceil(2),
+        };
         (line.number, line.seen) = (edge.number, edge.active);
         match usage {
             Use::Encoder => {
                 let ticks = lost.saturating_add(1);
                 events.push(Event { at, what: Happening::Encoder { ticks } });
-                return;
             }
             Use::Trigger => self.lost_triggers += u64::from(lost_rises),
             Use::Belt | Use::Confirm | Use::Select { .. } => self.lost_edges += u64::from(lost),
         }
-        let hidden = line.contact.settle(at);
-        let change = line.contact.edge(edge.active, at, lost > 0);
-        for change in [hidden, change].into_iter().flatten() {
+        let changes = if both_edges {
+            [line.contact.settle(at), line.contact.edge(edge.active, at, lost > 0)]
+        } else {
+            [None, Some(Change { active: true, at })]
+        };
+        for change in changes.into_iter().flatten() {
             self.changed(usage, change, events);
         }
     }

@@ -38,9 +38,20 @@ fn read(reader: &mut EdgeReader, edges: &[Edge]) -> Vec<Happening> {
 #[test]
 fn all_inputs_are_asked_for_and_the_encoder_by_one_edge() {
     let reader = EdgeReader::new(&gpio());
-    let lines: Vec<_> = reader.lines().map(|line| (line.line, line.both_edges())).collect();
+    let lines: Vec<_> = reader.lines().map(|line| (line.line, line.both_edges)).collect();
     assert_eq!(lines, [(5, true), (6, false), (13, true), (19, true), (20, true), (21, true)]);
     assert_eq!(reader.lines().filter(|line| line.active_low).map(|line| line.line).sum::<u32>(), 13);
+}
+
+#[test]
+fn without_a_debounce_time_every_rising_edge_is_a_part() {
+    let mut reader = EdgeReader::new(&Gpio { debounce_ms: 0.0, ..gpio() });
+    let both: Vec<_> = reader.lines().filter(|line| line.both_edges).map(|line| line.line).collect();
+    assert_eq!(both, [13, 20, 21]);
+    let triggers = [edge(5, true, 1, 1), edge(5, true, 2, 2), edge(5, true, 3, 5)];
+    assert_eq!(read(&mut reader, &triggers), [Happening::Trigger; 3]);
+    assert_eq!(read(&mut reader, &[edge(19, true, 4, 1)]), [Happening::Fell]);
+    assert_eq!((reader.lost_triggers(), reader.next_wake()), (2, None));
 }
 
 #[test]

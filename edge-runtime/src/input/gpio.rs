@@ -133,7 +133,7 @@ fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
             builder.as_active_low();
         }
         // Not debounced by the kernel, see `contact`.
-        builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges() {
+        builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges {
             EdgeDetection::BothEdges
         } else {
             EdgeDetection::RisingEdge

@@ -8,7 +8,7 @@ use crate::gate::Signal;
 use crate::line_file::Safe;
 use crate::moment::Moment;
 
-/// The outputs of a line. Whatever implements it drives the safe state when it begins and when it is dropped.
+/// The outputs of a line. They begin in the safe state; real ones go back there when they are dropped.
 pub trait Levels: Send {
     /// Drives an output; one that the line does not have is left out.
     ///

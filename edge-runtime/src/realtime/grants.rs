@@ -75,8 +75,10 @@ pub fn lock_memory() -> Grant {
 
 fn run_first() -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: PRIORITY };
+    // A thread that this one starts must not run before others too.
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: the pointer is to a local value that lives through the call, which only reads it; 0 is the calling thread.
-    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -96,8 +98,9 @@ mod tests {
         let check = || {
             let [priority, timers] = claim();
             // SAFETY: 0 is the calling thread, and no pointer is given.
-            let policy = unsafe { libc::sched_getscheduler(0) };
-            assert_eq!(policy == libc::SCHED_FIFO, priority.is_granted(), "{priority}");
+            let policy = || unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
+            assert_eq!(policy() == libc::SCHED_FIFO, priority.is_granted(), "{priority}");
+            assert_eq!(std::thread::spawn(policy).join().unwrap(), libc::SCHED_OTHER);
             // SAFETY: this option takes no pointer.
             let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
             // The system reports none for a real-time thread, which has no slack anyway.
