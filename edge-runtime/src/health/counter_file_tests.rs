@@ -58,11 +58,13 @@ fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
     let (newer, new, old) = two_saves(root.path());
     let path = root.path().join(newer);
     assert_eq!(found(root.path()), Some(20));
+    let slot = File::options().write(true).open(&path).unwrap();
     for cut in 0..new.len() {
         // The file shrinks or was never longer, what lay there before stays, or zeroes are there instead.
         for rest in [&[][..], &old[cut..], &vec![0; slot::LEN - cut]] {
             let bytes = [&new[..cut], rest].concat();
-            std::fs::write(&path, &bytes).unwrap();
+            slot.write_all_at(&bytes, 0).unwrap();
+            slot.set_len(bytes.len() as u64).unwrap();
             let expected = if bytes == new { 20 } else { 10 };
             assert_eq!(found(root.path()), Some(expected), "at {cut}");
         }
