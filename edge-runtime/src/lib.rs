@@ -41,3 +41,6 @@ pub mod record;
 pub mod report;
 pub mod system;
 pub mod wall;
+
+#[cfg(test)]
+mod small_disk;

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use fit::seeded::Seeded;
 
 use super::*;
+use crate::small_disk::SmallDisk;
 
 fn counted(parts: u64, run: u64) -> Counters {
     let mut counters = Counters { run, ..Counters::default() };
@@ -95,6 +96,19 @@ fn a_folder_that_is_none_is_named() {
     std::fs::write(&taken, b"a file").unwrap();
     let error = CounterFile::open(&taken).unwrap_err().to_string();
     assert!(error.contains("cannot keep counters in") && error.contains("health.state"), "{error}");
+}
+
+#[test]
+fn a_disk_that_others_fill_takes_the_counters_still() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let (mut file, _) = CounterFile::open(&disk.path().join("state")).unwrap();
+    std::fs::write(disk.path().join("theirs"), vec![0; 2 << 20]).unwrap_err();
+    (1..20).for_each(|parts| file.save_now(&counted(parts, 1)).unwrap());
+    drop(file);
+    assert_eq!(CounterFile::open(&disk.path().join("state")).unwrap().1, counted(19, 2));
+    // On a disk that is full from the start there is an error, and no damage.
+    let error = CounterFile::open(&disk.path().join("other")).unwrap_err();
+    assert!(matches!(error, CounterFileError::Io { .. }), "{error}");
 }
 
 const FOLDER: &str = "NOMINAL_TEST_COUNTERS";
