@@ -55,3 +55,6 @@ pub mod report;
 pub mod run;
 pub mod system;
 pub mod wall;
+
+#[cfg(test)]
+mod small_disk;

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use fit::seeded::Seeded;
 
 use super::*;
+use crate::small_disk::SmallDisk;
 
 fn counted(parts: u64, run: u64) -> Counters {
     let mut counters = Counters { run, ..Counters::default() };
@@ -58,11 +59,13 @@ fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
     let (newer, new, old) = two_saves(root.path());
     let path = root.path().join(newer);
     assert_eq!(found(root.path()), Some(20));
+    let slot = File::options().write(true).open(&path).unwrap();
     for cut in 0..new.len() {
         // The file shrinks or was never longer, what lay there before stays, or zeroes are there instead.
         for rest in [&[][..], &old[cut..], &vec![0; slot::LEN - cut]] {
             let bytes = [&new[..cut], rest].concat();
-            std::fs::write(&path, &bytes).unwrap();
+            slot.write_all_at(&bytes, 0).unwrap();
+            slot.set_len(bytes.len() as u64).unwrap();
             let expected = if bytes == new { 20 } else { 10 };
             assert_eq!(found(root.path()), Some(expected), "at {cut}");
         }
@@ -93,6 +96,19 @@ fn a_folder_that_is_none_is_named() {
     std::fs::write(&taken, b"a file").unwrap();
     let error = CounterFile::open(&taken).unwrap_err().to_string();
     assert!(error.contains("cannot keep counters in") && error.contains("health.state"), "{error}");
+}
+
+#[test]
+fn a_disk_that_others_fill_takes_the_counters_still() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let (mut file, _) = CounterFile::open(&disk.path().join("state")).unwrap();
+    std::fs::write(disk.path().join("theirs"), vec![0; 2 << 20]).unwrap_err();
+    (1..20).for_each(|parts| file.save_now(&counted(parts, 1)).unwrap());
+    drop(file);
+    assert_eq!(CounterFile::open(&disk.path().join("state")).unwrap().1, counted(19, 2));
+    // On a disk that is full from the start there is an error, and no damage.
+    let error = CounterFile::open(&disk.path().join("other")).unwrap_err();
+    assert!(matches!(error, CounterFileError::Io { .. }), "{error}");
 }
 
 const FOLDER: &str = "NOMINAL_TEST_COUNTERS";

@@ -7,7 +7,7 @@ use crate::moment::{Moment, nanoseconds};
 
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Whether a message may be logged again. One belongs to one place in the code, see [`limited`](crate::health::limited).
+/// Whether a message may be logged again. Each belongs to one place in the code: `limited!` makes it.
 #[derive(Debug, Default)]
 pub struct Limited {
     /// When it was last logged, plus one; 0 where it never was.

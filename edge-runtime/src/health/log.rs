@@ -1,6 +1,6 @@
 //! Log lines on standard error, without colours: they go to the journal more often than to a terminal.
 //!
-//! Nobody who logs waits for whoever reads that: see [`Lossy`].
+//! Nobody who logs waits for whoever reads that: what is not read in time is lost, and counted.
 
 use std::io;
 use std::time::Duration;

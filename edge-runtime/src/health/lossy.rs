@@ -94,8 +94,6 @@ mod tests {
         }
         // 2 MB into a pipe of 64 KiB that nobody reads.
         assert!(start.elapsed() < Duration::from_secs(5));
-        let lost = log.lost.load(Ordering::Relaxed);
-        assert!(lost > 1000, "{lost}");
         log.flush_within(Duration::from_millis(20));
         let reading =
             std::thread::spawn(move || BufReader::new(reader).lines().collect::<Result<Vec<_>, _>>());
@@ -107,9 +105,7 @@ mod tests {
         let lines = reading.join().unwrap().unwrap();
         let told: u64 =
             lines.iter().filter_map(|line| line.split_once(" log lines")?.0.parse::<u64>().ok()).sum();
-        assert_eq!(
-            (told, lines.iter().filter(|line| line.starts_with('x')).count()),
-            (lost, 2000 - lost as usize)
-        );
+        let seen = lines.iter().filter(|line| line.starts_with('x')).count() as u64;
+        assert!(told > 1000 && told + seen == 2000, "{told} lost, {seen} seen");
     }
 }

@@ -72,6 +72,10 @@ impl Recorder {
     /// # Errors
     /// Where the system gives no thread. A folder that can't be used is no error but a problem, and is tried again.
     pub fn start(settings: Settings, run: u64, counts: RecordCounts) -> io::Result<Self> {
+        Self::start_with(settings, run, counts, RETRY)
+    }
+
+    fn start_with(settings: Settings, run: u64, counts: RecordCounts, retry: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         shared.written.store(counts.written, Ordering::Relaxed);
         shared.dropped.store(counts.dropped, Ordering::Relaxed);
@@ -83,6 +87,7 @@ impl Recorder {
             run,
             ring: None,
             opened_before: false,
+            retry,
             rest_until: None,
             expire_at: Moment(0),
             dropped: counts.dropped,
@@ -149,6 +154,7 @@ struct Writer {
     run: u64,
     ring: Option<Ring>,
     opened_before: bool,
+    retry: Duration,
     /// The disk failed and is left alone until then.
     rest_until: Option<Moment>,
     expire_at: Moment,
@@ -161,7 +167,7 @@ impl Writer {
     fn run(mut self, records: &Receiver<Record>) {
         loop {
             self.care();
-            match records.recv_timeout(RETRY) {
+            match records.recv_timeout(self.retry) {
                 Ok(record) => self.take(&record),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -222,7 +228,7 @@ impl Writer {
         limited!(warn, "{error}");
         if matches!(error, RecordError::Io { .. } | RecordError::Gone { .. } | RecordError::InUse { .. }) {
             self.ring = None;
-            self.rest_until = Some(Moment::now() + RETRY);
+            self.rest_until = Some(Moment::now() + self.retry);
         }
         self.shared.set_problem(Some(error.to_string()));
     }

@@ -202,19 +202,26 @@ fn a_disk_that_comes_back_is_used_again() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("records");
     std::fs::write(&folder, b"in the way").unwrap();
-    let recorder = start(settings(&folder), 1);
+    let retry = Duration::from_millis(200);
+    let recorder = Recorder::start_with(settings(&folder), 1, RecordCounts::default(), retry).unwrap();
     while recorder.problem().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    std::fs::remove_file(&folder).unwrap();
-    std::thread::sleep(RETRY + Duration::from_millis(300));
-    recorder.offer(rejected(9));
-    while recorder.counts() == RecordCounts::default() {
+    // While it rests, nothing is tried.
+    recorder.offer(rejected(8));
+    while recorder.counts().failed == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!((recorder.counts().written, recorder.problem()), (1, None));
-    assert_eq!(found(&folder).len(), 1);
-    drop(recorder);
+    std::fs::remove_file(&folder).unwrap();
+    let mut part = 9;
+    while recorder.counts().written == 0 && part < 100 {
+        recorder.offer(rejected(part));
+        part += 1;
+        std::thread::sleep(retry);
+    }
+    assert_eq!(recorder.problem(), None);
+    assert!(recorder.close(PATIENCE).written > 0);
+    assert!(!found(&folder).is_empty());
 }
 
 const FOLDER: &str = "NOMINAL_TEST_RECORDS";

@@ -184,8 +184,9 @@ impl Ring {
     }
 
     fn count(&mut self, name: RecordName, bytes: u64) {
-        self.bytes += bytes;
-        self.records.insert(name, bytes);
+        // A name can only be there already where somebody took its folder away.
+        let before = self.records.insert(name, bytes).unwrap_or(0);
+        self.bytes = self.bytes.saturating_add(bytes).saturating_sub(before);
     }
 
     /// Takes a record out of the account, and off the disk unless somebody has put something of his own into it.
@@ -203,7 +204,7 @@ impl Ring {
         match removed {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(self.io(e)),
             _ => {
-                self.bytes -= self.records.remove(&name).unwrap_or(0);
+                self.bytes = self.bytes.saturating_sub(self.records.remove(&name).unwrap_or(0));
                 Ok(())
             }
         }

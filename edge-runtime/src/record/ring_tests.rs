@@ -1,6 +1,5 @@
-use std::process::Command;
-
 use super::*;
+use crate::small_disk::SmallDisk;
 
 const LARGE: Limits = Limits { bytes: 1 << 30, age: Duration::from_secs(86_400) };
 
@@ -146,34 +145,10 @@ fn two_programs_do_not_share_a_folder_and_a_replaced_one_is_not_filled() {
     Ring::open(&folder, LARGE).unwrap().write(name(1, 1), &small()).unwrap();
 }
 
-/// A disk of one MiB.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// `None`, and said so, where this process may not mount.
-    fn mount() -> Option<Self> {
-        let disk = Self(tempfile::tempdir().unwrap());
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(disk.0.path()).status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(disk);
-        }
-        eprintln!("skipped: mounting a small disk needs root");
-        std::mem::forget(disk);
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        Command::new("umount").arg(self.0.path()).status().unwrap();
-    }
-}
-
 #[test]
 fn on_a_full_disk_old_records_make_room_and_nothing_is_left_half_written() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let root = disk.0.path();
+    let root = disk.path();
     let mut ring = Ring::open(&root.join("records"), LARGE).unwrap();
     let frame = [("frame.jpg", vec![7; 150_000])];
     for part in 1..=20 {
@@ -193,4 +168,22 @@ fn on_a_full_disk_old_records_make_room_and_nothing_is_left_half_written() {
     assert_eq!((listing(&root.join("records")).len(), ring.bytes()), (0, 0));
     std::fs::remove_file(root.join("theirs")).unwrap();
     ring.write(name(1, 31), &frame).unwrap();
+}
+
+#[test]
+fn a_read_only_disk_is_an_error_until_it_can_be_written_again() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let mut ring = Ring::open(disk.path(), Limits { bytes: 4 * BLOCK, ..LARGE }).unwrap();
+    ring.write(name(1, 1), &small()).unwrap();
+    ring.write(name(1, 2), &small()).unwrap();
+    disk.remount("ro");
+    let error = ring.write(name(1, 3), &small()).unwrap_err();
+    assert!(
+        matches!(&error, RecordError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem),
+        "{error}"
+    );
+    assert_eq!((parts(disk.path()), ring.len()), (vec![1, 2], 2));
+    disk.remount("rw");
+    ring.write(name(1, 3), &small()).unwrap();
+    assert_eq!(parts(disk.path()), [2, 3]);
 }
