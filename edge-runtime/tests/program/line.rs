@@ -163,7 +163,7 @@ struct Running(Child);
 impl Running {
     fn start(folder: &Path) -> Self {
         let mut command: Command = program(folder);
-        command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["run", "line.toml"]).stdout(Stdio::piped());
         Self(command.spawn().unwrap())
     }
 
@@ -261,10 +261,10 @@ fn read_line(port: &mut impl BufRead) -> String {
 
 #[test]
 fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
-    let (mut master, slave) = serialport::TTYPort::pair().unwrap();
+    let (mut master, mut slave) = serialport::TTYPort::pair().unwrap();
+    slave.set_exclusive(false).unwrap();
     serialport::SerialPort::set_timeout(&mut master, LONG).unwrap();
     let device = serialport::SerialPort::name(&slave).unwrap();
-    drop(slave);
     let bench = bench(&format!("[serial]\ndevice = {device:?}"));
     let text = line_file(&format!("[serial]\ndevice = {device:?}"))
         .replace("kind = \"frame\"", "kind = \"serial\"")
@@ -274,10 +274,9 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     bench.write_frame("frames/1.png", 1);
     let mut line = Running::start(bench.folder.path());
     let mut peer = BufReader::new(master);
-    // The line is ready when it answers.
-    peer.get_mut().write_all(b"\xFF\x00garbage\n?\n").unwrap();
-    while !read_line(&mut peer).starts_with("S ") {}
     line.wait_until_ready(&bench);
+    peer.get_mut().write_all(b"\xFF\x00garbage\n?\n").unwrap();
+    while !read_line(&mut peer).starts_with("S 0 0 0 0") {}
     peer.get_mut().write_all(b"T\n").unwrap();
     let told = read_line(&mut peer);
     assert!(told.starts_with("P 1 PASS 0.0"), "{told}");
