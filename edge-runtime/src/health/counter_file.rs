@@ -124,6 +124,14 @@ impl CounterFile {
     }
 }
 
+impl Drop for CounterFile {
+    fn drop(&mut self) {
+        // Closing alone does not unlock while a process that is just being started has a copy of the handle.
+        let [lock, _] = &self.slots;
+        let _ = lock.unlock();
+    }
+}
+
 /// Place, sequence and counters of the whole slot that was written last; `None` where none is whole.
 fn newest(slots: &[File; 2]) -> io::Result<Option<(usize, u64, Counters)>> {
     let mut newest = None;

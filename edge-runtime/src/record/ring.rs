@@ -237,6 +237,13 @@ impl Ring {
     }
 }
 
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Closing alone does not unlock while a process that is just being started has a copy of the handle.
+        let _ = self.handle.unlock();
+    }
+}
+
 fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK) * BLOCK
 }
