@@ -163,7 +163,7 @@ struct Running(Child);
 impl Running {
     fn start(folder: &Path) -> Self {
         let mut command: Command = program(folder);
-        command.args(["run", "line.toml"]).stdout(Stdio::piped());
+        command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
@@ -261,10 +261,12 @@ fn read_line(port: &mut impl BufRead) -> String {
 
 #[test]
 fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
-    let (mut master, mut slave) = serialport::TTYPort::pair().unwrap();
-    slave.set_exclusive(false).unwrap();
+    let (mut master, slave) = serialport::TTYPort::pair().unwrap();
     serialport::SerialPort::set_timeout(&mut master, LONG).unwrap();
     let device = serialport::SerialPort::name(&slave).unwrap();
+    // A pseudo terminal that nobody holds is gone; one that a `TTYPort` holds is locked.
+    let _held = std::fs::File::open(&device).unwrap();
+    drop(slave);
     let bench = bench(&format!("[serial]\ndevice = {device:?}"));
     let text = line_file(&format!("[serial]\ndevice = {device:?}"))
         .replace("kind = \"frame\"", "kind = \"serial\"")
