@@ -90,6 +90,7 @@ impl<'a> Training<'a> {
         if let Some(state) = run.load(CHECKPOINT)? {
             training.restore(&state).map_err(|reason| run.damaged(CHECKPOINT, reason))?;
         }
+        run.cut_metrics(training.step)?;
         Ok(training)
     }
 
