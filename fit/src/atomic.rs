@@ -118,7 +118,11 @@ fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Waits until a folder's list of names is on the disk.
+///
+/// # Errors
+/// What the file system said.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

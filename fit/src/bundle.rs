@@ -7,7 +7,7 @@ use judge::{DecodeError, EncodeError, EngineError, Fault, Scorer, decode_file, e
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{FormatError, Golden, Recipe, ThresholdFile, threshold_file::MAX_LEN};
 
-use crate::atomic::{write_folder, write_synced};
+use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator, claim};
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
@@ -176,6 +176,7 @@ fn write(
         for (file, png, _) in golden {
             write_synced(&folder.join(GOLDEN_FOLDER).join(file), png)?;
         }
+        sync_folder(&folder.join(GOLDEN_FOLDER))?;
         Ok(())
     })
 }

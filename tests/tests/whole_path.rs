@@ -62,6 +62,23 @@ fn stained_parts_are_told_from_good_ones() {
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.contains("<svg") && page.contains("data:image/png;base64,"));
 
+    // A mask that is none counts in no figure, and is counted.
+    let masks = workshop.path("photos/ground_truth/stain");
+    std::fs::create_dir_all(&masks).unwrap();
+    std::fs::write(masks.join("3_mask.png"), &encode_png(&part(SIZE, 1, false)).unwrap()[..200]).unwrap();
+    let mut again = workshop.trainer();
+    again.arg("eval").arg(&bundle).arg("--data").arg(workshop.path("photos")).arg("--json").arg(&json);
+    assert!(succeed(&mut again).contains("1 mask(s) can't be read"));
+    let again: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(
+        (again["unreadable_masks"].as_u64(), figures["unreadable_masks"].as_u64()),
+        (Some(1), Some(0))
+    );
+    assert_eq!(
+        (&again["image_auroc"], &again["pixel_auroc"]),
+        (&figures["image_auroc"], &figures["pixel_auroc"])
+    );
+
     // The runtime gives the scores that the evaluation saw, and its threshold is the evaluation's.
     let (code, lines) = inspect(&workshop, &[workshop.path("photos/test/stain")]);
     assert_eq!(lines.len(), 8);

@@ -5,6 +5,8 @@
 //! | [`teacher`] | imports published weights and keeps them by name |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`metrics`] | what a run logs while it trains |
+//! | [`memory`] | how much memory samples may take |
 //! | [`samples`] | images, prepared by the judge's own code, with the teacher's features |
 //! | [`torch`] | what all methods need of libtorch |
 //! | [`report`] | figures as a table and as a page |
@@ -12,7 +14,9 @@
 //! | [`progress`] | progress bars, Ctrl-C |
 
 pub mod commands;
+pub mod memory;
 pub mod method;
+pub mod metrics;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -10,7 +10,6 @@
 //! | `metrics.jsonl` | one JSON object a line: step, loss, rate, selection |
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use fit::atomic::write_file;
@@ -18,6 +17,7 @@ use fit::network::Weights;
 use serde::{Deserialize, Serialize};
 use shared_format::Recipe;
 
+use crate::metrics;
 use crate::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
 use crate::torch::Precision;
 
@@ -298,12 +298,16 @@ impl Run {
     /// Where the disk refuses.
     pub fn log(&self, metrics: &impl Serialize) -> Result<(), RunError> {
         let path = self.path(METRICS);
-        let append = || {
-            let mut line = serde_json::to_string(metrics)?;
-            line.push('\n');
-            std::fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(line.as_bytes())
-        };
-        append().map_err(|source| RunError::Io { path: path.clone(), source })
+        metrics::append(&path, metrics).map_err(|source| RunError::Io { path, source })
+    }
+
+    /// Removes what the metrics hold beyond `step`, from which the run goes on.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn cut_metrics(&self, step: u64) -> Result<(), RunError> {
+        let path = self.path(METRICS);
+        metrics::cut_back(&path, step).map_err(|source| RunError::Io { path, source })
     }
 
     /// A file of the run that doesn't fit the others.

@@ -7,6 +7,7 @@ use judge::{Preparer, decode_file};
 use shared_format::Recipe;
 use tch::{Device, Kind, Tensor};
 
+use crate::memory;
 use crate::method::TrainError;
 use crate::progress;
 use crate::run::Flip;
@@ -184,14 +185,10 @@ pub fn unit_length(features: &Tensor) -> Tensor {
 /// A vector shorter than this keeps its direction but not the full length 1.
 pub const UNIT_LENGTH_FLOOR: f64 = 1e-12;
 
-/// Memory that samples may take: a third of what is available, 2 GiB where the system doesn't say.
+/// Memory in bytes that samples may take: a third of what is available.
 #[must_use]
 pub fn memory_budget() -> usize {
-    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()
-    });
-    available.map_or(2 << 30, |kib| kib / 3 * 1024)
+    memory::available() / 3
 }
 
 fn bytes(tensor: &Tensor) -> usize {

@@ -18,6 +18,8 @@ pub struct Figures {
     pub threshold: f32,
     /// Images without a score; they count in no other figure.
     pub n_fault: usize,
+    /// Images with a score whose mask can't be read; they count in no pixel figure.
+    pub unreadable_masks: usize,
     /// Each kind of defect against all normals.
     pub kinds: BTreeMap<String, KindFigures>,
 }
@@ -57,6 +59,7 @@ pub fn figures(outcomes: &[Outcome], threshold: f32) -> Figures {
         all: kind_figures(&scored),
         threshold,
         n_fault: outcomes.len() - scored.len(),
+        unreadable_masks: scored.iter().filter(|o| o.mask_unreadable).count(),
         kinds: kinds.iter().map(|kind| of_kind(kind)).collect(),
     }
 }

@@ -31,6 +31,8 @@ pub struct Outcome {
     pub score: Option<f32>,
     /// Why there is no score, or no mask.
     pub problem: Option<String>,
+    /// Whether there is a mask that can't be read.
+    pub mask_unreadable: bool,
     /// The map's values with the region (0 = normal, 1… = regions of the mask) of each, for images whose truth is known
     /// per pixel: normal ones and those with a mask.
     pub pixels: Option<Pixels>,
@@ -53,6 +55,7 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -
         verdict: Verdict::Fault,
         score: None,
         problem: None,
+        mask_unreadable: false,
         pixels: None,
     };
     let frame = match decode_file(&image.path) {
@@ -78,7 +81,10 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -
         };
         match truth {
             Ok(regions) => outcome.pixels = Some(Pixels { values, regions }),
-            Err(e) => outcome.problem = Some(e.to_string()),
+            Err(e) => {
+                outcome.problem = Some(e.to_string());
+                outcome.mask_unreadable = true;
+            }
         }
     }
     outcome

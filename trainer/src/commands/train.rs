@@ -13,7 +13,7 @@ use crate::method::{self, Ended, Method};
 use crate::progress;
 use crate::run::{Flip, MAX_STEPS, Run, Settings};
 use crate::teacher::Library;
-use crate::torch::{Compute, DeviceChoice, Precision};
+use crate::torch::{Compute, DeviceChoice, Precision, keep_freed_memory};
 
 const INTERRUPTED: u8 = 130;
 
@@ -77,6 +77,7 @@ fn methods() -> Vec<PossibleValue> {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     progress::catch_interrupts();
+    keep_freed_memory();
     let (run, compute) = if args.resume {
         let run = Run::open(&args.out)?;
         tch::set_num_threads(args.threads.unwrap_or(run.settings.threads).max(1));

@@ -20,6 +20,13 @@ pub fn table(figures: &Figures) -> String {
         let _ =
             writeln!(text, "{} image(s) could not be judged (fault) and count in no figure", figures.n_fault);
     }
+    if figures.unreadable_masks > 0 {
+        let _ = writeln!(
+            text,
+            "{} mask(s) can't be read: their images count in no pixel figure",
+            figures.unreadable_masks
+        );
+    }
     text
 }
 
@@ -54,8 +61,9 @@ mod tests {
             n_normal: 20,
             n_defective: 0,
         };
-        let text = table(&Figures { all, threshold: 1.5, n_fault: 2, kinds: [].into() });
+        let text = table(&Figures { all, threshold: 1.5, n_fault: 2, unreadable_masks: 3, kinds: [].into() });
         assert!(text.contains("0.9877") && text.contains("1/20 5.0 %") && text.contains('–'), "{text}");
         assert!(text.contains("2 image(s) could not be judged"), "{text}");
+        assert!(text.contains("3 mask(s) can't be read"), "{text}");
     }
 }

@@ -1,10 +1,12 @@
 //! What is common to all methods that train with libtorch.
 
+mod allocator;
 mod device;
 mod network;
 mod sgd;
 mod tensors;
 
+pub use allocator::keep_freed_memory;
 pub use device::{Compute, DeviceChoice, Precision};
 pub(crate) use network::load_tensor;
 pub use network::{Frozen, Trainable};

@@ -189,11 +189,12 @@ fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> 
     padded.conv2d(weight, bias, square(conv.stride), [0, 0], [1, 1], conv.groups as i64)
 }
 
-fn activate(x: Tensor, activation: Activation) -> Tensor {
+/// In place where backpropagation needs no more than the result.
+fn activate(mut x: Tensor, activation: Activation) -> Tensor {
     match activation {
         Activation::None => x,
-        Activation::Relu => x.relu(),
-        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Relu => x.relu_(),
+        Activation::Relu6 => x.relu6(),
     }
 }
 

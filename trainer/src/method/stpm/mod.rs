@@ -3,6 +3,7 @@
 
 mod graph;
 mod maps;
+mod schedule;
 mod train;
 
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};

@@ -7,28 +7,24 @@ use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use super::maps::{Moments, distances};
+use super::schedule::{batch_indices, in_order, rate, shuffled};
 use crate::method::{Ended, TrainError};
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Flip, Run, STUDENT, State};
 use crate::samples::{ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, Sgd, Trainable, load_tensor, to_array};
-use fit::seeded::Seeded;
 
-/// The official recipe: SGD with this rate, momentum and weight decay …
-const RATE: f64 = 0.4;
+/// The official recipe: SGD with this momentum and weight decay.
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 1e-4;
-/// … and, ours, a linear warm-up over this share of the steps, then a cosine down to 0: a fixed length needs no luck
-/// with the last step.
-const WARM_UP: f64 = 0.05;
-/// How fast BatchNorm's running statistics follow while training.
-const NORM_MOMENTUM: f64 = 0.1;
+/// BatchNorm's running statistics stay as they are while training: they are set anew where they are needed.
+const NORM_MOMENTUM: f64 = 0.0;
 /// How often the selection images are asked.
 const CHECKS: u64 = 10;
 /// Longest time that a power cut can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Images in an evaluation step.
-const EVALUATION_BATCH: usize = 16;
+/// Fit samples that give BatchNorm its statistics for a check; after training all of them do.
+const CHECK_SAMPLES: usize = 64;
 
 /// One line of the metrics.
 #[derive(Serialize)]
@@ -90,6 +86,7 @@ impl<'a> Training<'a> {
         if let Some(state) = run.load(CHECKPOINT)? {
             training.restore(&state).map_err(|reason| run.damaged(CHECKPOINT, reason))?;
         }
+        run.cut_metrics(training.step)?;
         Ok(training)
     }
 
@@ -150,6 +147,7 @@ impl<'a> Training<'a> {
         let milliseconds_per_step = elapsed.as_secs_f64() * 1e3 / losses.len().max(1) as f64;
         let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         losses.clear();
+        self.set_norms(CHECK_SAMPLES, || {})?;
         let selection = self.selection_distance()?;
         if !selection.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss: selection });
@@ -174,7 +172,7 @@ impl<'a> Training<'a> {
     /// The mean distance map of the selection images (lower is better): what the official code chooses by.
     fn selection_distance(&mut self) -> Result<f64, TrainError> {
         let (mut sum, count) = (0.0, self.selection.count());
-        for indices in chunks(count) {
+        for indices in in_order(count) {
             let batch = self.selection.batch(&indices, self.student.kind())?;
             let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
             let distances = distances(&batch.targets, &levels);
@@ -189,31 +187,41 @@ impl<'a> Training<'a> {
     fn finish(mut self) -> Result<Ended, TrainError> {
         let best = self.run.best()?;
         self.student.load(&best.weights).map_err(|reason| self.run.damaged(BEST, reason))?;
-        let batches: Vec<Vec<usize>> = chunks(self.fit.count()).collect();
-        let bar = progress::bar(2 * batches.len() as u64, "Statistics of normals");
-        let mut seen = 0;
-        for indices in &batches {
-            // A batch moves the running statistics by its share of what was seen: in the end they are the mean over all.
-            seen += indices.len();
-            let momentum = indices.len() as f64 / seen as f64;
-            let image = self.fit.batch(indices, self.student.kind())?.image;
-            tch::no_grad(|| drop(self.student.levels(&image, Some(momentum))));
-            bar.inc(1);
-        }
         // As the exported model will compute: what is normal must not hold another number format's noise.
         self.student.set_kind(Kind::Float);
+        let count = self.fit.count();
+        let bar = progress::bar(2 * count as u64, "Statistics of normals");
+        self.set_norms(count, || bar.inc(self.run.settings.batch as u64))?;
         let mut moments = Moments::default();
-        for indices in &batches {
-            let batch = self.fit.batch(indices, Kind::Float)?;
+        for indices in in_order(count) {
+            let batch = self.fit.batch(&indices, Kind::Float)?;
             let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
             moments.add(&distances(&batch.targets, &levels));
-            bar.inc(1);
+            bar.inc(indices.len() as u64);
         }
         bar.finish_and_clear();
         let mut weights = self.student.state();
         moments.finish().add_to(&mut weights);
         self.run.save(STUDENT, &State { weights, ..State::default() })?;
         Ok(Ended::Finished { best_step: self.best.map_or(self.step, |(step, _)| step) })
+    }
+
+    /// Gives the BatchNorms the mean of the statistics of batches, over the first `samples` of the shuffled fit samples.
+    /// Batches as training had them: files lie in an order (by exposure, by module), and the variance within a batch
+    /// of neighbours is not that of the parts.
+    fn set_norms(&mut self, samples: usize, done: impl Fn()) -> Result<(), TrainError> {
+        let settings = &self.run.settings;
+        let order = shuffled(self.fit.count(), settings.seed);
+        let mut seen = 0;
+        for indices in order[..samples.min(order.len())].chunks(settings.batch) {
+            // A batch moves the running statistics by its share of what was seen: in the end they are the mean over all.
+            seen += indices.len();
+            let momentum = indices.len() as f64 / seen as f64;
+            let image = self.fit.batch(indices, self.student.kind())?.image;
+            tch::no_grad(|| drop(self.student.levels(&image, Some(momentum))));
+            done();
+        }
+        Ok(())
     }
 
     fn checkpoint(&self) -> State {
@@ -242,61 +250,4 @@ impl<'a> Training<'a> {
 
 fn velocity_name(index: usize) -> String {
     format!("sgd.{index}.velocity")
-}
-
-/// Linear warm-up, then half a cosine down to 0.
-fn rate(step: u64, total: u64) -> f64 {
-    let at = step as f64 / total as f64;
-    let warm_up = (at + 1.0 / total as f64) / WARM_UP;
-    let cosine = 0.5 * (1.0 + (std::f64::consts::PI * (at - WARM_UP).max(0.0) / (1.0 - WARM_UP)).cos());
-    RATE * warm_up.min(1.0) * cosine
-}
-
-/// The samples of a step: each epoch is a new seeded shuffle of all samples, and epochs follow on one another without
-/// a gap. Depends on nothing but its arguments, so that a resumed run sees what an uninterrupted one would have.
-fn batch_indices(count: usize, batch: usize, step: u64, seed: u64) -> Vec<usize> {
-    let first = step as usize * batch;
-    let mut epoch = usize::MAX;
-    let mut order: Vec<usize> = vec![];
-    (first..first + batch)
-        .map(|position| {
-            if position / count != epoch {
-                epoch = position / count;
-                order = (0..count).collect();
-                Seeded::new(seed, epoch as u64).shuffle(&mut order);
-            }
-            order[position % count]
-        })
-        .collect()
-}
-
-fn chunks(count: usize) -> impl Iterator<Item = Vec<usize>> {
-    (0..count)
-        .step_by(EVALUATION_BATCH)
-        .map(move |first| (first..(first + EVALUATION_BATCH).min(count)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_epoch_has_every_sample_once() {
-        let seen: Vec<usize> = (0..10).flat_map(|step| batch_indices(20, 8, step, 3)).collect();
-        for epoch in seen.chunks(20) {
-            let mut epoch = epoch.to_vec();
-            epoch.sort_unstable();
-            assert!(epoch.into_iter().eq(0..20));
-        }
-        assert_ne!(seen[..20], seen[20..40]);
-        // Fewer samples than a batch: the batch holds them several times.
-        assert_eq!(batch_indices(3, 8, 0, 0).len(), 8);
-    }
-
-    #[test]
-    fn the_rate_rises_and_falls() {
-        assert!(rate(0, 400) < 0.1 * RATE);
-        assert!((rate(20, 400) - RATE).abs() < 0.01 * RATE);
-        assert!(rate(399, 400) < 1e-3 * RATE);
-    }
 }
