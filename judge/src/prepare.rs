@@ -3,8 +3,9 @@
 //!
 //! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
 
-use fast_image_resize::images::{CroppedImage, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use shared_format::{Colour, Recipe, Roi, Size};
 
 use crate::frame::{Frame, Pixels};
@@ -113,33 +114,46 @@ impl Preparer {
         let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
-        let grids = |source, at, kind| Grid { source, size: at, roi, kind, tiles, to };
+        let grid = |source, at, roi| Grid { source, size: at, roi, tiles, to };
+        let cut = Size { width: roi.width, height: roi.height };
+        // Pixel types are named here, not looked up by the resizer: it would bring code for all that there are.
         match frame.pixels() {
-            Pixels::Grey8(v) => grids(v, size, PixelType::U8).resize8(resizer, &mut self.tile8, input),
+            Pixels::Grey8(v) => grid(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
             Pixels::Rgb8(v) if to_luma => {
                 luma8(v, size, roi, &mut self.luma8);
-                let at = Size { width: roi.width, height: roi.height };
-                let grid = Grid { roi: all, ..grids(&self.luma8, at, PixelType::U8) };
-                grid.resize8(resizer, &mut self.tile8, input)
+                grid(&self.luma8, cut, all).resize::<U8>(resizer, &mut self.tile8, input)
             }
-            Pixels::Rgb8(v) => grids(v, size, PixelType::U8x3).resize8(resizer, &mut self.tile8, input),
-            Pixels::Grey16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16).resize16(
-                resizer,
-                &mut self.tile16,
-                input,
-            ),
+            Pixels::Rgb8(v) => grid(v, size, roi).resize::<U8x3>(resizer, &mut self.tile8, input),
+            Pixels::Grey16(v) => {
+                grid(bytemuck::cast_slice(v), size, roi).resize::<U16>(resizer, &mut self.tile16, input)
+            }
             Pixels::Rgb16(v) if to_luma => {
                 luma16(v, size, roi, &mut self.luma16);
-                let at = Size { width: roi.width, height: roi.height };
-                let grid = Grid { roi: all, ..grids(bytemuck::cast_slice(&self.luma16), at, PixelType::U16) };
-                grid.resize16(resizer, &mut self.tile16, input)
+                let luma = bytemuck::cast_slice(&self.luma16);
+                grid(luma, cut, all).resize::<U16>(resizer, &mut self.tile16, input)
             }
-            Pixels::Rgb16(v) => grids(bytemuck::cast_slice(v), size, PixelType::U16x3).resize16(
-                resizer,
-                &mut self.tile16,
-                input,
-            ),
+            Pixels::Rgb16(v) => {
+                grid(bytemuck::cast_slice(v), size, roi).resize::<U16x3>(resizer, &mut self.tile16, input)
+            }
         }
+    }
+}
+
+/// A pixel value of an unsigned integer type.
+trait Value: bytemuck::Pod + Default {
+    /// 0..1: 1 is the type's largest value.
+    fn scaled(self) -> f32;
+}
+
+impl Value for u8 {
+    fn scaled(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+}
+
+impl Value for u16 {
+    fn scaled(self) -> f32 {
+        f32::from(self) / 65535.0
     }
 }
 
@@ -149,66 +163,54 @@ struct Grid<'f> {
     source: &'f [u8],
     size: Size,
     roi: Roi,
-    kind: PixelType,
     tiles: shared_format::Tiles,
     to: Size,
 }
 
 impl Grid<'_> {
-    const fn tile_values(&self) -> usize {
-        let channels = if matches!(self.kind, PixelType::U8 | PixelType::U16) { 1 } else { 3 };
-        channels * self.to.width as usize * self.to.height as usize
-    }
-
-    fn resize8(
+    fn resize<P>(
         &self,
         resizer: &mut Resizer,
-        tile: &mut Vec<u8>,
+        tile: &mut Vec<P::Component>,
         input: &mut [f32],
-    ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values(), 0);
-        let planes = 3 * self.to.width as usize * self.to.height as usize;
-        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
-            self.resize_tile(index, resizer, tile)?;
-            planes_of(tile, out, |v| f32::from(v) / 255.0);
+    ) -> Result<(), PrepareError>
+    where
+        P: PixelTrait,
+        P::Component: Value,
+    {
+        let pixels = self.to.width as usize * self.to.height as usize;
+        tile.resize(P::count_of_components() * pixels, P::Component::default());
+        for (index, out) in input.chunks_exact_mut(3 * pixels).enumerate() {
+            self.resize_tile::<P>(index, resizer, bytemuck::cast_slice_mut(tile))?;
+            planes_of(tile, out);
         }
         Ok(())
     }
 
-    fn resize16(
+    fn resize_tile<P: PixelTrait>(
         &self,
+        index: usize,
         resizer: &mut Resizer,
-        tile: &mut Vec<u16>,
-        input: &mut [f32],
+        tile: &mut [u8],
     ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values(), 0);
-        let planes = 3 * self.to.width as usize * self.to.height as usize;
-        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
-            self.resize_tile(index, resizer, bytemuck::cast_slice_mut(tile))?;
-            planes_of(tile, out, |v| f32::from(v) / 65535.0);
-        }
-        Ok(())
-    }
-
-    fn resize_tile(&self, index: usize, resizer: &mut Resizer, tile: &mut [u8]) -> Result<(), PrepareError> {
         let explain = |e: &dyn std::fmt::Display| PrepareError::Resize(e.to_string());
         let Size { width, height } = self.size;
-        let image = ImageRef::new(width, height, self.source, self.kind).map_err(|e| explain(&e))?;
+        let image = TypedImageRef::<P>::from_buffer(width, height, self.source).map_err(|e| explain(&e))?;
         // The cut comes first: the resize filter would otherwise read pixels beside the region of interest.
-        let roi = self.roi;
-        let cut = CroppedImage::new(&image, roi.x, roi.y, roi.width, roi.height).map_err(|e| explain(&e))?;
+        let Roi { x, y, width, height } = self.roi;
+        let cut = TypedCroppedImage::from_ref(&image, x, y, width, height).map_err(|e| explain(&e))?;
         let mut out =
-            Image::from_slice_u8(self.to.width, self.to.height, tile, self.kind).map_err(|e| explain(&e))?;
+            TypedImage::<P>::from_buffer(self.to.width, self.to.height, tile).map_err(|e| explain(&e))?;
         let columns = usize::from(self.tiles.columns);
-        let (left, tile_width) = span(roi.width, index % columns, self.tiles.columns);
-        let (top, tile_height) = span(roi.height, index / columns, self.tiles.rows);
+        let (left, tile_width) = span(self.roi.width, index % columns, self.tiles.columns);
+        let (top, tile_height) = span(self.roi.height, index / columns, self.tiles.rows);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
             left,
             top,
             tile_width,
             tile_height,
         );
-        resizer.resize(&cut, &mut out, &options).map_err(|e| explain(&e))
+        resizer.resize_typed(&cut, &mut out, &options).map_err(|e| explain(&e))
     }
 }
 
@@ -221,20 +223,20 @@ fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
 }
 
 /// Interleaved (or single) values → three planes.
-fn planes_of<T: Copy>(values: &[T], planes: &mut [f32], scale: impl Fn(T) -> f32) {
+fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
     let plane = planes.len() / 3;
     let (red, rest) = planes.split_at_mut(plane);
     let (green, blue) = rest.split_at_mut(plane);
     if values.len() == plane {
         for (out, &v) in red.iter_mut().zip(values) {
-            *out = scale(v);
+            *out = v.scaled();
         }
         green.copy_from_slice(red);
         blue.copy_from_slice(red);
     } else {
         let outs = red.iter_mut().zip(green).zip(blue);
         for (((r, g), b), rgb) in outs.zip(values.chunks_exact(3)) {
-            (*r, *g, *b) = (scale(rgb[0]), scale(rgb[1]), scale(rgb[2]));
+            (*r, *g, *b) = (rgb[0].scaled(), rgb[1].scaled(), rgb[2].scaled());
         }
     }
 }
