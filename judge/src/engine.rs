@@ -1,8 +1,12 @@
 //! Runs an ONNX model. The only module that names the inference engine, tract.
 
+mod branches;
+
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::runtime::RunOptions;
+use tract_onnx::tract_core::internal::format_err;
 use tract_onnx::tract_hir::infer::Factoid;
+
+use self::branches::Schedule;
 
 use crate::guard::guarded;
 
@@ -68,7 +72,10 @@ pub enum EngineError {
 #[derive(Debug)]
 pub struct Network {
     plan: Arc<TypedRunnableModel>,
-    state: TypedSimpleState,
+    /// One for each thread.
+    states: Vec<TypedSimpleState>,
+    /// Where there are several threads.
+    schedule: Option<Schedule>,
     input: [usize; 4],
     output_shapes: Vec<Vec<usize>>,
 }
@@ -77,7 +84,8 @@ impl Network {
     /// Loads and optimises a model for a fixed input shape (batch, channels, height, width).
     ///
     /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` above 1
-    /// spreads matrix products over that many threads; 0 counts as 1.
+    /// runs independent branches of the graph, such as a teacher and a student, side by side, and gives the same values
+    /// to the bit; more threads than the graph has branches do nothing. 0 counts as 1.
     ///
     /// # Errors
     /// [`EngineError`]: not a usable model, other input shape, missing output.
@@ -99,12 +107,12 @@ impl Network {
         if input.len() != expected {
             return Err(EngineError::InputLength { expected, found: input.len() });
         }
-        let (state, shape) = (&mut self.state, &self.input);
-        let ran = guarded(|| run(state, shape, input));
+        let ran = guarded(|| run(self, input));
         let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic)));
         if result.is_err() {
             // A failed run leaves half of its intermediate values behind.
-            self.state = self.plan.spawn().map_err(|e| EngineError::Run(in_one_line(&e)))?;
+            self.states =
+                spawn(&self.plan, self.states.len()).map_err(|e| EngineError::Run(in_one_line(&e)))?;
         }
         result
     }
@@ -151,15 +159,15 @@ fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Res
             })
         })
         .collect::<Result<_, _>>()?;
-    let executor = if threads > 1 {
-        multithread::Executor::multithread_with_name(threads, "judge")
-    } else {
-        multithread::Executor::SingleThread
-    };
-    let options = RunOptions { executor: Some(executor), ..RunOptions::default() };
-    let plan = model.into_runnable_with_options(&options).map_err(unreadable)?;
-    let state = plan.spawn().map_err(unreadable)?;
-    Ok(Network { plan, state, input, output_shapes })
+    let plan = model.into_runnable().map_err(unreadable)?;
+    let schedule = if threads > 1 { Schedule::of(&plan).map_err(unreadable)? } else { None };
+    let threads = schedule.as_ref().map_or(1, |schedule| threads.min(schedule.width()));
+    let states = spawn(&plan, threads).map_err(unreadable)?;
+    Ok(Network { plan, states, schedule, input, output_shapes })
+}
+
+fn spawn(plan: &Arc<TypedRunnableModel>, count: usize) -> TractResult<Vec<TypedSimpleState>> {
+    (0..count.max(1)).map(|_| plan.spawn()).collect()
 }
 
 fn check_input(model: &InferenceModel, wanted: [usize; 4]) -> Result<(), EngineError> {
@@ -192,10 +200,15 @@ fn find_output(model: &InferenceModel, name: &str) -> Result<OutletId, EngineErr
     })
 }
 
-fn run(state: &mut TypedSimpleState, shape: &[usize], input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
+fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
     let failed = |e: TractError| EngineError::Run(in_one_line(&e));
-    let tensor = Tensor::from_shape(shape, input).map_err(failed)?;
-    let outputs = state.run(tvec![tensor.into()]).map_err(failed)?;
+    let input = Tensor::from_shape(&network.input, input).map_err(failed)?.into_tvalue();
+    let outputs = match (&network.schedule, &mut network.states[..]) {
+        (Some(schedule), states) => schedule.run(states, input),
+        (None, [state, ..]) => state.run(tvec![input]),
+        (None, []) => Err(format_err!("no thread was set up")),
+    };
+    let outputs = outputs.map_err(failed)?;
     outputs
         .iter()
         .map(|out| out.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(failed))

@@ -3,7 +3,6 @@
 //!
 //! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
 
-// Typed images only: the untyped ones instantiate the resizer for every pixel type there is, megabytes of program.
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -115,28 +114,46 @@ impl Preparer {
         let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
-        let grids = |source, at| Grid { source, size: at, roi, tiles, to };
-        let at = Size { width: roi.width, height: roi.height };
+        let grid = |source, at, roi| Grid { source, size: at, roi, tiles, to };
+        let cut = Size { width: roi.width, height: roi.height };
+        // Pixel types are named here, not looked up by the resizer: it would bring code for all that there are.
         match frame.pixels() {
-            Pixels::Grey8(v) => grids(v, size).resize8::<U8>(resizer, &mut self.tile8, input),
+            Pixels::Grey8(v) => grid(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
             Pixels::Rgb8(v) if to_luma => {
                 luma8(v, size, roi, &mut self.luma8);
-                let grid = Grid { roi: all, ..grids(&self.luma8, at) };
-                grid.resize8::<U8>(resizer, &mut self.tile8, input)
+                grid(&self.luma8, cut, all).resize::<U8>(resizer, &mut self.tile8, input)
             }
-            Pixels::Rgb8(v) => grids(v, size).resize8::<U8x3>(resizer, &mut self.tile8, input),
+            Pixels::Rgb8(v) => grid(v, size, roi).resize::<U8x3>(resizer, &mut self.tile8, input),
             Pixels::Grey16(v) => {
-                grids(bytemuck::cast_slice(v), size).resize16::<U16>(resizer, &mut self.tile16, input)
+                grid(bytemuck::cast_slice(v), size, roi).resize::<U16>(resizer, &mut self.tile16, input)
             }
             Pixels::Rgb16(v) if to_luma => {
                 luma16(v, size, roi, &mut self.luma16);
-                let grid = Grid { roi: all, ..grids(bytemuck::cast_slice(&self.luma16), at) };
-                grid.resize16::<U16>(resizer, &mut self.tile16, input)
+                let luma = bytemuck::cast_slice(&self.luma16);
+                grid(luma, cut, all).resize::<U16>(resizer, &mut self.tile16, input)
             }
             Pixels::Rgb16(v) => {
-                grids(bytemuck::cast_slice(v), size).resize16::<U16x3>(resizer, &mut self.tile16, input)
+                grid(bytemuck::cast_slice(v), size, roi).resize::<U16x3>(resizer, &mut self.tile16, input)
             }
         }
+    }
+}
+
+/// A pixel value of an unsigned integer type.
+trait Value: bytemuck::Pod + Default {
+    /// 0..1: 1 is the type's largest value.
+    fn scaled(self) -> f32;
+}
+
+impl Value for u8 {
+    fn scaled(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+}
+
+impl Value for u16 {
+    fn scaled(self) -> f32 {
+        f32::from(self) / 65535.0
     }
 }
 
@@ -151,37 +168,21 @@ struct Grid<'f> {
 }
 
 impl Grid<'_> {
-    /// Values `T` of one tile of pixels `P`.
-    const fn tile_values<P, T>(&self) -> usize {
-        size_of::<P>() / size_of::<T>() * self.to.width as usize * self.to.height as usize
-    }
-
-    fn resize8<P: PixelTrait>(
+    fn resize<P>(
         &self,
         resizer: &mut Resizer,
-        tile: &mut Vec<u8>,
+        tile: &mut Vec<P::Component>,
         input: &mut [f32],
-    ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values::<P, u8>(), 0);
-        let planes = 3 * self.to.width as usize * self.to.height as usize;
-        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
-            self.resize_tile::<P>(index, resizer, tile)?;
-            planes_of(tile, out, |v| f32::from(v) / 255.0);
-        }
-        Ok(())
-    }
-
-    fn resize16<P: PixelTrait>(
-        &self,
-        resizer: &mut Resizer,
-        tile: &mut Vec<u16>,
-        input: &mut [f32],
-    ) -> Result<(), PrepareError> {
-        tile.resize(self.tile_values::<P, u16>(), 0);
-        let planes = 3 * self.to.width as usize * self.to.height as usize;
-        for (index, out) in input.chunks_exact_mut(planes).enumerate() {
+    ) -> Result<(), PrepareError>
+    where
+        P: PixelTrait,
+        P::Component: Value,
+    {
+        let pixels = self.to.width as usize * self.to.height as usize;
+        tile.resize(P::count_of_components() * pixels, P::Component::default());
+        for (index, out) in input.chunks_exact_mut(3 * pixels).enumerate() {
             self.resize_tile::<P>(index, resizer, bytemuck::cast_slice_mut(tile))?;
-            planes_of(tile, out, |v| f32::from(v) / 65535.0);
+            planes_of(tile, out);
         }
         Ok(())
     }
@@ -196,14 +197,13 @@ impl Grid<'_> {
         let Size { width, height } = self.size;
         let image = TypedImageRef::<P>::from_buffer(width, height, self.source).map_err(|e| explain(&e))?;
         // The cut comes first: the resize filter would otherwise read pixels beside the region of interest.
-        let roi = self.roi;
-        let cut = TypedCroppedImage::from_ref(&image, roi.x, roi.y, roi.width, roi.height)
-            .map_err(|e| explain(&e))?;
+        let Roi { x, y, width, height } = self.roi;
+        let cut = TypedCroppedImage::from_ref(&image, x, y, width, height).map_err(|e| explain(&e))?;
         let mut out =
             TypedImage::<P>::from_buffer(self.to.width, self.to.height, tile).map_err(|e| explain(&e))?;
         let columns = usize::from(self.tiles.columns);
-        let (left, tile_width) = span(roi.width, index % columns, self.tiles.columns);
-        let (top, tile_height) = span(roi.height, index / columns, self.tiles.rows);
+        let (left, tile_width) = span(self.roi.width, index % columns, self.tiles.columns);
+        let (top, tile_height) = span(self.roi.height, index / columns, self.tiles.rows);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
             left,
             top,
@@ -223,20 +223,20 @@ fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
 }
 
 /// Interleaved (or single) values → three planes.
-fn planes_of<T: Copy>(values: &[T], planes: &mut [f32], scale: impl Fn(T) -> f32) {
+fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
     let plane = planes.len() / 3;
     let (red, rest) = planes.split_at_mut(plane);
     let (green, blue) = rest.split_at_mut(plane);
     if values.len() == plane {
         for (out, &v) in red.iter_mut().zip(values) {
-            *out = scale(v);
+            *out = v.scaled();
         }
         green.copy_from_slice(red);
         blue.copy_from_slice(red);
     } else {
         let outs = red.iter_mut().zip(green).zip(blue);
         for (((r, g), b), rgb) in outs.zip(values.chunks_exact(3)) {
-            (*r, *g, *b) = (scale(rgb[0]), scale(rgb[1]), scale(rgb[2]));
+            (*r, *g, *b) = (rgb[0].scaled(), rgb[1].scaled(), rgb[2].scaled());
         }
     }
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use judge::{EngineError, Network};
-use support::{onnx, onnx_with_outputs};
+use support::{branching_onnx, onnx, onnx_with_outputs};
 
 const SHAPE: [usize; 4] = [1, 3, 64, 64];
 
@@ -33,6 +33,27 @@ fn outputs_come_in_the_order_asked_for() {
 fn inner_values_can_be_asked_for_by_name() {
     let mut network = Network::load(&onnx(64, &["Neg"]), SHAPE, &["step0"], 1).unwrap();
     assert_eq!(network.run(&[0.5; 3 * 64 * 64]).unwrap()[0][9], -0.5);
+}
+
+#[test]
+fn threads_change_no_bit_and_survive_a_failure() {
+    let bytes = branching_onnx(64);
+    let outputs = ["anomaly_map", "score", "left", "peak"];
+    let mut input: Vec<f32> = (0..3 * 64 * 64).map(|i| (i % 251) as f32 / 256.0).collect();
+    let mut alone = Network::load(&bytes, SHAPE, &outputs, 1).unwrap();
+    for threads in [2, 3, 64] {
+        let mut network = Network::load(&bytes, SHAPE, &outputs, threads).unwrap();
+        for frame in 0..20 {
+            input[frame] = 0.99;
+            assert_eq!(network.run(&input).unwrap(), alone.run(&input).unwrap(), "{threads} threads");
+            input[9] = 7.0;
+            for network in [&mut network, &mut alone] {
+                let error = network.run(&input).unwrap_err();
+                assert!(matches!(error, EngineError::Run(_)), "{error}");
+            }
+            input[9] = 0.5;
+        }
+    }
 }
 
 #[test]

@@ -81,8 +81,28 @@ pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> 
         graph = graph.message(1, node(operation, &last, &next));
         last = next;
     }
-    graph = graph
-        .message(1, node("Identity", &last, "anomaly_map"))
+    model(graph.message(1, node("Identity", &last, "anomaly_map")), side, outputs)
+}
+
+/// A model whose graph has branches: the map is the matrix product of exp and root of the brightest channel, less that
+/// channel. A brightest value of 1 and more is an index out of range: the model fails on such a frame.
+pub fn branching_onnx(side: u64) -> Vec<u8> {
+    let to_integer = Message::default().text(1, "to").varint(3, 7).varint(20, 2);
+    let graph = Message::default()
+        .message(1, max_over(&[1], true, "image", "peak"))
+        .message(1, max_over(&[1, 2, 3], false, "peak", "brightest"))
+        .message(1, node("Cast", "brightest", "index").message(5, to_integer))
+        .message(1, node("Gather", "peak", "chosen").text(1, "index"))
+        .message(1, node("Exp", "chosen", "left"))
+        .message(1, node("Sqrt", "peak", "right"))
+        .message(1, node("MatMul", "left", "product").text(1, "right"))
+        .message(1, node("Sub", "product", "anomaly_map").text(1, "peak"));
+    model(graph, side, ["anomaly_map", "score"])
+}
+
+/// Adds the score, the input and the outputs to a graph from `image` to `anomaly_map`.
+fn model(graph: Message, side: u64, outputs: [&str; 2]) -> Vec<u8> {
+    let graph = graph
         .message(1, max_over(&[1, 2, 3], false, "anomaly_map", "score"))
         .text(2, "tiny")
         .message(11, float_value("image", &[1, 3, side, side]))

@@ -1,0 +1,245 @@
+//! Runs a network's nodes on several threads: nodes that don't wait for each other run side by side.
+//!
+//! A teacher and a student, for example, read the same image and meet in the distance between their features. Every
+//! node computes what it computes in a plain run, so the results are the same to the bit.
+
+use std::collections::BinaryHeap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::format_err;
+use tract_onnx::tract_core::ops::konst::Const;
+
+use crate::guard::guarded;
+
+/// Which node waits for which. All vectors are indexed by a node's number.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// The values known beforehand: constants.
+    constants: Vec<Option<TVec<TValue>>>,
+    /// Inputs that have to be computed first.
+    waits: Vec<usize>,
+    /// Readers of the node's values; an output counts as one.
+    uses: Vec<usize>,
+    /// The nodes that read the node's values, once for each input.
+    readers: Vec<Vec<usize>>,
+    /// Nodes from here to the end on the longest way: the more, the sooner it must run.
+    urgency: Vec<usize>,
+    /// The nodes that wait for none.
+    first: Vec<usize>,
+    /// Nodes to compute.
+    count: usize,
+    /// Nodes that can run side by side.
+    width: usize,
+    input: usize,
+    outputs: Vec<OutletId>,
+}
+
+impl Schedule {
+    /// The schedule of a plan with one input; `None` where the plan's own order has to be kept: shapes that are known
+    /// only after a node has run, or nodes that remember something.
+    ///
+    /// # Errors
+    /// The plan can't be run at all.
+    pub fn of(plan: &Arc<TypedRunnableModel>) -> TractResult<Option<Self>> {
+        let model = plan.model();
+        let nodes = model.nodes();
+        let concrete = |n: &TypedNode| n.outputs.iter().all(|o| o.fact.shape.is_concrete());
+        let remembers = plan.spawn()?.op_states.iter().any(Option::is_some);
+        let &[input] = model.input_outlets()? else { return Ok(None) };
+        if remembers || !nodes.iter().all(concrete) {
+            return Ok(None);
+        }
+        let constants =
+            nodes.iter().map(|n| n.op_as::<Const>().map(|c| tvec![c.val().clone().into_tvalue()]));
+        let constants: Vec<_> = constants.collect();
+        let (mut waits, mut uses) = (vec![0; nodes.len()], vec![0; nodes.len()]);
+        let mut readers = vec![Vec::new(); nodes.len()];
+        let computed: Vec<usize> =
+            plan.order_without_consts().iter().copied().filter(|&id| id != input.node).collect();
+        let mut stage = vec![0_usize; nodes.len()];
+        for &id in &computed {
+            for from in nodes[id].inputs.iter().map(|i| i.node) {
+                uses[from] += 1;
+                if constants[from].is_none() && from != input.node {
+                    waits[id] += 1;
+                }
+                readers[from].push(id);
+                stage[id] = stage[id].max(stage[from] + 1);
+            }
+        }
+        let outputs = model.output_outlets()?.to_vec();
+        for output in &outputs {
+            uses[output.node] += 1;
+        }
+        let mut urgency = vec![0; nodes.len()];
+        for &id in computed.iter().rev() {
+            urgency[id] = 1 + readers[id].iter().map(|&reader| urgency[reader]).max().unwrap_or(0);
+        }
+        let mut widths = vec![0; nodes.len() + 1];
+        computed.iter().for_each(|&id| widths[stage[id]] += 1);
+        let width = widths.into_iter().max().unwrap_or(0);
+        let first = computed.iter().copied().filter(|&id| waits[id] == 0).collect();
+        let count = computed.len();
+        let input = input.node;
+        Ok(Some(Self { constants, waits, uses, readers, urgency, first, count, width, input, outputs }))
+    }
+
+    /// More threads than this find nothing to do.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Runs the plan that the states belong to on as many threads as there are states.
+    ///
+    /// # Errors
+    /// The first node's error or panic. The states are not usable afterwards.
+    pub fn run(&self, states: &mut [TypedSimpleState], input: TValue) -> TractResult<TVec<TValue>> {
+        for state in &mut *states {
+            state.turn_state.values.resize(self.waits.len(), None);
+        }
+        let work = Work { schedule: self, progress: Mutex::new(self.start(input)), changed: Condvar::new() };
+        std::thread::scope(|scope| {
+            let mut states = states.iter_mut();
+            let own = states.next();
+            for state in states {
+                // A thread that the system refuses leaves its share to the others.
+                let _ = std::thread::Builder::new()
+                    .name("judge".to_owned())
+                    .spawn_scoped(scope, || work.take_part(state));
+            }
+            if let Some(state) = own {
+                work.take_part(state);
+            }
+        });
+        let mut progress = work.lock();
+        match progress.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.outputs.iter().map(|&output| progress.value(output)).collect(),
+        }
+    }
+
+    fn start(&self, input: TValue) -> Progress {
+        let mut values = self.constants.clone();
+        values[self.input] = Some(tvec![input]);
+        let ready = self.first.iter().map(|&id| (self.urgency[id], id)).collect();
+        Progress {
+            values,
+            waits: self.waits.clone(),
+            uses: self.uses.clone(),
+            ready,
+            left: self.count,
+            failure: None,
+        }
+    }
+}
+
+/// How far a run is.
+struct Progress {
+    values: Vec<Option<TVec<TValue>>>,
+    waits: Vec<usize>,
+    uses: Vec<usize>,
+    /// Nodes that can run, the most urgent first.
+    ready: BinaryHeap<(usize, usize)>,
+    left: usize,
+    failure: Option<TractError>,
+}
+
+impl Progress {
+    fn value(&self, outlet: OutletId) -> TractResult<TValue> {
+        let value = self.values[outlet.node].as_ref().and_then(|values| values.get(outlet.slot));
+        value.cloned().ok_or_else(|| format_err!("a node's value is missing"))
+    }
+
+    /// The values that a node reads. The last reader gets them for its own: it may then write in their place.
+    fn inputs(&mut self, node: &TypedNode) -> TractResult<TVec<TValue>> {
+        let inputs = node.inputs.iter().map(|&input| self.value(input)).collect();
+        for input in &node.inputs {
+            self.uses[input.node] -= 1;
+            if self.uses[input.node] == 0 {
+                self.values[input.node] = None;
+            }
+        }
+        inputs
+    }
+}
+
+struct Work<'a> {
+    schedule: &'a Schedule,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+impl Work<'_> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Computes nodes until none is left or one fails.
+    fn take_part(&self, state: &mut TypedSimpleState) {
+        while let Some((id, inputs)) = self.next(state) {
+            let computed = inputs.and_then(|inputs| compute(state, id, inputs));
+            self.finish(id, computed);
+        }
+    }
+
+    fn next(&self, state: &TypedSimpleState) -> Option<(usize, TractResult<TVec<TValue>>)> {
+        let idle = |p: &mut Progress| p.ready.is_empty() && p.left > 0 && p.failure.is_none();
+        let mut progress = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if progress.failure.is_some() {
+            return None;
+        }
+        let (_, id) = progress.ready.pop()?;
+        Some((id, progress.inputs(state.model().node(id))))
+    }
+
+    fn finish(&self, id: usize, computed: TractResult<TVec<TValue>>) {
+        let mut progress = self.lock();
+        match computed {
+            Ok(values) => {
+                progress.values[id] = Some(values);
+                progress.left -= 1;
+                for &reader in &self.schedule.readers[id] {
+                    progress.waits[reader] -= 1;
+                    if progress.waits[reader] == 0 {
+                        progress.ready.push((self.schedule.urgency[reader], reader));
+                    }
+                }
+            }
+            Err(failure) => progress.failure = Some(failure),
+        }
+        self.changed.notify_all();
+    }
+}
+
+fn compute(state: &mut TypedSimpleState, id: usize, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    let ran = guarded(|| state.compute_one_with_inputs(id, inputs));
+    ran.unwrap_or_else(|panic| Err(format_err!("{panic}")))?;
+    let values = state.turn_state.values.get_mut(id).and_then(Option::take);
+    values.ok_or_else(|| format_err!("a node gave no value"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::tract_core::ops::math;
+
+    #[test]
+    fn branches_are_found_and_give_the_plans_values() -> TractResult<()> {
+        let mut model = TypedModel::default();
+        let image = model.add_source("image", f32::fact([3]))?;
+        let offset = model.add_const("offset", tensor1(&[1.0_f32, 2.0, 3.0]))?;
+        let start = model.wire_node("start", math::exp(), &[image])?[0];
+        let left = model.wire_node("left", math::sqrt(), &[start])?[0];
+        let right = model.wire_node("right", math::add(), &[start, offset])?[0];
+        let sum = model.wire_node("sum", math::add(), &[left, right])?[0];
+        model.select_output_outlets(&[sum, start])?;
+        let plan = model.into_runnable()?;
+        let schedule = Schedule::of(&plan)?.ok_or_else(|| format_err!("no schedule"))?;
+        assert_eq!(schedule.width(), 2);
+        let image = tensor1(&[0.0_f32, 0.5, 1.0]).into_tvalue();
+        let mut states = [plan.spawn()?, plan.spawn()?];
+        assert_eq!(schedule.run(&mut states, image.clone())?, plan.run(tvec![image])?);
+        Ok(())
+    }
+}
