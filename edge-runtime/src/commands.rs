@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod collect;
 pub mod doctor;
 pub mod init;
 pub mod inspect;

@@ -28,6 +28,8 @@ enum Command {
     Init(commands::init::Args),
     /// Check a line file, its bundles and its devices.
     Check(commands::check::Args),
+    /// Take training photos of good parts with a line's own camera and trigger.
+    Collect(commands::collect::Args),
     /// Check this machine, and whether a bundle does here what it did on its host.
     Doctor(commands::doctor::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Collect(args) => commands::collect::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
     };
     match result {

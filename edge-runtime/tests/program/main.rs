@@ -6,6 +6,7 @@
 mod support;
 
 mod bench;
+mod collect;
 mod doctor;
 mod inspect;
 
