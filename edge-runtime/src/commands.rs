@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod calibrate;
 pub mod check;
+pub mod collect;
 pub mod doctor;
 pub mod init;
 pub mod inspect;

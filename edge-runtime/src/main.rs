@@ -32,6 +32,8 @@ enum Command {
     Check(commands::check::Args),
     /// Find a product's threshold anew, from good parts.
     Calibrate(commands::calibrate::Args),
+    /// Take training photos of good parts with a line's own camera and trigger.
+    Collect(commands::collect::Args),
     /// Check this machine, and whether a bundle does here what it did on its host.
     Doctor(commands::doctor::Args),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
+        Command::Collect(args) => commands::collect::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
     };
     match result {

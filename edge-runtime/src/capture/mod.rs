@@ -21,7 +21,8 @@ mod pattern;
 mod raw;
 mod ring;
 mod thread;
-#[cfg(feature = "camera")]
+// Its pure parts are tested in every build.
+#[cfg(any(feature = "camera", test))]
 mod v4l2;
 mod watch;
 

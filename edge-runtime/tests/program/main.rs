@@ -7,6 +7,7 @@ mod support;
 
 mod bench;
 mod calibrate;
+mod collect;
 mod doctor;
 mod inspect;
 mod line;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use judge::DecodeError;
 use shared_format::Size;
-use v4l::buffer::{Flags, Metadata};
 
 use crate::capture::Data;
 use crate::line_file::PixelFormat;
@@ -69,6 +68,22 @@ fn rows(bytes: &[u8], row: u32, rows: u32, stride: u32) -> Vec<u8> {
 /// A time stamp older than this when its frame arrives is not of the monotonic clock.
 const OLDEST: Duration = Duration::from_secs(15);
 
+/// A driver's time stamp, of whatever clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) seconds: i64,
+    pub(super) micros: i64,
+    /// Whether the driver says where it is from: `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC` or `_COPY`.
+    pub(super) is_given: bool,
+}
+
+impl Stamp {
+    fn moment(self) -> Option<Moment> {
+        let (seconds, micros) = (u64::try_from(self.seconds).ok()?, u64::try_from(self.micros).ok()?);
+        seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?).map(Moment)
+    }
+}
+
 /// The driver's time stamps, where they are of use.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
@@ -78,17 +93,12 @@ pub(super) struct Clock {
 impl Clock {
     /// The driver's capture time, where it counts on the monotonic clock; otherwise `arrival`, which is later by the
     /// time that readout and transfer take.
-    pub(super) fn captured_at(&mut self, about: &Metadata, arrival: Moment) -> Moment {
-        let seconds = u64::try_from(about.timestamp.sec).ok();
-        let micros = u64::try_from(about.timestamp.usec).ok();
-        let stamp = seconds.zip(micros).and_then(|(seconds, micros)| {
-            seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?)
-        });
-        let says_so = about.flags & Flags::TIMESTAMP_MASK != Flags::TIMESTAMP_UNKNOWN;
+    pub(super) fn captured_at(&mut self, stamp: Stamp, arrival: Moment) -> Moment {
         // A copied stamp may be of any clock. Drivers cut off nanoseconds: a stamp is never later than its arrival.
-        let stamp = stamp.map(Moment).filter(|at| says_so && *at <= arrival && arrival.since(*at) <= OLDEST);
-        self.is_useless = stamp.is_none();
-        stamp.unwrap_or(arrival)
+        let is_plausible = |at: &Moment| stamp.is_given && *at <= arrival && arrival.since(*at) <= OLDEST;
+        let captured_at = stamp.moment().filter(is_plausible);
+        self.is_useless = captured_at.is_none();
+        captured_at.unwrap_or(arrival)
     }
 
     /// A sentence where the stamps are of no use.
@@ -106,8 +116,6 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use v4l::Timestamp;
-
     use super::*;
     use crate::capture::Captured;
 
@@ -157,36 +165,28 @@ mod tests {
         assert!(matches!(short.frame(), Err(DecodeError::Truncated { .. })));
     }
 
-    fn about(flags: Flags, sec: i64, usec: i64) -> Metadata {
-        Metadata { flags, timestamp: Timestamp::new(sec, usec), ..Metadata::default() }
+    const fn stamp(seconds: i64, micros: i64) -> Stamp {
+        Stamp { seconds, micros, is_given: true }
     }
 
     #[test]
     fn monotonic_stamps_are_taken_as_they_are() {
         let mut clock = Clock::default();
         let arrival = Moment(7_123_500_000);
-        let stamp = about(Flags::TIMESTAMP_MONOTONIC | Flags::TSTAMP_SRC_SOE, 7, 100_250);
-        assert_eq!(clock.captured_at(&stamp, arrival), Moment(7_100_250_000));
+        assert_eq!(clock.captured_at(stamp(7, 100_250), arrival), Moment(7_100_250_000));
+        assert_eq!(clock.captured_at(stamp(7, 123_500), arrival), arrival);
         assert_eq!(clock.warning(), None);
-        let copied = about(Flags::TIMESTAMP_COPY, 7, 100_250);
-        assert_eq!(clock.captured_at(&copied, arrival), Moment(7_100_250_000));
     }
 
     #[test]
     fn stamps_of_other_clocks_are_told_and_not_used() {
         let arrival = Moment(100_000_000_000);
-        let monotonic = Flags::TIMESTAMP_MONOTONIC;
-        for wrong in [
-            about(Flags::TIMESTAMP_UNKNOWN, 99, 0),
-            about(monotonic, 0, 0),
-            about(monotonic, 1_700_000_000, 0),
-            about(monotonic, 100, 1),
-            about(monotonic, -1, 5),
-            about(monotonic, i64::MAX, 5),
-            about(Flags::TIMESTAMP_COPY, 84, 999_999),
-        ] {
+        let unknown = Stamp { is_given: false, ..stamp(99, 0) };
+        let realtime = stamp(1_700_000_000, 0);
+        let (zero, later, old) = (stamp(0, 0), stamp(100, 1), stamp(84, 999_999));
+        for wrong in [unknown, realtime, zero, later, old, stamp(-1, 5), stamp(i64::MAX, 5), stamp(99, -1)] {
             let mut clock = Clock::default();
-            assert_eq!(clock.captured_at(&wrong, arrival), arrival);
+            assert_eq!(clock.captured_at(wrong, arrival), arrival, "{wrong:?}");
             assert!(clock.warning().is_some());
         }
     }

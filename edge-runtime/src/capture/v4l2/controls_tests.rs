@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::line_file::PixelFormat;
 
-/// A camera with these controls: range, value, and what it makes of a value that is set.
+/// A camera with these controls: range, value, and what it makes of an exposure that is set.
 #[derive(Default)]
 struct Double {
     controls: RefCell<BTreeMap<u32, (Range, i64)>>,
@@ -48,7 +48,8 @@ impl Controls for Double {
             return Err(io::Error::other("busy"));
         }
         self.set.borrow_mut().push((id, value));
-        self.drift(id, value / self.rounds_to * self.rounds_to);
+        let rounds_to = if id == CAMERA + 2 { self.rounds_to } else { 1 };
+        self.drift(id, value / rounds_to * rounds_to);
         Ok(())
     }
 }

@@ -1,0 +1,132 @@
+//! A V4L2 camera that streams.
+
+use std::time::Duration;
+
+use shared_format::Size;
+use v4l::buffer::{Flags, Metadata, Type};
+use v4l::io::mmap::Stream;
+use v4l::io::traits::CaptureStream;
+use v4l::video::Capture as _;
+use v4l::video::capture::Parameters;
+use v4l::{Device, Format, FourCC, Fraction};
+
+use super::buffer::{Clock, Filled, Layout, Stamp};
+use super::controls::{self, Locked};
+use super::device::Node;
+use crate::capture::{Camera, CaptureError, Captured};
+use crate::line_file::{PixelFormat, V4l2};
+use crate::moment::Moment;
+
+/// One to fill, one to read, and two for a thread that is late.
+const BUFFERS: u32 = 4;
+/// Longer than any exposure that makes sense on a line; slow cameras get five frames' time.
+const TIME_OUT: Duration = Duration::from_secs(2);
+
+/// An open camera with its buffers.
+pub struct V4l2Camera {
+    name: String,
+    stream: Stream<'static>,
+    node: Node,
+    layout: Layout,
+    locked: Vec<Locked>,
+    /// What is to be said of its frame rate.
+    rate: Option<String>,
+    clock: Clock,
+}
+
+impl V4l2Camera {
+    /// Opens it, sets format, size and frame rate, and locks the controls that the line file names.
+    ///
+    /// # Errors
+    /// [`CaptureError`]: not there, without the format or size, or refusing a control.
+    pub fn open(settings: &V4l2) -> Result<Self, CaptureError> {
+        let name = settings.device.display().to_string();
+        let failed = |e: std::io::Error| CaptureError::Open { camera: name.clone(), reason: e.to_string() };
+        let device = Device::with_path(&settings.device).map_err(failed)?;
+        let format = negotiate(&device, settings)?;
+        let rate = pace(&device, settings.fps);
+        let node = Node::new(device);
+        let locked = controls::lock(&node, settings)?;
+        let mut stream = Stream::with_buffers(&node.device, Type::VideoCapture, BUFFERS).map_err(failed)?;
+        let five_frames = Duration::try_from_secs_f64(5.0 / settings.fps).unwrap_or(TIME_OUT);
+        stream.set_timeout(TIME_OUT.max(five_frames).min(Duration::from_secs(3600)));
+        let size = Size { width: format.width, height: format.height };
+        let layout = Layout { format: settings.format, size, stride: format.stride };
+        Ok(Self { name, stream, node, layout, locked, rate, clock: Clock::default() })
+    }
+}
+
+impl Camera for V4l2Camera {
+    fn describe(&self) -> String {
+        let Layout { format, size, .. } = &self.layout;
+        format!("the camera {}: {format:?}, {}×{} pixels", self.name, size.width, size.height).to_lowercase()
+    }
+
+    fn next(&mut self) -> Result<Captured, CaptureError> {
+        // After any failure, a time-out included, the stream's buffers are in no known state: it is opened again.
+        let (bytes, about) = self.stream.next().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
+        let captured_at = self.clock.captured_at(stamp(about), Moment::now());
+        let filled = Filled {
+            bytes: bytes.get(..about.bytesused as usize).unwrap_or(bytes),
+            is_damaged: about.flags.contains(Flags::ERROR),
+        };
+        Ok(Captured::new(filled.data(self.layout), captured_at, about.sequence.into()))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let mut sentences: Vec<String> = self.rate.iter().cloned().collect();
+        sentences.extend(self.clock.warning().map(str::to_owned));
+        sentences.extend(controls::warnings(&self.node, &self.locked));
+        sentences
+    }
+}
+
+fn stamp(about: &Metadata) -> Stamp {
+    Stamp {
+        seconds: about.timestamp.sec,
+        micros: about.timestamp.usec,
+        is_given: about.flags & Flags::TIMESTAMP_MASK != Flags::TIMESTAMP_UNKNOWN,
+    }
+}
+
+/// Sets format and size.
+fn negotiate(device: &Device, settings: &V4l2) -> Result<Format, CaptureError> {
+    let (width, height) = (settings.width, settings.height);
+    let codes: &[&[u8; 4]] = match settings.format {
+        // Some cameras call it so.
+        PixelFormat::Mjpeg => &[b"MJPG", b"JPEG"],
+        PixelFormat::Yuyv => &[b"YUYV"],
+        PixelFormat::Grey => &[b"GREY"],
+    };
+    let mut found = String::new();
+    for code in codes {
+        match device.set_format(&Format::new(width, height, FourCC::new(code))) {
+            Ok(format)
+                if (format.width, format.height) == (width, height) && format.fourcc.repr == **code =>
+            {
+                return Ok(format);
+            }
+            Ok(format) => found = format!("{} {}×{}", format.fourcc, format.width, format.height),
+            Err(e) => found = format!("an error ({e})"),
+        }
+    }
+    let offered: Vec<String> =
+        device.enum_formats().unwrap_or_default().iter().map(|f| f.fourcc.to_string()).collect();
+    Err(CaptureError::Format {
+        camera: settings.device.display().to_string(),
+        wanted: format!("{:?} {width}×{height}", settings.format).to_lowercase(),
+        found: format!("{found}; its formats are {}", offered.join(", ")),
+    })
+}
+
+/// Sets the frame rate; what came of it where that is something else. Cameras without a choice are as good.
+fn pace(device: &Device, fps: f64) -> Option<String> {
+    let thousandths = (fps * 1000.0).round() as u32;
+    let set = device.set_params(&Parameters::new(Fraction::new(1000, thousandths)));
+    let Ok(Fraction { numerator, denominator }) = set.map(|found| found.interval) else { return None };
+    let found = f64::from(denominator) / f64::from(numerator);
+    if !found.is_finite() || (found - fps).abs() <= 0.01 * fps {
+        return None;
+    }
+    Some(format!("the camera gives {found:.1} frames a second where camera.fps = {fps}; correct camera.fps"))
+}

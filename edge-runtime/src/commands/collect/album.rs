@@ -1,0 +1,126 @@
+//! The numbered files of a folder of photos.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use fit::atomic::write_file;
+
+use crate::capture::Captured;
+
+/// A folder with `part-00001.jpg` or `.png`, or with several frames a part `part-00001-1.jpg` and so on.
+#[derive(Debug)]
+pub(super) struct Album {
+    folder: PathBuf,
+    parts: u32,
+    /// The largest number given so far.
+    last: u32,
+}
+
+impl Album {
+    /// Makes the folder unless it is there, and counts the parts in it.
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let unusable =
+            || format!("cannot use the folder {}; check the path and permissions", folder.display());
+        std::fs::create_dir_all(folder).with_context(unusable)?;
+        let mut numbers = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).with_context(unusable)? {
+            numbers.extend(entry.with_context(unusable)?.file_name().to_str().and_then(number));
+        }
+        let parts = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        Ok(Self { folder: folder.to_owned(), parts, last: numbers.last().copied().unwrap_or(0) })
+    }
+
+    /// Parts in the folder.
+    pub(super) const fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes the frames of a part without loss, each whole or not at all, and gives the name of the first.
+    pub(super) fn keep(&mut self, frames: &[Arc<Captured>]) -> Result<String> {
+        let number = self.last.checked_add(1).context("the folder has no number left; give another one")?;
+        let mut names = vec![];
+        for (place, captured) in frames.iter().enumerate() {
+            let suffix = if frames.len() > 1 { format!("-{}", place + 1) } else { String::new() };
+            let (extension, bytes) = bytes(captured)?;
+            let name = format!("part-{number:05}{suffix}.{extension}");
+            let path = self.folder.join(&name);
+            write_file(&path, &bytes).with_context(|| {
+                format!("cannot write {}; check free space and permissions", path.display())
+            })?;
+            names.push(name);
+        }
+        (self.last, self.parts) = (number, self.parts + 1);
+        Ok(names.into_iter().next().unwrap_or_default())
+    }
+}
+
+/// The camera's own JPEG, or the frame as PNG.
+fn bytes(captured: &Captured) -> Result<(&'static str, Vec<u8>)> {
+    if let Some(jpeg) = captured.jpeg() {
+        return Ok(("jpg", jpeg.to_vec()));
+    }
+    let frame = captured.frame().map_err(|e| anyhow!(e.to_string()))?;
+    Ok(("png", judge::encode_png(frame)?))
+}
+
+/// The part's number in the name of one of its files.
+fn number(name: &str) -> Option<u32> {
+    let stem = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;
+    let mut pieces = stem.strip_prefix("part-")?.split('-');
+    let number = pieces.next()?.parse().ok()?;
+    let frame = pieces.next().map(str::parse::<u16>);
+    (pieces.next().is_none() && frame.is_none_or(|frame| frame.is_ok())).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use judge::{Frame, Pixels};
+    use shared_format::Size;
+
+    use super::*;
+    use crate::capture::Data;
+    use crate::moment::Moment;
+
+    fn captured() -> Arc<Captured> {
+        let frame = Frame::new(Size { width: 3, height: 2 }, Pixels::Grey8(vec![7; 6])).unwrap();
+        Arc::new(Captured::new(Data::Frame(frame), Moment(0), 0))
+    }
+
+    #[test]
+    fn names_tell_the_number_of_the_part() {
+        assert_eq!(number("part-00012.jpg"), Some(12));
+        assert_eq!(number("part-00012-3.png"), Some(12));
+        for other in
+            ["part-x.jpg", "part-1.gif", "part-1-a.jpg", "part-1-2-3.jpg", ".part-00001.jpg.partial-7"]
+        {
+            assert_eq!(number(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_where_an_earlier_run_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new/photos");
+        let mut album = Album::open(&out).unwrap();
+        assert_eq!(album.keep(&[captured()]).unwrap(), "part-00001.png");
+        assert_eq!(album.keep(&[captured(), captured()]).unwrap(), "part-00002-1.png");
+        std::fs::remove_file(out.join("part-00001.png")).unwrap();
+        let mut album = Album::open(&out).unwrap();
+        assert_eq!(album.parts(), 1);
+        assert_eq!(album.keep(&[captured()]).unwrap(), "part-00003.png");
+        assert_eq!(album.parts(), 2);
+        assert_eq!(judge::decode_file(&out.join("part-00002-2.png")).unwrap(), *captured().frame().unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Album::open(file.path()).unwrap_err().to_string().contains("cannot use the folder"));
+    }
+}
