@@ -23,6 +23,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`commands`] | one file per command |
+//! | [`triggers`], [`line_parts`] | parts from a line's own trigger and camera, without a gate |
 //! | [`calibration`] | good parts → thresholds with their evidence |
 //! | [`inputs`] | files, folders and patterns → image paths |
 //! | [`report`] | one judged frame as a line of text or JSON |
@@ -42,6 +43,7 @@ pub mod input;
 pub mod inputs;
 pub mod latency;
 pub mod line_file;
+pub mod line_parts;
 pub mod luma;
 pub mod moment;
 pub mod outcome;
@@ -54,6 +56,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod system;
+pub mod triggers;
 pub mod wall;
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const MAX_MODEL_BYTES: u64 = 2 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// No such folder.
-    #[error("{} is not a folder; give the bundle folder that `nominal train` wrote", folder.display())]
+    #[error("{} is not a folder; give the bundle folder that `trainer export` wrote", folder.display())]
     NotAFolder {
         /// The path given.
         folder: PathBuf,

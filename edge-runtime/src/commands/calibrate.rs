@@ -8,8 +8,9 @@ use fit::calibrate::{Calibration, claim};
 use fit::recalibrate::replace_thresholds;
 use shared_format::ThresholdFile;
 
-use crate::calibration::{FolderParts, calibrate};
+use crate::calibration::{FolderParts, PartSource, calibrate};
 use crate::line_file::{LineFile, Product};
+use crate::line_parts::LineParts;
 use crate::outcome::Outcome;
 use crate::report::significant;
 
@@ -22,9 +23,10 @@ pub struct Args {
     /// The product whose bundle gets the threshold; the line's first unless given.
     #[arg(long, value_name = "NAME")]
     product: Option<String>,
-    /// Good parts that were not trained with: an image each, or a folder each where several frames of a part vote.
+    /// Good parts that were not trained with: an image each, or a folder each where several frames of a part vote. Without
+    /// it, good parts are taken from the line's own camera and trigger.
     #[arg(long, value_name = "FOLDER")]
-    from: PathBuf,
+    from: Option<PathBuf>,
     /// Parts to judge at most.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     parts: u32,
@@ -48,12 +50,15 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut source = FolderParts::open(&args.from)?;
+    let mut source: Box<dyn PartSource> = match &args.from {
+        Some(folder) => Box::new(FolderParts::open(folder)?),
+        None => Box::new(LineParts::open(&line)?),
+    };
     let mut judge = super::open(&product.bundle, line.threads.into())?;
     super::check_first_golden(&mut judge)?;
     let mut skipped = 0;
     let calibration =
-        calibrate(&mut source, &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {
+        calibrate(source.as_mut(), &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {
             skipped += 1;
             let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
         })?;

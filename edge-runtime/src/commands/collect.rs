@@ -2,7 +2,6 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `triggers` | when there is a part |
 //! | `quality` | blurred, badly exposed and repeated pictures |
 //! | `album` | the numbered files |
 //!
@@ -10,20 +9,18 @@
 
 mod album;
 mod quality;
-pub mod triggers;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use self::album::Album;
 use self::quality::Quality;
-use crate::capture::{self, CameraState, Capture, Captured, NoFrame};
+use crate::capture::{CameraState, Capture, Captured};
 use crate::line_file::LineFile;
-use crate::moment::Moment;
+use crate::line_parts::{LineParts, Look};
 use crate::outcome::Outcome;
 
 /// What to collect, and where.
@@ -40,11 +37,6 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// How long to wait for a trigger before the camera is looked at.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// How long to wait for the frame of a trigger.
-const FRAME_WITHIN: Duration = Duration::from_secs(2);
-
 /// Takes the frames of each part until the folder holds enough parts. Cameras that are lost are opened again.
 ///
 /// # Errors
@@ -52,7 +44,6 @@ const FRAME_WITHIN: Duration = Duration::from_secs(2);
 /// enough parts, the outcome is an error.
 pub fn run(args: &Args) -> Result<Outcome> {
     let line = LineFile::load(&args.line)?;
-    let (mut triggers, listener) = triggers::of(&line.trigger)?;
     let mut collector = Collector {
         album: Album::open(&args.out)?,
         quality: Quality::default(),
@@ -62,21 +53,16 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if collector.album.parts() > 0 {
         say(&format!("{} parts are there already", collector.album.parts()));
     }
-    let camera = line.camera.clone();
-    // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
-    let mut first = Some(capture::open(&camera)?);
-    let open = move || first.take().map_or_else(|| capture::open(&camera), Ok);
-    let capture = Capture::start(open, &line.health, listener).context("cannot start a thread")?;
+    let mut parts = LineParts::open(&line)?;
     let (mut state, mut warnings) = (CameraState::Live, vec![]);
     while collector.album.parts() < collector.wanted {
-        let trigger = triggers.next(PATIENCE)?;
-        tell_news(&capture, &mut state, &mut warnings);
-        match trigger.map(|at| frames_of_part(&capture, at, line.votes.frames)) {
-            None if state == CameraState::Ended => break,
-            None => {}
-            Some(Ok(frames)) => collector.take(&frames)?,
-            Some(Err(NoFrame::Ended)) => break,
-            Some(Err(e)) => say(&format!("a part without photo: {e}")),
+        let look = parts.look()?;
+        tell_news(parts.capture(), &mut state, &mut warnings);
+        match look {
+            Look::Nothing => {}
+            Look::Ended => break,
+            Look::Part(Ok(frames)) => collector.take(&frames)?,
+            Look::Part(Err(e)) => say(&format!("a part without photo: {e}")),
         }
     }
     Ok(collector.end())
@@ -94,18 +80,6 @@ fn tell_news(capture: &Capture, state: &mut CameraState, warnings: &mut Vec<Stri
         now.iter().for_each(|warning| say(&format!("warning: {warning}")));
         *warnings = now;
     }
-}
-
-/// The first frame captured after the trigger, and those that follow it.
-fn frames_of_part(capture: &Capture, trigger: Moment, frames: u16) -> Result<Vec<Arc<Captured>>, NoFrame> {
-    let mut from = trigger;
-    let mut found = vec![];
-    for _ in 0..frames {
-        let frame = capture.ring().first_after(from, Moment::now() + FRAME_WITHIN)?;
-        from = frame.captured_at() + Duration::from_nanos(1);
-        found.push(frame);
-    }
-    Ok(found)
 }
 
 struct Collector {

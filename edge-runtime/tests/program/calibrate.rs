@@ -189,3 +189,19 @@ fn a_full_disk_leaves_the_bundle_as_it_was() {
     assert!(stderr(&output).contains("check free space"), "{}", stderr(&output));
     assert_eq!((before, listed), (after, left));
 }
+
+#[test]
+fn the_lines_own_camera_gives_the_parts_where_no_folder_is_named() {
+    let bench = bench("");
+    let camera = "source = \"folder\"\npath = \"belt\"\nfps = 40\nrepeat = false";
+    let line = LINE
+        .replace("source = \"pattern\"\nwidth = 64\nheight = 64", camera)
+        .replace("kind = \"interval\"\nevery_ms = 100", "kind = \"frame\"");
+    bench.write("line.toml", line.as_bytes());
+    (20..40).for_each(|spot| bench.write_frame(&format!("belt/{spot}.png"), spot));
+    let output = bench.calibrate(&["--target-fpr", "0.1", "--parts", "19"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("cap: 19 judged, 0 skipped\n"), "{}", stdout(&output));
+    assert_eq!(bench.thresholds().evidence.normals, 19);
+    assert!(near(bench.thresholds().image_threshold, score(37)));
+}

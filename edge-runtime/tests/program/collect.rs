@@ -82,9 +82,9 @@ fn what_cannot_be_collected_is_told_at_once() {
     let output = collect(&bench, "2");
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("nothing matches"), "{}", stderr(&output));
-    let serial = "kind = \"serial\"\n[serial]\ndevice = \"/dev/null\"";
-    bench.write("line.toml", line(PATTERN, serial, 1).as_bytes());
+    let gpio = "kind = \"gpio\"\n[gpio]\nchip = \"/dev/null\"\ntrigger = { line = 3 }";
+    bench.write("line.toml", line(PATTERN, gpio, 1).as_bytes());
     let output = collect(&bench, "2");
     assert_eq!(code(&output), 1);
-    assert!(stderr(&output).contains("no gpio or serial trigger"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot take the inputs 3 of /dev/null"), "{}", stderr(&output));
 }

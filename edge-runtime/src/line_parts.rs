@@ -1,0 +1,107 @@
+//! Parts as a line's own camera and trigger show them, without a gate: for collecting photos and for calibrating.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::calibration::{PartSource, SourcedPart};
+use crate::capture::{self, CameraState, Capture, Captured, NoFrame};
+use crate::line_file::LineFile;
+use crate::moment::Moment;
+use crate::triggers::{self, Triggers};
+
+/// How long one look for a part takes.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a part's frame is waited for.
+const FRAME_WITHIN: Duration = Duration::from_secs(2);
+
+/// The camera and the trigger of a line.
+pub struct LineParts {
+    capture: Capture,
+    triggers: Box<dyn Triggers>,
+    frames: u16,
+    parts: u64,
+}
+
+/// What a look for a part gave.
+#[derive(Debug)]
+pub enum Look {
+    /// No part came.
+    Nothing,
+    /// A part's frames, or why there are none.
+    Part(Result<Vec<Arc<Captured>>, NoFrame>),
+    /// The camera has no more frames.
+    Ended,
+}
+
+impl LineParts {
+    /// Opens camera and trigger.
+    ///
+    /// # Errors
+    /// Where one of them can't be had.
+    pub fn open(line: &LineFile) -> Result<Self> {
+        let (triggers, listener) = triggers::of(line)?;
+        let camera = line.camera.clone();
+        // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
+        let mut first = Some(capture::open(&camera)?);
+        let open = move || first.take().map_or_else(|| capture::open(&camera), Ok);
+        let capture = Capture::start(open, &line.health, listener)
+            .context("cannot start the thread that captures frames; raise the limit of threads")?;
+        Ok(Self { capture, triggers, frames: line.votes.frames, parts: 0 })
+    }
+
+    /// The camera.
+    #[must_use]
+    pub const fn capture(&self) -> &Capture {
+        &self.capture
+    }
+
+    /// Waits a moment for a part.
+    ///
+    /// # Errors
+    /// Where no part will ever come.
+    pub fn look(&mut self) -> Result<Look> {
+        match self.triggers.next(PATIENCE)? {
+            Some(at) => {
+                self.parts += 1;
+                Ok(match self.frames_of_part(at) {
+                    Err(NoFrame::Ended) => Look::Ended,
+                    frames => Look::Part(frames),
+                })
+            }
+            None if self.capture.state() == CameraState::Ended => Ok(Look::Ended),
+            None => Ok(Look::Nothing),
+        }
+    }
+
+    /// The first frame captured after the trigger, and those that follow it.
+    fn frames_of_part(&self, trigger: Moment) -> Result<Vec<Arc<Captured>>, NoFrame> {
+        let mut from = trigger;
+        let mut found = vec![];
+        for _ in 0..self.frames {
+            let frame = self.capture.ring().first_after(from, Moment::now() + FRAME_WITHIN)?;
+            from = frame.captured_at() + Duration::from_nanos(1);
+            found.push(frame);
+        }
+        Ok(found)
+    }
+}
+
+impl PartSource for LineParts {
+    fn next_part(&mut self) -> Result<Option<SourcedPart>> {
+        loop {
+            let frames = match self.look()? {
+                Look::Ended => return Ok(None),
+                Look::Nothing => continue,
+                Look::Part(frames) => frames,
+            };
+            let decode = |captured: &Arc<Captured>| captured.frame().cloned().map_err(ToString::to_string);
+            let frames = match frames {
+                Ok(frames) => frames.iter().map(decode).collect(),
+                Err(e) => Err(e.to_string()),
+            };
+            return Ok(Some(SourcedPart { name: format!("part {}", self.parts), frames }));
+        }
+    }
+}
