@@ -74,7 +74,7 @@ impl Presence {
         Self { share, contrast, region, belt, former: None, part: None, seen_at }
     }
 
-    /// Looks at the next frame, captured at `at`. Takes some 0.1 ms on any size of frame.
+    /// Looks at the next frame, captured at `at`. Costs the same for any size of frame.
     pub fn see(&mut self, frame: &Frame, at: Moment) -> Sight {
         let cells = GRID.lumas(frame, self.region);
         // A gap in the frames is no long time of learning.

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_ends_at_its_marker_and_an_older_picture_behind_it_is_not_its_end() {
+    fn a_jpeg_ends_at_its_marker_and_one_without_is_refused() {
         let mut jpeg = vec![];
         jpeg_encoder::Encoder::new(&mut jpeg, 80)
             .encode(&[90; 64 * 64], 64, 64, jpeg_encoder::ColorType::Luma)
