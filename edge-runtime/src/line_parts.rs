@@ -20,6 +20,7 @@ const FRAME_WITHIN: Duration = Duration::from_secs(2);
 pub struct LineParts {
     capture: Capture,
     triggers: Box<dyn Triggers>,
+    exposure_delay: Duration,
     frames: u16,
     parts: u64,
 }
@@ -48,7 +49,8 @@ impl LineParts {
         let open = move || first.take().map_or_else(|| capture::open(&camera), Ok);
         let capture = Capture::start(open, &line.health, listener)
             .context("cannot start the thread that captures frames; raise the limit of threads")?;
-        Ok(Self { capture, triggers, frames: line.votes.frames, parts: 0 })
+        let exposure_delay = line.trigger.exposure_delay();
+        Ok(Self { capture, triggers, exposure_delay, frames: line.votes.frames, parts: 0 })
     }
 
     /// The camera.
@@ -65,7 +67,7 @@ impl LineParts {
         match self.triggers.next(PATIENCE)? {
             Some(at) => {
                 self.parts += 1;
-                Ok(match self.frames_of_part(at) {
+                Ok(match self.frames_of_part(at + self.exposure_delay) {
                     Err(NoFrame::Ended) => Look::Ended,
                     frames => Look::Part(frames),
                 })
@@ -75,9 +77,8 @@ impl LineParts {
         }
     }
 
-    /// The first frame captured after the trigger, and those that follow it.
-    fn frames_of_part(&self, trigger: Moment) -> Result<Vec<Arc<Captured>>, NoFrame> {
-        let mut from = trigger;
+    /// The first frame captured after that moment, and those that follow it.
+    fn frames_of_part(&self, mut from: Moment) -> Result<Vec<Arc<Captured>>, NoFrame> {
         let mut found = vec![];
         for _ in 0..self.frames {
             let frame = self.capture.ring().first_after(from, Moment::now() + FRAME_WITHIN)?;

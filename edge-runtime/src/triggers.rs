@@ -16,7 +16,7 @@ const WAITING: usize = 8;
 
 /// Where parts come from.
 pub trait Triggers {
-    /// Waits for the next part, up to `patience`, and gives the time from which a frame shows it; `None` where no part
+    /// Waits for the next part, up to `patience`, and gives the time of its trigger; `None` where no part
     /// came.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ pub fn of(line: &LineFile) -> Result<(Box<dyn Triggers>, Listener)> {
             };
             Ok((Box::new(Seen(parts)), Box::new(listener)))
         }
-        Trigger::Presence { share, contrast } => {
+        Trigger::Presence { share, contrast, .. } => {
             let (entered, parts) = sync_channel(WAITING);
             let mut presence = Presence::new(*share, *contrast, None);
             let listener = move |captured: &Arc<Captured>| {
@@ -57,12 +57,8 @@ pub fn of(line: &LineFile) -> Result<(Box<dyn Triggers>, Listener)> {
             };
             Ok((Box::new(Seen(parts)), Box::new(listener)))
         }
-        Trigger::Gpio { exposure_delay_ms } => {
-            Ok((gpio::triggers(line, milliseconds(*exposure_delay_ms))?, silent()))
-        }
-        Trigger::Serial { exposure_delay_ms } => {
-            Ok((serial::triggers(line, milliseconds(*exposure_delay_ms))?, silent()))
-        }
+        Trigger::Gpio { .. } => Ok((gpio::triggers(line)?, silent())),
+        Trigger::Serial { .. } => Ok((serial::triggers(line)?, silent())),
     }
 }
 
@@ -113,10 +109,9 @@ mod gpio {
         inputs: GpioInputs,
         waiter: Waiter,
         events: Vec<Event>,
-        delay: Duration,
     }
 
-    pub(super) fn triggers(line: &LineFile, delay: Duration) -> Result<Box<dyn Triggers>> {
+    pub(super) fn triggers(line: &LineFile) -> Result<Box<dyn Triggers>> {
         let mut events = vec![];
         let inputs = match &line.gpio {
             Some(gpio) => GpioInputs::open(gpio, &mut events)?,
@@ -124,7 +119,7 @@ mod gpio {
         };
         let Some(inputs) = inputs else { bail!("the line has no gpio.trigger; add the input's line") };
         let waiter = Waiter::new().context("cannot wait for events; raise the limit of open files")?;
-        Ok(Box::new(Edges { inputs, waiter, events, delay }))
+        Ok(Box::new(Edges { inputs, waiter, events }))
     }
 
     impl Triggers for Edges {
@@ -134,7 +129,7 @@ mod gpio {
                 self.inputs.read(&mut self.events).context("cannot read the GPIO inputs; check gpio.chip")?;
                 let found = self.events.iter().position(|event| event.what == Happening::Trigger);
                 if let Some(place) = found {
-                    return Ok(self.events.drain(..=place).next_back().map(|event| event.at + self.delay));
+                    return Ok(self.events.drain(..=place).next_back().map(|event| event.at));
                 }
                 self.events.clear();
                 if Moment::now() >= deadline {
@@ -151,9 +146,9 @@ mod gpio {
 
 #[cfg(not(feature = "gpio"))]
 mod gpio {
-    use super::{Duration, LineFile, Result, Triggers};
+    use super::{LineFile, Result, Triggers};
 
-    pub(super) fn triggers(_line: &LineFile, _delay: Duration) -> Result<Box<dyn Triggers>> {
+    pub(super) fn triggers(_line: &LineFile) -> Result<Box<dyn Triggers>> {
         anyhow::bail!("this build has no GPIO; build with --features gpio")
     }
 }
@@ -168,12 +163,11 @@ mod serial {
     /// Commands on the serial port.
     struct Commands {
         parts: Seen,
-        delay: Duration,
         /// Its thread sends the parts.
         _peer: SerialPeer,
     }
 
-    pub(super) fn triggers(line: &LineFile, delay: Duration) -> Result<Box<dyn Triggers>> {
+    pub(super) fn triggers(line: &LineFile) -> Result<Box<dyn Triggers>> {
         let Some(serial) = &line.serial else { bail!("the line has no [serial]; add it with its device") };
         let (send, parts): (_, Receiver<Moment>) = sync_channel(WAITING);
         let handlers = Handlers {
@@ -187,21 +181,21 @@ mod serial {
         };
         let peer = SerialPeer::open(serial, handlers);
         let peer = peer.context("cannot start the serial port's thread; raise the limit of threads")?;
-        Ok(Box::new(Commands { parts: Seen(parts), delay, _peer: peer }))
+        Ok(Box::new(Commands { parts: Seen(parts), _peer: peer }))
     }
 
     impl Triggers for Commands {
         fn next(&mut self, patience: Duration) -> Result<Option<Moment>> {
-            Ok(self.parts.next(patience)?.map(|at| at + self.delay))
+            self.parts.next(patience)
         }
     }
 }
 
 #[cfg(not(feature = "serial"))]
 mod serial {
-    use super::{Duration, LineFile, Result, Triggers};
+    use super::{LineFile, Result, Triggers};
 
-    pub(super) fn triggers(_line: &LineFile, _delay: Duration) -> Result<Box<dyn Triggers>> {
+    pub(super) fn triggers(_line: &LineFile) -> Result<Box<dyn Triggers>> {
         anyhow::bail!("this build has no serial port; build with --features serial")
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Measure;
-use crate::line_file::{LineFile, Safe, Trigger};
+use crate::line_file::{LineFile, Safe};
 use crate::moment::{milliseconds, nanoseconds};
 
 /// How the gate works.
@@ -38,10 +38,6 @@ impl Settings {
             Some(ticks) => (Measure::Ticks, u64::from(ticks)),
             None => (Measure::Time, nanoseconds(milliseconds(gate.delay_ms.unwrap_or(0.0)))),
         };
-        let exposure_delay = match line.trigger {
-            Trigger::Gpio { exposure_delay_ms } | Trigger::Serial { exposure_delay_ms } => exposure_delay_ms,
-            Trigger::Interval { .. } | Trigger::Frame | Trigger::Presence { .. } => 0.0,
-        };
         let strobe_ms = line.gpio.as_ref().and_then(|gpio| gpio.strobe_ms);
         Self {
             measure,
@@ -52,7 +48,7 @@ impl Settings {
             queue: usize::from(gate.queue),
             stop_after_rejects: gate.stop_after_rejects,
             confirm_within: gate.confirm_within_ms.map(milliseconds),
-            strobe: strobe_ms.map(|on| (milliseconds(exposure_delay), milliseconds(on))),
+            strobe: strobe_ms.map(|on| (line.trigger.exposure_delay(), milliseconds(on))),
         }
     }
 }

@@ -33,6 +33,17 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     found.within("health.every_s", line.health.every_s, 1..=86_400);
     found.within("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
     found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
+    let fps = match &line.camera {
+        Camera::V4l2(v4l2) => v4l2.fps,
+        Camera::Folder { fps, .. } | Camera::Pattern { fps, .. } => *fps,
+    };
+    if line.health.silent_s * fps < 1.0 {
+        found.say(format!(
+            "health.silent_s = {} is shorter than the time between two frames; give at least {:.1}",
+            line.health.silent_s,
+            2.0 / fps
+        ));
+    }
     found.within("health.black_below", line.health.black_below, 0.0..=255.0);
     found.within("health.burnt_above", line.health.burnt_above, 0.0..=1.0);
     found.0
@@ -134,9 +145,10 @@ impl Problems {
                 ));
             }
             Trigger::Frame => {}
-            Trigger::Presence { share, contrast } => {
+            Trigger::Presence { share, contrast, exposure_delay_ms } => {
                 self.within("trigger.share", *share, 0.001..=1.0);
                 self.within("trigger.contrast", *contrast, 1.0..=255.0);
+                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
             }
         }
     }

@@ -57,25 +57,24 @@ impl LineFile {
     /// [`LineFileError`], with every value that is not allowed.
     pub fn load(path: &Path) -> Result<Self, LineFileError> {
         let io = |source| LineFileError::Io { path: path.to_owned(), source };
-        let syntax = |reason: String| LineFileError::Syntax { path: path.to_owned(), reason };
         if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
-            return Err(syntax(format!("it is larger than {MAX_BYTES} bytes; give the line's TOML file")));
+            let reason = format!("it is larger than {MAX_BYTES} bytes; give the line's TOML file");
+            return Err(LineFileError::Syntax { path: path.to_owned(), reason });
         }
-        let text = std::fs::read_to_string(path).map_err(io)?;
-        let mut line: Self =
-            toml::from_str(&text).map_err(|e| syntax(e.to_string().trim_end().to_owned()))?;
+        let bytes = std::fs::read(path).map_err(io)?;
+        Self::parse(&bytes, path)
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self, LineFileError> {
+        let syntax = |reason: String| LineFileError::Syntax { path: path.to_owned(), reason };
+        let text = std::str::from_utf8(bytes).map_err(|e| syntax(format!("{e}; save it as UTF-8")))?;
+        let mut line: Self = toml::from_str(text).map_err(|e| syntax(e.to_string().trim_end().to_owned()))?;
         let problems = check::problems(&line);
         if !problems.is_empty() {
             return Err(LineFileError::Values { path: path.to_owned(), problems });
         }
         line.place_below(path.parent().unwrap_or(Path::new("")));
         Ok(line)
-    }
-
-    /// The place of the key `product.select` on the product inputs, or of a name.
-    #[must_use]
-    pub fn product_selected_by(&self, number: u8) -> Option<usize> {
-        self.products.iter().position(|product| product.select == Some(number))
     }
 
     /// The product of this name.
@@ -98,11 +97,18 @@ impl LineFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fit::seeded::Seeded;
 
     fn load(text: &str) -> Result<LineFile, LineFileError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         LineFile::load(file.path())
+    }
+
+    /// The template with its commented keys: those are `#key = value`, prose is `# text`.
+    fn with_every_key() -> String {
+        let lines = TEMPLATE.lines().filter(|line| !line.starts_with("# "));
+        lines.map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect()
     }
 
     const LEAST: &str = r#"
@@ -129,13 +135,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_template_that_is_commented_out_is_a_key() {
-        // A commented key is `#key = value`, prose is `# text`.
-        let text: String = TEMPLATE
-            .lines()
-            .filter(|line| !line.starts_with("# "))
-            .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
-            .collect();
-        let line: LineFile = toml::from_str(&text).unwrap();
+        let line: LineFile = toml::from_str(&with_every_key()).unwrap();
         assert!(line.gpio.is_some() && line.serial.is_some() && line.challenge.is_some());
     }
 
@@ -146,6 +146,28 @@ mod tests {
         std::fs::write(&path, LEAST).unwrap();
         let line = LineFile::load(&path).unwrap();
         assert_eq!(line.products[0].bundle, folder.path().join("bundles/cap"));
+    }
+
+    #[test]
+    fn ten_thousand_mutations_are_read_or_refused() {
+        let mut random = Seeded::new(3, 0);
+        let mut refused = 0;
+        for turn in 0..10_000 {
+            let mut bytes = if turn % 2 == 0 { TEMPLATE.to_owned() } else { with_every_key() }.into_bytes();
+            for _ in 0..=random.below(4) {
+                let at = random.below(bytes.len());
+                match random.below(3) {
+                    0 => bytes[at] = random.below(256) as u8,
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, b"0123456789.-=\"[]{}\n"[random.below(19)]),
+                }
+            }
+            refused += usize::from(LineFile::parse(&bytes, Path::new("line.toml")).is_err());
+        }
+        assert!(refused > 1000, "{refused}");
+        for length in 0..TEMPLATE.len() {
+            let _ = LineFile::parse(&TEMPLATE.as_bytes()[..length], Path::new("line.toml"));
+        }
     }
 
     #[test]

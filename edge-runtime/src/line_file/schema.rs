@@ -2,8 +2,11 @@
 //! are allowed, in [`super::check`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::moment::milliseconds;
 
 /// A whole line file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -172,7 +175,23 @@ pub enum Trigger {
         /// How much a cell's brightness (0 to 255) must differ.
         #[serde(default = "default_presence_contrast")]
         contrast: f64,
+        /// From the moment it comes into sight to the first exposure that counts.
+        #[serde(default)]
+        exposure_delay_ms: f64,
     },
+}
+
+impl Trigger {
+    /// From the trigger to the first exposure that counts.
+    #[must_use]
+    pub fn exposure_delay(&self) -> Duration {
+        match self {
+            Self::Gpio { exposure_delay_ms }
+            | Self::Serial { exposure_delay_ms }
+            | Self::Presence { exposure_delay_ms, .. } => milliseconds(*exposure_delay_ms),
+            Self::Interval { .. } | Self::Frame => Duration::ZERO,
+        }
+    }
 }
 
 const fn default_presence_share() -> f64 {

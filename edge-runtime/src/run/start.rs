@@ -251,7 +251,7 @@ fn start_capture(
     };
     let capture = match line.trigger {
         Trigger::Frame => Capture::start(open, &line.health, move |captured| trigger(captured)),
-        Trigger::Presence { share, contrast } => {
+        Trigger::Presence { share, contrast, .. } => {
             // Each product has its own region of interest.
             let roi = |judge: &Judge| judge.bundle().thresholds.recipe.roi;
             let mut products: Vec<Presence> =
@@ -283,16 +283,12 @@ fn start_inspector(
     witness: super::inspector::Witness,
 ) -> Result<JoinHandle<()>> {
     let camera = Arc::clone(capture);
-    let exposure_delay = match line.trigger {
-        Trigger::Gpio { exposure_delay_ms } | Trigger::Serial { exposure_delay_ms } => exposure_delay_ms,
-        Trigger::Interval { .. } | Trigger::Frame | Trigger::Presence { .. } => 0.0,
-    };
     let inspector = Inspector {
         judges,
         votes: line.votes,
         frames: Arc::clone(capture.ring()),
         camera: Box::new(move || camera.state()),
-        exposure_delay: milliseconds(exposure_delay),
+        exposure_delay: line.trigger.exposure_delay(),
         patience: Duration::try_from_secs_f64(line.health.silent_s).unwrap_or(Duration::from_secs(1)),
         starts,
         mailbox: mailbox.clone(),
