@@ -2,8 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`grants`] | priority, timers, memory: each with what the system said |
-//! | [`waiter`] | waiting for a deadline, for messages and for devices at once |
+//! | `grants` | priority, timers, memory: each with what the system said |
+//! | `waiter` | waiting for a deadline, for messages and for devices at once |
 
 mod grants;
 mod waiter;

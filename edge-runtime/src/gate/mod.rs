@@ -2,11 +2,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`state`] | the queue of parts between trigger and gate, and what becomes of each |
-//! | [`belt`] | how far the belt has come, by time or encoder |
-//! | [`pulse`] | an output that is driven in pulses |
-//! | [`confirmation`] | whether rejected parts did fall |
-//! | [`counts`] | what the gate has seen and done |
+//! | `state` | the queue of parts between trigger and gate, and what becomes of each |
+//! | `belt` | how far the belt has come, by time or encoder |
+//! | `pulse` | an output that is driven in pulses |
+//! | `confirmation` | whether rejected parts did fall |
+//! | `counts` | what the gate has seen and done |
 //!
 //! Nothing here knows a clock, a thread or a device: time comes in with each call and levels go out. A simulated line
 //! runs the same code as a real one.

@@ -2,10 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`port`] | the device, opened so that nothing waits |
-//! | [`outgoing`] | what is being sent |
-//! | [`incoming`] | commands → events and answers |
-//! | [`peer`] | the thread: opens, serves, and opens again when the device has gone |
+//! | `port` | the device, opened so that nothing waits |
+//! | `outgoing` | what is being sent |
+//! | `incoming` | commands → events and answers |
+//! | `peer` | the thread: opens, serves, and opens again when the device has gone |
 
 mod incoming;
 mod outgoing;
