@@ -57,8 +57,11 @@ impl Workshop {
     #[must_use]
     pub fn train(&self, data: &Path, run: &str, extra: &[&str]) -> Command {
         let mut command = self.trainer();
-        command.args(["train", "--teacher", TEACHER, "--threads", "1", "--data"]).arg(data);
+        command.args(["train", "--threads", "1", "--data"]).arg(data);
         command.arg("--out").arg(self.path(run)).args(extra);
+        if !extra.contains(&"--teacher") {
+            command.args(["--teacher", TEACHER]);
+        }
         for (option, value) in [("--size", "64"), ("--steps", "2")] {
             if !extra.contains(&option) && !extra.contains(&"--epochs") {
                 command.args([option, value]);

@@ -48,8 +48,8 @@ Nominal's own commands:
                                                cargo xtask test -- some_test_name -- --nocapture
 
   cargo xtask soak
-      Sets up, then sends a hundred thousand parts through the line's program and looks whether memory or handles
-      grow; a quarter of an hour. NOMINAL_SOAK_PARTS sets another number.
+      Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles
+      grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.
 
 Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
 A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
