@@ -75,6 +75,12 @@ impl Captured {
         decoded.as_ref()
     }
 
+    /// Whether somebody has asked for the frame.
+    #[cfg(test)]
+    pub(super) fn is_decoded(&self) -> bool {
+        self.frame.get().is_some()
+    }
+
     /// The camera's own bytes where they are a JPEG: encoding again would lose.
     #[must_use]
     pub fn jpeg(&self) -> Option<&[u8]> {
