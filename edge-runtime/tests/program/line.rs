@@ -267,9 +267,10 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     // A pseudo terminal that nobody holds is gone; one that a `TTYPort` holds is locked.
     let _held = std::fs::File::open(&device).unwrap();
     drop(slave);
-    let bench = bench(&format!("[serial]\ndevice = {device:?}"));
-    let text = line_file(&format!("[serial]\ndevice = {device:?}"))
+    let bench = bench("");
+    let text = line_file(&format!("[serial]\ndevice = {device:?}\n[challenge]\nparts = 1"))
         .replace("kind = \"frame\"", "kind = \"serial\"")
+        .replace("[camera]", "[[product]]\nname = \"other\"\nbundle = \"bundle\"\n[camera]")
         .replace("repeat = false", "repeat = true");
     bench.write("line.toml", text.as_bytes());
     bench.write_frame("frames/0.png", 0);
@@ -282,7 +283,15 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     peer.get_mut().write_all(b"T\n").unwrap();
     let told = read_line(&mut peer);
     assert!(told.starts_with("P 1 PASS 0.0"), "{told}");
-    assert_eq!(line.reports(1)[0]["disposition"], "pass");
+    // Another product from the next part on; a challenge: the part is put out although it looks good.
+    peer.get_mut().write_all(b"P other\nC\nT\n").unwrap();
+    let told = read_line(&mut peer);
+    assert!(told.starts_with("P 2 REJECT 0.0") && told.ends_with(" challenge"), "{told}");
+    let reports = line.reports(2);
+    assert_eq!((&reports[0]["product"], &reports[0]["disposition"]), (&"spot".into(), &"pass".into()));
+    assert_eq!((&reports[1]["product"], &reports[1]["disposition"]), (&"other".into(), &"reject".into()));
+    peer.get_mut().write_all(b"?\n").unwrap();
+    assert_eq!(read_line(&mut peer), "S 2 1 1 0 0 0 0 challenge-missed");
     line.signal(libc::SIGINT);
     assert_eq!(line.end().code(), Some(0));
 }
