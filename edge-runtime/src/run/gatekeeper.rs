@@ -105,6 +105,8 @@ struct Serving {
     events: Vec<Event>,
     actions: Vec<Action>,
     unpublished: bool,
+    /// Inputs that were there are gone.
+    inputs_lost: bool,
 }
 
 impl Gatekeeper {
@@ -123,6 +125,7 @@ impl Gatekeeper {
             events: first_events,
             actions: Vec::with_capacity(256),
             unpublished: true,
+            inputs_lost: false,
             keeper: self,
         };
         let result = serving.work();
@@ -137,9 +140,11 @@ impl Serving {
     fn work(&mut self) -> io::Result<()> {
         loop {
             self.take_events();
-            if !self.take_messages() {
+            self.take_messages();
+            if self.keeper.mailbox.is_stopped() {
                 return Ok(());
             }
+            self.hold();
             let now = Moment::now();
             self.trigger_by_time(now);
             self.poll(now);
@@ -181,9 +186,9 @@ impl Serving {
         if let Some(inputs) = &mut self.keeper.inputs
             && inputs.read(&mut self.events).is_err()
         {
-            // A chip that is gone would wake this thread for ever. Without inputs no part is seen: hold the line.
+            // A chip that is gone would wake this thread for ever. Without inputs parts pass unseen: the line is held.
             self.keeper.inputs = None;
-            self.keeper.gate.hold(Hold::Blind, true);
+            self.inputs_lost = true;
         }
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
@@ -192,18 +197,23 @@ impl Serving {
         self.events = events;
     }
 
-    /// Handles all messages; `false` where one of them is the end.
-    fn take_messages(&mut self) -> bool {
+    fn take_messages(&mut self) {
         while let Some(message) = self.keeper.mailbox.take() {
             self.unpublished = true;
             match message {
                 Message::Event(event) => self.happen(event),
                 Message::Verdict(verdict) => self.verdict(verdict),
-                Message::Hold(hold, on) => self.keeper.gate.hold(hold, on),
-                Message::Stop => return false,
             }
         }
-        true
+    }
+
+    fn hold(&mut self) {
+        let Gatekeeper { gate, mailbox, .. } = &mut self.keeper;
+        let not_ready = mailbox.is_held(Hold::NotReady);
+        let blind = mailbox.is_held(Hold::Blind) || self.inputs_lost;
+        self.unpublished |= gate.alarms().not_ready != not_ready || gate.alarms().blind != blind;
+        gate.hold(Hold::NotReady, not_ready);
+        gate.hold(Hold::Blind, blind);
     }
 
     fn happen(&mut self, event: Event) {

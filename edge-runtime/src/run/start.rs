@@ -61,7 +61,7 @@ impl Line {
         let recorder = recorder(line, &counters)?;
         let camera_sees_parts = matches!(line.trigger, Trigger::Frame | Trigger::Presence { .. });
         if camera_sees_parts {
-            mailbox.send(Message::Hold(Hold::Blind, true));
+            mailbox.hold(Hold::Blind, true);
         }
         let capture = Arc::new(start_capture(line, &judges, mailbox, &shared)?);
         let snapshots = Snapshots {
@@ -153,7 +153,7 @@ impl Served {
     /// # Errors
     /// Where it ended by itself or the outputs can't be driven.
     pub(super) fn stop(&mut self) -> Result<()> {
-        self.mailbox.send(Message::Stop);
+        self.mailbox.stop();
         let Some(thread) = self.thread.take() else { return Ok(()) };
         match thread.join() {
             Ok(served) => served.context("the gate could not be served to the end; check its outputs"),

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::mailbox::Message;
 use super::start::Line;
 use crate::capture::CameraState;
 use crate::gate::{Counts, Hold};
@@ -27,20 +26,18 @@ impl Line {
     pub fn supervise(mut self, stop: &AtomicBool) -> Result<Counts> {
         let mailbox = self.served.mailbox.clone();
         let mut ready = false;
-        let mut blind = self.camera_sees_parts;
         let mut at_rest = 0;
         let ended = loop {
             let state = self.capture.state();
             let started = !matches!(state, CameraState::Starting);
             if !ready && started {
                 ready = true;
-                mailbox.send(Message::Hold(Hold::NotReady, false));
+                mailbox.hold(Hold::NotReady, false);
                 tracing::info!("the line runs");
             }
             let sees = matches!(state, CameraState::Live | CameraState::Ended);
-            if self.camera_sees_parts && sees == blind {
-                blind = !sees;
-                mailbox.send(Message::Hold(Hold::Blind, blind));
+            if self.camera_sees_parts && mailbox.is_held(Hold::Blind) == sees {
+                mailbox.hold(Hold::Blind, !sees);
             }
             // The last frame's trigger may be on its way to the gate.
             let rests = state == CameraState::Ended && self.shared.gate().under_way == 0;
