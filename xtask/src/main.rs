@@ -1,4 +1,4 @@
-//! The project's own commands, `cargo xtask setup | demo | test | soak`: from a fresh checkout to a judged frame.
+//! The project's own commands, `cargo xtask setup | demo | test | bench | soak`: from a fresh checkout to a judged frame.
 //!
 //! | module | job |
 //! |---|---|
@@ -47,6 +47,9 @@ Nominal's own commands:
       Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format
                                                cargo xtask test -- some_test_name -- --nocapture
 
+  cargo xtask bench
+      Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.
+
   cargo xtask soak
       Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles
       grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.
@@ -54,6 +57,9 @@ Nominal's own commands:
 Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
 A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
 
+/// What `cargo xtask bench` gives to `cargo test`: one after the other, so that none slows another down.
+const BENCH: [&str; 7] =
+    ["--test", "program", "--", "--ignored", "--nocapture", "--test-threads=1", "latency_of"];
 /// What `cargo xtask soak` gives to `cargo test`.
 const SOAK: [&str; 5] = ["--test", "soak", "--", "--ignored", "--nocapture"];
 
@@ -76,6 +82,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["demo"] => demo::run().map(|()| ExitCode::SUCCESS),
         ["test"] => test::run(&[]),
         ["test", "--", ..] => test::run(&arguments[2..]),
+        ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::capture::CaptureError;
 use crate::gate::{Measure, Settings};
 use crate::line_file::{Camera, LineFile, Safe, Trigger};
 use crate::outcome::Outcome;
@@ -62,10 +63,15 @@ fn devices(line: &LineFile) -> Vec<String> {
     if let Some(serial) = &line.serial {
         paths.push(("serial.device", &serial.device));
     }
+    let mut problems = vec![];
+    if matches!(line.camera, Camera::V4l2(_)) && cfg!(not(feature = "camera")) {
+        problems.push(CaptureError::NoSupport.to_string());
+    }
     let absent = paths.into_iter().filter(|(_, path)| !path.exists());
-    absent
-        .map(|(key, path)| format!("{key} = {path:?} is not there; connect it, or correct the path"))
-        .collect()
+    problems.extend(
+        absent.map(|(key, path)| format!("{key} = {path:?} is not there; connect it, or correct the path")),
+    );
+    problems
 }
 
 /// What the line would do.

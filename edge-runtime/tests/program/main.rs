@@ -10,6 +10,7 @@ mod calibrate;
 mod collect;
 mod doctor;
 mod inspect;
+mod latency;
 mod line;
 
 use std::path::{Path, PathBuf};
