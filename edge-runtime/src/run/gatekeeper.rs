@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -110,7 +111,8 @@ struct Serving {
 }
 
 impl Gatekeeper {
-    /// Serves the gate until it is told to stop, and leaves the outputs in their safe state.
+    /// Serves the gate until it is told to stop, and leaves the outputs in their safe state: after a panic, too, which
+    /// goes on from there.
     ///
     /// # Errors
     /// What the system says where it can't wait any more; the safe state is driven then, too.
@@ -128,11 +130,16 @@ impl Gatekeeper {
             inputs_lost: false,
             keeper: self,
         };
-        let result = serving.work();
-        // Before anything else: levels that poll gives out say less than this.
+        let result = catch_unwind(AssertUnwindSafe(|| serving.work()));
+        // Before anything else, and whatever has happened.
         let safe = serving.keeper.levels.safe_state();
-        serving.close();
-        result.and(safe)
+        match result {
+            Ok(result) => {
+                serving.close();
+                result.and(safe)
+            }
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
 
@@ -317,3 +324,7 @@ impl Serving {
         self.next_beat = if next <= now { now + HEARTBEAT } else { next };
     }
 }
+
+#[cfg(test)]
+#[path = "gatekeeper_tests.rs"]
+mod tests;

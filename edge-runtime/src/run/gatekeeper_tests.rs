@@ -1,0 +1,134 @@
+use super::*;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use shared_format::Verdict;
+
+use crate::gate::{Counts, Measure, Settings, Signal};
+use crate::line_file::Safe;
+use crate::output::RecordedLevels;
+use crate::part::Disposition;
+
+const DELAY: Duration = Duration::from_millis(60);
+
+/// A served gate, with what it is told, what it drives and what it reports.
+struct Line {
+    mailbox: Mailbox,
+    levels: RecordedLevels,
+    starts: Receiver<PartStart>,
+    reports: Receiver<PartReport>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Line {
+    fn start(every: Option<Duration>, fails: bool) -> Self {
+        let settings = Settings {
+            measure: Measure::Time,
+            distance: crate::moment::nanoseconds(DELAY),
+            pulse: Duration::from_millis(5),
+            gap: Duration::ZERO,
+            safe: Safe::Reject,
+            queue: 16,
+            stop_after_rejects: None,
+            confirm_within: None,
+            strobe: None,
+        };
+        let waiter = Waiter::new().unwrap();
+        let mailbox = Mailbox::new(waiter.waker());
+        let levels = RecordedLevels::new(Safe::Reject);
+        let (starts, started) = sync_channel(16);
+        let (reports, reported) = sync_channel(16);
+        let sink: Sink = Box::new(move |report| {
+            assert!(!fails, "a sink that fails");
+            let _ = reports.try_send(report.clone());
+        });
+        let keeper = Gatekeeper {
+            gate: Gate::new(settings, Counts::default(), Moment::now()),
+            levels: Box::new(levels.clone()),
+            inputs: None,
+            waiter,
+            mailbox: mailbox.clone(),
+            starts,
+            sinks: vec![sink],
+            shared: Arc::new(Shared::new(Counts::default(), Moment::now())),
+            every,
+            products: vec!["part".into()],
+            selected_by: vec![],
+            run: 1,
+            challenge: 0,
+        };
+        let thread = std::thread::spawn(move || keeper.serve(vec![]));
+        Self { mailbox, levels, starts: started, reports: reported, thread }
+    }
+
+    fn trigger(&self) -> PartStart {
+        self.mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Trigger }));
+        self.starts.recv_timeout(Duration::from_secs(10)).unwrap()
+    }
+
+    fn verdict(&self, part: PartNumber, verdict: Verdict) {
+        let (score, threshold, frames) = (Some(1.0), 0.5, 1);
+        let verdict = PartVerdict { part, verdict, score, threshold, frames, captured_at: None };
+        self.mailbox.send(Message::Verdict(verdict));
+    }
+
+    fn report(&self) -> Release {
+        self.reports.recv_timeout(Duration::from_secs(10)).unwrap().release
+    }
+
+    fn is_safe(&self) -> bool {
+        [(Signal::Reject, true), (Signal::Pass, false), (Signal::Fault, true)]
+            .into_iter()
+            .all(|(signal, on)| self.levels.level(signal) == Some(on))
+    }
+}
+
+#[test]
+fn parts_are_served_between_two_safe_states() {
+    let line = Line::start(None, false);
+    assert!(line.is_safe());
+    line.mailbox.hold(Hold::NotReady, false);
+    for verdict in [Verdict::Pass, Verdict::Reject] {
+        let start = line.trigger();
+        line.verdict(start.part, verdict);
+        let release = line.report();
+        assert_eq!(release.part, start.part);
+        assert_eq!(release.disposition == Disposition::Pass, verdict == Verdict::Pass);
+        // Never early; how late is the machine's business.
+        assert!(release.released_at.since(start.triggered_at) >= DELAY);
+    }
+    assert_eq!(line.levels.level(Signal::Fault), Some(false));
+    // Under way at the end: reported, too.
+    let last = line.trigger();
+    line.mailbox.stop();
+    line.thread.join().unwrap().unwrap();
+    let release = line.reports.try_recv().unwrap().release;
+    assert_eq!((release.part, release.disposition), (last.part, Disposition::Reject));
+    let levels = &line.levels;
+    assert_eq!([Signal::Reject, Signal::Fault].map(|signal| levels.level(signal)), [Some(true); 2]);
+    assert!(levels.heartbeats() >= 2);
+}
+
+#[test]
+fn a_clock_triggers_and_what_nobody_judges_is_rejected() {
+    let line = Line::start(Some(Duration::from_millis(20)), false);
+    line.mailbox.hold(Hold::NotReady, false);
+    let parts: Vec<_> = (0..3).map(|_| line.report()).collect();
+    assert_eq!(parts.iter().map(|release| release.part).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(parts.iter().all(|release| release.disposition == Disposition::Reject));
+    line.mailbox.stop();
+    line.thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_leaves_the_outputs_safe() {
+    let line = Line::start(None, true);
+    line.mailbox.hold(Hold::NotReady, false);
+    let start = line.trigger();
+    line.verdict(start.part, Verdict::Pass);
+    let Line { thread, levels, .. } = line;
+    assert!(thread.join().is_err());
+    assert_eq!(levels.level(Signal::Reject), Some(true));
+    assert_eq!(levels.level(Signal::Fault), Some(true));
+    assert_eq!(levels.level(Signal::Pass), Some(false));
+}
