@@ -31,10 +31,12 @@ impl Votes {
         }
     }
 
-    /// Rejected frames that reject the part.
+    /// The score that stands for the part, of those of the frames that were judged: above the threshold exactly where the
+    /// part is rejected. It may be decided before all frames are there; with fewer scores than rejects are needed it is
+    /// the smallest.
     #[must_use]
-    pub const fn needed(&self) -> u16 {
-        self.needed
+    pub fn decisive(&self, scores: &[f32]) -> Option<f32> {
+        kth_largest(scores, self.needed)
     }
 
     /// Frames that have voted.
@@ -87,9 +89,15 @@ pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
     if scores.len() != usize::from(rule.frames) {
         return None;
     }
+    kth_largest(scores, needed(rule))
+}
+
+/// The `k`-th largest score, the smallest where there are fewer than `k`; `None` where there are none.
+fn kth_largest(scores: &[f32], k: u16) -> Option<f32> {
     let mut descending = scores.to_vec();
     descending.sort_by(|a, b| b.total_cmp(a));
-    descending.get(usize::from(needed(rule)).checked_sub(1)?).copied()
+    let place = usize::from(k).min(descending.len());
+    descending.get(place.checked_sub(1)?).copied()
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Inspector {
         }
         verdict.verdict = votes.close();
         verdict.frames = votes.judged();
-        verdict.score = decisive(scores, votes.needed());
+        verdict.score = votes.decisive(&scores);
         (verdict, worst)
     }
 
@@ -143,14 +143,6 @@ impl Inspector {
         }
         Some(judgement)
     }
-}
-
-/// The score that stands for the part: above the threshold exactly where the part is rejected. Where `needed` rejected
-/// frames reject a part it is the `needed`-th largest, and with fewer frames, which then don't reject it, the smallest.
-fn decisive(mut scores: Vec<f32>, needed: u16) -> Option<f32> {
-    scores.sort_by(|a, b| b.total_cmp(a));
-    let place = usize::from(needed).min(scores.len());
-    scores.get(place.checked_sub(1)?).copied()
 }
 
 /// A fault's frame is shown only where there is no other.
