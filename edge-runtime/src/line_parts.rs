@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use shared_format::Roi;
 
 use crate::calibration::{PartSource, SourcedPart};
 use crate::capture::{self, CameraState, Capture, Captured, NoFrame};
@@ -37,12 +38,12 @@ pub enum Look {
 }
 
 impl LineParts {
-    /// Opens camera and trigger.
+    /// Opens camera and trigger; `region` is where the product's bundle looks, if there is one yet.
     ///
     /// # Errors
     /// Where one of them can't be had.
-    pub fn open(line: &LineFile) -> Result<Self> {
-        let (triggers, listener) = triggers::of(line)?;
+    pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self> {
+        let (triggers, listener) = triggers::of(line, region)?;
         let camera = line.camera.clone();
         // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
         let mut first = Some(capture::open(&camera)?);

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::Result;
+use shared_format::Roi;
 
 use crate::capture::Captured;
 use crate::line_file::{LineFile, Trigger};
@@ -27,11 +28,12 @@ pub trait Triggers {
 /// What the capture thread calls for each frame.
 pub type Listener = Box<dyn FnMut(&Arc<Captured>) + Send>;
 
-/// The triggers that a line file names, and what has to listen to the frames for them.
+/// The triggers that a line file names, and what has to listen to the frames for them. Presence is looked for within
+/// the region, or in the whole frame.
 ///
 /// # Errors
 /// Where their device can't be had.
-pub fn of(line: &LineFile) -> Result<(Box<dyn Triggers>, Listener)> {
+pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Listener)> {
     let silent = || -> Listener { Box::new(|_| {}) };
     match &line.trigger {
         Trigger::Interval { every_ms } => {
@@ -47,7 +49,7 @@ pub fn of(line: &LineFile) -> Result<(Box<dyn Triggers>, Listener)> {
         }
         Trigger::Presence { share, contrast, .. } => {
             let (entered, parts) = sync_channel(WAITING);
-            let mut presence = Presence::new(*share, *contrast, None);
+            let mut presence = Presence::new(*share, *contrast, region);
             let listener = move |captured: &Arc<Captured>| {
                 let Ok(frame) = captured.frame() else { return };
                 if presence.see(frame, captured.captured_at()) == Sight::Enters {

@@ -1,12 +1,15 @@
 //! Runs an ONNX model. The only module that names the inference engine, tract.
 
+mod attributes;
 mod branches;
+mod graph;
+mod operators;
 
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::format_err;
-use tract_onnx::tract_hir::infer::Factoid;
+use tract_core::internal::format_err;
+use tract_core::prelude::*;
 
 use self::branches::Schedule;
+use self::graph::Graph;
 
 use crate::guard::guarded;
 
@@ -138,14 +141,10 @@ fn in_words(shape: &[usize]) -> String {
 
 fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Result<Network, EngineError> {
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let mut bytes = onnx;
-    let mut model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(unreadable)?;
-    check_input(&model, input)?;
-    model.set_input_fact(0, f32::fact(input).into()).map_err(unreadable)?;
-    let outlets: Vec<OutletId> =
-        outputs.iter().map(|name| find_output(&model, name)).collect::<Result<_, _>>()?;
-    model.select_output_outlets(&outlets).map_err(unreadable)?;
-    let model = model.into_optimized().map_err(unreadable)?;
+    let mut graph = Graph::read(onnx, input)?;
+    let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
+    graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
+    let model = graph.model.into_optimized().map_err(unreadable)?;
     let output_shapes = outputs
         .iter()
         .enumerate()
@@ -168,36 +167,6 @@ fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Res
 
 fn spawn(plan: &Arc<TypedRunnableModel>, count: usize) -> TractResult<Vec<TypedSimpleState>> {
     (0..count.max(1)).map(|_| plan.spawn()).collect()
-}
-
-fn check_input(model: &InferenceModel, wanted: [usize; 4]) -> Result<(), EngineError> {
-    let inputs = model.input_outlets().map_err(|e| EngineError::Model(in_one_line(&e)))?;
-    if inputs.len() != 1 {
-        return Err(EngineError::Input(format!("{} inputs", inputs.len())));
-    }
-    let fact = model.input_fact(0).map_err(|e| EngineError::Model(in_one_line(&e)))?;
-    if let Some(kind) = fact.datum_type.concretize().filter(|kind| *kind != f32::datum_type()) {
-        return Err(EngineError::Input(format!("an input of type {kind:?}")));
-    }
-    // Named dimensions (an exported batch size, for example) take what the recipe gives.
-    let Some(dims) = fact.shape.concretize() else { return Ok(()) };
-    let fits = dims.len() == wanted.len()
-        && dims.iter().zip(wanted).all(|(dim, want)| dim.to_i64().map_or(true, |n| n == want as i64));
-    if fits {
-        return Ok(());
-    }
-    let model = dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("×");
-    Err(EngineError::InputShape { model, recipe: in_words(&wanted) })
-}
-
-fn find_output(model: &InferenceModel, name: &str) -> Result<OutletId, EngineError> {
-    model.find_outlet_label(name).ok_or_else(|| {
-        let outlets = model.output_outlets().unwrap_or(&[]);
-        let names: Vec<String> =
-            outlets.iter().filter_map(|o| model.outlet_label(*o)).map(|n| format!("`{n}`")).collect();
-        let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        EngineError::OutputMissing { wanted: name.to_owned(), found }
-    })
 }
 
 fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {

@@ -7,6 +7,7 @@
 //! | [`decode`](mod@decode) | bytes → frame; damaged or cut files are refused |
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, as the recipe says |
+//! | [`onnx`] | the messages that an ONNX file is made of |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`scorer`] | frame → score and anomaly map |
 //! | [`region`] | anomaly map → the largest conspicuous region |
@@ -34,6 +35,7 @@ pub mod engine;
 pub mod fault;
 pub mod frame;
 pub mod judge;
+pub mod onnx;
 pub mod overlay;
 pub mod prepare;
 pub mod region;

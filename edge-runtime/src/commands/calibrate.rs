@@ -50,12 +50,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut source: Box<dyn PartSource> = match &args.from {
-        Some(folder) => Box::new(FolderParts::open(folder)?),
-        None => Box::new(LineParts::open(&line)?),
-    };
     let mut judge = super::open(&product.bundle, line.threads.into())?;
     super::check_first_golden(&mut judge)?;
+    let mut source: Box<dyn PartSource> = match &args.from {
+        Some(folder) => Box::new(FolderParts::open(folder)?),
+        None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
+    };
     let mut skipped = 0;
     let calibration =
         calibrate(source.as_mut(), &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {

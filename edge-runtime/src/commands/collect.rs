@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if collector.album.parts() > 0 {
         say(&format!("{} parts are there already", collector.album.parts()));
     }
-    let mut parts = LineParts::open(&line)?;
+    let mut parts = LineParts::open(&line, None)?;
     let (mut state, mut warnings) = (CameraState::Live, vec![]);
     while collector.album.parts() < collector.wanted {
         let look = parts.look()?;

@@ -6,7 +6,7 @@ use shared_format::Verdict;
 
 use super::Record;
 use crate::overlays;
-use crate::part::{Disposition, PartNumber};
+use crate::part::PartNumber;
 use crate::report::RegionFields;
 use crate::wall::WallTime;
 
@@ -33,7 +33,6 @@ struct Description<'a> {
     threshold: f32,
     region: Option<RegionFields>,
     fault: Option<String>,
-    disposition: Option<Disposition>,
     captured_at: WallTime,
     /// Its first twelve digits: they tell two models apart by eye.
     model_sha256: String,
@@ -83,7 +82,6 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         threshold: judgement.threshold,
         region: judgement.region.map(RegionFields::from),
         fault: judgement.fault.as_ref().map(ToString::to_string),
-        disposition: record.disposition,
         captured_at,
         model_sha256: record.thresholds.model_sha256.iter().take(6).map(|b| format!("{b:02x}")).collect(),
     };

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use shared_format::ThresholdFile;
 
 use crate::moment::Moment;
-use crate::part::{Disposition, PartNumber};
+use crate::part::PartNumber;
 
 pub use name::RecordName;
 pub use recorder::{Recorder, Settings};
@@ -41,8 +41,6 @@ pub struct Record {
     pub product: String,
     /// What was found.
     pub judgement: Judgement,
-    /// Where the part went, where that is known by now.
-    pub disposition: Option<Disposition>,
     /// When it was captured.
     pub captured_at: Moment,
     /// The frame; `None` where the bytes are none.

@@ -8,7 +8,6 @@ use shared_format::{
 };
 
 use super::*;
-use crate::part::Disposition;
 
 const SIZE: Size = Size { width: 40, height: 30 };
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,7 +55,6 @@ fn rejected(part: u64) -> Record {
         frame_of_part: 1,
         product: "cap".to_owned(),
         judgement,
-        disposition: Some(Disposition::Reject),
         captured_at: Moment::now(),
         frame: Some(frame()),
         bytes: None,
@@ -74,7 +72,7 @@ fn fault(part: u64, bytes: &[u8]) -> Record {
         map: None,
         ..rejected(0).judgement
     };
-    Record { judgement, frame: None, bytes: Some(bytes.to_vec()), disposition: None, ..rejected(part) }
+    Record { judgement, frame: None, bytes: Some(bytes.to_vec()), ..rejected(part) }
 }
 
 fn settings(folder: &Path) -> Settings {
@@ -131,9 +129,7 @@ fn a_record_holds_frame_overlay_and_description() {
     assert_eq!(std::fs::read(path(1, "frame.png")).unwrap(), png);
     assert_eq!(std::fs::read(path(2, "frame.jpg")).unwrap(), jpeg);
     let rejected = description(root.path(), &records[0].0);
-    for (key, value) in
-        [("line", "line 1"), ("verdict", "reject"), ("product", "cap"), ("disposition", "reject")]
-    {
+    for (key, value) in [("line", "line 1"), ("verdict", "reject"), ("product", "cap")] {
         assert_eq!(rejected[key], value);
     }
     assert_eq!(

@@ -85,7 +85,6 @@ pub(super) fn witness(
             frame_of_part: verdict.frames,
             product: product.to_string(),
             judgement: seen.judgement,
-            disposition: None,
             captured_at: seen.captured.captured_at(),
             frame: seen.captured.frame().ok().cloned(),
             bytes: seen.captured.jpeg().map(<[u8]>::to_vec),

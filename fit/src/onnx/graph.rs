@@ -1,11 +1,11 @@
 //! A graph builder that knows each value's shape, so that the shapes in the file are right by construction.
 
-use prost::Message;
-
-use super::proto::{
+use judge::onnx::{
     AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
+use prost::Message;
+
 use crate::network::Array;
 use crate::resample::Matrix;
 
@@ -69,6 +69,7 @@ impl GraphBuilder {
             data_type: FLOAT,
             name: name.to_owned(),
             raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ..TensorProto::default()
         });
         Value { name: name.to_owned(), shape: shape.to_vec() }
     }
@@ -81,6 +82,7 @@ impl GraphBuilder {
             data_type: INT64,
             name: name.clone(),
             raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ..TensorProto::default()
         });
         Value { name, shape: vec![data.len()] }
     }

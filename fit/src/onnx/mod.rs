@@ -1,9 +1,7 @@
-//! Writes ONNX models: the few protobuf messages that are needed, and a graph builder.
+//! Writes ONNX models: a graph builder over [`judge::onnx`]'s messages.
 //!
-//! The messages follow the ONNX specification (`onnx.proto`, IR version 8, operator set 17); `onnx.checker` accepts
-//! what is written here.
+//! What is written follows the ONNX specification, IR version 8, operator set 17; `onnx.checker` accepts it.
 
 mod graph;
-pub mod proto;
 
 pub use graph::{GraphBuilder, Value};

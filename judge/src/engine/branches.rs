@@ -6,9 +6,9 @@
 use std::collections::BinaryHeap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::format_err;
-use tract_onnx::tract_core::ops::konst::Const;
+use tract_core::internal::format_err;
+use tract_core::ops::konst::Const;
+use tract_core::prelude::*;
 
 use crate::guard::guarded;
 
@@ -222,7 +222,7 @@ fn compute(state: &mut TypedSimpleState, id: usize, inputs: TVec<TValue>) -> Tra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tract_onnx::tract_core::ops::math;
+    use tract_core::ops::math;
 
     #[test]
     fn branches_are_found_and_give_the_plans_values() -> TractResult<()> {

@@ -1,4 +1,6 @@
-//! The part of the ONNX protobuf schema that inference models use. Tags are those of `onnx.proto`.
+//! The part of the ONNX protobuf schema that inference models use. Names and tags are those of `onnx.proto`.
+//!
+//! `fit` writes these messages, [`engine`](crate::engine) reads them.
 #![allow(missing_docs, reason = "the fields are specified by ONNX, not by us")]
 
 use prost::Message;
@@ -65,6 +67,8 @@ pub struct AttributeProto {
     pub name: String,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub s: Vec<u8>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -77,8 +81,13 @@ pub struct TensorProto {
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
+    /// The values as little-endian bytes, where neither of the lists above holds them.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
 }
