@@ -1,0 +1,224 @@
+//! Each ONNX operator that the engine knows, on a few numbers whose result can be followed by hand.
+// The settings for tests cover test functions only, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use judge::onnx::{
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
+use judge::{EngineError, Network};
+use prost::Message;
+
+/// Two channels of 2 × 3.
+const SHAPE: [usize; 4] = [1, 2, 2, 3];
+const X: [f32; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1.0, -2.0, -3.0, -4.0, -5.0, -6.0];
+
+#[derive(Clone)]
+struct Node(NodeProto, Vec<TensorProto>);
+
+fn node(operator: &str) -> Node {
+    let (output, name) = (vec!["y".to_owned()], "node".to_owned());
+    let input = vec!["x".to_owned()];
+    Node(NodeProto { input, output, name, op_type: operator.to_owned(), attribute: vec![] }, vec![])
+}
+
+impl Node {
+    fn ints(mut self, name: &str, ints: &[i64]) -> Self {
+        let attribute =
+            AttributeProto { name: name.to_owned(), ints: ints.to_vec(), r#type: 7, ..Default::default() };
+        self.0.attribute.push(attribute);
+        self
+    }
+
+    fn int(mut self, name: &str, i: i64) -> Self {
+        self.0.attribute.push(AttributeProto {
+            name: name.to_owned(),
+            i: Some(i),
+            r#type: 2,
+            ..Default::default()
+        });
+        self
+    }
+
+    fn text(mut self, name: &str, text: &str) -> Self {
+        let s = text.as_bytes().to_vec();
+        self.0.attribute.push(AttributeProto { name: name.to_owned(), s, r#type: 3, ..Default::default() });
+        self
+    }
+
+    fn constant(mut self, tensor: TensorProto) -> Self {
+        let name = format!("constant{}", self.1.len());
+        self.0.input.push(name.clone());
+        self.1.push(TensorProto { name, ..tensor });
+        self
+    }
+
+    fn floats(self, dims: &[i64], values: &[f32]) -> Self {
+        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(TensorProto { dims: dims.to_vec(), data_type: FLOAT, raw_data, ..Default::default() })
+    }
+
+    /// As the typed list that other programs write.
+    fn integers(self, values: &[i64]) -> Self {
+        let (dims, int64_data) = (vec![values.len() as i64], values.to_vec());
+        self.constant(TensorProto { dims, data_type: INT64, int64_data, ..Default::default() })
+    }
+
+    fn load(&self) -> Result<Network, EngineError> {
+        Network::load(&model(&[self]), SHAPE, &["y"], 1)
+    }
+
+    /// Shape and values for the input [`X`].
+    fn of_x(&self) -> (Vec<usize>, Vec<f32>) {
+        let mut network = self.load().unwrap();
+        (network.output_shapes()[0].clone(), network.run(&X).unwrap().remove(0))
+    }
+
+    fn refusal(&self) -> String {
+        self.load().unwrap_err().to_string()
+    }
+}
+
+fn model(nodes: &[&Node]) -> Vec<u8> {
+    let dim = SHAPE.iter().map(|&side| DimensionProto { dim_value: Some(side as i64) }).collect();
+    let tensor_type = Some(TensorTypeProto { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) });
+    let input = ValueInfoProto { name: "x".to_owned(), r#type: Some(TypeProto { tensor_type }) };
+    let graph = GraphProto {
+        node: nodes.iter().map(|node| node.0.clone()).collect(),
+        initializer: nodes.iter().flat_map(|node| node.1.clone()).collect(),
+        input: vec![input],
+        output: vec![ValueInfoProto { name: "y".to_owned(), r#type: None }],
+        ..Default::default()
+    };
+    ModelProto { ir_version: 8, graph: Some(graph), ..Default::default() }.encode_to_vec()
+}
+
+#[test]
+fn values_one_by_one() {
+    type Case = (Node, fn(f32) -> f32);
+    let cases: [Case; 9] = [
+        (node("Identity"), |x| x),
+        (node("Relu"), |x| x.max(0.0)),
+        (node("Abs"), f32::abs),
+        (node("Neg"), |x| -x),
+        (node("Exp"), f32::exp),
+        (node("Clip").floats(&[], &[-2.5]).floats(&[], &[4.0]), |x| x.clamp(-2.5, 4.0)),
+        (node("Max").floats(&[1], &[0.5]), |x| x.max(0.5)),
+        (node("Min").floats(&[], &[0.5]), |x| x.min(0.5)),
+        (node("Div").floats(&[1, 1, 1], &[4.0]), |x| x / 4.0),
+    ];
+    for (node, expected) in cases {
+        let (shape, values) = node.of_x();
+        assert_eq!(shape, SHAPE, "{}", node.0.op_type);
+        for (x, y) in X.iter().zip(values) {
+            assert!((y - expected(*x)).abs() <= 1e-6 * y.abs(), "{} of {x} is {y}", node.0.op_type);
+        }
+    }
+    for (operator, expected) in [("Sqrt", f32::sqrt as fn(f32) -> f32), ("Log", f32::ln)] {
+        let (_, values) = node(operator).of_x();
+        for (x, y) in X.iter().zip(values) {
+            assert!(
+                expected(*x).is_nan() && y.is_nan() || (y - expected(*x)).abs() < 1e-6,
+                "{operator} of {x}: {y}"
+            );
+        }
+    }
+}
+
+#[test]
+fn fewer_axes_line_up_from_the_back_and_channels_by_their_side() {
+    let (_, values) = node("Add").floats(&[3], &[10.0, 20.0, 30.0]).of_x();
+    assert_eq!(values[..6], [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+    let (_, values) = node("Mul").floats(&[1, 2, 1, 1], &[1.0, -1.0]).of_x();
+    assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let (_, values) = node("Sub").floats(&[2, 1, 1], &[1.0, -1.0]).of_x();
+    assert_eq!((values[0], values[6]), (0.0, 0.0));
+}
+
+#[test]
+fn convolutions() {
+    // The sum of both channels' differences to the right neighbour, plus the bias.
+    let difference = node("Conv").floats(&[1, 2, 1, 2], &[-1.0, 1.0, -1.0, 1.0]).floats(&[1], &[0.5]);
+    assert_eq!(difference.of_x(), (vec![1, 1, 2, 2], vec![0.5; 4]));
+    let padded =
+        node("Conv").floats(&[1, 2, 3, 3], &[1.0; 18]).ints("pads", &[1, 1, 1, 1]).ints("strides", &[1, 2]);
+    assert_eq!(padded.of_x(), (vec![1, 1, 2, 2], vec![0.0; 4]));
+    let grouped = node("Conv").int("group", 2).floats(&[2, 1, 1, 1], &[2.0, 3.0]);
+    assert_eq!(grouped.of_x().1, X.map(|x| if x > 0.0 { 2.0 * x } else { 3.0 * x }));
+    let apart = node("Conv").int("group", 2).floats(&[2, 1, 1, 2], &[1.0; 4]).ints("dilations", &[1, 2]);
+    assert_eq!(apart.of_x(), (vec![1, 2, 2, 1], vec![4.0, 10.0, -4.0, -10.0]));
+}
+
+#[test]
+fn pools() {
+    let largest = node("MaxPool").ints("kernel_shape", &[2, 2]).ints("strides", &[1, 1]);
+    assert_eq!(largest.of_x(), (vec![1, 2, 1, 2], vec![5.0, 6.0, -1.0, -2.0]));
+    let mean = node("AveragePool").ints("kernel_shape", &[2, 2]).ints("pads", &[0, 1, 0, 0]);
+    // Padding is left out of the mean, unless it is asked for.
+    assert_eq!(mean.of_x().1, [2.5, 3.0, 4.0, -2.5, -3.0, -4.0]);
+    assert_eq!(mean.int("count_include_pad", 1).of_x().1[0], 1.25);
+}
+
+#[test]
+fn reductions() {
+    let sum = node("ReduceSum").integers(&[1]);
+    assert_eq!(sum.of_x(), (vec![1, 1, 2, 3], vec![0.0; 6]));
+    let mean = node("ReduceMean").ints("axes", &[-1, 1]).int("keepdims", 0);
+    assert_eq!(mean.of_x(), (vec![1, 2], vec![0.0, 0.0]));
+    assert_eq!(node("ReduceMean").ints("axes", &[2, 3]).of_x(), (vec![1, 2, 1, 1], vec![3.5, -3.5]));
+    assert_eq!(node("ReduceMax").int("keepdims", 0).of_x(), (vec![], vec![6.0]));
+    assert_eq!(node("ReduceMin").ints("axes", &[3]).of_x().1, [1.0, 4.0, -3.0, -6.0]);
+}
+
+#[test]
+fn shapes_and_orders() {
+    assert_eq!(node("Reshape").integers(&[0, -1, 2]).of_x(), (vec![1, 6, 2], X.to_vec()));
+    let transposed = node("Transpose").ints("perm", &[0, 2, 3, 1]);
+    assert_eq!(transposed.of_x().0, [1, 2, 3, 2]);
+    assert_eq!(transposed.of_x().1[..4], [1.0, -1.0, 2.0, -2.0]);
+    assert_eq!(node("Transpose").of_x().0, [3, 2, 2, 1]);
+    let mut twice = node("Concat").int("axis", 1);
+    twice.0.input.push("x".to_owned());
+    assert_eq!(twice.of_x(), (vec![1, 4, 2, 3], [X, X].concat()));
+    assert_eq!(node("Gather").int("axis", -1).integers(&[2, 0]).of_x().1[..4], [3.0, 1.0, 6.0, 4.0]);
+    assert_eq!(
+        node("TopK").integers(&[2]).of_x(),
+        (vec![1, 2, 2, 2], vec![3.0, 2.0, 6.0, 5.0, -1.0, -2.0, -4.0, -5.0])
+    );
+    assert_eq!(node("TopK").int("largest", 0).int("axis", 1).integers(&[1]).of_x().1, X[6..]);
+}
+
+#[test]
+fn matrix_products_on_either_side() {
+    let by_columns = node("MatMul").floats(&[3, 1], &[1.0, 0.0, -1.0]);
+    assert_eq!(by_columns.of_x(), (vec![1, 2, 2, 1], vec![-2.0, -2.0, 2.0, 2.0]));
+    let mut by_rows = node("MatMul").floats(&[1, 2], &[1.0, 1.0]);
+    by_rows.0.input.reverse();
+    assert_eq!(by_rows.of_x(), (vec![1, 2, 1, 3], vec![5.0, 7.0, 9.0, -5.0, -7.0, -9.0]));
+}
+
+#[test]
+fn what_is_not_known_is_refused_by_name() {
+    let cases = [
+        (node("Sigmoid"), "`node` (Sigmoid)"),
+        (node("Conv").floats(&[1, 3, 1, 1], &[0.0; 3]), "2 channels"),
+        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).floats(&[2], &[0.0; 2]), "bias"),
+        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).ints("strides", &[0, 1]), "strides"),
+        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).text("auto_pad", "SAME_UPPER"), "SAME_UPPER"),
+        (node("Conv").int("group", 0).floats(&[1, 2, 1, 1], &[0.0; 2]), "0 groups"),
+        (node("MaxPool").ints("kernel_shape", &[2]), "kernel"),
+        (node("MaxPool").ints("kernel_shape", &[2, 2]).int("ceil_mode", 1), "up"),
+        (node("Clip").floats(&[], &[0.0]), "limit"),
+        (node("Reshape").integers(&[5, -1]), "cannot take the shape"),
+        (node("Reshape").integers(&[0, 0, 0, 0, 0]), "side 4"),
+        (node("Transpose").ints("perm", &[0, 1, 1, 2]), "order"),
+        (node("TopK").integers(&[4]), "4 of 3"),
+        (node("ReduceSum").integers(&[4]), "no axis 4"),
+        (node("Add"), "input 1 is missing"),
+        (node("Gather").floats(&[2], &[1.0]), "2"),
+    ];
+    for (node, part) in cases {
+        let refusal = node.refusal();
+        assert!(refusal.contains(part), "{}: {refusal}", node.0.op_type);
+    }
+}
