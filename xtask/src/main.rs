@@ -1,4 +1,4 @@
-//! The project's own commands, `cargo xtask setup | demo | test | bench | soak`: from a fresh checkout to a judged frame.
+//! The project's own commands, `cargo xtask setup | demo | test | cross | board | bench | soak`: from a fresh checkout to a judged frame.
 //!
 //! | module | job |
 //! |---|---|
@@ -8,9 +8,12 @@
 //! | [`split`] | which sample image is trained on and which is tested on |
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
+//! | [`cross`], [`board`] | the board's processor, and an emulated board |
 //! | [`workspace`], [`shell`] | where the checkout is; running programs |
 
+mod board;
 mod cache;
+mod cross;
 mod demo;
 mod hash;
 mod libtorch;
@@ -47,6 +50,12 @@ Nominal's own commands:
       Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format
                                                cargo xtask test -- some_test_name -- --nocapture
 
+  cargo xtask cross [-- ARGUMENTS FOR cargo test]
+      Builds what runs on the board for 64-bit ARM and tests it under QEMU's user emulation, with Debian's packages.
+
+  cargo xtask board [-- SCENARIO]
+      Boots an emulated ARM board with camera, GPIO and serial port, runs the line on it and watches it from outside.
+
   cargo xtask bench
       Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.
 
@@ -82,6 +91,10 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["demo"] => demo::run().map(|()| ExitCode::SUCCESS),
         ["test"] => test::run(&[]),
         ["test", "--", ..] => test::run(&arguments[2..]),
+        ["cross"] => cross::run(&[]),
+        ["cross", "--", ..] => cross::run(&arguments[2..]),
+        ["board"] => board::run(&[]),
+        ["board", "--", ..] => board::run(&arguments[2..]),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["help" | "--help" | "-h"] => {

@@ -1,4 +1,4 @@
-//! What only the operating system's packages can bring: a C++ compiler and Python.
+//! What only the operating system's packages can bring: a C++ compiler, Python, and what other commands ask for.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -57,32 +57,58 @@ fn missing(compiler: bool, python: bool) -> Vec<&'static str> {
     packages
 }
 
+/// Makes sure that these Debian packages are there; a name may end with another processor, as in `libc6:arm64`.
+pub fn ensure_packages(packages: &[&str]) -> Result<()> {
+    let is_there = |package: &&&str| {
+        let mut query = Command::new("dpkg-query");
+        let output = query.args(["--show", "--showformat=${db:Status-Status}", package]).output();
+        output.is_ok_and(|output| output.stdout == b"installed")
+    };
+    let missing: Vec<&str> = packages.iter().filter(|package| !is_there(package)).copied().collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
 fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !is_on_path("apt-get") {
         bail!(
-            "this needs a C++ compiler and Python 3.10 to 3.14 with venv and pip, and not all are there. What Debian \
-             and Ubuntu call {names} is missing; install its counterpart here, then run the command again"
+            "what Debian and Ubuntu call {names} is missing here, and there is no apt-get; install its counterpart, then \
+             run the command again"
         );
     }
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
-    let prefix: &[&str] = if is_root {
+    let foreign = packages.iter().find_map(|package| package.split_once(':')).map(|(_, processor)| processor);
+    let add = foreign.map(|processor| ["dpkg", "--add-architecture", processor]);
+    let prefix: &[&str] = if is_root() {
         &[]
     } else if shell::succeeds(Command::new("sudo").args(["-n", "true"])) {
         &["sudo", "-n"]
     } else {
+        let add = add.map(|words| format!("sudo {} && ", words.join(" "))).unwrap_or_default();
         bail!(
             "something is missing that only root can install. Run this line, then the command again:\n\n    \
-             sudo apt-get update && sudo apt-get install --no-install-recommends {names}"
+             {add}sudo apt-get update && sudo apt-get install --no-install-recommends {names}"
         );
     };
     println!("installing Debian packages: {names}");
-    let apt_get = |arguments: &[&str]| {
-        let words = [prefix, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], arguments].concat();
+    let as_root = |command: &[&str]| {
+        let words = [prefix, command].concat();
         shell::run(Command::new(words[0]).args(&words[1..]))
     };
+    // Another package manager at work is waited for.
+    let apt_get = |arguments: &[&str]| {
+        let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--option=DPkg::Lock::Timeout=600"];
+        as_root(&[&apt, arguments].concat())
+    };
+    if let Some(add) = add {
+        as_root(&add)?;
+    }
     apt_get(&["update", "--quiet"])?;
     apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n")
 }
 
 #[cfg(test)]
@@ -95,6 +121,14 @@ mod tests {
         assert_eq!(missing(false, true), ["g++"]);
         assert_eq!(missing(true, false), ["python3", "python3-venv"]);
         assert_eq!(missing(false, false), ["g++", "python3", "python3-venv"]);
+    }
+
+    #[test]
+    fn packages_that_are_there_are_not_installed_again() {
+        if is_on_path("dpkg-query") {
+            ensure_packages(&["dpkg", "base-files"]).unwrap();
+        }
+        ensure_packages(&[]).unwrap();
     }
 
     #[test]

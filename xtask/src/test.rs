@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test of every crate, with what they need at hand.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -10,13 +11,18 @@ use crate::{shell, workspace};
 
 /// Sets up and runs `cargo test` with the arguments; the exit code is cargo's.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    run_with(arguments, &[])
+}
+
+/// As [`run`], with paths that the tests find in variables.
+pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitCode> {
     let ready = setup::run(Purpose::Test)?;
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {
         cargo.arg("--workspace");
     }
-    cargo.args(arguments);
+    cargo.args(arguments).envs(paths.iter().copied());
     cargo.env("NOMINAL_WEIGHTS", &ready.weights).env("NOMINAL_SAMPLES", &ready.samples);
     if let Some(python) = &ready.python {
         cargo.env("NOMINAL_PYTHON", python);

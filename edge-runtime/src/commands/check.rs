@@ -59,6 +59,7 @@ fn devices(line: &LineFile) -> Vec<String> {
     }
     if let Some(gpio) = &line.gpio {
         paths.push(("gpio.chip", &gpio.chip));
+        paths.extend(gpio.input_chip.as_deref().map(|chip| ("gpio.input_chip", chip)));
     }
     if let Some(serial) = &line.serial {
         paths.push(("serial.device", &serial.device));

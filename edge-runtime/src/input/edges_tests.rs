@@ -10,6 +10,7 @@ fn pin(line: u32) -> Option<Pin> {
 fn gpio() -> Gpio {
     Gpio {
         chip: "/dev/gpiochip0".into(),
+        input_chip: None,
         reject: pin(17),
         pass: None,
         fault: None,

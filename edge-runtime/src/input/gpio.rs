@@ -23,8 +23,8 @@ const MAX_BATCHES: usize = 16;
 /// Why the input lines can't be had.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot take the inputs {lines} of {chip}: {source}; check gpio.chip, the line offsets (`gpioinfo` shows them and who holds \
-     them) and that this user may open the chip"
+    "cannot take the inputs {lines} of {chip}: {source}; check gpio.chip or gpio.input_chip, the line offsets (`gpioinfo` \
+     shows them and who holds them) and that this user may open the chip"
 )]
 pub struct GpioInputError {
     chip: String,
@@ -52,7 +52,7 @@ impl GpioInputs {
             return Ok(None);
         }
         let failed = |source| GpioInputError {
-            chip: gpio.chip.display().to_string(),
+            chip: gpio.input_chip().display().to_string(),
             lines: reader.lines().map(|line| line.line.to_string()).collect::<Vec<_>>().join(", "),
             source,
         };
@@ -126,7 +126,7 @@ impl GpioInputs {
 
 fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
     let mut builder = Request::builder();
-    builder.on_chip(&gpio.chip).with_consumer("nominal").with_kernel_event_buffer_size(KERNEL_EDGES);
+    builder.on_chip(gpio.input_chip()).with_consumer("nominal").with_kernel_event_buffer_size(KERNEL_EDGES);
     for line in reader.lines() {
         builder.with_line(line.line).as_input();
         if line.active_low {

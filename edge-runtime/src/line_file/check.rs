@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::schema::{Camera, Gpio, LineFile, Pin, Trigger, VoteRule};
+use super::schema::{Camera, Gpio, LineFile, Trigger, VoteRule};
 
 /// An hour: longer times are slips of the pen.
 const MAX_MS: f64 = 3_600_000.0;
@@ -203,12 +203,13 @@ impl Problems {
     }
 
     fn gpio(&mut self, gpio: &Gpio) {
-        let single = [gpio.reject, gpio.pass, gpio.fault, gpio.heartbeat, gpio.strobe];
+        let outputs = [gpio.reject, gpio.pass, gpio.fault, gpio.heartbeat, gpio.strobe];
         let inputs = [gpio.trigger, gpio.encoder, gpio.belt, gpio.confirm];
-        let pins = single.into_iter().chain(inputs).flatten().chain(gpio.select.iter().copied());
+        let inputs = inputs.into_iter().flatten().chain(gpio.select.iter().copied());
+        let outputs = outputs.into_iter().flatten().map(|pin| (gpio.chip.as_path(), pin.line));
         let mut taken = HashSet::new();
-        for Pin { line, .. } in pins {
-            if !taken.insert(line) {
+        for (chip, line) in outputs.chain(inputs.map(|pin| (gpio.input_chip(), pin.line))) {
+            if !taken.insert((chip, line)) {
                 self.say(format!("gpio line {line} is there twice; give each signal its own line"));
             }
         }

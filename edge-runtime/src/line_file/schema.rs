@@ -1,7 +1,7 @@
 //! The keys of a line file. What each means stands in `template.toml`, which `edge-runtime init` writes; which values
 //! are allowed, in [`super::check`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -280,12 +280,15 @@ pub enum Safe {
     Pass,
 }
 
-/// GPIO inputs and outputs, all of one chip.
+/// GPIO inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gpio {
     /// The chip, such as `/dev/gpiochip0`.
     pub chip: PathBuf,
+    /// The inputs' chip, where that is another one, such as an I/O expander's.
+    #[serde(default)]
+    pub input_chip: Option<PathBuf>,
     /// Output: out with the part.
     #[serde(default)]
     pub reject: Option<Pin>,
@@ -322,6 +325,14 @@ pub struct Gpio {
     /// Shortest time between two edges of trigger, belt, confirm and select that both count.
     #[serde(default)]
     pub debounce_ms: f64,
+}
+
+impl Gpio {
+    /// The chip that the inputs are lines of.
+    #[must_use]
+    pub fn input_chip(&self) -> &Path {
+        self.input_chip.as_deref().unwrap_or(&self.chip)
+    }
 }
 
 /// A line of the chip.

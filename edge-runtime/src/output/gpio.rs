@@ -130,6 +130,7 @@ mod tests {
     fn gpio() -> Gpio {
         Gpio {
             chip: "/nowhere/gpiochip9".into(),
+            input_chip: None,
             reject: pin(17),
             pass: pin(27),
             fault: pin(22),

@@ -1,0 +1,8 @@
+#!/bin/busybox sh
+# supervise.sh LINE: runs the line, and again when it ends: what systemd does on a real board.
+cd /root
+while true; do
+    edge-runtime run $1 >>/tmp/line.out 2>>/tmp/line.err
+    echo "ended with $?" >>/tmp/line.err
+    usleep 200000
+done

@@ -1,0 +1,199 @@
+//! A line that runs on the board, and what is expected of it.
+
+use std::time::{Duration, Instant};
+
+use crate::lines::{HEARTBEAT, PASS, REJECT};
+use crate::machine::{Machine, now};
+
+/// How long a frame is shown before the trigger, and how long after it, in milliseconds: a few of the camera's frames.
+const SETTLE_MS: u32 = 150;
+const GAP_MS: u32 = 130;
+/// Until all reports have come.
+const LAST_REPORT: Duration = Duration::from_secs(20);
+/// A line that is dead must be silent after this, in seconds.
+const SILENT_WITHIN: f64 = 0.2;
+
+/// A frame that the camera sees when a part triggers, and whether the part is to be rejected.
+pub struct Shown {
+    /// Below `/frames`.
+    pub frame: String,
+    /// What is expected.
+    pub rejected: bool,
+}
+
+/// The board with its line.
+pub struct Line {
+    /// The board.
+    pub board: Machine,
+    /// Parts so far.
+    pub parts: usize,
+}
+
+/// Where the records of pins and peer stood.
+struct Mark {
+    changes: usize,
+    reports: usize,
+}
+
+impl Line {
+    /// A board without a running line.
+    pub const fn on(board: Machine) -> Self {
+        Self { board, parts: 0 }
+    }
+
+    /// The camera delivers.
+    pub fn feed(&mut self) {
+        self.board.run("test -e /feed/now.jpg || cp $(ls -d /frames/good* | head -n 1) /feed/now.jpg");
+        self.board.run("test -c /dev/video1 || insmod /modules/v4l2loopback.ko video_nr=1 exclusive_caps=1");
+        self.board.run("feed_camera /dev/video1 300 300 20 /feed/now.jpg >/tmp/feed.log 2>&1 & true");
+    }
+
+    /// The camera delivers no more.
+    pub fn unplug(&mut self) {
+        self.board.run("killall feed_camera");
+        // Longer than health.silent_s.
+        std::thread::sleep(Duration::from_secs(2));
+    }
+
+    /// Starts the line under its supervisor and waits until it judges.
+    pub fn start(&mut self, name: &str) {
+        self.board.run(&format!("supervise.sh {name}.toml & echo $! >/tmp/supervisor"));
+        self.wait_until_ready();
+    }
+
+    /// An orderly end.
+    pub fn stop(&mut self) {
+        self.board.run("kill $(cat /tmp/supervisor); killall -TERM edge-runtime");
+        self.board.wait_for("! pidof edge-runtime >/dev/null");
+    }
+
+    /// Waits until the line reports no alarm.
+    pub fn wait_until_ready(&mut self) {
+        let before = self.board.peer.statuses().len();
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.board.peer.statuses().iter().skip(before).any(|status| status.ends_with(" -")) {
+            let log = if Instant::now() > until {
+                self.board.run("tail -n 20 /tmp/line.err")
+            } else {
+                String::new()
+            };
+            assert!(
+                Instant::now() < until,
+                "the line is not ready: {:?}\n{log}",
+                self.board.peer.statuses().last()
+            );
+            self.board.peer.send("?");
+            std::thread::sleep(Duration::from_millis(150));
+        }
+    }
+
+    /// Selects a product between two parts.
+    pub fn select(&mut self, product: &str) {
+        self.board.peer.send(&format!("P {product}"));
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// Shows parts and expects each one's disposition, on the pins and at the serial peer.
+    pub fn expect(&mut self, what: &str, shown: &[Shown]) {
+        let mark = self.mark();
+        self.show(shown);
+        self.check(what, &mark, shown, true);
+    }
+
+    /// As [`Self::expect`], for a line whose verdicts don't count: all go to the safe side, which holds the output.
+    pub fn expect_safe(&mut self, what: &str, shown: &[Shown]) {
+        let mark = self.mark();
+        self.show(shown);
+        self.check(what, &mark, shown, false);
+    }
+
+    /// As [`Self::expect`], with a belt that moves.
+    pub fn expect_by_encoder(&mut self, what: &str, shown: &[Shown]) {
+        let tick = "echo pull-up >$ENCODER; usleep 4000; echo pull-down >$ENCODER; usleep 4000";
+        self.board.run(&format!(
+            "touch /tmp/belt; (while test -e /tmp/belt; do {tick}; done) >/dev/null 2>&1 & true"
+        ));
+        self.expect(what, shown);
+        self.board.run("rm /tmp/belt");
+    }
+
+    /// Shows parts to whatever camera there is: each must be judged, however.
+    pub fn expect_judged(&mut self, what: &str, shown: &[Shown]) {
+        let mark = self.mark();
+        self.show(shown);
+        let reports = self.reports(&mark, shown.len());
+        assert!(reports.iter().all(|report| report.2.is_empty()), "{what}: {reports:?}");
+        self.passed(what, shown.len());
+    }
+
+    /// Kills the program without warning: the heartbeat has to stop, and the restart has to begin in the safe state.
+    pub fn kill(&mut self) {
+        let beats = |changes: &[crate::pins::Change]| {
+            changes
+                .iter()
+                .filter(|change| change.line == HEARTBEAT)
+                .map(|change| change.at)
+                .collect::<Vec<_>>()
+        };
+        let known = self.board.pins.changes().len();
+        // The supervisor waits, so that the silence can be seen.
+        self.board.run("kill -STOP $(cat /tmp/supervisor); killall -KILL edge-runtime");
+        let killed = now();
+        std::thread::sleep(Duration::from_secs(1));
+        let changes = self.board.pins.changes();
+        let last = beats(&changes).last().copied().expect("the heartbeat never beat");
+        println!("{:<58} {:>9.0} ms", "kill -9 to the last beat", (last - killed).max(0.0) * 1000.0);
+        assert!(last - killed <= SILENT_WITHIN, "the heartbeat beats {} s after kill -9", last - killed);
+        self.board.run("kill -CONT $(cat /tmp/supervisor)");
+        self.wait_until_ready();
+        let changes = self.board.pins.changes();
+        let first = changes.iter().skip(known).find(|change| change.at > killed && change.line != HEARTBEAT);
+        println!("first level after the restart: {first:?}");
+        self.board.run("grep -q 'ended with 137' /tmp/line.err");
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { changes: self.board.pins.changes().len(), reports: self.board.peer.parts().len() }
+    }
+
+    fn show(&mut self, shown: &[Shown]) {
+        let frames: Vec<String> = shown.iter().map(|shown| format!("/frames/{}", shown.frame)).collect();
+        self.board.run(&format!("parts.sh {SETTLE_MS} {GAP_MS} {}", frames.join(" ")));
+    }
+
+    /// The reports of parts since then, as many as expected.
+    fn reports(&self, mark: &Mark, count: usize) -> Vec<(u64, String, String)> {
+        let until = Instant::now() + LAST_REPORT;
+        let since = || self.board.peer.parts().split_off(mark.reports);
+        while since().len() < count && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // One too many would come a moment later.
+        std::thread::sleep(Duration::from_millis(200));
+        since()
+    }
+
+    fn check(&mut self, what: &str, mark: &Mark, shown: &[Shown], pulses_count: bool) {
+        let reports = self.reports(mark, shown.len());
+        let way = |rejected: bool| if rejected { "REJECT" } else { "PASS" };
+        let expected: Vec<&str> = shown.iter().map(|shown| way(shown.rejected)).collect();
+        let seen: Vec<&str> = reports.iter().map(|report| report.1.as_str()).collect();
+        assert_eq!(seen, expected, "{what}: at the serial peer: {reports:?}");
+        let numbers: Vec<u64> = reports.iter().map(|report| report.0).collect();
+        assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "{what}: {numbers:?}");
+        let pulses = self.board.pins.pulses(mark.changes, &[REJECT, PASS]);
+        if pulses_count {
+            let expected: Vec<u32> =
+                shown.iter().map(|shown| if shown.rejected { REJECT } else { PASS }).collect();
+            assert_eq!(pulses, expected, "{what}: on the pins");
+        } else {
+            assert!(!pulses.contains(&PASS), "{what}: {pulses:?}");
+        }
+        self.passed(what, shown.len());
+    }
+
+    fn passed(&mut self, what: &str, count: usize) {
+        self.parts += count;
+        println!("{what:<58} {count:>9} parts as expected");
+    }
+}

@@ -1,0 +1,97 @@
+//! The line files of the scenarios.
+
+/// Outputs of the board's GPIO chip.
+pub const REJECT: u32 = 5;
+/// See [`REJECT`].
+pub const PASS: u32 = 6;
+/// See [`REJECT`].
+pub const FAULT: u32 = 4;
+/// See [`REJECT`].
+pub const HEARTBEAT: u32 = 7;
+
+const PRODUCTS: &str = r#"
+[[product]]
+name = "cell"
+bundle = "/bundles/cell"
+[[product]]
+name = "strict"
+bundle = "/bundles/strict"
+"#;
+
+const LOOPBACK: &str = r#"
+[camera]
+source = "v4l2"
+device = "/dev/video1"
+format = "mjpeg"
+width = 300
+height = 300
+fps = 20
+"#;
+
+/// vivid's picture is not this line's product: what matters is that each part is judged.
+const VIVID: &str = r#"
+[camera]
+source = "v4l2"
+device = "/dev/video0"
+format = "yuyv"
+width = 320
+height = 180
+fps = 10
+gain = 77
+"#;
+
+/// An emulated processor is slow: the gate is far from the camera.
+const BY_TIME: &str = "
+[gate]
+delay_ms = 2000
+pulse_ms = 20
+gap_ms = 5
+";
+
+const BY_ENCODER: &str = "
+[gate]
+distance_ticks = 40
+pulse_ms = 20
+gap_ms = 5
+";
+
+fn line(camera: &str, gate: &str, encoder: &str, records: &str) -> String {
+    format!(
+        r#"
+name = "board"
+stdout = true
+{PRODUCTS}
+{camera}
+[trigger]
+kind = "gpio"
+{gate}
+[gpio]
+chip = "/dev/gpiochip0"
+input_chip = "/dev/inputs"
+reject = {{ line = {REJECT} }}
+pass = {{ line = {PASS} }}
+fault = {{ line = {FAULT} }}
+heartbeat = {{ line = {HEARTBEAT} }}
+trigger = {{ line = 0 }}
+{encoder}
+[serial]
+device = "/dev/ttyUSB0"
+[records]
+folder = "{records}"
+max_mib = 16
+[health]
+state = "/data/state"
+every_s = 1
+"#
+    )
+}
+
+/// Names and texts.
+pub fn all() -> Vec<(&'static str, String)> {
+    vec![
+        ("cell", line(LOOPBACK, BY_TIME, "", "/data/records")),
+        ("encoder", line(LOOPBACK, BY_ENCODER, "encoder = { line = 1 }", "/data/records")),
+        ("vivid", line(VIVID, BY_TIME, "", "/data/records")),
+        ("full", line(LOOPBACK, BY_TIME, "", "/small/records")),
+    ]
+}

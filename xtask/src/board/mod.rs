@@ -1,0 +1,36 @@
+//! `cargo xtask board`: the device's program on an emulated ARM board, with real devices of a real kernel.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`kernel`] | Debian's kernel for the board, and the two modules it lacks |
+//!
+//! The scenarios are tests, `tests/tests/board`; this gets ready what they need.
+
+mod kernel;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::cross::Cross;
+use crate::{system, test};
+
+/// The emulator, a file system for its disk, and what kernel modules are built and packed with.
+const PACKAGES: [&str; 5] = ["qemu-system-arm", "e2fsprogs", "make", "kmod", "xz-utils"];
+
+/// Gets everything ready and runs the scenarios, or those with that name.
+pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    if let Err(error) = system::ensure_packages(&PACKAGES) {
+        println!("board: SKIPPED, its emulator can't be installed here: {error:#}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cross = Cross::set_up()?;
+    let kernel = kernel::ensure(&Cache::open()?)?;
+    let programs = cross.programs()?;
+    let mut words: Vec<OsString> = ["--test", "board", "--"].map(OsString::from).to_vec();
+    words.extend(["--ignored", "--nocapture", "--test-threads=1"].map(OsString::from));
+    words.extend_from_slice(arguments);
+    test::run_with(&words, &[("NOMINAL_BOARD_KERNEL", &kernel), ("NOMINAL_BOARD_PROGRAMS", &programs)])
+}

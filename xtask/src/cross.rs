@@ -1,0 +1,112 @@
+//! `cargo xtask cross`: the crates that run on the board, built for 64-bit ARM and tested under QEMU's user emulation.
+//!
+//! `cross test` does the same for users with Docker, see `Cross.toml`; this needs Debian's packages only.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{shell, system, workspace};
+
+/// What the board runs.
+pub const TARGET: &str = "aarch64-unknown-linux-gnu";
+/// The crates that run there. The others need libtorch, or a workstation.
+const CRATES: [&str; 4] = ["shared-format", "judge", "fit", "edge-runtime"];
+/// A linker and a C compiler, the C library to link and to run with, the emulator, and what V4L2's bindings are made by.
+const PACKAGES: [&str; 5] =
+    ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libc6:arm64", "libclang-dev", "qemu-user"];
+/// Rust with a standard library for the board, where this machine's own Rust has none.
+const RUST_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev:arm64"];
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
+/// A cargo that builds for the board.
+pub struct Cross {
+    root: PathBuf,
+    debians_rust: bool,
+}
+
+impl Cross {
+    /// Installs what is missing.
+    pub fn set_up() -> Result<Self> {
+        let root = workspace::root()?;
+        let debians_rust = !has_own_target(&root);
+        system::ensure_packages(&PACKAGES)?;
+        if debians_rust {
+            system::ensure_packages(&RUST_PACKAGES)?;
+        }
+        Ok(Self { root, debians_rust })
+    }
+
+    /// `cargo SUBCOMMAND` for the board's crates and processor.
+    pub fn cargo(&self, subcommand: &str, crates: &[&str]) -> Command {
+        let mut cargo = workspace::cargo(&self.root);
+        if self.debians_rust {
+            cargo = Command::new(DEBIAN_CARGO);
+            cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
+        }
+        cargo.args([subcommand, "--target", TARGET, "--features", "edge-runtime/camera"]);
+        cargo.args(crates.iter().flat_map(|name| ["--package", name]));
+        let variable =
+            |name: &str| format!("CARGO_TARGET_{}_{name}", TARGET.replace('-', "_").to_uppercase());
+        cargo.env(variable("LINKER"), "aarch64-linux-gnu-gcc");
+        // Without `-L`: a second C library beside libc6:arm64's lets the first thread spin for ever.
+        cargo.env(variable("RUNNER"), "qemu-aarch64");
+        cargo.env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
+        let headers = "-I/usr/aarch64-linux-gnu/include";
+        cargo.env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu", headers);
+        // Nobody debugs these programs; without, they are a fifth in size.
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "none");
+        cargo
+    }
+
+    /// Builds the board's programs as the tests use them, and returns their folder.
+    pub fn programs(&self) -> Result<PathBuf> {
+        // The same crates as for the tests: another selection would build tract once more.
+        shell::run(self.cargo("test", &CRATES).args(["--no-run", "--quiet"]))?;
+        let folder = target_folder()?.join(TARGET).join("debug");
+        let program = folder.join("edge-runtime");
+        ensure!(program.is_file(), "the build left no {}", program.display());
+        Ok(folder)
+    }
+}
+
+/// Tests by a part of their name that the emulation can't run, and why.
+const NOT_EMULATED: [(&str, &str); 1] = [(
+    "output::serial::tests",
+    "user emulation lacks a call that serial ports need; `cargo xtask board` has a real one",
+)];
+
+/// Builds and tests, with the arguments for `cargo test`; the exit code is cargo's.
+pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    let cross = Cross::set_up()?;
+    let mut cargo = cross.cargo("test", &CRATES);
+    let at = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+    cargo.args(&arguments[..at]).arg("--");
+    for (tests, reason) in NOT_EMULATED {
+        println!("SKIPPED: {tests}: {reason}");
+        cargo.args(["--skip", tests]);
+    }
+    cargo.args(arguments.iter().skip(at + 1));
+    println!("$ {}", shell::line(&cargo, None));
+    let status = cargo.status().context("can't start cargo")?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Whether this machine's Rust can build for the board, as after `rustup target add`.
+fn has_own_target(root: &Path) -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut rustc = Command::new(rustc);
+    rustc.current_dir(root).args(["--print", "target-libdir", "--target", TARGET]);
+    let folder = rustc.output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// The folder of all build output; this program lies in a folder in it.
+fn target_folder() -> Result<PathBuf> {
+    let release = workspace::release_folder()?;
+    Ok(release.parent().context("the target folder has no parent")?.to_path_buf())
+}
