@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::lines::{HEARTBEAT, PASS, REJECT};
 use crate::machine::{Machine, now};
 
-/// How long a frame is shown before the trigger, and how long after it, in milliseconds: a few of the camera's frames.
-const SETTLE_MS: u32 = 150;
+/// How long a frame is shown before the trigger, and after it at least, in milliseconds: a few of the camera's frames.
+const SETTLE_MS: u32 = 280;
 const GAP_MS: u32 = 130;
 /// Until all reports have come.
 const LAST_REPORT: Duration = Duration::from_secs(20);
@@ -27,6 +27,8 @@ pub struct Line {
     pub board: Machine,
     /// Parts so far.
     pub parts: usize,
+    /// From a trigger to the next frame.
+    gap_ms: u32,
 }
 
 /// Where the records of pins and peer stood.
@@ -38,14 +40,25 @@ struct Mark {
 impl Line {
     /// A board without a running line.
     pub const fn on(board: Machine) -> Self {
-        Self { board, parts: 0 }
+        Self { board, parts: 0, gap_ms: GAP_MS }
+    }
+
+    /// Finds out how long a frame takes to judge on this emulated processor, and lets parts come no faster.
+    pub fn set_pace(&mut self) -> u32 {
+        let report = self.board.run("edge-runtime bench --bundle /bundles/cell --frames 5");
+        let total = report.lines().find_map(|line| line.strip_prefix("total")).unwrap();
+        let median: f64 = total.split_whitespace().next().unwrap().parse().unwrap();
+        let judging = median.ceil() as u32;
+        // Half as long again: other programs run on the host.
+        self.gap_ms = (judging + judging / 2).saturating_sub(SETTLE_MS).max(GAP_MS);
+        judging
     }
 
     /// The camera delivers.
     pub fn feed(&mut self) {
         self.board.run("test -e /feed/now.jpg || cp $(ls -d /frames/good* | head -n 1) /feed/now.jpg");
         self.board.run("test -c /dev/video1 || insmod /modules/v4l2loopback.ko video_nr=1 exclusive_caps=1");
-        self.board.run("feed_camera /dev/video1 300 300 20 /feed/now.jpg >/tmp/feed.log 2>&1 & true");
+        self.board.run("feed_camera /dev/video1 300 300 8 /feed/now.jpg >/tmp/feed.log 2>&1 & true");
     }
 
     /// The camera delivers no more.
@@ -158,7 +171,7 @@ impl Line {
 
     fn show(&mut self, shown: &[Shown]) {
         let frames: Vec<String> = shown.iter().map(|shown| format!("/frames/{}", shown.frame)).collect();
-        self.board.run(&format!("parts.sh {SETTLE_MS} {GAP_MS} {}", frames.join(" ")));
+        self.board.run(&format!("parts.sh {SETTLE_MS} {} {}", self.gap_ms, frames.join(" ")));
     }
 
     /// The reports of parts since then, as many as expected.

@@ -25,7 +25,7 @@ device = "/dev/video1"
 format = "mjpeg"
 width = 300
 height = 300
-fps = 20
+fps = 8
 "#;
 
 /// vivid's picture is not this line's product: what matters is that each part is judged.
@@ -43,14 +43,14 @@ gain = 77
 /// An emulated processor is slow: the gate is far from the camera.
 const BY_TIME: &str = "
 [gate]
-delay_ms = 2000
+delay_ms = 4000
 pulse_ms = 20
 gap_ms = 5
 ";
 
 const BY_ENCODER: &str = "
 [gate]
-distance_ticks = 40
+distance_ticks = 200
 pulse_ms = 20
 gap_ms = 5
 ";
@@ -82,6 +82,8 @@ max_mib = 16
 [health]
 state = "/data/state"
 every_s = 1
+# A frame that is shown again has not even a camera's noise.
+frozen_s = 3600
 "#
     )
 }

@@ -36,12 +36,13 @@ fn a_shift_on_the_board() {
     let board = stage.board();
     println!("{:<58} {:>9.1} s", "switched on to shell", board.age().as_secs_f64());
     let mut line = Line::on(board);
+    println!("{:<58} {:>9} ms", "judging one frame there", line.set_pace());
     line.feed();
 
     line.start("cell");
     line.expect("first verdict after the switch", &mixed(&stage, 1, 1));
     println!("{:<58} {:>9.1} s", "switched on to first verdict", line.board.age().as_secs_f64());
-    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 80, 2));
+    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 60, 2));
 
     line.select("strict");
     let all_rejected: Vec<Shown> =

@@ -7,8 +7,17 @@ use std::process::Command;
 use crate::initramfs::Archive;
 
 /// What the scenarios need, with all that those need.
-const MODULES: [&str; 9] =
-    ["configfs", "vivid", "v4l2loopback", "gpio-simulator", "xhci_pci", "ftdi_sio", "virtio_blk", "crc32c_generic", "ext4"];
+const MODULES: [&str; 9] = [
+    "configfs",
+    "vivid",
+    "v4l2loopback",
+    "gpio-simulator",
+    "xhci_pci",
+    "ftdi_sio",
+    "virtio_blk",
+    "crc32c_generic",
+    "ext4",
+];
 /// The C library's parts that a Rust program is linked with, from Debian's `libc6:arm64`.
 const LIBRARIES: [&str; 4] = [
     "ld-linux-aarch64.so.1",

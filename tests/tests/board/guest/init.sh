@@ -7,18 +7,19 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /feed /data /sys/kernel/config
 for module in $(cat /modules.list); do
-    # vivid would take a camera's number before it is wanted.
-    case $module in *vivid.ko|*v4l2loopback.ko) continue ;; esac
+    # These two are loaded by the scenarios that want their cameras.
+    case $module in */vivid.ko | */v4l2loopback.ko) continue ;; esac
     insmod $module 2>/dev/null
 done
 mount -t configfs config /sys/kernel/config
-stty -F /dev/ttyS0 raw -echo
-echo "@@ 0" >/dev/ttyS0
+# Opened once: closing it would drop what the host has sent.
+exec </dev/ttyS0 >/dev/ttyS0
+stty raw -echo
+echo "@@ 0"
 while true; do
-    while IFS= read -r line; do
-        eval "$line" </dev/null >/tmp/out 2>&1
-        code=$?
-        cat /tmp/out
-        echo "@@ $code"
-    done
-done </dev/ttyS0 >/dev/ttyS0
+    IFS= read -r line || continue
+    eval "$line" </dev/null >/tmp/out 2>&1
+    code=$?
+    cat /tmp/out
+    echo "@@ $code"
+done
