@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lines::{HEARTBEAT, PASS, REJECT};
+use crate::lines::{FAULT, HEARTBEAT, PASS, REJECT};
 use crate::machine::{Machine, now};
 
 /// How long a frame is shown before the trigger, and after it at least, in milliseconds: a few of the camera's frames.
@@ -139,6 +139,13 @@ impl Line {
         self.passed(what, shown.len());
     }
 
+    /// Shows parts while this goes on.
+    pub fn show_without_end(&mut self, shown: &[Shown]) {
+        let frames: Vec<String> = shown.iter().map(|shown| format!("/frames/{}", shown.frame)).collect();
+        let show = format!("parts.sh {SETTLE_MS} {} {}", self.gap_ms, frames.join(" "));
+        self.board.run(&format!("(while true; do {show}; done) >/dev/null 2>&1 & true"));
+    }
+
     /// Kills the program without warning: the heartbeat has to stop, and the restart has to begin in the safe state.
     pub fn kill(&mut self) {
         let beats = |changes: &[crate::pins::Change]| {
@@ -161,7 +168,9 @@ impl Line {
         self.wait_until_ready();
         let changes = self.board.pins.changes();
         let first = changes.iter().skip(known).find(|change| change.at > killed && change.line != HEARTBEAT);
-        println!("first level after the restart: {first:?}");
+        // Parts go out, and the fault output says so, before anything else happens.
+        let first = first.expect("no output changed at the restart");
+        assert!(first.high && matches!(first.line, REJECT | FAULT), "{first:?}");
         self.board.run("grep -q 'ended with 137' /tmp/line.err");
     }
 

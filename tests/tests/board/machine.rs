@@ -110,6 +110,17 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Switches it off at once; what its serial peer has heard remains.
+    pub fn cut_power(mut self) -> Peer {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+        let silent = UnixStream::pair().unwrap().0;
+        let nobody = Peer { port: silent, lines: Arc::default() };
+        std::mem::replace(&mut self.peer, nobody)
+    }
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         let _ = self.qemu.kill();
@@ -131,7 +142,8 @@ fn connect(path: &Path) -> UnixStream {
 /// The serial peer: what the reject gate's controller would see.
 pub struct Peer {
     port: UnixStream,
-    lines: Arc<Mutex<Vec<String>>>,
+    /// With the time at which each came.
+    lines: Arc<Mutex<Vec<(f64, String)>>>,
 }
 
 impl Peer {
@@ -144,7 +156,8 @@ impl Peer {
                 rest.extend_from_slice(&bytes[..n]);
                 while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
                     let line: Vec<u8> = rest.drain(..=end).collect();
-                    heard.lock().unwrap().push(String::from_utf8_lossy(&line).trim().to_owned());
+                    let text = String::from_utf8_lossy(&line).trim().to_owned();
+                    heard.lock().unwrap().push((now(), text));
                 }
             }
         });
@@ -158,13 +171,14 @@ impl Peer {
 
     /// The answers to `?` so far.
     pub fn statuses(&self) -> Vec<String> {
-        self.lines.lock().unwrap().iter().filter(|line| line.starts_with("S ")).cloned().collect()
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|(_, line)| line).filter(|line| line.starts_with("S ")).cloned().collect()
     }
 
     /// The reports of parts so far: number, way (`PASS` or `REJECT`) and reason.
     pub fn parts(&self) -> Vec<(u64, String, String)> {
         let lines = self.lines.lock().unwrap();
-        let reports = lines.iter().filter_map(|line| line.strip_prefix("P "));
+        let reports = lines.iter().filter_map(|(_, line)| line.strip_prefix("P "));
         let fields = |report: &str| {
             let mut words = report.split(' ').map(str::to_owned);
             let number = words.next()?.parse().ok()?;
@@ -172,6 +186,21 @@ impl Peer {
             Some((number, way, words.nth(1).unwrap_or_default()))
         };
         reports.filter_map(fields).collect()
+    }
+}
+
+impl Peer {
+    /// How many parts were reported before that time.
+    pub fn parts_before(&self, time: f64) -> u64 {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|(at, line)| *at < time && line.starts_with("P ")).count() as u64
+    }
+
+    /// Parts that have triggered, over all runs of the program, as its newest status says.
+    pub fn triggered(&self) -> u64 {
+        let statuses = self.statuses();
+        let newest = statuses.last().expect("the line has said nothing");
+        newest.split(' ').nth(1).unwrap().parse().unwrap()
     }
 }
 
