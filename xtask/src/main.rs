@@ -8,13 +8,17 @@
 //! | [`split`] | which sample image is trained on and which is tested on |
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
+//! | [`package`] | the Debian package for a board |
+//! | [`root`] | a Debian root of a board's processor |
 //! | [`workspace`], [`shell`] | where the checkout is; running programs |
 
 mod cache;
 mod demo;
 mod hash;
 mod libtorch;
+mod package;
 mod pip;
+mod root;
 mod samples;
 mod setup;
 mod shell;
@@ -84,8 +88,9 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["test", "--", ..] => test::run(&arguments[2..]),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
+        ["package", options @ ..] => package::run(options).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] => {
-            println!("{HELP}");
+            println!("{HELP}\n\n{}", package::HELP);
             Ok(ExitCode::SUCCESS)
         }
         [] => {

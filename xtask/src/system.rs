@@ -28,6 +28,31 @@ pub fn ensure() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Makes sure that each program is there; those that are not come with the Debian package named beside them.
+pub fn ensure_programs(wanted: &[(&'static str, &'static str)]) -> Result<()> {
+    let missing = |wanted: &[(&'static str, &'static str)]| -> Vec<&'static str> {
+        wanted.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
+    };
+    let packages = missing(wanted);
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    match missing(wanted).as_slice() {
+        [] => Ok(()),
+        left => bail!("the package {} did not bring its program: put it on PATH", left.join(" ")),
+    }
+}
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n")
+}
+
+/// Root's programs are not on everybody's path.
+fn is_there(program: &str) -> bool {
+    is_on_path(program) || Path::new("/usr/sbin").join(program).is_file()
+}
+
 fn has_compiler() -> bool {
     env::var_os("CXX").is_some_and(|c| !c.is_empty()) || is_on_path("c++")
 }
@@ -61,12 +86,10 @@ fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !is_on_path("apt-get") {
         bail!(
-            "this needs a C++ compiler and Python 3.10 to 3.14 with venv and pip, and not all are there. What Debian \
-             and Ubuntu call {names} is missing; install its counterpart here, then run the command again"
+            "what Debian and Ubuntu call {names} is missing; install its counterpart here, then run the command again"
         );
     }
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
-    let prefix: &[&str] = if is_root {
+    let prefix: &[&str] = if is_root() {
         &[]
     } else if shell::succeeds(Command::new("sudo").args(["-n", "true"])) {
         &["sudo", "-n"]
