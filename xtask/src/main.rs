@@ -8,12 +8,13 @@
 //! | [`split`] | which sample image is trained on and which is tested on |
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
-//! | [`package`] | the Debian package for a board |
+//! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
 //! | [`root`] | a Debian root of a board's processor |
 //! | [`workspace`], [`shell`] | where the checkout is; running programs |
 
 mod cache;
 mod demo;
+mod deploy;
 mod hash;
 mod libtorch;
 mod package;
@@ -88,9 +89,10 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["test", "--", ..] => test::run(&arguments[2..]),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
+        ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),
         ["package", options @ ..] => package::run(options).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] => {
-            println!("{HELP}\n\n{}", package::HELP);
+            println!("{HELP}\n\n{}\n\n{}", package::HELP, deploy::HELP);
             Ok(ExitCode::SUCCESS)
         }
         [] => {

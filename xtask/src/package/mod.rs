@@ -36,6 +36,11 @@ pub fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Packs for a target with the usual settings.
+pub fn pack_for(target: &str) -> Result<PathBuf> {
+    pack(&Options::parse(&["--target", target])?, "1")
+}
+
 /// Builds the program unless it is given, and packs it. `revision` tells packages of one version apart.
 pub fn pack(options: &Options, revision: &str) -> Result<PathBuf> {
     let root = workspace::root()?;
