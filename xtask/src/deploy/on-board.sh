@@ -35,6 +35,8 @@ keep_package() {
     dpkg-query -L nominal | while read -r path; do
         if [ -d "$path" ] && [ ! -L "$path" ]; then mkdir -p "old$path"; else cp -a "$path" "old$path"; fi
     done
+    # The line file as it was delivered: an edited one would count as the package's own, to be replaced without a word.
+    cp -p /usr/share/nominal/line.toml "old$line"
     dpkg-deb --build old old.deb >/dev/null
     rm -r old
 }

@@ -151,6 +151,8 @@ must test "$(version)" = "$first"
 must test "$(sum)" = "$in_force"
 must cmp "$folder/line.toml" "$board/etc/nominal/line.toml"
 must on_board edge-runtime --version >/dev/null
+delivered=$(dpkg-deb --fsys-tarfile "$package" | tar -xO ./etc/nominal/line.toml | md5sum | cut -d' ' -f1)
+must grep -q "/etc/nominal/line.toml $delivered" "$board/var/lib/dpkg/status"
 must runs
 no_traces
 
