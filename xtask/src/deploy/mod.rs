@@ -65,7 +65,8 @@ fn gather(folder: &Path, package: &Path, options: &Options) -> Result<()> {
             bundle.display()
         );
         let bundle = bundle.canonicalize().with_context(|| format!("can't find {}", bundle.display()))?;
-        let name = bundle.file_name().and_then(|name| name.to_str()).context("the bundle's folder has no name")?;
+        let name =
+            bundle.file_name().and_then(|name| name.to_str()).context("the bundle's folder has no name")?;
         // It becomes a file name on the board and a word in a script there.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         ensure!(

@@ -79,7 +79,9 @@ mod tests {
         let parse = |line: &str| Options::parse(&line.split_whitespace().collect::<Vec<_>>());
         let options = parse("pi@board --bundle cap --line line.toml").unwrap().unwrap();
         assert_eq!((options.host.as_str(), options.target), ("pi@board", "aarch64"));
-        assert!(parse("--bundle cap").is_err() && parse("-oProxyCommand=x").is_err() && parse("a b").is_err());
+        assert!(
+            parse("--bundle cap").is_err() && parse("-oProxyCommand=x").is_err() && parse("a b").is_err()
+        );
         assert_eq!(parse("--test --package x").unwrap(), None);
     }
 }

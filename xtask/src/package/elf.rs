@@ -43,9 +43,12 @@ impl Elf {
         let (debian, triple, strip) = match u16::from_le_bytes([head[18], head[19]]) {
             62 => ("amd64", "x86_64-unknown-linux-gnu", "strip"),
             183 => ("arm64", "aarch64-unknown-linux-gnu", "aarch64-linux-gnu-strip"),
-            other => bail!("{} is for processor number {other}, which no package is made for", program.display()),
+            other => {
+                bail!("{} is for processor number {other}, which no package is made for", program.display())
+            }
         };
-        let versions = shell::output(Command::new("readelf").args(["--wide", "--version-info"]).arg(program))?;
+        let versions =
+            shell::output(Command::new("readelf").args(["--wide", "--version-info"]).arg(program))?;
         Ok(Self { debian, triple, strip, glibc: highest_glibc(&versions).unwrap_or(Glibc(2, 0)) })
     }
 }

@@ -95,7 +95,10 @@ fn report(package: &Path, program: &Path, elf: &Elf) -> Result<()> {
     );
     let size = mega(program)?;
     println!("{}: {:.1} MB", package.display(), mega(package)?);
-    println!("  program        {size:.1} MB stripped{}", if size > PROGRAM_MB { ", more than the 15 MB aimed at" } else { "" });
+    println!(
+        "  program        {size:.1} MB stripped{}",
+        if size > PROGRAM_MB { ", more than the 15 MB aimed at" } else { "" }
+    );
     println!("  processor      {}", elf.debian);
     println!("  C library      {} or later needed, {promised} promised", elf.glibc);
     Ok(())

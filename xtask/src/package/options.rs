@@ -40,8 +40,13 @@ pub enum Oldest {
 impl Options {
     /// From the words behind `package`.
     pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options =
-            Self { triple: None, profile: "device".to_owned(), program: None, oldest: Oldest::Bookworm, test: false };
+        let mut options = Self {
+            triple: None,
+            profile: "device".to_owned(),
+            program: None,
+            oldest: Oldest::Bookworm,
+            test: false,
+        };
         let mut oldest = None;
         let mut words = words.iter();
         while let Some(word) = words.next() {

@@ -41,8 +41,7 @@ pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Sta
         format!("{} strips the program; it comes with Debian's binutils for {}", elf.strip, elf.debian)
     })?;
     let template = root.join("edge-runtime/src/line_file/template.toml");
-    let text =
-        fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
+    let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
     fs::write(release.join("line.toml"), line_file(&text)?)
         .with_context(|| format!("can't write into {}", release.display()))?;
     Ok(Stage { target: folder.to_path_buf(), program: stripped })

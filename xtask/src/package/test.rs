@@ -46,7 +46,10 @@ fn verify_unit(root: &Path) -> Result<()> {
         .output()
         .context("can't start systemd-analyze")?;
     let said = String::from_utf8_lossy(&problems.stderr);
-    anyhow::ensure!(problems.status.success() && said.trim().is_empty(), "systemd finds fault with the unit: {said}");
+    anyhow::ensure!(
+        problems.status.success() && said.trim().is_empty(),
+        "systemd finds fault with the unit: {said}"
+    );
     // Tenths: 0 is a service that may do nothing at all, 10 one that may do everything.
     let mut security = Command::new("systemd-analyze");
     security.args(["security", "--offline=yes", "--no-pager", "--threshold=15"]).arg(&path);
