@@ -53,6 +53,11 @@ impl Elf {
     }
 }
 
+/// Debian's name of this host's processor.
+pub fn host() -> Result<&'static str> {
+    Ok(Elf::read(&std::env::current_exe().context("can't find this program's own path")?)?.debian)
+}
+
 /// The highest in what `readelf --version-info` prints.
 fn highest_glibc(versions: &str) -> Option<Glibc> {
     versions.split_whitespace().filter_map(|word| version(word.strip_prefix("GLIBC_")?)).max()

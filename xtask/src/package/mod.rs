@@ -7,9 +7,11 @@
 //! | `stage` | program and line file, as they will lie in the package |
 //! | `tool` | `cargo-deb`, which packs |
 //! | `test` | installing, upgrading, removing and purging in a Debian root of the board's processor |
+//! | `service_test` | the service under a systemd of its own |
 
 mod elf;
 mod options;
+mod service_test;
 mod stage;
 mod test;
 mod tool;
@@ -31,7 +33,12 @@ pub fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     let package = pack(&options, "1")?;
     if options.test {
-        test::run(&options, &package)?;
+        test::run(&package)?;
+        match &options.bundle {
+            Some(bundle) if field(&package, "Architecture")? == elf::host()? => service_test::run(&package, bundle)?,
+            Some(_) => println!("the service was not tried: systemd runs on the package's own processor only"),
+            None => println!("the service was not tried: give --bundle"),
+        }
     }
     Ok(())
 }

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, bail};
 
 /// One paragraph of the help.
 pub const HELP: &str = "\
-  cargo xtask package [--target aarch64|host] [--profile PROFILE] [--program FILE] [--for jetpack5|bookworm] [--test]
+  cargo xtask package [--target aarch64|host] [--profile PROFILE] [--program FILE] [--for jetpack5|bookworm]
+                      [--test [--bundle DIR]]
       Builds edge-runtime (profile `device` unless said otherwise) and packs it as target/package/nominal_*.deb with
       service, line file and documents. --program packs a program that was built elsewhere. --for says how old a system
       may be: JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default
       for this host). --test then installs, upgrades, removes and purges it in a Debian root of the package's
-      processor, which needs root and a few more Debian packages.";
+      processor, which needs root and a few more Debian packages; with a bundle, and where the processor is this host's, it
+      also lets a systemd of its own run the service: killed, standing still, upgraded, without rights.";
 
 /// What to pack.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Options {
     pub oldest: Oldest,
     /// Whether the package is tested.
     pub test: bool,
+    /// A bundle for testing the service.
+    pub bundle: Option<PathBuf>,
 }
 
 /// The oldest system that the package is for.
@@ -46,6 +50,7 @@ impl Options {
             program: None,
             oldest: Oldest::Bookworm,
             test: false,
+            bundle: None,
         };
         let mut oldest = None;
         let mut words = words.iter();
@@ -54,6 +59,7 @@ impl Options {
             match *word {
                 "--test" => options.test = true,
                 "--profile" => options.profile = (*value()?).to_owned(),
+                "--bundle" => options.bundle = Some(PathBuf::from(value()?)),
                 "--program" => options.program = Some(PathBuf::from(value()?)),
                 "--target" => {
                     options.triple = match *value()? {

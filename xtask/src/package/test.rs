@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::{Options, field};
+use super::field;
 use crate::cache::Cache;
 use crate::{root, shell, workspace};
 
@@ -14,7 +14,7 @@ use crate::{root, shell, workspace};
 const IN_ROOT: &str = include_str!("in-root.sh");
 
 /// Runs the test; the root is thrown away with all that was done in it.
-pub fn run(_options: &Options, package: &Path) -> Result<()> {
+pub fn run(package: &Path) -> Result<()> {
     verify_unit(&workspace::root()?)?;
     root::ensure_possible()?;
     let begin = Instant::now();
