@@ -9,6 +9,7 @@
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
 //! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
+//! | [`image`] | a card or disk image for a board, and the board that tries it |
 //! | [`root`] | a Debian root of a board's processor |
 //! | [`workspace`], [`shell`] | where the checkout is; running programs |
 
@@ -16,6 +17,7 @@ mod cache;
 mod demo;
 mod deploy;
 mod hash;
+mod image;
 mod libtorch;
 mod package;
 mod pip;
@@ -91,8 +93,9 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),
         ["package", options @ ..] => package::run(options).map(|()| ExitCode::SUCCESS),
+        ["image", options @ ..] => image::run(options).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] => {
-            println!("{HELP}\n\n{}\n\n{}", package::HELP, deploy::HELP);
+            println!("{HELP}\n\n{}\n\n{}\n\n{}", package::HELP, deploy::HELP, image::HELP);
             Ok(ExitCode::SUCCESS)
         }
         [] => {

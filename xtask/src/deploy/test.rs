@@ -19,7 +19,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     system::ensure_programs(&[("sshd", "openssh-server"), ("ssh", "openssh-client"), ("ip", "iproute2")])?;
     let begin = Instant::now();
     let cache = Cache::open()?;
-    let tar = root::tar(&cache, "least", &package::field(deb.as_ref(), "Architecture")?, &[])?;
+    let tar = root::tar(&cache, "least", &package::field(deb.as_ref(), "Architecture")?, &[], "")?;
     // Not below /tmp: the ssh server refuses a root that others could replace.
     let folder = tempfile::tempdir_in(cache.path("")).context("can't make a folder for the root")?;
     drop(cache);

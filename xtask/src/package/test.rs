@@ -18,7 +18,7 @@ pub fn run(package: &Path) -> Result<()> {
     verify_unit(&workspace::root()?)?;
     root::ensure_possible()?;
     let begin = Instant::now();
-    let tar = root::tar(&Cache::open()?, "least", &field(package, "Architecture")?, &[])?;
+    let tar = root::tar(&Cache::open()?, "least", &field(package, "Architecture")?, &[], "")?;
     let folder = tempfile::tempdir().context("can't make a folder for the root")?;
     root::unpack(&tar, folder.path())?;
     std::fs::copy(package, folder.path().join("nominal.deb"))

@@ -51,28 +51,32 @@ pub fn private(online: bool, program: &str, arguments: &[&str]) -> Command {
 }
 
 /// A kept root as a tar file, made where it is missing. `name` says what it is for, `packages` what it has beyond the
-/// least.
-pub fn tar(cache: &Cache, name: &str, debian: &str, packages: &[&str]) -> Result<PathBuf> {
+/// least, `prepare` is a shell command on the root (`$1`) before those are installed.
+pub fn tar(cache: &Cache, name: &str, debian: &str, packages: &[&str], prepare: &str) -> Result<PathBuf> {
     let place = cache.path(&format!("root-{name}-{debian}"));
     let file = place.join("root.tar");
     let include = packages.join(",");
     // A root of last month lacks this month's corrections; what is tested here does not depend on them.
-    let stamp = format!("{SUITE} {debian} {include}");
+    let stamp = format!("{SUITE} {debian} {include}{prepare}");
     if !cache::is_installed(&place, &stamp) {
         println!("making a Debian {SUITE} root for {debian}; under emulation this takes minutes, once");
         let begin = Instant::now();
-        cache::install(&place, &stamp, |part| make(&part.join("root.tar"), debian, &include))?;
+        cache::install(&place, &stamp, |part| make(&part.join("root.tar"), debian, &include, prepare))?;
         println!("the root is made: {:.0} s", begin.elapsed().as_secs_f32());
     }
     Ok(file)
 }
 
-fn make(file: &Path, debian: &str, include: &str) -> Result<()> {
+fn make(file: &Path, debian: &str, include: &str, prepare: &str) -> Result<()> {
     let (file, architecture) = (file.to_string_lossy(), format!("--arch={debian}"));
     let mut arguments = vec!["--quiet", "--mode=root", "--variant=minbase", &architecture];
     let include = format!("--include={include}");
     if include != "--include=" {
         arguments.push(&include);
+    }
+    let prepare = format!("--essential-hook={prepare}");
+    if prepare != "--essential-hook=" {
+        arguments.push(&prepare);
     }
     arguments.extend([SUITE, &file, MIRROR, SECURITY]);
     shell::run(&mut private(true, "mmdebstrap", &arguments))
