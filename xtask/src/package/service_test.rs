@@ -43,7 +43,7 @@ every_s = 1
 /// Runs the test; the root is thrown away with all that was done in it.
 pub fn run(package: &Path, bundle: &Path) -> Result<()> {
     let begin = Instant::now();
-    let tar = root::tar(&Cache::open()?, "systemd", &field(package, "Architecture")?, &PACKAGES)?;
+    let tar = root::tar(&Cache::open()?, "systemd", &field(package, "Architecture")?, &PACKAGES, "")?;
     let folder = tempfile::tempdir().context("can't make a folder for the root")?;
     let place = folder.path();
     root::unpack(&tar, place)?;
