@@ -35,8 +35,12 @@ pub fn run(words: &[&str]) -> Result<()> {
     if options.test {
         test::run(&package)?;
         match &options.bundle {
-            Some(bundle) if field(&package, "Architecture")? == elf::host()? => service_test::run(&package, bundle)?,
-            Some(_) => println!("the service was not tried: systemd runs on the package's own processor only"),
+            Some(bundle) if field(&package, "Architecture")? == elf::host()? => {
+                service_test::run(&package, bundle)?
+            }
+            Some(_) => {
+                println!("the service was not tried: systemd runs on the package's own processor only")
+            }
             None => println!("the service was not tried: give --bundle"),
         }
     }

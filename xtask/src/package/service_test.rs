@@ -56,7 +56,9 @@ pub fn run(package: &Path, bundle: &Path) -> Result<()> {
         .and_then(|()| std::fs::write(place.join("line.toml"), LINE))
         .and_then(|()| std::fs::write(place.join("in-systemd.sh"), IN_SYSTEMD))
         .and_then(|()| std::fs::write(units.join("nominal-test.service"), UNIT))
-        .and_then(|()| std::os::unix::fs::symlink("../nominal-test.service", wants.join("nominal-test.service")))
+        .and_then(|()| {
+            std::os::unix::fs::symlink("../nominal-test.service", wants.join("nominal-test.service"))
+        })
         .context("can't write into the root")?;
     let group = format!("nominal-test-{}", std::process::id());
     let root = place.to_string_lossy();
@@ -66,7 +68,10 @@ pub fn run(package: &Path, bundle: &Path) -> Result<()> {
     ended.context("can't start a private place")?;
     print!("{}", std::fs::read_to_string(place.join("log")).unwrap_or_default());
     ensure!(place.join("passed").is_file(), "the service does not do what it should; what it did is above");
-    println!("killed, stood still, upgraded and purged under systemd in {:.0} s", begin.elapsed().as_secs_f32());
+    println!(
+        "killed, stood still, upgraded and purged under systemd in {:.0} s",
+        begin.elapsed().as_secs_f32()
+    );
     Ok(())
 }
 
