@@ -59,7 +59,7 @@ pub fn tar(cache: &Cache, name: &str, debian: &str, packages: &[&str], prepare: 
     // A root of last month lacks this month's corrections; what is tested here does not depend on them.
     let stamp = format!("{SUITE} {debian} {include}{prepare}");
     if !cache::is_installed(&place, &stamp) {
-        println!("making a Debian {SUITE} root for {debian}; under emulation this takes minutes, once");
+        println!("making a Debian {SUITE} root for {debian}; this takes minutes, once");
         let begin = Instant::now();
         cache::install(&place, &stamp, |part| make(&part.join("root.tar"), debian, &include, prepare))?;
         println!("the root is made: {:.0} s", begin.elapsed().as_secs_f32());
