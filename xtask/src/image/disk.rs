@@ -32,32 +32,16 @@ pub fn write(image: &Path, boot: &Path, root: &Path) -> Result<()> {
     drop(file);
     partition(image, root_mib)?;
     // Two sectors of 512 bytes are a kibibyte, in which mkfs.vfat counts.
-    shell::run(
-        quiet("mkfs.vfat")
-            .args(["-F", "32", "-n", "NOMINAL", "--offset", &(BOOT_AT_MIB * 2048).to_string()])
-            .arg(image)
-            .arg((BOOT_MIB * 1024).to_string()),
-    )?;
+    let mut mkfs = tool("mkfs.vfat");
+    mkfs.args(["-F", "32", "-n", "NOMINAL", "--offset", &(BOOT_AT_MIB * 2048).to_string()]);
+    silently(mkfs.arg(image).arg((BOOT_MIB * 1024).to_string()))?;
     for entry in boot.read_dir().context("can't read the boot partition's folder")? {
         copy_to_boot(image, &entry.context("can't read the boot partition's folder")?.path(), "::/")?;
     }
-    shell::run(
-        quiet("mke2fs")
-            .args([
-                "-q",
-                "-F",
-                "-t",
-                "ext4",
-                "-L",
-                "nominal-root",
-                "-E",
-                &format!("offset={}", root_at << 20),
-                "-d",
-            ])
-            .arg(root)
-            .arg(image)
-            .arg(format!("{root_mib}m")),
-    )
+    let place = format!("offset={}", root_at << 20);
+    let mut mke2fs = tool("mke2fs");
+    mke2fs.args(["-q", "-F", "-t", "ext4", "-L", "nominal-root", "-E"]).arg(place);
+    silently(mke2fs.arg("-d").arg(root).arg(image).arg(format!("{root_mib}m")))
 }
 
 /// Copies a file or folder to the boot partition of an image, over what is there.
@@ -66,12 +50,20 @@ pub fn copy_to_boot(image: &Path, from: &Path, to: &str) -> Result<()> {
     shell::run(Command::new("mcopy").args(["-s", "-o", "-Q", "-i", &place]).arg(from).arg(to))
 }
 
-fn quiet(program: &str) -> Command {
+fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
     // Root's programs are not on everybody's path.
     let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdout(Stdio::null());
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command
+}
+
+/// Runs to the end; what it says is of interest only where it fails. mkfs.vfat wonders that the file is larger.
+fn silently(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("can't start `{}`", shell::line(command, None)))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`{}` failed: {}", shell::line(command, None), said.trim());
+    Ok(())
 }
 
 /// The partition table: a GPT, whose types tell firmware and systemd what is what.
@@ -82,7 +74,7 @@ fn partition(image: &Path, root_mib: u64) -> Result<()> {
          start={}MiB, size={root_mib}MiB, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, name=nominal-root\n",
         BOOT_AT_MIB + BOOT_MIB
     );
-    let mut sfdisk = quiet("sfdisk")
+    let mut sfdisk = tool("sfdisk")
         .arg("--quiet")
         .arg(image)
         .stdin(Stdio::piped())
