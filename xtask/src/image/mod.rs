@@ -17,7 +17,7 @@ mod settings;
 mod system;
 mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -33,7 +33,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     crate::system::ensure_programs(&disk::PROGRAMS)?;
     let package = match &options.package {
         Some(package) => package.clone(),
-        None => package::pack(&package::Options::parse(&["--target", "aarch64"])?, "1")?,
+        None => package::pack_for("aarch64")?,
     };
     let architecture = package::field(&package, "Architecture")?;
     ensure!(
@@ -41,24 +41,31 @@ pub fn run(words: &[&str]) -> Result<()> {
         "{} is for {architecture}, and the image is for arm64 boards; give a package made by --target aarch64",
         package.display()
     );
-    let begin = Instant::now();
     let image = options.out.clone().map_or_else(default_place, Ok)?;
+    if !options.made {
+        make(&image, &package, &options)?;
+    }
+    if options.test {
+        test::run(&image, &package)?;
+    }
+    Ok(())
+}
+
+fn make(image: &Path, package: &Path, options: &Options) -> Result<()> {
+    let begin = Instant::now();
     let tar = root::tar(&Cache::open()?, "board", "arm64", &system::PACKAGES, system::PREPARE)?;
     let folder = image.parent().context("the image's path has no folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     let work = tempfile::tempdir_in(folder).context("can't make a folder to work in")?;
     let (system, boot) = (work.path().join("root"), work.path().join("boot"));
-    system::fill(&system, &boot, &tar, &package)?;
-    settings::write(&boot, &options)?;
+    system::fill(&system, &boot, &tar, package)?;
+    settings::write(&boot, options)?;
     let part = work.path().join("image");
     disk::write(&part, &boot, &system)?;
-    crate::cache::rename(&part, &image)?;
+    crate::cache::rename(&part, image)?;
     let megabytes = image.metadata().context("can't look at the image")?.len() / 1_000_000;
     println!("{}: {megabytes} MB, made in {:.0} s", image.display(), begin.elapsed().as_secs_f32());
     println!("  write it to a card:  dd if={} of=/dev/CARD bs=4M conv=fsync", image.display());
-    if options.test {
-        test::run(&image, &package)?;
-    }
     Ok(())
 }
 

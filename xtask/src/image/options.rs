@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 /// One paragraph of the help.
 pub const HELP: &str = "\
   cargo xtask image [--package FILE] [--hostname NAME] [--ssh-key FILE] [--line FILE] [--bundle FOLDER]… [--out FILE]
-                    [--test]
+                    [--test | --test-only]
       Writes an image for a card or disk of an arm64 board with UEFI: Debian, the package (made for aarch64 unless it
       is given) and a boot partition with nominal.txt, which says name, key, line file and bundles and can be changed in
-      any computer. --test boots a copy on an emulated board (QEMU) with a camera, and looks whether the line runs. Needs
-      root.";
+      any computer. --test boots a copy on an emulated board (QEMU) with a camera, and looks whether the line runs;
+      --test-only does that with an image made before. Needs root.";
 
 /// What goes into the image.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// Whether the image is tested.
     pub test: bool,
+    /// Whether it is there already.
+    pub made: bool,
 }
 
 impl Options {
@@ -41,6 +43,7 @@ impl Options {
             let mut value = || words.next().with_context(|| format!("{word} needs a value"));
             match *word {
                 "--test" => options.test = true,
+                "--test-only" => (options.test, options.made) = (true, true),
                 "--package" => options.package = Some(value()?.into()),
                 "--hostname" => options.hostname = Some((*value()?).to_owned()),
                 "--ssh-key" => options.ssh_key = Some(value()?.into()),

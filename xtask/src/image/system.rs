@@ -64,6 +64,8 @@ pub fn fill(system: &Path, boot: &Path, tar: &Path, package: &Path) -> Result<()
     fs::copy(package, system.join("nominal.deb"))
         .with_context(|| format!("can't copy {}", package.display()))?;
     in_root(system, "dpkg -i /nominal.deb && systemctl enable systemd-networkd nominal-settings")?;
+    // A board beside a conveyor is updated by people, not at night by itself.
+    in_root(system, "systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer")?;
     make_anonymous(system)?;
     fill_boot(system, boot)
 }
