@@ -8,11 +8,16 @@ mkdir "$groups/$group"
 echo 0 >"$groups/$group/cgroup.procs"
 exec unshare --cgroup sh -c '
     set -eu
-    mount -t proc proc "$1/proc"
-    mount -t sysfs sysfs "$1/sys"
-    mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
-    mount -t tmpfs tmpfs "$1/run"
-    mount -t tmpfs tmpfs "$1/tmp"
+    mount --bind "$1" "$1"
+    cd "$1"
+    mount -t proc proc proc
+    mount -t sysfs sysfs sys
+    mount -t cgroup2 cgroup2 sys/fs/cgroup
+    mount -t tmpfs tmpfs run
+    mount -t tmpfs tmpfs tmp
+    # A root that is only changed into can not be unmounted, which the service needs for its own view of the system.
+    pivot_root . .
+    umount -l .
     exec env -i container=nominal-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-        chroot "$1" /lib/systemd/systemd --system --show-status=no --log-level=warning
+        /lib/systemd/systemd --system --show-status=no --log-level=warning
 ' boot "$root"
