@@ -9,15 +9,22 @@
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
 //! | [`cross`], [`board`] | the board's processor, and an emulated board |
+//! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
+//! | [`image`] | a card or disk image for a board, and the board that tries it |
+//! | [`root`] | a Debian root of a board's processor |
 //! | [`workspace`], [`shell`] | where the checkout is; running programs |
 
 mod board;
 mod cache;
 mod cross;
 mod demo;
+mod deploy;
 mod hash;
+mod image;
 mod libtorch;
+mod package;
 mod pip;
+mod root;
 mod samples;
 mod setup;
 mod shell;
@@ -97,8 +104,11 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["board", "--", ..] => board::run(&arguments[2..]),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
+        ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),
+        ["package", options @ ..] => package::run(options).map(|()| ExitCode::SUCCESS),
+        ["image", options @ ..] => image::run(options).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] => {
-            println!("{HELP}");
+            println!("{HELP}\n\n{}\n\n{}\n\n{}", package::HELP, deploy::HELP, image::HELP);
             Ok(ExitCode::SUCCESS)
         }
         [] => {

@@ -15,6 +15,19 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs to the end and gives what it printed; an exit status other than 0 is an error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("can't start `{}`", line(command, None)))?;
+    if !output.status.success() {
+        bail!("`{}` failed ({})", line(command, None), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether it can be started and exits with 0. Its output is dropped.
 pub fn succeeds(command: &mut Command) -> bool {
     command

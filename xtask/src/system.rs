@@ -28,6 +28,31 @@ pub fn ensure() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Makes sure that each program is there; those that are not come with the Debian package named beside them.
+pub fn ensure_programs(wanted: &[(&'static str, &'static str)]) -> Result<()> {
+    let missing = |wanted: &[(&'static str, &'static str)]| -> Vec<&'static str> {
+        wanted.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
+    };
+    let packages = missing(wanted);
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    match missing(wanted).as_slice() {
+        [] => Ok(()),
+        left => bail!("the package {} did not bring its program: put it on PATH", left.join(" ")),
+    }
+}
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n")
+}
+
+/// Root's programs are not on everybody's path.
+fn is_there(program: &str) -> bool {
+    is_on_path(program) || Path::new("/usr/sbin").join(program).is_file()
+}
+
 fn has_compiler() -> bool {
     env::var_os("CXX").is_some_and(|c| !c.is_empty()) || is_on_path("c++")
 }
@@ -104,11 +129,6 @@ fn install(packages: &[&str]) -> Result<()> {
     }
     apt_get(&["update", "--quiet"])?;
     apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages].concat())
-}
-
-/// Whether this process may do everything.
-pub fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n")
 }
 
 #[cfg(test)]

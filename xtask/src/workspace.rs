@@ -22,10 +22,14 @@ pub fn cargo(root: &Path) -> Command {
     cargo
 }
 
-/// The folder of release programs. This program lies in the `debug` folder beside it, wherever the user's settings
-/// have put the target folder.
-pub fn release_folder() -> Result<PathBuf> {
+/// The target folder: this program lies in its `debug` folder, wherever the user's settings have put it.
+pub fn target_folder() -> Result<PathBuf> {
     let this = env::current_exe().context("can't find this program's own path")?;
     let target = this.ancestors().nth(2).context("this program is not in a cargo target folder")?;
-    Ok(target.join("release"))
+    Ok(target.to_path_buf())
+}
+
+/// The folder of release programs.
+pub fn release_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("release"))
 }

@@ -153,6 +153,7 @@ impl Serving {
             }
             self.hold();
             let now = Moment::now();
+            self.keeper.shared.gate_round.begin(now);
             self.trigger_by_time(now);
             self.poll(now);
             self.heartbeat(now);

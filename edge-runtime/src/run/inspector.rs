@@ -65,6 +65,8 @@ impl Inspector {
                 continue;
             }
             let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect(&start)));
+            // A panic may have left it begun.
+            self.shared.judging.rest();
             let (verdict, seen) = inspected.unwrap_or_else(|_| {
                 limited!(error, "the inspector failed at part {}; it is a fault", start.part);
                 (self.fault(&start), None)
@@ -103,7 +105,9 @@ impl Inspector {
             };
             from = captured.captured_at() + Duration::from_nanos(1);
             verdict.captured_at = Some(captured.captured_at());
+            self.shared.judging.begin(Moment::now());
             let judgement = self.judge(start, &captured);
+            self.shared.judging.rest();
             votes.add(judgement.as_ref().map_or(Verdict::Fault, |judgement| judgement.verdict));
             let Some(judgement) = judgement else { continue };
             scores.extend(judgement.score);

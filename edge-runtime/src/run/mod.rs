@@ -5,12 +5,14 @@
 //! | [`gatekeeper`] | the thread that serves the gate: the only one that has to be on time |
 //! | [`inspector`] | the thread that looks at parts |
 //! | [`mailbox`] | messages to the gate |
+//! | [`progress`] | whether a thread gets on with its work |
 //! | [`shared`] | what the threads know of each other |
 //! | `listeners` | who is told what became of each part |
 //! | `snapshots` | what health is told |
 //! | `witness` | records and drift: what else becomes of an inspected part |
 //! | `start` | everything is opened, outputs first, in their safe state |
 //! | `supervise` | watches camera and threads, and ends the line |
+//! | `service` | what systemd is told: ready, alive, how it goes |
 //!
 //! Capture, serial port, standard output, records and health have threads of their own. None of them is ever waited
 //! for by the gate: whatever is late, lost or gone leaves a part without a verdict, and such a part goes to the safe side.
@@ -18,9 +20,11 @@
 pub mod gatekeeper;
 pub mod inspector;
 pub mod mailbox;
+pub mod progress;
 pub mod shared;
 
 mod listeners;
+mod service;
 mod snapshots;
 mod start;
 mod supervise;

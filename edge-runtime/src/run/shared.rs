@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::progress::Progress;
 use crate::gate::{Alarms, Counts, Gate};
 use crate::health::Latencies;
 use crate::moment::Moment;
@@ -37,6 +38,10 @@ impl GateState {
 pub struct Shared {
     /// How long the stages take.
     pub latencies: Arc<Latencies>,
+    /// The round of the gate's thread, its waiting included.
+    pub gate_round: Progress,
+    /// The inspector's decoding and judging of one frame.
+    pub judging: Progress,
     gate: Mutex<GateState>,
     released: AtomicU64,
     product: AtomicU16,
@@ -52,6 +57,8 @@ impl Shared {
     pub fn new(counts: Counts, now: Moment) -> Self {
         Self {
             latencies: Arc::new(Latencies::new(now)),
+            gate_round: Progress::resting(),
+            judging: Progress::resting(),
             gate: Mutex::new(GateState { counts, ..GateState::default() }),
             released: AtomicU64::new(0),
             product: AtomicU16::new(0),

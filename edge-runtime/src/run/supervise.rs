@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::service::Service;
 use super::start::Line;
 use crate::capture::CameraState;
 use crate::gate::{Counts, Hold};
+use crate::moment::Moment;
 
 /// How often camera and threads are looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -25,6 +27,7 @@ impl Line {
     /// Where a thread of the line has ended by itself. The outputs are in their safe state in any case.
     pub fn supervise(mut self, stop: &AtomicBool) -> Result<Counts> {
         let mailbox = self.served.mailbox.clone();
+        let mut service = Service::new(Moment::now());
         let mut ready = false;
         let mut at_rest = 0;
         let ended = loop {
@@ -34,6 +37,7 @@ impl Line {
                 ready = true;
                 mailbox.hold(Hold::NotReady, false);
                 tracing::info!("the line runs");
+                Service::ready();
             }
             let sees = matches!(state, CameraState::Live | CameraState::Ended);
             if self.camera_sees_parts && mailbox.is_held(Hold::Blind) == sees {
@@ -53,8 +57,10 @@ impl Line {
                     "the inspector's thread has ended by itself; start the line again and report this",
                 );
             }
+            service.tell(&self.shared, &state, Moment::now());
             std::thread::sleep(LOOK);
         };
+        Service::stopping();
         let stopped = self.served.stop();
         self.capture.stop();
         // The gatekeeper held the sending end of the inspector's channel, so that one ends, too; it may be inside the

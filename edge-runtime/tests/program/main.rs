@@ -12,6 +12,7 @@ mod doctor;
 mod inspect;
 mod latency;
 mod line;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

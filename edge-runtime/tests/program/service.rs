@@ -1,0 +1,122 @@
+//! `edge-runtime run` as systemd sees it: messages on the socket that `NOTIFY_SOCKET` names.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{Bench, program};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A running line, and the service manager's end of its socket.
+struct Served {
+    child: Child,
+    socket: UnixDatagram,
+}
+
+impl Served {
+    fn start(bench: &Bench, watchdog: Duration) -> Self {
+        let socket = UnixDatagram::bind(bench.path("notify")).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let child = program(bench.folder.path())
+            .args(["run", "line.toml"])
+            .env("NOTIFY_SOCKET", bench.path("notify"))
+            .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, socket }
+    }
+
+    fn message(&self) -> String {
+        let mut bytes = [0; 4096];
+        let length = self.socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    /// The first message with this in it, and those before.
+    fn until(&self, text: &str) -> Vec<String> {
+        let start = Instant::now();
+        let mut messages = vec![];
+        while start.elapsed() < LONG {
+            messages.push(self.message());
+            if messages.last().unwrap().contains(text) {
+                return messages;
+            }
+        }
+        panic!("no {text} in {messages:?}")
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    let line = r#"
+        name = "test"
+        [[product]]
+        name = "spot"
+        bundle = "bundle"
+        [camera]
+        source = "pattern"
+        width = 64
+        height = 64
+        fps = 25
+        [trigger]
+        kind = "interval"
+        every_ms = 100
+        [gate]
+        delay_ms = 50
+        pulse_ms = 5
+    "#;
+    bench.write("line.toml", line.as_bytes());
+    bench
+}
+
+#[test]
+fn it_is_ready_then_alive_with_a_status_and_ends_when_told() {
+    let bench = bench();
+    let mut served = Served::start(&bench, Duration::from_secs(1));
+    let messages = served.until("READY=1");
+    assert!(messages.iter().all(|m| !m.contains("STOPPING")), "{messages:?}");
+    // The watchdog wants a message a second; four times as many come.
+    let begin = Instant::now();
+    for _ in 0..8 {
+        served.until("WATCHDOG=1");
+    }
+    assert!(begin.elapsed() >= Duration::from_secs(1), "more often than needed: {:?}", begin.elapsed());
+    let alive = served.until("WATCHDOG=1");
+    let status = alive.last().unwrap().lines().find(|line| line.starts_with("STATUS=")).unwrap();
+    assert!(status.contains(" parts, ") && status.ends_with("the camera is live"), "{status}");
+    served.signal("-TERM");
+    served.until("STOPPING=1");
+    assert!(served.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_line_that_stands_still_asks_for_no_more_time() {
+    let bench = bench();
+    let served = Served::start(&bench, Duration::from_secs(1));
+    served.until("READY=1");
+    served.signal("-STOP");
+    // What was under way when it stopped may still come.
+    served.socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut bytes = [0; 4096];
+    while served.socket.recv(&mut bytes).is_ok() {}
+    served.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    assert!(served.socket.recv(&mut bytes).is_err(), "it told that it is alive");
+    served.signal("-CONT");
+    served.socket.set_read_timeout(Some(LONG)).unwrap();
+    served.until("WATCHDOG=1");
+}

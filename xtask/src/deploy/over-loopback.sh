@@ -1,0 +1,184 @@
+# over-loopback.sh XTASK PACKAGE BUNDLE FOLDER: deploys to a board that is a Debian root in FOLDER/board behind an ssh
+# server of its own. A stand-in for systemctl there starts the line as a plain process; all else is the real thing.
+set -euo pipefail
+xtask=$1 package=$2 bundle=$3 folder=$4
+board=$folder/board
+say() { echo "  $*"; }
+fail() {
+    echo "deploy test: $*" >&2
+    tail -n 30 "$folder/sshd.log" "$folder/said" >&2 || true
+    exit 1
+}
+must() { "$@" || fail "not so: $*"; }
+
+ssh-keygen -q -t ed25519 -N '' -f "$folder/host"
+ssh-keygen -q -t ed25519 -N '' -f "$folder/key"
+mkdir -p /run/sshd
+cat >"$folder/sshd_config" <<C
+Port 22
+ListenAddress 127.0.0.1
+HostKey $folder/host
+AuthorizedKeysFile $folder/key.pub
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+PidFile none
+ChrootDirectory $board
+C
+cat >"$folder/config" <<C
+Host board
+    HostName 127.0.0.1
+    User root
+    IdentityFile $folder/key
+    IdentitiesOnly yes
+    UserKnownHostsFile $folder/known
+# The connection drops after so many bytes.
+Host board-that-drops
+    ProxyCommand bash -c 'exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & head -c 400000 >&3; kill %%1'
+    User root
+    IdentityFile $folder/key
+    IdentitiesOnly yes
+    HostKeyAlias 127.0.0.1
+    UserKnownHostsFile $folder/known
+C
+echo "127.0.0.1 $(cut -d' ' -f1,2 "$folder/host.pub")" >"$folder/known"
+/usr/sbin/sshd -D -f "$folder/sshd_config" -E "$folder/sshd.log" &
+
+# What the board has that a bare root has not.
+mount --bind /proc "$board/proc"
+mkdir -p "$board/run/systemd/system"
+cat >"$board/usr/bin/systemctl" <<'S'
+#!/bin/sh
+# Stands in for systemd: the unit's check and program, as a plain process.
+case "$*" in
+    *is-active*) kill -0 "$(cat /run/nominal.pid 2>/dev/null)" 2>/dev/null ;;
+    *start*nominal*)
+        [ ! -e /run/nominal.pid ] || kill "$(cat /run/nominal.pid)" 2>/dev/null || true
+        rm -f /run/nominal.pid
+        [ -n "$(ls /var/lib/nominal/bundles)" ] || exit 0
+        edge-runtime check /etc/nominal/line.toml >/run/nominal.check 2>&1 || exit 1
+        setsid runuser -u nominal -- edge-runtime run /etc/nominal/line.toml >/run/nominal.log 2>&1 </dev/null 9>&- &
+        echo $! >/run/nominal.pid
+        ;;
+esac
+S
+chmod 755 "$board/usr/bin/systemctl"
+
+deploy() { "$xtask" deploy --ssh-config "$folder/config" "$@" >"$folder/said" 2>&1; }
+refused() { if deploy "$@"; then fail "accepted: $*"; fi; }
+said() { must grep -q "$1" "$folder/said"; }
+on_board() { chroot "$board" "$@"; }
+runs() { on_board systemctl is-active nominal; }
+pid() { cat "$board/run/nominal.pid"; }
+version() { on_board dpkg-query -W -f '${Version}' nominal; }
+sum() { (cd "$board/var/lib/nominal/bundles" && find . -type f -exec sha256sum {} + | sort | sha256sum); }
+no_traces() { must test -z "$(ls "$board/var/tmp")"; must test -z "$(ls -A "$board/var/lib/nominal/bundles" | grep '^\.' || true)"; }
+another() { # VERSION FILE SHELL: the package with another version, changed by a command in its folder
+    rm -rf "$folder/another"
+    dpkg-deb -R "$package" "$folder/another"
+    sed -i "s/^Version: .*/Version: $1/" "$folder/another/DEBIAN/control"
+    (cd "$folder/another" && eval "$3")
+    dpkg-deb -Z gzip -b "$folder/another" "$2" >/dev/null
+}
+
+cat >"$folder/line.toml" <<'L'
+name = "test"
+stdout = false
+[[product]]
+name = "spot"
+bundle = "/var/lib/nominal/bundles/spot"
+[camera]
+source = "pattern"
+width = 64
+height = 64
+fps = 10
+[trigger]
+kind = "interval"
+every_ms = 500
+[gate]
+delay_ms = 400
+pulse_ms = 50
+[health]
+state = "/var/lib/nominal/state"
+every_s = 1
+L
+mkdir "$folder/good"
+cp -r "$bundle" "$folder/good/spot"
+for _ in $(seq 50); do ssh -F "$folder/config" -o BatchMode=yes board true 2>/dev/null && break; sleep 0.2; done
+
+say "a first package, on a board without a bundle: the line waits"
+deploy board --package "$package" || fail "the first package"
+said "the line waits for one"
+first=$(version)
+if runs; then fail "it runs without a bundle"; fi
+
+say "bundle and line file: the line runs"
+deploy board --package "$package" --bundle "$folder/good/spot" --line "$folder/line.toml" || fail "bundle and line file"
+said "the line runs"
+must runs
+must cmp "$folder/line.toml" "$board/etc/nominal/line.toml"
+in_force=$(sum)
+no_traces
+
+say "a corrupted bundle: refused by doctor, the old one in force, the line not even restarted"
+mkdir "$folder/bad"
+cp -r "$bundle" "$folder/bad/spot"
+printf 'X' | dd of="$folder/bad/spot/model.onnx" bs=1 seek=40 conv=notrunc status=none
+running=$(pid)
+refused board --package "$package" --bundle "$folder/bad/spot"
+said "the line was not touched"
+must test "$(sum)" = "$in_force"
+must test "$(pid)" = "$running"
+must runs
+no_traces
+
+say "a package whose program does not run: refused before anything moves"
+another 3-1 "$folder/broken.deb" 'echo "#!/bin/false" >usr/bin/edge-runtime'
+refused board --package "$folder/broken.deb"
+said "does not run on this board"
+must test "$(version)" = "$first"
+must test "$(pid)" = "$running"
+
+say "a later package with a line file that does not hold: package, bundle and line file as before"
+another 2-1 "$folder/later.deb" 'true'
+sed 's/spot"$/nowhere"/' "$folder/line.toml" >"$folder/wrong.toml"
+cp -r "$folder/good" "$folder/new"
+cp "$folder/new/spot/golden/normal.png" "$folder/new/spot/note.png"
+refused board --package "$folder/later.deb" --bundle "$folder/new/spot" --line "$folder/wrong.toml"
+said "rolling back"
+said "the line runs as before"
+must test "$(version)" = "$first"
+must test "$(sum)" = "$in_force"
+must cmp "$folder/line.toml" "$board/etc/nominal/line.toml"
+must on_board edge-runtime --version >/dev/null
+delivered=$(dpkg-deb --fsys-tarfile "$package" | tar -xO ./etc/nominal/line.toml | md5sum | cut -d' ' -f1)
+must grep -q "/etc/nominal/line.toml $delivered" "$board/var/lib/dpkg/status"
+must runs
+no_traces
+
+say "a package that does not install: as before"
+another 4-1 "$folder/unwilling.deb" 'printf "#!/bin/sh\nexit 1\n" >DEBIAN/preinst; chmod 755 DEBIAN/preinst'
+refused board --package "$folder/unwilling.deb" --bundle "$folder/new/spot"
+said "rolling back"
+must test "$(version)" = "$first"
+must test "$(sum)" = "$in_force"
+must runs
+
+say "a connection that drops in the upload: nothing has changed, nothing is left"
+running=$(pid)
+refused board-that-drops --package "$folder/later.deb" --bundle "$folder/new/spot"
+said "failed or dropped"
+for _ in $(seq 50); do [ -n "$(ls "$board/var/tmp")" ] || break; sleep 0.2; done
+must test "$(version)" = "$first"
+must test "$(sum)" = "$in_force"
+must test "$(pid)" = "$running"
+no_traces
+
+say "the later package and another bundle: in force, and the line runs"
+deploy board --package "$folder/later.deb" --bundle "$folder/new/spot" || fail "the later package"
+must test "$(version)" = 2-1
+must test "$(sum)" != "$in_force"
+must cmp "$folder/line.toml" "$board/etc/nominal/line.toml"
+must runs
+no_traces
+kill "$(pid)"

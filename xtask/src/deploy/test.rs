@@ -1,0 +1,39 @@
+//! Deploying to an ssh server on loopback, whose sessions lie in a Debian root: to fresh and to used boards, and with
+//! everything that can go wrong. This machine itself is not changed: server, root and network are in a private place.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::{package, root, shell, system};
+
+const OVER_LOOPBACK: &str = include_str!("over-loopback.sh");
+
+/// From the words behind `deploy`.
+pub fn run(words: &[&str]) -> Result<()> {
+    let ["--test", "--package", deb, "--bundle", bundle] = words else {
+        bail!("the test needs a package and a bundle\n\n{}", super::HELP)
+    };
+    root::ensure_possible()?;
+    system::ensure_programs(&[("sshd", "openssh-server"), ("ssh", "openssh-client"), ("ip", "iproute2")])?;
+    let begin = Instant::now();
+    let cache = Cache::open()?;
+    let tar = root::tar(&cache, "least", &package::field(deb.as_ref(), "Architecture")?, &[], "")?;
+    // Not below /tmp: the ssh server refuses a root that others could replace.
+    let folder = tempfile::tempdir_in(cache.path("")).context("can't make a folder for the root")?;
+    drop(cache);
+    let board = folder.path().join("board");
+    std::fs::create_dir(&board).context("can't make a folder for the root")?;
+    root::unpack(&tar, &board)?;
+    let this = std::env::current_exe().context("can't find this program's own path")?;
+    let paths = [this.as_path(), deb.as_ref(), bundle.as_ref(), folder.path()]
+        .map(|path| std::path::absolute(path).map(|path| path.to_string_lossy().into_owned()));
+    let [this, deb, bundle, folder] = paths;
+    let words = [this?, deb?, bundle?, folder?];
+    let mut arguments = vec!["-c", OVER_LOOPBACK, "over-loopback"];
+    arguments.extend(words.iter().map(String::as_str));
+    shell::run(&mut root::private(false, "bash", &arguments))?;
+    println!("deployed, refused, rolled back and cut off in {:.0} s", begin.elapsed().as_secs_f32());
+    Ok(())
+}

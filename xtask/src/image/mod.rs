@@ -1,0 +1,74 @@
+//! `cargo xtask image`: a disk or card image with Debian, the package and a text file of settings, and its test on an
+//! emulated board.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `options` | the command line |
+//! | `settings` | the boot partition's text file, with line file, bundles and key |
+//! | `system` | the root: Debian, the package, what a card needs beyond it |
+//! | `disk` | partitions and file systems in one file, without loop devices |
+//! | `board` | QEMU as a board that the image boots |
+//! | `test` | the image boots to a running line, its settings hold, a deployment reaches it |
+
+mod board;
+mod disk;
+mod options;
+mod settings;
+mod system;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cache::Cache;
+use crate::{package, root, workspace};
+pub use options::{HELP, Options};
+
+/// Makes the image, and tests it where that is asked for.
+pub fn run(words: &[&str]) -> Result<()> {
+    let options = Options::parse(words)?;
+    root::ensure_possible()?;
+    crate::system::ensure_programs(&disk::PROGRAMS)?;
+    let package = match &options.package {
+        Some(package) => package.clone(),
+        None => package::pack_for("aarch64")?,
+    };
+    let architecture = package::field(&package, "Architecture")?;
+    ensure!(
+        architecture == "arm64",
+        "{} is for {architecture}, and the image is for arm64 boards; give a package made by --target aarch64",
+        package.display()
+    );
+    let image = options.out.clone().map_or_else(default_place, Ok)?;
+    if !options.made {
+        make(&image, &package, &options)?;
+    }
+    if options.test {
+        test::run(&image, &package)?;
+    }
+    Ok(())
+}
+
+fn make(image: &Path, package: &Path, options: &Options) -> Result<()> {
+    let begin = Instant::now();
+    let tar = root::tar(&Cache::open()?, "board", "arm64", &system::PACKAGES, system::PREPARE)?;
+    let folder = image.parent().context("the image's path has no folder")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+    let work = tempfile::tempdir_in(folder).context("can't make a folder to work in")?;
+    let (system, boot) = (work.path().join("root"), work.path().join("boot"));
+    system::fill(&system, &boot, &tar, package)?;
+    settings::write(&boot, options)?;
+    let part = work.path().join("image");
+    disk::write(&part, &boot, &system)?;
+    crate::cache::rename(&part, image)?;
+    let megabytes = image.metadata().context("can't look at the image")?.len() / 1_000_000;
+    println!("{}: {megabytes} MB, made in {:.0} s", image.display(), begin.elapsed().as_secs_f32());
+    println!("  write it to a card:  dd if={} of=/dev/CARD bs=4M conv=fsync", image.display());
+    Ok(())
+}
+
+fn default_place() -> Result<PathBuf> {
+    Ok(workspace::target_folder()?.join("image/nominal-arm64.img"))
+}

@@ -1,0 +1,79 @@
+# What a package must do and must not do, in a root of its own: /nominal.deb is installed, upgraded, removed, purged.
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+say() { echo "  $*"; }
+fail() { echo "package test: $*" >&2; exit 1; }
+must() { "$@" || fail "not so: $*"; }
+owner() { stat -c %U:%G "$1"; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' nominal 2>/dev/null)" = installed ]; }
+# A later package, with a line file that says something else than this one's.
+later() {
+    dpkg-deb -R "/$1.deb" /later
+    sed -i 's/^Version: .*/Version: 999-1/' /later/DEBIAN/control
+    echo "# A later default." >>/later/etc/nominal/line.toml
+    dpkg-deb -b /later "/$2.deb" >/dev/null
+    rm -r /later
+}
+
+say "install"
+dpkg -i /nominal.deb >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -i"; }
+must installed
+must test -x /usr/bin/edge-runtime
+edge-runtime --version
+must getent passwd nominal >/dev/null
+for group in video gpio dialout; do must getent group $group >/dev/null; done
+must test "$(owner /var/lib/nominal)" = nominal:nominal
+must test "$(owner /var/lib/nominal/bundles)" = root:root
+must test -f /usr/lib/udev/rules.d/60-nominal.rules
+unit=$(ls /lib/systemd/system/nominal.service)
+must test -L /etc/systemd/system/multi-user.target.wants/nominal.service
+must test "$(getent passwd nominal | cut -d: -f7)" = /usr/sbin/nologin
+
+say "what a technician sees before there is a bundle"
+if edge-runtime check /etc/nominal/line.toml >/tmp/log 2>&1; then fail "the default line file passes without a bundle"; fi
+grep '^problem' /tmp/log
+must grep -q 'bundles/cap' /tmp/log
+
+say "upgrade: the technician's line file and all state stay"
+echo '# Mine.' >>/etc/nominal/line.toml
+mkdir -p /var/lib/nominal/state /var/lib/nominal/bundles/cap
+echo 7 >/var/lib/nominal/state/counters
+echo model >/var/lib/nominal/bundles/cap/model.onnx
+later nominal later
+dpkg --force-confdef --force-confold -i /later.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "the upgrade"; }
+must test "$(dpkg-query -W -f '${Version}' nominal)" = 999-1
+must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
+must test -f /etc/nominal/line.toml.dpkg-dist
+must test "$(cat /var/lib/nominal/state/counters)" = 7
+must test "$(owner /var/lib/nominal)" = nominal:nominal
+must test -L /etc/systemd/system/multi-user.target.wants/nominal.service
+
+say "back to the earlier version"
+dpkg --force-confdef --force-confold -i /nominal.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "the downgrade"; }
+must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
+
+say "a service that was disabled stays so"
+rm /etc/systemd/system/multi-user.target.wants/nominal.service
+dpkg --force-confdef --force-confold -i /later.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "the upgrade"; }
+must test ! -e /etc/systemd/system/multi-user.target.wants/nominal.service
+
+say "remove: program and unit go, line file and state stay"
+dpkg -r nominal >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -r"; }
+must test ! -e /usr/bin/edge-runtime
+must test ! -e "$unit"
+must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
+must test "$(cat /var/lib/nominal/state/counters)" = 7
+
+say "install again: it goes on where it was"
+dpkg --force-confdef --force-confold -i /nominal.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "installing again"; }
+must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
+must test "$(cat /var/lib/nominal/state/counters)" = 7
+
+say "purge: nothing is left"
+dpkg -P nominal >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -P"; }
+for path in /etc/nominal /var/lib/nominal /usr/bin/edge-runtime /usr/share/doc/nominal "$unit" \
+    /etc/systemd/system/multi-user.target.wants/nominal.service; do
+    must test ! -e "$path"
+done
+if getent passwd nominal; then fail "the user is left"; fi
+if installed; then fail "dpkg thinks it is there"; fi

@@ -1,0 +1,73 @@
+//! Program and line file, as they will lie in the package.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::elf::Elf;
+use crate::{cache, shell};
+
+/// Where things lie for packing.
+pub struct Stage {
+    /// What cargo-deb takes for the target folder.
+    pub target: PathBuf,
+    /// The stripped program in it.
+    pub program: PathBuf,
+}
+
+/// What a line file of the service says otherwise than one that `edge-runtime init` writes: where bundles and state are,
+/// and that the journal is no place for each part.
+const CHANGES: [(&str, &str); 5] = [
+    (
+        "# Check it with `edge-runtime check line.toml`, start it with `edge-runtime run line.toml`.",
+        "# Check it with `edge-runtime check /etc/nominal/line.toml`, then `systemctl restart nominal`.\n\
+         # Bundles belong into /var/lib/nominal/bundles; while that is empty the service is skipped.",
+    ),
+    ("stdout = true", "stdout = false"),
+    ("bundle = \"bundles/cap\"", "bundle = \"/var/lib/nominal/bundles/cap\""),
+    ("#folder = \"records\"", "folder = \"/var/lib/nominal/records\""),
+    ("#state = \"state\"", "state = \"/var/lib/nominal/state\""),
+];
+
+/// Fills the folder anew.
+pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Stage> {
+    cache::remove(folder)?;
+    let release = folder.join(elf.triple).join("release");
+    fs::create_dir_all(&release).with_context(|| format!("can't make the folder {}", release.display()))?;
+    let stripped = release.join("edge-runtime");
+    shell::run(Command::new(elf.strip).arg("-o").arg(&stripped).arg(program)).with_context(|| {
+        format!("{} strips the program; it comes with Debian's binutils for {}", elf.strip, elf.debian)
+    })?;
+    let template = root.join("edge-runtime/src/line_file/template.toml");
+    let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
+    fs::write(release.join("line.toml"), line_file(&text)?)
+        .with_context(|| format!("can't write into {}", release.display()))?;
+    Ok(Stage { target: folder.to_path_buf(), program: stripped })
+}
+
+/// The service's line file, from the template.
+fn line_file(template: &str) -> Result<String> {
+    CHANGES.iter().try_fold(template.to_owned(), |text, (from, to)| {
+        ensure!(
+            text.matches(from).count() == 1,
+            "the line file's template no longer has {from:?} once; correct CHANGES in xtask/src/package/stage.rs"
+        );
+        Ok(text.replacen(from, to, 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_s_line_file_follows_from_the_template() {
+        let template = include_str!("../../../edge-runtime/src/line_file/template.toml");
+        let text = line_file(template).unwrap();
+        assert!(text.contains("\nbundle = \"/var/lib/nominal/bundles/cap\"\n"));
+        assert!(text.contains("\nstate = \"/var/lib/nominal/state\"\n"));
+        assert!(line_file(&template.replace("stdout = true", "")).is_err());
+    }
+}

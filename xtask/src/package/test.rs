@@ -1,0 +1,59 @@
+//! The package in a Debian root of its processor: installed, upgraded, removed, purged.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use super::field;
+use crate::cache::Cache;
+use crate::{root, shell, workspace};
+
+/// What happens in the root; it stops at the first thing that is not as it should be.
+const IN_ROOT: &str = include_str!("in-root.sh");
+
+/// Runs the test; the root is thrown away with all that was done in it.
+pub fn run(package: &Path) -> Result<()> {
+    verify_unit(&workspace::root()?)?;
+    root::ensure_possible()?;
+    let begin = Instant::now();
+    let tar = root::tar(&Cache::open()?, "least", &field(package, "Architecture")?, &[], "")?;
+    let folder = tempfile::tempdir().context("can't make a folder for the root")?;
+    root::unpack(&tar, folder.path())?;
+    std::fs::copy(package, folder.path().join("nominal.deb"))
+        .with_context(|| format!("can't copy {}", package.display()))?;
+    std::fs::write(folder.path().join("in-root.sh"), IN_ROOT).context("can't write into the root")?;
+    let folder = folder.path().to_string_lossy();
+    shell::run(&mut root::private(false, "chroot", &[&folder, "/bin/sh", "/in-root.sh"]))?;
+    println!("installed, upgraded, removed and purged in {:.0} s", begin.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// systemd's own opinion of the unit, where systemd is there.
+fn verify_unit(root: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("can't make a folder for the unit")?;
+    let unit = std::fs::read_to_string(root.join("edge-runtime/packaging/nominal.service"))
+        .context("can't read the service's unit")?;
+    // The program need not be installed here.
+    let unit = unit.replace("/usr/bin/edge-runtime", "/bin/true");
+    let path = folder.path().join("nominal.service");
+    std::fs::write(&path, unit).context("can't write the unit")?;
+    crate::system::ensure_programs(&[("systemd-analyze", "systemd")])?;
+    let problems = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .arg(&path)
+        .output()
+        .context("can't start systemd-analyze")?;
+    let said = String::from_utf8_lossy(&problems.stderr);
+    anyhow::ensure!(
+        problems.status.success() && said.trim().is_empty(),
+        "systemd finds fault with the unit: {said}"
+    );
+    // Tenths: 0 is a service that may do nothing at all, 10 one that may do everything.
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=yes", "--no-pager", "--threshold=15"]).arg(&path);
+    let said = shell::output(&mut security)?;
+    println!("{}", said.lines().last().unwrap_or_default().trim());
+    Ok(())
+}

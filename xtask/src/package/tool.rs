@@ -1,0 +1,54 @@
+//! `cargo-deb`, which packs: built once from crates.io, kept in the cache.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use super::elf::Elf;
+use super::options::{Oldest, Options};
+use super::stage::Stage;
+use crate::cache::{self, Cache};
+use crate::{shell, workspace};
+
+const VERSION: &str = "3.8.0";
+
+/// Packs what is staged, and gives the package.
+pub fn pack(
+    root: &Path,
+    stage: &Stage,
+    options: &Options,
+    elf: &Elf,
+    revision: &str,
+    out: &Path,
+) -> Result<PathBuf> {
+    let tool = ensure(root)?;
+    // What it prints last is the package.
+    let mut command = std::process::Command::new(tool);
+    command.current_dir(root).env("CARGO_TARGET_DIR", &stage.target);
+    command.args(["--package", "edge-runtime", "--no-build", "--no-strip", "--no-dbgsym", "--quiet"]);
+    command.args(["--target", elf.triple, "--deb-revision", revision, "--output"]).arg(out);
+    if options.oldest == Oldest::Bookworm {
+        command.args(["--variant", "bookworm"]);
+    }
+    let printed = shell::output(&mut command)?;
+    let package = printed.lines().last().map(PathBuf::from).context("cargo-deb names no package")?;
+    Ok(package)
+}
+
+/// The tool, built where it is missing.
+fn ensure(root: &Path) -> Result<PathBuf> {
+    let cache = Cache::open()?;
+    let place = cache.path("cargo-deb");
+    if !cache::is_installed(&place, VERSION) {
+        println!("building cargo-deb {VERSION} from crates.io; this takes a minute or two, once");
+        let begin = Instant::now();
+        cache::install(&place, VERSION, |part| {
+            let mut install = workspace::cargo(root);
+            install.args(["install", "--locked", "--quiet", "cargo-deb", "--version", VERSION, "--root"]);
+            shell::run(install.arg(part))
+        })?;
+        println!("cargo-deb is built: {:.0} s", begin.elapsed().as_secs_f32());
+    }
+    Ok(place.join("bin/cargo-deb"))
+}
