@@ -5,7 +5,7 @@ use std::process::Command;
 
 use fit::network::Network;
 use tempfile::TempDir;
-use trainer::teacher::write_safetensors;
+use fit::teacher::write_safetensors;
 
 use crate::teachers::random_weights;
 use crate::{program, succeed};
