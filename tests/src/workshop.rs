@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fit::network::Network;
-use tempfile::TempDir;
 use fit::teacher::write_safetensors;
+use tempfile::TempDir;
 
 use crate::teachers::random_weights;
 use crate::{program, succeed};

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use fit::network::Network;
+use fit::teacher::write_safetensors;
 use shared_format::Size;
 use tests::images::{jpeg, write_parts};
 use tests::teachers::{legacy_preamble, legacy_pth, npz, pickle, random_weights, zip_pth};
 use tests::workshop::Workshop;
 use tests::{run, succeed};
-use fit::teacher::write_safetensors;
 
 const SIZE: Size = Size { width: 96, height: 80 };
 

@@ -56,7 +56,10 @@ impl Resolved {
     /// A sentence, where another device or number format was demanded.
     pub fn plain(wanted: Wanted) -> Result<Self, String> {
         if wanted.device == DeviceChoice::Cuda || wanted.precision == Precision::Bf16 {
-            return Err("this method is fitted on the CPU in 32-bit floats; leave out --device and --precision".to_owned());
+            return Err(
+                "this method is fitted on the CPU in 32-bit floats; leave out --device and --precision"
+                    .to_owned(),
+            );
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = wanted.threads.unwrap_or_else(|| i32::try_from(cores).unwrap_or(1));

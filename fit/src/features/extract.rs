@@ -63,7 +63,12 @@ impl Extractor {
     ///
     /// # Errors
     /// Where the engine can't run the teacher.
-    pub fn new(teacher: &Teacher, recipe: Recipe, levels: Levels, threads: usize) -> Result<Self, FeatureError> {
+    pub fn new(
+        teacher: &Teacher,
+        recipe: Recipe,
+        levels: Levels,
+        threads: usize,
+    ) -> Result<Self, FeatureError> {
         let (shape, groups) = shape(teacher, levels, recipe.input);
         let input = [1, 3, recipe.input.height as usize, recipe.input.width as usize];
         let mut graph = GraphBuilder::new("features");

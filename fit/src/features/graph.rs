@@ -60,3 +60,10 @@ pub(super) fn shape(teacher: &Teacher, levels: Levels, input: Size) -> ([usize; 
     let groups = levels.indices().filter_map(|index| teacher.network.channels(*all.get(index)?));
     ([channels, rows, columns], groups.collect())
 }
+
+/// Positions of the features' grid for this input size.
+#[must_use]
+pub fn positions(teacher: &Teacher, input: Size) -> usize {
+    let ([_, rows, columns], _) = shape(teacher, Levels::Coarse, input);
+    rows * columns
+}

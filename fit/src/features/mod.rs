@@ -7,9 +7,11 @@ mod extract;
 mod graph;
 mod projection;
 mod set;
+mod strangers;
 
 pub use extract::{Extractor, FeatureError, Features};
-pub use graph::{Levels, add_features};
-pub use projection::{Moments, Projection};
+pub use graph::{Levels, add_features, positions};
 pub(crate) use projection::dot;
+pub use projection::{Moments, Projection};
 pub use set::FeatureSet;
+pub use strangers::{Likeness, likeness};

@@ -93,7 +93,8 @@ impl Projection {
             *value *= scale[i / channels] * scale[i % channels];
         }
         let basis = leading_directions(&covariance, channels, outputs, seed);
-        let matrix = basis.chunks_exact(channels).flat_map(|row| row.iter().zip(&scale).map(|(x, s)| (x * s) as f32));
+        let matrix =
+            basis.chunks_exact(channels).flat_map(|row| row.iter().zip(&scale).map(|(x, s)| (x * s) as f32));
         Self { outputs, mean: mean.iter().map(|&m| m as f32).collect(), matrix: matrix.collect() }
     }
 

@@ -138,7 +138,12 @@ mod tests {
         let mut draw = || random.below(2001) as f32 / 1000.0 - 1.0;
         (0..count)
             .map(|_| {
-                (0..2).flat_map(|p| { let (a, b) = (draw(), draw()); [50.0 + a, 2.0 * a + b, b * (p + 1) as f32 + 0.3 * draw()] }).collect()
+                (0..2)
+                    .flat_map(|p| {
+                        let (a, b) = (draw(), draw());
+                        [50.0 + a, 2.0 * a + b, b * (p + 1) as f32 + 0.3 * draw()]
+                    })
+                    .collect()
             })
             .collect()
     }
@@ -152,7 +157,10 @@ mod tests {
         };
         let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
         let determinant: f64 = (0..D).map(|c| sign(c) * s[0][c] * minor(0, c)).sum();
-        (0..D).flat_map(|r| (0..D).map(move |c| (r, c))).map(|(r, c)| v[r] * sign(r + c) * minor(c, r) / determinant * v[c]).sum()
+        (0..D)
+            .flat_map(|r| (0..D).map(move |c| (r, c)))
+            .map(|(r, c)| v[r] * sign(r + c) * minor(c, r) / determinant * v[c])
+            .sum()
     }
 
     #[test]
@@ -178,7 +186,8 @@ mod tests {
             }
             let v = [0.7, -0.4, 1.1];
             let w = &whitening[p * D * D..];
-            let ours: f64 = (0..D).map(|c| (0..D).map(|r| v[r] * f64::from(w[r * D + c])).sum::<f64>().powi(2)).sum();
+            let ours: f64 =
+                (0..D).map(|c| (0..D).map(|r| v[r] * f64::from(w[r * D + c])).sum::<f64>().powi(2)).sum();
             let expected = mahalanobis(s, v);
             assert!((ours - expected).abs() < 2e-3 * expected, "{ours} {expected}");
             (0..D).for_each(|i| assert!((f64::from(mean[p * D + i]) - m[i]).abs() < 1e-5));

@@ -11,15 +11,15 @@ use crate::teacher::Teacher;
 /// Name of the additional output that a graph with distances has: 1×1×h×w.
 pub const DISTANCES: &str = "distances";
 
-/// Smoothing of the anomaly map, in positions of the features' grid.
-const MAP_SIGMA: f64 = 1.0;
-/// The score is the mean over the worst 1 % of the positions.
-const WORST: usize = 100;
+/// Smoothing of the distances for the anomaly map and the score, in positions of the features' grid.
+const SIGMA: f64 = 1.0;
+/// The score is the mean over the worst 5 % of the positions.
+const WORST: usize = 20;
 
 /// Builds the ONNX model for input size `input`. `with_distances` adds [`DISTANCES`].
 ///
 /// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts;
-/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst 1 % of the distances.
+/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst 5 % of smooth(distance).
 #[must_use]
 pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool) -> Vec<u8> {
     let (height, width) = (input.height as usize, input.width as usize);
@@ -50,10 +50,11 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     if with_distances {
         g.output(DISTANCES, &distances);
     }
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, MAP_SIGMA));
+    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, SIGMA));
     let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
     g.output("anomaly_map", &map);
-    let score = g.mean_of_largest(&distances, (positions / WORST).max(1));
+    let smooth = g.resample(&distances, &gaussian(rows, SIGMA), &gaussian(columns, SIGMA));
+    let score = g.mean_of_largest(&smooth, (positions / WORST).max(1));
     g.output("score", &score);
     graph.finish()
 }

@@ -75,7 +75,8 @@ impl Coreset {
                 Some(other) => {
                     let both = [other, reduced].concat();
                     let size = OVERSAMPLED * self.rule.size;
-                    reduced = gather(&both, self.dimensions, &greedy(&both, self.dimensions, size, self.rule));
+                    reduced =
+                        gather(&both, self.dimensions, &greedy(&both, self.dimensions, size, self.rule));
                 }
             }
         }
@@ -99,7 +100,8 @@ fn greedy(vectors: &[f32], dimensions: usize, size: usize, rule: Rule) -> Vec<us
     }
     let mut random = Seeded::new(rule.seed, STREAM);
     let first = random.below(count);
-    let sketch = rule.sketch.filter(|&to| to < dimensions).map(|to| sketch(vectors, dimensions, to, &mut random));
+    let sketch =
+        rule.sketch.filter(|&to| to < dimensions).map(|to| sketch(vectors, dimensions, to, &mut random));
     let (compared, width) = match &sketch {
         Some(sketch) => (sketch.as_slice(), rule.sketch.unwrap_or(dimensions)),
         None => (vectors, dimensions),
@@ -124,7 +126,13 @@ const MAX_THREADS: usize = 8;
 const WORTH_A_THREAD: usize = 8192;
 
 /// Lowers `nearest` to the squared distance from `centre`, and returns where it is largest, and how large.
-fn update(nearest: &mut [f32], vectors: &[f32], width: usize, centre: &[f32], threads: usize) -> (usize, f32) {
+fn update(
+    nearest: &mut [f32],
+    vectors: &[f32],
+    width: usize,
+    centre: &[f32],
+    threads: usize,
+) -> (usize, f32) {
     let share = nearest.len().div_ceil(threads).max(WORTH_A_THREAD);
     let parts = nearest.chunks_mut(share).zip(vectors.chunks(share * width));
     let results: Vec<(usize, f32)> = std::thread::scope(|scope| {
@@ -240,7 +248,11 @@ mod tests {
     #[test]
     fn a_random_projection_chooses_nearly_as_well() {
         // Forty-eight dimensions, of which four vary much.
-        let p: Vec<f32> = points(3000, 48).iter().enumerate().map(|(i, x)| if i % 12 == 0 { *x } else { 0.02 * x }).collect();
+        let p: Vec<f32> = points(3000, 48)
+            .iter()
+            .enumerate()
+            .map(|(i, x)| if i % 12 == 0 { *x } else { 0.02 * x })
+            .collect();
         let exact = radius(&p, &coreset(&p, 48, RULE), 48);
         let sketched = radius(&p, &coreset(&p, 48, Rule { sketch: Some(16), ..RULE }), 48);
         assert!(sketched <= 1.6 * exact, "{sketched} against {exact}");

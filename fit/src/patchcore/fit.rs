@@ -3,6 +3,8 @@
 use super::bank_size::BankSize;
 use super::coreset::{Coreset, Rule};
 use super::model::{Model, Score};
+use super::places::{PlaceSums, distances};
+use super::search_time::milliseconds_per_entry;
 use crate::features::{FeatureError, FeatureSet, Moments, Projection};
 use crate::seeded::Seeded;
 
@@ -10,6 +12,8 @@ use crate::seeded::Seeded;
 const PROJECTION_IMAGES: usize = 64;
 /// Vectors in a block of the streamed coreset: 16 MiB of 128 dimensions.
 const BLOCK: usize = 32_768;
+/// Of so many images one is spared for the statistics by place.
+const SPARE: usize = 5;
 const STREAM: u64 = 0xf17;
 
 /// How to fit.
@@ -36,7 +40,7 @@ impl Default for Options {
             bank: BankSize::Kibibytes(512),
             sketch: Some(32),
             neighbours: 1,
-            score: Score::Worst,
+            score: Score::Standardised,
             seed: 0,
         }
     }
@@ -61,11 +65,19 @@ pub fn fit(
         }
     }
     let projection = Projection::fit(&moments, set.groups(), options.dimensions, options.seed);
-    let positions = indices.len() * rows * columns;
-    let size = options.bank.entries(positions, projection.outputs);
+    let positions = indices.len() * rows * columns * set.tiles();
+    let pace = match options.bank {
+        BankSize::Milliseconds(_) => milliseconds_per_entry(projection.outputs, rows, columns)?,
+        BankSize::Share(_) | BankSize::Kibibytes(_) => 0.0,
+    };
+    let size = options.bank.entries(positions, projection.outputs, || pace);
     let rule = Rule { size, sketch: options.sketch, block: BLOCK.max(3 * size), seed: options.seed };
     let mut coreset = Coreset::new(projection.outputs, rule);
-    for &index in indices {
+    // The last images to come are first looked at as new ones: they tell how far good parts are from a bank without them.
+    let spare = some(indices, indices.len() / SPARE, options.seed);
+    let spare = if options.score == Score::Standardised { spare } else { vec![] };
+    let (last, first): (Vec<usize>, Vec<usize>) = indices.iter().partition(|index| spare.contains(index));
+    for index in first {
         for tile in set.of(index)?.iter() {
             coreset.add(&projection.apply(&tile.vectors));
         }
@@ -73,9 +85,25 @@ pub fn fit(
             return Ok(None);
         }
     }
+    let mut sums = PlaceSums::new(rows, columns);
+    let without = if last.is_empty() { vec![] } else { coreset.clone().finish() };
+    for index in last {
+        for tile in set.of(index)?.iter() {
+            let vectors = projection.apply(&tile.vectors);
+            sums.add(&distances(&vectors, &without, projection.outputs, options.neighbours));
+            coreset.add(&vectors);
+        }
+        if !progress() {
+            return Ok(None);
+        }
+    }
     let bank = coreset.finish();
     let neighbours = options.neighbours.clamp(1, (bank.len() / projection.outputs).max(1));
-    Ok(Some(Model { projection, bank, neighbours, score: options.score }))
+    let places = sums.finish();
+    // Too few images to spare one: nothing is known of places.
+    let score =
+        if places.is_none() && options.score == Score::Standardised { Score::Worst } else { options.score };
+    Ok(Some(Model { projection, bank, neighbours, score, places }))
 }
 
 /// At most `most` of the indices, chosen by the seed, in order.

@@ -3,7 +3,7 @@
 use shared_format::Size;
 
 use super::coreset::squared_distance;
-use super::model::{Model, Score};
+use super::model::{Model, Places, Score};
 use crate::features::{Levels, add_features, dot};
 use crate::onnx::{GraphBuilder, Value};
 use crate::resample::{bilinear, gaussian};
@@ -17,10 +17,10 @@ pub const DISTANCES: &str = "distances";
 const PART: usize = 64;
 /// Below this a squared distance (of features with variance 1 a level) is rounding noise; its root must not magnify it.
 const FLOOR: f32 = 1e-6;
-/// Smoothing of the anomaly map, in positions of the features' grid.
-const MAP_SIGMA: f64 = 1.0;
-/// The score is the mean over the worst 1 % of the positions.
-const WORST: usize = 100;
+/// Smoothing of the distances for the anomaly map and the score, in positions of the features' grid.
+pub(super) const SIGMA: f64 = 1.0;
+/// The score is the mean over the worst 5 % of the positions.
+const WORST: usize = 20;
 /// Neighbours of the nearest entry in the paper's re-weighting.
 const REWEIGHTING: usize = 9;
 
@@ -38,12 +38,9 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     let projected = model.projection.to_onnx(g, &features);
     let square = g.mul(&projected, &projected);
     let length = g.sum_channels(&square);
-    let parts = compare(g, &projected, model);
+    let parts = compare(g, &projected, &model.bank, model.projection.outputs);
     let distances = if model.neighbours == 1 {
-        let mut parts = parts.iter();
-        let first = parts.next().cloned().unwrap_or_else(|| length.clone());
-        let smallest = parts.fold(first, |smallest, part| g.min(&smallest, part));
-        let smallest = g.min_channels(&smallest);
+        let smallest = smallest(g, &parts);
         root(g, &smallest, &length)
     } else {
         nearest_mean(g, &parts, &length, model.neighbours)
@@ -52,11 +49,19 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
         g.output(DISTANCES, &distances);
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, MAP_SIGMA));
+    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, SIGMA));
     let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
     g.output("anomaly_map", &map);
     let score = match model.score {
-        Score::Worst => g.mean_of_largest(&distances, (rows * columns / WORST).max(1)),
+        Score::Standardised | Score::Worst => {
+            let smooth = g.resample(&distances, &gaussian(rows, SIGMA), &gaussian(columns, SIGMA));
+            let places = model.places.as_ref().filter(|_| model.score == Score::Standardised);
+            let smooth = match places {
+                Some(places) => standardise(g, &smooth, places),
+                None => smooth,
+            };
+            g.mean_of_largest(&smooth, (rows * columns / WORST).max(1))
+        }
         Score::Maximum => g.mean_of_largest(&distances, 1),
         Score::Reweighted => reweighted(g, &distances, &parts, &length, model),
     };
@@ -64,14 +69,35 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     graph.finish()
 }
 
+/// The squared distance of each position of `projected` from its nearest entry, less the position's own square.
+pub(super) fn search(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Value {
+    let parts = compare(g, projected, bank, dimensions);
+    smallest(g, &parts)
+}
+
+/// The smallest over all channels of all parts.
+fn smallest(g: &mut GraphBuilder, parts: &[Value]) -> Value {
+    let all = parts.iter().cloned().reduce(|smallest, part| g.min(&smallest, &part));
+    let all = all.unwrap_or_else(|| g.scalar(0.0));
+    g.min_channels(&all)
+}
+
+/// (x − mean) / deviation at each position.
+fn standardise(g: &mut GraphBuilder, x: &Value, places: &Places) -> Value {
+    let mean = g.constant("places.mean", x.shape(), &places.mean.data);
+    let scale: Vec<f32> = places.deviation.data.iter().map(|d| 1.0 / d).collect();
+    let scale = g.constant("places.scale", x.shape(), &scale);
+    let centred = g.sub(x, &mean);
+    g.mul(&centred, &scale)
+}
+
 /// |b|² − 2by for each entry b: one value of 1×entries×h×w for each part of the bank. The last part is filled up with
 /// copies of the last entry, which are never nearer than it.
-fn compare(g: &mut GraphBuilder, projected: &Value, model: &Model) -> Vec<Value> {
-    let dimensions = model.projection.outputs;
-    let part = PART.min(model.entries().max(1));
-    let last = &model.bank[model.bank.len() - dimensions..];
+fn compare(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Vec<Value> {
+    let part = PART.min((bank.len() / dimensions).max(1));
+    let last = &bank[bank.len() - dimensions..];
     let mut parts = vec![];
-    for (index, entries) in model.bank.chunks(part * dimensions).enumerate() {
+    for (index, entries) in bank.chunks(part * dimensions).enumerate() {
         let mut entries = entries.to_vec();
         while entries.len() < part * dimensions {
             entries.extend_from_slice(last);
@@ -108,7 +134,13 @@ fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: us
 
 /// The paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance, and dₙ the distances of that position from its
 /// nearest entry and that entry's nearest neighbours in the bank.
-fn reweighted(g: &mut GraphBuilder, distances: &Value, parts: &[Value], length: &Value, model: &Model) -> Value {
+fn reweighted(
+    g: &mut GraphBuilder,
+    distances: &Value,
+    parts: &[Value],
+    length: &Value,
+    model: &Model,
+) -> Value {
     let positions = distances.shape()[2] * distances.shape()[3];
     let flat = g.reshape(distances, &[positions]);
     let (largest, place) = g.top_k(&flat, 1, true);

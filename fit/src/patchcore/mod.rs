@@ -8,12 +8,14 @@ mod coreset;
 mod fit;
 mod graph;
 mod model;
+mod places;
+mod search_time;
 
 pub use bank_size::BankSize;
 pub use coreset::{Coreset, Rule};
 pub use fit::{Options, fit};
 pub use graph::{DISTANCES, build};
-pub use model::{Model, Score};
+pub use model::{Model, Places, Score};
 
 /// The method's name on the command line and in bundles.
 pub const NAME: &str = "patchcore";

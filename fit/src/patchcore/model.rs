@@ -8,7 +8,10 @@ use crate::network::{Array, Weights};
 /// How a map of distances becomes the image's score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Score {
-    /// The mean of the worst 1 % of the positions: the choice here.
+    /// The mean of the worst 5 % of the smoothed map, standardised place by place: how many deviations the part is from
+    /// what good parts of that place are.
+    Standardised,
+    /// The mean of the worst 5 % of the smoothed map.
     Worst,
     /// The largest distance.
     Maximum,
@@ -18,8 +21,12 @@ pub enum Score {
 
 impl Score {
     /// All of them, with the names that users give.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("worst", Self::Worst), ("maximum", Self::Maximum), ("reweighted", Self::Reweighted)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("standardised", Self::Standardised),
+        ("worst", Self::Worst),
+        ("maximum", Self::Maximum),
+        ("reweighted", Self::Reweighted),
+    ];
 
     /// The name that users give.
     #[must_use]
@@ -45,6 +52,17 @@ pub struct Model {
     pub neighbours: usize,
     /// Map → score.
     pub score: Score,
+    /// What smoothed distances are on good parts, for [`Score::Standardised`].
+    pub places: Option<Places>,
+}
+
+/// Mean and deviation of the smoothed distance at each position, on parts that are not in the bank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Places {
+    /// Rows × columns.
+    pub mean: Array,
+    /// Rows × columns, nowhere 0.
+    pub deviation: Array,
 }
 
 const MEAN: &str = "projection.mean";
@@ -52,6 +70,7 @@ const MATRIX: &str = "projection.matrix";
 const BANK: &str = "bank";
 const NEIGHBOURS: &str = "neighbours";
 const SCORE: &str = "score";
+const PLACES: [&str; 2] = ["places.mean", "places.deviation"];
 
 impl Model {
     /// Entries of the bank.
@@ -67,7 +86,12 @@ impl Model {
         let bank = Array { shape: vec![self.entries(), self.projection.outputs], data: self.bank.clone() };
         let weights = [(MEAN, mean), (MATRIX, matrix), (BANK, bank)].map(|(name, a)| (name.to_owned(), a));
         let notes = [(NEIGHBOURS, self.neighbours.to_string()), (SCORE, self.score.name().to_owned())];
-        (Weights::from(weights), notes.map(|(name, note)| (name.to_owned(), note)).into())
+        let mut weights = Weights::from(weights);
+        if let Some(places) = &self.places {
+            weights.insert(PLACES[0].to_owned(), places.mean.clone());
+            weights.insert(PLACES[1].to_owned(), places.deviation.clone());
+        }
+        (weights, notes.map(|(name, note)| (name.to_owned(), note)).into())
     }
 
     /// What [`Self::to_weights`] gave.
@@ -89,8 +113,20 @@ impl Model {
         let neighbours = notes.get(NEIGHBOURS).and_then(|n| n.parse().ok());
         let neighbours = neighbours.filter(|n| (1..=bank.shape[0]).contains(n));
         let score = notes.get(SCORE).and_then(|name| Score::by_name(name));
-        match neighbours.zip(score) {
-            Some((neighbours, score)) => Ok(Self { projection, bank: bank.data.clone(), neighbours, score }),
+        let places = match weights.get(PLACES[0]).zip(weights.get(PLACES[1])) {
+            None => None,
+            Some((mean, deviation)) => {
+                let fits = mean.shape == deviation.shape && mean.shape.len() == 2;
+                if !fits || !finite(&mean.data) || !deviation.data.iter().all(|x| x.is_finite() && *x > 0.0) {
+                    return Err("its statistics by place are out of range".to_owned());
+                }
+                Some(Places { mean: mean.clone(), deviation: deviation.clone() })
+            }
+        };
+        match neighbours.zip(score).filter(|(_, score)| *score != Score::Standardised || places.is_some()) {
+            Some((neighbours, score)) => {
+                Ok(Self { projection, bank: bank.data.clone(), neighbours, score, places })
+            }
             None => Err("its scoring is unknown".to_owned()),
         }
     }

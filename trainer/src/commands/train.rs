@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail};
 use clap::builder::PossibleValue;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
 use fit::teacher::Library;
+use fit::written;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::size;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{self, Ended, Fitting, Method};
 use crate::progress;
@@ -37,13 +37,13 @@ pub struct Args {
     #[arg(long, default_value = "efficientnet-lite0")]
     teacher: String,
     /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
-    #[arg(long, default_value = "256", value_parser = size::input_size)]
+    #[arg(long, default_value = "256", value_parser = written::input_size)]
     size: Size,
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given
-    #[arg(long, value_parser = size::region)]
+    #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
-    #[arg(long, default_value = "1x1", value_parser = size::tiles)]
+    #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
     /// Learn from mirrored copies too, for parts that may come either way round
     #[arg(long, value_enum, default_value = "none")]
@@ -183,7 +183,10 @@ fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
 fn length(args: &Args, method: &dyn Method, samples: usize) -> anyhow::Result<(u64, usize)> {
     let Some(plan) = method.plan(samples) else {
         if args.steps.is_some() || args.epochs.is_some() || args.flip != Flip::None {
-            bail!("{} is fitted in one pass over the images as they are; leave out --steps, --epochs and --flip", method.name());
+            bail!(
+                "{} is fitted in one pass over the images as they are; leave out --steps, --epochs and --flip",
+                method.name()
+            );
         }
         return Ok((1, 1));
     };

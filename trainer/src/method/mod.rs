@@ -1,6 +1,7 @@
 //! Methods: each learns from normal images in its own way and exports one ONNX model. One folder each; adding one
 //! touches nothing else but [`all`].
 
+pub mod padim;
 pub mod patchcore;
 #[cfg(feature = "libtorch")]
 pub mod stpm;
@@ -15,8 +16,8 @@ use fit::features::FeatureError;
 use fit::network::FoldError;
 use judge::{DecodeError, PrepareError};
 
-use crate::run::{Run, RunError};
 use crate::compute::{Resolved, Wanted};
+use crate::run::{Run, RunError};
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -112,6 +113,9 @@ pub enum TrainError {
     /// The device is gone.
     #[error("{0}")]
     Device(String),
+    /// The method can't do what was asked for.
+    #[error("{0}")]
+    Settings(String),
     /// Features of an image can't be had.
     #[error(transparent)]
     Features(#[from] FeatureError),
@@ -127,6 +131,7 @@ pub fn all() -> Vec<Box<dyn Method>> {
         #[cfg(feature = "libtorch")]
         Box::new(stpm::Stpm),
         Box::new(patchcore::PatchCore),
+        Box::new(padim::Padim),
     ]
 }
 

@@ -1,11 +1,11 @@
 //! PatchCore as a method of the trainer; [`fit::patchcore`] does the work.
 
-use fit::features::{Extractor, FeatureSet, Levels};
+use fit::features::Levels;
 use fit::patchcore::{Model, NAME, build, fit};
 
+use super::fitting::{Fit, all_images, fit_images};
 use super::{Ended, Method, Plan, TrainError};
 use crate::compute::{Resolved, Wanted};
-use crate::progress;
 use crate::run::{Run, STUDENT, State};
 
 /// The method.
@@ -30,30 +30,23 @@ impl Method for PatchCore {
     }
 
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
-        let settings = &run.settings;
-        let options = settings.fitting.patchcore(settings.seed).map_err(|reason| run.damaged("run.json", reason))?;
-        // There is nothing to select: those images are in the bank, too.
-        let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
-        let threads = compute.threads.max(1) as usize;
-        let extractor = Extractor::new(&run.teacher, settings.recipe, Levels::Coarse, threads)?;
-        let indices: Vec<usize> = (0..paths.len()).collect();
-        let mut set = FeatureSet::new(extractor, paths, settings.recipe.tiles.count());
-        let bar = progress::bar(indices.len() as u64, "Looking at good parts");
-        let fitted = fit(&mut set, &indices, &options, || {
-            bar.inc(1);
-            !progress::stop_requested()
-        })?;
-        bar.finish_and_clear();
-        let Some(model) = fitted else { return Ok(Ended::Interrupted { step: 0 }) };
+        let options = run.settings.fitting.patchcore(run.settings.seed);
+        let options = options.map_err(|reason| run.damaged("run.json", reason))?;
+        let fitted = fit_images(run, compute, Levels::Coarse, |set, progress| {
+            let indices = all_images(set);
+            fit(set, &indices, &options, progress)
+        });
+        let model = match fitted {
+            Ok(Some(model)) => model,
+            Ok(None) => return Ok(Ended::Interrupted { step: 0 }),
+            Err(Fit::Features(e) | Fit::Method(e)) => return Err(e.into()),
+        };
         let (weights, notes) = model.to_weights();
         run.save(STUDENT, &State { weights, notes })?;
         let (entries, dimensions) = (model.entries(), model.projection.outputs);
+        let kib = entries * (dimensions + 1) * 4 / 1024;
         Ok(Ended::Fitted {
-            summary: format!(
-                "a bank of {entries} entries × {dimensions} dimensions ({} KiB) from {} images",
-                entries * (dimensions + 1) * 4 / 1024,
-                indices.len()
-            ),
+            summary: format!("a bank of {entries} entries × {dimensions} dimensions ({kib} KiB)"),
         })
     }
 
