@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod init;
 pub mod inspect;
 pub mod run;
+pub mod teach;
 
 use std::path::Path;
 

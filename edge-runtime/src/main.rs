@@ -34,6 +34,8 @@ enum Command {
     Calibrate(commands::calibrate::Args),
     /// Take training photos of good parts with a line's own camera and trigger.
     Collect(commands::collect::Args),
+    /// Make a bundle from good parts alone, here on the device: fitted in seconds.
+    Teach(commands::teach::Args),
     /// Check this machine, and whether a bundle does here what it did on its host.
     Doctor(commands::doctor::Args),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Collect(args) => commands::collect::run(&args),
+        Command::Teach(args) => commands::teach::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
     };
     match result {

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use judge::{DecodeError, EncodeError, EngineError, Fault, Scorer, decode_file, encode_png, file_sha256};
+use judge::{
+    DecodeError, EncodeError, EngineError, Fault, Scored, Scorer, decode_file, encode_png, file_sha256,
+};
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{FormatError, Golden, Recipe, ThresholdFile, threshold_file::MAX_LEN};
 
@@ -91,23 +93,59 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(),
 ) -> Result<Calibration, ExportError> {
-    let stored = request.target_fpr as f32;
-    if !(stored > 0.0 && stored < 1.0) {
-        return Err(ExportError::Target(request.target_fpr));
-    }
+    check_target(request)?;
     refuse_occupied(out)?;
     let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
     let input = request.recipe.input;
     let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     for path in request.calibration {
-        let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
-        let scored =
-            scorer.score(&frame).map_err(|source| ExportError::Judge { path: path.clone(), source })?;
+        let scored = score(&mut scorer, path)?;
         calibrator.add(scored.score, &scored.map.values);
         progress();
     }
-    let golden = golden_frames(request.calibration, calibrator.scores())?;
+    let places = golden_places(calibrator.scores());
+    let golden = places.iter().map(|&at| (&request.calibration[at], calibrator.scores()[at])).collect();
+    finish(request, calibrator, golden, out)
+}
+
+/// Writes the bundle of a model whose calibration normals were scored by models of the others, see
+/// [`Calibrator::cross_fitted`]: in the calibrator's order, `request.calibration` names a frame of each normal.
+///
+/// # Errors
+/// See [`ExportError`]; nothing is left half-written.
+pub fn export_calibrated(
+    request: &Export<'_>,
+    calibrator: Calibrator,
+    out: &Path,
+) -> Result<Calibration, ExportError> {
+    check_target(request)?;
+    refuse_occupied(out)?;
+    let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
+    let mut golden = vec![];
+    for path in golden_places(calibrator.scores()).into_iter().filter_map(|at| request.calibration.get(at)) {
+        golden.push((path, score(&mut scorer, path)?.score));
+    }
+    finish(request, calibrator, golden, out)
+}
+
+fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
+    let stored = request.target_fpr as f32;
+    if stored > 0.0 && stored < 1.0 { Ok(()) } else { Err(ExportError::Target(request.target_fpr)) }
+}
+
+fn score(scorer: &mut Scorer, path: &Path) -> Result<Scored, ExportError> {
+    let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.to_owned(), source })?;
+    scorer.score(&frame).map_err(|source| ExportError::Judge { path: path.to_owned(), source })
+}
+
+fn finish(
+    request: &Export<'_>,
+    calibrator: Calibrator,
+    golden: Vec<(&PathBuf, f32)>,
+    out: &Path,
+) -> Result<Calibration, ExportError> {
+    let golden = golden_frames(&golden)?;
     let calibration = calibrator.finish(request.target_fpr).ok_or(ExportError::NoCalibration)?;
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
@@ -120,17 +158,21 @@ pub fn export(
 /// A frame to ship: its file name, its PNG bytes and its score.
 type GoldenFrame = (String, Vec<u8>, f32);
 
-fn golden_frames(paths: &[PathBuf], scores: &[f32]) -> Result<Vec<GoldenFrame>, ExportError> {
+/// Where the lowest, the median and the highest score are.
+fn golden_places(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let last = order.len().saturating_sub(1);
     let mut places: Vec<usize> = (0..GOLDEN_FRAMES).map(|i| i * last / (GOLDEN_FRAMES - 1)).collect();
     places.dedup();
+    places.into_iter().filter_map(|place| order.get(place).copied()).collect()
+}
+
+fn golden_frames(chosen: &[(&PathBuf, f32)]) -> Result<Vec<GoldenFrame>, ExportError> {
     let mut frames = Vec::new();
-    for index in places.into_iter().filter_map(|place| order.get(place).copied()) {
-        let path = &paths[index];
+    for &(path, score) in chosen {
         let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
-        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, scores[index]));
+        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, score));
     }
     Ok(frames)
 }

@@ -1,6 +1,6 @@
 //! From the scores of held-out normals to thresholds with their evidence.
 
-use shared_format::{Evidence, ScoreQuantiles, conformal};
+use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
 /// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
 const PIXEL_QUANTILE: f64 = 0.999;
@@ -27,18 +27,26 @@ pub struct Calibration {
 }
 
 /// Collects what the judge says of the calibration normals.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Calibrator {
     scores: Vec<f32>,
     pixels: Vec<f32>,
     stride: usize,
+    sample: Sample,
 }
 
 impl Calibrator {
-    /// For `frames` maps of `positions` values each.
+    /// For `frames` maps of `positions` values each, from normals that were held out.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
-        Self { scores: vec![], pixels: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS) | 1 }
+        let stride = (frames * positions).div_ceil(MAX_PIXELS) | 1;
+        Self { scores: vec![], pixels: vec![], stride, sample: Sample::HeldOut }
+    }
+
+    /// The same, from normals each of which is scored by a model of the others.
+    #[must_use]
+    pub fn cross_fitted(frames: usize, positions: usize) -> Self {
+        Self { sample: Sample::CrossFitted, ..Self::new(frames, positions) }
     }
 
     /// Adds one normal: its score and its anomaly map's values.
@@ -83,7 +91,13 @@ impl Calibrator {
             pixel_threshold: quantile(&self.pixels, PIXEL_QUANTILE),
             score_tolerance: tolerance,
             reaches_target: choice.reaches_target,
-            evidence: Evidence { normals, rank: choice.rank, target_fpr: target_fpr as f32, scores },
+            evidence: Evidence {
+                normals,
+                rank: choice.rank,
+                sample: self.sample,
+                target_fpr: target_fpr as f32,
+                scores,
+            },
         })
     }
 }
@@ -100,12 +114,17 @@ fn quantile(ascending: &[f32], p: f64) -> f32 {
 /// What the sample can claim, in words for the person who decides whether to trust the gate.
 #[must_use]
 pub fn claim(calibration: &Calibration) -> String {
-    let Evidence { normals, rank, target_fpr, .. } = calibration.evidence;
+    let Evidence { normals, rank, target_fpr, sample, .. } = calibration.evidence;
     let percent =
         |share: f64| format!("{:.2}", share * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned();
     let target = f64::from(target_fpr);
     let bound = percent(conformal::marginal_bound(normals, rank));
-    let mut text = format!("{normals} normals: at most {bound} % false alarms on average");
+    let mut text = match sample {
+        Sample::HeldOut => format!("{normals} normals: at most {bound} % false alarms on average"),
+        Sample::CrossFitted => format!(
+            "{normals} normals, each scored by a model of the others: an estimate of {bound} % false alarms on average"
+        ),
+    };
     if let Some(needed) = conformal::normals_for(target, 0.95).filter(|&needed| needed > normals) {
         text += &format!("; for {} % with 95 % confidence collect {needed}", percent(target));
     }
@@ -170,6 +189,6 @@ mod tests {
         let c = calibrate(1, 0.01);
         assert_eq!(c.image_threshold, 1.0);
         assert!(c.score_tolerance > 0.0);
-        assert_eq!(Calibrator::default().finish(0.01), None);
+        assert_eq!(Calibrator::new(0, 1).finish(0.01), None);
     }
 }

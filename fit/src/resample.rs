@@ -81,6 +81,26 @@ impl Matrix {
         other
     }
 
+    /// `self · grid · columnsᵀ` for a row-major grid of self's columns × columns' columns.
+    #[must_use]
+    pub fn apply(&self, grid: &[f32], columns: &Self) -> Vec<f32> {
+        let row_of = |matrix: &Self, row: usize| {
+            matrix.data[row * matrix.columns..(row + 1) * matrix.columns].to_vec()
+        };
+        let mut out = Vec::with_capacity(self.rows * columns.rows);
+        for row in 0..self.rows {
+            let mut line = vec![0.0; columns.columns];
+            for (factor, values) in row_of(self, row).iter().zip(grid.chunks_exact(columns.columns)) {
+                line.iter_mut().zip(values).for_each(|(sum, &x)| *sum += factor * f64::from(x));
+            }
+            for column in 0..columns.rows {
+                let sum: f64 = row_of(columns, column).iter().zip(&line).map(|(a, b)| a * b).sum();
+                out.push(sum as f32);
+            }
+        }
+        out
+    }
+
     /// Rows × columns, in 32-bit floats.
     #[must_use]
     pub fn to_array(&self) -> Array {
@@ -113,6 +133,19 @@ mod tests {
         let spread = apply(&g, &impulse);
         assert!((spread.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(spread[4] > spread[3] && spread[3] == spread[5] && spread[1] == 0.0);
+    }
+
+    #[test]
+    fn both_axes_at_once() {
+        let grid: Vec<f32> = (0..12).map(|i| (i * i % 7) as f32).collect();
+        let (rows, columns) = (bilinear(3, 6), gaussian(4, 1.0));
+        let once = rows.apply(&grid, &columns);
+        let column = |x: usize| apply(&rows, &[0, 1, 2].map(|y| f64::from(grid[4 * y + x])));
+        let tall: Vec<Vec<f64>> = (0..4).map(column).collect();
+        for y in 0..6 {
+            let line = apply(&columns, &[0, 1, 2, 3].map(|x| tall[x][y]));
+            assert!(line.iter().zip(&once[4 * y..]).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-5));
+        }
     }
 
     #[test]

@@ -36,5 +36,5 @@ pub mod verdict;
 pub use disposition::{Disposition, Reason};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use telegram::{Telegram, TelegramError};
-pub use threshold_file::{Evidence, FormatError, Golden, ScoreQuantiles, ThresholdFile};
+pub use threshold_file::{Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;

@@ -10,7 +10,7 @@ use crate::recipe::Recipe;
 /// First bytes of every threshold file.
 pub const MAGIC: [u8; 4] = *b"NMNL";
 /// The format version that this crate writes and reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Magic, version and payload length.
 pub const HEADER_LEN: usize = 4 + 2 + 4;
 /// The CRC-32 at the end.
@@ -54,14 +54,26 @@ impl ScoreQuantiles {
     }
 }
 
+/// How the scores of the calibration normals came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sample {
+    /// By the model itself; none of the normals trained it or chose its checkpoint. The claim holds.
+    HeldOut,
+    /// Each by a model fitted to the other normals, while the shipped model was fitted to all of them: what the sample
+    /// claims is an estimate.
+    CrossFitted,
+}
+
 /// What the threshold rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Calibration normals, none of which trained the network or chose its checkpoint.
+    /// Calibration normals.
     pub normals: u32,
     /// The image threshold is the `rank`-th largest of their scores; on average at most `rank / (normals + 1)` of
     /// new normals are rejected.
     pub rank: u32,
+    /// How their scores came about.
+    pub sample: Sample,
     /// The false-positive rate that was asked for, 0..1.
     pub target_fpr: f32,
     /// Their scores.

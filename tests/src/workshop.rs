@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fit::network::Network;
+use fit::teacher::write_safetensors;
 use tempfile::TempDir;
-use trainer::teacher::write_safetensors;
 
 use crate::teachers::random_weights;
 use crate::{program, succeed};

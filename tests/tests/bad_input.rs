@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use fit::network::Network;
+use fit::teacher::write_safetensors;
 use shared_format::Size;
 use tests::images::{jpeg, write_parts};
 use tests::teachers::{legacy_preamble, legacy_pth, npz, pickle, random_weights, zip_pth};
 use tests::workshop::Workshop;
 use tests::{run, succeed};
-use trainer::teacher::write_safetensors;
 
 const SIZE: Size = Size { width: 96, height: 80 };
 
@@ -140,7 +140,7 @@ fn weight_files_of_every_format_and_every_fault() {
         let (code, stdout, stderr) = import(name, &bytes);
         assert_eq!(code, 0, "{name}: {stderr}");
         assert!(stdout.contains("efficientnet-lite0"), "{stdout}");
-        let kept = trainer::teacher::Library::at(&workshop.path("home/teachers")).load("t").unwrap();
+        let kept = fit::teacher::Library::at(&workshop.path("home/teachers")).load("t").unwrap();
         assert_eq!(kept.weights, weights, "{name}");
     }
     let mut nan = weights.clone();

@@ -6,20 +6,28 @@
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`metrics`] | what a run logs while it trains |
-//! | [`memory`] | how much memory samples may take |
-//! | [`samples`] | images, prepared by the judge's own code, with the teacher's features |
-//! | [`torch`] | what all methods need of libtorch |
+//! | `memory` | how much memory samples may take |
+//! | [`compute`] | devices and number formats |
+//! | `samples` | images, prepared by the judge's own code, with the teacher's features |
+//! | `torch` | what the trained methods need of libtorch |
 //! | [`report`] | figures as a table and as a page |
 //! | [`commands`] | the program's commands, one file each |
 //! | [`progress`] | progress bars, Ctrl-C |
+//!
+//! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain, and `samples`,
+//! `torch` and `memory` are left out.
 
 pub mod commands;
+pub mod compute;
+#[cfg(feature = "libtorch")]
 pub mod memory;
 pub mod method;
 pub mod metrics;
 pub mod progress;
 pub mod report;
 pub mod run;
+#[cfg(feature = "libtorch")]
 pub mod samples;
 pub mod teacher;
+#[cfg(feature = "libtorch")]
 pub mod torch;

@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 
 use fit::atomic::write_file;
 use fit::network::Weights;
+use fit::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
 use serde::{Deserialize, Serialize};
 use shared_format::Recipe;
 
+use crate::compute::Precision;
+use crate::method::Fitting;
 use crate::metrics;
-use crate::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
-use crate::torch::Precision;
 
 const FORMAT: u32 = 1;
 /// Longest training.
@@ -74,6 +75,9 @@ pub struct Settings {
     pub threads: i32,
     /// Mirrored copies that train too.
     pub flip: Flip,
+    /// What a fitted method was asked for.
+    #[serde(default)]
+    pub fitting: Fitting,
     /// Images that train, relative to `data`.
     pub fit: Vec<PathBuf>,
     /// Images that choose the checkpoint.
@@ -100,6 +104,7 @@ impl Settings {
             precision: Precision::Auto,
             threads: 1,
             flip: Flip::None,
+            fitting: Fitting::default(),
             fit: vec![],
             selection: vec![],
             calibration: vec![],

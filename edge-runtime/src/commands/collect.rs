@@ -7,7 +7,7 @@
 //!
 //! Whole frames are kept: the region of interest belongs to the bundle, and whoever trains may want another one.
 
-mod album;
+pub(super) mod album;
 mod quality;
 
 use std::io::Write;
@@ -43,17 +43,19 @@ pub struct Args {
 /// Where line file, camera or folder can't be used, or a photo can't be written. Where the camera ends before there are
 /// enough parts, the outcome is an error.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let line = LineFile::load(&args.line)?;
-    let mut collector = Collector {
-        album: Album::open(&args.out)?,
-        quality: Quality::default(),
-        wanted: args.parts,
-        repeated: 0,
-    };
+    gather(&LineFile::load(&args.line)?, Album::open(&args.out)?, args.parts)
+}
+
+/// Takes the frames of each part until `album` holds `wanted` parts.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn gather(line: &LineFile, album: Album, wanted: u32) -> Result<Outcome> {
+    let mut collector = Collector { album, quality: Quality::default(), wanted, repeated: 0 };
     if collector.album.parts() > 0 {
         say(&format!("{} parts are there already", collector.album.parts()));
     }
-    let mut parts = LineParts::open(&line, None)?;
+    let mut parts = LineParts::open(line, None)?;
     let (mut state, mut warnings) = (CameraState::Live, vec![]);
     while collector.album.parts() < collector.wanted {
         let look = parts.look()?;

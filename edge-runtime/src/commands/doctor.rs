@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use judge::{BundleError, Judge};
 use serde::Serialize;
-use shared_format::{Colour, Evidence, Recipe, ThresholdFile};
+use shared_format::{Colour, Evidence, Recipe, Sample, ThresholdFile};
 
 use crate::outcome::Outcome;
 use crate::report::significant;
@@ -156,11 +156,15 @@ fn recipe_in_words(recipe: &Recipe) -> String {
 }
 
 fn claim_in_words(evidence: &Evidence) -> String {
-    let Evidence { normals, rank, target_fpr, .. } = evidence;
+    let Evidence { normals, rank, target_fpr, sample, .. } = evidence;
     let place = if *rank == 1 { "the largest".to_owned() } else { format!("number {rank} from the top") };
+    let bound = match sample {
+        Sample::HeldOut => "on average at most",
+        Sample::CrossFitted => "an estimate by cross-fitting:",
+    };
     format!(
-        "the threshold is {place} of {normals} normal scores: on average at most {:.2} % of normal parts are \
-         rejected ({:.2} % was asked for)",
+        "the threshold is {place} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected ({:.2} % \
+         was asked for)",
         100.0 * evidence.claimed_fpr(),
         100.0 * target_fpr
     )

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use fit::seeded::Seeded;
 use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
 use shared_format::{
-    Colour, Evidence, FrameRange, Recipe, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+    Colour, Evidence, FrameRange, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
 };
 
 use super::*;
@@ -30,7 +30,7 @@ fn thresholds() -> ThresholdFile {
         image_threshold: 0.5,
         pixel_threshold: 0.5,
         score_tolerance: 0.1,
-        evidence: Evidence { normals: 1, rank: 1, target_fpr: 0.01, scores },
+        evidence: Evidence { normals: 1, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
     }
 }

@@ -136,6 +136,19 @@ impl Network {
         })
     }
 
+    /// Channels of a value; `None` where there is no such value.
+    #[must_use]
+    pub fn channels(&self, value: usize) -> Option<usize> {
+        match value.checked_sub(1) {
+            None => Some(3),
+            Some(layer) => match self.layers.get(layer)? {
+                Layer::Conv { conv, .. } => Some(conv.outputs),
+                Layer::MaxPool { from, .. } => self.channels(*from),
+                Layer::Add { a, .. } => self.channels(*a),
+            },
+        }
+    }
+
     /// Appends a convolution and returns the index of its value.
     fn push_conv(&mut self, from: usize, conv: Conv) -> usize {
         self.push(Layer::Conv { from, conv })

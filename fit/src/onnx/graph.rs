@@ -77,14 +77,7 @@ impl GraphBuilder {
     /// A constant vector of 64-bit integers, such as axes or sizes.
     fn integers(&mut self, data: &[i64]) -> Value {
         let name = self.fresh_name("integers");
-        self.graph.initializer.push(TensorProto {
-            dims: vec![data.len() as i64],
-            data_type: INT64,
-            name: name.clone(),
-            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            ..TensorProto::default()
-        });
-        Value { name, shape: vec![data.len()] }
+        self.integer_constant(&name, &[data.len()], data)
     }
 
     /// 2-D convolution with bias. `weight` is out × in/groups × k × k, `pads` the padding before and after, the same
@@ -125,6 +118,48 @@ impl GraphBuilder {
         self.node("MaxPool", &[x], shape, &attributes)
     }
 
+    /// The mean over square windows of an odd `side`, with stride 1; at the borders over the positions that exist.
+    pub fn local_mean(&mut self, x: &Value, side: usize) -> Value {
+        let (k, p) = (side as i64, side as i64 / 2);
+        let attributes = [
+            ("count_include_pad", Attribute::Int(0)),
+            ("kernel_shape", Attribute::Ints(&[k, k])),
+            ("pads", Attribute::Ints(&[p, p, p, p])),
+            ("strides", Attribute::Ints(&[1, 1])),
+        ];
+        self.node("AveragePool", &[x], x.shape.clone(), &attributes)
+    }
+
+    /// Puts values side by side along the channels (axis 1).
+    pub fn concat_channels(&mut self, parts: &[Value]) -> Value {
+        let Some(first) = parts.first() else { return self.constant("nothing", &[0], &[]) };
+        let mut shape = first.shape.clone();
+        shape[1] = parts.iter().map(|part| part.shape[1]).sum();
+        let parts: Vec<&Value> = parts.iter().collect();
+        self.node("Concat", &parts, shape, &[("axis", Attribute::Int(1))])
+    }
+
+    /// Product of matrices on the last two axes; leading axes are the same in both.
+    pub fn mat_mul(&mut self, a: &Value, b: &Value) -> Value {
+        let mut shape = a.shape.clone();
+        let last = shape.len() - 1;
+        shape[last] = b.shape[last];
+        self.node("MatMul", &[a, b], shape, &[])
+    }
+
+    /// The same values in another shape.
+    pub fn reshape(&mut self, x: &Value, shape: &[usize]) -> Value {
+        debug_assert_eq!(x.shape.iter().product::<usize>(), shape.iter().product::<usize>());
+        let sides = self.integers(&to_i64(shape));
+        self.node("Reshape", &[x, &sides], shape.to_vec(), &[])
+    }
+
+    /// The axes in another order.
+    pub fn transpose(&mut self, x: &Value, order: &[usize]) -> Value {
+        let shape = order.iter().map(|&axis| x.shape[axis]).collect();
+        self.node("Transpose", &[x], shape, &[("perm", Attribute::Ints(&to_i64(order)))])
+    }
+
     /// `max(x, 0)`.
     pub fn relu(&mut self, x: &Value) -> Value {
         self.node("Relu", &[x], x.shape.clone(), &[])
@@ -162,6 +197,11 @@ impl GraphBuilder {
         self.binary("Max", a, b)
     }
 
+    /// `min(a, b)`, broadcast.
+    pub fn min(&mut self, a: &Value, b: &Value) -> Value {
+        self.binary("Min", a, b)
+    }
+
     /// `√x`.
     pub fn sqrt(&mut self, x: &Value) -> Value {
         self.node("Sqrt", &[x], x.shape.clone(), &[])
@@ -185,17 +225,59 @@ impl GraphBuilder {
         self.node("ReduceSum", &[x, &axes], shape, &[("keepdims", Attribute::Int(1))])
     }
 
+    /// The smallest of the channels (axis 1), which stays as an axis of length 1.
+    pub fn min_channels(&mut self, x: &Value) -> Value {
+        let mut shape = x.shape.clone();
+        shape[1] = 1;
+        let attributes = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(1))];
+        self.node("ReduceMin", &[x], shape, &attributes)
+    }
+
     /// The mean of the `count` largest elements of all, as a vector of length 1.
     pub fn mean_of_largest(&mut self, x: &Value, count: usize) -> Value {
-        let shape = self.integers(&[1, -1]);
-        let elements = x.shape.iter().product();
-        let flat = self.node("Reshape", &[x, &shape], vec![1, elements], &[]);
+        let flat = self.reshape(x, &[1, x.shape.iter().product()]);
+        let (largest, _) = self.top_k(&flat, count, true);
+        self.mean_of_last(&largest)
+    }
+
+    /// The mean over the last axis, which goes.
+    pub fn mean_of_last(&mut self, x: &Value) -> Value {
+        let last = x.shape.len() - 1;
+        let attributes = [("axes", Attribute::Ints(&[last as i64])), ("keepdims", Attribute::Int(0))];
+        self.node("ReduceMean", &[x], x.shape[..last].to_vec(), &attributes)
+    }
+
+    /// The `count` largest, or smallest, along the last axis, in order, and their places as integers.
+    pub fn top_k(&mut self, x: &Value, count: usize, largest: bool) -> (Value, Value) {
         let k = self.integers(&[count as i64]);
-        let largest = Value { name: self.fresh_name("topk"), shape: vec![1, count] };
-        let indices = Value { name: self.fresh_name("topk_indices"), shape: vec![1, count] };
-        self.push("TopK", &[&flat, &k], &[&largest, &indices], &[("axis", Attribute::Int(1))]);
-        let attributes = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(0))];
-        self.node("ReduceMean", &[&largest], vec![1], &attributes)
+        let mut shape = x.shape.clone();
+        let last = shape.len() - 1;
+        shape[last] = count;
+        let values = Value { name: self.fresh_name("topk"), shape: shape.clone() };
+        let places = Value { name: self.fresh_name("topk_places"), shape };
+        let attributes =
+            [("axis", Attribute::Int(last as i64)), ("largest", Attribute::Int(i64::from(largest)))];
+        self.push("TopK", &[x, &k], &[&values, &places], &attributes);
+        (values, places)
+    }
+
+    /// The parts of `x` at integer `places` along `axis`, in whose stead come the axes of `places`.
+    pub fn gather(&mut self, x: &Value, places: &Value, axis: usize) -> Value {
+        let shape = [&x.shape[..axis], &places.shape[..], &x.shape[axis + 1..]].concat();
+        self.node("Gather", &[x, places], shape, &[("axis", Attribute::Int(axis as i64))])
+    }
+
+    /// A constant tensor of 64-bit integers, row-major.
+    pub fn integer_constant(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Value {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
+        self.graph.initializer.push(TensorProto {
+            dims: to_i64(shape),
+            data_type: INT64,
+            name: name.to_owned(),
+            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ..TensorProto::default()
+        });
+        Value { name: name.to_owned(), shape: shape.to_vec() }
     }
 
     /// `rows · x · columnsᵀ` on the last two axes: any separable resizing or smoothing.

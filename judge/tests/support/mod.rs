@@ -6,7 +6,8 @@ use std::path::Path;
 
 use judge::{Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Scorer, THRESHOLD_FILE, encode_png, file_sha256};
 use shared_format::{
-    Colour, Evidence, FrameRange, Golden, Recipe, ScoreQuantiles, Size, ThresholdFile, Tiles, threshold_file,
+    Colour, Evidence, FrameRange, Golden, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    threshold_file,
 };
 
 /// A protobuf message under construction.
@@ -159,7 +160,7 @@ pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
         image_threshold: 0.5,
         pixel_threshold: 0.4,
         score_tolerance: 1e-4,
-        evidence: Evidence { normals: 99, rank: 1, target_fpr: 0.01, scores },
+        evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
     }
 }

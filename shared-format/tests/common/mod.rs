@@ -4,7 +4,7 @@ use heapless::{String, Vec};
 use proptest::prelude::*;
 use shared_format::threshold_file::MAX_LEN;
 use shared_format::{
-    Colour, Evidence, FrameRange, Golden, Recipe, Roi, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Colour, Evidence, FrameRange, Golden, Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
 
 /// Encodes, or panics.
@@ -56,6 +56,7 @@ pub fn example() -> ThresholdFile {
         evidence: Evidence {
             normals: 299,
             rank: 2,
+            sample: Sample::HeldOut,
             target_fpr: 0.01,
             scores: ScoreQuantiles {
                 min: 0.125,
@@ -89,7 +90,12 @@ pub fn largest() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: far, max: far },
         },
-        evidence: Evidence { normals: u32::MAX, rank: u32::MAX, ..example().evidence },
+        evidence: Evidence {
+            normals: u32::MAX,
+            rank: u32::MAX,
+            sample: Sample::CrossFitted,
+            ..example().evidence
+        },
         golden: Vec::from_iter(std::iter::repeat_n(golden, 4)),
         ..example()
     }
@@ -149,11 +155,9 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         ScoreQuantiles { min, q05, q25, q50, q75, q95, q99, max }
     });
     let counts = (1u32..).prop_flat_map(|normals| (Just(normals), 1..=normals));
-    (counts, 1e-6f32..0.999, scores).prop_map(|((normals, rank), target_fpr, scores)| Evidence {
-        normals,
-        rank,
-        target_fpr,
-        scores,
+    let sample = prop_oneof![Just(Sample::HeldOut), Just(Sample::CrossFitted)];
+    (counts, sample, 1e-6f32..0.999, scores).prop_map(|((normals, rank), sample, target_fpr, scores)| {
+        Evidence { normals, rank, sample, target_fpr, scores }
     })
 }
 

@@ -2,7 +2,6 @@
 
 mod eval;
 mod export;
-mod size;
 mod teacher;
 mod train;
 

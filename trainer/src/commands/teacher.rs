@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::teacher::Library;
+use fit::teacher::Library;
+
+use crate::teacher::import;
 
 /// `trainer teacher …`
 #[derive(Debug, clap::Subcommand)]
@@ -28,7 +30,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     let library = Library::of_user();
     match command {
         Command::Import { file, name } => {
-            let teacher = library.import(&file, &name)?;
+            let teacher = import(&library, &file, &name)?;
             let parameters: usize = teacher.weights.values().map(|array| array.data.len()).sum();
             println!(
                 "{name}: {}, {} convolutions, {:.1} million weights, kept in {}",

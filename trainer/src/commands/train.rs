@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::builder::PossibleValue;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
+use fit::teacher::Library;
+use fit::written;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::size;
-use crate::method::{self, Ended, Method};
+use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
+use crate::method::{self, Ended, Fitting, Method};
 use crate::progress;
 use crate::run::{Flip, MAX_STEPS, Run, Settings};
-use crate::teacher::Library;
-use crate::torch::{Compute, DeviceChoice, Precision, keep_freed_memory};
 
 const INTERRUPTED: u8 = 130;
 
@@ -25,7 +25,7 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to learn
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = "stpm")]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = DEFAULT)]
     method: String,
     /// Folder of good images, or with train/good below it (MVTec AD layout)
     #[arg(long, required_unless_present = "resume")]
@@ -37,13 +37,13 @@ pub struct Args {
     #[arg(long, default_value = "efficientnet-lite0")]
     teacher: String,
     /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
-    #[arg(long, default_value = "256", value_parser = size::input_size)]
+    #[arg(long, default_value = "256", value_parser = written::input_size)]
     size: Size,
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given
-    #[arg(long, value_parser = size::region)]
+    #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
-    #[arg(long, default_value = "1x1", value_parser = size::tiles)]
+    #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
     /// Learn from mirrored copies too, for parts that may come either way round
     #[arg(long, value_enum, default_value = "none")]
@@ -66,10 +66,15 @@ pub struct Args {
     /// Number format of the convolutions while training (auto unless given); the exported model is f32 in any case
     #[arg(long, value_enum)]
     precision: Option<Precision>,
+    #[command(flatten)]
+    fitting: Fitting,
     /// Threads; all cores unless given
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: Option<i32>,
 }
+
+/// The first that is there.
+const DEFAULT: &str = if cfg!(feature = "libtorch") { "stpm" } else { "patchcore" };
 
 fn methods() -> Vec<PossibleValue> {
     method::all().iter().map(|method| PossibleValue::new(method.name()).help(method.about())).collect()
@@ -77,38 +82,33 @@ fn methods() -> Vec<PossibleValue> {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     progress::catch_interrupts();
-    keep_freed_memory();
-    let (run, compute) = if args.resume {
+    let wanted = |precision| Wanted { device: args.device, precision, threads: args.threads };
+    let (run, method, compute) = if args.resume {
         let run = Run::open(&args.out)?;
-        tch::set_num_threads(args.threads.unwrap_or(run.settings.threads).max(1));
+        let method = known(&run.settings.method)?;
+        let threads = args.threads.or(Some(run.settings.threads));
         let precision = args.precision.unwrap_or(run.settings.precision);
-        let compute = Compute::resolve(args.device, precision).map_err(anyhow::Error::msg)?;
-        (run, compute)
+        let compute = method.resolve(Wanted { threads, ..wanted(precision) }).map_err(anyhow::Error::msg)?;
+        (run, method, compute)
     } else {
-        if let Some(threads) = args.threads {
-            tch::set_num_threads(threads);
-        }
+        let method = known(&args.method)?;
         let precision = args.precision.unwrap_or(Precision::Auto);
-        let compute = Compute::resolve(args.device, precision).map_err(anyhow::Error::msg)?;
-        (start(args, compute)?, compute)
+        let compute = method.resolve(wanted(precision)).map_err(anyhow::Error::msg)?;
+        (start(args, method.as_ref(), &compute)?, method, compute)
     };
     let settings = &run.settings;
-    let method = method::by_name(&settings.method)
-        .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let Size { width, height } = settings.recipe.input;
+    let length = match method.plan(1) {
+        Some(_) => format!("{} steps of {} samples, ", settings.steps, settings.batch),
+        None => String::new(),
+    };
     eprintln!(
-        "{} with teacher {} ({}), {width}×{height}, {} steps of {} samples, seed {}, {}",
-        settings.method,
-        settings.teacher,
-        run.teacher.network.name,
-        settings.steps,
-        settings.batch,
-        settings.seed,
-        compute.describe()
+        "{} with teacher {} ({}), {width}×{height}, {length}seed {}, {}",
+        settings.method, settings.teacher, run.teacher.network.name, settings.seed, compute.description
     );
     let started = std::time::Instant::now();
     let out = args.out.display();
-    match method.train(&run, compute)? {
+    match method.train(&run, &compute)? {
         Ended::Finished { best_step } => {
             eprintln!(
                 "trained in {:.0} s; the selection images chose step {best_step}",
@@ -116,6 +116,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             );
             eprintln!("next: trainer export {out} --out BUNDLE");
             Ok(ExitCode::SUCCESS)
+        }
+        Ended::Fitted { summary } => {
+            eprintln!("fitted in {:.1} s: {summary}", started.elapsed().as_secs_f64());
+            eprintln!("next: trainer export {out} --out BUNDLE");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ended::Interrupted { .. } if method.plan(1).is_none() => {
+            eprintln!("stopped before the end; begin anew with: trainer train --resume --out {out}");
+            Ok(ExitCode::from(INTERRUPTED))
         }
         Ended::Interrupted { step } => {
             eprintln!(
@@ -128,7 +137,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Looks at the images, splits them and starts the run's folder.
-fn start(args: &Args, compute: Compute) -> anyhow::Result<Run> {
+fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
     let teacher = Library::of_user().load(&args.teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
@@ -152,8 +161,9 @@ fn start(args: &Args, compute: Compute) -> anyhow::Result<Run> {
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
-    settings.precision = compute.precision();
-    settings.threads = tch::get_num_threads();
+    settings.precision = compute.precision;
+    settings.threads = compute.threads;
+    settings.fitting = args.fitting.clone();
     eprintln!(
         "{} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
         found.usable.len(),
@@ -161,17 +171,27 @@ fn start(args: &Args, compute: Compute) -> anyhow::Result<Run> {
         sets.selection.len(),
         sets.calibration.len()
     );
-    let method =
-        method::by_name(&args.method).context("the method is unknown; see `trainer train --help`")?;
     (settings.steps, settings.batch) =
-        length(args, method.as_ref(), sets.fit.len() * args.tiles.count() * args.flip.copies());
+        length(args, method, sets.fit.len() * args.tiles.count() * args.flip.copies())?;
     Ok(Run::create(&args.out, settings, teacher)?)
 }
 
-fn length(args: &Args, method: &dyn Method, samples: usize) -> (u64, usize) {
-    let plan = method.plan(samples);
+fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
+    method::by_name(name).with_context(|| format!("this trainer doesn't know the method {name}; update it"))
+}
+
+fn length(args: &Args, method: &dyn Method, samples: usize) -> anyhow::Result<(u64, usize)> {
+    let Some(plan) = method.plan(samples) else {
+        if args.steps.is_some() || args.epochs.is_some() || args.flip != Flip::None {
+            bail!(
+                "{} is fitted in one pass over the images as they are; leave out --steps, --epochs and --flip",
+                method.name()
+            );
+        }
+        return Ok((1, 1));
+    };
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
-    (args.steps.or(from_epochs).unwrap_or(plan.steps), plan.batch)
+    Ok((args.steps.or(from_epochs).unwrap_or(plan.steps), plan.batch))
 }
 
 fn report_skipped(found: &Survey) {

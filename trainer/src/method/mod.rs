@@ -1,15 +1,23 @@
 //! Methods: each learns from normal images in its own way and exports one ONNX model. One folder each; adding one
 //! touches nothing else but [`all`].
 
+pub mod padim;
+pub mod patchcore;
+#[cfg(feature = "libtorch")]
 pub mod stpm;
+
+mod fitting;
+
+pub use fitting::Fitting;
 
 use std::path::PathBuf;
 
+use fit::features::FeatureError;
 use fit::network::FoldError;
 use judge::{DecodeError, PrepareError};
 
+use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, RunError};
-use crate::torch::Compute;
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -19,14 +27,20 @@ pub trait Method {
     /// One sentence for `trainer train --help`.
     fn about(&self) -> &'static str;
 
-    /// How long to train on `samples` samples, unless the user says.
-    fn plan(&self, samples: usize) -> Plan;
+    /// How long to train on `samples` samples, unless the user says; `None` for a method that is fitted in one pass.
+    fn plan(&self, samples: usize) -> Option<Plan>;
 
-    /// Trains, or goes on from the run's checkpoint.
+    /// Where to compute, from what the user wants and this machine has; sets the number of threads.
+    ///
+    /// # Errors
+    /// A sentence, where that can't be had.
+    fn resolve(&self, wanted: Wanted) -> Result<Resolved, String>;
+
+    /// Trains, or goes on from the run's checkpoint; or fits.
     ///
     /// # Errors
     /// Where an image vanished, the disk refuses, or training diverges.
-    fn train(&self, run: &Run, compute: Compute) -> Result<Ended, TrainError>;
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError>;
 
     /// The trained model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
     ///
@@ -45,14 +59,19 @@ pub struct Plan {
 }
 
 /// How a training ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
     /// All steps are done.
     Finished {
         /// The step whose student was chosen.
         best_step: u64,
     },
-    /// Someone asked to stop; a checkpoint is there.
+    /// The method was fitted.
+    Fitted {
+        /// What there is now, in words.
+        summary: String,
+    },
+    /// Someone asked to stop; a checkpoint is there, or for a fitted method nothing.
     Interrupted {
         /// Steps done.
         step: u64,
@@ -91,6 +110,15 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
     },
+    /// The device is gone.
+    #[error("{0}")]
+    Device(String),
+    /// The method can't do what was asked for.
+    #[error("{0}")]
+    Settings(String),
+    /// Features of an image can't be had.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The student doesn't fit its teacher's architecture.
     #[error("the student can't be exported: {0}")]
     Fold(#[from] FoldError),
@@ -99,7 +127,12 @@ pub enum TrainError {
 /// Every method.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
-    vec![Box::new(stpm::Stpm)]
+    vec![
+        #[cfg(feature = "libtorch")]
+        Box::new(stpm::Stpm),
+        Box::new(patchcore::PatchCore),
+        Box::new(padim::Padim),
+    ]
 }
 
 /// The method with this name.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use fit::dataset::GOOD;
 use fit::evaluate::{Figures, Outcome};
 use judge::{Judge, decode_file, encode_png, overlay, region_of_interest};
-use shared_format::Verdict;
+use shared_format::{Sample, Verdict};
 
 use super::chart::{DEFECTIVE, NORMAL, histogram, roc};
 use super::table;
@@ -29,9 +29,13 @@ pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> Strin
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Nominal: evaluation</title><style>{STYLE}</style>\
-         <h1>Evaluation</h1><p>Method {method}, teacher {teacher}. The threshold rests on {} normals that trained \
-         nothing: at most {:.2} % of good parts are rejected on average, where the line's parts are like them.</p><pre>{}</pre>",
+         <h1>Evaluation</h1><p>Method {method}, teacher {teacher}. The threshold rests on {} normals{}: at \
+         most {:.2} % of good parts are rejected on average, where the line's parts are like them.</p><pre>{}</pre>",
         evidence.normals,
+        match evidence.sample {
+            Sample::HeldOut => " that trained nothing",
+            Sample::CrossFitted => ", each scored by a model of the others (an estimate)",
+        },
         evidence.claimed_fpr() * 100.0,
         escape(&table(figures))
     );

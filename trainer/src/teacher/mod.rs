@@ -1,70 +1,24 @@
-//! Teachers: frozen backbones that know natural images. Imported once from published weights, then known by name.
+//! Imports teachers from published weights; [`fit::teacher`] keeps them.
 
-mod library;
 mod npz;
 mod pickle;
 mod pth;
-mod safetensors_file;
 
-pub use library::Library;
-pub(crate) use library::load_file;
-pub use safetensors_file::{read as read_safetensors, write as write_safetensors};
+use std::path::Path;
 
-use std::path::{Path, PathBuf};
+use fit::network::{Network, Weights, fold};
+use fit::teacher::{Library, Teacher, TeacherError, read_safetensors};
 
-use fit::network::{FoldError, Network, Weights, fold};
-
-/// A backbone with its weights, BatchNorm folded.
-#[derive(Debug, Clone)]
-pub struct Teacher {
-    /// The name it was imported under.
-    pub name: String,
-    /// Its architecture.
-    pub network: Network,
-    /// `{conv}.weight` and `{conv}.bias` of every convolution.
-    pub weights: Weights,
-}
-
-/// Why a teacher can't be imported or loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum TeacherError {
-    /// The file can't be read or written.
-    #[error("{path}: {source}; check the path and its permissions", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The bytes are no weight file.
-    #[error("{path} is not a weight file that can be read: {reason}", path = path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// The tensors belong to no known architecture, or some don't fit.
-    #[error("{path}: {source}", path = path.display())]
-    Fold {
-        /// The file.
-        path: PathBuf,
-        /// The first tensor that doesn't fit.
-        source: FoldError,
-    },
-    /// A name that can't be a file name.
-    #[error("`{0}` can't be a teacher's name; use letters, digits, `-`, `_` and `.`, at most 64 of them")]
-    Name(String),
-    /// No teacher of this name.
-    #[error(
-        "no teacher is called `{name}` (known: {known}); import one with `trainer teacher import FILE --name {name}`"
-    )]
-    Unknown {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
+/// Imports published weights into `library` under `name`; a teacher of that name is replaced.
+///
+/// # Errors
+/// See [`TeacherError`]; the library is then as it was.
+pub fn import(library: &Library, file: &Path, name: &str) -> Result<Teacher, TeacherError> {
+    library.check_name(name)?;
+    let (network, weights) = read_published(file)?;
+    let teacher = Teacher { name: name.to_owned(), network, weights };
+    library.keep(&teacher, &file.file_name().unwrap_or_default().to_string_lossy())?;
+    Ok(teacher)
 }
 
 /// Reads published weights and finds the architecture that they fit. The format is found by content: a torch `.pth`
@@ -103,6 +57,6 @@ fn read_weights(bytes: &[u8]) -> Result<Weights, String> {
     } else if bytes.first() == Some(&0x80) {
         pth::read_legacy(bytes)
     } else {
-        safetensors_file::read(bytes).map(|(weights, _)| weights)
+        read_safetensors(bytes).map(|(weights, _)| weights)
     }
 }

@@ -1,30 +1,8 @@
 //! Where and in which number format training runs.
 
-use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device, Kind};
 
-/// What the user asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum DeviceChoice {
-    /// CUDA where libtorch finds it, else the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// A CUDA GPU, or an error.
-    Cuda,
-}
-
-/// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are 32-bit floats always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// bf16 on a CPU that computes in it, else f32.
-    Auto,
-    /// 32-bit floats.
-    F32,
-    /// bfloat16: about twice as fast on processors that have it, very slow on others.
-    Bf16,
-}
+use crate::compute::{DeviceChoice, Precision};
 
 /// A device with a number format.
 #[derive(Debug, Clone, Copy, PartialEq)]

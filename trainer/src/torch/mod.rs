@@ -7,7 +7,7 @@ mod sgd;
 mod tensors;
 
 pub use allocator::keep_freed_memory;
-pub use device::{Compute, DeviceChoice, Precision};
+pub use device::Compute;
 pub(crate) use network::load_tensor;
 pub use network::{Frozen, Trainable};
 pub use sgd::Sgd;

@@ -11,7 +11,7 @@ use crate::capture::Captured;
 
 /// A folder with `part-00001.jpg` or `.png`, or with several frames a part `part-00001-1.jpg` and so on.
 #[derive(Debug)]
-pub(super) struct Album {
+pub(crate) struct Album {
     folder: PathBuf,
     parts: u32,
     /// The largest number given so far.
@@ -20,7 +20,7 @@ pub(super) struct Album {
 
 impl Album {
     /// Makes the folder unless it is there, and counts the parts in it.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let unusable =
             || format!("cannot use the folder {}; check the path and permissions", folder.display());
         std::fs::create_dir_all(folder).with_context(unusable)?;
@@ -33,7 +33,7 @@ impl Album {
     }
 
     /// Parts in the folder.
-    pub(super) const fn parts(&self) -> u32 {
+    pub(crate) const fn parts(&self) -> u32 {
         self.parts
     }
 
@@ -70,7 +70,7 @@ fn bytes(captured: &Captured) -> Result<(&'static str, Vec<u8>)> {
 }
 
 /// The part's number in the name of one of its files.
-fn number(name: &str) -> Option<u32> {
+pub(crate) fn number(name: &str) -> Option<u32> {
     let stem = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;
     let mut pieces = stem.strip_prefix("part-")?.split('-');
     let number = pieces.next()?.parse().ok()?;

@@ -12,8 +12,9 @@ pub use maps::{LevelStatistics, Scoring, distances};
 use fit::network::fold;
 
 use super::{Ended, Method, Plan, TrainError};
+use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT};
-use crate::torch::Compute;
+use crate::torch::{Compute, keep_freed_memory};
 
 /// The method.
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +29,24 @@ impl Method for Stpm {
         "a student learns to see good parts as its teacher does; where it fails, the part is anomalous"
     }
 
-    fn plan(&self, _samples: usize) -> Plan {
+    fn plan(&self, _samples: usize) -> Option<Plan> {
         // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
         // this folder's README.
-        Plan { steps: 300, batch: 8 }
+        Some(Plan { steps: 300, batch: 8 })
     }
 
-    fn train(&self, run: &Run, compute: Compute) -> Result<Ended, TrainError> {
+    fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {
+        keep_freed_memory();
+        if let Some(threads) = wanted.threads {
+            tch::set_num_threads(threads.max(1));
+        }
+        let compute = Compute::resolve(wanted.device, wanted.precision)?;
+        let (precision, threads) = (compute.precision(), tch::get_num_threads());
+        Ok(Resolved { device: wanted.device, precision, threads, description: compute.describe() })
+    }
+
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
+        let compute = Compute::resolve(compute.device, compute.precision).map_err(TrainError::Device)?;
         train::train(run, compute)
     }
 

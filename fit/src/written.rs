@@ -1,9 +1,12 @@
-//! Values on the command line: sizes, regions, grids.
+//! Values as users write them on command lines: sizes, regions, grids.
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::{Roi, Size, Tiles};
 
 /// `256` or `384x256`.
+///
+/// # Errors
+/// A sentence that names the nearest size, or the way to write one.
 pub fn input_size(text: &str) -> Result<Size, String> {
     let (width, height) = text.split_once(['x', 'X', '×']).unwrap_or((text, text));
     let side = |side: &str| -> Result<u32, String> {
@@ -24,6 +27,9 @@ pub fn input_size(text: &str) -> Result<Size, String> {
 }
 
 /// `X,Y,W,H`.
+///
+/// # Errors
+/// A sentence that names the way to write a region.
 pub fn region(text: &str) -> Result<Roi, String> {
     let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
     match numbers.as_deref() {
@@ -40,6 +46,9 @@ pub fn region(text: &str) -> Result<Roi, String> {
 }
 
 /// `2x1`: columns × rows.
+///
+/// # Errors
+/// A sentence that names the way to write a grid.
 pub fn tiles(text: &str) -> Result<Tiles, String> {
     let parse = |part: &str| part.trim().parse::<u8>().ok().filter(|n| (1..=MAX_TILES).contains(n));
     let grid = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((parse(c)?, parse(r)?)));

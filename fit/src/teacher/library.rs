@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use fit::atomic::write_file;
-use fit::network::{Network, fold};
-
-use super::{Teacher, TeacherError, read_published, safetensors_file};
+use super::{Teacher, TeacherError, safetensors_file};
+use crate::atomic::write_file;
+use crate::network::{Network, fold};
 
 /// A folder of imported teachers.
 #[derive(Debug, Clone)]
@@ -37,19 +36,17 @@ impl Library {
         &self.folder
     }
 
-    /// Imports published weights under `name`; a teacher of that name is replaced.
+    /// Keeps a teacher; one of the same name is replaced. `source` is the file that it came from.
     ///
     /// # Errors
     /// See [`TeacherError`]; the library is then as it was.
-    pub fn import(&self, file: &Path, name: &str) -> Result<Teacher, TeacherError> {
-        let path = self.path(name)?;
-        let (network, weights) = read_published(file)?;
-        let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    pub fn keep(&self, teacher: &Teacher, source: &str) -> Result<(), TeacherError> {
+        let path = self.path(&teacher.name)?;
+        let network = teacher.network.name.to_owned();
         let metadata =
-            HashMap::from([("network".to_owned(), network.name.to_owned()), ("source".to_owned(), source)]);
-        let bytes = safetensors_file::write(&weights, metadata);
-        write_file(&path, &bytes).map_err(|source| TeacherError::Io { path, source })?;
-        Ok(Teacher { name: name.to_owned(), network, weights })
+            HashMap::from([("network".to_owned(), network), ("source".to_owned(), source.to_owned())]);
+        let bytes = safetensors_file::write(&teacher.weights, metadata);
+        write_file(&path, &bytes).map_err(|source| TeacherError::Io { path, source })
     }
 
     /// The names of all teachers, sorted.
@@ -85,6 +82,14 @@ impl Library {
         load_file(&path, name)
     }
 
+    /// Whether a teacher can have this name.
+    ///
+    /// # Errors
+    /// [`TeacherError::Name`] where it can't be a file name.
+    pub fn check_name(&self, name: &str) -> Result<(), TeacherError> {
+        self.path(name).map(drop)
+    }
+
     fn path(&self, name: &str) -> Result<PathBuf, TeacherError> {
         if is_name(name) {
             Ok(self.folder.join(format!("{name}.safetensors")))
@@ -94,11 +99,11 @@ impl Library {
     }
 }
 
-/// Loads a teacher from a file that [`Library::import`] or a training run wrote.
+/// Loads a teacher from a file that [`Library::keep`] or a training run wrote.
 ///
 /// # Errors
 /// Where the file can't be read or doesn't fit its architecture.
-pub(crate) fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
+pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
     let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let (raw, metadata) = safetensors_file::read(&bytes).map_err(damaged)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fit::network::{Array, Weights};
+use crate::network::{Array, Weights};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 

@@ -1,0 +1,201 @@
+//! `teach`: a bundle from good parts alone, on the device itself.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `photos` | the frames of each part in a folder |
+//!
+//! Photos are kept: an interrupted run goes on where it was, and more parts can be added later.
+
+mod photos;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use fit::calibrate::claim;
+use fit::dataset::survey;
+use fit::fitted::Fitted;
+use fit::patchcore::BankSize;
+use fit::teach::{Lesson, Taught, teach};
+use fit::teacher::{Library, Teacher, load_file};
+use fit::{padim, patchcore, written};
+use shared_format::{Recipe, Roi, Size, Tiles};
+
+use super::collect::{self, album::Album};
+use crate::line_file::{LineFile, Votes};
+use crate::outcome::Outcome;
+use crate::part::deciding_score;
+
+/// What to learn from, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The line file: good parts are taken from its camera by its trigger, and its votes say what decides a part.
+    #[arg(long, value_name = "FILE", required_unless_present = "from")]
+    line: Option<PathBuf>,
+    /// Take good parts from this folder instead of the camera: an image each, or a folder each where several frames of a
+    /// part vote.
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Good parts to take from the camera; those of an earlier run count.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=99_999))]
+    parts: u32,
+    /// Take so many good parts more than an earlier run did, and learn from all of them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["parts", "from"], value_parser = clap::value_parser!(u32).range(1..=99_999))]
+    add: Option<u32>,
+    /// How to learn.
+    #[arg(long, default_value = patchcore::NAME, value_parser = [patchcore::NAME, padim::NAME])]
+    method: String,
+    /// Where the bundle goes; an older bundle there is replaced in one step. Photos are kept beside it, in OUT-parts.
+    #[arg(long, value_name = "BUNDLE")]
+    out: PathBuf,
+    /// The teacher: its name in `trainer teacher list`, or its .safetensors file.
+    #[arg(long, default_value = "efficientnet-lite0")]
+    teacher: String,
+    /// Input size of the network, N or WxH, multiples of 32.
+    #[arg(long, default_value = "256", value_parser = written::input_size)]
+    size: Size,
+    /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
+    #[arg(long, value_parser = written::region)]
+    roi: Option<Roi>,
+    /// patchcore: size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine.
+    #[arg(long, value_name = "SIZE", default_value = "512KiB")]
+    bank: BankSize,
+    /// Share of good parts that may be rejected.
+    #[arg(long, default_value_t = 0.01)]
+    target_fpr: f64,
+}
+
+/// Takes good parts, learns from them and writes a bundle.
+///
+/// # Errors
+/// Where line file, camera, folder or teacher can't be used, or there are too few parts: the bundle is as it was then.
+pub fn run(args: &Args) -> Result<Outcome> {
+    // What can't be had is told before anyone shows fifty parts.
+    let teacher = teacher(&args.teacher)?;
+    let line = args.line.as_deref().map(LineFile::load).transpose()?;
+    let votes = line.as_ref().map_or_else(Votes::default, |line| line.votes);
+    let folder = match (&args.from, &line) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(line)) => {
+            let folder = photo_folder(&args.out)?;
+            let album = Album::open(&folder)?;
+            let wanted = args.add.map_or(args.parts, |more| album.parts().saturating_add(more));
+            if collect::gather(line, album, wanted)? != Outcome::Fine {
+                bail!(
+                    "there are fewer than {wanted} parts in {}; go on with --parts {wanted}, or take what is there \
+                     with --from {}",
+                    folder.display(),
+                    folder.display()
+                );
+            }
+            folder
+        }
+        (None, None) => bail!("give --line FILE or --from FOLDER"),
+    };
+    let started = Instant::now();
+    let (parts, recipe) = usable(&folder, args, &votes)?;
+    let lesson = Lesson {
+        teacher: &teacher,
+        recipe,
+        parts: &parts,
+        method: method(args),
+        target_fpr: args.target_fpr,
+        seed: 0,
+        threads: line.as_ref().map_or(1, |line| line.threads.into()),
+    };
+    let decide = |scores: &[f32]| deciding_score(&votes, scores);
+    let taught = teach(&lesson, &decide, &args.out, &mut || true)?;
+    report(&taught, args, &folder, parts.len(), started)?;
+    Ok(Outcome::Fine)
+}
+
+/// The teacher by name, or from its file.
+fn teacher(given: &str) -> Result<Teacher> {
+    let path = Path::new(given);
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        return Ok(load_file(path, &name)?);
+    }
+    let library = Library::of_user();
+    let hint = || {
+        format!(
+            "copy a teacher from where the trainer ran into {}, or give its .safetensors file as --teacher",
+            library.folder().display()
+        )
+    };
+    library.load(given).with_context(hint)
+}
+
+fn method(args: &Args) -> Fitted {
+    if args.method == padim::NAME {
+        Fitted::Padim(padim::Options::default())
+    } else {
+        Fitted::PatchCore(patchcore::Options { bank: args.bank, ..patchcore::Options::default() })
+    }
+}
+
+/// Beside the bundle, because a bundle is replaced as a whole.
+fn photo_folder(bundle: &Path) -> Result<PathBuf> {
+    let name = bundle.file_name().context("--out names no folder; give the bundle's path")?;
+    let mut name = name.to_owned();
+    name.push("-parts");
+    Ok(bundle.with_file_name(name))
+}
+
+/// The parts whose frames can all be used, and the recipe that suits them.
+fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
+    let mut parts = photos::parts(folder)?;
+    let frames: Vec<PathBuf> = parts.iter().flatten().cloned().collect();
+    let found = survey(&frames, args.roi, || {});
+    for skipped in &found.skipped {
+        say(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
+    }
+    let unusable = |frame: &PathBuf| found.skipped.iter().any(|skipped| skipped.path == *frame);
+    parts.retain(|part| !part.iter().any(unusable));
+    let needed = usize::from(votes.frames);
+    parts.retain(|part| {
+        let fits = part.len() == needed;
+        if let Some(first) = part.first().filter(|_| !fits) {
+            let count = part.len();
+            say(&format!(
+                "skipped {}: {count} frame(s) of this part; votes.frames = {needed} needs as many",
+                first.display()
+            ));
+        }
+        fits
+    });
+    let range = found.frames.with_context(|| {
+        format!("{} holds no image that can be used; give photos of good parts", folder.display())
+    })?;
+    let recipe =
+        Recipe { input: args.size, roi: args.roi, tiles: Tiles::ONE, colour: found.colour, frames: range };
+    Ok((parts, recipe))
+}
+
+fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
+    for stranger in &taught.strangers {
+        say(&format!(
+            "warning: {} looks unlike the other parts; if it is no good part of this product, remove it and teach again",
+            stranger.display()
+        ));
+    }
+    let calibration = &taught.calibration;
+    let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}{largest}", claim(calibration))?;
+    writeln!(
+        out,
+        "{}: {} from {parts} parts, learned in {:.0} s; their photos stay in {}",
+        args.out.display(),
+        args.method,
+        started.elapsed().as_secs_f64(),
+        folder.display()
+    )?;
+    Ok(())
+}
+
+/// On standard error, where people watch; who closed it doesn't.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

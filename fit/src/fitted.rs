@@ -1,0 +1,72 @@
+//! The methods that are fitted, behind one call: features of good parts → ONNX model.
+
+use shared_format::Size;
+
+use crate::features::{FeatureError, FeatureSet, Levels};
+use crate::teacher::Teacher;
+use crate::{padim, patchcore};
+
+/// A method with its options.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fitted {
+    /// See [`crate::patchcore`].
+    PatchCore(patchcore::Options),
+    /// See [`crate::padim`].
+    Padim(padim::Options),
+}
+
+/// Why nothing was fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The features.
+    #[error(transparent)]
+    Features(FeatureError),
+    /// The Gaussians.
+    #[error(transparent)]
+    Padim(padim::PadimError),
+}
+
+impl Fitted {
+    /// The method's name in bundles.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PatchCore(_) => patchcore::NAME,
+            Self::Padim(_) => padim::NAME,
+        }
+    }
+
+    /// The backbone levels that its features are made of.
+    #[must_use]
+    pub const fn levels(&self) -> Levels {
+        match self {
+            Self::PatchCore(_) => Levels::Coarse,
+            Self::Padim(_) => Levels::All,
+        }
+    }
+
+    /// Fits to the images at `indices` of `set` and gives the ONNX model for input size `input`. `progress` is called after
+    /// each image. `None` where it says `false`.
+    ///
+    /// # Errors
+    /// See [`FitError`].
+    pub fn model(
+        &self,
+        teacher: &Teacher,
+        input: Size,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        progress: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<u8>>, FitError> {
+        match self {
+            Self::PatchCore(options) => {
+                let model = patchcore::fit(set, indices, options, progress).map_err(FitError::Features)?;
+                Ok(model.map(|model| patchcore::build(teacher, &model, input, false)))
+            }
+            Self::Padim(options) => {
+                let model = padim::fit(set, indices, options, progress).map_err(FitError::Padim)?;
+                Ok(model.map(|model| padim::build(teacher, &model, input, false)))
+            }
+        }
+    }
+}

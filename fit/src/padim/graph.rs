@@ -1,0 +1,60 @@
+//! The exported model: image → features → Mahalanobis distance at each position → anomaly map and score.
+
+use shared_format::Size;
+
+use super::model::Model;
+use crate::features::{Levels, add_features};
+use crate::onnx::GraphBuilder;
+use crate::resample::{bilinear, gaussian};
+use crate::teacher::Teacher;
+
+/// Name of the additional output that a graph with distances has: 1×1×h×w.
+pub const DISTANCES: &str = "distances";
+
+/// Smoothing of the distances for the anomaly map and the score, in positions of the features' grid.
+const SIGMA: f64 = 1.0;
+/// The score is the mean over the worst 5 % of the positions.
+const WORST: usize = 20;
+
+/// Builds the ONNX model for input size `input`. `with_distances` adds [`DISTANCES`].
+///
+/// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts;
+/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst 5 % of smooth(distance).
+#[must_use]
+pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool) -> Vec<u8> {
+    let (height, width) = (input.height as usize, input.width as usize);
+    let mut graph = GraphBuilder::new("padim");
+    let g = &mut graph;
+    let image = g.input("image", &[1, 3, height, width]);
+    let features = add_features(teacher, Levels::All, g, &image);
+    let reduced = model.reduction.to_onnx(g, &features);
+    let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
+    let positions = rows * columns;
+    let by_channel = g.reshape(&reduced, &[d, positions]);
+    let by_position = g.transpose(&by_channel, &[1, 0]);
+    let mean = g.constant("gaussians.mean", &[positions, d], &model.mean);
+    let centred = g.sub(&by_position, &mean);
+    let white = if model.is_full() {
+        let rows = g.reshape(&centred, &[positions, 1, d]);
+        let whitening = g.constant("gaussians.whitening", &[positions, d, d], &model.whitening);
+        let white = g.mat_mul(&rows, &whitening);
+        g.reshape(&white, &[positions, d])
+    } else {
+        let factors = g.constant("gaussians.whitening", &[positions, d], &model.whitening);
+        g.mul(&centred, &factors)
+    };
+    let squares = g.mul(&white, &white);
+    let mean_square = g.mean_of_last(&squares);
+    let distances = g.sqrt(&mean_square);
+    let distances = g.reshape(&distances, &[1, 1, rows, columns]);
+    if with_distances {
+        g.output(DISTANCES, &distances);
+    }
+    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, SIGMA));
+    let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
+    g.output("anomaly_map", &map);
+    let smooth = g.resample(&distances, &gaussian(rows, SIGMA), &gaussian(columns, SIGMA));
+    let score = g.mean_of_largest(&smooth, (positions / WORST).max(1));
+    g.output("score", &score);
+    graph.finish()
+}

@@ -1,0 +1,65 @@
+//! What PaDiM has learned.
+
+use crate::features::Projection;
+use crate::network::{Array, Weights};
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Features → dimensions.
+    pub reduction: Projection,
+    /// Positions × dimensions.
+    pub mean: Vec<f32>,
+    /// Positions × dimensions × dimensions for full covariances, positions × dimensions for diagonals; see
+    /// [`super::Gaussians::finish`].
+    pub whitening: Vec<f32>,
+}
+
+const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
+const MEAN: &str = "gaussians.mean";
+const WHITENING: &str = "gaussians.whitening";
+
+impl Model {
+    /// Whether covariances are full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.whitening.len() > self.mean.len()
+    }
+
+    /// The model as named arrays.
+    #[must_use]
+    pub fn to_weights(&self) -> Weights {
+        let [mean, matrix] = self.reduction.to_arrays();
+        let d = self.reduction.outputs;
+        let positions = self.mean.len() / d;
+        let shape = if self.is_full() { vec![positions, d, d] } else { vec![positions, d] };
+        Weights::from(
+            [
+                (REDUCTION[0], mean),
+                (REDUCTION[1], matrix),
+                (MEAN, Array { shape: vec![positions, d], data: self.mean.clone() }),
+                (WHITENING, Array { shape, data: self.whitening.clone() }),
+            ]
+            .map(|(name, array)| (name.to_owned(), array)),
+        )
+    }
+
+    /// What [`Self::to_weights`] gave, for `positions` positions.
+    ///
+    /// # Errors
+    /// Names what is missing or out of range.
+    pub fn from_weights(weights: &Weights, positions: usize) -> Result<Self, String> {
+        let get = |name: &str| weights.get(name).ok_or_else(|| format!("it has no `{name}`"));
+        let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
+            .ok_or_else(|| "its reduction has impossible sides".to_owned())?;
+        let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
+        let d = reduction.outputs;
+        let fits = mean.shape == [positions, d]
+            && (whitening.shape == [positions, d, d] || whitening.shape == [positions, d]);
+        let arrays = [&mean.data, &whitening.data, &reduction.mean, &reduction.matrix];
+        if !fits || arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
+            return Err("its Gaussians have impossible sides or values".to_owned());
+        }
+        Ok(Self { reduction, mean: mean.data.clone(), whitening: whitening.data.clone() })
+    }
+}

@@ -1,0 +1,316 @@
+//! PatchCore and PaDiM: the exported graphs against a plain 64-bit implementation and onnxruntime, and what users feed them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fit::features::{Extractor, FeatureSet, Levels};
+use fit::network::Network;
+use fit::teacher::Teacher;
+use fit::{padim, patchcore};
+use judge::{Preparer, encode_png};
+use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
+use tests::images::{part, write_parts};
+use tests::teachers::random_weights;
+use tests::workshop::Workshop;
+use tests::{program, run, succeed};
+
+/// Largest difference, as a share of the map's maximum.
+const TOLERANCE: f64 = 1e-4;
+const SIZE: Size = Size { width: 160, height: 128 };
+const INPUT: Size = Size { width: 128, height: 96 };
+const PARTS: u64 = 8;
+
+struct Fixture {
+    teacher: Teacher,
+    recipe: Recipe,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let network = Network::by_name("resnet18").unwrap();
+        let weights = random_weights(&network, 1);
+        let teacher = Teacher { name: "random".to_owned(), network, weights };
+        let frames = FrameRange { min: SIZE, max: SIZE };
+        let recipe = Recipe { input: INPUT, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames };
+        let folder = tempfile::tempdir().unwrap();
+        write_parts(folder.path(), SIZE, PARTS, false);
+        Self { teacher, recipe, folder }
+    }
+
+    fn set(&self, levels: Levels) -> (FeatureSet, Vec<usize>) {
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let indices = (0..paths.len()).collect();
+        let extractor = Extractor::new(&self.teacher, self.recipe, levels, 1).unwrap();
+        (FeatureSet::new(extractor, paths, 1), indices)
+    }
+
+    /// A part that none was fitted to, as the model's input and as features.
+    fn query(&self, levels: Levels) -> (Vec<f32>, Vec<f32>) {
+        let frame = part(SIZE, 500, true);
+        let mut input = vec![];
+        Preparer::new(self.recipe).prepare(&frame, &mut input).unwrap();
+        let mut extractor = Extractor::new(&self.teacher, self.recipe, levels, 1).unwrap();
+        (input, extractor.of_frame(&frame, "query").unwrap().swap_remove(0).vectors)
+    }
+}
+
+/// Runs the graph in tract and, where it is at hand, in onnxruntime; both must agree with `expected` and each other.
+fn agree(onnx: &[u8], input: &[f32], output: &str, expected: &[f64]) -> f32 {
+    let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+    let outputs = [output, "anomaly_map", "score"];
+    let mut network = judge::Network::load(onnx, shape, &outputs, 1).unwrap();
+    let ours = network.run(input).unwrap();
+    close(&ours[0], expected, &format!("{output}: tract against 64-bit floats"));
+    if let Some(python) = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime") {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = onnxruntime(&python, onnx, input, &outputs, folder.path());
+        for (name, (ours, theirs)) in outputs.iter().zip(ours.iter().zip(&theirs)) {
+            close(ours, theirs, &format!("{name}: tract against onnxruntime"));
+        }
+    }
+    ours[2][0]
+}
+
+fn close(ours: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(ours.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0f64, |m, x| m.max(x.abs()));
+    assert!(largest > 0.0, "{what}: nothing to compare");
+    let difference = ours.iter().zip(expected).fold(0f64, |m, (&a, b)| m.max((f64::from(a) - b).abs()));
+    assert!(difference <= TOLERANCE * largest, "{what}: {difference:e} of {largest:e}");
+}
+
+fn onnxruntime(python: &Path, onnx: &[u8], input: &[f32], outputs: &[&str], folder: &Path) -> Vec<Vec<f64>> {
+    let [model, source, target] = ["model.onnx", "image.f32", "out.json"].map(|name| folder.join(name));
+    std::fs::write(&model, onnx).unwrap();
+    std::fs::write(&source, input.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/run_onnx.py");
+    succeed(Command::new(python).arg(script).args([&model, &source, &target]));
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&target).unwrap()).unwrap();
+    let values = |name: &&str| json[*name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    outputs.iter().map(values).collect()
+}
+
+/// matrix · (x − mean) for each vector, in 64-bit floats.
+fn project(projection: &fit::features::Projection, vectors: &[f32]) -> Vec<Vec<f64>> {
+    let channels = projection.mean.len();
+    let row = |row: &[f32], vector: &[f32]| -> f64 {
+        let terms = row.iter().zip(vector).zip(&projection.mean);
+        terms.map(|((r, x), m)| f64::from(*r) * (f64::from(*x) - f64::from(*m))).sum()
+    };
+    let vectors = vectors.chunks(channels);
+    vectors.map(|v| projection.matrix.chunks(channels).map(|r| row(r, v)).collect()).collect()
+}
+
+#[test]
+fn patchcore_agrees_with_its_definition_in_two_engines() {
+    let fixture = Fixture::new();
+    let (mut set, indices) = fixture.set(Levels::Coarse);
+    let (input, features) = fixture.query(Levels::Coarse);
+    for (neighbours, score) in [
+        (1, patchcore::Score::Standardised),
+        (1, patchcore::Score::Worst),
+        (1, patchcore::Score::Maximum),
+        (3, patchcore::Score::Maximum),
+        (1, patchcore::Score::Reweighted),
+    ] {
+        let bank = patchcore::BankSize::Share(0.1);
+        let options = patchcore::Options { neighbours, score, bank, dimensions: 24, ..Default::default() };
+        let model = patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        let entries: Vec<&[f32]> = model.bank.chunks(24).collect();
+        let distance = |y: &[f64], b: &[f32]| -> f64 {
+            y.iter().zip(b).map(|(y, b)| (y - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
+        };
+        let all: Vec<Vec<f64>> = project(&model.projection, &features)
+            .iter()
+            .map(|y| entries.iter().map(|b| distance(y, b)).collect())
+            .collect();
+        let expected: Vec<f64> = all
+            .iter()
+            .map(|distances| {
+                let mut sorted = distances.clone();
+                sorted.sort_by(f64::total_cmp);
+                sorted[..neighbours].iter().sum::<f64>() / neighbours as f64
+            })
+            .collect();
+        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, true);
+        let ours = f64::from(agree(&onnx, &input, patchcore::DISTANCES, &expected));
+        let largest = expected.iter().copied().fold(0.0, f64::max);
+        let wanted = match score {
+            patchcore::Score::Standardised | patchcore::Score::Worst => continue,
+            patchcore::Score::Maximum => largest,
+            patchcore::Score::Reweighted => {
+                let place = expected.iter().position(|&d| d == largest).unwrap();
+                reweighted(&entries, &all[place])
+            }
+        };
+        assert!((ours - wanted).abs() <= 1e-3 * wanted, "{score:?}: {ours} against {wanted}");
+    }
+}
+
+/// The paper's score of a position whose distances from all entries are these.
+fn reweighted(entries: &[&[f32]], distances: &[f64]) -> f64 {
+    let nearest = (0..entries.len()).min_by(|&a, &b| distances[a].total_cmp(&distances[b])).unwrap();
+    let apart =
+        |a: usize| -> f32 { entries[a].iter().zip(entries[nearest]).map(|(x, y)| (x - y).powi(2)).sum() };
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by(|&a, &b| apart(a).total_cmp(&apart(b)));
+    let sum: f64 = order.iter().take(9).map(|&i| distances[i].exp()).sum();
+    distances[nearest] * (1.0 - distances[nearest].exp() / sum)
+}
+
+#[test]
+fn padim_agrees_with_its_definition_in_two_engines() {
+    let fixture = Fixture::new();
+    let (mut set, indices) = fixture.set(Levels::All);
+    let (input, features) = fixture.query(Levels::All);
+    for full in [true, false] {
+        let options = padim::Options { dimensions: 12, full, ..Default::default() };
+        let model = padim::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        let expected: Vec<f64> = project(&model.reduction, &features)
+            .iter()
+            .enumerate()
+            .map(|(position, y)| {
+                let mean = &model.mean[12 * position..12 * (position + 1)];
+                let v: Vec<f64> = y.iter().zip(mean).map(|(y, m)| y - f64::from(*m)).collect();
+                let white = |column: usize| -> f64 {
+                    if !full {
+                        return v[column] * f64::from(model.whitening[12 * position + column]);
+                    }
+                    let w = &model.whitening[144 * position..];
+                    (0..12).map(|row| v[row] * f64::from(w[12 * row + column])).sum()
+                };
+                ((0..12).map(|c| white(c).powi(2)).sum::<f64>() / 12.0).sqrt()
+            })
+            .collect();
+        let onnx = padim::build(&fixture.teacher, &model, INPUT, true);
+        agree(&onnx, &input, padim::DISTANCES, &expected);
+    }
+}
+
+#[test]
+fn from_photos_to_verdicts_by_both_methods() {
+    let workshop = Workshop::default();
+    let data = workshop.path("photos");
+    write_parts(&data.join("train/good"), SIZE, 20, false);
+    write_parts(&data.join("test/stain"), SIZE, 5, true);
+    std::fs::create_dir_all(data.join("test/good")).unwrap();
+    for seed in 100..105 {
+        let png = encode_png(&part(SIZE, seed, false)).unwrap();
+        std::fs::write(data.join(format!("test/good/{seed}.png")), png).unwrap();
+    }
+    for method in ["patchcore", "padim"] {
+        let bundle = workshop.path(&format!("{method}.bundle"));
+        succeed(&mut fitting(&workshop, &data, method, &["--method", method, "--size", "128"]));
+        succeed(&mut workshop.export(method, &bundle, &["--target-fpr", "0.3"]));
+        let table = succeed(workshop.trainer().arg("eval").arg(&bundle).arg("--data").arg(&data));
+        assert!(table.contains("all                   1.0000"), "{method}: {table}");
+        let (code, stdout, stderr) = run(program("edge-runtime")
+            .arg("inspect")
+            .arg("--bundle")
+            .arg(&bundle)
+            .arg(data.join("test/stain/part-000.png")));
+        assert_eq!(code, 10, "{method}: {stdout}{stderr}");
+    }
+}
+
+/// `trainer train` without a length.
+fn fitting(workshop: &Workshop, data: &Path, out: &str, extra: &[&str]) -> Command {
+    let mut command = workshop.trainer();
+    command.args(["train", "--threads", "1", "--teacher", tests::workshop::TEACHER, "--data"]).arg(data);
+    command.arg("--out").arg(workshop.path(out)).args(extra);
+    command
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_in_a_sentence() {
+    let workshop = Workshop::default();
+    let data = workshop.path("photos");
+    write_parts(&data, SIZE, 6, false);
+    for (extra, sentence) in [
+        (&["--method", "patchcore", "--steps", "5"][..], "is fitted in one pass"),
+        (&["--method", "patchcore", "--bank", "lots"], "is no size of a bank"),
+        (&["--method", "patchcore", "--precision", "bf16"], "leave out --device and --precision"),
+        (&["--method", "padim", "--shrinkage", "1.5"], "is no share"),
+    ] {
+        let (code, _, stderr) = run(&mut fitting(&workshop, &data, "refused", extra));
+        assert!(code == 1 || code == 2, "{extra:?}: {stderr}");
+        assert!(stderr.contains(sentence), "`{sentence}` is not in: {stderr}");
+        assert!(!workshop.path("refused").exists(), "{extra:?}: a run was started");
+    }
+    let (code, _, stderr) = run(&mut fitting(
+        &workshop,
+        &data,
+        "large",
+        &["--method", "padim", "--size", "1024", "--dimensions", "100"],
+    ));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("--covariance diagonal"), "{stderr}");
+}
+
+fn teach(workshop: &Workshop, extra: &[&str]) -> (i32, String, String) {
+    let mut command = program("edge-runtime");
+    command.env("NOMINAL_HOME", workshop.path("home")).current_dir(workshop.path(""));
+    run(command
+        .args(["teach", "--teacher", tests::workshop::TEACHER, "--size", "128", "--out", "taught"])
+        .args(extra))
+}
+
+#[test]
+fn good_parts_alone_make_a_bundle_that_judges() {
+    let workshop = Workshop::default();
+    let photos = workshop.path("photos");
+    write_parts(&photos, SIZE, 20, false);
+    for method in ["patchcore", "padim"] {
+        let (code, stdout, stderr) = teach(&workshop, &["--from", "photos", "--method", method]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains("20 normals, each scored by a model of the others: an estimate"), "{stdout}");
+        assert!(!stderr.contains("looks unlike"), "{stderr}");
+        for (seed, stain, expected) in [(300, false, 0), (301, true, 10)] {
+            std::fs::write(workshop.path("new.png"), encode_png(&part(SIZE, seed, stain)).unwrap()).unwrap();
+            let inspect = ["inspect", "--bundle", "taught", "new.png"];
+            let (code, stdout, _) = run(program("edge-runtime").current_dir(workshop.path("")).args(inspect));
+            assert_eq!(code, expected, "{method} {seed}: {stdout}");
+        }
+        let doctor = ["doctor", "--bundle", "taught"];
+        let told = succeed(program("edge-runtime").current_dir(workshop.path("")).args(doctor));
+        assert!(told.contains("an estimate by cross-fitting"), "{told}");
+    }
+}
+
+#[test]
+fn parts_that_teach_nothing_are_told() {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("one"), SIZE, 1, false);
+    let (code, _, stderr) = teach(&workshop, &["--from", "one"]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("1 good part(s); at least 5"), "{stderr}");
+    // Different bytes, the same picture.
+    let same = workshop.path("same");
+    std::fs::create_dir_all(&same).unwrap();
+    let png = encode_png(&part(SIZE, 1, false)).unwrap();
+    for copy in 0..6u8 {
+        std::fs::write(same.join(format!("{copy}.png")), [&png[..], &[copy]].concat()).unwrap();
+    }
+    let (code, _, stderr) = teach(&workshop, &["--from", "same"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("the same picture again and again"), "{stderr}");
+    assert!(!workshop.path("taught").exists());
+    // Parts of another product among the good ones.
+    let mixed = workshop.path("mixed");
+    write_parts(&mixed, SIZE, 16, false);
+    for (name, level) in [("x1", 250u8), ("x2", 245)] {
+        let pixels = (0..SIZE.width * SIZE.height).map(|i| level.wrapping_sub((i % 3) as u8)).collect();
+        let frame = judge::Frame::new(SIZE, judge::Pixels::Grey8(pixels)).unwrap();
+        std::fs::write(mixed.join(format!("{name}.png")), encode_png(&frame).unwrap()).unwrap();
+    }
+    let (code, _, stderr) = teach(&workshop, &["--from", "mixed"]);
+    assert_eq!(code, 0, "{stderr}");
+    for name in ["x1.png looks unlike", "x2.png looks unlike"] {
+        assert!(stderr.contains(name), "{stderr}");
+    }
+    assert_eq!(stderr.matches("looks unlike").count(), 2, "{stderr}");
+}

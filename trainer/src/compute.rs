@@ -1,0 +1,69 @@
+//! Where and in which number format a method computes.
+
+use serde::{Deserialize, Serialize};
+
+/// The device that the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceChoice {
+    /// CUDA where libtorch finds it, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA GPU, or an error.
+    Cuda,
+}
+
+/// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are 32-bit floats always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bf16 on a CPU that computes in it, else f32.
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// bfloat16: about twice as fast on processors that have it, very slow on others.
+    Bf16,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The device.
+    pub device: DeviceChoice,
+    /// The number format.
+    pub precision: Precision,
+    /// Threads; `None` takes all cores.
+    pub threads: Option<i32>,
+}
+
+/// What a method makes of it on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The device.
+    pub device: DeviceChoice,
+    /// The number format, never [`Precision::Auto`].
+    pub precision: Precision,
+    /// Threads.
+    pub threads: i32,
+    /// In words, such as `cpu, bf16, 2 threads`.
+    pub description: String,
+}
+
+impl Resolved {
+    /// For methods that need no libtorch: the CPU, 32-bit floats.
+    ///
+    /// # Errors
+    /// A sentence, where another device or number format was demanded.
+    pub fn plain(wanted: Wanted) -> Result<Self, String> {
+        if wanted.device == DeviceChoice::Cuda || wanted.precision == Precision::Bf16 {
+            return Err(
+                "this method is fitted on the CPU in 32-bit floats; leave out --device and --precision"
+                    .to_owned(),
+            );
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = wanted.threads.unwrap_or_else(|| i32::try_from(cores).unwrap_or(1));
+        let description = format!("cpu, f32, {threads} threads");
+        Ok(Self { device: DeviceChoice::Cpu, precision: Precision::F32, threads, description })
+    }
+}
