@@ -2,7 +2,7 @@
 
 use heapless::{String, Vec};
 use proptest::prelude::*;
-use shared_format::threshold_file::MAX_LEN;
+use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
     Colour, Evidence, FrameRange, Golden, Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
@@ -14,7 +14,7 @@ pub fn encoded(file: &ThresholdFile) -> std::vec::Vec<u8> {
 
 /// The file around a payload, with the right length and checksum.
 pub fn framed(payload: &[u8]) -> std::vec::Vec<u8> {
-    let mut file = b"NMNL\x01\x00".to_vec();
+    let mut file = [b"NMNL".as_slice(), &VERSION.to_le_bytes()].concat();
     file.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
     file.extend(payload);
     file.extend(crc32(&file).to_le_bytes());

@@ -114,8 +114,8 @@ fn bundles(workshop: &Workshop, photos: &Path) -> PathBuf {
     workshop.import(&weights.join("efficientnet-lite0.pth"), "lite0");
     for (name, size, steps) in [("cell", "64", "40"), ("large", "256", "1")] {
         let data = photos.join("train/good");
-        let options = ["--teacher", "lite0", "--size", size, "--steps", steps, "--threads", "2"];
-        succeed(&mut workshop.train(&data, &format!("run-{name}"), &options[..6]));
+        let options = ["--teacher", "lite0", "--size", size, "--steps", steps];
+        succeed(&mut workshop.train(&data, &format!("run-{name}"), &options));
         succeed(&mut workshop.export(&format!("run-{name}"), &bundles.join(name), &["--target-fpr", "0.2"]));
     }
     let strict = bundles.join("strict");

@@ -51,6 +51,10 @@ if [ -n "$name" ]; then
         die "the bundle $name was refused; the line was not touched"
     }
 fi
+# A power cut in an earlier deployment may have left the bundle under the name that it had for the way back.
+if [ -n "$name" ] && [ ! -e "$bundles/$name" ] && [ -e "$bundles/.$name.old" ]; then
+    mv "$bundles/.$name.old" "$bundles/$name"
+fi
 before=$(version)
 [ -z "$before" ] || keep_package
 [ ! -e "$line" ] || cp -p "$line" old-line.toml
