@@ -10,9 +10,9 @@ use crate::teacher::Library;
 pub enum Command {
     /// Read published weights and keep them under a name
     ///
-    /// Reads ResNet-18 as torchvision publishes it and EfficientNet-Lite0 as its PyTorch port does: `.pth` (the zip
-    /// layout and the older one; nothing in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the
-    /// BatchNorm folded.
+    /// Reads ResNet-18 as torchvision publishes it, EfficientNet-Lite0 as its PyTorch port does, and EfficientAD's
+    /// teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (the zip layout and the older one; nothing
+    /// in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the BatchNorm folded.
     Import {
         /// The weight file
         file: PathBuf,

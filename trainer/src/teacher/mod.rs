@@ -12,7 +12,7 @@ pub use safetensors_file::{read as read_safetensors, write as write_safetensors}
 
 use std::path::{Path, PathBuf};
 
-use fit::network::{FoldError, Network, Weights, fold};
+use fit::network::{FoldError, Network, Weights, fold, name_sequential};
 
 /// A backbone with its weights, BatchNorm folded.
 #[derive(Debug, Clone)]
@@ -76,11 +76,17 @@ pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let raw =
         read_weights(&bytes).map_err(|reason| TeacherError::Format { path: path.to_owned(), reason })?;
+    let raw = name_sequential(raw);
+    // Names tell most architectures apart, shapes those of one family.
     let resemblance = |network: &Network| {
-        network
-            .convs()
-            .filter(|conv| raw.keys().any(|key| key.ends_with(&format!("{}.weight", conv.name))))
-            .count()
+        let (mut names, mut shapes) = (0, 0);
+        for conv in network.convs() {
+            let name = format!("{}.weight", conv.name);
+            let mut found = raw.iter().filter(|(key, _)| key.ends_with(&name)).peekable();
+            names += usize::from(found.peek().is_some());
+            shapes += usize::from(found.any(|(_, array)| array.shape == conv.weight_shape()));
+        }
+        (names, shapes)
     };
     let mut networks = Network::all();
     networks.sort_by_key(|network| std::cmp::Reverse(resemblance(network)));
