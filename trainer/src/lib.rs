@@ -5,6 +5,7 @@
 //! | [`teacher`] | imports published weights and keeps them by name |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`natural`] | natural photos |
 //! | [`metrics`] | what a run logs while it trains |
 //! | [`memory`] | how much memory samples may take |
 //! | [`samples`] | images, prepared by the judge's own code, with the teacher's features |
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod memory;
 pub mod method;
 pub mod metrics;
+pub mod natural;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -1,14 +1,17 @@
 //! Methods: each learns from normal images in its own way and exports one ONNX model. One folder each; adding one
 //! touches nothing else but [`all`].
 
+pub mod efficientad;
 pub mod stpm;
 
 use std::path::PathBuf;
 
-use fit::network::FoldError;
+use fit::network::{FoldError, PdnSize};
 use judge::{DecodeError, PrepareError};
 
-use crate::run::{Run, RunError};
+use crate::natural::NaturalError;
+use crate::run::{Run, RunError, Settings};
+use crate::teacher::Teacher;
 use crate::torch::Compute;
 
 /// A way to learn what good parts look like.
@@ -21,6 +24,15 @@ pub trait Method {
 
     /// How long to train on `samples` samples, unless the user says.
     fn plan(&self, samples: usize) -> Plan;
+
+    /// The teacher to learn from, unless the user names one; `size` is what the user says of its size.
+    fn default_teacher(&self, size: Option<PdnSize>) -> &'static str;
+
+    /// Whether the method can learn from this teacher with these settings.
+    ///
+    /// # Errors
+    /// [`TrainError::Unfit`], where it can't.
+    fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError>;
 
     /// Trains, or goes on from the run's checkpoint.
     ///
@@ -49,8 +61,8 @@ pub struct Plan {
 pub enum Ended {
     /// All steps are done.
     Finished {
-        /// The step whose student was chosen.
-        best_step: u64,
+        /// The step whose student the selection images chose, where they do.
+        chosen_step: Option<u64>,
     },
     /// Someone asked to stop; a checkpoint is there.
     Interrupted {
@@ -83,7 +95,8 @@ pub enum TrainError {
     },
     /// The loss is not a number.
     #[error(
-        "training diverged at step {step} (the loss is {loss}); start again with another --seed or --precision f32"
+        "training diverged at step {step} (the loss is {loss}); the last good checkpoint is kept: go on from it with \
+         --resume --precision f32, or start again with another --seed"
     )]
     Diverged {
         /// The step.
@@ -91,6 +104,12 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
     },
+    /// The method can't work with this teacher or these settings.
+    #[error("{0}")]
+    Unfit(String),
+    /// The natural photos.
+    #[error(transparent)]
+    Natural(#[from] NaturalError),
     /// The student doesn't fit its teacher's architecture.
     #[error("the student can't be exported: {0}")]
     Fold(#[from] FoldError),
@@ -99,7 +118,7 @@ pub enum TrainError {
 /// Every method.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
-    vec![Box::new(stpm::Stpm)]
+    vec![Box::new(stpm::Stpm), Box::new(efficientad::EfficientAd)]
 }
 
 /// The method with this name.

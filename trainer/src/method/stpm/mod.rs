@@ -8,11 +8,13 @@ mod train;
 
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
+pub(crate) use schedule::batch_indices;
 
-use fit::network::fold;
+use fit::network::{PdnSize, fold};
 
 use super::{Ended, Method, Plan, TrainError};
-use crate::run::{Run, STUDENT};
+use crate::run::{Run, STUDENT, Settings};
+use crate::teacher::Teacher;
 use crate::torch::Compute;
 
 /// The method.
@@ -32,6 +34,21 @@ impl Method for Stpm {
         // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
         // this folder's README.
         Plan { steps: 300, batch: 8 }
+    }
+
+    fn default_teacher(&self, _size: Option<PdnSize>) -> &'static str {
+        "efficientnet-lite0"
+    }
+
+    fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
+        if PdnSize::of(teacher.network.name).is_none() {
+            return Ok(());
+        }
+        Err(TrainError::Unfit(format!(
+            "stpm needs a backbone with several levels and the teacher {} is a {}; give a ResNet-18 or an \
+             EfficientNet-Lite0 as --teacher, or use --method efficientad",
+            teacher.name, teacher.network.name
+        )))
     }
 
     fn train(&self, run: &Run, compute: Compute) -> Result<Ended, TrainError> {
