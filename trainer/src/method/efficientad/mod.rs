@@ -5,6 +5,7 @@ mod augment;
 pub mod distill;
 mod graph;
 mod losses;
+mod measure;
 mod networks;
 mod statistics;
 mod train;

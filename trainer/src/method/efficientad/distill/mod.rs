@@ -1,6 +1,7 @@
 //! Teachers of our own: a patch description network learns to give a strong backbone's features.
 
 mod backbone;
+mod settings;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -9,17 +10,18 @@ use std::time::{Duration, Instant};
 use fit::atomic::write_file;
 use fit::network::{Network, PdnSize, Weights};
 use fit::seeded::Seeded;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared_format::Size;
 use tch::{Device, Kind, Tensor};
 
 use self::backbone::Backbone;
+use self::settings::settle;
 use self::target::Projection;
 use super::losses::mean_square;
 use super::statistics::Channels;
 use crate::method::stpm::batch_indices;
 use crate::method::{Ended, TrainError};
-use crate::natural::{Natural, natural_photos};
+use crate::natural::Natural;
 use crate::run::RunError;
 use crate::teacher::{Teacher, read_safetensors, write_safetensors};
 use crate::torch::{Adam, Compute, TrainableChain, channels_last, to_array};
@@ -41,7 +43,6 @@ const MEASURED: usize = 10_000;
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 const CHECKS: u64 = 20;
 
-const SETTINGS: &str = "settings.json";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const FEATURES: &str = "features";
@@ -63,17 +64,6 @@ pub struct Request<'a> {
     pub seed: u64,
     /// Where to compute.
     pub compute: Compute,
-}
-
-/// What a distillation that goes on must have in common with its beginning.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Settings {
-    from: String,
-    network: String,
-    size: String,
-    images: PathBuf,
-    photos: usize,
-    seed: u64,
 }
 
 #[derive(Serialize)]
@@ -301,47 +291,6 @@ impl<'a> Distillation<'a> {
         let notes = notes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(write(self.request.out, &write_safetensors(&weights, notes))?)
     }
-}
-
-/// Makes sure that the folder is this distillation's; returns the number of photos.
-fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError> {
-    let network = &request.from.network;
-    if !Network::backbones().iter().any(|backbone| backbone.name == network.name) {
-        return Err(TrainError::Unfit(format!(
-            "the teacher {} is a {} and no backbone; give a ResNet-18 or an EfficientNet-Lite0 as --from",
-            request.from.name, network.name
-        )));
-    }
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| RunError::Io { path, source }
-    };
-    let images = request.images.canonicalize().map_err(failed(request.images))?;
-    let settings = Settings {
-        from: request.from.name.clone(),
-        network: network.name.to_owned(),
-        size: request.size.network_name().to_owned(),
-        photos: natural_photos(&images)?.len(),
-        images,
-        seed: request.seed,
-    };
-    let path = folder.join(SETTINGS);
-    match std::fs::read(&path) {
-        Ok(json) if serde_json::from_slice::<Settings>(&json).ok().as_ref() == Some(&settings) => {}
-        Ok(_) => {
-            return Err(TrainError::Unfit(format!(
-                "{} holds a distillation with other settings (see its {SETTINGS}); give those to go on, choose another \
-                 --out, or remove the folder",
-                folder.display()
-            )));
-        }
-        Err(_) => {
-            std::fs::create_dir_all(folder).map_err(failed(folder))?;
-            let json = serde_json::to_vec_pretty(&settings).map_err(|e| failed(&path)(e.into()))?;
-            write(&path, &json)?;
-        }
-    }
-    Ok(settings.photos)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
