@@ -1,30 +1,7 @@
 //! Values as users write them on command lines: sizes, regions, grids.
 
-use fit::network::PdnSize;
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::{Roi, Size, Tiles};
-
-/// How large EfficientAD's networks are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum SizeClass {
-    /// A quarter of the width of s, for a board's CPU
-    Xs,
-    /// The paper's small networks
-    S,
-    /// The paper's medium networks
-    M,
-}
-
-impl SizeClass {
-    /// The networks.
-    pub const fn pdn(self) -> PdnSize {
-        match self {
-            Self::Xs => PdnSize::Xs,
-            Self::S => PdnSize::S,
-            Self::M => PdnSize::M,
-        }
-    }
-}
 
 /// `256` or `384x256`.
 ///

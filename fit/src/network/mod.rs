@@ -164,7 +164,7 @@ impl Network {
             None => Some(3),
             Some(layer) => match self.layers.get(layer)? {
                 Layer::Conv { conv, .. } => Some(conv.outputs),
-                Layer::MaxPool { from, .. } => self.channels(*from),
+                Layer::MaxPool { from, .. } | Layer::AveragePool { from, .. } => self.channels(*from),
                 Layer::Add { a, .. } => self.channels(*a),
             },
         }

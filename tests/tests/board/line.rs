@@ -10,6 +10,8 @@ const SETTLE_MS: u32 = 280;
 const GAP_MS: u32 = 130;
 /// Until all reports have come.
 const LAST_REPORT: Duration = Duration::from_secs(20);
+/// What the line says of its camera, once a second.
+const CAMERA_IS_LIVE: &str = "grep -q 'camera is live' /data/state/status.json";
 /// A line that is dead must be silent after this, in seconds.
 const SILENT_WITHIN: f64 = 0.2;
 
@@ -64,8 +66,13 @@ impl Line {
     /// The camera delivers no more.
     pub fn unplug(&mut self) {
         self.board.run("killall feed_camera");
-        // Longer than health.silent_s.
-        std::thread::sleep(Duration::from_secs(2));
+        self.board.wait_for(&format!("! {CAMERA_IS_LIVE}"));
+    }
+
+    /// The camera delivers again, and the line has noticed.
+    pub fn plug_in(&mut self) {
+        self.feed();
+        self.board.wait_for(CAMERA_IS_LIVE);
     }
 
     /// Starts the line under its supervisor and waits until it judges.

@@ -55,8 +55,7 @@ fn a_shift_on_the_board() {
     let blind: Vec<Shown> =
         mixed(&stage, 6, 5).into_iter().map(|shown| Shown { rejected: true, ..shown }).collect();
     line.expect_safe("the camera is gone: all to the safe side", &blind);
-    line.feed();
-    line.wait_until_ready();
+    line.plug_in();
     line.expect("the camera is back", &mixed(&stage, 10, 6));
 
     line.kill();

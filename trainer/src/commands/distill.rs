@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
         compute.describe()
     );
     match distill(&request)? {
-        Ended::Finished { .. } => {
+        Ended::Finished { .. } | Ended::Fitted { .. } => {
             let work = work_folder(&args.out);
             eprintln!("{out} is written; {} can be removed", work.display());
             eprintln!("next: trainer teacher import {out} --name {network}");
