@@ -35,6 +35,16 @@ pub fn gaussian(length: usize, sigma: f64) -> Matrix {
     matrix
 }
 
+/// A matrix that puts `margin` zeros before and after an axis of `length` positions.
+#[must_use]
+pub fn zero_padded(length: usize, margin: usize) -> Matrix {
+    let mut matrix = Matrix::zeros(length + 2 * margin, length);
+    for column in 0..length {
+        *matrix.at(margin + column, column) = 1.0;
+    }
+    matrix
+}
+
 /// A dense matrix, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
@@ -146,6 +156,11 @@ mod tests {
             let line = apply(&columns, &[0, 1, 2, 3].map(|x| tall[x][y]));
             assert!(line.iter().zip(&once[4 * y..]).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-5));
         }
+    }
+
+    #[test]
+    fn padding_surrounds_with_zeros() {
+        assert_eq!(apply(&zero_padded(2, 1), &[3.0, 4.0]), [0.0, 3.0, 4.0, 0.0]);
     }
 
     #[test]

@@ -4,16 +4,17 @@
 use std::path::Path;
 use std::process::Command;
 
-use fit::network::{Network, Weights};
+use fit::network::{Network, PdnSize, Weights, autoencoder};
 use judge::Preparer;
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Device, Kind, Tensor};
 use tests::images::part;
 use tests::teachers::random_weights;
+use trainer::method::efficientad::{self, Channels, MAP_OUTPUTS, MapScale, Trained};
 use trainer::method::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
 use trainer::samples::unit_length;
 use trainer::teacher::read_published;
-use trainer::torch::{Compute, Frozen, to_array};
+use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
 /// Largest difference of raw level maps, as a share of their maximum.
 const MAP_TOLERANCE: f32 = 1e-4;
@@ -52,6 +53,21 @@ fn resnet18_agrees_at_full_size() {
     let file = data.join("teachers/resnet18_imagenet1k_v1_layer1-3_bnfolded.npz");
     let (network, teacher) = read_published(&file).unwrap();
     agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
+}
+
+#[test]
+fn efficientad_agrees_in_three_engines() {
+    agree_on_efficientad(PdnSize::Xs, Size { width: 128, height: 128 });
+}
+
+#[test]
+fn the_medium_efficientad_agrees_on_an_input_that_is_not_square() {
+    agree_on_efficientad(PdnSize::M, Size { width: 160, height: 128 });
+}
+
+#[test]
+fn efficientad_agrees_at_full_size() {
+    agree_on_efficientad(PdnSize::S, Size { width: 256, height: 256 });
 }
 
 fn agree(network: &str, input: Size, teacher: Option<Weights>) {
@@ -125,6 +141,97 @@ fn libtorch_score(levels: &[Vec<f32>], scoring: &Scoring) -> f32 {
     worst.mean(Kind::Float).double_value(&[]) as f32
 }
 
+/// Teacher, student and autoencoder with random weights, in libtorch by its own operators and in the other engines as
+/// exported.
+fn agree_on_efficientad(size: PdnSize, input: Size) {
+    tch::set_num_threads(1);
+    tch::manual_seed(3);
+    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+    let network = size.teacher();
+    let teacher = random_weights(&network, 1);
+    let frozen = Frozen::new(&network, &teacher, compute);
+    let sides = [input.height as usize, input.width as usize];
+    let student = TrainableChain::random(size.student(), compute);
+    let reproducer = TrainableChain::random(autoencoder(sides, size.features()), compute);
+    let images = inputs(input);
+    let tensors: Vec<Tensor> = images.iter().map(|image| normalised(&network, image, input)).collect();
+
+    let features = frozen.levels(&Tensor::cat(&tensors, 0)).remove(0);
+    let over = [0i64, 2, 3];
+    let mean = features.mean_dim(over.as_slice(), false, Kind::Float);
+    let deviation = features.std_dim(over.as_slice(), false, false);
+    let channels = Channels { mean: to_array(&mean).data, deviation: to_array(&deviation).data };
+    let half = size.features() as i64;
+    // The unscaled maps.
+    let raw: Vec<[Tensor; 2]> = tensors
+        .iter()
+        .map(|image| {
+            let target = channels.normalise(&frozen.levels(image)[0]);
+            let (both, reproduced) =
+                tch::no_grad(|| (student.forward(image, false), reproducer.forward(image, false)));
+            let distance = |a: &Tensor, first: i64| {
+                (a - both.narrow(1, first, half)).square().mean_dim([1i64].as_slice(), true, Kind::Float)
+            };
+            [distance(&target, 0), distance(&reproduced, half)]
+        })
+        .collect();
+    let scales = [0, 1].map(|map| {
+        MapScale::new(raw[1..].iter().flat_map(|maps: &[Tensor; 2]| to_array(&maps[map]).data).collect())
+    });
+    let mut weights = Weights::new();
+    student.add_to(&mut weights, "student.");
+    reproducer.add_to(&mut weights, "autoencoder.");
+    let trained = Trained { size, weights, channels, scales };
+    let onnx = efficientad::build_graph(&network, &teacher, &trained, input).unwrap();
+
+    let outputs = [&MAP_OUTPUTS[..], &["anomaly_map", "score"]].concat();
+    let mut tract = judge::Network::load(&onnx, [1, 3, sides[0], sides[1]], &outputs, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
+    let mut scores = Vec::new();
+    for (image, raw) in images.iter().zip(&raw) {
+        let scaled = [0, 1].map(|map| {
+            let MapScale { low, high } = scales[map];
+            (&raw[map] - f64::from(low)) * (0.1 / f64::from(high - low))
+        });
+        let average = (&scaled[0] + &scaled[1]) * 0.5;
+        let grid = sides.map(|side| side as i64);
+        let map = average.constant_pad_nd([4, 4, 4, 4]).upsample_bilinear2d(grid, false, None, None);
+        let score = average.max().double_value(&[]) as f32;
+        let ours = tract.run(image).unwrap();
+        let others = python.as_deref().map(|p| onnxruntime(p, &onnx, image, &outputs, folder.path()));
+        let expected = [to_array(&raw[0]).data, to_array(&raw[1]).data, to_array(&map).data];
+        let unscaled = |values: &[f32], map: usize| match scales.get(map) {
+            Some(scale) => values.iter().map(|x| x / scale.factor() + scale.low).collect(),
+            None => values.to_vec(),
+        };
+        for (at, expected) in expected.iter().enumerate() {
+            let what = format!("{} {}: ", network.name, outputs[at]);
+            close(&unscaled(&ours[at], at), expected, &format!("{what}tract against libtorch"));
+            if let Some(others) = &others {
+                close(&unscaled(&others[at], at), expected, &format!("{what}onnxruntime against libtorch"));
+            }
+        }
+        scores.push((ours[3][0], score, others.map(|others| others[3][0])));
+    }
+    let mut normals: Vec<f32> = scores[1..].iter().map(|s| s.1).collect();
+    normals.sort_by(f32::total_cmp);
+    let spread = normals[normals.len() - 1] - normals[normals.len() / 2];
+    assert!(spread > 0.0);
+    for (ours, libtorch, onnxruntime) in scores {
+        for theirs in [Some(libtorch), onnxruntime].into_iter().flatten() {
+            let difference = (ours - theirs).abs();
+            assert!(difference <= SCORE_TOLERANCE * spread, "{ours} against {theirs}, spread {spread}");
+        }
+    }
+}
+
+fn normalised(network: &Network, image: &[f32], input: Size) -> Tensor {
+    let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
+    let image = Tensor::from_slice(image).reshape([1, 3, i64::from(input.height), i64::from(input.width)]);
+    (image - channel(network.mean)) / channel(network.std)
+}
+
 /// A student that sees almost what its teacher sees, as a trained one does.
 fn nearly(teacher: &Weights) -> Weights {
     let mut student = teacher.clone();
@@ -158,9 +265,7 @@ fn libtorch(
     input: Size,
 ) -> Vec<Vec<f32>> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
-    let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
-    let image = Tensor::from_slice(image).reshape([1, 3, i64::from(input.height), i64::from(input.width)]);
-    let image = (image - channel(network.mean)) / channel(network.std);
+    let image = normalised(network, image, input);
     let [teacher, student] =
         [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
     let targets: Vec<Tensor> = teacher.iter().map(unit_length).collect();

@@ -5,6 +5,7 @@
 //! | [`teacher`] | imports published weights and keeps them by name |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`natural`] | natural photos |
 //! | [`metrics`] | what a run logs while it trains |
 //! | `memory` | how much memory samples may take |
 //! | [`compute`] | devices and number formats |
@@ -23,6 +24,7 @@ pub mod compute;
 pub mod memory;
 pub mod method;
 pub mod metrics;
+pub mod natural;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -50,6 +50,15 @@ impl Flip {
     }
 }
 
+/// Natural photos that a method may use beside the images of parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NaturalPhotos {
+    /// Their folder, absolute.
+    pub folder: PathBuf,
+    /// How many there were at the start.
+    pub count: usize,
+}
+
 /// Everything that reproduces a run on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -78,6 +87,9 @@ pub struct Settings {
     /// What a fitted method was asked for.
     #[serde(default)]
     pub fitting: Fitting,
+    /// Natural photos, where the method has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub natural: Option<NaturalPhotos>,
     /// Images that train, relative to `data`.
     pub fit: Vec<PathBuf>,
     /// Images that choose the checkpoint.
@@ -105,6 +117,7 @@ impl Settings {
             threads: 1,
             flip: Flip::None,
             fitting: Fitting::default(),
+            natural: None,
             fit: vec![],
             selection: vec![],
             calibration: vec![],
@@ -168,6 +181,20 @@ pub enum RunError {
         /// What is wrong.
         reason: String,
     },
+    /// A file of another run.
+    #[error(
+        "{path} was written by the method {found}, and this run's is {method}; put the run's own file back, or remove it \
+         and start its training from the first step with --resume",
+        path = path.display()
+    )]
+    OtherMethod {
+        /// The file.
+        path: PathBuf,
+        /// The method that wrote it.
+        found: String,
+        /// The run's method.
+        method: String,
+    },
     /// Nothing to export yet.
     #[error("{0} is not trained to its end; go on with `trainer train --resume --out {0}`")]
     Unfinished(PathBuf),
@@ -211,6 +238,8 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const BEST: &str = "best.safetensors";
 /// The finished student, with what export needs.
 pub const STUDENT: &str = "student.safetensors";
+/// The note that names the method.
+const METHOD: &str = "method";
 const METRICS: &str = "metrics.jsonl";
 
 impl Run {
@@ -262,13 +291,15 @@ impl Run {
     /// # Errors
     /// Where the disk refuses; the former file is then as it was.
     pub fn save(&self, file: &str, state: &State) -> Result<(), RunError> {
-        self.write(file, &write_safetensors(&state.weights, state.notes.clone()))
+        let mut notes = state.notes.clone();
+        notes.insert(METHOD.to_owned(), self.settings.method.clone());
+        self.write(file, &write_safetensors(&state.weights, notes))
     }
 
     /// Reads what [`Self::save`] wrote; `None` where there is nothing.
     ///
     /// # Errors
-    /// Where the file is damaged.
+    /// Where the file is damaged, or another method's.
     pub fn load(&self, file: &str) -> Result<Option<State>, RunError> {
         let path = self.path(file);
         let bytes = match std::fs::read(&path) {
@@ -276,7 +307,13 @@ impl Run {
             read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
         };
         match read_safetensors(&bytes) {
-            Ok((weights, notes)) => Ok(Some(State { weights, notes })),
+            Ok((weights, notes)) => match notes.get(METHOD) {
+                Some(found) if *found != self.settings.method => {
+                    let (found, method) = (found.clone(), self.settings.method.clone());
+                    Err(RunError::OtherMethod { path, found, method })
+                }
+                _ => Ok(Some(State { weights, notes })),
+            },
             Err(reason) => Err(RunError::Damaged { path, reason }),
         }
     }

@@ -18,7 +18,7 @@ use crate::torch::{Compute, Frozen, channels_last};
 pub struct Batch {
     /// N×3×H×W, normalised, in the number format asked for.
     pub image: Tensor,
-    /// The teacher's levels, of unit length along the channels.
+    /// The teacher's levels, see [`Features`].
     pub targets: Vec<Tensor>,
 }
 
@@ -39,6 +39,15 @@ impl ImageSet {
     }
 }
 
+/// What is kept of the teacher's features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Features {
+    /// Scaled to unit length along the channels, see [`unit_length`].
+    UnitLength,
+    /// As they are.
+    Plain,
+}
+
 /// Images and targets are small numbers, for which half precision is finer than bf16 at the same size.
 const STORED_KIND: Kind = Kind::Half;
 /// Samples that the teacher sees at once.
@@ -54,6 +63,7 @@ pub struct Samples {
     std: Tensor,
     compute: Compute,
     teacher: Frozen,
+    features: Features,
     cache: Vec<Batch>,
 }
 
@@ -65,7 +75,7 @@ impl Samples {
     pub fn load(
         set: ImageSet,
         network: &Network,
-        teacher: Frozen,
+        (teacher, features): (Frozen, Features),
         compute: Compute,
         budget: usize,
         what: &str,
@@ -74,7 +84,7 @@ impl Samples {
         let (mean, std) = (per_channel(network.mean), per_channel(network.std));
         let preparer = Preparer::new(set.recipe);
         let images = set.paths.len();
-        let mut samples = Self { set, preparer, mean, std, compute, teacher, cache: vec![] };
+        let mut samples = Self { set, preparer, mean, std, compute, teacher, features, cache: vec![] };
         let bar = progress::bar(images as u64, what);
         let mut used = 0;
         for index in 0..images {
@@ -132,13 +142,17 @@ impl Samples {
         })
     }
 
-    /// The teacher's levels, of unit length.
+    /// The teacher's levels.
     fn see(&self, image: &Tensor) -> Vec<Tensor> {
         let parts: Vec<Vec<Tensor>> = image
             .split(TEACHER_BATCH, 0)
             .iter()
             .map(|part| {
-                self.teacher.levels(&part.to_kind(self.teacher.kind())).iter().map(unit_length).collect()
+                let levels = self.teacher.levels(&part.to_kind(self.teacher.kind()));
+                match self.features {
+                    Features::UnitLength => levels.iter().map(unit_length).collect(),
+                    Features::Plain => levels,
+                }
             })
             .collect();
         let levels = parts.first().map_or(0, Vec::len);

@@ -16,7 +16,13 @@ fn help_teaches_the_way_from_photos_to_a_verdict() {
         assert!(help.contains(step), "{step} is not in:\n{help}");
     }
     let help = String::from_utf8(trainer(&["train", "--help"]).stdout).unwrap();
-    assert!(help.contains("stpm") && help.contains("--roi") && help.contains("--resume"), "{help}");
+    assert!(
+        help.contains("stpm")
+            && help.contains("efficientad")
+            && help.contains("--roi")
+            && help.contains("--resume"),
+        "{help}"
+    );
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub fn to_onnx(
             Layer::MaxPool { from, kernel, stride, padding } => {
                 graph.max_pool(&values[*from], *kernel, *stride, *padding)
             }
+            Layer::AveragePool { from, padding } => graph.average_pool(&values[*from], *padding),
             Layer::Add { a, b, activation } => {
                 let y = graph.add(&values[*a], &values[*b]);
                 activate(graph, y, *activation)

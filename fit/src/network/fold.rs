@@ -7,7 +7,7 @@ use super::{Array, Conv, Network, Weights};
 pub enum FoldError {
     /// A needed tensor is absent.
     #[error(
-        "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of ResNet-18 or EfficientNet-Lite0"
+        "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of ResNet-18, EfficientNet-Lite0 or a PDN teacher"
     )]
     Missing {
         /// The tensor.
@@ -17,7 +17,7 @@ pub enum FoldError {
     },
     /// A tensor has another shape.
     #[error(
-        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of ResNet-18 or EfficientNet-Lite0"
+        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of ResNet-18, EfficientNet-Lite0 or a PDN teacher"
     )]
     Shape {
         /// The tensor.
@@ -52,7 +52,7 @@ pub fn fold(network: &Network, raw: &Weights) -> Result<Weights, FoldError> {
     let mut folded = Weights::new();
     for conv in network.convs() {
         let mut weight = source.get(&format!("{}.weight", conv.name), &conv.weight_shape())?.clone();
-        let bias = if source.has(&format!("{}.running_mean", conv.norm)) {
+        let bias = if !conv.norm.is_empty() && source.has(&format!("{}.running_mean", conv.norm)) {
             source.fold_norm(conv, &mut weight)?
         } else {
             source.get(&format!("{}.bias", conv.name), &[conv.outputs])?.clone()

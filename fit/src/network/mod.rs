@@ -1,13 +1,19 @@
 //! Convolutional networks as data: one description serves training (libtorch), export (ONNX) and weight import.
 
+mod autoencoder;
+mod chain;
 mod efficientnet_lite0;
 mod export;
 mod fold;
+mod pdn;
 mod resnet18;
 
+pub use autoencoder::autoencoder;
+pub use chain::{Chain, ChainConv, Step};
 pub use efficientnet_lite0::efficientnet_lite0;
 pub use export::{normalise, to_onnx};
 pub use fold::{FoldError, fold};
+pub use pdn::{PdnSize, name_sequential};
 pub use resnet18::resnet18;
 
 use std::collections::BTreeMap;
@@ -40,7 +46,7 @@ pub enum Activation {
 pub struct Conv {
     /// Name in the published weights; `{name}.weight` has shape out × in/groups × kernel × kernel.
     pub name: String,
-    /// The BatchNorm's name in the published weights.
+    /// The BatchNorm's name in the published weights; empty where there is none.
     pub norm: String,
     /// Channels in.
     pub inputs: usize,
@@ -87,6 +93,13 @@ pub enum Layer {
         /// Padding on all sides.
         padding: usize,
     },
+    /// The mean of each 2×2 window, stride 2; the zeros of the padding count.
+    AveragePool {
+        /// The value it reads.
+        from: usize,
+        /// Zero padding on all sides.
+        padding: usize,
+    },
     /// Residual addition.
     Add {
         /// The first summand.
@@ -125,6 +138,14 @@ impl Network {
     /// Every architecture that can be a teacher.
     #[must_use]
     pub fn all() -> Vec<Self> {
+        let mut all = Self::backbones();
+        all.extend(PdnSize::ALL.map(PdnSize::teacher));
+        all
+    }
+
+    /// The architectures with BatchNorm and several levels, known for classifying natural images.
+    #[must_use]
+    pub fn backbones() -> Vec<Self> {
         vec![resnet18(), efficientnet_lite0()]
     }
 
@@ -143,7 +164,7 @@ impl Network {
             None => Some(3),
             Some(layer) => match self.layers.get(layer)? {
                 Layer::Conv { conv, .. } => Some(conv.outputs),
-                Layer::MaxPool { from, .. } => self.channels(*from),
+                Layer::MaxPool { from, .. } | Layer::AveragePool { from, .. } => self.channels(*from),
                 Layer::Add { a, .. } => self.channels(*a),
             },
         }

@@ -80,7 +80,7 @@ impl GraphBuilder {
         self.integer_constant(&name, &[data.len()], data)
     }
 
-    /// 2-D convolution with bias. `weight` is out × in/groups × k × k, `pads` the padding before and after, the same
+    /// 2-D convolution with bias. `weight` is out × in/groups × height × width, `pads` the padding before and after, the same
     /// on both axes.
     pub fn conv(
         &mut self,
@@ -91,14 +91,14 @@ impl GraphBuilder {
         pads: (usize, usize),
         groups: usize,
     ) -> Value {
-        let k = weight.shape[2];
-        let side = |n: usize| (n + pads.0 + pads.1 - k) / stride + 1;
-        let shape = vec![x.shape[0], weight.shape[0], side(x.shape[2]), side(x.shape[3])];
+        let side = |axis: usize| (x.shape[axis] + pads.0 + pads.1 - weight.shape[axis]) / stride + 1;
+        let shape = vec![x.shape[0], weight.shape[0], side(2), side(3)];
+        let kernel = [weight.shape[2] as i64, weight.shape[3] as i64];
         let (before, after) = (pads.0 as i64, pads.1 as i64);
         let attributes = [
             ("dilations", Attribute::Ints(&[1, 1])),
             ("group", Attribute::Int(groups as i64)),
-            ("kernel_shape", Attribute::Ints(&[k as i64, k as i64])),
+            ("kernel_shape", Attribute::Ints(&kernel)),
             ("pads", Attribute::Ints(&[before, before, after, after])),
             ("strides", Attribute::Ints(&[stride as i64, stride as i64])),
         ];
@@ -158,6 +158,20 @@ impl GraphBuilder {
     pub fn transpose(&mut self, x: &Value, order: &[usize]) -> Value {
         let shape = order.iter().map(|&axis| x.shape[axis]).collect();
         self.node("Transpose", &[x], shape, &[("perm", Attribute::Ints(&to_i64(order)))])
+    }
+
+    /// The mean of each 2×2 window, stride 2, with the same padding on all sides, whose zeros count.
+    pub fn average_pool(&mut self, x: &Value, padding: usize) -> Value {
+        let side = |n: usize| (n + 2 * padding) / 2;
+        let shape = vec![x.shape[0], x.shape[1], side(x.shape[2]), side(x.shape[3])];
+        let p = padding as i64;
+        let attributes = [
+            ("count_include_pad", Attribute::Int(1)),
+            ("kernel_shape", Attribute::Ints(&[2, 2])),
+            ("pads", Attribute::Ints(&[p, p, p, p])),
+            ("strides", Attribute::Ints(&[2, 2])),
+        ];
+        self.node("AveragePool", &[x], shape, &attributes)
     }
 
     /// `max(x, 0)`.
@@ -400,6 +414,10 @@ mod tests {
         assert_eq!(c.shape(), [1, 8, 32, 48]);
         let p = g.max_pool(&c, 3, 2, 1);
         assert_eq!(p.shape(), [1, 8, 16, 24]);
+        assert_eq!(g.average_pool(&c, 0).shape(), [1, 8, 16, 24]);
+        let w = g.constant("wide", &[2, 8, 16, 24], &vec![0.0; 2 * 8 * 16 * 24]);
+        let b = g.constant("b2", &[2], &[0.0; 2]);
+        assert_eq!(g.conv(&p, &w, &b, 1, (0, 0), 1).shape(), [1, 2, 1, 1]);
         let s = g.sum_channels(&p);
         let d = g.div(&p, &s);
         assert_eq!(d.shape(), [1, 8, 16, 24]);

@@ -1,7 +1,10 @@
 //! The program's commands, one file each.
 
+#[cfg(feature = "libtorch")]
+mod distill;
 mod eval;
 mod export;
+mod size_class;
 mod teacher;
 mod train;
 

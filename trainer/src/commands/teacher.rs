@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use fit::teacher::Library;
 
+#[cfg(feature = "libtorch")]
+use super::distill;
 use crate::teacher::import;
 
 /// `trainer teacher …`
@@ -12,9 +14,9 @@ use crate::teacher::import;
 pub enum Command {
     /// Read published weights and keep them under a name
     ///
-    /// Reads ResNet-18 as torchvision publishes it and EfficientNet-Lite0 as its PyTorch port does: `.pth` (the zip
-    /// layout and the older one; nothing in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the
-    /// BatchNorm folded.
+    /// Reads ResNet-18 as torchvision publishes it, EfficientNet-Lite0 as its PyTorch port does, and EfficientAD's
+    /// teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (the zip layout and the older one; nothing
+    /// in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the BatchNorm folded.
     Import {
         /// The weight file
         file: PathBuf,
@@ -24,11 +26,19 @@ pub enum Command {
     },
     /// List the teachers that are there
     List,
+    /// Make a teacher for efficientad: a small network learns to give a backbone's features
+    ///
+    /// Ctrl-C leaves a checkpoint beside --out, in the folder FILE.distill; the same command goes on from it. That folder
+    /// also keeps the backbone's features of each photo (0.6 to 1.6 MB); it can be removed at the end.
+    #[cfg(feature = "libtorch")]
+    Distill(distill::Args),
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     let library = Library::of_user();
     match command {
+        #[cfg(feature = "libtorch")]
+        Command::Distill(args) => return distill::run(&args, &library),
         Command::Import { file, name } => {
             let teacher = import(&library, &file, &name)?;
             let parameters: usize = teacher.weights.values().map(|array| array.data.len()).sum();

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::builder::PossibleValue;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
-use fit::teacher::Library;
+use fit::teacher::{Library, Teacher};
 use fit::written;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
+use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{self, Ended, Fitting, Method};
+use crate::natural::natural_photos;
 use crate::progress;
-use crate::run::{Flip, MAX_STEPS, Run, Settings};
+use crate::run::{Flip, MAX_STEPS, NaturalPhotos, Run, Settings};
 
 const INTERRUPTED: u8 = 130;
 
@@ -33,9 +35,16 @@ pub struct Args {
     /// Folder for this run: settings, checkpoint, metrics
     #[arg(long)]
     out: PathBuf,
-    /// The imported teacher to learn from
-    #[arg(long, default_value = "efficientnet-lite0")]
-    teacher: String,
+    /// The imported teacher to learn from; unless given, efficientnet-lite0, and for efficientad pdn-s or the one that
+    /// --size-class names
+    #[arg(long)]
+    teacher: Option<String>,
+    /// Size of efficientad's networks; it is the teacher's, and a teacher of another size is refused
+    #[arg(long, value_enum)]
+    size_class: Option<SizeClass>,
+    /// Folder of natural photos, for efficientad: its student learns not to imitate the teacher on them
+    #[arg(long)]
+    natural: Option<PathBuf>,
     /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
     #[arg(long, default_value = "256", value_parser = written::input_size)]
     size: Size,
@@ -48,7 +57,8 @@ pub struct Args {
     /// Learn from mirrored copies too, for parts that may come either way round
     #[arg(long, value_enum, default_value = "none")]
     flip: Flip,
-    /// Length in steps of 8 samples (images, their tiles and mirrored copies); the method's own choice unless given
+    /// Length in steps of 8 samples, for efficientad of 1 (images, their tiles and mirrored copies); the method's own
+    /// choice unless given
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: Option<u64>,
     /// Length in passes over the samples to learn from
@@ -97,6 +107,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (start(args, method.as_ref(), &compute)?, method, compute)
     };
     let settings = &run.settings;
+    method.check(settings, &run.teacher)?;
     let Size { width, height } = settings.recipe.input;
     let length = match method.plan(1) {
         Some(_) => format!("{} steps of {} samples, ", settings.steps, settings.batch),
@@ -109,11 +120,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let started = std::time::Instant::now();
     let out = args.out.display();
     match method.train(&run, &compute)? {
-        Ended::Finished { best_step } => {
-            eprintln!(
-                "trained in {:.0} s; the selection images chose step {best_step}",
-                started.elapsed().as_secs_f64()
-            );
+        Ended::Finished { chosen_step } => {
+            let chosen = chosen_step
+                .map(|step| format!("; the selection images chose step {step}"))
+                .unwrap_or_default();
+            eprintln!("trained in {:.0} s{chosen}", started.elapsed().as_secs_f64());
             eprintln!("next: trainer export {out} --out BUNDLE");
             Ok(ExitCode::SUCCESS)
         }
@@ -139,7 +150,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Looks at the images, splits them and starts the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
-    let teacher = Library::of_user().load(&args.teacher)?;
+    let teacher = teacher(args, method)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
     let paths = normal_images(&data)?;
     let bar = progress::bar(paths.len() as u64, "Looking at the images");
@@ -161,6 +172,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
+    settings.natural = natural(args)?;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
     settings.fitting = args.fitting.clone();
@@ -173,7 +185,42 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     );
     (settings.steps, settings.batch) =
         length(args, method, sets.fit.len() * args.tiles.count() * args.flip.copies())?;
+    method.check(&settings, &teacher)?;
     Ok(Run::create(&args.out, settings, teacher)?)
+}
+
+fn teacher(args: &Args, method: &dyn Method) -> anyhow::Result<Teacher> {
+    let size = args.size_class.map(SizeClass::pdn);
+    let name = args.teacher.as_deref().unwrap_or_else(|| method.default_teacher(size));
+    let teacher = Library::of_user().load(name)?;
+    match size {
+        Some(size) if size.network_name() != teacher.network.name => bail!(
+            "the teacher {name} is a {}, not the {} that --size-class asks for; give another --teacher, or no --size-class",
+            teacher.network.name,
+            size.network_name()
+        ),
+        _ => Ok(teacher),
+    }
+}
+
+fn natural(args: &Args) -> anyhow::Result<Option<NaturalPhotos>> {
+    let for_efficientad = args.method == "efficientad";
+    match &args.natural {
+        Some(_) if !for_efficientad => bail!("--natural is for --method efficientad; leave it out"),
+        Some(folder) => {
+            let count = natural_photos(folder)?.len();
+            Ok(Some(NaturalPhotos { folder: folder.canonicalize()?, count }))
+        }
+        None => {
+            if for_efficientad {
+                eprintln!(
+                    "warning: without --natural photos the student may learn to imitate its teacher on defects, too, \
+                     and then misses them; give a folder of photos of anything else than the parts"
+                );
+            }
+            Ok(None)
+        }
+    }
 }
 
 fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {

@@ -1,6 +1,8 @@
 //! Methods: each learns from normal images in its own way and exports one ONNX model. One folder each; adding one
 //! touches nothing else but [`all`].
 
+#[cfg(feature = "libtorch")]
+pub mod efficientad;
 pub mod padim;
 pub mod patchcore;
 #[cfg(feature = "libtorch")]
@@ -13,11 +15,13 @@ pub use fitting::Fitting;
 use std::path::PathBuf;
 
 use fit::features::FeatureError;
-use fit::network::FoldError;
+use fit::network::{FoldError, PdnSize};
+use fit::teacher::Teacher;
 use judge::{DecodeError, PrepareError};
 
 use crate::compute::{Resolved, Wanted};
-use crate::run::{Run, RunError};
+use crate::natural::NaturalError;
+use crate::run::{Run, RunError, Settings};
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -35,6 +39,28 @@ pub trait Method {
     /// # Errors
     /// A sentence, where that can't be had.
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String>;
+
+    /// The teacher to learn from, unless the user names one; `size` is what the user says of its size.
+    fn default_teacher(&self, size: Option<PdnSize>) -> &'static str {
+        size.map_or("efficientnet-lite0", PdnSize::network_name)
+    }
+
+    /// Whether the method can learn from this teacher with these settings. Most need a backbone.
+    ///
+    /// # Errors
+    /// [`TrainError::Unfit`], where it can't.
+    fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
+        if PdnSize::of(teacher.network.name).is_none() {
+            return Ok(());
+        }
+        Err(TrainError::Unfit(format!(
+            "{} needs a backbone with several levels and the teacher {} is a {}; give a ResNet-18 or an \
+             EfficientNet-Lite0 as --teacher, or use --method efficientad",
+            self.name(),
+            teacher.name,
+            teacher.network.name
+        )))
+    }
 
     /// Trains, or goes on from the run's checkpoint; or fits.
     ///
@@ -63,8 +89,8 @@ pub struct Plan {
 pub enum Ended {
     /// All steps are done.
     Finished {
-        /// The step whose student was chosen.
-        best_step: u64,
+        /// The step whose student the selection images chose, where they do.
+        chosen_step: Option<u64>,
     },
     /// The method was fitted.
     Fitted {
@@ -102,7 +128,8 @@ pub enum TrainError {
     },
     /// The loss is not a number.
     #[error(
-        "training diverged at step {step} (the loss is {loss}); start again with another --seed or --precision f32"
+        "training diverged at step {step} (the loss is {loss}); the last good checkpoint is kept: go on from it with \
+         --resume --precision f32, or start again with another --seed"
     )]
     Diverged {
         /// The step.
@@ -119,6 +146,12 @@ pub enum TrainError {
     /// Features of an image can't be had.
     #[error(transparent)]
     Features(#[from] FeatureError),
+    /// The method can't work with this teacher or these settings.
+    #[error("{0}")]
+    Unfit(String),
+    /// The natural photos.
+    #[error(transparent)]
+    Natural(#[from] NaturalError),
     /// The student doesn't fit its teacher's architecture.
     #[error("the student can't be exported: {0}")]
     Fold(#[from] FoldError),
@@ -130,6 +163,8 @@ pub fn all() -> Vec<Box<dyn Method>> {
     vec![
         #[cfg(feature = "libtorch")]
         Box::new(stpm::Stpm),
+        #[cfg(feature = "libtorch")]
+        Box::new(efficientad::EfficientAd),
         Box::new(patchcore::PatchCore),
         Box::new(padim::Padim),
     ]

@@ -6,7 +6,7 @@ mod pth;
 
 use std::path::Path;
 
-use fit::network::{Network, Weights, fold};
+use fit::network::{Network, Weights, fold, name_sequential};
 use fit::teacher::{Library, Teacher, TeacherError, read_safetensors};
 
 /// Imports published weights into `library` under `name`; a teacher of that name is replaced.
@@ -30,11 +30,17 @@ pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let raw =
         read_weights(&bytes).map_err(|reason| TeacherError::Format { path: path.to_owned(), reason })?;
+    let raw = name_sequential(raw);
+    // Names tell most architectures apart, shapes those of one family.
     let resemblance = |network: &Network| {
-        network
-            .convs()
-            .filter(|conv| raw.keys().any(|key| key.ends_with(&format!("{}.weight", conv.name))))
-            .count()
+        let (mut names, mut shapes) = (0, 0);
+        for conv in network.convs() {
+            let name = format!("{}.weight", conv.name);
+            let mut found = raw.iter().filter(|(key, _)| key.ends_with(&name)).peekable();
+            names += usize::from(found.peek().is_some());
+            shapes += usize::from(found.any(|(_, array)| array.shape == conv.weight_shape()));
+        }
+        (names, shapes)
     };
     let mut networks = Network::all();
     networks.sort_by_key(|network| std::cmp::Reverse(resemblance(network)));

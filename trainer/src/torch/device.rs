@@ -2,7 +2,8 @@
 
 use tch::{Cuda, Device, Kind};
 
-use crate::compute::{DeviceChoice, Precision};
+use super::allocator::keep_freed_memory;
+use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 
 /// A device with a number format.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +15,20 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// Sets the number of threads and resolves what the user asked for on this machine.
+    ///
+    /// # Errors
+    /// A sentence, where it can't be had.
+    pub fn set_up(wanted: Wanted) -> Result<Resolved, String> {
+        keep_freed_memory();
+        if let Some(threads) = wanted.threads {
+            tch::set_num_threads(threads.max(1));
+        }
+        let compute = Self::resolve(wanted.device, wanted.precision)?;
+        let (precision, threads) = (compute.precision(), tch::get_num_threads());
+        Ok(Resolved { device: wanted.device, precision, threads, description: compute.describe() })
+    }
+
     /// Resolves what the user asked for on this machine.
     ///
     /// # Errors

@@ -8,13 +8,14 @@ mod train;
 
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
+pub(crate) use schedule::batch_indices;
 
 use fit::network::fold;
 
 use super::{Ended, Method, Plan, TrainError};
 use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT};
-use crate::torch::{Compute, keep_freed_memory};
+use crate::torch::Compute;
 
 /// The method.
 #[derive(Debug, Clone, Copy)]
@@ -36,13 +37,7 @@ impl Method for Stpm {
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {
-        keep_freed_memory();
-        if let Some(threads) = wanted.threads {
-            tch::set_num_threads(threads.max(1));
-        }
-        let compute = Compute::resolve(wanted.device, wanted.precision)?;
-        let (precision, threads) = (compute.precision(), tch::get_num_threads());
-        Ok(Resolved { device: wanted.device, precision, threads, description: compute.describe() })
+        Compute::set_up(wanted)
     }
 
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {

@@ -11,7 +11,7 @@ use super::schedule::{batch_indices, in_order, rate, shuffled};
 use crate::method::{Ended, TrainError};
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Flip, Run, STUDENT, State};
-use crate::samples::{ImageSet, Samples, memory_budget};
+use crate::samples::{Features, ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, Sgd, Trainable, load_tensor, to_array};
 
 /// The official recipe: SGD with this momentum and weight decay.
@@ -71,7 +71,7 @@ impl<'a> Training<'a> {
         let load = |paths: &[PathBuf], flip, budget, what| {
             let teacher = Frozen::new(network, &run.teacher.weights, exact);
             let set = ImageSet { paths: settings.paths(paths), recipe: settings.recipe, flip };
-            Samples::load(set, network, teacher, compute, budget, what)
+            Samples::load(set, network, (teacher, Features::UnitLength), compute, budget, what)
         };
         let budget = memory_budget();
         let mut training = Self {
@@ -203,7 +203,7 @@ impl<'a> Training<'a> {
         let mut weights = self.student.state();
         moments.finish().add_to(&mut weights);
         self.run.save(STUDENT, &State { weights, ..State::default() })?;
-        Ok(Ended::Finished { best_step: self.best.map_or(self.step, |(step, _)| step) })
+        Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
     }
 
     /// Gives the BatchNorms the mean of the statistics of batches, over the first `samples` of the shuffled fit samples.

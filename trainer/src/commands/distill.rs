@@ -1,0 +1,89 @@
+//! `trainer teacher distill`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use fit::teacher::Library;
+
+use super::size_class::SizeClass;
+use crate::compute::{DeviceChoice, Precision};
+use crate::method::Ended;
+use crate::method::efficientad::distill::{Request, STEPS, distill, work_folder};
+use crate::progress;
+use crate::run::MAX_STEPS;
+use crate::torch::{Compute, keep_freed_memory};
+
+const INTERRUPTED: u8 = 130;
+
+/// `trainer teacher distill`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The imported backbone
+    #[arg(long)]
+    from: String,
+    /// Size of the small network
+    #[arg(long, visible_alias = "size", value_enum)]
+    size_class: SizeClass,
+    /// Folder of natural photos, or of folders with them
+    #[arg(long)]
+    images: PathBuf,
+    /// The teacher's file (safetensors)
+    #[arg(long)]
+    out: PathBuf,
+    /// Length in steps of 16 photos
+    #[arg(long, default_value_t = STEPS, value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
+    steps: u64,
+    /// Seeds the first weights and the order of the photos
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceChoice,
+    /// Number format of the small network's convolutions while it learns
+    #[arg(long, value_enum, default_value = "auto")]
+    precision: Precision,
+    /// Threads; all cores unless given
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
+    threads: Option<i32>,
+}
+
+pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
+    progress::catch_interrupts();
+    keep_freed_memory();
+    if let Some(threads) = args.threads {
+        tch::set_num_threads(threads);
+    }
+    let compute = Compute::resolve(args.device, args.precision).map_err(anyhow::Error::msg)?;
+    let from = library.load(&args.from).context("--from names no usable backbone")?;
+    let (size, out) = (args.size_class.pdn(), args.out.display());
+    let request = Request {
+        from: &from,
+        size,
+        images: &args.images,
+        out: &args.out,
+        steps: args.steps,
+        seed: args.seed,
+        compute,
+    };
+    let network = size.network_name();
+    eprintln!(
+        "{network} from {} ({}), {} steps, {}",
+        from.name,
+        from.network.name,
+        args.steps,
+        compute.describe()
+    );
+    match distill(&request)? {
+        Ended::Finished { .. } | Ended::Fitted { .. } => {
+            let work = work_folder(&args.out);
+            eprintln!("{out} is written; {} can be removed", work.display());
+            eprintln!("next: trainer teacher import {out} --name {network}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ended::Interrupted { step } => {
+            eprintln!("stopped after step {step} of {}; the same command goes on", args.steps);
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}

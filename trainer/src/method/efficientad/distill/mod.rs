@@ -1,0 +1,298 @@
+//! Teachers of our own: a patch description network learns to give a strong backbone's features.
+
+mod backbone;
+mod settings;
+mod target;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fit::atomic::write_file;
+use fit::network::{Network, PdnSize, Weights};
+use fit::seeded::Seeded;
+use serde::Serialize;
+use shared_format::Size;
+use tch::{Device, Kind, Tensor};
+
+use self::backbone::Backbone;
+use self::settings::settle;
+use self::target::Projection;
+use super::losses::mean_square;
+use super::statistics::Channels;
+use crate::method::stpm::batch_indices;
+use crate::method::{Ended, TrainError};
+use crate::natural::Natural;
+use crate::run::RunError;
+use crate::torch::{Adam, Compute, TrainableChain, channels_last, to_array};
+use crate::{metrics, progress};
+use fit::teacher::{Teacher, read_safetensors, write_safetensors};
+
+/// The published length.
+pub const STEPS: u64 = 60_000;
+const BATCH: usize = 16;
+const RATE: f64 = 1e-4;
+const WEIGHT_DECAY: f64 = 1e-5;
+/// Side of the photos that the small network sees.
+const SIDE: u32 = 256;
+/// Share of the photos that both networks see in grey.
+const GREY: f64 = 0.1;
+/// Tells the choice of grey photos from the seed's other uses.
+const STREAM: u64 = 0x6e9;
+/// Photos that give the target's channels their mean and deviation.
+const MEASURED: usize = 10_000;
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+const CHECKS: u64 = 20;
+
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const FEATURES: &str = "features";
+
+/// What to distil.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The backbone.
+    pub from: &'a Teacher,
+    /// Size of the small network.
+    pub size: PdnSize,
+    /// Folder of natural photos.
+    pub images: &'a Path,
+    /// The teacher's file. What an interrupted distillation goes on from lies beside it, see [`work_folder`].
+    pub out: &'a Path,
+    /// Steps of 16 photos.
+    pub steps: u64,
+    /// Seeds the first weights and the order of the photos.
+    pub seed: u64,
+    /// Where to compute.
+    pub compute: Compute,
+}
+
+#[derive(Serialize)]
+struct Metrics {
+    step: u64,
+    loss: f64,
+    milliseconds_per_step: f64,
+}
+
+/// Checkpoint, metrics and the backbone's features, beside the teacher's file.
+#[must_use]
+pub fn work_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".distill");
+    out.with_file_name(name)
+}
+
+/// Distils to the end and writes the teacher's file, or until someone asks to stop. Goes on where an interrupted one
+/// with the same settings stopped.
+///
+/// # Errors
+/// Where the backbone is none, the photos or the disk refuse, or the loss is no number.
+pub fn distill(request: &Request<'_>) -> Result<Ended, TrainError> {
+    let mut distillation = Distillation::start(request)?;
+    let finished = match distillation.channels()? {
+        Some(channels) => distillation.steps(&channels)?,
+        None => false,
+    };
+    if !finished {
+        return Ok(Ended::Interrupted { step: distillation.step });
+    }
+    distillation.write()?;
+    Ok(Ended::Finished { chosen_step: None })
+}
+
+struct Distillation<'a> {
+    request: &'a Request<'a>,
+    folder: PathBuf,
+    photos: Natural,
+    backbone: Backbone,
+    projection: Projection,
+    mean: Tensor,
+    std: Tensor,
+    student: TrainableChain,
+    adam: Adam,
+    step: u64,
+    /// Of the last checkpoint's target channels.
+    state: Option<Weights>,
+}
+
+impl<'a> Distillation<'a> {
+    fn start(request: &'a Request<'a>) -> Result<Self, TrainError> {
+        let folder = work_folder(request.out);
+        let photos = settle(request, &folder)?;
+        let Compute { device, .. } = request.compute;
+        let mut backbone =
+            Backbone::open(request.from, request.images, photos, folder.join(FEATURES), request.compute)?;
+        let channels = backbone.levels(0, false)?.map(|level| level.size()[1]);
+        let features = request.size.features();
+        tch::manual_seed(request.seed as i64);
+        let student = TrainableChain::random(request.size.chain(features, true), request.compute);
+        let Network { mean, std, .. } = request.size.teacher();
+        let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(device);
+        let mut distillation = Self {
+            request,
+            photos: Natural::open(request.images, Size { width: SIDE, height: SIDE }, Some(photos))?,
+            backbone,
+            projection: Projection::new(channels, features as i64, device),
+            mean: channel(mean),
+            std: channel(std),
+            adam: Adam::new(student.parameters.iter(), WEIGHT_DECAY),
+            student,
+            step: 0,
+            state: None,
+            folder,
+        };
+        distillation.restore()?;
+        Ok(distillation)
+    }
+
+    /// Takes over the checkpoint, if there is one.
+    fn restore(&mut self) -> Result<(), TrainError> {
+        let path = self.folder.join(CHECKPOINT);
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
+        };
+        let mut take = || {
+            let (state, notes) = read_safetensors(&bytes)?;
+            self.student.load(&state, "")?;
+            self.adam.load(&state)?;
+            let step = notes.get("step").and_then(|step| step.parse().ok());
+            self.step = step.ok_or("it does not say its step")?;
+            self.state = Some(state);
+            Ok(())
+        };
+        take().map_err(|reason: String| RunError::Damaged { path: path.clone(), reason })?;
+        let path = self.folder.join(METRICS);
+        metrics::cut_back(&path, self.step).map_err(|source| RunError::Io { path, source })?;
+        Ok(())
+    }
+
+    /// The target of photos, before its channels are scaled.
+    fn target(&mut self, photos: &[(usize, bool)]) -> Result<Tensor, TrainError> {
+        let (mut fine, mut coarse) = (vec![], vec![]);
+        for &(index, grey) in photos {
+            let levels = self.backbone.levels(index, grey)?;
+            fine.push(levels[0].shallow_clone());
+            coarse.push(levels[1].shallow_clone());
+        }
+        Ok(self.projection.apply(&Tensor::cat(&fine, 0), &Tensor::cat(&coarse, 0)))
+    }
+
+    /// Mean and deviation of the target's channels; `None` where someone asked to stop.
+    fn channels(&mut self) -> Result<Option<Channels>, TrainError> {
+        let features = self.request.size.features();
+        if let Some(state) = &self.state {
+            let path = self.folder.join(CHECKPOINT);
+            let channels = Channels::from_state(state, features);
+            return Ok(Some(channels.map_err(|reason| RunError::Damaged { path, reason })?));
+        }
+        let count = self.photos.count().min(MEASURED);
+        let bar = progress::bar(count as u64, "Backbone: photos");
+        let zeros = || Tensor::zeros([features as i64], (Kind::Double, Device::Cpu));
+        let (mut sum, mut squares, mut positions) = (zeros(), zeros(), 0.0);
+        for index in 0..count {
+            if progress::stop_requested() {
+                return Ok(None);
+            }
+            let target = self.target(&[(index, false)])?.to_device(Device::Cpu).to_kind(Kind::Double);
+            let over = |x: &Tensor| x.sum_dim_intlist([0i64, 2, 3].as_slice(), false, Kind::Double);
+            sum += over(&target);
+            squares += over(&target.square());
+            positions += (target.size()[2] * target.size()[3]) as f64;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let mean = sum / positions;
+        let squares = (squares - mean.square() * positions).clamp_min(0.0);
+        let list = |x: &Tensor| -> Vec<f64> { to_array(x).data.into_iter().map(f64::from).collect() };
+        Ok(Some(Channels::new(&list(&mean), &list(&squares), positions)))
+    }
+
+    /// Runs the remaining steps; `false` where it was interrupted.
+    fn steps(&mut self, channels: &Channels) -> Result<bool, TrainError> {
+        let total = self.request.steps;
+        let check_every = (total / CHECKS).max(1);
+        let bar = progress::bar(total, "Distilling");
+        bar.set_position(self.step);
+        bar.reset_eta();
+        let (mut saved, mut since_check, mut losses) = (Instant::now(), Instant::now(), vec![]);
+        while self.step < total {
+            losses.push(self.one_step(channels)?);
+            self.step += 1;
+            bar.inc(1);
+            if self.step.is_multiple_of(check_every) || self.step == total {
+                let count = losses.len() as f64;
+                let (step, loss) = (self.step, losses.iter().sum::<f64>() / count);
+                let milliseconds_per_step = since_check.elapsed().as_secs_f64() * 1e3 / count;
+                let path = self.folder.join(METRICS);
+                metrics::append(&path, &Metrics { step, loss, milliseconds_per_step })
+                    .map_err(|source| RunError::Io { path, source })?;
+                let line = format!("step {step:>6}: loss {loss:.4}, {milliseconds_per_step:.0} ms a step");
+                progress::say(&bar, &line);
+                (losses, since_check) = (vec![], Instant::now());
+            }
+            let stop = progress::stop_requested();
+            if stop || saved.elapsed() > SAVE_EVERY || self.step == total {
+                self.save(channels)?;
+                saved = Instant::now();
+            }
+            if stop && self.step < total {
+                bar.abandon();
+                return Ok(false);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(true)
+    }
+
+    fn one_step(&mut self, channels: &Channels) -> Result<f64, TrainError> {
+        let mut random = Seeded::new(self.request.seed, STREAM.wrapping_add(self.step));
+        let mut grey = || (random.below(1 << 30) as f64) < GREY * f64::from(1 << 30);
+        let indices = batch_indices(self.photos.count(), BATCH, self.step, self.request.seed);
+        let photos: Vec<(usize, bool)> = indices.into_iter().map(|index| (index, grey())).collect();
+        let target = channels.normalise(&self.target(&photos)?);
+        let mut images = Vec::new();
+        for &(index, grey) in &photos {
+            images.push(self.photos.photo(index, grey)?.to_device(self.request.compute.device));
+        }
+        let images = channels_last(&((Tensor::cat(&images, 0) - &self.mean) / &self.std));
+        let loss = mean_square(&target, &self.student.forward(&images, true));
+        let value = loss.double_value(&[]);
+        if !value.is_finite() {
+            return Err(TrainError::Diverged { step: self.step, loss: value });
+        }
+        loss.backward();
+        self.adam.step(self.student.parameters.iter_mut(), self.step, RATE);
+        Ok(value)
+    }
+
+    fn save(&self, channels: &Channels) -> Result<(), TrainError> {
+        let mut state = Weights::new();
+        self.student.add_to(&mut state, "");
+        self.adam.add_to(&mut state);
+        if state.values().flat_map(|array| &array.data).any(|x| !x.is_finite()) {
+            return Err(TrainError::Diverged { step: self.step, loss: f64::NAN });
+        }
+        channels.add_to(&mut state);
+        let notes = [("step".to_owned(), self.step.to_string())].into_iter().collect();
+        Ok(write(&self.folder.join(CHECKPOINT), &write_safetensors(&state, notes))?)
+    }
+
+    /// The teacher's file, with where it comes from.
+    fn write(&self) -> Result<(), TrainError> {
+        let mut weights = Weights::new();
+        self.student.add_to(&mut weights, "");
+        let notes = [
+            ("network", self.request.size.network_name().to_owned()),
+            ("distilled_from", self.request.from.network.name.to_owned()),
+            ("photos", self.photos.count().to_string()),
+            ("steps", self.step.to_string()),
+            ("seed", self.request.seed.to_string()),
+        ];
+        let notes = notes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(write(self.request.out, &write_safetensors(&weights, notes))?)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    write_file(path, bytes).map_err(|source| RunError::Io { path: path.to_owned(), source })
+}

@@ -1,0 +1,95 @@
+//! Student and autoencoder, and what trains them.
+
+use fit::network::{PdnSize, Weights, autoencoder};
+use shared_format::Size;
+use tch::{Kind, Tensor};
+
+use crate::torch::{Adam, Compute, TrainableChain};
+
+const WEIGHT_DECAY: f64 = 1e-5;
+const STUDENT: &str = "student.";
+const AUTOENCODER: &str = "autoencoder.";
+
+/// The two networks with their optimiser.
+#[derive(Debug)]
+pub struct Networks {
+    student: TrainableChain,
+    autoencoder: TrainableChain,
+    adam: Adam,
+    features: i64,
+}
+
+impl Networks {
+    /// Random weights from libtorch's global generator.
+    #[must_use]
+    pub fn random(size: PdnSize, input: Size, compute: Compute) -> Self {
+        let student = TrainableChain::random(size.student(), compute);
+        let sides = [input.height as usize, input.width as usize];
+        let autoencoder = TrainableChain::random(autoencoder(sides, size.features()), compute);
+        let adam = Adam::new(student.parameters.iter().chain(&autoencoder.parameters), WEIGHT_DECAY);
+        Self { student, autoencoder, adam, features: size.features() as i64 }
+    }
+
+    /// The student's features for the teacher, and those for the autoencoder.
+    pub fn student(&self, image: &Tensor) -> [Tensor; 2] {
+        let both = self.student.forward(image, true);
+        [0, self.features].map(|first| both.narrow(1, first, self.features))
+    }
+
+    /// The autoencoder's features.
+    pub fn autoencoder(&self, image: &Tensor, training: bool) -> Tensor {
+        self.autoencoder.forward(image, training)
+    }
+
+    /// `map_structural` and `map_logical` of images before their scaling, N×1×h×w. `target` are the teacher's features,
+    /// normalised.
+    pub fn maps(&self, image: &Tensor, target: &Tensor) -> [Tensor; 2] {
+        tch::no_grad(|| {
+            let [structural, logical] = self.student(image);
+            let reproduced = self.autoencoder(image, false);
+            [(target, structural), (&reproduced, logical)].map(|(a, b)| {
+                let difference = a - b;
+                (&difference * &difference).mean_dim([1i64].as_slice(), true, Kind::Float)
+            })
+        })
+    }
+
+    /// Learns from the gradients.
+    pub fn step(&mut self, step: u64, rate: f64) {
+        let parameters = self.student.parameters.iter_mut().chain(&mut self.autoencoder.parameters);
+        self.adam.step(parameters, step, rate);
+    }
+
+    /// Computes in 32-bit floats from now on, as the exported model does.
+    pub fn set_exact(&mut self) {
+        self.student.set_kind(Kind::Float);
+        self.autoencoder.set_kind(Kind::Float);
+    }
+
+    /// The weights under their names.
+    #[must_use]
+    pub fn weights(&self) -> Weights {
+        let mut weights = Weights::new();
+        self.student.add_to(&mut weights, STUDENT);
+        self.autoencoder.add_to(&mut weights, AUTOENCODER);
+        weights
+    }
+
+    /// The weights and the optimiser's state.
+    #[must_use]
+    pub fn state(&self) -> Weights {
+        let mut state = self.weights();
+        self.adam.add_to(&mut state);
+        state
+    }
+
+    /// Takes over what [`Self::state`] gave.
+    ///
+    /// # Errors
+    /// Where a tensor is missing or misshapen.
+    pub fn load(&mut self, state: &Weights) -> Result<(), String> {
+        self.student.load(state, STUDENT)?;
+        self.autoencoder.load(state, AUTOENCODER)?;
+        self.adam.load(state)
+    }
+}

@@ -1,0 +1,307 @@
+//! The training loop.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+use shared_format::Size;
+use tch::{Kind, Tensor};
+
+use super::augment::Draw;
+use super::graph::MAP_OUTPUTS;
+use super::losses::{hard_features, mean_square};
+use super::measure::measure;
+use super::networks::Networks;
+use super::size;
+use super::statistics::{Channels, MapScale};
+use crate::method::stpm::batch_indices;
+use crate::method::{Ended, TrainError};
+use crate::natural::Natural;
+use crate::progress;
+use crate::run::{CHECKPOINT, Flip, Run, STUDENT, State};
+use crate::samples::{Features, ImageSet, Samples, memory_budget};
+use crate::torch::{Compute, Frozen, channels_last, to_array};
+
+/// The paper's rate, and the share of the steps after which it is a tenth of that.
+const RATE: f64 = 1e-4;
+const LATE: f64 = 0.95;
+/// How often the losses are written down and the selection images asked.
+const CHECKS: u64 = 20;
+/// Longest time that a power cut can cost.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// The parts of the loss, in the order in which they are kept and written down.
+const PARTS: usize = 4;
+
+/// One line of the metrics.
+#[derive(Serialize)]
+struct Metrics {
+    step: u64,
+    loss: f64,
+    student: f64,
+    natural: f64,
+    autoencoder: f64,
+    student_autoencoder: f64,
+    selection: f64,
+    rate: f64,
+    seconds: f64,
+    milliseconds_per_step: f64,
+}
+
+struct Training<'a> {
+    run: &'a Run,
+    networks: Networks,
+    teacher: Frozen,
+    channels: Channels,
+    natural: Option<Natural>,
+    fit: Samples,
+    selection: Samples,
+    /// Of the images, for RGB 0..1.
+    mean: Tensor,
+    std: Tensor,
+    compute: Compute,
+    step: u64,
+}
+
+/// Trains the run's networks to the end, or until someone asks to stop.
+pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
+    let Some(mut training) = Training::start(run, compute)? else {
+        return Ok(Ended::Interrupted { step: 0 });
+    };
+    if !training.steps()? {
+        return Ok(Ended::Interrupted { step: training.step });
+    }
+    training.finish()
+}
+
+impl<'a> Training<'a> {
+    /// Reads the images; `None` where someone asked to stop meanwhile.
+    fn start(run: &'a Run, compute: Compute) -> Result<Option<Self>, TrainError> {
+        let settings = &run.settings;
+        let network = &run.teacher.network;
+        let size = size(run)?;
+        tch::manual_seed(settings.seed as i64);
+        let networks = Networks::random(size, settings.recipe.input, compute);
+        let natural = open_natural(run)?;
+        // The teacher sees each image once, so its features can be had in full precision.
+        let exact = Compute { kind: Kind::Float, ..compute };
+        let load = |paths: &[PathBuf], flip, budget, what| {
+            let teacher = (Frozen::new(network, &run.teacher.weights, exact), Features::Plain);
+            let set = ImageSet { paths: settings.paths(paths), recipe: settings.recipe, flip };
+            Samples::load(set, network, teacher, compute, budget, what)
+        };
+        let budget = memory_budget();
+        let mut fit = load(&settings.fit, settings.flip, budget, "Teacher: fit images")?;
+        let selection = load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?;
+        let state = run.load(CHECKPOINT)?;
+        let damaged = |reason| run.damaged(CHECKPOINT, reason);
+        let channels = match &state {
+            Some(state) => Some(Channels::from_state(&state.weights, size.features()).map_err(damaged)?),
+            None => measure(&mut fit)?,
+        };
+        let Some(channels) = channels.filter(|_| !progress::stop_requested()) else { return Ok(None) };
+        let channel =
+            |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(compute.device);
+        let mut training = Self {
+            run,
+            networks,
+            teacher: Frozen::new(network, &run.teacher.weights, compute),
+            channels,
+            natural,
+            fit,
+            selection,
+            mean: channel(network.mean),
+            std: channel(network.std),
+            compute,
+            step: 0,
+        };
+        if let Some(state) = state {
+            training.networks.load(&state.weights).map_err(damaged)?;
+            training.step = state.number("step").ok_or_else(|| damaged("it does not say its step".into()))?;
+        }
+        run.cut_metrics(training.step)?;
+        Ok(Some(training))
+    }
+
+    /// Runs the remaining steps; `false` where it was interrupted.
+    fn steps(&mut self) -> Result<bool, TrainError> {
+        let total = self.run.settings.steps;
+        let check_every = (total / CHECKS).max(1);
+        let bar = progress::bar(total, "Training");
+        bar.set_position(self.step);
+        bar.reset_eta();
+        let (mut saved, mut since_check) = (Instant::now(), Instant::now());
+        let mut losses: Vec<[f64; PARTS]> = vec![];
+        while self.step < total {
+            losses.push(self.one_step()?);
+            self.step += 1;
+            bar.inc(1);
+            if self.step.is_multiple_of(check_every) || self.step == total {
+                self.check(&losses, since_check.elapsed(), &bar)?;
+                losses.clear();
+                since_check = Instant::now();
+            }
+            let stop = progress::stop_requested();
+            if stop || saved.elapsed() > SAVE_EVERY || self.step == total {
+                self.save()?;
+                saved = Instant::now();
+            }
+            if stop && self.step < total {
+                bar.abandon();
+                return Ok(false);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(true)
+    }
+
+    fn one_step(&mut self) -> Result<[f64; PARTS], TrainError> {
+        let settings = &self.run.settings;
+        // Dropout draws from libtorch's generator: a resumed run must find it as an uninterrupted one does.
+        tch::manual_seed((settings.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
+        let draw = Draw::new(settings.seed, self.step, self.natural.as_ref().map_or(0, Natural::count));
+        let indices = batch_indices(self.fit.count(), settings.batch, self.step, settings.seed);
+        let batch = self.fit.batch(&indices, Kind::Float)?;
+        let target = self.normalised(&batch.targets);
+        let changed = (draw.change(&(&batch.image * &self.std + &self.mean)) - &self.mean) / &self.std;
+        let changed_target =
+            self.normalised(&self.teacher.levels(&channels_last(&changed).to_kind(self.teacher.kind())));
+        // The student sees all of a step's images at once: fewer, larger products.
+        let count = batch.image.size()[0];
+        let mut images = vec![batch.image, changed];
+        if let Some(natural) = &mut self.natural {
+            let photo = middle(&natural.photo(draw.photo, draw.grey)?, settings.recipe.input);
+            images.push((photo.to_device(self.compute.device) - &self.mean) / &self.std);
+        }
+        let [for_teacher, for_autoencoder] = self.networks.student(&channels_last(&Tensor::cat(&images, 0)));
+        let reproduced = self.networks.autoencoder(&channels_last(&images[1]), true);
+        let natural = for_teacher.narrow(0, 2 * count, images.len() as i64 - 2);
+        let losses = [
+            hard_features(&target, &for_teacher.narrow(0, 0, count)),
+            if self.natural.is_some() {
+                (&natural * &natural).mean(Kind::Float)
+            } else {
+                Tensor::zeros([], (Kind::Float, self.compute.device))
+            },
+            mean_square(&changed_target, &reproduced),
+            mean_square(&reproduced, &for_autoencoder.narrow(0, count, count)),
+        ];
+        let loss = Tensor::stack(&losses, 0).sum(Kind::Float);
+        let value = loss.double_value(&[]);
+        if !value.is_finite() {
+            return Err(TrainError::Diverged { step: self.step, loss: value });
+        }
+        loss.backward();
+        self.networks.step(self.step, rate(self.step, settings.steps));
+        Ok(losses.map(|loss| loss.double_value(&[])))
+    }
+
+    /// The teacher's one level, normalised.
+    fn normalised(&self, levels: &[Tensor]) -> Tensor {
+        levels.iter().map(|level| self.channels.normalise(level)).next().unwrap_or_default()
+    }
+
+    /// Writes down how far it is.
+    fn check(
+        &mut self,
+        losses: &[[f64; PARTS]],
+        elapsed: Duration,
+        bar: &ProgressBar,
+    ) -> Result<(), TrainError> {
+        let count = losses.len().max(1) as f64;
+        let [student, natural, autoencoder, student_autoencoder] =
+            [0, 1, 2, 3].map(|part| losses.iter().map(|l| l[part]).sum::<f64>() / count);
+        let [mut sum, mut values] = [0.0, 0.0];
+        self.see_selection(|[structural, logical]| {
+            values += structural.numel() as f64;
+            sum += (structural + logical).sum(Kind::Double).double_value(&[]);
+        })?;
+        let metrics = Metrics {
+            step: self.step,
+            loss: student + natural + autoencoder + student_autoencoder,
+            student,
+            natural,
+            autoencoder,
+            student_autoencoder,
+            selection: sum / values,
+            rate: rate(self.step, self.run.settings.steps),
+            seconds: bar.elapsed().as_secs_f64(),
+            milliseconds_per_step: elapsed.as_secs_f64() * 1e3 / count,
+        };
+        self.run.log(&metrics)?;
+        let Metrics { step, loss, selection, milliseconds_per_step, .. } = metrics;
+        let left = Duration::from_secs_f64(
+            milliseconds_per_step * self.run.settings.steps.saturating_sub(step) as f64 / 1e3,
+        );
+        progress::say(
+            bar,
+            &format!(
+                "step {step:>6}: loss {loss:.4}, selection {selection:.4}, {milliseconds_per_step:.0} ms a step, \
+                 {} left",
+                indicatif::HumanDuration(left)
+            ),
+        );
+        Ok(())
+    }
+
+    /// The unscaled maps of the selection images.
+    fn see_selection(&mut self, mut see: impl FnMut([Tensor; 2])) -> Result<(), TrainError> {
+        for index in 0..self.selection.count() {
+            let batch = self.selection.batch(&[index], Kind::Float)?;
+            see(self.networks.maps(&batch.image, &self.normalised(&batch.targets)));
+        }
+        Ok(())
+    }
+
+    /// Scales the maps by the selection images: the fit images' are smaller than those of any other part.
+    fn finish(mut self) -> Result<Ended, TrainError> {
+        self.networks.set_exact();
+        let bar = progress::bar(self.selection.count() as u64, "Quantiles of the maps");
+        let mut values = [vec![], vec![]];
+        self.see_selection(|maps| {
+            for (values, map) in values.iter_mut().zip(maps) {
+                values.extend(to_array(&map).data);
+            }
+            bar.inc(1);
+        })?;
+        bar.finish_and_clear();
+        if let Some(&value) = values.iter().flatten().find(|value| !value.is_finite()) {
+            return Err(TrainError::Diverged { step: self.step, loss: value.into() });
+        }
+        let mut weights = self.networks.weights();
+        self.channels.add_to(&mut weights);
+        for (values, name) in values.into_iter().zip(MAP_OUTPUTS) {
+            MapScale::new(values).add_to(&mut weights, name);
+        }
+        self.run.save(STUDENT, &State { weights, ..State::default() })?;
+        Ok(Ended::Finished { chosen_step: None })
+    }
+
+    /// Replaces the checkpoint, but never a good one by one that holds no numbers.
+    fn save(&self) -> Result<(), TrainError> {
+        let mut weights = self.networks.state();
+        if weights.values().flat_map(|array| &array.data).any(|x| !x.is_finite()) {
+            return Err(TrainError::Diverged { step: self.step, loss: f64::NAN });
+        }
+        self.channels.add_to(&mut weights);
+        let notes = [("step".to_owned(), self.step.to_string())].into_iter().collect();
+        Ok(self.run.save(CHECKPOINT, &State { weights, notes })?)
+    }
+}
+
+fn rate(step: u64, total: u64) -> f64 {
+    if (step as f64) < LATE * total as f64 { RATE } else { 0.1 * RATE }
+}
+
+/// The natural photos at twice the input's size, of which the middle is shown.
+fn open_natural(run: &Run) -> Result<Option<Natural>, TrainError> {
+    let Some(natural) = &run.settings.natural else { return Ok(None) };
+    let Size { width, height } = run.settings.recipe.input;
+    let size = Size { width: 2 * width, height: 2 * height };
+    Ok(Some(Natural::open(&natural.folder, size, Some(natural.count))?))
+}
+
+fn middle(photo: &Tensor, size: Size) -> Tensor {
+    let (height, width) = (i64::from(size.height), i64::from(size.width));
+    photo.narrow(2, height / 2, height).narrow(3, width / 2, width)
+}

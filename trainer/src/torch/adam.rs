@@ -1,0 +1,106 @@
+//! Adam (Kingma, Ba, 2015) with a state that can be saved.
+
+use fit::network::Weights;
+use tch::Tensor;
+
+use super::network::load_tensor;
+use super::tensors::to_array;
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// The optimiser. libtorch's own keeps its moments where no binding reaches them, so a run could not be resumed.
+#[derive(Debug)]
+pub struct Adam {
+    weight_decay: f64,
+    /// Running mean and running mean square of each parameter's gradient.
+    moments: Vec<(Tensor, Tensor)>,
+}
+
+impl Adam {
+    /// For these parameters, with zero moments. `weight_decay` times the parameter is added to the gradient (the
+    /// original's way, not AdamW's).
+    #[must_use]
+    pub fn new<'a>(parameters: impl Iterator<Item = &'a Tensor>, weight_decay: f64) -> Self {
+        let moments = parameters.map(|p| (p.zeros_like().detach(), p.zeros_like().detach())).collect();
+        Self { weight_decay, moments }
+    }
+
+    /// Step number `step`, counted from 0; the gradients are then zero.
+    pub fn step<'a>(&mut self, parameters: impl Iterator<Item = &'a mut Tensor>, step: u64, rate: f64) {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64 + 1.0);
+        let (first, second) = (correction(BETA_1), correction(BETA_2));
+        tch::no_grad(|| {
+            for (p, (mean, square)) in parameters.zip(&mut self.moments) {
+                let mut gradient = p.grad();
+                if !gradient.defined() {
+                    continue;
+                }
+                let decayed = &gradient + &*p * self.weight_decay;
+                let _ = mean.g_mul_scalar_(BETA_1);
+                *mean += &decayed * (1.0 - BETA_1);
+                let _ = square.g_mul_scalar_(BETA_2);
+                *square += &decayed * &decayed * (1.0 - BETA_2);
+                let spread = (&*square / second).sqrt() + EPSILON;
+                *p -= &*mean * (rate / first) / spread;
+                let _ = gradient.zero_();
+            }
+        });
+    }
+
+    /// Adds the moments to a checkpoint.
+    pub fn add_to(&self, state: &mut Weights) {
+        for (index, (mean, square)) in self.moments.iter().enumerate() {
+            state.insert(mean_name(index), to_array(mean));
+            state.insert(square_name(index), to_array(square));
+        }
+    }
+
+    /// Takes over what [`Self::add_to`] gave.
+    ///
+    /// # Errors
+    /// Where a tensor is missing or misshapen.
+    pub fn load(&mut self, state: &Weights) -> Result<(), String> {
+        for (index, (mean, square)) in self.moments.iter_mut().enumerate() {
+            load_tensor(state, &mean_name(index), mean)?;
+            load_tensor(state, &square_name(index), square)?;
+        }
+        Ok(())
+    }
+}
+
+fn mean_name(index: usize) -> String {
+    format!("adam.{index}.mean")
+}
+
+fn square_name(index: usize) -> String {
+    format!("adam.{index}.square")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::nn::{self, OptimizerConfig as _};
+    use tch::{Device, Kind};
+
+    #[test]
+    fn ten_steps_are_those_of_libtorch() {
+        let decay = 0.01;
+        let store = nn::VarStore::new(Device::Cpu);
+        let start = Tensor::from_slice(&[0.3f32, -2.0, 1.5]);
+        let theirs = store.root().var_copy("p", &start);
+        let mut library = nn::Adam { wd: decay, ..nn::Adam::default() }.build(&store, 0.1).unwrap();
+        let mut ours = [start.copy().set_requires_grad(true)];
+        let mut adam = Adam::new(ours.iter(), decay);
+        let loss = |p: &Tensor| (p * p * p).sum(Kind::Float) + p.sin().sum(Kind::Float);
+        for step in 0..10 {
+            library.backward_step(&loss(&theirs));
+            loss(&ours[0]).backward();
+            adam.step(ours.iter_mut(), step, 0.1);
+        }
+        let difference = (&theirs - &ours[0]).abs().max().double_value(&[]);
+        assert!(difference < 1e-5, "{difference:e}");
+        assert!((&ours[0] - start).abs().min().double_value(&[]) > 0.1, "it did not move");
+    }
+}

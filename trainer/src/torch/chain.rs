@@ -1,0 +1,139 @@
+//! A [`Chain`] that learns.
+
+use fit::network::{Chain, ChainConv, Step, Weights};
+use tch::{Device, Kind, Tensor};
+
+use super::device::Compute;
+use super::network::{average_pool, load_tensor};
+use super::tensors::{channels_last, to_array};
+
+/// Convolutions with bias, trainable.
+#[derive(Debug)]
+pub struct TrainableChain {
+    chain: Chain,
+    kind: Kind,
+    /// Weight and bias of each convolution, in order.
+    pub parameters: Vec<Tensor>,
+}
+
+impl TrainableChain {
+    /// Random weights, uniform within 1 / √(inputs of a position), as torch's own layers start. Uses libtorch's global
+    /// generator.
+    #[must_use]
+    pub fn random(chain: Chain, compute: Compute) -> Self {
+        let mut parameters = Vec::new();
+        for conv in chain.convs() {
+            let shape = conv.weight_shape().map(|n| n as i64);
+            let bound = 1.0 / (shape[1..].iter().product::<i64>() as f64).sqrt();
+            let uniform = |shape: &[i64]| {
+                let unit = Tensor::rand(shape, (Kind::Float, Device::Cpu));
+                ((unit * 2.0 - 1.0) * bound).to_device(compute.device)
+            };
+            parameters.push(channels_last(&uniform(&shape)).set_requires_grad(true));
+            parameters.push(uniform(&shape[..1]).set_requires_grad(true));
+        }
+        Self { chain, kind: compute.kind, parameters }
+    }
+
+    /// The result for `x` (N×C×H×W), in 32-bit floats. Dropout acts in training only, by libtorch's global generator.
+    pub fn forward(&self, x: &Tensor, training: bool) -> Tensor {
+        let mut x = x.to_kind(self.kind);
+        let mut parameters = self.parameters.chunks_exact(2);
+        for step in &self.chain.steps {
+            x = match (step, training) {
+                (Step::Conv(conv), _) => match parameters.next() {
+                    Some([weight, bias]) => self.convolve(conv, &x, weight, bias),
+                    _ => x,
+                },
+                (Step::AveragePool { padding }, _) => average_pool(&x, *padding),
+                (Step::Resize { to }, _) => x.upsample_bilinear2d(to.map(|n| n as i64), false, None, None),
+                (Step::Dropout(share), true) => x.dropout(*share, true),
+                (Step::Dropout(_), false) => x,
+            };
+        }
+        x.to_kind(Kind::Float)
+    }
+
+    fn convolve(&self, conv: &ChainConv, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+        let square = |n: usize| [n as i64; 2];
+        let (weight, bias) = (weight.to_kind(self.kind), bias.to_kind(self.kind));
+        let y = x.conv2d(&weight, Some(&bias), square(conv.stride), square(conv.padding), [1, 1], 1);
+        if conv.relu { y.relu() } else { y }
+    }
+
+    /// The number format of the convolutions from now on.
+    pub fn set_kind(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
+    /// Adds every tensor to `state`, its name behind `prefix`.
+    pub fn add_to(&self, state: &mut Weights, prefix: &str) {
+        for (name, tensor) in self.names(prefix).into_iter().zip(&self.parameters) {
+            state.insert(name, to_array(tensor));
+        }
+    }
+
+    /// Takes over what [`Self::add_to`] gave.
+    ///
+    /// # Errors
+    /// Where a tensor is missing or misshapen.
+    pub fn load(&mut self, state: &Weights, prefix: &str) -> Result<(), String> {
+        for (name, tensor) in self.names(prefix).into_iter().zip(&mut self.parameters) {
+            load_tensor(state, &name, tensor)?;
+        }
+        Ok(())
+    }
+
+    fn names(&self, prefix: &str) -> Vec<String> {
+        let parts = |conv: &ChainConv| ["weight", "bias"].map(|part| format!("{prefix}{}.{part}", conv.name));
+        self.chain.convs().flat_map(parts).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Frozen;
+    use super::*;
+    use fit::network::{PdnSize, autoencoder};
+
+    #[test]
+    fn a_chain_and_the_network_made_of_it_agree() {
+        tch::set_num_threads(1);
+        let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+        let image = Tensor::randn([2, 3, 128, 160], (Kind::Float, Device::Cpu));
+        for size in PdnSize::ALL {
+            let chain = TrainableChain::random(size.chain(size.features(), false), compute);
+            let mut weights = Weights::new();
+            chain.add_to(&mut weights, "");
+            let frozen = Frozen::new(&size.teacher(), &weights, compute).levels(&image).remove(0);
+            let features = tch::no_grad(|| chain.forward(&image, true));
+            assert_eq!(features.size(), [2, size.features() as i64, 24, 32]);
+            let difference = (&features - frozen).abs().max().double_value(&[]);
+            assert!(difference < 1e-5 * features.abs().max().double_value(&[]), "{difference:e}");
+        }
+    }
+
+    #[test]
+    fn padding_gives_a_position_for_every_four_pixels() {
+        tch::set_num_threads(1);
+        let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+        let image = Tensor::zeros([1, 3, 256, 256], (Kind::Float, Device::Cpu));
+        let distilled = TrainableChain::random(PdnSize::Xs.chain(5, true), compute);
+        assert_eq!(tch::no_grad(|| distilled.forward(&image, true)).size(), [1, 5, 64, 64]);
+    }
+
+    #[test]
+    fn the_autoencoder_has_the_grid_of_the_students_at_every_size() {
+        tch::set_num_threads(1);
+        let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+        for [height, width] in [[128, 128], [128, 512], [160, 256], [288, 224]] {
+            let image = Tensor::zeros([1, 3, height, width], (Kind::Float, Device::Cpu));
+            let sides = [height as usize, width as usize];
+            let autoencoder = TrainableChain::random(autoencoder(sides, 7), compute);
+            let features = tch::no_grad(|| autoencoder.forward(&image, false));
+            assert_eq!(features.size(), [1, 7, height / 4 - 8, width / 4 - 8]);
+            assert!(features.equal(&tch::no_grad(|| autoencoder.forward(&image, false))));
+            assert!(!features.equal(&tch::no_grad(|| autoencoder.forward(&image, true))), "no dropout");
+        }
+    }
+}
