@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fit::network::{PdnSize, Weights};
+use fit::teacher::{Library, read_safetensors, write_safetensors};
 use judge::encode_png;
 use shared_format::Size;
 use tests::images::{part, write_parts};
 use tests::teachers::{legacy_pth, random_weights, zip_pth};
 use tests::workshop::Workshop;
 use tests::{run, succeed};
-use trainer::teacher::{Library, read_safetensors, write_safetensors};
 
 const SIZE: Size = Size { width: 160, height: 120 };
 
