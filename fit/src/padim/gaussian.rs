@@ -155,7 +155,7 @@ mod tests {
             let columns: Vec<usize> = (0..D).filter(|&i| i != c).collect();
             s[rows[0]][columns[0]] * s[rows[1]][columns[1]] - s[rows[0]][columns[1]] * s[rows[1]][columns[0]]
         };
-        let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         let determinant: f64 = (0..D).map(|c| sign(c) * s[0][c] * minor(0, c)).sum();
         (0..D)
             .flat_map(|r| (0..D).map(move |c| (r, c)))

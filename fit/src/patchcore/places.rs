@@ -90,7 +90,7 @@ mod tests {
     fn few_images_say_little_of_a_place_and_many_do() {
         // One place has twice the distance of the others, and three times their deviation.
         let map = |i: usize| -> Vec<f32> {
-            let wave = if i % 2 == 0 { 1.0 } else { -1.0 };
+            let wave = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
             (0..64).map(|p| if p < 8 { 2.0 + 0.3 * wave } else { 1.0 + 0.1 * wave }).collect()
         };
         let ratio = |count: usize| {

@@ -36,7 +36,7 @@ enum Command {
     #[command(subcommand)]
     Teacher(teacher::Command),
     /// Learn from images of good parts
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
     /// Measure a bundle on images with known answers
