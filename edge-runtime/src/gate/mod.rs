@@ -3,6 +3,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `state` | the queue of parts between trigger and gate, and what becomes of each |
+//! | `queued` | one such part |
+//! | `signal` | what the gate asks of its outputs |
+//! | `alarms` | what drives the fault output |
 //! | `belt` | how far the belt has come, by time or encoder |
 //! | `pulse` | an output that is driven in pulses |
 //! | `confirmation` | whether rejected parts did fall |
@@ -11,14 +14,19 @@
 //! Nothing here knows a clock, a thread or a device: time comes in with each call and levels go out. A simulated line
 //! runs the same code as a real one.
 
+mod alarms;
 mod belt;
 mod confirmation;
 mod counts;
 mod pulse;
+mod queued;
 mod settings;
+mod signal;
 mod state;
 
+pub use alarms::{Alarms, Hold};
 pub use belt::{Belt, Measure};
 pub use counts::Counts;
 pub use settings::Settings;
-pub use state::{Action, Alarms, Gate, Hold, Signal};
+pub use signal::{Action, Signal};
+pub use state::Gate;

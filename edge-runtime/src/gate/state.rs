@@ -3,113 +3,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::Serialize;
 use shared_format::Verdict;
 
+use super::alarms::{Alarms, Hold};
 use super::belt::Belt;
 use super::confirmation::Confirmation;
 use super::counts::Counts;
 use super::pulse::Pulse;
+use super::queued::Queued;
 use super::settings::Settings;
+use super::signal::{Action, Signal};
 use crate::line_file::Safe;
 use crate::moment::Moment;
 use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
-
-/// An output of the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Out with the part.
-    Reject,
-    /// The part may go on.
-    Pass,
-    /// Something is wrong, see [`Alarms`]; also the request to stop the line.
-    Fault,
-    /// A part is exposed.
-    Strobe,
-}
-
-impl Signal {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Reject, Self::Pass, Self::Fault, Self::Strobe];
-}
-
-/// What the gate wants done, in order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Action {
-    /// Drive an output.
-    Set(Signal, bool),
-    /// A part has passed the gate: report it.
-    Released(Release),
-}
-
-/// Why the line is held in its safe state: while one holds, every part goes to the safe side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// The program is starting or ending.
-    NotReady,
-    /// No frames, and nothing else says when a part comes.
-    Blind,
-}
-
-/// What drives the fault output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Alarms {
-    /// Held: the program is starting or ending.
-    pub not_ready: bool,
-    /// Held: parts may pass unseen.
-    pub blind: bool,
-    /// Too many rejects in a row.
-    pub rejects_in_a_row: bool,
-    /// A known-bad part was not recognised.
-    pub challenge_missed: bool,
-    /// The last rejected part was not seen to fall.
-    pub unconfirmed: bool,
-}
-
-impl Alarms {
-    /// Whether the line is held in its safe state.
-    #[must_use]
-    pub const fn hold(&self) -> bool {
-        self.not_ready || self.blind
-    }
-
-    /// Whether the fault output is on.
-    #[must_use]
-    pub const fn any(&self) -> bool {
-        self.hold() || self.rejects_in_a_row || self.challenge_missed || self.unconfirmed
-    }
-}
-
-/// A part under way; the last one of a full queue stands for all that followed.
-#[derive(Debug, Clone, Copy)]
-struct Queued {
-    part: PartNumber,
-    last: PartNumber,
-    product: u16,
-    triggered_at: Moment,
-    release: u64,
-    until: u64,
-    verdict: Option<PartVerdict>,
-    /// Known to be bad.
-    challenge: bool,
-}
-
-impl Queued {
-    const fn overflowed(&self) -> bool {
-        self.last != self.part
-    }
-
-    /// Whether it goes, or may still go, to the reject side.
-    fn may_be_rejected(&self, safe: Safe) -> bool {
-        let verdict = self.verdict.filter(|_| !self.overflowed()).map(|verdict| verdict.verdict);
-        match verdict {
-            _ if self.challenge => true,
-            Some(Verdict::Reject) | None => true,
-            Some(Verdict::Fault) => safe == Safe::Reject,
-            Some(Verdict::Pass) => false,
-        }
-    }
-}
 
 /// The gate of one line. It starts held as [`Hold::NotReady`].
 ///

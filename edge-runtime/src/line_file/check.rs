@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::schema::{Camera, Gpio, LineFile, Trigger, VoteRule};
+use super::camera::Camera;
+use super::schema::{Gpio, LineFile, Trigger, VoteRule};
 
 /// An hour: longer times are slips of the pen.
 const MAX_MS: f64 = 3_600_000.0;

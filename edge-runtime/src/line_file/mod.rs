@@ -3,17 +3,20 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `schema` | the keys |
+//! | `camera` | those of the camera |
 //! | `check` | which values are allowed, alone and together |
 //! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
 
+mod camera;
 mod check;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
+pub use camera::{Camera, PixelFormat, V4l2};
 pub use schema::{
-    Camera, Challenge, Gate, Gpio, Health, LineFile, Pin, PixelFormat, Product, Records, Safe, Serial,
-    SerialFormat, Trigger, V4l2, VoteRule, Votes,
+    Challenge, Gate, Gpio, Health, LineFile, Pin, Product, Records, Safe, Serial, SerialFormat, Trigger,
+    VoteRule, Votes,
 };
 
 /// What `edge-runtime init` writes.

@@ -60,6 +60,11 @@ fn a_shift_on_the_board() {
 
     line.kill();
     line.expect("after kill -9 and the supervisor's restart", &mixed(&stage, 10, 7));
+
+    // Nothing can be written, and nothing fails either: a card in its last days.
+    line.board.run("fsfreeze -f /data");
+    line.expect("the disk of records and counters hangs", &mixed(&stage, 20, 11));
+    line.board.run("fsfreeze -u /data");
     line.stop();
 
     line.board.run("mkdir -p /small; mount -t tmpfs -o size=64k none /small");
