@@ -60,4 +60,6 @@ pub mod triggers;
 pub mod wall;
 
 #[cfg(test)]
+mod emulated;
+#[cfg(test)]
 mod small_disk;

@@ -3,14 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use judge::image_score::features;
 use judge::{
     DecodeError, EncodeError, EngineError, Fault, Scored, Scorer, decode_file, encode_png, file_sha256,
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
-use shared_format::{FormatError, Golden, Recipe, ThresholdFile, threshold_file::MAX_LEN};
+use shared_format::{FormatError, Golden, ImageScore, Recipe, ThresholdFile, threshold_file::MAX_LEN};
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator, claim};
+use crate::descriptor::{self, DescriptorError};
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
@@ -26,12 +28,24 @@ pub struct Export<'a> {
     pub method: &'a str,
     /// The teacher's name; empty where there is none.
     pub teacher: &'a str,
+    /// What gives a frame its score.
+    pub score: ScoreKind<'a>,
     /// Normals that neither trained the model nor chose its checkpoint.
     pub calibration: &'a [PathBuf],
     /// The false-positive rate to aim at, 0..1 exclusive.
     pub target_fpr: f64,
     /// Refuse a sample that is too small to claim the target.
     pub require_claim: bool,
+}
+
+/// What gives a frame its score.
+#[derive(Debug, Clone, Copy)]
+pub enum ScoreKind<'a> {
+    /// The model's own score.
+    Model,
+    /// A descriptor of the anomaly map, fitted to these normals: they must not have trained the model, and don't
+    /// calibrate.
+    Descriptor(&'a [PathBuf]),
 }
 
 /// Why no bundle was written. Whatever stood at its place is untouched.
@@ -45,6 +59,9 @@ pub enum ExportError {
     /// The claim was required and the sample can't make it.
     #[error("{0}; collect more good images, or export without --require-claim")]
     Claim(String),
+    /// The descriptor can't be fitted.
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
     /// The model doesn't run.
     #[error("the exported model does not run: {0}; train again, and report the run if that fails too")]
     Engine(#[from] EngineError),
@@ -96,6 +113,8 @@ pub fn export(
     check_target(request)?;
     refuse_occupied(out)?;
     let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
+    let image_score = image_score(request, &mut scorer, &mut progress)?;
+    let mut scorer = scorer.scoring_by(image_score.clone());
     let input = request.recipe.input;
     let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
@@ -106,7 +125,23 @@ pub fn export(
     }
     let places = golden_places(calibrator.scores());
     let golden = places.iter().map(|&at| (&request.calibration[at], calibrator.scores()[at])).collect();
-    finish(request, calibrator, golden, out)
+    finish(request, image_score, calibrator, golden, out)
+}
+
+/// The score that was asked for; `scorer` gives the model's.
+fn image_score(
+    request: &Export<'_>,
+    scorer: &mut Scorer,
+    progress: &mut impl FnMut(),
+) -> Result<ImageScore, ExportError> {
+    let ScoreKind::Descriptor(normals) = request.score else { return Ok(ImageScore::Model) };
+    let mut described = Vec::new();
+    for path in normals {
+        let scored = score(scorer, path)?;
+        described.push(features(&scored.map, scored.score));
+        progress();
+    }
+    Ok(ImageScore::Descriptor(descriptor::fit(&described)?))
 }
 
 /// Writes the bundle of a model whose calibration normals were scored by models of the others, see
@@ -126,7 +161,7 @@ pub fn export_calibrated(
     for path in golden_places(calibrator.scores()).into_iter().filter_map(|at| request.calibration.get(at)) {
         golden.push((path, score(&mut scorer, path)?.score));
     }
-    finish(request, calibrator, golden, out)
+    finish(request, ImageScore::Model, calibrator, golden, out)
 }
 
 fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
@@ -141,6 +176,7 @@ fn score(scorer: &mut Scorer, path: &Path) -> Result<Scored, ExportError> {
 
 fn finish(
     request: &Export<'_>,
+    image_score: ImageScore,
     calibrator: Calibrator,
     golden: Vec<(&PathBuf, f32)>,
     out: &Path,
@@ -150,7 +186,7 @@ fn finish(
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
     }
-    let thresholds = threshold_file(request, &calibration, &golden)?;
+    let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
     write(out, request.onnx, &thresholds, &golden)?;
     Ok(calibration)
 }
@@ -179,6 +215,7 @@ fn golden_frames(chosen: &[(&PathBuf, f32)]) -> Result<Vec<GoldenFrame>, ExportE
 
 fn threshold_file(
     request: &Export<'_>,
+    image_score: ImageScore,
     calibration: &Calibration,
     golden: &[GoldenFrame],
 ) -> Result<ThresholdFile, ExportError> {
@@ -188,6 +225,7 @@ fn threshold_file(
         teacher: field(request.teacher)?,
         model_sha256: file_sha256(request.onnx),
         recipe: request.recipe,
+        image_score,
         image_threshold: calibration.image_threshold,
         pixel_threshold: calibration.pixel_threshold,
         score_tolerance: calibration.score_tolerance,

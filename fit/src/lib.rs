@@ -12,11 +12,13 @@
 //! | [`teach`] | good parts, and nothing else → bundle |
 //! | [`patchcore`] | a bank of what normal positions look like, fitted in seconds |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
+//! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`bundle`] | model + normals → bundle, by running the judge |
 //! | [`recalibrate`] | other thresholds for a bundle that is there |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | files and folders that appear whole or not at all |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
+//! | `whitening` | covariances → distances |
 //! | [`written`] | sizes, regions and grids as users write them |
 //! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
 
@@ -24,6 +26,7 @@ pub mod atomic;
 pub mod bundle;
 pub mod calibrate;
 pub mod dataset;
+pub mod descriptor;
 pub mod evaluate;
 pub mod features;
 pub mod fitted;
@@ -36,4 +39,5 @@ pub mod resample;
 pub mod seeded;
 pub mod teach;
 pub mod teacher;
+mod whitening;
 pub mod written;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use judge::{AnomalyMap, Scorer, decode_file};
 use shared_format::Recipe;
 
-use crate::bundle::{Export, ExportError, export_calibrated};
+use crate::bundle::{Export, ExportError, ScoreKind, export_calibrated};
 use crate::calibrate::{Calibration, Calibrator};
 use crate::features::{Extractor, FeatureError, FeatureSet, likeness};
 use crate::fitted::{FitError, Fitted};
@@ -110,6 +110,7 @@ pub fn teach(
         recipe: lesson.recipe,
         method: lesson.method.name(),
         teacher: &lesson.teacher.name,
+        score: ScoreKind::Model,
         calibration: &first_frames,
         target_fpr: lesson.target_fpr,
         require_claim: false,

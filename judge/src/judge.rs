@@ -67,7 +67,8 @@ impl Judge {
     /// [`BundleError::Model`] where it can't be loaded.
     pub fn from_bundle(mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
         let scorer = Scorer::new(&bundle.onnx, bundle.thresholds.recipe, threads)
-            .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?;
+            .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
+            .scoring_by(bundle.thresholds.image_score.clone());
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         bundle.onnx = Vec::new();
         Ok(Self { bundle, scorer })

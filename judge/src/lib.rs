@@ -10,6 +10,7 @@
 //! | [`onnx`] | the messages that an ONNX file is made of |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`scorer`] | frame → score and anomaly map |
+//! | [`image_score`] | what the model says of a frame → the frame's score |
 //! | [`region`] | anomaly map → the largest conspicuous region |
 //! | [`bundle`] | the folder that the trainer ships, checked when it is opened |
 //! | [`judge`] | a bundle judging frames: score → verdict |
@@ -34,6 +35,7 @@ pub mod encode;
 pub mod engine;
 pub mod fault;
 pub mod frame;
+pub mod image_score;
 pub mod judge;
 pub mod onnx;
 pub mod overlay;

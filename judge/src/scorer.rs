@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{Recipe, Tiles};
+use shared_format::{ImageScore, Recipe, Tiles};
 
 use crate::engine::{EngineError, Network, unexpected_output};
 use crate::fault::Fault;
 use crate::frame::Frame;
+use crate::image_score::{distance, features};
 use crate::prepare::Preparer;
 
 /// Name of the model's output with an anomaly value for each input pixel.
@@ -49,7 +50,7 @@ impl StageTimes {
 /// What the network says about a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
-    /// The largest of the tiles' scores; larger is more anomalous. Finite.
+    /// As [`ImageScore`] says; larger is more anomalous. Finite.
     pub score: f32,
     /// Where. All values finite.
     pub map: AnomalyMap,
@@ -62,11 +63,12 @@ pub struct Scored {
 pub struct Scorer {
     network: Network,
     preparer: Preparer,
+    image_score: ImageScore,
     input: Vec<f32>,
 }
 
 impl Scorer {
-    /// Loads a model with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the recipe's input size.
+    /// Loads a model that gives frames its own score, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the recipe's input size.
     ///
     /// # Errors
     /// [`EngineError`] where the bytes are no such model.
@@ -83,7 +85,18 @@ impl Scorer {
         if score.iter().product::<usize>() != 1 {
             return Err(unexpected_output(SCORE, score, &[1]));
         }
-        Ok(Self { network, preparer: Preparer::new(recipe), input: Vec::new() })
+        Ok(Self {
+            network,
+            preparer: Preparer::new(recipe),
+            image_score: ImageScore::Model,
+            input: Vec::new(),
+        })
+    }
+
+    /// The same, giving frames another score.
+    #[must_use]
+    pub fn scoring_by(self, image_score: ImageScore) -> Self {
+        Self { image_score, ..self }
     }
 
     /// The recipe that frames are prepared by.
@@ -116,6 +129,9 @@ impl Scorer {
             }
             score = score.max(tile_score);
             mosaic.place(index, map);
+        }
+        if let ImageScore::Descriptor(descriptor) = &self.image_score {
+            score = distance(descriptor, &features(&mosaic.map, score));
         }
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("score", score)?;

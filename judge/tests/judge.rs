@@ -10,7 +10,7 @@ use judge::{
     Bundle, BundleError, Fault, Frame, GOLDEN_FOLDER, Judge, MODEL_FILE, Pixels, THRESHOLD_FILE, encode_png,
     overlay, region_of_interest,
 };
-use shared_format::{FormatError, Roi, Tiles, Verdict};
+use shared_format::{Descriptor, FormatError, ImageScore, Roi, Tiles, Verdict};
 use support::{
     PLAIN, frame, jpeg, onnx, size, thresholds, write_bundle, write_thresholds, write_usual_bundle,
 };
@@ -35,6 +35,25 @@ fn a_dark_frame_passes_and_a_bright_spot_is_rejected_with_its_place() {
     assert_eq!((region.x, region.y, region.width, region.height, region.area), (16, 24, 8, 8, 64));
     assert_eq!(region.peak, 200.0 / 255.0);
     assert!(defective.times.infer > std::time::Duration::ZERO);
+}
+
+#[test]
+fn a_descriptor_gives_the_score_where_the_threshold_file_says_so() {
+    let (folder, _) = usual();
+    let mut file = thresholds(&onnx(64, &[]), support::recipe());
+    let mut whitening = [[0.0; 8]; 8];
+    (whitening[1][1], whitening[7][7]) = (2.0, 100.0);
+    file.image_score = ImageScore::Descriptor(Descriptor { mean: [10.0 / 255.0; 8], whitening });
+    file.image_threshold = 1.0;
+    write_thresholds(folder.path(), &file);
+    let mut judge = Judge::open(folder.path(), 1).unwrap();
+    // A dark frame's map and score are the mean itself; a bright spot moves the score and no median.
+    let normal = judge.judge(&frame(0));
+    assert_eq!((normal.verdict, normal.score), (Verdict::Pass, Some(0.0)));
+    let defective = judge.judge(&frame(200));
+    let score = defective.score.unwrap();
+    assert!((score - 100.0 * 190.0 / 255.0).abs() < 1e-3, "{score}");
+    assert_eq!(defective.verdict, Verdict::Reject);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`threshold_file`] | `model.threshold`: the thresholds of one model, their evidence, the recipe; encode and decode |
+//! | [`image_score`] | what the score of a frame is |
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
@@ -28,12 +29,14 @@
 
 pub mod conformal;
 pub mod disposition;
+pub mod image_score;
 pub mod recipe;
 pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
 
 pub use disposition::{Disposition, Reason};
+pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use telegram::{Telegram, TelegramError};
 pub use threshold_file::{Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};

@@ -5,6 +5,7 @@
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
+use crate::image_score::ImageScore;
 use crate::recipe::Recipe;
 
 /// First bytes of every threshold file.
@@ -110,6 +111,8 @@ pub struct ThresholdFile {
     pub model_sha256: [u8; 32],
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
+    /// What a frame's score is; the thresholds and all scores of this file are of this kind.
+    pub image_score: ImageScore,
     /// A frame is rejected when its score is above this.
     pub image_threshold: f32,
     /// A map position belongs to a region when its value is above this.
@@ -226,6 +229,7 @@ impl ThresholdFile {
     fn is_valid(&self) -> bool {
         let e = &self.evidence;
         self.recipe.is_valid()
+            && self.image_score.is_valid()
             && self.image_threshold.is_finite()
             && self.pixel_threshold.is_finite()
             && self.score_tolerance.is_finite()

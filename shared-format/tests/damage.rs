@@ -7,7 +7,7 @@ mod common;
 use common::{encoded, example, framed, valid};
 use proptest::prelude::*;
 use shared_format::threshold_file::{HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN};
-use shared_format::{FormatError, Golden, Roi, Size, ThresholdFile, Tiles};
+use shared_format::{Descriptor, FormatError, Golden, ImageScore, Roi, Size, ThresholdFile, Tiles};
 
 proptest! {
     #[test]
@@ -139,6 +139,14 @@ fn absurd_values_are_neither_written_nor_read() {
         }),
         ("frames without pixels", |f| f.recipe.frames.min = Size { width: 0, height: 1 }),
         ("frames with the minimum above the maximum", |f| f.recipe.frames.max.height = 239),
+        ("descriptor's mean NaN", |f| {
+            f.image_score =
+                ImageScore::Descriptor(Descriptor { mean: [f32::NAN; 8], whitening: [[1.0; 8]; 8] });
+        }),
+        ("descriptor's weight infinite", |f| {
+            let whitening = [[f32::INFINITY; 8]; 8];
+            f.image_score = ImageScore::Descriptor(Descriptor { mean: [0.0; 8], whitening });
+        }),
         ("no normals", |f| f.evidence.normals = 0),
         ("rank 0", |f| f.evidence.rank = 0),
         ("rank above the normals", |f| f.evidence.rank = 300),
@@ -190,8 +198,10 @@ fn bytes_without_a_meaning_are_malformed() {
         ("colour 2", 0x5d, &[2]),
         ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
-        ("five golden frames", 0x99, &[5]),
-        ("two golden frames announced, one given", 0x99, &[2]),
+        ("score of a third kind", 0x66, &[2]),
+        ("a sample of a third kind", 0x76, &[2]),
+        ("five golden frames", 0x9b, &[5]),
+        ("two golden frames announced, one given", 0x9b, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");
@@ -204,7 +214,7 @@ fn every_error_says_what_to_do() {
     let errors = [
         FormatError::Magic,
         FormatError::Version(9),
-        FormatError::Truncated { expected: 171, found: 5 },
+        FormatError::Truncated { expected: 173, found: 5 },
         FormatError::Trailing { extra: 3 },
         FormatError::Checksum,
         FormatError::Malformed,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use judge::{Bundle, encode_png};
-use shared_format::{Colour, Roi, Size, Tiles};
+use shared_format::{Colour, ImageScore, Roi, Size, Tiles};
 use tests::images::{part, write_parts};
 use tests::workshop::Workshop;
 use tests::{private, program, run, succeed};
@@ -240,4 +240,28 @@ fn real_cells_with_the_default_teacher() {
     assert!(figures["image_auroc"].as_f64().unwrap() > 0.75, "{figures}");
     let doctor = succeed(program("edge-runtime").args(["doctor", "--bundle"]).arg(&bundle));
     assert!(doctor.contains("normal-1.png"), "{doctor}");
+}
+
+#[test]
+fn a_descriptor_of_the_map_can_be_the_score() {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("photos"), SIZE, 30, false);
+    succeed(&mut train(&workshop, "few", &[]));
+    let bundle = workshop.path("bundle");
+    let descriptor = ["--image-score", "descriptor"];
+    let (code, _, stderr) = run(&mut workshop.export("few", &bundle, &descriptor));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("needs 16 normals that neither trained nor calibrate, here are 3"), "{stderr}");
+
+    write_parts(&workshop.path("photos"), SIZE, 160, false);
+    succeed(&mut train(&workshop, "many", &[]));
+    succeed(&mut workshop.export("many", &bundle, &descriptor));
+    let thresholds = Bundle::open(&bundle).unwrap().thresholds;
+    assert!(matches!(thresholds.image_score, ImageScore::Descriptor(_)));
+    // Deviations of eight features: their distance from the mean of normals is around √8.
+    let scores = thresholds.evidence.scores;
+    assert!((1.0..6.0).contains(&scores.q50), "{scores:?}");
+    let (_, golden) = inspect(&workshop, &[bundle.join("golden/normal-1.png")]);
+    let score = golden[0]["score"].as_f64().unwrap();
+    assert!((score - f64::from(thresholds.golden[0].score)).abs() < 1e-4, "{score}");
 }

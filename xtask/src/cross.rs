@@ -23,6 +23,9 @@ const RUST_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
+/// Runs programs for the board on this machine.
+const EMULATOR: &str = "qemu-aarch64";
+
 /// A cargo that builds for the board.
 pub struct Cross {
     root: PathBuf,
@@ -54,7 +57,9 @@ impl Cross {
             |name: &str| format!("CARGO_TARGET_{}_{name}", TARGET.replace('-', "_").to_uppercase());
         cargo.env(variable("LINKER"), "aarch64-linux-gnu-gcc");
         // Without `-L`: a second C library beside libc6:arm64's lets the first thread spin for ever.
-        cargo.env(variable("RUNNER"), "qemu-aarch64");
+        cargo.env(variable("RUNNER"), EMULATOR);
+        // Tests that start programs of this project start them by it.
+        cargo.env("NOMINAL_EMULATOR", EMULATOR);
         cargo.env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
         let headers = "-I/usr/aarch64-linux-gnu/include";
         cargo.env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu", headers);

@@ -1,9 +1,10 @@
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use fit::seeded::Seeded;
 
 use super::*;
+use crate::emulated;
 use crate::small_disk::SmallDisk;
 
 fn counted(parts: u64, run: u64) -> Counters {
@@ -133,7 +134,7 @@ fn counting_child() {
 
 /// What the child said about its steps: count, begin and end of the attempt to save.
 fn steps_until_killed(folder: &Path, after: Duration) -> Vec<[u64; 3]> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = emulated::command(std::env::current_exe().unwrap())
         .args(["health::counter_file::tests::counting_child", "--exact", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())

@@ -1,13 +1,15 @@
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use fit::seeded::Seeded;
 use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
 use shared_format::{
-    Colour, Evidence, FrameRange, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+    Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Verdict,
 };
 
 use super::*;
+use crate::emulated;
 
 const SIZE: Size = Size { width: 40, height: 30 };
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +29,7 @@ fn thresholds() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: SIZE, max: SIZE },
         },
+        image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.5,
         score_tolerance: 0.1,
@@ -242,7 +245,7 @@ fn a_killed_process_leaves_whole_records_only() {
     let mut random = Seeded::new(11, 0);
     let mut last = 0;
     for _ in 0..10 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = emulated::command(std::env::current_exe().unwrap())
             .args(["record::recorder::tests::recording_child", "--exact", "--ignored"])
             .env(FOLDER, root.path())
             .stdout(Stdio::null())

@@ -55,7 +55,11 @@ fn measure(bench: &Bench, what: &str, fps: u32, trigger: &str, stages: &[&str]) 
     bench.write("line.toml", line.as_bytes());
     let mut command = std::process::Command::new("timeout");
     let this = program(bench.folder.path());
-    command.args(["--signal=TERM", "30"]).arg(this.get_program()).args(["run", "line.toml"]);
+    command
+        .args(["--signal=TERM", "30"])
+        .arg(this.get_program())
+        .args(this.get_args())
+        .args(["run", "line.toml"]);
     let output = command.current_dir(bench.folder.path()).output().unwrap();
     assert!(matches!(code(&output), 0 | 124), "{}", stderr(&output));
     let status = std::fs::read(bench.path("state/status.json")).unwrap();

@@ -5,6 +5,9 @@
 #[path = "../../../judge/tests/support/mod.rs"]
 mod support;
 
+#[path = "../../src/emulated.rs"]
+mod emulated;
+
 mod bench;
 mod calibrate;
 mod collect;
@@ -52,7 +55,7 @@ impl Bench {
 }
 
 fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edge-runtime"));
+    let mut command = emulated::command(env!("CARGO_BIN_EXE_edge-runtime"));
     command.current_dir(folder);
     command
 }

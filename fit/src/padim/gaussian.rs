@@ -1,5 +1,7 @@
 //! A Gaussian for each position: sums while images pass, then mean and whitening matrix.
 
+use crate::whitening::inverse_factor;
+
 /// Share of the mean variance below which no direction's variance is taken to lie: rounding noise must not decide.
 const VARIANCE_FLOOR: f64 = 1e-4;
 
@@ -102,28 +104,6 @@ impl Gaussians {
         let total: f64 = squares.zip(shift).map(|(p, s)| ((p - n * s * s) / degrees).max(0.0)).sum();
         total / shift.len().max(1) as f64
     }
-}
-
-/// Wᵀ with W = L⁻¹ and covariance = L Lᵀ: for a row vector v, |v Wᵀ|² = v Σ⁻¹ vᵀ.
-fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
-    let mut lower = vec![0f64; d * d];
-    for i in 0..d {
-        for j in 0..=i {
-            let inner: f64 = (0..j).map(|k| lower[i * d + k] * lower[j * d + k]).sum();
-            let rest = covariance[i * d + j] - inner;
-            lower[i * d + j] =
-                if i == j { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / lower[j * d + j] };
-        }
-    }
-    let mut inverse = vec![0f64; d * d];
-    for column in 0..d {
-        for row in column..d {
-            let inner: f64 = (column..row).map(|k| lower[row * d + k] * inverse[k * d + column]).sum();
-            let one = if row == column { 1.0 } else { 0.0 };
-            inverse[row * d + column] = (one - inner) / lower[row * d + row];
-        }
-    }
-    (0..d * d).map(|i| inverse[(i % d) * d + i / d] as f32).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use judge::{Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Scorer, THRESHOLD_FILE, encode_png, file_sha256};
 use shared_format::{
-    Colour, Evidence, FrameRange, Golden, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
-    threshold_file,
+    Colour, Evidence, FrameRange, Golden, ImageScore, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile,
+    Tiles, threshold_file,
 };
 
 /// A protobuf message under construction.
@@ -157,6 +157,7 @@ pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
         teacher: "".try_into().unwrap(),
         model_sha256: file_sha256(onnx),
         recipe,
+        image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.4,
         score_tolerance: 1e-4,

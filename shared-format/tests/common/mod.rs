@@ -4,7 +4,8 @@ use heapless::{String, Vec};
 use proptest::prelude::*;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
-    Colour, Evidence, FrameRange, Golden, Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Recipe, Roi, Sample, ScoreQuantiles, Size,
+    ThresholdFile, Tiles,
 };
 
 /// Encodes, or panics.
@@ -50,6 +51,7 @@ pub fn example() -> ThresholdFile {
                 max: Size { width: 640, height: 480 },
             },
         },
+        image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.75,
         score_tolerance: 1.0 / 1024.0,
@@ -90,6 +92,7 @@ pub fn largest() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: far, max: far },
         },
+        image_score: ImageScore::Descriptor(Descriptor { mean: [-1.5; 8], whitening: [[0.25; 8]; 8] }),
         evidence: Evidence {
             normals: u32::MAX,
             rank: u32::MAX,
@@ -161,6 +164,14 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     })
 }
 
+fn image_score() -> impl Strategy<Value = ImageScore> {
+    let descriptor = proptest::collection::vec(finite(), 72).prop_map(|numbers| Descriptor {
+        mean: numbers[..8].try_into().unwrap(),
+        whitening: std::array::from_fn(|row| numbers[8 * (row + 1)..8 * (row + 2)].try_into().unwrap()),
+    });
+    prop_oneof![Just(ImageScore::Model), descriptor.prop_map(ImageScore::Descriptor)]
+}
+
 fn golden() -> impl Strategy<Value = Golden> {
     let name = text::<64>().prop_map(|name| {
         let mut plain: String<64> = name.chars().filter(|c| !['/', '\\', '\0'].contains(c)).collect();
@@ -177,13 +188,14 @@ pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let names = (text(), text(), text(), any::<[u8; 32]>());
     let thresholds = (finite(), finite(), finite());
     let golden = proptest::collection::vec(golden(), 0..=4);
-    (names, recipe(), thresholds, evidence(), golden).prop_map(
-        |(names, recipe, thresholds, evidence, golden)| ThresholdFile {
+    (names, recipe(), image_score(), thresholds, evidence(), golden).prop_map(
+        |(names, recipe, image_score, thresholds, evidence, golden)| ThresholdFile {
             producer: names.0,
             method: names.1,
             teacher: names.2,
             model_sha256: names.3,
             recipe,
+            image_score,
             image_threshold: thresholds.0,
             pixel_threshold: thresholds.1,
             score_tolerance: thresholds.2.abs(),

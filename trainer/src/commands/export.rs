@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fit::bundle::{Export, export};
+use fit::bundle::{Export, ScoreKind, export};
 use fit::calibrate::claim;
 
-use crate::run::Run;
+use crate::run::{Run, Settings};
 use crate::{method, progress};
 
 /// Write a bundle for the device: ONNX model, thresholds, golden frames.
@@ -24,9 +24,21 @@ pub struct Args {
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// What gives a frame its score
+    #[arg(long, value_enum, default_value = "model")]
+    image_score: ImageScore,
     /// Fail where there are too few calibration images to claim the target
     #[arg(long)]
     require_claim: bool,
+}
+
+/// What gives a frame its score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ImageScore {
+    /// The method's own score
+    Model,
+    /// How far the map's quantiles are from those of normals (the selection images, or where the method learns from those half of the calibration images): for small and diffuse defects
+    Descriptor,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -35,13 +47,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let method = method::by_name(&settings.method)
         .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let onnx = method.onnx(&run)?;
-    let calibration = settings.paths(&settings.calibration);
-    let bar = progress::bar(calibration.len() as u64, "Judging normals");
+    let (described, calibration) = match args.image_score {
+        ImageScore::Model => (vec![], settings.paths(&settings.calibration)),
+        ImageScore::Descriptor => apart(settings, method.plan(settings.fit.len()).is_none()),
+    };
+    let score = match args.image_score {
+        ImageScore::Model => ScoreKind::Model,
+        ImageScore::Descriptor => ScoreKind::Descriptor(&described),
+    };
+    let judged = described.len() + calibration.len();
+    let bar = progress::bar(judged as u64, "Judging normals");
     let request = Export {
         onnx: &onnx,
         recipe: settings.recipe,
         method: &settings.method,
         teacher: &settings.teacher,
+        score,
         calibration: &calibration,
         target_fpr: args.target_fpr,
         require_claim: args.require_claim,
@@ -59,4 +80,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     println!("next: edge-runtime inspect --bundle {} IMAGES…", args.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The images that the descriptor is fitted to, and those that calibrate: it must have learned from neither.
+fn apart(settings: &Settings, fitted: bool) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let calibration = settings.paths(&settings.calibration);
+    if !fitted {
+        return (settings.paths(&settings.selection), calibration);
+    }
+    // A fitted method has learned from the selection images. By turns: the images are in the order of their names,
+    // often that of their shots.
+    let half = |odd: usize| calibration.iter().skip(odd).step_by(2).cloned().collect();
+    (half(1), half(0))
 }

@@ -1,0 +1,43 @@
+//! What the score of a frame is.
+
+use serde::{Deserialize, Serialize};
+
+/// Features of a frame in a [`Descriptor`].
+pub const FEATURES: usize = 8;
+/// The quantiles of the anomaly map that are the first features; the last feature is the model's score.
+pub const MAP_QUANTILES: [f64; FEATURES - 1] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
+
+/// What the score of a frame is.
+#[expect(clippy::large_enum_variant, reason = "nothing allocates here, and a bundle has one")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ImageScore {
+    /// The model's output `score`; of several tiles the largest.
+    Model,
+    /// How far a few figures of the anomaly map are from those of normals.
+    Descriptor(Descriptor),
+}
+
+impl ImageScore {
+    pub(crate) fn is_valid(&self) -> bool {
+        match self {
+            Self::Model => true,
+            Self::Descriptor(Descriptor { mean, whitening }) => {
+                mean.iter().chain(whitening.iter().flatten()).all(|x| x.is_finite())
+            }
+        }
+    }
+}
+
+/// A Gaussian of the normals' features. The score is the Mahalanobis distance from it, ‖W (features − mean)‖, computed
+/// in 64-bit floats: no unit, but deviations of the normals.
+///
+/// The features of a frame are the [`MAP_QUANTILES`] of its whole anomaly map (all tiles together; of *n* ascending
+/// values, the one at place ⌊*q* · (*n* − 1)⌋, counted from 0 and computed in 64-bit floats) and the score of
+/// [`ImageScore::Model`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// The normals' mean features.
+    pub mean: [f32; FEATURES],
+    /// W, row by row: WᵀW is the inverse of the normals' covariance.
+    pub whitening: [[f32; FEATURES]; FEATURES],
+}
