@@ -12,6 +12,8 @@ const GAP_MS: u32 = 130;
 const LAST_REPORT: Duration = Duration::from_secs(20);
 /// What the line says of its camera, once a second.
 const CAMERA_IS_LIVE: &str = "grep -q 'camera is live' /data/state/status.json";
+/// What an earlier run of it said tells nothing of this one.
+const FORGET_STATUS: &str = "rm -f /data/state/status.json";
 /// A line that is dead must be silent after this, in seconds.
 const SILENT_WITHIN: f64 = 0.2;
 
@@ -47,7 +49,7 @@ impl Line {
 
     /// Finds out how long a frame takes to judge on this emulated processor, and lets parts come no faster.
     pub fn set_pace(&mut self) -> u32 {
-        let report = self.board.run("edge-runtime bench --bundle /bundles/cell --frames 5");
+        let report = self.board.run("edge-runtime bench --bundle /bundles/cell --frames 5 --threads 2");
         let total = report.lines().find_map(|line| line.strip_prefix("total")).unwrap();
         let median: f64 = total.split_whitespace().next().unwrap().parse().unwrap();
         let judging = median.ceil() as u32;
@@ -77,6 +79,7 @@ impl Line {
 
     /// Starts the line under its supervisor and waits until it judges.
     pub fn start(&mut self, name: &str) {
+        self.board.run(FORGET_STATUS);
         self.board.run(&format!("supervise.sh {name}.toml & echo $! >/tmp/supervisor"));
         self.wait_until_ready();
     }
@@ -87,8 +90,9 @@ impl Line {
         self.board.wait_for("! pidof edge-runtime >/dev/null");
     }
 
-    /// Waits until the line reports no alarm.
+    /// Waits until the line has frames and reports no alarm.
     pub fn wait_until_ready(&mut self) {
+        self.board.wait_for(CAMERA_IS_LIVE);
         let before = self.board.peer.statuses().len();
         let until = Instant::now() + Duration::from_secs(60);
         while !self.board.peer.statuses().iter().skip(before).any(|status| status.ends_with(" -")) {
@@ -171,7 +175,7 @@ impl Line {
         let last = beats(&changes).last().copied().expect("the heartbeat never beat");
         println!("{:<58} {:>9.0} ms", "kill -9 to the last beat", (last - killed).max(0.0) * 1000.0);
         assert!(last - killed <= SILENT_WITHIN, "the heartbeat beats {} s after kill -9", last - killed);
-        self.board.run("kill -CONT $(cat /tmp/supervisor)");
+        self.board.run(&format!("{FORGET_STATUS}; kill -CONT $(cat /tmp/supervisor)"));
         self.wait_until_ready();
         let changes = self.board.pins.changes();
         let first = changes.iter().skip(known).find(|change| change.at > killed && change.line != HEARTBEAT);
@@ -223,6 +227,6 @@ impl Line {
 
     fn passed(&mut self, what: &str, count: usize) {
         self.parts += count;
-        println!("{what:<58} {count:>9} parts as expected");
+        println!("{what:<58} {count:>9} parts as expected {:>7.1} s", self.board.age().as_secs_f64());
     }
 }

@@ -9,10 +9,13 @@ pub const FAULT: u32 = 4;
 /// See [`REJECT`].
 pub const HEARTBEAT: u32 = 7;
 
-const PRODUCTS: &str = r#"
+const CELL: &str = r#"
 [[product]]
 name = "cell"
 bundle = "/bundles/cell"
+"#;
+
+const STRICT: &str = r#"
 [[product]]
 name = "strict"
 bundle = "/bundles/strict"
@@ -55,12 +58,14 @@ pulse_ms = 20
 gap_ms = 5
 ";
 
-fn line(camera: &str, gate: &str, encoder: &str, records: &str) -> String {
+fn line(products: &[&str], camera: &str, gate: &str, encoder: &str, records: &str) -> String {
+    let products = products.concat();
     format!(
         r#"
 name = "board"
+threads = 2
 stdout = true
-{PRODUCTS}
+{products}
 {camera}
 [trigger]
 kind = "gpio"
@@ -91,9 +96,9 @@ frozen_s = 3600
 /// Names and texts.
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
-        ("cell", line(LOOPBACK, BY_TIME, "", "/data/records")),
-        ("encoder", line(LOOPBACK, BY_ENCODER, "encoder = { line = 1 }", "/data/records")),
-        ("vivid", line(VIVID, BY_TIME, "", "/data/records")),
-        ("full", line(LOOPBACK, BY_TIME, "", "/small/records")),
+        ("cell", line(&[CELL, STRICT], LOOPBACK, BY_TIME, "", "/data/records")),
+        ("encoder", line(&[CELL], LOOPBACK, BY_ENCODER, "encoder = { line = 1 }", "/data/records")),
+        ("vivid", line(&[CELL], VIVID, BY_TIME, "", "/data/records")),
+        ("full", line(&[CELL], LOOPBACK, BY_TIME, "", "/small/records")),
     ]
 }
