@@ -53,11 +53,9 @@ impl Cross {
         }
         cargo.args([subcommand, "--target", TARGET, "--features", "edge-runtime/camera"]);
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
-        let variable =
-            |name: &str| format!("CARGO_TARGET_{}_{name}", TARGET.replace('-', "_").to_uppercase());
-        cargo.env(variable("LINKER"), "aarch64-linux-gnu-gcc");
+        cargo.env(target_variable("LINKER"), "aarch64-linux-gnu-gcc");
         // Without `-L`: a second C library beside libc6:arm64's lets the first thread spin for ever.
-        cargo.env(variable("RUNNER"), EMULATOR);
+        cargo.env(target_variable("RUNNER"), EMULATOR);
         // Tests that start programs of this project start them by it.
         cargo.env("NOMINAL_EMULATOR", EMULATOR);
         cargo.env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
@@ -65,6 +63,14 @@ impl Cross {
         cargo.env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu", headers);
         // Nobody debugs these programs; without, they are a fifth in size.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "none");
+        cargo
+    }
+
+    /// `cargo build` of a program that needs no C library on the board: one that is linked with this machine's would ask
+    /// for one as new, which JetPack 5 (glibc 2.31) doesn't have.
+    pub fn standalone_program(&self, name: &str) -> Command {
+        let mut cargo = self.cargo("build", &[name]);
+        cargo.env(target_variable("RUSTFLAGS"), "-C target-feature=+crt-static");
         cargo
     }
 
@@ -98,6 +104,11 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     println!("$ {}", shell::line(&cargo, None));
     let status = cargo.status().context("can't start cargo")?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Cargo's variable for a setting of the board's target.
+fn target_variable(name: &str) -> String {
+    format!("CARGO_TARGET_{}_{name}", TARGET.replace('-', "_").to_uppercase())
 }
 
 /// Whether this machine's Rust can build for the board, as after `rustup target add`.

@@ -21,6 +21,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cross::Cross;
 use crate::{shell, workspace};
 use elf::Elf;
 pub use options::{HELP, Options};
@@ -69,19 +70,19 @@ pub fn pack(options: &Options, revision: &str) -> Result<PathBuf> {
 }
 
 fn build(options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
-    let mut build = workspace::cargo(root);
-    build.args(["build", "--package", "edge-runtime", "--features", "camera"]);
-    build.args(["--profile", &options.profile]);
     let mut folder = target.to_path_buf();
-    if let Some(triple) = options.triple {
-        build.args(["--target", triple]);
-        folder.push(triple);
-        // Whoever has another linker for boards has set it.
-        let linker = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
-        if std::env::var_os(&linker).is_none() {
-            build.env(linker, "aarch64-linux-gnu-gcc");
+    let mut build = match options.triple {
+        Some(triple) => {
+            folder.push(triple);
+            Cross::set_up()?.standalone_program("edge-runtime")
         }
-    }
+        None => {
+            let mut build = workspace::cargo(root);
+            build.args(["build", "--package", "edge-runtime", "--features", "edge-runtime/camera"]);
+            build
+        }
+    };
+    build.args(["--profile", &options.profile]);
     println!("$ {}", shell::line(&build, Some(root)));
     shell::run(&mut build)?;
     // Cargo's one exception: the profile `dev` builds into `debug`.
