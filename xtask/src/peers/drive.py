@@ -2,8 +2,8 @@
 DOCUMENT.md.
 
 Every engine runs in a process of its own and takes its turn for a few frames, round after round, so that what else the machine
-does falls on all of them alike. Writes rows of graph, engine, threads, median_ms, speedup_over_onnxruntime and
-max_diff_over_max: the largest difference of the anomaly map from ONNX Runtime's, by the map's largest value.
+does falls on all of them alike. Writes rows of graph, engine, threads, median_ms, speedup_over_onnxruntime, cpu_ms (processor time
+of all threads, which a busy machine inflates less) and max_diff_over_max: the largest difference of the anomaly map from ONNX Runtime's, by the map's largest value.
 """
 
 import datetime
@@ -45,18 +45,19 @@ def described(rows):
     lines += ["", f"{date}, {processor()}, {os.cpu_count()} processors; versions: {versions()}."]
     for threads in (1, 2):
         lines += ["", f"## {'One thread' if threads == 1 else 'Two threads'}", ""]
-        lines += ["| network | engine | ms | × onnxruntime | largest difference of the map |", "|---|---|---|---|---|"]
+        lines += ["| network | engine | ms | × onnxruntime | CPU ms | largest difference of the map |", "|---|---|---|---|---|---|"]
         for row in rows:
             if row["threads"] == threads:
                 lines.append(
                     f"| {row['graph']} | {row['engine']} | {row['median_ms']:.1f} | "
-                    f"{row['speedup_over_onnxruntime']:.2f} | {row['max_diff_over_max']:.1e} |"
+                    f"{row['speedup_over_onnxruntime']:.2f} | {row['cpu_ms']:.1f} | {row['max_diff_over_max']:.1e} |"
                 )
     return "\n".join(lines) + "\n"
 
 
 INTRODUCTION = """Written by `cargo xtask bench --peers`. Every engine runs the same ONNX files on the same input, 32-bit floats, batch 1, in turn
-and in one run; figures are medians. `nominal` is what judges frames: tract with this project's kernels
+and in one run; figures are medians; CPU ms is the processor time of all threads, by which engines compare where the machine was
+busy. `nominal` is what judges frames: tract with this project's kernels
 (`kernels/`); `tract` is the same program with `--engine plain`. The last column is the largest difference of the anomaly map
 from ONNX Runtime's, by the map's largest value. Weights are random: speed doesn't depend on them."""
 
@@ -89,12 +90,15 @@ def compare(time_network, folder, source, graph, threads):
             raise SystemExit(f"{engine} can't run {graph}: read its message above, or install its package again")
         workers[engine] = process
     times = {engine: [] for engine in ENGINES}
+    busy = {engine: [] for engine in ENGINES}
     # The first runs are not counted; they also say how many fit a turn.
     slowest = max(statistics.median(turn(process, 2)) for process in workers.values())
     frames = max(1, int(500 / slowest))
     for _ in range(max(3, int(SECONDS * 1000 / (frames * slowest)))):
         for engine, process in workers.items():
+            before = processor_ms(process)
             times[engine] += turn(process, frames)
+            busy[engine].append((processor_ms(process) - before) / frames)
     for process in workers.values():
         process.stdin.close()
         process.wait()
@@ -109,10 +113,17 @@ def compare(time_network, folder, source, graph, threads):
             "threads": threads,
             "median_ms": round(medians[engine], 3),
             "speedup_over_onnxruntime": round(medians["onnxruntime"] / medians[engine], 3),
+            "cpu_ms": round(statistics.median(busy[engine]), 3),
             "max_diff_over_max": float(np.abs(maps[engine] - reference).max() / np.abs(reference).max()),
         }
         for engine in ENGINES
     ]
+
+
+def processor_ms(process):
+    """What all threads of a process have run, by Linux's scheduler."""
+    tasks = pathlib.Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 def turn(process, frames):
@@ -125,7 +136,7 @@ def print_rows(rows):
     for row in rows:
         print(
             f"{row['graph']:<30} {row['engine']:<12} {row['threads']} {row['median_ms']:>10.2f} ms"
-            f"  x {row['speedup_over_onnxruntime']:<6.2f} {row['max_diff_over_max']:.1e}",
+            f" {row['cpu_ms']:>10.2f} CPU ms  x {row['speedup_over_onnxruntime']:<6.2f} {row['max_diff_over_max']:.1e}",
             flush=True,
         )
 

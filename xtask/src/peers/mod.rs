@@ -29,10 +29,15 @@ pub fn run(options: &[OsString]) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
     let json = json.unwrap_or_else(|| folder.join("rows.json"));
 
-    let build = ["build", "--quiet", "--release", "--package", "judge", "--example", "time_network"];
-    shell::run(workspace::cargo(&root).args(build))?;
-    let graphs = ["run", "--quiet", "--package", "tests", "--example", "performance_graphs", "--"];
-    shell::run(workspace::cargo(&root).args(graphs).arg(&folder))?;
+    // Of the whole workspace: another selection of packages would build tract once more.
+    let build = |arguments: &[&str]| {
+        let mut cargo = workspace::cargo(&root);
+        shell::run(cargo.args(["build", "--quiet", "--workspace"]).args(arguments))
+    };
+    build(&["--release", "--example", "time_network"])?;
+    build(&["--example", "performance_graphs"])?;
+    let graphs = workspace::target_folder()?.join("debug/examples/performance_graphs");
+    shell::run(Command::new(graphs).arg(&folder))?;
     let script = |name: &str| root.join("xtask/src/peers").join(name);
     shell::run(Command::new(&python).arg(script("graphs.py")).arg(&folder))?;
 
