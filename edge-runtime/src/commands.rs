@@ -13,13 +13,38 @@ pub mod teach;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use judge::Judge;
+use judge::{Engine, Judge};
 
 use crate::report::significant;
 
+/// Who computes the network's operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// The project's own kernels where they match, tract for the rest.
+    #[default]
+    Kernels,
+    /// tract alone, to compare with.
+    Plain,
+}
+
+impl From<EngineChoice> for Engine {
+    fn from(choice: EngineChoice) -> Self {
+        match choice {
+            EngineChoice::Kernels => Self::Kernels,
+            EngineChoice::Plain => Self::Plain,
+        }
+    }
+}
+
 /// Opens a bundle for judging.
 pub(crate) fn open(bundle: &Path, threads: usize) -> Result<Judge> {
-    Judge::open(bundle, threads).with_context(|| format!("the bundle {} is refused", bundle.display()))
+    open_with(EngineChoice::default(), bundle, threads)
+}
+
+/// [`open`] with an engine of the caller's choice.
+pub(crate) fn open_with(engine: EngineChoice, bundle: &Path, threads: usize) -> Result<Judge> {
+    Judge::open_with(engine.into(), bundle, threads)
+        .with_context(|| format!("the bundle {} is refused", bundle.display()))
 }
 
 /// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.

@@ -4,12 +4,17 @@ mod attributes;
 mod branches;
 mod graph;
 mod operators;
+mod profile;
+mod replace;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
 use self::branches::Schedule;
 use self::graph::Graph;
+pub use self::profile::OperationTime;
+pub use self::replace::Replaced;
 
 use crate::guard::guarded;
 
@@ -71,14 +76,28 @@ pub enum EngineError {
     Run(String),
 }
 
+/// Who computes a model's operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Engine {
+    /// The project's own kernels where they match, tract for everything else.
+    #[default]
+    Kernels,
+    /// tract alone: to compare with.
+    Plain,
+}
+
 /// An ONNX model with one image-like input, ready to run.
 #[derive(Debug)]
 pub struct Network {
+    replaced: Vec<Replaced>,
     plan: Arc<TypedRunnableModel>,
-    /// One for each thread.
+    /// At least one; one for each thread after the first frame.
     states: Vec<TypedSimpleState>,
     /// Where there are several threads.
     schedule: Option<Schedule>,
+    threads: usize,
+    /// The threads, started by the first frame: they inherit the priority of the thread that judges.
+    pool: Option<ThreadPool>,
     input: [usize; 4],
     output_shapes: Vec<Vec<usize>>,
 }
@@ -87,8 +106,8 @@ impl Network {
     /// Loads and optimises a model for a fixed input shape (batch, channels, height, width).
     ///
     /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` above 1
-    /// runs independent branches of the graph, such as a teacher and a student, side by side, and gives the same values
-    /// to the bit; more threads than the graph has branches do nothing. 0 counts as 1.
+    /// runs independent branches of the graph, such as a teacher and a student, side by side, lets idle threads take
+    /// part in the others' kernels, and gives the same values to the bit. 0 counts as 1.
     ///
     /// # Errors
     /// [`EngineError`]: not a usable model, other input shape, missing output.
@@ -98,7 +117,22 @@ impl Network {
         outputs: &[&str],
         threads: usize,
     ) -> Result<Self, EngineError> {
-        guarded(|| load(onnx, input, outputs, threads)).unwrap_or_else(|panic| Err(EngineError::Model(panic)))
+        Self::load_with(Engine::default(), onnx, input, outputs, threads)
+    }
+
+    /// [`Self::load`] with an engine of the caller's choice. Engines differ in rounding: at most 1e-4 of a map's maximum.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        engine: Engine,
+        onnx: &[u8],
+        input: [usize; 4],
+        outputs: &[&str],
+        threads: usize,
+    ) -> Result<Self, EngineError> {
+        guarded(|| load(engine, onnx, input, outputs, threads))
+            .unwrap_or_else(|panic| Err(EngineError::Model(panic)))
     }
 
     /// Runs the model on batch × channels × height × width values and returns the outputs' values, row-major.
@@ -114,10 +148,29 @@ impl Network {
         let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic)));
         if result.is_err() {
             // A failed run leaves half of its intermediate values behind.
-            self.states =
-                spawn(&self.plan, self.states.len()).map_err(|e| EngineError::Run(in_one_line(&e)))?;
+            self.states = spawn(&self.plan).map_err(|e| EngineError::Run(in_one_line(&e)))?;
         }
         result
+    }
+
+    /// What the project's own kernels compute; empty with [`Engine::Plain`] or where none matches.
+    #[must_use]
+    pub fn replaced(&self) -> &[Replaced] {
+        &self.replaced
+    }
+
+    /// How long each operation takes on one thread: the median over `rounds` runs, in the order of evaluation.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn profile(&mut self, input: &[f32], rounds: usize) -> Result<Vec<OperationTime>, EngineError> {
+        let expected = self.input.iter().product();
+        if input.len() != expected {
+            return Err(EngineError::InputLength { expected, found: input.len() });
+        }
+        guarded(|| profile::profile(&self.plan, self.input, input, rounds))
+            .unwrap_or_else(|panic| Err(format_err!("{panic}")))
+            .map_err(|e| EngineError::Run(in_one_line(&e)))
     }
 
     /// Shapes of the outputs, in the order of their names at [`Self::load`].
@@ -139,12 +192,22 @@ fn in_words(shape: &[usize]) -> String {
     if sides.is_empty() { "a single value".to_owned() } else { sides.join("×") }
 }
 
-fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Result<Network, EngineError> {
+fn load(
+    engine: Engine,
+    onnx: &[u8],
+    input: [usize; 4],
+    outputs: &[&str],
+    threads: usize,
+) -> Result<Network, EngineError> {
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
     let mut graph = Graph::read(onnx, input)?;
     let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
     graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
-    let model = graph.model.into_optimized().map_err(unreadable)?;
+    let (model, replaced) = match engine {
+        Engine::Kernels => replace::replace(&graph.model).map_err(unreadable)?,
+        Engine::Plain => (graph.model, Vec::new()),
+    };
+    let model = model.into_optimized().map_err(unreadable)?;
     let output_shapes = outputs
         .iter()
         .enumerate()
@@ -160,28 +223,45 @@ fn load(onnx: &[u8], input: [usize; 4], outputs: &[&str], threads: usize) -> Res
         .collect::<Result<_, _>>()?;
     let plan = model.into_runnable().map_err(unreadable)?;
     let schedule = if threads > 1 { Schedule::of(&plan).map_err(unreadable)? } else { None };
-    let threads = schedule.as_ref().map_or(1, |schedule| threads.min(schedule.width()));
-    let states = spawn(&plan, threads).map_err(unreadable)?;
-    Ok(Network { plan, states, schedule, input, output_shapes })
+    let most = if replaced.is_empty() { schedule.as_ref().map_or(1, Schedule::width) } else { usize::MAX };
+    let threads = threads.min(most).max(1);
+    let schedule = schedule.filter(|_| threads > 1);
+    let states = spawn(&plan).map_err(unreadable)?;
+    Ok(Network { replaced, plan, states, schedule, threads, pool: None, input, output_shapes })
 }
 
-fn spawn(plan: &Arc<TypedRunnableModel>, count: usize) -> TractResult<Vec<TypedSimpleState>> {
-    (0..count.max(1)).map(|_| plan.spawn()).collect()
+fn spawn(plan: &Arc<TypedRunnableModel>) -> TractResult<Vec<TypedSimpleState>> {
+    Ok(vec![plan.spawn()?])
 }
 
 fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
     let failed = |e: TractError| EngineError::Run(in_one_line(&e));
     let input = Tensor::from_shape(&network.input, input).map_err(failed)?.into_tvalue();
-    let outputs = match (&network.schedule, &mut network.states[..]) {
-        (Some(schedule), states) => schedule.run(states, input),
-        (None, [state, ..]) => state.run(tvec![input]),
-        (None, []) => Err(format_err!("no thread was set up")),
+    let outputs = match (&network.schedule, &mut network.states) {
+        (Some(schedule), states) => {
+            let pool = match network.pool.take() {
+                Some(pool) => pool,
+                None => start_threads(network.threads)?,
+            };
+            let outputs = schedule.run(&network.plan, &pool, states, input);
+            network.pool = Some(pool);
+            outputs
+        }
+        (None, states) => match &mut states[..] {
+            [state, ..] => state.run(tvec![input]),
+            [] => Err(format_err!("no thread was set up")),
+        },
     };
     let outputs = outputs.map_err(failed)?;
     outputs
         .iter()
         .map(|out| out.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(failed))
         .collect()
+}
+
+fn start_threads(count: usize) -> Result<ThreadPool, EngineError> {
+    let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|_| "judge".to_owned()).build();
+    pool.map_err(|e| EngineError::Run(format!("{count} threads can't be started: {e}")))
 }
 
 /// The error for an output of an unexpected shape.

@@ -7,6 +7,7 @@ use shared_format::{Golden, Verdict};
 
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
 use crate::decode::{DecodeError, decode, decode_file};
+use crate::engine::{Engine, Network};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::prepare::region_of_interest;
@@ -58,20 +59,37 @@ impl Judge {
     /// # Errors
     /// [`BundleError`] where a file is missing, damaged or belongs to another bundle, or the model can't be loaded.
     pub fn open(folder: &Path, threads: usize) -> Result<Self, BundleError> {
-        Self::from_bundle(Bundle::open(folder)?, threads)
+        Self::open_with(Engine::default(), folder, threads)
+    }
+
+    /// [`Self::open`] with an engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(engine: Engine, folder: &Path, threads: usize) -> Result<Self, BundleError> {
+        Self::load(engine, Bundle::open(folder)?, threads)
     }
 
     /// Loads an opened bundle's model.
     ///
     /// # Errors
     /// [`BundleError::Model`] where it can't be loaded.
-    pub fn from_bundle(mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
-        let scorer = Scorer::new(&bundle.onnx, bundle.thresholds.recipe, threads)
+    pub fn from_bundle(bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
+        Self::load(Engine::default(), bundle, threads)
+    }
+
+    fn load(engine: Engine, mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
+        let scorer = Scorer::new_with(engine, &bundle.onnx, bundle.thresholds.recipe, threads)
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .scoring_by(bundle.thresholds.image_score.clone());
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         bundle.onnx = Vec::new();
         Ok(Self { bundle, scorer })
+    }
+
+    /// The network, for measurements.
+    pub const fn network(&mut self) -> &mut Network {
+        self.scorer.network()
     }
 
     /// The bundle. Its `onnx` is empty: the engine holds the model.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use shared_format::{ImageScore, Recipe, Tiles};
 
-use crate::engine::{EngineError, Network, unexpected_output};
+use crate::engine::{Engine, EngineError, Network, unexpected_output};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::image_score::{distance, features};
@@ -73,8 +73,21 @@ impl Scorer {
     /// # Errors
     /// [`EngineError`] where the bytes are no such model.
     pub fn new(onnx: &[u8], recipe: Recipe, threads: usize) -> Result<Self, EngineError> {
+        Self::new_with(Engine::default(), onnx, recipe, threads)
+    }
+
+    /// [`Self::new`] with an engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn new_with(
+        engine: Engine,
+        onnx: &[u8],
+        recipe: Recipe,
+        threads: usize,
+    ) -> Result<Self, EngineError> {
         let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
-        let network = Network::load(onnx, [1, 3, height, width], &[MAP, SCORE], threads)?;
+        let network = Network::load_with(engine, onnx, [1, 3, height, width], &[MAP, SCORE], threads)?;
         let [map, score] = network.output_shapes() else {
             return Err(EngineError::Model("it does not give two outputs".to_owned()));
         };
@@ -97,6 +110,11 @@ impl Scorer {
     #[must_use]
     pub fn scoring_by(self, image_score: ImageScore) -> Self {
         Self { image_score, ..self }
+    }
+
+    /// The network, for measurements.
+    pub const fn network(&mut self) -> &mut Network {
+        &mut self.network
     }
 
     /// The recipe that frames are prepared by.

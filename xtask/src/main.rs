@@ -8,6 +8,7 @@
 //! | [`split`] | which sample image is trained on and which is tested on |
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
+//! | [`peers`] | the judge's engine beside other inference engines |
 //! | [`cross`], [`board`] | the board's processor, and an emulated board |
 //! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
 //! | [`image`] | a card or disk image for a board, and the board that tries it |
@@ -23,6 +24,7 @@ mod hash;
 mod image;
 mod libtorch;
 mod package;
+mod peers;
 mod pip;
 mod root;
 mod samples;
@@ -66,6 +68,10 @@ Nominal's own commands:
   cargo xtask bench
       Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.
 
+  cargo xtask bench --peers [--json FILE]
+      Times the judge's networks in other inference engines beside its own, with one and two threads, and writes
+      docs/performance.md; some ten minutes on a machine that does nothing else.
+
   cargo xtask soak
       Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles
       grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.
@@ -102,6 +108,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["cross", "--", ..] => cross::run(&arguments[2..]),
         ["board"] => board::run(&[]),
         ["board", "--", ..] => board::run(&arguments[2..]),
+        ["bench", "--peers", ..] => peers::run(&arguments[2..]).map(|()| ExitCode::SUCCESS),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),

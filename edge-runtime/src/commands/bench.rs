@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use judge::{Judge, StageTimes};
+use judge::{Judge, OperationTime, StageTimes};
 use serde::Serialize;
 
 use crate::latency::Stages;
@@ -28,6 +28,12 @@ pub struct Args {
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+    /// Who computes the network.
+    #[arg(long, value_enum, default_value_t)]
+    engine: super::EngineChoice,
+    /// List what the kernels replaced, and each operation's time on one thread.
+    #[arg(long)]
+    explain: bool,
     /// Frames to measure, after the warm-up.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
@@ -44,7 +50,26 @@ struct Report {
     /// `None` where the system doesn't say.
     peak_rss_mib: Option<f64>,
     ms: Stages,
+    /// The network's operations in the order in which they run; `None` unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operations: Option<Vec<Operation>>,
 }
+
+/// An operation of the network.
+#[derive(Debug, Serialize)]
+struct Operation {
+    /// The model's name of its result.
+    name: String,
+    /// What computes it.
+    operation: String,
+    /// Nodes of the model that one of the project's kernels stands for; 0 where tract computes it.
+    replaces: usize,
+    /// Median on one thread.
+    ms: f64,
+}
+
+/// Runs for each operation's time.
+const ROUNDS: usize = 20;
 
 /// Measures and reports.
 ///
@@ -52,7 +77,7 @@ struct Report {
 /// Where the bundle is not usable or a frame can't be judged: the time of a fault says nothing.
 pub fn run(args: &Args) -> Result<Outcome> {
     let start = Instant::now();
-    let mut judge = super::open(&args.bundle, args.threads.into())?;
+    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
     let load_ms = in_ms(start.elapsed());
     let images = images(args, &judge)?;
     let mut times = Vec::new();
@@ -60,10 +85,26 @@ pub fn run(args: &Args) -> Result<Outcome> {
         times.push(judge_one(&mut judge, path, bytes)?);
     }
     let ms = Stages::of(&times[WARM_UP..]);
-    let report =
-        Report { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib: peak_rss_mib(), ms };
+    let peak_rss_mib = peak_rss_mib();
+    let operations = args.explain.then(|| explain(&mut judge)).transpose()?;
+    let report = Report { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib, ms, operations };
     print(&report, args.json)?;
     Ok(Outcome::Fine)
+}
+
+fn explain(judge: &mut Judge) -> Result<Vec<Operation>> {
+    let size = judge.bundle().thresholds.recipe.input;
+    let image = vec![0.5; 3 * size.width as usize * size.height as usize];
+    let network = judge.network();
+    let times = network.profile(&image, ROUNDS).context("the network can't be measured")?;
+    let replaces = |name: &str| network.replaced().iter().find(|r| r.name == name).map_or(0, |r| r.nodes);
+    let operation = |time: OperationTime| Operation {
+        replaces: replaces(&time.name),
+        ms: in_ms(time.time),
+        name: time.name,
+        operation: time.operation,
+    };
+    Ok(times.into_iter().map(operation).collect())
 }
 
 /// The images to judge, read beforehand: the disk's speed is not the judge's.
@@ -113,5 +154,22 @@ fn print(report: &Report, json: bool) -> Result<()> {
     if let Some(mib) = report.peak_rss_mib {
         writeln!(out, "peak memory {mib:.0} MiB")?;
     }
+    if let Some(operations) = &report.operations {
+        print_operations(&mut out, operations)?;
+    }
+    Ok(())
+}
+
+fn print_operations(out: &mut impl Write, operations: &[Operation]) -> Result<()> {
+    let replaced: usize = operations.iter().map(|o| o.replaces).sum();
+    let kernels = operations.iter().filter(|o| o.replaces > 0).count();
+    writeln!(out, "\n{kernels} kernels stand for {replaced} of the model's nodes; one thread, medians:")?;
+    writeln!(out, "{:>9}  {:>5}  {:<44}  result", "ms", "nodes", "operation")?;
+    for Operation { name, operation, replaces, ms } in operations {
+        let nodes = if *replaces > 0 { replaces.to_string() } else { "tract".to_owned() };
+        writeln!(out, "{ms:>9.3}  {nodes:>5}  {operation:<44}  {name}")?;
+    }
+    let total: f64 = operations.iter().map(|o| o.ms).sum();
+    writeln!(out, "{total:>9.3}         together")?;
     Ok(())
 }

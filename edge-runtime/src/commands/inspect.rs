@@ -29,6 +29,9 @@ pub struct Args {
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+    /// Who computes the network.
+    #[arg(long, value_enum, default_value_t)]
+    engine: super::EngineChoice,
 }
 
 /// Judges the frames in turn, one line each, and counts the verdicts on standard error.
@@ -39,7 +42,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome> {
     let images = inputs::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
-    let mut judge = super::open(&args.bundle, args.threads.into())?;
+    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
     super::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();

@@ -24,6 +24,18 @@ fn figures_come_by_stage_and_percentile() {
 }
 
 #[test]
+fn operations_are_explained() {
+    let bench = Bench::new();
+    let output = bench.run("bench", &["--json", "--frames", "1", "--explain", "--engine", "plain"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let operations = report["operations"].as_array().unwrap();
+    assert!(!operations.is_empty());
+    assert!(operations.iter().all(|o| o["ms"].as_f64().unwrap() >= 0.0 && o["replaces"] == 0));
+    let text = stdout(&bench.run("bench", &["--frames", "1", "--explain"]));
+    assert!(text.contains("of the model's nodes; one thread, medians:"), "{text}");
+}
+
+#[test]
 fn a_table_names_the_stages() {
     let text = stdout(&Bench::new().run("bench", &["--frames", "1"]));
     for word in ["p50", "p99", "decode", "infer", "total", "1 frames, 1 thread, loaded in"] {

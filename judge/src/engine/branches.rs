@@ -1,11 +1,13 @@
-//! Runs a network's nodes on several threads: nodes that don't wait for each other run side by side.
+//! Runs a network's nodes on several threads: nodes that don't wait for each other run side by side, and the kernels share
+//! out their blocks among threads that have nothing else to do.
 //!
 //! A teacher and a student, for example, read the same image and meet in the distance between their features. Every
 //! node computes what it computes in a plain run, so the results are the same to the bit.
 
-use std::collections::BinaryHeap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::cmp::Reverse;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rayon::{Scope, ThreadPool};
 use tract_core::internal::format_err;
 use tract_core::ops::konst::Const;
 use tract_core::prelude::*;
@@ -27,8 +29,6 @@ pub(super) struct Schedule {
     urgency: Vec<usize>,
     /// The nodes that wait for none.
     first: Vec<usize>,
-    /// Nodes to compute.
-    count: usize,
     /// Nodes that can run side by side.
     width: usize,
     input: usize,
@@ -80,57 +80,48 @@ impl Schedule {
         computed.iter().for_each(|&id| widths[stage[id]] += 1);
         let width = widths.into_iter().max().unwrap_or(0);
         let first = computed.iter().copied().filter(|&id| waits[id] == 0).collect();
-        let count = computed.len();
         let input = input.node;
-        Ok(Some(Self { constants, waits, uses, readers, urgency, first, count, width, input, outputs }))
+        Ok(Some(Self { constants, waits, uses, readers, urgency, first, width, input, outputs }))
     }
 
-    /// More threads than this find nothing to do.
+    /// Without kernels that share out their blocks, more threads than this find nothing to do.
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Runs the plan that the states belong to on as many threads as there are states.
+    /// Runs the plan on the pool's threads. `states` are the plan's; more are added where a thread needs another one.
     ///
     /// # Errors
-    /// The first node's error or panic. The states are not usable afterwards.
-    pub fn run(&self, states: &mut [TypedSimpleState], input: TValue) -> TractResult<TVec<TValue>> {
-        for state in &mut *states {
-            state.turn_state.values.resize(self.waits.len(), None);
-        }
-        let work = Work { schedule: self, progress: Mutex::new(self.start(input)), changed: Condvar::new() };
-        std::thread::scope(|scope| {
-            let mut states = states.iter_mut();
-            let own = states.next();
-            for state in states {
-                // A thread that the system refuses leaves its share to the others.
-                let _ = std::thread::Builder::new()
-                    .name("judge".to_owned())
-                    .spawn_scoped(scope, || work.take_part(state));
-            }
-            if let Some(state) = own {
-                work.take_part(state);
-            }
-        });
-        let mut progress = work.lock();
+    /// A node's error or panic. The states are not usable afterwards.
+    pub fn run(
+        &self,
+        plan: &Arc<TypedRunnableModel>,
+        pool: &ThreadPool,
+        states: &mut Vec<TypedSimpleState>,
+        input: TValue,
+    ) -> TractResult<TVec<TValue>> {
+        let free = Mutex::new(std::mem::take(states));
+        let work = Work { schedule: self, plan, free, progress: Mutex::new(self.start(input)) };
+        let first = self.most_urgent_last(self.first.clone());
+        pool.scope(|scope| first.into_iter().rev().for_each(|id| work.spawn(scope, id)));
+        let Work { free, progress, .. } = work;
+        *states = free.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         match progress.failure.take() {
             Some(failure) => Err(failure),
             None => self.outputs.iter().map(|&output| progress.value(output)).collect(),
         }
     }
 
+    fn most_urgent_last(&self, mut nodes: Vec<usize>) -> Vec<usize> {
+        nodes.sort_by_key(|&id| (self.urgency[id], Reverse(id)));
+        nodes
+    }
+
     fn start(&self, input: TValue) -> Progress {
         let mut values = self.constants.clone();
         values[self.input] = Some(tvec![input]);
-        let ready = self.first.iter().map(|&id| (self.urgency[id], id)).collect();
-        Progress {
-            values,
-            waits: self.waits.clone(),
-            uses: self.uses.clone(),
-            ready,
-            left: self.count,
-            failure: None,
-        }
+        Progress { values, waits: self.waits.clone(), uses: self.uses.clone(), failure: None }
     }
 }
 
@@ -139,9 +130,6 @@ struct Progress {
     values: Vec<Option<TVec<TValue>>>,
     waits: Vec<usize>,
     uses: Vec<usize>,
-    /// Nodes that can run, the most urgent first.
-    ready: BinaryHeap<(usize, usize)>,
-    left: usize,
     failure: Option<TractError>,
 }
 
@@ -166,53 +154,74 @@ impl Progress {
 
 struct Work<'a> {
     schedule: &'a Schedule,
+    plan: &'a Arc<TypedRunnableModel>,
+    /// States that no thread uses. A thread that waits for its kernel's blocks may take another node: it then needs a
+    /// second one.
+    free: Mutex<Vec<TypedSimpleState>>,
     progress: Mutex<Progress>,
-    changed: Condvar,
 }
 
 impl Work<'_> {
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spawn<'s>(&'s self, scope: &Scope<'s>, id: usize) {
+        scope.spawn(move |scope| self.follow(scope, id));
     }
 
-    /// Computes nodes until none is left or one fails.
-    fn take_part(&self, state: &mut TypedSimpleState) {
-        while let Some((id, inputs)) = self.next(state) {
-            let computed = inputs.and_then(|inputs| compute(state, id, inputs));
-            self.finish(id, computed);
+    /// Computes a node and those that wait for nothing else. The most urgent of these comes next; the others are left to
+    /// threads that have nothing to do.
+    fn follow<'s>(&'s self, scope: &Scope<'s>, first: usize) {
+        let mut next = Some(first);
+        while let Some(id) = next {
+            let Some(inputs) = self.inputs(id) else { return };
+            let computed = inputs.and_then(|inputs| self.compute(id, inputs));
+            let mut ready = self.finish(id, computed);
+            next = ready.pop();
+            ready.into_iter().rev().for_each(|id| self.spawn(scope, id));
         }
     }
 
-    fn next(&self, state: &TypedSimpleState) -> Option<(usize, TractResult<TVec<TValue>>)> {
-        let idle = |p: &mut Progress| p.ready.is_empty() && p.left > 0 && p.failure.is_none();
-        let mut progress = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        if progress.failure.is_some() {
-            return None;
-        }
-        let (_, id) = progress.ready.pop()?;
-        Some((id, progress.inputs(state.model().node(id))))
+    /// `None` after a failure.
+    fn inputs(&self, id: usize) -> Option<TractResult<TVec<TValue>>> {
+        let mut progress = lock(&self.progress);
+        progress.failure.is_none().then(|| progress.inputs(self.plan.model().node(id)))
     }
 
-    fn finish(&self, id: usize, computed: TractResult<TVec<TValue>>) {
-        let mut progress = self.lock();
+    fn compute(&self, id: usize, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let free = lock(&self.free).pop();
+        let mut state = match free {
+            Some(state) => state,
+            None => self.plan.spawn()?,
+        };
+        let values = compute(&mut state, id, inputs);
+        lock(&self.free).push(state);
+        values
+    }
+
+    /// Keeps the node's values and returns the nodes that can run now, the most urgent last.
+    fn finish(&self, id: usize, computed: TractResult<TVec<TValue>>) -> Vec<usize> {
+        let mut progress = lock(&self.progress);
+        let mut ready = Vec::new();
         match computed {
             Ok(values) => {
                 progress.values[id] = Some(values);
-                progress.left -= 1;
                 for &reader in &self.schedule.readers[id] {
                     progress.waits[reader] -= 1;
                     if progress.waits[reader] == 0 {
-                        progress.ready.push((self.schedule.urgency[reader], reader));
+                        ready.push(reader);
                     }
                 }
             }
             Err(failure) => progress.failure = Some(failure),
         }
-        self.changed.notify_all();
+        self.schedule.most_urgent_last(ready)
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn compute(state: &mut TypedSimpleState, id: usize, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    state.turn_state.values.resize(state.model().nodes().len(), None);
     let ran = guarded(|| state.compute_one_with_inputs(id, inputs));
     ran.unwrap_or_else(|panic| Err(format_err!("{panic}")))?;
     let values = state.turn_state.values.get_mut(id).and_then(Option::take);
@@ -238,8 +247,13 @@ mod tests {
         let schedule = Schedule::of(&plan)?.ok_or_else(|| format_err!("no schedule"))?;
         assert_eq!(schedule.width(), 2);
         let image = tensor1(&[0.0_f32, 0.5, 1.0]).into_tvalue();
-        let mut states = [plan.spawn()?, plan.spawn()?];
-        assert_eq!(schedule.run(&mut states, image.clone())?, plan.run(tvec![image])?);
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            let mut states = Vec::new();
+            let values = schedule.run(&plan, &pool, &mut states, image.clone())?;
+            assert_eq!(values, plan.run(tvec![image.clone()])?);
+            assert!(!states.is_empty());
+        }
         Ok(())
     }
 }

@@ -1,0 +1,120 @@
+//! The distance of two images' features as it stands in a model: ‖a/‖a‖ − b/‖b‖‖², along the channels.
+
+use kernels::head::Distance;
+use kernels::{Path, Shape};
+use tract_core::internal::*;
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::element_wise::ElementWiseOp;
+use tract_core::ops::math::{Div, Max, Mul, Sqrt, Square, Sub};
+use tract_core::ops::nn::{Reduce, Reducer};
+
+use super::pattern::{binary, image, single};
+
+/// The nodes of a distance.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub inputs: [OutletId; 2],
+    pub image: Shape,
+    pub nodes: Vec<usize>,
+    pub last: usize,
+    floor: f32,
+}
+
+impl Parts {
+    /// The distance that starts at `first`: the first of its nodes in the order of evaluation.
+    pub fn from(model: &TypedModel, first: &TypedNode) -> TractResult<Option<Self>> {
+        // Looked for from its end: the difference's squares, summed up.
+        if squared(first).is_none() {
+            return Ok(None);
+        }
+        let mut found = None;
+        let mut node = first;
+        // Square, sum, root, maximum, quotient, difference, square, sum.
+        for _ in 0..8 {
+            let Some(next) = node.outputs.first().and_then(|output| output.successors.first()) else { break };
+            node = model.node(next.node);
+            if let Some(parts) = Self::ending_at(model, node)? {
+                found = Some(parts).filter(|parts| parts.nodes.contains(&first.id));
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn ending_at(model: &TypedModel, end: &TypedNode) -> TractResult<Option<Self>> {
+        let Some(squares) = channel_sum(end) else { return Ok(None) };
+        let squares = model.node(squares.node);
+        let Some(difference) = squared(squares) else { return Ok(None) };
+        let difference = model.node(difference.node);
+        let Some([a, b]) = binary::<Sub>(difference) else { return Ok(None) };
+        let mut nodes = vec![end.id, squares.id, difference.id];
+        let (Some((a, a_floor)), Some((b, b_floor))) =
+            (direction(model, a, &mut nodes)?, direction(model, b, &mut nodes)?)
+        else {
+            return Ok(None);
+        };
+        let (Some(image), true) = (image(model, a)?, a_floor == b_floor && a != b) else { return Ok(None) };
+        if super::pattern::image(model, b)? != Some(image) {
+            return Ok(None);
+        }
+        // Nobody else may read what is not computed any more.
+        let outputs = model.output_outlets()?;
+        for &id in nodes.iter().filter(|&&id| id != end.id) {
+            let outlet = OutletId::from(id);
+            let readers = &model.node(id).outputs[0].successors;
+            if outputs.contains(&outlet) || !readers.iter().all(|reader| nodes.contains(&reader.node)) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Self { inputs: [a, b], image, nodes, last: end.id, floor: a_floor }))
+    }
+
+    pub fn kernel(&self, path: Path) -> Distance {
+        let Shape { height, width, channels } = self.image;
+        Distance { pixels: height * width, channels, floor: self.floor, path }
+    }
+}
+
+/// x / max(√Σ x², floor): x and the floor. Adds the nodes.
+fn direction(
+    model: &TypedModel,
+    quotient: OutletId,
+    nodes: &mut Vec<usize>,
+) -> TractResult<Option<(OutletId, f32)>> {
+    let quotient = model.node(quotient.node);
+    let Some([x, length]) = binary::<Div>(quotient) else { return Ok(None) };
+    let maximum = model.node(length.node);
+    let Some([left, right]) = binary::<Max>(maximum) else { return Ok(None) };
+    let (root, floor) = match (single(model, left)?, single(model, right)?) {
+        (None, Some(floor)) => (left, floor),
+        (Some(floor), None) => (right, floor),
+        _ => return Ok(None),
+    };
+    let root = model.node(root.node);
+    let (Some(op), &[sum]) = (root.op_as::<ElementWiseOp>(), &root.inputs[..]) else { return Ok(None) };
+    let sum = model.node(sum.node);
+    let (true, Some(squares)) = (op.0.is::<Sqrt>(), channel_sum(sum)) else { return Ok(None) };
+    let squares = model.node(squares.node);
+    if squared(squares) != Some(x) {
+        return Ok(None);
+    }
+    nodes.extend([quotient.id, maximum.id, root.id, sum.id, squares.id]);
+    Ok(Some((x, floor)))
+}
+
+/// What is summed up over the channels.
+fn channel_sum(node: &TypedNode) -> Option<OutletId> {
+    let reduce = node.op_as::<Reduce>()?;
+    (reduce.axes.as_slice() == [1] && reduce.reducer == Reducer::Sum).then(|| node.inputs[0])
+}
+
+/// What is multiplied by itself.
+fn squared(node: &TypedNode) -> Option<OutletId> {
+    let square = node.op_as::<ElementWiseOp>().is_some_and(|op| op.0.is::<Square>());
+    let product = node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Mul>());
+    match node.inputs[..] {
+        [x] if square => Some(x),
+        [x, y] if product && x == y => Some(x),
+        _ => None,
+    }
+}

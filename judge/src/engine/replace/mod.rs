@@ -1,0 +1,313 @@
+//! Parts of a model → the project's own kernels.
+//!
+//! The model is taken as it was read: tract's own rewriting would make a matrix product of a 1×1 convolution. It is written
+//! anew, node by node. Convolutions with what follows them, maxima of windows, resizing and the distance of two images
+//! become kernels, which work channels last; everything else stays tract's. A value is kept in the layout in which
+//! it was computed and moved to the other one when somebody asks for that, once: from the first convolution to the map
+//! nothing is moved. What matches no kernel costs nothing but its place between two moves.
+
+mod buffers;
+mod head;
+mod op;
+mod pattern;
+mod resize;
+
+use std::collections::{HashMap, HashSet};
+
+use kernels::pool::MaxPool;
+use kernels::{Conv, Layout, Path, Shape};
+use tract_core::internal::*;
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::cnn;
+use tract_core::ops::element_wise::ElementWiseOp;
+use tract_core::ops::nn::Reduce;
+
+use self::buffers::Buffers;
+use self::op::{Kernel, KernelOp};
+use self::pattern::Chain;
+
+/// Channels × height × width to height × width × channels, of one image.
+const TO_CHANNELS_LAST: AxisOp = AxisOp::Move(1, 3);
+const TO_PLANAR: AxisOp = AxisOp::Move(3, 1);
+/// An image of so few channels is read planar by the first convolution itself.
+const PLANAR_CHANNELS: usize = 4;
+
+/// A part that a kernel computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The model's name of its result.
+    pub name: String,
+    /// How it is computed: `Winograd F(4×4, 3×3), residual, ReLU`.
+    pub kernel: String,
+    /// Nodes of the model that it stands for.
+    pub nodes: usize,
+}
+
+/// The model with kernels where they match, and what was replaced.
+///
+/// # Errors
+/// tract refuses the new model, which would be a mistake here.
+pub(super) fn replace(model: &TypedModel) -> TractResult<(TypedModel, Vec<Replaced>)> {
+    let mut rewriting = Rewriting {
+        source: model,
+        target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
+        planar: HashMap::new(),
+        channels_last: HashMap::new(),
+        chains: HashMap::new(),
+        taken: HashSet::new(),
+        buffers: Buffers::default(),
+        replaced: Vec::new(),
+        path: Path::best(),
+    };
+    for id in model.eval_order()? {
+        rewriting.node(id)?;
+    }
+    let outputs: Vec<OutletId> =
+        model.output_outlets()?.iter().map(|&outlet| rewriting.planar(outlet)).collect::<TractResult<_>>()?;
+    rewriting.target.select_output_outlets(&outputs)?;
+    Ok((rewriting.target, rewriting.replaced))
+}
+
+struct Rewriting<'a> {
+    source: &'a TypedModel,
+    target: TypedModel,
+    /// The source's outlets as they lie in the source.
+    planar: HashMap<OutletId, OutletId>,
+    /// The source's images, channels last.
+    channels_last: HashMap<OutletId, OutletId>,
+    /// Parts that are written at their last node, by that.
+    chains: HashMap<usize, Part>,
+    /// The nodes of all parts.
+    taken: HashSet<usize>,
+    buffers: Buffers,
+    replaced: Vec<Replaced>,
+    path: Path,
+}
+
+/// Nodes that become one operation, found before it is written.
+enum Part {
+    Conv(Chain),
+    Distance(head::Parts),
+    Resize(resize::Resize),
+}
+
+impl Rewriting<'_> {
+    fn node(&mut self, id: usize) -> TractResult<()> {
+        let node = self.source.node(id);
+        if !self.taken.contains(&id) {
+            if node.op_is::<cnn::Conv>() {
+                let chain = Chain::from(self.source, id, |id| self.taken.contains(&id))?;
+                self.taken.extend(&chain.nodes);
+                self.chains.insert(chain.last, Part::Conv(chain));
+            } else if let Some(resize) = resize::Resize::from(self.source, node)?
+                && self.channels_last.contains_key(&resize.image)
+            {
+                self.taken.extend([id, resize.last]);
+                self.chains.insert(resize.last, Part::Resize(resize));
+            } else if let Some(parts) = head::Parts::from(self.source, node)? {
+                self.take(parts);
+            }
+        }
+        match self.chains.remove(&id) {
+            Some(Part::Conv(chain)) => self.conv(&chain),
+            Some(Part::Distance(parts)) => self.distance(&parts),
+            Some(Part::Resize(resize)) => self.resize(&resize),
+            None if self.taken.contains(&id) => Ok(()),
+            None => self.other(node),
+        }
+    }
+
+    fn take(&mut self, parts: head::Parts) {
+        if parts.nodes.iter().all(|id| !self.taken.contains(id)) {
+            self.taken.extend(&parts.nodes);
+            self.chains.insert(parts.last, Part::Distance(parts));
+        }
+    }
+
+    fn other(&mut self, node: &TypedNode) -> TractResult<()> {
+        if let Some(pool) = node.op_as::<cnn::MaxPool>()
+            && self.max_pool(node, pool)?
+        {
+            return Ok(());
+        }
+        if self.along_with_channels_last(node)? {
+            return Ok(());
+        }
+        self.copy(node)
+    }
+
+    /// The node as it is.
+    fn copy(&mut self, node: &TypedNode) -> TractResult<()> {
+        let inputs: TVec<OutletId> =
+            node.inputs.iter().map(|&input| self.planar(input)).collect::<TractResult<_>>()?;
+        let is_input = self.source.input_outlets()?.contains(&node.id.into());
+        let outlets = if is_input {
+            tvec![self.target.add_source(&node.name, node.outputs[0].fact.clone())?]
+        } else {
+            self.target.wire_node(&node.name, node.op.clone(), &inputs)?
+        };
+        for (slot, outlet) in outlets.into_iter().enumerate() {
+            self.planar.insert(OutletId::new(node.id, slot), outlet);
+        }
+        Ok(())
+    }
+
+    /// A convolution whose chain ends here. Where no kernel computes it, its nodes stay as they are.
+    fn conv(&mut self, chain: &Chain) -> TractResult<()> {
+        let node = self.source.node(chain.conv);
+        let (kernel, layout) = match self.packed(chain)? {
+            Some(packed) => packed,
+            None => return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id))),
+        };
+        let image = match layout {
+            Layout::Planar => self.planar(node.inputs[0])?,
+            Layout::ChannelsLast => self.channels_last(node.inputs[0])?,
+        };
+        let mut inputs = tvec![image];
+        if let Some(residual) = chain.residual {
+            inputs.push(self.channels_last(residual)?);
+        }
+        let words = chain.words(kernel.algorithm().name());
+        let output = kernel.output();
+        self.write(chain.last, chain.nodes.len(), Kernel::Conv(kernel), output, words, &inputs)
+    }
+
+    fn packed(&self, chain: &Chain) -> TractResult<Option<(Conv, Layout)>> {
+        let node = self.source.node(chain.conv);
+        let (Some(conv), &[image, weights, bias]) = (node.op_as::<cnn::Conv>(), &node.inputs[..]) else {
+            return Ok(None);
+        };
+        let constant = |outlet| -> TractResult<Option<Arc<Tensor>>> {
+            Ok(self.source.outlet_fact(outlet)?.konst.clone())
+        };
+        let (Some(input), Some(weights), Some(bias)) =
+            (pattern::image(self.source, image)?, constant(weights)?, constant(bias)?)
+        else {
+            return Ok(None);
+        };
+        let Some(mut spec) = pattern::geometry(conv, input) else { return Ok(None) };
+        if !self.channels_last.contains_key(&image) && input.channels <= PLANAR_CHANNELS && !spec.depthwise {
+            spec.layout = Layout::Planar;
+        }
+        let floats = |tensor: &Tensor| tensor.datum_type() == f32::datum_type();
+        if !floats(&weights) || !floats(&bias) {
+            return Ok(None);
+        }
+        let (weights, bias) = (weights.try_as_plain_ram()?, bias.try_as_plain_ram()?);
+        let bias = match bias.as_slice::<f32>()? {
+            &[single] => vec![single; spec.outputs],
+            values => values.to_vec(),
+        };
+        let packed = Conv::new(spec, weights.as_slice::<f32>()?, &bias, chain.epilogue, self.path);
+        Ok(packed.ok().map(|packed| (packed, spec.layout)))
+    }
+
+    fn max_pool(&mut self, node: &TypedNode, pool: &cnn::MaxPool) -> TractResult<bool> {
+        let input = node.inputs[0];
+        let (Some(image), None) = (pattern::image(self.source, input)?, pool.with_index_outputs) else {
+            return Ok(false);
+        };
+        // From planar to planar, tract's own costs no moves.
+        if !self.channels_last.contains_key(&input) {
+            return Ok(false);
+        }
+        let kernel =
+            pattern::window(&pool.pool_spec, image).and_then(|spec| MaxPool::new(spec, self.path).ok());
+        let Some(kernel) = kernel else { return Ok(false) };
+        let inputs = [self.channels_last(input)?];
+        let output = kernel.output();
+        self.write(node.id, 1, Kernel::MaxPool(kernel), output, "maximum".to_owned(), &inputs)?;
+        Ok(true)
+    }
+
+    fn distance(&mut self, parts: &head::Parts) -> TractResult<()> {
+        let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
+        let kernel = parts.kernel(self.path);
+        let output = Shape { channels: 1, ..parts.image };
+        let words = "distance of directions".to_owned();
+        self.write(parts.last, parts.nodes.len(), Kernel::Distance(kernel), output, words, &inputs)
+    }
+
+    fn resize(&mut self, resize: &resize::Resize) -> TractResult<()> {
+        let inputs = [self.channels_last(resize.image)?];
+        let kernel = resize.kernel(self.path)?;
+        let output = kernel.output();
+        self.write(resize.last, 2, Kernel::Resample(kernel), output, "resampling".to_owned(), &inputs)
+    }
+
+    /// Writes a kernel that gives the value of node `id`.
+    fn write(
+        &mut self,
+        id: usize,
+        nodes: usize,
+        kernel: Kernel,
+        output: Shape,
+        words: String,
+        inputs: &[OutletId],
+    ) -> TractResult<()> {
+        let name = self.source.node(id).name.clone();
+        self.replaced.push(Replaced { name: name.clone(), kernel: words.clone(), nodes });
+        let op = KernelOp::new(kernel, output, words, &self.buffers);
+        let outlet = self.target.wire_node(name, op, inputs)?[0];
+        self.channels_last.insert(id.into(), outlet);
+        Ok(())
+    }
+
+    /// Operations that treat every value alike, and sums over channels, stay in the layout in which their input lies.
+    fn along_with_channels_last(&mut self, node: &TypedNode) -> TractResult<bool> {
+        let known = node.inputs.iter().any(|input| self.channels_last.contains_key(input));
+        let images = node.outputs.len() == 1 && node.outputs[0].fact.rank() == 4;
+        if !known || !images {
+            return Ok(false);
+        }
+        let op: Box<dyn TypedOp> = if let Some(reduce) = node.op_as::<Reduce>() {
+            if reduce.axes.as_slice() != [1] {
+                return Ok(false);
+            }
+            Box::new(Reduce { axes: tvec![3], reducer: reduce.reducer })
+        } else if node.op_is::<TypedBinOp>() || node.op_is::<ElementWiseOp>() {
+            node.op.clone()
+        } else {
+            return Ok(false);
+        };
+        let inputs: TVec<OutletId> =
+            node.inputs.iter().map(|&input| self.channels_last(input)).collect::<TractResult<_>>()?;
+        let outlet = self.target.wire_node(&node.name, op, &inputs)?[0];
+        self.channels_last.insert(node.id.into(), outlet);
+        Ok(true)
+    }
+
+    /// The source's outlet as it lies there.
+    fn planar(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        if let Some(&planar) = self.planar.get(&outlet) {
+            return Ok(planar);
+        }
+        let known = self.channels_last.get(&outlet).copied();
+        self.moved(outlet, known, TO_PLANAR, "planar")
+    }
+
+    fn channels_last(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        if let Some(&channels_last) = self.channels_last.get(&outlet) {
+            return Ok(channels_last);
+        }
+        let known = self.planar.get(&outlet).copied();
+        self.moved(outlet, known, TO_CHANNELS_LAST, "channels_last")
+    }
+
+    fn moved(
+        &mut self,
+        outlet: OutletId,
+        from: Option<OutletId>,
+        by: AxisOp,
+        suffix: &str,
+    ) -> TractResult<OutletId> {
+        let name = &self.source.node(outlet.node).name;
+        let from = from.ok_or_else(|| format_err!("the value `{name}` is read before it is computed"))?;
+        let name = self.target.unique_name(format!("{name}.{suffix}")).into_owned();
+        let to_planar = by == TO_PLANAR;
+        let moved = self.target.wire_node(name, by, &[from])?[0];
+        let known = if to_planar { &mut self.planar } else { &mut self.channels_last };
+        known.insert(outlet, moved);
+        Ok(moved)
+    }
+}

@@ -1,0 +1,180 @@
+//! What follows a convolution and can happen in its epilogue.
+
+use kernels::{ConvSpec, Epilogue, Shape};
+use tract_core::internal::*;
+use tract_core::ops::binary::{BinMiniOp, TypedBinOp};
+use tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec, SumPool};
+use tract_core::ops::math::{Add, Max, Min};
+use tract_core::ops::nn::DataFormat;
+
+/// A convolution and the nodes that its kernel takes over.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub conv: usize,
+    pub last: usize,
+    /// All nodes of it.
+    pub nodes: Vec<usize>,
+    pub epilogue: Epilogue,
+    pub residual: Option<OutletId>,
+}
+
+/// The node that alone reads this one's value.
+pub(super) fn only_reader(model: &TypedModel, node: usize) -> TractResult<Option<&TypedNode>> {
+    let outputs = model.output_outlets()?;
+    let node = model.node(node);
+    Ok(match &node.outputs[..] {
+        [output] if !outputs.contains(&node.id.into()) => match &output.successors[..] {
+            [reader] => Some(model.node(reader.node)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// The inputs of a node of this operation with two inputs.
+pub(super) fn binary<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
+    let op = node.op_as::<TypedBinOp>()?;
+    if !op.0.is::<T>() {
+        return None;
+    }
+    node.inputs.as_slice().try_into().ok()
+}
+
+/// The value of a constant that holds just one.
+pub(super) fn single(model: &TypedModel, outlet: OutletId) -> TractResult<Option<f32>> {
+    let fact = model.outlet_fact(outlet)?;
+    let Some(value) = fact.konst.as_ref().or(fact.uniform.as_ref()) else { return Ok(None) };
+    let single = value.len() == 1 && value.datum_type() == f32::datum_type();
+    Ok(if single { Some(value.cast_to_scalar::<f32>()?) } else { None })
+}
+
+/// A node of operation `T` on `x` and one constant value.
+pub(super) fn with_single<T: BinMiniOp>(
+    model: &TypedModel,
+    node: &TypedNode,
+    x: OutletId,
+) -> TractResult<Option<f32>> {
+    let Some([a, b]) = binary::<T>(node) else { return Ok(None) };
+    single(model, if a == x { b } else { a })
+}
+
+impl Chain {
+    /// The convolution `conv` with what follows it. `taken` are the nodes of other chains.
+    pub fn from(model: &TypedModel, conv: usize, taken: impl Fn(usize) -> bool) -> TractResult<Self> {
+        let mut chain =
+            Self { conv, last: conv, nodes: vec![conv], epilogue: Epilogue::default(), residual: None };
+        while let Some(next) = only_reader(model, chain.last)?.filter(|next| !taken(next.id)) {
+            if !chain.append(model, next)? {
+                break;
+            }
+            chain.last = next.id;
+            chain.nodes.push(next.id);
+        }
+        Ok(chain)
+    }
+
+    /// Whether the epilogue can do what `next` does.
+    fn append(&mut self, model: &TypedModel, next: &TypedNode) -> TractResult<bool> {
+        let (x, epilogue) = (OutletId::from(self.last), &mut self.epilogue);
+        let (no_low, no_high) = (epilogue.low == f32::NEG_INFINITY, epilogue.high == f32::INFINITY);
+        if epilogue.average_pool || model.outlet_fact(x)?.shape != next.outputs[0].fact.shape {
+            let pools = !epilogue.average_pool && self.residual.is_none() && halves(next);
+            epilogue.average_pool |= pools;
+            return Ok(pools);
+        }
+        if let Some(low) = with_single::<Max>(model, next, x)?
+            && no_low
+            && no_high
+        {
+            epilogue.low = low;
+            return Ok(true);
+        }
+        if let Some(high) = with_single::<Min>(model, next, x)?
+            && no_high
+            && high >= epilogue.low
+        {
+            epilogue.high = high;
+            return Ok(true);
+        }
+        let Some([a, b]) = binary::<Add>(next) else { return Ok(false) };
+        let other = if a == x { b } else { a };
+        let fact = model.outlet_fact(other)?;
+        let fits = other != x && fact.konst.is_none() && fact.shape == next.outputs[0].fact.shape;
+        if !(fits && no_low && no_high && self.residual.is_none()) {
+            return Ok(false);
+        }
+        self.residual = Some(other);
+        self.epilogue.residual = true;
+        Ok(true)
+    }
+
+    /// `direct, ReLU, mean of 2×2`, after the algorithm's name.
+    pub fn words(&self, algorithm: &str) -> String {
+        let Epilogue { low, high, residual, average_pool } = self.epilogue;
+        let mut words = algorithm.to_owned();
+        if residual {
+            words += ", residual";
+        }
+        words += &match (low, high) {
+            (f32::NEG_INFINITY, f32::INFINITY) => String::new(),
+            (0.0, f32::INFINITY) => ", ReLU".to_owned(),
+            (0.0, 6.0) => ", ReLU6".to_owned(),
+            (low, high) => format!(", cut to {low}..{high}"),
+        };
+        if average_pool {
+            words += ", mean of 2×2";
+        }
+        words
+    }
+}
+
+/// A mean of every 2 × 2.
+fn halves(node: &TypedNode) -> bool {
+    let Some(pool) = node.op_as::<SumPool>() else { return false };
+    let spec = &pool.pool_spec;
+    pool.normalize
+        && spec.kernel_shape.as_slice() == [2, 2]
+        && spec.strides().as_ref() == [2, 2]
+        && spec.dilations().iter().all(|&d| d == 1)
+        && padding(spec) == Some([[0, 0], [0, 0]])
+}
+
+/// Padding before and after, of both axes.
+pub(super) fn padding(spec: &PoolSpec) -> Option<[[usize; 2]; 2]> {
+    match &spec.padding {
+        PaddingSpec::Valid => Some([[0, 0], [0, 0]]),
+        PaddingSpec::Explicit(before, after) => match (before.as_slice(), after.as_slice()) {
+            (&[top, left], &[bottom, right]) => Some([[top, bottom], [left, right]]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The shape of one planar image; `None` for anything else.
+pub(super) fn image(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Shape>> {
+    let fact = model.outlet_fact(outlet)?;
+    let floats = fact.datum_type == f32::datum_type();
+    Ok(match fact.shape.as_concrete() {
+        Some(&[1, channels, height, width]) if floats => Some(Shape { height, width, channels }),
+        _ => None,
+    })
+}
+
+/// The window of a pool or a convolution, as a depthwise convolution's; `None` where no kernel has such a window.
+pub(super) fn window(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
+    let kernel: [usize; 2] = spec.kernel_shape.as_slice().try_into().ok()?;
+    let stride: [usize; 2] = spec.strides().as_ref().try_into().ok()?;
+    let plain = spec.data_format == DataFormat::NCHW && spec.dilations().iter().all(|&d| d == 1);
+    let padding = padding(spec).filter(|_| plain)?;
+    Some(ConvSpec { stride, padding, depthwise: true, ..ConvSpec::new(input, input.channels, kernel) })
+}
+
+/// The geometry of a convolution; `None` where it is of a kind that no kernel computes.
+pub(super) fn geometry(conv: &Conv, input: Shape) -> Option<ConvSpec> {
+    let spec = window(&conv.pool_spec, input)?;
+    let outputs = conv.pool_spec.output_channels;
+    let depthwise = conv.group == input.channels && conv.group == outputs && conv.group > 1;
+    let known = conv.q_params.is_none() && conv.kernel_fmt == KernelFormat::OIHW;
+    (known && (conv.group == 1 || depthwise)).then_some(ConvSpec { outputs, depthwise, ..spec })
+}

@@ -1,0 +1,242 @@
+//! The project's kernels in a model against tract alone.
+// The settings for tests cover test functions only, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use judge::onnx::{
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
+use judge::{Engine, Network};
+use prost::Message;
+
+const SHAPE: [usize; 4] = [1, 3, 40, 37];
+
+/// A graph under construction. Values are named by their nodes.
+#[derive(Default)]
+struct Graph(GraphProto);
+
+impl Graph {
+    fn constant(&mut self, dims: &[i64], value: impl Fn(usize) -> f32) -> String {
+        let name = format!("constant{}", self.0.initializer.len());
+        let count = dims.iter().product::<i64>() as usize;
+        let raw_data = (0..count).flat_map(|i| value(i).to_le_bytes()).collect();
+        let dims = dims.to_vec();
+        self.0.initializer.push(TensorProto {
+            name: name.clone(),
+            dims,
+            data_type: FLOAT,
+            raw_data,
+            ..Default::default()
+        });
+        name
+    }
+
+    fn node(&mut self, kind: &str, inputs: &[&str], attributes: &[(&str, &[i64])]) -> String {
+        let name = format!("{}{}", kind.to_lowercase(), self.0.node.len());
+        let attribute = attributes.iter().map(|&(name, ints)| match ints {
+            &[i] => AttributeProto { name: name.to_owned(), i: Some(i), r#type: 2, ..Default::default() },
+            ints => {
+                AttributeProto { name: name.to_owned(), ints: ints.to_vec(), r#type: 7, ..Default::default() }
+            }
+        });
+        self.0.node.push(NodeProto {
+            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            output: vec![name.clone()],
+            name: name.clone(),
+            op_type: kind.to_owned(),
+            attribute: attribute.collect(),
+        });
+        name
+    }
+
+    /// Weights are output × channel × row × column.
+    fn conv(&mut self, x: &str, weights: [i64; 4], attributes: &[(&str, &[i64])]) -> String {
+        let seed = self.0.node.len();
+        let scale = 2.0 / ((weights[1] * weights[2] * weights[3]) as f32).sqrt();
+        let filters = self.constant(&weights, |i| ((i * 7 + seed) as f32).sin() * scale);
+        let bias = self.constant(&weights[..1], |i| (i as f32 - 3.0) * 0.02);
+        self.node("Conv", &[x, &filters, &bias], attributes)
+    }
+
+    fn relu(&mut self, x: &str) -> String {
+        self.node("Relu", &[x], &[])
+    }
+
+    fn sum_of_channels(&mut self, x: &str) -> String {
+        let name = format!("axes{}", self.0.initializer.len());
+        self.0.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: vec![1],
+            data_type: INT64,
+            int64_data: vec![1],
+            ..Default::default()
+        });
+        self.node("ReduceSum", &[x, &name], &[])
+    }
+
+    fn finish(mut self, outputs: &[&str]) -> Vec<u8> {
+        let dim = SHAPE.iter().map(|&side| DimensionProto { dim_value: Some(side as i64) }).collect();
+        let tensor_type = Some(TensorTypeProto { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) });
+        self.0.input = vec![ValueInfoProto { name: "x".to_owned(), r#type: Some(TypeProto { tensor_type }) }];
+        let output = |&name: &&str| ValueInfoProto { name: name.to_owned(), r#type: None };
+        self.0.output = outputs.iter().map(output).collect();
+        ModelProto { ir_version: 8, graph: Some(self.0), ..Default::default() }.encode_to_vec()
+    }
+}
+
+fn image() -> Vec<f32> {
+    (0..SHAPE.iter().product()).map(|i| ((i * 31 % 257) as f32 / 128.0) - 1.0).collect()
+}
+
+/// Both engines agree, on any number of threads. Returns the kernels.
+fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
+    let mut plain = Network::load_with(Engine::Plain, onnx, SHAPE, outputs, 1).unwrap();
+    assert!(plain.replaced().is_empty());
+    let expected = plain.run(&image()).unwrap();
+    let mut first = None;
+    let mut kernels = Vec::new();
+    for threads in [1, 2, 3] {
+        let mut network = Network::load(onnx, SHAPE, outputs, threads).unwrap();
+        assert_eq!(network.output_shapes(), plain.output_shapes());
+        for _ in 0..3 {
+            let found = network.run(&image()).unwrap();
+            for ((found, expected), name) in found.iter().zip(&expected).zip(outputs) {
+                let most = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+                for (a, b) in found.iter().zip(expected) {
+                    assert!((a - b).abs() <= 1e-5 * most, "{name}: {a} instead of {b}, at most {most}");
+                }
+            }
+            assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{threads} threads change bits");
+        }
+        kernels = network.replaced().iter().map(|r| r.kernel.clone()).collect();
+    }
+    kernels
+}
+
+#[test]
+fn a_residual_network_becomes_kernels() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [32, 3, 7, 7], &[("strides", &[2, 2]), ("pads", &[3, 3, 3, 3])]);
+    let x = g.relu(&x);
+    let pool: [(&str, &[i64]); 3] =
+        [("kernel_shape", &[3, 3]), ("strides", &[2, 2]), ("pads", &[1, 1, 1, 1])];
+    let x = g.node("MaxPool", &[&x], &pool);
+    let y = g.conv(&x, [32, 32, 3, 3], &[("pads", &[1, 1, 1, 1])]);
+    let y = g.relu(&y);
+    let y = g.conv(&y, [32, 32, 3, 3], &[("pads", &[1, 1, 1, 1])]);
+    let y = g.node("Add", &[&y, &x], &[]);
+    let y = g.relu(&y);
+    let z = g.conv(&y, [48, 32, 1, 1], &[("strides", &[2, 2])]);
+    let sum = g.sum_of_channels(&z);
+    let kernels = agree(&g.finish(&[&sum, &y]), &[&sum, &y]);
+    assert_eq!(
+        kernels,
+        [
+            "direct, ReLU",
+            "maximum",
+            "Winograd F(4×4, 3×3), ReLU",
+            "Winograd F(4×4, 3×3), residual, ReLU",
+            "direct"
+        ]
+    );
+}
+
+#[test]
+fn a_depthwise_network_becomes_kernels() {
+    let mut g = Graph::default();
+    let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
+    let x = g.conv("x", [20, 3, 3, 3], &[("strides", &[2, 2]), ("pads", &[0, 0, 1, 1])]);
+    let x = g.node("Clip", &[&x, &low, &high], &[]);
+    let y = g.conv(&x, [20, 1, 5, 5], &[("group", &[20]), ("pads", &[2, 2, 2, 2])]);
+    let y = g.node("Clip", &[&y, &low, &high], &[]);
+    let y = g.conv(&y, [20, 20, 1, 1], &[]);
+    let y = g.node("Add", &[&x, &y], &[]);
+    let kernels = agree(&g.finish(&[&y]), &[&y]);
+    assert_eq!(kernels, ["direct, ReLU6", "depthwise, ReLU6", "direct, residual"]);
+}
+
+#[test]
+fn pooling_and_distances_become_kernels() {
+    let mut g = Graph::default();
+    let floor = g.constant(&[1, 1, 1, 1], |_| 1e-6);
+    let mut directions = Vec::new();
+    for _ in 0..2 {
+        let x = g.conv("x", [24, 3, 4, 4], &[]);
+        let x = g.relu(&x);
+        let x = g.node("AveragePool", &[&x], &[("kernel_shape", &[2, 2]), ("strides", &[2, 2])]);
+        let x = g.conv(&x, [40, 24, 4, 4], &[]);
+        let square = g.node("Mul", &[&x, &x], &[]);
+        let sum = g.sum_of_channels(&square);
+        let length = g.node("Sqrt", &[&sum], &[]);
+        let length = g.node("Max", &[&length, &floor], &[]);
+        directions.push(g.node("Div", &[&x, &length], &[]));
+    }
+    let difference = g.node("Sub", &[&directions[0], &directions[1]], &[]);
+    let square = g.node("Mul", &[&difference, &difference], &[]);
+    let distance = g.sum_of_channels(&square);
+    let kernels = agree(&g.finish(&[&distance]), &[&distance]);
+    assert_eq!(kernels.iter().filter(|k| *k == "direct, ReLU, mean of 2×2").count(), 2, "{kernels:?}");
+    assert_eq!(kernels.iter().filter(|k| *k == "Winograd F(4×4, 4×4)").count(), 2, "{kernels:?}");
+    assert!(kernels.contains(&"distance of directions".to_owned()), "{kernels:?}");
+}
+
+#[test]
+fn resizing_becomes_a_kernel() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [16, 3, 3, 3], &[]);
+    let rows = g.constant(&[20, 38], |i| if i / 38 == i % 38 / 2 { 0.5 } else { 0.0 });
+    let columns = g.constant(&[35, 50], |i| if i / 50 == i % 50 { 1.0 } else { 0.0 });
+    let y = g.node("MatMul", &[&rows, &x], &[]);
+    let y = g.node("MatMul", &[&y, &columns], &[]);
+    let y = g.conv(&y, [8, 16, 3, 3], &[]);
+    assert_eq!(agree(&g.finish(&[&y]), &[&y]), ["direct", "resampling", "direct"]);
+}
+
+/// What no kernel computes stays tract's, in the middle of what they do.
+#[test]
+fn unusual_operations_stay_right() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [16, 3, 3, 3], &[]);
+    let dilated = g.conv(&x, [16, 16, 3, 3], &[("dilations", &[2, 2])]);
+    let grouped = g.conv(&dilated, [16, 4, 3, 3], &[("group", &[4])]);
+    let long = g.conv(&grouped, [17, 16, 1, 5], &[("pads", &[0, 4, 0, 0]), ("strides", &[3, 1])]);
+    // Read twice: neither the activation nor the sum belongs to the convolution alone.
+    let relu = g.relu(&long);
+    let both = g.node("Add", &[&long, &relu], &[]);
+    let shift = g.constant(&[17, 1, 1], |i| i as f32);
+    let shifted = g.node("Mul", &[&both, &shift], &[]);
+    let low = g.constant(&[], |_| -0.25);
+    let floor = g.node("Max", &[&low, &both], &[]);
+    let cap = g.node("Min", &[&floor, &low], &[]);
+    let outputs = [x.as_str(), &long, &relu, &shifted, &cap];
+    let kernels = agree(&g.finish(&outputs), &outputs);
+    assert_eq!(kernels, ["direct", "direct"]);
+}
+
+/// A convolution by computed weights, and a model without any.
+#[test]
+fn models_without_a_match_run() {
+    let mut g = Graph::default();
+    let shape = g.constant(&[2, 3, 1, 1], |i| i as f32);
+    let weights = g.node("Exp", &[&shape], &[]);
+    let y = g.node("Conv", &["x", &weights], &[]);
+    let kernels = agree(&g.finish(&[&y]), &[&y]);
+    assert!(kernels.len() <= 1, "{kernels:?}");
+
+    let mut g = Graph::default();
+    let y = g.relu("x");
+    let y = g.node("MaxPool", &[&y], &[("kernel_shape", &[2, 2])]);
+    assert!(agree(&g.finish(&[&y]), &[&y]).is_empty());
+}
+
+#[test]
+fn a_profile_names_every_operation() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [16, 3, 3, 3], &[]);
+    let x = g.relu(&x);
+    let y = g.conv(&x, [16, 16, 3, 3], &[]);
+    let mut network = Network::load(&g.finish(&[&y]), SHAPE, &[&y], 1).unwrap();
+    let times = network.profile(&image(), 3).unwrap();
+    assert!(times.iter().any(|t| t.name == y && t.operation == "Winograd F(4×4, 3×3)"), "{times:?}");
+    assert!(network.profile(&[0.0], 1).is_err());
+}

@@ -1,0 +1,178 @@
+//! A convolution ready to run.
+
+use crate::depthwise::Depthwise;
+use crate::direct::Direct;
+use crate::simd::Path;
+use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape};
+pub use crate::winograd::Tile;
+use crate::winograd::Winograd;
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Minimal filtering: kernels of stride 1 and the tile's side.
+    Winograd(Tile),
+    /// Every product of the definition: any dense convolution.
+    Direct,
+    /// Every product of the definition, a filter a channel.
+    Depthwise,
+}
+
+/// Fewer channels don't pay for the transforms.
+const LEAST_CHANNELS: usize = 16;
+/// Smaller images waste most of a tile of 4 × 4.
+const LEAST_SIDE: usize = 4;
+
+impl Algorithm {
+    /// The fastest one for a convolution.
+    #[must_use]
+    pub fn for_spec(spec: &ConvSpec) -> Self {
+        if spec.depthwise {
+            return Self::Depthwise;
+        }
+        let winograd = spec.stride == [1, 1]
+            && spec.layout == Layout::ChannelsLast
+            && spec.input.channels.min(spec.outputs) >= LEAST_CHANNELS;
+        let small = spec.sums().is_ok_and(|sums| sums.height.min(sums.width) < LEAST_SIDE);
+        match spec.kernel {
+            [3, 3] if winograd && small => Self::Winograd(Tile::F2x3),
+            [3, 3] if winograd => Self::Winograd(Tile::F4x3),
+            [4, 4] if winograd && !small => Self::Winograd(Tile::F4x4),
+            _ => Self::Direct,
+        }
+    }
+
+    fn fits(self, spec: &ConvSpec) -> bool {
+        match self {
+            Self::Winograd(tile) => {
+                !spec.depthwise
+                    && spec.stride == [1, 1]
+                    && spec.kernel == [tile.kernel(); 2]
+                    && spec.layout == Layout::ChannelsLast
+            }
+            Self::Direct => !spec.depthwise,
+            Self::Depthwise => spec.depthwise && spec.layout == Layout::ChannelsLast,
+        }
+    }
+
+    /// In words, for lists of what was replaced.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Winograd(Tile::F2x3) => "Winograd F(2×2, 3×3)",
+            Self::Winograd(Tile::F4x3) => "Winograd F(4×4, 3×3)",
+            Self::Winograd(Tile::F4x4) => "Winograd F(4×4, 4×4)",
+            Self::Direct => "direct",
+            Self::Depthwise => "depthwise",
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Packed {
+    Winograd(Winograd),
+    Direct(Direct),
+    Depthwise(Depthwise),
+}
+
+/// A convolution of one input shape with its weights packed.
+#[derive(Debug)]
+pub struct Conv {
+    input: Shape,
+    output: Shape,
+    residual: bool,
+    algorithm: Algorithm,
+    path: Path,
+    packed: Packed,
+}
+
+impl Conv {
+    /// Packs `weights` (output × channel × row × column, as in ONNX; one channel where depthwise) and `bias` (one value
+    /// an output), for the algorithm that suits the shape.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for shapes that don't fit together or a combination that no kernel computes;
+    /// [`Error::Length`] where weights or bias have another length.
+    pub fn new(
+        spec: ConvSpec,
+        weights: &[f32],
+        bias: &[f32],
+        epilogue: Epilogue,
+        path: Path,
+    ) -> Result<Self, Error> {
+        Self::with_algorithm(Algorithm::for_spec(&spec), spec, weights, bias, epilogue, path)
+    }
+
+    /// [`Self::new`] with an algorithm of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and [`Error::Unsupported`] where the algorithm can't compute the convolution.
+    pub fn with_algorithm(
+        algorithm: Algorithm,
+        spec: ConvSpec,
+        weights: &[f32],
+        bias: &[f32],
+        epilogue: Epilogue,
+        path: Path,
+    ) -> Result<Self, Error> {
+        let sums = spec.sums()?;
+        if !algorithm.fits(&spec) {
+            return Err(Error::Unsupported(format!("{} doesn't compute {spec:?}", algorithm.name())));
+        }
+        if epilogue.average_pool && (epilogue.residual || algorithm == Algorithm::Depthwise) {
+            return Err(Error::Unsupported(
+                "pooling with a residual or of a depthwise convolution".to_owned(),
+            ));
+        }
+        check("weights", spec.outputs * spec.taps(), weights)?;
+        check("bias", spec.outputs, bias)?;
+        let packed = match algorithm {
+            Algorithm::Winograd(tile) => {
+                Packed::Winograd(Winograd::new(tile, &spec, sums, weights, bias, epilogue))
+            }
+            Algorithm::Direct => Packed::Direct(Direct::new(&spec, sums, weights, bias, epilogue)),
+            Algorithm::Depthwise => Packed::Depthwise(Depthwise::new(&spec, sums, weights, bias, epilogue)),
+        };
+        let output = if epilogue.average_pool {
+            Shape { height: sums.height / 2, width: sums.width / 2, ..sums }
+        } else {
+            sums
+        };
+        Ok(Self { input: spec.input, output, residual: epilogue.residual, algorithm, path, packed })
+    }
+
+    /// Shape of the output.
+    #[must_use]
+    pub const fn output(&self) -> Shape {
+        self.output
+    }
+
+    /// How it is computed.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Computes one image. `residual`, where the epilogue has one, and `output` have the output's shape, channels last.
+    /// On a thread of a rayon pool the pool's idle threads take part; the values are the same to the bit.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length than the shapes say.
+    pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
+        check("input", self.input.len(), input)?;
+        check("output", self.output.len(), output)?;
+        let expected = if self.residual { self.output.len() } else { 0 };
+        check("residual", expected, residual.unwrap_or_default())?;
+        let residual = residual.filter(|_| self.residual);
+        match &self.packed {
+            Packed::Winograd(winograd) => winograd.run(self.path, input, residual, output),
+            Packed::Direct(direct) => direct.run(self.path, input, residual, output),
+            Packed::Depthwise(depthwise) => depthwise.run(self.path, input, residual, output),
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
+    if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
+}

@@ -1,0 +1,293 @@
+//! Direct convolution as a matrix product without a copied matrix: channels last, a row of the kernel meets one run of
+//! floats of the image. Blocks of rows that need zeros around them, or that lie planar, are copied into the thread's room.
+
+use crate::buffer::{Buffer, lend};
+use crate::share::{self, Target, at};
+use crate::simd::{LANES, Path, Simd, Task};
+use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
+use crate::tile::{PANEL, ROWS, Rows, cut, product, with_height};
+
+/// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
+const BLOCK_SUMS: usize = 1 << 15;
+
+/// A dense convolution with its weights in panels.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    spec: ConvSpec,
+    sums: Shape,
+    epilogue: Epilogue,
+    /// [panel][row][column][channel][lane].
+    panels: Buffer,
+    bias: Buffer,
+    /// Rows of sums in a block; even where they are pooled.
+    block_rows: usize,
+}
+
+impl Direct {
+    pub fn new(spec: &ConvSpec, sums: Shape, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
+        let (mut spec, mut sums) = (*spec, sums);
+        let unpadded = spec.padding == [[0, 0], [0, 0]];
+        let pointwise = spec.kernel == [1, 1] && spec.stride == [1, 1] && unpadded;
+        if pointwise && spec.layout == Layout::ChannelsLast && !epilogue.average_pool {
+            // Pixels don't meet: any cut into rows will do, and short rows cut tiles well.
+            let pixels = spec.input.height * spec.input.width;
+            let width = (1..=96.min(pixels)).rev().find(|width| pixels % width == 0).unwrap_or(1);
+            let width = if width < 24 { pixels } else { width };
+            (spec.input.width, spec.input.height) = (width, pixels / width);
+            (sums.width, sums.height) = (width, pixels / width);
+        }
+        if epilogue.average_pool {
+            (sums.width, sums.height) = (sums.width / 2 * 2, sums.height / 2 * 2);
+        }
+        let mut padded_bias = Buffer::zeros(sums.channels.next_multiple_of(PANEL));
+        padded_bias.floats_mut()[..bias.len()].copy_from_slice(bias);
+        let rows = BLOCK_SUMS / (sums.width * sums.channels).max(1);
+        let rows = rows.clamp(1, sums.height.max(1));
+        let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
+        Self { panels: panels(&spec, weights), spec, sums, epilogue, bias: padded_bias, block_rows }
+    }
+
+    /// The slices have the lengths that the shapes say.
+    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = Target::new(output);
+        share::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
+            let first = block * self.block_rows;
+            let rows = self.block_rows.min(self.sums.height - first);
+            lend(self.copied() + self.pooled(), |room| {
+                let (copy, pooled) = room.split_at_mut(self.copied());
+                path.run(Block { direct: self, input, residual, output, first, rows, copy, pooled });
+            });
+        });
+    }
+
+    fn is_copied(&self) -> bool {
+        self.spec.layout == Layout::Planar || self.spec.padding != [[0, 0], [0, 0]]
+    }
+
+    /// Pixels of a row with the zeros around it.
+    fn padded_width(&self) -> usize {
+        self.spec.input.width + self.spec.padding[1][0] + self.spec.padding[1][1]
+    }
+
+    /// Floats of a block's copied rows.
+    fn copied(&self) -> usize {
+        if !self.is_copied() {
+            return 0;
+        }
+        let rows = (self.block_rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
+        (rows * self.padded_width() * self.spec.input.channels).next_multiple_of(16)
+    }
+
+    /// Floats of a block's sums before they are pooled.
+    fn pooled(&self) -> usize {
+        if self.epilogue.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
+    }
+}
+
+/// OIHW weights by panels of outputs.
+fn panels(spec: &ConvSpec, weights: &[f32]) -> Buffer {
+    let (channels, [height, width]) = (spec.input.channels, spec.kernel);
+    let mut panels = Buffer::zeros(spec.outputs.next_multiple_of(PANEL) * spec.taps());
+    let target = panels.floats_mut();
+    for (output, filter) in weights.chunks_exact(spec.taps()).enumerate() {
+        let panel = output / PANEL * PANEL * spec.taps() + output % PANEL;
+        for (channel, plane) in filter.chunks_exact(height * width).enumerate() {
+            for (place, &weight) in plane.iter().enumerate() {
+                target[panel + (place * channels + channel) * PANEL] = weight;
+            }
+        }
+    }
+    panels
+}
+
+/// `R` pixels from `place`, outputs from `first`: `P` vectors of them. Made by a block only, of places that are its own
+/// and rows that it has bounded.
+struct Tile<'a, const R: usize, const P: usize> {
+    direct: &'a Direct,
+    rows: Rows,
+    residual: Option<&'a [f32]>,
+    sums: Target<'a>,
+    place: usize,
+    first: usize,
+}
+
+impl<const R: usize, const P: usize> Task for Tile<'_, R, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { direct: d, first, .. } = self;
+        let (outputs, taps) = (d.sums.channels, d.spec.taps());
+        let left = outputs - first;
+        let mut start = [s.splat(0.0); P];
+        for vector in 0..P {
+            // SAFETY: the bias is padded to whole panels.
+            start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * LANES, LANES)) };
+        }
+        // SAFETY: the panels are whole ones, of all taps; the block has bounded the rows.
+        let tile: [[S::V; P]; R] = unsafe {
+            let panel = at(d.panels.floats(), first * taps, PANEL * taps);
+            product(s, self.rows, panel, start)
+        };
+        if left >= P * LANES {
+            self.write::<S, true>(s, &tile);
+        } else {
+            self.write::<S, false>(s, &tile);
+        }
+    }
+}
+
+impl<const R: usize, const P: usize> Tile<'_, R, P> {
+    /// The sums through the epilogue into the output. `FULL`: it has all the tile's lanes.
+    #[inline(always)]
+    fn write<S: Simd, const FULL: bool>(&self, s: S, tile: &[[S::V; P]; R]) {
+        let epilogue = &self.direct.epilogue;
+        let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
+        let outputs = self.direct.sums.channels;
+        for row in 0..R {
+            for vector in 0..P {
+                let lanes = LANES.min((outputs - self.first).saturating_sub(vector * LANES));
+                if FULL || lanes > 0 {
+                    let to = (self.place + row) * outputs + self.first + vector * LANES;
+                    let mut value = tile[row][vector];
+                    if let Some(residual) = self.residual {
+                        // SAFETY: the residual has the output's shape.
+                        let residual = unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) };
+                        value = s.add(value, residual);
+                    }
+                    value = s.at_most(high, s.at_least(low, value));
+                    // SAFETY: the place is the block's own.
+                    unsafe { s.store_if::<FULL>(self.sums.at(to, lanes), value, lanes) };
+                }
+            }
+        }
+    }
+}
+
+struct Block<'a> {
+    direct: &'a Direct,
+    input: &'a [f32],
+    residual: Option<&'a [f32]>,
+    output: Target<'a>,
+    /// Rows of sums.
+    first: usize,
+    rows: usize,
+    copy: &'a mut [f32],
+    pooled: &'a mut [f32],
+}
+
+impl Task for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let d = self.direct;
+        let (stride, padding) = (d.spec.stride, d.spec.padding);
+        let (width, channels) = (d.padded_width(), d.spec.input.channels);
+        let copied = d.is_copied();
+        if copied {
+            self.copy_rows();
+        }
+        let pool = d.epilogue.average_pool;
+        let (copy, pooled) = (std::mem::take(&mut self.copy), std::mem::take(&mut self.pooled));
+        let sums = if pool { Target::new(pooled) } else { self.output };
+        debug_assert!(copied || padding == [[0, 0], [0, 0]]);
+        let (input, top) = if copied { (&*copy, 0) } else { (self.input, self.first * stride[0]) };
+        for first in (0..d.sums.channels).step_by(PANEL) {
+            let outputs = d.sums.channels - first;
+            for row in 0..self.rows {
+                let from_row = (top + row * stride[0]) * width * channels;
+                let to_row = if pool { row } else { self.first + row };
+                for (start, count) in cut(d.sums.width, ROWS) {
+                    let from = from_row + start * stride[1] * channels;
+                    let run = d.spec.kernel[1] * channels;
+                    let last = (d.spec.kernel[0] - 1) * width * channels + run;
+                    let step = stride[1] * channels;
+                    // SAFETY: the sums' sides are such that every kernel lies within the padded rows.
+                    let from = unsafe { at(input, from, (count - 1) * step + last) };
+                    let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
+                    let place = to_row * d.sums.width + start;
+                    let residual = self.residual;
+                    with_height!(count, R => {
+                        if outputs > LANES {
+                            s.run(Tile::<'_, R, 2> { direct: d, rows, residual, sums, place, first });
+                        } else {
+                            s.run(Tile::<'_, R, 1> { direct: d, rows, residual, sums, place, first });
+                        }
+                    });
+                }
+            }
+        }
+        if pool {
+            self.pool(s, sums);
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Copies the rows that the block reads, channels last, with the zeros around them.
+    fn copy_rows(&mut self) {
+        let spec = &self.direct.spec;
+        let Shape { height, width, channels } = spec.input;
+        let padded = self.direct.padded_width();
+        let top = (self.first * spec.stride[0]).wrapping_sub(spec.padding[0][0]);
+        let count = (self.rows - 1) * spec.stride[0] + spec.kernel[0];
+        let (before, after) = (spec.padding[1][0] * channels, spec.padding[1][1] * channels);
+        for (index, target) in self.copy.chunks_exact_mut(padded * channels).take(count).enumerate() {
+            let y = top.wrapping_add(index);
+            if y >= height {
+                target.fill(0.0);
+                continue;
+            }
+            let inner = before..target.len() - after;
+            target[..inner.start].fill(0.0);
+            target[inner.end..].fill(0.0);
+            let target = &mut target[inner];
+            match spec.layout {
+                Layout::ChannelsLast => {
+                    target.copy_from_slice(&self.input[y * width * channels..][..width * channels]);
+                }
+                Layout::Planar if channels == 3 => {
+                    let row = |channel: usize| &self.input[(channel * height + y) * width..][..width];
+                    let values = row(0).iter().zip(row(1)).zip(row(2));
+                    for (place, ((&red, &green), &blue)) in target.chunks_exact_mut(3).zip(values) {
+                        place.copy_from_slice(&[red, green, blue]);
+                    }
+                }
+                Layout::Planar => {
+                    for channel in 0..channels {
+                        let row = &self.input[(channel * height + y) * width..][..width];
+                        let places = target.iter_mut().skip(channel).step_by(channels);
+                        places.zip(row).for_each(|(place, &value)| *place = value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Means of 2 × 2 sums into the output.
+    #[inline(always)]
+    fn pool<S: Simd>(&self, s: S, sums: Target<'_>) {
+        let Shape { width, channels, .. } = self.direct.sums;
+        for row in 0..self.rows / 2 {
+            for column in 0..width / 2 {
+                for channel in (0..channels).step_by(LANES) {
+                    let lanes = LANES.min(channels - channel);
+                    let upper = (2 * row * width + 2 * column) * channels + channel;
+                    let to = ((self.first / 2 + row) * (width / 2) + column) * channels + channel;
+                    let lower = upper + width * channels;
+                    let mut sum = s.splat(0.0);
+                    for from in [upper, upper + channels, lower, lower + channels] {
+                        // SAFETY: the four sums lie in the block's own.
+                        sum = s.add(sum, unsafe { s.load_some(sums.at(from, lanes), lanes) });
+                    }
+                    let mean = s.mul(sum, s.splat(0.25));
+                    // SAFETY: the mean's place is this block's.
+                    unsafe {
+                        s.store_some(self.output.at(to, lanes), mean, lanes);
+                    }
+                }
+            }
+        }
+    }
+}

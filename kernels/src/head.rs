@@ -1,0 +1,88 @@
+//! The score map's head: how far two images' features lie apart.
+
+use crate::conv::check;
+use crate::share::{self, Target, at};
+use crate::simd::{LANES, Path, Simd, Task};
+use crate::spec::Error;
+
+/// For each pixel the squared distance of two features' directions: ‖a/‖a‖ − b/‖b‖‖², lengths at least `floor`.
+#[derive(Debug, Clone, Copy)]
+pub struct Distance {
+    /// Pixels of an image.
+    pub pixels: usize,
+    /// Values of a pixel.
+    pub channels: usize,
+    /// Least length that a feature is divided by.
+    pub floor: f32,
+    /// The processor's instructions.
+    pub path: Path,
+}
+
+/// Pixels of a block.
+const BLOCK: usize = 128;
+
+impl Distance {
+    /// `a` and `b` are images channels last, `output` has one value a pixel.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length.
+    pub fn run(&self, a: &[f32], b: &[f32], output: &mut [f32]) -> Result<(), Error> {
+        check("left image", self.pixels * self.channels, a)?;
+        check("right image", self.pixels * self.channels, b)?;
+        check("output", self.pixels, output)?;
+        let output = Target::new(output);
+        share::for_each(self.pixels.div_ceil(BLOCK), |block| {
+            let pixels = (block * BLOCK, ((block + 1) * BLOCK).min(self.pixels));
+            self.path.run(Pixels { distance: self, a, b, output, pixels });
+        });
+        Ok(())
+    }
+}
+
+struct Pixels<'a> {
+    distance: &'a Distance,
+    a: &'a [f32],
+    b: &'a [f32],
+    output: Target<'a>,
+    pixels: (usize, usize),
+}
+
+impl Task for Pixels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Distance { channels, floor, .. } = *self.distance;
+        for pixel in self.pixels.0..self.pixels.1 {
+            let start = pixel * channels;
+            let mut squares = [s.splat(0.0); 2];
+            for channel in (0..channels).step_by(LANES) {
+                let lanes = LANES.min(channels - channel);
+                // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
+                let (a, b) = unsafe {
+                    let from = start + channel;
+                    (s.load_some(at(self.a, from, lanes), lanes), s.load_some(at(self.b, from, lanes), lanes))
+                };
+                squares = [s.fma(a, a, squares[0]), s.fma(b, b, squares[1])];
+            }
+            let [a_length, b_length] = [s.sum(squares[0]).sqrt(), s.sum(squares[1]).sqrt()];
+            // Not `max`, which would hide what is not a number.
+            let scale = |length: f32| 1.0 / if length < floor { floor } else { length };
+            let (a_scale, b_scale) = (s.splat(scale(a_length)), s.splat(scale(b_length)));
+            let mut sum = s.splat(0.0);
+            for channel in (0..channels).step_by(LANES) {
+                let lanes = LANES.min(channels - channel);
+                // SAFETY: as above.
+                let (a, b) = unsafe {
+                    let from = start + channel;
+                    (s.load_some(at(self.a, from, lanes), lanes), s.load_some(at(self.b, from, lanes), lanes))
+                };
+                let difference = s.sub(s.mul(a, a_scale), s.mul(b, b_scale));
+                sum = s.fma(difference, difference, sum);
+            }
+            let sum = s.sum(sum);
+            // SAFETY: the pixel is this block's.
+            unsafe { *self.output.at(pixel, 1) = sum };
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Maximum of a window.
+
+use crate::conv::check;
+use crate::share::{self, Target, at};
+use crate::simd::{LANES, Path, Simd, Task};
+use crate::spec::{ConvSpec, Error, Shape};
+
+/// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.
+#[derive(Debug, Clone)]
+pub struct MaxPool {
+    spec: ConvSpec,
+    output: Shape,
+    path: Path,
+}
+
+impl MaxPool {
+    /// `spec` gives the window as a depthwise convolution's kernel.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for shapes that don't fit together, or a window that can lie wholly beyond the border.
+    pub fn new(spec: ConvSpec, path: Path) -> Result<Self, Error> {
+        let output = spec.sums()?;
+        let beyond =
+            (0..2).any(|axis| spec.padding[axis].iter().any(|&padding| padding >= spec.kernel[axis]));
+        if !spec.depthwise || beyond {
+            return Err(Error::Unsupported(format!("no maximum is taken as {spec:?}")));
+        }
+        Ok(Self { spec, output, path })
+    }
+
+    /// Shape of the output.
+    #[must_use]
+    pub const fn output(&self) -> Shape {
+        self.output
+    }
+
+    /// Computes one image, channels last.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length than the shapes say.
+    pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
+        check("input", self.spec.input.len(), input)?;
+        check("output", self.output.len(), output)?;
+        let output = Target::new(output);
+        share::for_each(self.output.height, |row| {
+            self.path.run(Row { pool: self, input, output, row });
+        });
+        Ok(())
+    }
+}
+
+struct Row<'a> {
+    pool: &'a MaxPool,
+    input: &'a [f32],
+    output: Target<'a>,
+    row: usize,
+}
+
+impl Task for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let MaxPool { spec, output, .. } = self.pool;
+        let Shape { height, width, channels } = spec.input;
+        let (top, bottom) = window(self.row, 0, spec, height);
+        for column in 0..output.width {
+            let (left, right) = window(column, 1, spec, width);
+            let mut channel = 0;
+            while channel < channels {
+                let lanes = LANES.min(channels - channel);
+                let window = ((top, bottom), (left, right));
+                if lanes == LANES {
+                    self.vector::<S, true>(s, column, window, channel, lanes);
+                } else {
+                    self.vector::<S, false>(s, column, window, channel, lanes);
+                }
+                channel += LANES;
+            }
+        }
+    }
+}
+
+impl Row<'_> {
+    /// One vector of channels of a window that lies inside. `FULL`: all lanes are channels.
+    #[inline(always)]
+    fn vector<S: Simd, const FULL: bool>(
+        &self,
+        s: S,
+        column: usize,
+        ((top, bottom), (left, right)): ((usize, usize), (usize, usize)),
+        channel: usize,
+        lanes: usize,
+    ) {
+        let MaxPool { spec, output, .. } = self.pool;
+        let Shape { width, channels, .. } = spec.input;
+        let mut most = s.splat(f32::NEG_INFINITY);
+        for y in top..bottom {
+            for x in left..right {
+                let from = (y * width + x) * channels + channel;
+                // SAFETY: the pixel lies inside the image.
+                let value = unsafe { s.load_if::<FULL>(at(self.input, from, lanes), lanes) };
+                most = s.at_least(most, value);
+            }
+        }
+        let to = (self.row * output.width + column) * channels + channel;
+        // SAFETY: the row is this task's.
+        unsafe { s.store_if::<FULL>(self.output.at(to, lanes), most, lanes) };
+    }
+}
+
+/// The part of a window that lies inside: first place and the one past the last.
+#[inline(always)]
+fn window(index: usize, axis: usize, spec: &ConvSpec, side: usize) -> (usize, usize) {
+    let start = index * spec.stride[axis];
+    let end = (start + spec.kernel[axis]).saturating_sub(spec.padding[axis][0]);
+    (start.saturating_sub(spec.padding[axis][0]), end.min(side))
+}

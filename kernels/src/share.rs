@@ -1,0 +1,66 @@
+//! One kernel's blocks on several threads.
+
+use rayon::prelude::*;
+
+/// Calls `block` for 0..count. On a thread of a rayon pool the pool's idle threads take part; on any other thread, or in
+/// a pool of one, they come in order.
+pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
+    let threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
+    if threads > 1 && count > 1 {
+        (0..count).into_par_iter().with_max_len(1).for_each(block);
+    } else {
+        (0..count).for_each(block);
+    }
+}
+
+/// An output that several blocks write, each its own places.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    start: *mut f32,
+    length: usize,
+    borrowed: std::marker::PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it is a mutable borrow of floats, which may move to another thread.
+unsafe impl Send for Target<'_> {}
+// SAFETY: it is only written through `at`, whose callers promise that no two blocks touch the same float.
+unsafe impl Sync for Target<'_> {}
+
+impl<'a> Target<'a> {
+    pub fn new(output: &'a mut [f32]) -> Self {
+        Self { start: output.as_mut_ptr(), length: output.len(), borrowed: std::marker::PhantomData }
+    }
+
+    /// Where the `count` floats from `index` lie.
+    ///
+    /// # Safety
+    /// They lie inside (checked in debug builds), and no other block reads or writes them meanwhile.
+    #[inline(always)]
+    pub unsafe fn at(self, index: usize, count: usize) -> *mut f32 {
+        debug_assert!(index + count <= self.length, "{index} + {count} of {}", self.length);
+        // SAFETY: the caller's promise.
+        unsafe { self.start.add(index) }
+    }
+}
+
+/// Where the `count` floats from `index` lie.
+///
+/// # Safety
+/// They lie inside (checked in debug builds).
+#[inline(always)]
+pub(crate) unsafe fn at(slice: &[f32], index: usize, count: usize) -> *const f32 {
+    debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
+    // SAFETY: the caller's promise.
+    unsafe { slice.as_ptr().add(index) }
+}
+
+/// [`at`] to write.
+///
+/// # Safety
+/// They lie inside (checked in debug builds).
+#[inline(always)]
+pub(crate) unsafe fn at_mut(slice: &mut [f32], index: usize, count: usize) -> *mut f32 {
+    debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
+    // SAFETY: the caller's promise.
+    unsafe { slice.as_mut_ptr().add(index) }
+}

@@ -1,0 +1,85 @@
+//! AVX2 with fused multiplication: one 256-bit register a vector.
+
+use std::arch::x86_64::*;
+
+use super::{Simd, Task};
+
+/// Made by [`Avx2::detect`] only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn compiled_for_avx2<T: Task>(simd: Avx2, task: T) -> T::Output {
+    task.run(simd)
+}
+
+impl Simd for Avx2 {
+    type V = __m256;
+
+    #[inline(always)]
+    fn run<T: Task>(self, task: T) -> T::Output {
+        // SAFETY: `self` exists, so the processor has AVX2 and FMA.
+        unsafe { compiled_for_avx2(self, task) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: `self` exists, so the processor has the instruction; so do those below.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: see `splat`.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, low: __m256, x: __m256) -> __m256 {
+        // SAFETY: see `splat`. The instruction returns its second operand where one is not a number.
+        unsafe { _mm256_max_ps(low, x) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, high: __m256, x: __m256) -> __m256 {
+        // SAFETY: see `at_least`.
+        unsafe { _mm256_min_ps(high, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: see `splat`; the caller promises eight floats.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m256) {
+        // SAFETY: see `splat`; the caller promises room for eight floats.
+        unsafe { _mm256_storeu_ps(to, x) }
+    }
+}

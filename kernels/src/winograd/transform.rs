@@ -1,0 +1,124 @@
+//! Winograd's one-dimensional transforms, by Lavin & Gray 2016 (arXiv:1509.09308) after Toom and Cook.
+//!
+//! F(m, r) computes m outputs of a filter of r taps with m + r − 1 multiplications: output = Aᵀ((G g) ⊙ (Bᵀ d)). In two
+//! dimensions each transform runs along both axes. The interpolation points are those with the smallest rounding error in
+//! f32 that we found: small ones whose reciprocals are exact, see Barabasz et al. 2020 (arXiv:1803.10986).
+
+use crate::simd::Simd;
+
+/// F(M, R) with `A` = M + R − 1 points.
+pub(crate) trait Transform<const A: usize, const M: usize>: Send + Sync {
+    /// Gᵍ: how a filter of R taps becomes A, one row each; R columns.
+    const FILTER: &'static [&'static [f64]];
+
+    /// Bᵀ d.
+    fn input<S: Simd>(s: S, d: [S::V; A]) -> [S::V; A];
+    /// Aᵀ m.
+    fn output<S: Simd>(s: S, m: [S::V; A]) -> [S::V; M];
+}
+
+/// `start` + Σ factor · value.
+#[inline(always)]
+fn sum<S: Simd, const N: usize>(s: S, start: S::V, terms: [(f32, S::V); N]) -> S::V {
+    let mut sum = start;
+    for (factor, value) in terms {
+        sum = s.fma(s.splat(factor), value, sum);
+    }
+    sum
+}
+
+/// F(4, 3) at 0, 1, −1, ½, −2 and infinity.
+pub(crate) struct F4x3;
+
+impl Transform<6, 4> for F4x3 {
+    const FILTER: &'static [&'static [f64]] = &[
+        &[1.0, 0.0, 0.0],
+        &[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
+        &[-1.0 / 3.0, 1.0 / 3.0, -1.0 / 3.0],
+        &[-16.0 / 15.0, -8.0 / 15.0, -4.0 / 15.0],
+        &[1.0 / 15.0, -2.0 / 15.0, 4.0 / 15.0],
+        &[0.0, 0.0, 1.0],
+    ];
+
+    #[inline(always)]
+    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
+        let (odd, even) = (s.sub(d[3], d[1]), s.sub(d[4], d[2]));
+        [
+            sum(s, s.add(d[0], d[4]), [(-2.0, d[2]), (1.5, odd)]),
+            sum(s, s.sub(d[4], d[1]), [(0.5, d[2]), (2.5, d[3])]),
+            sum(s, s.add(d[4], d[1]), [(-2.5, d[2]), (0.5, d[3])]),
+            sum(s, even, [(2.0, odd)]),
+            sum(s, even, [(-0.5, odd)]),
+            sum(s, s.add(d[1], d[5]), [(-2.0, d[3]), (1.5, even)]),
+        ]
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
+        let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+        [
+            s.add(s.add(m[0], even), s.add(m[3], m[4])),
+            sum(s, odd, [(0.5, m[3]), (-2.0, m[4])]),
+            sum(s, even, [(0.25, m[3]), (4.0, m[4])]),
+            sum(s, s.add(odd, m[5]), [(0.125, m[3]), (-8.0, m[4])]),
+        ]
+    }
+}
+
+/// F(4, 4) at 0, 1, −1, ½, −½, 2 and infinity.
+pub(crate) struct F4x4;
+
+impl Transform<7, 4> for F4x4 {
+    const FILTER: &'static [&'static [f64]] = &[
+        &[-2.0, 0.0, 0.0, 0.0],
+        &[-2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0],
+        &[-2.0 / 9.0, 2.0 / 9.0, -2.0 / 9.0, 2.0 / 9.0],
+        &[16.0 / 9.0, 8.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0],
+        &[16.0 / 15.0, -8.0 / 15.0, 4.0 / 15.0, -2.0 / 15.0],
+        &[2.0 / 45.0, 4.0 / 45.0, 8.0 / 45.0, 16.0 / 45.0],
+        &[0.0, 0.0, 0.0, 1.0],
+    ];
+
+    #[inline(always)]
+    fn input<S: Simd>(s: S, d: [S::V; 7]) -> [S::V; 7] {
+        [
+            sum(s, d[5], [(-0.5, d[0]), (0.25, d[1]), (2.5, d[2]), (-1.25, d[3]), (-2.0, d[4])]),
+            sum(s, s.sub(d[5], d[4]), [(0.5, d[1]), (0.25, d[2]), (-2.25, d[3])]),
+            sum(s, d[5], [(-0.5, d[1]), (0.75, d[2]), (1.75, d[3]), (-3.0, d[4])]),
+            sum(s, s.add(d[5], d[1]), [(-2.0, d[3]), (1.5, s.sub(d[2], d[4]))]),
+            sum(s, s.sub(d[5], d[1]), [(2.5, s.sub(d[2], d[4]))]),
+            sum(s, d[5], [(0.25, d[1]), (-1.25, d[3])]),
+            sum(s, d[6], [(-0.5, d[1]), (0.25, d[2]), (2.5, d[3]), (-1.25, d[4]), (-2.0, d[5])]),
+        ]
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, m: [S::V; 7]) -> [S::V; 4] {
+        let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+        let (half_even, half_odd) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+        [
+            s.add(s.add(s.add(m[0], even), half_even), m[5]),
+            sum(s, odd, [(0.5, half_odd), (2.0, m[5])]),
+            sum(s, even, [(0.25, half_even), (4.0, m[5])]),
+            sum(s, s.add(odd, m[6]), [(0.125, half_odd), (8.0, m[5])]),
+        ]
+    }
+}
+
+/// F(2, 3) at 0, 1, −1 and infinity.
+pub(crate) struct F2x3;
+
+impl Transform<4, 2> for F2x3 {
+    const FILTER: &'static [&'static [f64]] =
+        &[&[-1.0, 0.0, 0.0], &[0.5, 0.5, 0.5], &[0.5, -0.5, 0.5], &[0.0, 0.0, 1.0]];
+
+    #[inline(always)]
+    fn input<S: Simd>(s: S, d: [S::V; 4]) -> [S::V; 4] {
+        [s.sub(d[2], d[0]), s.add(d[1], d[2]), s.sub(d[2], d[1]), s.sub(d[3], d[1])]
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, m: [S::V; 4]) -> [S::V; 2] {
+        [s.add(m[0], s.add(m[1], m[2])), s.add(s.sub(m[1], m[2]), m[3])]
+    }
+}

@@ -1,0 +1,140 @@
+//! Maxima, distances and resizing on every path of this processor against their definitions.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
+
+mod reference;
+
+use kernels::head::Distance;
+use kernels::pool::MaxPool;
+use kernels::resample::Resample;
+use kernels::{ConvSpec, Error, Path, Shape};
+use proptest::prelude::*;
+use reference::noise;
+
+fn close(found: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (&found, &expected) in found.iter().zip(expected) {
+        assert!((f64::from(found) - expected).abs() <= 1e-5, "{what}: {found} instead of {expected}");
+    }
+}
+
+fn max_pool(spec: &ConvSpec, image: &[f32]) -> Vec<f64> {
+    let (sums, Shape { height, width, channels }) = (spec.sums().unwrap(), spec.input);
+    let mut values = Vec::new();
+    for y in 0..sums.height {
+        for x in 0..sums.width {
+            for channel in 0..channels {
+                let mut most = f64::NEG_INFINITY;
+                for ky in 0..spec.kernel[0] {
+                    for kx in 0..spec.kernel[1] {
+                        let y = (y * spec.stride[0] + ky).wrapping_sub(spec.padding[0][0]);
+                        let x = (x * spec.stride[1] + kx).wrapping_sub(spec.padding[1][0]);
+                        if y < height && x < width {
+                            most = most.max(f64::from(image[(y * width + x) * channels + channel]));
+                        }
+                    }
+                }
+                values.push(most);
+            }
+        }
+    }
+    values
+}
+
+fn resample(input: Shape, rows: (usize, &[f32]), columns: (usize, &[f32]), image: &[f32]) -> Vec<f64> {
+    let mut values = Vec::new();
+    for y in 0..rows.0 {
+        for x in 0..columns.0 {
+            for channel in 0..input.channels {
+                let mut sum = 0.0;
+                for from_y in 0..input.height {
+                    for from_x in 0..input.width {
+                        let weight = f64::from(rows.1[y * input.height + from_y])
+                            * f64::from(columns.1[x * input.width + from_x]);
+                        let place = (from_y * input.width + from_x) * input.channels + channel;
+                        sum += weight * f64::from(image[place]);
+                    }
+                }
+                values.push(sum);
+            }
+        }
+    }
+    values
+}
+
+fn distance(channels: usize, floor: f64, a: &[f32], b: &[f32]) -> Vec<f64> {
+    let unit = |x: &[f32]| -> Vec<f64> {
+        let length = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(floor);
+        x.iter().map(|&x| f64::from(x) / length).collect()
+    };
+    let pairs = a.chunks_exact(channels).zip(b.chunks_exact(channels));
+    pairs.map(|(a, b)| unit(a).iter().zip(unit(b)).map(|(a, b)| (a - b).powi(2)).sum()).collect()
+}
+
+/// Fewer where the processor is emulated.
+const CASES: u32 = if cfg!(target_arch = "aarch64") { 40 } else { 100 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn they_compute_what_their_definitions_say(
+        (height, width, channels) in (1_usize..12, 1_usize..12, 1_usize..40),
+        (kernel, stride, padding) in (1_usize..4, 1_usize..3, 0_usize..3),
+        (rows, columns) in (1_usize..15, 1_usize..15),
+        seed in any::<u32>(),
+    ) {
+        let seed = u64::from(seed);
+        let input = Shape { height, width, channels };
+        let (image, other) = (noise(input.len(), seed), noise(input.len(), seed + 1));
+        let sparse = |length: usize, seed: u64| -> Vec<f32> {
+            noise(length, seed).into_iter().map(|x| if x < 0.2 { 0.0 } else { x }).collect()
+        };
+        let (by_row, by_column) = (sparse(rows * height, seed + 2), sparse(columns * width, seed + 3));
+        for path in Path::all() {
+            let spec = ConvSpec {
+                stride: [stride; 2],
+                padding: [[padding; 2]; 2],
+                depthwise: true,
+                ..ConvSpec::new(input, channels, [kernel; 2])
+            };
+            if let Ok(pool) = MaxPool::new(spec, path) {
+                let mut output = vec![f32::NAN; pool.output().len()];
+                pool.run(&image, &mut output).unwrap();
+                close(&output, &max_pool(&spec, &image), "maximum");
+            }
+            let matrices = ((rows, &by_row[..]), (columns, &by_column[..]));
+            let kernel = Resample::new(input, matrices.0, matrices.1, path).unwrap();
+            let mut output = vec![f32::NAN; kernel.output().len()];
+            kernel.run(&image, &mut output).unwrap();
+            close(&output, &resample(input, matrices.0, matrices.1, &image), "resampling");
+
+            let floor = 0.5;
+            let kernel = Distance { pixels: height * width, channels, floor, path };
+            let mut output = vec![f32::NAN; height * width];
+            kernel.run(&image, &other, &mut output).unwrap();
+            close(&output, &distance(channels, floor.into(), &image, &other), "distance");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let input = Shape { height: 2, width: 2, channels: 1 };
+    let path = Path::best();
+    assert!(matches!(Resample::new(input, (3, &[0.0; 5]), (2, &[0.0; 4]), path), Err(Error::Length { .. })));
+    assert!(matches!(Resample::new(input, (0, &[]), (2, &[0.0; 4]), path), Err(Error::Unsupported(_))));
+    let spec = ConvSpec { depthwise: true, padding: [[1; 2]; 2], ..ConvSpec::new(input, 1, [1, 1]) };
+    assert!(matches!(MaxPool::new(spec, path), Err(Error::Unsupported(_))));
+    let distance = Distance { pixels: 2, channels: 2, floor: 0.0, path };
+    assert!(matches!(distance.run(&[0.0; 4], &[0.0; 3], &mut [0.0; 2]), Err(Error::Length { .. })));
+}
+
+/// What is not a number stays one: such a frame has no score.
+#[test]
+fn not_a_number_survives() {
+    let path = Path::best();
+    let distance = Distance { pixels: 1, channels: 9, floor: 1.0, path };
+    let (mut a, mut output) = ([0.5; 9], [0.0]);
+    a[8] = f32::NAN;
+    distance.run(&a, &[0.5; 9], &mut output).unwrap();
+    assert!(output[0].is_nan());
+}

@@ -1,0 +1,41 @@
+//! Writes the networks whose speed is compared with other engines' into a folder: `performance_graphs FOLDER`.
+//!
+//! Weights are random, students near their teachers: speed doesn't depend on them.
+
+use std::path::Path;
+
+use fit::network::{Array, Network, Weights};
+use shared_format::Size;
+use tests::teachers::random_weights;
+use trainer::method::stpm::{LevelStatistics, Scoring, build_graph};
+
+const INPUT: Size = Size { width: 256, height: 256 };
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: performance_graphs FOLDER")?;
+    let folder = Path::new(&folder);
+    for name in ["resnet18", "efficientnet-lite0"] {
+        let network = Network::by_name(name).ok_or("no such network")?;
+        let teacher = random_weights(&network, 1);
+        let scoring = Scoring { levels: (0..network.levels.len()).map(statistics).collect() };
+        let onnx = build_graph(&network, &teacher, &nearly(&teacher), &scoring, INPUT, false);
+        std::fs::write(folder.join(format!("stpm-{name}-256.onnx")), onnx)?;
+    }
+    Ok(())
+}
+
+fn nearly(teacher: &Weights) -> Weights {
+    let mut student = teacher.clone();
+    for (index, array) in student.values_mut().enumerate() {
+        for (at, x) in array.data.iter_mut().enumerate() {
+            *x *= 1.0 + 0.1 * ((at * 7 + index) as f32).sin();
+        }
+    }
+    student
+}
+
+fn statistics(level: usize) -> LevelStatistics {
+    let side = 64 >> level;
+    let values = |value: f32| Array { shape: vec![1, 1, side, side], data: vec![value; side * side] };
+    LevelStatistics { mean: values(0.1), deviation: values(0.02) }
+}
