@@ -49,12 +49,12 @@ impl Tile {
     }
 }
 
-/// Intermediate values of a block should stay in a core's second-level cache: floats of half a MiB.
+/// Intermediate values of a block should stay near a core's second-level cache: floats of half a MiB.
 const BLOCK_FLOATS: usize = 1 << 17;
-/// Fewer tiles a block would read the filters too often, more would leave the cache.
-const BLOCK_TILES: (usize, usize) = (24, 96);
+/// Fewer tiles a block read the filters, which are larger than that cache, too often; more add nothing.
+const BLOCK_TILES: (usize, usize) = (64, 96);
 /// Output channels computed at a time.
-const GROUP: usize = 64;
+const GROUP: usize = 128;
 
 /// A Winograd convolution with its transformed filters.
 #[derive(Debug)]
