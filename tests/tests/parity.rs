@@ -223,7 +223,10 @@ fn agree_on_efficientad(size: PdnSize, input: Size) {
     for (ours, libtorch, onnxruntime) in scores {
         for theirs in [Some(libtorch), onnxruntime].into_iter().flatten() {
             let difference = (ours - theirs).abs();
-            assert!(difference <= SCORE_TOLERANCE * spread, "{ours} against {theirs}, spread {spread}");
+            // Networks that have learned nothing score all images alike, to a few roundings of the score.
+            let rounding = 8.0 * f32::EPSILON * theirs.abs();
+            let tolerance = (SCORE_TOLERANCE * spread).max(rounding);
+            assert!(difference <= tolerance, "{ours} against {theirs}, spread {spread}");
         }
     }
 }
