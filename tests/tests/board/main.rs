@@ -81,12 +81,9 @@ fn a_shift_on_the_board() {
     line.expect_judged("vivid's YUYV picture, gain locked", &mixed(&stage, 10, 10));
     line.stop();
 
-    // Passed or rejected: its network has learned nothing.
-    let judge = "edge-runtime inspect --bundle /bundles/large $(ls -d /frames/good* | head -n 1)";
-    let report = line.board.run(&format!("time -v {judge}; true"));
-    let memory =
-        report.lines().find_map(|line| line.trim().strip_prefix("Maximum resident set size (kbytes): "));
-    let memory = memory.unwrap_or_else(|| panic!("{report}")).parse::<f64>().unwrap() / 1024.0;
+    let report = line.board.run("edge-runtime bench --bundle /bundles/large --frames 1 --json");
+    let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
+    let memory = report["peak_rss_mib"].as_f64().unwrap();
     println!("{:<58} {memory:>9.1} MiB", "memory, STPM 256²");
     assert!(memory <= 150.0, "{memory} MiB");
     println!("{} parts, none lost, doubled or wrong", line.parts);
