@@ -1,5 +1,5 @@
 //! Times one ONNX model, for comparisons between engines:
-//! `time_network kernels|plain MODEL INPUT.f32 THREADS OUTPUT.f32|- [explain]`.
+//! `time_network kernels|plain MODEL INPUT.f32 THREADS OUTPUT.f32`.
 //!
 //! The input is raw little-endian floats, 1 × 3 × 256 × 256. Writes the outputs' values one after the other, says `ready`, and
 //! answers each line of standard input, a number of runs, with as many times in milliseconds.
@@ -9,34 +9,20 @@ use std::time::Instant;
 
 use judge::{Engine, Network};
 
-const USAGE: &str = "usage: time_network kernels|plain MODEL INPUT.f32 THREADS OUTPUT.f32|- [explain]";
+const USAGE: &str = "usage: time_network kernels|plain MODEL INPUT.f32 THREADS OUTPUT.f32";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (engine, model, input, threads, output, explain) = match &arguments[..] {
-        [engine, model, input, threads, output] => (engine, model, input, threads, output, false),
-        [engine, model, input, threads, output, _] => (engine, model, input, threads, output, true),
-        _ => return Err(USAGE.into()),
-    };
+    let [engine, model, input, threads, output] = &arguments[..] else { return Err(USAGE.into()) };
     let engine = if engine == "plain" { Engine::Plain } else { Engine::Kernels };
     let image = read(input)?;
     let onnx = std::fs::read(model)?;
     let outputs = ["anomaly_map", "score"];
     let mut network = Network::load_with(engine, &onnx, [1, 3, 256, 256], &outputs, threads.parse()?)?;
     let values = network.run(&image)?;
-    if output != "-" {
-        let bytes: Vec<u8> = values.concat().iter().flat_map(|x| x.to_le_bytes()).collect();
-        std::fs::write(output, bytes)?;
-    }
+    let bytes: Vec<u8> = values.concat().iter().flat_map(|x| x.to_le_bytes()).collect();
+    std::fs::write(output, bytes)?;
     let mut out = std::io::stdout().lock();
-    if explain {
-        let times = network.profile(&image, 20)?;
-        let total: f64 = times.iter().map(|t| t.time.as_secs_f64() * 1e3).sum();
-        for time in &times {
-            writeln!(out, "{:>9.3}  {:<40} {}", time.time.as_secs_f64() * 1e3, time.operation, time.name)?;
-        }
-        writeln!(out, "{total:>9.3}  together")?;
-    }
     writeln!(out, "ready")?;
     out.flush()?;
     for line in std::io::stdin().lines() {

@@ -140,10 +140,7 @@ impl Network {
     /// # Errors
     /// [`EngineError::InputLength`], or [`EngineError::Run`] where the engine fails; the network stays usable.
     pub fn run(&mut self, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
-        let expected = self.input.iter().product();
-        if input.len() != expected {
-            return Err(EngineError::InputLength { expected, found: input.len() });
-        }
+        self.check(input)?;
         let ran = guarded(|| run(self, input));
         let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic)));
         if result.is_err() {
@@ -164,13 +161,19 @@ impl Network {
     /// # Errors
     /// As [`Self::run`].
     pub fn profile(&mut self, input: &[f32], rounds: usize) -> Result<Vec<OperationTime>, EngineError> {
-        let expected = self.input.iter().product();
-        if input.len() != expected {
-            return Err(EngineError::InputLength { expected, found: input.len() });
-        }
+        self.check(input)?;
         guarded(|| profile::profile(&self.plan, self.input, input, rounds))
             .unwrap_or_else(|panic| Err(format_err!("{panic}")))
             .map_err(|e| EngineError::Run(in_one_line(&e)))
+    }
+
+    fn check(&self, input: &[f32]) -> Result<(), EngineError> {
+        let expected = self.input.iter().product();
+        if input.len() == expected {
+            Ok(())
+        } else {
+            Err(EngineError::InputLength { expected, found: input.len() })
+        }
     }
 
     /// Shapes of the outputs, in the order of their names at [`Self::load`].

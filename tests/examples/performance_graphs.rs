@@ -1,13 +1,15 @@
 //! Writes the networks whose speed is compared with other engines' into a folder: `performance_graphs FOLDER`.
 //!
-//! Weights are random, students near their teachers: speed doesn't depend on them.
+//! Weights are random, students near their teachers where that is possible: speed doesn't depend on them.
 
 use std::path::Path;
 
-use fit::network::{Array, Network, Weights};
+use fit::network::{Array, Network, PdnSize, Weights, autoencoder};
 use shared_format::Size;
 use tests::teachers::random_weights;
-use trainer::method::stpm::{LevelStatistics, Scoring, build_graph};
+use trainer::method::efficientad::{self, Channels, MapScale, Trained};
+use trainer::method::stpm::{self, LevelStatistics, Scoring};
+use trainer::torch::{Compute, TrainableChain};
 
 const INPUT: Size = Size { width: 256, height: 256 };
 
@@ -18,8 +20,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let network = Network::by_name(name).ok_or("no such network")?;
         let teacher = random_weights(&network, 1);
         let scoring = Scoring { levels: (0..network.levels.len()).map(statistics).collect() };
-        let onnx = build_graph(&network, &teacher, &nearly(&teacher), &scoring, INPUT, false);
+        let onnx = stpm::build_graph(&network, &teacher, &nearly(&teacher), &scoring, INPUT, false);
         std::fs::write(folder.join(format!("stpm-{name}-256.onnx")), onnx)?;
+    }
+    for (name, size) in [("s", PdnSize::S), ("xs", PdnSize::Xs)] {
+        std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(size)?)?;
     }
     Ok(())
 }
@@ -38,4 +43,17 @@ fn statistics(level: usize) -> LevelStatistics {
     let side = 64 >> level;
     let values = |value: f32| Array { shape: vec![1, 1, side, side], data: vec![value; side * side] };
     LevelStatistics { mean: values(0.1), deviation: values(0.02) }
+}
+
+fn efficientad(size: PdnSize) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    tch::manual_seed(3);
+    let compute = Compute { device: tch::Device::Cpu, kind: tch::Kind::Float };
+    let sides = [INPUT.height as usize, INPUT.width as usize];
+    let mut weights = Weights::new();
+    TrainableChain::random(size.student(), compute).add_to(&mut weights, "student.");
+    TrainableChain::random(autoencoder(sides, size.features()), compute).add_to(&mut weights, "autoencoder.");
+    let channels = Channels { mean: vec![0.0; size.features()], deviation: vec![1.0; size.features()] };
+    let trained = Trained { size, weights, channels, scales: [MapScale { low: 0.0, high: 1.0 }; 2] };
+    let network = size.teacher();
+    Ok(efficientad::build_graph(&network, &random_weights(&network, 1), &trained, INPUT)?)
 }

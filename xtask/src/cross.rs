@@ -53,7 +53,11 @@ impl Cross {
         }
         cargo.args([subcommand, "--target", TARGET, "--features", "edge-runtime/camera"]);
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
-        cargo.env(target_variable("LINKER"), "aarch64-linux-gnu-gcc");
+        // Whoever has another linker for boards has set it.
+        let linker = target_variable("LINKER");
+        if env::var_os(&linker).is_none() {
+            cargo.env(linker, "aarch64-linux-gnu-gcc");
+        }
         // Without `-L`: a second C library beside libc6:arm64's lets the first thread spin for ever.
         cargo.env(target_variable("RUNNER"), EMULATOR);
         // Tests that start programs of this project start them by it.

@@ -9,13 +9,27 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cache::{self, Cache};
-use crate::shell;
+use crate::{hash, shell};
 
 /// pip, made when it is first used: a machine that has everything never needs it.
 pub struct Pip {
     base: PathBuf,
     folder: PathBuf,
     ready: OnceCell<PathBuf>,
+}
+
+/// A virtual environment that is kept in the cache.
+pub struct Environment {
+    /// Its folder there.
+    pub name: &'static str,
+    /// In words, such as `Python packages for tests`.
+    pub what: &'static str,
+    /// Files in `xtask` that pin its packages with their hashes.
+    pub requirements: &'static [&'static str],
+    /// How much is downloaded, and under which licences.
+    pub contents: &'static str,
+    /// Python that must run in it.
+    pub imports: &'static str,
 }
 
 impl Pip {
@@ -63,8 +77,38 @@ impl Pip {
         Ok(())
     }
 
+    /// Makes sure of an environment in the cache, and returns its Python. `root` is the checkout's.
+    pub fn kept(&self, cache: &Cache, root: &Path, wanted: &Environment) -> Result<PathBuf> {
+        let mut requirements = String::new();
+        for name in wanted.requirements {
+            let path = root.join("xtask").join(name);
+            requirements += &fs::read_to_string(&path)
+                .with_context(|| format!("can't read {}: check the file out again", path.display()))?;
+        }
+        let stamp = format!("{} {}\n", wanted.requirements.join(" "), hash::sha256_of_text(&requirements));
+        let folder = cache.path(wanted.name);
+        let program = folder.join("bin/python");
+        // The Python that the environment was made from may have gone since.
+        if cache::is_installed(&folder, &stamp)
+            && shell::succeeds(Command::new(&program).args(["-I", "-c", ""]))
+        {
+            println!("{} are in {}", wanted.what, folder.display());
+            return Ok(program);
+        }
+        println!("downloading {} from pypi.org, {}", wanted.what, wanted.contents);
+        cache::install(&folder, &stamp, |part| {
+            fs::create_dir_all(part).with_context(|| format!("can't make {}", part.display()))?;
+            let list = part.join("requirements.txt");
+            fs::write(&list, &requirements).with_context(|| format!("can't write {}", list.display()))?;
+            self.environment(part, &list)?;
+            shell::run(Command::new(part.join("bin/python")).args(["-I", "-c", wanted.imports]))
+                .with_context(|| format!("{} were installed but can't be imported", wanted.what))
+        })?;
+        Ok(program)
+    }
+
     /// Makes a virtual environment in `folder` with the packages of a requirements file, which pins every hash.
-    pub fn environment(&self, folder: &Path, requirements: &Path) -> Result<()> {
+    fn environment(&self, folder: &Path, requirements: &Path) -> Result<()> {
         shell::run(Command::new(&self.base).args(["-m", "venv"]).arg(folder))?;
         let mut command = pip_of(&folder.join("bin/python"));
         command.args(["install", "--no-deps", "--no-cache-dir", "--require-hashes", "--only-binary=:all:"]);

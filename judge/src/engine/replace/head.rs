@@ -53,10 +53,10 @@ impl Parts {
         else {
             return Ok(None);
         };
-        let (Some(image), true) = (image(model, a)?, a_floor == b_floor && a != b) else { return Ok(None) };
-        if super::pattern::image(model, b)? != Some(image) {
+        let (of_a, of_b) = (image(model, a)?, image(model, b)?);
+        let Some(image) = of_a.filter(|_| of_a == of_b && a_floor == b_floor && a != b) else {
             return Ok(None);
-        }
+        };
         // Nobody else may read what is not computed any more.
         let outputs = model.output_outlets()?;
         for &id in nodes.iter().filter(|&&id| id != end.id) {
