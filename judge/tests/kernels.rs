@@ -152,7 +152,57 @@ fn a_depthwise_network_becomes_kernels() {
     let y = g.conv(&y, [20, 20, 1, 1], &[]);
     let y = g.node("Add", &[&x, &y], &[]);
     let kernels = agree(&g.finish(&[&y]), &[&y]);
-    assert_eq!(kernels, ["direct, ReLU6", "depthwise, ReLU6", "direct, residual"]);
+    assert_eq!(kernels, ["direct, ReLU6", "depthwise, ReLU6", "pointwise, residual"]);
+}
+
+#[test]
+fn inverted_bottlenecks_become_kernels() {
+    let mut g = Graph::default();
+    let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
+    let mut x = g.conv("x", [16, 3, 3, 3], &[("strides", &[2, 2]), ("pads", &[0, 0, 1, 1])]);
+    for (wide, kernel, stride, outputs) in [(96, 3, 1, 16), (64, 5, 2, 24), (40, 3, 1, 24)] {
+        let inputs = if wide == 40 { 24 } else { 16 };
+        let y = g.conv(&x, [wide, inputs, 1, 1], &[]);
+        let y = g.node("Clip", &[&y, &low, &high], &[]);
+        let around = (kernel - stride) / 2;
+        let pads = [around, around, kernel - stride - around, kernel - stride - around];
+        let attributes: [(&str, &[i64]); 3] =
+            [("group", &[wide]), ("pads", &pads), ("strides", &[stride, stride])];
+        let y = g.conv(&y, [wide, 1, kernel, kernel], &attributes);
+        let y = g.node("Clip", &[&y, &low, &high], &[]);
+        let y = g.conv(&y, [outputs, wide, 1, 1], &[]);
+        x = if inputs == outputs { g.node("Add", &[&y, &x], &[]) } else { y };
+    }
+    let kernels = agree(&g.finish(&[&x]), &[&x]);
+    // 40 channels are no whole number of blocks: three kernels instead of one.
+    let expected = [
+        "direct",
+        "bottleneck, residual",
+        "bottleneck",
+        "pointwise, ReLU6",
+        "depthwise, ReLU6",
+        "pointwise, residual",
+    ];
+    assert_eq!(kernels, expected);
+}
+
+#[test]
+fn a_difference_becomes_a_kernel() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [24, 3, 4, 4], &[]);
+    let y = g.conv("x", [24, 3, 4, 4], &[]);
+    let difference = g.node("Sub", &[&x, &y], &[]);
+    let square = g.node("Mul", &[&difference, &difference], &[]);
+    let distance = g.sum_of_channels(&square);
+    assert_eq!(agree(&g.finish(&[&distance]), &[&distance]), ["direct", "direct", "distance"]);
+    // Somebody else reads the difference.
+    let mut g = Graph::default();
+    let x = g.conv("x", [24, 3, 4, 4], &[]);
+    let y = g.conv("x", [24, 3, 4, 4], &[]);
+    let difference = g.node("Sub", &[&x, &y], &[]);
+    let square = g.node("Mul", &[&difference, &difference], &[]);
+    let distance = g.sum_of_channels(&square);
+    assert_eq!(agree(&g.finish(&[&distance, &difference]), &[&distance, &difference]), ["direct", "direct"]);
 }
 
 #[test]

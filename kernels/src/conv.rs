@@ -2,6 +2,7 @@
 
 use crate::depthwise::Depthwise;
 use crate::direct::Direct;
+use crate::pointwise::Pointwise;
 use crate::simd::Path;
 use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape};
 pub use crate::winograd::Tile;
@@ -14,6 +15,8 @@ pub enum Algorithm {
     Winograd(Tile),
     /// Every product of the definition: any dense convolution.
     Direct,
+    /// Every product of the definition, for 1×1 kernels of stride 1.
+    Pointwise,
     /// Every product of the definition, a filter a channel.
     Depthwise,
 }
@@ -38,6 +41,7 @@ impl Algorithm {
             [3, 3] if winograd && small => Self::Winograd(Tile::F2x3),
             [3, 3] if winograd => Self::Winograd(Tile::F4x3),
             [4, 4] if winograd && !small => Self::Winograd(Tile::F4x4),
+            _ if Self::Pointwise.fits(spec) => Self::Pointwise,
             _ => Self::Direct,
         }
     }
@@ -51,6 +55,13 @@ impl Algorithm {
                     && spec.layout == Layout::ChannelsLast
             }
             Self::Direct => !spec.depthwise,
+            Self::Pointwise => {
+                !spec.depthwise
+                    && spec.kernel == [1, 1]
+                    && spec.stride == [1, 1]
+                    && spec.padding == [[0, 0], [0, 0]]
+                    && spec.layout == Layout::ChannelsLast
+            }
             Self::Depthwise => spec.depthwise && spec.layout == Layout::ChannelsLast,
         }
     }
@@ -63,6 +74,7 @@ impl Algorithm {
             Self::Winograd(Tile::F4x3) => "Winograd F(4×4, 3×3)",
             Self::Winograd(Tile::F4x4) => "Winograd F(4×4, 4×4)",
             Self::Direct => "direct",
+            Self::Pointwise => "pointwise",
             Self::Depthwise => "depthwise",
         }
     }
@@ -72,6 +84,7 @@ impl Algorithm {
 enum Packed {
     Winograd(Winograd),
     Direct(Direct),
+    Pointwise(Pointwise),
     Depthwise(Depthwise),
 }
 
@@ -100,7 +113,12 @@ impl Conv {
         epilogue: Epilogue,
         path: Path,
     ) -> Result<Self, Error> {
-        Self::with_algorithm(Algorithm::for_spec(&spec), spec, weights, bias, epilogue, path)
+        let algorithm = match Algorithm::for_spec(&spec) {
+            // What is pooled is computed by rows.
+            Algorithm::Pointwise if epilogue.average_pool => Algorithm::Direct,
+            algorithm => algorithm,
+        };
+        Self::with_algorithm(algorithm, spec, weights, bias, epilogue, path)
     }
 
     /// [`Self::new`] with an algorithm of the caller's choice.
@@ -119,10 +137,10 @@ impl Conv {
         if !algorithm.fits(&spec) {
             return Err(Error::Unsupported(format!("{} doesn't compute {spec:?}", algorithm.name())));
         }
-        if epilogue.average_pool && (epilogue.residual || algorithm == Algorithm::Depthwise) {
-            return Err(Error::Unsupported(
-                "pooling with a residual or of a depthwise convolution".to_owned(),
-            ));
+        let pools = !matches!(algorithm, Algorithm::Depthwise | Algorithm::Pointwise);
+        if epilogue.average_pool && (epilogue.residual || !pools) {
+            let words = format!("pooling with a residual, or behind a {} convolution", algorithm.name());
+            return Err(Error::Unsupported(words));
         }
         check("weights", spec.outputs * spec.taps(), weights)?;
         check("bias", spec.outputs, bias)?;
@@ -131,6 +149,9 @@ impl Conv {
                 Packed::Winograd(Winograd::new(tile, &spec, sums, weights, bias, epilogue))
             }
             Algorithm::Direct => Packed::Direct(Direct::new(&spec, sums, weights, bias, epilogue)),
+            Algorithm::Pointwise => {
+                Packed::Pointwise(Pointwise::new(spec.input.channels, spec.outputs, weights, bias, epilogue))
+            }
             Algorithm::Depthwise => Packed::Depthwise(Depthwise::new(&spec, sums, weights, bias, epilogue)),
         };
         let output = if epilogue.average_pool {
@@ -167,6 +188,7 @@ impl Conv {
         match &self.packed {
             Packed::Winograd(winograd) => winograd.run(self.path, input, residual, output),
             Packed::Direct(direct) => direct.run(self.path, input, residual, output),
+            Packed::Pointwise(pointwise) => pointwise.run(self.path, input, residual, output),
             Packed::Depthwise(depthwise) => depthwise.run(self.path, input, residual, output),
         }
         Ok(())

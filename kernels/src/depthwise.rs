@@ -4,9 +4,12 @@ use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
 use crate::simd::{LANES, Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Shape};
+use crate::tile::PANEL;
 
 /// Pixels computed side by side: each weight is loaded once for all of them.
 const PIXELS: usize = 4;
+/// Channels of an image that a kernel of its own is compiled for.
+const BLOCK: usize = PANEL;
 
 /// A depthwise convolution with its weights by place.
 #[derive(Debug)]
@@ -43,29 +46,68 @@ impl Depthwise {
     /// The slices have the lengths that the shapes say.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
-        share::for_each(self.sums.height, |row| match self.spec.kernel[1] {
-            3 => path.run(Row::<3> { depthwise: self, input, residual, output, row }),
-            5 => path.run(Row::<5> { depthwise: self, input, residual, output, row }),
-            _ => path.run(Row::<0> { depthwise: self, input, residual, output, row }),
+        share::for_each(self.sums.height, |row| {
+            path.run(Row { depthwise: self, input, top: 0, residual, output, row, to: row });
         });
+    }
+
+    /// The rows of the image that a row of sums reads: first and the one past the last.
+    pub fn reads(&self, row: usize) -> (usize, usize) {
+        let top = row * self.spec.stride[0];
+        let (before, height) = (self.spec.padding[0][0], self.spec.input.height);
+        let end = (top + self.spec.kernel[0]).saturating_sub(before).min(height);
+        (top.saturating_sub(before).min(end), end)
     }
 }
 
-/// One row of sums. `K` is the kernel's width, 0 for any.
-struct Row<'a, const K: usize> {
-    depthwise: &'a Depthwise,
-    input: &'a [f32],
-    residual: Option<&'a [f32]>,
-    output: Target<'a>,
-    row: usize,
+/// One row of sums.
+pub(crate) struct Row<'a> {
+    pub depthwise: &'a Depthwise,
+    /// The image from row `top` on, at least those that are read.
+    pub input: &'a [f32],
+    pub top: usize,
+    /// An image of the output's shape.
+    pub residual: Option<&'a [f32]>,
+    pub output: Target<'a>,
+    /// Which row of sums.
+    pub row: usize,
+    /// The output's row that it becomes.
+    pub to: usize,
 }
 
-impl<const K: usize> Task for Row<'_, K> {
+impl Task for Row<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let d = self.depthwise;
+        let spec = &self.depthwise.spec;
+        match (spec.kernel[1], spec.stride[1], spec.input.channels) {
+            (3, 1, BLOCK) => s.run(Sums::<3, 1, BLOCK>(self)),
+            (3, 2, BLOCK) => s.run(Sums::<3, 2, BLOCK>(self)),
+            (5, 1, BLOCK) => s.run(Sums::<5, 1, BLOCK>(self)),
+            (5, 2, BLOCK) => s.run(Sums::<5, 2, BLOCK>(self)),
+            (3, ..) => s.run(Sums::<3, 0, 0>(self)),
+            (5, ..) => s.run(Sums::<5, 0, 0>(self)),
+            _ => s.run(Sums::<0, 0, 0>(self)),
+        }
+    }
+}
+
+/// A row whose kernel's width is `K`, its step to the right `T`, and its channels `C`; 0 for any. Where they are known,
+/// the innermost loop computes no addresses.
+struct Sums<'a, const K: usize, const T: usize, const C: usize>(Row<'a>);
+
+#[inline(always)]
+const fn known<const N: usize>(value: usize) -> usize {
+    if N == 0 { value } else { N }
+}
+
+impl<const K: usize, const T: usize, const C: usize> Task for Sums<'_, K, T, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let d = self.0.depthwise;
         let mut channel = 0;
         // Two vectors are a cache line.
         while channel + 2 * LANES <= d.sums.channels {
@@ -82,12 +124,12 @@ impl<const K: usize> Task for Row<'_, K> {
     }
 }
 
-impl<const K: usize> Row<'_, K> {
+impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     /// The kernel's rows that meet the image: first and the one past the last.
     #[inline(always)]
     fn rows(&self) -> (usize, usize) {
-        let spec = &self.depthwise.spec;
-        let top = self.row * spec.stride[0];
+        let spec = &self.0.depthwise.spec;
+        let top = self.0.row * spec.stride[0];
         let first = spec.padding[0][0].saturating_sub(top);
         let last = (spec.input.height + spec.padding[0][0]).saturating_sub(top).min(spec.kernel[0]);
         (first, last)
@@ -96,7 +138,7 @@ impl<const K: usize> Row<'_, K> {
     /// The row's sums of `V` vectors of channels. `FULL`: all lanes are channels.
     #[inline(always)]
     fn channels<S: Simd, const V: usize, const FULL: bool>(&self, s: S, channel: usize) {
-        let d = self.depthwise;
+        let d = self.0.depthwise;
         let (first, last) = d.inner;
         for column in (0..first).chain(last..d.sums.width) {
             for vector in 0..V {
@@ -127,11 +169,12 @@ impl<const K: usize> Row<'_, K> {
         channel: usize,
         column: usize,
     ) {
-        let d = self.depthwise;
+        let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
-        let kernel_width = if K == 0 { d.spec.kernel[1] } else { K };
+        let channels = known::<C>(channels);
+        let (kernel_width, stride) = (known::<K>(d.spec.kernel[1]), known::<T>(d.spec.stride[1]));
         let lanes = LANES.min(channels - channel);
-        let step = d.spec.stride[1] * channels;
+        let step = stride * channels;
         let (first, last) = self.rows();
         let mut sums = [[s.splat(0.0); V]; P];
         for vector in 0..V {
@@ -142,18 +185,18 @@ impl<const K: usize> Row<'_, K> {
             }
         }
         for y in first..last {
-            let image_row = self.row * d.spec.stride[0] + y - d.spec.padding[0][0];
-            let left = column * d.spec.stride[1] - d.spec.padding[1][0];
+            let image_row = self.0.row * d.spec.stride[0] + y - d.spec.padding[0][0];
+            let left = column * stride - d.spec.padding[1][0];
             for x in 0..kernel_width {
-                let place = (y * kernel_width + x) * d.channels + channel;
-                let from = (image_row * width + left + x) * channels + channel;
+                let place = (y * kernel_width + x) * known::<C>(d.channels) + channel;
+                let from = ((image_row - self.0.top) * width + left + x) * channels + channel;
                 for vector in 0..V {
                     // SAFETY: the weights have a padded pixel for each of the kernel's places.
                     let weight = unsafe { s.load(at(d.weights.floats(), place + vector * LANES, LANES)) };
                     for pixel in 0..P {
                         let from = from + pixel * step + vector * LANES;
                         // SAFETY: the caller's promise for the columns, `rows` for the rows.
-                        let value = unsafe { s.load_if::<FULL>(at(self.input, from, lanes), lanes) };
+                        let value = unsafe { s.load_if::<FULL>(at(self.0.input, from, lanes), lanes) };
                         sums[pixel][vector] = s.fma(value, weight, sums[pixel][vector]);
                     }
                 }
@@ -169,23 +212,23 @@ impl<const K: usize> Row<'_, K> {
     /// A pixel whose kernel crosses the image's left or right border.
     #[inline(always)]
     fn border<S: Simd>(&self, s: S, channel: usize, column: usize) {
-        let d = self.depthwise;
+        let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
         let lanes = LANES.min(channels - channel);
         let (first, last) = self.rows();
         // SAFETY: the bias is padded to whole vectors.
         let mut sum = unsafe { s.load(at(d.bias.floats(), channel, LANES)) };
         for y in first..last {
-            let image_row = self.row * d.spec.stride[0] + y - d.spec.padding[0][0];
+            let image_row = self.0.row * d.spec.stride[0] + y - d.spec.padding[0][0];
             for x in 0..d.spec.kernel[1] {
                 let image_column = (column * d.spec.stride[1] + x).wrapping_sub(d.spec.padding[1][0]);
                 if image_column < width {
                     let place = (y * d.spec.kernel[1] + x) * d.channels + channel;
-                    let from = (image_row * width + image_column) * channels + channel;
+                    let from = ((image_row - self.0.top) * width + image_column) * channels + channel;
                     // SAFETY: the pixel lies inside the image; the weights are padded to whole vectors.
                     let (weight, value) = unsafe {
                         let weight = s.load(at(d.weights.floats(), place, LANES));
-                        (weight, s.load_some(at(self.input, from, lanes), lanes))
+                        (weight, s.load_some(at(self.0.input, from, lanes), lanes))
                     };
                     sum = s.fma(value, weight, sum);
                 }
@@ -196,17 +239,17 @@ impl<const K: usize> Row<'_, K> {
 
     #[inline(always)]
     fn write<S: Simd, const FULL: bool>(&self, s: S, channel: usize, column: usize, sum: S::V) {
-        let d = self.depthwise;
+        let d = self.0.depthwise;
         let channels = d.sums.channels;
         let lanes = LANES.min(channels - channel);
-        let to = (self.row * d.sums.width + column) * channels + channel;
+        let to = (self.0.to * d.sums.width + column) * channels + channel;
         let mut value = sum;
-        if let Some(residual) = self.residual {
+        if let Some(residual) = self.0.residual {
             // SAFETY: the residual has the output's shape.
             value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
         }
         value = s.at_most(s.splat(d.epilogue.high), s.at_least(s.splat(d.epilogue.low), value));
         // SAFETY: the row is this task's.
-        unsafe { s.store_if::<FULL>(self.output.at(to, lanes), value, lanes) };
+        unsafe { s.store_if::<FULL>(self.0.output.at(to, lanes), value, lanes) };
     }
 }

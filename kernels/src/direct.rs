@@ -25,17 +25,7 @@ pub(crate) struct Direct {
 
 impl Direct {
     pub fn new(spec: &ConvSpec, sums: Shape, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
-        let (mut spec, mut sums) = (*spec, sums);
-        let unpadded = spec.padding == [[0, 0], [0, 0]];
-        let pointwise = spec.kernel == [1, 1] && spec.stride == [1, 1] && unpadded;
-        if pointwise && spec.layout == Layout::ChannelsLast && !epilogue.average_pool {
-            // Pixels don't meet: any cut into rows will do, and short rows cut tiles well.
-            let pixels = spec.input.height * spec.input.width;
-            let width = (1..=96.min(pixels)).rev().find(|width| pixels % width == 0).unwrap_or(1);
-            let width = if width < 24 { pixels } else { width };
-            (spec.input.width, spec.input.height) = (width, pixels / width);
-            (sums.width, sums.height) = (width, pixels / width);
-        }
+        let mut sums = sums;
         if epilogue.average_pool {
             (sums.width, sums.height) = (sums.width / 2 * 2, sums.height / 2 * 2);
         }
@@ -44,7 +34,7 @@ impl Direct {
         let rows = BLOCK_SUMS / (sums.width * sums.channels).max(1);
         let rows = rows.clamp(1, sums.height.max(1));
         let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
-        Self { panels: panels(&spec, weights), spec, sums, epilogue, bias: padded_bias, block_rows }
+        Self { panels: panels(spec, weights), spec: *spec, sums, epilogue, bias: padded_bias, block_rows }
     }
 
     /// The slices have the lengths that the shapes say.

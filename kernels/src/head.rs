@@ -5,15 +5,15 @@ use crate::share::{self, Target, at};
 use crate::simd::{LANES, Path, Simd, Task};
 use crate::spec::Error;
 
-/// For each pixel the squared distance of two features' directions: ‖a/‖a‖ − b/‖b‖‖², lengths at least `floor`.
+/// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
 #[derive(Debug, Clone, Copy)]
 pub struct Distance {
     /// Pixels of an image.
     pub pixels: usize,
     /// Values of a pixel.
     pub channels: usize,
-    /// Least length that a feature is divided by.
-    pub floor: f32,
+    /// Least length that a feature is divided by; `None` leaves the features as they are.
+    pub floor: Option<f32>,
     /// The processor's instructions.
     pub path: Path,
 }
@@ -55,24 +55,14 @@ impl Task for Pixels<'_> {
         let Distance { channels, floor, .. } = *self.distance;
         for pixel in self.pixels.0..self.pixels.1 {
             let start = pixel * channels;
-            let mut squares = [s.splat(0.0); 2];
-            for channel in (0..channels).step_by(LANES) {
-                let lanes = LANES.min(channels - channel);
-                // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
-                let (a, b) = unsafe {
-                    let from = start + channel;
-                    (s.load_some(at(self.a, from, lanes), lanes), s.load_some(at(self.b, from, lanes), lanes))
-                };
-                squares = [s.fma(a, a, squares[0]), s.fma(b, b, squares[1])];
-            }
-            let [a_length, b_length] = [s.sum(squares[0]).sqrt(), s.sum(squares[1]).sqrt()];
-            // Not `max`, which would hide what is not a number.
-            let scale = |length: f32| 1.0 / if length < floor { floor } else { length };
-            let (a_scale, b_scale) = (s.splat(scale(a_length)), s.splat(scale(b_length)));
+            let (a_scale, b_scale) = match floor {
+                Some(floor) => self.scales(s, start, floor),
+                None => (s.splat(1.0), s.splat(1.0)),
+            };
             let mut sum = s.splat(0.0);
             for channel in (0..channels).step_by(LANES) {
                 let lanes = LANES.min(channels - channel);
-                // SAFETY: as above.
+                // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
                 let (a, b) = unsafe {
                     let from = start + channel;
                     (s.load_some(at(self.a, from, lanes), lanes), s.load_some(at(self.b, from, lanes), lanes))
@@ -84,5 +74,27 @@ impl Task for Pixels<'_> {
             // SAFETY: the pixel is this block's.
             unsafe { *self.output.at(pixel, 1) = sum };
         }
+    }
+}
+
+impl Pixels<'_> {
+    /// What makes directions of the features from `start`.
+    #[inline(always)]
+    fn scales<S: Simd>(&self, s: S, start: usize, floor: f32) -> (S::V, S::V) {
+        let channels = self.distance.channels;
+        let mut squares = [s.splat(0.0); 2];
+        for channel in (0..channels).step_by(LANES) {
+            let lanes = LANES.min(channels - channel);
+            // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
+            let (a, b) = unsafe {
+                let from = start + channel;
+                (s.load_some(at(self.a, from, lanes), lanes), s.load_some(at(self.b, from, lanes), lanes))
+            };
+            squares = [s.fma(a, a, squares[0]), s.fma(b, b, squares[1])];
+        }
+        let [a_length, b_length] = [s.sum(squares[0]).sqrt(), s.sum(squares[1]).sqrt()];
+        // Not `max`, which would hide what is not a number.
+        let scale = |length: f32| 1.0 / if length < floor { floor } else { length };
+        (s.splat(scale(a_length)), s.splat(scale(b_length)))
     }
 }

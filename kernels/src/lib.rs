@@ -6,8 +6,10 @@
 //! | [`spec`] | what a convolution is: shapes, padding, and what happens to its sums before they are written |
 //! | [`conv`] | [`Conv`]: weights packed once, then run on image after image |
 //! | `winograd` | 3×3 and 4×4 kernels of stride 1 |
-//! | `direct` | every other dense kernel, 1×1 among them |
+//! | `pointwise` | 1×1 kernels of stride 1 |
+//! | `direct` | every other dense kernel |
 //! | `depthwise` | one filter a channel |
+//! | [`bottleneck`] | [`Bottleneck`]: 1×1, depthwise and 1×1 in one pass |
 //! | [`pool`], [`resample`], [`head`] | maximum of a window; resizing; distance between two images' features |
 //! | `simd` | the processor's vectors; [`Path`] says which |
 //! | `share` | one kernel's blocks on several threads |
@@ -34,6 +36,7 @@
     reason = "what is not inlined is not compiled for the path, see `simd::Task`"
 )]
 
+pub mod bottleneck;
 pub mod conv;
 pub mod head;
 pub mod pool;
@@ -43,11 +46,13 @@ pub mod spec;
 mod buffer;
 mod depthwise;
 mod direct;
+mod pointwise;
 mod share;
 mod simd;
 mod tile;
 mod winograd;
 
+pub use bottleneck::Bottleneck;
 pub use conv::{Algorithm, Conv};
 pub use simd::Path;
 pub use spec::{ConvSpec, Epilogue, Error, Layout, Shape};

@@ -13,9 +13,9 @@ fn rounding(algorithm: Algorithm) -> f64 {
     if matches!(algorithm, Algorithm::Winograd(_)) { 2e-5 } else { 1e-6 }
 }
 
-fn algorithms() -> [Algorithm; 5] {
+fn algorithms() -> [Algorithm; 6] {
     let [a, b, c] = [Tile::F2x3, Tile::F4x3, Tile::F4x4].map(Algorithm::Winograd);
-    [a, b, c, Algorithm::Direct, Algorithm::Depthwise]
+    [a, b, c, Algorithm::Direct, Algorithm::Pointwise, Algorithm::Depthwise]
 }
 
 /// Runs the convolution on every path by every algorithm that can, and compares.

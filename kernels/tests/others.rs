@@ -61,9 +61,10 @@ fn resample(input: Shape, rows: (usize, &[f32]), columns: (usize, &[f32]), image
     values
 }
 
-fn distance(channels: usize, floor: f64, a: &[f32], b: &[f32]) -> Vec<f64> {
+fn distance(channels: usize, floor: Option<f32>, a: &[f32], b: &[f32]) -> Vec<f64> {
     let unit = |x: &[f32]| -> Vec<f64> {
-        let length = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(floor);
+        let length = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let length = floor.map_or(1.0, |floor| length.max(floor.into()));
         x.iter().map(|&x| f64::from(x) / length).collect()
     };
     let pairs = a.chunks_exact(channels).zip(b.chunks_exact(channels));
@@ -107,11 +108,12 @@ proptest! {
             kernel.run(&image, &mut output).unwrap();
             close(&output, &resample(input, matrices.0, matrices.1, &image), "resampling");
 
-            let floor = 0.5;
-            let kernel = Distance { pixels: height * width, channels, floor, path };
-            let mut output = vec![f32::NAN; height * width];
-            kernel.run(&image, &other, &mut output).unwrap();
-            close(&output, &distance(channels, floor.into(), &image, &other), "distance");
+            for floor in [Some(0.5), None] {
+                let kernel = Distance { pixels: height * width, channels, floor, path };
+                let mut output = vec![f32::NAN; height * width];
+                kernel.run(&image, &other, &mut output).unwrap();
+                close(&output, &distance(channels, floor, &image, &other), "distance");
+            }
         }
     }
 }
@@ -124,7 +126,7 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(Resample::new(input, (0, &[]), (2, &[0.0; 4]), path), Err(Error::Unsupported(_))));
     let spec = ConvSpec { depthwise: true, padding: [[1; 2]; 2], ..ConvSpec::new(input, 1, [1, 1]) };
     assert!(matches!(MaxPool::new(spec, path), Err(Error::Unsupported(_))));
-    let distance = Distance { pixels: 2, channels: 2, floor: 0.0, path };
+    let distance = Distance { pixels: 2, channels: 2, floor: None, path };
     assert!(matches!(distance.run(&[0.0; 4], &[0.0; 3], &mut [0.0; 2]), Err(Error::Length { .. })));
 }
 
@@ -132,9 +134,11 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn not_a_number_survives() {
     let path = Path::best();
-    let distance = Distance { pixels: 1, channels: 9, floor: 1.0, path };
-    let (mut a, mut output) = ([0.5; 9], [0.0]);
-    a[8] = f32::NAN;
-    distance.run(&a, &[0.5; 9], &mut output).unwrap();
-    assert!(output[0].is_nan());
+    for floor in [Some(1.0), None] {
+        let distance = Distance { pixels: 1, channels: 9, floor, path };
+        let (mut a, mut output) = ([0.5; 9], [0.0]);
+        a[8] = f32::NAN;
+        distance.run(&a, &[0.5; 9], &mut output).unwrap();
+        assert!(output[0].is_nan());
+    }
 }

@@ -1,4 +1,4 @@
-//! The distance of two images' features as it stands in a model: ‖a/‖a‖ − b/‖b‖‖², along the channels.
+//! The distance of two images' features as it stands in a model: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖², along the channels.
 
 use kernels::head::Distance;
 use kernels::{Path, Shape};
@@ -17,14 +17,15 @@ pub(super) struct Parts {
     pub image: Shape,
     pub nodes: Vec<usize>,
     pub last: usize,
-    floor: f32,
+    /// `None`: of the features as they are.
+    floor: Option<f32>,
 }
 
 impl Parts {
     /// The distance that starts at `first`: the first of its nodes in the order of evaluation.
     pub fn from(model: &TypedModel, first: &TypedNode) -> TractResult<Option<Self>> {
         // Looked for from its end: the difference's squares, summed up.
-        if squared(first).is_none() {
+        if squared(first).is_none() && binary::<Sub>(first).is_none() {
             return Ok(None);
         }
         let mut found = None;
@@ -47,14 +48,18 @@ impl Parts {
         let Some(difference) = squared(squares) else { return Ok(None) };
         let difference = model.node(difference.node);
         let Some([a, b]) = binary::<Sub>(difference) else { return Ok(None) };
-        let mut nodes = vec![end.id, squares.id, difference.id];
-        let (Some((a, a_floor)), Some((b, b_floor))) =
-            (direction(model, a, &mut nodes)?, direction(model, b, &mut nodes)?)
-        else {
-            return Ok(None);
+        let (own, mut nodes) = ([end.id, squares.id, difference.id], Vec::new());
+        let directions = (direction(model, a, &mut nodes)?, direction(model, b, &mut nodes)?);
+        let (inputs, floor) = match directions {
+            (Some((a, a_floor)), Some((b, b_floor))) if a_floor == b_floor => ([a, b], Some(a_floor)),
+            _ => {
+                nodes.clear();
+                ([a, b], None)
+            }
         };
-        let (of_a, of_b) = (image(model, a)?, image(model, b)?);
-        let Some(image) = of_a.filter(|_| of_a == of_b && a_floor == b_floor && a != b) else {
+        nodes.extend(own);
+        let [of_a, of_b] = [image(model, inputs[0])?, image(model, inputs[1])?];
+        let Some(image) = of_a.filter(|_| of_a == of_b && inputs[0] != inputs[1]) else {
             return Ok(None);
         };
         // Nobody else may read what is not computed any more.
@@ -66,7 +71,11 @@ impl Parts {
                 return Ok(None);
             }
         }
-        Ok(Some(Self { inputs: [a, b], image, nodes, last: end.id, floor: a_floor }))
+        Ok(Some(Self { inputs, image, nodes, last: end.id, floor }))
+    }
+
+    pub fn words(&self) -> &'static str {
+        if self.floor.is_some() { "distance of directions" } else { "distance" }
     }
 
     pub fn kernel(&self, path: Path) -> Distance {

@@ -6,7 +6,9 @@
 //! it was computed and moved to the other one when somebody asks for that, once: from the first convolution to the map
 //! nothing is moved. What matches no kernel costs nothing but its place between two moves.
 
+mod bottleneck;
 mod buffers;
+mod filters;
 mod head;
 mod op;
 mod pattern;
@@ -14,6 +16,7 @@ mod resize;
 
 use std::collections::{HashMap, HashSet};
 
+use kernels::bottleneck::Stage;
 use kernels::pool::MaxPool;
 use kernels::{Conv, Layout, Path, Shape};
 use tract_core::internal::*;
@@ -23,6 +26,7 @@ use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::nn::Reduce;
 
 use self::buffers::Buffers;
+use self::filters::Filters;
 use self::op::{Kernel, KernelOp};
 use self::pattern::Chain;
 
@@ -87,6 +91,7 @@ struct Rewriting<'a> {
 /// Nodes that become one operation, found before it is written.
 enum Part {
     Conv(Chain),
+    Bottleneck(Box<bottleneck::Parts>),
     Distance(head::Parts),
     Resize(resize::Resize),
 }
@@ -95,10 +100,16 @@ impl Rewriting<'_> {
     fn node(&mut self, id: usize) -> TractResult<()> {
         let node = self.source.node(id);
         if !self.taken.contains(&id) {
+            let taken = |id| self.taken.contains(&id);
             if node.op_is::<cnn::Conv>() {
-                let chain = Chain::from(self.source, id, |id| self.taken.contains(&id))?;
-                self.taken.extend(&chain.nodes);
-                self.chains.insert(chain.last, Part::Conv(chain));
+                if let Some(parts) = bottleneck::Parts::from(self.source, id, self.path, taken)? {
+                    self.taken.extend(parts.nodes());
+                    self.chains.insert(parts.last(), Part::Bottleneck(Box::new(parts)));
+                } else {
+                    let chain = Chain::from(self.source, id, taken)?;
+                    self.taken.extend(&chain.nodes);
+                    self.chains.insert(chain.last, Part::Conv(chain));
+                }
             } else if let Some(resize) = resize::Resize::from(self.source, node)?
                 && self.channels_last.contains_key(&resize.image)
             {
@@ -110,6 +121,7 @@ impl Rewriting<'_> {
         }
         match self.chains.remove(&id) {
             Some(Part::Conv(chain)) => self.conv(&chain),
+            Some(Part::Bottleneck(parts)) => self.bottleneck(*parts),
             Some(Part::Distance(parts)) => self.distance(&parts),
             Some(Part::Resize(resize)) => self.resize(&resize),
             None if self.taken.contains(&id) => Ok(()),
@@ -118,7 +130,8 @@ impl Rewriting<'_> {
     }
 
     fn take(&mut self, parts: head::Parts) {
-        if parts.nodes.iter().all(|id| !self.taken.contains(id)) {
+        let near = parts.inputs.iter().any(|input| self.channels_last.contains_key(input));
+        if near && parts.nodes.iter().all(|id| !self.taken.contains(id)) {
             self.taken.extend(&parts.nodes);
             self.chains.insert(parts.last, Part::Distance(parts));
         }
@@ -173,33 +186,28 @@ impl Rewriting<'_> {
     }
 
     fn packed(&self, chain: &Chain) -> TractResult<Option<(Conv, Layout)>> {
-        let node = self.source.node(chain.conv);
-        let (Some(conv), &[image, weights, bias]) = (node.op_as::<cnn::Conv>(), &node.inputs[..]) else {
-            return Ok(None);
-        };
-        let constant = |outlet| -> TractResult<Option<Arc<Tensor>>> {
-            Ok(self.source.outlet_fact(outlet)?.konst.clone())
-        };
-        let (Some(input), Some(weights), Some(bias)) =
-            (pattern::image(self.source, image)?, constant(weights)?, constant(bias)?)
-        else {
-            return Ok(None);
-        };
-        let Some(mut spec) = pattern::geometry(conv, input) else { return Ok(None) };
-        if !self.channels_last.contains_key(&image) && input.channels <= PLANAR_CHANNELS && !spec.depthwise {
+        let Some(mut filters) = Filters::of(self.source, chain.conv)? else { return Ok(None) };
+        let (spec, image) = (&mut filters.spec, self.source.node(chain.conv).inputs[0]);
+        if !self.channels_last.contains_key(&image)
+            && spec.input.channels <= PLANAR_CHANNELS
+            && !spec.depthwise
+        {
             spec.layout = Layout::Planar;
         }
-        let floats = |tensor: &Tensor| tensor.datum_type() == f32::datum_type();
-        if !floats(&weights) || !floats(&bias) {
-            return Ok(None);
-        }
-        let (weights, bias) = (weights.try_as_plain_ram()?, bias.try_as_plain_ram()?);
-        let bias = match bias.as_slice::<f32>()? {
-            &[single] => vec![single; spec.outputs],
-            values => values.to_vec(),
-        };
-        let packed = Conv::new(spec, weights.as_slice::<f32>()?, &bias, chain.epilogue, self.path);
+        let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
+        let packed = Conv::new(spec, weights, bias, epilogue, self.path);
         Ok(packed.ok().map(|packed| (packed, spec.layout)))
+    }
+
+    fn bottleneck(&mut self, parts: bottleneck::Parts) -> TractResult<()> {
+        let [expand, _, project] = &parts.chains;
+        let mut inputs = tvec![self.channels_last(self.source.node(expand.conv).inputs[0])?];
+        if let Some(residual) = project.residual {
+            inputs.push(self.channels_last(residual)?);
+        }
+        let (last, nodes, words) = (parts.last(), parts.nodes().count(), parts.words());
+        let output = parts.kernel.output();
+        self.write(last, nodes, Kernel::Bottleneck(parts.kernel), output, words, &inputs)
     }
 
     fn max_pool(&mut self, node: &TypedNode, pool: &cnn::MaxPool) -> TractResult<bool> {
@@ -224,7 +232,7 @@ impl Rewriting<'_> {
         let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
         let kernel = parts.kernel(self.path);
         let output = Shape { channels: 1, ..parts.image };
-        let words = "distance of directions".to_owned();
+        let words = parts.words().to_owned();
         self.write(parts.last, parts.nodes.len(), Kernel::Distance(kernel), output, words, &inputs)
     }
 

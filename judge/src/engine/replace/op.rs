@@ -5,7 +5,7 @@ use std::fmt;
 use kernels::head::Distance;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
-use kernels::{Conv, Shape};
+use kernels::{Bottleneck, Conv, Shape};
 use tract_core::internal::*;
 
 use super::buffers::Buffers;
@@ -15,6 +15,8 @@ use super::buffers::Buffers;
 pub(super) enum Kernel {
     /// Input, and the residual where the epilogue has one.
     Conv(Conv),
+    /// The same.
+    Bottleneck(Bottleneck),
     MaxPool(MaxPool),
     Resample(Resample),
     /// Two images of features.
@@ -30,6 +32,7 @@ impl Kernel {
         let residual = || inputs.get(1).map(|_| image(1)).transpose();
         let ran = match self {
             Self::Conv(conv) => conv.run(image(0)?, residual()?, output),
+            Self::Bottleneck(bottleneck) => bottleneck.run(image(0)?, residual()?, output),
             Self::MaxPool(pool) => pool.run(image(0)?, output),
             Self::Resample(resample) => resample.run(image(0)?, output),
             Self::Distance(distance) => distance.run(image(0)?, image(1)?, output),

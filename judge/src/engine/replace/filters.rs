@@ -1,0 +1,47 @@
+//! A convolution as it stands in a model: its geometry and its constants.
+
+use kernels::bottleneck::Stage;
+use kernels::{ConvSpec, Epilogue};
+use tract_core::internal::*;
+use tract_core::ops::cnn::Conv;
+
+use super::pattern::{geometry, image};
+
+/// Geometry, weights and bias of a convolution that kernels may compute.
+#[derive(Debug)]
+pub(super) struct Filters {
+    /// Channels last; whoever knows better says so.
+    pub spec: ConvSpec,
+    weights: Arc<Tensor>,
+    bias: Vec<f32>,
+}
+
+impl Filters {
+    /// Those of node `conv`; `None` where no kernel computes such a one.
+    pub fn of(model: &TypedModel, conv: usize) -> TractResult<Option<Self>> {
+        let node = model.node(conv);
+        let (Some(conv), &[input, weights, bias]) = (node.op_as::<Conv>(), &node.inputs[..]) else {
+            return Ok(None);
+        };
+        let constant = |outlet| -> TractResult<Option<Arc<Tensor>>> {
+            let constant = model.outlet_fact(outlet)?.konst.clone();
+            Ok(constant.filter(|constant| constant.datum_type() == f32::datum_type()))
+        };
+        let (Some(input), Some(weights), Some(bias)) =
+            (image(model, input)?, constant(weights)?, constant(bias)?)
+        else {
+            return Ok(None);
+        };
+        let Some(spec) = geometry(conv, input) else { return Ok(None) };
+        let bias = match bias.try_as_plain_ram()?.as_slice::<f32>()? {
+            &[single] => vec![single; spec.outputs],
+            values => values.to_vec(),
+        };
+        Ok(Some(Self { spec, weights, bias }))
+    }
+
+    pub fn stage(&self, epilogue: Epilogue) -> TractResult<Stage<'_>> {
+        let weights = self.weights.try_as_plain_ram()?.as_slice::<f32>()?;
+        Ok(Stage { spec: self.spec, weights, bias: &self.bias, epilogue })
+    }
+}

@@ -1,0 +1,187 @@
+//! Bottlenecks in one pass against their three convolutions by the definition.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
+
+mod reference;
+
+use kernels::bottleneck::Stage;
+use kernels::{Bottleneck, ConvSpec, Epilogue, Error, Path, Shape};
+use proptest::prelude::*;
+use reference::noise;
+
+/// Side lengths, channels in, many, and out, kernel, stride, padding.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    height: usize,
+    width: usize,
+    channels: [usize; 3],
+    kernel: usize,
+    stride: usize,
+    padding: [[usize; 2]; 2],
+    residual: bool,
+}
+
+struct Weights {
+    specs: [ConvSpec; 3],
+    weights: [Vec<f32>; 3],
+    bias: [Vec<f32>; 3],
+    epilogues: [Epilogue; 3],
+}
+
+impl Block {
+    fn weights(self, seed: u64) -> Weights {
+        let [inputs, wide, outputs] = self.channels;
+        let shape = |channels, height, width| Shape { height, width, channels };
+        let expand = ConvSpec::new(shape(inputs, self.height, self.width), wide, [1, 1]);
+        let depthwise = ConvSpec {
+            stride: [self.stride; 2],
+            padding: self.padding,
+            depthwise: true,
+            ..ConvSpec::new(shape(wide, self.height, self.width), wide, [self.kernel; 2])
+        };
+        let project = ConvSpec::new(depthwise.sums().unwrap(), outputs, [1, 1]);
+        let project_epilogue = Epilogue { residual: self.residual, ..Epilogue::default() };
+        let lengths = [inputs * wide, self.kernel * self.kernel * wide, wide * outputs];
+        let mut noises = (0..).map(|n| seed + n);
+        let mut next = |length| noise(length, noises.next().unwrap());
+        Weights {
+            specs: [expand, depthwise, project],
+            weights: lengths.map(&mut next),
+            bias: [wide, wide, outputs].map(&mut next),
+            epilogues: [Epilogue::relu6(), Epilogue::relu(), project_epilogue],
+        }
+    }
+}
+
+impl Weights {
+    fn stage(&self, index: usize) -> Stage<'_> {
+        Stage {
+            spec: self.specs[index],
+            weights: &self.weights[index],
+            bias: &self.bias[index],
+            epilogue: self.epilogues[index],
+        }
+    }
+
+    fn pack(&self, path: Path) -> Result<Bottleneck, Error> {
+        let [a, b, c] = [0, 1, 2].map(|index| self.stage(index));
+        Bottleneck::new(&a, &b, &c, path)
+    }
+}
+
+fn check(block: Block, seed: u64) {
+    let weights = block.weights(seed);
+    let input = noise(weights.specs[0].input.len(), seed + 10);
+    let residual = block.residual.then(|| noise(weights.specs[2].sums().unwrap().len(), seed + 11));
+    let mut image = input.clone();
+    let (mut expected, mut magnitude) = (vec![], 0.0);
+    for index in 0..3 {
+        let stage = weights.stage(index);
+        let residual = residual.as_deref().filter(|_| index == 2);
+        (expected, magnitude) =
+            reference::conv(&stage.spec, &image, stage.weights, stage.bias, &stage.epilogue, residual);
+        image = expected.iter().map(|&x| x as f32).collect();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for path in Path::all() {
+        let packed = weights.pack(path).unwrap();
+        assert_eq!(packed.output(), weights.specs[2].sums().unwrap());
+        let [mut alone, mut together] = [0, 1].map(|_| vec![f32::NAN; expected.len()]);
+        packed.run(&input, residual.as_deref(), &mut alone).unwrap();
+        pool.install(|| packed.run(&input, residual.as_deref(), &mut together)).unwrap();
+        assert_eq!(alone, together, "threads change bits: {block:?}");
+        for (index, (&found, &expected)) in alone.iter().zip(&expected).enumerate() {
+            let right = (f64::from(found) - expected).abs() <= 1e-5 * magnitude;
+            assert!(right, "{}: {found} instead of {expected} at {index} of {block:?}", path.name());
+        }
+    }
+}
+
+fn block() -> impl Strategy<Value = Block> {
+    let sides = (1_usize..40, 1_usize..40);
+    let channels = (1_usize..40, 1_usize..8, 1_usize..40);
+    let kernel = (1_usize..6, 1_usize..3, any::<[u8; 4]>(), any::<bool>());
+    (sides, channels, kernel).prop_map(|((height, width), (inputs, groups, outputs), kernel)| {
+        let (kernel, stride, pads, residual) = kernel;
+        let kernel = kernel.min(height).min(width);
+        let [a, b, c, d] = pads.map(|pad| usize::from(pad) % kernel);
+        let channels = [inputs, groups * 48, outputs];
+        Block { height, width, channels, kernel, stride, padding: [[a, b], [c, d]], residual }
+    })
+}
+
+/// Fewer where the processor is emulated.
+const CASES: u32 = if cfg!(target_arch = "aarch64") { 10 } else { 60 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn one_pass_computes_what_three_would(block in block(), seed in any::<u32>()) {
+        check(block, seed.into());
+    }
+}
+
+#[test]
+fn real_bottlenecks_are_right() {
+    for (side, channels, kernel, stride, padding, residual) in [
+        (128, [16, 96, 24], 3, 2, [[0, 1]; 2], false),
+        (64, [24, 144, 24], 3, 1, [[1, 1]; 2], true),
+        (16, [112, 672, 112], 5, 1, [[2, 2]; 2], true),
+    ] {
+        check(Block { height: side, width: side, channels, kernel, stride, padding, residual }, 3);
+    }
+}
+
+#[test]
+fn not_a_number_is_not_cut_off() {
+    let block = Block {
+        height: 6,
+        width: 5,
+        channels: [4, 96, 8],
+        kernel: 3,
+        stride: 1,
+        padding: [[1; 2]; 2],
+        residual: false,
+    };
+    let weights = block.weights(1);
+    let mut input = noise(weights.specs[0].input.len(), 2);
+    input[17] = f32::NAN;
+    for path in Path::all() {
+        let packed = weights.pack(path).unwrap();
+        let mut output = vec![0.0; packed.output().len()];
+        packed.run(&input, None, &mut output).unwrap();
+        assert!(output.iter().any(|x| x.is_nan()), "{}", path.name());
+    }
+}
+
+#[test]
+fn what_is_no_bottleneck_is_refused() {
+    let block = Block {
+        height: 6,
+        width: 5,
+        channels: [4, 96, 8],
+        kernel: 3,
+        stride: 1,
+        padding: [[1; 2]; 2],
+        residual: false,
+    };
+    let weights = block.weights(1);
+    let [a, b, c] = [0, 1, 2].map(|index| weights.stage(index));
+    let path = Path::best();
+    let refused = |a: &Stage<'_>, b: &Stage<'_>, c: &Stage<'_>| Bottleneck::new(a, b, c, path).unwrap_err();
+    assert!(matches!(refused(&b, &b, &c), Error::Unsupported(_)));
+    assert!(matches!(refused(&a, &a, &c), Error::Unsupported(_)));
+    let far = Stage { spec: ConvSpec { padding: [[3, 1], [1, 1]], ..b.spec }, ..b };
+    assert!(matches!(refused(&a, &far, &c), Error::Unsupported(_)));
+    assert!(matches!(
+        refused(&Stage { bias: &a.bias[1..], ..a }, &b, &c),
+        Error::Length { what: "bias", .. }
+    ));
+    // No group of channels divides these.
+    let odd = Block { channels: [4, 40, 8], ..block }.weights(1);
+    assert!(matches!(odd.pack(path), Err(Error::Unsupported(_))));
+    let packed = weights.pack(path).unwrap();
+    let (input, mut output) = (vec![0.0; 120], vec![0.0; 240]);
+    assert!(packed.run(&input, None, &mut output).is_ok());
+    assert!(matches!(packed.run(&input[1..], None, &mut output), Err(Error::Length { what: "input", .. })));
+    assert!(matches!(packed.run(&input, None, &mut output[1..]), Err(Error::Length { what: "output", .. })));
+}
