@@ -56,7 +56,8 @@ pub(super) fn gather(line: &LineFile, album: Album, wanted: u32) -> Result<Outco
         say(&format!("{} parts are there already", collector.album.parts()));
     }
     let mut parts = LineParts::open(line, None)?;
-    let (mut state, mut warnings) = (CameraState::Live, vec![]);
+    // The first thing that is said: the camera is live, parts may come.
+    let (mut state, mut warnings) = (CameraState::Starting, vec![]);
     while collector.album.parts() < collector.wanted {
         let look = parts.look()?;
         tell_news(parts.capture(), &mut state, &mut warnings);

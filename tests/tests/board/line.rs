@@ -157,6 +157,37 @@ impl Line {
         self.passed(what, shown.len());
     }
 
+    /// Teaches the board itself a product, from good parts that pass its camera. Interrupted between two parts: it goes
+    /// on from the photos that it has.
+    pub fn teach(&mut self, bundle: &str, good: &[Shown]) {
+        let first = good.len() / 2;
+        let teach = |parts: usize| {
+            format!(
+                "edge-runtime teach --line cell.toml --parts {parts} --size 64 --bank 64KiB --teacher /lite0.safetensors \
+                 --out {bundle}"
+            )
+        };
+        let all = teach(good.len());
+        self.board
+            .run(&format!("cd /root; ({all} >/tmp/teach.log 2>&1; echo ended with $? >/tmp/taught) & true"));
+        self.board.wait_for("grep -q 'camera is live' /tmp/teach.log");
+        self.show(&good[..first]);
+        self.board.wait_for(&format!("grep -q '^{first} of' /tmp/teach.log"));
+        self.board.run("killall -KILL edge-runtime");
+        self.board.wait_for("grep -q 'ended with 137' /tmp/taught");
+        self.board.run(&format!(
+            "test ! -e {bundle}; ({all} >/tmp/teach.log 2>&1; echo ended with $? >/tmp/taught) & true"
+        ));
+        self.board.wait_for("grep -q 'camera is live' /tmp/teach.log");
+        self.show(&good[first..]);
+        self.board.wait_for("grep -q 'ended with' /tmp/taught && ! grep -q 'ended with 137' /tmp/taught");
+        let log = self.board.run("cat /tmp/taught /tmp/teach.log");
+        assert!(log.starts_with("ended with 0"), "{log}");
+        assert!(log.contains(&format!("from {} parts", good.len())), "{log}");
+        self.board.run(&format!("edge-runtime doctor --bundle {bundle}"));
+        self.passed("taught on the board, interrupted once", good.len());
+    }
+
     /// Shows parts while this goes on.
     pub fn show_without_end(&mut self, shown: &[Shown]) {
         let frames: Vec<String> = shown.iter().map(|shown| format!("/frames/{}", shown.frame)).collect();

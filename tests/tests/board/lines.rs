@@ -21,6 +21,13 @@ name = "strict"
 bundle = "/bundles/strict"
 "#;
 
+/// Taught on the board.
+const TAUGHT: &str = r#"
+[[product]]
+name = "taught"
+bundle = "/data/taught"
+"#;
+
 const LOOPBACK: &str = r#"
 [camera]
 source = "v4l2"
@@ -99,6 +106,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("cell", line(&[CELL, STRICT], LOOPBACK, BY_TIME, "", "/data/records")),
         ("encoder", line(&[CELL], LOOPBACK, BY_ENCODER, "encoder = { line = 1 }", "/data/records")),
         ("vivid", line(&[CELL], VIVID, BY_TIME, "", "/data/records")),
+        ("taught", line(&[TAUGHT], LOOPBACK, BY_TIME, "", "/data/records")),
         ("full", line(&[CELL], LOOPBACK, BY_TIME, "", "/small/records")),
     ]
 }

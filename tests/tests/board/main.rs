@@ -29,6 +29,12 @@ fn mixed(stage: &Stage, count: usize, seed: u64) -> Vec<Shown> {
     shown
 }
 
+/// Good frames, none of them twice.
+fn different(stage: &Stage, count: usize) -> Vec<Shown> {
+    let good = stage.good.iter().take(count);
+    good.map(|frame| Shown { frame: frame.clone(), rejected: false }).collect()
+}
+
 #[test]
 #[ignore = "boots an emulated board; `cargo xtask board` runs it"]
 fn a_shift_on_the_board() {
@@ -74,6 +80,11 @@ fn a_shift_on_the_board() {
 
     line.start("encoder");
     line.expect_by_encoder("gate by encoder ticks", &mixed(&stage, 20, 9));
+    line.stop();
+
+    line.teach("/data/taught", &different(&stage, 8));
+    line.start("taught");
+    line.expect_judged("parts by what the board was taught", &mixed(&stage, 10, 12));
     line.stop();
 
     line.board.run("insmod /modules/vivid.ko n_devs=1 node_types=0x1 vid_cap_nr=0");

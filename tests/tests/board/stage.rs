@@ -47,6 +47,7 @@ impl Stage {
         let mut root = root::base(&kernel);
         root.copy_folder("bundles", &bundles);
         root.copy_folder("frames", &frames);
+        root.copy("lite0.safetensors", &workshop.path("home/teachers/lite0.safetensors"));
         for (name, text) in lines::all() {
             root.file(&format!("root/{name}.toml"), text.as_bytes());
         }
