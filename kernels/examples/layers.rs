@@ -1,4 +1,5 @@
-//! Times the layers of the judged networks: `cargo run --release -p kernels --example layers [PATH]`, one thread.
+//! Times the layers of the judged networks, one thread: `cargo run --release -p kernels --example layers [PATH [LAYER]]`,
+//! LAYER a part of the line that a layer prints.
 
 use std::time::Instant;
 
@@ -34,7 +35,7 @@ const LAYERS: [Layer; 22] = [
 ];
 
 fn main() -> Result<(), Error> {
-    let wanted = std::env::args().nth(1);
+    let [wanted, only] = [1, 2].map(|place| std::env::args().nth(place));
     let path = Path::all().into_iter().rfind(|p| wanted.as_deref().is_none_or(|name| name == p.name()));
     let path = path.unwrap_or(Path::PORTABLE);
     println!("{:<44} {:<22} {:>9} {:>9}", path.name(), "algorithm", "ms", "GMAC/s");
@@ -51,6 +52,8 @@ fn main() -> Result<(), Error> {
         let per_output = if depthwise { 1 } else { channels } * kernel * kernel;
         let weights = vec![0.01; outputs * per_output];
         let image: Vec<f32> = (0..input.len()).map(|i| (i % 13) as f32 * 0.1).collect();
+        let name = if depthwise { " depthwise" } else { "" };
+        let layer = format!("{side}² {channels}→{outputs} {kernel}×{kernel} /{stride}{name}");
         let mut algorithms = vec![Algorithm::for_spec(&spec)];
         if kernel == 3 && stride == 1 && !depthwise {
             algorithms.push(Algorithm::Winograd(Tile::F2x3));
@@ -59,6 +62,9 @@ fn main() -> Result<(), Error> {
             algorithms.push(Algorithm::Direct);
         }
         for algorithm in algorithms {
+            if only.as_ref().is_some_and(|only| !format!("{layer} {}", algorithm.name()).contains(only)) {
+                continue;
+            }
             let conv =
                 Conv::with_algorithm(algorithm, spec, &weights, &vec![0.0; outputs], Epilogue::relu(), path)?;
             let mut output = vec![0.0; conv.output().len()];
@@ -72,8 +78,6 @@ fn main() -> Result<(), Error> {
             // The least: what else the machine does only adds to it.
             let ms = times[0];
             let macs = (sums.len() * per_output) as f64 / ms / 1e6;
-            let name = if depthwise { " depthwise" } else { "" };
-            let layer = format!("{side}² {channels}→{outputs} {kernel}×{kernel} /{stride}{name}");
             println!("{layer:<44} {:<22} {ms:>9.3} {macs:>9.1}", algorithm.name());
         }
     }

@@ -3,10 +3,11 @@
 
 mod reference;
 
+use kernels::depth::{self, SpaceToDepth};
 use kernels::head::Distance;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
-use kernels::{ConvSpec, Error, Path, Shape};
+use kernels::{Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
@@ -141,4 +142,59 @@ fn not_a_number_survives() {
         distance.run(&a, &[0.5; 9], &mut output).unwrap();
         assert!(output[0].is_nan());
     }
+}
+
+/// Stride 2 behind space to depth gives the convolution's own sums.
+#[test]
+fn a_folded_convolution_computes_the_same() {
+    for (height, width, kernel, padding) in [
+        (40, 37, 7, [[3, 3]; 2]),
+        (33, 32, 7, [[3, 2], [2, 3]]),
+        (24, 30, 8, [[2, 4]; 2]),
+        (31, 29, 6, [[1, 3]; 2]),
+    ] {
+        let input = Shape { height, width, channels: 3 };
+        let spec = ConvSpec {
+            layout: Layout::Planar,
+            stride: [2; 2],
+            padding,
+            ..ConvSpec::new(input, 20, [kernel; 2])
+        };
+        let (image, bias) = (noise(input.len(), 1), noise(20, 2));
+        let weights = noise(20 * 3 * kernel * kernel, 3);
+        let (expected, magnitude) = reference::conv(&spec, &image, &weights, &bias, &Epilogue::relu(), None);
+        let deep = SpaceToDepth::new(input);
+        let mut blocks = vec![f32::NAN; deep.output().len()];
+        deep.run(&image, &mut blocks).unwrap();
+        let (folded, algorithm, packed) = depth::folded(&spec, &weights).unwrap();
+        assert_eq!(folded.input, deep.output());
+        for path in Path::all() {
+            let conv =
+                Conv::with_algorithm(algorithm, folded, &packed, &bias, Epilogue::relu(), path).unwrap();
+            let mut output = vec![f32::NAN; conv.output().len()];
+            assert_eq!(output.len(), expected.len());
+            conv.run(&blocks, None, &mut output).unwrap();
+            for (&found, &expected) in output.iter().zip(&expected) {
+                let right = (f64::from(found) - expected).abs() <= 2e-5 * magnitude;
+                assert!(right, "{found} instead of {expected} of {spec:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_gains_nothing_is_not_folded() {
+    let input = Shape { height: 32, width: 32, channels: 3 };
+    let plain = ConvSpec::new(input, 32, [7, 7]);
+    let spec = ConvSpec { layout: Layout::Planar, stride: [2; 2], padding: [[3; 2]; 2], ..plain };
+    let folds = |spec: ConvSpec| {
+        let weights = vec![0.0; spec.outputs * 3 * spec.kernel[0] * spec.kernel[1]];
+        depth::folded(&spec, &weights).is_some()
+    };
+    assert!(folds(spec));
+    assert!(!folds(ConvSpec { stride: [1, 1], ..spec }));
+    assert!(!folds(ConvSpec { layout: Layout::ChannelsLast, ..spec }));
+    assert!(!folds(ConvSpec { outputs: 8, ..spec }));
+    assert!(!folds(ConvSpec { kernel: [3, 3], ..spec }));
+    assert!(depth::folded(&spec, &[0.0; 5]).is_none());
 }

@@ -10,6 +10,7 @@ mod bottleneck;
 mod buffers;
 mod filters;
 mod head;
+mod layouts;
 mod op;
 mod pattern;
 mod resize;
@@ -17,6 +18,7 @@ mod resize;
 use std::collections::{HashMap, HashSet};
 
 use kernels::bottleneck::Stage;
+use kernels::depth;
 use kernels::pool::MaxPool;
 use kernels::{Conv, Layout, Path, Shape};
 use tract_core::internal::*;
@@ -30,9 +32,6 @@ use self::filters::Filters;
 use self::op::{Kernel, KernelOp};
 use self::pattern::Chain;
 
-/// Channels × height × width to height × width × channels, of one image.
-const TO_CHANNELS_LAST: AxisOp = AxisOp::Move(1, 3);
-const TO_PLANAR: AxisOp = AxisOp::Move(3, 1);
 /// An image of so few channels is read planar by the first convolution itself.
 const PLANAR_CHANNELS: usize = 4;
 
@@ -57,6 +56,7 @@ pub(super) fn replace(model: &TypedModel) -> TractResult<(TypedModel, Vec<Replac
         target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
         planar: HashMap::new(),
         channels_last: HashMap::new(),
+        deep: HashMap::new(),
         chains: HashMap::new(),
         taken: HashSet::new(),
         buffers: Buffers::default(),
@@ -79,6 +79,8 @@ struct Rewriting<'a> {
     planar: HashMap<OutletId, OutletId>,
     /// The source's images, channels last.
     channels_last: HashMap<OutletId, OutletId>,
+    /// The source's images after space to depth.
+    deep: HashMap<OutletId, OutletId>,
     /// Parts that are written at their last node, by that.
     chains: HashMap<usize, Part>,
     /// The nodes of all parts.
@@ -167,14 +169,8 @@ impl Rewriting<'_> {
 
     /// A convolution whose chain ends here. Where no kernel computes it, its nodes stay as they are.
     fn conv(&mut self, chain: &Chain) -> TractResult<()> {
-        let node = self.source.node(chain.conv);
-        let (kernel, layout) = match self.packed(chain)? {
-            Some(packed) => packed,
-            None => return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id))),
-        };
-        let image = match layout {
-            Layout::Planar => self.planar(node.inputs[0])?,
-            Layout::ChannelsLast => self.channels_last(node.inputs[0])?,
+        let Some((kernel, image)) = self.packed(chain)? else {
+            return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id)));
         };
         let mut inputs = tvec![image];
         if let Some(residual) = chain.residual {
@@ -185,18 +181,26 @@ impl Rewriting<'_> {
         self.write(chain.last, chain.nodes.len(), Kernel::Conv(kernel), output, words, &inputs)
     }
 
-    fn packed(&self, chain: &Chain) -> TractResult<Option<(Conv, Layout)>> {
+    /// The kernel for a convolution, and the image as the kernel reads it.
+    fn packed(&mut self, chain: &Chain) -> TractResult<Option<(Conv, OutletId)>> {
         let Some(mut filters) = Filters::of(self.source, chain.conv)? else { return Ok(None) };
         let (spec, image) = (&mut filters.spec, self.source.node(chain.conv).inputs[0]);
-        if !self.channels_last.contains_key(&image)
+        let planar = !self.channels_last.contains_key(&image)
             && spec.input.channels <= PLANAR_CHANNELS
-            && !spec.depthwise
-        {
+            && !spec.depthwise;
+        if planar {
             spec.layout = Layout::Planar;
         }
         let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
-        let packed = Conv::new(spec, weights, bias, epilogue, self.path);
-        Ok(packed.ok().map(|packed| (packed, spec.layout)))
+        if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights) {
+            let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.path);
+            if let Ok(conv) = conv {
+                return Ok(Some((conv, self.deep(image, spec.input)?)));
+            }
+        }
+        let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.path) else { return Ok(None) };
+        let image = if planar { self.planar(image)? } else { self.channels_last(image)? };
+        Ok(Some((conv, image)))
     }
 
     fn bottleneck(&mut self, parts: bottleneck::Parts) -> TractResult<()> {
@@ -283,39 +287,5 @@ impl Rewriting<'_> {
         let outlet = self.target.wire_node(&node.name, op, &inputs)?[0];
         self.channels_last.insert(node.id.into(), outlet);
         Ok(true)
-    }
-
-    /// The source's outlet as it lies there.
-    fn planar(&mut self, outlet: OutletId) -> TractResult<OutletId> {
-        if let Some(&planar) = self.planar.get(&outlet) {
-            return Ok(planar);
-        }
-        let known = self.channels_last.get(&outlet).copied();
-        self.moved(outlet, known, TO_PLANAR, "planar")
-    }
-
-    fn channels_last(&mut self, outlet: OutletId) -> TractResult<OutletId> {
-        if let Some(&channels_last) = self.channels_last.get(&outlet) {
-            return Ok(channels_last);
-        }
-        let known = self.planar.get(&outlet).copied();
-        self.moved(outlet, known, TO_CHANNELS_LAST, "channels_last")
-    }
-
-    fn moved(
-        &mut self,
-        outlet: OutletId,
-        from: Option<OutletId>,
-        by: AxisOp,
-        suffix: &str,
-    ) -> TractResult<OutletId> {
-        let name = &self.source.node(outlet.node).name;
-        let from = from.ok_or_else(|| format_err!("the value `{name}` is read before it is computed"))?;
-        let name = self.target.unique_name(format!("{name}.{suffix}")).into_owned();
-        let to_planar = by == TO_PLANAR;
-        let moved = self.target.wire_node(name, by, &[from])?[0];
-        let known = if to_planar { &mut self.planar } else { &mut self.channels_last };
-        known.insert(outlet, moved);
-        Ok(moved)
     }
 }

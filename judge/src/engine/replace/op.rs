@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kernels::depth::SpaceToDepth;
 use kernels::head::Distance;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
@@ -17,6 +18,8 @@ pub(super) enum Kernel {
     Conv(Conv),
     /// The same.
     Bottleneck(Bottleneck),
+    /// A planar image.
+    SpaceToDepth(SpaceToDepth),
     MaxPool(MaxPool),
     Resample(Resample),
     /// Two images of features.
@@ -33,6 +36,7 @@ impl Kernel {
         let ran = match self {
             Self::Conv(conv) => conv.run(image(0)?, residual()?, output),
             Self::Bottleneck(bottleneck) => bottleneck.run(image(0)?, residual()?, output),
+            Self::SpaceToDepth(deep) => deep.run(image(0)?, output),
             Self::MaxPool(pool) => pool.run(image(0)?, output),
             Self::Resample(resample) => resample.run(image(0)?, output),
             Self::Distance(distance) => distance.run(image(0)?, image(1)?, output),

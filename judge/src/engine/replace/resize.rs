@@ -22,11 +22,15 @@ pub(super) struct Resize {
 }
 
 impl Resize {
-    /// The resizing that starts with the product `first`.
+    /// The resizing that starts with the product `first`, of either axis.
     pub fn from(model: &TypedModel, first: &TypedNode) -> TractResult<Option<Self>> {
-        let Some([rows, x]) = product(first, "mk,abkn->abmn")? else { return Ok(None) };
         let Some(last) = only_reader(model, first.id)? else { return Ok(None) };
-        let Some([half, columns]) = product(last, "abmk,kn->abmn")? else { return Ok(None) };
+        let products = [by_rows(first)?.zip(by_columns(last)?), by_columns(first)?.zip(by_rows(last)?)];
+        let (x, half, rows, columns) = match products {
+            [Some(((rows, x), (half, columns))), _] => (x, half, rows, columns),
+            [_, Some(((x, columns), (rows, half)))] => (x, half, rows, columns),
+            _ => return Ok(None),
+        };
         let (Some(rows), Some(columns)) = (matrix(model, rows)?, matrix(model, columns)?) else {
             return Ok(None);
         };
@@ -47,11 +51,20 @@ impl Resize {
     }
 }
 
+/// Matrix and image of a product that resizes the rows.
+fn by_rows(node: &TypedNode) -> TractResult<Option<(OutletId, OutletId)>> {
+    product(node, "mk,abkn->abmn")
+}
+
+/// Image and matrix of a product that resizes the columns.
+fn by_columns(node: &TypedNode) -> TractResult<Option<(OutletId, OutletId)>> {
+    product(node, "abmk,kn->abmn")
+}
+
 /// The factors of a matrix product with these axes.
-fn product(node: &TypedNode, axes: &str) -> TractResult<Option<[OutletId; 2]>> {
-    let Some(op) = node.op_as::<EinSum>() else { return Ok(None) };
-    let same = op.q_params.is_none() && op.axes == axes.parse()?;
-    Ok(node.inputs.as_slice().try_into().ok().filter(|_| same))
+fn product(node: &TypedNode, axes: &str) -> TractResult<Option<(OutletId, OutletId)>> {
+    let (Some(op), &[a, b]) = (node.op_as::<EinSum>(), &node.inputs[..]) else { return Ok(None) };
+    Ok((op.q_params.is_none() && op.axes == axes.parse()?).then_some((a, b)))
 }
 
 /// A constant matrix of floats.

@@ -1,0 +1,68 @@
+//! How the values of the model lie in memory, and the moves between that.
+
+use kernels::Shape;
+use kernels::depth::SpaceToDepth;
+use tract_core::internal::*;
+
+use super::Rewriting;
+use super::op::{Kernel, KernelOp};
+
+/// Channels × height × width to height × width × channels, of one image.
+const TO_CHANNELS_LAST: AxisOp = AxisOp::Move(1, 3);
+const TO_PLANAR: AxisOp = AxisOp::Move(3, 1);
+
+impl Rewriting<'_> {
+    /// The source's outlet as it lies there.
+    pub(super) fn planar(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        if let Some(&planar) = self.planar.get(&outlet) {
+            return Ok(planar);
+        }
+        let known = self.channels_last.get(&outlet).copied();
+        self.moved(outlet, known, TO_PLANAR, "planar")
+    }
+
+    pub(super) fn channels_last(&mut self, outlet: OutletId) -> TractResult<OutletId> {
+        if let Some(&channels_last) = self.channels_last.get(&outlet) {
+            return Ok(channels_last);
+        }
+        let known = self.planar.get(&outlet).copied();
+        self.moved(outlet, known, TO_CHANNELS_LAST, "channels_last")
+    }
+
+    fn moved(
+        &mut self,
+        outlet: OutletId,
+        from: Option<OutletId>,
+        by: AxisOp,
+        suffix: &str,
+    ) -> TractResult<OutletId> {
+        let name = &self.source.node(outlet.node).name;
+        let from = from.ok_or_else(|| format_err!("the value `{name}` is read before it is computed"))?;
+        let name = self.target.unique_name(format!("{name}.{suffix}")).into_owned();
+        let to_planar = by == TO_PLANAR;
+        let moved = self.target.wire_node(name, by, &[from])?[0];
+        let known = if to_planar { &mut self.planar } else { &mut self.channels_last };
+        known.insert(outlet, moved);
+        Ok(moved)
+    }
+
+    /// The source's planar image after space to depth, which several convolutions may read.
+    pub(super) fn deep(&mut self, outlet: OutletId, shape: Shape) -> TractResult<OutletId> {
+        if let Some(&deep) = self.deep.get(&outlet) {
+            return Ok(deep);
+        }
+        let image = self.planar(outlet)?;
+        let name = format!("{}.deep", self.source.node(outlet.node).name);
+        let name = self.target.unique_name(name).into_owned();
+        let kernel = SpaceToDepth::new(shape);
+        let op = KernelOp::new(
+            Kernel::SpaceToDepth(kernel),
+            kernel.output(),
+            "space to depth".to_owned(),
+            &self.buffers,
+        );
+        let deep = self.target.wire_node(name, op, &[image])?[0];
+        self.deep.insert(outlet, deep);
+        Ok(deep)
+    }
+}

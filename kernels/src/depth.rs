@@ -1,0 +1,115 @@
+//! Space to depth: every 2 × 2 pixels become one pixel of four times the channels. A first convolution of stride 2 is one of
+//! stride 1 then, and minimal filtering computes that with a quarter of the multiplications.
+
+use crate::conv::{Algorithm, check};
+use crate::share::{self, Target};
+use crate::spec::{ConvSpec, Error, Layout, Shape};
+use crate::winograd::Tile;
+
+/// Fewer outputs don't pay for the transforms.
+const LEAST_OUTPUTS: usize = 16;
+/// Smaller images waste most of a tile.
+const LEAST_SIDE: usize = 8;
+
+/// A planar image's 2 × 2 blocks as pixels, channels last: row of the block, column of the block, channel. Where a side is
+/// odd, zeros are beyond it.
+#[derive(Debug, Clone, Copy)]
+pub struct SpaceToDepth {
+    input: Shape,
+}
+
+impl SpaceToDepth {
+    /// For planar images of this shape.
+    #[must_use]
+    pub const fn new(input: Shape) -> Self {
+        Self { input }
+    }
+
+    /// Shape of the output.
+    #[must_use]
+    pub const fn output(&self) -> Shape {
+        let Shape { height, width, channels } = self.input;
+        Shape { height: height.div_ceil(2), width: width.div_ceil(2), channels: 4 * channels }
+    }
+
+    /// Rearranges one image.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length than the shapes say.
+    pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
+        check("input", self.input.len(), input)?;
+        check("output", self.output().len(), output)?;
+        let Shape { height, width, channels } = self.input;
+        let line = self.output().width * self.output().channels;
+        let target = Target::new(output);
+        share::for_each(self.output().height, |row| {
+            // SAFETY: each row is one block's own.
+            let line = unsafe { std::slice::from_raw_parts_mut(target.at(row * line, line), line) };
+            for block_row in 0..2 {
+                let y = 2 * row + block_row;
+                for channel in 0..channels {
+                    let from = (y < height).then(|| &input[(channel * height + y) * width..][..width]);
+                    let first = block_row * 2 * channels + channel;
+                    let pixels = line.chunks_exact_mut(4 * channels);
+                    match from {
+                        Some(from) => {
+                            for (pixel, pair) in pixels.zip(from.chunks(2)) {
+                                pixel[first] = pair[0];
+                                pixel[first + channels] = pair.get(1).copied().unwrap_or(0.0);
+                            }
+                        }
+                        None => {
+                            for pixel in pixels {
+                                pixel[first] = 0.0;
+                                pixel[first + channels] = 0.0;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// A convolution of stride 2 as one of stride 1 behind [`SpaceToDepth`], with its algorithm and its weights; `None` where
+/// it can't be, or gains nothing.
+#[must_use]
+pub fn folded(spec: &ConvSpec, weights: &[f32]) -> Option<(ConvSpec, Algorithm, Vec<f32>)> {
+    let sums = spec.sums().ok()?;
+    let channels = spec.input.channels;
+    let stepping = spec.stride == [2, 2] && !spec.depthwise && spec.layout == Layout::Planar;
+    let large = spec.outputs >= LEAST_OUTPUTS && sums.height.min(sums.width) >= LEAST_SIDE;
+    if !stepping || !large || weights.len() != spec.outputs * spec.taps() {
+        return None;
+    }
+    let input = SpaceToDepth::new(spec.input).output();
+    // An odd padding becomes even by a row or a column of zero weights.
+    let zeros = [0, 1].map(|axis| spec.padding[axis][0] % 2);
+    let kernel = [0, 1].map(|axis| (spec.kernel[axis] + zeros[axis]).div_ceil(2));
+    // Of the definition's multiplications these are left: at least a half must go, or the transforms cost more.
+    let (tile, left) = match kernel {
+        [4, 4] => (Tile::F4x4, 49.0 / 16.0),
+        [3, 3] => (Tile::F4x3, 36.0 / 16.0),
+        _ => return None,
+    };
+    if 4.0 * left > 0.5 * (spec.kernel[0] * spec.kernel[1]) as f64 {
+        return None;
+    }
+    let mut padding = [[0; 2]; 2];
+    for axis in 0..2 {
+        let before = (spec.padding[axis][0] + zeros[axis]) / 2;
+        let (side, sums) = ([input.height, input.width][axis], [sums.height, sums.width][axis]);
+        padding[axis] = [before, (sums - 1 + kernel[axis]).checked_sub(before + side)?];
+    }
+    let [height, width] = spec.kernel;
+    let folded = ConvSpec { padding, ..ConvSpec::new(input, spec.outputs, kernel) };
+    let mut packed = vec![0.0; spec.outputs * folded.taps()];
+    for (place, &weight) in weights.iter().enumerate() {
+        let (x, y) = (place % width + zeros[1], place / width % height + zeros[0]);
+        let (channel, output) = (place / (width * height) % channels, place / spec.taps());
+        let deep = (y % 2 * 2 + x % 2) * channels + channel;
+        packed[((output * 4 * channels + deep) * kernel[0] + y / 2) * kernel[1] + x / 2] = weight;
+    }
+    Some((folded, Algorithm::Winograd(tile), packed))
+}
