@@ -72,7 +72,7 @@ impl Bottleneck {
     /// Packs the three convolutions.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where they are no bottleneck, or one that is as fast in three steps; [`Error::Length`]
+    /// [`Error::Unsupported`] where they are no bottleneck, or its many channels make no whole groups; [`Error::Length`]
     /// where weights or bias have another length.
     pub fn new(
         expand: &Stage<'_>,

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of every crate, with what they need at hand.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +21,12 @@ pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitC
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {
+        if before_dashes(arguments).any(|word| word == "--test") {
+            // Cargo then builds the programs of the test's own package alone. With the examples, which share the tests'
+            // dependencies: others would be built anew.
+            let mut build = workspace::cargo(&ready.root);
+            shell::run(build.args(["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
+        }
         cargo.arg("--workspace");
     }
     cargo.args(arguments).envs(paths.iter().copied());
@@ -40,11 +47,12 @@ pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitC
 
 /// Whether arguments for `cargo test` (those before a `--`) choose packages themselves.
 fn names_packages(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .map(|a| a.to_string_lossy())
-        .take_while(|a| a != "--")
-        .any(|a| a.starts_with("-p") || a == "--package" || a.starts_with("--package="))
+    before_dashes(arguments).any(|a| a.starts_with("-p") || a == "--package" || a.starts_with("--package="))
+}
+
+/// The arguments that cargo itself reads.
+fn before_dashes(arguments: &[OsString]) -> impl Iterator<Item = Cow<'_, str>> {
+    arguments.iter().map(|a| a.to_string_lossy()).take_while(|a| a != "--")
 }
 
 #[cfg(test)]

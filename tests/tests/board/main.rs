@@ -48,7 +48,7 @@ fn a_shift_on_the_board() {
     line.start("cell");
     line.expect("first verdict after the switch", &mixed(&stage, 1, 1));
     println!("{:<58} {:>9.1} s", "switched on to first verdict", line.board.age().as_secs_f64());
-    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 60, 2));
+    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 70, 2));
 
     line.select("strict");
     let all_rejected: Vec<Shown> =
