@@ -21,8 +21,13 @@ const SECURITY: &str = "deb http://deb.debian.org/debian-security bookworm-secur
 const ENTER: &str = include_str!("enter.sh");
 
 /// What has to be installed for any of this.
-const PROGRAMS: [(&str, &str); 3] =
-    [("mmdebstrap", "mmdebstrap"), ("qemu-aarch64-static", "qemu-user-static"), ("unshare", "util-linux")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("mmdebstrap", "mmdebstrap"),
+    // By which mmdebstrap sees that the processor's programs run.
+    ("arch-test", "arch-test"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("unshare", "util-linux"),
+];
 
 /// Looks that there is what a root needs: this user's rights, programs, a kernel that can tell processors apart.
 pub fn ensure_possible() -> Result<()> {
