@@ -4,12 +4,12 @@
 use std::ops::{Range, RangeInclusive};
 
 use crate::buffer::lend;
-use crate::conv::check;
+use crate::conv::{Algorithm, check, check_images};
 use crate::depthwise::{Depthwise, Row};
 use crate::pointwise::{Pixels, Pointwise};
 use crate::share::{self, Target};
 use crate::simd::{Path, Simd, Task};
-use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape};
+use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 use crate::tile::PANEL;
 
 /// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
@@ -81,11 +81,8 @@ impl Bottleneck {
         path: Path,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
-        let pointwise = |stage: &Stage<'_>| {
-            let ConvSpec { kernel, stride, padding, depthwise, layout, .. } = stage.spec;
-            let plain = kernel == [1, 1] && stride == [1, 1] && padding == [[0; 2]; 2] && !depthwise;
-            plain && layout == Layout::ChannelsLast && !stage.epilogue.average_pool
-        };
+        let pointwise =
+            |stage: &Stage<'_>| Algorithm::Pointwise.fits(&stage.spec) && !stage.epilogue.average_pool;
         let of_three = pointwise(expand)
             && pointwise(project)
             && depthwise.spec.depthwise
@@ -123,11 +120,7 @@ impl Bottleneck {
     /// # Errors
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
-        check("input", self.input.len(), input)?;
-        check("output", self.output.len(), output)?;
-        let expected = if self.residual { self.output.len() } else { 0 };
-        check("residual", expected, residual.unwrap_or_default())?;
-        let residual = residual.filter(|_| self.residual);
+        let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
         let output = Target::new(output);
         share::for_each(self.output.height.div_ceil(self.rows), |band| {
             let first = band * self.rows;

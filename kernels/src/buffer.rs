@@ -22,6 +22,13 @@ impl Buffer {
         Self(vec![Line([0.0; 16]); length.div_ceil(16)])
     }
 
+    /// The values, with zeros up to a multiple of `step`.
+    pub fn padded(values: &[f32], step: usize) -> Self {
+        let mut padded = Self::zeros(values.len().next_multiple_of(step));
+        padded.floats_mut()[..values.len()].copy_from_slice(values);
+        padded
+    }
+
     pub fn floats(&self) -> &[f32] {
         bytemuck::cast_slice(&self.0)
     }

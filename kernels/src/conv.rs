@@ -46,7 +46,7 @@ impl Algorithm {
         }
     }
 
-    fn fits(self, spec: &ConvSpec) -> bool {
+    pub(crate) fn fits(self, spec: &ConvSpec) -> bool {
         match self {
             Self::Winograd(tile) => {
                 !spec.depthwise
@@ -180,11 +180,7 @@ impl Conv {
     /// # Errors
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
-        check("input", self.input.len(), input)?;
-        check("output", self.output.len(), output)?;
-        let expected = if self.residual { self.output.len() } else { 0 };
-        check("residual", expected, residual.unwrap_or_default())?;
-        let residual = residual.filter(|_| self.residual);
+        let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
         match &self.packed {
             Packed::Winograd(winograd) => winograd.run(self.path, input, residual, output),
             Packed::Direct(direct) => direct.run(self.path, input, residual, output),
@@ -193,6 +189,18 @@ impl Conv {
         }
         Ok(())
     }
+}
+
+/// Looks at what a convolution is run on, and gives the residual that it adds: none where its epilogue has none.
+pub(crate) fn check_images<'a>(
+    (input_shape, input): (Shape, &[f32]),
+    (output_shape, output): (Shape, &[f32]),
+    (wanted, residual): (bool, Option<&'a [f32]>),
+) -> Result<Option<&'a [f32]>, Error> {
+    check("input", input_shape.len(), input)?;
+    check("output", output_shape.len(), output)?;
+    check("residual", if wanted { output_shape.len() } else { 0 }, residual.unwrap_or_default())?;
+    Ok(residual.filter(|_| wanted))
 }
 
 pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {

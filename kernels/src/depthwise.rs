@@ -34,13 +34,12 @@ impl Depthwise {
                 by_place.floats_mut()[place * channels + channel] = weight;
             }
         }
-        let mut padded_bias = Buffer::zeros(channels);
-        padded_bias.floats_mut()[..bias.len()].copy_from_slice(bias);
+        let bias = Buffer::padded(bias, LANES);
         let ([_, kernel], [_, stride], before) = (spec.kernel, spec.stride, spec.padding[1][0]);
         let last = (spec.input.width + before).checked_sub(kernel).map_or(0, |room| room / stride + 1);
         let last = last.min(sums.width);
         let inner = (before.div_ceil(stride).min(last), last);
-        Self { spec: *spec, sums, epilogue, weights: by_place, bias: padded_bias, channels, inner }
+        Self { spec: *spec, sums, epilogue, weights: by_place, bias, channels, inner }
     }
 
     /// The slices have the lengths that the shapes say.

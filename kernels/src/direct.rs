@@ -5,7 +5,7 @@ use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target, at};
 use crate::simd::{LANES, Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
-use crate::tile::{PANEL, ROWS, Rows, cut, product, with_height};
+use crate::tile::{PANEL, ROWS, Rows, cut, panels, product, with_height};
 
 /// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
 const BLOCK_SUMS: usize = 1 << 15;
@@ -29,12 +29,11 @@ impl Direct {
         if epilogue.average_pool {
             (sums.width, sums.height) = (sums.width / 2 * 2, sums.height / 2 * 2);
         }
-        let mut padded_bias = Buffer::zeros(sums.channels.next_multiple_of(PANEL));
-        padded_bias.floats_mut()[..bias.len()].copy_from_slice(bias);
         let rows = BLOCK_SUMS / (sums.width * sums.channels).max(1);
         let rows = rows.clamp(1, sums.height.max(1));
         let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
-        Self { panels: panels(spec, weights), spec: *spec, sums, epilogue, bias: padded_bias, block_rows }
+        let panels = panels(spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
+        Self { panels, spec: *spec, sums, epilogue, bias: Buffer::padded(bias, PANEL), block_rows }
     }
 
     /// The slices have the lengths that the shapes say.
@@ -72,22 +71,6 @@ impl Direct {
     fn pooled(&self) -> usize {
         if self.epilogue.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
     }
-}
-
-/// OIHW weights by panels of outputs.
-fn panels(spec: &ConvSpec, weights: &[f32]) -> Buffer {
-    let (channels, [height, width]) = (spec.input.channels, spec.kernel);
-    let mut panels = Buffer::zeros(spec.outputs.next_multiple_of(PANEL) * spec.taps());
-    let target = panels.floats_mut();
-    for (output, filter) in weights.chunks_exact(spec.taps()).enumerate() {
-        let panel = output / PANEL * PANEL * spec.taps() + output % PANEL;
-        for (channel, plane) in filter.chunks_exact(height * width).enumerate() {
-            for (place, &weight) in plane.iter().enumerate() {
-                target[panel + (place * channels + channel) * PANEL] = weight;
-            }
-        }
-    }
-    panels
 }
 
 /// `R` pixels from `place`, outputs from `first`: `P` vectors of them. Made by a block only, of places that are its own

@@ -5,7 +5,7 @@ use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
 use crate::simd::{LANES, Path, Simd, Task};
 use crate::spec::Epilogue;
-use crate::tile::{PANEL, ROWS, Rows, product, with_height};
+use crate::tile::{PANEL, ROWS, Rows, panels, product, with_height};
 
 /// Values of a block's pixels, inputs or outputs: few enough for a second-level cache beside the weights.
 const BLOCK_VALUES: usize = 1 << 15;
@@ -24,16 +24,8 @@ pub(crate) struct Pointwise {
 impl Pointwise {
     /// `weights` are output × channel.
     pub fn new(inputs: usize, outputs: usize, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
-        let mut panels = Buffer::zeros(outputs.next_multiple_of(PANEL) * inputs);
-        for (output, filter) in weights.chunks_exact(inputs).enumerate() {
-            let panel = output / PANEL * PANEL * inputs + output % PANEL;
-            for (channel, &weight) in filter.iter().enumerate() {
-                panels.floats_mut()[panel + channel * PANEL] = weight;
-            }
-        }
-        let mut padded_bias = Buffer::zeros(outputs.next_multiple_of(PANEL));
-        padded_bias.floats_mut()[..bias.len()].copy_from_slice(bias);
-        Self { inputs, outputs, panels, bias: padded_bias, epilogue }
+        let (panels, bias) = (panels(inputs, 1, weights), Buffer::padded(bias, PANEL));
+        Self { inputs, outputs, panels, bias, epilogue }
     }
 
     /// The slices have the lengths that the shapes say.

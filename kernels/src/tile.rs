@@ -1,11 +1,29 @@
-//! The innermost loop: a few rows of one matrix times a panel of another, all sums in registers.
+//! The innermost loop: a few rows of one matrix times a panel of another, all sums in registers; and weights as panels.
 
+use crate::buffer::Buffer;
 use crate::simd::{LANES, Simd};
 
 /// Columns of a panel: two vectors.
 pub(crate) const PANEL: usize = 2 * LANES;
 /// Rows of a tile. Six rows of two vectors, the two vectors of the panel and one factor fill AVX2's sixteen registers.
 pub(crate) const ROWS: usize = 6;
+
+/// Weights (output × channel × place of the kernel) by panels of outputs: [panel][place][channel][lane].
+pub(crate) fn panels(channels: usize, places: usize, weights: &[f32]) -> Buffer {
+    let taps = channels * places;
+    let outputs = weights.len() / taps;
+    let mut panels = Buffer::zeros(outputs.next_multiple_of(PANEL) * taps);
+    let target = panels.floats_mut();
+    for (output, filter) in weights.chunks_exact(taps).enumerate() {
+        let panel = output / PANEL * PANEL * taps + output % PANEL;
+        for (channel, plane) in filter.chunks_exact(places).enumerate() {
+            for (place, &weight) in plane.iter().enumerate() {
+                target[panel + (place * channels + channel) * PANEL] = weight;
+            }
+        }
+    }
+    panels
+}
 
 /// Where the left matrix's rows lie. A row is `runs` runs of `run` floats each: a convolution's row consists of one run
 /// for each row of its kernel.

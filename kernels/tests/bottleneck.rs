@@ -20,6 +20,16 @@ struct Block {
     residual: bool,
 }
 
+const SMALL: Block = Block {
+    height: 6,
+    width: 5,
+    channels: [4, 96, 8],
+    kernel: 3,
+    stride: 1,
+    padding: [[1; 2]; 2],
+    residual: false,
+};
+
 struct Weights {
     specs: [ConvSpec; 3],
     weights: [Vec<f32>; 3],
@@ -133,16 +143,7 @@ fn real_bottlenecks_are_right() {
 
 #[test]
 fn not_a_number_is_not_cut_off() {
-    let block = Block {
-        height: 6,
-        width: 5,
-        channels: [4, 96, 8],
-        kernel: 3,
-        stride: 1,
-        padding: [[1; 2]; 2],
-        residual: false,
-    };
-    let weights = block.weights(1);
+    let weights = SMALL.weights(1);
     let mut input = noise(weights.specs[0].input.len(), 2);
     input[17] = f32::NAN;
     for path in Path::all() {
@@ -155,16 +156,7 @@ fn not_a_number_is_not_cut_off() {
 
 #[test]
 fn what_is_no_bottleneck_is_refused() {
-    let block = Block {
-        height: 6,
-        width: 5,
-        channels: [4, 96, 8],
-        kernel: 3,
-        stride: 1,
-        padding: [[1; 2]; 2],
-        residual: false,
-    };
-    let weights = block.weights(1);
+    let weights = SMALL.weights(1);
     let [a, b, c] = [0, 1, 2].map(|index| weights.stage(index));
     let path = Path::best();
     let refused = |a: &Stage<'_>, b: &Stage<'_>, c: &Stage<'_>| Bottleneck::new(a, b, c, path).unwrap_err();
@@ -177,7 +169,7 @@ fn what_is_no_bottleneck_is_refused() {
         Error::Length { what: "bias", .. }
     ));
     // No group of channels divides these.
-    let odd = Block { channels: [4, 40, 8], ..block }.weights(1);
+    let odd = Block { channels: [4, 40, 8], ..SMALL }.weights(1);
     assert!(matches!(odd.pack(path), Err(Error::Unsupported(_))));
     let packed = weights.pack(path).unwrap();
     let (input, mut output) = (vec![0.0; 120], vec![0.0; 240]);

@@ -98,8 +98,6 @@ impl Winograd {
         let per_tile = points * points * (channels + group);
         let most = (BLOCK_FLOATS / per_tile).clamp(BLOCK_TILES.0, BLOCK_TILES.1);
         let block_tiles = tiles.div_ceil(tiles.div_ceil(most).max(1));
-        let mut padded_bias = Buffer::zeros(outputs);
-        padded_bias.floats_mut()[..bias.len()].copy_from_slice(bias);
         let filters = transform_filters(tile, spec, outputs, group, weights);
         Self {
             tile,
@@ -108,7 +106,7 @@ impl Winograd {
             sums,
             epilogue,
             filters,
-            bias: padded_bias,
+            bias: Buffer::padded(bias, PANEL),
             channels,
             outputs,
             group,
