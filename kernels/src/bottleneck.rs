@@ -5,12 +5,11 @@ use std::ops::{Range, RangeInclusive};
 
 use crate::buffer::lend;
 use crate::conv::{Algorithm, check, check_images};
-use crate::depthwise::{Depthwise, Row};
+use crate::depthwise::{BLOCK, Depthwise, Row};
 use crate::pointwise::{Pixels, Pointwise};
 use crate::share::{self, Target};
 use crate::simd::{Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
-use crate::tile::PANEL;
 
 /// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +32,7 @@ impl Stage<'_> {
     }
 }
 
-/// Channels that are expanded and filtered at a time; they lie side by side, pixel after pixel.
-const BLOCK: usize = PANEL;
-/// Floats of a block's expanded rows.
+/// Floats of the expanded rows of a block, which is [`BLOCK`] channels side by side, pixel after pixel.
 const EXPANDED: usize = 1 << 14;
 /// Floats of a group's filtered rows: half of a small processor's second-level cache.
 const FILTERED: usize = 1 << 16;
@@ -102,7 +99,7 @@ impl Bottleneck {
         let (group, rows) = cut(expand, depthwise, output)
             .ok_or_else(|| Error::Unsupported(format!("no group of {} channels fits", wide.channels)))?;
         let groups = (0..wide.channels / group)
-            .map(|index| Group::new(expand, depthwise, project, index * group, group));
+            .map(|index| Group::new(path, expand, depthwise, project, index * group..(index + 1) * group));
         let groups = groups.collect::<Result<_, _>>()?;
         let (input, columns) = (expand.spec.input, depthwise.spec.padding[1]);
         let residual = project.epilogue.residual;
@@ -170,13 +167,12 @@ fn cut(expand: &Stage<'_>, depthwise: &Stage<'_>, output: Shape) -> Option<(usiz
 }
 
 impl Group {
-    /// `count` of the many channels, from `first`.
     fn new(
+        path: Path,
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
         project: &Stage<'_>,
-        first: usize,
-        count: usize,
+        channels: Range<usize>,
     ) -> Result<Self, Error> {
         let (inputs, wide, outputs) = (expand.spec.input.channels, expand.spec.outputs, project.spec.outputs);
         // The rows have zeros beside them.
@@ -187,19 +183,19 @@ impl Group {
         let sums = spec.sums()?;
         let block = |first: usize| {
             let (weights, bias) = expand.of(first..first + BLOCK);
-            let expanding = Pointwise::new(inputs, BLOCK, weights, bias, expand.epilogue);
+            let expanding = Pointwise::new(path, inputs, BLOCK, weights, bias, expand.epilogue);
             let (weights, bias) = depthwise.of(first..first + BLOCK);
-            (expanding, Depthwise::new(&spec, sums, weights, bias, depthwise.epilogue))
+            (expanding, Depthwise::new(path, &spec, sums, weights, bias, depthwise.epilogue))
         };
-        let blocks = (first..first + count).step_by(BLOCK).map(block).collect();
+        let blocks = channels.clone().step_by(BLOCK).map(block).collect();
 
         // The first group brings the bias, the last one what is done to the whole sums.
         let rows = project.weights.chunks_exact(wide);
-        let weights: Vec<f32> = rows.flat_map(|row| &row[first..first + count]).copied().collect();
-        let bias = if first == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };
-        let last = first + count == wide;
+        let weights: Vec<f32> = rows.flat_map(|row| &row[channels.clone()]).copied().collect();
+        let bias = if channels.start == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };
+        let last = channels.end == wide;
         let epilogue = if last { project.epilogue } else { Epilogue::default() };
-        Ok(Self { blocks, project: Pointwise::new(count, outputs, &weights, &bias, epilogue) })
+        Ok(Self { blocks, project: Pointwise::new(path, channels.len(), outputs, &weights, &bias, epilogue) })
     }
 }
 

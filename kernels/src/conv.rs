@@ -146,13 +146,16 @@ impl Conv {
         check("bias", spec.outputs, bias)?;
         let packed = match algorithm {
             Algorithm::Winograd(tile) => {
-                Packed::Winograd(Winograd::new(tile, &spec, sums, weights, bias, epilogue))
+                Packed::Winograd(Winograd::new(path, tile, &spec, sums, weights, bias, epilogue))
             }
-            Algorithm::Direct => Packed::Direct(Direct::new(&spec, sums, weights, bias, epilogue)),
+            Algorithm::Direct => Packed::Direct(Direct::new(path, &spec, sums, weights, bias, epilogue)),
             Algorithm::Pointwise => {
-                Packed::Pointwise(Pointwise::new(spec.input.channels, spec.outputs, weights, bias, epilogue))
+                let (inputs, outputs) = (spec.input.channels, spec.outputs);
+                Packed::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, epilogue))
             }
-            Algorithm::Depthwise => Packed::Depthwise(Depthwise::new(&spec, sums, weights, bias, epilogue)),
+            Algorithm::Depthwise => {
+                Packed::Depthwise(Depthwise::new(path, &spec, sums, weights, bias, epilogue))
+            }
         };
         let output = if epilogue.average_pool {
             Shape { height: sums.height / 2, width: sums.width / 2, ..sums }

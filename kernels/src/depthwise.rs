@@ -2,14 +2,13 @@
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Shape};
-use crate::tile::PANEL;
 
-/// Pixels computed side by side: each weight is loaded once for all of them.
-const PIXELS: usize = 4;
-/// Channels of an image that a kernel of its own is compiled for.
-const BLOCK: usize = PANEL;
+/// Vectors of sums computed side by side: enough that none waits for its last addition.
+const SUMS: usize = 8;
+/// Channels of an image that a kernel of its own is compiled for: a cache line.
+pub(crate) const BLOCK: usize = 16;
 
 /// A depthwise convolution with its weights by place.
 #[derive(Debug)]
@@ -26,15 +25,22 @@ pub(crate) struct Depthwise {
 }
 
 impl Depthwise {
-    pub fn new(spec: &ConvSpec, sums: Shape, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
-        let channels = sums.channels.next_multiple_of(LANES);
+    pub fn new(
+        path: Path,
+        spec: &ConvSpec,
+        sums: Shape,
+        weights: &[f32],
+        bias: &[f32],
+        epilogue: Epilogue,
+    ) -> Self {
+        let channels = sums.channels.next_multiple_of(path.lanes());
         let mut by_place = Buffer::zeros(channels * spec.taps());
         for (channel, filter) in weights.chunks_exact(spec.taps()).enumerate() {
             for (place, &weight) in filter.iter().enumerate() {
                 by_place.floats_mut()[place * channels + channel] = weight;
             }
         }
-        let bias = Buffer::padded(bias, LANES);
+        let bias = Buffer::padded(bias, path.lanes());
         let ([_, kernel], [_, stride], before) = (spec.kernel, spec.stride, spec.padding[1][0]);
         let last = (spec.input.width + before).checked_sub(kernel).map_or(0, |room| room / stride + 1);
         let last = last.min(sums.width);
@@ -108,17 +114,16 @@ impl<const K: usize, const T: usize, const C: usize> Task for Sums<'_, K, T, C> 
     fn run<S: Simd>(self, s: S) {
         let d = self.0.depthwise;
         let mut channel = 0;
-        // Two vectors are a cache line.
-        while channel + 2 * LANES <= d.sums.channels {
-            self.channels::<S, 2, true>(s, channel);
-            channel += 2 * LANES;
+        while channel + 2 * S::LANES <= d.sums.channels {
+            self.channels::<S, { SUMS / 2 }, 2, true>(s, channel);
+            channel += 2 * S::LANES;
         }
-        if channel + LANES <= d.sums.channels {
-            self.channels::<S, 1, true>(s, channel);
-            channel += LANES;
+        if channel + S::LANES <= d.sums.channels {
+            self.channels::<S, SUMS, 1, true>(s, channel);
+            channel += S::LANES;
         }
         if channel < d.sums.channels {
-            self.channels::<S, 1, false>(s, channel);
+            self.channels::<S, SUMS, 1, false>(s, channel);
         }
     }
 }
@@ -134,21 +139,22 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         (first, last)
     }
 
-    /// The row's sums of `V` vectors of channels. `FULL`: all lanes are channels.
+    /// The row's sums of `V` vectors of channels, `P` pixels at a time: each weight is loaded once for all of them. `FULL`:
+    /// all lanes are channels.
     #[inline(always)]
-    fn channels<S: Simd, const V: usize, const FULL: bool>(&self, s: S, channel: usize) {
+    fn channels<S: Simd, const P: usize, const V: usize, const FULL: bool>(&self, s: S, channel: usize) {
         let d = self.0.depthwise;
         let (first, last) = d.inner;
         for column in (0..first).chain(last..d.sums.width) {
             for vector in 0..V {
-                self.border(s, channel + vector * LANES, column);
+                self.border(s, channel + vector * S::LANES, column);
             }
         }
         let mut column = first;
-        while column + PIXELS <= last {
+        while column + P <= last {
             // SAFETY: the kernels of all columns between `first` and `last` lie within the image's.
-            unsafe { self.inner::<S, PIXELS, V, FULL>(s, channel, column) };
-            column += PIXELS;
+            unsafe { self.inner::<S, P, V, FULL>(s, channel, column) };
+            column += P;
         }
         while column < last {
             // SAFETY: as above.
@@ -172,13 +178,13 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         let Shape { width, channels, .. } = d.spec.input;
         let channels = known::<C>(channels);
         let (kernel_width, stride) = (known::<K>(d.spec.kernel[1]), known::<T>(d.spec.stride[1]));
-        let lanes = LANES.min(channels - channel);
+        let lanes = S::LANES.min(channels - channel);
         let step = stride * channels;
         let (first, last) = self.rows();
         let mut sums = [[s.splat(0.0); V]; P];
         for vector in 0..V {
             // SAFETY: the bias is padded to whole vectors.
-            let bias = unsafe { s.load(at(d.bias.floats(), channel + vector * LANES, LANES)) };
+            let bias = unsafe { s.load(at(d.bias.floats(), channel + vector * S::LANES, S::LANES)) };
             for pixel in 0..P {
                 sums[pixel][vector] = bias;
             }
@@ -191,9 +197,10 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
                 let from = ((image_row - self.0.top) * width + left + x) * channels + channel;
                 for vector in 0..V {
                     // SAFETY: the weights have a padded pixel for each of the kernel's places.
-                    let weight = unsafe { s.load(at(d.weights.floats(), place + vector * LANES, LANES)) };
+                    let weight =
+                        unsafe { s.load(at(d.weights.floats(), place + vector * S::LANES, S::LANES)) };
                     for pixel in 0..P {
-                        let from = from + pixel * step + vector * LANES;
+                        let from = from + pixel * step + vector * S::LANES;
                         // SAFETY: the caller's promise for the columns, `rows` for the rows.
                         let value = unsafe { s.load_if::<FULL>(at(self.0.input, from, lanes), lanes) };
                         sums[pixel][vector] = s.fma(value, weight, sums[pixel][vector]);
@@ -203,7 +210,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         }
         for pixel in 0..P {
             for vector in 0..V {
-                self.write::<S, FULL>(s, channel + vector * LANES, column + pixel, sums[pixel][vector]);
+                self.write::<S, FULL>(s, channel + vector * S::LANES, column + pixel, sums[pixel][vector]);
             }
         }
     }
@@ -213,10 +220,10 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     fn border<S: Simd>(&self, s: S, channel: usize, column: usize) {
         let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
-        let lanes = LANES.min(channels - channel);
+        let lanes = S::LANES.min(channels - channel);
         let (first, last) = self.rows();
         // SAFETY: the bias is padded to whole vectors.
-        let mut sum = unsafe { s.load(at(d.bias.floats(), channel, LANES)) };
+        let mut sum = unsafe { s.load(at(d.bias.floats(), channel, S::LANES)) };
         for y in first..last {
             let image_row = self.0.row * d.spec.stride[0] + y - d.spec.padding[0][0];
             for x in 0..d.spec.kernel[1] {
@@ -226,7 +233,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
                     let from = ((image_row - self.0.top) * width + image_column) * channels + channel;
                     // SAFETY: the pixel lies inside the image; the weights are padded to whole vectors.
                     let (weight, value) = unsafe {
-                        let weight = s.load(at(d.weights.floats(), place, LANES));
+                        let weight = s.load(at(d.weights.floats(), place, S::LANES));
                         (weight, s.load_some(at(self.0.input, from, lanes), lanes))
                     };
                     sum = s.fma(value, weight, sum);
@@ -240,7 +247,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     fn write<S: Simd, const FULL: bool>(&self, s: S, channel: usize, column: usize, sum: S::V) {
         let d = self.0.depthwise;
         let channels = d.sums.channels;
-        let lanes = LANES.min(channels - channel);
+        let lanes = S::LANES.min(channels - channel);
         let to = (self.0.to * d.sums.width + column) * channels + channel;
         let mut value = sum;
         if let Some(residual) = self.0.residual {

@@ -3,9 +3,9 @@
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target, at};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
-use crate::tile::{PANEL, ROWS, Rows, cut, panels, product, with_height};
+use crate::tile::{Rows, cut, for_each_row, panels, product, with_height};
 
 /// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
 const BLOCK_SUMS: usize = 1 << 15;
@@ -16,7 +16,7 @@ pub(crate) struct Direct {
     spec: ConvSpec,
     sums: Shape,
     epilogue: Epilogue,
-    /// [panel][row][column][channel][lane].
+    /// [panel][row][column][channel][lane], see [`panels`].
     panels: Buffer,
     bias: Buffer,
     /// Rows of sums in a block; even where they are pooled.
@@ -24,7 +24,14 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub fn new(spec: &ConvSpec, sums: Shape, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
+    pub fn new(
+        path: Path,
+        spec: &ConvSpec,
+        sums: Shape,
+        weights: &[f32],
+        bias: &[f32],
+        epilogue: Epilogue,
+    ) -> Self {
         let mut sums = sums;
         if epilogue.average_pool {
             (sums.width, sums.height) = (sums.width / 2 * 2, sums.height / 2 * 2);
@@ -32,8 +39,8 @@ impl Direct {
         let rows = BLOCK_SUMS / (sums.width * sums.channels).max(1);
         let rows = rows.clamp(1, sums.height.max(1));
         let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
-        let panels = panels(spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
-        Self { panels, spec: *spec, sums, epilogue, bias: Buffer::padded(bias, PANEL), block_rows }
+        let panels = panels(path.lanes(), spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
+        Self { panels, spec: *spec, sums, epilogue, bias: Buffer::padded(bias, path.lanes()), block_rows }
     }
 
     /// The slices have the lengths that the shapes say.
@@ -94,15 +101,15 @@ impl<const R: usize, const P: usize> Task for Tile<'_, R, P> {
         let left = outputs - first;
         let mut start = [s.splat(0.0); P];
         for vector in 0..P {
-            // SAFETY: the bias is padded to whole panels.
-            start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * LANES, LANES)) };
+            // SAFETY: the bias is padded to whole vectors.
+            start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * S::LANES, S::LANES)) };
         }
         // SAFETY: the panels are whole ones, of all taps; the block has bounded the rows.
         let tile: [[S::V; P]; R] = unsafe {
-            let panel = at(d.panels.floats(), first * taps, PANEL * taps);
+            let panel = at(d.panels.floats(), first * taps, P * S::LANES * taps);
             product(s, self.rows, panel, start)
         };
-        if left >= P * LANES {
+        if left >= P * S::LANES {
             self.write::<S, true>(s, &tile);
         } else {
             self.write::<S, false>(s, &tile);
@@ -117,23 +124,20 @@ impl<const R: usize, const P: usize> Tile<'_, R, P> {
         let epilogue = &self.direct.epilogue;
         let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
         let outputs = self.direct.sums.channels;
-        for row in 0..R {
+        for_each_row!(R, row => {
             for vector in 0..P {
-                let lanes = LANES.min((outputs - self.first).saturating_sub(vector * LANES));
-                if FULL || lanes > 0 {
-                    let to = (self.place + row) * outputs + self.first + vector * LANES;
-                    let mut value = tile[row][vector];
-                    if let Some(residual) = self.residual {
-                        // SAFETY: the residual has the output's shape.
-                        let residual = unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) };
-                        value = s.add(value, residual);
-                    }
-                    value = s.at_most(high, s.at_least(low, value));
-                    // SAFETY: the place is the block's own.
-                    unsafe { s.store_if::<FULL>(self.sums.at(to, lanes), value, lanes) };
+                let lanes = S::LANES.min((outputs - self.first).saturating_sub(vector * S::LANES));
+                let to = (self.place + row) * outputs + self.first + vector * S::LANES;
+                let mut value = tile[row][vector];
+                if let Some(residual) = self.residual {
+                    // SAFETY: the residual has the output's shape.
+                    value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
                 }
+                value = s.at_most(high, s.at_least(low, value));
+                // SAFETY: the place is the block's own.
+                unsafe { s.store_if::<FULL>(self.sums.at(to, lanes), value, lanes) };
             }
-        }
+        });
     }
 }
 
@@ -166,12 +170,12 @@ impl Task for Block<'_> {
         let sums = if pool { Target::new(pooled) } else { self.output };
         debug_assert!(copied || padding == [[0, 0], [0, 0]]);
         let (input, top) = if copied { (&*copy, 0) } else { (self.input, self.first * stride[0]) };
-        for first in (0..d.sums.channels).step_by(PANEL) {
+        for first in (0..d.sums.channels).step_by(2 * S::LANES) {
             let outputs = d.sums.channels - first;
             for row in 0..self.rows {
                 let from_row = (top + row * stride[0]) * width * channels;
                 let to_row = if pool { row } else { self.first + row };
-                for (start, count) in cut(d.sums.width, ROWS) {
+                for (start, count) in cut(d.sums.width, S::ROWS) {
                     let from = from_row + start * stride[1] * channels;
                     let run = d.spec.kernel[1] * channels;
                     let last = (d.spec.kernel[0] - 1) * width * channels + run;
@@ -181,8 +185,8 @@ impl Task for Block<'_> {
                     let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
                     let place = to_row * d.sums.width + start;
                     let residual = self.residual;
-                    with_height!(count, R => {
-                        if outputs > LANES {
+                    with_height!(S, count, R => {
+                        if outputs > S::LANES {
                             s.run(Tile::<'_, R, 2> { direct: d, rows, residual, sums, place, first });
                         } else {
                             s.run(Tile::<'_, R, 1> { direct: d, rows, residual, sums, place, first });
@@ -244,8 +248,8 @@ impl Block<'_> {
         let Shape { width, channels, .. } = self.direct.sums;
         for row in 0..self.rows / 2 {
             for column in 0..width / 2 {
-                for channel in (0..channels).step_by(LANES) {
-                    let lanes = LANES.min(channels - channel);
+                for channel in (0..channels).step_by(S::LANES) {
+                    let lanes = S::LANES.min(channels - channel);
                     let upper = (2 * row * width + 2 * column) * channels + channel;
                     let to = ((self.first / 2 + row) * (width / 2) + column) * channels + channel;
                     let lower = upper + width * channels;

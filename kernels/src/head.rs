@@ -2,7 +2,7 @@
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::Error;
 
 /// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
@@ -60,8 +60,8 @@ impl Task for Pixels<'_> {
                 None => (s.splat(1.0), s.splat(1.0)),
             };
             let mut sum = s.splat(0.0);
-            for channel in (0..channels).step_by(LANES) {
-                let lanes = LANES.min(channels - channel);
+            for channel in (0..channels).step_by(S::LANES) {
+                let lanes = S::LANES.min(channels - channel);
                 // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
                 let (a, b) = unsafe {
                     let from = start + channel;
@@ -83,8 +83,8 @@ impl Pixels<'_> {
     fn scales<S: Simd>(&self, s: S, start: usize, floor: f32) -> (S::V, S::V) {
         let channels = self.distance.channels;
         let mut squares = [s.splat(0.0); 2];
-        for channel in (0..channels).step_by(LANES) {
-            let lanes = LANES.min(channels - channel);
+        for channel in (0..channels).step_by(S::LANES) {
+            let lanes = S::LANES.min(channels - channel);
             // SAFETY: the pixel has `lanes` channels from `channel`, in both images.
             let (a, b) = unsafe {
                 let from = start + channel;

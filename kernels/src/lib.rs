@@ -15,8 +15,8 @@
 //! | `simd` | the processor's vectors; [`Path`] says which |
 //! | `share` | one kernel's blocks on several threads |
 //!
-//! Images lie channels last: height × width × channels, a pixel's channels side by side. A path (AVX2, NEON, or what
-//! every processor has) is chosen when the program runs. Results don't depend on the number of threads, to the bit.
+//! Images lie channels last: height × width × channels, a pixel's channels side by side. A path (AVX-512, AVX2, NEON, or
+//! what every processor has) is chosen when the program runs. Results don't depend on the number of threads, to the bit.
 //!
 //! ```
 //! use kernels::{Conv, ConvSpec, Epilogue, Path, Shape};

@@ -3,9 +3,9 @@
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::Epilogue;
-use crate::tile::{PANEL, ROWS, Rows, panels, product, with_height};
+use crate::tile::{Rows, for_each_row, panels, product, with_height};
 
 /// Values of a block's pixels, inputs or outputs: few enough for a second-level cache beside the weights.
 const BLOCK_VALUES: usize = 1 << 15;
@@ -15,7 +15,7 @@ const BLOCK_VALUES: usize = 1 << 15;
 pub(crate) struct Pointwise {
     inputs: usize,
     outputs: usize,
-    /// [panel][channel][lane].
+    /// [panel][channel][lane], see [`panels`].
     panels: Buffer,
     bias: Buffer,
     epilogue: Epilogue,
@@ -23,8 +23,15 @@ pub(crate) struct Pointwise {
 
 impl Pointwise {
     /// `weights` are output × channel.
-    pub fn new(inputs: usize, outputs: usize, weights: &[f32], bias: &[f32], epilogue: Epilogue) -> Self {
-        let (panels, bias) = (panels(inputs, 1, weights), Buffer::padded(bias, PANEL));
+    pub fn new(
+        path: Path,
+        inputs: usize,
+        outputs: usize,
+        weights: &[f32],
+        bias: &[f32],
+        epilogue: Epilogue,
+    ) -> Self {
+        let (panels, bias) = (panels(path.lanes(), inputs, 1, weights), Buffer::padded(bias, path.lanes()));
         Self { inputs, outputs, panels, bias, epilogue }
     }
 
@@ -33,7 +40,8 @@ impl Pointwise {
         let output = Target::new(output);
         let count = input.len() / self.inputs;
         let block = BLOCK_VALUES / self.inputs.max(self.outputs);
-        let block = (block / ROWS * ROWS).max(ROWS);
+        let rows = path.rows();
+        let block = (block / rows * rows).max(rows);
         share::for_each(count.div_ceil(block), |index| {
             let first = index * block;
             let pixels = block.min(count - first);
@@ -67,20 +75,18 @@ impl Task for Pixels<'_> {
     fn run<S: Simd>(self, s: S) {
         let Pointwise { inputs, outputs, .. } = *self.pointwise;
         let count = self.input.len() / inputs;
-        let whole = count / ROWS * ROWS;
-        for channel in (0..outputs).step_by(PANEL) {
-            let narrow = outputs - channel <= LANES;
-            if narrow {
-                s.run(Tiles::<'_, ROWS, 1> { pixels: &self, channel, start: 0, end: whole });
-            } else {
-                s.run(Tiles::<'_, ROWS, 2> { pixels: &self, channel, start: 0, end: whole });
-            }
-            if whole < count {
-                with_height!(count - whole, R => {
+        let whole = count / S::ROWS * S::ROWS;
+        for channel in (0..outputs).step_by(2 * S::LANES) {
+            let narrow = outputs - channel <= S::LANES;
+            for (height, start, end) in [(S::ROWS, 0, whole), (count - whole, whole, count)] {
+                if start == end {
+                    continue;
+                }
+                with_height!(S, height, R => {
                     if narrow {
-                        s.run(Tiles::<'_, R, 1> { pixels: &self, channel, start: whole, end: count });
+                        s.run(Tiles::<'_, R, 1> { pixels: &self, channel, start, end });
                     } else {
-                        s.run(Tiles::<'_, R, 2> { pixels: &self, channel, start: whole, end: count });
+                        s.run(Tiles::<'_, R, 2> { pixels: &self, channel, start, end });
                     }
                 });
             }
@@ -102,7 +108,7 @@ impl<const R: usize, const P: usize> Task for Tiles<'_, R, P> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let left = self.pixels.pointwise.outputs - self.channel;
-        if left >= P * LANES {
+        if left >= P * S::LANES {
             self.tiles::<S, true>(s);
         } else {
             self.tiles::<S, false>(s);
@@ -116,11 +122,11 @@ impl<const R: usize, const P: usize> Tiles<'_, R, P> {
         let Pointwise { inputs, outputs, ref panels, ref bias, .. } = *self.pixels.pointwise;
         let mut start = [s.splat(0.0); P];
         for vector in 0..P {
-            // SAFETY: the bias is padded to whole panels.
-            start[vector] = unsafe { s.load(at(bias.floats(), self.channel + vector * LANES, LANES)) };
+            // SAFETY: the bias is padded to whole vectors.
+            start[vector] = unsafe { s.load(at(bias.floats(), self.channel + vector * S::LANES, S::LANES)) };
         }
         // SAFETY: the panels are whole ones, of all inputs.
-        let panel = unsafe { at(panels.floats(), self.channel * inputs, PANEL * inputs) };
+        let panel = unsafe { at(panels.floats(), self.channel * inputs, P * S::LANES * inputs) };
         let Pixels { block, .. } = *self.pixels;
         let runs = inputs / block;
         let run_step = self.pixels.input.len() / runs;
@@ -152,25 +158,23 @@ impl<const R: usize, const P: usize> Tiles<'_, R, P> {
         let Pixels { pointwise, residual, output, adds, .. } = *self.pixels;
         let Pointwise { outputs, epilogue, .. } = pointwise;
         let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
-        for row in 0..R {
+        for_each_row!(R, row => {
             for vector in 0..P {
-                let lanes = LANES.min((outputs - self.channel).saturating_sub(vector * LANES));
-                if FULL || lanes > 0 {
-                    let to = places[row] + vector * LANES;
-                    let mut value = tile[row][vector];
-                    if adds {
-                        // SAFETY: the place is this run's.
-                        value = s.add(value, unsafe { s.load_if::<FULL>(output.at(to, lanes), lanes) });
-                    }
-                    if let Some(residual) = residual {
-                        // SAFETY: the residual has the output's shape.
-                        value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
-                    }
-                    value = s.at_most(high, s.at_least(low, value));
+                let lanes = S::LANES.min((outputs - self.channel).saturating_sub(vector * S::LANES));
+                let to = places[row] + vector * S::LANES;
+                let mut value = tile[row][vector];
+                if adds {
                     // SAFETY: the place is this run's.
-                    unsafe { s.store_if::<FULL>(output.at(to, lanes), value, lanes) };
+                    value = s.add(value, unsafe { s.load_if::<FULL>(output.at(to, lanes), lanes) });
                 }
+                if let Some(residual) = residual {
+                    // SAFETY: the residual has the output's shape.
+                    value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
+                }
+                value = s.at_most(high, s.at_least(low, value));
+                // SAFETY: the place is this run's.
+                unsafe { s.store_if::<FULL>(output.at(to, lanes), value, lanes) };
             }
-        }
+        });
     }
 }

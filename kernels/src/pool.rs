@@ -2,7 +2,7 @@
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::{ConvSpec, Error, Shape};
 
 /// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.
@@ -68,14 +68,14 @@ impl Task for Row<'_> {
             let (left, right) = window(column, 1, spec, width);
             let mut channel = 0;
             while channel < channels {
-                let lanes = LANES.min(channels - channel);
+                let lanes = S::LANES.min(channels - channel);
                 let window = ((top, bottom), (left, right));
-                if lanes == LANES {
+                if lanes == S::LANES {
                     self.vector::<S, true>(s, column, window, channel, lanes);
                 } else {
                     self.vector::<S, false>(s, column, window, channel, lanes);
                 }
-                channel += LANES;
+                channel += S::LANES;
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::buffer::lend;
 use crate::conv::check;
 use crate::share::{self, Target, at, at_mut};
-use crate::simd::{LANES, Path, Simd, Task};
+use crate::simd::{Path, Simd, Task};
 use crate::spec::{Error, Shape};
 
 /// The values that are not zero of a matrix of few such values, row by row.
@@ -102,8 +102,8 @@ impl Task for Row<'_> {
     fn run<S: Simd>(self, s: S) {
         let Resample { input, output, rows, columns, .. } = self.resample;
         let length = input.width * input.channels;
-        for start in (0..length).step_by(LANES) {
-            let lanes = LANES.min(length - start);
+        for start in (0..length).step_by(S::LANES) {
+            let lanes = S::LANES.min(length - start);
             let mut sum = s.splat(0.0);
             for &(row, weight) in rows.row(self.row) {
                 // SAFETY: `lanes` values of the row are left.
@@ -115,8 +115,8 @@ impl Task for Row<'_> {
         }
         let channels = output.channels;
         for column in 0..output.width {
-            for start in (0..channels).step_by(LANES) {
-                let lanes = LANES.min(channels - start);
+            for start in (0..channels).step_by(S::LANES) {
+                let lanes = S::LANES.min(channels - start);
                 let mut sum = s.splat(0.0);
                 for &(from, weight) in columns.row(column) {
                     // SAFETY: `lanes` channels of the pixel are left.

@@ -1,24 +1,22 @@
 //! The innermost loop: a few rows of one matrix times a panel of another, all sums in registers; and weights as panels.
 
 use crate::buffer::Buffer;
-use crate::simd::{LANES, Simd};
+use crate::simd::Simd;
 
-/// Columns of a panel: two vectors.
-pub(crate) const PANEL: usize = 2 * LANES;
-/// Rows of a tile. Six rows of two vectors, the two vectors of the panel and one factor fill AVX2's sixteen registers.
-pub(crate) const ROWS: usize = 6;
-
-/// Weights (output × channel × place of the kernel) by panels of outputs: [panel][place][channel][lane].
-pub(crate) fn panels(channels: usize, places: usize, weights: &[f32]) -> Buffer {
+/// Weights (output × channel × place of the kernel) by panels of outputs: [panel][place][channel][lane]. A panel has two
+/// vectors of lanes; the last one has one vector where that holds what is left.
+pub(crate) fn panels(lanes: usize, channels: usize, places: usize, weights: &[f32]) -> Buffer {
     let taps = channels * places;
     let outputs = weights.len() / taps;
-    let mut panels = Buffer::zeros(outputs.next_multiple_of(PANEL) * taps);
+    let mut panels = Buffer::zeros(outputs.next_multiple_of(lanes) * taps);
     let target = panels.floats_mut();
     for (output, filter) in weights.chunks_exact(taps).enumerate() {
-        let panel = output / PANEL * PANEL * taps + output % PANEL;
+        let first = output / (2 * lanes) * 2 * lanes;
+        let width = if outputs - first > lanes { 2 * lanes } else { lanes };
+        let panel = first * taps + output - first;
         for (channel, plane) in filter.chunks_exact(places).enumerate() {
             for (place, &weight) in plane.iter().enumerate() {
-                target[panel + (place * channels + channel) * PANEL] = weight;
+                target[panel + (place * channels + channel) * width] = weight;
             }
         }
     }
@@ -38,10 +36,10 @@ pub(crate) struct Rows {
     pub run_step: usize,
 }
 
-/// `R` rows times the first `P` vectors of a panel's rows, plus `start`.
+/// `R` rows times a panel of `P` vectors, plus `start`.
 ///
 /// # Safety
-/// The rows can be read as described, and `runs · run` rows from `panel`.
+/// The rows can be read as described, and `runs · run` rows of `P` vectors from `panel`.
 #[inline(always)]
 pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
     s: S,
@@ -58,7 +56,7 @@ pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
             let mut weights = start;
             for vector in 0..P {
                 // SAFETY: as above.
-                weights[vector] = unsafe { s.load(panel.add(vector * LANES)) };
+                weights[vector] = unsafe { s.load(panel.add(vector * S::LANES)) };
             }
             for row in 0..R {
                 // SAFETY: as above.
@@ -68,7 +66,7 @@ pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
                 }
             }
             // SAFETY: at most one past the panel's end.
-            panel = unsafe { panel.add(PANEL) };
+            panel = unsafe { panel.add(P * S::LANES) };
         }
     }
     sums
@@ -83,30 +81,22 @@ pub(crate) fn cut(count: usize, most: usize) -> impl Iterator<Item = (usize, usi
     })
 }
 
-/// Calls `$body` with the constant `$R` that equals `$height`, 1 to 6.
+/// Calls `$body` with the constant `$R` that equals `$height`, 1 to `$S::ROWS`.
 macro_rules! with_height {
-    ($height:expr, $R:ident => $body:expr) => {
+    ($S:ident, $height:expr, $R:ident => $body:expr) => {
+        with_height!($S, $height, $R => $body; 1 2 3 4 5; 7 8 9 10 11 12)
+    };
+    ($S:ident, $height:expr, $R:ident => $body:expr; $($low:literal)+; $($high:literal)+) => {
         match $height {
-            1 => {
-                const $R: usize = 1;
+            $($low => {
+                const $R: usize = $low;
                 $body
-            }
-            2 => {
-                const $R: usize = 2;
+            })+
+            // The guard is a constant: paths of six rows hold no code for more.
+            $($high if $S::ROWS > 6 => {
+                const $R: usize = $high;
                 $body
-            }
-            3 => {
-                const $R: usize = 3;
-                $body
-            }
-            4 => {
-                const $R: usize = 4;
-                $body
-            }
-            5 => {
-                const $R: usize = 5;
-                $body
-            }
+            })+
             _ => {
                 const $R: usize = 6;
                 $body
@@ -115,3 +105,18 @@ macro_rules! with_height {
     };
 }
 pub(crate) use with_height;
+
+/// Does `$body` for each `$row` of the `$R` rows of a tile, at most 12, unrolled by us: where the compiler leaves a loop, a
+/// tile's index isn't constant, and the tile is kept in memory while it is summed.
+macro_rules! for_each_row {
+    ($R:ident, $row:ident => $body:expr) => {
+        for_each_row!($R, $row => $body; 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    ($R:ident, $row:ident => $body:expr; $($index:literal)+) => {
+        $(if $index < $R {
+            let $row = $index;
+            $body
+        })+
+    };
+}
+pub(crate) use for_each_row;

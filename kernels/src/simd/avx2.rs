@@ -23,6 +23,10 @@ fn compiled_for_avx2<T: Task>(simd: Avx2, task: T) -> T::Output {
 impl Simd for Avx2 {
     type V = __m256;
 
+    const LANES: usize = 8;
+    /// With the two vectors of the panel and one factor they fill the sixteen registers.
+    const ROWS: usize = 6;
+
     #[inline(always)]
     fn run<T: Task>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has AVX2 and FMA.

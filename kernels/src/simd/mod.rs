@@ -1,29 +1,38 @@
-//! Eight 32-bit floats at a time, by whatever the processor has for it.
+//! Eight or sixteen 32-bit floats at a time, by whatever the processor has for it.
 //!
 //! Every kernel is written once, over [`Simd`], and compiled for each [`Path`]; [`Path::best`] chooses when the program
-//! runs. Eight lanes everywhere (two registers on NEON) let all paths share one layout of the packed weights. That, and a
-//! path without fused multiplication for processors that lack it, is why this is not one of the portable-vector crates:
-//! their width follows the processor, and their fallback calls the C library for every `fma`.
+//! runs. A path says how many lanes its vectors have (eight in two registers on NEON) and how high the tiles are that its
+//! registers hold; weights are packed for it. This is not one of the portable-vector crates because their fallback for
+//! processors without fused multiplication calls the C library for every `fma`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 use neon::Neon;
 use portable::Portable;
 
-/// Lanes of a vector.
-pub(crate) const LANES: usize = 8;
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
 
 /// A processor's vector instructions. A value of the type is the proof that this processor has them.
 pub(crate) trait Simd: Copy + Send + Sync {
-    /// [`LANES`] floats.
+    /// [`Self::LANES`] floats.
     type V: Copy;
+
+    /// Lanes of a vector, 8 or 16.
+    const LANES: usize;
+    /// Rows of two vectors of sums that the registers hold beside what is multiplied, at most 12.
+    const ROWS: usize;
 
     /// Runs the task compiled for these instructions, as a function of its own: within a large one the compiler finds no
     /// registers for an innermost loop's sums.
@@ -41,38 +50,38 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn at_most(self, high: Self::V, x: Self::V) -> Self::V;
 
     /// # Safety
-    /// [`LANES`] floats can be read at `from`; it needs no alignment beyond theirs.
+    /// [`Self::LANES`] floats can be read at `from`; it needs no alignment beyond theirs.
     unsafe fn load(self, from: *const f32) -> Self::V;
 
     /// # Safety
-    /// [`LANES`] floats can be written at `to`; it needs no alignment beyond theirs.
+    /// [`Self::LANES`] floats can be written at `to`; it needs no alignment beyond theirs.
     unsafe fn store(self, to: *mut f32, x: Self::V);
 
-    /// The first `count` floats at `from`, the rest zero; all from [`LANES`] on.
+    /// The first `count` floats at `from`, the rest zero; all from [`Self::LANES`] on.
     ///
     /// # Safety
     /// `count` floats can be read at `from`.
     #[inline(always)]
     unsafe fn load_some(self, from: *const f32, count: usize) -> Self::V {
-        if count >= LANES {
+        if count >= Self::LANES {
             // SAFETY: the caller's promise.
             return unsafe { self.load(from) };
         }
-        let mut lanes = [0.0; LANES];
-        // SAFETY: the caller's promise; `lanes` has room for LANES floats.
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: the caller's promise; `lanes` has room for any vector.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
             self.load(lanes.as_ptr())
         }
     }
 
-    /// Writes the first `count` lanes; all from [`LANES`] on.
+    /// Writes the first `count` lanes; all from [`Self::LANES`] on.
     ///
     /// # Safety
     /// `count` floats can be written at `to`.
     #[inline(always)]
     unsafe fn store_some(self, to: *mut f32, x: Self::V, count: usize) {
-        if count >= LANES {
+        if count >= Self::LANES {
             // SAFETY: the caller's promise.
             return unsafe { self.store(to, x) };
         }
@@ -84,7 +93,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// [`Self::load_some`] where `FULL` says beforehand that all lanes are meant: an inner loop then has no branch.
     ///
     /// # Safety
-    /// `count` floats can be read at `from`, [`LANES`] where `FULL`.
+    /// `count` floats can be read at `from`, [`Self::LANES`] where `FULL`.
     #[inline(always)]
     unsafe fn load_if<const FULL: bool>(self, from: *const f32, count: usize) -> Self::V {
         // SAFETY: the caller's promise.
@@ -94,25 +103,27 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// [`Self::store_some`], as [`Self::load_if`].
     ///
     /// # Safety
-    /// `count` floats can be written at `to`, [`LANES`] where `FULL`.
+    /// `count` floats can be written at `to`, [`Self::LANES`] where `FULL`.
     #[inline(always)]
     unsafe fn store_if<const FULL: bool>(self, to: *mut f32, x: Self::V, count: usize) {
         // SAFETY: the caller's promise.
         unsafe { if FULL { self.store(to, x) } else { self.store_some(to, x, count) } }
     }
 
+    /// The lanes, with zeros behind them.
     #[inline(always)]
-    fn lanes(self, x: Self::V) -> [f32; LANES] {
-        let mut lanes = [0.0; LANES];
-        // SAFETY: `lanes` has room for LANES floats.
+    fn lanes(self, x: Self::V) -> [f32; MOST_LANES] {
+        let mut lanes = [0.0; MOST_LANES];
+        // SAFETY: `lanes` has room for any vector.
         unsafe { self.store(lanes.as_mut_ptr(), x) };
         lanes
     }
 
-    /// The sum of the lanes, added pairwise: the same order on every path.
+    /// The sum of the lanes, added pairwise: the same order on every path of as many lanes.
     #[inline(always)]
     fn sum(self, x: Self::V) -> f32 {
         let l = self.lanes(x);
+        let l: [f32; 8] = std::array::from_fn(|lane| l[lane] + l[lane + 8]);
         ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
     }
 }
@@ -134,6 +145,8 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
 }
@@ -153,22 +166,37 @@ impl Path {
     pub fn all() -> Vec<Self> {
         let mut paths = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
-        paths.extend(Avx2::detect().map(|avx2| Self(Kind::Avx2(avx2))));
+        {
+            paths.extend(Avx2::detect().map(|simd| Self(Kind::Avx2(simd))));
+            paths.extend(Avx512::detect().map(|simd| Self(Kind::Avx512(simd))));
+        }
         #[cfg(target_arch = "aarch64")]
-        paths.extend(Neon::detect().map(|neon| Self(Kind::Neon(neon))));
+        paths.extend(Neon::detect().map(|simd| Self(Kind::Neon(simd))));
         paths
     }
 
-    /// `portable`, `avx2` or `neon`.
+    /// `portable`, `avx2`, `avx512` or `neon`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(_) => "neon",
         }
+    }
+
+    /// Lanes of a vector.
+    pub(crate) fn lanes(self) -> usize {
+        self.run(Sizes).0
+    }
+
+    /// Rows of a tile.
+    pub(crate) fn rows(self) -> usize {
+        self.run(Sizes).1
     }
 
     /// Runs the task on this path.
@@ -177,8 +205,22 @@ impl Path {
             Kind::Portable => Portable.run(task),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(simd) => simd.run(task),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(simd) => simd.run(task),
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(simd) => simd.run(task),
         }
+    }
+}
+
+/// Lanes of a vector, rows of a tile.
+struct Sizes;
+
+impl Task for Sizes {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> (usize, usize) {
+        (S::LANES, S::ROWS)
     }
 }

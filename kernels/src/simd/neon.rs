@@ -34,6 +34,9 @@ macro_rules! halves {
 impl Simd for Neon {
     type V = Pair;
 
+    const LANES: usize = 8;
+    const ROWS: usize = 6;
+
     #[inline(always)]
     fn run<T: Task>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has NEON.

@@ -1,6 +1,8 @@
 //! Arrays, which the compiler turns into what every processor of the target has (SSE2 on x86-64).
 
-use super::{LANES, Simd, Task};
+use super::{Simd, Task};
+
+const LANES: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable;
@@ -16,6 +18,9 @@ fn zip(a: Array, b: Array, f: impl Fn(f32, f32) -> f32) -> Array {
 
 impl Simd for Portable {
     type V = Array;
+
+    const LANES: usize = LANES;
+    const ROWS: usize = 6;
 
     #[inline(never)]
     fn run<T: Task>(self, task: T) -> T::Output {

@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::Winograd;
 use super::transform::Transform;
 use crate::share::{Target, at, at_mut};
-use crate::simd::{LANES, Simd, Task};
-use crate::tile::{PANEL, ROWS, Rows, cut, product, with_height};
+use crate::simd::{Simd, Task};
+use crate::tile::{Rows, cut, product, with_height};
 
 pub(super) struct Block<'a> {
     pub winograd: &'a Winograd,
@@ -94,10 +94,10 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
         let inside = |start: usize, side: usize| start < side && start + A <= side;
         let inside = inside(top, height) && inside(left, width);
         let place = (top, left);
-        for channel in (0..channels).step_by(LANES) {
+        for channel in (0..channels).step_by(S::LANES) {
             // SAFETY: the caller's promise; a whole vector of channels is left where `FULL`.
             unsafe {
-                match (channels - channel >= LANES, inside) {
+                match (channels - channel >= S::LANES, inside) {
                     (true, true) => {
                         self.transform_vector::<S, true, true>(s, tile, channel, place, transformed, step);
                     }
@@ -127,7 +127,7 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
     ) {
         let w = self.block.winograd;
         let (height, width, channels) = (w.input.height, w.input.width, w.input.channels);
-        let lanes = LANES.min(channels - channel);
+        let lanes = S::LANES.min(channels - channel);
         let mut half = [[MaybeUninit::<S::V>::uninit(); A]; A];
         for column in 0..A {
             let x = left.wrapping_add(column);
@@ -155,7 +155,7 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
             for column in 0..A {
                 let to = (row * A + column) * step + tile * w.channels + channel;
                 // SAFETY: the caller's promise.
-                unsafe { s.store(at_mut(transformed, to, LANES), values[column]) };
+                unsafe { s.store(at_mut(transformed, to, S::LANES), values[column]) };
             }
         }
     }
@@ -176,25 +176,26 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
         let w = self.block.winograd;
         let channels = w.input.channels;
         let filters = first * A * A * channels + point * channels * width;
-        for panel in 0..width / PANEL {
-            // SAFETY: `filters` has a panel of all channels for every PANEL outputs of each point.
-            let weights =
-                unsafe { at(w.filters.floats(), filters + panel * channels * PANEL, channels * PANEL) };
-            for (start, height) in cut(self.block.tiles.len(), ROWS) {
+        let columns = 2 * S::LANES;
+        for panel in 0..width / columns {
+            let weights = filters + panel * channels * columns;
+            // SAFETY: `filters` has a panel of all channels for every two vectors of outputs of each point.
+            let weights = unsafe { at(w.filters.floats(), weights, channels * columns) };
+            for (start, height) in cut(self.block.tiles.len(), S::ROWS) {
                 let from = point * input_step + start * w.channels;
                 // SAFETY: the caller's promise.
                 let from = unsafe { at(transformed, from, height * w.channels) };
                 let rows = Rows { from, step: w.channels, runs: 1, run: channels, run_step: 0 };
-                let to = point * sums_step + start * w.group + panel * PANEL;
-                with_height!(height, R => {
+                let to = point * sums_step + start * w.group + panel * columns;
+                with_height!(S, height, R => {
                     // SAFETY: `rows` and `weights` were bounded above.
                     let tile: [[S::V; 2]; R] = unsafe { product(s, rows, weights, [s.splat(0.0); 2]) };
                     for row in 0..R {
                         // SAFETY: the caller's promise.
                         unsafe {
-                            let to = at_mut(sums, to + row * w.group, PANEL);
+                            let to = at_mut(sums, to + row * w.group, columns);
                             s.store(to, tile[row][0]);
-                            s.store(to.add(LANES), tile[row][1]);
+                            s.store(to.add(S::LANES), tile[row][1]);
                         }
                     }
                 });
@@ -218,14 +219,14 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
         let w = self.block.winograd;
         let (top, left) = self.origin(tile);
         let outputs = w.sums.channels;
-        for channel in (0..width).step_by(LANES) {
+        for channel in (0..width).step_by(S::LANES) {
             let output = first + channel;
             if output >= outputs {
                 break;
             }
             // SAFETY: the caller's promise; a whole vector of outputs is left where `FULL`.
             unsafe {
-                if outputs - output >= LANES {
+                if outputs - output >= S::LANES {
                     self.output_vector::<S, true>(s, tile, (top, left), channel, output, sums, step);
                 } else {
                     self.output_vector::<S, false>(s, tile, (top, left), channel, output, sums, step);
@@ -253,14 +254,14 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
         let w = self.block.winograd;
         let outputs = w.sums.channels;
         let (low, high) = (s.splat(w.epilogue.low), s.splat(w.epilogue.high));
-        let lanes = LANES.min(outputs - output);
+        let lanes = S::LANES.min(outputs - output);
         let mut half = [[MaybeUninit::<S::V>::uninit(); M]; A];
         for column in 0..A {
             let mut m = [s.splat(0.0); A];
             for row in 0..A {
                 let from = (row * A + column) * step + tile * w.group + channel;
                 // SAFETY: the caller's promise.
-                m[row] = unsafe { s.load(at(sums, from, LANES)) };
+                m[row] = unsafe { s.load(at(sums, from, S::LANES)) };
             }
             let values = T::output(s, m);
             for row in 0..M {
@@ -268,7 +269,7 @@ impl<T: Transform<A, M>, const A: usize, const M: usize> TypedBlock<'_, T, A, M>
             }
         }
         // SAFETY: the bias is padded to whole panels.
-        let bias = unsafe { s.load(at(w.bias.floats(), output, LANES)) };
+        let bias = unsafe { s.load(at(w.bias.floats(), output, S::LANES)) };
         let mut above = [s.splat(0.0); M];
         // Not `min` with the tile's sides in the loops: they are unrolled as long as their bounds are constant.
         let (rows, columns) = (w.sums.height - top, w.sums.width - left);

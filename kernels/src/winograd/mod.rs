@@ -6,9 +6,8 @@ mod transform;
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target};
-use crate::simd::{LANES, Path};
+use crate::simd::Path;
 use crate::spec::{ConvSpec, Epilogue, Shape};
-use crate::tile::PANEL;
 
 use block::{Block, room};
 use transform::{F2x3, F4x3, F4x4, Transform};
@@ -80,6 +79,7 @@ pub(crate) struct Winograd {
 
 impl Winograd {
     pub fn new(
+        path: Path,
         tile: Tile,
         spec: &ConvSpec,
         sums: Shape,
@@ -88,9 +88,10 @@ impl Winograd {
         epilogue: Epilogue,
     ) -> Self {
         let (points, side) = tile.sides();
-        let outputs = spec.outputs.next_multiple_of(PANEL);
+        let panel = 2 * path.lanes();
+        let outputs = spec.outputs.next_multiple_of(panel);
         let group = GROUP.min(outputs);
-        let channels = spec.input.channels.next_multiple_of(LANES);
+        let channels = spec.input.channels.next_multiple_of(path.lanes());
         let even = |side: usize| if epilogue.average_pool { side / 2 * 2 } else { side };
         let sums = Shape { height: even(sums.height), width: even(sums.width), ..sums };
         let tiles_across = sums.width.div_ceil(side);
@@ -98,7 +99,7 @@ impl Winograd {
         let per_tile = points * points * (channels + group);
         let most = (BLOCK_FLOATS / per_tile).clamp(BLOCK_TILES.0, BLOCK_TILES.1);
         let block_tiles = tiles.div_ceil(tiles.div_ceil(most).max(1));
-        let filters = transform_filters(tile, spec, outputs, group, weights);
+        let filters = transform_filters(tile, spec, (outputs, group, panel), weights);
         Self {
             tile,
             input: spec.input,
@@ -106,7 +107,7 @@ impl Winograd {
             sums,
             epilogue,
             filters,
-            bias: Buffer::padded(bias, PANEL),
+            bias: Buffer::padded(bias, panel),
             channels,
             outputs,
             group,
@@ -134,8 +135,13 @@ impl Winograd {
     }
 }
 
-/// G g Gᵀ of every filter, in f64, in the order in which a block reads them.
-fn transform_filters(tile: Tile, spec: &ConvSpec, outputs: usize, group: usize, weights: &[f32]) -> Buffer {
+/// G g Gᵀ of every filter, in f64, in the order in which a block reads them: rounded outputs in groups of panels.
+fn transform_filters(
+    tile: Tile,
+    spec: &ConvSpec,
+    (outputs, group, columns): (usize, usize, usize),
+    weights: &[f32],
+) -> Buffer {
     let (points, _) = tile.sides();
     let taps = tile.kernel();
     let g = tile.filter_transform();
@@ -159,8 +165,8 @@ fn transform_filters(tile: Tile, spec: &ConvSpec, outputs: usize, group: usize, 
                 let value: f64 = (0..taps).map(|k| half[y][k] * g[x][k]).sum();
                 let panel = first * points * points * channels
                     + (y * points + x) * channels * width
-                    + within / PANEL * channels * PANEL;
-                target[panel + channel * PANEL + within % PANEL] = value as f32;
+                    + within / columns * channels * columns;
+                target[panel + channel * columns + within % columns] = value as f32;
             }
         }
     }
