@@ -79,11 +79,11 @@ impl Judge {
     }
 
     fn load(engine: Engine, mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
-        let scorer = Scorer::new_with(engine, &bundle.onnx, bundle.thresholds.recipe, threads)
+        // The engine has its own copy of the weights; a board has no memory to spare for a second one.
+        let onnx = std::mem::take(&mut bundle.onnx);
+        let scorer = Scorer::new_with(engine, onnx, bundle.thresholds.recipe, threads)
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .scoring_by(bundle.thresholds.image_score.clone());
-        // The engine has its own copy of the weights; a board has no memory to spare for a second one.
-        bundle.onnx = Vec::new();
         Ok(Self { bundle, scorer })
     }
 

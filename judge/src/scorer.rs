@@ -76,13 +76,13 @@ impl Scorer {
         Self::new_with(Engine::default(), onnx, recipe, threads)
     }
 
-    /// [`Self::new`] with an engine of the caller's choice.
+    /// [`Self::new`] with an engine of the caller's choice. Bytes that are given away are freed as soon as they are read.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn new_with(
         engine: Engine,
-        onnx: &[u8],
+        onnx: impl AsRef<[u8]>,
         recipe: Recipe,
         threads: usize,
     ) -> Result<Self, EngineError> {

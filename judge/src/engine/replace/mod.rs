@@ -46,13 +46,13 @@ pub struct Replaced {
     pub nodes: usize,
 }
 
-/// The model with kernels where they match, and what was replaced.
+/// The model with kernels where they match, and what was replaced. Constants that only kernels use are freed with `model`.
 ///
 /// # Errors
 /// tract refuses the new model, which would be a mistake here.
-pub(super) fn replace(model: &TypedModel) -> TractResult<(TypedModel, Vec<Replaced>)> {
+pub(super) fn replace(model: TypedModel) -> TractResult<(TypedModel, Vec<Replaced>)> {
     let mut rewriting = Rewriting {
-        source: model,
+        source: &model,
         target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
         planar: HashMap::new(),
         channels_last: HashMap::new(),
