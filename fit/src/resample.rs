@@ -45,6 +45,16 @@ pub fn zero_padded(length: usize, margin: usize) -> Matrix {
     matrix
 }
 
+/// A matrix that puts the first value `margin` times before an axis of `length` positions, and the last one behind it.
+#[must_use]
+pub fn edge_padded(length: usize, margin: usize) -> Matrix {
+    let mut matrix = Matrix::zeros(length + 2 * margin, length);
+    for row in 0..length + 2 * margin {
+        *matrix.at(row, row.saturating_sub(margin).min(length - 1)) = 1.0;
+    }
+    matrix
+}
+
 /// A dense matrix, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
@@ -159,8 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn padding_surrounds_with_zeros() {
+    fn padding_surrounds_with_zeros_or_with_what_is_at_the_edges() {
         assert_eq!(apply(&zero_padded(2, 1), &[3.0, 4.0]), [0.0, 3.0, 4.0, 0.0]);
+        assert_eq!(apply(&edge_padded(2, 2), &[3.0, 4.0]), [3.0, 3.0, 3.0, 4.0, 4.0, 4.0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use shared_format::Size;
 
 use crate::network::{normalise, to_onnx};
 use crate::onnx::{GraphBuilder, Value};
-use crate::resample::bilinear;
+use crate::resample::{bilinear, edge_padded};
 use crate::teacher::Teacher;
 
 /// A position's feature is the mean over the positions around it: 3×3, as in PatchCore.
@@ -20,8 +20,10 @@ pub enum Levels {
 }
 
 impl Levels {
-    const fn indices(self) -> std::ops::Range<usize> {
+    /// Of a network with this many levels.
+    const fn indices(self, levels: usize) -> std::ops::Range<usize> {
         match self {
+            _ if levels == 1 => 0..1,
             Self::Coarse => 1..3,
             Self::All => 0..3,
         }
@@ -29,20 +31,26 @@ impl Levels {
 }
 
 /// Adds the features of `image` (1×3×H×W, RGB 0..1) to `graph`: 1×C×h×w on the grid of level 1 (an eighth of the input's
-/// sides). Each level is averaged over its 3×3 neighbourhood, then resized bilinearly.
+/// sides). Each level is averaged over its 3×3 neighbourhood, then resized bilinearly. A patch description network has one
+/// level only, of a quarter of the sides less what its patches need: its outermost positions go on to the edges.
 #[must_use]
 pub fn add_features(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
     let normalised = normalise(&teacher.network, graph, image);
     let all = to_onnx(&teacher.network, &teacher.weights, graph, &normalised, "teacher.");
-    let grid = all.get(1).map_or([1, 1], |level| [level.shape()[2], level.shape()[3]]);
-    let chosen = levels.indices().filter_map(|index| all.get(index));
+    let grid = [0, 1].map(|axis| image.shape()[2 + axis] / 8);
+    let chosen = levels.indices(all.len()).filter_map(|index| all.get(index));
     let aligned: Vec<Value> = chosen
         .map(|level| {
             let mean = graph.local_mean(level, NEIGHBOURHOOD);
             if mean.shape()[2..] == grid {
                 return mean;
             }
-            let [rows, columns] = [0, 1].map(|axis| bilinear(mean.shape()[2 + axis], grid[axis]));
+            let resized = |axis: usize| {
+                let length = mean.shape()[2 + axis];
+                let margin = if all.len() == 1 { (2 * grid[axis]).saturating_sub(length) / 2 } else { 0 };
+                bilinear(length + 2 * margin, grid[axis]).after(&edge_padded(length, margin))
+            };
+            let [rows, columns] = [0, 1].map(resized);
             graph.resample(&mean, &rows, &columns)
         })
         .collect();
@@ -57,7 +65,7 @@ pub(super) fn shape(teacher: &Teacher, levels: Levels, input: Size) -> ([usize; 
     let features = add_features(teacher, levels, &mut graph, &image);
     let &[_, channels, rows, columns] = features.shape() else { return ([0; 3], vec![]) };
     let all = &teacher.network.levels;
-    let groups = levels.indices().filter_map(|index| teacher.network.channels(*all.get(index)?));
+    let groups = levels.indices(all.len()).filter_map(|index| teacher.network.channels(*all.get(index)?));
     ([channels, rows, columns], groups.collect())
 }
 
