@@ -88,9 +88,10 @@ fn workshop(count: u64) -> Workshop {
 /// `trainer train --method efficientad` with 128² pixels and the teacher `pdn-xs`, unless `extra` says else.
 fn train(workshop: &Workshop, out: &str, extra: &[&str]) -> Command {
     let mut command = workshop.trainer();
-    command.args(["train", "--method", "efficientad", "--threads", "1", "--precision", "f32", "--data"]);
+    command.args(["train", "--threads", "1", "--precision", "f32", "--data"]);
     command.arg(workshop.path("photos")).arg("--out").arg(workshop.path(out)).args(extra);
-    for (option, value) in [("--size", "128"), ("--size-class", "xs"), ("--steps", "2")] {
+    let defaults = [("--method", "efficientad"), ("--size", "128"), ("--size-class", "xs"), ("--steps", "2")];
+    for (option, value) in defaults {
         if !extra.contains(&option) {
             command.args([option, value]);
         }
@@ -152,7 +153,7 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     let workshop = workshop(6);
     let natural = workshop.path("natural");
     let start = |out: &str| {
-        let mut command = train(&workshop, out, &["--steps", "40"]);
+        let mut command = train(&workshop, out, &["--steps", "40", "--schedule", "short"]);
         command.arg("--natural").arg(&natural);
         command
     };
@@ -175,12 +176,38 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     assert!(student("whole") == student("cut"), "the resumed student differs");
     let metrics = std::fs::read_to_string(workshop.path("cut/metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 20);
+    let rate =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["rate"].as_f64().unwrap();
+    let rates: Vec<f64> = metrics.lines().map(rate).collect();
+    assert!(rates[0] < 1e-3 && rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
+}
+
+#[test]
+fn a_patch_description_network_can_be_measured_by_patchcore() {
+    let workshop = workshop(8);
+    let good = workshop.path("photos/train/good");
+    for (kind, seed, stain) in [("good", 500, false), ("stain", 600, true)] {
+        let folder = workshop.path("photos/test").join(kind);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("0.png"), encode_png(&part(SIZE, seed, stain)).unwrap()).unwrap();
+    }
+    let mut fit = workshop.trainer();
+    fit.args(["train", "--method", "patchcore", "--teacher", "pdn-xs", "--size", "160x128", "--data"])
+        .arg(&good);
+    let summary = run(fit.arg("--out").arg(workshop.path("run"))).2;
+    assert!(summary.contains("a bank of "), "{summary}");
+    let bundle = workshop.path("bundle");
+    succeed(&mut workshop.export("run", &bundle, &[]));
+    let mut eval = workshop.trainer();
+    let table = succeed(eval.arg("eval").arg(&bundle).arg("--data").arg(workshop.path("photos")));
+    assert!(table.lines().any(|line| line.starts_with("all") && line.contains(" 1.0000 ")), "{table}");
 }
 
 #[test]
 fn what_does_not_fit_is_refused_before_a_run_is_started() {
     let workshop = workshop(5);
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
+        (&["--method", "stpm", "--schedule", "short"], "--schedule is for --method efficientad"),
         (&["--teacher", "random"], "the teacher random is a resnet18, not the pdn-xs"),
         (&["--teacher", "pdn-xs", "--size-class", "m"], "the teacher pdn-xs is a pdn-xs, not the pdn-m"),
         (&["--size", "64"], "takes sides of 128 to 512 pixels, not 64×64"),
@@ -270,7 +297,13 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
     assert_eq!(listed, "ours  pdn-xs\npdn-xs  pdn-xs\nrandom  resnet18\n");
 
+    let short = ["--schedule", "short"];
     refused(&mut distill("cut.safetensors", "2", &["--seed", "1"]), "a distillation with other settings");
+    refused(&mut distill("cut.safetensors", "2", &short), "a distillation with other settings");
+    succeed(&mut distill("short.safetensors", "1", &short));
+    let (short, notes) = weights("short.safetensors");
+    assert_eq!(notes["schedule"], "short");
+    assert!(short != weights("whole.safetensors").0);
     refused(&mut distill("new.safetensors", "2", &["--from", "pdn-xs"]), "is a pdn-xs and no backbone");
     assert!(!workshop.path("new.safetensors.distill").exists());
 }

@@ -5,6 +5,7 @@
 //! | [`teacher`] | imports published weights and keeps them by name |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`schedule`] | how fast networks learn |
 //! | [`natural`] | natural photos |
 //! | [`metrics`] | what a run logs while it trains |
 //! | `memory` | how much memory samples may take |
@@ -30,6 +31,7 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "libtorch")]
 pub mod samples;
+pub mod schedule;
 pub mod teacher;
 #[cfg(feature = "libtorch")]
 pub mod torch;

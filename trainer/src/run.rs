@@ -21,6 +21,7 @@ use shared_format::Recipe;
 use crate::compute::Precision;
 use crate::method::Fitting;
 use crate::metrics;
+use crate::schedule::Schedule;
 
 const FORMAT: u32 = 1;
 /// Longest training.
@@ -78,6 +79,9 @@ pub struct Settings {
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
+    /// How fast to learn, where the method has a choice.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// Number format of the convolutions.
     pub precision: Precision,
     /// Threads that compute; another number rounds differently.
@@ -113,6 +117,7 @@ impl Settings {
             seed,
             steps: 0,
             batch: 0,
+            schedule: Schedule::default(),
             precision: Precision::Auto,
             threads: 1,
             flip: Flip::None,

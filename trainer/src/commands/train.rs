@@ -16,6 +16,7 @@ use crate::method::{self, Ended, Fitting, Method};
 use crate::natural::natural_photos;
 use crate::progress;
 use crate::run::{Flip, MAX_STEPS, NaturalPhotos, Run, Settings};
+use crate::schedule::Schedule;
 
 const INTERRUPTED: u8 = 130;
 
@@ -64,6 +65,10 @@ pub struct Args {
     /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
+    /// For efficientad, published: the paper's rate, 70000 steps unless --steps says; short: ten times the rate, falling to
+    /// 0 at the last step, 3000 steps unless --steps says (for a CPU)
+    #[arg(long, value_enum, default_value = "published")]
+    schedule: Schedule,
     /// Seeds the split, the first weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -150,6 +155,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Looks at the images, splits them and starts the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
+    if args.schedule != Schedule::default() && args.method != "efficientad" {
+        bail!("--schedule is for --method efficientad; leave it out");
+    }
     let teacher = teacher(args, method)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
     let paths = normal_images(&data)?;
@@ -172,6 +180,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
+    settings.schedule = args.schedule;
     settings.natural = natural(args)?;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
@@ -238,7 +247,8 @@ fn length(args: &Args, method: &dyn Method, samples: usize) -> anyhow::Result<(u
         return Ok((1, 1));
     };
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
-    Ok((args.steps.or(from_epochs).unwrap_or(plan.steps), plan.batch))
+    let steps = args.schedule.steps().unwrap_or(plan.steps);
+    Ok((args.steps.or(from_epochs).unwrap_or(steps), plan.batch))
 }
 
 fn report_skipped(found: &Survey) {

@@ -19,7 +19,7 @@ use crate::method::stpm::batch_indices;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::progress;
-use crate::run::{CHECKPOINT, Flip, Run, STUDENT, State};
+use crate::run::{CHECKPOINT, Flip, Run, STUDENT, Settings, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
@@ -192,7 +192,7 @@ impl<'a> Training<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        self.networks.step(self.step, rate(self.step, settings.steps));
+        self.networks.step(self.step, rate(settings, self.step));
         Ok(losses.map(|loss| loss.double_value(&[])))
     }
 
@@ -224,7 +224,7 @@ impl<'a> Training<'a> {
             autoencoder,
             student_autoencoder,
             selection: sum / values,
-            rate: rate(self.step, self.run.settings.steps),
+            rate: rate(&self.run.settings, self.step),
             seconds: bar.elapsed().as_secs_f64(),
             milliseconds_per_step: elapsed.as_secs_f64() * 1e3 / count,
         };
@@ -289,8 +289,9 @@ impl<'a> Training<'a> {
     }
 }
 
-fn rate(step: u64, total: u64) -> f64 {
-    if (step as f64) < LATE * total as f64 { RATE } else { 0.1 * RATE }
+fn rate(settings: &Settings, step: u64) -> f64 {
+    let published = || if (step as f64) < LATE * settings.steps as f64 { RATE } else { 0.1 * RATE };
+    settings.schedule.rate(step, settings.steps).unwrap_or_else(published)
 }
 
 /// The natural photos at twice the input's size, of which the middle is shown.

@@ -3,6 +3,7 @@
 mod backbone;
 mod settings;
 mod target;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,12 +18,14 @@ use tch::{Device, Kind, Tensor};
 use self::backbone::Backbone;
 use self::settings::settle;
 use self::target::Projection;
+use self::window::Window;
 use super::losses::mean_square;
 use super::statistics::Channels;
 use crate::method::stpm::batch_indices;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::run::RunError;
+use crate::schedule::Schedule;
 use crate::torch::{Adam, Compute, TrainableChain, channels_last, to_array};
 use crate::{metrics, progress};
 use fit::teacher::{Teacher, read_safetensors, write_safetensors};
@@ -60,6 +63,8 @@ pub struct Request<'a> {
     pub out: &'a Path,
     /// Steps of 16 photos.
     pub steps: u64,
+    /// How fast to learn, and from how much of each photo.
+    pub schedule: Schedule,
     /// Seeds the first weights and the order of the photos.
     pub seed: u64,
     /// Where to compute.
@@ -124,7 +129,9 @@ impl<'a> Distillation<'a> {
         let channels = backbone.levels(0, false)?.map(|level| level.size()[1]);
         let features = request.size.features();
         tch::manual_seed(request.seed as i64);
-        let student = TrainableChain::random(request.size.chain(features, true), request.compute);
+        // A window's edges are no photo's edges: there the network sees no padding.
+        let padded = request.schedule == Schedule::Published;
+        let student = TrainableChain::random(request.size.chain(features, padded), request.compute);
         let Network { mean, std, .. } = request.size.teacher();
         let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(device);
         let mut distillation = Self {
@@ -246,14 +253,22 @@ impl<'a> Distillation<'a> {
 
     fn one_step(&mut self, channels: &Channels) -> Result<f64, TrainError> {
         let mut random = Seeded::new(self.request.seed, STREAM.wrapping_add(self.step));
-        let mut grey = || (random.below(1 << 30) as f64) < GREY * f64::from(1 << 30);
+        let grey = |random: &mut Seeded| (random.below(1 << 30) as f64) < GREY * f64::from(1 << 30);
         let indices = batch_indices(self.photos.count(), BATCH, self.step, self.request.seed);
-        let photos: Vec<(usize, bool)> = indices.into_iter().map(|index| (index, grey())).collect();
-        let target = channels.normalise(&self.target(&photos)?);
+        let photos: Vec<(usize, bool)> =
+            indices.into_iter().map(|index| (index, grey(&mut random))).collect();
+        let mut targets = self.target(&photos)?;
         let mut images = Vec::new();
         for &(index, grey) in &photos {
             images.push(self.photos.photo(index, grey)?.to_device(self.request.compute.device));
         }
+        if self.request.schedule == Schedule::Short {
+            let windows: Vec<Window> = photos.iter().map(|_| Window::draw(&mut random)).collect();
+            images = windows.iter().zip(&images).map(|(window, photo)| window.of_photo(photo)).collect();
+            let target = |(at, window): (usize, &Window)| window.of_target(&targets.narrow(0, at as i64, 1));
+            targets = Tensor::cat(&windows.iter().enumerate().map(target).collect::<Vec<_>>(), 0);
+        }
+        let target = channels.normalise(&targets);
         let images = channels_last(&((Tensor::cat(&images, 0) - &self.mean) / &self.std));
         let loss = mean_square(&target, &self.student.forward(&images, true));
         let value = loss.double_value(&[]);
@@ -261,7 +276,8 @@ impl<'a> Distillation<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        self.adam.step(self.student.parameters.iter_mut(), self.step, RATE);
+        let rate = self.request.schedule.rate(self.step, self.request.steps).unwrap_or(RATE);
+        self.adam.step(self.student.parameters.iter_mut(), self.step, rate);
         Ok(value)
     }
 
@@ -286,6 +302,7 @@ impl<'a> Distillation<'a> {
             ("distilled_from", self.request.from.network.name.to_owned()),
             ("photos", self.photos.count().to_string()),
             ("steps", self.step.to_string()),
+            ("schedule", self.request.schedule.to_string()),
             ("seed", self.request.seed.to_string()),
         ];
         let notes = notes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

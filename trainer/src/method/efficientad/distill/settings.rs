@@ -9,6 +9,7 @@ use super::{Request, write};
 use crate::method::TrainError;
 use crate::natural::natural_photos;
 use crate::run::RunError;
+use crate::schedule::Schedule;
 
 const SETTINGS: &str = "settings.json";
 
@@ -20,6 +21,7 @@ struct Settings {
     size: String,
     images: PathBuf,
     photos: usize,
+    schedule: Schedule,
     seed: u64,
 }
 
@@ -46,6 +48,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
         size: request.size.network_name().to_owned(),
         photos: natural_photos(&images)?.len(),
         images,
+        schedule: request.schedule,
         seed: request.seed,
     };
     let path = folder.join(SETTINGS);
