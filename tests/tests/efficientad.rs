@@ -183,6 +183,15 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
 }
 
 #[test]
+fn the_small_teacher_comes_with_the_program() {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("photos/train/good"), SIZE, 5, false);
+    assert_eq!(succeed(workshop.trainer().args(["teacher", "list"])), "pdn-xs  pdn-xs  comes with trainer\n");
+    succeed(&mut train(&workshop, "run", &[]));
+    succeed(&mut workshop.export("run", &workshop.path("bundle"), &[]));
+}
+
+#[test]
 fn a_patch_description_network_can_be_measured_by_patchcore() {
     let workshop = workshop(8);
     let good = workshop.path("photos/train/good");

@@ -7,10 +7,20 @@ use super::{Teacher, TeacherError, safetensors_file};
 use crate::atomic::write_file;
 use crate::network::{Network, fold};
 
-/// A folder of imported teachers.
+/// A folder of imported teachers, and those that a program brings along.
 #[derive(Debug, Clone)]
 pub struct Library {
     folder: PathBuf,
+    shipped: &'static [Shipped],
+}
+
+/// A teacher that is part of the program.
+#[derive(Debug)]
+pub struct Shipped {
+    /// What it is called, unless an imported one has that name.
+    pub name: &'static str,
+    /// Its file, as [`Library::keep`] or a distillation writes it.
+    pub file: &'static [u8],
 }
 
 impl Library {
@@ -27,7 +37,13 @@ impl Library {
     /// A library in this folder, which need not exist yet.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), shipped: &[] }
+    }
+
+    /// This library with these teachers, too.
+    #[must_use]
+    pub fn with(self, shipped: &'static [Shipped]) -> Self {
+        Self { shipped, ..self }
     }
 
     /// The folder.
@@ -54,18 +70,31 @@ impl Library {
     /// # Errors
     /// Where the folder exists and can't be listed.
     pub fn names(&self) -> Result<Vec<String>, TeacherError> {
+        let mut names: Vec<String> = self.shipped.iter().map(|shipped| shipped.name.to_owned()).collect();
         let failed = |source| TeacherError::Io { path: self.folder.clone(), source };
-        let entries = match std::fs::read_dir(&self.folder) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-            entries => entries.map_err(failed)?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let file = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            names.extend(file.strip_suffix(".safetensors").filter(|name| is_name(name)).map(str::to_owned));
+        match std::fs::read_dir(&self.folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            entries => {
+                for entry in entries.map_err(failed)? {
+                    let file = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+                    let name = file.strip_suffix(".safetensors").filter(|name| is_name(name));
+                    names.extend(name.map(str::to_owned));
+                }
+            }
         }
         names.sort();
+        names.dedup();
         Ok(names)
+    }
+
+    /// Whether [`Self::load`] of this name gives a teacher that the program brings along.
+    #[must_use]
+    pub fn is_shipped(&self, name: &str) -> bool {
+        self.shipped(name).is_some() && self.path(name).is_ok_and(|path| !path.is_file())
+    }
+
+    fn shipped(&self, name: &str) -> Option<&'static Shipped> {
+        self.shipped.iter().find(|shipped| shipped.name == name)
     }
 
     /// Loads the teacher called `name`.
@@ -75,6 +104,9 @@ impl Library {
     pub fn load(&self, name: &str) -> Result<Teacher, TeacherError> {
         let path = self.path(name)?;
         if !path.is_file() {
+            if let Some(shipped) = self.shipped(name) {
+                return parse(shipped.file, &path, name);
+            }
             let names = self.names()?;
             let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
             return Err(TeacherError::Unknown { name: name.to_owned(), known });
@@ -104,9 +136,13 @@ impl Library {
 /// # Errors
 /// Where the file can't be read or doesn't fit its architecture.
 pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
-    let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
-    let (raw, metadata) = safetensors_file::read(&bytes).map_err(damaged)?;
+    parse(&bytes, path, name)
+}
+
+fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError> {
+    let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
+    let (raw, metadata) = safetensors_file::read(bytes).map_err(damaged)?;
     let network = metadata.get("network").and_then(|network| Network::by_name(network));
     let network = network.ok_or_else(|| {
         damaged("it does not name a known network; import the teacher again, or start the run anew".into())

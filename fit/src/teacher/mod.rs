@@ -3,7 +3,7 @@
 mod library;
 mod safetensors_file;
 
-pub use library::{Library, load_file};
+pub use library::{Library, Shipped, load_file};
 pub use safetensors_file::{read as read_safetensors, write as write_safetensors};
 
 use std::path::PathBuf;

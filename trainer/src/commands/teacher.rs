@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use fit::teacher::Library;
-
 #[cfg(feature = "libtorch")]
 use super::distill;
-use crate::teacher::import;
+use crate::teacher::{import, user_library};
 
 /// `trainer teacher …`
 #[derive(Debug, clap::Subcommand)]
@@ -35,7 +33,7 @@ pub enum Command {
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let library = Library::of_user();
+    let library = user_library();
     match command {
         #[cfg(feature = "libtorch")]
         Command::Distill(args) => return distill::run(&args, &library),
@@ -52,15 +50,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::List => {
             let names = library.names()?;
-            if names.is_empty() {
-                eprintln!(
-                    "no teachers yet in {}; import one with `trainer teacher import FILE --name NAME`",
-                    library.folder().display()
-                );
-            }
             for name in names {
+                let shipped = if library.is_shipped(&name) { "  comes with trainer" } else { "" };
                 match library.load(&name) {
-                    Ok(teacher) => println!("{name}  {}", teacher.network.name),
+                    Ok(teacher) => println!("{name}  {}{shipped}", teacher.network.name),
                     Err(e) => println!("{name}  unusable: {e}"),
                 }
             }

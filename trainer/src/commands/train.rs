@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::builder::PossibleValue;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
-use fit::teacher::{Library, Teacher};
+use fit::teacher::Teacher;
 use fit::written;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
@@ -17,6 +17,7 @@ use crate::natural::natural_photos;
 use crate::progress;
 use crate::run::{Flip, MAX_STEPS, NaturalPhotos, Run, Settings};
 use crate::schedule::Schedule;
+use crate::teacher::user_library;
 
 const INTERRUPTED: u8 = 130;
 
@@ -36,8 +37,8 @@ pub struct Args {
     /// Folder for this run: settings, checkpoint, metrics
     #[arg(long)]
     out: PathBuf,
-    /// The imported teacher to learn from; unless given, efficientnet-lite0, and for efficientad pdn-s or the one that
-    /// --size-class names
+    /// The imported teacher to learn from; unless given, efficientnet-lite0, and for efficientad pdn-xs, which comes with
+    /// trainer, or the one that --size-class names
     #[arg(long)]
     teacher: Option<String>,
     /// Size of efficientad's networks; it is the teacher's, and a teacher of another size is refused
@@ -201,7 +202,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
 fn teacher(args: &Args, method: &dyn Method) -> anyhow::Result<Teacher> {
     let size = args.size_class.map(SizeClass::pdn);
     let name = args.teacher.as_deref().unwrap_or_else(|| method.default_teacher(size));
-    let teacher = Library::of_user().load(name)?;
+    let teacher = user_library().load(name)?;
     match size {
         Some(size) if size.network_name() != teacher.network.name => bail!(
             "the teacher {name} is a {}, not the {} that --size-class asks for; give another --teacher, or no --size-class",

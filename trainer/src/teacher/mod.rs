@@ -1,13 +1,22 @@
-//! Imports teachers from published weights; [`fit::teacher`] keeps them.
+//! Imports teachers from published weights, and brings some along; [`fit::teacher`] keeps them.
 
 mod npz;
 mod pickle;
 mod pth;
+mod shipped;
 
 use std::path::Path;
 
 use fit::network::{Network, Weights, fold, name_sequential};
 use fit::teacher::{Library, Teacher, TeacherError, read_safetensors};
+
+use self::shipped::SHIPPED;
+
+/// What the user imported, and what comes with this program.
+#[must_use]
+pub fn user_library() -> Library {
+    Library::of_user().with(SHIPPED)
+}
 
 /// Imports published weights into `library` under `name`; a teacher of that name is replaced.
 ///

@@ -46,7 +46,7 @@ impl Method for EfficientAd {
     }
 
     fn default_teacher(&self, size: Option<PdnSize>) -> &'static str {
-        size.unwrap_or(PdnSize::S).network_name()
+        size.unwrap_or(PdnSize::Xs).network_name()
     }
 
     fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {

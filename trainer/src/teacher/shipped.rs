@@ -1,0 +1,26 @@
+//! Teachers that come with this program. Each has a card in `models/teachers`.
+
+use fit::teacher::Shipped;
+
+pub const SHIPPED: &[Shipped] =
+    &[Shipped { name: "pdn-xs", file: include_bytes!("../../../models/teachers/pdn-xs.safetensors") }];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use fit::teacher::Library;
+
+    use super::SHIPPED;
+
+    #[test]
+    fn each_is_there_without_being_imported() {
+        let library = Library::at(Path::new("there is no such folder")).with(SHIPPED);
+        assert_eq!(library.names().unwrap(), ["pdn-xs"]);
+        for shipped in SHIPPED {
+            assert!(library.is_shipped(shipped.name));
+            assert_eq!(library.load(shipped.name).unwrap().network.name, "pdn-xs");
+        }
+        assert!(library.load("pdn-s").unwrap_err().to_string().contains("pdn-xs"));
+    }
+}
