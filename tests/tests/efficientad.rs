@@ -186,7 +186,10 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
 fn the_small_teacher_comes_with_the_program() {
     let workshop = Workshop::default();
     write_parts(&workshop.path("photos/train/good"), SIZE, 5, false);
-    assert_eq!(succeed(workshop.trainer().args(["teacher", "list"])), "pdn-xs  pdn-xs  comes with trainer\n");
+    assert_eq!(
+        succeed(workshop.trainer().args(["teacher", "list"])),
+        "pdn-xs  pdn-xs  comes with trainer\nrandom  resnet18\n"
+    );
     succeed(&mut train(&workshop, "run", &[]));
     succeed(&mut workshop.export("run", &workshop.path("bundle"), &[]));
 }

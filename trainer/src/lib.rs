@@ -5,6 +5,7 @@
 //! | [`teacher`] | imports published weights and keeps them by name |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
+//! | [`order`] | which samples a step sees |
 //! | [`schedule`] | how fast networks learn |
 //! | [`natural`] | natural photos |
 //! | [`metrics`] | what a run logs while it trains |
@@ -26,6 +27,7 @@ pub mod memory;
 pub mod method;
 pub mod metrics;
 pub mod natural;
+pub mod order;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -15,9 +15,9 @@ use super::measure::measure;
 use super::networks::Networks;
 use super::size;
 use super::statistics::{Channels, MapScale};
-use crate::method::stpm::batch_indices;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
+use crate::order::batch_indices;
 use crate::progress;
 use crate::run::{CHECKPOINT, Flip, Run, STUDENT, Settings, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
@@ -66,7 +66,8 @@ struct Training<'a> {
 /// Trains the run's networks to the end, or until someone asks to stop.
 pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
     let Some(mut training) = Training::start(run, compute)? else {
-        return Ok(Ended::Interrupted { step: 0 });
+        let reached = run.load(CHECKPOINT)?.and_then(|state| state.number("step"));
+        return Ok(Ended::Interrupted { step: reached.unwrap_or(0) });
     };
     if !training.steps()? {
         return Ok(Ended::Interrupted { step: training.step });

@@ -8,7 +8,6 @@ mod train;
 
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
-pub(crate) use schedule::batch_indices;
 
 use fit::network::fold;
 

@@ -7,8 +7,9 @@ use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use super::maps::{Moments, distances};
-use super::schedule::{batch_indices, in_order, rate, shuffled};
+use super::schedule::rate;
 use crate::method::{Ended, TrainError};
+use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Flip, Run, STUDENT, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
