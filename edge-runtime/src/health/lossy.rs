@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::realtime::side_thread;
+
 /// Lines that wait for the reader at most.
 const QUEUE: usize = 256;
 
@@ -31,8 +33,7 @@ impl Lossy {
         let (queue, messages) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let theirs = Arc::clone(&lost);
-        let thread = std::thread::Builder::new().name("log".to_owned());
-        thread.spawn(move || drain(&messages, out, &theirs))?;
+        side_thread("log").spawn(move || drain(&messages, out, &theirs))?;
         Ok(Self { queue, lost })
     }
 

@@ -14,6 +14,7 @@ use super::limited;
 use super::status::{STATUS_FILE, Snapshot, Status};
 use crate::line_file::LineFile;
 use crate::moment::Moment;
+use crate::realtime::side_thread;
 
 /// The health part of the line file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,7 @@ impl Monitor {
         let (end, ended) = sync_channel(0);
         let now = Moment::now();
         let work = Work { settings, latencies, counters, source, started: now, reported: now };
-        let thread = std::thread::Builder::new().name("health".to_owned());
-        thread.spawn(move || {
+        side_thread("health").spawn(move || {
             work.run(&stopped);
             drop(end);
         })?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::PartReport;
 use super::queue::ReportQueue;
+use crate::realtime::side_thread;
 
 /// At the end a reader has so long for what still waits.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -45,7 +46,7 @@ impl JsonLines {
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("json".into()).spawn(move || of_thread.write_to(out))?;
+        let thread = side_thread("json").spawn(move || of_thread.write_to(out))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::thread::Builder;
 
 use rustix::mm::{MlockAllFlags, mlockall};
 
@@ -10,6 +11,9 @@ use rustix::mm::{MlockAllFlags, mlockall};
 pub const PRIORITY: i32 = 49;
 /// Nanoseconds that a sleep may last longer than asked for. The system's own choice is 50 µs.
 const TIMER_SLACK: libc::c_ulong = 1;
+
+/// Bytes of a side thread's stack; the system's own choice is 2 MiB.
+const SIDE_STACK: usize = 512 << 10;
 
 /// Something that was asked of the system.
 #[derive(Debug)]
@@ -71,6 +75,12 @@ pub fn lock_memory() -> Grant {
         "the first part after a pause may be late; give the service LimitMEMLOCK=infinity or the capability CAP_IPC_LOCK",
         mlockall(MlockAllFlags::CURRENT).map_err(io::Error::from),
     )
+}
+
+/// A thread beside the parts' way. [`lock_memory`] brings in whole stacks, so one whose calls are few gets a small one.
+#[must_use]
+pub fn side_thread(name: &str) -> Builder {
+    Builder::new().name(name.to_owned()).stack_size(SIDE_STACK)
 }
 
 fn run_first() -> io::Result<()> {

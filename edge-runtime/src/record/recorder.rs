@@ -12,6 +12,7 @@ use super::{Record, RecordCounts, RecordName, files};
 use crate::health::limited;
 use crate::line_file::LineFile;
 use crate::moment::Moment;
+use crate::realtime::side_thread;
 use crate::wall::WallTime;
 
 /// Records that wait for the disk at most: of 2 megapixels in colour they hold some 60 MB.
@@ -93,8 +94,7 @@ impl Recorder {
             dropped: counts.dropped,
             shared: Arc::clone(&shared),
         };
-        let thread = std::thread::Builder::new().name("record".to_owned());
-        thread.spawn(move || {
+        side_thread("record").spawn(move || {
             writer.run(&records);
             drop(end);
         })?;

@@ -15,7 +15,7 @@ mod port;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ use super::PartReport;
 use super::queue::ReportQueue;
 use crate::input::Event;
 use crate::line_file::Serial;
-use crate::realtime::{Waiter, Waker};
+use crate::realtime::{Waiter, Waker, side_thread};
 use peer::Peer;
 
 /// What the serial port needs of the line. It is called on the port's thread and must not wait.
@@ -86,7 +86,7 @@ impl SerialPeer {
         let waiter = Waiter::new()?;
         let waker = waiter.waker();
         let peer = Peer::new(serial.clone(), handlers, Arc::clone(&shared), waiter);
-        let thread = thread::Builder::new().name("serial".into()).spawn(move || peer.run())?;
+        let thread = side_thread("serial").spawn(move || peer.run())?;
         Ok(Self { shared, waker, thread: Some(thread) })
     }
 
