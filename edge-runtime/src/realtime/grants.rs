@@ -78,7 +78,6 @@ pub fn lock_memory() -> Grant {
 }
 
 /// A thread beside the parts' way. [`lock_memory`] brings in whole stacks, so one whose calls are few gets a small one.
-#[must_use]
 pub fn side_thread(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(SIDE_STACK)
 }
