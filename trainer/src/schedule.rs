@@ -28,7 +28,7 @@ impl Schedule {
         (self == Self::Short).then_some(STEPS)
     }
 
-    /// The rate of step `step` (from 0) of `total`: half a cosine from [`PEAK`] to 0. `None` where it is the paper's.
+    /// The rate of step `step` (from 0) of `total`: half a cosine from 1e-3 to 0. `None` where it is the paper's.
     #[must_use]
     pub fn rate(self, step: u64, total: u64) -> Option<f64> {
         let done = step as f64 / total.max(1) as f64;
