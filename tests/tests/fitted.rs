@@ -167,8 +167,9 @@ fn padim_agrees_with_its_definition_in_two_engines() {
     let fixture = Fixture::new();
     let (mut set, indices) = fixture.set(Levels::All);
     let (input, features) = fixture.query(Levels::All);
-    for full in [true, false] {
-        let options = padim::Options { dimensions: 12, full, ..Default::default() };
+    let columns = INPUT.width as usize / 8;
+    for (full, cell) in [(true, 1), (true, 2), (false, 1), (false, 2)] {
+        let options = padim::Options { dimensions: 12, full, cell, ..Default::default() };
         let model = padim::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
         let expected: Vec<f64> = project(&model.reduction, &features)
             .iter()
@@ -176,11 +177,12 @@ fn padim_agrees_with_its_definition_in_two_engines() {
             .map(|(position, y)| {
                 let mean = &model.mean[12 * position..12 * (position + 1)];
                 let v: Vec<f64> = y.iter().zip(mean).map(|(y, m)| y - f64::from(*m)).collect();
+                let at = (position / columns / cell) * (columns / cell) + position % columns / cell;
                 let white = |column: usize| -> f64 {
                     if !full {
-                        return v[column] * f64::from(model.whitening[12 * position + column]);
+                        return v[column] * f64::from(model.whitening[12 * at + column]);
                     }
-                    let w = &model.whitening[144 * position..];
+                    let w = &model.whitening[144 * at..];
                     (0..12).map(|row| v[row] * f64::from(w[12 * row + column])).sum()
                 };
                 ((0..12).map(|c| white(c).powi(2)).sum::<f64>() / 12.0).sqrt()

@@ -1,5 +1,6 @@
 //! Images of good parts → Gaussians.
 
+use super::cells::Cells;
 use super::gaussian::Gaussians;
 use super::model::Model;
 use super::reduction::{Reduction, reduce};
@@ -17,6 +18,8 @@ pub struct Options {
     pub reduction: Reduction,
     /// Full covariances, or their diagonals.
     pub full: bool,
+    /// Sides of the cells whose positions share a covariance; 1: each position has its own.
+    pub cell: usize,
     /// Share of the mean variance in each covariance, 0..1.
     pub shrinkage: f64,
     /// Seeds the reduction.
@@ -25,7 +28,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dimensions: 64, reduction: Reduction::Orthogonal, full: true, shrinkage: 0.1, seed: 0 }
+        Self {
+            dimensions: 128,
+            reduction: Reduction::Orthogonal,
+            full: true,
+            cell: 2,
+            shrinkage: 0.01,
+            seed: 0,
+        }
     }
 }
 
@@ -37,19 +47,29 @@ pub enum PadimError {
     Features(#[from] FeatureError),
     /// The model would be too large.
     #[error(
-        "full covariances of {dimensions} dimensions at {positions} positions take {} MiB, more than {} MiB; take \
-         --dimensions {largest}, --covariance diagonal, or a smaller --size",
+        "{cells} full covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, \
+         --covariance diagonal, a larger --cell, or a smaller --size",
         .bytes >> 20, MAX_BYTES >> 20
     )]
     TooLarge {
         /// Dimensions asked for.
         dimensions: usize,
-        /// Positions of the features' grid.
-        positions: usize,
+        /// Covariances.
+        cells: usize,
         /// Bytes they would take.
         bytes: usize,
         /// The most dimensions that fit.
         largest: usize,
+    },
+    /// The cells don't tile the features' grid.
+    #[error("{rows}×{columns} positions can't be put in cells of {cell}×{cell}; take --cell 1")]
+    Untiled {
+        /// Rows of the features' grid.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// Side of the cells asked for.
+        cell: usize,
     },
 }
 
@@ -65,15 +85,17 @@ pub fn fit(
     mut progress: impl FnMut() -> bool,
 ) -> Result<Option<Model>, PadimError> {
     let [channels, rows, columns] = set.shape();
-    let positions = rows * columns;
+    let cell = options.cell;
+    let cells = Cells::new(rows, columns, cell).ok_or(PadimError::Untiled { rows, columns, cell })?;
     let reduction = reduce(options.reduction, channels, options.dimensions, options.seed);
     let dimensions = reduction.outputs;
-    let bytes = 4 * positions * dimensions * dimensions;
+    let bytes = 4 * cells.count() * dimensions * dimensions;
     if options.full && bytes > MAX_BYTES {
-        let largest = (MAX_BYTES / (4 * positions)).isqrt();
-        return Err(PadimError::TooLarge { dimensions, positions, bytes, largest });
+        let cells = cells.count();
+        let largest = (MAX_BYTES / (4 * cells)).isqrt();
+        return Err(PadimError::TooLarge { dimensions, cells, bytes, largest });
     }
-    let mut gaussians = Gaussians::new(positions, dimensions, options.full);
+    let mut gaussians = Gaussians::new(cells, dimensions, options.full);
     for &index in indices {
         for tile in set.of(index)?.iter() {
             gaussians.add(&reduction.apply(&tile.vectors));
@@ -83,5 +105,5 @@ pub fn fit(
         }
     }
     let (mean, whitening) = gaussians.finish(options.shrinkage);
-    Ok(Some(Model { reduction, mean, whitening }))
+    Ok(Some(Model { reduction, mean, whitening, full: options.full, cell }))
 }

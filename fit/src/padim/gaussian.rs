@@ -1,35 +1,39 @@
-//! A Gaussian for each position: sums while images pass, then mean and whitening matrix.
+//! A Gaussian for each position: sums while images pass, then means and whitening matrices.
 
+use super::cells::Cells;
 use crate::whitening::inverse_factor;
 
 /// Share of the mean variance below which no direction's variance is taken to lie: rounding noise must not decide.
 const VARIANCE_FLOOR: f64 = 1e-4;
 
-/// Running sums for `positions` Gaussians of `dimensions` values.
+/// Running sums for a Gaussian of `dimensions` values at each position of a grid, with a mean of its own and a covariance that
+/// the positions of a cell share.
 #[derive(Debug, Clone)]
 pub struct Gaussians {
     dimensions: usize,
     full: bool,
+    cells: Cells,
     count: f64,
     /// The first vector of each position is subtracted before summing: large means must not drown small variances.
     origin: Vec<f32>,
     sum: Vec<f64>,
-    /// Sums of products, positions × dimensions × dimensions, or of squares alone.
+    /// Sums of products, cells × dimensions × dimensions, or of squares alone.
     products: Vec<f64>,
 }
 
 impl Gaussians {
     /// With full covariances, or with their diagonals only.
     #[must_use]
-    pub fn new(positions: usize, dimensions: usize, full: bool) -> Self {
+    pub fn new(cells: Cells, dimensions: usize, full: bool) -> Self {
         let each = if full { dimensions * dimensions } else { dimensions };
         Self {
             dimensions,
             full,
+            cells,
             count: 0.0,
             origin: vec![],
-            sum: vec![0.0; positions * dimensions],
-            products: vec![0.0; positions * each],
+            sum: vec![0.0; cells.positions() * dimensions],
+            products: vec![0.0; cells.count() * each],
         }
     }
 
@@ -43,8 +47,9 @@ impl Gaussians {
         self.count += 1.0;
         let mut centred = vec![0f64; d];
         let positions = vectors.chunks_exact(d).zip(self.origin.chunks_exact(d));
-        let sums = self.sum.chunks_exact_mut(d).zip(self.products.chunks_exact_mut(each));
-        for ((vector, origin), (sum, products)) in positions.zip(sums) {
+        for (position, ((vector, origin), sum)) in positions.zip(self.sum.chunks_exact_mut(d)).enumerate() {
+            let cell = self.cells.of(position);
+            let products = &mut self.products[cell * each..(cell + 1) * each];
             for ((c, x), o) in centred.iter_mut().zip(vector).zip(origin) {
                 *c = f64::from(x - o);
             }
@@ -59,50 +64,59 @@ impl Gaussians {
         }
     }
 
-    /// The mean of each position, and what turns a centred row vector into one whose squared length is its squared
-    /// Mahalanobis distance: positions × d × d (upper triangular), or positions × d factors.
+    /// The mean of each position, and for each cell what turns a centred row vector into one whose squared length is its squared
+    /// Mahalanobis distance: cells × d × d (upper triangular), or cells × d factors.
     ///
-    /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with v̄ the mean variance of the position.
+    /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with S that of the deviations from each position's own mean
+    /// over all positions of the cell, and v̄ their mean variance.
     #[must_use]
     pub fn finish(&self, shrinkage: f64) -> (Vec<f32>, Vec<f32>) {
         let d = self.dimensions;
         let n = self.count.max(1.0);
         let shift: Vec<f64> = self.sum.iter().map(|s| s / n).collect();
         let mean = shift.iter().zip(&self.origin).map(|(s, &o)| (s + f64::from(o)) as f32).collect();
-        // The unbiased estimate; one image alone has no variance.
-        let degrees = (self.count - 1.0).max(1.0);
-        let overall = self.overall_variance(&shift, n, degrees).max(f64::MIN_POSITIVE);
+        let covariances = self.covariances(&shift, n);
+        let step = if self.full { d + 1 } else { 1 };
         let each = if self.full { d * d } else { d };
-        let mut whitening = Vec::with_capacity(self.products.len());
-        for (position, products) in self.products.chunks_exact(each).enumerate() {
-            let shift = &shift[position * d..(position + 1) * d];
+        let average = |s: &[f64]| s.iter().step_by(step).map(|v| v.max(0.0)).sum::<f64>() / d as f64;
+        let all = covariances.chunks_exact(each);
+        let overall = all.clone().map(average).sum::<f64>() / self.cells.count().max(1) as f64;
+        let least = VARIANCE_FLOOR * overall.max(f64::MIN_POSITIVE);
+        let mut whitening = Vec::with_capacity(covariances.len());
+        for s in all {
+            let floor = shrinkage * average(s) + least;
             if self.full {
-                let at = |i: usize, j: usize| (products[i * d + j] - n * shift[i] * shift[j]) / degrees;
-                let average = (0..d).map(|i| at(i, i).max(0.0)).sum::<f64>() / d as f64;
-                let floor = shrinkage * average + VARIANCE_FLOOR * overall;
-                let mut covariance: Vec<f64> =
-                    (0..d * d).map(|i| (1.0 - shrinkage) * at(i / d, i % d)).collect();
-                (0..d).for_each(|i| covariance[i * d + i] += floor);
+                let mut covariance: Vec<f64> = s.iter().map(|x| (1.0 - shrinkage) * x).collect();
+                covariance.iter_mut().step_by(d + 1).for_each(|variance| *variance += floor);
                 whitening.extend(inverse_factor(&covariance, d));
             } else {
-                let variance = |i: usize| ((products[i] - n * shift[i] * shift[i]) / degrees).max(0.0);
-                let average = (0..d).map(variance).sum::<f64>() / d as f64;
-                let floor = shrinkage * average + VARIANCE_FLOOR * overall;
-                let factor = |i| (1.0 / ((1.0 - shrinkage) * variance(i) + floor).sqrt()) as f32;
-                whitening.extend((0..d).map(factor));
+                let factor = |v: &f64| (1.0 / ((1.0 - shrinkage) * v.max(0.0) + floor).sqrt()) as f32;
+                whitening.extend(s.iter().map(factor));
             }
         }
         (mean, whitening)
     }
 
-    /// The mean variance over all positions and dimensions.
-    fn overall_variance(&self, shift: &[f64], n: f64, degrees: f64) -> f64 {
+    /// Each cell's unbiased S, or its diagonal. `shift`: the positions' means less their origins, over `n` images.
+    fn covariances(&self, shift: &[f64], n: f64) -> Vec<f64> {
         let d = self.dimensions;
-        let step = if self.full { d + 1 } else { 1 };
         let each = if self.full { d * d } else { d };
-        let squares = self.products.chunks_exact(each).flat_map(|products| products.iter().step_by(step));
-        let total: f64 = squares.zip(shift).map(|(p, s)| ((p - n * s * s) / degrees).max(0.0)).sum();
-        total / shift.len().max(1) as f64
+        let mut covariances = self.products.clone();
+        for (position, shift) in shift.chunks_exact(d).enumerate() {
+            let cell = self.cells.of(position);
+            let s = &mut covariances[cell * each..(cell + 1) * each];
+            if self.full {
+                for (row, a) in s.chunks_exact_mut(d).zip(shift) {
+                    row.iter_mut().zip(shift).for_each(|(s, b)| *s -= n * a * b);
+                }
+            } else {
+                s.iter_mut().zip(shift).for_each(|(s, x)| *s -= n * x * x);
+            }
+        }
+        // One image alone has no variance.
+        let degrees = (self.count - 1.0).max(1.0) * self.cells.each() as f64;
+        covariances.iter_mut().for_each(|s| *s /= degrees);
+        covariances
     }
 }
 
@@ -112,6 +126,11 @@ mod tests {
     use crate::seeded::Seeded;
 
     const D: usize = 3;
+
+    /// Two positions, each with a covariance of its own.
+    fn apart() -> Cells {
+        Cells::new(1, 2, 1).unwrap()
+    }
 
     fn images(count: usize) -> Vec<Vec<f32>> {
         let mut random = Seeded::new(2, 0);
@@ -147,7 +166,7 @@ mod tests {
     fn distances_agree_with_the_definition() {
         let images = images(40);
         let shrinkage = 0.1;
-        let mut full = Gaussians::new(2, D, true);
+        let mut full = Gaussians::new(apart(), D, true);
         images.iter().for_each(|image| full.add(image));
         let (mean, whitening) = full.finish(shrinkage);
         for p in 0..2 {
@@ -177,7 +196,7 @@ mod tests {
     #[test]
     fn a_diagonal_leaves_out_what_lies_beside_it() {
         let images = images(40);
-        let mut diagonal = Gaussians::new(2, D, false);
+        let mut diagonal = Gaussians::new(apart(), D, false);
         images.iter().for_each(|image| diagonal.add(image));
         let (_, factors) = diagonal.finish(0.0);
         let first = || images.iter().map(|image| f64::from(image[0]));
@@ -187,10 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn positions_of_a_cell_share_a_covariance_but_no_mean() {
+        let images = images(40);
+        let mut apart = Gaussians::new(Cells::new(2, 2, 1).unwrap(), D, false);
+        let mut shared = Gaussians::new(Cells::new(2, 2, 2).unwrap(), D, false);
+        for pair in images.chunks_exact(2) {
+            apart.add(&pair.concat());
+            shared.add(&pair.concat());
+        }
+        let ((own_means, own), (means, factors)) = (apart.finish(0.0), shared.finish(0.0));
+        assert_eq!(own_means, means);
+        assert_eq!((own.len(), factors.len()), (4 * D, D));
+        for i in 0..D {
+            let variance = (0..4).map(|p| f64::from(own[p * D + i]).powi(-2)).sum::<f64>() / 4.0;
+            assert!((f64::from(factors[i]).powi(-2) - variance).abs() < 1e-2 * variance, "{i}");
+        }
+    }
+
+    #[test]
     fn one_image_and_identical_ones_stay_finite() {
         for count in [1, 5] {
             for full in [false, true] {
-                let mut g = Gaussians::new(2, D, full);
+                let mut g = Gaussians::new(apart(), D, full);
                 (0..count).for_each(|_| g.add(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
                 let (mean, whitening) = g.finish(0.1);
                 assert_eq!(mean, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);

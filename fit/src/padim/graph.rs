@@ -29,24 +29,29 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     let features = add_features(teacher, Levels::All, g, &image);
     let reduced = model.reduction.to_onnx(g, &features);
     let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
-    let positions = rows * columns;
+    let (positions, each) = (rows * columns, model.cell * model.cell);
+    let cells = positions / each;
+    let [high, wide] = [rows / model.cell, columns / model.cell];
     let by_channel = g.reshape(&reduced, &[d, positions]);
     let by_position = g.transpose(&by_channel, &[1, 0]);
     let mean = g.constant("gaussians.mean", &[positions, d], &model.mean);
     let centred = g.sub(&by_position, &mean);
-    let white = if model.is_full() {
-        let rows = g.reshape(&centred, &[positions, 1, d]);
-        let whitening = g.constant("gaussians.whitening", &[positions, d, d], &model.whitening);
-        let white = g.mat_mul(&rows, &whitening);
-        g.reshape(&white, &[positions, d])
+    let split = g.reshape(&centred, &[high, model.cell, wide, model.cell, d]);
+    let gathered = g.transpose(&split, &[0, 2, 1, 3, 4]);
+    let by_cell = g.reshape(&gathered, &[cells, each, d]);
+    let white = if model.full {
+        let whitening = g.constant("gaussians.whitening", &[cells, d, d], &model.whitening);
+        g.mat_mul(&by_cell, &whitening)
     } else {
-        let factors = g.constant("gaussians.whitening", &[positions, d], &model.whitening);
-        g.mul(&centred, &factors)
+        let factors = g.constant("gaussians.whitening", &[cells, 1, d], &model.whitening);
+        g.mul(&by_cell, &factors)
     };
     let squares = g.mul(&white, &white);
     let mean_square = g.mean_of_last(&squares);
     let distances = g.sqrt(&mean_square);
-    let distances = g.reshape(&distances, &[1, 1, rows, columns]);
+    let split = g.reshape(&distances, &[high, wide, model.cell, model.cell]);
+    let gathered = g.transpose(&split, &[0, 2, 1, 3]);
+    let distances = g.reshape(&gathered, &[1, 1, rows, columns]);
     if with_distances {
         g.output(DISTANCES, &distances);
     }

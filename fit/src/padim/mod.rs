@@ -4,12 +4,14 @@
 //!
 //! See this folder's README for what is ours and what it gains.
 
+mod cells;
 mod fit;
 mod gaussian;
 mod graph;
 mod model;
 mod reduction;
 
+pub use cells::Cells;
 pub use fit::{Options, PadimError, fit};
 pub use gaussian::Gaussians;
 pub use graph::{DISTANCES, build};

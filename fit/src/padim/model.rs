@@ -10,9 +10,13 @@ pub struct Model {
     pub reduction: Projection,
     /// Positions × dimensions.
     pub mean: Vec<f32>,
-    /// Positions × dimensions × dimensions for full covariances, positions × dimensions for diagonals; see
+    /// Cells × dimensions × dimensions for full covariances, cells × dimensions for diagonals; see
     /// [`super::Gaussians::finish`].
     pub whitening: Vec<f32>,
+    /// Whether covariances are full.
+    pub full: bool,
+    /// Side of a cell, in positions.
+    pub cell: usize,
 }
 
 const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
@@ -20,19 +24,14 @@ const MEAN: &str = "gaussians.mean";
 const WHITENING: &str = "gaussians.whitening";
 
 impl Model {
-    /// Whether covariances are full.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.whitening.len() > self.mean.len()
-    }
-
     /// The model as named arrays.
     #[must_use]
     pub fn to_weights(&self) -> Weights {
         let [mean, matrix] = self.reduction.to_arrays();
         let d = self.reduction.outputs;
         let positions = self.mean.len() / d;
-        let shape = if self.is_full() { vec![positions, d, d] } else { vec![positions, d] };
+        let cells = positions / (self.cell * self.cell).max(1);
+        let shape = if self.full { vec![cells, d, d] } else { vec![cells, d] };
         Weights::from(
             [
                 (REDUCTION[0], mean),
@@ -54,12 +53,16 @@ impl Model {
             .ok_or_else(|| "its reduction has impossible sides".to_owned())?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let d = reduction.outputs;
-        let fits = mean.shape == [positions, d]
-            && (whitening.shape == [positions, d, d] || whitening.shape == [positions, d]);
+        let full = whitening.shape.len() == 3;
+        let cells = whitening.shape.first().copied().unwrap_or(0);
+        let cell = (positions / cells.max(1)).isqrt();
+        let sides = if full { vec![cells, d, d] } else { vec![cells, d] };
+        let fits =
+            mean.shape == [positions, d] && whitening.shape == sides && cell * cell * cells == positions;
         let arrays = [&mean.data, &whitening.data, &reduction.mean, &reduction.matrix];
         if !fits || arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
             return Err("its Gaussians have impossible sides or values".to_owned());
         }
-        Ok(Self { reduction, mean: mean.data.clone(), whitening: whitening.data.clone() })
+        Ok(Self { reduction, mean: mean.data.clone(), whitening: whitening.data.clone(), full, cell })
     }
 }

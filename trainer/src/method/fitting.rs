@@ -92,6 +92,9 @@ pub struct Fitting {
     /// padim: how features are reduced, by orthogonal directions or to random channels
     #[arg(long, value_name = "KIND", default_value = Fitting::REDUCTION, value_parser = reductions())]
     pub reduction: String,
+    /// padim: neighbouring positions that share a covariance, as the side of a square; each keeps a mean of its own
+    #[arg(long, value_name = "SIDE", default_value_t = Fitting::CELL, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub cell: u16,
     /// padim: share of the mean variance in each covariance, which steadies it where images are few
     #[arg(long, value_name = "SHARE", default_value_t = Fitting::SHRINKAGE, value_parser = share)]
     pub shrinkage: f64,
@@ -101,11 +104,12 @@ impl Fitting {
     const BANK: &'static str = "512KiB";
     const NEIGHBOURS: u16 = 1;
     const SCORE: &'static str = "standardised";
-    const DIMENSIONS: u16 = 64;
+    const DIMENSIONS: u16 = 128;
     const FULL: &'static str = "full";
     const DIAGONAL: &'static str = "diagonal";
     const REDUCTION: &'static str = "orthogonal";
-    const SHRINKAGE: f64 = 0.1;
+    const CELL: u16 = 2;
+    const SHRINKAGE: f64 = 0.01;
 
     /// As PatchCore takes them.
     ///
@@ -132,6 +136,7 @@ impl Fitting {
             dimensions: self.dimensions.into(),
             reduction,
             full,
+            cell: self.cell.into(),
             shrinkage: self.shrinkage,
             seed,
         })
@@ -148,6 +153,7 @@ impl Default for Fitting {
             dimensions: Self::DIMENSIONS,
             covariance: Self::FULL.to_owned(),
             reduction: Self::REDUCTION.to_owned(),
+            cell: Self::CELL,
             shrinkage: Self::SHRINKAGE,
         }
     }

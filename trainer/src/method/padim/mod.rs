@@ -48,7 +48,7 @@ impl Method for Padim {
             summary: format!(
                 "Gaussians of {d} dimensions at {} places, {} covariances ({:.1} MB)",
                 model.mean.len() / d,
-                if model.is_full() { "full" } else { "diagonal" },
+                if model.full { "full" } else { "diagonal" },
                 (model.mean.len() + model.whitening.len()) as f64 * 4e-6
             ),
         })

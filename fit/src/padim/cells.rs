@@ -1,0 +1,57 @@
+//! Which positions share a covariance.
+
+/// A grid of positions in square cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cells {
+    rows: usize,
+    columns: usize,
+    side: usize,
+}
+
+impl Cells {
+    /// `rows` × `columns` positions in cells of `side` × `side`; `None` where these don't tile the grid.
+    #[must_use]
+    pub fn new(rows: usize, columns: usize, side: usize) -> Option<Self> {
+        let tile = side > 0 && rows.is_multiple_of(side) && columns.is_multiple_of(side);
+        tile.then_some(Self { rows, columns, side })
+    }
+
+    /// Positions in all.
+    #[must_use]
+    pub fn positions(self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Positions of one cell.
+    #[must_use]
+    pub fn each(self) -> usize {
+        self.side * self.side
+    }
+
+    /// How many cells.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.positions() / self.each().max(1)
+    }
+
+    /// The cell of a position; both are counted row by row.
+    #[must_use]
+    pub fn of(self, position: usize) -> usize {
+        let (row, column) = (position / self.columns, position % self.columns);
+        (row / self.side) * (self.columns / self.side) + column / self.side
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_tile_the_grid_or_there_are_none() {
+        let cells = Cells::new(2, 4, 2).unwrap();
+        assert_eq!((cells.positions(), cells.each(), cells.count()), (8, 4, 2));
+        assert_eq!((0..8).map(|p| cells.of(p)).collect::<Vec<_>>(), [0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(Cells::new(2, 3, 2), None);
+        assert_eq!(Cells::new(2, 2, 0), None);
+    }
+}
