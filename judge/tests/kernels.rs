@@ -34,7 +34,9 @@ impl Graph {
     fn node(&mut self, kind: &str, inputs: &[&str], attributes: &[(&str, &[i64])]) -> String {
         let name = format!("{}{}", kind.to_lowercase(), self.0.node.len());
         let attribute = attributes.iter().map(|&(name, ints)| match ints {
-            &[i] => AttributeProto { name: name.to_owned(), i: Some(i), r#type: 2, ..Default::default() },
+            &[i] if name != "axes" => {
+                AttributeProto { name: name.to_owned(), i: Some(i), r#type: 2, ..Default::default() }
+            }
             ints => {
                 AttributeProto { name: name.to_owned(), ints: ints.to_vec(), r#type: 7, ..Default::default() }
             }
@@ -244,6 +246,31 @@ fn resizing_becomes_a_kernel() {
     let y = g.node("MatMul", &[&y, &fewer_columns], &[]);
     let y = g.node("MatMul", &[&fewer_rows, &y], &[]);
     assert_eq!(agree(&g.finish(&[&y]), &[&y]), ["direct", "resampling", "direct", "resampling"]);
+}
+
+/// As PatchCore's graph has them: features of two levels side by side, and the nearest of a bank's parts.
+#[test]
+fn means_and_minima_become_kernels() {
+    let mut g = Graph::default();
+    let x = g.conv("x", [16, 3, 3, 3], &[]);
+    let window = [("kernel_shape", &[3i64, 3][..]), ("strides", &[1, 1]), ("pads", &[1, 1, 1, 1])];
+    let inside = g.node("AveragePool", &[&x], &[&window[..], &[("count_include_pad", &[0])]].concat());
+    let padded = g.node("AveragePool", &[&x], &[&window[..], &[("count_include_pad", &[1])]].concat());
+    let strided = [("kernel_shape", &[3i64, 2][..]), ("strides", &[2, 3]), ("pads", &[0, 1, 1, 0])];
+    let strided = g.node("AveragePool", &[&x], &strided);
+    let both = g.node("Concat", &[&inside, &padded], &[("axis", &[1])]);
+    let parts: Vec<String> = (0..3).map(|_| g.conv(&both, [20, 32, 1, 1], &[])).collect();
+    let least = g.node("Min", &[&parts[0], &parts[1]], &[]);
+    let least = g.node("Min", &[&parts[2], &least], &[]);
+    let least = g.node("ReduceMin", &[&least], &[("axes", &[1])]);
+    // Read once more: this minimum is no part of the one over the channels.
+    let twice = g.node("Min", &[&parts[0], &parts[2]], &[]);
+    let own = g.node("ReduceMin", &[&twice], &[("axes", &[1])]);
+    let outputs = [least.as_str(), &own, &twice, &strided];
+    let kernels = agree(&g.finish(&outputs), &outputs);
+    let count = |words: &str| kernels.iter().filter(|kernel| *kernel == words).count();
+    assert_eq!(count("mean of windows"), 3, "{kernels:?}");
+    assert_eq!(count("minimum over channels"), 2, "{kernels:?}");
 }
 
 /// What no kernel computes stays tract's, in the middle of what they do.

@@ -11,7 +11,8 @@
 //! | `depthwise` | one filter a channel |
 //! | [`bottleneck`] | [`Bottleneck`]: 1×1, depthwise and 1×1 in one pass |
 //! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
-//! | [`pool`], [`resample`], [`head`] | maximum of a window; resizing; distance between two images' features |
+//! | [`pool`], [`resample`] | maximum of a window; resizing |
+//! | [`head`], [`least`] | distance between two images' features; minimum over channels |
 //! | `simd` | the processor's vectors; [`Path`] says which |
 //! | `share` | one kernel's blocks on several threads |
 //!
@@ -41,6 +42,7 @@ pub mod bottleneck;
 pub mod conv;
 pub mod depth;
 pub mod head;
+pub mod least;
 pub mod pool;
 pub mod resample;
 pub mod spec;

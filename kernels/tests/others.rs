@@ -5,6 +5,7 @@ mod reference;
 
 use kernels::depth::{self, SpaceToDepth};
 use kernels::head::Distance;
+use kernels::least::Least;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
 use kernels::{Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
@@ -39,6 +40,14 @@ fn max_pool(spec: &ConvSpec, image: &[f32]) -> Vec<f64> {
         }
     }
     values
+}
+
+fn least(channels: usize, images: &[&[f32]]) -> Vec<f64> {
+    let pixel = |pixel: usize| {
+        let values = images.iter().flat_map(|image| &image[pixel * channels..(pixel + 1) * channels]);
+        values.copied().map(f64::from).fold(f64::INFINITY, f64::min)
+    };
+    (0..images[0].len() / channels).map(pixel).collect()
 }
 
 fn resample(input: Shape, rows: (usize, &[f32]), columns: (usize, &[f32]), image: &[f32]) -> Vec<f64> {
@@ -109,6 +118,11 @@ proptest! {
             kernel.run(&image, &mut output).unwrap();
             close(&output, &resample(input, matrices.0, matrices.1, &image), "resampling");
 
+            let kernel = Least { pixels: height * width, channels, path };
+            let mut output = vec![f32::NAN; height * width];
+            kernel.run(&[&image, &other], &mut output).unwrap();
+            close(&output, &least(channels, &[&image, &other]), "least");
+
             for floor in [Some(0.5), None] {
                 let kernel = Distance { pixels: height * width, channels, floor, path };
                 let mut output = vec![f32::NAN; height * width];
@@ -129,12 +143,23 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(MaxPool::new(spec, path), Err(Error::Unsupported(_))));
     let distance = Distance { pixels: 2, channels: 2, floor: None, path };
     assert!(matches!(distance.run(&[0.0; 4], &[0.0; 3], &mut [0.0; 2]), Err(Error::Length { .. })));
+    let least = Least { pixels: 2, channels: 2, path };
+    assert!(matches!(least.run(&[&[0.0; 4], &[0.0; 3]], &mut [0.0; 2]), Err(Error::Length { .. })));
+    assert!(matches!(least.run(&[], &mut [0.0; 2]), Err(Error::Unsupported(_))));
 }
 
 /// What is not a number stays one: such a frame has no score.
 #[test]
 fn not_a_number_survives() {
     let path = Path::best();
+    for path in Path::all() {
+        for channels in [3, 16, 35] {
+            let mut output = [0.0];
+            let images = vec![f32::NAN; channels];
+            Least { pixels: 1, channels, path }.run(&[&images, &images], &mut output).unwrap();
+            assert!(output[0].is_nan(), "{path:?} {channels}");
+        }
+    }
     for floor in [Some(1.0), None] {
         let distance = Distance { pixels: 1, channels: 9, floor, path };
         let (mut a, mut output) = ([0.5; 9], [0.0]);

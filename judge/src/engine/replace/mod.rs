@@ -1,16 +1,17 @@
 //! Parts of a model → the project's own kernels.
 //!
 //! The model is taken as it was read: tract's own rewriting would make a matrix product of a 1×1 convolution. It is written
-//! anew, node by node. Convolutions with what follows them, maxima of windows, resizing and the distance of two images
-//! become kernels, which work channels last; everything else stays tract's. A value is kept in the layout in which
-//! it was computed and moved to the other one when somebody asks for that, once: from the first convolution to the map
-//! nothing is moved. What matches no kernel costs nothing but its place between two moves.
+//! anew, node by node. Convolutions with what follows them, maxima and means of windows, resizing, the distance of two
+//! images and the minimum over channels become kernels, which work channels last; everything else stays tract's. A value
+//! is kept in the layout in which it was computed and moved to the other one when somebody asks for that, once: from the
+//! first convolution to the map nothing is moved. What matches no kernel costs nothing but its place between two moves.
 
 mod bottleneck;
 mod buffers;
 mod filters;
 mod head;
 mod layouts;
+mod least;
 mod op;
 mod pattern;
 mod resize;
@@ -22,6 +23,7 @@ use kernels::depth;
 use kernels::pool::MaxPool;
 use kernels::{Conv, Layout, Path, Shape};
 use tract_core::internal::*;
+use tract_core::ops::array::TypedConcat;
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cnn;
 use tract_core::ops::element_wise::ElementWiseOp;
@@ -95,6 +97,7 @@ enum Part {
     Conv(Chain),
     Bottleneck(Box<bottleneck::Parts>),
     Distance(head::Parts),
+    Least(least::Parts),
     Resize(resize::Resize),
 }
 
@@ -119,6 +122,11 @@ impl Rewriting<'_> {
                 self.chains.insert(resize.last, Part::Resize(resize));
             } else if let Some(parts) = head::Parts::from(self.source, node)? {
                 self.take(parts);
+            } else if let Some(parts) = least::Parts::from(self.source, node)?
+                && parts.inputs.iter().any(|input| self.channels_last.contains_key(input))
+            {
+                self.taken.extend(&parts.nodes);
+                self.chains.insert(parts.last, Part::Least(parts));
             }
         }
         match self.chains.remove(&id) {
@@ -126,6 +134,7 @@ impl Rewriting<'_> {
             Some(Part::Bottleneck(parts)) => self.bottleneck(*parts),
             Some(Part::Distance(parts)) => self.distance(&parts),
             Some(Part::Resize(resize)) => self.resize(&resize),
+            Some(Part::Least(parts)) => self.least(&parts),
             None if self.taken.contains(&id) => Ok(()),
             None => self.other(node),
         }
@@ -142,6 +151,11 @@ impl Rewriting<'_> {
     fn other(&mut self, node: &TypedNode) -> TractResult<()> {
         if let Some(pool) = node.op_as::<cnn::MaxPool>()
             && self.max_pool(node, pool)?
+        {
+            return Ok(());
+        }
+        if let Some(pool) = node.op_as::<cnn::SumPool>()
+            && self.mean_pool(node, pool)?
         {
             return Ok(());
         }
@@ -232,6 +246,26 @@ impl Rewriting<'_> {
         Ok(true)
     }
 
+    fn mean_pool(&mut self, node: &TypedNode, pool: &cnn::SumPool) -> TractResult<bool> {
+        let input = node.inputs[0];
+        if !self.channels_last.contains_key(&input) {
+            return Ok(false);
+        }
+        let Some(kernel) = resize::mean(self.source, node, pool, self.path)? else { return Ok(false) };
+        let inputs = [self.channels_last(input)?];
+        let output = kernel.output();
+        self.write(node.id, 1, Kernel::Resample(kernel), output, "mean of windows".to_owned(), &inputs)?;
+        Ok(true)
+    }
+
+    fn least(&mut self, parts: &least::Parts) -> TractResult<()> {
+        let inputs: TVec<OutletId> =
+            parts.inputs.iter().map(|&input| self.channels_last(input)).collect::<TractResult<_>>()?;
+        let kernel = Kernel::Least(parts.kernel(self.path));
+        let output = Shape { channels: 1, ..parts.image };
+        self.write(parts.last, parts.nodes.len(), kernel, output, "minimum over channels".to_owned(), &inputs)
+    }
+
     fn distance(&mut self, parts: &head::Parts) -> TractResult<()> {
         let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
         let kernel = parts.kernel(self.path);
@@ -265,7 +299,8 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// Operations that treat every value alike, and sums over channels, stay in the layout in which their input lies.
+    /// Operations that treat every value alike, sums over channels, and channels put side by side stay in the layout in
+    /// which their input lies.
     fn along_with_channels_last(&mut self, node: &TypedNode) -> TractResult<bool> {
         let known = node.inputs.iter().any(|input| self.channels_last.contains_key(input));
         let images = node.outputs.len() == 1 && node.outputs[0].fact.rank() == 4;
@@ -277,6 +312,11 @@ impl Rewriting<'_> {
                 return Ok(false);
             }
             Box::new(Reduce { axes: tvec![3], reducer: reduce.reducer })
+        } else if let Some(concat) = node.op_as::<TypedConcat>() {
+            if concat.axis != 1 {
+                return Ok(false);
+            }
+            Box::new(TypedConcat { axis: 3 })
         } else if node.op_is::<TypedBinOp>() || node.op_is::<ElementWiseOp>() {
             node.op.clone()
         } else {

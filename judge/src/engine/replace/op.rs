@@ -4,12 +4,14 @@ use std::fmt;
 
 use kernels::depth::SpaceToDepth;
 use kernels::head::Distance;
+use kernels::least::Least;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
 use kernels::{Bottleneck, Conv, Shape};
 use tract_core::internal::*;
 
 use super::buffers::Buffers;
+use super::least;
 
 /// What an operation computes.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) enum Kernel {
     Resample(Resample),
     /// Two images of features.
     Distance(Distance),
+    /// Images of the same shape.
+    Least(Least),
 }
 
 impl Kernel {
@@ -40,6 +44,15 @@ impl Kernel {
             Self::MaxPool(pool) => pool.run(image(0)?, output),
             Self::Resample(resample) => resample.run(image(0)?, output),
             Self::Distance(distance) => distance.run(image(0)?, image(1)?, output),
+            Self::Least(least) => {
+                // Room on the stack: a frame allocates nothing.
+                let mut images = [&[][..]; least::MOST];
+                let images = images.get_mut(..inputs.len()).context("it has too many inputs")?;
+                for (slot, room) in images.iter_mut().enumerate() {
+                    *room = image(slot)?;
+                }
+                least.run(images, output)
+            }
         };
         ran.map_err(|e| format_err!("{e}"))
     }

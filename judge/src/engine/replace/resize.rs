@@ -1,11 +1,12 @@
-//! Resizing as it stands in a model: one matrix for the rows, one for the columns.
+//! Resizing as it stands in a model: one matrix for the rows, one for the columns. The mean of a window is such a thing, too.
 
 use kernels::resample::Resample;
 use kernels::{Path, Shape};
 use tract_core::internal::*;
+use tract_core::ops::cnn::SumPool;
 use tract_core::ops::einsum::EinSum;
 
-use super::pattern::{image, only_reader};
+use super::pattern::{image, only_reader, window};
 
 /// Fewer channels don't fill a vector: tract's products are faster then.
 const LEAST_CHANNELS: usize = 8;
@@ -49,6 +50,35 @@ impl Resize {
             (0..width).flat_map(|to| columns.iter().skip(to).step_by(width).copied()).collect();
         Resample::new(self.shape, (height, rows), (width, &transposed), path).map_err(|e| format_err!("{e}"))
     }
+}
+
+/// The mean over each window of an image, as one matrix for each axis; `None` where it is no such mean.
+pub(super) fn mean(
+    model: &TypedModel,
+    node: &TypedNode,
+    pool: &SumPool,
+    path: Path,
+) -> TractResult<Option<Resample>> {
+    let Some(input) = image(model, node.inputs[0])?.filter(|shape| shape.channels >= LEAST_CHANNELS) else {
+        return Ok(None);
+    };
+    let Some(spec) = window(&pool.pool_spec, input).filter(|_| pool.normalize) else { return Ok(None) };
+    let Some(output) = image(model, node.id.into())? else { return Ok(None) };
+    let matrix = |axis: usize, from: usize, to: usize| {
+        let mut matrix = vec![0f32; from * to];
+        for (index, row) in matrix.chunks_exact_mut(from).enumerate() {
+            let start = index * spec.stride[axis];
+            let [before, end] =
+                [start, start + spec.kernel[axis]].map(|at| at.saturating_sub(spec.padding[axis][0]));
+            let inside = before.min(from)..end.min(from);
+            let count = if pool.count_include_pad { spec.kernel[axis] } else { inside.len().max(1) };
+            row[inside].fill(1.0 / count as f32);
+        }
+        matrix
+    };
+    let rows = matrix(0, input.height, output.height);
+    let columns = matrix(1, input.width, output.width);
+    Ok(Resample::new(input, (output.height, &rows), (output.width, &columns), path).ok())
 }
 
 /// Matrix and image of a product that resizes the rows.
