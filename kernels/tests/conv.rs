@@ -93,6 +93,7 @@ fn real_layers_are_right() {
         // height, width, channels, outputs, kernel, stride, padding, depthwise
         (14, 14, 64, 64, 3, 1, 1, false),
         (9, 9, 136, 96, 3, 1, 1, false),
+        (5, 6, 200, 150, 3, 1, 1, false),
         (18, 17, 128, 72, 4, 1, 0, false),
         (8, 8, 256, 100, 4, 1, 0, false),
         (40, 40, 3, 64, 7, 2, 3, false),

@@ -2,7 +2,12 @@
 //! with transformed filters as A² matrix products, and transformed back.
 
 mod block;
+mod filters;
+mod input;
+mod output;
 mod transform;
+
+use std::marker::PhantomData;
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target};
@@ -10,7 +15,8 @@ use crate::simd::Path;
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
 use block::{Block, room};
-use transform::{F2x3, F4x3, F4x4, Transform};
+use filters::{Filters, TransformAll, grouped};
+use transform::{F2x3, F4x3, F4x4};
 
 /// Which minimal filtering: outputs of a tile's side, and taps of the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,22 +44,52 @@ impl Tile {
         let (points, outputs) = self.sides();
         points + 1 - outputs
     }
+}
 
-    const fn filter_transform(self) -> &'static [&'static [f64]] {
-        match self {
-            Self::F2x3 => <F2x3 as Transform<4, 2>>::FILTER,
-            Self::F4x3 => <F4x3 as Transform<6, 4>>::FILTER,
-            Self::F4x4 => <F4x4 as Transform<7, 4>>::FILTER,
+/// How a convolution is cut into parts whose values stay near a core's second-level cache.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// Whether the filters are kept transformed; otherwise each block transforms them anew.
+    keeps: bool,
+    /// Tiles of a block.
+    tiles: usize,
+    /// Output channels that are computed at a time.
+    group: usize,
+}
+
+impl Cut {
+    /// For a convolution with so many tiles and floats of transformed filters.
+    const fn of(tiles: usize, filters: usize) -> Self {
+        const MIB: usize = 1 << 18;
+        if tiles <= 64 && filters > MIB {
+            // Read once a frame, from memory: transforming what they were made from, a quarter of them, takes less time.
+            Self { keeps: false, tiles: 64, group: 32 }
+        } else if filters > 4 * MIB {
+            // Read from memory by every block: fewer blocks.
+            Self { keeps: true, tiles: 128, group: 256 }
+        } else {
+            Self { keeps: true, tiles: 64, group: 128 }
         }
     }
 }
 
-/// Intermediate values of a block should stay near a core's second-level cache: floats of half a MiB.
-const BLOCK_FLOATS: usize = 1 << 17;
-/// Fewer tiles a block read the filters, which are larger than that cache, too often; more add nothing.
-const BLOCK_TILES: (usize, usize) = (64, 96);
-/// Output channels computed at a time.
-const GROUP: usize = 128;
+/// Does `$body` with the transform of `$tile` and its sides.
+macro_rules! with_transform {
+    ($tile:expr, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {
+        match $tile {
+            Tile::F2x3 => with_transform!(F2x3, 4, 2, 3, $T, $A, $M, $R => $body),
+            Tile::F4x3 => with_transform!(F4x3, 6, 4, 3, $T, $A, $M, $R => $body),
+            Tile::F4x4 => with_transform!(F4x4, 7, 4, 4, $T, $A, $M, $R => $body),
+        }
+    };
+    ($transform:ty, $points:literal, $outputs:literal, $taps:literal, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {{
+        type $T = $transform;
+        const $A: usize = $points;
+        const $M: usize = $outputs;
+        const $R: usize = $taps;
+        $body
+    }};
+}
 
 /// A Winograd convolution with its transformed filters.
 #[derive(Debug)]
@@ -64,8 +100,7 @@ pub(crate) struct Winograd {
     /// Sums that are needed: without the odd row and column that pooling drops.
     sums: Shape,
     epilogue: Epilogue,
-    /// [group of outputs][point][panel][channel][lane].
-    filters: Buffer,
+    filters: Filters,
     bias: Buffer,
     /// Channels rounded up to whole vectors.
     channels: usize,
@@ -90,16 +125,24 @@ impl Winograd {
         let (points, side) = tile.sides();
         let panel = 2 * path.lanes();
         let outputs = spec.outputs.next_multiple_of(panel);
-        let group = GROUP.min(outputs);
         let channels = spec.input.channels.next_multiple_of(path.lanes());
         let even = |side: usize| if epilogue.average_pool { side / 2 * 2 } else { side };
         let sums = Shape { height: even(sums.height), width: even(sums.width), ..sums };
         let tiles_across = sums.width.div_ceil(side);
         let tiles = tiles_across * sums.height.div_ceil(side);
-        let per_tile = points * points * (channels + group);
-        let most = (BLOCK_FLOATS / per_tile).clamp(BLOCK_TILES.0, BLOCK_TILES.1);
-        let block_tiles = tiles.div_ceil(tiles.div_ceil(most).max(1));
-        let filters = transform_filters(tile, spec, (outputs, group, panel), weights);
+        let cut = Cut::of(tiles, points * points * spec.input.channels * outputs);
+        let group = cut.group.next_multiple_of(panel).min(outputs);
+        let block_tiles = tiles.div_ceil(tiles.div_ceil(cut.tiles).max(1));
+        let plain = grouped((group, panel), spec.input.channels, tile.kernel().pow(2), weights);
+        let filters = if cut.keeps {
+            let (plain, channels) = (plain.floats(), spec.input.channels);
+            Filters::Transformed(with_transform!(tile, T, A, M, R => {
+                let transform = PhantomData::<T>;
+                path.run(TransformAll::<T, A, M, R> { plain, channels, outputs, group, transform })
+            }))
+        } else {
+            Filters::Plain(plain)
+        };
         Self {
             tile,
             input: spec.input,
@@ -125,50 +168,8 @@ impl Winograd {
             let tiles = block * self.block_tiles..((block + 1) * self.block_tiles).min(self.tiles);
             lend(room(self, tiles.len()), |room| {
                 let block = Block { winograd: self, input, residual, output, tiles, room };
-                match self.tile {
-                    Tile::F2x3 => path.run(block.with::<F2x3, 4, 2>()),
-                    Tile::F4x3 => path.run(block.with::<F4x3, 6, 4>()),
-                    Tile::F4x4 => path.run(block.with::<F4x4, 7, 4>()),
-                }
+                with_transform!(self.tile, T, A, M, R => path.run(block.with::<T, A, M, R>()));
             });
         });
     }
-}
-
-/// G g Gᵀ of every filter, in f64, in the order in which a block reads them: rounded outputs in groups of panels.
-fn transform_filters(
-    tile: Tile,
-    spec: &ConvSpec,
-    (outputs, group, columns): (usize, usize, usize),
-    weights: &[f32],
-) -> Buffer {
-    let (points, _) = tile.sides();
-    let taps = tile.kernel();
-    let g = tile.filter_transform();
-    let channels = spec.input.channels;
-    let mut filters = Buffer::zeros(points * points * channels * outputs);
-    let target = filters.floats_mut();
-    for (index, filter) in weights.chunks_exact(taps * taps).enumerate() {
-        let (output, channel) = (index / channels, index % channels);
-        let first = output / group * group;
-        // The last group may be narrower.
-        let width = group.min(outputs - first);
-        let within = output - first;
-        let mut half = [[0.0; 4]; 7];
-        for (row, g) in half.iter_mut().zip(g) {
-            for (column, value) in row.iter_mut().enumerate().take(taps) {
-                *value = (0..taps).map(|k| g[k] * f64::from(filter[k * taps + column])).sum();
-            }
-        }
-        for y in 0..points {
-            for x in 0..points {
-                let value: f64 = (0..taps).map(|k| half[y][k] * g[x][k]).sum();
-                let panel = first * points * points * channels
-                    + (y * points + x) * channels * width
-                    + within / columns * channels * columns;
-                target[panel + channel * columns + within % columns] = value as f32;
-            }
-        }
-    }
-    filters
 }

@@ -7,9 +7,24 @@
 use crate::simd::Simd;
 
 /// F(M, R) with `A` = M + R − 1 points.
-pub(crate) trait Transform<const A: usize, const M: usize>: Send + Sync {
-    /// Gᵍ: how a filter of R taps becomes A, one row each; R columns.
-    const FILTER: &'static [&'static [f64]];
+pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send + Sync {
+    /// G: how a filter of R taps becomes A.
+    const FILTER: [[f64; R]; A];
+
+    /// G g.
+    #[inline(always)]
+    fn filter<S: Simd>(s: S, g: [S::V; R]) -> [S::V; A] {
+        let mut values = [s.splat(0.0); A];
+        for point in 0..A {
+            for tap in 0..R {
+                if Self::FILTER[point][tap] != 0.0 {
+                    let factor = s.splat(Self::FILTER[point][tap] as f32);
+                    values[point] = s.fma(factor, g[tap], values[point]);
+                }
+            }
+        }
+        values
+    }
 
     /// Bᵀ d.
     fn input<S: Simd>(s: S, d: [S::V; A]) -> [S::V; A];
@@ -28,17 +43,33 @@ fn sum<S: Simd, const N: usize>(s: S, start: S::V, terms: [(f32, S::V); N]) -> S
 }
 
 /// F(4, 3) at 0, 1, −1, ½, −2 and infinity.
-pub(crate) struct F4x3;
+pub(super) struct F4x3;
 
-impl Transform<6, 4> for F4x3 {
-    const FILTER: &'static [&'static [f64]] = &[
-        &[1.0, 0.0, 0.0],
-        &[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
-        &[-1.0 / 3.0, 1.0 / 3.0, -1.0 / 3.0],
-        &[-16.0 / 15.0, -8.0 / 15.0, -4.0 / 15.0],
-        &[1.0 / 15.0, -2.0 / 15.0, 4.0 / 15.0],
-        &[0.0, 0.0, 1.0],
+impl Transform<6, 4, 3> for F4x3 {
+    const FILTER: [[f64; 3]; 6] = [
+        [1.0, 0.0, 0.0],
+        [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
+        [-1.0 / 3.0, 1.0 / 3.0, -1.0 / 3.0],
+        [-16.0 / 15.0, -8.0 / 15.0, -4.0 / 15.0],
+        [1.0 / 15.0, -2.0 / 15.0, 4.0 / 15.0],
+        [0.0, 0.0, 1.0],
     ];
+
+    #[inline(always)]
+    fn filter<S: Simd>(s: S, g: [S::V; 3]) -> [S::V; 6] {
+        let third = s.splat(1.0 / 3.0);
+        let ends = s.mul(third, s.add(g[0], g[2]));
+        let far = s.mul(s.splat(1.0 / 15.0), g[0]);
+        let near = sum(s, s.mul(s.splat(-4.0 / 15.0), g[2]), [(-16.0, far)]);
+        [
+            g[0],
+            s.fma(third, g[1], ends),
+            sum(s, s.mul(third, g[1]), [(-1.0, ends)]),
+            sum(s, near, [(-8.0 / 15.0, g[1])]),
+            sum(s, far, [(-2.0 / 15.0, g[1]), (4.0 / 15.0, g[2])]),
+            g[2],
+        ]
+    }
 
     #[inline(always)]
     fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
@@ -66,17 +97,17 @@ impl Transform<6, 4> for F4x3 {
 }
 
 /// F(4, 4) at 0, 1, −1, ½, −½, 2 and infinity.
-pub(crate) struct F4x4;
+pub(super) struct F4x4;
 
-impl Transform<7, 4> for F4x4 {
-    const FILTER: &'static [&'static [f64]] = &[
-        &[-2.0, 0.0, 0.0, 0.0],
-        &[-2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0],
-        &[-2.0 / 9.0, 2.0 / 9.0, -2.0 / 9.0, 2.0 / 9.0],
-        &[16.0 / 9.0, 8.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0],
-        &[16.0 / 15.0, -8.0 / 15.0, 4.0 / 15.0, -2.0 / 15.0],
-        &[2.0 / 45.0, 4.0 / 45.0, 8.0 / 45.0, 16.0 / 45.0],
-        &[0.0, 0.0, 0.0, 1.0],
+impl Transform<7, 4, 4> for F4x4 {
+    const FILTER: [[f64; 4]; 7] = [
+        [-2.0, 0.0, 0.0, 0.0],
+        [-2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0, -2.0 / 3.0],
+        [-2.0 / 9.0, 2.0 / 9.0, -2.0 / 9.0, 2.0 / 9.0],
+        [16.0 / 9.0, 8.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0],
+        [16.0 / 15.0, -8.0 / 15.0, 4.0 / 15.0, -2.0 / 15.0],
+        [2.0 / 45.0, 4.0 / 45.0, 8.0 / 45.0, 16.0 / 45.0],
+        [0.0, 0.0, 0.0, 1.0],
     ];
 
     #[inline(always)]
@@ -106,11 +137,10 @@ impl Transform<7, 4> for F4x4 {
 }
 
 /// F(2, 3) at 0, 1, −1 and infinity.
-pub(crate) struct F2x3;
+pub(super) struct F2x3;
 
-impl Transform<4, 2> for F2x3 {
-    const FILTER: &'static [&'static [f64]] =
-        &[&[-1.0, 0.0, 0.0], &[0.5, 0.5, 0.5], &[0.5, -0.5, 0.5], &[0.0, 0.0, 1.0]];
+impl Transform<4, 2, 3> for F2x3 {
+    const FILTER: [[f64; 3]; 4] = [[-1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
 
     #[inline(always)]
     fn input<S: Simd>(s: S, d: [S::V; 4]) -> [S::V; 4] {

@@ -1,0 +1,132 @@
+//! The filters, transformed: once, or for each block anew.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::transform::Transform;
+use crate::buffer::Buffer;
+use crate::share::{at, at_mut};
+use crate::simd::{Simd, Task};
+
+/// Channels whose filters are transformed at a time: as few as leave the products long enough.
+pub(super) const CHANNELS: usize = 64;
+
+/// What a convolution keeps of its filters.
+#[derive(Debug)]
+pub(super) enum Filters {
+    /// Transformed: [group of outputs][point][panel][channel][lane].
+    Transformed(Buffer),
+    /// As they are: [group of outputs][channel][panel][tap][lane].
+    Plain(Buffer),
+}
+
+/// Filters (output × channel × tap) in groups of `group` outputs and panels of `columns`: [group][channel][panel][tap][lane].
+pub(super) fn grouped(
+    (group, columns): (usize, usize),
+    channels: usize,
+    taps: usize,
+    weights: &[f32],
+) -> Buffer {
+    let outputs = weights.len() / (channels * taps);
+    let rounded = outputs.next_multiple_of(columns);
+    let mut grouped = Buffer::zeros(rounded * channels * taps);
+    let target = grouped.floats_mut();
+    for (index, filter) in weights.chunks_exact(taps).enumerate() {
+        let (output, channel) = (index / channels, index % channels);
+        let first = output / group * group;
+        // The last group may be narrower.
+        let width = group.min(rounded - first);
+        let panel = (first * channels + channel * width + (output - first) / columns * columns) * taps;
+        for (tap, &weight) in filter.iter().enumerate() {
+            target[panel + tap * columns + output % columns] = weight;
+        }
+    }
+    grouped
+}
+
+/// A group's filters, as [`grouped`] orders them.
+#[derive(Clone, Copy)]
+pub(super) struct Plain<'a> {
+    pub floats: &'a [f32],
+    pub panels: usize,
+}
+
+impl Plain<'_> {
+    /// G g Gᵀ of the group's filters for `channels`: [point][panel][channel][lane], `step` floats from point to point.
+    ///
+    /// # Safety
+    /// The group has the channels, and `transformed` room for them.
+    #[inline(always)]
+    pub unsafe fn transform<S, T, const A: usize, const M: usize, const R: usize>(
+        self,
+        s: S,
+        channels: Range<usize>,
+        (transformed, step): (&mut [f32], usize),
+    ) where
+        S: Simd,
+        T: Transform<A, M, R>,
+    {
+        let columns = 2 * S::LANES;
+        for channel in channels.start..channels.end {
+            for vector in 0..2 * self.panels {
+                let (panel, lane) = (vector / 2, vector % 2 * S::LANES);
+                let from = (channel * self.panels + panel) * R * R * columns + lane;
+                let to = (panel * channels.len() + channel - channels.start) * columns + lane;
+                let mut half = [[s.splat(0.0); A]; R];
+                for column in 0..R {
+                    let mut g = [s.splat(0.0); R];
+                    for row in 0..R {
+                        let from = from + (row * R + column) * columns;
+                        // SAFETY: the caller's promise, here and below.
+                        g[row] = unsafe { s.load(at(self.floats, from, S::LANES)) };
+                    }
+                    half[column] = T::filter(s, g);
+                }
+                for row in 0..A {
+                    let mut g = [s.splat(0.0); R];
+                    for column in 0..R {
+                        g[column] = half[column][row];
+                    }
+                    let values = T::filter(s, g);
+                    for column in 0..A {
+                        let to = to + (row * A + column) * step;
+                        // SAFETY: as above.
+                        unsafe { s.store(at_mut(transformed, to, S::LANES), values[column]) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transforms all filters, for [`Filters::Transformed`].
+pub(super) struct TransformAll<'a, T, const A: usize, const M: usize, const R: usize> {
+    /// As [`grouped`] orders them.
+    pub plain: &'a [f32],
+    pub channels: usize,
+    /// Rounded up to whole panels.
+    pub outputs: usize,
+    pub group: usize,
+    pub transform: PhantomData<T>,
+}
+
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
+    for TransformAll<'_, T, A, M, R>
+{
+    type Output = Buffer;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Buffer {
+        let channels = self.channels;
+        let mut buffer = Buffer::zeros(A * A * channels * self.outputs);
+        for first in (0..self.outputs).step_by(self.group) {
+            let width = self.group.min(self.outputs - first);
+            let floats = &self.plain[R * R * channels * first..];
+            let plain = Plain { floats, panels: width / (2 * S::LANES) };
+            let group = &mut buffer.floats_mut()[A * A * channels * first..][..A * A * channels * width];
+            // SAFETY: `group` holds `width` filters of all channels and points.
+            unsafe { plain.transform::<S, T, A, M, R>(s, 0..channels, (group, channels * width)) };
+        }
+        buffer
+    }
+}

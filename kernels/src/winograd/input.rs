@@ -1,0 +1,96 @@
+//! Tiles of the image → their transformed values.
+
+use std::mem::MaybeUninit;
+
+use super::block::TypedBlock;
+use super::transform::Transform;
+use crate::share::{at, at_mut};
+use crate::simd::Simd;
+
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
+    /// Bᵀ d B of one tile, all channels: one row of each of the A · A matrices.
+    ///
+    /// # Safety
+    /// `transformed` has room for A · A matrices `step` apart, each of more than `tile` rows of the rounded channels.
+    #[inline(always)]
+    pub(super) unsafe fn transform_input<S: Simd>(
+        &self,
+        s: S,
+        tile: usize,
+        transformed: &mut [f32],
+        step: usize,
+    ) {
+        let w = self.block.winograd;
+        let (height, width, channels) = (w.input.height, w.input.width, w.input.channels);
+        let (top, left) = self.origin(tile);
+        // Wrapping: a place above or left of the image becomes larger than any side.
+        let (top, left) = (top.wrapping_sub(w.before[0]), left.wrapping_sub(w.before[1]));
+        let inside = |start: usize, side: usize| start < side && start + A <= side;
+        let inside = inside(top, height) && inside(left, width);
+        let place = (top, left);
+        for channel in (0..channels).step_by(S::LANES) {
+            // SAFETY: the caller's promise; a whole vector of channels is left where `FULL`.
+            unsafe {
+                match (channels - channel >= S::LANES, inside) {
+                    (true, true) => {
+                        self.transform_vector::<S, true, true>(s, tile, channel, place, transformed, step);
+                    }
+                    (true, false) => {
+                        self.transform_vector::<S, true, false>(s, tile, channel, place, transformed, step);
+                    }
+                    _ => self.transform_vector::<S, false, false>(s, tile, channel, place, transformed, step),
+                }
+            }
+        }
+    }
+
+    /// [`Self::transform_input`] of one vector of channels. `FULL`: all its lanes are channels; `INSIDE`: the whole tile,
+    /// whose place wraps around, lies inside the image.
+    ///
+    /// # Safety
+    /// As [`Self::transform_input`], and what `FULL` and `INSIDE` say is true.
+    #[inline(always)]
+    unsafe fn transform_vector<S: Simd, const FULL: bool, const INSIDE: bool>(
+        &self,
+        s: S,
+        tile: usize,
+        channel: usize,
+        (top, left): (usize, usize),
+        transformed: &mut [f32],
+        step: usize,
+    ) {
+        let w = self.block.winograd;
+        let (height, width, channels) = (w.input.height, w.input.width, w.input.channels);
+        let lanes = S::LANES.min(channels - channel);
+        let mut half = [[MaybeUninit::<S::V>::uninit(); A]; A];
+        for column in 0..A {
+            let x = left.wrapping_add(column);
+            let mut d = [s.splat(0.0); A];
+            for row in 0..A {
+                let y = top.wrapping_add(row);
+                if INSIDE || (y < height && x < width) {
+                    let from = (y * width + x) * channels + channel;
+                    // SAFETY: the pixel lies inside the image, and `lanes` channels of it are left.
+                    d[row] = unsafe { s.load_if::<FULL>(at(self.block.input, from, lanes), lanes) };
+                }
+            }
+            let values = T::input(s, d);
+            for row in 0..A {
+                half[column][row].write(values[row]);
+            }
+        }
+        for row in 0..A {
+            let mut d = [s.splat(0.0); A];
+            for column in 0..A {
+                // SAFETY: every place of `half` was written above.
+                d[column] = unsafe { half[column][row].assume_init() };
+            }
+            let values = T::input(s, d);
+            for column in 0..A {
+                let to = (row * A + column) * step + tile * w.channels + channel;
+                // SAFETY: the caller's promise.
+                unsafe { s.store(at_mut(transformed, to, S::LANES), values[column]) };
+            }
+        }
+    }
+}
