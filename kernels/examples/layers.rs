@@ -58,7 +58,7 @@ fn main() -> Result<(), Error> {
         if kernel == 3 && stride == 1 && !depthwise {
             algorithms.push(Algorithm::Winograd(Tile::F2x3));
         }
-        if !depthwise && stride == 1 && kernel > 1 && channels > 3 {
+        if !depthwise && kernel > 1 && channels > 3 {
             algorithms.push(Algorithm::Direct);
         }
         for algorithm in algorithms {

@@ -11,7 +11,7 @@ use crate::winograd::Winograd;
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// Minimal filtering: kernels of stride 1 and the tile's side.
+    /// Minimal filtering: kernels of the tile's side and stride.
     Winograd(Tile),
     /// Every product of the definition: any dense convolution.
     Direct,
@@ -33,14 +33,14 @@ impl Algorithm {
         if spec.depthwise {
             return Self::Depthwise;
         }
-        let winograd = spec.stride == [1, 1]
-            && spec.layout == Layout::ChannelsLast
-            && spec.input.channels.min(spec.outputs) >= LEAST_CHANNELS;
+        let winograd =
+            spec.layout == Layout::ChannelsLast && spec.input.channels.min(spec.outputs) >= LEAST_CHANNELS;
         let small = spec.sums().is_ok_and(|sums| sums.height.min(sums.width) < LEAST_SIDE);
-        match spec.kernel {
-            [3, 3] if winograd && small => Self::Winograd(Tile::F2x3),
-            [3, 3] if winograd => Self::Winograd(Tile::F4x3),
-            [4, 4] if winograd && !small => Self::Winograd(Tile::F4x4),
+        match (spec.kernel, spec.stride) {
+            ([3, 3], [1, 1]) if winograd && small => Self::Winograd(Tile::F2x3),
+            ([3, 3], [1, 1]) if winograd => Self::Winograd(Tile::F4x3),
+            ([3, 3], [2, 2]) if winograd && !small => Self::Winograd(Tile::F4x3Stride2),
+            ([4, 4], [1, 1]) if winograd && !small => Self::Winograd(Tile::F4x4),
             _ if Self::Pointwise.fits(spec) => Self::Pointwise,
             _ => Self::Direct,
         }
@@ -49,9 +49,10 @@ impl Algorithm {
     pub(crate) fn fits(self, spec: &ConvSpec) -> bool {
         match self {
             Self::Winograd(tile) => {
+                let (kernel, stride) = tile.kernel();
                 !spec.depthwise
-                    && spec.stride == [1, 1]
-                    && spec.kernel == [tile.kernel(); 2]
+                    && spec.stride == [stride; 2]
+                    && spec.kernel == [kernel; 2]
                     && spec.layout == Layout::ChannelsLast
             }
             Self::Direct => !spec.depthwise,
@@ -73,6 +74,7 @@ impl Algorithm {
             Self::Winograd(Tile::F2x3) => "Winograd F(2×2, 3×3)",
             Self::Winograd(Tile::F4x3) => "Winograd F(4×4, 3×3)",
             Self::Winograd(Tile::F4x4) => "Winograd F(4×4, 4×4)",
+            Self::Winograd(Tile::F4x3Stride2) => "Winograd F(4×4, 3×3) /2",
             Self::Direct => "direct",
             Self::Pointwise => "pointwise",
             Self::Depthwise => "depthwise",

@@ -13,9 +13,9 @@ fn rounding(algorithm: Algorithm) -> f64 {
     if matches!(algorithm, Algorithm::Winograd(_)) { 2e-5 } else { 1e-6 }
 }
 
-fn algorithms() -> [Algorithm; 6] {
-    let [a, b, c] = [Tile::F2x3, Tile::F4x3, Tile::F4x4].map(Algorithm::Winograd);
-    [a, b, c, Algorithm::Direct, Algorithm::Pointwise, Algorithm::Depthwise]
+fn algorithms() -> [Algorithm; 7] {
+    let [a, b, c, d] = [Tile::F2x3, Tile::F4x3, Tile::F4x4, Tile::F4x3Stride2].map(Algorithm::Winograd);
+    [a, b, c, d, Algorithm::Direct, Algorithm::Pointwise, Algorithm::Depthwise]
 }
 
 /// Runs the convolution on every path by every algorithm that can, and compares.
@@ -99,6 +99,7 @@ fn real_layers_are_right() {
         (40, 40, 3, 64, 7, 2, 3, false),
         (40, 38, 3, 128, 4, 1, 0, false),
         (16, 16, 64, 128, 3, 2, 1, false),
+        (15, 14, 100, 140, 3, 2, 1, false),
         (16, 16, 64, 128, 1, 2, 0, false),
         (16, 16, 24, 144, 1, 1, 0, false),
         (28, 28, 144, 144, 3, 2, 1, true),

@@ -39,9 +39,9 @@ const GAP: usize = 16;
 
 /// Floats of intermediate values that a block of `tiles` tiles needs.
 pub(super) fn room(w: &Winograd, tiles: usize) -> usize {
-    let (points, _) = w.tile.sides();
     let [input, sums, filters] = steps(w, tiles);
-    points * points * (input + sums + filters)
+    let [points, own] = w.points;
+    points * (input + sums) + own * filters
 }
 
 /// Floats from point to point of the transformed input, of the sums, and of the filters that the block transforms.
@@ -90,7 +90,8 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
                         // SAFETY: `filters` has a panel of all channels for every two vectors of outputs of each point;
                         // `transformed` and `sums` hold A · A matrices of `count` rows.
                         unsafe {
-                            let place = (first * A * A + point * width) * all;
+                            let own = T::FILTERS * T::FILTERS;
+                            let place = (first * own + Self::filter_of(point) * width) * all;
                             let filters = at(filters.floats(), place, all * width);
                             let factor = Factor { filters, panels, channels: (0, all) };
                             self.multiply(s, factor, point, (transformed, input_step), (sums, sums_step));
@@ -109,7 +110,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
                         for point in 0..A * A {
                             // SAFETY: as above.
                             unsafe {
-                                let filters = at(anew, point * filters_step, few * width);
+                                let filters = at(anew, Self::filter_of(point) * filters_step, few * width);
                                 let factor = Factor { filters, panels, channels: (channel, few) };
                                 self.multiply(s, factor, point, (transformed, input_step), (sums, sums_step));
                             }
@@ -126,6 +127,13 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
 }
 
 impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
+    /// Which of the filters a point has.
+    #[inline(always)]
+    fn filter_of(point: usize) -> usize {
+        let [row, column] = [point / A, point % A].map(|place| place.min(T::FILTERS - 1));
+        row * T::FILTERS + column
+    }
+
     /// The tile's place in the output.
     #[inline(always)]
     pub(super) fn origin(&self, tile: usize) -> (usize, usize) {

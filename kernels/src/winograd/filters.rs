@@ -82,14 +82,14 @@ impl Plain<'_> {
                     }
                     half[column] = T::filter(s, g);
                 }
-                for row in 0..A {
+                for row in 0..T::FILTERS {
                     let mut g = [s.splat(0.0); R];
                     for column in 0..R {
                         g[column] = half[column][row];
                     }
                     let values = T::filter(s, g);
-                    for column in 0..A {
-                        let to = to + (row * A + column) * step;
+                    for column in 0..T::FILTERS {
+                        let to = to + (row * T::FILTERS + column) * step;
                         // SAFETY: as above.
                         unsafe { s.store(at_mut(transformed, to, S::LANES), values[column]) };
                     }
@@ -118,12 +118,13 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> Buffer {
         let channels = self.channels;
-        let mut buffer = Buffer::zeros(A * A * channels * self.outputs);
+        let points = T::FILTERS * T::FILTERS;
+        let mut buffer = Buffer::zeros(points * channels * self.outputs);
         for first in (0..self.outputs).step_by(self.group) {
             let width = self.group.min(self.outputs - first);
             let floats = &self.plain[R * R * channels * first..];
             let plain = Plain { floats, panels: width / (2 * S::LANES) };
-            let group = &mut buffer.floats_mut()[A * A * channels * first..][..A * A * channels * width];
+            let group = &mut buffer.floats_mut()[points * channels * first..][..points * channels * width];
             // SAFETY: `group` holds `width` filters of all channels and points.
             unsafe { plain.transform::<S, T, A, M, R>(s, 0..channels, (group, channels * width)) };
         }

@@ -23,6 +23,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         let w = self.block.winograd;
         let (height, width, channels) = (w.input.height, w.input.width, w.input.channels);
         let (top, left) = self.origin(tile);
+        let (top, left) = (top * T::STRIDE, left * T::STRIDE);
         // Wrapping: a place above or left of the image becomes larger than any side.
         let (top, left) = (top.wrapping_sub(w.before[0]), left.wrapping_sub(w.before[1]));
         let inside = |start: usize, side: usize| start < side && start + A <= side;

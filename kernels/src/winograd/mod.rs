@@ -1,4 +1,4 @@
-//! Winograd's minimal filtering for kernels of stride 1 (Lavin & Gray 2016): tiles of the input are transformed, multiplied
+//! Winograd's minimal filtering (Lavin & Gray 2016): tiles of the input are transformed, multiplied
 //! with transformed filters as A² matrix products, and transformed back.
 
 mod block;
@@ -16,7 +16,7 @@ use crate::spec::{ConvSpec, Epilogue, Shape};
 
 use block::{Block, room};
 use filters::{Filters, TransformAll, grouped};
-use transform::{F2x3, F4x3, F4x4};
+use transform::{F2x3, F4x3, F4x3Stride2, F4x4, Transform};
 
 /// Which minimal filtering: outputs of a tile's side, and taps of the kernel's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,22 +27,18 @@ pub enum Tile {
     F4x3,
     /// F(4×4, 4×4): 5.2 times fewer.
     F4x4,
+    /// F(4×4, 3×3) of stride 2: 1.8 times fewer.
+    F4x3Stride2,
 }
 
 impl Tile {
-    /// Sides of a tile of input and of output.
-    const fn sides(self) -> (usize, usize) {
+    /// The kernel's side and its stride.
+    pub(crate) const fn kernel(self) -> (usize, usize) {
         match self {
-            Self::F2x3 => (4, 2),
-            Self::F4x3 => (6, 4),
-            Self::F4x4 => (7, 4),
+            Self::F2x3 | Self::F4x3 => (3, 1),
+            Self::F4x4 => (4, 1),
+            Self::F4x3Stride2 => (3, 2),
         }
-    }
-
-    /// Taps of the kernel's side.
-    pub(crate) const fn kernel(self) -> usize {
-        let (points, outputs) = self.sides();
-        points + 1 - outputs
     }
 }
 
@@ -63,12 +59,12 @@ impl Cut {
         const MIB: usize = 1 << 18;
         if tiles <= 64 && filters > MIB {
             // Read once a frame, from memory: transforming what they were made from, a quarter of them, takes less time.
-            Self { keeps: false, tiles: 64, group: 32 }
+            Self { keeps: false, tiles: 32, group: 32 }
         } else if filters > 4 * MIB {
             // Read from memory by every block: fewer blocks.
             Self { keeps: true, tiles: 128, group: 256 }
         } else {
-            Self { keeps: true, tiles: 64, group: 128 }
+            Self { keeps: true, tiles: if filters > MIB { 64 } else { 24 }, group: 128 }
         }
     }
 }
@@ -80,6 +76,7 @@ macro_rules! with_transform {
             Tile::F2x3 => with_transform!(F2x3, 4, 2, 3, $T, $A, $M, $R => $body),
             Tile::F4x3 => with_transform!(F4x3, 6, 4, 3, $T, $A, $M, $R => $body),
             Tile::F4x4 => with_transform!(F4x4, 7, 4, 4, $T, $A, $M, $R => $body),
+            Tile::F4x3Stride2 => with_transform!(F4x3Stride2, 9, 4, 3, $T, $A, $M, $R => $body),
         }
     };
     ($transform:ty, $points:literal, $outputs:literal, $taps:literal, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {{
@@ -95,6 +92,8 @@ macro_rules! with_transform {
 #[derive(Debug)]
 pub(crate) struct Winograd {
     tile: Tile,
+    /// Points of a tile, and those that have filters of their own.
+    points: [usize; 2],
     input: Shape,
     before: [usize; 2],
     /// Sums that are needed: without the odd row and column that pooling drops.
@@ -122,7 +121,8 @@ impl Winograd {
         bias: &[f32],
         epilogue: Epilogue,
     ) -> Self {
-        let (points, side) = tile.sides();
+        let [points, side, taps, own] = with_transform!(tile, T, A, M, R => [A, M, R, T::FILTERS]);
+        let (points, own) = (points * points, own * own);
         let panel = 2 * path.lanes();
         let outputs = spec.outputs.next_multiple_of(panel);
         let channels = spec.input.channels.next_multiple_of(path.lanes());
@@ -130,10 +130,10 @@ impl Winograd {
         let sums = Shape { height: even(sums.height), width: even(sums.width), ..sums };
         let tiles_across = sums.width.div_ceil(side);
         let tiles = tiles_across * sums.height.div_ceil(side);
-        let cut = Cut::of(tiles, points * points * spec.input.channels * outputs);
+        let cut = Cut::of(tiles, own * spec.input.channels * outputs);
         let group = cut.group.next_multiple_of(panel).min(outputs);
         let block_tiles = tiles.div_ceil(tiles.div_ceil(cut.tiles).max(1));
-        let plain = grouped((group, panel), spec.input.channels, tile.kernel().pow(2), weights);
+        let plain = grouped((group, panel), spec.input.channels, taps * taps, weights);
         let filters = if cut.keeps {
             let (plain, channels) = (plain.floats(), spec.input.channels);
             Filters::Transformed(with_transform!(tile, T, A, M, R => {
@@ -145,6 +145,7 @@ impl Winograd {
         };
         Self {
             tile,
+            points: [points, own],
             input: spec.input,
             before: [spec.padding[0][0], spec.padding[1][0]],
             sums,

@@ -6,8 +6,12 @@
 
 use crate::simd::Simd;
 
-/// F(M, R) with `A` = M + R − 1 points.
+/// F(M, R) with `A` points: M + R − 1 where the stride is 1.
 pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send + Sync {
+    /// From one output to the next, in values of the input.
+    const STRIDE: usize = 1;
+    /// Points with a filter of their own: the first ones. Those behind share the last of them.
+    const FILTERS: usize = A;
     /// G: how a filter of R taps becomes A.
     const FILTER: [[f64; R]; A];
 
@@ -15,7 +19,7 @@ pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send
     #[inline(always)]
     fn filter<S: Simd>(s: S, g: [S::V; R]) -> [S::V; A] {
         let mut values = [s.splat(0.0); A];
-        for point in 0..A {
+        for point in 0..Self::FILTERS {
             for tap in 0..R {
                 if Self::FILTER[point][tap] != 0.0 {
                     let factor = s.splat(Self::FILTER[point][tap] as f32);
@@ -150,5 +154,52 @@ impl Transform<4, 2, 3> for F2x3 {
     #[inline(always)]
     fn output<S: Simd>(s: S, m: [S::V; 4]) -> [S::V; 2] {
         [s.add(m[0], s.add(m[1], m[2])), s.add(s.sub(m[1], m[2]), m[3])]
+    }
+}
+
+/// F(4, 3) of stride 2: F(4, 2) at 0, 1, −1, ½ and infinity for the taps that meet every other value, and four products
+/// for the tap between them.
+pub(super) struct F4x3Stride2;
+
+impl Transform<9, 4, 3> for F4x3Stride2 {
+    const STRIDE: usize = 2;
+    const FILTERS: usize = 6;
+    const FILTER: [[f64; 3]; 9] = [
+        [2.0, 0.0, 0.0],
+        [1.0, 0.0, 1.0],
+        [-1.0 / 3.0, 0.0, 1.0 / 3.0],
+        [-8.0 / 3.0, 0.0, -4.0 / 3.0],
+        [0.0, 0.0, 1.0],
+        [0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0],
+    ];
+
+    #[inline(always)]
+    fn input<S: Simd>(s: S, d: [S::V; 9]) -> [S::V; 9] {
+        let (near, far) = (s.sub(d[6], d[2]), s.sub(d[8], d[4]));
+        [
+            sum(s, near, [(0.5, d[0]), (-0.5, d[4])]),
+            sum(s, d[6], [(-0.5, d[2]), (0.5, d[4])]),
+            sum(s, d[6], [(0.5, d[2]), (-1.5, d[4])]),
+            near,
+            sum(s, far, [(-0.5, near)]),
+            d[1],
+            d[3],
+            d[5],
+            d[7],
+        ]
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, m: [S::V; 9]) -> [S::V; 4] {
+        let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+        [
+            s.add(s.add(m[0], m[5]), s.add(even, m[3])),
+            sum(s, s.add(odd, m[6]), [(0.5, m[3])]),
+            sum(s, s.add(even, m[7]), [(0.25, m[3])]),
+            sum(s, s.add(odd, s.add(m[4], m[8])), [(0.125, m[3])]),
+        ]
     }
 }
