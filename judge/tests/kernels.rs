@@ -64,16 +64,21 @@ impl Graph {
         self.node("Relu", &[x], &[])
     }
 
-    fn sum_of_channels(&mut self, x: &str) -> String {
-        let name = format!("axes{}", self.0.initializer.len());
+    fn integers(&mut self, values: &[i64]) -> String {
+        let name = format!("integers{}", self.0.initializer.len());
         self.0.initializer.push(TensorProto {
             name: name.clone(),
-            dims: vec![1],
+            dims: vec![values.len() as i64],
             data_type: INT64,
-            int64_data: vec![1],
+            int64_data: values.to_vec(),
             ..Default::default()
         });
-        self.node("ReduceSum", &[x, &name], &[])
+        name
+    }
+
+    fn sum_of_channels(&mut self, x: &str) -> String {
+        let axes = self.integers(&[1]);
+        self.node("ReduceSum", &[x, &axes], &[])
     }
 
     fn finish(mut self, outputs: &[&str]) -> Vec<u8> {
@@ -271,6 +276,36 @@ fn means_and_minima_become_kernels() {
     let count = |words: &str| kernels.iter().filter(|kernel| *kernel == words).count();
     assert_eq!(count("mean of windows"), 3, "{kernels:?}");
     assert_eq!(count("minimum over channels"), 2, "{kernels:?}");
+}
+
+/// The image's normalisation and the score, as every exported graph has them; and others that only look like that.
+#[test]
+fn normalisations_and_scores_become_kernels() {
+    let mut g = Graph::default();
+    let means = g.constant(&[1, 3, 1, 1], |i| 0.4 + i as f32 * 0.1);
+    let factors = g.constant(&[1, 3, 1, 1], |i| 4.0 + i as f32);
+    let centred = g.node("Sub", &["x", &means], &[]);
+    let normalised = g.node("Mul", &[&centred, &factors], &[]);
+    let reversed = g.node("Sub", &[&means, "x"], &[]);
+    let reversed = g.node("Mul", &[&reversed, &factors], &[]);
+    let map = g.conv(&normalised, [1, 3, 3, 3], &[]);
+    let [channels, height, width] = [SHAPE[1], SHAPE[2], SHAPE[3]].map(|side| side as i64);
+    let (whole, inner) = (channels * height * width, (height - 2) * (width - 2));
+    let mean = |g: &mut Graph, x: &str, shape: &[i64], count: i64, largest: i64| {
+        let shape = g.integers(shape);
+        let flat = g.node("Reshape", &[x, &shape], &[]);
+        let count = g.integers(&[count]);
+        let top = g.node("TopK", &[&flat, &count], &[("axis", &[1]), ("largest", &[largest])]);
+        g.node("ReduceMean", &[&top], &[("axes", &[1]), ("keepdims", &[0])])
+    };
+    let score = mean(&mut g, &map, &[1, inner], 20, 1);
+    let smallest = mean(&mut g, &map, &[1, inner], 20, 0);
+    let rows = mean(&mut g, &reversed, &[channels, whole / channels], 5, 1);
+    let outputs = [score.as_str(), &smallest, &rows, &map];
+    let kernels = agree(&g.finish(&outputs), &outputs);
+    let count = |words: &str| kernels.iter().filter(|kernel| *kernel == words).count();
+    assert_eq!(count("normalisation"), 1, "{kernels:?}");
+    assert_eq!(count("mean of the largest"), 1, "{kernels:?}");
 }
 
 /// What no kernel computes stays tract's, in the middle of what they do.

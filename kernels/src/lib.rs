@@ -11,8 +11,8 @@
 //! | `depthwise` | one filter a channel |
 //! | [`bottleneck`] | [`Bottleneck`]: 1×1, depthwise and 1×1 in one pass |
 //! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
-//! | [`pool`], [`resample`] | maximum of a window; resizing |
-//! | [`head`], [`least`] | distance between two images' features; minimum over channels |
+//! | [`normalise`], [`pool`], [`resample`] | an image's normalisation; maximum of a window; resizing |
+//! | [`head`], [`least`], [`largest`] | distance of two images' features; minimum over channels; mean of the largest values |
 //! | `simd` | the processor's vectors; [`Path`] says which |
 //! | `share` | one kernel's blocks on several threads |
 //!
@@ -42,7 +42,9 @@ pub mod bottleneck;
 pub mod conv;
 pub mod depth;
 pub mod head;
+pub mod largest;
 pub mod least;
+pub mod normalise;
 pub mod pool;
 pub mod resample;
 pub mod spec;

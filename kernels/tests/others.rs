@@ -5,7 +5,9 @@ mod reference;
 
 use kernels::depth::{self, SpaceToDepth};
 use kernels::head::Distance;
+use kernels::largest::MeanOfLargest;
 use kernels::least::Least;
+use kernels::normalise::Normalise;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
 use kernels::{Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
@@ -123,6 +125,16 @@ proptest! {
             kernel.run(&[&image, &other], &mut output).unwrap();
             close(&output, &least(channels, &[&image, &other]), "least");
 
+            let by: Vec<[f32; 2]> = (0..channels).map(|c| [(c % 5) as f32 * 0.1, 0.5 + (c % 3) as f32 * 0.25]).collect();
+            let normalise = Normalise { pixels: height * width, channels: by.clone(), path };
+            let mut output = vec![f32::NAN; image.len()];
+            normalise.run(&image, &mut output).unwrap();
+            let expected = image.iter().enumerate().map(|(i, &x)| {
+                let [mean, factor] = by[i / (height * width)].map(f64::from);
+                (f64::from(x) - mean) * factor
+            });
+            close(&output, &expected.collect::<Vec<_>>(), "normalisation");
+
             for floor in [Some(0.5), None] {
                 let kernel = Distance { pixels: height * width, channels, floor, path };
                 let mut output = vec![f32::NAN; height * width];
@@ -146,6 +158,32 @@ fn what_does_not_fit_is_refused() {
     let least = Least { pixels: 2, channels: 2, path };
     assert!(matches!(least.run(&[&[0.0; 4], &[0.0; 3]], &mut [0.0; 2]), Err(Error::Length { .. })));
     assert!(matches!(least.run(&[], &mut [0.0; 2]), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn the_mean_of_the_largest() {
+    let values = noise(1000, 3);
+    let mut sorted = values.clone();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    for count in [1, 2, 50, 999, 1000] {
+        let kernel = MeanOfLargest { values: values.len(), count };
+        let mut output = [0.0];
+        kernel.run(&values, &mut output).unwrap();
+        let expected = sorted[..count].iter().copied().map(f64::from).sum::<f64>() / count as f64;
+        assert!((f64::from(output[0]) - expected).abs() < 1e-6, "{count}");
+        for no_number in [f32::NAN, -f32::NAN] {
+            let mut values = values.clone();
+            values[500] = no_number;
+            kernel.run(&values, &mut output).unwrap();
+            assert!(output[0].is_nan(), "{count}");
+        }
+    }
+    for count in [0, 1001] {
+        let kernel = MeanOfLargest { values: 1000, count };
+        assert!(matches!(kernel.run(&values, &mut [0.0]), Err(Error::Unsupported(_))));
+    }
+    let kernel = MeanOfLargest { values: 999, count: 1 };
+    assert!(matches!(kernel.run(&values, &mut [0.0]), Err(Error::Length { .. })));
 }
 
 /// What is not a number stays one: such a frame has no score.

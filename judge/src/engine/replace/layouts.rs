@@ -55,12 +55,9 @@ impl Rewriting<'_> {
         let name = format!("{}.deep", self.source.node(outlet.node).name);
         let name = self.target.unique_name(name).into_owned();
         let kernel = SpaceToDepth::new(shape);
-        let op = KernelOp::new(
-            Kernel::SpaceToDepth(kernel),
-            kernel.output(),
-            "space to depth".to_owned(),
-            &self.buffers,
-        );
+        let Shape { height, width, channels } = kernel.output();
+        let (kernel, words) = (Kernel::SpaceToDepth(kernel), "space to depth".to_owned());
+        let op = KernelOp::new(kernel, &[1, height, width, channels], words, &self.buffers);
         let deep = self.target.wire_node(name, op, &[image])?[0];
         self.deep.insert(outlet, deep);
         Ok(deep)

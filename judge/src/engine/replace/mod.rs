@@ -2,7 +2,7 @@
 //!
 //! The model is taken as it was read: tract's own rewriting would make a matrix product of a 1×1 convolution. It is written
 //! anew, node by node. Convolutions with what follows them, maxima and means of windows, resizing, the distance of two
-//! images and the minimum over channels become kernels, which work channels last; everything else stays tract's. A value
+//! images, the minimum over channels and the mean of the largest values become kernels, which work channels last; everything else stays tract's. A value
 //! is kept in the layout in which it was computed and moved to the other one when somebody asks for that, once: from the
 //! first convolution to the map nothing is moved. What matches no kernel costs nothing but its place between two moves.
 
@@ -10,18 +10,18 @@ mod bottleneck;
 mod buffers;
 mod filters;
 mod head;
+mod largest;
 mod layouts;
 mod least;
+mod normalise;
 mod op;
+mod parts;
 mod pattern;
 mod resize;
 
 use std::collections::{HashMap, HashSet};
 
-use kernels::bottleneck::Stage;
-use kernels::depth;
-use kernels::pool::MaxPool;
-use kernels::{Conv, Layout, Path, Shape};
+use kernels::{Path, Shape};
 use tract_core::internal::*;
 use tract_core::ops::array::TypedConcat;
 use tract_core::ops::binary::TypedBinOp;
@@ -30,12 +30,8 @@ use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::nn::Reduce;
 
 use self::buffers::Buffers;
-use self::filters::Filters;
 use self::op::{Kernel, KernelOp};
-use self::pattern::Chain;
-
-/// An image of so few channels is read planar by the first convolution itself.
-const PLANAR_CHANNELS: usize = 4;
+use self::parts::Part;
 
 /// A part that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,59 +88,16 @@ struct Rewriting<'a> {
     path: Path,
 }
 
-/// Nodes that become one operation, found before it is written.
-enum Part {
-    Conv(Chain),
-    Bottleneck(Box<bottleneck::Parts>),
-    Distance(head::Parts),
-    Least(least::Parts),
-    Resize(resize::Resize),
-}
-
 impl Rewriting<'_> {
     fn node(&mut self, id: usize) -> TractResult<()> {
         let node = self.source.node(id);
         if !self.taken.contains(&id) {
-            let taken = |id| self.taken.contains(&id);
-            if node.op_is::<cnn::Conv>() {
-                if let Some(parts) = bottleneck::Parts::from(self.source, id, self.path, taken)? {
-                    self.taken.extend(parts.nodes());
-                    self.chains.insert(parts.last(), Part::Bottleneck(Box::new(parts)));
-                } else {
-                    let chain = Chain::from(self.source, id, taken)?;
-                    self.taken.extend(&chain.nodes);
-                    self.chains.insert(chain.last, Part::Conv(chain));
-                }
-            } else if let Some(resize) = resize::Resize::from(self.source, node)?
-                && self.channels_last.contains_key(&resize.image)
-            {
-                self.taken.extend([id, resize.last]);
-                self.chains.insert(resize.last, Part::Resize(resize));
-            } else if let Some(parts) = head::Parts::from(self.source, node)? {
-                self.take(parts);
-            } else if let Some(parts) = least::Parts::from(self.source, node)?
-                && parts.inputs.iter().any(|input| self.channels_last.contains_key(input))
-            {
-                self.taken.extend(&parts.nodes);
-                self.chains.insert(parts.last, Part::Least(parts));
-            }
+            self.find(node)?;
         }
         match self.chains.remove(&id) {
-            Some(Part::Conv(chain)) => self.conv(&chain),
-            Some(Part::Bottleneck(parts)) => self.bottleneck(*parts),
-            Some(Part::Distance(parts)) => self.distance(&parts),
-            Some(Part::Resize(resize)) => self.resize(&resize),
-            Some(Part::Least(parts)) => self.least(&parts),
+            Some(part) => self.part(id, part),
             None if self.taken.contains(&id) => Ok(()),
             None => self.other(node),
-        }
-    }
-
-    fn take(&mut self, parts: head::Parts) {
-        let near = parts.inputs.iter().any(|input| self.channels_last.contains_key(input));
-        if near && parts.nodes.iter().all(|id| !self.taken.contains(id)) {
-            self.taken.extend(&parts.nodes);
-            self.chains.insert(parts.last, Part::Distance(parts));
         }
     }
 
@@ -181,106 +134,6 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// A convolution whose chain ends here. Where no kernel computes it, its nodes stay as they are.
-    fn conv(&mut self, chain: &Chain) -> TractResult<()> {
-        let Some((kernel, image)) = self.packed(chain)? else {
-            return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id)));
-        };
-        let mut inputs = tvec![image];
-        if let Some(residual) = chain.residual {
-            inputs.push(self.channels_last(residual)?);
-        }
-        let words = chain.words(kernel.algorithm().name());
-        let output = kernel.output();
-        self.write(chain.last, chain.nodes.len(), Kernel::Conv(kernel), output, words, &inputs)
-    }
-
-    /// The kernel for a convolution, and the image as the kernel reads it.
-    fn packed(&mut self, chain: &Chain) -> TractResult<Option<(Conv, OutletId)>> {
-        let Some(mut filters) = Filters::of(self.source, chain.conv)? else { return Ok(None) };
-        let (spec, image) = (&mut filters.spec, self.source.node(chain.conv).inputs[0]);
-        let planar = !self.channels_last.contains_key(&image)
-            && spec.input.channels <= PLANAR_CHANNELS
-            && !spec.depthwise;
-        if planar {
-            spec.layout = Layout::Planar;
-        }
-        let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
-        if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights) {
-            let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.path);
-            if let Ok(conv) = conv {
-                return Ok(Some((conv, self.deep(image, spec.input)?)));
-            }
-        }
-        let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.path) else { return Ok(None) };
-        let image = if planar { self.planar(image)? } else { self.channels_last(image)? };
-        Ok(Some((conv, image)))
-    }
-
-    fn bottleneck(&mut self, parts: bottleneck::Parts) -> TractResult<()> {
-        let [expand, _, project] = &parts.chains;
-        let mut inputs = tvec![self.channels_last(self.source.node(expand.conv).inputs[0])?];
-        if let Some(residual) = project.residual {
-            inputs.push(self.channels_last(residual)?);
-        }
-        let (last, nodes, words) = (parts.last(), parts.nodes().count(), parts.words());
-        let output = parts.kernel.output();
-        self.write(last, nodes, Kernel::Bottleneck(parts.kernel), output, words, &inputs)
-    }
-
-    fn max_pool(&mut self, node: &TypedNode, pool: &cnn::MaxPool) -> TractResult<bool> {
-        let input = node.inputs[0];
-        let (Some(image), None) = (pattern::image(self.source, input)?, pool.with_index_outputs) else {
-            return Ok(false);
-        };
-        // From planar to planar, tract's own costs no moves.
-        if !self.channels_last.contains_key(&input) {
-            return Ok(false);
-        }
-        let kernel =
-            pattern::window(&pool.pool_spec, image).and_then(|spec| MaxPool::new(spec, self.path).ok());
-        let Some(kernel) = kernel else { return Ok(false) };
-        let inputs = [self.channels_last(input)?];
-        let output = kernel.output();
-        self.write(node.id, 1, Kernel::MaxPool(kernel), output, "maximum".to_owned(), &inputs)?;
-        Ok(true)
-    }
-
-    fn mean_pool(&mut self, node: &TypedNode, pool: &cnn::SumPool) -> TractResult<bool> {
-        let input = node.inputs[0];
-        if !self.channels_last.contains_key(&input) {
-            return Ok(false);
-        }
-        let Some(kernel) = resize::mean(self.source, node, pool, self.path)? else { return Ok(false) };
-        let inputs = [self.channels_last(input)?];
-        let output = kernel.output();
-        self.write(node.id, 1, Kernel::Resample(kernel), output, "mean of windows".to_owned(), &inputs)?;
-        Ok(true)
-    }
-
-    fn least(&mut self, parts: &least::Parts) -> TractResult<()> {
-        let inputs: TVec<OutletId> =
-            parts.inputs.iter().map(|&input| self.channels_last(input)).collect::<TractResult<_>>()?;
-        let kernel = Kernel::Least(parts.kernel(self.path));
-        let output = Shape { channels: 1, ..parts.image };
-        self.write(parts.last, parts.nodes.len(), kernel, output, "minimum over channels".to_owned(), &inputs)
-    }
-
-    fn distance(&mut self, parts: &head::Parts) -> TractResult<()> {
-        let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
-        let kernel = parts.kernel(self.path);
-        let output = Shape { channels: 1, ..parts.image };
-        let words = parts.words().to_owned();
-        self.write(parts.last, parts.nodes.len(), Kernel::Distance(kernel), output, words, &inputs)
-    }
-
-    fn resize(&mut self, resize: &resize::Resize) -> TractResult<()> {
-        let inputs = [self.channels_last(resize.image)?];
-        let kernel = resize.kernel(self.path)?;
-        let output = kernel.output();
-        self.write(resize.last, 2, Kernel::Resample(kernel), output, "resampling".to_owned(), &inputs)
-    }
-
     /// Writes a kernel that gives the value of node `id`.
     fn write(
         &mut self,
@@ -293,9 +146,30 @@ impl Rewriting<'_> {
     ) -> TractResult<()> {
         let name = self.source.node(id).name.clone();
         self.replaced.push(Replaced { name: name.clone(), kernel: words.clone(), nodes });
-        let op = KernelOp::new(kernel, output, words, &self.buffers);
+        let output = [1, output.height, output.width, output.channels];
+        let op = KernelOp::new(kernel, &output, words, &self.buffers);
         let outlet = self.target.wire_node(name, op, inputs)?[0];
         self.channels_last.insert(id.into(), outlet);
+        Ok(())
+    }
+
+    /// Writes a kernel that gives the value of node `id` as it lies in the source.
+    fn write_planar(
+        &mut self,
+        id: usize,
+        nodes: usize,
+        kernel: Kernel,
+        words: &str,
+        input: OutletId,
+    ) -> TractResult<()> {
+        let (name, words) = (self.source.node(id).name.clone(), words.to_owned());
+        let fact = self.source.outlet_fact(id.into())?;
+        let shape = fact.shape.as_concrete().context("a shape is not known")?;
+        let op = KernelOp::new(kernel, shape, words.clone(), &self.buffers);
+        let input = self.planar(input)?;
+        let outlet = self.target.wire_node(&name, op, &[input])?[0];
+        self.replaced.push(Replaced { name, kernel: words, nodes });
+        self.planar.insert(id.into(), outlet);
         Ok(())
     }
 

@@ -1,13 +1,15 @@
-//! The project's kernels as tract operations. Images are 1 × height × width × channels.
+//! The project's kernels as tract operations. Images are 1 × height × width × channels where nothing else is said.
 
 use std::fmt;
 
 use kernels::depth::SpaceToDepth;
 use kernels::head::Distance;
+use kernels::largest::MeanOfLargest;
 use kernels::least::Least;
+use kernels::normalise::Normalise;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
-use kernels::{Bottleneck, Conv, Shape};
+use kernels::{Bottleneck, Conv};
 use tract_core::internal::*;
 
 use super::buffers::Buffers;
@@ -28,6 +30,10 @@ pub(super) enum Kernel {
     Distance(Distance),
     /// Images of the same shape.
     Least(Least),
+    /// A planar image, to another one.
+    Normalise(Normalise),
+    /// Any values.
+    Largest(MeanOfLargest),
 }
 
 impl Kernel {
@@ -44,6 +50,8 @@ impl Kernel {
             Self::MaxPool(pool) => pool.run(image(0)?, output),
             Self::Resample(resample) => resample.run(image(0)?, output),
             Self::Distance(distance) => distance.run(image(0)?, image(1)?, output),
+            Self::Normalise(normalise) => normalise.run(image(0)?, output),
+            Self::Largest(largest) => largest.run(image(0)?, output),
             Self::Least(least) => {
                 // Room on the stack: a frame allocates nothing.
                 let mut images = [&[][..]; least::MOST];
@@ -62,16 +70,15 @@ impl Kernel {
 #[derive(Clone)]
 pub(super) struct KernelOp {
     pub kernel: Arc<Kernel>,
-    pub output: [usize; 4],
+    pub output: TVec<usize>,
     /// For people: `Winograd F(4×4, 3×3), ReLU`.
     pub words: String,
     pub buffers: Buffers,
 }
 
 impl KernelOp {
-    pub fn new(kernel: Kernel, output: Shape, words: String, buffers: &Buffers) -> Self {
-        let output = [1, output.height, output.width, output.channels];
-        Self { kernel: Arc::new(kernel), output, words, buffers: buffers.clone() }
+    pub fn new(kernel: Kernel, output: &[usize], words: String, buffers: &Buffers) -> Self {
+        Self { kernel: Arc::new(kernel), output: output.into(), words, buffers: buffers.clone() }
     }
 }
 
@@ -108,7 +115,7 @@ impl EvalOp for KernelOp {
 
 impl TypedOp for KernelOp {
     fn output_facts(&self, _: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec![f32::fact(self.output)])
+        Ok(tvec![f32::fact(&self.output)])
     }
 
     as_op!();

@@ -1,0 +1,188 @@
+//! The parts of a model that kernels compute: found, and written.
+
+use kernels::bottleneck::Stage;
+use kernels::depth;
+use kernels::pool::MaxPool;
+use kernels::{Conv, Layout, Shape};
+use tract_core::internal::*;
+use tract_core::ops::cnn;
+
+use super::filters::Filters;
+use super::op::Kernel;
+use super::pattern::{self, Chain};
+use super::{Rewriting, bottleneck, head, largest, least, normalise, resize};
+
+/// An image of so few channels is read planar by the first convolution itself.
+const PLANAR_CHANNELS: usize = 4;
+
+/// Nodes that become one operation, found before it is written.
+pub(super) enum Part {
+    Conv(Chain),
+    Bottleneck(Box<bottleneck::Parts>),
+    Distance(head::Parts),
+    Least(least::Parts),
+    Resize(resize::Resize),
+    Normalise(normalise::Parts),
+    Largest(largest::Parts),
+}
+
+impl Rewriting<'_> {
+    /// Finds the part that starts at `node`, and takes its nodes.
+    pub(super) fn find(&mut self, node: &TypedNode) -> TractResult<()> {
+        let (source, id) = (self.source, node.id);
+        let taken = |id| self.taken.contains(&id);
+        let near = |inputs: &[OutletId]| inputs.iter().any(|input| self.channels_last.contains_key(input));
+        if node.op_is::<cnn::Conv>() {
+            if let Some(parts) = bottleneck::Parts::from(source, id, self.path, taken)? {
+                let nodes: Vec<usize> = parts.nodes().collect();
+                self.take(nodes, parts.last(), Part::Bottleneck(Box::new(parts)));
+            } else {
+                let chain = Chain::from(source, id, taken)?;
+                self.take(chain.nodes.clone(), chain.last, Part::Conv(chain));
+            }
+        } else if let Some(resize) = resize::Resize::from(source, node)?
+            && near(&[resize.image])
+        {
+            self.take([id, resize.last], resize.last, Part::Resize(resize));
+        } else if let Some(parts) = head::Parts::from(source, node)? {
+            if near(&parts.inputs) && !parts.nodes.iter().any(|&id| taken(id)) {
+                self.take(parts.nodes.clone(), parts.last, Part::Distance(parts));
+            }
+        } else if let Some(parts) = least::Parts::from(source, node)?
+            && near(&parts.inputs)
+        {
+            self.take(parts.nodes.clone(), parts.last, Part::Least(parts));
+        } else if let Some(parts) = normalise::Parts::from(source, node, self.path)?
+            && !near(&[parts.input])
+        {
+            self.take(parts.nodes, parts.nodes[1], Part::Normalise(parts));
+        } else if let Some(parts) = largest::Parts::from(source, node)? {
+            self.take(parts.nodes, parts.nodes[2], Part::Largest(parts));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, nodes: impl IntoIterator<Item = usize>, last: usize, part: Part) {
+        self.taken.extend(nodes);
+        self.chains.insert(last, part);
+    }
+
+    /// Writes the part whose last node is `id`.
+    pub(super) fn part(&mut self, id: usize, part: Part) -> TractResult<()> {
+        match part {
+            Part::Conv(chain) => self.conv(&chain),
+            Part::Bottleneck(parts) => self.bottleneck(*parts),
+            Part::Distance(parts) => self.distance(&parts),
+            Part::Resize(resize) => self.resize(&resize),
+            Part::Least(parts) => self.least(&parts),
+            Part::Normalise(parts) => {
+                let kernel = Kernel::Normalise(parts.kernel);
+                self.write_planar(id, parts.nodes.len(), kernel, "normalisation", parts.input)
+            }
+            Part::Largest(parts) => {
+                let kernel = Kernel::Largest(parts.kernel);
+                self.write_planar(id, parts.nodes.len(), kernel, "mean of the largest", parts.input)
+            }
+        }
+    }
+
+    /// A convolution whose chain ends here. Where no kernel computes it, its nodes stay as they are.
+    fn conv(&mut self, chain: &Chain) -> TractResult<()> {
+        let Some((kernel, image)) = self.packed(chain)? else {
+            return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id)));
+        };
+        let mut inputs = tvec![image];
+        if let Some(residual) = chain.residual {
+            inputs.push(self.channels_last(residual)?);
+        }
+        let words = chain.words(kernel.algorithm().name());
+        let output = kernel.output();
+        self.write(chain.last, chain.nodes.len(), Kernel::Conv(kernel), output, words, &inputs)
+    }
+
+    /// The kernel for a convolution, and the image as the kernel reads it.
+    fn packed(&mut self, chain: &Chain) -> TractResult<Option<(Conv, OutletId)>> {
+        let Some(mut filters) = Filters::of(self.source, chain.conv)? else { return Ok(None) };
+        let (spec, image) = (&mut filters.spec, self.source.node(chain.conv).inputs[0]);
+        let planar = !self.channels_last.contains_key(&image)
+            && spec.input.channels <= PLANAR_CHANNELS
+            && !spec.depthwise;
+        if planar {
+            spec.layout = Layout::Planar;
+        }
+        let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
+        if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights) {
+            let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.path);
+            if let Ok(conv) = conv {
+                return Ok(Some((conv, self.deep(image, spec.input)?)));
+            }
+        }
+        let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.path) else { return Ok(None) };
+        let image = if planar { self.planar(image)? } else { self.channels_last(image)? };
+        Ok(Some((conv, image)))
+    }
+
+    fn bottleneck(&mut self, parts: bottleneck::Parts) -> TractResult<()> {
+        let [expand, _, project] = &parts.chains;
+        let mut inputs = tvec![self.channels_last(self.source.node(expand.conv).inputs[0])?];
+        if let Some(residual) = project.residual {
+            inputs.push(self.channels_last(residual)?);
+        }
+        let (last, nodes, words) = (parts.last(), parts.nodes().count(), parts.words());
+        let output = parts.kernel.output();
+        self.write(last, nodes, Kernel::Bottleneck(parts.kernel), output, words, &inputs)
+    }
+
+    pub(super) fn max_pool(&mut self, node: &TypedNode, pool: &cnn::MaxPool) -> TractResult<bool> {
+        let input = node.inputs[0];
+        let (Some(image), None) = (pattern::image(self.source, input)?, pool.with_index_outputs) else {
+            return Ok(false);
+        };
+        // From planar to planar, tract's own costs no moves.
+        if !self.channels_last.contains_key(&input) {
+            return Ok(false);
+        }
+        let kernel =
+            pattern::window(&pool.pool_spec, image).and_then(|spec| MaxPool::new(spec, self.path).ok());
+        let Some(kernel) = kernel else { return Ok(false) };
+        let inputs = [self.channels_last(input)?];
+        let output = kernel.output();
+        self.write(node.id, 1, Kernel::MaxPool(kernel), output, "maximum".to_owned(), &inputs)?;
+        Ok(true)
+    }
+
+    pub(super) fn mean_pool(&mut self, node: &TypedNode, pool: &cnn::SumPool) -> TractResult<bool> {
+        let input = node.inputs[0];
+        if !self.channels_last.contains_key(&input) {
+            return Ok(false);
+        }
+        let Some(kernel) = resize::mean(self.source, node, pool, self.path)? else { return Ok(false) };
+        let inputs = [self.channels_last(input)?];
+        let output = kernel.output();
+        self.write(node.id, 1, Kernel::Resample(kernel), output, "mean of windows".to_owned(), &inputs)?;
+        Ok(true)
+    }
+
+    fn least(&mut self, parts: &least::Parts) -> TractResult<()> {
+        let inputs: TVec<OutletId> =
+            parts.inputs.iter().map(|&input| self.channels_last(input)).collect::<TractResult<_>>()?;
+        let kernel = Kernel::Least(parts.kernel(self.path));
+        let output = Shape { channels: 1, ..parts.image };
+        self.write(parts.last, parts.nodes.len(), kernel, output, "minimum over channels".to_owned(), &inputs)
+    }
+
+    fn distance(&mut self, parts: &head::Parts) -> TractResult<()> {
+        let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
+        let kernel = parts.kernel(self.path);
+        let output = Shape { channels: 1, ..parts.image };
+        let words = parts.words().to_owned();
+        self.write(parts.last, parts.nodes.len(), Kernel::Distance(kernel), output, words, &inputs)
+    }
+
+    fn resize(&mut self, resize: &resize::Resize) -> TractResult<()> {
+        let inputs = [self.channels_last(resize.image)?];
+        let kernel = resize.kernel(self.path)?;
+        let output = kernel.output();
+        self.write(resize.last, 2, Kernel::Resample(kernel), output, "resampling".to_owned(), &inputs)
+    }
+}

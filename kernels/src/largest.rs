@@ -1,0 +1,40 @@
+//! Mean of the largest values: a map's score.
+
+use crate::buffer::lend;
+use crate::conv::check;
+use crate::spec::Error;
+
+/// The mean of the `count` largest of `values` values; not a number where one of the values is none.
+#[derive(Debug, Clone, Copy)]
+pub struct MeanOfLargest {
+    /// Values to choose from.
+    pub values: usize,
+    /// How many are chosen.
+    pub count: usize,
+}
+
+impl MeanOfLargest {
+    /// `output` is the mean alone.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length; [`Error::Unsupported`] where so many can't be chosen.
+    pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
+        check("input", self.values, input)?;
+        check("output", 1, output)?;
+        if self.count == 0 || self.count > self.values {
+            return Err(Error::Unsupported(format!("the {} largest of {} values", self.count, self.values)));
+        }
+        output[0] = if input.iter().any(|x| x.is_nan()) { f32::NAN } else { self.mean(input) };
+        Ok(())
+    }
+
+    fn mean(&self, input: &[f32]) -> f32 {
+        lend(self.values, |room| {
+            let room = &mut room[..self.values];
+            room.copy_from_slice(input);
+            let (larger, last, _) = room.select_nth_unstable_by(self.count - 1, |a, b| b.total_cmp(a));
+            let sum: f64 = larger.iter().chain([&*last]).copied().map(f64::from).sum();
+            (sum / self.count as f64) as f32
+        })
+    }
+}

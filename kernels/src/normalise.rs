@@ -1,0 +1,59 @@
+//! Normalising an image, as a network expects it.
+
+use crate::conv::check;
+use crate::share::{self, Target, at};
+use crate::simd::{Path, Simd, Task};
+use crate::spec::Error;
+
+/// Each channel of a planar image less its mean, times its factor.
+#[derive(Debug, Clone)]
+pub struct Normalise {
+    /// Pixels of an image.
+    pub pixels: usize,
+    /// Mean and factor of each channel.
+    pub channels: Vec<[f32; 2]>,
+    /// The processor's instructions.
+    pub path: Path,
+}
+
+impl Normalise {
+    /// Both slices are planar images.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has another length.
+    pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
+        check("input", self.pixels * self.channels.len(), input)?;
+        check("output", self.pixels * self.channels.len(), output)?;
+        let output = Target::new(output);
+        share::for_each(self.channels.len(), |channel| {
+            let (first, pixels) = (channel * self.pixels, self.pixels);
+            self.path.run(Channel { input, output, first, pixels, by: self.channels[channel] });
+        });
+        Ok(())
+    }
+}
+
+struct Channel<'a> {
+    input: &'a [f32],
+    output: Target<'a>,
+    first: usize,
+    pixels: usize,
+    by: [f32; 2],
+}
+
+impl Task for Channel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let [mean, factor] = self.by.map(|value| s.splat(value));
+        for pixel in (0..self.pixels).step_by(S::LANES) {
+            let (place, lanes) = (self.first + pixel, S::LANES.min(self.pixels - pixel));
+            // SAFETY: `lanes` pixels of the channel are left from there, and the channel is this block's own.
+            unsafe {
+                let value = s.load_some(at(self.input, place, lanes), lanes);
+                s.store_some(self.output.at(place, lanes), s.mul(s.sub(value, mean), factor), lanes);
+            }
+        }
+    }
+}
