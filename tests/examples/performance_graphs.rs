@@ -4,7 +4,11 @@
 
 use std::path::Path;
 
+use fit::features::Projection;
 use fit::network::{Array, Network, PdnSize, Weights, autoencoder};
+use fit::patchcore;
+use fit::seeded::Seeded;
+use fit::teacher::Teacher;
 use shared_format::Size;
 use tests::teachers::random_weights;
 use trainer::method::efficientad::{self, Channels, MapScale, Trained};
@@ -26,7 +30,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, size) in [("s", PdnSize::S), ("xs", PdnSize::Xs)] {
         std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(size)?)?;
     }
+    std::fs::write(folder.join("patchcore-resnet18-256.onnx"), patchcore()?)?;
     Ok(())
+}
+
+/// With the bank that is the default: 512 KiB.
+fn patchcore() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let (channels, dimensions, entries, side) = (128 + 256, 128, 1016, 32);
+    let network = Network::by_name("resnet18").ok_or("no such network")?;
+    let weights = random_weights(&network, 1);
+    let teacher = Teacher { name: "resnet18".to_owned(), network, weights };
+    let mut random = Seeded::new(4, 0);
+    let matrix = Projection::orthonormal(channels, dimensions, &mut random);
+    let bank = (0..entries * dimensions).map(|_| random.below(1 << 16) as f32 / 65536.0 - 0.5).collect();
+    let values = |value: f32| Array { shape: vec![side, side], data: vec![value; side * side] };
+    let model = patchcore::Model {
+        projection: Projection { outputs: dimensions, mean: vec![0.1; channels], matrix },
+        bank,
+        neighbours: 1,
+        score: patchcore::Score::Standardised,
+        places: Some(patchcore::Places { mean: values(0.5), deviation: values(0.1) }),
+    };
+    Ok(patchcore::build(&teacher, &model, INPUT, false))
 }
 
 fn nearly(teacher: &Weights) -> Weights {

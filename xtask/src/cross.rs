@@ -24,7 +24,7 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 /// Runs programs for the board on this machine.
-const EMULATOR: &str = "qemu-aarch64";
+pub const EMULATOR: &str = "qemu-aarch64";
 
 /// A cargo that builds for the board.
 pub struct Cross {

@@ -22,6 +22,7 @@ mod demo;
 mod deploy;
 mod hash;
 mod image;
+mod instructions;
 mod libtorch;
 mod package;
 mod peers;
@@ -72,6 +73,9 @@ Nominal's own commands:
       Times the judge's networks in other inference engines beside its own, with one and two threads, and writes
       docs/performance.md; some ten minutes on a machine that does nothing else.
 
+  cargo xtask bench --instructions
+      Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; ten minutes.
+
   cargo xtask soak
       Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles
       grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.
@@ -109,6 +113,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["board"] => board::run(&[]),
         ["board", "--", ..] => board::run(&arguments[2..]),
         ["bench", "--peers", ..] => peers::run(&arguments[2..]).map(|()| ExitCode::SUCCESS),
+        ["bench", "--instructions"] => instructions::run().map(|()| ExitCode::SUCCESS),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),

@@ -17,7 +17,13 @@ import time
 
 import numpy as np
 
-GRAPHS = ("stpm-resnet18-256", "stpm-efficientnet-lite0-256", "efficientad-s-256", "efficientad-xs-256")
+GRAPHS = (
+    "stpm-resnet18-256",
+    "stpm-efficientnet-lite0-256",
+    "efficientad-s-256",
+    "efficientad-xs-256",
+    "patchcore-resnet18-256",
+)
 ENGINES = ("onnxruntime", "openvino", "tract", "nominal")
 OUTPUTS = ("anomaly_map", "score")
 SHAPE = (1, 3, 256, 256)

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -32,20 +33,10 @@ pub fn run(options: &[OsString]) -> Result<()> {
     let root = setup::run(Purpose::Test)?.root;
     let cache = Cache::open()?;
     let python = Pip::new(system::ensure()?, &cache).kept(&cache, &root, &ENVIRONMENT)?;
-    let folder = workspace::target_folder()?.join("peers");
-    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let folder = graphs(&root)?;
     let json = json.unwrap_or_else(|| folder.join("rows.json"));
 
-    // Of the whole workspace: another selection of packages would build tract once more.
-    let build = |arguments: &[&str]| {
-        let mut cargo = workspace::cargo(&root);
-        shell::run(cargo.args(["build", "--quiet", "--workspace"]).args(arguments))
-    };
-    build(&["--release", "--example", "time_network"])?;
-    build(&["--example", "performance_graphs"])?;
-    let graphs = workspace::target_folder()?.join("debug/examples/performance_graphs");
-    shell::run(Command::new(graphs).arg(&folder))?;
-
+    build(&root, &["--release", "--example", "time_network"])?;
     let program = workspace::release_folder()?.join("examples/time_network");
     let mut drive = Command::new(&python);
     drive
@@ -57,4 +48,20 @@ pub fn run(options: &[OsString]) -> Result<()> {
     shell::run(&mut drive)?;
     println!("the table is in {DOCUMENT}, the rows are in {}", json.display());
     Ok(())
+}
+
+/// Writes the networks that are compared, as ONNX, and gives their folder.
+pub fn graphs(root: &Path) -> Result<PathBuf> {
+    let folder = workspace::target_folder()?.join("peers");
+    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    build(root, &["--example", "performance_graphs"])?;
+    let graphs = workspace::target_folder()?.join("debug/examples/performance_graphs");
+    shell::run(Command::new(graphs).arg(&folder))?;
+    Ok(folder)
+}
+
+/// Of the whole workspace: another selection of packages would build tract once more.
+fn build(root: &Path, arguments: &[&str]) -> Result<()> {
+    let mut cargo = workspace::cargo(root);
+    shell::run(cargo.args(["build", "--quiet", "--workspace"]).args(arguments))
 }

@@ -1,0 +1,92 @@
+//! `cargo xtask bench --instructions`: how many of a 64-bit ARM processor's instructions a frame takes, by the judge's
+//! kernels and by tract's own. Counted under emulation, so the figure depends on no machine; it is no time.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cross::{Cross, EMULATOR, TARGET};
+use crate::setup::{self, Purpose};
+use crate::{peers, shell, workspace};
+
+/// Of those that `cargo xtask bench --peers` times, the ones that take minutes here.
+const NETWORKS: [&str; 3] = ["stpm-resnet18-256", "stpm-efficientnet-lite0-256", "efficientad-xs-256"];
+/// Versions of QEMU's plugin interface, one of which every QEMU from 5.1 on knows.
+const INTERFACES: std::ops::RangeInclusive<u32> = 1..=6;
+const PIXELS: usize = 3 * 256 * 256;
+
+/// Prints a line for each network.
+pub fn run() -> Result<()> {
+    let root = setup::run(Purpose::Test)?.root;
+    let folder = peers::graphs(&root)?;
+    let mut build = Cross::set_up()?.cargo("build", &["judge", "edge-runtime"]);
+    shell::run(build.args(["--release", "--example", "time_network"]))?;
+    let program = workspace::target_folder()?.join(TARGET).join("release/examples/time_network");
+    let counter = Counter { plugin: plugin(&root, &folder)?, program, folder };
+    let image: Vec<u8> = (0..PIXELS).flat_map(|i| ((i % 251) as f32 / 251.0).to_le_bytes()).collect();
+    fs::write(counter.image(), image).context("can't write the image")?;
+    println!("instructions of a frame, 64-bit ARM with NEON, one thread, in millions:");
+    println!("{:<30} {:>8} {:>8} {:>6}", "network", "tract", "nominal", "ratio");
+    for network in NETWORKS {
+        let [nominal, tract] = [counter.frame("kernels", network)?, counter.frame("plain", network)?];
+        let millions = |count: u64| count as f64 / 1e6;
+        let ratio = nominal as f64 / tract as f64;
+        println!("{network:<30} {:>8.0} {:>8.0} {ratio:>6.2}", millions(tract), millions(nominal));
+    }
+    Ok(())
+}
+
+/// Builds the plugin for this machine's QEMU.
+fn plugin(root: &Path, folder: &Path) -> Result<PathBuf> {
+    let plugin = folder.join("count.so");
+    for interface in INTERFACES {
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O2", &format!("-DINTERFACE={interface}"), "-o"]);
+        shell::run(compiler.arg(&plugin).arg(root.join("xtask/src/instructions/count.c")))?;
+        let mut emulator = Command::new(EMULATOR);
+        // QEMU loads the plugin before it looks for the program.
+        let output = emulator.arg("-plugin").arg(&plugin).arg("/nonexistent").output();
+        let output = output.with_context(|| format!("can't start {EMULATOR}"))?;
+        if !String::from_utf8_lossy(&output.stderr).to_lowercase().contains("plugin") {
+            return Ok(plugin);
+        }
+    }
+    bail!("{EMULATOR} takes no plugin of ours; QEMU 5.1 or later, built with plugins, does")
+}
+
+struct Counter {
+    plugin: PathBuf,
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Counter {
+    fn image(&self) -> PathBuf {
+        self.folder.join("image.f32")
+    }
+
+    /// Of one frame more, after the first.
+    fn frame(&self, engine: &str, network: &str) -> Result<u64> {
+        let [one, two] = [self.count(engine, network, "")?, self.count(engine, network, "1\n")?];
+        two.checked_sub(one).filter(|&count| count > 0).context("a frame more took no instruction more")
+    }
+
+    /// Of a whole run: one frame, and those that `more` asks for.
+    fn count(&self, engine: &str, network: &str, more: &str) -> Result<u64> {
+        let mut emulator = Command::new(EMULATOR);
+        emulator.arg("-plugin").arg(&self.plugin).arg(&self.program).arg(engine);
+        emulator.arg(self.folder.join(network).with_extension("onnx")).arg(self.image()).arg("1");
+        emulator.arg(self.folder.join("values.f32"));
+        emulator.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = emulator.spawn().with_context(|| format!("can't start {EMULATOR}"))?;
+        child.stdin.take().context("no standard input")?.write_all(more.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`{}` failed: {words}", shell::line(&emulator, None));
+        let count = words.lines().find_map(|line| line.strip_prefix("instructions "));
+        count.and_then(|count| count.parse().ok()).with_context(|| format!("nothing was counted: {words}"))
+    }
+}
