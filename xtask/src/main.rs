@@ -74,7 +74,8 @@ Nominal's own commands:
       docs/performance.md; some ten minutes on a machine that does nothing else.
 
   cargo xtask bench --instructions
-      Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; ten minutes.
+      Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; a
+      quarter of an hour.
 
   cargo xtask soak
       Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles

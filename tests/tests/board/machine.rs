@@ -64,8 +64,12 @@ impl Machine {
 
     /// Runs a line of shell commands on the board; returns what it printed, and its exit code.
     pub fn try_run(&mut self, command: &str) -> (String, i32) {
-        self.shell.get_mut().write_all(format!("{command}\n").as_bytes()).unwrap();
-        self.answer()
+        loop {
+            self.shell.get_mut().write_all(format!("run: {command}\n").as_bytes()).unwrap();
+            if let Some(answer) = self.answer() {
+                return answer;
+            }
+        }
     }
 
     /// As [`Self::try_run`], for commands that must succeed.
@@ -92,7 +96,8 @@ impl Machine {
         }
     }
 
-    fn answer(&mut self) -> (String, i32) {
+    /// What was printed and the exit code; `None` where the command's line got lost.
+    fn answer(&mut self) -> Option<(String, i32)> {
         let mut output = String::new();
         loop {
             let mut line = vec![];
@@ -103,7 +108,8 @@ impl Machine {
                 panic!("the board is silent ({read:?}) after {output:?}; its console:\n{console}");
             }
             match line.strip_prefix("@@ ") {
-                Some(code) => return (output, code.trim().parse().unwrap()),
+                Some("again\n") => return None,
+                Some(code) => return Some((output, code.trim().parse().unwrap())),
                 None => output += &line,
             }
         }

@@ -18,7 +18,12 @@ stty raw -echo
 echo "@@ 0"
 while true; do
     IFS= read -r line || continue
-    eval "$line" </dev/null >/tmp/out 2>&1
+    case $line in
+        "run: "*) ;;
+        # The shell drops what it has read of a line when a child's end interrupts it.
+        *) echo "@@ again" && continue ;;
+    esac
+    eval "${line#run: }" </dev/null >/tmp/out 2>&1
     code=$?
     cat /tmp/out
     echo "@@ $code"
