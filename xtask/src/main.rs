@@ -73,7 +73,7 @@ Nominal's own commands:
       Times the judge's networks in other inference engines beside its own, with one and two threads, and writes
       docs/performance.md; some ten minutes on a machine that does nothing else.
 
-  cargo xtask bench --instructions
+  cargo xtask bench --instructions [NETWORK…]
       Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; a
       quarter of an hour.
 
@@ -114,7 +114,7 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         ["board"] => board::run(&[]),
         ["board", "--", ..] => board::run(&arguments[2..]),
         ["bench", "--peers", ..] => peers::run(&arguments[2..]).map(|()| ExitCode::SUCCESS),
-        ["bench", "--instructions"] => instructions::run().map(|()| ExitCode::SUCCESS),
+        ["bench", "--instructions", networks @ ..] => instructions::run(networks).map(|()| ExitCode::SUCCESS),
         ["bench"] => test::run(&BENCH.map(OsString::from)),
         ["soak"] => test::run(&SOAK.map(OsString::from)),
         ["deploy", options @ ..] => deploy::run(options).map(|()| ExitCode::SUCCESS),

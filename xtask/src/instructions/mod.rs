@@ -19,8 +19,12 @@ const NETWORKS: [&str; 2] = ["stpm-resnet18-256", "stpm-efficientnet-lite0-256"]
 const INTERFACES: std::ops::RangeInclusive<u32> = 1..=6;
 const PIXELS: usize = 3 * 256 * 256;
 
-/// Prints a line for each network.
-pub fn run() -> Result<()> {
+/// Prints a line for each network, or for those that are named.
+pub fn run(named: &[&str]) -> Result<()> {
+    if let Some(name) = named.iter().find(|name| !NETWORKS.contains(name)) {
+        bail!("there is no network `{name}`; there are {}", NETWORKS.join(", "));
+    }
+    let networks = if named.is_empty() { &NETWORKS[..] } else { named };
     let root = setup::run(Purpose::Test)?.root;
     let folder = peers::graphs(&root)?;
     let mut build = Cross::set_up()?.cargo("build", &["judge", "edge-runtime"]);
@@ -31,7 +35,7 @@ pub fn run() -> Result<()> {
     fs::write(counter.image(), image).context("can't write the image")?;
     println!("instructions of a frame, 64-bit ARM with NEON, one thread, in millions:");
     println!("{:<30} {:>8} {:>8} {:>6}", "network", "tract", "nominal", "ratio");
-    for network in NETWORKS {
+    for network in networks {
         let [nominal, tract] = counter.frame(network)?;
         let millions = |count: u64| count as f64 / 1e6;
         let ratio = nominal as f64 / tract as f64;
