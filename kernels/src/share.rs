@@ -5,12 +5,16 @@ use rayon::prelude::*;
 /// Calls `block` for 0..count. On a thread of a rayon pool the pool's idle threads take part; on any other thread, or in
 /// a pool of one, they come in order.
 pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
-    let threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
-    if threads > 1 && count > 1 {
+    if threads() > 1 && count > 1 {
         (0..count).into_par_iter().with_max_len(1).for_each(block);
     } else {
         (0..count).for_each(block);
     }
+}
+
+/// Threads that may take part in [`for_each`].
+pub(crate) fn threads() -> usize {
+    rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
 }
 
 /// An output that several blocks write, each its own places.

@@ -172,15 +172,23 @@ fn not_a_number_survives_the_epilogue() {
 
 #[test]
 fn threads_change_no_bit() {
-    let input = Shape { height: 37, width: 41, channels: 32 };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    for (kernel, stride, depthwise) in
-        [(3, 1, false), (4, 1, false), (3, 2, false), (1, 1, false), (5, 1, true)]
-    {
-        let spec = ConvSpec { stride: [stride; 2], depthwise, ..ConvSpec::new(input, 32, [kernel; 2]) };
-        let weights = noise(32 * if depthwise { 1 } else { 32 } * kernel * kernel, 5);
+    for (side, channels, kernel, stride, depthwise) in [
+        (37, 32, 3, 1, false),
+        (37, 32, 4, 1, false),
+        (37, 32, 3, 2, false),
+        (37, 32, 1, 1, false),
+        (37, 32, 5, 1, true),
+        // So small that threads share its outputs.
+        (9, 160, 3, 1, false),
+        (9, 160, 3, 2, false),
+    ] {
+        let input = Shape { height: side, width: side + 4, channels };
+        let spec = ConvSpec { stride: [stride; 2], depthwise, ..ConvSpec::new(input, channels, [kernel; 2]) };
+        let weights = noise(channels * if depthwise { 1 } else { channels } * kernel * kernel, 5);
         let image = noise(input.len(), 6);
-        let conv = Conv::new(spec, &weights, &[0.5; 32], Epilogue::relu(), Path::best()).unwrap();
+        let bias = vec![0.5; channels];
+        let conv = Conv::new(spec, &weights, &bias, Epilogue::relu(), Path::best()).unwrap();
         let [mut alone, mut together] = [0, 1].map(|_| vec![f32::NAN; conv.output().len()]);
         conv.run(&image, None, &mut alone).unwrap();
         pool.install(|| conv.run(&image, None, &mut together)).unwrap();

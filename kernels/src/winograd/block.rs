@@ -17,6 +17,8 @@ pub(super) struct Block<'a> {
     pub output: Target<'a>,
     /// The tiles' numbers, row by row.
     pub tiles: Range<usize>,
+    /// Whole groups of outputs.
+    pub outputs: Range<usize>,
     /// At least [`room`] floats.
     pub room: &'a mut [f32],
 }
@@ -81,7 +83,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
             // SAFETY: `tile` is one of the `count` that `transformed` has room for.
             unsafe { self.transform_input(s, tile, transformed, input_step) };
         }
-        for first in (0..w.outputs).step_by(w.group) {
+        for first in (self.block.outputs.start..self.block.outputs.end).step_by(w.group) {
             let width = w.group.min(w.outputs - first);
             let panels = width / columns;
             match &w.filters {

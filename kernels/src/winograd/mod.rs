@@ -165,10 +165,16 @@ impl Winograd {
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         let blocks = self.tiles.div_ceil(self.block_tiles.max(1));
-        share::for_each(blocks, |block| {
+        // Where there are fewer blocks than threads, several threads compute one, each some of its outputs.
+        let groups = self.outputs.div_ceil(self.group);
+        let parts = share::threads().div_ceil(blocks.max(1)).clamp(1, groups.max(1));
+        share::for_each(blocks * parts, |index| {
+            let (block, part) = (index / parts, index % parts);
+            let [first, end] = [part, part + 1].map(|part| part * groups / parts * self.group);
+            let outputs = first..end.min(self.outputs);
             let tiles = block * self.block_tiles..((block + 1) * self.block_tiles).min(self.tiles);
             lend(room(self, tiles.len()), |room| {
-                let block = Block { winograd: self, input, residual, output, tiles, room };
+                let block = Block { winograd: self, input, residual, output, tiles, outputs, room };
                 with_transform!(self.tile, T, A, M, R => path.run(block.with::<T, A, M, R>()));
             });
         });
