@@ -1,5 +1,7 @@
 //! The score map's head: how far two images' features lie apart.
 
+use std::ops::Range;
+
 use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task};
@@ -31,8 +33,7 @@ impl Distance {
         check("right image", self.pixels * self.channels, b)?;
         check("output", self.pixels, output)?;
         let output = Target::new(output);
-        share::for_each(self.pixels.div_ceil(BLOCK), |block| {
-            let pixels = (block * BLOCK, ((block + 1) * BLOCK).min(self.pixels));
+        share::for_each_range(self.pixels, BLOCK, |pixels| {
             self.path.run(Pixels { distance: self, a, b, output, pixels });
         });
         Ok(())
@@ -44,7 +45,7 @@ struct Pixels<'a> {
     a: &'a [f32],
     b: &'a [f32],
     output: Target<'a>,
-    pixels: (usize, usize),
+    pixels: Range<usize>,
 }
 
 impl Task for Pixels<'_> {
@@ -53,7 +54,7 @@ impl Task for Pixels<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Distance { channels, floor, .. } = *self.distance;
-        for pixel in self.pixels.0..self.pixels.1 {
+        for pixel in self.pixels.start..self.pixels.end {
             let start = pixel * channels;
             let (a_scale, b_scale) = match floor {
                 Some(floor) => self.scales(s, start, floor),

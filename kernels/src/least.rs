@@ -1,5 +1,7 @@
 //! Minimum over the channels of several images: the nearest entry of a bank that was compared part by part.
 
+use std::ops::Range;
+
 use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task};
@@ -31,8 +33,7 @@ impl Least {
         images.iter().try_for_each(|image| check("image", self.pixels * self.channels, image))?;
         check("output", self.pixels, output)?;
         let output = Target::new(output);
-        share::for_each(self.pixels.div_ceil(BLOCK), |block| {
-            let pixels = (block * BLOCK, ((block + 1) * BLOCK).min(self.pixels));
+        share::for_each_range(self.pixels, BLOCK, |pixels| {
             self.path.run(Pixels { channels: self.channels, images, output, pixels });
         });
         Ok(())
@@ -43,7 +44,7 @@ struct Pixels<'a> {
     channels: usize,
     images: &'a [&'a [f32]],
     output: Target<'a>,
-    pixels: (usize, usize),
+    pixels: Range<usize>,
 }
 
 impl Task for Pixels<'_> {
@@ -51,8 +52,7 @@ impl Task for Pixels<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (first, end) = self.pixels;
-        for pixel in first..end {
+        for pixel in self.pixels.start..self.pixels.end {
             let start = pixel * self.channels;
             let whole = self.channels / S::LANES * S::LANES;
             let mut least = s.splat(f32::INFINITY);

@@ -1,5 +1,7 @@
 //! One kernel's blocks on several threads.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 /// Calls `block` for 0..count. On a thread of a rayon pool the pool's idle threads take part; on any other thread, or in
@@ -10,6 +12,11 @@ pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
     } else {
         (0..count).for_each(block);
     }
+}
+
+/// [`for_each`] over ranges of at most `most` that make up 0..count.
+pub(crate) fn for_each_range(count: usize, most: usize, range: impl Fn(Range<usize>) + Send + Sync) {
+    for_each(count.div_ceil(most), |index| range(index * most..((index + 1) * most).min(count)));
 }
 
 /// Threads that may take part in [`for_each`].

@@ -88,7 +88,7 @@ macro_rules! with_transform {
     }};
 }
 
-/// A Winograd convolution with its transformed filters.
+/// A Winograd convolution with its filters.
 #[derive(Debug)]
 pub(crate) struct Winograd {
     tile: Tile,

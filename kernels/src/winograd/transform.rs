@@ -60,22 +60,6 @@ impl Transform<6, 4, 3> for F4x3 {
     ];
 
     #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::V; 3]) -> [S::V; 6] {
-        let third = s.splat(1.0 / 3.0);
-        let ends = s.mul(third, s.add(g[0], g[2]));
-        let far = s.mul(s.splat(1.0 / 15.0), g[0]);
-        let near = sum(s, s.mul(s.splat(-4.0 / 15.0), g[2]), [(-16.0, far)]);
-        [
-            g[0],
-            s.fma(third, g[1], ends),
-            sum(s, s.mul(third, g[1]), [(-1.0, ends)]),
-            sum(s, near, [(-8.0 / 15.0, g[1])]),
-            sum(s, far, [(-2.0 / 15.0, g[1]), (4.0 / 15.0, g[2])]),
-            g[2],
-        ]
-    }
-
-    #[inline(always)]
     fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
         let (odd, even) = (s.sub(d[3], d[1]), s.sub(d[4], d[2]));
         [
