@@ -45,6 +45,19 @@ impl Fitted {
         }
     }
 
+    /// The method with what depends on the number of images chosen for `images` of them: models that are fitted to parts of
+    /// the same set then score alike.
+    #[must_use]
+    pub fn settled(self, images: usize) -> Self {
+        match self {
+            Self::PatchCore(options) => {
+                let score = options.score.or(Some(patchcore::Score::of_images(images)));
+                Self::PatchCore(patchcore::Options { score, ..options })
+            }
+            Self::Padim(_) => self,
+        }
+    }
+
     /// Fits to the images at `indices` of `set` and gives the ONNX model for input size `input`. `progress` is called after
     /// each image. `None` where it says `false`.
     ///
@@ -68,5 +81,23 @@ impl Fitted {
                 Ok(model.map(|model| padim::build(teacher, &model, input, false)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patchcore::{Options, Score};
+
+    #[test]
+    fn one_score_for_a_set_and_its_parts() {
+        let score = |method: Fitted| match method {
+            Fitted::PatchCore(options) => options.score,
+            Fitted::Padim(_) => None,
+        };
+        let method = Fitted::PatchCore(Options::default());
+        assert_eq!(score(method.settled(45)), Some(Score::Standardised));
+        assert_eq!(score(method.settled(45).settled(36)), Some(Score::Standardised));
+        assert_eq!(score(method.settled(36)), Some(Score::Worst));
     }
 }

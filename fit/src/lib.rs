@@ -30,6 +30,7 @@ pub mod descriptor;
 pub mod evaluate;
 pub mod features;
 pub mod fitted;
+mod flip;
 pub mod network;
 pub mod onnx;
 pub mod padim;
@@ -41,3 +42,5 @@ pub mod teach;
 pub mod teacher;
 mod whitening;
 pub mod written;
+
+pub use flip::Flip;

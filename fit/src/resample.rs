@@ -1,7 +1,32 @@
 //! Resizing and smoothing of maps as matrices: a separable linear map of a grid is `rows · grid · columnsᵀ`, which every
 //! inference engine computes as two matrix products, exactly and fast.
 
+use std::collections::HashMap;
+
 use crate::network::Array;
+
+/// Standard deviation of the Gaussian that smooths maps of distances unless another is asked for, in their positions.
+pub const SMOOTHING: f64 = 1.0;
+/// The most that makes sense.
+const MAX_SMOOTHING: f64 = 64.0;
+/// The name under which a model's notes hold it.
+pub(crate) const SMOOTHING_NOTE: &str = "smoothing";
+
+/// Reads a smoothing, as users and models' notes write it.
+///
+/// # Errors
+/// A sentence that says which numbers can be used.
+pub fn smoothing(text: &str) -> Result<f64, String> {
+    let sigma = text.parse::<f64>().ok().filter(|sigma| (0.0..=MAX_SMOOTHING).contains(sigma));
+    sigma.ok_or_else(|| {
+        format!("`{text}` is no smoothing; write a number of positions from 0 to {MAX_SMOOTHING}")
+    })
+}
+
+/// The smoothing in a model's notes; models that were fitted before there was a choice have none.
+pub(crate) fn smoothing_of(notes: &HashMap<String, String>) -> Result<f64, String> {
+    notes.get(SMOOTHING_NOTE).map_or(Ok(SMOOTHING), |text| smoothing(text))
+}
 
 /// A matrix that resizes an axis of `from` positions to `to`, bilinearly with half-pixel centres (`align_corners=False`),
 /// without antialiasing.
@@ -19,9 +44,12 @@ pub fn bilinear(from: usize, to: usize) -> Matrix {
 }
 
 /// A matrix that smooths an axis of `length` positions by a Gaussian of standard deviation `sigma` positions, cut at
-/// 2 `sigma` (rounded up); beyond the ends the last value goes on.
+/// 2 `sigma` (rounded up); beyond the ends the last value goes on. With `sigma` 0 all stays as it is.
 #[must_use]
 pub fn gaussian(length: usize, sigma: f64) -> Matrix {
+    if sigma <= 0.0 {
+        return zero_padded(length, 0);
+    }
     let reach = (2.0 * sigma).ceil() as i64;
     let weights: Vec<f64> = (-reach..=reach).map(|d| (-0.5 * (d as f64 / sigma).powi(2)).exp()).collect();
     let total: f64 = weights.iter().sum();
@@ -142,6 +170,7 @@ mod tests {
         assert_eq!(apply(&bilinear(2, 4), &[0.0, 1.0]), [0.0, 0.25, 0.75, 1.0]);
         assert_eq!(apply(&bilinear(4, 2), &[0.0, 1.0, 2.0, 3.0]), [0.5, 2.5]);
         assert_eq!(bilinear(5, 5), gaussian(5, 1e-3));
+        assert_eq!(bilinear(5, 5), gaussian(5, 0.0));
     }
 
     #[test]
@@ -153,6 +182,16 @@ mod tests {
         let spread = apply(&g, &impulse);
         assert!((spread.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(spread[4] > spread[3] && spread[3] == spread[5] && spread[1] == 0.0);
+    }
+
+    #[test]
+    fn only_possible_smoothings_are_read() {
+        assert_eq!(smoothing("0"), Ok(0.0));
+        assert_eq!(smoothing("1.5"), Ok(1.5));
+        for text in ["", "-1", "65", "inf", "NaN", "wide"] {
+            assert!(smoothing(text).is_err(), "{text}");
+        }
+        assert_eq!(smoothing_of(&HashMap::new()), Ok(SMOOTHING));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use judge::{AnomalyMap, Scorer, decode_file};
 use shared_format::Recipe;
 
+use crate::Flip;
 use crate::bundle::{Export, ExportError, ScoreKind, export_calibrated};
 use crate::calibrate::{Calibration, Calibrator};
 use crate::features::{Extractor, FeatureError, FeatureSet, likeness};
@@ -28,6 +29,8 @@ pub struct Lesson<'a> {
     pub teacher: &'a Teacher,
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
+    /// Mirrored copies that are learned from, too.
+    pub flip: Flip,
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
     /// The method.
@@ -91,10 +94,12 @@ pub fn teach(
     if lesson.parts.len() < MIN_PARTS {
         return Err(TeachError::TooFew(lesson.parts.len()));
     }
-    let extractor = Extractor::new(lesson.teacher, lesson.recipe, lesson.method.levels(), lesson.threads)?;
     let frames: Vec<PathBuf> = lesson.parts.iter().flatten().cloned().collect();
+    let lesson = &Lesson { method: lesson.method.settled(frames.len()), ..*lesson };
+    let extractor =
+        Extractor::new(lesson.teacher, lesson.recipe, lesson.flip, lesson.method.levels(), lesson.threads)?;
     let all: Vec<usize> = (0..frames.len()).collect();
-    let mut set = FeatureSet::new(extractor, frames, lesson.recipe.tiles.count());
+    let mut set = FeatureSet::new(extractor, frames);
     let found = likeness(&mut set, &all)?;
     if found.identical {
         return Err(TeachError::Identical(lesson.parts.len()));

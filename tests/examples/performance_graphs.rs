@@ -7,6 +7,7 @@ use std::path::Path;
 use fit::features::Projection;
 use fit::network::{Array, Network, PdnSize, Weights, autoencoder};
 use fit::patchcore;
+use fit::resample::SMOOTHING;
 use fit::seeded::Seeded;
 use fit::teacher::Teacher;
 use shared_format::Size;
@@ -49,6 +50,7 @@ fn patchcore() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         bank,
         neighbours: 1,
         score: patchcore::Score::Standardised,
+        smoothing: SMOOTHING,
         places: Some(patchcore::Places { mean: values(0.5), deviation: values(0.1) }),
     };
     Ok(patchcore::build(&teacher, &model, INPUT, false))

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fit::Flip;
 use fit::features::{Extractor, FeatureSet, Levels};
 use fit::network::Network;
 use fit::teacher::Teacher;
@@ -39,13 +40,13 @@ impl Fixture {
         Self { teacher, recipe, folder }
     }
 
-    fn set(&self, levels: Levels) -> (FeatureSet, Vec<usize>) {
+    fn set(&self, flip: Flip, levels: Levels) -> (FeatureSet, Vec<usize>) {
         let mut paths: Vec<PathBuf> =
             std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         let indices = (0..paths.len()).collect();
-        let extractor = Extractor::new(&self.teacher, self.recipe, levels, 1).unwrap();
-        (FeatureSet::new(extractor, paths, 1), indices)
+        let extractor = Extractor::new(&self.teacher, self.recipe, flip, levels, 1).unwrap();
+        (FeatureSet::new(extractor, paths), indices)
     }
 
     /// A part that none was fitted to, as the model's input and as features.
@@ -53,7 +54,7 @@ impl Fixture {
         let frame = part(SIZE, 500, true);
         let mut input = vec![];
         Preparer::new(self.recipe).prepare(&frame, &mut input).unwrap();
-        let mut extractor = Extractor::new(&self.teacher, self.recipe, levels, 1).unwrap();
+        let mut extractor = Extractor::new(&self.teacher, self.recipe, Flip::None, levels, 1).unwrap();
         (input, extractor.of_frame(&frame, "query").unwrap().swap_remove(0).vectors)
     }
 }
@@ -108,7 +109,7 @@ fn project(projection: &fit::features::Projection, vectors: &[f32]) -> Vec<Vec<f
 #[test]
 fn patchcore_agrees_with_its_definition_in_two_engines() {
     let fixture = Fixture::new();
-    let (mut set, indices) = fixture.set(Levels::Coarse);
+    let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
     let (input, features) = fixture.query(Levels::Coarse);
     for (neighbours, score) in [
         (1, patchcore::Score::Standardised),
@@ -118,7 +119,8 @@ fn patchcore_agrees_with_its_definition_in_two_engines() {
         (1, patchcore::Score::Reweighted),
     ] {
         let bank = patchcore::BankSize::Share(0.1);
-        let options = patchcore::Options { neighbours, score, bank, dimensions: 24, ..Default::default() };
+        let options =
+            patchcore::Options { neighbours, score: Some(score), bank, dimensions: 24, ..Default::default() };
         let model = patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
         let entries: Vec<&[f32]> = model.bank.chunks(24).collect();
         let distance = |y: &[f64], b: &[f32]| -> f64 {
@@ -165,7 +167,7 @@ fn reweighted(entries: &[&[f32]], distances: &[f64]) -> f64 {
 #[test]
 fn padim_agrees_with_its_definition_in_two_engines() {
     let fixture = Fixture::new();
-    let (mut set, indices) = fixture.set(Levels::All);
+    let (mut set, indices) = fixture.set(Flip::None, Levels::All);
     let (input, features) = fixture.query(Levels::All);
     let columns = INPUT.width as usize / 8;
     for (full, cell) in [(true, 1), (true, 2), (false, 1), (false, 2)] {
@@ -191,6 +193,52 @@ fn padim_agrees_with_its_definition_in_two_engines() {
         let onnx = padim::build(&fixture.teacher, &model, INPUT, true);
         agree(&onnx, &input, padim::DISTANCES, &expected);
     }
+}
+
+#[test]
+fn a_bank_of_mirrored_copies_knows_a_mirrored_part() {
+    let fixture = Fixture::new();
+    let mut scores = vec![];
+    for flip in [Flip::None, Flip::Vertical] {
+        let (mut set, indices) = fixture.set(flip, Levels::Coarse);
+        let bank = patchcore::BankSize::Share(1.0);
+        let score = Some(patchcore::Score::Maximum);
+        let options = patchcore::Options { bank, score, ..Default::default() };
+        let model = patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        // A part that is learned from, lying the other way round.
+        let mut input = vec![];
+        let learned = judge::decode_file(set.path(0)).unwrap();
+        Preparer::new(fixture.recipe).prepare(&learned, &mut input).unwrap();
+        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, false);
+        let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+        let mut network = judge::Network::load(&onnx, shape, &["score"], 1).unwrap();
+        scores.push(network.run(&upside_down(&input)).unwrap()[0][0]);
+    }
+    assert!(scores[1] < 0.02 && scores[0] > 10.0 * scores[1], "without and with mirrored copies: {scores:?}");
+}
+
+/// Top and bottom exchanged, one value at a time.
+fn upside_down(input: &[f32]) -> Vec<f32> {
+    let (height, width) = (INPUT.height as usize, INPUT.width as usize);
+    let from = |index: usize| {
+        let (plane, row, column) = (index / (height * width), index / width % height, index % width);
+        input[(plane * height + height - 1 - row) * width + column]
+    };
+    (0..input.len()).map(from).collect()
+}
+
+#[test]
+fn few_images_are_not_asked_what_each_place_is_like() {
+    let fixture = Fixture::new();
+    let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
+    let fit = |score| {
+        let options = patchcore::Options { score, ..Default::default() };
+        patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap().score
+    };
+    assert_eq!(
+        [None, Some(patchcore::Score::Standardised)].map(fit),
+        [patchcore::Score::Worst, patchcore::Score::Standardised]
+    );
 }
 
 #[test]
@@ -237,6 +285,8 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         (&["--method", "patchcore", "--bank", "lots"], "is no size of a bank"),
         (&["--method", "patchcore", "--precision", "bf16"], "leave out --device and --precision"),
         (&["--method", "padim", "--shrinkage", "1.5"], "is no share"),
+        (&["--method", "padim", "--smoothing", "65"], "is no smoothing"),
+        (&["--method", "padim", "--flip", "sideways"], "write none, horizontal or vertical"),
     ] {
         let (code, _, stderr) = run(&mut fitting(&workshop, &data, "refused", extra));
         assert!(code == 1 || code == 2, "{extra:?}: {stderr}");

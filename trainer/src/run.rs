@@ -12,6 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use fit::Flip;
 use fit::atomic::write_file;
 use fit::network::Weights;
 use fit::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
@@ -27,29 +28,6 @@ const FORMAT: u32 = 1;
 /// Longest training.
 pub const MAX_STEPS: u64 = 100_000_000;
 const MAX_BATCH: usize = 4096;
-
-/// Mirrored copies of the fit images that train too, for parts that come either way round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Flip {
-    /// The images as they are.
-    None,
-    /// Left and right exchanged.
-    Horizontal,
-    /// Top and bottom exchanged.
-    Vertical,
-}
-
-impl Flip {
-    /// Samples made of one: itself, and its mirrored copy.
-    #[must_use]
-    pub const fn copies(self) -> usize {
-        match self {
-            Self::None => 1,
-            Self::Horizontal | Self::Vertical => 2,
-        }
-    }
-}
 
 /// Natural photos that a method may use beside the images of parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

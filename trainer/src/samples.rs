@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fit::Flip;
 use fit::network::Network;
 use judge::{Preparer, decode_file};
 use shared_format::Recipe;
@@ -10,7 +11,6 @@ use tch::{Device, Kind, Tensor};
 use crate::memory;
 use crate::method::TrainError;
 use crate::progress;
-use crate::run::Flip;
 use crate::torch::{Compute, Frozen, channels_last};
 
 /// Images (or their tiles) with what the teacher sees in them.

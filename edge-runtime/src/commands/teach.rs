@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use fit::Flip;
 use fit::calibrate::claim;
 use fit::dataset::survey;
 use fit::fitted::Fitted;
@@ -58,6 +59,10 @@ pub struct Args {
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
+    /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
+    /// or vertical (top and bottom exchanged).
+    #[arg(long, default_value_t = Flip::None)]
+    flip: Flip,
     /// patchcore: size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine.
     #[arg(long, value_name = "SIZE", default_value = "512KiB")]
     bank: BankSize,
@@ -98,6 +103,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let lesson = Lesson {
         teacher: &teacher,
         recipe,
+        flip: args.flip,
         parts: &parts,
         method: method(args),
         target_fpr: args.target_fpr,

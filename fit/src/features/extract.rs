@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use judge::{DecodeError, EngineError, Frame, Network, PrepareError, Preparer, decode_file};
-use shared_format::Recipe;
+use shared_format::{Recipe, Size};
 
 use super::graph::{Levels, add_features, shape};
+use crate::Flip;
 use crate::onnx::GraphBuilder;
 use crate::teacher::Teacher;
 
@@ -39,7 +40,7 @@ pub enum FeatureError {
     },
 }
 
-/// The features of one tile: a vector for each position, row by row.
+/// The features of one tile or its mirrored copy: a vector for each position, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Length of a vector.
@@ -53,19 +54,21 @@ pub struct Features {
 pub struct Extractor {
     network: Network,
     preparer: Preparer,
+    flip: Flip,
     input: Vec<f32>,
     shape: [usize; 3],
     groups: Vec<usize>,
 }
 
 impl Extractor {
-    /// For frames prepared by `recipe`; `threads` as in [`Network::load`].
+    /// For frames prepared by `recipe`, and their mirrored copies; `threads` as in [`Network::load`].
     ///
     /// # Errors
     /// Where the engine can't run the teacher.
     pub fn new(
         teacher: &Teacher,
         recipe: Recipe,
+        flip: Flip,
         levels: Levels,
         threads: usize,
     ) -> Result<Self, FeatureError> {
@@ -76,7 +79,7 @@ impl Extractor {
         let features = add_features(teacher, levels, &mut graph, &image);
         graph.output("features", &features);
         let network = Network::load(&graph.finish(), input, &["features"], threads)?;
-        Ok(Self { network, preparer: Preparer::new(recipe), input: vec![], shape, groups })
+        Ok(Self { network, preparer: Preparer::new(recipe), flip, input: vec![], shape, groups })
     }
 
     /// Channels, rows and columns of a tile's features.
@@ -91,7 +94,13 @@ impl Extractor {
         &self.groups
     }
 
-    /// The features of an image file, one for each tile of the recipe.
+    /// Samples of a frame: its tiles, and their mirrored copies.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.preparer.recipe().tiles.count() * self.flip.copies()
+    }
+
+    /// The features of an image file, one for each of its [`Self::samples`].
     ///
     /// # Errors
     /// Where it doesn't decode, or see [`Self::of_frame`].
@@ -101,7 +110,7 @@ impl Extractor {
         self.of_frame(&frame, &path.display().to_string())
     }
 
-    /// The features of a frame, one for each tile of the recipe; `what` names it in errors.
+    /// The features of a frame, one for each of its [`Self::samples`]; `what` names it in errors.
     ///
     /// # Errors
     /// Where the frame doesn't fit the recipe, the engine fails, or a feature is not finite.
@@ -109,14 +118,20 @@ impl Extractor {
         let prepared = self.preparer.prepare(frame, &mut self.input);
         prepared.map_err(|source| FeatureError::Prepare { what: what.to_owned(), source })?;
         let [channels, rows, columns] = self.shape;
-        let tiles = self.preparer.recipe().tiles.count();
-        let mut found = Vec::with_capacity(tiles);
-        for tile in self.input.chunks_exact(self.input.len() / tiles) {
-            let planes = self.network.run(tile)?.swap_remove(0);
-            if planes.iter().any(|x| !x.is_finite()) {
-                return Err(FeatureError::NotFinite { what: what.to_owned() });
+        let Recipe { input: Size { width, height }, tiles, .. } = *self.preparer.recipe();
+        let mut found = Vec::with_capacity(self.samples());
+        let length = self.input.len() / tiles.count();
+        for tile in self.input.chunks_exact_mut(length) {
+            for copy in 0..self.flip.copies() {
+                if copy > 0 {
+                    self.flip.mirror(tile, height as usize, width as usize);
+                }
+                let planes = self.network.run(tile)?.swap_remove(0);
+                if planes.iter().any(|x| !x.is_finite()) {
+                    return Err(FeatureError::NotFinite { what: what.to_owned() });
+                }
+                found.push(Features { channels, vectors: by_position(&planes, rows * columns) });
             }
-            found.push(Features { channels, vectors: by_position(&planes, rows * columns) });
         }
         Ok(found)
     }

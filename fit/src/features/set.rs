@@ -15,21 +15,20 @@ pub struct FeatureSet {
     paths: Vec<PathBuf>,
     kept: Vec<Option<Vec<Features>>>,
     keeps: bool,
-    tiles: usize,
     /// The mean feature of each image that was looked at.
     means: Vec<Option<Vec<f64>>>,
 }
 
 impl FeatureSet {
-    /// Of the images at `paths`, `tiles` tiles each.
+    /// Of the images at `paths`.
     #[must_use]
-    pub fn new(extractor: Extractor, paths: Vec<PathBuf>, tiles: usize) -> Self {
-        let bytes = extractor.shape().iter().product::<usize>() * 4 * tiles * paths.len();
+    pub fn new(extractor: Extractor, paths: Vec<PathBuf>) -> Self {
+        let bytes = extractor.shape().iter().product::<usize>() * 4 * extractor.samples() * paths.len();
         let (kept, means) = (vec![None; paths.len()], vec![None; paths.len()]);
-        Self { extractor, kept, keeps: bytes <= KEPT, tiles, means, paths }
+        Self { extractor, kept, keeps: bytes <= KEPT, means, paths }
     }
 
-    /// Channels, rows and columns of a tile's features.
+    /// Channels, rows and columns of a sample's features.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         self.extractor.shape()
@@ -41,10 +40,10 @@ impl FeatureSet {
         self.extractor.groups()
     }
 
-    /// Tiles of each image.
+    /// Samples of each image: its tiles, and their mirrored copies.
     #[must_use]
-    pub const fn tiles(&self) -> usize {
-        self.tiles
+    pub fn samples(&self) -> usize {
+        self.extractor.samples()
     }
 
     /// The images.
@@ -70,7 +69,7 @@ impl FeatureSet {
         Ok(self.means[index].as_deref().unwrap_or_default())
     }
 
-    /// The features of an image's tiles.
+    /// The features of an image's samples.
     ///
     /// # Errors
     /// See [`FeatureError`].
@@ -87,9 +86,9 @@ impl FeatureSet {
     }
 }
 
-fn mean(tiles: &[Features], channels: usize) -> Vec<f64> {
+fn mean(samples: &[Features], channels: usize) -> Vec<f64> {
     let (mut sum, mut count) = (vec![0f64; channels], 0.0);
-    for vector in tiles.iter().flat_map(|tile| tile.vectors.chunks_exact(channels)) {
+    for vector in samples.iter().flat_map(|sample| sample.vectors.chunks_exact(channels)) {
         sum.iter_mut().zip(vector).for_each(|(s, &x)| *s += f64::from(x));
         count += 1.0;
     }

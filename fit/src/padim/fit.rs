@@ -5,6 +5,7 @@ use super::gaussian::Gaussians;
 use super::model::Model;
 use super::reduction::{Reduction, reduce};
 use crate::features::{FeatureError, FeatureSet};
+use crate::resample::SMOOTHING;
 
 /// Largest model whose covariances are written; a frame's verdict reads all of it.
 const MAX_BYTES: usize = 64 << 20;
@@ -22,6 +23,8 @@ pub struct Options {
     pub cell: usize,
     /// Share of the mean variance in each covariance, 0..1.
     pub shrinkage: f64,
+    /// Smoothing of the distances for map and score: standard deviation of a Gaussian, in positions of the features' grid.
+    pub smoothing: f64,
     /// Seeds the reduction.
     pub seed: u64,
 }
@@ -34,6 +37,7 @@ impl Default for Options {
             full: true,
             cell: 2,
             shrinkage: 0.01,
+            smoothing: SMOOTHING,
             seed: 0,
         }
     }
@@ -97,13 +101,13 @@ pub fn fit(
     }
     let mut gaussians = Gaussians::new(cells, dimensions, options.full);
     for &index in indices {
-        for tile in set.of(index)?.iter() {
-            gaussians.add(&reduction.apply(&tile.vectors));
+        for sample in set.of(index)?.iter() {
+            gaussians.add(&reduction.apply(&sample.vectors));
         }
         if !progress() {
             return Ok(None);
         }
     }
     let (mean, whitening) = gaussians.finish(options.shrinkage);
-    Ok(Some(Model { reduction, mean, whitening, full: options.full, cell }))
+    Ok(Some(Model { reduction, mean, whitening, full: options.full, cell, smoothing: options.smoothing }))
 }

@@ -11,8 +11,6 @@ use crate::teacher::Teacher;
 /// Name of the additional output that a graph with distances has: 1×1×h×w.
 pub const DISTANCES: &str = "distances";
 
-/// Smoothing of the distances for the anomaly map and the score, in positions of the features' grid.
-const SIGMA: f64 = 1.0;
 /// The score is the mean over the worst 5 % of the positions.
 const WORST: usize = 20;
 
@@ -55,10 +53,11 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     if with_distances {
         g.output(DISTANCES, &distances);
     }
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, SIGMA));
+    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, model.smoothing));
     let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
     g.output("anomaly_map", &map);
-    let smooth = g.resample(&distances, &gaussian(rows, SIGMA), &gaussian(columns, SIGMA));
+    let smooth =
+        g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
     let score = g.mean_of_largest(&smooth, (positions / WORST).max(1));
     g.output("score", &score);
     graph.finish()

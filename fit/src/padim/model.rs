@@ -1,7 +1,10 @@
 //! What PaDiM has learned.
 
+use std::collections::HashMap;
+
 use crate::features::Projection;
 use crate::network::{Array, Weights};
+use crate::resample::{SMOOTHING_NOTE, smoothing_of};
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +20,8 @@ pub struct Model {
     pub full: bool,
     /// Side of a cell, in positions.
     pub cell: usize,
+    /// Smoothing of the distances, in positions of the features' grid.
+    pub smoothing: f64,
 }
 
 const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
@@ -24,15 +29,15 @@ const MEAN: &str = "gaussians.mean";
 const WHITENING: &str = "gaussians.whitening";
 
 impl Model {
-    /// The model as named arrays.
+    /// The model as named arrays and notes.
     #[must_use]
-    pub fn to_weights(&self) -> Weights {
+    pub fn to_weights(&self) -> (Weights, HashMap<String, String>) {
         let [mean, matrix] = self.reduction.to_arrays();
         let d = self.reduction.outputs;
         let positions = self.mean.len() / d;
         let cells = positions / (self.cell * self.cell).max(1);
         let shape = if self.full { vec![cells, d, d] } else { vec![cells, d] };
-        Weights::from(
+        let weights = Weights::from(
             [
                 (REDUCTION[0], mean),
                 (REDUCTION[1], matrix),
@@ -40,14 +45,19 @@ impl Model {
                 (WHITENING, Array { shape, data: self.whitening.clone() }),
             ]
             .map(|(name, array)| (name.to_owned(), array)),
-        )
+        );
+        (weights, [(SMOOTHING_NOTE.to_owned(), self.smoothing.to_string())].into())
     }
 
     /// What [`Self::to_weights`] gave, for `positions` positions.
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_weights(weights: &Weights, positions: usize) -> Result<Self, String> {
+    pub fn from_weights(
+        weights: &Weights,
+        notes: &HashMap<String, String>,
+        positions: usize,
+    ) -> Result<Self, String> {
         let get = |name: &str| weights.get(name).ok_or_else(|| format!("it has no `{name}`"));
         let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
             .ok_or_else(|| "its reduction has impossible sides".to_owned())?;
@@ -63,6 +73,7 @@ impl Model {
         if !fits || arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
             return Err("its Gaussians have impossible sides or values".to_owned());
         }
-        Ok(Self { reduction, mean: mean.data.clone(), whitening: whitening.data.clone(), full, cell })
+        let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
+        Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(notes)? })
     }
 }

@@ -6,6 +6,7 @@ use super::model::{Model, Score};
 use super::places::{PlaceSums, distances};
 use super::search_time::milliseconds_per_entry;
 use crate::features::{FeatureError, FeatureSet, Moments, Projection};
+use crate::resample::SMOOTHING;
 use crate::seeded::Seeded;
 
 /// Images whose features choose the projection; more change nothing.
@@ -27,8 +28,10 @@ pub struct Options {
     pub sketch: Option<usize>,
     /// Nearest entries whose distances are averaged.
     pub neighbours: usize,
-    /// Map → score.
-    pub score: Score,
+    /// Map → score; `None` takes [`Score::of_images`].
+    pub score: Option<Score>,
+    /// Smoothing of the distances for map and score: standard deviation of a Gaussian, in positions of the features' grid.
+    pub smoothing: f64,
     /// Seeds the choices.
     pub seed: u64,
 }
@@ -40,7 +43,8 @@ impl Default for Options {
             bank: BankSize::Kibibytes(512),
             sketch: Some(32),
             neighbours: 1,
-            score: Score::Standardised,
+            score: None,
+            smoothing: SMOOTHING,
             seed: 0,
         }
     }
@@ -60,12 +64,12 @@ pub fn fit(
     let [channels, rows, columns] = set.shape();
     let mut moments = Moments::new(channels);
     for index in some(indices, PROJECTION_IMAGES, options.seed) {
-        for tile in set.of(index)?.iter() {
-            moments.add(&tile.vectors);
+        for sample in set.of(index)?.iter() {
+            moments.add(&sample.vectors);
         }
     }
     let projection = Projection::fit(&moments, set.groups(), options.dimensions, options.seed);
-    let positions = indices.len() * rows * columns * set.tiles();
+    let positions = indices.len() * rows * columns * set.samples();
     let pace = match options.bank {
         BankSize::Milliseconds(_) => milliseconds_per_entry(projection.outputs, rows, columns)?,
         BankSize::Share(_) | BankSize::Kibibytes(_) => 0.0,
@@ -75,21 +79,22 @@ pub fn fit(
     let mut coreset = Coreset::new(projection.outputs, rule);
     // The last images to come are first looked at as new ones: they tell how far good parts are from a bank without them.
     let spare = some(indices, indices.len() / SPARE, options.seed);
-    let spare = if options.score == Score::Standardised { spare } else { vec![] };
+    let score = options.score.unwrap_or(Score::of_images(indices.len()));
+    let spare = if score == Score::Standardised { spare } else { vec![] };
     let (last, first): (Vec<usize>, Vec<usize>) = indices.iter().partition(|index| spare.contains(index));
     for index in first {
-        for tile in set.of(index)?.iter() {
-            coreset.add(&projection.apply(&tile.vectors));
+        for sample in set.of(index)?.iter() {
+            coreset.add(&projection.apply(&sample.vectors));
         }
         if !progress() {
             return Ok(None);
         }
     }
-    let mut sums = PlaceSums::new(rows, columns);
+    let mut sums = PlaceSums::new(rows, columns, options.smoothing);
     let without = if last.is_empty() { vec![] } else { coreset.clone().finish() };
     for index in last {
-        for tile in set.of(index)?.iter() {
-            let vectors = projection.apply(&tile.vectors);
+        for sample in set.of(index)?.iter() {
+            let vectors = projection.apply(&sample.vectors);
             sums.add(&distances(&vectors, &without, projection.outputs, options.neighbours));
             coreset.add(&vectors);
         }
@@ -101,9 +106,8 @@ pub fn fit(
     let neighbours = options.neighbours.clamp(1, (bank.len() / projection.outputs).max(1));
     let places = sums.finish();
     // Too few images to spare one: nothing is known of places.
-    let score =
-        if places.is_none() && options.score == Score::Standardised { Score::Worst } else { options.score };
-    Ok(Some(Model { projection, bank, neighbours, score, places }))
+    let score = if places.is_none() && score == Score::Standardised { Score::Worst } else { score };
+    Ok(Some(Model { projection, bank, neighbours, score, places, smoothing: options.smoothing }))
 }
 
 /// At most `most` of the indices, chosen by the seed, in order.

@@ -17,8 +17,6 @@ pub const DISTANCES: &str = "distances";
 const PART: usize = 64;
 /// Below this a squared distance (of features with variance 1 a level) is rounding noise; its root must not magnify it.
 const FLOOR: f32 = 1e-6;
-/// Smoothing of the distances for the anomaly map and the score, in positions of the features' grid.
-pub(super) const SIGMA: f64 = 1.0;
 /// The score is the mean over the worst 5 % of the positions.
 const WORST: usize = 20;
 /// Neighbours of the nearest entry in the paper's re-weighting.
@@ -49,12 +47,13 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
         g.output(DISTANCES, &distances);
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, SIGMA));
+    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, model.smoothing));
     let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
     g.output("anomaly_map", &map);
     let score = match model.score {
         Score::Standardised | Score::Worst => {
-            let smooth = g.resample(&distances, &gaussian(rows, SIGMA), &gaussian(columns, SIGMA));
+            let smooth =
+                g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
             let places = model.places.as_ref().filter(|_| model.score == Score::Standardised);
             let smooth = match places {
                 Some(places) => standardise(g, &smooth, places),

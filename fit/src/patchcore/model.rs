@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use crate::features::Projection;
 use crate::network::{Array, Weights};
+use crate::resample::{SMOOTHING_NOTE, smoothing_of};
+
+/// Fewest images whose places are compared with what they usually are.
+const STANDARDISED_FROM: usize = 40;
 
 /// How a map of distances becomes the image's score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,13 @@ impl Score {
         ("maximum", Self::Maximum),
         ("reweighted", Self::Reweighted),
     ];
+
+    /// The better one on the development sets for so many images to learn from. Few would be missed in the bank if they were
+    /// spared, and say little of a place.
+    #[must_use]
+    pub const fn of_images(count: usize) -> Self {
+        if count < STANDARDISED_FROM { Self::Worst } else { Self::Standardised }
+    }
 
     /// The name that users give.
     #[must_use]
@@ -54,6 +65,8 @@ pub struct Model {
     pub score: Score,
     /// What smoothed distances are on good parts, for [`Score::Standardised`].
     pub places: Option<Places>,
+    /// Smoothing of the distances, in positions of the features' grid.
+    pub smoothing: f64,
 }
 
 /// Mean and deviation of the smoothed distance at each position, on parts that are not in the bank.
@@ -85,7 +98,11 @@ impl Model {
         let [mean, matrix] = self.projection.to_arrays();
         let bank = Array { shape: vec![self.entries(), self.projection.outputs], data: self.bank.clone() };
         let weights = [(MEAN, mean), (MATRIX, matrix), (BANK, bank)].map(|(name, a)| (name.to_owned(), a));
-        let notes = [(NEIGHBOURS, self.neighbours.to_string()), (SCORE, self.score.name().to_owned())];
+        let notes = [
+            (NEIGHBOURS, self.neighbours.to_string()),
+            (SCORE, self.score.name().to_owned()),
+            (SMOOTHING_NOTE, self.smoothing.to_string()),
+        ];
         let mut weights = Weights::from(weights);
         if let Some(places) = &self.places {
             weights.insert(PLACES[0].to_owned(), places.mean.clone());
@@ -125,7 +142,8 @@ impl Model {
         };
         match neighbours.zip(score).filter(|(_, score)| *score != Score::Standardised || places.is_some()) {
             Some((neighbours, score)) => {
-                Ok(Self { projection, bank: bank.data.clone(), neighbours, score, places })
+                let smoothing = smoothing_of(notes)?;
+                Ok(Self { projection, bank: bank.data.clone(), neighbours, score, places, smoothing })
             }
             None => Err("its scoring is unknown".to_owned()),
         }

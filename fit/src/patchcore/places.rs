@@ -1,7 +1,6 @@
 //! What distances are on good parts, place by place.
 
 use super::coreset::squared_distance;
-use super::graph::SIGMA;
 use super::model::Places;
 use crate::network::Array;
 use crate::resample::{Matrix, gaussian};
@@ -23,9 +22,9 @@ pub(super) struct PlaceSums {
 }
 
 impl PlaceSums {
-    /// For maps of rows × columns.
-    pub(super) fn new(rows: usize, columns: usize) -> Self {
-        let smoothing = [gaussian(rows, SIGMA), gaussian(columns, SIGMA)];
+    /// For maps of rows × columns that are smoothed by a Gaussian of `sigma` positions.
+    pub(super) fn new(rows: usize, columns: usize, sigma: f64) -> Self {
+        let smoothing = [gaussian(rows, sigma), gaussian(columns, sigma)];
         let (sum, squares) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
         Self { shape: [rows, columns], smoothing, count: 0.0, sum, squares }
     }
@@ -94,7 +93,7 @@ mod tests {
             (0..64).map(|p| if p < 8 { 2.0 + 0.3 * wave } else { 1.0 + 0.1 * wave }).collect()
         };
         let ratio = |count: usize| {
-            let mut sums = PlaceSums::new(8, 8);
+            let mut sums = PlaceSums::new(8, 8, 1.0);
             (0..count).for_each(|i| sums.add(&map(i)));
             let places = sums.finish().unwrap();
             (places.mean.data[0] / places.mean.data[63], places.deviation.data[0] / places.deviation.data[63])
@@ -102,7 +101,7 @@ mod tests {
         let (few, many) = (ratio(4), ratio(2000));
         assert!(few.0 < 1.3 && few.1 < 1.5, "{few:?}");
         assert!(many.0 > 1.6 && many.1 > 1.9, "{many:?}");
-        assert!(PlaceSums::new(8, 8).finish().is_none());
+        assert!(PlaceSums::new(8, 8, 1.0).finish().is_none());
     }
 
     #[test]
@@ -114,7 +113,7 @@ mod tests {
 
     #[test]
     fn images_without_any_distance_stay_finite() {
-        let mut sums = PlaceSums::new(4, 4);
+        let mut sums = PlaceSums::new(4, 4, 1.0);
         (0..3).for_each(|_| sums.add(&[0.0; 16]));
         assert!(sums.finish().unwrap().deviation.data.iter().all(|d| *d > 0.0 && d.is_finite()));
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::builder::PossibleValue;
+use fit::Flip;
 use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
 use fit::teacher::Teacher;
 use fit::written;
@@ -15,7 +16,7 @@ use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{self, Ended, Fitting, Method};
 use crate::natural::natural_photos;
 use crate::progress;
-use crate::run::{Flip, MAX_STEPS, NaturalPhotos, Run, Settings};
+use crate::run::{MAX_STEPS, NaturalPhotos, Run, Settings};
 use crate::schedule::Schedule;
 use crate::teacher::user_library;
 
@@ -56,8 +57,9 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
     #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
-    /// Learn from mirrored copies too, for parts that may come either way round
-    #[arg(long, value_enum, default_value = "none")]
+    /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
+    /// or vertical (top and bottom exchanged)
+    #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
     /// Length in steps of 8 samples, for efficientad of 1 (images, their tiles and mirrored copies); the method's own
     /// choice unless given
@@ -239,11 +241,8 @@ fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
 
 fn length(args: &Args, method: &dyn Method, samples: usize) -> anyhow::Result<(u64, usize)> {
     let Some(plan) = method.plan(samples) else {
-        if args.steps.is_some() || args.epochs.is_some() || args.flip != Flip::None {
-            bail!(
-                "{} is fitted in one pass over the images as they are; leave out --steps, --epochs and --flip",
-                method.name()
-            );
+        if args.steps.is_some() || args.epochs.is_some() {
+            bail!("{} is fitted in one pass over the images; leave out --steps and --epochs", method.name());
         }
         return Ok((1, 1));
     };

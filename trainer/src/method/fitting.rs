@@ -3,6 +3,7 @@
 use fit::features::{Extractor, FeatureError, FeatureSet, Levels, likeness};
 use fit::padim::{self, Reduction};
 use fit::patchcore::{self, BankSize, Score};
+use fit::resample::{SMOOTHING, smoothing};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Resolved;
@@ -29,9 +30,10 @@ pub(super) fn fit_images<M, E>(
     // There is nothing to select: those images are learned from, too.
     let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
     let threads = compute.threads.max(1) as usize;
-    let extractor = Extractor::new(&run.teacher, settings.recipe, levels, threads).map_err(Fit::Features)?;
+    let extractor = Extractor::new(&run.teacher, settings.recipe, settings.flip, levels, threads)
+        .map_err(Fit::Features)?;
     let bar = progress::bar(paths.len() as u64, "Looking at good parts");
-    let mut set = FeatureSet::new(extractor, paths, settings.recipe.tiles.count());
+    let mut set = FeatureSet::new(extractor, paths);
     let fitted = fit(&mut set, &mut || {
         bar.inc(1);
         !progress::stop_requested()
@@ -77,12 +79,15 @@ pub struct Fitting {
     /// patchcore: nearest entries of the bank whose distances are averaged
     #[arg(long, value_name = "K", default_value_t = Fitting::NEIGHBOURS, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub neighbours: u16,
-    /// patchcore: the image's score: worst (mean of the worst 5 % of the map), standardised (the same in deviations of each place from good parts), maximum, or reweighted (as in the paper)
-    #[arg(long, value_name = "SCORE", default_value = Fitting::SCORE, value_parser = scores())]
-    pub score: String,
+    /// patchcore: the image's score: worst (mean of the worst 5 % of the map), standardised (the same in deviations of each place from good parts), maximum, or reweighted (as in the paper); unless given, worst for fewer than 40 images, else standardised
+    #[arg(long, value_name = "SCORE", value_parser = scores())]
+    pub score: Option<String>,
     /// patchcore: choose the bank by exact distances, not by those in a random projection
     #[arg(long)]
     pub exact: bool,
+    /// patchcore and padim: how far the map is smoothed, in positions of the features' grid (of 8 pixels; standard deviation of a Gaussian); more finds larger and fainter defects, less draws small ones sharper
+    #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing)]
+    pub smoothing: f64,
     /// padim: dimensions that the features are reduced to
     #[arg(long, value_name = "D", default_value_t = Fitting::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub dimensions: u16,
@@ -103,7 +108,6 @@ pub struct Fitting {
 impl Fitting {
     const BANK: &'static str = "512KiB";
     const NEIGHBOURS: u16 = 1;
-    const SCORE: &'static str = "standardised";
     const DIMENSIONS: u16 = 128;
     const FULL: &'static str = "full";
     const DIAGONAL: &'static str = "diagonal";
@@ -117,11 +121,21 @@ impl Fitting {
     /// Names what no trainer writes.
     pub fn patchcore(&self, seed: u64) -> Result<patchcore::Options, String> {
         let bank: BankSize = self.bank.parse()?;
-        let score =
-            Score::by_name(&self.score).ok_or_else(|| format!("the score `{}` is unknown", self.score))?;
+        let score = self
+            .score
+            .as_deref()
+            .map(|name| Score::by_name(name).ok_or_else(|| format!("the score `{name}` is unknown")));
         let defaults = patchcore::Options::default();
         let sketch = defaults.sketch.filter(|_| !self.exact);
-        Ok(patchcore::Options { bank, score, sketch, neighbours: self.neighbours.into(), seed, ..defaults })
+        Ok(patchcore::Options {
+            bank,
+            sketch,
+            neighbours: self.neighbours.into(),
+            score: score.transpose()?,
+            smoothing: self.smoothing,
+            seed,
+            ..defaults
+        })
     }
 
     /// As PaDiM takes them.
@@ -138,6 +152,7 @@ impl Fitting {
             full,
             cell: self.cell.into(),
             shrinkage: self.shrinkage,
+            smoothing: self.smoothing,
             seed,
         })
     }
@@ -148,8 +163,9 @@ impl Default for Fitting {
         Self {
             bank: Self::BANK.to_owned(),
             neighbours: Self::NEIGHBOURS,
-            score: Self::SCORE.to_owned(),
+            score: None,
             exact: false,
+            smoothing: SMOOTHING,
             dimensions: Self::DIMENSIONS,
             covariance: Self::FULL.to_owned(),
             reduction: Self::REDUCTION.to_owned(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fit::Flip;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use shared_format::Size;
@@ -19,7 +20,7 @@ use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::progress;
-use crate::run::{CHECKPOINT, Flip, Run, STUDENT, Settings, State};
+use crate::run::{CHECKPOINT, Run, STUDENT, Settings, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 

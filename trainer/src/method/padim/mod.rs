@@ -42,7 +42,8 @@ impl Method for Padim {
             Err(Fit::Features(e) | Fit::Method(PadimError::Features(e))) => return Err(e.into()),
             Err(Fit::Method(e)) => return Err(TrainError::Settings(e.to_string())),
         };
-        run.save(STUDENT, &State { weights: model.to_weights(), ..State::default() })?;
+        let (weights, notes) = model.to_weights();
+        run.save(STUDENT, &State { weights, notes })?;
         let d = model.reduction.outputs;
         Ok(Ended::Fitted {
             summary: format!(
@@ -57,7 +58,8 @@ impl Method for Padim {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let state = run.student()?;
         let input = run.settings.recipe.input;
-        let model = Model::from_weights(&state.weights, fit::features::positions(&run.teacher, input))
+        let positions = fit::features::positions(&run.teacher, input);
+        let model = Model::from_weights(&state.weights, &state.notes, positions)
             .map_err(|reason| run.damaged(STUDENT, reason))?;
         Ok(build(&run.teacher, &model, input, false))
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fit::Flip;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
@@ -11,7 +12,7 @@ use super::schedule::rate;
 use crate::method::{Ended, TrainError};
 use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
-use crate::run::{BEST, CHECKPOINT, Flip, Run, STUDENT, State};
+use crate::run::{BEST, CHECKPOINT, Run, STUDENT, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, Sgd, Trainable, load_tensor, to_array};
 

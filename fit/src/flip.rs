@@ -1,0 +1,96 @@
+//! Mirrored copies, for parts that come either way round.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Mirrored copies of the images that are learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flip {
+    /// The images as they are.
+    #[default]
+    None,
+    /// Left and right exchanged.
+    Horizontal,
+    /// Top and bottom exchanged.
+    Vertical,
+}
+
+impl Flip {
+    const NAMES: [(&'static str, Self); 3] =
+        [("none", Self::None), ("horizontal", Self::Horizontal), ("vertical", Self::Vertical)];
+
+    /// Samples made of one: itself, and its mirrored copy.
+    #[must_use]
+    pub const fn copies(self) -> usize {
+        match self {
+            Self::None => 1,
+            Self::Horizontal | Self::Vertical => 2,
+        }
+    }
+
+    /// Mirrors planes of `height` × `width` values in place; as they are for [`Flip::None`]. Panics in debug builds where
+    /// `planes` isn't made of whole planes.
+    pub fn mirror(self, planes: &mut [f32], height: usize, width: usize) {
+        debug_assert!(planes.len().is_multiple_of((height * width).max(1)), "no whole planes");
+        match self {
+            Self::None => (),
+            Self::Horizontal => planes.chunks_exact_mut(width.max(1)).for_each(<[f32]>::reverse),
+            Self::Vertical => {
+                for plane in planes.chunks_exact_mut((height * width).max(1)) {
+                    let (top, bottom) = plane.split_at_mut(height / 2 * width);
+                    let rows = top.chunks_exact_mut(width).zip(bottom.chunks_exact_mut(width).rev());
+                    rows.for_each(|(upper, lower)| upper.swap_with_slice(lower));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Flip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES.iter().find(|(_, flip)| flip == self).map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Flip {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(name, _)| *name == text);
+        found
+            .map(|(_, flip)| *flip)
+            .ok_or_else(|| format!("`{text}` is no way to mirror; write none, horizontal or vertical"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flip;
+
+    #[test]
+    fn mirrors_each_plane() {
+        let planes: Vec<f32> = (0..12).map(|x| x as f32).collect();
+        let mirrored = |flip: Flip| {
+            let mut copy = planes.clone();
+            flip.mirror(&mut copy, 3, 2);
+            copy
+        };
+        assert_eq!(mirrored(Flip::None), planes);
+        assert_eq!(
+            mirrored(Flip::Horizontal),
+            [1.0, 0.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0, 9.0, 8.0, 11.0, 10.0]
+        );
+        assert_eq!(mirrored(Flip::Vertical), [4.0, 5.0, 2.0, 3.0, 0.0, 1.0, 10.0, 11.0, 8.0, 9.0, 6.0, 7.0]);
+    }
+
+    #[test]
+    fn names_are_read_as_written() {
+        for flip in [Flip::None, Flip::Horizontal, Flip::Vertical] {
+            assert_eq!(flip.to_string().parse(), Ok(flip));
+        }
+        assert!("upside-down".parse::<Flip>().is_err());
+    }
+}
