@@ -33,6 +33,16 @@ fn efficientnet_lite0_agrees_in_three_engines() {
 }
 
 #[test]
+fn resnet50_agrees_in_three_engines() {
+    agree("resnet50", Size { width: 96, height: 64 }, None);
+}
+
+#[test]
+fn efficientnet_lite2_agrees_in_three_engines() {
+    agree("efficientnet-lite2", Size { width: 96, height: 64 }, None);
+}
+
+#[test]
 fn an_input_that_is_not_square_agrees() {
     agree("resnet18", Size { width: 192, height: 64 }, None);
 }

@@ -7,7 +7,7 @@ use super::{Array, Conv, Network, Weights};
 pub enum FoldError {
     /// A needed tensor is absent.
     #[error(
-        "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of ResNet-18, EfficientNet-Lite0 or a PDN teacher"
+        "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of a ResNet (18, 34, 50, wide 50-2), an EfficientNet-Lite or a PDN teacher"
     )]
     Missing {
         /// The tensor.
@@ -17,7 +17,7 @@ pub enum FoldError {
     },
     /// A tensor has another shape.
     #[error(
-        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of ResNet-18, EfficientNet-Lite0 or a PDN teacher"
+        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of a ResNet (18, 34, 50, wide 50-2), an EfficientNet-Lite or a PDN teacher"
     )]
     Shape {
         /// The tensor.
@@ -136,8 +136,12 @@ fn prefix(network: &Network, raw: &Weights) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resnet18;
+    use super::super::ResNet;
     use super::*;
+
+    fn resnet18() -> Network {
+        ResNet::ALL[0].network()
+    }
 
     fn published(prefix: &str) -> Weights {
         let network = resnet18();

@@ -2,19 +2,19 @@
 
 mod autoencoder;
 mod chain;
-mod efficientnet_lite0;
+mod efficientnet_lite;
 mod export;
 mod fold;
 mod pdn;
-mod resnet18;
+mod resnet;
 
 pub use autoencoder::autoencoder;
 pub use chain::{Chain, ChainConv, Step};
-pub use efficientnet_lite0::efficientnet_lite0;
+pub use efficientnet_lite::EfficientNetLite;
 pub use export::{normalise, to_onnx};
 pub use fold::{FoldError, fold};
 pub use pdn::{PdnSize, name_sequential};
-pub use resnet18::resnet18;
+pub use resnet::ResNet;
 
 use std::collections::BTreeMap;
 
@@ -146,7 +146,8 @@ impl Network {
     /// The architectures with BatchNorm and several levels, known for classifying natural images.
     #[must_use]
     pub fn backbones() -> Vec<Self> {
-        vec![resnet18(), efficientnet_lite0()]
+        let residual = ResNet::ALL.into_iter().map(ResNet::network);
+        residual.chain(EfficientNetLite::ALL.into_iter().map(EfficientNetLite::network)).collect()
     }
 
     /// The convolutions, in order.

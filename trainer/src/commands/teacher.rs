@@ -12,8 +12,8 @@ use crate::teacher::{import, user_library};
 pub enum Command {
     /// Read published weights and keep them under a name
     ///
-    /// Reads ResNet-18 as torchvision publishes it, EfficientNet-Lite0 as its PyTorch port does, and EfficientAD's
-    /// teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (the zip layout and the older one; nothing
+    /// Reads ResNet-18, 34, 50 and Wide ResNet-50-2 as torchvision publishes them, EfficientNet-Lite0 to 4 as their PyTorch
+    /// port does, and EfficientAD's teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (the zip layout and the older one; nothing
     /// in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the BatchNorm folded.
     Import {
         /// The weight file

@@ -54,8 +54,8 @@ pub trait Method {
             return Ok(());
         }
         Err(TrainError::Unfit(format!(
-            "{} needs a backbone with several levels and the teacher {} is a {}; give a ResNet-18 or an \
-             EfficientNet-Lite0 as --teacher, or use --method efficientad",
+            "{} needs a backbone with several levels and the teacher {} is a {}; give a ResNet or an \
+             EfficientNet-Lite as --teacher, or use --method efficientad",
             self.name(),
             teacher.name,
             teacher.network.name

@@ -40,24 +40,30 @@ pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let raw =
         read_weights(&bytes).map_err(|reason| TeacherError::Format { path: path.to_owned(), reason })?;
     let raw = name_sequential(raw);
-    // Names tell most architectures apart, shapes those of one family.
-    let resemblance = |network: &Network| {
-        let (mut names, mut shapes) = (0, 0);
-        for conv in network.convs() {
-            let name = format!("{}.weight", conv.name);
-            let mut found = raw.iter().filter(|(key, _)| key.ends_with(&name)).peekable();
-            names += usize::from(found.peek().is_some());
-            shapes += usize::from(found.any(|(_, array)| array.shape == conv.weight_shape()));
-        }
-        (names, shapes)
-    };
-    let mut networks = Network::all();
-    networks.sort_by_key(|network| std::cmp::Reverse(resemblance(network)));
-    let network = networks.swap_remove(0);
+    let network = most_alike(&raw);
     match fold(&network, &raw) {
         Ok(weights) => Ok((network, weights)),
         Err(source) => Err(TeacherError::Fold { path: path.to_owned(), source }),
     }
+}
+
+/// The architecture that most of the tensors fit. One of a family can be within another: what a network needs and does not
+/// find counts against it.
+fn most_alike(raw: &Weights) -> Network {
+    let likeness = |network: &Network| {
+        let (mut convs, mut names, mut shapes) = (0, 0, 0);
+        for conv in network.convs() {
+            let name = format!("{}.weight", conv.name);
+            let mut found = raw.iter().filter(|(key, _)| key.ends_with(&name)).peekable();
+            convs += 1;
+            names += i64::from(found.peek().is_some());
+            shapes += i64::from(found.any(|(_, array)| array.shape == conv.weight_shape()));
+        }
+        (names > 0, 2 * shapes - convs, names)
+    };
+    let mut networks = Network::all();
+    networks.sort_by_key(|network| std::cmp::Reverse(likeness(network)));
+    networks.swap_remove(0)
 }
 
 fn read_weights(bytes: &[u8]) -> Result<Weights, String> {
@@ -73,5 +79,45 @@ fn read_weights(bytes: &[u8]) -> Result<Weights, String> {
         pth::read_legacy(bytes)
     } else {
         read_safetensors(bytes).map(|(weights, _)| weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fit::network::{Array, ResNet};
+
+    /// The weights of a network's convolutions, with another stage behind them as published files have.
+    fn published(network: &Network) -> Weights {
+        let named = |conv: &fit::network::Conv| {
+            let shape = conv.weight_shape().to_vec();
+            let data = vec![0.0; shape.iter().product()];
+            (format!("{}.weight", conv.name), Array { shape, data })
+        };
+        let behind = Array { shape: vec![8, 8, 3, 3], data: vec![0.0; 576] };
+        let more = (0..6).flat_map(|block| {
+            let lite = (11..30).map(move |block| format!("_blocks.{block}._project_conv.weight"));
+            (0..3).map(move |conv| format!("layer4.{block}.conv{conv}.weight")).chain(lite)
+        });
+        let mut weights: Weights = more.map(|name| (name, behind.clone())).collect();
+        weights.extend(network.convs().map(named));
+        weights
+    }
+
+    #[test]
+    fn every_architecture_is_known_by_its_tensors() {
+        for network in Network::all() {
+            let raw = published(&network);
+            assert_eq!(most_alike(&raw).name, network.name);
+        }
+    }
+
+    #[test]
+    fn a_file_that_lacks_a_tensor_is_not_taken_for_a_smaller_network() {
+        let network = ResNet::ALL[1].network();
+        let mut raw = published(&network);
+        raw.remove("layer3.5.conv1.weight");
+        assert_eq!(most_alike(&raw).name, network.name);
+        assert!(fold(&network, &raw).is_err());
     }
 }

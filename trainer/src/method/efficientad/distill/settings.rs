@@ -33,7 +33,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
     let network = &request.from.network;
     if !Network::backbones().iter().any(|backbone| backbone.name == network.name) {
         return Err(TrainError::Unfit(format!(
-            "the teacher {} is a {} and no backbone; give a ResNet-18 or an EfficientNet-Lite0 as --from",
+            "the teacher {} is a {} and no backbone; give a ResNet or an EfficientNet-Lite as --from",
             request.from.name, network.name
         )));
     }
