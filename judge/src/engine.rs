@@ -7,6 +7,7 @@ mod operators;
 mod profile;
 mod replace;
 
+use kernels::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
@@ -69,11 +70,34 @@ pub enum EngineError {
         /// Values given.
         found: usize,
     },
+    /// [`VECTORS`] names what this processor doesn't have.
+    #[error(
+        "{VECTORS} is `{wanted}`, this processor has {found}; name one of them, or unset it for the fastest"
+    )]
+    Vectors {
+        /// What it says.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
     /// The engine failed on a frame.
     #[error(
         "the engine failed while judging ({0}); judge the frame again, and report the bundle if that fails too"
     )]
     Run(String),
+}
+
+/// The environment variable that names the vector instructions of the kernels, such as `portable` or `avx2`, where the fastest
+/// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
+pub const VECTORS: &str = "NOMINAL_VECTORS";
+
+fn vectors() -> Result<Path, EngineError> {
+    let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };
+    let all = Path::all();
+    all.iter().find(|path| wanted == path.name()).copied().ok_or_else(|| EngineError::Vectors {
+        wanted: wanted.to_string_lossy().into_owned(),
+        found: all.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// Who computes a model's operations.
@@ -210,7 +234,7 @@ fn load(
     let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
     graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
     let (model, replaced) = match engine {
-        Engine::Kernels => replace::replace(graph.model).map_err(unreadable)?,
+        Engine::Kernels => replace::replace(graph.model, vectors()?).map_err(unreadable)?,
         Engine::Plain => (graph.model, Vec::new()),
     };
     let model = model.into_optimized().map_err(unreadable)?;

@@ -24,9 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in ["resnet18", "efficientnet-lite0"] {
         let network = Network::by_name(name).ok_or("no such network")?;
         let teacher = random_weights(&network, 1);
-        let scoring = Scoring { levels: (0..network.levels.len()).map(statistics).collect() };
-        let onnx = stpm::build_graph(&network, &teacher, &nearly(&teacher), &scoring, INPUT, false);
-        std::fs::write(folder.join(format!("stpm-{name}-256.onnx")), onnx)?;
+        for side in [128, 256, 384, 512] {
+            let levels = (0..network.levels.len()).map(|level| statistics(level, side)).collect();
+            let input = Size { width: side as u32, height: side as u32 };
+            let student = nearly(&teacher);
+            let onnx = stpm::build_graph(&network, &teacher, &student, &Scoring { levels }, input, false);
+            std::fs::write(folder.join(format!("stpm-{name}-{side}.onnx")), onnx)?;
+        }
     }
     for (name, size) in [("s", PdnSize::S), ("xs", PdnSize::Xs)] {
         std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(size)?)?;
@@ -66,8 +70,8 @@ fn nearly(teacher: &Weights) -> Weights {
     student
 }
 
-fn statistics(level: usize) -> LevelStatistics {
-    let side = 64 >> level;
+fn statistics(level: usize, input: usize) -> LevelStatistics {
+    let side = (input / 4) >> level;
     let values = |value: f32| Array { shape: vec![1, 1, side, side], data: vec![value; side * side] };
     LevelStatistics { mean: values(0.1), deviation: values(0.02) }
 }

@@ -69,9 +69,9 @@ Nominal's own commands:
   cargo xtask bench
       Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.
 
-  cargo xtask bench --peers [--json FILE]
-      Times the judge's networks in other inference engines beside its own, with one and two threads, and writes
-      docs/performance.md; some ten minutes on a machine that does nothing else.
+  cargo xtask bench --peers [--json FILE] [--bundle FOLDER]…
+      Times the judge's networks, and the bundles that are named, in other inference engines beside its own, with one
+      and two threads, and writes docs/performance.md; some twenty minutes on a machine that does nothing else.
 
   cargo xtask bench --instructions [NETWORK…]
       Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; a

@@ -32,6 +32,22 @@ fn the_exit_code_tells_the_worst_verdict() {
 }
 
 #[test]
+fn the_kernels_vectors_can_be_named() {
+    let bench = Bench::new();
+    bench.write_frame("bad.png", 200);
+    let inspect = |vectors: &str| {
+        let mut command = program(bench.folder.path());
+        command.args(["inspect", "--bundle", "bundle", "bad.png"]).env(judge::VECTORS, vectors);
+        command.output().unwrap()
+    };
+    assert_eq!(code(&inspect("portable")), 10);
+    let refused = inspect("mmx");
+    assert_eq!(code(&refused), 1);
+    let told = stderr(&refused);
+    assert!(told.contains("NOMINAL_VECTORS is `mmx`, this processor has portable"), "{told}");
+}
+
+#[test]
 fn a_json_line_has_every_field() {
     let bench = Bench::new();
     bench.write_frame("bad.png", 200);

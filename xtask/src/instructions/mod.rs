@@ -91,8 +91,8 @@ impl Counter {
     fn count(&self, engine: &str, network: &str, more: &str) -> Result<u64> {
         let mut emulator = Command::new(EMULATOR);
         emulator.arg("-plugin").arg(&self.plugin).arg(&self.program).arg(engine);
-        emulator.arg(self.folder.join(network).with_extension("onnx")).arg(self.image()).arg("1");
-        emulator.arg("/dev/null");
+        emulator.arg(self.folder.join(network).with_extension("onnx")).arg(self.image());
+        emulator.args(["256x256", "1", "/dev/null"]);
         emulator.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = emulator.spawn().with_context(|| format!("can't start {EMULATOR}"))?;
         child.stdin.take().context("no standard input")?.write_all(more.as_bytes())?;

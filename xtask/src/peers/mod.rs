@@ -17,22 +17,40 @@ const ENVIRONMENT: Environment = Environment {
     name: "peers",
     what: "the other inference engines",
     requirements: &["python-requirements.txt", "peers-requirements.txt"],
-    contents: "about 160 MB: onnxruntime (MIT), openvino (Apache-2.0)",
-    imports: "import numpy, onnxruntime, openvino",
+    contents: "about 200 MB: onnxruntime (MIT), openvino (Apache-2.0), ncnn and pnnx (BSD-3-Clause)",
+    imports: "import numpy, onnx, onnxruntime, openvino, ncnn",
 };
+/// Apart, because its converter wants other versions of the same packages.
+const LITERT: Environment = Environment {
+    name: "litert",
+    what: "LiteRT and its converter",
+    requirements: &["litert-requirements.txt"],
+    contents: "about 220 MB: ai-edge-litert (Apache-2.0), onnx2tf (MIT) and what they import",
+    imports: "import numpy, onnx2tf; from ai_edge_litert import interpreter",
+};
+/// The Pythons that its packages are made for.
+const LITERT_PYTHONS: [&str; 3] = ["python3", "python3.13", "python3.12"];
+const LITERT_CHECK: &str = "import sys, venv, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))";
 /// Where the figures are published.
 const DOCUMENT: &str = "docs/performance.md";
 
-/// Writes the networks, times every engine and writes `docs/performance.md`; with `--json FILE` the rows, too.
+const USAGE: &str = "`cargo xtask bench --peers` takes `--json FILE` and `--bundle FOLDER` and nothing else";
+
+/// Writes the networks, times every engine and writes `docs/performance.md`; with `--json FILE` the rows, too. Each
+/// `--bundle FOLDER` is compared besides.
 pub fn run(options: &[OsString]) -> Result<()> {
-    let json = match options {
-        [] => None,
-        [name, file] if name == "--json" => Some(std::path::absolute(file)?),
-        _ => bail!("`cargo xtask bench --peers` takes `--json FILE` and nothing else"),
-    };
+    let (mut json, mut bundles) = (None, Vec::new());
+    for pair in options.chunks(2) {
+        match pair {
+            [name, file] if name == "--json" => json = Some(std::path::absolute(file)?),
+            [name, folder] if name == "--bundle" => bundles.push(bundle(folder)?),
+            _ => bail!(USAGE),
+        }
+    }
     let root = setup::run(Purpose::Test)?.root;
     let cache = Cache::open()?;
     let python = Pip::new(system::ensure()?, &cache).kept(&cache, &root, &ENVIRONMENT)?;
+    let litert = litert(&cache, &root)?;
     let folder = graphs(&root)?;
     let json = json.unwrap_or_else(|| folder.join("rows.json"));
 
@@ -40,14 +58,42 @@ pub fn run(options: &[OsString]) -> Result<()> {
     let program = workspace::release_folder()?.join("examples/time_network");
     let mut drive = Command::new(&python);
     drive
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(root.join("xtask/src/peers/drive.py"))
         .arg(program)
         .arg(&folder)
         .arg(&json)
-        .arg(root.join(DOCUMENT));
+        .arg(root.join(DOCUMENT))
+        .arg(litert.as_deref().unwrap_or(Path::new("-")))
+        .args(bundles);
     shell::run(&mut drive)?;
     println!("the table is in {DOCUMENT}, the rows are in {}", json.display());
     Ok(())
+}
+
+fn bundle(folder: &OsString) -> Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let model = folder.join("model.onnx");
+    anyhow::ensure!(
+        model.is_file(),
+        "{} is not there; give the bundle folder that `trainer export` wrote",
+        model.display()
+    );
+    Ok(folder)
+}
+
+/// The Python that has LiteRT; none where no Python is new enough for it.
+fn litert(cache: &Cache, root: &Path) -> Result<Option<PathBuf>> {
+    let fits = |python: &&&str| shell::succeeds(Command::new(python).args(["-I", "-c", LITERT_CHECK]));
+    match LITERT_PYTHONS.iter().find(fits) {
+        Some(python) => Pip::new(python.into(), cache).kept(cache, root, &LITERT).map(Some),
+        None => {
+            println!(
+                "LiteRT is left out: its converter needs Python 3.12 or 3.13 with venv and ensurepip on PATH"
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// Writes the networks that are compared, as ONNX, and gives their folder.

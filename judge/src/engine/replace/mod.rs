@@ -48,7 +48,7 @@ pub struct Replaced {
 ///
 /// # Errors
 /// tract refuses the new model, which would be a mistake here.
-pub(super) fn replace(model: TypedModel) -> TractResult<(TypedModel, Vec<Replaced>)> {
+pub(super) fn replace(model: TypedModel, path: Path) -> TractResult<(TypedModel, Vec<Replaced>)> {
     let mut rewriting = Rewriting {
         source: &model,
         target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
@@ -59,7 +59,7 @@ pub(super) fn replace(model: TypedModel) -> TractResult<(TypedModel, Vec<Replace
         taken: HashSet::new(),
         buffers: Buffers::default(),
         replaced: Vec::new(),
-        path: Path::best(),
+        path,
     };
     for id in model.eval_order()? {
         rewriting.node(id)?;

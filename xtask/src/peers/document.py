@@ -1,0 +1,77 @@
+"""docs/performance.md."""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+
+PACKAGES = ("onnxruntime", "openvino", "ncnn")
+
+INTRODUCTION = """Written by `cargo xtask bench --peers`. Every engine runs the same network on the same input, 32-bit floats, batch 1, in turn
+and in one run; figures are medians; CPU ms is the processor time of all threads, by which engines compare where the machine was
+busy. `nominal` is what judges frames: tract with this project's kernels (`kernels/`), on this processor's widest vectors unless a
+narrower path is named (`NOMINAL_VECTORS`); `tract` is the same program with `--engine plain`. ncnn (by pnnx) and LiteRT (by onnx2tf) give the anomaly
+map alone. The last column is the largest difference of the anomaly map from ONNX Runtime's, by the map's largest value. Weights
+are random, unless a table says otherwise: speed doesn't depend on them.
+
+% of peak: the network's multiplications a second, by those of a large matrix product (NumPy's OpenBLAS, as many threads). Minimal
+filtering (Winograd) needs fewer multiplications than the network has, so it can be more than all."""
+
+SIZES = "The same network at other input sizes, one thread, ms. Multiplications grow with the area."
+LOADING = """From the model file to the first result, one thread; memory is the most that was resident, less what was before the model was read
+(Python and the engine's library themselves are not counted)."""
+TRAINED = "Bundles that were trained on real parts, one thread: the map's largest difference with such weights."
+
+
+def described(rows, litert):
+    """`rows` is what drive.py writes; `litert` the version of LiteRT, or None."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    versions += [f"LiteRT {litert}"] if litert else []
+    date = datetime.date.today().isoformat()
+    lines = ["# Speed beside other inference engines", "", INTRODUCTION, ""]
+    lines += [f"{date}, {processor()}, {os.cpu_count()} processors; versions: {', '.join(versions)}."]
+    if not litert:
+        lines += ["LiteRT was left out: its converter needs Python 3.12 or 3.13."]
+    main = [row for row in rows if row["table"] == "main"]
+    for threads, title in ((1, "One thread"), (2, "Two threads")):
+        lines += ["", f"## {title}", ""] + speeds([row for row in main if row["threads"] == threads])
+    lines += ["", "## Start and memory", "", LOADING, "", *table("network", "engine", "ms", "MiB")]
+    for row in main:
+        if row["threads"] == 1:
+            lines.append(f"| {row['graph']} | {row['engine']} | {row['load_ms']:.0f} | {row['memory_mib']:.0f} |")
+    at_sizes = {row["graph"].rpartition("-")[0] for row in rows if row["table"] == "sizes"}
+    sizes = [row for row in rows if row["threads"] == 1 and row["graph"].rpartition("-")[0] in at_sizes]
+    sizes.sort(key=lambda row: (row["graph"].rpartition("-")[0], int(row["graph"].rpartition("-")[2])))
+    lines += ["", "## Input sizes", "", SIZES, "", *table("network", "onnxruntime", "nominal", "×")]
+    for graph in dict.fromkeys(row["graph"] for row in sizes):
+        ms = {row["engine"]: row["median_ms"] for row in sizes if row["graph"] == graph}
+        ratio = ms["onnxruntime"] / ms["nominal"]
+        lines.append(f"| {graph} | {ms['onnxruntime']:.1f} | {ms['nominal']:.1f} | {ratio:.2f} |")
+    trained = [row for row in rows if row["table"] == "bundles"]
+    if trained:
+        lines += ["", "## Trained weights", "", TRAINED, ""] + speeds(trained)
+    return "\n".join(lines) + "\n"
+
+
+def speeds(rows):
+    lines = table("network", "engine", "ms", "× onnxruntime", "% of peak", "CPU ms", "largest difference of the map")
+    for row in rows:
+        lines.append(
+            f"| {row['graph']} | {row['engine']} | {row['median_ms']:.1f} | {row['speedup_over_onnxruntime']:.2f} | "
+            f"{row['percent_of_peak']:.0f} | {row['cpu_ms']:.1f} | {row['max_diff_over_max']:.1e} |"
+        )
+    return lines
+
+
+def table(*columns):
+    return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+
+
+def processor():
+    facts = dict(
+        line.split(":", 1) for line in pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if ":" in line
+    )
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    if "model name" not in facts:
+        return "processor unknown"
+    return f"{facts['model name']} (family {facts.get('cpu family')}, model {facts.get('model')})"
