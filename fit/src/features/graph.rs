@@ -2,6 +2,7 @@
 
 use shared_format::Size;
 
+use super::projection::Projection;
 use crate::network::{normalise, to_onnx};
 use crate::onnx::{GraphBuilder, Value};
 use crate::resample::{bilinear, edge_padded};
@@ -35,26 +36,81 @@ impl Levels {
 /// level only, of a quarter of the sides less what its patches need: its outermost positions go on to the edges.
 #[must_use]
 pub fn add_features(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
+    let alignment = Alignment::of(teacher, image);
+    let means = add_means(teacher, levels, graph, image);
+    let aligned: Vec<Value> = means.iter().map(|mean| alignment.add(graph, mean)).collect();
+    graph.concat_channels(&aligned)
+}
+
+/// Adds the projection of the features that [`add_features`] adds: 1×outputs×h×w.
+///
+/// Each level is projected by itself and the results are added up. Resizing and projecting can change places, so a level with
+/// a coarser grid is projected before it is resized, where it has fewer positions.
+#[must_use]
+pub fn add_projected_features(
+    teacher: &Teacher,
+    levels: Levels,
+    projection: &Projection,
+    graph: &mut GraphBuilder,
+    image: &Value,
+) -> Value {
+    let alignment = Alignment::of(teacher, image);
+    let mut from = 0;
+    let mut sum: Option<Value> = None;
+    for mean in add_means(teacher, levels, graph, image) {
+        let channels = from..from + mean.shape()[1];
+        from = channels.end;
+        let projected = if alignment.enlarges(&mean) {
+            let projected = projection.add_part(graph, &mean, channels);
+            alignment.add(graph, &projected)
+        } else {
+            let aligned = alignment.add(graph, &mean);
+            projection.add_part(graph, &aligned, channels)
+        };
+        sum = Some(match sum {
+            Some(sum) => graph.add(&projected, &sum),
+            None => projected,
+        });
+    }
+    sum.unwrap_or_else(|| graph.scalar(0.0))
+}
+
+/// The chosen levels, each averaged over its neighbourhood.
+fn add_means(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Vec<Value> {
     let normalised = normalise(&teacher.network, graph, image);
     let all = to_onnx(&teacher.network, &teacher.weights, graph, &normalised, "teacher.");
-    let grid = [0, 1].map(|axis| image.shape()[2 + axis] / 8);
     let chosen = levels.indices(all.len()).filter_map(|index| all.get(index));
-    let aligned: Vec<Value> = chosen
-        .map(|level| {
-            let mean = graph.local_mean(level, NEIGHBOURHOOD);
-            if mean.shape()[2..] == grid {
-                return mean;
-            }
-            let resized = |axis: usize| {
-                let length = mean.shape()[2 + axis];
-                let margin = if all.len() == 1 { (2 * grid[axis]).saturating_sub(length) / 2 } else { 0 };
-                bilinear(length + 2 * margin, grid[axis]).after(&edge_padded(length, margin))
-            };
-            let [rows, columns] = [0, 1].map(resized);
-            graph.resample(&mean, &rows, &columns)
-        })
-        .collect();
-    graph.concat_channels(&aligned)
+    chosen.map(|level| graph.local_mean(level, NEIGHBOURHOOD)).collect()
+}
+
+/// How levels come to lie on one grid.
+struct Alignment {
+    grid: [usize; 2],
+    /// The one level of a patch description network lacks positions at the edges.
+    edges: bool,
+}
+
+impl Alignment {
+    fn of(teacher: &Teacher, image: &Value) -> Self {
+        let grid = [0, 1].map(|axis| image.shape()[2 + axis] / 8);
+        Self { grid, edges: teacher.network.levels.len() == 1 }
+    }
+
+    fn enlarges(&self, level: &Value) -> bool {
+        level.shape()[2] * level.shape()[3] < self.grid[0] * self.grid[1]
+    }
+
+    fn add(&self, graph: &mut GraphBuilder, level: &Value) -> Value {
+        if level.shape()[2..] == self.grid {
+            return level.clone();
+        }
+        let [rows, columns] = [0, 1].map(|axis| {
+            let (length, to) = (level.shape()[2 + axis], self.grid[axis]);
+            let margin = if self.edges { (2 * to).saturating_sub(length) / 2 } else { 0 };
+            bilinear(length + 2 * margin, to).after(&edge_padded(length, margin))
+        });
+        graph.resample(level, &rows, &columns)
+    }
 }
 
 /// Channels, rows and columns of the features for this input size, and the channels of each level.

@@ -1,7 +1,7 @@
 //! What a backbone sees at each position of a frame: the input of the methods that need no training.
 //!
-//! Features are computed by the judge's engine from the very nodes that the exported model will hold, so what is learned
-//! from is what will be judged.
+//! Features are computed by the judge's engine from the nodes that the exported model will hold; that only projects them level
+//! by level, which is the same but for rounding.
 
 mod extract;
 mod graph;
@@ -10,7 +10,7 @@ mod set;
 mod strangers;
 
 pub use extract::{Extractor, FeatureError, Features};
-pub use graph::{Levels, add_features, positions};
+pub use graph::{Levels, add_features, add_projected_features, positions};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
 pub use set::FeatureSet;

@@ -3,6 +3,8 @@
 //! Distances within the bank hardly change, and the nearest-neighbour search, which grows with the number of dimensions,
 //! gets cheaper. Centring keeps the squares of the distances, |a|² − 2ab + |b|², from cancelling in 32-bit floats.
 
+use std::ops::Range;
+
 use crate::network::Array;
 use crate::onnx::{GraphBuilder, Value};
 use crate::seeded::Seeded;
@@ -117,14 +119,27 @@ impl Projection {
         out
     }
 
-    /// The same map as nodes: `features` 1×C×h×w → 1×outputs×h×w.
-    pub fn to_onnx(&self, graph: &mut GraphBuilder, features: &Value) -> Value {
-        let channels = self.mean.len();
-        let mean = graph.constant("projection.mean", &[1, channels, 1, 1], &self.mean);
-        let centred = graph.sub(features, &mean);
-        let matrix = graph.constant("projection.matrix", &[self.outputs, channels, 1, 1], &self.matrix);
-        let none = graph.constant("projection.bias", &[self.outputs], &vec![0.0; self.outputs]);
-        graph.conv(&centred, &matrix, &none, 1, (0, 0), 1)
+    /// What the features' channels of this range add to the same map, as a node: 1×channels×h×w → 1×outputs×h×w. The sum over
+    /// ranges that make up all channels is the map.
+    pub(super) fn add_part(
+        &self,
+        graph: &mut GraphBuilder,
+        features: &Value,
+        channels: Range<usize>,
+    ) -> Value {
+        let rows = || self.matrix.chunks_exact(self.mean.len()).map(|row| &row[channels.clone()]);
+        let mean = &self.mean[channels.clone()];
+        let centre =
+            |row: &[f32]| -> f64 { row.iter().zip(mean).map(|(x, m)| f64::from(*x) * f64::from(*m)).sum() };
+        let bias: Vec<f32> = rows().map(|row| -centre(row) as f32).collect();
+        let name = |part: &str| format!("projection.{}.{part}", channels.start);
+        let matrix = graph.constant(
+            &name("matrix"),
+            &[self.outputs, channels.len(), 1, 1],
+            &rows().collect::<Vec<_>>().concat(),
+        );
+        let bias = graph.constant(&name("bias"), &[self.outputs], &bias);
+        graph.conv(features, &matrix, &bias, 1, (0, 0), 1)
     }
 
     /// Mean and matrix as arrays.

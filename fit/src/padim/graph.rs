@@ -3,7 +3,7 @@
 use shared_format::Size;
 
 use super::model::Model;
-use crate::features::{Levels, add_features};
+use crate::features::{Levels, add_projected_features};
 use crate::onnx::GraphBuilder;
 use crate::resample::{bilinear, gaussian};
 use crate::teacher::Teacher;
@@ -24,8 +24,7 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     let mut graph = GraphBuilder::new("padim");
     let g = &mut graph;
     let image = g.input("image", &[1, 3, height, width]);
-    let features = add_features(teacher, Levels::All, g, &image);
-    let reduced = model.reduction.to_onnx(g, &features);
+    let reduced = add_projected_features(teacher, Levels::All, &model.reduction, g, &image);
     let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
     let (positions, each) = (rows * columns, model.cell * model.cell);
     let cells = positions / each;

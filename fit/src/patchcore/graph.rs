@@ -4,7 +4,7 @@ use shared_format::Size;
 
 use super::coreset::squared_distance;
 use super::model::{Model, Places, Score};
-use crate::features::{Levels, add_features, dot};
+use crate::features::{Levels, add_projected_features, dot};
 use crate::onnx::{GraphBuilder, Value};
 use crate::resample::{bilinear, gaussian};
 use crate::teacher::Teacher;
@@ -32,8 +32,7 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     let mut graph = GraphBuilder::new("patchcore");
     let g = &mut graph;
     let image = g.input("image", &[1, 3, height, width]);
-    let features = add_features(teacher, Levels::Coarse, g, &image);
-    let projected = model.projection.to_onnx(g, &features);
+    let projected = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
     let square = g.mul(&projected, &projected);
     let length = g.sum_channels(&square);
     let parts = compare(g, &projected, &model.bank, model.projection.outputs);
