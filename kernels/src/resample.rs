@@ -1,10 +1,17 @@
 //! Resizing and smoothing: each axis of an image by a matrix, of whose values most are zero.
 
+use std::ops::Range;
+
 use crate::buffer::lend;
 use crate::conv::check;
 use crate::share::{self, Target, at, at_mut};
 use crate::simd::{Path, Simd, Task};
 use crate::spec::{Error, Shape};
+
+/// Fewer channels fill no vector: columns do then.
+const NARROW: usize = 8;
+/// Parts of an image of few channels, for as many threads.
+const BLOCKS: usize = 4;
 
 /// The values that are not zero of a matrix of few such values, row by row.
 #[derive(Debug, Clone)]
@@ -76,12 +83,92 @@ impl Resample {
         check("input", self.input.len(), input)?;
         check("output", self.output.len(), output)?;
         let output = Target::new(output);
+        if self.input.channels < NARROW {
+            share::for_each_range(self.output.height, self.output.height.div_ceil(BLOCKS), |rows| {
+                let read = self.read_by(rows.clone());
+                let (narrow, lanes) = (self.input.width * self.input.channels, self.path.lanes());
+                let half = read.len() * self.output.width * self.input.channels;
+                lend(half + (narrow + 1) * lanes, |room| {
+                    let (half, turned) = room.split_at_mut(half);
+                    self.path.run(Block { resample: self, input, output, rows, read, half, turned });
+                });
+            });
+            return Ok(());
+        }
         share::for_each(self.output.height, |row| {
             lend(self.input.width * self.input.channels, |line| {
                 self.path.run(Row { resample: self, input, output, row, line });
             });
         });
         Ok(())
+    }
+
+    /// The rows of the input that these of the output are made of.
+    fn read_by(&self, rows: Range<usize>) -> Range<usize> {
+        let values = &self.rows.values[self.rows.starts[rows.start]..self.rows.starts[rows.end]];
+        let first = values.iter().map(|&(row, _)| row).min();
+        let last = values.iter().map(|&(row, _)| row).max();
+        first.zip(last).map_or(0..0, |(first, last)| first..last + 1)
+    }
+}
+
+/// Some rows of an output of few channels: the columns first, for as many rows side by side as a vector has lanes; then all
+/// columns of a row side by side.
+struct Block<'a> {
+    resample: &'a Resample,
+    input: &'a [f32],
+    output: Target<'a>,
+    rows: Range<usize>,
+    /// The rows of the input that are needed.
+    read: Range<usize>,
+    /// Room for them in the output's width.
+    half: &'a mut [f32],
+    /// Room for a vector's rows, column by column, and one vector.
+    turned: &'a mut [f32],
+}
+
+impl Task for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Resample { input, output, rows, columns, .. } = self.resample;
+        let (narrow, wide) = (input.width * input.channels, output.width * output.channels);
+        let lines = &self.input[self.read.start * narrow..self.read.end * narrow];
+        let (turned, vector) = self.turned.split_at_mut(narrow * S::LANES);
+        let groups = lines.chunks(narrow * S::LANES).zip(self.half.chunks_mut(wide * S::LANES));
+        for (lines, half) in groups {
+            for (lane, line) in lines.chunks_exact(narrow).enumerate() {
+                line.iter().zip(turned[lane..].iter_mut().step_by(S::LANES)).for_each(|(x, to)| *to = *x);
+            }
+            for place in 0..wide {
+                let (column, channel) = (place / output.channels, place % output.channels);
+                let mut sum = s.splat(0.0);
+                for &(from, weight) in columns.row(column) {
+                    let from = (from * input.channels + channel) * S::LANES;
+                    // SAFETY: there is room for a vector of each place of a row.
+                    let values = unsafe { s.load_some(at(turned, from, S::LANES), S::LANES) };
+                    sum = s.fma(s.splat(weight), values, sum);
+                }
+                // SAFETY: there is room for one vector.
+                unsafe { s.store_some(at_mut(vector, 0, S::LANES), sum, S::LANES) };
+                half[place..].iter_mut().step_by(wide).zip(&*vector).for_each(|(to, x)| *to = *x);
+            }
+        }
+        for row in self.rows {
+            for start in (0..wide).step_by(S::LANES) {
+                let lanes = S::LANES.min(wide - start);
+                let mut sum = s.splat(0.0);
+                for &(from, weight) in rows.row(row) {
+                    let place = (from - self.read.start) * wide + start;
+                    // SAFETY: `lanes` values of the row are left, and it is one of those that were made.
+                    let value = unsafe { s.load_some(at(self.half, place, lanes), lanes) };
+                    sum = s.fma(s.splat(weight), value, sum);
+                }
+                // SAFETY: the row is this task's.
+                unsafe { s.store_some(self.output.at(row * wide + start, lanes), sum, lanes) };
+            }
+        }
     }
 }
 

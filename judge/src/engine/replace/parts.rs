@@ -41,7 +41,7 @@ impl Rewriting<'_> {
                 self.take(chain.nodes.clone(), chain.last, Part::Conv(chain));
             }
         } else if let Some(resize) = resize::Resize::from(source, node)?
-            && near(&[resize.image])
+            && (resize.is_one_plane() || near(&[resize.image]))
         {
             self.take([id, resize.last], resize.last, Part::Resize(resize));
         } else if let Some(parts) = head::Parts::from(source, node)? {
@@ -180,9 +180,12 @@ impl Rewriting<'_> {
     }
 
     fn resize(&mut self, resize: &resize::Resize) -> TractResult<()> {
-        let inputs = [self.channels_last(resize.image)?];
         let kernel = resize.kernel(self.path)?;
-        let output = kernel.output();
-        self.write(resize.last, 2, Kernel::Resample(kernel), output, "resampling".to_owned(), &inputs)
+        let (output, words) = (kernel.output(), "resampling");
+        if resize.is_one_plane() {
+            return self.write_planar(resize.last, 2, Kernel::Resample(kernel), words, resize.image);
+        }
+        let inputs = [self.channels_last(resize.image)?];
+        self.write(resize.last, 2, Kernel::Resample(kernel), output, words.to_owned(), &inputs)
     }
 }

@@ -8,7 +8,7 @@ use tract_core::ops::einsum::EinSum;
 
 use super::pattern::{image, only_reader, window};
 
-/// Fewer channels don't fill a vector: tract's products are faster then.
+/// Means of fewer channels stay tract's.
 const LEAST_CHANNELS: usize = 8;
 
 /// rows · image · columnsᵀ.
@@ -35,11 +35,14 @@ impl Resize {
         let (Some(rows), Some(columns)) = (matrix(model, rows)?, matrix(model, columns)?) else {
             return Ok(None);
         };
-        let Some(shape) = image(model, x)?.filter(|shape| shape.channels >= LEAST_CHANNELS) else {
-            return Ok(None);
-        };
+        let Some(shape) = image(model, x)? else { return Ok(None) };
         let fits = half == first.id.into();
         Ok(fits.then_some(Self { image: x, last: last.id, shape, rows, columns }))
+    }
+
+    /// With one channel, planar and channels last are the same.
+    pub const fn is_one_plane(&self) -> bool {
+        self.shape.channels == 1
     }
 
     pub fn kernel(&self, path: Path) -> TractResult<Resample> {
