@@ -71,7 +71,7 @@ Nominal's own commands:
 
   cargo xtask bench --peers [--json FILE] [--bundle FOLDER]…
       Times the judge's networks, and the bundles that are named, in other inference engines beside its own, with one
-      and two threads, and writes docs/performance.md; some twenty minutes on a machine that does nothing else.
+      and two threads, and writes docs/performance.md; some twelve minutes on a machine that does nothing else.
 
   cargo xtask bench --instructions [NETWORK…]
       Counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's own; a

@@ -33,6 +33,11 @@ def described(rows, litert):
     if not litert:
         lines += ["LiteRT was left out: its converter needs Python 3.12 or 3.13."]
     main = [row for row in rows if row["table"] == "main"]
+    have = {(row["graph"], row["engine"]) for row in main}
+    graphs, engines = (list(dict.fromkeys(row[key] for row in main)) for key in ("graph", "engine"))
+    missing = [f"{engine} on {graph}" for graph in graphs for engine in engines if (graph, engine) not in have]
+    if missing:
+        lines += ["", f"Left out, because what its converter made of the model doesn't run: {', '.join(missing)}."]
     for threads, title in ((1, "One thread"), (2, "Two threads")):
         lines += ["", f"## {title}", ""] + speeds([row for row in main if row["threads"] == threads])
     lines += ["", "## Start and memory", "", LOADING, "", *table("network", "engine", "ms", "MiB")]
@@ -40,7 +45,8 @@ def described(rows, litert):
         if row["threads"] == 1:
             lines.append(f"| {row['graph']} | {row['engine']} | {row['load_ms']:.0f} | {row['memory_mib']:.0f} |")
     at_sizes = {row["graph"].rpartition("-")[0] for row in rows if row["table"] == "sizes"}
-    sizes = [row for row in rows if row["threads"] == 1 and row["graph"].rpartition("-")[0] in at_sizes]
+    ours = [row for row in rows if row["threads"] == 1 and row["table"] != "bundles"]
+    sizes = [row for row in ours if row["graph"].rpartition("-")[0] in at_sizes]
     sizes.sort(key=lambda row: (row["graph"].rpartition("-")[0], int(row["graph"].rpartition("-")[2])))
     lines += ["", "## Input sizes", "", SIZES, "", *table("network", "onnxruntime", "nominal", "×")]
     for graph in dict.fromkeys(row["graph"] for row in sizes):
