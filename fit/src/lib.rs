@@ -20,6 +20,7 @@
 //! | [`resample`] | resizing and smoothing of maps as matrices |
 //! | `whitening` | covariances → distances |
 //! | [`written`] | sizes, regions and grids as users write them |
+//! | [`Flip`] | mirrored copies, for parts that come either way round |
 //! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
 
 pub mod atomic;

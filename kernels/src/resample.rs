@@ -112,6 +112,42 @@ impl Resample {
     }
 }
 
+/// Rows of an image, one after the other.
+struct Lines<'a> {
+    values: &'a [f32],
+    /// Values of a row.
+    length: usize,
+    /// The row of the image that comes first.
+    first: usize,
+}
+
+impl Lines<'_> {
+    /// Adds up rows with weights. `to` says where so many lanes from that place of the row go.
+    ///
+    /// # Safety
+    /// There is room for them, and the weights are for rows that are there (checked in debug builds).
+    #[inline(always)]
+    unsafe fn sum<S: Simd>(
+        &self,
+        s: S,
+        weights: &[(usize, f32)],
+        mut to: impl FnMut(usize, usize) -> *mut f32,
+    ) {
+        for start in (0..self.length).step_by(S::LANES) {
+            let lanes = S::LANES.min(self.length - start);
+            let mut sum = s.splat(0.0);
+            for &(row, weight) in weights {
+                let place = (row - self.first) * self.length + start;
+                // SAFETY: `lanes` values of the row are left, which the caller says is there.
+                let value = unsafe { s.load_some(at(self.values, place, lanes), lanes) };
+                sum = s.fma(s.splat(weight), value, sum);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { s.store_some(to(start, lanes), sum, lanes) };
+        }
+    }
+}
+
 /// Some rows of an output of few channels: the columns first, for as many rows side by side as a vector has lanes; then all
 /// columns of a row side by side.
 struct Block<'a> {
@@ -156,18 +192,9 @@ impl Task for Block<'_> {
             }
         }
         for row in self.rows {
-            for start in (0..wide).step_by(S::LANES) {
-                let lanes = S::LANES.min(wide - start);
-                let mut sum = s.splat(0.0);
-                for &(from, weight) in rows.row(row) {
-                    let place = (from - self.read.start) * wide + start;
-                    // SAFETY: `lanes` values of the row are left, and it is one of those that were made.
-                    let value = unsafe { s.load_some(at(self.half, place, lanes), lanes) };
-                    sum = s.fma(s.splat(weight), value, sum);
-                }
-                // SAFETY: the row is this task's.
-                unsafe { s.store_some(self.output.at(row * wide + start, lanes), sum, lanes) };
-            }
+            let lines = Lines { values: self.half, length: wide, first: self.read.start };
+            // SAFETY: the row is this task's, and the rows that it is made of were read.
+            unsafe { lines.sum(s, rows.row(row), |start, lanes| self.output.at(row * wide + start, lanes)) };
         }
     }
 }
@@ -188,18 +215,9 @@ impl Task for Row<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Resample { input, output, rows, columns, .. } = self.resample;
-        let length = input.width * input.channels;
-        for start in (0..length).step_by(S::LANES) {
-            let lanes = S::LANES.min(length - start);
-            let mut sum = s.splat(0.0);
-            for &(row, weight) in rows.row(self.row) {
-                // SAFETY: `lanes` values of the row are left.
-                let value = unsafe { s.load_some(at(self.input, row * length + start, lanes), lanes) };
-                sum = s.fma(s.splat(weight), value, sum);
-            }
-            // SAFETY: the line has room for a row's values.
-            unsafe { s.store_some(at_mut(self.line, start, lanes), sum, lanes) };
-        }
+        let lines = Lines { values: self.input, length: input.width * input.channels, first: 0 };
+        // SAFETY: the line has room for a row's values, and the matrix has a column for each row of the input.
+        unsafe { lines.sum(s, rows.row(self.row), |start, lanes| at_mut(self.line, start, lanes)) };
         let channels = output.channels;
         for column in 0..output.width {
             for start in (0..channels).step_by(S::LANES) {

@@ -1,6 +1,7 @@
 //! What only the operating system's packages can bring: a C++ compiler, Python, and what other commands ask for.
 
 use std::env;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,8 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
-/// Says whether a Python can make virtual environments, and is one that the pinned packages are made for.
-const PYTHON_CHECK: &str = "import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 15))";
+/// Where a Python is looked for.
+const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
+/// The minor versions of Python 3 that the pinned packages are made for.
+const PYTHON_VERSIONS: Range<u8> = 10..15;
 
 /// Makes sure that a C++ compiler and Python are there, and returns the Python.
 pub fn ensure() -> Result<PathBuf> {
@@ -63,11 +66,16 @@ fn is_on_path(program: &str) -> bool {
 
 /// The user's `python3`, or else the system's, where it can do what is needed.
 fn find_python() -> Option<PathBuf> {
-    let candidates = [Path::new("python3"), Path::new("/usr/bin/python3")];
-    candidates
-        .iter()
-        .find(|p| shell::succeeds(Command::new(p).args(["-I", "-c", PYTHON_CHECK])))
-        .map(PathBuf::from)
+    python(&PYTHONS, PYTHON_VERSIONS)
+}
+
+/// The first of the programs that is a Python 3 of one of these minor versions and can make virtual environments.
+pub fn python(programs: &[&str], versions: Range<u8>) -> Option<PathBuf> {
+    let Range { start, end } = versions;
+    let check =
+        format!("import sys, venv, ensurepip; sys.exit(not (3, {start}) <= sys.version_info < (3, {end}))");
+    let fits = |program: &&&str| shell::succeeds(Command::new(program).args(["-I", "-c", &check]));
+    programs.iter().find(fits).map(PathBuf::from)
 }
 
 /// The Debian packages that bring what is missing.

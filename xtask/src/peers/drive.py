@@ -31,6 +31,7 @@ PEERS = ("onnxruntime", "openvino", "ncnn", "litert")
 CONVERTED = ("ncnn", "litert")
 OURS = ("tract", "nominal")
 NARROWER = ("nominal-avx2", "nominal-portable")
+ENGINES = pathlib.Path(__file__).with_name("engines.py")
 SECONDS = 6
 """Time for each engine, graph and number of threads."""
 
@@ -105,8 +106,7 @@ class Driver:
             return [self.time_network, mine, model, *arguments]
         python = self.litert if engine == "litert" else sys.executable
         converted = self.converted(engine, model)
-        engines = pathlib.Path(__file__).with_name("engines.py")
-        return [python, engines, engine, converted, *arguments] if converted else None
+        return [python, ENGINES, engine, converted, *arguments] if converted else None
 
     def converted(self, engine, model):
         if engine == "litert" and not self.litert:
@@ -161,9 +161,8 @@ def environment(engine):
 
 
 def peak(threads):
-    engines = pathlib.Path(__file__).with_name("engines.py")
     variables = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, engines, "peak"], stdout=subprocess.PIPE, text=True, check=True, env=variables)
+    done = subprocess.run([sys.executable, ENGINES, "peak"], stdout=subprocess.PIPE, text=True, check=True, env=variables)
     return float(done.stdout)
 
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,7 +31,7 @@ const LITERT: Environment = Environment {
 };
 /// The Pythons that its packages are made for.
 const LITERT_PYTHONS: [&str; 3] = ["python3", "python3.13", "python3.12"];
-const LITERT_CHECK: &str = "import sys, venv, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))";
+const LITERT_VERSIONS: Range<u8> = 12..14;
 /// Where the figures are published.
 const DOCUMENT: &str = "docs/performance.md";
 
@@ -84,9 +85,8 @@ fn bundle(folder: &OsString) -> Result<PathBuf> {
 
 /// The Python that has LiteRT; none where no Python is new enough for it.
 fn litert(cache: &Cache, root: &Path) -> Result<Option<PathBuf>> {
-    let fits = |python: &&&str| shell::succeeds(Command::new(python).args(["-I", "-c", LITERT_CHECK]));
-    match LITERT_PYTHONS.iter().find(fits) {
-        Some(python) => Pip::new(python.into(), cache).kept(cache, root, &LITERT).map(Some),
+    match system::python(&LITERT_PYTHONS, LITERT_VERSIONS) {
+        Some(python) => Pip::new(python, cache).kept(cache, root, &LITERT).map(Some),
         None => {
             println!(
                 "LiteRT is left out: its converter needs Python 3.12 or 3.13 with venv and ensurepip on PATH"
