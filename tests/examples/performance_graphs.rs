@@ -5,14 +5,14 @@
 use std::path::Path;
 
 use fit::features::Projection;
-use fit::network::{Array, Network, PdnSize, Weights, autoencoder};
+use fit::network::{Array, Network, Weights};
 use fit::patchcore;
 use fit::resample::SMOOTHING;
 use fit::seeded::Seeded;
 use fit::teacher::Teacher;
 use shared_format::Size;
 use tests::teachers::random_weights;
-use trainer::method::efficientad::{self, Channels, MapScale, Trained};
+use trainer::method::efficientad::{self, Channels, Layout, MapScale, Trained};
 use trainer::method::stpm::{self, LevelStatistics, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
@@ -32,8 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::fs::write(folder.join(format!("stpm-{name}-{side}.onnx")), onnx)?;
         }
     }
-    for (name, size) in [("s", PdnSize::S), ("xs", PdnSize::Xs)] {
-        std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(size)?)?;
+    for (name, teacher) in [("s", "pdn-s"), ("xs", "pdn-xs"), ("lite0", "efficientnet-lite0")] {
+        std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(teacher)?)?;
     }
     std::fs::write(folder.join("patchcore-resnet18-256.onnx"), patchcore()?)?;
     Ok(())
@@ -76,15 +76,18 @@ fn statistics(level: usize, input: usize) -> LevelStatistics {
     LevelStatistics { mean: values(0.1), deviation: values(0.02) }
 }
 
-fn efficientad(size: PdnSize) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     tch::manual_seed(3);
     let compute = Compute { device: tch::Device::Cpu, kind: tch::Kind::Float };
-    let sides = [INPUT.height as usize, INPUT.width as usize];
+    let network = Network::by_name(teacher).ok_or("no such network")?;
+    let layout = Layout::of(&network).ok_or("no teacher for efficientad")?;
     let mut weights = Weights::new();
-    TrainableChain::random(size.student(), compute).add_to(&mut weights, "student.");
-    TrainableChain::random(autoencoder(sides, size.features()), compute).add_to(&mut weights, "autoencoder.");
-    let channels = Channels { mean: vec![0.0; size.features()], deviation: vec![1.0; size.features()] };
-    let trained = Trained { size, weights, channels, scales: [MapScale { low: 0.0, high: 1.0 }; 2] };
-    let network = size.teacher();
-    Ok(efficientad::build_graph(&network, &random_weights(&network, 1), &trained, INPUT)?)
+    TrainableChain::random(layout.student(), compute).add_to(&mut weights, "student.");
+    TrainableChain::random(layout.autoencoder(INPUT), compute).add_to(&mut weights, "autoencoder.");
+    let channels = |count: usize| Channels { mean: vec![0.0; count], deviation: vec![1.0; count] };
+    let (trunk, scales) = (layout.trunk().map(channels), [MapScale { low: 0.0, high: 1.0 }; 2]);
+    let trained = Trained { layout, weights, channels: channels(layout.features()), trunk, scales };
+    let weights = random_weights(&network, 1);
+    let teacher = Teacher { name: teacher.to_owned(), network, weights };
+    Ok(efficientad::build_graph(&teacher, &trained, INPUT, SMOOTHING)?)
 }

@@ -4,13 +4,15 @@
 use std::path::Path;
 use std::process::Command;
 
-use fit::network::{Network, PdnSize, Weights, autoencoder};
+use fit::network::{Network, Weights};
+use fit::resample::gaussian;
+use fit::teacher::Teacher;
 use judge::Preparer;
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Device, Kind, Tensor};
 use tests::images::part;
 use tests::teachers::random_weights;
-use trainer::method::efficientad::{self, Channels, MAP_OUTPUTS, MapScale, Trained};
+use trainer::method::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::method::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
 use trainer::samples::unit_length;
 use trainer::teacher::read_published;
@@ -67,17 +69,23 @@ fn resnet18_agrees_at_full_size() {
 
 #[test]
 fn efficientad_agrees_in_three_engines() {
-    agree_on_efficientad(PdnSize::Xs, Size { width: 128, height: 128 });
+    agree_on_efficientad("pdn-xs", Size { width: 128, height: 128 });
 }
 
 #[test]
 fn the_medium_efficientad_agrees_on_an_input_that_is_not_square() {
-    agree_on_efficientad(PdnSize::M, Size { width: 160, height: 128 });
+    agree_on_efficientad("pdn-m", Size { width: 160, height: 128 });
 }
 
 #[test]
 fn efficientad_agrees_at_full_size() {
-    agree_on_efficientad(PdnSize::S, Size { width: 256, height: 256 });
+    agree_on_efficientad("pdn-s", Size { width: 256, height: 256 });
+}
+
+#[test]
+fn efficientad_on_a_shared_trunk_agrees_in_three_engines() {
+    agree_on_efficientad("efficientnet-lite0", Size { width: 128, height: 128 });
+    agree_on_efficientad("resnet18", Size { width: 160, height: 128 });
 }
 
 fn agree(network: &str, input: Size, teacher: Option<Weights>) {
@@ -153,34 +161,37 @@ fn libtorch_score(levels: &[Vec<f32>], scoring: &Scoring) -> f32 {
 
 /// Teacher, student and autoencoder with random weights, in libtorch by its own operators and in the other engines as
 /// exported.
-fn agree_on_efficientad(size: PdnSize, input: Size) {
+fn agree_on_efficientad(network: &str, input: Size) {
     tch::set_num_threads(1);
     tch::manual_seed(3);
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
-    let network = size.teacher();
-    let teacher = random_weights(&network, 1);
-    let frozen = Frozen::new(&network, &teacher, compute);
+    let network = Network::by_name(network).unwrap();
+    let layout = Layout::of(&network).unwrap();
+    let weights = random_weights(&network, 1);
+    let frozen = Frozen::new(&network, &weights, compute);
+    let teacher = Teacher { name: "random".to_owned(), network: network.clone(), weights };
     let sides = [input.height as usize, input.width as usize];
-    let student = TrainableChain::random(size.student(), compute);
-    let reproducer = TrainableChain::random(autoencoder(sides, size.features()), compute);
+    let student = TrainableChain::random(layout.student(), compute);
+    let reproducer = TrainableChain::random(layout.autoencoder(input), compute);
     let mut images = inputs(input);
     // The larger networks take a second a frame.
     images.truncate(4);
     let tensors: Vec<Tensor> = images.iter().map(|image| normalised(&network, image, input)).collect();
 
-    let features = frozen.levels(&Tensor::cat(&tensors, 0)).remove(0);
-    let over = [0i64, 2, 3];
-    let mean = features.mean_dim(over.as_slice(), false, Kind::Float);
-    let deviation = features.std_dim(over.as_slice(), false, false);
-    let channels = Channels { mean: to_array(&mean).data, deviation: to_array(&deviation).data };
-    let half = size.features() as i64;
+    let levels = frozen.levels(&Tensor::cat(&tensors, 0));
+    let channels = measured(&layout.target(&levels));
+    let trunk = layout.trunk().map(|_| measured(&levels[0]));
+    let half = layout.features() as i64;
     // The unscaled maps.
     let raw: Vec<[Tensor; 2]> = tensors
         .iter()
         .map(|image| {
-            let target = channels.normalise(&frozen.levels(image)[0]);
+            let levels = frozen.levels(image);
+            let target = channels.normalise(&layout.target(&levels));
+            let entry =
+                trunk.as_ref().map_or_else(|| image.shallow_clone(), |trunk| trunk.normalise(&levels[0]));
             let (both, reproduced) =
-                tch::no_grad(|| (student.forward(image, false), reproducer.forward(image, false)));
+                tch::no_grad(|| (student.forward(&entry, false), reproducer.forward(image, false)));
             let distance = |a: &Tensor, first: i64| {
                 (a - both.narrow(1, first, half)).square().mean_dim([1i64].as_slice(), true, Kind::Float)
             };
@@ -193,8 +204,8 @@ fn agree_on_efficientad(size: PdnSize, input: Size) {
     let mut weights = Weights::new();
     student.add_to(&mut weights, "student.");
     reproducer.add_to(&mut weights, "autoencoder.");
-    let trained = Trained { size, weights, channels, scales };
-    let onnx = efficientad::build_graph(&network, &teacher, &trained, input).unwrap();
+    let trained = Trained { layout, weights, channels, trunk, scales };
+    let onnx = efficientad::build_graph(&teacher, &trained, input, 1.0).unwrap();
 
     let outputs = [&MAP_OUTPUTS[..], &["anomaly_map", "score"]].concat();
     let mut tract = judge::Network::load(&onnx, [1, 3, sides[0], sides[1]], &outputs, 1).unwrap();
@@ -206,10 +217,15 @@ fn agree_on_efficientad(size: PdnSize, input: Size) {
             let MapScale { low, high } = scales[map];
             (&raw[map] - f64::from(low)) * (0.1 / f64::from(high - low))
         });
-        let average = (&scaled[0] + &scaled[1]) * 0.5;
+        let share = f64::from(layout.logical_share());
+        let mean = &scaled[0] * (1.0 - share) + &scaled[1] * share;
         let grid = sides.map(|side| side as i64);
-        let map = average.constant_pad_nd([4, 4, 4, 4]).upsample_bilinear2d(grid, false, None, None);
-        let score = average.max().double_value(&[]) as f32;
+        let surrounded = match layout {
+            Layout::Patches(_) => mean.constant_pad_nd([4, 4, 4, 4]),
+            Layout::Trunk { .. } => smoothed(&mean),
+        };
+        let map = surrounded.upsample_bilinear2d(grid, false, None, None);
+        let score = mean.max().double_value(&[]) as f32;
         let ours = tract.run(image).unwrap();
         let others = python.as_deref().map(|p| onnxruntime(p, &onnx, image, &outputs, folder.path()));
         let expected = [to_array(&raw[0]).data, to_array(&raw[1]).data, to_array(&map).data];
@@ -239,6 +255,24 @@ fn agree_on_efficientad(size: PdnSize, input: Size) {
             assert!(difference <= tolerance, "{ours} against {theirs}, spread {spread}");
         }
     }
+}
+
+/// Mean and deviation of each channel.
+fn measured(features: &Tensor) -> Channels {
+    let features = features.to_kind(Kind::Double);
+    let over = [0i64, 2, 3];
+    let mean = features.mean_dim(over.as_slice(), true, Kind::Double);
+    let squares = (&features - &mean).square().sum_dim_intlist(over.as_slice(), false, Kind::Double);
+    let list = |x: &Tensor| -> Vec<f64> { to_array(x).data.into_iter().map(f64::from).collect() };
+    let size = features.size();
+    Channels::new(&list(&mean), &list(&squares), (size[0] * size[2] * size[3]) as f64)
+}
+
+/// By a Gaussian of one position.
+fn smoothed(map: &Tensor) -> Tensor {
+    let [rows, columns] = [map.size()[2], map.size()[3]].map(|side| side as usize);
+    let values = gaussian(rows, 1.0).apply(&to_array(map).data, &gaussian(columns, 1.0));
+    Tensor::from_slice(&values).reshape([1, 1, rows as i64, columns as i64])
 }
 
 fn normalised(network: &Network, image: &[f32], input: Size) -> Tensor {

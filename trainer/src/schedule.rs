@@ -5,11 +5,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Ten times the published rate, which the small networks stand from the first step on.
-const PEAK: f64 = 1e-3;
-/// Length of a training.
-const STEPS: u64 = 3_000;
-
 /// Which schedule the steps follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -22,17 +17,11 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// How long to train, unless the user says; `None` where the method knows.
+    /// The rate of step `step` (from 0) of `total`: half a cosine from `peak` to 0. `None` where it is the paper's.
     #[must_use]
-    pub fn steps(self) -> Option<u64> {
-        (self == Self::Short).then_some(STEPS)
-    }
-
-    /// The rate of step `step` (from 0) of `total`: half a cosine from 1e-3 to 0. `None` where it is the paper's.
-    #[must_use]
-    pub fn rate(self, step: u64, total: u64) -> Option<f64> {
+    pub fn rate(self, peak: f64, step: u64, total: u64) -> Option<f64> {
         let done = step as f64 / total.max(1) as f64;
-        (self == Self::Short).then(|| PEAK * 0.5 * (1.0 + (PI * done.min(1.0)).cos()))
+        (self == Self::Short).then(|| peak * 0.5 * (1.0 + (PI * done.min(1.0)).cos()))
     }
 }
 
@@ -51,10 +40,10 @@ mod tests {
 
     #[test]
     fn the_short_one_falls_from_its_peak_to_nothing() {
-        let rates: Vec<f64> = (0..=100).filter_map(|step| Schedule::Short.rate(step, 100)).collect();
+        let rates: Vec<f64> = (0..=100).filter_map(|step| Schedule::Short.rate(1e-3, step, 100)).collect();
         assert_eq!((rates[0], rates.len()), (1e-3, 101));
         assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
         assert!(rates[100] < 1e-12, "{rates:?}");
-        assert_eq!(Schedule::Published.rate(0, 100), None);
+        assert_eq!(Schedule::Published.rate(1e-3, 0, 100), None);
     }
 }

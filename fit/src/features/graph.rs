@@ -36,8 +36,15 @@ impl Levels {
 /// level only, of a quarter of the sides less what its patches need: its outermost positions go on to the edges.
 #[must_use]
 pub fn add_features(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
-    let alignment = Alignment::of(teacher, image);
-    let means = add_means(teacher, levels, graph, image);
+    let all = add_levels(teacher, graph, image);
+    add_features_of(&all, levels, graph, image)
+}
+
+/// As [`add_features`], of `all` the levels of the backbone, where they are in the graph already.
+#[must_use]
+pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
+    let alignment = Alignment::of(all.len(), image);
+    let means = add_means(all, levels, graph);
     let aligned: Vec<Value> = means.iter().map(|mean| alignment.add(graph, mean)).collect();
     graph.concat_channels(&aligned)
 }
@@ -54,10 +61,11 @@ pub fn add_projected_features(
     graph: &mut GraphBuilder,
     image: &Value,
 ) -> Value {
-    let alignment = Alignment::of(teacher, image);
+    let all = add_levels(teacher, graph, image);
+    let alignment = Alignment::of(all.len(), image);
     let mut from = 0;
     let mut sum: Option<Value> = None;
-    for mean in add_means(teacher, levels, graph, image) {
+    for mean in add_means(&all, levels, graph) {
         let channels = from..from + mean.shape()[1];
         from = channels.end;
         let projected = if alignment.enlarges(&mean) {
@@ -75,10 +83,14 @@ pub fn add_projected_features(
     sum.unwrap_or_else(|| graph.scalar(0.0))
 }
 
-/// The chosen levels, each averaged over its neighbourhood.
-fn add_means(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Vec<Value> {
+/// All levels of the backbone.
+fn add_levels(teacher: &Teacher, graph: &mut GraphBuilder, image: &Value) -> Vec<Value> {
     let normalised = normalise(&teacher.network, graph, image);
-    let all = to_onnx(&teacher.network, &teacher.weights, graph, &normalised, "teacher.");
+    to_onnx(&teacher.network, &teacher.weights, graph, &normalised, "teacher.")
+}
+
+/// The chosen levels, each averaged over its neighbourhood.
+fn add_means(all: &[Value], levels: Levels, graph: &mut GraphBuilder) -> Vec<Value> {
     let chosen = levels.indices(all.len()).filter_map(|index| all.get(index));
     chosen.map(|level| graph.local_mean(level, NEIGHBOURHOOD)).collect()
 }
@@ -91,9 +103,9 @@ struct Alignment {
 }
 
 impl Alignment {
-    fn of(teacher: &Teacher, image: &Value) -> Self {
+    fn of(levels: usize, image: &Value) -> Self {
         let grid = [0, 1].map(|axis| image.shape()[2 + axis] / 8);
-        Self { grid, edges: teacher.network.levels.len() == 1 }
+        Self { grid, edges: levels == 1 }
     }
 
     fn enlarges(&self, level: &Value) -> bool {

@@ -10,7 +10,7 @@ mod set;
 mod strangers;
 
 pub use extract::{Extractor, FeatureError, Features};
-pub use graph::{Levels, add_features, add_projected_features, positions};
+pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
 pub use set::FeatureSet;

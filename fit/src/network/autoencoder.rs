@@ -6,10 +6,38 @@ use super::chain::{Chain, ChainConv, Step};
 const WIDTH: usize = 64;
 const DROPOUT: f64 = 0.2;
 
+/// The positions that an autoencoder has features at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// Those of an unpadded patch description network: sides of n/4 − 8.
+    Patches,
+    /// Those of a backbone's second level: sides of n/8.
+    Eighth,
+}
+
+impl Grid {
+    /// Positions along a side of `n` pixels.
+    #[must_use]
+    pub const fn side(self, n: usize) -> usize {
+        match self {
+            Self::Patches => n / 4 - 8,
+            Self::Eighth => n / 8,
+        }
+    }
+
+    /// Of the decoder's sizes, how many come before the grid's.
+    const fn enlargements(self) -> usize {
+        match self {
+            Self::Patches => 6,
+            Self::Eighth => 4,
+        }
+    }
+}
+
 /// The autoencoder for images of height and width `input` (multiples of 32 from 128 to 512), with `outputs` features on
-/// the grid of an unpadded patch description network.
+/// `grid`.
 #[must_use]
-pub fn autoencoder(input: [usize; 2], outputs: usize) -> Chain {
+pub fn autoencoder(input: [usize; 2], outputs: usize, grid: Grid) -> Chain {
     let mut steps = Vec::new();
     let mut inputs = 3;
     for (index, outputs) in [32, 32, WIDTH, WIDTH, WIDTH].into_iter().enumerate() {
@@ -21,12 +49,12 @@ pub fn autoencoder(input: [usize; 2], outputs: usize) -> Chain {
     steps.push(conv("encoder.conv6".into(), [WIDTH; 2], input.map(|n| n / 32), 1, 0, false));
     let sides: [fn(usize) -> usize; 6] =
         [|n| n / 64 - 1, |n| n / 32, |n| n / 16 - 1, |n| n / 8, |n| n / 4 - 1, |n| n / 2 - 1];
-    for (index, side) in sides.into_iter().enumerate() {
+    for (index, side) in sides.into_iter().take(grid.enlargements()).enumerate() {
         steps.push(Step::Resize { to: input.map(side) });
         steps.push(conv(format!("decoder.conv{}", index + 1), [WIDTH; 2], [4, 4], 1, 2, true));
         steps.push(Step::Dropout(DROPOUT));
     }
-    steps.push(Step::Resize { to: input.map(|n| n / 4 - 8) });
+    steps.push(Step::Resize { to: input.map(|n| grid.side(n)) });
     steps.push(conv("decoder.conv7".into(), [WIDTH; 2], [3, 3], 1, 1, true));
     steps.push(conv("decoder.conv8".into(), [WIDTH, outputs], [3, 3], 1, 1, false));
     Chain { steps }

@@ -1,5 +1,5 @@
-//! Networks without branches and without BatchNorm, as data: what EfficientAD trains. One description serves training
-//! (libtorch), export (ONNX) and weight import.
+//! Networks of one line, without BatchNorm, as data: what EfficientAD trains. One description serves training (libtorch),
+//! export (ONNX) and weight import.
 
 use super::{Activation, Array, Conv, Layer, Network, Weights};
 use crate::onnx::{GraphBuilder, Value};
@@ -47,6 +47,10 @@ pub enum Step {
         /// Height and width of the result.
         to: [usize; 2],
     },
+    /// Keeps the value for the next [`Step::Join`].
+    Fork,
+    /// Adds what was kept; `max(x, 0)` follows.
+    Join,
     /// Sets this share of the values to 0 and scales the others up, while training; nothing in a finished model.
     Dropout(f64),
 }
@@ -83,13 +87,14 @@ impl Chain {
                 }
                 Step::AveragePool { padding } => side.map(|n| (n + 2 * padding) / 2),
                 Step::Resize { to } => *to,
-                Step::Dropout(_) => side,
+                Step::Dropout(_) | Step::Fork | Step::Join => side,
             };
         }
         total
     }
 
-    /// The chain as a backbone with one level. Only chains of convolutions with square kernels and pools are one.
+    /// The chain as a backbone with one level. Only chains of convolutions with square kernels and pools are one: other
+    /// steps are left out.
     pub(super) fn into_network(self, name: &'static str, mean: [f32; 3], std: [f32; 3]) -> Network {
         let mut net = Network { name, mean, std, norm_epsilon: 0.0, layers: vec![], levels: vec![] };
         let mut from = 0;
@@ -106,7 +111,7 @@ impl Chain {
                     net.push_conv(from, conv)
                 }
                 Step::AveragePool { padding } => net.push(Layer::AveragePool { from, padding }),
-                Step::Resize { .. } | Step::Dropout(_) => from,
+                Step::Resize { .. } | Step::Dropout(_) | Step::Fork | Step::Join => from,
             };
         }
         net.levels = vec![from];
@@ -125,6 +130,7 @@ impl Chain {
         prefix: &str,
     ) -> Result<Value, String> {
         let mut x = input.clone();
+        let mut kept = input.clone();
         for step in &self.steps {
             x = match step {
                 Step::Conv(conv) => {
@@ -142,6 +148,14 @@ impl Chain {
                 Step::Resize { to } => {
                     let [rows, columns] = [0, 1].map(|axis| bilinear(x.shape()[2 + axis], to[axis]));
                     graph.resample(&x, &rows, &columns)
+                }
+                Step::Fork => {
+                    kept = x.clone();
+                    x
+                }
+                Step::Join => {
+                    let sum = graph.add(&x, &kept);
+                    graph.relu(&sum)
                 }
                 Step::Dropout(_) => x,
             };

@@ -7,14 +7,16 @@ mod export;
 mod fold;
 mod pdn;
 mod resnet;
+mod trunk;
 
-pub use autoencoder::autoencoder;
+pub use autoencoder::{Grid, autoencoder};
 pub use chain::{Chain, ChainConv, Step};
 pub use efficientnet_lite::EfficientNetLite;
 pub use export::{normalise, to_onnx};
 pub use fold::{FoldError, fold};
 pub use pdn::{PdnSize, name_sequential};
 pub use resnet::ResNet;
+pub use trunk::trunk_student;
 
 use std::collections::BTreeMap;
 

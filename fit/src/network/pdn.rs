@@ -123,7 +123,7 @@ pub fn name_sequential(raw: Weights) -> Weights {
 
 #[cfg(test)]
 mod tests {
-    use super::super::autoencoder;
+    use super::super::{Grid, autoencoder};
     use super::*;
 
     fn giga(n: usize) -> f64 {
@@ -136,7 +136,8 @@ mod tests {
         // S: 0.39 + 7.93 + 2.05 + 4.93 (9.87 for the student).
         assert_eq!((work(PdnSize::S, 384), work(PdnSize::S, 768)), (15.31, 20.24));
         assert_eq!((work(PdnSize::M, 384), work(PdnSize::M, 768)), (52.03, 63.28));
-        let ae = |features| giga(autoencoder([256, 256], features).multiplications([256, 256]));
+        let ae =
+            |features| giga(autoencoder([256, 256], features, Grid::Patches).multiplications([256, 256]));
         assert_eq!(ae(384), 2.39);
         let xs = work(PdnSize::Xs, 96) + work(PdnSize::Xs, 192) + ae(96);
         assert!(xs < 4.3, "{xs}");

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let onnx = method.onnx(&run)?;
     let (described, calibration) = match args.image_score {
         ImageScore::Model => (vec![], settings.paths(&settings.calibration)),
-        ImageScore::Descriptor => apart(settings, method.plan(settings.fit.len()).is_none()),
+        ImageScore::Descriptor => apart(settings, method.is_fitted()),
     };
     let score = match args.image_score {
         ImageScore::Model => ScoreKind::Model,

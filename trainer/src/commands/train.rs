@@ -13,7 +13,7 @@ use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
-use crate::method::{self, Ended, Fitting, Method};
+use crate::method::{self, Ended, Fitting, Method, Plan};
 use crate::natural::natural_photos;
 use crate::progress;
 use crate::run::{MAX_STEPS, NaturalPhotos, Run, Settings};
@@ -38,11 +38,11 @@ pub struct Args {
     /// Folder for this run: settings, checkpoint, metrics
     #[arg(long)]
     out: PathBuf,
-    /// The imported teacher to learn from; unless given, efficientnet-lite0, and for efficientad pdn-xs, which comes with
-    /// trainer, or the one that --size-class names
+    /// The imported teacher to learn from; unless given, efficientnet-lite0, or the one that --size-class names
     #[arg(long)]
     teacher: Option<String>,
-    /// Size of efficientad's networks; it is the teacher's, and a teacher of another size is refused
+    /// For efficientad as published, with a patch description network for its teacher: their size, which is the teacher's (xs
+    /// comes with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
     #[arg(long, value_enum)]
     size_class: Option<SizeClass>,
     /// Folder of natural photos, for efficientad: its student learns not to imitate the teacher on them
@@ -61,17 +61,18 @@ pub struct Args {
     /// or vertical (top and bottom exchanged)
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
-    /// Length in steps of 8 samples, for efficientad of 1 (images, their tiles and mirrored copies); the method's own
-    /// choice unless given
+    /// Length in steps of 8 samples, for efficientad of 4 or of 1 as published (images, their tiles and mirrored copies); the
+    /// method's own choice unless given
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: Option<u64>,
     /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
-    /// For efficientad, published: the paper's rate, 70000 steps unless --steps says; short: ten times the rate, falling to
-    /// 0 at the last step, 3000 steps unless --steps says (for a CPU)
-    #[arg(long, value_enum, default_value = "published")]
-    schedule: Schedule,
+    /// For efficientad, published: the paper's, 70000 steps unless --steps says; short: a higher rate that falls to 0 at the
+    /// last step, 3000 steps unless --steps says, with a backbone 1000 (for a CPU). With a backbone short, else published
+    /// unless given
+    #[arg(long, value_enum)]
+    schedule: Option<Schedule>,
     /// Seeds the split, the first weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -117,9 +118,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = &run.settings;
     method.check(settings, &run.teacher)?;
     let Size { width, height } = settings.recipe.input;
-    let length = match method.plan(1) {
-        Some(_) => format!("{} steps of {} samples, ", settings.steps, settings.batch),
-        None => String::new(),
+    let length = if method.is_fitted() {
+        String::new()
+    } else {
+        format!("{} steps of {} samples, ", settings.steps, settings.batch)
     };
     eprintln!(
         "{} with teacher {} ({}), {width}×{height}, {length}seed {}, {}",
@@ -141,7 +143,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             eprintln!("next: trainer export {out} --out BUNDLE");
             Ok(ExitCode::SUCCESS)
         }
-        Ended::Interrupted { .. } if method.plan(1).is_none() => {
+        Ended::Interrupted { .. } if method.is_fitted() => {
             eprintln!("stopped before the end; begin anew with: trainer train --resume --out {out}");
             Ok(ExitCode::from(INTERRUPTED))
         }
@@ -158,7 +160,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Looks at the images, splits them and starts the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
-    if args.schedule != Schedule::default() && args.method != "efficientad" {
+    if args.schedule.is_some() && args.method != "efficientad" {
         bail!("--schedule is for --method efficientad; leave it out");
     }
     let teacher = teacher(args, method)?;
@@ -183,7 +185,6 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
-    settings.schedule = args.schedule;
     settings.natural = natural(args)?;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
@@ -195,8 +196,9 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
         sets.selection.len(),
         sets.calibration.len()
     );
-    (settings.steps, settings.batch) =
-        length(args, method, sets.fit.len() * args.tiles.count() * args.flip.copies())?;
+    let samples = sets.fit.len() * args.tiles.count() * args.flip.copies();
+    let plan = plan(args, method, samples, &teacher)?;
+    (settings.steps, settings.batch, settings.schedule) = (plan.steps, plan.batch, plan.schedule);
     method.check(&settings, &teacher)?;
     Ok(Run::create(&args.out, settings, teacher)?)
 }
@@ -239,16 +241,14 @@ fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
     method::by_name(name).with_context(|| format!("this trainer doesn't know the method {name}; update it"))
 }
 
-fn length(args: &Args, method: &dyn Method, samples: usize) -> anyhow::Result<(u64, usize)> {
-    let Some(plan) = method.plan(samples) else {
-        if args.steps.is_some() || args.epochs.is_some() {
-            bail!("{} is fitted in one pass over the images; leave out --steps and --epochs", method.name());
-        }
-        return Ok((1, 1));
-    };
+/// What the user says, and otherwise the method's plan.
+fn plan(args: &Args, method: &dyn Method, samples: usize, teacher: &Teacher) -> anyhow::Result<Plan> {
+    if method.is_fitted() && (args.steps.is_some() || args.epochs.is_some()) {
+        bail!("{} is fitted in one pass over the images; leave out --steps and --epochs", method.name());
+    }
+    let plan = method.plan(samples, teacher, args.schedule);
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
-    let steps = args.schedule.steps().unwrap_or(plan.steps);
-    Ok((args.steps.or(from_epochs).unwrap_or(steps), plan.batch))
+    Ok(Plan { steps: args.steps.or(from_epochs).unwrap_or(plan.steps), ..plan })
 }
 
 fn report_skipped(found: &Survey) {

@@ -85,7 +85,7 @@ pub struct Fitting {
     /// patchcore: choose the bank by exact distances, not by those in a random projection
     #[arg(long)]
     pub exact: bool,
-    /// patchcore and padim: how far the map is smoothed, in positions of the features' grid (of 8 pixels; standard deviation of a Gaussian); more finds larger and fainter defects, less draws small ones sharper
+    /// patchcore, padim, and efficientad with a backbone: how far the map is smoothed, in positions of the features' grid (of 8 pixels; standard deviation of a Gaussian); more finds larger and fainter defects, less draws small ones sharper
     #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing)]
     pub smoothing: f64,
     /// padim: dimensions that the features are reduced to

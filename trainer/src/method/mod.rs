@@ -22,6 +22,7 @@ use judge::{DecodeError, PrepareError};
 use crate::compute::{Resolved, Wanted};
 use crate::natural::NaturalError;
 use crate::run::{Run, RunError, Settings};
+use crate::schedule::Schedule;
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -31,8 +32,15 @@ pub trait Method {
     /// One sentence for `trainer train --help`.
     fn about(&self) -> &'static str;
 
-    /// How long to train on `samples` samples, unless the user says; `None` for a method that is fitted in one pass.
-    fn plan(&self, samples: usize) -> Option<Plan>;
+    /// Whether it is fitted in one pass over the images and has no plan.
+    fn is_fitted(&self) -> bool {
+        false
+    }
+
+    /// How to train on `samples` samples, unless the user says.
+    fn plan(&self, _samples: usize, _teacher: &Teacher, schedule: Option<Schedule>) -> Plan {
+        Plan { steps: 1, batch: 1, schedule: schedule.unwrap_or_default() }
+    }
 
     /// Where to compute, from what the user wants and this machine has; sets the number of threads.
     ///
@@ -82,6 +90,8 @@ pub struct Plan {
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
+    /// How fast to learn, where the method has a choice.
+    pub schedule: Schedule,
 }
 
 /// How a training ended.

@@ -39,6 +39,7 @@ impl TrainableChain {
     pub fn forward(&self, x: &Tensor, training: bool) -> Tensor {
         let mut x = x.to_kind(self.kind);
         let mut parameters = self.parameters.chunks_exact(2);
+        let mut kept = x.shallow_clone();
         for step in &self.chain.steps {
             x = match (step, training) {
                 (Step::Conv(conv), _) => match parameters.next() {
@@ -47,6 +48,11 @@ impl TrainableChain {
                 },
                 (Step::AveragePool { padding }, _) => average_pool(&x, *padding),
                 (Step::Resize { to }, _) => x.upsample_bilinear2d(to.map(|n| n as i64), false, None, None),
+                (Step::Fork, _) => {
+                    kept = x.shallow_clone();
+                    x
+                }
+                (Step::Join, _) => (x + &kept).relu(),
                 (Step::Dropout(share), true) => x.dropout(*share, true),
                 (Step::Dropout(_), false) => x,
             };
@@ -94,7 +100,7 @@ impl TrainableChain {
 mod tests {
     use super::super::Frozen;
     use super::*;
-    use fit::network::{PdnSize, autoencoder};
+    use fit::network::{Grid, PdnSize, autoencoder, trunk_student};
 
     #[test]
     fn a_chain_and_the_network_made_of_it_agree() {
@@ -129,11 +135,19 @@ mod tests {
         for [height, width] in [[128, 128], [128, 512], [160, 256], [288, 224]] {
             let image = Tensor::zeros([1, 3, height, width], (Kind::Float, Device::Cpu));
             let sides = [height as usize, width as usize];
-            let autoencoder = TrainableChain::random(autoencoder(sides, 7), compute);
-            let features = tch::no_grad(|| autoencoder.forward(&image, false));
-            assert_eq!(features.size(), [1, 7, height / 4 - 8, width / 4 - 8]);
-            assert!(features.equal(&tch::no_grad(|| autoencoder.forward(&image, false))));
-            assert!(!features.equal(&tch::no_grad(|| autoencoder.forward(&image, true))), "no dropout");
+            for (grid, size) in
+                [(Grid::Patches, [height / 4 - 8, width / 4 - 8]), (Grid::Eighth, [height / 8, width / 8])]
+            {
+                let autoencoder = TrainableChain::random(autoencoder(sides, 7, grid), compute);
+                let features = tch::no_grad(|| autoencoder.forward(&image, false));
+                assert_eq!(features.size(), [1, 7, size[0], size[1]]);
+                assert!(features.equal(&tch::no_grad(|| autoencoder.forward(&image, false))));
+                assert!(!features.equal(&tch::no_grad(|| autoencoder.forward(&image, true))), "no dropout");
+            }
+            let level = Tensor::zeros([1, 24, height / 4, width / 4], (Kind::Float, Device::Cpu));
+            let student = TrainableChain::random(trunk_student(24, 14), compute);
+            let features = tch::no_grad(|| student.forward(&level, true));
+            assert_eq!(features.size(), [1, 14, height / 8, width / 8]);
         }
     }
 }

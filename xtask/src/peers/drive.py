@@ -24,6 +24,7 @@ GRAPHS = (
     "stpm-efficientnet-lite0-256",
     "efficientad-s-256",
     "efficientad-xs-256",
+    "efficientad-lite0-256",
     "patchcore-resnet18-256",
 )
 SIZES = tuple(f"stpm-{network}-{side}" for network in ("resnet18", "efficientnet-lite0") for side in (128, 384, 512))

@@ -1,27 +1,32 @@
 //! The exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
-use fit::network::{Array, Chain, Network, PdnSize, Step, Weights, autoencoder, normalise, to_onnx};
+use fit::features::{Levels, add_features_of};
+use fit::network::{Array, Chain, Step, Weights, normalise, to_onnx};
 use fit::onnx::{GraphBuilder, Value};
-use fit::resample::{bilinear, zero_padded};
+use fit::resample::{bilinear, gaussian, zero_padded};
+use fit::teacher::Teacher;
 use shared_format::Size;
 
-use super::statistics::{Channels, MapScale};
+use super::layout::Layout;
+use super::statistics::{Channels, MapScale, TEACHER, TRUNK};
 
 /// Names of the outputs beside `anomaly_map` and `score`: where the student differs from the teacher, and where from the
 /// autoencoder; 1×1×h×w each, 0 at the 0.9 quantile of the selection images and 0.1 at the 0.995 quantile.
 pub const MAP_OUTPUTS: [&str; 2] = ["map_structural", "map_logical"];
-/// Positions that a padded network would have more on each side: the map's margin has no features.
+/// Positions that a padded patch description network would have more on each side: the map's margin has no features.
 const MARGIN: usize = 4;
 
 /// What training leaves behind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// The networks' size.
-    pub size: PdnSize,
+    /// How the networks are laid out.
+    pub layout: Layout,
     /// `student.…` and `autoencoder.…`.
     pub weights: Weights,
-    /// The teacher's channels.
+    /// The channels of the features that were learned.
     pub channels: Channels,
+    /// The channels of the level that the student starts from, where it does.
+    pub trunk: Option<Channels>,
     /// The scales of [`MAP_OUTPUTS`].
     pub scales: [MapScale; 2],
 }
@@ -31,10 +36,11 @@ impl Trained {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_state(size: PdnSize, state: Weights) -> Result<Self, String> {
-        let channels = Channels::from_state(&state, size.features())?;
+    pub fn from_state(layout: Layout, state: Weights) -> Result<Self, String> {
+        let channels = Channels::from_state(&state, TEACHER, layout.features())?;
+        let trunk = layout.trunk().map(|count| Channels::from_state(&state, TRUNK, count)).transpose()?;
         let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&state, name));
-        Ok(Self { size, weights: state, channels, scales: [structural?, logical?] })
+        Ok(Self { layout, weights: state, channels, trunk, scales: [structural?, logical?] })
     }
 }
 
@@ -44,55 +50,80 @@ impl Trained {
 /// autoencoder's:
 /// * `map_structural` = 0.1 (m − q₀.₉) / (q₀.₉₉₅ − q₀.₉), m = mean over the channels of (T̂ − S)²; `map_logical` is the
 ///   same of (A − S′)²;
-/// * `score` = maximum of their average;
-/// * `anomaly_map` = their average, 4 zeros around it, resized to the image.
+/// * `score` = maximum of their weighted mean, see [`Layout::logical_share`];
+/// * `anomaly_map` = their weighted mean, resized to the image: of patch description networks with 4 zeros around it, else
+///   smoothed by a Gaussian of `smoothing` positions.
 ///
 /// # Errors
 /// Names a tensor that is missing or misshapen.
-pub fn build(
-    network: &Network,
-    teacher: &Weights,
-    trained: &Trained,
-    input: Size,
-) -> Result<Vec<u8>, String> {
+pub fn build(teacher: &Teacher, trained: &Trained, input: Size, smoothing: f64) -> Result<Vec<u8>, String> {
     let sides = [input.height as usize, input.width as usize];
+    let layout = trained.layout;
     let mut graph = GraphBuilder::new("efficientad");
     let g = &mut graph;
     let image = g.input("image", &[1, 3, sides[0], sides[1]]);
-    let image = normalise(network, g, &image);
-    let teacher = scaled(network, teacher, &trained.channels)?;
-    let teacher = to_onnx(network, &teacher, g, &image, "teacher.");
-    let student = student(g, trained, &image)?;
-    let features = trained.size.features();
-    let reproduced = autoencoder(sides, features).to_onnx(&trained.weights, g, &image, "autoencoder.")?;
-    let pairs = teacher.iter().chain([&reproduced]).zip(&student);
-    let mut maps = Vec::new();
-    for (((a, b), scale), name) in pairs.zip(&trained.scales).zip(MAP_OUTPUTS) {
-        let map = scaled_distance(g, (a, b), scale, features);
-        g.output(name, &map);
-        maps.push(map);
+    let normalised = normalise(&teacher.network, g, &image);
+    let (target, entry) = match &trained.trunk {
+        None => {
+            let weights = scaled(teacher, &trained.channels)?;
+            let levels = to_onnx(&teacher.network, &weights, g, &normalised, "teacher.");
+            (levels.into_iter().next(), normalised.clone())
+        }
+        Some(trunk) => {
+            let levels = to_onnx(&teacher.network, &teacher.weights, g, &normalised, "teacher.");
+            let features = add_features_of(&levels, Levels::Coarse, g, &image);
+            let target = standardised(g, &features, &trained.channels, TEACHER);
+            let level = levels.first().ok_or("the teacher has no level to start from")?;
+            (Some(target), standardised(g, level, trunk, TRUNK))
+        }
+    };
+    let target = target.ok_or("the teacher has no features")?;
+    let [structural, logical] = student(g, trained, &entry)?;
+    let reproduced = layout.autoencoder(input).to_onnx(&trained.weights, g, &normalised, "autoencoder.")?;
+    let features = layout.features();
+    let [structural_scale, logical_scale] = &trained.scales;
+    let structural = scaled_distance(g, (&target, &structural), structural_scale, features);
+    let logical = scaled_distance(g, (&reproduced, &logical), logical_scale, features);
+    for (name, map) in MAP_OUTPUTS.into_iter().zip([&structural, &logical]) {
+        g.output(name, map);
     }
-    if let [structural, logical] = &maps[..] {
-        let sum = g.add(structural, logical);
-        let half = g.scalar(0.5);
-        let average = g.mul(&sum, &half);
-        let [rows, columns] = [0, 1].map(|axis| {
-            let length = average.shape()[2 + axis];
-            bilinear(length + 2 * MARGIN, sides[axis]).after(&zero_padded(length, MARGIN))
-        });
-        let map = g.resample(&average, &rows, &columns);
-        g.output("anomaly_map", &map);
-        // Before the zeros are put around it, which would hide that a whole map is below 0.
-        let score = g.mean_of_largest(&average, 1);
-        g.output("score", &score);
-    }
+    let mean = weighted_mean(g, &structural, &logical, layout.logical_share());
+    let [rows, columns] = [0, 1].map(|axis| {
+        let (length, to) = (mean.shape()[2 + axis], sides[axis]);
+        match layout {
+            Layout::Patches(_) => bilinear(length + 2 * MARGIN, to).after(&zero_padded(length, MARGIN)),
+            Layout::Trunk { .. } => bilinear(length, to).after(&gaussian(length, smoothing)),
+        }
+    });
+    let map = g.resample(&mean, &rows, &columns);
+    g.output("anomaly_map", &map);
+    // Before zeros are put around it, which would hide that a whole map is below 0.
+    let score = g.mean_of_largest(&mean, 1);
+    g.output("score", &score);
     Ok(graph.finish())
 }
 
+/// (1 − share) a + share b.
+fn weighted_mean(g: &mut GraphBuilder, a: &Value, b: &Value, share: f32) -> Value {
+    let [of_a, of_b] = [1.0 - share, share].map(|share| g.scalar(share));
+    let [a, b] = [g.mul(a, &of_a), g.mul(b, &of_b)];
+    g.add(&a, &b)
+}
+
+/// (x − mean) / deviation of each channel, as a depthwise convolution: one pass in every engine.
+fn standardised(g: &mut GraphBuilder, x: &Value, channels: &Channels, whose: &str) -> Value {
+    let count = channels.mean.len();
+    let scale: Vec<f32> = channels.deviation.iter().map(|deviation| 1.0 / deviation).collect();
+    let offset: Vec<f32> = channels.mean.iter().zip(&scale).map(|(mean, scale)| -mean * scale).collect();
+    let scale = g.constant(&format!("{whose}.scale"), &[count, 1, 1, 1], &scale);
+    let offset = g.constant(&format!("{whose}.offset"), &[count], &offset);
+    g.conv(x, &scale, &offset, 1, (0, 0), count)
+}
+
 /// The teacher's weights with its channels' scaling in the last convolution.
-fn scaled(network: &Network, teacher: &Weights, channels: &Channels) -> Result<Weights, String> {
-    let mut weights = teacher.clone();
-    let last = network.convs().last().map(|conv| conv.name.clone()).unwrap_or_default();
+fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, String> {
+    let mut weights = teacher.weights.clone();
+    let last = teacher.network.convs().last().map(|conv| conv.name.clone()).unwrap_or_default();
     let mut change = |part: &str, f: &dyn Fn(f64, usize) -> f64| {
         let name = format!("{last}.{part}");
         let array = weights.get_mut(&name).ok_or_else(|| format!("the teacher has no tensor `{name}`"))?;
@@ -109,11 +140,11 @@ fn scaled(network: &Network, teacher: &Weights, channels: &Channels) -> Result<W
     Ok(weights)
 }
 
-/// The halves of the student's features: one trunk, and its last convolution as two.
-fn student(g: &mut GraphBuilder, trained: &Trained, image: &Value) -> Result<[Value; 2], String> {
-    let Chain { mut steps } = trained.size.student();
+/// The halves of the student's features: one chain, and its last convolution as two.
+fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Value; 2], String> {
+    let Chain { mut steps } = trained.layout.student();
     let Some(Step::Conv(last)) = steps.pop() else { return Err("the student has no layers".to_owned()) };
-    let trunk = Chain { steps }.to_onnx(&trained.weights, g, image, "student.")?;
+    let before = Chain { steps }.to_onnx(&trained.weights, g, entry, "student.")?;
     let mut half = |index: usize| {
         let mut constant = |part: &str, shape: &[usize]| {
             let name = format!("student.{}.{part}", last.name);
@@ -128,7 +159,7 @@ fn student(g: &mut GraphBuilder, trained: &Trained, image: &Value) -> Result<[Va
             Ok(g.constant(&format!("{name}.{index}"), &halved, &array.data[index * count..][..count]))
         };
         let (weight, bias) = (constant("weight", &last.weight_shape())?, constant("bias", &[last.outputs])?);
-        Ok::<_, String>(g.conv(&trunk, &weight, &bias, last.stride, (last.padding, last.padding), 1))
+        Ok::<_, String>(g.conv(&before, &weight, &bias, last.stride, (last.padding, last.padding), 1))
     };
     Ok([half(0)?, half(1)?])
 }

@@ -2,17 +2,14 @@
 
 use tch::{Kind, Tensor};
 
-/// The student learns from the elements that reach this quantile of all: it must not learn to imitate the teacher
-/// where that is easy already.
-const HARD: f64 = 0.999;
-
-/// The mean of the squared differences that reach their 0.999 quantile.
-pub fn hard_features(teacher: &Tensor, student: &Tensor) -> Tensor {
+/// The mean of the squared differences that reach their quantile `hard` (0.999 in the paper): the student must not learn to
+/// imitate the teacher where that is easy already.
+pub fn hard_features(teacher: &Tensor, student: &Tensor, hard: f64) -> Tensor {
     let difference = teacher - student;
     let square = (&difference * &difference).flatten(0, -1);
     let elements = square.numel();
     // Sorted, the quantile lies at this place, most often between two elements.
-    let place = HARD * (elements - 1) as f64;
+    let place = hard * (elements - 1) as f64;
     let hard = elements - place.ceil() as usize;
     let (hardest, _) = square.topk(hard as i64, 0, true, false);
     hardest.mean(Kind::Float)
@@ -32,18 +29,18 @@ mod tests {
     fn only_the_hardest_thousandth_counts() {
         // 10,000 differences 0 … 9,999: the quantile lies at 9,989.001, ten are above it.
         let student = Tensor::arange(10_000, (Kind::Float, tch::Device::Cpu)).reshape([1, 4, 50, 50]);
-        let loss = hard_features(&student.zeros_like(), &student).double_value(&[]);
+        let loss = hard_features(&student.zeros_like(), &student, 0.999).double_value(&[]);
         let expected = (9_990..10_000).map(|d| f64::from(d * d)).sum::<f64>() / 10.0;
         assert!((loss / expected - 1.0).abs() < 1e-6, "{loss} {expected}");
         // Of a handful the largest alone counts.
         let few = student.narrow(1, 0, 1).narrow(2, 0, 1).narrow(3, 0, 5);
-        assert_eq!(hard_features(&few.zeros_like(), &few).double_value(&[]), 16.0);
+        assert_eq!(hard_features(&few.zeros_like(), &few, 0.999).double_value(&[]), 16.0);
     }
 
     #[test]
     fn the_gradient_reaches_the_hardest_alone() {
         let student = Tensor::from_slice(&[1f32, -3.0, 2.0]).reshape([1, 3, 1, 1]).set_requires_grad(true);
-        hard_features(&student.zeros_like().detach(), &student).backward();
+        hard_features(&student.zeros_like().detach(), &student, 0.999).backward();
         assert!(student.grad().flatten(0, -1).equal(&Tensor::from_slice(&[0f32, -6.0, 0.0])));
     }
 }

@@ -8,40 +8,54 @@ use crate::progress;
 use crate::samples::Samples;
 use crate::torch::to_array;
 
-/// In two passes over the fit images; `None` where someone asked to stop.
+/// Of each of the tensors (N×C×h×w) that `see` makes of the teacher's levels, in two passes over the fit images; `None` where
+/// someone asked to stop.
 ///
 /// # Errors
 /// Where an image that is not kept in memory can't be read any more.
-pub fn measure(fit: &mut Samples) -> Result<Option<Channels>, TrainError> {
+pub fn measure(
+    fit: &mut Samples,
+    see: impl Fn(&[Tensor]) -> Vec<Tensor>,
+) -> Result<Option<Vec<Channels>>, TrainError> {
     let count = fit.count();
     let bar = progress::bar(2 * count as u64, "Teacher's channels");
-    let (mut mean, mut squares) = (Tensor::zeros([1], (Kind::Double, Device::Cpu)), None::<Tensor>);
-    let mut positions = 0.0;
+    let mut means: Vec<Tensor> = vec![];
+    let mut positions: Vec<f64> = vec![];
+    let mut sums: Vec<Tensor> = vec![];
     for pass in 0..2 {
-        let mut sum = None::<Tensor>;
+        sums.clear();
         for index in 0..count {
             if progress::stop_requested() {
                 return Ok(None);
             }
-            for level in fit.batch(&[index], Kind::Float)?.targets {
-                let level = level.to_device(Device::Cpu).to_kind(Kind::Double);
-                let values = if pass == 0 {
-                    positions += (level.size()[2] * level.size()[3]) as f64;
-                    level
+            for (at, seen) in see(&fit.batch(&[index], Kind::Float)?.targets).into_iter().enumerate() {
+                let mut values = seen.to_device(Device::Cpu).to_kind(Kind::Double);
+                if let Some(mean) = means.get(at) {
+                    values = (values - mean).square();
                 } else {
-                    (level - &mean).square()
-                };
+                    let here = (values.size()[2] * values.size()[3]) as f64;
+                    match positions.get_mut(at) {
+                        Some(positions) => *positions += here,
+                        None => positions.push(here),
+                    }
+                }
                 let values = values.sum_dim_intlist([0i64, 2, 3].as_slice(), true, Kind::Double);
-                sum = Some(sum.map_or_else(|| values.shallow_clone(), |sum| sum + &values));
+                match sums.get_mut(at) {
+                    Some(sum) => *sum += values,
+                    None => sums.push(values),
+                }
             }
             bar.inc(1);
         }
-        match sum {
-            Some(sum) if pass == 0 => mean = sum / positions,
-            sum => squares = sum,
+        if pass == 0 {
+            means = sums.iter().zip(&positions).map(|(sum, &positions)| sum / positions).collect();
         }
     }
     bar.finish_and_clear();
     let list = |tensor: &Tensor| -> Vec<f64> { to_array(tensor).data.into_iter().map(f64::from).collect() };
-    Ok(squares.map(|squares| Channels::new(&list(&mean), &list(&squares), positions)))
+    let each = means.iter().zip(&sums).zip(positions);
+    Ok(Some(
+        each.map(|((mean, squares), positions)| Channels::new(&list(mean), &list(squares), positions))
+            .collect(),
+    ))
 }

@@ -4,21 +4,26 @@
 mod augment;
 pub mod distill;
 mod graph;
+mod layout;
 mod losses;
 mod measure;
 mod networks;
+mod pace;
 mod statistics;
 mod train;
+mod view;
 
 pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
+pub use layout::Layout;
 pub use statistics::{Channels, MapScale};
 
-use fit::network::PdnSize;
 use fit::teacher::Teacher;
 
+use self::pace::Pace;
 use super::{Ended, Method, Plan, TrainError};
 use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT, Settings};
+use crate::schedule::Schedule;
 use crate::torch::Compute;
 
 /// Shorter sides leave the autoencoder nothing between its ends; longer ones were never tried.
@@ -34,29 +39,23 @@ impl Method for EfficientAd {
     }
 
     fn about(&self) -> &'static str {
-        "a student learns to see good parts as a small teacher does, an autoencoder what belongs together in them"
+        "a student learns to see good parts as its teacher does, an autoencoder what belongs together in them"
     }
 
-    fn plan(&self, _samples: usize) -> Option<Plan> {
-        Some(Plan { steps: 70_000, batch: 1 })
+    fn plan(&self, _samples: usize, teacher: &Teacher, schedule: Option<Schedule>) -> Plan {
+        let layout = Layout::of(&teacher.network);
+        let shared = matches!(layout, Some(Layout::Trunk { .. }));
+        let schedule = schedule.unwrap_or(if shared { Schedule::Short } else { Schedule::Published });
+        let Pace { steps, batch, .. } = layout.map_or(Pace::PUBLISHED, |layout| layout.pace(schedule));
+        Plan { steps, batch, schedule }
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {
         Compute::set_up(wanted)
     }
 
-    fn default_teacher(&self, size: Option<PdnSize>) -> &'static str {
-        size.unwrap_or(PdnSize::Xs).network_name()
-    }
-
     fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
-        if PdnSize::of(teacher.network.name).is_none() {
-            return Err(TrainError::Unfit(format!(
-                "efficientad needs a patch description network and the teacher {} is a {}; import teacher_small.pth, \
-                 or make one of it: trainer teacher distill --from {} --size-class s --images PHOTOS --out FILE",
-                teacher.name, teacher.network.name, teacher.name
-            )));
-        }
+        layout(teacher)?;
         let input = settings.recipe.input;
         if !(SIDES.contains(&input.width) && SIDES.contains(&input.height)) {
             return Err(TrainError::Unfit(format!(
@@ -77,15 +76,19 @@ impl Method for EfficientAd {
 
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let damaged = |reason| run.damaged(STUDENT, reason);
-        let trained = Trained::from_state(size(run)?, run.student()?.weights).map_err(damaged)?;
-        let teacher = &run.teacher;
-        let onnx = build_graph(&teacher.network, &teacher.weights, &trained, run.settings.recipe.input);
-        Ok(onnx.map_err(damaged)?)
+        let settings = &run.settings;
+        let trained = Trained::from_state(layout(&run.teacher)?, run.student()?.weights).map_err(damaged)?;
+        let smoothing = settings.fitting.smoothing;
+        build_graph(&run.teacher, &trained, settings.recipe.input, smoothing).map_err(|e| damaged(e).into())
     }
 }
 
-/// The networks' size is the teacher's.
-fn size(run: &Run) -> Result<PdnSize, TrainError> {
-    EfficientAd.check(&run.settings, &run.teacher)?;
-    Ok(PdnSize::of(run.teacher.network.name).unwrap_or(PdnSize::S))
+/// The layout is the teacher's.
+fn layout(teacher: &Teacher) -> Result<Layout, TrainError> {
+    Layout::of(&teacher.network).ok_or_else(|| {
+        TrainError::Unfit(format!(
+            "efficientad can't learn from the teacher {}: it has not three levels; give another --teacher",
+            teacher.name
+        ))
+    })
 }

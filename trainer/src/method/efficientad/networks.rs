@@ -1,9 +1,10 @@
 //! Student and autoencoder, and what trains them.
 
-use fit::network::{PdnSize, Weights, autoencoder};
+use fit::network::Weights;
 use shared_format::Size;
 use tch::{Kind, Tensor};
 
+use super::layout::Layout;
 use crate::torch::{Adam, Compute, TrainableChain};
 
 const WEIGHT_DECAY: f64 = 1e-5;
@@ -22,17 +23,17 @@ pub struct Networks {
 impl Networks {
     /// Random weights from libtorch's global generator.
     #[must_use]
-    pub fn random(size: PdnSize, input: Size, compute: Compute) -> Self {
-        let student = TrainableChain::random(size.student(), compute);
-        let sides = [input.height as usize, input.width as usize];
-        let autoencoder = TrainableChain::random(autoencoder(sides, size.features()), compute);
+    pub fn random(layout: Layout, input: Size, compute: Compute) -> Self {
+        let student = TrainableChain::random(layout.student(), compute);
+        let autoencoder = TrainableChain::random(layout.autoencoder(input), compute);
         let adam = Adam::new(student.parameters.iter().chain(&autoencoder.parameters), WEIGHT_DECAY);
-        Self { student, autoencoder, adam, features: size.features() as i64 }
+        Self { student, autoencoder, adam, features: layout.features() as i64 }
     }
 
-    /// The student's features for the teacher, and those for the autoencoder.
-    pub fn student(&self, image: &Tensor) -> [Tensor; 2] {
-        let both = self.student.forward(image, true);
+    /// The student's features for the teacher, and those for the autoencoder. It starts from `entry`, N×C×H×W: the image or
+    /// the trunk's level.
+    pub fn student(&self, entry: &Tensor) -> [Tensor; 2] {
+        let both = self.student.forward(entry, true);
         [0, self.features].map(|first| both.narrow(1, first, self.features))
     }
 
@@ -43,9 +44,9 @@ impl Networks {
 
     /// `map_structural` and `map_logical` of images before their scaling, N×1×h×w. `target` are the teacher's features,
     /// normalised.
-    pub fn maps(&self, image: &Tensor, target: &Tensor) -> [Tensor; 2] {
+    pub fn maps(&self, image: &Tensor, entry: &Tensor, target: &Tensor) -> [Tensor; 2] {
         tch::no_grad(|| {
-            let [structural, logical] = self.student(image);
+            let [structural, logical] = self.student(entry);
             let reproduced = self.autoencoder(image, false);
             [(target, structural), (&reproduced, logical)].map(|(a, b)| {
                 let difference = a - b;

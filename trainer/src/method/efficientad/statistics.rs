@@ -8,10 +8,12 @@ use tch::{Kind, Tensor};
 const DEVIATION_FLOOR: f64 = 1e-3;
 /// The quantiles of the normals' maps that become 0 and 0.1.
 const QUANTILES: [f64; 2] = [0.9, 0.995];
-const MEAN: &str = "teacher.mean";
-const DEVIATION: &str = "teacher.deviation";
+/// Whose channels they are, in the names of a run's state: the features that are to be learned.
+pub const TEACHER: &str = "teacher";
+/// The level that the student starts from.
+pub const TRUNK: &str = "trunk";
 
-/// Mean and standard deviation of each of the teacher's channels on the fit images.
+/// Mean and standard deviation of each channel on the fit images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Channels {
     /// C means.
@@ -34,10 +36,10 @@ impl Channels {
         }
     }
 
-    /// Adds them to a run's state.
-    pub fn add_to(&self, state: &mut Weights) {
-        for (name, data) in [(MEAN, &self.mean), (DEVIATION, &self.deviation)] {
-            state.insert(name.to_owned(), Array { shape: vec![data.len()], data: data.clone() });
+    /// Adds them to a run's state, as those of `whose`.
+    pub fn add_to(&self, state: &mut Weights, whose: &str) {
+        for (part, data) in [("mean", &self.mean), ("deviation", &self.deviation)] {
+            state.insert(format!("{whose}.{part}"), Array { shape: vec![data.len()], data: data.clone() });
         }
     }
 
@@ -45,15 +47,16 @@ impl Channels {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_state(state: &Weights, count: usize) -> Result<Self, String> {
-        let get = |name: &str| {
+    pub fn from_state(state: &Weights, whose: &str, count: usize) -> Result<Self, String> {
+        let get = |part: &str| {
+            let name = &format!("{whose}.{part}");
             let array = state.get(name).ok_or_else(|| format!("it has no `{name}`"))?;
             let usable = array.data.len() == count && array.data.iter().all(|x| x.is_finite());
             if usable { Ok(array.data.clone()) } else { Err(format!("its `{name}` is out of range")) }
         };
-        let (mean, deviation) = (get(MEAN)?, get(DEVIATION)?);
+        let (mean, deviation) = (get("mean")?, get("deviation")?);
         if deviation.iter().any(|d| *d <= 0.0) {
-            return Err(format!("its `{DEVIATION}` is out of range"));
+            return Err(format!("its `{whose}.deviation` is out of range"));
         }
         Ok(Self { mean, deviation })
     }
@@ -138,10 +141,10 @@ mod tests {
         let normal: Vec<f32> = Vec::try_from(channels.normalise(&features).flatten(0, -1)).unwrap();
         assert_eq!(normal, [-1.0, 1.0, 0.0, 0.0]);
         let mut state = Weights::new();
-        channels.add_to(&mut state);
-        assert_eq!(Channels::from_state(&state, 2), Ok(channels));
-        assert!(Channels::from_state(&state, 3).is_err());
-        state.remove(MEAN);
-        assert_eq!(Channels::from_state(&state, 2), Err("it has no `teacher.mean`".to_owned()));
+        channels.add_to(&mut state, TEACHER);
+        assert_eq!(Channels::from_state(&state, TEACHER, 2), Ok(channels));
+        assert!(Channels::from_state(&state, TEACHER, 3).is_err());
+        state.remove("teacher.mean");
+        assert_eq!(Channels::from_state(&state, TEACHER, 2), Err("it has no `teacher.mean`".to_owned()));
     }
 }

@@ -12,21 +12,18 @@ use tch::{Kind, Tensor};
 use super::augment::Draw;
 use super::graph::MAP_OUTPUTS;
 use super::losses::{hard_features, mean_square};
-use super::measure::measure;
 use super::networks::Networks;
-use super::size;
-use super::statistics::{Channels, MapScale};
+use super::pace::Pace;
+use super::statistics::MapScale;
+use super::view::View;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::progress;
-use crate::run::{CHECKPOINT, Run, STUDENT, Settings, State};
+use crate::run::{CHECKPOINT, Run, STUDENT, State};
 use crate::samples::{Features, ImageSet, Samples, memory_budget};
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
-/// The paper's rate, and the share of the steps after which it is a tenth of that.
-const RATE: f64 = 1e-4;
-const LATE: f64 = 0.95;
 /// How often the losses are written down and the selection images asked.
 const CHECKS: u64 = 20;
 /// Longest time that a power cut can cost.
@@ -51,9 +48,9 @@ struct Metrics {
 
 struct Training<'a> {
     run: &'a Run,
+    pace: Pace,
     networks: Networks,
-    teacher: Frozen,
-    channels: Channels,
+    view: View,
     natural: Option<Natural>,
     fit: Samples,
     selection: Samples,
@@ -81,9 +78,9 @@ impl<'a> Training<'a> {
     fn start(run: &'a Run, compute: Compute) -> Result<Option<Self>, TrainError> {
         let settings = &run.settings;
         let network = &run.teacher.network;
-        let size = size(run)?;
+        let layout = super::layout(&run.teacher)?;
         tch::manual_seed(settings.seed as i64);
-        let networks = Networks::random(size, settings.recipe.input, compute);
+        let networks = Networks::random(layout, settings.recipe.input, compute);
         let natural = open_natural(run)?;
         // The teacher sees each image once, so its features can be had in full precision.
         let exact = Compute { kind: Kind::Float, ..compute };
@@ -97,18 +94,19 @@ impl<'a> Training<'a> {
         let selection = load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?;
         let state = run.load(CHECKPOINT)?;
         let damaged = |reason| run.damaged(CHECKPOINT, reason);
-        let channels = match &state {
-            Some(state) => Some(Channels::from_state(&state.weights, size.features()).map_err(damaged)?),
-            None => measure(&mut fit)?,
+        let teacher = Frozen::new(network, &run.teacher.weights, compute);
+        let view = match &state {
+            Some(State { weights, .. }) => Some(View::restored(layout, teacher, weights).map_err(damaged)?),
+            None => View::measured(layout, teacher, &mut fit)?,
         };
-        let Some(channels) = channels.filter(|_| !progress::stop_requested()) else { return Ok(None) };
+        let Some(view) = view.filter(|_| !progress::stop_requested()) else { return Ok(None) };
         let channel =
             |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(compute.device);
         let mut training = Self {
             run,
+            pace: layout.pace(settings.schedule),
             networks,
-            teacher: Frozen::new(network, &run.teacher.weights, compute),
-            channels,
+            view,
             natural,
             fit,
             selection,
@@ -164,22 +162,29 @@ impl<'a> Training<'a> {
         let draw = Draw::new(settings.seed, self.step, self.natural.as_ref().map_or(0, Natural::count));
         let indices = batch_indices(self.fit.count(), settings.batch, self.step, settings.seed);
         let batch = self.fit.batch(&indices, Kind::Float)?;
-        let target = self.normalised(&batch.targets);
         let changed = (draw.change(&(&batch.image * &self.std + &self.mean)) - &self.mean) / &self.std;
-        let changed_target =
-            self.normalised(&self.teacher.levels(&channels_last(&changed).to_kind(self.teacher.kind())));
+        let changed = channels_last(&changed);
+        let photo = match &mut self.natural {
+            Some(natural) => {
+                let photo = middle(&natural.photo(draw.photo, draw.grey)?, settings.recipe.input);
+                Some(channels_last(&((photo.to_device(self.compute.device) - &self.mean) / &self.std)))
+            }
+            None => None,
+        };
+        let changed_levels = self.view.levels(&changed);
+        let target = self.view.target(&batch.targets);
+        let changed_target = self.view.target(&changed_levels);
         // The student sees all of a step's images at once: fewer, larger products.
         let count = batch.image.size()[0];
-        let mut images = vec![batch.image, changed];
-        if let Some(natural) = &mut self.natural {
-            let photo = middle(&natural.photo(draw.photo, draw.grey)?, settings.recipe.input);
-            images.push((photo.to_device(self.compute.device) - &self.mean) / &self.std);
-        }
-        let [for_teacher, for_autoencoder] = self.networks.student(&channels_last(&Tensor::cat(&images, 0)));
-        let reproduced = self.networks.autoencoder(&channels_last(&images[1]), true);
-        let natural = for_teacher.narrow(0, 2 * count, images.len() as i64 - 2);
+        let mut entries =
+            vec![self.view.entry(&batch.image, &batch.targets), self.view.entry(&changed, &changed_levels)];
+        entries.extend(photo.as_ref().map(|photo| self.view.entry_of(photo)));
+        let photos = entries.len() as i64 - 2;
+        let [for_teacher, for_autoencoder] = self.networks.student(&channels_last(&Tensor::cat(&entries, 0)));
+        let reproduced = self.networks.autoencoder(&changed, true);
+        let natural = for_teacher.narrow(0, 2 * count, photos);
         let losses = [
-            hard_features(&target, &for_teacher.narrow(0, 0, count)),
+            hard_features(&target, &for_teacher.narrow(0, 0, count), self.pace.hard),
             if self.natural.is_some() {
                 (&natural * &natural).mean(Kind::Float)
             } else {
@@ -194,13 +199,14 @@ impl<'a> Training<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        self.networks.step(self.step, rate(settings, self.step));
+        self.networks.step(self.step, self.rate());
         Ok(losses.map(|loss| loss.double_value(&[])))
     }
 
-    /// The teacher's one level, normalised.
-    fn normalised(&self, levels: &[Tensor]) -> Tensor {
-        levels.iter().map(|level| self.channels.normalise(level)).next().unwrap_or_default()
+    /// Adam's, at this step.
+    fn rate(&self) -> f64 {
+        let settings = &self.run.settings;
+        self.pace.rate(settings.schedule, self.step, settings.steps)
     }
 
     /// Writes down how far it is.
@@ -226,7 +232,7 @@ impl<'a> Training<'a> {
             autoencoder,
             student_autoencoder,
             selection: sum / values,
-            rate: rate(&self.run.settings, self.step),
+            rate: self.rate(),
             seconds: bar.elapsed().as_secs_f64(),
             milliseconds_per_step: elapsed.as_secs_f64() * 1e3 / count,
         };
@@ -250,7 +256,8 @@ impl<'a> Training<'a> {
     fn see_selection(&mut self, mut see: impl FnMut([Tensor; 2])) -> Result<(), TrainError> {
         for index in 0..self.selection.count() {
             let batch = self.selection.batch(&[index], Kind::Float)?;
-            see(self.networks.maps(&batch.image, &self.normalised(&batch.targets)));
+            let entry = self.view.entry(&batch.image, &batch.targets);
+            see(self.networks.maps(&batch.image, &entry, &self.view.target(&batch.targets)));
         }
         Ok(())
     }
@@ -271,7 +278,7 @@ impl<'a> Training<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value.into() });
         }
         let mut weights = self.networks.weights();
-        self.channels.add_to(&mut weights);
+        self.view.add_to(&mut weights);
         for (values, name) in values.into_iter().zip(MAP_OUTPUTS) {
             MapScale::new(values).add_to(&mut weights, name);
         }
@@ -285,15 +292,10 @@ impl<'a> Training<'a> {
         if weights.values().flat_map(|array| &array.data).any(|x| !x.is_finite()) {
             return Err(TrainError::Diverged { step: self.step, loss: f64::NAN });
         }
-        self.channels.add_to(&mut weights);
+        self.view.add_to(&mut weights);
         let notes = [("step".to_owned(), self.step.to_string())].into_iter().collect();
         Ok(self.run.save(CHECKPOINT, &State { weights, notes })?)
     }
-}
-
-fn rate(settings: &Settings, step: u64) -> f64 {
-    let published = || if (step as f64) < LATE * settings.steps as f64 { RATE } else { 0.1 * RATE };
-    settings.schedule.rate(step, settings.steps).unwrap_or_else(published)
 }
 
 /// The natural photos at twice the input's size, of which the middle is shown.

@@ -4,7 +4,7 @@ use fit::features::Levels;
 use fit::padim::{Model, NAME, PadimError, build, fit};
 
 use super::fitting::{Fit, all_images, fit_images};
-use super::{Ended, Method, Plan, TrainError};
+use super::{Ended, Method, TrainError};
 use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT, State};
 
@@ -21,8 +21,8 @@ impl Method for Padim {
         "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds"
     }
 
-    fn plan(&self, _samples: usize) -> Option<Plan> {
-        None
+    fn is_fitted(&self) -> bool {
+        true
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {

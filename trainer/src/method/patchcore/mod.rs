@@ -5,7 +5,7 @@ use fit::patchcore::{Model, NAME, build, fit};
 use fit::teacher::Teacher;
 
 use super::fitting::{Fit, all_images, fit_images};
-use super::{Ended, Method, Plan, TrainError};
+use super::{Ended, Method, TrainError};
 use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT, Settings, State};
 
@@ -22,8 +22,8 @@ impl Method for PatchCore {
         "a bank of what good parts look like to the teacher; fitted in seconds, without training"
     }
 
-    fn plan(&self, _samples: usize) -> Option<Plan> {
-        None
+    fn is_fitted(&self) -> bool {
+        true
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {

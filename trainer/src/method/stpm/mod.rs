@@ -10,10 +10,12 @@ pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
 
 use fit::network::fold;
+use fit::teacher::Teacher;
 
 use super::{Ended, Method, Plan, TrainError};
 use crate::compute::{Resolved, Wanted};
 use crate::run::{Run, STUDENT};
+use crate::schedule::Schedule;
 use crate::torch::Compute;
 
 /// The method.
@@ -29,10 +31,10 @@ impl Method for Stpm {
         "a student learns to see good parts as its teacher does; where it fails, the part is anomalous"
     }
 
-    fn plan(&self, _samples: usize) -> Option<Plan> {
+    fn plan(&self, _samples: usize, _teacher: &Teacher, _schedule: Option<Schedule>) -> Plan {
         // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
         // this folder's README.
-        Some(Plan { steps: 300, batch: 8 })
+        Plan { steps: 300, batch: 8, schedule: Schedule::default() }
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {

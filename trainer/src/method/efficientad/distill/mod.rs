@@ -20,7 +20,7 @@ use self::settings::settle;
 use self::target::Projection;
 use self::window::Window;
 use super::losses::mean_square;
-use super::statistics::Channels;
+use super::statistics::{Channels, TEACHER};
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::order::batch_indices;
@@ -34,6 +34,8 @@ use fit::teacher::{Teacher, read_safetensors, write_safetensors};
 pub const STEPS: u64 = 60_000;
 const BATCH: usize = 16;
 const RATE: f64 = 1e-4;
+/// Of the short schedule, which the small networks stand from the first step on.
+const PEAK: f64 = 1e-3;
 const WEIGHT_DECAY: f64 = 1e-5;
 /// Side of the photos that the small network sees.
 const SIDE: u32 = 256;
@@ -189,7 +191,7 @@ impl<'a> Distillation<'a> {
         let features = self.request.size.features();
         if let Some(state) = &self.state {
             let path = self.folder.join(CHECKPOINT);
-            let channels = Channels::from_state(state, features);
+            let channels = Channels::from_state(state, TEACHER, features);
             return Ok(Some(channels.map_err(|reason| RunError::Damaged { path, reason })?));
         }
         let count = self.photos.count().min(MEASURED);
@@ -276,7 +278,7 @@ impl<'a> Distillation<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        let rate = self.request.schedule.rate(self.step, self.request.steps).unwrap_or(RATE);
+        let rate = self.request.schedule.rate(PEAK, self.step, self.request.steps).unwrap_or(RATE);
         self.adam.step(self.student.parameters.iter_mut(), self.step, rate);
         Ok(value)
     }
@@ -288,7 +290,7 @@ impl<'a> Distillation<'a> {
         if state.values().flat_map(|array| &array.data).any(|x| !x.is_finite()) {
             return Err(TrainError::Diverged { step: self.step, loss: f64::NAN });
         }
-        channels.add_to(&mut state);
+        channels.add_to(&mut state, TEACHER);
         let notes = [("step".to_owned(), self.step.to_string())].into_iter().collect();
         Ok(write(&self.folder.join(CHECKPOINT), &write_safetensors(&state, notes))?)
     }

@@ -1,0 +1,105 @@
+//! What EfficientAD trains depends on its teacher.
+
+use fit::network::{Chain, Grid, Network, PdnSize, autoencoder, trunk_student};
+use shared_format::Size;
+use tch::Tensor;
+
+use super::pace::Pace;
+use crate::schedule::Schedule;
+
+/// How student and autoencoder are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// As published: the teacher is a patch description network, and the student another.
+    Patches(PdnSize),
+    /// The teacher is a backbone, and the student goes on from its first level: they share a trunk. What both are to give are
+    /// the levels of strides 8 and 16, each averaged over 3×3 positions, on the grid of stride 8.
+    Trunk {
+        /// Of the backbone's levels of strides 4, 8 and 16.
+        channels: [usize; 3],
+    },
+}
+
+impl Layout {
+    /// For this teacher; `None` where it is neither a patch description network nor a backbone with three levels.
+    #[must_use]
+    pub fn of(teacher: &Network) -> Option<Self> {
+        if let Some(size) = PdnSize::of(teacher.name) {
+            return Some(Self::Patches(size));
+        }
+        let channels: Option<Vec<usize>> =
+            teacher.levels.iter().map(|&level| teacher.channels(level)).collect();
+        Some(Self::Trunk { channels: channels?.try_into().ok()? })
+    }
+
+    /// Channels of the features that student and autoencoder are to give.
+    #[must_use]
+    pub const fn features(self) -> usize {
+        match self {
+            Self::Patches(size) => size.features(),
+            Self::Trunk { channels: [_, fine, coarse] } => fine + coarse,
+        }
+    }
+
+    /// Channels of the teacher's level that the student starts from; `None` where it starts from the image.
+    #[must_use]
+    pub const fn trunk(self) -> Option<usize> {
+        match self {
+            Self::Patches(_) => None,
+            Self::Trunk { channels: [trunk, ..] } => Some(trunk),
+        }
+    }
+
+    /// The student, with twice the features: the first half for the teacher's, the second for the autoencoder's.
+    #[must_use]
+    pub fn student(self) -> Chain {
+        match self {
+            Self::Patches(size) => size.student(),
+            Self::Trunk { channels: [trunk, ..] } => trunk_student(trunk, 2 * self.features()),
+        }
+    }
+
+    /// The autoencoder for this input size.
+    #[must_use]
+    pub fn autoencoder(self, input: Size) -> Chain {
+        let grid = match self {
+            Self::Patches(_) => Grid::Patches,
+            Self::Trunk { .. } => Grid::Eighth,
+        };
+        autoencoder([input.height as usize, input.width as usize], self.features(), grid)
+    }
+
+    /// Share of the logical map in the anomaly map. The paper's half draws the outlines of defects worse where features
+    /// reach far (docs/methods.md has figures).
+    #[must_use]
+    pub const fn logical_share(self) -> f32 {
+        match self {
+            Self::Patches(_) => 0.5,
+            Self::Trunk { .. } => 0.1,
+        }
+    }
+
+    /// The features that are to be learned, of the teacher's levels, N×C×h×w.
+    pub fn target(self, levels: &[Tensor]) -> Tensor {
+        match (self, levels) {
+            (Self::Trunk { .. }, [_, fine, coarse]) => {
+                let [fine, coarse] = [fine, coarse].map(|level| {
+                    level.to_kind(tch::Kind::Float).avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None)
+                });
+                let grid = [fine.size()[2], fine.size()[3]];
+                Tensor::cat(&[&fine, &coarse.upsample_bilinear2d(grid, false, None, None)], 1)
+            }
+            (_, levels) => levels.iter().map(Tensor::shallow_clone).next().unwrap_or_default(),
+        }
+    }
+
+    /// How the student learns on this schedule.
+    #[must_use]
+    pub const fn pace(self, schedule: Schedule) -> Pace {
+        match (self, schedule) {
+            (_, Schedule::Published) => Pace::PUBLISHED,
+            (Self::Patches(_), Schedule::Short) => Pace { rate: 1e-3, steps: 3_000, ..Pace::PUBLISHED },
+            (Self::Trunk { .. }, Schedule::Short) => Pace { rate: 2e-3, hard: 0.9, batch: 4, steps: 1_000 },
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! How fast a student learns.
+
+use crate::schedule::Schedule;
+
+/// The share of the steps after which the published rate is a tenth of what it was.
+const LATE: f64 = 0.95;
+
+/// Length, rate and what of a step's features counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Adam's rate at the first step.
+    pub rate: f64,
+    /// The student learns from the features that reach this quantile of all.
+    pub hard: f64,
+    /// Samples in a step.
+    pub batch: usize,
+    /// Steps, unless the user says.
+    pub steps: u64,
+}
+
+impl Pace {
+    /// The paper's.
+    pub const PUBLISHED: Self = Self { rate: 1e-4, hard: 0.999, batch: 1, steps: 70_000 };
+
+    /// Adam's rate at step `step` (from 0) of `total`.
+    #[must_use]
+    pub fn rate(&self, schedule: Schedule, step: u64, total: u64) -> f64 {
+        let published = || if (step as f64) < LATE * total as f64 { self.rate } else { 0.1 * self.rate };
+        schedule.rate(self.rate, step, total).unwrap_or_else(published)
+    }
+}

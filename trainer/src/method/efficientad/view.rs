@@ -1,0 +1,80 @@
+//! What the student is shown of an image, and what it is to give.
+
+use fit::network::Weights;
+use tch::Tensor;
+
+use super::layout::Layout;
+use super::measure::measure;
+use super::statistics::{Channels, TEACHER, TRUNK};
+use crate::method::TrainError;
+use crate::samples::Samples;
+use crate::torch::Frozen;
+
+/// A teacher with the channels of what it shows, as they are on good parts.
+#[derive(Debug)]
+pub struct View {
+    layout: Layout,
+    teacher: Frozen,
+    channels: Channels,
+    /// Of the level that the student starts from.
+    trunk: Option<Channels>,
+}
+
+impl View {
+    /// Measures the channels on the fit images; `None` where someone asked to stop.
+    ///
+    /// # Errors
+    /// Where an image that is not kept in memory can't be read any more.
+    pub fn measured(layout: Layout, teacher: Frozen, fit: &mut Samples) -> Result<Option<Self>, TrainError> {
+        let channels = measure(fit, |levels| {
+            let trunk = layout.trunk().and(levels.first()).map(Tensor::shallow_clone);
+            [layout.target(levels)].into_iter().chain(trunk).collect()
+        })?;
+        let Some(mut channels) = channels else { return Ok(None) };
+        let trunk = layout.trunk().and_then(|_| channels.pop());
+        Ok(channels.pop().map(|channels| Self { layout, teacher, channels, trunk }))
+    }
+
+    /// With the channels of an earlier run's state.
+    ///
+    /// # Errors
+    /// Names what is missing or out of range.
+    pub fn restored(layout: Layout, teacher: Frozen, state: &Weights) -> Result<Self, String> {
+        let channels = Channels::from_state(state, TEACHER, layout.features())?;
+        let trunk = layout.trunk().map(|count| Channels::from_state(state, TRUNK, count)).transpose()?;
+        Ok(Self { layout, teacher, channels, trunk })
+    }
+
+    /// Adds what [`Self::restored`] takes.
+    pub fn add_to(&self, state: &mut Weights) {
+        self.channels.add_to(state, TEACHER);
+        if let Some(trunk) = &self.trunk {
+            trunk.add_to(state, TRUNK);
+        }
+    }
+
+    /// The teacher's levels of normalised images (N×3×H×W) that aren't samples.
+    pub fn levels(&self, image: &Tensor) -> Vec<Tensor> {
+        self.teacher.levels(&image.to_kind(self.teacher.kind()))
+    }
+
+    /// The features that are to be learned, normalised.
+    pub fn target(&self, levels: &[Tensor]) -> Tensor {
+        self.channels.normalise(&self.layout.target(levels))
+    }
+
+    /// What the student starts from, of an image and its levels.
+    pub fn entry(&self, image: &Tensor, levels: &[Tensor]) -> Tensor {
+        match (&self.trunk, levels.first()) {
+            (Some(trunk), Some(level)) => trunk.normalise(level),
+            _ => image.shallow_clone(),
+        }
+    }
+
+    /// What the student starts from, of a normalised image that isn't a sample.
+    pub fn entry_of(&self, image: &Tensor) -> Tensor {
+        // The teacher is not asked where the student starts from the image.
+        let levels = if self.trunk.is_some() { self.levels(image) } else { vec![] };
+        self.entry(image, &levels)
+    }
+}
