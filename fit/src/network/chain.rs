@@ -1,7 +1,7 @@
 //! Networks of one line, without BatchNorm, as data: what EfficientAD trains. One description serves training (libtorch),
 //! export (ONNX) and weight import.
 
-use super::{Activation, Array, Conv, Layer, Network, Weights};
+use super::{Activation, Array, Conv, Layer, Network, Weights, without_negligible};
 use crate::onnx::{GraphBuilder, Value};
 use crate::resample::bilinear;
 
@@ -137,7 +137,7 @@ impl Chain {
                     let mut constant = |part: &str, shape: &[usize]| {
                         let name = format!("{prefix}{}.{part}", conv.name);
                         let array = tensor(weights, &name, shape)?;
-                        Ok::<_, String>(graph.constant(&name, shape, &array.data))
+                        Ok::<_, String>(graph.constant(&name, shape, &without_negligible(&array.data)))
                     };
                     let weight = constant("weight", &conv.weight_shape())?;
                     let bias = constant("bias", &[conv.outputs])?;

@@ -1,6 +1,6 @@
 //! A network with folded weights as ONNX nodes.
 
-use super::{Activation, Layer, Network, Weights};
+use super::{Activation, Layer, Network, Weights, without_negligible};
 use crate::onnx::{GraphBuilder, Value};
 
 /// Adds `network` to `graph` and returns its levels. `input` is [`normalise`]'s result; `weights` are
@@ -22,7 +22,8 @@ pub fn to_onnx(
             Layer::Conv { from, conv } => {
                 let mut constant = |part: &str| {
                     let array = &weights[&format!("{}.{part}", conv.name)];
-                    graph.constant(&format!("{prefix}{}.{part}", conv.name), &array.shape, &array.data)
+                    let values = without_negligible(&array.data);
+                    graph.constant(&format!("{prefix}{}.{part}", conv.name), &array.shape, &values)
                 };
                 let (weight, bias) = (constant("weight"), constant("bias"));
                 let y = graph.conv(&values[*from], &weight, &bias, conv.stride, conv.pads, conv.groups);

@@ -1,7 +1,7 @@
 //! The exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
 use fit::features::{Levels, add_features_of};
-use fit::network::{Array, Chain, Step, Weights, normalise, to_onnx};
+use fit::network::{Array, Chain, Step, Weights, normalise, to_onnx, without_negligible};
 use fit::onnx::{GraphBuilder, Value};
 use fit::resample::{bilinear, gaussian, zero_padded};
 use fit::teacher::Teacher;
@@ -156,7 +156,8 @@ fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Va
             let count = array.data.len() / 2;
             let mut halved = shape.to_vec();
             halved[0] /= 2;
-            Ok(g.constant(&format!("{name}.{index}"), &halved, &array.data[index * count..][..count]))
+            let values = without_negligible(&array.data[index * count..][..count]);
+            Ok(g.constant(&format!("{name}.{index}"), &halved, &values))
         };
         let (weight, bias) = (constant("weight", &last.weight_shape())?, constant("bias", &[last.outputs])?);
         Ok::<_, String>(g.conv(&before, &weight, &bias, last.stride, (last.padding, last.padding), 1))
