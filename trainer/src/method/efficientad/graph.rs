@@ -37,8 +37,7 @@ impl Trained {
     /// # Errors
     /// Names what is missing or out of range.
     pub fn from_state(layout: Layout, state: Weights) -> Result<Self, String> {
-        let channels = Channels::from_state(&state, TEACHER, layout.features())?;
-        let trunk = layout.trunk().map(|count| Channels::from_state(&state, TRUNK, count)).transpose()?;
+        let (channels, trunk) = layout.channels(&state)?;
         let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&state, name));
         Ok(Self { layout, weights: state, channels, trunk, scales: [structural?, logical?] })
     }
@@ -67,17 +66,16 @@ pub fn build(teacher: &Teacher, trained: &Trained, input: Size, smoothing: f64) 
         None => {
             let weights = scaled(teacher, &trained.channels)?;
             let levels = to_onnx(&teacher.network, &weights, g, &normalised, "teacher.");
-            (levels.into_iter().next(), normalised.clone())
+            (levels.into_iter().next().ok_or("the teacher has no features")?, normalised.clone())
         }
         Some(trunk) => {
             let levels = to_onnx(&teacher.network, &teacher.weights, g, &normalised, "teacher.");
             let features = add_features_of(&levels, Levels::Coarse, g, &image);
             let target = standardised(g, &features, &trained.channels, TEACHER);
             let level = levels.first().ok_or("the teacher has no level to start from")?;
-            (Some(target), standardised(g, level, trunk, TRUNK))
+            (target, standardised(g, level, trunk, TRUNK))
         }
     };
-    let target = target.ok_or("the teacher has no features")?;
     let [structural, logical] = student(g, trained, &entry)?;
     let reproduced = layout.autoencoder(input).to_onnx(&trained.weights, g, &normalised, "autoencoder.")?;
     let features = layout.features();

@@ -1,10 +1,11 @@
 //! What EfficientAD trains depends on its teacher.
 
-use fit::network::{Chain, Grid, Network, PdnSize, autoencoder, trunk_student};
+use fit::network::{Chain, Grid, Network, PdnSize, Weights, autoencoder, trunk_student};
 use shared_format::Size;
 use tch::Tensor;
 
 use super::pace::Pace;
+use super::statistics::{Channels, TEACHER, TRUNK};
 use crate::schedule::Schedule;
 
 /// How student and autoencoder are laid out.
@@ -48,6 +49,16 @@ impl Layout {
             Self::Patches(_) => None,
             Self::Trunk { channels: [trunk, ..] } => Some(trunk),
         }
+    }
+
+    /// The channels that a run's state holds: of the features, and of the level that the student starts from.
+    ///
+    /// # Errors
+    /// Names what is missing or out of range.
+    pub fn channels(self, state: &Weights) -> Result<(Channels, Option<Channels>), String> {
+        let features = Channels::from_state(state, TEACHER, self.features())?;
+        let trunk = self.trunk().map(|count| Channels::from_state(state, TRUNK, count)).transpose()?;
+        Ok((features, trunk))
     }
 
     /// The student, with twice the features: the first half for the teacher's, the second for the autoencoder's.

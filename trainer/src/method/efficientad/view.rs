@@ -40,8 +40,7 @@ impl View {
     /// # Errors
     /// Names what is missing or out of range.
     pub fn restored(layout: Layout, teacher: Frozen, state: &Weights) -> Result<Self, String> {
-        let channels = Channels::from_state(state, TEACHER, layout.features())?;
-        let trunk = layout.trunk().map(|count| Channels::from_state(state, TRUNK, count)).transpose()?;
+        let (channels, trunk) = layout.channels(state)?;
         Ok(Self { layout, teacher, channels, trunk })
     }
 
