@@ -10,6 +10,15 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
+/// Weights and moments below this count for nothing beside [`EPSILON`], and are set to zero. Left alone, weight decay
+/// and the moments' own decay take what a silent channel no longer needs into the range of subnormal numbers, where
+/// they stay (0.9 of a few units in the last place rounds to itself) and where a processor computes many times slower.
+const NEGLIGIBLE: f64 = 1e-20;
+
+/// Steps from one clearing to the next. What decay takes from [`NEGLIGIBLE`] to the first subnormal number (1e-38)
+/// takes longer.
+const CLEARING_INTERVAL: u64 = 16;
+
 /// The optimiser. libtorch's own keeps its moments where no binding reaches them, so a run could not be resumed.
 #[derive(Debug)]
 pub struct Adam {
@@ -45,6 +54,11 @@ impl Adam {
                 let spread = (&*square / second).sqrt() + EPSILON;
                 *p -= &*mean * (rate / first) / spread;
                 let _ = gradient.zero_();
+                if step % CLEARING_INTERVAL == 0 {
+                    clear_negligible(p);
+                    clear_negligible(mean);
+                    clear_negligible(square);
+                }
             }
         });
     }
@@ -68,6 +82,11 @@ impl Adam {
         }
         Ok(())
     }
+}
+
+fn clear_negligible(tensor: &mut Tensor) {
+    let negligible = tensor.abs().less(NEGLIGIBLE);
+    let _ = tensor.masked_fill_(&negligible, 0.0);
 }
 
 fn mean_name(index: usize) -> String {
@@ -102,5 +121,21 @@ mod tests {
         let difference = (&theirs - &ours[0]).abs().max().double_value(&[]);
         assert!(difference < 1e-5, "{difference:e}");
         assert!((&ours[0] - start).abs().min().double_value(&[]) > 0.1, "it did not move");
+    }
+
+    #[test]
+    fn a_silent_channel_leaves_zeros_and_no_subnormal_numbers() {
+        let mut parameters = [Tensor::from_slice(&[0.5f32, -0.25]).set_requires_grad(true)];
+        let mut adam = Adam::new(parameters.iter(), 1e-5);
+        for step in 0..4000 {
+            // It speaks for ten steps; from then on only weight decay moves it.
+            let factor = if step < 10 { 1e-4 } else { 0.0 };
+            (&parameters[0] * factor).sum(Kind::Float).backward();
+            adam.step(parameters.iter_mut(), step, 1e-2);
+        }
+        for tensor in [&parameters[0], &adam.moments[0].0, &adam.moments[0].1] {
+            let values = Vec::<f32>::try_from(tensor).unwrap();
+            assert!(values.iter().all(|v| *v == 0.0 || v.is_normal()), "{values:?}");
+        }
     }
 }
