@@ -194,6 +194,23 @@ fn inverted_bottlenecks_become_kernels() {
 }
 
 #[test]
+fn a_first_convolution_and_the_block_behind_it_become_one_kernel() {
+    for channels in [3, 8] {
+        let mut g = Graph::default();
+        let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
+        // Eight channels come from a kernel of their own, channels last.
+        let image = if channels == 3 { "x".to_owned() } else { g.conv("x", [8, 3, 2, 2], &[]) };
+        let x = g.conv(&image, [32, channels, 3, 3], &[("strides", &[2, 2]), ("pads", &[0, 0, 1, 1])]);
+        let x = g.node("Clip", &[&x, &low, &high], &[]);
+        let x = g.conv(&x, [32, 1, 3, 3], &[("group", &[32]), ("pads", &[1; 4])]);
+        let x = g.node("Clip", &[&x, &low, &high], &[]);
+        let x = g.conv(&x, [16, 32, 1, 1], &[]);
+        let kernels = agree(&g.finish(&[&x]), &[&x]);
+        assert_eq!(kernels, if channels == 3 { &["bottleneck"][..] } else { &["direct", "bottleneck"] });
+    }
+}
+
+#[test]
 fn a_difference_becomes_a_kernel() {
     for read_by_others in [false, true] {
         let mut g = Graph::default();

@@ -4,12 +4,14 @@
 use std::time::Instant;
 
 use kernels::bottleneck::Stage;
-use kernels::{Bottleneck, Conv, ConvSpec, Epilogue, Error, Path, Shape};
+use kernels::{Bottleneck, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
 
 /// side, channels in, many, and out, kernel, stride
 type Block = (usize, [usize; 3], usize, usize);
 
-const BLOCKS: [Block; 8] = [
+/// The first one's many channels come from the image, by 3×3 of stride 2.
+const BLOCKS: [Block; 9] = [
+    (256, [3, 32, 16], 3, 1),
     (128, [16, 96, 24], 3, 2),
     (64, [24, 144, 24], 3, 1),
     (64, [24, 144, 40], 5, 2),
@@ -26,16 +28,21 @@ fn main() -> Result<(), Error> {
     println!("{:<34} {:>9} {:>9} {:>9}   expand, depthwise, project", path.name(), "one", "three", "GMAC/s");
     for (side, [inputs, wide, outputs], kernel, stride) in BLOCKS {
         let shape = Shape { height: side, width: side, channels: inputs };
-        let expand = ConvSpec::new(shape, wide, [1, 1]);
+        let expand = if inputs == 3 {
+            let (layout, padding) = (Layout::Planar, [[0, 1]; 2]);
+            ConvSpec { layout, padding, stride: [2, 2], ..ConvSpec::new(shape, wide, [3, 3]) }
+        } else {
+            ConvSpec::new(shape, wide, [1, 1])
+        };
         let depthwise = ConvSpec {
             stride: [stride; 2],
             padding: [[(kernel - stride) / 2, (kernel - stride).div_ceil(2)]; 2],
             depthwise: true,
-            ..ConvSpec::new(Shape { channels: wide, ..shape }, wide, [kernel; 2])
+            ..ConvSpec::new(expand.sums()?, wide, [kernel; 2])
         };
         let project = ConvSpec::new(depthwise.sums()?, outputs, [1, 1]);
         let specs = [expand, depthwise, project];
-        let per_output = [inputs, kernel * kernel, wide];
+        let per_output = [inputs * expand.kernel[0] * expand.kernel[1], kernel * kernel, wide];
         let work: usize =
             specs.iter().zip(per_output).map(|(s, n)| s.sums().map_or(0, |sums| sums.len() * n)).sum();
         let weights = [0, 1, 2].map(|i| vec![0.01; specs[i].outputs * per_output[i]]);

@@ -5,7 +5,7 @@ use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
-use crate::tile::{Rows, cut, for_each_row, panels, product, with_height};
+use crate::tile::{Rows, Split, cut, for_each_row, panels, product, with_height};
 
 /// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
 const BLOCK_SUMS: usize = 1 << 15;
@@ -46,11 +46,12 @@ impl Direct {
     /// The slices have the lengths that the shapes say.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
+        let copied = self.copied(self.block_rows);
         share::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
             let first = block * self.block_rows;
             let rows = self.block_rows.min(self.sums.height - first);
-            lend(self.copied() + self.pooled(), |room| {
-                let (copy, pooled) = room.split_at_mut(self.copied());
+            lend(copied + self.pooled(), |room| {
+                let (copy, pooled) = room.split_at_mut(copied);
                 path.run(Block { direct: self, input, residual, output, first, rows, copy, pooled });
             });
         });
@@ -65,18 +66,63 @@ impl Direct {
         self.spec.input.width + self.spec.padding[1][0] + self.spec.padding[1][1]
     }
 
-    /// Floats of a block's copied rows.
-    fn copied(&self) -> usize {
+    /// Floats of the room that `rows` rows of sums need for [`Self::rows`].
+    pub fn copied(&self, rows: usize) -> usize {
         if !self.is_copied() {
             return 0;
         }
-        let rows = (self.block_rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
+        let rows = (rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
         (rows * self.padded_width() * self.spec.input.channels).next_multiple_of(16)
     }
 
     /// Floats of a block's sums before they are pooled.
     fn pooled(&self) -> usize {
         if self.epilogue.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
+    }
+
+    /// The image's rows that `rows` rows of sums from row `first` read, channels last, with the zeros around them: copied
+    /// into `copy` where the image doesn't lie like that.
+    pub fn rows<'a>(&self, input: &'a [f32], first: usize, rows: usize, copy: &'a mut [f32]) -> &'a [f32] {
+        let spec = &self.spec;
+        let Shape { height, width, channels } = spec.input;
+        let count = (rows - 1) * spec.stride[0] + spec.kernel[0];
+        if !self.is_copied() {
+            return &input[first * spec.stride[0] * width * channels..][..count * width * channels];
+        }
+        let padded = self.padded_width();
+        let top = (first * spec.stride[0]).wrapping_sub(spec.padding[0][0]);
+        let (before, after) = (spec.padding[1][0] * channels, spec.padding[1][1] * channels);
+        for (index, target) in copy.chunks_exact_mut(padded * channels).take(count).enumerate() {
+            let y = top.wrapping_add(index);
+            if y >= height {
+                target.fill(0.0);
+                continue;
+            }
+            let inner = before..target.len() - after;
+            target[..inner.start].fill(0.0);
+            target[inner.end..].fill(0.0);
+            let target = &mut target[inner];
+            match spec.layout {
+                Layout::ChannelsLast => {
+                    target.copy_from_slice(&input[y * width * channels..][..width * channels]);
+                }
+                Layout::Planar if channels == 3 => {
+                    let row = |channel: usize| &input[(channel * height + y) * width..][..width];
+                    let values = row(0).iter().zip(row(1)).zip(row(2));
+                    for (place, ((&red, &green), &blue)) in target.chunks_exact_mut(3).zip(values) {
+                        place.copy_from_slice(&[red, green, blue]);
+                    }
+                }
+                Layout::Planar => {
+                    for channel in 0..channels {
+                        let row = &input[(channel * height + y) * width..][..width];
+                        let places = target.iter_mut().skip(channel).step_by(channels);
+                        places.zip(row).for_each(|(place, &value)| *place = value);
+                    }
+                }
+            }
+        }
+        copy
     }
 }
 
@@ -87,6 +133,7 @@ struct Tile<'a, const R: usize, const P: usize> {
     rows: Rows,
     residual: Option<&'a [f32]>,
     sums: Target<'a>,
+    split: Split,
     place: usize,
     first: usize,
 }
@@ -124,10 +171,14 @@ impl<const R: usize, const P: usize> Tile<'_, R, P> {
         let epilogue = &self.direct.epilogue;
         let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
         let outputs = self.direct.sums.channels;
+        let mut offsets = [0; P];
+        for vector in 0..P {
+            offsets[vector] = self.split.offset(self.first + vector * S::LANES);
+        }
         for_each_row!(R, row => {
             for vector in 0..P {
                 let lanes = S::LANES.min((outputs - self.first).saturating_sub(vector * S::LANES));
-                let to = (self.place + row) * outputs + self.first + vector * S::LANES;
+                let to = (self.place + row) * self.split.side_by_side + offsets[vector];
                 let mut value = tile[row][vector];
                 if let Some(residual) = self.residual {
                     // SAFETY: the residual has the output's shape.
@@ -138,6 +189,55 @@ impl<const R: usize, const P: usize> Tile<'_, R, P> {
                 unsafe { s.store_if::<FULL>(self.sums.at(to, lanes), value, lanes) };
             }
         });
+    }
+}
+
+/// Some rows of sums.
+pub(crate) struct Sums<'a> {
+    pub direct: &'a Direct,
+    /// What [`Direct::rows`] gave for them.
+    pub input: &'a [f32],
+    pub rows: usize,
+    /// An image of the output's shape.
+    pub residual: Option<&'a [f32]>,
+    pub output: Target<'a>,
+    pub split: Split,
+    /// The first sum's place in the output.
+    pub place: usize,
+    /// Places from one row to the next.
+    pub step: usize,
+}
+
+impl Task for Sums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { direct: d, input, residual, output: sums, split, .. } = self;
+        let stride = d.spec.stride;
+        let (width, channels) = (d.padded_width(), d.spec.input.channels);
+        let run = d.spec.kernel[1] * channels;
+        let last = (d.spec.kernel[0] - 1) * width * channels + run;
+        let step = stride[1] * channels;
+        for first in (0..d.sums.channels).step_by(2 * S::LANES) {
+            let outputs = d.sums.channels - first;
+            for row in 0..self.rows {
+                for (start, count) in cut(d.sums.width, S::ROWS) {
+                    let from = row * stride[0] * width * channels + start * step;
+                    // SAFETY: the sums' sides are such that every kernel lies within the padded rows.
+                    let from = unsafe { at(input, from, (count - 1) * step + last) };
+                    let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
+                    let place = self.place + row * self.step + start;
+                    with_height!(S, count, R => {
+                        if outputs > S::LANES {
+                            s.run(Tile::<'_, R, 2> { direct: d, rows, residual, sums, split, place, first });
+                        } else {
+                            s.run(Tile::<'_, R, 1> { direct: d, rows, residual, sums, split, place, first });
+                        }
+                    });
+                }
+            }
+        }
     }
 }
 
@@ -158,90 +258,20 @@ impl Task for Block<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let d = self.direct;
-        let (stride, padding) = (d.spec.stride, d.spec.padding);
-        let (width, channels) = (d.padded_width(), d.spec.input.channels);
-        let copied = d.is_copied();
-        if copied {
-            self.copy_rows();
-        }
-        let pool = d.epilogue.average_pool;
-        let (copy, pooled) = (std::mem::take(&mut self.copy), std::mem::take(&mut self.pooled));
-        let sums = if pool { Target::new(pooled) } else { self.output };
-        debug_assert!(copied || padding == [[0, 0], [0, 0]]);
-        let (input, top) = if copied { (&*copy, 0) } else { (self.input, self.first * stride[0]) };
-        for first in (0..d.sums.channels).step_by(2 * S::LANES) {
-            let outputs = d.sums.channels - first;
-            for row in 0..self.rows {
-                let from_row = (top + row * stride[0]) * width * channels;
-                let to_row = if pool { row } else { self.first + row };
-                for (start, count) in cut(d.sums.width, S::ROWS) {
-                    let from = from_row + start * stride[1] * channels;
-                    let run = d.spec.kernel[1] * channels;
-                    let last = (d.spec.kernel[0] - 1) * width * channels + run;
-                    let step = stride[1] * channels;
-                    // SAFETY: the sums' sides are such that every kernel lies within the padded rows.
-                    let from = unsafe { at(input, from, (count - 1) * step + last) };
-                    let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
-                    let place = to_row * d.sums.width + start;
-                    let residual = self.residual;
-                    with_height!(S, count, R => {
-                        if outputs > S::LANES {
-                            s.run(Tile::<'_, R, 2> { direct: d, rows, residual, sums, place, first });
-                        } else {
-                            s.run(Tile::<'_, R, 1> { direct: d, rows, residual, sums, place, first });
-                        }
-                    });
-                }
-            }
-        }
+        let Self { direct, rows, residual, .. } = self;
+        let input = direct.rows(self.input, self.first, rows, std::mem::take(&mut self.copy));
+        let pool = direct.epilogue.average_pool;
+        let pooled = Target::new(std::mem::take(&mut self.pooled));
+        let (output, first) = if pool { (pooled, 0) } else { (self.output, self.first) };
+        let (step, split) = (direct.sums.width, Split::none(direct.sums.channels));
+        s.run(Sums { direct, input, rows, residual, output, split, place: first * step, step });
         if pool {
-            self.pool(s, sums);
+            self.pool(s, output);
         }
     }
 }
 
 impl Block<'_> {
-    /// Copies the rows that the block reads, channels last, with the zeros around them.
-    fn copy_rows(&mut self) {
-        let spec = &self.direct.spec;
-        let Shape { height, width, channels } = spec.input;
-        let padded = self.direct.padded_width();
-        let top = (self.first * spec.stride[0]).wrapping_sub(spec.padding[0][0]);
-        let count = (self.rows - 1) * spec.stride[0] + spec.kernel[0];
-        let (before, after) = (spec.padding[1][0] * channels, spec.padding[1][1] * channels);
-        for (index, target) in self.copy.chunks_exact_mut(padded * channels).take(count).enumerate() {
-            let y = top.wrapping_add(index);
-            if y >= height {
-                target.fill(0.0);
-                continue;
-            }
-            let inner = before..target.len() - after;
-            target[..inner.start].fill(0.0);
-            target[inner.end..].fill(0.0);
-            let target = &mut target[inner];
-            match spec.layout {
-                Layout::ChannelsLast => {
-                    target.copy_from_slice(&self.input[y * width * channels..][..width * channels]);
-                }
-                Layout::Planar if channels == 3 => {
-                    let row = |channel: usize| &self.input[(channel * height + y) * width..][..width];
-                    let values = row(0).iter().zip(row(1)).zip(row(2));
-                    for (place, ((&red, &green), &blue)) in target.chunks_exact_mut(3).zip(values) {
-                        place.copy_from_slice(&[red, green, blue]);
-                    }
-                }
-                Layout::Planar => {
-                    for channel in 0..channels {
-                        let row = &self.input[(channel * height + y) * width..][..width];
-                        let places = target.iter_mut().skip(channel).step_by(channels);
-                        places.zip(row).for_each(|(place, &value)| *place = value);
-                    }
-                }
-            }
-        }
-    }
-
     /// Means of 2 × 2 sums into the output.
     #[inline(always)]
     fn pool<S: Simd>(&self, s: S, sums: Target<'_>) {

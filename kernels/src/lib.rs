@@ -60,5 +60,6 @@ mod winograd;
 
 pub use bottleneck::Bottleneck;
 pub use conv::{Algorithm, Conv};
+pub use share::beside;
 pub use simd::Path;
 pub use spec::{ConvSpec, Epilogue, Error, Layout, Shape};

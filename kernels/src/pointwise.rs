@@ -5,7 +5,7 @@ use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task};
 use crate::spec::Epilogue;
-use crate::tile::{Rows, for_each_row, panels, product, with_height};
+use crate::tile::{Rows, Split, for_each_row, panels, product, with_height};
 
 /// Values of a block's pixels, inputs or outputs: few enough for a second-level cache beside the weights.
 const BLOCK_VALUES: usize = 1 << 15;
@@ -35,6 +35,11 @@ impl Pointwise {
         Self { inputs, outputs, panels, bias, epilogue }
     }
 
+    /// Channels of a pixel.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// The slices have the lengths that the shapes say.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
@@ -46,8 +51,18 @@ impl Pointwise {
             let first = index * block;
             let pixels = block.min(count - first);
             let input = &input[first * self.inputs..][..pixels * self.inputs];
-            let (block, gaps) = (self.inputs, None);
-            path.run(Pixels { pointwise: self, input, block, residual, output, first, gaps, adds: false });
+            let (block, gaps, split) = (self.inputs, None, Split::none(self.outputs));
+            path.run(Pixels {
+                pointwise: self,
+                input,
+                block,
+                residual,
+                output,
+                split,
+                first,
+                gaps,
+                adds: false,
+            });
         });
     }
 }
@@ -61,6 +76,7 @@ pub(crate) struct Pixels<'a> {
     /// An image of the output's shape.
     pub residual: Option<&'a [f32]>,
     pub output: Target<'a>,
+    pub split: Split,
     pub first: usize,
     /// Behind so many pixels the output has a gap of so many.
     pub gaps: Option<(usize, usize)>,
@@ -75,20 +91,28 @@ impl Task for Pixels<'_> {
     fn run<S: Simd>(self, s: S) {
         let Pointwise { inputs, outputs, .. } = *self.pointwise;
         let count = self.input.len() / inputs;
-        let whole = count / S::ROWS * S::ROWS;
+        let (line, gap) = self.gaps.unwrap_or((count, 0));
+        // Tiles of nearly the same height: the higher ones first.
+        let tiles = line.div_ceil(S::ROWS).max(1);
+        let (height, higher) = (line / tiles, line % tiles);
+        let middle = higher * (height + 1);
         for channel in (0..outputs).step_by(2 * S::LANES) {
             let narrow = outputs - channel <= S::LANES;
-            for (height, start, end) in [(S::ROWS, 0, whole), (count - whole, whole, count)] {
-                if start == end {
-                    continue;
-                }
-                with_height!(S, height, R => {
-                    if narrow {
-                        s.run(Tiles::<'_, R, 1> { pixels: &self, channel, start, end });
-                    } else {
-                        s.run(Tiles::<'_, R, 2> { pixels: &self, channel, start, end });
+            for (index, pixel) in (0..count).step_by(line).enumerate() {
+                let gaps = index * gap;
+                for (height, start, end) in [(height + 1, 0, middle), (height, middle, line)] {
+                    if start == end {
+                        continue;
                     }
-                });
+                    let (start, end) = (pixel + start, pixel + end);
+                    with_height!(S, height, R => {
+                        if narrow {
+                            s.run(Tiles::<'_, R, 1> { pixels: &self, channel, start, end, gaps });
+                        } else {
+                            s.run(Tiles::<'_, R, 2> { pixels: &self, channel, start, end, gaps });
+                        }
+                    });
+                }
             }
         }
     }
@@ -100,6 +124,8 @@ struct Tiles<'a, const R: usize, const P: usize> {
     channel: usize,
     start: usize,
     end: usize,
+    /// Pixels of the gaps before them.
+    gaps: usize,
 }
 
 impl<const R: usize, const P: usize> Task for Tiles<'_, R, P> {
@@ -119,7 +145,7 @@ impl<const R: usize, const P: usize> Task for Tiles<'_, R, P> {
 impl<const R: usize, const P: usize> Tiles<'_, R, P> {
     #[inline(always)]
     fn tiles<S: Simd, const FULL: bool>(&self, s: S) {
-        let Pointwise { inputs, outputs, ref panels, ref bias, .. } = *self.pixels.pointwise;
+        let Pointwise { inputs, ref panels, ref bias, .. } = *self.pixels.pointwise;
         let mut start = [s.splat(0.0); P];
         for vector in 0..P {
             // SAFETY: the bias is padded to whole vectors.
@@ -127,12 +153,13 @@ impl<const R: usize, const P: usize> Tiles<'_, R, P> {
         }
         // SAFETY: the panels are whole ones, of all inputs.
         let panel = unsafe { at(panels.floats(), self.channel * inputs, P * S::LANES * inputs) };
-        let Pixels { block, .. } = *self.pixels;
+        let Pixels { block, split, .. } = *self.pixels;
         let runs = inputs / block;
         let run_step = self.pixels.input.len() / runs;
-        let (line, gap) = self.pixels.gaps.unwrap_or((usize::MAX, 0));
-        let mut place = self.pixels.first + self.start + self.start / line * gap;
-        let mut left = line - self.start % line;
+        let mut offsets = [0; P];
+        for vector in 0..P {
+            offsets[vector] = split.offset(self.channel + vector * S::LANES);
+        }
         let mut pixel = self.start;
         while pixel + R <= self.end {
             // SAFETY: the pixels lie inside the run.
@@ -140,28 +167,29 @@ impl<const R: usize, const P: usize> Tiles<'_, R, P> {
             let rows = Rows { from, step: block, runs, run: block, run_step };
             // SAFETY: as bounded above.
             let tile: [[S::V; P]; R] = unsafe { product(s, rows, panel, start) };
-            let mut places = [0; R];
-            for row in 0..R {
-                places[row] = place * outputs + self.channel;
-                left -= 1;
-                place += 1 + if left == 0 { gap } else { 0 };
-                left = if left == 0 { line } else { left };
-            }
-            self.write::<S, FULL>(s, places, &tile);
+            let place = self.pixels.first + self.gaps + pixel;
+            self.write::<S, FULL>(s, place, offsets, &tile);
             pixel += R;
         }
     }
 
-    /// The sums through the epilogue into the output's places. `FULL`: it has all the tile's lanes.
+    /// The sums through the epilogue into the output from pixel `place` on, the vectors at their offsets. `FULL`: it has all
+    /// the tile's lanes.
     #[inline(always)]
-    fn write<S: Simd, const FULL: bool>(&self, s: S, places: [usize; R], tile: &[[S::V; P]; R]) {
-        let Pixels { pointwise, residual, output, adds, .. } = *self.pixels;
+    fn write<S: Simd, const FULL: bool>(
+        &self,
+        s: S,
+        place: usize,
+        offsets: [usize; P],
+        tile: &[[S::V; P]; R],
+    ) {
+        let Pixels { pointwise, residual, output, split, adds, .. } = *self.pixels;
         let Pointwise { outputs, epilogue, .. } = pointwise;
         let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
         for_each_row!(R, row => {
             for vector in 0..P {
                 let lanes = S::LANES.min((outputs - self.channel).saturating_sub(vector * S::LANES));
-                let to = places[row] + vector * S::LANES;
+                let to = (place + row) * split.side_by_side + offsets[vector];
                 let mut value = tile[row][vector];
                 if adds {
                     // SAFETY: the place is this run's.

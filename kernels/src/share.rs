@@ -1,5 +1,6 @@
 //! One kernel's blocks on several threads.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -22,6 +23,25 @@ pub(crate) fn for_each_range(count: usize, most: usize, range: impl Fn(Range<usi
 /// Threads that may take part in [`for_each`].
 pub(crate) fn threads() -> usize {
     rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
+}
+
+thread_local! {
+    static BUSY: Cell<usize> = const { Cell::new(1) };
+}
+
+/// Runs `work`, whose kernels then know that `busy` threads of the pool, this one among them, compute something at the
+/// moment: a kernel that pays for being cut into more blocks is cut for the others only. Results are the same.
+pub fn beside<T>(busy: usize, work: impl FnOnce() -> T) -> T {
+    // A thread that waits for its blocks may take up other work meanwhile.
+    let before = BUSY.replace(busy.max(1));
+    let result = work();
+    BUSY.set(before);
+    result
+}
+
+/// Threads for one kernel's blocks, as far as [`beside`] knows.
+pub(crate) fn idle_threads() -> usize {
+    (threads() / BUSY.get()).max(1)
 }
 
 /// An output that several blocks write, each its own places.

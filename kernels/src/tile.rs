@@ -36,6 +36,27 @@ pub(crate) struct Rows {
     pub run_step: usize,
 }
 
+/// How an output's channels lie: so many side by side, and the next as many an image further.
+#[derive(Clone, Copy)]
+pub(crate) struct Split {
+    pub side_by_side: usize,
+    /// Floats from a pixel's channels to its next ones.
+    pub apart: usize,
+}
+
+impl Split {
+    /// All of a pixel's channels lie side by side.
+    pub const fn none(channels: usize) -> Self {
+        Self { side_by_side: channels, apart: 0 }
+    }
+
+    /// Where a channel lies, from the pixel's first one.
+    #[inline(always)]
+    pub const fn offset(self, channel: usize) -> usize {
+        channel / self.side_by_side * self.apart + channel % self.side_by_side
+    }
+}
+
 /// `R` rows times a panel of `P` vectors, plus `start`.
 ///
 /// # Safety

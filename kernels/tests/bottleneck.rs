@@ -4,11 +4,11 @@
 mod reference;
 
 use kernels::bottleneck::Stage;
-use kernels::{Bottleneck, ConvSpec, Epilogue, Error, Path, Shape};
+use kernels::{Bottleneck, ConvSpec, Epilogue, Error, Layout, Path, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
-/// Side lengths, channels in, many, and out, kernel, stride, padding.
+/// Side lengths, channels in, many, and out, kernel, stride, padding; how the first convolution reads the image.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     height: usize,
@@ -18,6 +18,16 @@ struct Block {
     stride: usize,
     padding: [[usize; 2]; 2],
     residual: bool,
+    first: First,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum First {
+    Pointwise,
+    /// 3×3 of stride 2 with a column and a row of zeros behind the image, as in EfficientNet-Lite.
+    Image(Layout),
+    /// 2×2 of stride 1 without zeros.
+    Inner,
 }
 
 const SMALL: Block = Block {
@@ -28,6 +38,7 @@ const SMALL: Block = Block {
     stride: 1,
     padding: [[1; 2]; 2],
     residual: false,
+    first: First::Pointwise,
 };
 
 struct Weights {
@@ -41,16 +52,25 @@ impl Block {
     fn weights(self, seed: u64) -> Weights {
         let [inputs, wide, outputs] = self.channels;
         let shape = |channels, height, width| Shape { height, width, channels };
-        let expand = ConvSpec::new(shape(inputs, self.height, self.width), wide, [1, 1]);
+        let dense = |kernel| ConvSpec::new(shape(inputs, self.height, self.width), wide, [kernel; 2]);
+        let expand = match self.first {
+            First::Pointwise => dense(1),
+            First::Image(layout) => ConvSpec { layout, stride: [2; 2], padding: [[0, 1]; 2], ..dense(3) },
+            First::Inner => dense(2),
+        };
         let depthwise = ConvSpec {
             stride: [self.stride; 2],
             padding: self.padding,
             depthwise: true,
-            ..ConvSpec::new(shape(wide, self.height, self.width), wide, [self.kernel; 2])
+            ..ConvSpec::new(expand.sums().unwrap(), wide, [self.kernel; 2])
         };
         let project = ConvSpec::new(depthwise.sums().unwrap(), outputs, [1, 1]);
         let project_epilogue = Epilogue { residual: self.residual, ..Epilogue::default() };
-        let lengths = [inputs * wide, self.kernel * self.kernel * wide, wide * outputs];
+        let lengths = [
+            inputs * wide * expand.kernel[0] * expand.kernel[1],
+            self.kernel * self.kernel * wide,
+            wide * outputs,
+        ];
         let mut noises = (0..).map(|n| seed + n);
         let mut next = |length| noise(length, noises.next().unwrap());
         Weights {
@@ -108,15 +128,31 @@ fn check(block: Block, seed: u64) {
 
 fn block() -> impl Strategy<Value = Block> {
     let sides = (1_usize..40, 1_usize..40);
+    let first = prop_oneof![
+        2 => Just(First::Pointwise),
+        1 => prop::sample::select(&[Layout::Planar, Layout::ChannelsLast][..]).prop_map(First::Image),
+        1 => Just(First::Inner),
+    ];
     let channels = (1_usize..40, 1_usize..8, 1_usize..40);
     let kernel = (1_usize..6, 1_usize..3, any::<[u8; 4]>(), any::<bool>());
-    (sides, channels, kernel).prop_map(|((height, width), (inputs, groups, outputs), kernel)| {
-        let (kernel, stride, pads, residual) = kernel;
-        let kernel = kernel.min(height).min(width);
-        let [a, b, c, d] = pads.map(|pad| usize::from(pad) % kernel);
-        let channels = [inputs, groups * 48, outputs];
-        Block { height, width, channels, kernel, stride, padding: [[a, b], [c, d]], residual }
-    })
+    (sides, channels, kernel, first).prop_map(
+        |((height, width), (inputs, groups, outputs), kernel, first)| {
+            let (kernel, stride, pads, residual) = kernel;
+            // The sides of the first convolution's sums bound the depthwise kernel.
+            let side = |side: usize| match first {
+                First::Pointwise => side,
+                First::Image(_) => 2 * side,
+                First::Inner => side + 1,
+            };
+            let kernel = kernel.min(height).min(width);
+            let (height, width) = (side(height), side(width));
+            let [a, b, c, d] = pads.map(|pad| usize::from(pad) % kernel);
+            // 3×3 of more channels is left to minimal filtering.
+            let inputs = if matches!(first, First::Image(_)) { inputs.min(8) } else { inputs };
+            let channels = [inputs, groups * 48, outputs];
+            Block { height, width, channels, kernel, stride, padding: [[a, b], [c, d]], residual, first }
+        },
+    )
 }
 
 /// Fewer where the processor is emulated.
@@ -137,8 +173,11 @@ fn real_bottlenecks_are_right() {
         (64, [24, 144, 24], 3, 1, [[1, 1]; 2], true),
         (16, [112, 672, 112], 5, 1, [[2, 2]; 2], true),
     ] {
-        check(Block { height: side, width: side, channels, kernel, stride, padding, residual }, 3);
+        let first = First::Pointwise;
+        check(Block { height: side, width: side, channels, kernel, stride, padding, residual, first }, 3);
     }
+    let (channels, first) = ([3, 32, 16], First::Image(Layout::Planar));
+    check(Block { height: 256, width: 256, channels, padding: [[1, 1]; 2], first, ..SMALL }, 4);
 }
 
 #[test]
@@ -162,6 +201,11 @@ fn what_is_no_bottleneck_is_refused() {
     let refused = |a: &Stage<'_>, b: &Stage<'_>, c: &Stage<'_>| Bottleneck::new(a, b, c, path).unwrap_err();
     assert!(matches!(refused(&b, &b, &c), Error::Unsupported(_)));
     assert!(matches!(refused(&a, &a, &c), Error::Unsupported(_)));
+    // Minimal filtering computes the first convolution with fewer products.
+    let inputs = Shape { channels: 16, ..a.spec.input };
+    let dense = ConvSpec { padding: [[1, 1]; 2], ..ConvSpec::new(inputs, 96, [3, 3]) };
+    let dense = Stage { spec: dense, weights: &[0.0; 16 * 9 * 96], ..a };
+    assert!(matches!(refused(&dense, &b, &c), Error::Unsupported(_)));
     let far = Stage { spec: ConvSpec { padding: [[3, 1], [1, 1]], ..b.spec }, ..b };
     assert!(matches!(refused(&a, &far, &c), Error::Unsupported(_)));
     assert!(matches!(

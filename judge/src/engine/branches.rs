@@ -5,6 +5,7 @@
 //! node computes what it computes in a plain run, so the results are the same to the bit.
 
 use std::cmp::Reverse;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::{Scope, ThreadPool};
@@ -101,7 +102,8 @@ impl Schedule {
         input: TValue,
     ) -> TractResult<TVec<TValue>> {
         let free = Mutex::new(std::mem::take(states));
-        let work = Work { schedule: self, plan, free, progress: Mutex::new(self.start(input)) };
+        let progress = Mutex::new(self.start(input));
+        let work = Work { schedule: self, plan, free, progress, busy: AtomicUsize::new(0) };
         let first = self.most_urgent_last(self.first.clone());
         pool.scope(|scope| first.into_iter().rev().for_each(|id| work.spawn(scope, id)));
         let Work { free, progress, .. } = work;
@@ -159,6 +161,8 @@ struct Work<'a> {
     /// second one.
     free: Mutex<Vec<TypedSimpleState>>,
     progress: Mutex<Progress>,
+    /// Nodes that are being computed.
+    busy: AtomicUsize,
 }
 
 impl Work<'_> {
@@ -191,7 +195,9 @@ impl Work<'_> {
             Some(state) => state,
             None => self.plan.spawn()?,
         };
-        let values = compute(&mut state, id, inputs);
+        let busy = self.busy.fetch_add(1, Ordering::Relaxed) + 1;
+        let values = kernels::beside(busy, || compute(&mut state, id, inputs));
+        self.busy.fetch_sub(1, Ordering::Relaxed);
         lock(&self.free).push(state);
         values
     }

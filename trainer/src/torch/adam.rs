@@ -54,7 +54,7 @@ impl Adam {
                 let spread = (&*square / second).sqrt() + EPSILON;
                 *p -= &*mean * (rate / first) / spread;
                 let _ = gradient.zero_();
-                if step % CLEARING_INTERVAL == 0 {
+                if step.is_multiple_of(CLEARING_INTERVAL) {
                     clear_negligible(p);
                     clear_negligible(mean);
                     clear_negligible(square);

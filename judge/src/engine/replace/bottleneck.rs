@@ -1,6 +1,6 @@
 //! An inverted bottleneck as it stands in a model: three convolutions, each of which alone reads the one before.
 
-use kernels::{Bottleneck, Path};
+use kernels::{Bottleneck, Layout, Path};
 use tract_core::internal::*;
 use tract_core::ops::cnn::Conv;
 
@@ -12,6 +12,8 @@ use super::pattern::{Chain, only_reader};
 pub(super) struct Parts {
     pub chains: [Chain; 3],
     pub kernel: Bottleneck,
+    /// How the kernel reads its image.
+    pub layout: Layout,
 }
 
 impl Parts {
@@ -21,6 +23,7 @@ impl Parts {
         first: usize,
         path: Path,
         taken: impl Fn(usize) -> bool,
+        is_channels_last: impl Fn(OutletId) -> bool,
     ) -> TractResult<Option<Self>> {
         let chain = |conv| Chain::from(model, conv, &taken);
         let next = |before: &Chain| -> TractResult<Option<Chain>> {
@@ -33,8 +36,9 @@ impl Parts {
         let Some(project) = next(&depthwise)? else { return Ok(None) };
         let chains = [expand, depthwise, project];
         let mut filters = Vec::new();
-        for chain in &chains {
-            let Some(filter) = Filters::of(model, chain.conv)? else { return Ok(None) };
+        for (index, chain) in chains.iter().enumerate() {
+            let is_channels_last = |image| index > 0 || is_channels_last(image);
+            let Some(filter) = Filters::of(model, chain.conv, is_channels_last)? else { return Ok(None) };
             filters.push(filter);
         }
         let stages: Vec<_> = chains
@@ -42,8 +46,9 @@ impl Parts {
             .zip(&filters)
             .map(|(chain, filters)| filters.stage(chain.epilogue))
             .collect::<TractResult<_>>()?;
+        let layout = stages[0].spec.layout;
         let kernel = Bottleneck::new(&stages[0], &stages[1], &stages[2], path);
-        Ok(kernel.ok().map(|kernel| Self { chains, kernel }))
+        Ok(kernel.ok().map(|kernel| Self { chains, kernel, layout }))
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = usize> {

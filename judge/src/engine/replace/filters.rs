@@ -1,24 +1,31 @@
 //! A convolution as it stands in a model: its geometry and its constants.
 
 use kernels::bottleneck::Stage;
-use kernels::{ConvSpec, Epilogue};
+use kernels::{ConvSpec, Epilogue, Layout};
 use tract_core::internal::*;
 use tract_core::ops::cnn::Conv;
 
 use super::pattern::{geometry, image};
 
+/// An image of so few channels is read planar by the first convolution itself.
+const PLANAR_CHANNELS: usize = 4;
+
 /// Geometry, weights and bias of a convolution that kernels may compute.
 #[derive(Debug)]
 pub(super) struct Filters {
-    /// Channels last; whoever knows better says so.
-    pub spec: ConvSpec,
+    spec: ConvSpec,
     weights: Arc<Tensor>,
     bias: Vec<f32>,
 }
 
 impl Filters {
-    /// Those of node `conv`; `None` where no kernel computes such a one.
-    pub fn of(model: &TypedModel, conv: usize) -> TractResult<Option<Self>> {
+    /// Those of node `conv`; `None` where no kernel computes such a one. A planar image is read as it lies where it has few
+    /// channels, and channels last otherwise.
+    pub fn of(
+        model: &TypedModel,
+        conv: usize,
+        is_channels_last: impl Fn(OutletId) -> bool,
+    ) -> TractResult<Option<Self>> {
         let node = model.node(conv);
         let (Some(conv), &[input, weights, bias]) = (node.op_as::<Conv>(), &node.inputs[..]) else {
             return Ok(None);
@@ -27,12 +34,16 @@ impl Filters {
             let constant = model.outlet_fact(outlet)?.konst.clone();
             Ok(constant.filter(|constant| constant.datum_type() == f32::datum_type()))
         };
+        let is_planar = !is_channels_last(input);
         let (Some(input), Some(weights), Some(bias)) =
             (image(model, input)?, constant(weights)?, constant(bias)?)
         else {
             return Ok(None);
         };
-        let Some(spec) = geometry(conv, input) else { return Ok(None) };
+        let Some(mut spec) = geometry(conv, input) else { return Ok(None) };
+        if is_planar && spec.input.channels <= PLANAR_CHANNELS && !spec.depthwise {
+            spec.layout = Layout::Planar;
+        }
         let bias = match bias.try_as_plain_ram()?.as_slice::<f32>()? {
             &[single] => vec![single; spec.outputs],
             values => values.to_vec(),

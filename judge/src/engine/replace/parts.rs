@@ -12,9 +12,6 @@ use super::op::Kernel;
 use super::pattern::{self, Chain};
 use super::{Rewriting, bottleneck, head, largest, least, normalise, resize};
 
-/// An image of so few channels is read planar by the first convolution itself.
-const PLANAR_CHANNELS: usize = 4;
-
 /// Nodes that become one operation, found before it is written.
 pub(super) enum Part {
     Conv(Chain),
@@ -31,9 +28,10 @@ impl Rewriting<'_> {
     pub(super) fn find(&mut self, node: &TypedNode) -> TractResult<()> {
         let (source, id) = (self.source, node.id);
         let taken = |id| self.taken.contains(&id);
-        let near = |inputs: &[OutletId]| inputs.iter().any(|input| self.channels_last.contains_key(input));
+        let is_channels_last = |input: OutletId| self.channels_last.contains_key(&input);
+        let near = |inputs: &[OutletId]| inputs.iter().copied().any(is_channels_last);
         if node.op_is::<cnn::Conv>() {
-            if let Some(parts) = bottleneck::Parts::from(source, id, self.path, taken)? {
+            if let Some(parts) = bottleneck::Parts::from(source, id, self.path, taken, is_channels_last)? {
                 let nodes: Vec<usize> = parts.nodes().collect();
                 self.take(nodes, parts.last(), Part::Bottleneck(Box::new(parts)));
             } else {
@@ -102,14 +100,9 @@ impl Rewriting<'_> {
 
     /// The kernel for a convolution, and the image as the kernel reads it.
     fn packed(&mut self, chain: &Chain) -> TractResult<Option<(Conv, OutletId)>> {
-        let Some(mut filters) = Filters::of(self.source, chain.conv)? else { return Ok(None) };
-        let (spec, image) = (&mut filters.spec, self.source.node(chain.conv).inputs[0]);
-        let planar = !self.channels_last.contains_key(&image)
-            && spec.input.channels <= PLANAR_CHANNELS
-            && !spec.depthwise;
-        if planar {
-            spec.layout = Layout::Planar;
-        }
+        let is_channels_last = |image| self.channels_last.contains_key(&image);
+        let Some(filters) = Filters::of(self.source, chain.conv, is_channels_last)? else { return Ok(None) };
+        let image = self.source.node(chain.conv).inputs[0];
         let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
         if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights) {
             let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.path);
@@ -118,13 +111,19 @@ impl Rewriting<'_> {
             }
         }
         let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.path) else { return Ok(None) };
-        let image = if planar { self.planar(image)? } else { self.channels_last(image)? };
-        Ok(Some((conv, image)))
+        Ok(Some((conv, self.laid_out(image, spec.layout)?)))
+    }
+
+    fn laid_out(&mut self, image: OutletId, layout: Layout) -> TractResult<OutletId> {
+        match layout {
+            Layout::ChannelsLast => self.channels_last(image),
+            Layout::Planar => self.planar(image),
+        }
     }
 
     fn bottleneck(&mut self, parts: bottleneck::Parts) -> TractResult<()> {
         let [expand, _, project] = &parts.chains;
-        let mut inputs = tvec![self.channels_last(self.source.node(expand.conv).inputs[0])?];
+        let mut inputs = tvec![self.laid_out(self.source.node(expand.conv).inputs[0], parts.layout)?];
         if let Some(residual) = project.residual {
             inputs.push(self.channels_last(residual)?);
         }

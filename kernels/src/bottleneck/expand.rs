@@ -1,0 +1,108 @@
+//! The first convolution of a bottleneck: few channels to many.
+
+use std::ops::Range;
+
+use super::Stage;
+use crate::conv::Algorithm;
+use crate::depthwise::BLOCK;
+use crate::direct::{Direct, Sums};
+use crate::pointwise::{Pixels, Pointwise};
+use crate::share::Target;
+use crate::simd::{Path, Simd, Task};
+use crate::spec::{ConvSpec, Shape};
+use crate::tile::Split;
+
+/// The convolution for some of the channels.
+#[derive(Debug)]
+pub(super) enum Expand {
+    Pointwise(Pointwise),
+    Direct(Direct),
+}
+
+impl Expand {
+    /// That of some of the channels. `wide` is the shape of all.
+    pub fn new(path: Path, stage: &Stage<'_>, wide: Shape, channels: Range<usize>) -> Self {
+        let outputs = channels.len();
+        let (weights, bias) = stage.of(channels);
+        if Algorithm::Pointwise.fits(&stage.spec) {
+            let inputs = stage.spec.input.channels;
+            return Self::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, stage.epilogue));
+        }
+        let spec = ConvSpec { outputs, ..stage.spec };
+        let sums = Shape { channels: outputs, ..wide };
+        Self::Direct(Direct::new(path, &spec, sums, weights, bias, stage.epilogue))
+    }
+
+    /// Floats of the room that [`Self::rows`] needs for so many rows.
+    pub fn copied(&self, rows: usize) -> usize {
+        match self {
+            Self::Pointwise(_) => 0,
+            Self::Direct(direct) => direct.copied(rows),
+        }
+    }
+
+    /// What is read of `image` for the rows from `top` to `bottom`.
+    pub fn rows<'a>(
+        &self,
+        image: &'a [f32],
+        shape: Shape,
+        (top, bottom): (usize, usize),
+        copy: &'a mut [f32],
+    ) -> &'a [f32] {
+        match self {
+            Self::Pointwise(_) => {
+                let line = shape.width * shape.channels;
+                &image[top * line..bottom * line]
+            }
+            Self::Direct(direct) => direct.rows(image, top, bottom - top, copy),
+        }
+    }
+}
+
+/// Some rows of a part's channels.
+pub(super) struct Rows<'a> {
+    pub expand: &'a Expand,
+    /// What [`Expand::rows`] gave for them.
+    pub input: &'a [f32],
+    /// The part's blocks, one image after the other.
+    pub output: Target<'a>,
+    /// Floats from one to the next.
+    pub apart: usize,
+    pub rows: usize,
+    pub width: usize,
+    /// Columns of the output before and after a row.
+    pub columns: [usize; 2],
+}
+
+impl Task for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { input, output, rows, width, columns: [before, after], .. } = self;
+        let split = Split { side_by_side: BLOCK, apart: self.apart };
+        match self.expand {
+            Expand::Pointwise(pointwise) => s.run(Pixels {
+                pointwise,
+                input,
+                block: pointwise.inputs(),
+                residual: None,
+                output,
+                split,
+                first: before,
+                gaps: Some((width, before + after)),
+                adds: false,
+            }),
+            Expand::Direct(direct) => s.run(Sums {
+                direct,
+                input,
+                rows,
+                residual: None,
+                output,
+                split,
+                place: before,
+                step: before + width + after,
+            }),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A bottleneck's weights, packed for some of its channels at a time.
+
+use std::ops::Range;
+
+use super::Stage;
+use super::expand::Expand;
+use crate::depthwise::{BLOCK, Depthwise};
+use crate::pointwise::Pointwise;
+use crate::simd::Path;
+use crate::spec::{ConvSpec, Epilogue, Error, Shape};
+
+/// Some of the many channels.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub parts: Vec<Part>,
+    pub project: Pointwise,
+}
+
+/// As many blocks as are expanded at a time.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub expand: Expand,
+    pub blocks: Vec<Depthwise>,
+}
+
+/// Channels that are expanded at a time: a tile's.
+fn part(path: Path) -> usize {
+    BLOCK.max(2 * path.lanes())
+}
+
+impl Group {
+    pub fn new(
+        path: Path,
+        expand: &Stage<'_>,
+        depthwise: &Stage<'_>,
+        project: &Stage<'_>,
+        channels: Range<usize>,
+    ) -> Result<Self, Error> {
+        let (wide, outputs) = (expand.spec.outputs, project.spec.outputs);
+        // The rows have zeros beside them.
+        let Shape { height, width, .. } = depthwise.spec.input;
+        let [rows, columns] = depthwise.spec.padding;
+        let input = Shape { height, width: width + columns[0] + columns[1], channels: BLOCK };
+        let spec = ConvSpec { input, outputs: BLOCK, padding: [rows, [0, 0]], ..depthwise.spec };
+        let sums = spec.sums()?;
+        let block = |first: usize| {
+            let (weights, bias) = depthwise.of(first..first + BLOCK);
+            Depthwise::new(path, &spec, sums, weights, bias, depthwise.epilogue)
+        };
+        let most = part(path);
+        let parts = channels.clone().step_by(most).map(|first| {
+            let channels = first..(first + most).min(channels.end);
+            let blocks = channels.clone().step_by(BLOCK).map(block).collect();
+            Part { expand: Expand::new(path, expand, depthwise.spec.input, channels), blocks }
+        });
+        let parts = parts.collect();
+
+        // The first group brings the bias, the last one what is done to the whole sums.
+        let rows = project.weights.chunks_exact(wide);
+        let weights: Vec<f32> = rows.flat_map(|row| &row[channels.clone()]).copied().collect();
+        let bias = if channels.start == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };
+        let last = channels.end == wide;
+        let epilogue = if last { project.epilogue } else { Epilogue::default() };
+        Ok(Self { parts, project: Pointwise::new(path, channels.len(), outputs, &weights, &bias, epilogue) })
+    }
+}
