@@ -102,6 +102,15 @@ impl Task for Row<'_> {
 /// the innermost loop computes no addresses.
 struct Sums<'a, const K: usize, const T: usize, const C: usize>(Row<'a>);
 
+/// What is the same for a row's pixels.
+#[derive(Clone, Copy)]
+struct Common<V> {
+    /// The kernel's rows that meet the image: first and the one past the last.
+    rows: (usize, usize),
+    low: V,
+    high: V,
+}
+
 #[inline(always)]
 const fn known<const N: usize>(value: usize) -> usize {
     if N == 0 { value } else { N }
@@ -144,21 +153,24 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     #[inline(always)]
     fn channels<S: Simd, const P: usize, const V: usize, const FULL: bool>(&self, s: S, channel: usize) {
         let d = self.0.depthwise;
+        // Computed here, once: the compiler can't know that what is written leaves them alone.
+        let common =
+            Common { rows: self.rows(), low: s.splat(d.epilogue.low), high: s.splat(d.epilogue.high) };
         let (first, last) = d.inner;
         for column in (0..first).chain(last..d.sums.width) {
             for vector in 0..V {
-                self.border(s, channel + vector * S::LANES, column);
+                self.border(s, channel + vector * S::LANES, column, common);
             }
         }
         let mut column = first;
         while column + P <= last {
             // SAFETY: the kernels of all columns between `first` and `last` lie within the image's.
-            unsafe { self.inner::<S, P, V, FULL>(s, channel, column) };
+            unsafe { self.inner::<S, P, V, FULL>(s, channel, column, common) };
             column += P;
         }
         while column < last {
             // SAFETY: as above.
-            unsafe { self.inner::<S, 1, V, FULL>(s, channel, column) };
+            unsafe { self.inner::<S, 1, V, FULL>(s, channel, column, common) };
             column += 1;
         }
     }
@@ -173,6 +185,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         s: S,
         channel: usize,
         column: usize,
+        common: Common<S::V>,
     ) {
         let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
@@ -180,7 +193,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         let (kernel_width, stride) = (known::<K>(d.spec.kernel[1]), known::<T>(d.spec.stride[1]));
         let lanes = S::LANES.min(channels - channel);
         let step = stride * channels;
-        let (first, last) = self.rows();
+        let (first, last) = common.rows;
         let mut sums = [[s.splat(0.0); V]; P];
         for vector in 0..V {
             // SAFETY: the bias is padded to whole vectors.
@@ -208,20 +221,22 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
                 }
             }
         }
+        let place = (self.0.to * d.sums.width + column) * channels + channel;
         for pixel in 0..P {
             for vector in 0..V {
-                self.write::<S, FULL>(s, channel + vector * S::LANES, column + pixel, sums[pixel][vector]);
+                let place = place + pixel * channels + vector * S::LANES;
+                self.write::<S, FULL>(s, place, lanes, sums[pixel][vector], common);
             }
         }
     }
 
     /// A pixel whose kernel crosses the image's left or right border.
     #[inline(always)]
-    fn border<S: Simd>(&self, s: S, channel: usize, column: usize) {
+    fn border<S: Simd>(&self, s: S, channel: usize, column: usize, common: Common<S::V>) {
         let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
         let lanes = S::LANES.min(channels - channel);
-        let (first, last) = self.rows();
+        let (first, last) = common.rows;
         // SAFETY: the bias is padded to whole vectors.
         let mut sum = unsafe { s.load(at(d.bias.floats(), channel, S::LANES)) };
         for y in first..last {
@@ -240,22 +255,27 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
                 }
             }
         }
-        self.write::<S, false>(s, channel, column, sum);
+        let place = (self.0.to * d.sums.width + column) * channels + channel;
+        self.write::<S, false>(s, place, lanes, sum, common);
     }
 
+    /// A sum through the epilogue to the output's `place`.
     #[inline(always)]
-    fn write<S: Simd, const FULL: bool>(&self, s: S, channel: usize, column: usize, sum: S::V) {
-        let d = self.0.depthwise;
-        let channels = d.sums.channels;
-        let lanes = S::LANES.min(channels - channel);
-        let to = (self.0.to * d.sums.width + column) * channels + channel;
+    fn write<S: Simd, const FULL: bool>(
+        &self,
+        s: S,
+        place: usize,
+        lanes: usize,
+        sum: S::V,
+        Common { low, high, .. }: Common<S::V>,
+    ) {
         let mut value = sum;
         if let Some(residual) = self.0.residual {
             // SAFETY: the residual has the output's shape.
-            value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
+            value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, place, lanes), lanes) });
         }
-        value = s.at_most(s.splat(d.epilogue.high), s.at_least(s.splat(d.epilogue.low), value));
+        value = s.at_most(high, s.at_least(low, value));
         // SAFETY: the row is this task's.
-        unsafe { s.store_if::<FULL>(self.0.output.at(to, lanes), value, lanes) };
+        unsafe { s.store_if::<FULL>(self.0.output.at(place, lanes), value, lanes) };
     }
 }

@@ -28,7 +28,7 @@ impl Room {
 }
 
 /// Channels of a group, the blocks that are projected at a time.
-const GROUP: RangeInclusive<usize> = 2 * BLOCK..=8 * BLOCK;
+const GROUP: RangeInclusive<usize> = 2 * BLOCK..=10 * BLOCK;
 /// What adding to an output value costs, in multiplications.
 const ADDING: usize = 4;
 
