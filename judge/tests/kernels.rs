@@ -120,14 +120,16 @@ fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
     kernels
 }
 
+/// The attributes of a maximum as ResNet has it.
+const HALVING: [(&str, &[i64]); 3] =
+    [("kernel_shape", &[3, 3]), ("strides", &[2, 2]), ("pads", &[1, 1, 1, 1])];
+
 #[test]
 fn a_residual_network_becomes_kernels() {
     let mut g = Graph::default();
     let x = g.conv("x", [32, 3, 7, 7], &[("strides", &[2, 2]), ("pads", &[3, 3, 3, 3])]);
     let x = g.relu(&x);
-    let pool: [(&str, &[i64]); 3] =
-        [("kernel_shape", &[3, 3]), ("strides", &[2, 2]), ("pads", &[1, 1, 1, 1])];
-    let x = g.node("MaxPool", &[&x], &pool);
+    let x = g.node("MaxPool", &[&x], &HALVING);
     let y = g.conv(&x, [32, 32, 3, 3], &[("pads", &[1, 1, 1, 1])]);
     let y = g.relu(&y);
     let y = g.conv(&y, [32, 32, 3, 3], &[("pads", &[1, 1, 1, 1])]);
@@ -139,8 +141,7 @@ fn a_residual_network_becomes_kernels() {
     assert_eq!(
         kernels,
         [
-            "Winograd F(4×4, 4×4), ReLU",
-            "maximum",
+            "Winograd F(4×4, 4×4), ReLU, maximum",
             "Winograd F(4×4, 3×3), ReLU",
             "Winograd F(4×4, 3×3), residual, ReLU",
             "direct"
@@ -251,6 +252,29 @@ fn pooling_and_distances_become_kernels() {
     assert_eq!(kernels.iter().filter(|k| *k == "direct, ReLU, mean of 2×2").count(), 2, "{kernels:?}");
     assert_eq!(kernels.iter().filter(|k| *k == "Winograd F(4×4, 4×4)").count(), 2, "{kernels:?}");
     assert!(kernels.contains(&"distance of directions".to_owned()), "{kernels:?}");
+}
+
+#[test]
+fn a_maximum_joins_the_convolution_before_it() {
+    for read_by_others in [false, true] {
+        let mut g = Graph::default();
+        let x = g.conv("x", [24, 3, 3, 3], &[]);
+        let x = g.conv(&x, [40, 24, 3, 3], &[("pads", &[1; 4])]);
+        let x = g.relu(&x);
+        let y = g.node("MaxPool", &[&x], &HALVING);
+        if read_by_others {
+            let kernels = agree(&g.finish(&[&y, &x]), &[&y, &x]);
+            assert_eq!(kernels, ["direct", "Winograd F(4×4, 3×3), ReLU", "maximum"]);
+        } else {
+            let kernels = agree(&g.finish(&[&y]), &[&y]);
+            assert_eq!(kernels, ["direct", "Winograd F(4×4, 3×3), ReLU, maximum"]);
+        }
+    }
+    // A direct convolution leaves the maximum to its own kernel.
+    let mut g = Graph::default();
+    let x = g.conv("x", [24, 3, 3, 3], &[]);
+    let y = g.node("MaxPool", &[&x], &HALVING);
+    assert_eq!(agree(&g.finish(&[&y]), &[&y]), ["direct", "maximum"]);
 }
 
 #[test]

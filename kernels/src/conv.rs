@@ -3,6 +3,7 @@
 use crate::depthwise::Depthwise;
 use crate::direct::Direct;
 use crate::pointwise::Pointwise;
+use crate::pool::MaxPool;
 use crate::simd::Path;
 use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape};
 pub use crate::winograd::Tile;
@@ -99,6 +100,7 @@ pub struct Conv {
     algorithm: Algorithm,
     path: Path,
     packed: Packed,
+    maximum: Option<MaxPool>,
 }
 
 impl Conv {
@@ -164,7 +166,34 @@ impl Conv {
         } else {
             sums
         };
-        Ok(Self { input: spec.input, output, residual: epilogue.residual, algorithm, path, packed })
+        Ok(Self {
+            input: spec.input,
+            output,
+            residual: epilogue.residual,
+            algorithm,
+            path,
+            packed,
+            maximum: None,
+        })
+    }
+
+    /// Writes the maxima of windows of what it would write, which then never leaves the cache.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for an algorithm that can't, and for windows of another shape than the output's; it stays as
+    /// it was.
+    pub fn take_maximum(&mut self, pool: MaxPool) -> Result<(), Error> {
+        let whole = match &self.packed {
+            Packed::Winograd(winograd) => winograd.writes_sums(),
+            _ => false,
+        };
+        if !whole || self.maximum.is_some() || pool.input() != self.output {
+            let words = format!("maxima behind {} that writes {:?}", self.algorithm.name(), self.output);
+            return Err(Error::Unsupported(words));
+        }
+        self.output = pool.output();
+        self.maximum = Some(pool);
+        Ok(())
     }
 
     /// Shape of the output.
@@ -186,11 +215,12 @@ impl Conv {
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
-        match &self.packed {
-            Packed::Winograd(winograd) => winograd.run(self.path, input, residual, output),
-            Packed::Direct(direct) => direct.run(self.path, input, residual, output),
-            Packed::Pointwise(pointwise) => pointwise.run(self.path, input, residual, output),
-            Packed::Depthwise(depthwise) => depthwise.run(self.path, input, residual, output),
+        match (&self.packed, &self.maximum) {
+            (Packed::Winograd(winograd), Some(pool)) => winograd.run_pooled(self.path, pool, input, output),
+            (Packed::Winograd(winograd), None) => winograd.run(self.path, input, residual, output),
+            (Packed::Direct(direct), _) => direct.run(self.path, input, residual, output),
+            (Packed::Pointwise(pointwise), _) => pointwise.run(self.path, input, residual, output),
+            (Packed::Depthwise(depthwise), _) => depthwise.run(self.path, input, residual, output),
         }
         Ok(())
     }

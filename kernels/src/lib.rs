@@ -5,11 +5,11 @@
 //! |---|---|
 //! | [`spec`] | what a convolution is: shapes, padding, and what happens to its sums before they are written |
 //! | [`conv`] | [`Conv`]: weights packed once, then run on image after image |
-//! | `winograd` | 3×3 and 4×4 kernels of stride 1 |
+//! | `winograd` | 3×3 and 4×4 kernels; with the maxima behind them, where there are |
 //! | `pointwise` | 1×1 kernels of stride 1 |
 //! | `direct` | every other dense kernel |
 //! | `depthwise` | one filter a channel |
-//! | [`bottleneck`] | [`Bottleneck`]: 1×1, depthwise and 1×1 in one pass |
+//! | [`bottleneck`] | [`Bottleneck`]: 1×1 (or a network's first convolution), depthwise and 1×1 in one pass |
 //! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
 //! | [`normalise`], [`pool`], [`resample`] | an image's normalisation; maximum of a window; resizing |
 //! | [`head`], [`least`], [`largest`] | distance of two images' features; minimum over channels; mean of the largest values |

@@ -34,6 +34,21 @@ impl MaxPool {
         self.output
     }
 
+    /// Shape of the input.
+    pub(crate) const fn input(&self) -> Shape {
+        self.spec.input
+    }
+
+    /// The rows of the image that a row of the output reads: first and the one past the last.
+    pub(crate) fn reads(&self, row: usize) -> (usize, usize) {
+        window(row, 0, &self.spec, self.spec.input.height)
+    }
+
+    /// Rows of a window.
+    pub(crate) const fn window_rows(&self) -> usize {
+        self.spec.kernel[0]
+    }
+
     /// Computes one image, channels last.
     ///
     /// # Errors
@@ -43,17 +58,20 @@ impl MaxPool {
         check("output", self.output.len(), output)?;
         let output = Target::new(output);
         share::for_each(self.output.height, |row| {
-            self.path.run(Row { pool: self, input, output, row });
+            self.path.run(Row { pool: self, input, top: 0, output, row });
         });
         Ok(())
     }
 }
 
-struct Row<'a> {
-    pool: &'a MaxPool,
-    input: &'a [f32],
-    output: Target<'a>,
-    row: usize,
+/// One row of the output.
+pub(crate) struct Row<'a> {
+    pub pool: &'a MaxPool,
+    /// The image from row `top` on, at least those that are read.
+    pub input: &'a [f32],
+    pub top: usize,
+    pub output: Target<'a>,
+    pub row: usize,
 }
 
 impl Task for Row<'_> {
@@ -97,7 +115,7 @@ impl Row<'_> {
         let mut most = s.splat(f32::NEG_INFINITY);
         for y in top..bottom {
             for x in left..right {
-                let from = (y * width + x) * channels + channel;
+                let from = ((y - self.top) * width + x) * channels + channel;
                 // SAFETY: the pixel lies inside the image.
                 let value = unsafe { s.load_if::<FULL>(at(self.input, from, lanes), lanes) };
                 most = s.at_least(most, value);

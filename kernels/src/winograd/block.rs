@@ -15,6 +15,8 @@ pub(super) struct Block<'a> {
     pub input: &'a [f32],
     pub residual: Option<&'a [f32]>,
     pub output: Target<'a>,
+    /// The output's first row. 0 where means are written.
+    pub top: usize,
     /// The tiles' numbers, row by row.
     pub tiles: Range<usize>,
     /// Whole groups of outputs.

@@ -5,6 +5,7 @@ mod block;
 mod filters;
 mod input;
 mod output;
+mod pooled;
 mod transform;
 
 use std::marker::PhantomData;
@@ -92,6 +93,8 @@ macro_rules! with_transform {
 #[derive(Debug)]
 pub(crate) struct Winograd {
     tile: Tile,
+    /// Rows and columns of sums of a tile.
+    side: usize,
     /// Points of a tile, and those that have filters of their own.
     points: [usize; 2],
     input: Shape,
@@ -145,6 +148,7 @@ impl Winograd {
         };
         Self {
             tile,
+            side,
             points: [points, own],
             input: spec.input,
             before: [spec.padding[0][0], spec.padding[1][0]],
@@ -174,9 +178,20 @@ impl Winograd {
             let outputs = first..end.min(self.outputs);
             let tiles = block * self.block_tiles..((block + 1) * self.block_tiles).min(self.tiles);
             lend(room(self, tiles.len()), |room| {
-                let block = Block { winograd: self, input, residual, output, tiles, outputs, room };
-                with_transform!(self.tile, T, A, M, R => path.run(block.with::<T, A, M, R>()));
+                self.block(
+                    path,
+                    Block { winograd: self, input, residual, output, top: 0, tiles, outputs, room },
+                );
             });
         });
+    }
+
+    /// Whether it writes its sums as they are: neither means nor sums of two images.
+    pub const fn writes_sums(&self) -> bool {
+        !self.epilogue.average_pool && !self.epilogue.residual
+    }
+
+    fn block(&self, path: Path, block: Block<'_>) {
+        with_transform!(self.tile, T, A, M, R => path.run(block.with::<T, A, M, R>()));
     }
 }

@@ -103,7 +103,8 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
             if !w.epilogue.average_pool {
                 for column in 0..M {
                     if column < columns {
-                        let to = ((top + row) * w.sums.width + left + column) * outputs + output;
+                        let to_row = top + row - self.block.top;
+                        let to = (to_row * w.sums.width + left + column) * outputs + output;
                         // SAFETY: the place lies inside, and belongs to this tile alone.
                         unsafe { s.store_if::<FULL>(self.block.output.at(to, lanes), values[column], lanes) };
                     }

@@ -102,9 +102,7 @@ impl Rewriting<'_> {
     }
 
     fn other(&mut self, node: &TypedNode) -> TractResult<()> {
-        if let Some(pool) = node.op_as::<cnn::MaxPool>()
-            && self.max_pool(node, pool)?
-        {
+        if node.op_is::<cnn::MaxPool>() && self.max_pool(node)? {
             return Ok(());
         }
         if let Some(pool) = node.op_as::<cnn::SumPool>()

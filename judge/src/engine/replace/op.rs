@@ -19,7 +19,7 @@ use super::least;
 #[derive(Debug)]
 pub(super) enum Kernel {
     /// Input, and the residual where the epilogue has one.
-    Conv(Conv),
+    Conv(Box<Conv>),
     /// The same.
     Bottleneck(Bottleneck),
     /// A planar image.

@@ -14,7 +14,8 @@ use super::{Rewriting, bottleneck, head, largest, least, normalise, resize};
 
 /// Nodes that become one operation, found before it is written.
 pub(super) enum Part {
-    Conv(Chain),
+    /// With the maximum that alone reads it, if one does.
+    Conv(Chain, Option<usize>),
     Bottleneck(Box<bottleneck::Parts>),
     Distance(head::Parts),
     Least(least::Parts),
@@ -36,7 +37,11 @@ impl Rewriting<'_> {
                 self.take(nodes, parts.last(), Part::Bottleneck(Box::new(parts)));
             } else {
                 let chain = Chain::from(source, id, taken)?;
-                self.take(chain.nodes.clone(), chain.last, Part::Conv(chain));
+                let reader = pattern::only_reader(source, chain.last)?;
+                let maximum = reader.filter(|node| node.op_is::<cnn::MaxPool>()).map(|node| node.id);
+                let (nodes, last) =
+                    (chain.nodes.iter().copied().chain(maximum), maximum.unwrap_or(chain.last));
+                self.take(nodes.collect::<Vec<_>>(), last, Part::Conv(chain, maximum));
             }
         } else if let Some(resize) = resize::Resize::from(source, node)?
             && (resize.is_one_plane() || near(&[resize.image]))
@@ -68,7 +73,7 @@ impl Rewriting<'_> {
     /// Writes the part whose last node is `id`.
     pub(super) fn part(&mut self, id: usize, part: Part) -> TractResult<()> {
         match part {
-            Part::Conv(chain) => self.conv(&chain),
+            Part::Conv(chain, maximum) => self.conv(&chain, maximum),
             Part::Bottleneck(parts) => self.bottleneck(*parts),
             Part::Distance(parts) => self.distance(&parts),
             Part::Resize(resize) => self.resize(&resize),
@@ -84,18 +89,32 @@ impl Rewriting<'_> {
         }
     }
 
-    /// A convolution whose chain ends here. Where no kernel computes it, its nodes stay as they are.
-    fn conv(&mut self, chain: &Chain) -> TractResult<()> {
-        let Some((kernel, image)) = self.packed(chain)? else {
-            return chain.nodes.iter().try_for_each(|&id| self.other(self.source.node(id)));
+    /// A convolution whose chain ends here, or with the maximum behind it. Where no kernel computes it, its nodes stay as
+    /// they are.
+    fn conv(&mut self, chain: &Chain, maximum: Option<usize>) -> TractResult<()> {
+        let source = self.source;
+        let maximum = maximum.map(|id| source.node(id));
+        let Some((mut kernel, image)) = self.packed(chain)? else {
+            let nodes = chain.nodes.iter().map(|&id| source.node(id));
+            return nodes.chain(maximum).try_for_each(|node| self.other(node));
         };
         let mut inputs = tvec![image];
         if let Some(residual) = chain.residual {
             inputs.push(self.channels_last(residual)?);
         }
-        let words = chain.words(kernel.algorithm().name());
+        let mut words = chain.words(kernel.algorithm().name());
+        let (mut last, mut nodes) = (chain.last, chain.nodes.len());
+        if let Some(node) = maximum
+            && let Some(pool) = self.maximum(node)?
+            && kernel.take_maximum(pool).is_ok()
+        {
+            words += ", maximum";
+            (last, nodes) = (node.id, nodes + 1);
+        }
         let output = kernel.output();
-        self.write(chain.last, chain.nodes.len(), Kernel::Conv(kernel), output, words, &inputs)
+        self.write(last, nodes, Kernel::Conv(Box::new(kernel)), output, words, &inputs)?;
+        let behind = maximum.filter(|node| node.id != last);
+        behind.map_or(Ok(()), |node| self.other(node))
     }
 
     /// The kernel for a convolution, and the image as the kernel reads it.
@@ -132,18 +151,23 @@ impl Rewriting<'_> {
         self.write(last, nodes, Kernel::Bottleneck(parts.kernel), output, words, &inputs)
     }
 
-    pub(super) fn max_pool(&mut self, node: &TypedNode, pool: &cnn::MaxPool) -> TractResult<bool> {
-        let input = node.inputs[0];
-        let (Some(image), None) = (pattern::image(self.source, input)?, pool.with_index_outputs) else {
-            return Ok(false);
+    /// The kernel for a maximum, where one computes it.
+    fn maximum(&self, node: &TypedNode) -> TractResult<Option<MaxPool>> {
+        let Some(pool) = node.op_as::<cnn::MaxPool>().filter(|pool| pool.with_index_outputs.is_none()) else {
+            return Ok(None);
         };
+        let Some(image) = pattern::image(self.source, node.inputs[0])? else { return Ok(None) };
+        let spec = pattern::window(&pool.pool_spec, image);
+        Ok(spec.and_then(|spec| MaxPool::new(spec, self.path).ok()))
+    }
+
+    pub(super) fn max_pool(&mut self, node: &TypedNode) -> TractResult<bool> {
+        let input = node.inputs[0];
         // From planar to planar, tract's own costs no moves.
         if !self.channels_last.contains_key(&input) {
             return Ok(false);
         }
-        let kernel =
-            pattern::window(&pool.pool_spec, image).and_then(|spec| MaxPool::new(spec, self.path).ok());
-        let Some(kernel) = kernel else { return Ok(false) };
+        let Some(kernel) = self.maximum(node)? else { return Ok(false) };
         let inputs = [self.channels_last(input)?];
         let output = kernel.output();
         self.write(node.id, 1, Kernel::MaxPool(kernel), output, "maximum".to_owned(), &inputs)?;
