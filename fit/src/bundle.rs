@@ -120,7 +120,7 @@ pub fn export(
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     for path in request.calibration {
         let scored = score(&mut scorer, path)?;
-        calibrator.add(scored.score, &scored.map.values);
+        calibrator.add(path.display().to_string(), scored.score, &scored.map.values);
         progress();
     }
     let places = golden_places(calibrator.scores());

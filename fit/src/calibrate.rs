@@ -1,5 +1,7 @@
 //! From the scores of held-out normals to thresholds with their evidence.
 
+use std::path::Path;
+
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
 /// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
@@ -8,11 +10,15 @@ const PIXEL_QUANTILE: f64 = 0.999;
 const TOLERANCE_OF_SPREAD: f32 = 0.01;
 /// … or, where a small sample has next to no spread, by this share of the largest score.
 const TOLERANCE_OF_SCORE: f32 = 1e-4;
+/// Normals that are named for their scores.
+const NAMED: usize = 3;
+/// A normal stands alone when its score is so many times as far above the median as the next one's.
+const ALONE: f32 = 2.0;
 /// Map positions that are kept for the pixel quantile; of more, every n-th is, with an odd n: map widths are even.
 const MAX_PIXELS: usize = 8_000_000;
 
 /// Thresholds and what they rest on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     /// A frame is rejected when its score is above this.
     pub image_threshold: f32,
@@ -24,11 +30,14 @@ pub struct Calibration {
     pub reaches_target: bool,
     /// What the thresholds rest on.
     pub evidence: Evidence,
+    /// The normals of the highest scores, highest first: at most three.
+    pub highest: Vec<(String, f32)>,
 }
 
 /// Collects what the judge says of the calibration normals.
 #[derive(Debug)]
 pub struct Calibrator {
+    names: Vec<String>,
     scores: Vec<f32>,
     pixels: Vec<f32>,
     stride: usize,
@@ -40,7 +49,7 @@ impl Calibrator {
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
         let stride = (frames * positions).div_ceil(MAX_PIXELS) | 1;
-        Self { scores: vec![], pixels: vec![], stride, sample: Sample::HeldOut }
+        Self { names: vec![], scores: vec![], pixels: vec![], stride, sample: Sample::HeldOut }
     }
 
     /// The same, from normals each of which is scored by a model of the others.
@@ -49,8 +58,9 @@ impl Calibrator {
         Self { sample: Sample::CrossFitted, ..Self::new(frames, positions) }
     }
 
-    /// Adds one normal: its score and its anomaly map's values.
-    pub fn add(&mut self, score: f32, map: &[f32]) {
+    /// Adds one normal: its name for people, its score and its anomaly map's values.
+    pub fn add(&mut self, name: String, score: f32, map: &[f32]) {
+        self.names.push(name);
         self.scores.push(score);
         self.add_map(map);
     }
@@ -70,6 +80,9 @@ impl Calibrator {
     #[must_use]
     pub fn finish(mut self, target_fpr: f64) -> Option<Calibration> {
         let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
+        let mut named: Vec<(String, f32)> = self.names.into_iter().zip(self.scores.iter().copied()).collect();
+        named.sort_by(|a, b| b.1.total_cmp(&a.1));
+        named.truncate(NAMED);
         self.scores.sort_by(f32::total_cmp);
         self.pixels.sort_by(f32::total_cmp);
         let choice = conformal::choose(normals, target_fpr);
@@ -98,6 +111,7 @@ impl Calibrator {
                 target_fpr: target_fpr as f32,
                 scores,
             },
+            highest: named,
         })
     }
 }
@@ -134,6 +148,32 @@ pub fn claim(calibration: &Calibration) -> String {
     text
 }
 
+/// The normals of the highest scores in words: what a person should look at before trusting the threshold.
+#[must_use]
+pub fn highest(calibration: &Calibration) -> String {
+    let named = calibration.highest.iter().map(|(name, score)| {
+        let name = Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
+        format!("{name} {score:.4}")
+    });
+    format!("highest of the normals: {}", named.collect::<Vec<_>>().join(", "))
+}
+
+/// A warning where the threshold is the score of one normal that stands far above all others: a bad part among the good
+/// ones makes the gate blind. `again` says what to do without it: `train and export again`.
+#[must_use]
+pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
+    let Calibration { evidence, highest, .. } = calibration;
+    let [(name, first), (_, second), ..] = &highest[..] else { return None };
+    let above = |score: f32| score - evidence.scores.q50;
+    let alone = evidence.rank == 1 && above(*first) > ALONE * above(*second).max(f32::MIN_POSITIVE);
+    alone.then(|| {
+        format!(
+            "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it is no \
+             good part, take it out and {again}, or the gate lets through what it should reject"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +182,7 @@ mod tests {
         let mut c = Calibrator::new(n, 100);
         for i in 0..n {
             let map: Vec<f32> = (0..100).map(|p| (i as f32 + 1.0) * p as f32 / 99.0).collect();
-            c.add(i as f32 + 1.0, &map);
+            c.add(format!("{i}.png"), i as f32 + 1.0, &map);
         }
         c.finish(target).unwrap()
     }
@@ -176,12 +216,34 @@ mod tests {
         let mut alarms = 0;
         for _ in 0..2000 {
             let mut c = Calibrator::new(19, 1);
-            (0..19).for_each(|_| c.add(draw(), &[0.0]));
+            (0..19).for_each(|_| c.add(String::new(), draw(), &[0.0]));
             let threshold = c.finish(0.1).unwrap().image_threshold;
             alarms += (0..10).filter(|_| draw() > threshold).count();
         }
         let rate = alarms as f64 / 20_000.0;
         assert!((0.09..0.11).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_normal_that_stands_alone_is_named() {
+        let warning = |scores: &[f32]| {
+            let mut c = Calibrator::new(scores.len(), 1);
+            for (index, &score) in scores.iter().enumerate() {
+                c.add(format!("good/{index}.png"), score, &[0.0]);
+            }
+            let c = c.finish(0.01).unwrap();
+            (highest(&c), lonely(&c, "teach again"))
+        };
+        let (named, alone) = warning(&[1.0, 9.0, 1.2, 1.4, 1.1]);
+        assert_eq!(named, "highest of the normals: 1.png 9.0000, 3.png 1.4000, 2.png 1.2000");
+        assert!(alone.is_some_and(|text| text.starts_with("good/1.png alone sets the threshold")));
+        assert_eq!(warning(&[1.0, 1.5, 1.2, 1.4, 1.1]).1, None);
+        // Enough normals for the target: the threshold is not the largest.
+        let many: Vec<f32> = (0..300).map(|i| if i == 7 { 99.0 } else { i as f32 / 300.0 }).collect();
+        assert_eq!(warning(&many).1, None);
+        assert_eq!(warning(&[1.0]), ("highest of the normals: 0.png 1.0000".to_owned(), None));
+        // All alike but one.
+        assert!(warning(&[1.0, 1.0, 1.0, 1.1]).1.is_some());
     }
 
     #[test]

@@ -163,8 +163,10 @@ fn cross_fit(
     let positions = input.width as usize * input.height as usize * lesson.recipe.tiles.count();
     let frames = lesson.parts.iter().map(Vec::len).sum();
     let mut calibrator = Calibrator::cross_fitted(frames, positions);
-    for (score, maps) in results.into_iter().flatten() {
-        calibrator.add(score, &[]);
+    for (part, result) in lesson.parts.iter().zip(results) {
+        let Some((score, maps)) = result else { continue };
+        let name = part.first().map(|frame| frame.display().to_string());
+        calibrator.add(name.unwrap_or_default(), score, &[]);
         maps.iter().for_each(|map| calibrator.add_map(&map.values));
     }
     Ok(calibrator)

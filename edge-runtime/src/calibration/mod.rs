@@ -17,7 +17,7 @@ pub use folder::FolderParts;
 /// A part to calibrate with.
 #[derive(Debug)]
 pub struct SourcedPart {
-    /// What to call it where it can't be used.
+    /// What to call it for people.
     pub name: String,
     /// Its frames, in order, or the sentence that says why there are none.
     pub frames: Result<Vec<Frame>, String>,
@@ -55,7 +55,7 @@ pub fn calibrate(
         match part.frames.and_then(|frames| score(&frames, judge, votes)) {
             Ok((score, maps)) => {
                 used += 1;
-                calibrator.add(score, &[]);
+                calibrator.add(part.name, score, &[]);
                 maps.iter().for_each(|map| calibrator.add_map(&map.values));
             }
             Err(reason) => skipped(&part.name, &reason),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use fit::calibrate::{Calibration, claim};
+use fit::calibrate::{Calibration, claim, highest, lonely};
 use fit::recalibrate::replace_thresholds;
 use shared_format::ThresholdFile;
 
@@ -113,6 +113,10 @@ fn write_change(new: &Calibration, old: &ThresholdFile, out: &mut impl Write) ->
         ("largest of good parts", old.evidence.scores.max, scores.max),
     ] {
         writeln!(out, "{name:<21}  {:>10}, before {:>10}", significant(now), significant(before))?;
+    }
+    writeln!(out, "{}", highest(new))?;
+    if let Some(warning) = lonely(new, "calibrate again") {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
     Ok(())
 }

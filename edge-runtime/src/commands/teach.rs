@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use fit::Flip;
-use fit::calibrate::claim;
+use fit::calibrate::{claim, highest, lonely};
 use fit::dataset::survey;
 use fit::fitted::Fitted;
 use fit::patchcore::BankSize;
@@ -187,9 +187,13 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
         ));
     }
     let calibration = &taught.calibration;
+    if let Some(warning) = lonely(calibration, "teach again") {
+        say(&format!("warning: {warning}"));
+    }
     let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}{largest}", claim(calibration))?;
+    writeln!(out, "{}", highest(calibration))?;
     writeln!(
         out,
         "{}: {} from {parts} parts, learned in {:.0} s; their photos stay in {}",

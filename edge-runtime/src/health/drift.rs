@@ -130,7 +130,7 @@ mod tests {
 
     fn evidence(normals: usize, random: &mut Seeded) -> Evidence {
         let mut calibrator = Calibrator::new(normals, 1);
-        (0..normals).for_each(|_| calibrator.add(score(random), &[0.0]));
+        (0..normals).for_each(|_| calibrator.add(String::new(), score(random), &[0.0]));
         calibrator.finish(0.01).unwrap().evidence
     }
 

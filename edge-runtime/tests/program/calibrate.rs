@@ -97,6 +97,21 @@ fn a_folder_of_images_gives_the_threshold_that_it_can_claim() {
 }
 
 #[test]
+fn a_bad_part_among_the_good_ones_is_pointed_at() {
+    let bench = bench("");
+    (20..27).for_each(|spot| bench.write_frame(&format!("good/{spot}.png"), spot));
+    let output = bench.calibrate(&["--from", "good"]);
+    assert!(stdout(&output).contains("highest of the normals: 26.png"), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "");
+    bench.write_frame("good/scratched.png", 200);
+    let output = bench.calibrate(&["--from", "good"]);
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains("highest of the normals: scratched.png"), "{}", stdout(&output));
+    let warning = stderr(&output);
+    assert!(warning.contains("scratched.png alone sets the threshold") && warning.contains("calibrate again"));
+}
+
+#[test]
 fn of_several_frames_the_one_that_decides_counts() {
     let bench = bench("[votes]\nframes = 3\nrule = \"at-least\"\nrejects = 2\n");
     for part in 0..9_u8 {

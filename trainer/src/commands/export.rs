@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use fit::bundle::{Export, ScoreKind, export};
-use fit::calibrate::claim;
+use fit::calibrate::{claim, highest, lonely};
 
 use crate::run::{Run, Settings};
 use crate::{method, progress};
@@ -78,6 +78,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         calibrated.evidence.scores.max,
         onnx.len() as f64 / 1e6
     );
+    println!("{}", highest(&calibrated));
+    if let Some(warning) = lonely(&calibrated, "train and export again") {
+        eprintln!("warning: {warning}");
+    }
     println!("next: edge-runtime inspect --bundle {} IMAGES…", args.out.display());
     Ok(ExitCode::SUCCESS)
 }
