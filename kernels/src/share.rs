@@ -32,11 +32,15 @@ thread_local! {
 /// Runs `work`, whose kernels then know that `busy` threads of the pool, this one among them, compute something at the
 /// moment: a kernel that pays for being cut into more blocks is cut for the others only. Results are the same.
 pub fn beside<T>(busy: usize, work: impl FnOnce() -> T) -> T {
-    // A thread that waits for its blocks may take up other work meanwhile.
-    let before = BUSY.replace(busy.max(1));
-    let result = work();
-    BUSY.set(before);
-    result
+    /// A thread that waits for its blocks may take up other work meanwhile: it then goes on with what it was told before.
+    struct Before(usize);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            BUSY.set(self.0);
+        }
+    }
+    let _before = Before(BUSY.replace(busy.max(1)));
+    work()
 }
 
 /// Threads for one kernel's blocks, as far as [`beside`] knows.
@@ -94,4 +98,25 @@ pub(crate) unsafe fn at_mut(slice: &mut [f32], index: usize, count: usize) -> *m
     debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
     // SAFETY: the caller's promise.
     unsafe { slice.as_mut_ptr().add(index) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't run should say where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_cut_for_threads_that_have_nothing_to_do() {
+        assert_eq!(idle_threads(), 1, "no pool");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        pool.install(|| {
+            assert_eq!(idle_threads(), 4);
+            beside(2, || {
+                assert_eq!(idle_threads(), 2);
+                assert_eq!(beside(9, idle_threads), 1);
+                assert_eq!(idle_threads(), 2);
+            });
+            assert_eq!(beside(0, idle_threads), 4);
+        });
+    }
 }

@@ -108,7 +108,9 @@ fn a_bad_part_among_the_good_ones_is_pointed_at() {
     assert_eq!(code(&output), 0);
     assert!(stdout(&output).contains("highest of the normals: scratched.png"), "{}", stdout(&output));
     let warning = stderr(&output);
-    assert!(warning.contains("scratched.png alone sets the threshold") && warning.contains("calibrate again"));
+    assert!(
+        warning.contains("scratched.png alone sets the threshold") && warning.contains("calibrate again")
+    );
 }
 
 #[test]
