@@ -133,9 +133,12 @@ struct Tile<'a, const R: usize, const P: usize> {
     rows: Rows,
     residual: Option<&'a [f32]>,
     sums: Target<'a>,
-    split: Split,
+    /// Channels of a pixel that lie side by side, see [`Split`].
+    side_by_side: usize,
     place: usize,
     first: usize,
+    /// Where the vectors lie, from the pixel's first channel.
+    offsets: [usize; P],
 }
 
 impl<const R: usize, const P: usize> Task for Tile<'_, R, P> {
@@ -171,14 +174,10 @@ impl<const R: usize, const P: usize> Tile<'_, R, P> {
         let epilogue = &self.direct.epilogue;
         let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
         let outputs = self.direct.sums.channels;
-        let mut offsets = [0; P];
-        for vector in 0..P {
-            offsets[vector] = self.split.offset(self.first + vector * S::LANES);
-        }
         for_each_row!(R, row => {
             for vector in 0..P {
                 let lanes = S::LANES.min((outputs - self.first).saturating_sub(vector * S::LANES));
-                let to = (self.place + row) * self.split.side_by_side + offsets[vector];
+                let to = (self.place + row) * self.side_by_side + self.offsets[vector];
                 let mut value = tile[row][vector];
                 if let Some(residual) = self.residual {
                     // SAFETY: the residual has the output's shape.
@@ -219,8 +218,10 @@ impl Task for Sums<'_> {
         let run = d.spec.kernel[1] * channels;
         let last = (d.spec.kernel[0] - 1) * width * channels + run;
         let step = stride[1] * channels;
+        let side_by_side = split.side_by_side;
         for first in (0..d.sums.channels).step_by(2 * S::LANES) {
             let outputs = d.sums.channels - first;
+            let offsets = [first, first + S::LANES].map(|channel| split.offset(channel));
             for row in 0..self.rows {
                 for (start, count) in cut(d.sums.width, S::ROWS) {
                     let from = row * stride[0] * width * channels + start * step;
@@ -230,9 +231,14 @@ impl Task for Sums<'_> {
                     let place = self.place + row * self.step + start;
                     with_height!(S, count, R => {
                         if outputs > S::LANES {
-                            s.run(Tile::<'_, R, 2> { direct: d, rows, residual, sums, split, place, first });
+                            s.run(Tile::<'_, R, 2> {
+                                direct: d, rows, residual, sums, side_by_side, place, first, offsets,
+                            });
                         } else {
-                            s.run(Tile::<'_, R, 1> { direct: d, rows, residual, sums, split, place, first });
+                            let offsets = [offsets[0]];
+                            s.run(Tile::<'_, R, 1> {
+                                direct: d, rows, residual, sums, side_by_side, place, first, offsets,
+                            });
                         }
                     });
                 }
