@@ -148,6 +148,13 @@ pub fn claim(calibration: &Calibration) -> String {
     text
 }
 
+/// [`claim`], and which score the threshold is where the sample is too small for its target.
+#[must_use]
+pub fn claim_with_threshold(calibration: &Calibration) -> String {
+    let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
+    format!("{}{largest}", claim(calibration))
+}
+
 /// The normals of the highest scores in words: what a person should look at before trusting the threshold.
 #[must_use]
 pub fn highest(calibration: &Calibration) -> String {

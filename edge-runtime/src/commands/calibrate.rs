@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use fit::calibrate::{Calibration, claim, highest, lonely};
+use fit::calibrate::{Calibration, claim_with_threshold, highest, lonely};
 use fit::recalibrate::replace_thresholds;
 use shared_format::ThresholdFile;
 
@@ -103,8 +103,7 @@ fn renewed(old: &ThresholdFile, calibration: &Calibration) -> Result<ThresholdFi
 }
 
 fn write_change(new: &Calibration, old: &ThresholdFile, out: &mut impl Write) -> Result<()> {
-    let largest = if new.reaches_target { "" } else { ": the threshold is its largest score" };
-    writeln!(out, "{}{largest}", claim(new))?;
+    writeln!(out, "{}", claim_with_threshold(new))?;
     let scores = &new.evidence.scores;
     for (name, before, now) in [
         ("threshold", old.image_threshold, new.image_threshold),

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use fit::Flip;
-use fit::calibrate::{claim, highest, lonely};
+use fit::calibrate::{claim_with_threshold, highest, lonely};
 use fit::dataset::survey;
 use fit::fitted::Fitted;
 use fit::patchcore::BankSize;
@@ -190,9 +190,8 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
     if let Some(warning) = lonely(calibration, "teach again") {
         say(&format!("warning: {warning}"));
     }
-    let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}{largest}", claim(calibration))?;
+    writeln!(out, "{}", claim_with_threshold(calibration))?;
     writeln!(out, "{}", highest(calibration))?;
     writeln!(
         out,

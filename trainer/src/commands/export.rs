@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use fit::bundle::{Export, ScoreKind, export};
-use fit::calibrate::{claim, highest, lonely};
+use fit::calibrate::{claim_with_threshold, highest, lonely};
 
 use crate::run::{Run, Settings};
 use crate::{method, progress};
@@ -69,8 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();
-    let largest = if calibrated.reaches_target { "" } else { ": the threshold is its largest score" };
-    println!("{}{largest}", claim(&calibrated));
+    println!("{}", claim_with_threshold(&calibrated));
     println!(
         "threshold {:.4} (normals: median {:.4}, largest {:.4}); model {:.1} MB",
         calibrated.image_threshold,
