@@ -152,13 +152,13 @@ impl Conv {
             Algorithm::Winograd(tile) => {
                 Packed::Winograd(Winograd::new(path, tile, &spec, sums, weights, bias, epilogue))
             }
-            Algorithm::Direct => Packed::Direct(Direct::new(path, &spec, sums, weights, bias, epilogue)),
+            Algorithm::Direct => Packed::Direct(Direct::new(path, &spec, sums, weights, bias, &epilogue)),
             Algorithm::Pointwise => {
                 let (inputs, outputs) = (spec.input.channels, spec.outputs);
-                Packed::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, epilogue))
+                Packed::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, &epilogue))
             }
             Algorithm::Depthwise => {
-                Packed::Depthwise(Depthwise::new(path, &spec, sums, weights, bias, epilogue))
+                Packed::Depthwise(Depthwise::new(path, &spec, sums, weights, bias, &epilogue))
             }
         };
         let output = if epilogue.average_pool {

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
 /// Vectors of sums computed side by side: enough that none waits for its last addition.
@@ -12,32 +12,33 @@ pub(crate) const BLOCK: usize = 16;
 
 /// A depthwise convolution with its weights by place.
 #[derive(Debug)]
-pub(crate) struct Depthwise {
+pub(crate) struct Depthwise<E = f32> {
     spec: ConvSpec,
     sums: Shape,
-    epilogue: Epilogue,
+    low: E,
+    high: E,
     /// [row][column][channel], channels rounded up to whole vectors.
-    weights: Buffer,
-    bias: Buffer,
+    weights: Buffer<E>,
+    bias: Buffer<E>,
     channels: usize,
     /// Columns of sums whose kernel lies between the image's left and right borders: first and the one past the last.
     inner: (usize, usize),
 }
 
-impl Depthwise {
+impl<E: Element> Depthwise<E> {
     pub fn new(
-        path: Path,
+        path: E::Path,
         spec: &ConvSpec,
         sums: Shape,
         weights: &[f32],
         bias: &[f32],
-        epilogue: Epilogue,
+        epilogue: &Epilogue,
     ) -> Self {
         let channels = sums.channels.next_multiple_of(path.lanes());
         let mut by_place = Buffer::zeros(channels * spec.taps());
         for (channel, filter) in weights.chunks_exact(spec.taps()).enumerate() {
             for (place, &weight) in filter.iter().enumerate() {
-                by_place.floats_mut()[place * channels + channel] = weight;
+                by_place.floats_mut()[place * channels + channel] = E::nearest(weight);
             }
         }
         let bias = Buffer::padded(bias, path.lanes());
@@ -45,15 +46,8 @@ impl Depthwise {
         let last = (spec.input.width + before).checked_sub(kernel).map_or(0, |room| room / stride + 1);
         let last = last.min(sums.width);
         let inner = (before.div_ceil(stride).min(last), last);
-        Self { spec: *spec, sums, epilogue, weights: by_place, bias, channels, inner }
-    }
-
-    /// The slices have the lengths that the shapes say.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
-        share::for_each(self.sums.height, |row| {
-            path.run(Row { depthwise: self, input, top: 0, residual, output, row, to: row });
-        });
+        let (low, high) = (E::nearest(epilogue.low), E::nearest(epilogue.high));
+        Self { spec: *spec, sums, low, high, weights: by_place, bias, channels, inner }
     }
 
     /// The rows of the image that a row of sums reads: first and the one past the last.
@@ -65,42 +59,52 @@ impl Depthwise {
     }
 }
 
+impl Depthwise {
+    /// The slices have the lengths that the shapes say.
+    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = Target::new(output);
+        share::for_each(self.sums.height, |row| {
+            path.run(Row { depthwise: self, input, top: 0, residual, output, row, to: row });
+        });
+    }
+}
+
 /// One row of sums.
-pub(crate) struct Row<'a> {
-    pub depthwise: &'a Depthwise,
+pub(crate) struct Row<'a, E = f32> {
+    pub depthwise: &'a Depthwise<E>,
     /// The image from row `top` on, at least those that are read.
-    pub input: &'a [f32],
+    pub input: &'a [E],
     pub top: usize,
     /// An image of the output's shape.
-    pub residual: Option<&'a [f32]>,
-    pub output: Target<'a>,
+    pub residual: Option<&'a [E]>,
+    pub output: Target<'a, E>,
     /// Which row of sums.
     pub row: usize,
     /// The output's row that it becomes.
     pub to: usize,
 }
 
-impl Task for Row<'_> {
+impl<E: Element> Task<E> for Row<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = E>>(self, s: S) {
         let spec = &self.depthwise.spec;
         match (spec.kernel[1], spec.stride[1], spec.input.channels) {
-            (3, 1, BLOCK) => s.run(Sums::<3, 1, BLOCK>(self)),
-            (3, 2, BLOCK) => s.run(Sums::<3, 2, BLOCK>(self)),
-            (5, 1, BLOCK) => s.run(Sums::<5, 1, BLOCK>(self)),
-            (5, 2, BLOCK) => s.run(Sums::<5, 2, BLOCK>(self)),
-            (3, ..) => s.run(Sums::<3, 0, 0>(self)),
-            (5, ..) => s.run(Sums::<5, 0, 0>(self)),
-            _ => s.run(Sums::<0, 0, 0>(self)),
+            (3, 1, BLOCK) => s.run(Sums::<_, 3, 1, BLOCK>(self)),
+            (3, 2, BLOCK) => s.run(Sums::<_, 3, 2, BLOCK>(self)),
+            (5, 1, BLOCK) => s.run(Sums::<_, 5, 1, BLOCK>(self)),
+            (5, 2, BLOCK) => s.run(Sums::<_, 5, 2, BLOCK>(self)),
+            (3, ..) => s.run(Sums::<_, 3, 0, 0>(self)),
+            (5, ..) => s.run(Sums::<_, 5, 0, 0>(self)),
+            _ => s.run(Sums::<_, 0, 0, 0>(self)),
         }
     }
 }
 
 /// A row whose kernel's width is `K`, its step to the right `T`, and its channels `C`; 0 for any. Where they are known,
 /// the innermost loop computes no addresses.
-struct Sums<'a, const K: usize, const T: usize, const C: usize>(Row<'a>);
+struct Sums<'a, E, const K: usize, const T: usize, const C: usize>(Row<'a, E>);
 
 /// What is the same for a row's pixels.
 #[derive(Clone, Copy)]
@@ -116,11 +120,11 @@ const fn known<const N: usize>(value: usize) -> usize {
     if N == 0 { value } else { N }
 }
 
-impl<const K: usize, const T: usize, const C: usize> Task for Sums<'_, K, T, C> {
+impl<E: Element, const K: usize, const T: usize, const C: usize> Task<E> for Sums<'_, E, K, T, C> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = E>>(self, s: S) {
         let d = self.0.depthwise;
         let mut channel = 0;
         while channel + 2 * S::LANES <= d.sums.channels {
@@ -137,7 +141,7 @@ impl<const K: usize, const T: usize, const C: usize> Task for Sums<'_, K, T, C> 
     }
 }
 
-impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
+impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, T, C> {
     /// The kernel's rows that meet the image: first and the one past the last.
     #[inline(always)]
     fn rows(&self) -> (usize, usize) {
@@ -151,11 +155,14 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     /// The row's sums of `V` vectors of channels, `P` pixels at a time: each weight is loaded once for all of them. `FULL`:
     /// all lanes are channels.
     #[inline(always)]
-    fn channels<S: Simd, const P: usize, const V: usize, const FULL: bool>(&self, s: S, channel: usize) {
+    fn channels<S: Simd<E = E>, const P: usize, const V: usize, const FULL: bool>(
+        &self,
+        s: S,
+        channel: usize,
+    ) {
         let d = self.0.depthwise;
         // Computed here, once: the compiler can't know that what is written leaves them alone.
-        let common =
-            Common { rows: self.rows(), low: s.splat(d.epilogue.low), high: s.splat(d.epilogue.high) };
+        let common = Common { rows: self.rows(), low: s.splat(d.low), high: s.splat(d.high) };
         let (first, last) = d.inner;
         for column in (0..first).chain(last..d.sums.width) {
             for vector in 0..V {
@@ -180,7 +187,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
     /// # Safety
     /// The pixels' kernels lie between the image's left and right borders.
     #[inline(always)]
-    unsafe fn inner<S: Simd, const P: usize, const V: usize, const FULL: bool>(
+    unsafe fn inner<S: Simd<E = E>, const P: usize, const V: usize, const FULL: bool>(
         &self,
         s: S,
         channel: usize,
@@ -194,7 +201,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
         let lanes = S::LANES.min(channels - channel);
         let step = stride * channels;
         let (first, last) = common.rows;
-        let mut sums = [[s.splat(0.0); V]; P];
+        let mut sums = [[s.splat(E::default()); V]; P];
         for vector in 0..V {
             // SAFETY: the bias is padded to whole vectors.
             let bias = unsafe { s.load(at(d.bias.floats(), channel + vector * S::LANES, S::LANES)) };
@@ -232,7 +239,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
 
     /// A pixel whose kernel crosses the image's left or right border.
     #[inline(always)]
-    fn border<S: Simd>(&self, s: S, channel: usize, column: usize, common: Common<S::V>) {
+    fn border<S: Simd<E = E>>(&self, s: S, channel: usize, column: usize, common: Common<S::V>) {
         let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
         let lanes = S::LANES.min(channels - channel);
@@ -261,7 +268,7 @@ impl<const K: usize, const T: usize, const C: usize> Sums<'_, K, T, C> {
 
     /// A sum through the epilogue to the output's `place`.
     #[inline(always)]
-    fn write<S: Simd, const FULL: bool>(
+    fn write<S: Simd<E = E>, const FULL: bool>(
         &self,
         s: S,
         place: usize,

@@ -3,34 +3,35 @@
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
-use crate::tile::{Rows, Split, cut, for_each_row, panels, product, with_height};
+use crate::tile::{Bounds, Place, Rows, Sink, Split, cut, panels, product, with_height, write};
 
 /// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
 const BLOCK_SUMS: usize = 1 << 15;
 
 /// A dense convolution with its weights in panels.
 #[derive(Debug)]
-pub(crate) struct Direct {
+pub(crate) struct Direct<E = f32> {
     spec: ConvSpec,
     sums: Shape,
-    epilogue: Epilogue,
+    average_pool: bool,
+    bounds: Bounds<E>,
     /// [panel][row][column][channel][lane], see [`panels`].
-    panels: Buffer,
-    bias: Buffer,
+    panels: Buffer<E>,
+    bias: Buffer<E>,
     /// Rows of sums in a block; even where they are pooled.
     block_rows: usize,
 }
 
-impl Direct {
+impl<E: Element> Direct<E> {
     pub fn new(
-        path: Path,
+        path: E::Path,
         spec: &ConvSpec,
         sums: Shape,
         weights: &[f32],
         bias: &[f32],
-        epilogue: Epilogue,
+        epilogue: &Epilogue,
     ) -> Self {
         let mut sums = sums;
         if epilogue.average_pool {
@@ -40,21 +41,9 @@ impl Direct {
         let rows = rows.clamp(1, sums.height.max(1));
         let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
         let panels = panels(path.lanes(), spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
-        Self { panels, spec: *spec, sums, epilogue, bias: Buffer::padded(bias, path.lanes()), block_rows }
-    }
-
-    /// The slices have the lengths that the shapes say.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
-        let copied = self.copied(self.block_rows);
-        share::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
-            let first = block * self.block_rows;
-            let rows = self.block_rows.min(self.sums.height - first);
-            lend(copied + self.pooled(), |room| {
-                let (copy, pooled) = room.split_at_mut(copied);
-                path.run(Block { direct: self, input, residual, output, first, rows, copy, pooled });
-            });
-        });
+        let (bias, bounds) = (Buffer::padded(bias, path.lanes()), Bounds::of(epilogue));
+        let average_pool = epilogue.average_pool;
+        Self { panels, spec: *spec, sums, average_pool, bounds, bias, block_rows }
     }
 
     fn is_copied(&self) -> bool {
@@ -68,16 +57,18 @@ impl Direct {
 
     /// Floats of the room that `rows` rows of sums need for [`Self::rows`].
     pub fn copied(&self, rows: usize) -> usize {
-        if !self.is_copied() {
-            return 0;
-        }
+        if self.is_copied() { self.read(rows) } else { 0 }
+    }
+
+    /// Floats that [`Self::rows`] gives for `rows` rows of sums.
+    pub fn read(&self, rows: usize) -> usize {
         let rows = (rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
-        (rows * self.padded_width() * self.spec.input.channels).next_multiple_of(16)
+        rows * self.padded_width() * self.spec.input.channels
     }
 
     /// Floats of a block's sums before they are pooled.
     fn pooled(&self) -> usize {
-        if self.epilogue.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
+        if self.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
     }
 
     /// The image's rows that `rows` rows of sums from row `first` read, channels last, with the zeros around them: copied
@@ -126,30 +117,40 @@ impl Direct {
     }
 }
 
-/// `R` pixels from `place`, outputs from `first`: `P` vectors of them. Made by a block only, of places that are its own
-/// and rows that it has bounded.
-struct Tile<'a, const R: usize, const P: usize> {
-    direct: &'a Direct,
-    rows: Rows,
-    residual: Option<&'a [f32]>,
-    sums: Target<'a>,
-    /// Channels of a pixel that lie side by side, see [`Split`].
-    side_by_side: usize,
-    place: usize,
-    first: usize,
-    /// Where the vectors lie, from the pixel's first channel.
-    offsets: [usize; P],
+impl Direct {
+    /// The slices have the lengths that the shapes say.
+    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = Target::new(output);
+        let copied = self.copied(self.block_rows).next_multiple_of(16);
+        share::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
+            let first = block * self.block_rows;
+            let rows = self.block_rows.min(self.sums.height - first);
+            lend(copied + self.pooled(), |room| {
+                let (copy, pooled) = room.split_at_mut(copied);
+                path.run(Block { direct: self, input, residual, output, first, rows, copy, pooled });
+            });
+        });
+    }
 }
 
-impl<const R: usize, const P: usize> Task for Tile<'_, R, P> {
+/// `R` pixels, outputs from `first`: `P` vectors of them. Made by a block only, of places that are its own and rows that it has
+/// bounded.
+struct Tile<'a, E, const R: usize, const P: usize> {
+    direct: &'a Direct<E>,
+    rows: Rows<E>,
+    sink: Sink<'a, E>,
+    place: Place<P>,
+    first: usize,
+}
+
+impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { direct: d, first, .. } = self;
-        let (outputs, taps) = (d.sums.channels, d.spec.taps());
-        let left = outputs - first;
-        let mut start = [s.splat(0.0); P];
+    fn run<S: Simd<E = E>>(self, s: S) {
+        let Self { direct: d, rows, sink, place, first } = self;
+        let taps = d.spec.taps();
+        let mut start = [s.splat(E::default()); P];
         for vector in 0..P {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * S::LANES, S::LANES)) };
@@ -157,49 +158,26 @@ impl<const R: usize, const P: usize> Task for Tile<'_, R, P> {
         // SAFETY: the panels are whole ones, of all taps; the block has bounded the rows.
         let tile: [[S::V; P]; R] = unsafe {
             let panel = at(d.panels.floats(), first * taps, P * S::LANES * taps);
-            product(s, self.rows, panel, start)
+            product(s, rows, panel, start)
         };
-        if left >= P * S::LANES {
-            self.write::<S, true>(s, &tile);
-        } else {
-            self.write::<S, false>(s, &tile);
+        // SAFETY: the places are the block's own.
+        unsafe {
+            if place.left >= P * S::LANES {
+                write::<S, R, P, true>(s, &tile, place, sink, &d.bounds);
+            } else {
+                write::<S, R, P, false>(s, &tile, place, sink, &d.bounds);
+            }
         }
     }
 }
 
-impl<const R: usize, const P: usize> Tile<'_, R, P> {
-    /// The sums through the epilogue into the output. `FULL`: it has all the tile's lanes.
-    #[inline(always)]
-    fn write<S: Simd, const FULL: bool>(&self, s: S, tile: &[[S::V; P]; R]) {
-        let epilogue = &self.direct.epilogue;
-        let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
-        let outputs = self.direct.sums.channels;
-        for_each_row!(R, row => {
-            for vector in 0..P {
-                let lanes = S::LANES.min((outputs - self.first).saturating_sub(vector * S::LANES));
-                let to = (self.place + row) * self.side_by_side + self.offsets[vector];
-                let mut value = tile[row][vector];
-                if let Some(residual) = self.residual {
-                    // SAFETY: the residual has the output's shape.
-                    value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
-                }
-                value = s.at_most(high, s.at_least(low, value));
-                // SAFETY: the place is the block's own.
-                unsafe { s.store_if::<FULL>(self.sums.at(to, lanes), value, lanes) };
-            }
-        });
-    }
-}
-
 /// Some rows of sums.
-pub(crate) struct Sums<'a> {
-    pub direct: &'a Direct,
+pub(crate) struct Sums<'a, E = f32> {
+    pub direct: &'a Direct<E>,
     /// What [`Direct::rows`] gave for them.
-    pub input: &'a [f32],
+    pub input: &'a [E],
     pub rows: usize,
-    /// An image of the output's shape.
-    pub residual: Option<&'a [f32]>,
-    pub output: Target<'a>,
+    pub sink: Sink<'a, E>,
     pub split: Split,
     /// The first sum's place in the output.
     pub place: usize,
@@ -207,12 +185,12 @@ pub(crate) struct Sums<'a> {
     pub step: usize,
 }
 
-impl Task for Sums<'_> {
+impl<E: Element> Task<E> for Sums<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { direct: d, input, residual, output: sums, split, .. } = self;
+    fn run<S: Simd<E = E>>(self, s: S) {
+        let Self { direct: d, input, sink, split, .. } = self;
         let stride = d.spec.stride;
         let (width, channels) = (d.padded_width(), d.spec.input.channels);
         let run = d.spec.kernel[1] * channels;
@@ -220,7 +198,7 @@ impl Task for Sums<'_> {
         let step = stride[1] * channels;
         let side_by_side = split.side_by_side;
         for first in (0..d.sums.channels).step_by(2 * S::LANES) {
-            let outputs = d.sums.channels - first;
+            let left = d.sums.channels - first;
             let offsets = [first, first + S::LANES].map(|channel| split.offset(channel));
             for row in 0..self.rows {
                 for (start, count) in cut(d.sums.width, S::ROWS) {
@@ -228,17 +206,14 @@ impl Task for Sums<'_> {
                     // SAFETY: the sums' sides are such that every kernel lies within the padded rows.
                     let from = unsafe { at(input, from, (count - 1) * step + last) };
                     let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
-                    let place = self.place + row * self.step + start;
+                    let pixel = self.place + row * self.step + start;
                     with_height!(S, count, R => {
-                        if outputs > S::LANES {
-                            s.run(Tile::<'_, R, 2> {
-                                direct: d, rows, residual, sums, side_by_side, place, first, offsets,
-                            });
+                        if left > S::LANES {
+                            let place = Place { pixel, side_by_side, offsets, left };
+                            s.run(Tile::<'_, E, R, 2> { direct: d, rows, sink, place, first });
                         } else {
-                            let offsets = [offsets[0]];
-                            s.run(Tile::<'_, R, 1> {
-                                direct: d, rows, residual, sums, side_by_side, place, first, offsets,
-                            });
+                            let place = Place { pixel, side_by_side, offsets: [offsets[0]], left };
+                            s.run(Tile::<'_, E, R, 1> { direct: d, rows, sink, place, first });
                         }
                     });
                 }
@@ -263,14 +238,15 @@ impl Task for Block<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
+    fn run<S: Simd<E = f32>>(mut self, s: S) {
         let Self { direct, rows, residual, .. } = self;
         let input = direct.rows(self.input, self.first, rows, std::mem::take(&mut self.copy));
-        let pool = direct.epilogue.average_pool;
+        let pool = direct.average_pool;
         let pooled = Target::new(std::mem::take(&mut self.pooled));
         let (output, first) = if pool { (pooled, 0) } else { (self.output, self.first) };
         let (step, split) = (direct.sums.width, Split::none(direct.sums.channels));
-        s.run(Sums { direct, input, rows, residual, output, split, place: first * step, step });
+        let sink = Sink::Image { output, residual, adds: false };
+        s.run(Sums { direct, input, rows, sink, split, place: first * step, step });
         if pool {
             self.pool(s, output);
         }
@@ -280,7 +256,7 @@ impl Task for Block<'_> {
 impl Block<'_> {
     /// Means of 2 × 2 sums into the output.
     #[inline(always)]
-    fn pool<S: Simd>(&self, s: S, sums: Target<'_>) {
+    fn pool<S: Simd<E = f32>>(&self, s: S, sums: Target<'_>) {
         let Shape { width, channels, .. } = self.direct.sums;
         for row in 0..self.rows / 2 {
             for column in 0..width / 2 {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
 
 /// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
@@ -52,7 +52,7 @@ impl Task for Pixels<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         let Distance { channels, floor, .. } = *self.distance;
         for pixel in self.pixels.start..self.pixels.end {
             let start = pixel * channels;
@@ -81,7 +81,7 @@ impl Task for Pixels<'_> {
 impl Pixels<'_> {
     /// What makes directions of the features from `start`.
     #[inline(always)]
-    fn scales<S: Simd>(&self, s: S, start: usize, floor: f32) -> (S::V, S::V) {
+    fn scales<S: Simd<E = f32>>(&self, s: S, start: usize, floor: f32) -> (S::V, S::V) {
         let channels = self.distance.channels;
         let mut squares = [s.splat(0.0); 2];
         for channel in (0..channels).step_by(S::LANES) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
 
 /// For each pixel the least of all its values in all images. Where none of them is a number, neither is the result.
@@ -51,7 +51,7 @@ impl Task for Pixels<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         for pixel in self.pixels.start..self.pixels.end {
             let start = pixel * self.channels;
             let whole = self.channels / S::LANES * S::LANES;

@@ -1,5 +1,5 @@
-//! Convolution kernels for judging frames, in 32-bit floats: the same sums as ONNX's operators, computed with fewer
-//! multiplications and without copies between layouts.
+//! Convolution kernels for judging frames, in 32-bit floats ([`Bottleneck`] in 16-bit ones, too): the same sums as ONNX's
+//! operators, computed with fewer multiplications and without copies between layouts.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
 //! | [`normalise`], [`pool`], [`resample`] | an image's normalisation; maximum of a window; resizing |
 //! | [`head`], [`least`], [`largest`] | distance of two images' features; minimum over channels; mean of the largest values |
-//! | `simd` | the processor's vectors; [`Path`] says which |
+//! | `simd` | the processor's vectors; [`Path`] says which, [`HalfPath`] for 16-bit floats |
 //! | `share` | one kernel's blocks on several threads |
 //!
 //! Images lie channels last: height × width × channels, a pixel's channels side by side. A path (AVX-512, AVX2, NEON, or
@@ -61,5 +61,5 @@ mod winograd;
 pub use bottleneck::Bottleneck;
 pub use conv::{Algorithm, Conv};
 pub use share::beside;
-pub use simd::Path;
+pub use simd::{HalfPath, Path};
 pub use spec::{ConvSpec, Epilogue, Error, Layout, Shape};

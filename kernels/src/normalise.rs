@@ -2,7 +2,7 @@
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
 
 /// Each channel of a planar image less its mean, times its factor.
@@ -45,7 +45,7 @@ impl Task for Channel<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         let [mean, factor] = self.by.map(|value| s.splat(value));
         for pixel in (0..self.pixels).step_by(S::LANES) {
             let (place, lanes) = (self.first + pixel, S::LANES.min(self.pixels - pixel));

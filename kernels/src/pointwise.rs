@@ -3,43 +3,45 @@
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::Epilogue;
-use crate::tile::{Rows, Split, for_each_row, panels, product, with_height};
+use crate::tile::{Bounds, Place, Rows, Sink, Split, panels, product, with_height, write};
 
 /// Values of a block's pixels, inputs or outputs: few enough for a second-level cache beside the weights.
 const BLOCK_VALUES: usize = 1 << 15;
 
 /// A pointwise convolution with its weights in panels.
 #[derive(Debug)]
-pub(crate) struct Pointwise {
+pub(crate) struct Pointwise<E = f32> {
     inputs: usize,
     outputs: usize,
     /// [panel][channel][lane], see [`panels`].
-    panels: Buffer,
-    bias: Buffer,
-    epilogue: Epilogue,
+    panels: Buffer<E>,
+    bias: Buffer<E>,
+    bounds: Bounds<E>,
 }
 
-impl Pointwise {
+impl<E: Element> Pointwise<E> {
     /// `weights` are output × channel.
     pub fn new(
-        path: Path,
+        path: E::Path,
         inputs: usize,
         outputs: usize,
         weights: &[f32],
         bias: &[f32],
-        epilogue: Epilogue,
+        epilogue: &Epilogue,
     ) -> Self {
         let (panels, bias) = (panels(path.lanes(), inputs, 1, weights), Buffer::padded(bias, path.lanes()));
-        Self { inputs, outputs, panels, bias, epilogue }
+        Self { inputs, outputs, panels, bias, bounds: Bounds::of(epilogue) }
     }
 
     /// Channels of a pixel.
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
+}
 
+impl Pointwise {
     /// The slices have the lengths that the shapes say.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
@@ -52,43 +54,30 @@ impl Pointwise {
             let pixels = block.min(count - first);
             let input = &input[first * self.inputs..][..pixels * self.inputs];
             let (block, gaps, split) = (self.inputs, None, Split::none(self.outputs));
-            path.run(Pixels {
-                pointwise: self,
-                input,
-                block,
-                residual,
-                output,
-                split,
-                first,
-                gaps,
-                adds: false,
-            });
+            let sink = Sink::Image { output, residual, adds: false };
+            path.run(Pixels { pointwise: self, input, block, sink, split, first, gaps });
         });
     }
 }
 
 /// A run of pixels from place `first` of the output.
-pub(crate) struct Pixels<'a> {
-    pub pointwise: &'a Pointwise,
-    pub input: &'a [f32],
+pub(crate) struct Pixels<'a, E = f32> {
+    pub pointwise: &'a Pointwise<E>,
+    pub input: &'a [E],
     /// Channels that lie side by side: all of a pixel's, or blocks of them, one image after the other.
     pub block: usize,
-    /// An image of the output's shape.
-    pub residual: Option<&'a [f32]>,
-    pub output: Target<'a>,
+    pub sink: Sink<'a, E>,
     pub split: Split,
     pub first: usize,
     /// Behind so many pixels the output has a gap of so many.
     pub gaps: Option<(usize, usize)>,
-    /// The sums are added to what the output holds.
-    pub adds: bool,
 }
 
-impl Task for Pixels<'_> {
+impl<E: Element> Task<E> for Pixels<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = E>>(self, s: S) {
         let Pointwise { inputs, outputs, .. } = *self.pointwise;
         let count = self.input.len() / inputs;
         let (line, gap) = self.gaps.unwrap_or((count, 0));
@@ -107,9 +96,9 @@ impl Task for Pixels<'_> {
                     let (start, end) = (pixel + start, pixel + end);
                     with_height!(S, height, R => {
                         if narrow {
-                            s.run(Tiles::<'_, R, 1> { pixels: &self, channel, start, end, gaps });
+                            s.run(Tiles::<'_, E, R, 1> { pixels: &self, channel, start, end, gaps });
                         } else {
-                            s.run(Tiles::<'_, R, 2> { pixels: &self, channel, start, end, gaps });
+                            s.run(Tiles::<'_, E, R, 2> { pixels: &self, channel, start, end, gaps });
                         }
                     });
                 }
@@ -119,8 +108,8 @@ impl Task for Pixels<'_> {
 }
 
 /// Tiles of `R` pixels and `P` vectors of outputs from `channel`, for the pixels from `start` to `end`.
-struct Tiles<'a, const R: usize, const P: usize> {
-    pixels: &'a Pixels<'a>,
+struct Tiles<'a, E, const R: usize, const P: usize> {
+    pixels: &'a Pixels<'a, E>,
     channel: usize,
     start: usize,
     end: usize,
@@ -128,11 +117,11 @@ struct Tiles<'a, const R: usize, const P: usize> {
     gaps: usize,
 }
 
-impl<const R: usize, const P: usize> Task for Tiles<'_, R, P> {
+impl<E: Element, const R: usize, const P: usize> Task<E> for Tiles<'_, E, R, P> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = E>>(self, s: S) {
         let left = self.pixels.pointwise.outputs - self.channel;
         if left >= P * S::LANES {
             self.tiles::<S, true>(s);
@@ -142,18 +131,18 @@ impl<const R: usize, const P: usize> Task for Tiles<'_, R, P> {
     }
 }
 
-impl<const R: usize, const P: usize> Tiles<'_, R, P> {
+impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
     #[inline(always)]
-    fn tiles<S: Simd, const FULL: bool>(&self, s: S) {
-        let Pointwise { inputs, ref panels, ref bias, .. } = *self.pixels.pointwise;
-        let mut start = [s.splat(0.0); P];
+    fn tiles<S: Simd<E = E>, const FULL: bool>(&self, s: S) {
+        let Pointwise { inputs, outputs, ref panels, ref bias, ref bounds } = *self.pixels.pointwise;
+        let mut start = [s.splat(E::default()); P];
         for vector in 0..P {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(bias.floats(), self.channel + vector * S::LANES, S::LANES)) };
         }
         // SAFETY: the panels are whole ones, of all inputs.
         let panel = unsafe { at(panels.floats(), self.channel * inputs, P * S::LANES * inputs) };
-        let Pixels { block, split, .. } = *self.pixels;
+        let Pixels { block, split, sink, .. } = *self.pixels;
         let runs = inputs / block;
         let run_step = self.pixels.input.len() / runs;
         let mut offsets = [0; P];
@@ -167,42 +156,15 @@ impl<const R: usize, const P: usize> Tiles<'_, R, P> {
             let rows = Rows { from, step: block, runs, run: block, run_step };
             // SAFETY: as bounded above.
             let tile: [[S::V; P]; R] = unsafe { product(s, rows, panel, start) };
-            let place = self.pixels.first + self.gaps + pixel;
-            self.write::<S, FULL>(s, place, offsets, &tile);
+            let place = Place {
+                pixel: self.pixels.first + self.gaps + pixel,
+                side_by_side: split.side_by_side,
+                offsets,
+                left: outputs - self.channel,
+            };
+            // SAFETY: the pixels are this run's.
+            unsafe { write::<S, R, P, FULL>(s, &tile, place, sink, bounds) };
             pixel += R;
         }
-    }
-
-    /// The sums through the epilogue into the output from pixel `place` on, the vectors at their offsets. `FULL`: it has all
-    /// the tile's lanes.
-    #[inline(always)]
-    fn write<S: Simd, const FULL: bool>(
-        &self,
-        s: S,
-        place: usize,
-        offsets: [usize; P],
-        tile: &[[S::V; P]; R],
-    ) {
-        let Pixels { pointwise, residual, output, split, adds, .. } = *self.pixels;
-        let Pointwise { outputs, epilogue, .. } = pointwise;
-        let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
-        for_each_row!(R, row => {
-            for vector in 0..P {
-                let lanes = S::LANES.min((outputs - self.channel).saturating_sub(vector * S::LANES));
-                let to = (place + row) * split.side_by_side + offsets[vector];
-                let mut value = tile[row][vector];
-                if adds {
-                    // SAFETY: the place is this run's.
-                    value = s.add(value, unsafe { s.load_if::<FULL>(output.at(to, lanes), lanes) });
-                }
-                if let Some(residual) = residual {
-                    // SAFETY: the residual has the output's shape.
-                    value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, lanes), lanes) });
-                }
-                value = s.at_most(high, s.at_least(low, value));
-                // SAFETY: the place is this run's.
-                unsafe { s.store_if::<FULL>(output.at(to, lanes), value, lanes) };
-            }
-        });
     }
 }

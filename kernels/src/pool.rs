@@ -2,7 +2,7 @@
 
 use crate::conv::check;
 use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Error, Shape};
 
 /// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.
@@ -78,7 +78,7 @@ impl Task for Row<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         let MaxPool { spec, output, .. } = self.pool;
         let Shape { height, width, channels } = spec.input;
         let (top, bottom) = window(self.row, 0, spec, height);
@@ -102,7 +102,7 @@ impl Task for Row<'_> {
 impl Row<'_> {
     /// One vector of channels of a window that lies inside. `FULL`: all lanes are channels.
     #[inline(always)]
-    fn vector<S: Simd, const FULL: bool>(
+    fn vector<S: Simd<E = f32>, const FULL: bool>(
         &self,
         s: S,
         column: usize,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::buffer::lend;
 use crate::conv::check;
 use crate::share::{self, Target, at, at_mut};
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{Error, Shape};
 
 /// Fewer channels fill no vector: columns do then.
@@ -127,7 +127,7 @@ impl Lines<'_> {
     /// # Safety
     /// There is room for them, and the weights are for rows that are there (checked in debug builds).
     #[inline(always)]
-    unsafe fn sum<S: Simd>(
+    unsafe fn sum<S: Simd<E = f32>>(
         &self,
         s: S,
         weights: &[(usize, f32)],
@@ -167,7 +167,7 @@ impl Task for Block<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         let Resample { input, output, rows, columns, .. } = self.resample;
         let (narrow, wide) = (input.width * input.channels, output.width * output.channels);
         let lines = &self.input[self.read.start * narrow..self.read.end * narrow];
@@ -213,7 +213,7 @@ impl Task for Row<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd<E = f32>>(self, s: S) {
         let Resample { input, output, rows, columns, .. } = self.resample;
         let lines = Lines { values: self.input, length: input.width * input.channels, first: 0 };
         // SAFETY: the line has room for a row's values, and the matrix has a column for each row of the input.

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::simd::Element;
+
 /// Calls `block` for 0..count. On a thread of a rayon pool the pool's idle threads take part; on any other thread, or in
 /// a pool of one, they come in order.
 pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
@@ -50,19 +52,19 @@ pub(crate) fn idle_threads() -> usize {
 
 /// An output that several blocks write, each its own places.
 #[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    start: *mut f32,
+pub(crate) struct Target<'a, E = f32> {
+    start: *mut E,
     length: usize,
-    borrowed: std::marker::PhantomData<&'a mut [f32]>,
+    borrowed: std::marker::PhantomData<&'a mut [E]>,
 }
 
 // SAFETY: it is a mutable borrow of floats, which may move to another thread.
-unsafe impl Send for Target<'_> {}
+unsafe impl<E: Element> Send for Target<'_, E> {}
 // SAFETY: it is only written through `at`, whose callers promise that no two blocks touch the same float.
-unsafe impl Sync for Target<'_> {}
+unsafe impl<E: Element> Sync for Target<'_, E> {}
 
-impl<'a> Target<'a> {
-    pub fn new(output: &'a mut [f32]) -> Self {
+impl<'a, E> Target<'a, E> {
+    pub fn new(output: &'a mut [E]) -> Self {
         Self { start: output.as_mut_ptr(), length: output.len(), borrowed: std::marker::PhantomData }
     }
 
@@ -71,7 +73,7 @@ impl<'a> Target<'a> {
     /// # Safety
     /// They lie inside (checked in debug builds), and no other block reads or writes them meanwhile.
     #[inline(always)]
-    pub unsafe fn at(self, index: usize, count: usize) -> *mut f32 {
+    pub unsafe fn at(self, index: usize, count: usize) -> *mut E {
         debug_assert!(index + count <= self.length, "{index} + {count} of {}", self.length);
         // SAFETY: the caller's promise.
         unsafe { self.start.add(index) }
@@ -83,7 +85,7 @@ impl<'a> Target<'a> {
 /// # Safety
 /// They lie inside (checked in debug builds).
 #[inline(always)]
-pub(crate) unsafe fn at(slice: &[f32], index: usize, count: usize) -> *const f32 {
+pub(crate) unsafe fn at<E>(slice: &[E], index: usize, count: usize) -> *const E {
     debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
     // SAFETY: the caller's promise.
     unsafe { slice.as_ptr().add(index) }
@@ -94,7 +96,7 @@ pub(crate) unsafe fn at(slice: &[f32], index: usize, count: usize) -> *const f32
 /// # Safety
 /// They lie inside (checked in debug builds).
 #[inline(always)]
-pub(crate) unsafe fn at_mut(slice: &mut [f32], index: usize, count: usize) -> *mut f32 {
+pub(crate) unsafe fn at_mut<E>(slice: &mut [E], index: usize, count: usize) -> *mut E {
     debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
     // SAFETY: the caller's promise.
     unsafe { slice.as_mut_ptr().add(index) }

@@ -4,7 +4,7 @@
 mod reference;
 
 use kernels::bottleneck::Stage;
-use kernels::{Bottleneck, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::{Bottleneck, ConvSpec, Epilogue, Error, HalfPath, Layout, Path, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
@@ -96,7 +96,24 @@ impl Weights {
         let [a, b, c] = [0, 1, 2].map(|index| self.stage(index));
         Bottleneck::new(&a, &b, &c, path)
     }
+
+    fn pack_half(&self, path: HalfPath) -> Result<Bottleneck, Error> {
+        let [a, b, c] = [0, 1, 2].map(|index| self.stage(index));
+        Bottleneck::new_half(&a, &b, &c, path)
+    }
+
+    /// For every path, with how far its sums may be off, as a share of their products' magnitude.
+    fn pack_all(&self) -> Vec<(String, Bottleneck, f64)> {
+        let single = Path::all().into_iter();
+        let single = single.map(|path| (path.name().to_owned(), self.pack(path).unwrap(), 1e-5));
+        let half = HalfPath::all().into_iter();
+        let half = half.map(|path| (format!("{} in half", path.name()), self.pack_half(path).unwrap(), HALF));
+        single.chain(half).collect()
+    }
 }
+
+/// 16-bit floats are rounded by up to 2⁻¹¹, and errors of three convolutions come together.
+const HALF: f64 = 1e-2;
 
 fn check(block: Block, seed: u64) {
     let weights = block.weights(seed);
@@ -112,16 +129,15 @@ fn check(block: Block, seed: u64) {
         image = expected.iter().map(|&x| x as f32).collect();
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    for path in Path::all() {
-        let packed = weights.pack(path).unwrap();
+    for (path, packed, tolerance) in weights.pack_all() {
         assert_eq!(packed.output(), weights.specs[2].sums().unwrap());
         let [mut alone, mut together] = [0, 1].map(|_| vec![f32::NAN; expected.len()]);
         packed.run(&input, residual.as_deref(), &mut alone).unwrap();
         pool.install(|| packed.run(&input, residual.as_deref(), &mut together)).unwrap();
         assert_eq!(alone, together, "threads change bits: {block:?}");
         for (index, (&found, &expected)) in alone.iter().zip(&expected).enumerate() {
-            let right = (f64::from(found) - expected).abs() <= 1e-5 * magnitude;
-            assert!(right, "{}: {found} instead of {expected} at {index} of {block:?}", path.name());
+            let right = (f64::from(found) - expected).abs() <= tolerance * magnitude;
+            assert!(right, "{path}: {found} instead of {expected} at {index} of {block:?}");
         }
     }
 }
@@ -185,10 +201,40 @@ fn not_a_number_is_not_cut_off() {
     let weights = SMALL.weights(1);
     let mut input = noise(weights.specs[0].input.len(), 2);
     input[17] = f32::NAN;
-    for path in Path::all() {
-        let packed = weights.pack(path).unwrap();
+    for (path, packed, _) in weights.pack_all() {
         let mut output = vec![0.0; packed.output().len()];
         packed.run(&input, None, &mut output).unwrap();
+        assert!(output.iter().any(|x| x.is_nan()), "{path}");
+    }
+}
+
+#[test]
+fn sixteen_bits_are_what_is_computed_with() {
+    // One input of 1 through weights of 1, 2⁻¹¹ and 1: 32 bits keep 1 + 2⁻¹¹, 16 bits round it to even.
+    let small = Block { height: 1, width: 1, channels: [2, 32, 1], kernel: 1, padding: [[0; 2]; 2], ..SMALL };
+    let mut weights = small.weights(1);
+    weights.bias.iter_mut().for_each(|bias| bias.fill(0.0));
+    weights.weights[0].chunks_exact_mut(2).for_each(|pair| pair.copy_from_slice(&[1.0, 1.0 / 2048.0]));
+    weights.weights[1].fill(1.0);
+    weights.weights[2].fill(0.0);
+    weights.weights[2][5] = 1.0;
+    for (path, packed, tolerance) in weights.pack_all() {
+        let mut output = [f32::NAN];
+        packed.run(&[1.0, 1.0], None, &mut output).unwrap();
+        let expected = if tolerance < HALF { 1.0 + 1.0 / 2048.0 } else { 1.0 };
+        assert_eq!(output, [expected], "{path}");
+    }
+}
+
+#[test]
+fn sixteen_bits_overflow_to_infinity() {
+    let weights = SMALL.weights(1);
+    let input = vec![1e5; weights.specs[0].input.len()];
+    for path in HalfPath::all() {
+        let packed = weights.pack_half(path).unwrap();
+        let mut output = vec![0.0; packed.output().len()];
+        packed.run(&input, None, &mut output).unwrap();
+        // Infinity times a weight of the other sign is not a number, so a frame's score isn't, and it is a fault.
         assert!(output.iter().any(|x| x.is_nan()), "{}", path.name());
     }
 }

@@ -1,17 +1,18 @@
 //! Some rows of a bottleneck's output, group after group of its channels.
 
-use super::Bottleneck;
+use super::convert::converted;
 use super::expand::Rows;
 use super::group::Part;
+use super::packed::Packed;
 use crate::depthwise::{BLOCK, Row};
 use crate::pointwise::Pixels;
 use crate::share::Target;
-use crate::simd::{Simd, Task};
-use crate::tile::Split;
+use crate::simd::{Element, Simd, Task};
+use crate::tile::{Sink, Split};
 
 /// Some rows of the output.
-pub(super) struct Band<'a> {
-    pub bottleneck: &'a Bottleneck,
+pub(super) struct Band<'a, E: Element> {
+    pub packed: &'a Packed<E>,
     pub input: &'a [f32],
     pub residual: Option<&'a [f32]>,
     pub output: Target<'a>,
@@ -19,37 +20,45 @@ pub(super) struct Band<'a> {
     pub rows: (usize, usize),
     /// The rows of the many channels that they read.
     pub read: (usize, usize),
-    /// Room for those: block of the part, pixel, channel of the block.
-    pub expanded: &'a mut [f32],
-    /// Room for the output's rows: block, pixel, channel of the block.
-    pub filtered: &'a mut [f32],
-    /// Room for the input's rows, where they are copied.
-    pub copy: &'a mut [f32],
+    pub room: Room<'a, E>,
 }
 
-impl Task for Band<'_> {
+/// What is kept while a band is computed.
+pub(super) struct Room<'a, E> {
+    /// The rows that are read: block of the part, pixel, channel of the block.
+    pub expanded: &'a mut [E],
+    /// The output's rows: block, pixel, channel of the block.
+    pub filtered: &'a mut [E],
+    /// The input's rows, where they are copied.
+    pub copy: &'a mut [f32],
+    /// The input's rows, where they are converted.
+    pub converted: &'a mut [E],
+}
+
+impl<E: Element> Task<E> for Band<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { bottleneck: b, residual, output, rows: (first, end), read: (top, bottom), .. } = self;
-        let read = self.read;
-        let input = b.groups[0].parts[0].expand.rows(self.input, b.input, read, self.copy);
+    fn run<S: Simd<E = E>>(self, s: S) {
+        let Self { packed: b, residual, output, rows: (first, end), read: (top, bottom), .. } = self;
+        let Room { expanded, filtered: projected, copy, converted: room } = self.room;
+        let input = b.groups[0].parts[0].expand.rows(self.input, b.input, self.read, copy);
+        let input = converted(s, input, room);
         let pixels = (end - first) * b.output.width;
         let (width, columns) = (b.wide.width, b.columns);
         let line = (columns[0] + width + columns[1]) * BLOCK;
-        for row in self.expanded.chunks_exact_mut(line) {
-            row[..columns[0] * BLOCK].fill(0.0);
-            row[(columns[0] + width) * BLOCK..].fill(0.0);
+        for row in expanded.chunks_exact_mut(line) {
+            row[..columns[0] * BLOCK].fill(E::default());
+            row[(columns[0] + width) * BLOCK..].fill(E::default());
         }
         let rows = bottom - top;
         let apart = rows * line;
         for (index, group) in b.groups.iter().enumerate() {
-            let mut filtered = self.filtered.chunks_exact_mut(pixels * BLOCK);
+            let mut filtered = projected.chunks_exact_mut(pixels * BLOCK);
             for Part { expand, blocks } in &group.parts {
-                let output = Target::new(&mut *self.expanded);
+                let output = Target::new(&mut *expanded);
                 s.run(Rows { expand, input, output, apart, rows, width, columns });
-                let images = self.expanded.chunks_exact(apart);
+                let images = expanded.chunks_exact(apart);
                 for ((depthwise, input), filtered) in blocks.iter().zip(images).zip(&mut filtered) {
                     let output = Target::new(filtered);
                     for row in first..end {
@@ -60,14 +69,12 @@ impl Task for Band<'_> {
             let last = index + 1 == b.groups.len();
             s.run(Pixels {
                 pointwise: &group.project,
-                input: self.filtered,
+                input: projected,
                 block: BLOCK,
-                residual: residual.filter(|_| last),
-                output,
+                sink: Sink::Image { output, residual: residual.filter(|_| last), adds: index > 0 },
                 split: Split::none(b.output.channels),
                 first: first * b.output.width,
                 gaps: None,
-                adds: index > 0,
             });
         }
     }

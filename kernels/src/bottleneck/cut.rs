@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::Stage;
 use crate::depthwise::BLOCK;
-use crate::simd::Path;
+use crate::simd::{Element, Vectors};
 use crate::spec::Shape;
 
 /// How many floats a thread works on at a time.
@@ -16,14 +16,12 @@ struct Room {
 }
 
 impl Room {
-    /// What second-level caches hold: a processor with vectors of sixteen has 1 MiB and more, a board's 512 KiB.
-    fn of(path: Path) -> Self {
-        let wide = path.lanes() > 8;
-        if wide {
-            Self { expanded: 1 << 16, filtered: 1 << 17 }
-        } else {
-            Self { expanded: 1 << 14, filtered: 1 << 16 }
-        }
+    /// What second-level caches hold: a processor with vectors of sixteen has 1 MiB and more, a board's 512 KiB. Of 16-bit
+    /// floats a board's processor alone computes.
+    fn of<E: Element>(path: E::Path) -> Self {
+        let wide = size_of::<E>() == size_of::<f32>() && path.lanes() > 8;
+        let floats = if wide { 1 << 16 } else { (1 << 14) * size_of::<f32>() / size_of::<E>() };
+        Self { expanded: floats, filtered: if wide { 2 * floats } else { 4 * floats } }
     }
 }
 
@@ -43,8 +41,13 @@ pub(super) struct Cut {
 
 impl Cut {
     /// That of the least work; `None` where the channels can't be cut into groups.
-    pub fn best(path: Path, expand: &Stage<'_>, depthwise: &Stage<'_>, output: Shape) -> Option<Self> {
-        let (room, wide) = (Room::of(path), depthwise.spec.input);
+    pub fn best<E: Element>(
+        path: E::Path,
+        expand: &Stage<'_>,
+        depthwise: &Stage<'_>,
+        output: Shape,
+    ) -> Option<Self> {
+        let (room, wide) = (Room::of::<E>(path), depthwise.spec.input);
         let (kernel, stride) = (depthwise.spec.kernel[0], depthwise.spec.stride[0]);
         let fitting =
             GROUP.filter(|&group| group.is_multiple_of(BLOCK) && wide.channels.is_multiple_of(group));

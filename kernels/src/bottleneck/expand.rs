@@ -8,29 +8,29 @@ use crate::depthwise::BLOCK;
 use crate::direct::{Direct, Sums};
 use crate::pointwise::{Pixels, Pointwise};
 use crate::share::Target;
-use crate::simd::{Path, Simd, Task};
+use crate::simd::{Element, Simd, Task};
 use crate::spec::{ConvSpec, Shape};
-use crate::tile::Split;
+use crate::tile::{Sink, Split};
 
 /// The convolution for some of the channels.
 #[derive(Debug)]
-pub(super) enum Expand {
-    Pointwise(Pointwise),
-    Direct(Direct),
+pub(super) enum Expand<E> {
+    Pointwise(Pointwise<E>),
+    Direct(Direct<E>),
 }
 
-impl Expand {
+impl<E: Element> Expand<E> {
     /// That of some of the channels. `wide` is the shape of all.
-    pub fn new(path: Path, stage: &Stage<'_>, wide: Shape, channels: Range<usize>) -> Self {
+    pub fn new(path: E::Path, stage: &Stage<'_>, wide: Shape, channels: Range<usize>) -> Self {
         let outputs = channels.len();
         let (weights, bias) = stage.of(channels);
         if Algorithm::Pointwise.fits(&stage.spec) {
             let inputs = stage.spec.input.channels;
-            return Self::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, stage.epilogue));
+            return Self::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, &stage.epilogue));
         }
         let spec = ConvSpec { outputs, ..stage.spec };
         let sums = Shape { channels: outputs, ..wide };
-        Self::Direct(Direct::new(path, &spec, sums, weights, bias, stage.epilogue))
+        Self::Direct(Direct::new(path, &spec, sums, weights, bias, &stage.epilogue))
     }
 
     /// Floats of the room that [`Self::rows`] needs for so many rows.
@@ -38,6 +38,14 @@ impl Expand {
         match self {
             Self::Pointwise(_) => 0,
             Self::Direct(direct) => direct.copied(rows),
+        }
+    }
+
+    /// Floats that [`Self::rows`] gives for so many rows of an image.
+    pub fn read(&self, shape: Shape, rows: usize) -> usize {
+        match self {
+            Self::Pointwise(_) => rows * shape.width * shape.channels,
+            Self::Direct(direct) => direct.read(rows),
         }
     }
 
@@ -60,12 +68,12 @@ impl Expand {
 }
 
 /// Some rows of a part's channels.
-pub(super) struct Rows<'a> {
-    pub expand: &'a Expand,
+pub(super) struct Rows<'a, E> {
+    pub expand: &'a Expand<E>,
     /// What [`Expand::rows`] gave for them.
-    pub input: &'a [f32],
+    pub input: &'a [E],
     /// The part's blocks, one image after the other.
-    pub output: Target<'a>,
+    pub output: Target<'a, E>,
     /// Floats from one to the next.
     pub apart: usize,
     pub rows: usize,
@@ -74,35 +82,27 @@ pub(super) struct Rows<'a> {
     pub columns: [usize; 2],
 }
 
-impl Task for Rows<'_> {
+impl<E: Element> Task<E> for Rows<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { input, output, rows, width, columns: [before, after], .. } = self;
+    fn run<S: Simd<E = E>>(self, s: S) {
+        let Self { input, rows, width, columns: [before, after], .. } = self;
+        let sink = Sink::Within(self.output);
         let split = Split { side_by_side: BLOCK, apart: self.apart };
         match self.expand {
             Expand::Pointwise(pointwise) => s.run(Pixels {
                 pointwise,
                 input,
                 block: pointwise.inputs(),
-                residual: None,
-                output,
+                sink,
                 split,
                 first: before,
                 gaps: Some((width, before + after)),
-                adds: false,
             }),
-            Expand::Direct(direct) => s.run(Sums {
-                direct,
-                input,
-                rows,
-                residual: None,
-                output,
-                split,
-                place: before,
-                step: before + width + after,
-            }),
+            Expand::Direct(direct) => {
+                s.run(Sums { direct, input, rows, sink, split, place: before, step: before + width + after })
+            }
         }
     }
 }

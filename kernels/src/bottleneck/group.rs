@@ -6,31 +6,31 @@ use super::Stage;
 use super::expand::Expand;
 use crate::depthwise::{BLOCK, Depthwise};
 use crate::pointwise::Pointwise;
-use crate::simd::Path;
+use crate::simd::{Element, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 
 /// Some of the many channels.
 #[derive(Debug)]
-pub(super) struct Group {
-    pub parts: Vec<Part>,
-    pub project: Pointwise,
+pub(super) struct Group<E> {
+    pub parts: Vec<Part<E>>,
+    pub project: Pointwise<E>,
 }
 
 /// As many blocks as are expanded at a time.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub expand: Expand,
-    pub blocks: Vec<Depthwise>,
+pub(super) struct Part<E> {
+    pub expand: Expand<E>,
+    pub blocks: Vec<Depthwise<E>>,
 }
 
 /// Channels that are expanded at a time: a tile's.
-fn part(path: Path) -> usize {
+fn part<E: Element>(path: E::Path) -> usize {
     BLOCK.max(2 * path.lanes())
 }
 
-impl Group {
+impl<E: Element> Group<E> {
     pub fn new(
-        path: Path,
+        path: E::Path,
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
         project: &Stage<'_>,
@@ -45,9 +45,9 @@ impl Group {
         let sums = spec.sums()?;
         let block = |first: usize| {
             let (weights, bias) = depthwise.of(first..first + BLOCK);
-            Depthwise::new(path, &spec, sums, weights, bias, depthwise.epilogue)
+            Depthwise::new(path, &spec, sums, weights, bias, &depthwise.epilogue)
         };
-        let most = part(path);
+        let most = part::<E>(path);
         let parts = channels.clone().step_by(most).map(|first| {
             let channels = first..(first + most).min(channels.end);
             let blocks = channels.clone().step_by(BLOCK).map(block).collect();
@@ -61,6 +61,6 @@ impl Group {
         let bias = if channels.start == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };
         let last = channels.end == wide;
         let epilogue = if last { project.epilogue } else { Epilogue::default() };
-        Ok(Self { parts, project: Pointwise::new(path, channels.len(), outputs, &weights, &bias, epilogue) })
+        Ok(Self { parts, project: Pointwise::new(path, channels.len(), outputs, &weights, &bias, &epilogue) })
     }
 }

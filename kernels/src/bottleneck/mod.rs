@@ -3,20 +3,19 @@
 //! stands for the first 1×1 where a block without one follows.
 
 mod band;
+mod convert;
 mod cut;
 mod expand;
 mod group;
+mod packed;
 
 use std::ops::Range;
 
-use self::band::Band;
-use self::cut::Cut;
-use self::group::Group;
-use crate::buffer::lend;
+use half::f16;
+
+use self::packed::Packed;
 use crate::conv::{Algorithm, check, check_images};
-use crate::depthwise::BLOCK;
-use crate::share::{self, Target};
-use crate::simd::Path;
+use crate::simd::{HalfPath, Path};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 
 /// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
@@ -44,14 +43,16 @@ impl Stage<'_> {
 #[derive(Debug)]
 pub struct Bottleneck {
     input: Shape,
-    wide: Shape,
-    /// Columns of zeros before and after the filtered image.
-    columns: [usize; 2],
     output: Shape,
     residual: bool,
-    groups: Vec<Group>,
-    cut: Cut,
-    path: Path,
+    floats: Floats,
+}
+
+/// What it computes with.
+#[derive(Debug)]
+enum Floats {
+    Single(Packed<f32>),
+    Half(Packed<f16>),
 }
 
 impl Bottleneck {
@@ -65,6 +66,34 @@ impl Bottleneck {
         depthwise: &Stage<'_>,
         project: &Stage<'_>,
         path: Path,
+    ) -> Result<Self, Error> {
+        Self::with(expand, depthwise, project, |output| {
+            Packed::new(expand, depthwise, project, output, path).map(Floats::Single)
+        })
+    }
+
+    /// [`Self::new`], computing with 16-bit floats: input and weights become the nearest ones, the products of some of the
+    /// many channels are summed with 16 bits, and these sums with 32 bits into the output. Twice as many values a vector,
+    /// and three decimal digits each.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn new_half(
+        expand: &Stage<'_>,
+        depthwise: &Stage<'_>,
+        project: &Stage<'_>,
+        path: HalfPath,
+    ) -> Result<Self, Error> {
+        Self::with(expand, depthwise, project, |output| {
+            Packed::new(expand, depthwise, project, output, path).map(Floats::Half)
+        })
+    }
+
+    fn with(
+        expand: &Stage<'_>,
+        depthwise: &Stage<'_>,
+        project: &Stage<'_>,
+        pack: impl FnOnce(Shape) -> Result<Floats, Error>,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
         // Minimal filtering beats what is saved here.
@@ -87,15 +116,8 @@ impl Bottleneck {
             check("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
             check("bias", stage.spec.outputs, stage.bias)?;
         }
-        let cut = Cut::best(path, expand, depthwise, output)
-            .ok_or_else(|| Error::Unsupported(format!("no group of {} channels fits", wide.channels)))?;
-        let groups = (0..wide.channels).step_by(cut.group);
-        let groups =
-            groups.map(|first| Group::new(path, expand, depthwise, project, first..first + cut.group));
-        let groups = groups.collect::<Result<_, _>>()?;
-        let (input, columns) = (expand.spec.input, depthwise.spec.padding[1]);
-        let residual = project.epilogue.residual;
-        Ok(Self { input, wide, columns, output, residual, groups, cut, path })
+        let floats = pack(output)?;
+        Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, floats })
     }
 
     /// Shape of the output.
@@ -104,41 +126,22 @@ impl Bottleneck {
         self.output
     }
 
+    /// Whether it computes with 16-bit floats.
+    #[must_use]
+    pub const fn is_half(&self) -> bool {
+        matches!(self.floats, Floats::Half(_))
+    }
+
     /// Computes one image. `residual`, where there is one, and `output` have the output's shape.
     ///
     /// # Errors
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
-        let output = Target::new(output);
-        let height = self.output.height;
-        let bands = height.div_ceil(self.cut.rows).next_multiple_of(share::idle_threads()).min(height);
-        share::for_each(bands, |band| {
-            let (first, end) = (band * height / bands, (band + 1) * height / bands);
-            // All parts are alike, but for a last one of fewer blocks.
-            let part = &self.groups[0].parts[0];
-            let read = (part.blocks[0].reads(first).0, part.blocks[0].reads(end - 1).1);
-            let width = self.wide.width + self.columns[0] + self.columns[1];
-            let expanded = (read.1 - read.0) * width * BLOCK * part.blocks.len();
-            let filtered = (end - first) * self.output.width * self.cut.group;
-            let copied = part.expand.copied(read.1 - read.0);
-            lend(expanded + filtered + copied, |room| {
-                let (expanded, room) = room.split_at_mut(expanded);
-                let (filtered, room) = room.split_at_mut(filtered);
-                let rows = (first, end);
-                self.path.run(Band {
-                    bottleneck: self,
-                    input,
-                    residual,
-                    output,
-                    rows,
-                    read,
-                    expanded,
-                    filtered,
-                    copy: &mut room[..copied],
-                });
-            });
-        });
+        match &self.floats {
+            Floats::Single(packed) => packed.run(input, residual, output),
+            Floats::Half(packed) => packed.run(input, residual, output),
+        }
         Ok(())
     }
 }

@@ -21,7 +21,9 @@ fn compiled_for_avx512<T: Task>(simd: Avx512, task: T) -> T::Output {
 }
 
 impl Simd for Avx512 {
+    type E = f32;
     type V = __m512;
+    type Wide = Self;
 
     const LANES: usize = 16;
     const ROWS: usize = 12;
@@ -30,6 +32,21 @@ impl Simd for Avx512 {
     fn run<T: Task>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has AVX-512.
         unsafe { compiled_for_avx512(self, task) }
+    }
+
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn widen(self, x: __m512) -> [__m512; 2] {
+        [x; 2]
+    }
+
+    #[inline(always)]
+    fn narrow(self, [x, _]: [__m512; 2]) -> __m512 {
+        x
     }
 
     #[inline(always)]

@@ -1,17 +1,29 @@
-//! Eight or sixteen 32-bit floats at a time, by whatever the processor has for it.
+//! Eight or sixteen floats at a time, by whatever the processor has for it.
 //!
 //! Every kernel is written once, over [`Simd`], and compiled for each [`Path`]; [`Path::best`] chooses when the program
 //! runs. A path says how many lanes its vectors have (eight in two registers on NEON) and how high the tiles are that its
 //! registers hold; weights are packed for it. This is not one of the portable-vector crates because their fallback for
 //! processors without fused multiplication calls the C library for every `fma`.
+//!
+//! Some kernels are written over the type of float, too: [`Element`]. [`HalfPath`] has the paths for 16-bit floats.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod half_path;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_half;
 mod portable;
+mod rounded;
+
+pub use self::half_path::HalfPath;
+
+use std::fmt::Debug;
+
+use bytemuck::Pod;
 
 #[cfg(target_arch = "x86_64")]
 use avx2::Avx2;
@@ -24,10 +36,37 @@ use portable::Portable;
 /// Lanes of the widest vector.
 const MOST_LANES: usize = 16;
 
+/// What kernels compute with.
+pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
+    /// Whose vectors compute with it.
+    type Path: Vectors<Self>;
+
+    /// The nearest one.
+    fn nearest(x: f32) -> Self;
+
+    /// The floats, where they need no conversion.
+    fn same(floats: &[f32]) -> Option<&[Self]>;
+}
+
+impl Element for f32 {
+    type Path = Path;
+
+    fn nearest(x: f32) -> Self {
+        x
+    }
+
+    fn same(floats: &[f32]) -> Option<&[Self]> {
+        Some(floats)
+    }
+}
+
 /// A processor's vector instructions. A value of the type is the proof that this processor has them.
 pub(crate) trait Simd: Copy + Send + Sync {
-    /// [`Self::LANES`] floats.
+    type E: Element;
+    /// [`Self::LANES`] of them.
     type V: Copy;
+    /// The same processor's for 32-bit floats, with as many lanes or half as many.
+    type Wide: Simd<E = f32>;
 
     /// Lanes of a vector, 8 or 16.
     const LANES: usize;
@@ -36,9 +75,15 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// Runs the task compiled for these instructions, as a function of its own: within a large one the compiler finds no
     /// registers for an innermost loop's sums.
-    fn run<T: Task>(self, task: T) -> T::Output;
+    fn run<T: Task<Self::E>>(self, task: T) -> T::Output;
 
-    fn splat(self, x: f32) -> Self::V;
+    fn wide(self) -> Self::Wide;
+    /// The lanes as 32-bit floats: two vectors where those have half as many lanes, else the first of these.
+    fn widen(self, x: Self::V) -> [<Self::Wide as Simd>::V; 2];
+    /// The nearest ones to what [`Self::widen`] gives.
+    fn narrow(self, x: [<Self::Wide as Simd>::V; 2]) -> Self::V;
+
+    fn splat(self, x: Self::E) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -51,23 +96,23 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// # Safety
     /// [`Self::LANES`] floats can be read at `from`; it needs no alignment beyond theirs.
-    unsafe fn load(self, from: *const f32) -> Self::V;
+    unsafe fn load(self, from: *const Self::E) -> Self::V;
 
     /// # Safety
     /// [`Self::LANES`] floats can be written at `to`; it needs no alignment beyond theirs.
-    unsafe fn store(self, to: *mut f32, x: Self::V);
+    unsafe fn store(self, to: *mut Self::E, x: Self::V);
 
     /// The first `count` floats at `from`, the rest zero; all from [`Self::LANES`] on.
     ///
     /// # Safety
     /// `count` floats can be read at `from`.
     #[inline(always)]
-    unsafe fn load_some(self, from: *const f32, count: usize) -> Self::V {
+    unsafe fn load_some(self, from: *const Self::E, count: usize) -> Self::V {
         if count >= Self::LANES {
             // SAFETY: the caller's promise.
             return unsafe { self.load(from) };
         }
-        let mut lanes = [0.0; MOST_LANES];
+        let mut lanes = [Self::E::default(); MOST_LANES];
         // SAFETY: the caller's promise; `lanes` has room for any vector.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
@@ -80,7 +125,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `count` floats can be written at `to`.
     #[inline(always)]
-    unsafe fn store_some(self, to: *mut f32, x: Self::V, count: usize) {
+    unsafe fn store_some(self, to: *mut Self::E, x: Self::V, count: usize) {
         if count >= Self::LANES {
             // SAFETY: the caller's promise.
             return unsafe { self.store(to, x) };
@@ -95,7 +140,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `count` floats can be read at `from`, [`Self::LANES`] where `FULL`.
     #[inline(always)]
-    unsafe fn load_if<const FULL: bool>(self, from: *const f32, count: usize) -> Self::V {
+    unsafe fn load_if<const FULL: bool>(self, from: *const Self::E, count: usize) -> Self::V {
         // SAFETY: the caller's promise.
         unsafe { if FULL { self.load(from) } else { self.load_some(from, count) } }
     }
@@ -105,15 +150,15 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `count` floats can be written at `to`, [`Self::LANES`] where `FULL`.
     #[inline(always)]
-    unsafe fn store_if<const FULL: bool>(self, to: *mut f32, x: Self::V, count: usize) {
+    unsafe fn store_if<const FULL: bool>(self, to: *mut Self::E, x: Self::V, count: usize) {
         // SAFETY: the caller's promise.
         unsafe { if FULL { self.store(to, x) } else { self.store_some(to, x, count) } }
     }
 
     /// The lanes, with zeros behind them.
     #[inline(always)]
-    fn lanes(self, x: Self::V) -> [f32; MOST_LANES] {
-        let mut lanes = [0.0; MOST_LANES];
+    fn lanes(self, x: Self::V) -> [Self::E; MOST_LANES] {
+        let mut lanes = [Self::E::default(); MOST_LANES];
         // SAFETY: `lanes` has room for any vector.
         unsafe { self.store(lanes.as_mut_ptr(), x) };
         lanes
@@ -121,7 +166,10 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// The sum of the lanes, added pairwise: the same order on every path of as many lanes.
     #[inline(always)]
-    fn sum(self, x: Self::V) -> f32 {
+    fn sum(self, x: Self::V) -> f32
+    where
+        Self: Simd<E = f32>,
+    {
         let l = self.lanes(x);
         let l: [f32; 8] = std::array::from_fn(|lane| l[lane] + l[lane + 8]);
         ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
@@ -131,9 +179,25 @@ pub(crate) trait Simd: Copy + Send + Sync {
 /// Work that is compiled once for each path. `run` must be `#[inline(always)]`, and so must all that it calls with `S`:
 /// only what ends up inside the path's own function is compiled with its instructions. Closures and iterators over vectors
 /// may not, so loops over vectors count.
-pub(crate) trait Task {
+pub(crate) trait Task<E: Element = f32> {
     type Output;
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
+    fn run<S: Simd<E = E>>(self, simd: S) -> Self::Output;
+}
+
+/// A choice among the vector instructions that compute with `E`.
+pub(crate) trait Vectors<E: Element>: Copy + Debug + Send + Sync {
+    /// Runs the task by these.
+    fn run<T: Task<E>>(self, task: T) -> T::Output;
+
+    /// Lanes of a vector.
+    fn lanes(self) -> usize {
+        self.run(Sizes).0
+    }
+
+    /// Rows of a tile.
+    fn rows(self) -> usize {
+        self.run(Sizes).1
+    }
 }
 
 /// Which of the processor's vector instructions the kernels use.
@@ -188,19 +252,10 @@ impl Path {
             Kind::Neon(_) => "neon",
         }
     }
+}
 
-    /// Lanes of a vector.
-    pub(crate) fn lanes(self) -> usize {
-        self.run(Sizes).0
-    }
-
-    /// Rows of a tile.
-    pub(crate) fn rows(self) -> usize {
-        self.run(Sizes).1
-    }
-
-    /// Runs the task on this path.
-    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
+impl Vectors<f32> for Path {
+    fn run<T: Task>(self, task: T) -> T::Output {
         match self.0 {
             Kind::Portable => Portable.run(task),
             #[cfg(target_arch = "x86_64")]
@@ -216,11 +271,11 @@ impl Path {
 /// Lanes of a vector, rows of a tile.
 struct Sizes;
 
-impl Task for Sizes {
+impl<E: Element> Task<E> for Sizes {
     type Output = (usize, usize);
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> (usize, usize) {
+    fn run<S: Simd<E = E>>(self, _: S) -> (usize, usize) {
         (S::LANES, S::ROWS)
     }
 }

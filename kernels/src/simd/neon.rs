@@ -15,7 +15,7 @@ impl Neon {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Pair(float32x4_t, float32x4_t);
+pub(crate) struct Pair(pub(super) float32x4_t, pub(super) float32x4_t);
 
 #[inline(never)]
 #[target_feature(enable = "neon")]
@@ -32,7 +32,9 @@ macro_rules! halves {
 }
 
 impl Simd for Neon {
+    type E = f32;
     type V = Pair;
+    type Wide = Self;
 
     const LANES: usize = 8;
     const ROWS: usize = 6;
@@ -41,6 +43,21 @@ impl Simd for Neon {
     fn run<T: Task>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has NEON.
         unsafe { compiled_for_neon(self, task) }
+    }
+
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn widen(self, x: Pair) -> [Pair; 2] {
+        [x; 2]
+    }
+
+    #[inline(always)]
+    fn narrow(self, [x, _]: [Pair; 2]) -> Pair {
+        x
     }
 
     #[inline(always)]

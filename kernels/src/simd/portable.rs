@@ -1,10 +1,13 @@
 //! Arrays, which the compiler turns into what every processor of the target has (SSE2 on x86-64).
 
+use half::f16;
+
+use super::rounded::Rounds;
 use super::{Simd, Task};
 
 const LANES: usize = 8;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Portable;
 
 #[derive(Clone, Copy)]
@@ -17,7 +20,9 @@ fn zip(a: Array, b: Array, f: impl Fn(f32, f32) -> f32) -> Array {
 }
 
 impl Simd for Portable {
+    type E = f32;
     type V = Array;
+    type Wide = Self;
 
     const LANES: usize = LANES;
     const ROWS: usize = 6;
@@ -25,6 +30,21 @@ impl Simd for Portable {
     #[inline(never)]
     fn run<T: Task>(self, task: T) -> T::Output {
         task.run(self)
+    }
+
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn widen(self, x: Array) -> [Array; 2] {
+        [x; 2]
+    }
+
+    #[inline(always)]
+    fn narrow(self, [x, _]: [Array; 2]) -> Array {
+        x
     }
 
     #[inline(always)]
@@ -72,5 +92,30 @@ impl Simd for Portable {
     unsafe fn store(self, to: *mut f32, x: Array) {
         // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
         unsafe { to.cast::<[f32; LANES]>().write(x.0) }
+    }
+}
+
+impl Rounds for Portable {
+    #[inline(never)]
+    fn enter<S: Simd, T: Task<S::E>>(self, simd: S, task: T) -> T::Output {
+        task.run(simd)
+    }
+
+    // Calls, because each is a page of instructions where the processor has none for it.
+    #[inline(never)]
+    fn rounded(self, x: Array) -> Array {
+        Array(x.0.map(|x| f16::from_f32(x).to_f32()))
+    }
+
+    #[inline(never)]
+    unsafe fn load_half(self, from: *const f16) -> Array {
+        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        Array(unsafe { from.cast::<[f16; LANES]>().read() }.map(f16::to_f32))
+    }
+
+    #[inline(never)]
+    unsafe fn store_half(self, to: *mut f16, x: Array) {
+        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        unsafe { to.cast::<[f16; LANES]>().write(x.0.map(f16::from_f32)) }
     }
 }

@@ -73,7 +73,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
+    fn run<S: Simd<E = f32>>(mut self, s: S) {
         let w = self.block.winograd;
         let columns = 2 * S::LANES;
         let (count, all) = (self.block.tiles.len(), w.input.channels);
@@ -153,7 +153,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
     /// `transformed` and `sums` hold A · A matrices, their steps apart, with a row for each of the block's tiles; the
     /// factor's panels have two vectors for each of its channels.
     #[inline(always)]
-    unsafe fn multiply<S: Simd>(
+    unsafe fn multiply<S: Simd<E = f32>>(
         &self,
         s: S,
         factor: Factor,

@@ -63,7 +63,7 @@ impl Plain<'_> {
         channels: Range<usize>,
         (transformed, step): (&mut [f32], usize),
     ) where
-        S: Simd,
+        S: Simd<E = f32>,
         T: Transform<A, M, R>,
     {
         let columns = 2 * S::LANES;
@@ -116,7 +116,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
     type Output = Buffer;
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Buffer {
+    fn run<S: Simd<E = f32>>(self, s: S) -> Buffer {
         let channels = self.channels;
         let points = T::FILTERS * T::FILTERS;
         let mut buffer = Buffer::zeros(points * channels * self.outputs);

@@ -13,7 +13,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
     /// # Safety
     /// `transformed` has room for A · A matrices `step` apart, each of more than `tile` rows of the rounded channels.
     #[inline(always)]
-    pub(super) unsafe fn transform_input<S: Simd>(
+    pub(super) unsafe fn transform_input<S: Simd<E = f32>>(
         &self,
         s: S,
         tile: usize,
@@ -51,7 +51,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
     /// # Safety
     /// As [`Self::transform_input`], and what `FULL` and `INSIDE` say is true.
     #[inline(always)]
-    unsafe fn transform_vector<S: Simd, const FULL: bool, const INSIDE: bool>(
+    unsafe fn transform_vector<S: Simd<E = f32>, const FULL: bool, const INSIDE: bool>(
         &self,
         s: S,
         tile: usize,

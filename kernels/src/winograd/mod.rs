@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target};
-use crate::simd::Path;
+use crate::simd::{Path, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
 use block::{Block, room};

@@ -13,7 +13,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
     /// # Safety
     /// `sums` holds A · A matrices `step` apart, each of more than `tile` rows.
     #[inline(always)]
-    pub(super) unsafe fn transform_output<S: Simd>(
+    pub(super) unsafe fn transform_output<S: Simd<E = f32>>(
         &self,
         s: S,
         tile: usize,
@@ -46,7 +46,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
     /// As [`Self::transform_output`], and what `FULL` says is true.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the body of a loop")]
-    unsafe fn output_vector<S: Simd, const FULL: bool>(
+    unsafe fn output_vector<S: Simd<E = f32>, const FULL: bool>(
         &self,
         s: S,
         tile: usize,

@@ -7,7 +7,7 @@ use super::block::{Block, room};
 use crate::buffer::lend;
 use crate::pool::{MaxPool, Row};
 use crate::share::{self, Target};
-use crate::simd::Path;
+use crate::simd::{Path, Vectors};
 
 /// Floats of the convolution's values that are computed at a time: half of a small processor's second-level cache.
 const VALUES: usize = 1 << 16;

@@ -17,7 +17,7 @@ pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send
 
     /// G g.
     #[inline(always)]
-    fn filter<S: Simd>(s: S, g: [S::V; R]) -> [S::V; A] {
+    fn filter<S: Simd<E = f32>>(s: S, g: [S::V; R]) -> [S::V; A] {
         let mut values = [s.splat(0.0); A];
         for point in 0..Self::FILTERS {
             for tap in 0..R {
@@ -31,14 +31,14 @@ pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send
     }
 
     /// Bᵀ d.
-    fn input<S: Simd>(s: S, d: [S::V; A]) -> [S::V; A];
+    fn input<S: Simd<E = f32>>(s: S, d: [S::V; A]) -> [S::V; A];
     /// Aᵀ m.
-    fn output<S: Simd>(s: S, m: [S::V; A]) -> [S::V; M];
+    fn output<S: Simd<E = f32>>(s: S, m: [S::V; A]) -> [S::V; M];
 }
 
 /// `start` + Σ factor · value.
 #[inline(always)]
-fn sum<S: Simd, const N: usize>(s: S, start: S::V, terms: [(f32, S::V); N]) -> S::V {
+fn sum<S: Simd<E = f32>, const N: usize>(s: S, start: S::V, terms: [(f32, S::V); N]) -> S::V {
     let mut sum = start;
     for (factor, value) in terms {
         sum = s.fma(s.splat(factor), value, sum);
@@ -60,7 +60,7 @@ impl Transform<6, 4, 3> for F4x3 {
     ];
 
     #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
+    fn input<S: Simd<E = f32>>(s: S, d: [S::V; 6]) -> [S::V; 6] {
         let (odd, even) = (s.sub(d[3], d[1]), s.sub(d[4], d[2]));
         [
             sum(s, s.add(d[0], d[4]), [(-2.0, d[2]), (1.5, odd)]),
@@ -73,7 +73,7 @@ impl Transform<6, 4, 3> for F4x3 {
     }
 
     #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
+    fn output<S: Simd<E = f32>>(s: S, m: [S::V; 6]) -> [S::V; 4] {
         let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
         [
             s.add(s.add(m[0], even), s.add(m[3], m[4])),
@@ -99,7 +99,7 @@ impl Transform<7, 4, 4> for F4x4 {
     ];
 
     #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 7]) -> [S::V; 7] {
+    fn input<S: Simd<E = f32>>(s: S, d: [S::V; 7]) -> [S::V; 7] {
         [
             sum(s, d[5], [(-0.5, d[0]), (0.25, d[1]), (2.5, d[2]), (-1.25, d[3]), (-2.0, d[4])]),
             sum(s, s.sub(d[5], d[4]), [(0.5, d[1]), (0.25, d[2]), (-2.25, d[3])]),
@@ -112,7 +112,7 @@ impl Transform<7, 4, 4> for F4x4 {
     }
 
     #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::V; 7]) -> [S::V; 4] {
+    fn output<S: Simd<E = f32>>(s: S, m: [S::V; 7]) -> [S::V; 4] {
         let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
         let (half_even, half_odd) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
         [
@@ -131,12 +131,12 @@ impl Transform<4, 2, 3> for F2x3 {
     const FILTER: [[f64; 3]; 4] = [[-1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
 
     #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 4]) -> [S::V; 4] {
+    fn input<S: Simd<E = f32>>(s: S, d: [S::V; 4]) -> [S::V; 4] {
         [s.sub(d[2], d[0]), s.add(d[1], d[2]), s.sub(d[2], d[1]), s.sub(d[3], d[1])]
     }
 
     #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::V; 4]) -> [S::V; 2] {
+    fn output<S: Simd<E = f32>>(s: S, m: [S::V; 4]) -> [S::V; 2] {
         [s.add(m[0], s.add(m[1], m[2])), s.add(s.sub(m[1], m[2]), m[3])]
     }
 }
@@ -161,7 +161,7 @@ impl Transform<9, 4, 3> for F4x3Stride2 {
     ];
 
     #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 9]) -> [S::V; 9] {
+    fn input<S: Simd<E = f32>>(s: S, d: [S::V; 9]) -> [S::V; 9] {
         let (near, far) = (s.sub(d[6], d[2]), s.sub(d[8], d[4]));
         [
             sum(s, near, [(0.5, d[0]), (-0.5, d[4])]),
@@ -177,7 +177,7 @@ impl Transform<9, 4, 3> for F4x3Stride2 {
     }
 
     #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::V; 9]) -> [S::V; 4] {
+    fn output<S: Simd<E = f32>>(s: S, m: [S::V; 9]) -> [S::V; 4] {
         let (even, odd) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
         [
             s.add(s.add(m[0], m[5]), s.add(even, m[3])),
