@@ -8,7 +8,9 @@ use judge::{
     DecodeError, EncodeError, EngineError, Fault, Scored, Scorer, decode_file, encode_png, file_sha256,
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
-use shared_format::{FormatError, Golden, ImageScore, Recipe, ThresholdFile, threshold_file::MAX_LEN};
+use shared_format::{
+    Arithmetic, FormatError, Golden, ImageScore, Recipe, ThresholdFile, threshold_file::MAX_LEN,
+};
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator, claim};
@@ -225,6 +227,7 @@ fn threshold_file(
         teacher: field(request.teacher)?,
         model_sha256: file_sha256(request.onnx),
         recipe: request.recipe,
+        arithmetic: Arithmetic::default(),
         image_score,
         image_threshold: calibration.image_threshold,
         pixel_threshold: calibration.pixel_threshold,

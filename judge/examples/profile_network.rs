@@ -3,6 +3,7 @@
 //! For models without a bundle; `edge-runtime bench --explain` tells the same of a bundle. The input is 1 × 3 × 256 × 256.
 
 use judge::{Engine, Network};
+use shared_format::Arithmetic;
 
 const USAGE: &str = "usage: profile_network kernels|plain MODEL";
 const SHAPE: [usize; 4] = [1, 3, 256, 256];
@@ -13,7 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [engine, model] = &arguments[..] else { return Err(USAGE.into()) };
     let engine = if engine == "plain" { Engine::Plain } else { Engine::Kernels };
     let onnx = std::fs::read(model)?;
-    let mut network = Network::load_with(engine, &onnx, SHAPE, &["anomaly_map", "score"], 1)?;
+    let mut network =
+        Network::load_with(engine, Arithmetic::Single, &onnx, SHAPE, &["anomaly_map", "score"], 1)?;
     let image: Vec<f32> = (0..SHAPE.iter().product()).map(|i| (i * 31 % 257) as f32 / 256.0).collect();
     let times = network.profile(&image, ROUNDS)?;
     for time in &times {

@@ -1,5 +1,5 @@
 //! Times one ONNX model, for comparisons between engines:
-//! `time_network kernels|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32`.
+//! `time_network kernels|half|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32`.
 //!
 //! The input is raw little-endian floats, 1 × 3 × height × width. Writes the outputs' values one after the other, says `ready`,
 //! the milliseconds from the file to the first result and the resident memory before it in KiB, and answers each line of
@@ -9,21 +9,26 @@ use std::io::Write;
 use std::time::Instant;
 
 use judge::{Engine, Network};
+use shared_format::Arithmetic;
 
-const USAGE: &str = "usage: time_network kernels|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32";
+const USAGE: &str = "usage: time_network kernels|half|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [engine, model, input, sides, threads, output] = &arguments[..] else { return Err(USAGE.into()) };
     let (height, width) = sides.split_once('x').ok_or(USAGE)?;
     let shape = [1, 3, height.parse()?, width.parse()?];
-    let engine = if engine == "plain" { Engine::Plain } else { Engine::Kernels };
+    let (engine, arithmetic) = match engine.as_str() {
+        "plain" => (Engine::Plain, Arithmetic::Single),
+        "half" => (Engine::Kernels, Arithmetic::Half),
+        _ => (Engine::Kernels, Arithmetic::Single),
+    };
     let image = read(input)?;
     let before = resident()?;
     let start = Instant::now();
     let onnx = std::fs::read(model)?;
     let outputs = ["anomaly_map", "score"];
-    let mut network = Network::load_with(engine, onnx, shape, &outputs, threads.parse()?)?;
+    let mut network = Network::load_with(engine, arithmetic, onnx, shape, &outputs, threads.parse()?)?;
     let values = network.run(&image)?;
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     let bytes: Vec<u8> = values.concat().iter().flat_map(|x| x.to_le_bytes()).collect();

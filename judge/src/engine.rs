@@ -7,14 +7,16 @@ mod operators;
 mod profile;
 mod replace;
 
-use kernels::Path;
+use kernels::{HalfPath, Path};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use shared_format::Arithmetic;
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
 use self::branches::Schedule;
 use self::graph::Graph;
 pub use self::profile::OperationTime;
+use self::replace::Paths;
 pub use self::replace::Replaced;
 
 use crate::guard::guarded;
@@ -91,6 +93,13 @@ pub enum EngineError {
 /// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
 pub const VECTORS: &str = "NOMINAL_VECTORS";
 
+/// Whether this processor itself computes with 16-bit floats, as [`Arithmetic::Half`] asks for. Others come to the same
+/// scores, slowly.
+#[must_use]
+pub fn has_half_arithmetic() -> bool {
+    HalfPath::best().is_native()
+}
+
 fn vectors() -> Result<Path, EngineError> {
     let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };
     let all = Path::all();
@@ -141,22 +150,23 @@ impl Network {
         outputs: &[&str],
         threads: usize,
     ) -> Result<Self, EngineError> {
-        Self::load_with(Engine::default(), onnx, input, outputs, threads)
+        Self::load_with(Engine::default(), Arithmetic::default(), onnx, input, outputs, threads)
     }
 
-    /// [`Self::load`] with an engine of the caller's choice. Engines differ in rounding: at most 1e-4 of a map's maximum.
-    /// Bytes that are given away are freed as soon as they are read.
+    /// [`Self::load`] with an engine of the caller's choice, and the arithmetic of its kernels; [`Engine::Plain`] computes
+    /// with 32-bit floats always. Engines differ in rounding: at most 1e-4 of a map's maximum with those. Bytes that are given away are freed as soon as they are read.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub fn load_with(
         engine: Engine,
+        arithmetic: Arithmetic,
         onnx: impl AsRef<[u8]>,
         input: [usize; 4],
         outputs: &[&str],
         threads: usize,
     ) -> Result<Self, EngineError> {
-        guarded(|| load(engine, onnx, input, outputs, threads))
+        guarded(|| load(engine, arithmetic, onnx, input, outputs, threads))
             .unwrap_or_else(|panic| Err(EngineError::Model(panic)))
     }
 
@@ -222,6 +232,7 @@ fn in_words(shape: &[usize]) -> String {
 
 fn load(
     engine: Engine,
+    arithmetic: Arithmetic,
     onnx: impl AsRef<[u8]>,
     input: [usize; 4],
     outputs: &[&str],
@@ -234,7 +245,9 @@ fn load(
     let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
     graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
     let (model, replaced) = match engine {
-        Engine::Kernels => replace::replace(graph.model, vectors()?).map_err(unreadable)?,
+        Engine::Kernels => {
+            replace::replace(graph.model, Paths::of(vectors()?, arithmetic)).map_err(unreadable)?
+        }
         Engine::Plain => (graph.model, Vec::new()),
     };
     let model = model.into_optimized().map_err(unreadable)?;

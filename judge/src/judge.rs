@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shared_format::{Golden, Verdict};
+use shared_format::{Golden, ThresholdFile, Verdict};
 
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
 use crate::decode::{DecodeError, decode, decode_file};
@@ -81,7 +81,8 @@ impl Judge {
     fn load(engine: Engine, mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         let onnx = std::mem::take(&mut bundle.onnx);
-        let scorer = Scorer::new_with(engine, onnx, bundle.thresholds.recipe, threads)
+        let ThresholdFile { arithmetic, recipe, .. } = bundle.thresholds;
+        let scorer = Scorer::new_with(engine, arithmetic, onnx, recipe, threads)
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .scoring_by(bundle.thresholds.image_score.clone());
         Ok(Self { bundle, scorer })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{ImageScore, Recipe, Tiles};
+use shared_format::{Arithmetic, ImageScore, Recipe, Tiles};
 
 use crate::engine::{Engine, EngineError, Network, unexpected_output};
 use crate::fault::Fault;
@@ -73,21 +73,23 @@ impl Scorer {
     /// # Errors
     /// [`EngineError`] where the bytes are no such model.
     pub fn new(onnx: &[u8], recipe: Recipe, threads: usize) -> Result<Self, EngineError> {
-        Self::new_with(Engine::default(), onnx, recipe, threads)
+        Self::new_with(Engine::default(), Arithmetic::default(), onnx, recipe, threads)
     }
 
-    /// [`Self::new`] with an engine of the caller's choice. Bytes that are given away are freed as soon as they are read.
+    /// [`Self::new`] with an engine of the caller's choice, and the arithmetic of its kernels. Bytes that are given away are freed as soon as they are read.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn new_with(
         engine: Engine,
+        arithmetic: Arithmetic,
         onnx: impl AsRef<[u8]>,
         recipe: Recipe,
         threads: usize,
     ) -> Result<Self, EngineError> {
         let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
-        let network = Network::load_with(engine, onnx, [1, 3, height, width], &[MAP, SCORE], threads)?;
+        let shape = [1, 3, height, width];
+        let network = Network::load_with(engine, arithmetic, onnx, shape, &[MAP, SCORE], threads)?;
         let [map, score] = network.output_shapes() else {
             return Err(EngineError::Model("it does not give two outputs".to_owned()));
         };

@@ -8,6 +8,7 @@ use judge::onnx::{
 };
 use judge::{Engine, Network};
 use prost::Message;
+use shared_format::Arithmetic;
 
 const SHAPE: [usize; 4] = [1, 3, 40, 37];
 
@@ -97,7 +98,7 @@ fn image() -> Vec<f32> {
 
 /// Both engines agree, on any number of threads. Returns the kernels.
 fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
-    let mut plain = Network::load_with(Engine::Plain, onnx, SHAPE, outputs, 1).unwrap();
+    let mut plain = Network::load_with(Engine::Plain, Arithmetic::Single, onnx, SHAPE, outputs, 1).unwrap();
     assert!(plain.replaced().is_empty());
     let expected = plain.run(&image()).unwrap();
     let mut first = None;
@@ -163,8 +164,8 @@ fn a_depthwise_network_becomes_kernels() {
     assert_eq!(kernels, ["direct, ReLU6", "depthwise, ReLU6", "pointwise, residual"]);
 }
 
-#[test]
-fn inverted_bottlenecks_become_kernels() {
+/// Inverted bottlenecks, and the name of what they give.
+fn bottlenecks() -> (Vec<u8>, String) {
     let mut g = Graph::default();
     let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
     let mut x = g.conv("x", [16, 3, 3, 3], &[("strides", &[2, 2]), ("pads", &[0, 0, 1, 1])]);
@@ -181,7 +182,13 @@ fn inverted_bottlenecks_become_kernels() {
         let y = g.conv(&y, [outputs, wide, 1, 1], &[]);
         x = if inputs == outputs { g.node("Add", &[&y, &x], &[]) } else { y };
     }
-    let kernels = agree(&g.finish(&[&x]), &[&x]);
+    (g.finish(&[&x]), x)
+}
+
+#[test]
+fn inverted_bottlenecks_become_kernels() {
+    let (onnx, x) = bottlenecks();
+    let kernels = agree(&onnx, &[&x]);
     // 40 channels are no whole number of blocks: three kernels instead of one.
     let expected = [
         "direct",
@@ -192,6 +199,26 @@ fn inverted_bottlenecks_become_kernels() {
         "pointwise, residual",
     ];
     assert_eq!(kernels, expected);
+}
+
+#[test]
+fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
+    let (onnx, x) = bottlenecks();
+    let run = |engine, arithmetic| {
+        let mut network = Network::load_with(engine, arithmetic, &onnx, SHAPE, &[&x], 1).unwrap();
+        (network.run(&image()).unwrap().concat(), network.replaced().to_vec())
+    };
+    let (single, replaced) = run(Engine::Kernels, Arithmetic::Single);
+    assert!(replaced.iter().all(|r| r.arithmetic == Arithmetic::Single));
+    let (half, replaced) = run(Engine::Kernels, Arithmetic::Half);
+    let in_half = replaced.iter().filter(|r| r.arithmetic == Arithmetic::Half);
+    let words: Vec<&str> = in_half.map(|r| r.kernel.as_str()).collect();
+    assert_eq!(words, ["bottleneck in 16 bits, residual", "bottleneck in 16 bits"]);
+    let most = single.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let apart = single.iter().zip(&half).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    assert!(apart > 1e-5 * most && apart < 2e-2 * most, "{apart} of {most}");
+    // tract computes with 32 bits whatever is asked for.
+    assert_eq!(run(Engine::Plain, Arithmetic::Half), run(Engine::Plain, Arithmetic::Single));
 }
 
 #[test]

@@ -39,5 +39,5 @@ pub use disposition::{Disposition, Reason};
 pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use telegram::{Telegram, TelegramError};
-pub use threshold_file::{Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
+pub use threshold_file::{Arithmetic, Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;

@@ -65,6 +65,17 @@ pub enum Sample {
     CrossFitted,
 }
 
+/// What the judge's kernels compute the network with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Arithmetic {
+    /// 32-bit floats.
+    #[default]
+    Single,
+    /// 16-bit floats (IEEE 754 binary16) in inverted bottlenecks, 32-bit floats in everything else. Scores differ from
+    /// those of [`Self::Single`] by more than processors do, so thresholds belong to one or the other.
+    Half,
+}
+
 /// What the threshold rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -111,6 +122,8 @@ pub struct ThresholdFile {
     pub model_sha256: [u8; 32],
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
+    /// What the network is computed with; the thresholds and all scores of this file come from it.
+    pub arithmetic: Arithmetic,
     /// What a frame's score is; the thresholds and all scores of this file are of this kind.
     pub image_score: ImageScore,
     /// A frame is rejected when its score is above this.

@@ -198,10 +198,11 @@ fn bytes_without_a_meaning_are_malformed() {
         ("colour 2", 0x5d, &[2]),
         ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
-        ("score of a third kind", 0x66, &[2]),
-        ("a sample of a third kind", 0x76, &[2]),
-        ("five golden frames", 0x9b, &[5]),
-        ("two golden frames announced, one given", 0x9b, &[2]),
+        ("arithmetic of a third kind", 0x66, &[2]),
+        ("score of a third kind", 0x67, &[2]),
+        ("a sample of a third kind", 0x77, &[2]),
+        ("five golden frames", 0x9c, &[5]),
+        ("two golden frames announced, one given", 0x9c, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");
@@ -214,7 +215,7 @@ fn every_error_says_what_to_do() {
     let errors = [
         FormatError::Magic,
         FormatError::Version(9),
-        FormatError::Truncated { expected: 173, found: 5 },
+        FormatError::Truncated { expected: 174, found: 5 },
         FormatError::Trailing { extra: 3 },
         FormatError::Checksum,
         FormatError::Malformed,

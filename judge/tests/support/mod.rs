@@ -6,8 +6,8 @@ use std::path::Path;
 
 use judge::{Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Scorer, THRESHOLD_FILE, encode_png, file_sha256};
 use shared_format::{
-    Colour, Evidence, FrameRange, Golden, ImageScore, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile,
-    Tiles, threshold_file,
+    Arithmetic, Colour, Evidence, FrameRange, Golden, ImageScore, Recipe, Sample, ScoreQuantiles, Size,
+    ThresholdFile, Tiles, threshold_file,
 };
 
 /// A protobuf message under construction.
@@ -50,12 +50,26 @@ fn node(kind: &str, input: &str, output: &str) -> Message {
 }
 
 fn max_over(axes: &[u64], keep: bool, input: &str, output: &str) -> Message {
-    let mut ints = Message::default().text(1, "axes");
-    for &axis in axes {
-        ints = ints.varint(8, axis);
-    }
-    let keep = Message::default().text(1, "keepdims").varint(3, keep.into()).varint(20, 2);
-    node("ReduceMax", input, output).message(5, ints.varint(20, 7)).message(5, keep)
+    node("ReduceMax", input, output)
+        .message(5, integers("axes", axes))
+        .message(5, integer("keepdims", keep.into()))
+}
+
+/// Attributes.
+fn integers(name: &str, values: &[u64]) -> Message {
+    let named = Message::default().text(1, name);
+    values.iter().fold(named, |ints, &value| ints.varint(8, value)).varint(20, 7)
+}
+
+fn integer(name: &str, value: u64) -> Message {
+    Message::default().text(1, name).varint(3, value).varint(20, 2)
+}
+
+/// A constant tensor.
+fn initializer(name: &str, shape: &[u64], values: &[f32]) -> Message {
+    let dims = shape.iter().fold(Message::default(), |dims, &side| dims.varint(1, side));
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    dims.varint(2, 1).text(8, name).bytes(9, &bytes)
 }
 
 fn float_value(name: &str, shape: &[u64]) -> Message {
@@ -98,6 +112,34 @@ pub fn branching_onnx(side: u64) -> Vec<u8> {
         .message(1, node("Sqrt", "peak", "right"))
         .message(1, node("MatMul", "left", "product").text(1, "right"))
         .message(1, node("Sub", "product", "anomaly_map").text(1, "peak"));
+    model(graph, side, ["anomaly_map", "score"])
+}
+
+/// A model with an inverted bottleneck, whose map is the mean of the channels as far as the arithmetic gives it.
+pub fn bottleneck_onnx(side: u64) -> Vec<u8> {
+    const WIDE: u64 = 32;
+    // Nine weights a channel, of which only the middle one counts.
+    let middle: Vec<f32> = (0..9 * WIDE).map(|place| f32::from(u8::from(place % 9 == 4))).collect();
+    let weights = [
+        ("expand", [WIDE, 3, 1, 1], vec![1.0 / 3.0; 3 * WIDE as usize]),
+        ("depthwise", [WIDE, 1, 3, 3], middle),
+        ("project", [1, WIDE, 1, 1], vec![1.0 / WIDE as f32; WIDE as usize]),
+    ];
+    let mut graph = Message::default()
+        .message(1, node("Conv", "image", "wide").text(1, "expand"))
+        .message(1, node("Relu", "wide", "positive"))
+        .message(
+            1,
+            node("Conv", "positive", "filtered")
+                .text(1, "depthwise")
+                .message(5, integer("group", WIDE))
+                .message(5, integers("pads", &[1; 4])),
+        )
+        .message(1, node("Relu", "filtered", "rectified"))
+        .message(1, node("Conv", "rectified", "anomaly_map").text(1, "project"));
+    for (name, shape, values) in weights {
+        graph = graph.message(5, initializer(name, &shape, &values));
+    }
     model(graph, side, ["anomaly_map", "score"])
 }
 
@@ -157,6 +199,7 @@ pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
         teacher: "".try_into().unwrap(),
         model_sha256: file_sha256(onnx),
         recipe,
+        arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.4,

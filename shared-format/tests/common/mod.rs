@@ -4,8 +4,8 @@ use heapless::{String, Vec};
 use proptest::prelude::*;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
-    Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Recipe, Roi, Sample, ScoreQuantiles, Size,
-    ThresholdFile, Tiles,
+    Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Recipe, Roi, Sample,
+    ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
 
 /// Encodes, or panics.
@@ -51,6 +51,7 @@ pub fn example() -> ThresholdFile {
                 max: Size { width: 640, height: 480 },
             },
         },
+        arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.75,
@@ -92,6 +93,7 @@ pub fn largest() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: far, max: far },
         },
+        arithmetic: Arithmetic::Single,
         image_score: ImageScore::Descriptor(Descriptor { mean: [-1.5; 8], whitening: [[0.25; 8]; 8] }),
         evidence: Evidence {
             normals: u32::MAX,
@@ -188,13 +190,15 @@ pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let names = (text(), text(), text(), any::<[u8; 32]>());
     let thresholds = (finite(), finite(), finite());
     let golden = proptest::collection::vec(golden(), 0..=4);
-    (names, recipe(), image_score(), thresholds, evidence(), golden).prop_map(
-        |(names, recipe, image_score, thresholds, evidence, golden)| ThresholdFile {
+    let arithmetic = prop_oneof![Just(Arithmetic::Single), Just(Arithmetic::Half)];
+    (names, recipe(), (arithmetic, image_score()), thresholds, evidence(), golden).prop_map(
+        |(names, recipe, (arithmetic, image_score), thresholds, evidence, golden)| ThresholdFile {
             producer: names.0,
             method: names.1,
             teacher: names.2,
             model_sha256: names.3,
             recipe,
+            arithmetic,
             image_score,
             image_threshold: thresholds.0,
             pixel_threshold: thresholds.1,

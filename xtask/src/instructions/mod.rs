@@ -1,5 +1,5 @@
 //! `cargo xtask bench --instructions`: how many of a 64-bit ARM processor's instructions a frame takes, by the judge's
-//! kernels and by tract's own. Counted under emulation, so the figure depends on no machine; it is no time.
+//! kernels (with 32-bit floats, and with 16-bit floats where they have them) and by tract's own. Counted under emulation, so the figure depends on no machine; it is no time.
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +14,9 @@ use crate::setup::{self, Purpose};
 use crate::{peers, shell, workspace};
 
 /// Of those that `cargo xtask bench --peers` times. The emulation computes by the value: others take hours.
-const NETWORKS: [&str; 2] = ["stpm-resnet18-256", "stpm-efficientnet-lite0-256"];
+const NETWORKS: [&str; 2] = ["stpm-resnet18-256", HALVED];
+/// The one with inverted bottlenecks, which are what the kernels compute with 16-bit floats.
+const HALVED: &str = "stpm-efficientnet-lite0-256";
 /// Versions of QEMU's plugin interface, one of which every QEMU from 5.1 on knows.
 const INTERFACES: std::ops::RangeInclusive<u32> = 1..=6;
 const PIXELS: usize = 3 * 256 * 256;
@@ -34,12 +36,17 @@ pub fn run(named: &[&str]) -> Result<()> {
     let image: Vec<u8> = (0..PIXELS).flat_map(|i| ((i % 251) as f32 / 251.0).to_le_bytes()).collect();
     fs::write(counter.image(), image).context("can't write the image")?;
     println!("instructions of a frame, 64-bit ARM with NEON, one thread, in millions:");
-    println!("{:<30} {:>8} {:>8} {:>6}", "network", "tract", "nominal", "ratio");
+    println!("{:<30} {:<16} {:>8} {:>6}", "network", "engine", "count", "ratio");
     for network in networks {
-        let [nominal, tract] = counter.frame(network)?;
-        let millions = |count: u64| count as f64 / 1e6;
-        let ratio = nominal as f64 / tract as f64;
-        println!("{network:<30} {:>8.0} {:>8.0} {ratio:>6.2}", millions(tract), millions(nominal));
+        let engines: &[(&str, &str)] =
+            &[("plain", "tract"), ("kernels", "nominal"), ("half", "nominal, 16 bits")];
+        let engines = if *network == HALVED { engines } else { &engines[..2] };
+        let names: Vec<&str> = engines.iter().map(|engine| engine.0).collect();
+        let counts = counter.frame(network, &names)?;
+        for ((_, words), &count) in engines.iter().zip(&counts) {
+            let (millions, ratio) = (count as f64 / 1e6, count as f64 / counts[0] as f64);
+            println!("{network:<30} {words:<16} {millions:>8.0} {ratio:>6.2}");
+        }
     }
     Ok(())
 }
@@ -73,18 +80,24 @@ impl Counter {
         self.folder.join("image.f32")
     }
 
-    /// Of one frame more, after the first, by the kernels and by tract alone.
-    fn frame(&self, network: &str) -> Result<[u64; 2]> {
-        let runs = [("kernels", ""), ("kernels", "1\n"), ("plain", ""), ("plain", "1\n")];
-        let counts = thread::scope(|scope| {
-            let started = runs.map(|(engine, more)| scope.spawn(move || self.count(engine, network, more)));
-            started.map(|run| run.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    /// Of one frame more, after the first, by each engine.
+    fn frame(&self, network: &str, engines: &[&str]) -> Result<Vec<u64>> {
+        let counts: Vec<Result<u64>> = thread::scope(|scope| {
+            let started: Vec<_> = engines
+                .iter()
+                .map(|engine| ["", "1\n"].map(|more| scope.spawn(move || self.count(engine, network, more))))
+                .collect();
+            let count = |run: thread::ScopedJoinHandle<'_, Result<u64>>| {
+                run.join().unwrap_or_else(|_| bail!("a thread panicked"))
+            };
+            let more = |[one, two]: [_; 2]| {
+                let (one, two) = (count(one)?, count(two)?);
+                let more = two.checked_sub(one).filter(|&count| count > 0);
+                more.context("a frame more took no instruction more")
+            };
+            started.into_iter().map(more).collect()
         });
-        let [kernels_one, kernels_two, plain_one, plain_two] = counts;
-        let more = |one: u64, two: u64| {
-            two.checked_sub(one).filter(|&count| count > 0).context("a frame more took no instruction more")
-        };
-        Ok([more(kernels_one?, kernels_two?)?, more(plain_one?, plain_two?)?])
+        counts.into_iter().collect()
     }
 
     /// Of a whole run: one frame, and those that `more` asks for.

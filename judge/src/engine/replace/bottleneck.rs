@@ -1,9 +1,10 @@
 //! An inverted bottleneck as it stands in a model: three convolutions, each of which alone reads the one before.
 
-use kernels::{Bottleneck, Layout, Path};
+use kernels::{Bottleneck, Layout};
 use tract_core::internal::*;
 use tract_core::ops::cnn::Conv;
 
+use super::Paths;
 use super::filters::Filters;
 use super::pattern::{Chain, only_reader};
 
@@ -21,7 +22,7 @@ impl Parts {
     pub fn from(
         model: &TypedModel,
         first: usize,
-        path: Path,
+        paths: Paths,
         taken: impl Fn(usize) -> bool,
         is_channels_last: impl Fn(OutletId) -> bool,
     ) -> TractResult<Option<Self>> {
@@ -47,7 +48,11 @@ impl Parts {
             .map(|(chain, filters)| filters.stage(chain.epilogue))
             .collect::<TractResult<_>>()?;
         let layout = stages[0].spec.layout;
-        let kernel = Bottleneck::new(&stages[0], &stages[1], &stages[2], path);
+        let [expand, depthwise, project] = &stages[..] else { return Ok(None) };
+        let kernel = match paths.half {
+            Some(path) => Bottleneck::new_half(expand, depthwise, project, path),
+            None => Bottleneck::new(expand, depthwise, project, paths.single),
+        };
         Ok(kernel.ok().map(|kernel| Self { chains, kernel, layout }))
     }
 
@@ -62,6 +67,7 @@ impl Parts {
 
     /// `bottleneck, residual`.
     pub fn words(&self) -> String {
-        self.chains[2].words("bottleneck")
+        let name = if self.kernel.is_half() { "bottleneck in 16 bits" } else { "bottleneck" };
+        self.chains[2].words(name)
     }
 }

@@ -21,7 +21,8 @@ mod resize;
 
 use std::collections::{HashMap, HashSet};
 
-use kernels::{Path, Shape};
+use kernels::{HalfPath, Path, Shape};
+use shared_format::Arithmetic;
 use tract_core::internal::*;
 use tract_core::ops::array::TypedConcat;
 use tract_core::ops::binary::TypedBinOp;
@@ -42,13 +43,32 @@ pub struct Replaced {
     pub kernel: String,
     /// Nodes of the model that it stands for.
     pub nodes: usize,
+    /// What it computes with.
+    pub arithmetic: Arithmetic,
+}
+
+/// The vector instructions that kernels use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paths {
+    pub single: Path,
+    /// Where bottlenecks are computed with 16-bit floats.
+    pub half: Option<HalfPath>,
+}
+
+impl Paths {
+    /// Both of one name, as far as there are such ones.
+    pub fn of(single: Path, arithmetic: Arithmetic) -> Self {
+        let named = || HalfPath::all().into_iter().find(|half| half.name() == single.name());
+        let half = (arithmetic == Arithmetic::Half).then(|| named().unwrap_or_else(HalfPath::best));
+        Self { single, half }
+    }
 }
 
 /// The model with kernels where they match, and what was replaced. Constants that only kernels use are freed with `model`.
 ///
 /// # Errors
 /// tract refuses the new model, which would be a mistake here.
-pub(super) fn replace(model: TypedModel, path: Path) -> TractResult<(TypedModel, Vec<Replaced>)> {
+pub(super) fn replace(model: TypedModel, paths: Paths) -> TractResult<(TypedModel, Vec<Replaced>)> {
     let mut rewriting = Rewriting {
         source: &model,
         target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
@@ -59,7 +79,7 @@ pub(super) fn replace(model: TypedModel, path: Path) -> TractResult<(TypedModel,
         taken: HashSet::new(),
         buffers: Buffers::default(),
         replaced: Vec::new(),
-        path,
+        paths,
     };
     for id in model.eval_order()? {
         rewriting.node(id)?;
@@ -85,7 +105,7 @@ struct Rewriting<'a> {
     taken: HashSet<usize>,
     buffers: Buffers,
     replaced: Vec<Replaced>,
-    path: Path,
+    paths: Paths,
 }
 
 impl Rewriting<'_> {
@@ -143,7 +163,8 @@ impl Rewriting<'_> {
         inputs: &[OutletId],
     ) -> TractResult<()> {
         let name = self.source.node(id).name.clone();
-        self.replaced.push(Replaced { name: name.clone(), kernel: words.clone(), nodes });
+        let arithmetic = kernel.arithmetic();
+        self.replaced.push(Replaced { name: name.clone(), kernel: words.clone(), nodes, arithmetic });
         let output = [1, output.height, output.width, output.channels];
         let op = KernelOp::new(kernel, &output, words, &self.buffers);
         let outlet = self.target.wire_node(name, op, inputs)?[0];
@@ -163,10 +184,11 @@ impl Rewriting<'_> {
         let (name, words) = (self.source.node(id).name.clone(), words.to_owned());
         let fact = self.source.outlet_fact(id.into())?;
         let shape = fact.shape.as_concrete().context("a shape is not known")?;
+        let arithmetic = kernel.arithmetic();
         let op = KernelOp::new(kernel, shape, words.clone(), &self.buffers);
         let input = self.planar(input)?;
         let outlet = self.target.wire_node(&name, op, &[input])?[0];
-        self.replaced.push(Replaced { name, kernel: words, nodes });
+        self.replaced.push(Replaced { name, kernel: words, nodes, arithmetic });
         self.planar.insert(id.into(), outlet);
         Ok(())
     }

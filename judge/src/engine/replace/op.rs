@@ -10,6 +10,7 @@ use kernels::normalise::Normalise;
 use kernels::pool::MaxPool;
 use kernels::resample::Resample;
 use kernels::{Bottleneck, Conv};
+use shared_format::Arithmetic;
 use tract_core::internal::*;
 
 use super::buffers::Buffers;
@@ -37,6 +38,13 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
+    pub const fn arithmetic(&self) -> Arithmetic {
+        match self {
+            Self::Bottleneck(bottleneck) if bottleneck.is_half() => Arithmetic::Half,
+            _ => Arithmetic::Single,
+        }
+    }
+
     fn run(&self, inputs: &[TValue], output: &mut [f32]) -> TractResult<()> {
         let image = |slot: usize| -> TractResult<&[f32]> {
             let input = inputs.get(slot).ok_or_else(|| format_err!("its input {slot} is missing"))?;

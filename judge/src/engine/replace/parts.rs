@@ -32,7 +32,7 @@ impl Rewriting<'_> {
         let is_channels_last = |input: OutletId| self.channels_last.contains_key(&input);
         let near = |inputs: &[OutletId]| inputs.iter().copied().any(is_channels_last);
         if node.op_is::<cnn::Conv>() {
-            if let Some(parts) = bottleneck::Parts::from(source, id, self.path, taken, is_channels_last)? {
+            if let Some(parts) = bottleneck::Parts::from(source, id, self.paths, taken, is_channels_last)? {
                 let nodes: Vec<usize> = parts.nodes().collect();
                 self.take(nodes, parts.last(), Part::Bottleneck(Box::new(parts)));
             } else {
@@ -55,7 +55,7 @@ impl Rewriting<'_> {
             && near(&parts.inputs)
         {
             self.take(parts.nodes.clone(), parts.last, Part::Least(parts));
-        } else if let Some(parts) = normalise::Parts::from(source, node, self.path)?
+        } else if let Some(parts) = normalise::Parts::from(source, node, self.paths.single)?
             && !near(&[parts.input])
         {
             self.take(parts.nodes, parts.nodes[1], Part::Normalise(parts));
@@ -124,12 +124,12 @@ impl Rewriting<'_> {
         let image = self.source.node(chain.conv).inputs[0];
         let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
         if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights) {
-            let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.path);
+            let conv = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, self.paths.single);
             if let Ok(conv) = conv {
                 return Ok(Some((conv, self.deep(image, spec.input)?)));
             }
         }
-        let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.path) else { return Ok(None) };
+        let Ok(conv) = Conv::new(spec, weights, bias, epilogue, self.paths.single) else { return Ok(None) };
         Ok(Some((conv, self.laid_out(image, spec.layout)?)))
     }
 
@@ -158,7 +158,7 @@ impl Rewriting<'_> {
         };
         let Some(image) = pattern::image(self.source, node.inputs[0])? else { return Ok(None) };
         let spec = pattern::window(&pool.pool_spec, image);
-        Ok(spec.and_then(|spec| MaxPool::new(spec, self.path).ok()))
+        Ok(spec.and_then(|spec| MaxPool::new(spec, self.paths.single).ok()))
     }
 
     pub(super) fn max_pool(&mut self, node: &TypedNode) -> TractResult<bool> {
@@ -179,7 +179,9 @@ impl Rewriting<'_> {
         if !self.channels_last.contains_key(&input) {
             return Ok(false);
         }
-        let Some(kernel) = resize::mean(self.source, node, pool, self.path)? else { return Ok(false) };
+        let Some(kernel) = resize::mean(self.source, node, pool, self.paths.single)? else {
+            return Ok(false);
+        };
         let inputs = [self.channels_last(input)?];
         let output = kernel.output();
         self.write(node.id, 1, Kernel::Resample(kernel), output, "mean of windows".to_owned(), &inputs)?;
@@ -189,21 +191,21 @@ impl Rewriting<'_> {
     fn least(&mut self, parts: &least::Parts) -> TractResult<()> {
         let inputs: TVec<OutletId> =
             parts.inputs.iter().map(|&input| self.channels_last(input)).collect::<TractResult<_>>()?;
-        let kernel = Kernel::Least(parts.kernel(self.path));
+        let kernel = Kernel::Least(parts.kernel(self.paths.single));
         let output = Shape { channels: 1, ..parts.image };
         self.write(parts.last, parts.nodes.len(), kernel, output, "minimum over channels".to_owned(), &inputs)
     }
 
     fn distance(&mut self, parts: &head::Parts) -> TractResult<()> {
         let inputs = [self.channels_last(parts.inputs[0])?, self.channels_last(parts.inputs[1])?];
-        let kernel = parts.kernel(self.path);
+        let kernel = parts.kernel(self.paths.single);
         let output = Shape { channels: 1, ..parts.image };
         let words = parts.words().to_owned();
         self.write(parts.last, parts.nodes.len(), Kernel::Distance(kernel), output, words, &inputs)
     }
 
     fn resize(&mut self, resize: &resize::Resize) -> TractResult<()> {
-        let kernel = resize.kernel(self.path)?;
+        let kernel = resize.kernel(self.paths.single)?;
         let (output, words) = (kernel.output(), "resampling");
         if resize.is_one_plane() {
             return self.write_planar(resize.last, 2, Kernel::Resample(kernel), words, resize.image);
