@@ -10,10 +10,12 @@ pub mod inspect;
 pub mod run;
 pub mod teach;
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use judge::{Engine, Judge};
+use judge::{Engine, Judge, has_half_arithmetic};
+use shared_format::Arithmetic;
 
 use crate::report::significant;
 
@@ -43,8 +45,17 @@ pub(crate) fn open(bundle: &Path, threads: usize) -> Result<Judge> {
 
 /// [`open`] with an engine of the caller's choice.
 pub(crate) fn open_with(engine: EngineChoice, bundle: &Path, threads: usize) -> Result<Judge> {
-    Judge::open_with(engine.into(), bundle, threads)
-        .with_context(|| format!("the bundle {} is refused", bundle.display()))
+    let judge = Judge::open_with(engine.into(), bundle, threads)
+        .with_context(|| format!("the bundle {} is refused", bundle.display()))?;
+    if judge.bundle().thresholds.arithmetic == Arithmetic::Half && !has_half_arithmetic() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
+             slowly; `edge-runtime calibrate --arithmetic f32` makes it fast here",
+            bundle.display()
+        );
+    }
+    Ok(judge)
 }
 
 /// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.

@@ -3,6 +3,7 @@
 //! What is calibrated is the score that decides a part, see [`deciding_score`]: the claim is about parts, whatever the
 //! number of frames that vote.
 
+mod arithmetic;
 mod folder;
 
 use anyhow::{Result, bail};
@@ -12,6 +13,7 @@ use judge::{AnomalyMap, Frame, Judge};
 use crate::line_file::Votes;
 use crate::part::deciding_score;
 
+pub use arithmetic::{Arithmetics, Change};
 pub use folder::FolderParts;
 
 /// A part to calibrate with.

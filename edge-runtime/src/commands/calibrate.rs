@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use fit::calibrate::{Calibration, claim_with_threshold, highest, lonely};
 use fit::recalibrate::replace_thresholds;
-use shared_format::ThresholdFile;
+use judge::Judge;
+use shared_format::{Arithmetic, ThresholdFile};
 
-use crate::calibration::{FolderParts, PartSource, calibrate};
+use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate};
 use crate::line_file::{LineFile, Product};
 use crate::line_parts::LineParts;
 use crate::outcome::Outcome;
@@ -33,6 +34,21 @@ pub struct Args {
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// What the network computes with from now on; as before unless given. Thresholds belong to one or the other.
+    #[arg(long, value_enum, value_name = "FLOATS")]
+    arithmetic: Option<Floats>,
+}
+
+/// What a bundle's network computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Floats {
+    /// 32-bit floats, as every bundle comes.
+    F32,
+    /// 16-bit floats in the inverted bottlenecks of EfficientNet-Lite, 32-bit floats in everything else: for processors that
+    /// compute with them (Raspberry Pi 5, Jetson Orin).
+    F16,
+    /// The faster of the two, measured here.
+    Auto,
 }
 
 /// Judges good parts by the product's bundle and puts the new thresholds into it; the old file stays beside them.
@@ -52,6 +68,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let product = product(&line, args.product.as_deref())?;
     let mut judge = super::open(&product.bundle, line.threads.into())?;
     super::check_first_golden(&mut judge)?;
+    let (mut judge, change) = with_arithmetic(judge, args.arithmetic, line.threads.into())?;
     let mut source: Box<dyn PartSource> = match &args.from {
         Some(folder) => Box::new(FolderParts::open(folder)?),
         None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
@@ -63,7 +80,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
             let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
         })?;
     let old = &judge.bundle().thresholds;
-    let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration)?)?;
+    let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration, change)?)?;
     let mut out = std::io::stdout().lock();
     let normals = calibration.evidence.normals;
     writeln!(out, "{}: {normals} judged, {skipped} skipped", product.name)?;
@@ -87,8 +104,46 @@ fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
     })
 }
 
-/// The golden frames stay, and with them the tolerance for their scores.
-fn renewed(old: &ThresholdFile, calibration: &Calibration) -> Result<ThresholdFile> {
+/// The judge with the arithmetic that is wanted, and what changes with it if it is another.
+fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result<(Judge, Option<Change>)> {
+    let from = old.bundle().thresholds.arithmetic;
+    let to = match wanted {
+        Some(Floats::F32) => Arithmetic::Single,
+        Some(Floats::F16) => Arithmetic::Half,
+        Some(Floats::Auto) if from == Arithmetic::Half => Arithmetic::Single,
+        Some(Floats::Auto) => Arithmetic::Half,
+        None => from,
+    };
+    if to == from {
+        return Ok((old, None));
+    }
+    let mut both = Arithmetics::new(old, to, threads)?;
+    match wanted {
+        Some(Floats::Auto) if !both.differ() => return Ok((both.into_old(), None)),
+        Some(Floats::F16) if !both.differ() => bail!(
+            "nothing in this model is computed with 16-bit floats, only inverted bottlenecks are (EfficientNet-Lite's); \
+             calibrate without --arithmetic f16"
+        ),
+        _ => {}
+    }
+    let change = both.compare()?;
+    let mut err = std::io::stderr();
+    let _ = writeln!(err, "{}", change.in_words(from, to));
+    if wanted == Some(Floats::Auto) && !change.wins() {
+        return Ok((both.into_old(), None));
+    }
+    if to == Arithmetic::Half && !change.wins() {
+        let _ = writeln!(err, "warning: 16-bit floats are no faster here; calibrate with --arithmetic f32");
+    }
+    Ok((both.into_new(), Some(change)))
+}
+
+/// The golden frames stay, and the tolerance for their scores; with another arithmetic they are scored anew.
+fn renewed(old: &ThresholdFile, calibration: &Calibration, change: Option<Change>) -> Result<ThresholdFile> {
+    let (golden, score_tolerance) = match change {
+        Some(change) => (change.golden.into_iter().collect(), calibration.score_tolerance),
+        None => (old.golden.clone(), old.score_tolerance),
+    };
     let producer = concat!("nominal ", env!("CARGO_PKG_VERSION"));
     Ok(ThresholdFile {
         producer: producer
@@ -98,6 +153,8 @@ fn renewed(old: &ThresholdFile, calibration: &Calibration) -> Result<ThresholdFi
         image_threshold: calibration.image_threshold,
         pixel_threshold: calibration.pixel_threshold,
         evidence: calibration.evidence,
+        score_tolerance,
+        golden,
         ..old.clone()
     })
 }

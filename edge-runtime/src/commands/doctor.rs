@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use judge::{BundleError, Judge};
+use judge::{BundleError, Judge, has_half_arithmetic};
 use serde::Serialize;
-use shared_format::{Colour, Evidence, Recipe, Sample, ThresholdFile};
+use shared_format::{Arithmetic, Colour, Evidence, Recipe, Sample, ThresholdFile};
 
 use crate::outcome::Outcome;
 use crate::report::significant;
@@ -41,6 +41,7 @@ struct BundleReport {
     teacher: String,
     model_sha256: String,
     recipe: String,
+    arithmetic: &'static str,
     image_threshold: f32,
     pixel_threshold: f32,
     normals: u32,
@@ -124,6 +125,7 @@ fn describe(folder: &Path, thresholds: &ThresholdFile) -> BundleReport {
         teacher: thresholds.teacher.as_str().to_owned(),
         model_sha256: thresholds.model_sha256.iter().map(|b| format!("{b:02x}")).collect(),
         recipe: recipe_in_words(&thresholds.recipe),
+        arithmetic: arithmetic_in_words(thresholds.arithmetic),
         image_threshold: thresholds.image_threshold,
         pixel_threshold: thresholds.pixel_threshold,
         normals: evidence.normals,
@@ -153,6 +155,18 @@ fn recipe_in_words(recipe: &Recipe) -> String {
         "{part} as {tiles} of {}×{} {colour}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
+}
+
+fn arithmetic_in_words(arithmetic: Arithmetic) -> &'static str {
+    match arithmetic {
+        Arithmetic::Half if has_half_arithmetic() => {
+            "16-bit floats in bottlenecks, 32-bit floats in everything else"
+        }
+        Arithmetic::Half => {
+            "16-bit floats in bottlenecks; this processor doesn't compute with them and judges slowly"
+        }
+        Arithmetic::Single => "32-bit floats",
+    }
 }
 
 fn claim_in_words(evidence: &Evidence) -> String {
@@ -197,6 +211,7 @@ fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "made by       {}, method {}{teacher}", bundle.producer, bundle.method)?;
     writeln!(out, "model         SHA-256 {}", bundle.model_sha256)?;
     writeln!(out, "recipe        {}", bundle.recipe)?;
+    writeln!(out, "arithmetic    {}", bundle.arithmetic)?;
     writeln!(
         out,
         "thresholds    image {}, pixel {}",

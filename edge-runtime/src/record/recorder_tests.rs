@@ -4,8 +4,8 @@ use std::process::Stdio;
 use fit::seeded::Seeded;
 use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
 use shared_format::{
-    Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
-    Verdict,
+    Arithmetic, Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, Size,
+    ThresholdFile, Tiles, Verdict,
 };
 
 use super::*;
@@ -29,6 +29,7 @@ fn thresholds() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: SIZE, max: SIZE },
         },
+        arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
         image_threshold: 0.5,
         pixel_threshold: 0.5,

@@ -1,8 +1,8 @@
 //! `calibrate`: thresholds from folders of good parts.
 
-use shared_format::ThresholdFile;
+use shared_format::{Arithmetic, ThresholdFile};
 
-use crate::support::frame;
+use crate::support::{bottleneck_onnx, frame, write_bundle};
 use crate::{Bench, code, program, stderr, stdout};
 
 const LINE: &str = r#"
@@ -94,6 +94,61 @@ fn a_folder_of_images_gives_the_threshold_that_it_can_claim() {
     let expected =
         ["golden", "model.onnx", "model.threshold", "model.threshold.old-1", "model.threshold.old-2"];
     assert_eq!(bench.names("bundle"), expected);
+}
+
+#[test]
+fn the_arithmetic_changes_with_its_own_thresholds() {
+    let bench = bench("");
+    let golden = [("normal.png", frame(0)), ("defective.png", frame(200))];
+    write_bundle(&bench.path("bundle"), &bottleneck_onnx(64), &golden);
+    (20..50).for_each(|spot| bench.write_frame(&format!("good/{spot}.png"), spot));
+    let calibrate = |floats: &[&str]| {
+        let arguments = [&["--from", "good", "--target-fpr", "0.1"], floats].concat();
+        let output = bench.calibrate(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        (bench.thresholds(), stderr(&output))
+    };
+    let (single, words) = calibrate(&[]);
+    assert_eq!((single.arithmetic, words.as_str()), (Arithmetic::Single, ""));
+    let (half, words) = calibrate(&["--arithmetic", "f16"]);
+    assert!(words.contains("ms with 16-bit floats") && words.contains("ms with 32-bit floats"), "{words}");
+    assert_eq!(half.arithmetic, Arithmetic::Half);
+    // Every threshold and score is of the other arithmetic: near those before, and not the same.
+    let differ = |a: f32, b: f32| a != b && (a - b).abs() < 5e-3 * a.abs();
+    assert!(differ(single.image_threshold, half.image_threshold), "{single:?} {half:?}");
+    for (single, half) in single.golden.iter().zip(&half.golden) {
+        assert!(differ(single.score, half.score), "{single:?} {half:?}");
+    }
+    assert_eq!(half.score_tolerance, 0.01 * half.evidence.scores.spread());
+    // It is judged by that from now on.
+    let output = bench.run("doctor", &[]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    assert!(stdout(&output).contains("16-bit floats"), "{}", stdout(&output));
+    let output = bench.run("inspect", &["good/48.png"]);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    let is_slow = !judge::has_half_arithmetic();
+    assert_eq!(stderr(&output).contains("calibrate --arithmetic f32"), is_slow, "{}", stderr(&output));
+    // Again without a word about it: it stays.
+    assert_eq!(calibrate(&[]).0, half);
+    let (back, _) = calibrate(&["--arithmetic", "f32"]);
+    assert_eq!(back, ThresholdFile { score_tolerance: back.score_tolerance, ..single.clone() });
+    // The faster one, whichever that is here.
+    let (faster, words) = calibrate(&["--arithmetic", "auto"]);
+    assert!([&half, &back].contains(&&faster) && words.contains("16-bit floats"), "{words}");
+}
+
+#[test]
+fn a_model_without_bottlenecks_has_one_arithmetic() {
+    let bench = bench("");
+    bench.write_frame("good/1.png", 20);
+    let old = bench.thresholds();
+    let output = bench.calibrate(&["--from", "good", "--arithmetic", "f16"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("nothing in this model is computed with 16-bit floats"));
+    assert_eq!(bench.thresholds(), old);
+    let output = bench.calibrate(&["--from", "good", "--arithmetic", "auto"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert_eq!(bench.thresholds().arithmetic, Arithmetic::Single);
 }
 
 #[test]
