@@ -14,8 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use judge::{Engine, Judge, has_half_arithmetic};
-use shared_format::Arithmetic;
+use judge::{Engine, Judge};
 
 use crate::report::significant;
 
@@ -40,22 +39,27 @@ impl From<EngineChoice> for Engine {
 
 /// Opens a bundle for judging.
 pub(crate) fn open(bundle: &Path, threads: usize) -> Result<Judge> {
-    open_with(EngineChoice::default(), bundle, threads)
+    let mut judge = open_with(EngineChoice::default(), bundle, threads)?;
+    warn_of_emulation(&mut judge);
+    Ok(judge)
 }
 
 /// [`open`] with an engine of the caller's choice.
 pub(crate) fn open_with(engine: EngineChoice, bundle: &Path, threads: usize) -> Result<Judge> {
-    let judge = Judge::open_with(engine.into(), bundle, threads)
-        .with_context(|| format!("the bundle {} is refused", bundle.display()))?;
-    if judge.bundle().thresholds.arithmetic == Arithmetic::Half && !has_half_arithmetic() {
+    Judge::open_with(engine.into(), bundle, threads)
+        .with_context(|| format!("the bundle {} is refused", bundle.display()))
+}
+
+/// Says so where this processor is slow with the bundle's arithmetic.
+pub(crate) fn warn_of_emulation(judge: &mut Judge) {
+    if judge.network().is_emulated() {
         let _ = writeln!(
             std::io::stderr(),
             "warning: the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
              slowly; `edge-runtime calibrate --arithmetic f32` makes it fast here",
-            bundle.display()
+            judge.bundle().folder.display()
         );
     }
-    Ok(judge)
 }
 
 /// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
@@ -63,7 +67,7 @@ pub(crate) fn check_first_golden(judge: &mut Judge) -> Result<()> {
     for golden in judge.check_some_golden(1)? {
         if !golden.within {
             bail!(
-                "golden frame {} scores {} here but {} on the bundle's host (tolerance {}); run `edge-runtime doctor \
+                "golden frame {} scores {} here but {} where the bundle was made (tolerance {}); run `edge-runtime doctor \
                  --bundle {}` for details, and copy or export the bundle again",
                 golden.file,
                 significant(golden.score),

@@ -36,7 +36,7 @@ enum Command {
     Collect(commands::collect::Args),
     /// Make a bundle from good parts alone, here on the device: fitted in seconds.
     Teach(commands::teach::Args),
-    /// Check this machine, and whether a bundle does here what it did on its host.
+    /// Check this machine, and whether a bundle does here what it did where it was made.
     Doctor(commands::doctor::Args),
 }
 

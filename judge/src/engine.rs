@@ -7,7 +7,7 @@ mod operators;
 mod profile;
 mod replace;
 
-use kernels::{HalfPath, Path};
+use kernels::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use shared_format::Arithmetic;
 use tract_core::internal::format_err;
@@ -93,13 +93,6 @@ pub enum EngineError {
 /// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
 pub const VECTORS: &str = "NOMINAL_VECTORS";
 
-/// Whether this processor itself computes with 16-bit floats, as [`Arithmetic::Half`] asks for. Others come to the same
-/// scores, slowly.
-#[must_use]
-pub fn has_half_arithmetic() -> bool {
-    HalfPath::best().is_native()
-}
-
 fn vectors() -> Result<Path, EngineError> {
     let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };
     let all = Path::all();
@@ -123,6 +116,7 @@ pub enum Engine {
 #[derive(Debug)]
 pub struct Network {
     replaced: Vec<Replaced>,
+    is_emulated: bool,
     plan: Arc<TypedRunnableModel>,
     /// At least one; one for each thread after the first frame.
     states: Vec<TypedSimpleState>,
@@ -153,8 +147,9 @@ impl Network {
         Self::load_with(Engine::default(), Arithmetic::default(), onnx, input, outputs, threads)
     }
 
-    /// [`Self::load`] with an engine of the caller's choice, and the arithmetic of its kernels; [`Engine::Plain`] computes
-    /// with 32-bit floats always. Engines differ in rounding: at most 1e-4 of a map's maximum with those. Bytes that are given away are freed as soon as they are read.
+    /// [`Self::load`] with an engine of the caller's choice, and the arithmetic of its kernels; [`Engine::Plain`] always computes
+    /// with 32-bit floats. With those, engines differ in rounding: at most 1e-4 of a map's maximum. Bytes that are given away
+    /// are freed as soon as they are read.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -189,6 +184,13 @@ impl Network {
     #[must_use]
     pub fn replaced(&self) -> &[Replaced] {
         &self.replaced
+    }
+
+    /// Whether 16-bit floats are asked for that the kernels can't compute with on this processor, or on the vectors that
+    /// [`VECTORS`] names: they come to the same values by rounding others, slowly.
+    #[must_use]
+    pub const fn is_emulated(&self) -> bool {
+        self.is_emulated
     }
 
     /// How long each operation takes on one thread: the median over `rounds` runs, in the order of evaluation.
@@ -244,11 +246,13 @@ fn load(
     drop(onnx);
     let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
     graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
-    let (model, replaced) = match engine {
+    let (model, replaced, is_emulated) = match engine {
         Engine::Kernels => {
-            replace::replace(graph.model, Paths::of(vectors()?, arithmetic)).map_err(unreadable)?
+            let paths = Paths::of(vectors()?, arithmetic);
+            let (model, replaced) = replace::replace(graph.model, paths).map_err(unreadable)?;
+            (model, replaced, paths.half.is_some_and(|half| !half.is_native()))
         }
-        Engine::Plain => (graph.model, Vec::new()),
+        Engine::Plain => (graph.model, Vec::new(), false),
     };
     let model = model.into_optimized().map_err(unreadable)?;
     let output_shapes = outputs
@@ -270,7 +274,7 @@ fn load(
     let threads = threads.min(most).max(1);
     let schedule = schedule.filter(|_| threads > 1);
     let states = spawn(&plan).map_err(unreadable)?;
-    Ok(Network { replaced, plan, states, schedule, threads, pool: None, input, output_shapes })
+    Ok(Network { replaced, is_emulated, plan, states, schedule, threads, pool: None, input, output_shapes })
 }
 
 fn spawn(plan: &Arc<TypedRunnableModel>) -> TractResult<Vec<TypedSimpleState>> {

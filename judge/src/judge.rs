@@ -33,12 +33,12 @@ pub struct Judgement {
     pub times: StageTimes,
 }
 
-/// A golden frame judged here, against the score that the host gave it.
+/// A golden frame judged here, against the score that it got where the thresholds were found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GoldenResult {
     /// File name below the bundle's `golden/`.
     pub file: String,
-    /// The host's score.
+    /// The score in the bundle.
     pub expected: f32,
     /// The score here.
     pub score: f32,

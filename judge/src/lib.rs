@@ -50,7 +50,7 @@ pub use decode::{
     DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, cut_jpeg, decode, decode_file, has_image_extension, read_file,
 };
 pub use encode::{EncodeError, encode_png};
-pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS, has_half_arithmetic};
+pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
 pub use guard::guarded;

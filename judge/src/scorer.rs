@@ -76,7 +76,8 @@ impl Scorer {
         Self::new_with(Engine::default(), Arithmetic::default(), onnx, recipe, threads)
     }
 
-    /// [`Self::new`] with an engine of the caller's choice, and the arithmetic of its kernels. Bytes that are given away are freed as soon as they are read.
+    /// [`Self::new`] with an engine of the caller's choice, and the arithmetic of its kernels. Bytes that are given away are
+    /// freed as soon as they are read.
     ///
     /// # Errors
     /// As [`Self::new`].

@@ -75,8 +75,7 @@ pub(crate) fn lend<T>(length: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
 
 /// Cuts floats of type `E` off a room that [`lend`] gave; what is left starts on a cache line.
 pub(crate) fn cut_off<'a, E: Element>(room: &mut &'a mut [f32], length: usize) -> &'a mut [E] {
-    let floats = lines::<E>(length) * 16;
-    let (cut, rest) = std::mem::take(room).split_at_mut(floats);
+    let (cut, rest) = std::mem::take(room).split_at_mut(cut_length::<E>(length));
     *room = rest;
     &mut bytemuck::cast_slice_mut(cut)[..length]
 }

@@ -133,7 +133,7 @@ impl Direct {
     }
 }
 
-/// `R` pixels, outputs from `first`: `P` vectors of them. Made by a block only, of places that are its own and rows that it has
+/// `R` pixels, outputs from `first`: `P` vectors of them. Made by [`Sums`] only, of places that are its own and rows that it has
 /// bounded.
 struct Tile<'a, E, const R: usize, const P: usize> {
     direct: &'a Direct<E>,
@@ -155,7 +155,7 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * S::LANES, S::LANES)) };
         }
-        // SAFETY: the panels are whole ones, of all taps; the block has bounded the rows.
+        // SAFETY: the panels are whole ones, of all taps; `Sums` has bounded the rows.
         let tile: [[S::V; P]; R] = unsafe {
             let panel = at(d.panels.floats(), first * taps, P * S::LANES * taps);
             product(s, rows, panel, start)

@@ -149,17 +149,18 @@ pub(crate) enum Sink<'a, E> {
     Within(Target<'a, E>),
 }
 
-/// The least and the largest value of an epilogue.
+/// The least and the largest value of an epilogue, for sums that leave the kernel and for those that stay.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds<E> {
-    low: (f32, E),
-    high: (f32, E),
+    low: f32,
+    high: f32,
+    low_within: E,
+    high_within: E,
 }
 
 impl<E: Element> Bounds<E> {
-    pub fn of(epilogue: &Epilogue) -> Self {
-        let both = |value| (value, E::nearest(value));
-        Self { low: both(epilogue.low), high: both(epilogue.high) }
+    pub fn of(&Epilogue { low, high, .. }: &Epilogue) -> Self {
+        Self { low, high, low_within: E::nearest(low), high_within: E::nearest(high) }
     }
 }
 
@@ -213,10 +214,11 @@ impl<V: Copy> Image<'_, V> {
     }
 }
 
-/// Writes a tile's sums between the bounds. `FULL`: all its lanes are channels.
+/// Writes a tile's sums between the bounds.
 ///
 /// # Safety
-/// The tile's places in the sink are the caller's.
+/// Every vector has a channel (`left` is more than `P − 1` vectors'), and all lanes of a `FULL` tile are channels. The channels'
+/// places, side by side from each vector's offset, lie in the sink and are the caller's; a residual has the sink's shape.
 #[inline(always)]
 pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: bool>(
     s: S,
@@ -229,13 +231,8 @@ pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: 
     match sink {
         Sink::Image { output, residual, adds } => {
             let (wide, lanes) = (s.wide(), <S::Wide as Simd>::LANES);
-            let image = Image {
-                output,
-                residual,
-                adds,
-                low: wide.splat(bounds.low.0),
-                high: wide.splat(bounds.high.0),
-            };
+            let image =
+                Image { output, residual, adds, low: wide.splat(bounds.low), high: wide.splat(bounds.high) };
             for_each_row!(R, row => {
                 for vector in 0..P {
                     let count = left.saturating_sub(vector * S::LANES);
@@ -251,7 +248,7 @@ pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: 
             });
         }
         Sink::Within(output) => {
-            let (low, high) = (s.splat(bounds.low.1), s.splat(bounds.high.1));
+            let (low, high) = (s.splat(bounds.low_within), s.splat(bounds.high_within));
             for_each_row!(R, row => {
                 for vector in 0..P {
                     let count = S::LANES.min(left.saturating_sub(vector * S::LANES));

@@ -100,12 +100,12 @@ impl Evidence {
     }
 }
 
-/// A frame shipped in the bundle with the score that the host gave it.
+/// A frame shipped in the bundle with its score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
     /// File name below the bundle's `golden/` folder.
     pub file: String<64>,
-    /// The score that the host's judge gave it.
+    /// The score that the judge gave it where the model was exported; with another arithmetic, where it was calibrated for that.
     pub score: f32,
 }
 

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use judge::{Bundle, Judge, Replaced, decode_file};
 use shared_format::{Arithmetic, Golden};
 
-use crate::report::in_ms;
+use crate::report::{in_ms, significant};
 
 /// Frames that each arithmetic is timed with, in turn.
 const ROUNDS: usize = 15;
+/// What is less than this share faster is no reason to change.
+const MARGIN: f64 = 0.05;
+/// Golden frames may score otherwise by this share of the normals' spread (q99 − q50) …
+const MOST_OF_SPREAD: f32 = 0.5;
+/// … or, where a small sample has next to no spread, by this share of the largest score.
+const MOST_OF_SCORE: f32 = 0.05;
 
 /// A bundle's judges: one for each arithmetic.
 #[derive(Debug)]
@@ -21,60 +27,97 @@ pub struct Arithmetics {
 /// What changes with the arithmetic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Median times of a golden frame in the network, before and after.
-    pub times: [Duration; 2],
+    /// The new one.
+    pub arithmetic: Arithmetic,
     /// The golden frames with their new scores.
     pub golden: Vec<Golden>,
-    /// How far the scores of golden frames moved at most, as a share of the normals' spread (q99 − q50).
+    /// How far their scores moved at most.
     pub moved: f32,
+    /// The same as a share of the normals' spread; `None` where they have none.
+    pub moved_of_spread: Option<f32>,
+    /// How long a golden frame takes in the network, before and after.
+    pub times: [Duration; 2],
 }
 
 impl Arithmetics {
-    /// The bundle that `old` judges by, and the same with `arithmetic`, which is another.
+    /// The bundle that `old` judges by, and the same with the other arithmetic.
     ///
     /// # Errors
     /// Where the bundle can't be opened again.
-    pub fn new(old: Judge, arithmetic: Arithmetic, threads: usize) -> Result<Self> {
+    pub fn new(old: Judge, threads: usize) -> Result<Self> {
+        let before = &old.bundle().thresholds;
         let mut bundle = Bundle::open(&old.bundle().folder)?;
-        bundle.thresholds.arithmetic = arithmetic;
-        Ok(Self { old, new: Judge::from_bundle(bundle, threads)? })
+        ensure!(bundle.thresholds == *before, "another bundle has just taken this one's place; start again");
+        bundle.thresholds.arithmetic = match before.arithmetic {
+            Arithmetic::Single => Arithmetic::Half,
+            Arithmetic::Half => Arithmetic::Single,
+        };
+        Ok(Self { new: Judge::from_bundle(bundle, threads)?, old })
     }
 
-    /// Whether the two compute anything differently: some models have nothing that is computed with 16-bit floats.
+    /// Whether the two compute anything differently: most models have nothing that is computed with 16-bit floats.
     pub fn differ(&mut self) -> bool {
         let is_half = |kernel: &Replaced| kernel.arithmetic == Arithmetic::Half;
         [&mut self.old, &mut self.new].into_iter().any(|judge| judge.network().replaced().iter().any(is_half))
     }
 
+    /// Whether this processor would have to emulate the other arithmetic.
+    pub fn is_new_emulated(&mut self) -> bool {
+        self.new.network().is_emulated()
+    }
+
     /// Judges the golden frames by both, in turn.
     ///
     /// # Errors
-    /// Where there is no golden frame, or one can't be judged.
+    /// Where there is no golden frame, one can't be judged, or scores move further than rounding moves them.
     pub fn compare(&mut self) -> Result<Change> {
-        let thresholds = &self.old.bundle().thresholds;
-        let (spread, mut golden) = (thresholds.evidence.scores.spread(), thresholds.golden.to_vec());
-        let Some(first) = golden.first() else {
+        let thresholds = self.old.bundle().thresholds.clone();
+        let arithmetic = self.new.bundle().thresholds.arithmetic;
+        let mut golden = thresholds.golden.to_vec();
+        let results = self.new.check_golden().with_context(|| format!("with {}", name(arithmetic)))?;
+        let mut moved = 0f32;
+        for (golden, result) in golden.iter_mut().zip(results) {
+            moved = moved.max((result.score - golden.score).abs());
+            golden.score = result.score;
+        }
+        let scores = &thresholds.evidence.scores;
+        let most = (MOST_OF_SPREAD * scores.spread()).max(MOST_OF_SCORE * scores.max.abs());
+        if moved > most {
+            bail!(
+                "golden frames score up to {} otherwise with {}, more than rounding should do ({}): this model is not for it; \
+                 calibrate without --arithmetic",
+                significant(moved),
+                name(arithmetic),
+                significant(most)
+            );
+        }
+        let moved_of_spread = (scores.spread() > 0.0).then(|| moved / scores.spread());
+        Ok(Change { arithmetic, golden, moved, moved_of_spread, times: self.times()? })
+    }
+
+    /// Median times of the first golden frame; of one frame each where a processor has to emulate.
+    fn times(&mut self) -> Result<[Duration; 2]> {
+        let bundle = self.old.bundle();
+        let Some(first) = bundle.thresholds.golden.first() else {
             bail!(
                 "the bundle has no golden frames to compare by; export it again with this program's trainer"
             );
         };
-        let frame = decode_file(&self.old.bundle().golden_path(&first.file))?;
+        let frame = decode_file(&bundle.golden_path(&first.file))?;
+        let mut judges = [&mut self.old, &mut self.new];
+        let is_emulated = judges.iter_mut().any(|judge| judge.network().is_emulated());
         let mut times = [vec![], vec![]];
-        for _ in 0..ROUNDS {
-            for (judge, times) in [&mut self.old, &mut self.new].into_iter().zip(&mut times) {
-                times.push(judge.judge(&frame).times.infer);
+        for _ in 0..if is_emulated { 1 } else { ROUNDS } {
+            for (judge, times) in judges.iter_mut().zip(&mut times) {
+                let judgement = judge.judge(&frame);
+                judgement.fault.map_or(Ok(()), Err)?;
+                times.push(judgement.times.infer);
             }
         }
-        let mut moved = 0f32;
-        for (golden, result) in golden.iter_mut().zip(self.new.check_golden()?) {
-            moved = moved.max((result.score - golden.score).abs());
-            golden.score = result.score;
-        }
-        let median = |mut times: Vec<Duration>| {
+        Ok(times.map(|mut times| {
             times.sort_unstable();
-            times.get(ROUNDS / 2).copied().unwrap_or_default()
-        };
-        Ok(Change { times: times.map(median), golden, moved: moved / spread.max(f32::MIN_POSITIVE) })
+            times.get(times.len() / 2).copied().unwrap_or_default()
+        }))
     }
 
     /// The judge with the arithmetic that was there.
@@ -91,27 +134,31 @@ impl Arithmetics {
 }
 
 impl Change {
-    /// Whether a frame takes less time than before.
+    /// Whether a frame takes clearly less time than before.
     #[must_use]
     pub fn wins(&self) -> bool {
-        self.times[1] < self.times[0]
+        let [before, after] = self.times.map(|time| time.as_secs_f64());
+        after < (1.0 - MARGIN) * before
     }
 
     /// For people.
     #[must_use]
-    pub fn in_words(&self, from: Arithmetic, to: Arithmetic) -> String {
+    pub fn in_words(&self) -> String {
         let [before, after] = self.times.map(in_ms);
+        let share = self
+            .moved_of_spread
+            .map_or(String::new(), |share| format!(", {:.0} % of the good parts' spread", share * 100.0));
         format!(
-            "a frame takes {after:.1} ms with {}, {before:.1} ms with {}; golden frames score up to {:.0} % of the good parts' \
-             spread otherwise",
-            name(to),
-            name(from),
-            self.moved * 100.0
+            "a frame takes {after:.1} ms with {}, {before:.1} ms before; golden frames score up to {} otherwise{share}",
+            name(self.arithmetic),
+            significant(self.moved)
         )
     }
 }
 
-const fn name(arithmetic: Arithmetic) -> &'static str {
+/// For people.
+#[must_use]
+pub const fn name(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {
         Arithmetic::Single => "32-bit floats",
         Arithmetic::Half => "16-bit floats",

@@ -13,7 +13,7 @@ use judge::{AnomalyMap, Frame, Judge};
 use crate::line_file::Votes;
 use crate::part::deciding_score;
 
-pub use arithmetic::{Arithmetics, Change};
+pub use arithmetic::{Arithmetics, Change, name};
 pub use folder::FolderParts;
 
 /// A part to calibrate with.

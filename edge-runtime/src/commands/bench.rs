@@ -78,6 +78,7 @@ const ROUNDS: usize = 20;
 pub fn run(args: &Args) -> Result<Outcome> {
     let start = Instant::now();
     let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
+    super::warn_of_emulation(&mut judge);
     let load_ms = in_ms(start.elapsed());
     let images = images(args, &judge)?;
     let mut times = Vec::new();

@@ -9,7 +9,8 @@ use fit::recalibrate::replace_thresholds;
 use judge::Judge;
 use shared_format::{Arithmetic, ThresholdFile};
 
-use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate};
+use super::EngineChoice;
+use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate, name};
 use crate::line_file::{LineFile, Product};
 use crate::line_parts::LineParts;
 use crate::outcome::Outcome;
@@ -66,11 +67,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut judge = super::open(&product.bundle, line.threads.into())?;
+    let mut judge = super::open_with(EngineChoice::Kernels, &product.bundle, line.threads.into())?;
     super::check_first_golden(&mut judge)?;
+    let folder = args.from.as_deref().map(FolderParts::open).transpose()?;
     let (mut judge, change) = with_arithmetic(judge, args.arithmetic, line.threads.into())?;
-    let mut source: Box<dyn PartSource> = match &args.from {
-        Some(folder) => Box::new(FolderParts::open(folder)?),
+    super::warn_of_emulation(&mut judge);
+    let mut source: Box<dyn PartSource> = match folder {
+        Some(folder) => Box::new(folder),
         None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
@@ -106,43 +109,48 @@ fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
 
 /// The judge with the arithmetic that is wanted, and what changes with it if it is another.
 fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result<(Judge, Option<Change>)> {
-    let from = old.bundle().thresholds.arithmetic;
-    let to = match wanted {
-        Some(Floats::F32) => Arithmetic::Single,
-        Some(Floats::F16) => Arithmetic::Half,
-        Some(Floats::Auto) if from == Arithmetic::Half => Arithmetic::Single,
-        Some(Floats::Auto) => Arithmetic::Half,
-        None => from,
+    let before = old.bundle().thresholds.arithmetic;
+    let same = match wanted {
+        None => true,
+        Some(Floats::F32) => before == Arithmetic::Single,
+        Some(Floats::F16) => before == Arithmetic::Half,
+        Some(Floats::Auto) => false,
     };
-    if to == from {
+    if same {
         return Ok((old, None));
     }
-    let mut both = Arithmetics::new(old, to, threads)?;
-    match wanted {
-        Some(Floats::Auto) if !both.differ() => return Ok((both.into_old(), None)),
-        Some(Floats::F16) if !both.differ() => bail!(
-            "nothing in this model is computed with 16-bit floats, only inverted bottlenecks are (EfficientNet-Lite's); \
-             calibrate without --arithmetic f16"
-        ),
-        _ => {}
-    }
-    let change = both.compare()?;
-    let mut err = std::io::stderr();
-    let _ = writeln!(err, "{}", change.in_words(from, to));
-    if wanted == Some(Floats::Auto) && !change.wins() {
+    let is_auto = wanted == Some(Floats::Auto);
+    let mut both = Arithmetics::new(old, threads)?;
+    if is_auto && (!both.differ() || both.is_new_emulated()) {
         return Ok((both.into_old(), None));
     }
-    if to == Arithmetic::Half && !change.wins() {
-        let _ = writeln!(err, "warning: 16-bit floats are no faster here; calibrate with --arithmetic f32");
+    if wanted == Some(Floats::F16) && !both.differ() {
+        bail!(
+            "nothing in this model is computed with 16-bit floats, only inverted bottlenecks are (EfficientNet-Lite's); \
+             calibrate without --arithmetic f16"
+        );
     }
-    Ok((both.into_new(), Some(change)))
+    let mut err = std::io::stderr();
+    match both.compare() {
+        Ok(change) => {
+            let takes = !is_auto || change.wins();
+            let taken = if takes { change.arithmetic } else { before };
+            let _ = writeln!(err, "{}: {} from now on", change.in_words(), name(taken));
+            Ok(if takes { (both.into_new(), Some(change)) } else { (both.into_old(), None) })
+        }
+        Err(reason) if is_auto => {
+            let _ = writeln!(err, "{reason:#}: {} as before", name(before));
+            Ok((both.into_old(), None))
+        }
+        Err(reason) => Err(reason),
+    }
 }
 
 /// The golden frames stay, and the tolerance for their scores; with another arithmetic they are scored anew.
 fn renewed(old: &ThresholdFile, calibration: &Calibration, change: Option<Change>) -> Result<ThresholdFile> {
-    let (golden, score_tolerance) = match change {
-        Some(change) => (change.golden.into_iter().collect(), calibration.score_tolerance),
-        None => (old.golden.clone(), old.score_tolerance),
+    let (arithmetic, golden) = match change {
+        Some(change) => (change.arithmetic, change.golden.into_iter().collect()),
+        None => (old.arithmetic, old.golden.clone()),
     };
     let producer = concat!("nominal ", env!("CARGO_PKG_VERSION"));
     Ok(ThresholdFile {
@@ -153,7 +161,7 @@ fn renewed(old: &ThresholdFile, calibration: &Calibration, change: Option<Change
         image_threshold: calibration.image_threshold,
         pixel_threshold: calibration.pixel_threshold,
         evidence: calibration.evidence,
-        score_tolerance,
+        arithmetic,
         golden,
         ..old.clone()
     })

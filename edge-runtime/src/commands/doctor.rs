@@ -1,10 +1,10 @@
-//! `doctor`: checks this machine, and whether a bundle does here what it did on its host.
+//! `doctor`: checks this machine, and whether a bundle does here what it did where it was made.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use judge::{BundleError, Judge, has_half_arithmetic};
+use judge::{BundleError, Judge};
 use serde::Serialize;
 use shared_format::{Arithmetic, Colour, Evidence, Recipe, Sample, ThresholdFile};
 
@@ -84,10 +84,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
 
 fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, BundleError> {
     let mut judge = Judge::open(folder, 1)?;
-    let mut report = describe(folder, &judge.bundle().thresholds);
+    let is_emulated = judge.network().is_emulated();
+    let mut report = describe(folder, &judge.bundle().thresholds, is_emulated);
     match judge.check_golden() {
         Ok(results) if results.is_empty() => problems.push(
-            "the bundle has no golden frames, so nothing shows that this machine computes what its host did; export \
+            "the bundle has no golden frames, so nothing shows that this machine computes what another did; export \
              the bundle again"
                 .to_owned(),
         ),
@@ -95,7 +96,7 @@ fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, Bu
             for golden in results {
                 if !golden.within {
                     problems.push(format!(
-                        "golden frame {} scores {} here but {} on the bundle's host, further apart than {}; copy the \
+                        "golden frame {} scores {} here but {} where the bundle was made, further apart than {}; copy the \
                          bundle again, and export it again for this machine if that does not help",
                         golden.file,
                         significant(golden.score),
@@ -116,7 +117,7 @@ fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, Bu
     Ok(report)
 }
 
-fn describe(folder: &Path, thresholds: &ThresholdFile) -> BundleReport {
+fn describe(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool) -> BundleReport {
     let evidence = &thresholds.evidence;
     BundleReport {
         folder: folder.to_string_lossy().into_owned(),
@@ -125,7 +126,7 @@ fn describe(folder: &Path, thresholds: &ThresholdFile) -> BundleReport {
         teacher: thresholds.teacher.as_str().to_owned(),
         model_sha256: thresholds.model_sha256.iter().map(|b| format!("{b:02x}")).collect(),
         recipe: recipe_in_words(&thresholds.recipe),
-        arithmetic: arithmetic_in_words(thresholds.arithmetic),
+        arithmetic: arithmetic_in_words(thresholds.arithmetic, is_emulated),
         image_threshold: thresholds.image_threshold,
         pixel_threshold: thresholds.pixel_threshold,
         normals: evidence.normals,
@@ -157,15 +158,13 @@ fn recipe_in_words(recipe: &Recipe) -> String {
     )
 }
 
-fn arithmetic_in_words(arithmetic: Arithmetic) -> &'static str {
+const fn arithmetic_in_words(arithmetic: Arithmetic, is_emulated: bool) -> &'static str {
     match arithmetic {
-        Arithmetic::Half if has_half_arithmetic() => {
-            "16-bit floats in bottlenecks, 32-bit floats in everything else"
-        }
-        Arithmetic::Half => {
-            "16-bit floats in bottlenecks; this processor doesn't compute with them and judges slowly"
-        }
         Arithmetic::Single => "32-bit floats",
+        Arithmetic::Half if is_emulated => {
+            "16-bit floats in bottlenecks, with which this processor doesn't compute: it judges slowly"
+        }
+        Arithmetic::Half => "16-bit floats in bottlenecks, 32-bit floats in everything else",
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use judge::decode_file;
+use shared_format::Arithmetic;
 
+use super::EngineChoice;
 use crate::inputs;
 use crate::outcome::{Outcome, Tally};
 use crate::overlays::Overlays;
@@ -31,7 +33,7 @@ pub struct Args {
     threads: u16,
     /// Who computes the network.
     #[arg(long, value_enum, default_value_t)]
-    engine: super::EngineChoice,
+    engine: EngineChoice,
 }
 
 /// Judges the frames in turn, one line each, and counts the verdicts on standard error.
@@ -43,6 +45,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let images = inputs::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
     let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
+    super::warn_of_emulation(&mut judge);
+    if args.engine == EngineChoice::Plain && judge.bundle().thresholds.arithmetic == Arithmetic::Half {
+        bail!(
+            "the bundle's thresholds are for 16-bit floats and tract alone computes with 32; leave --engine plain out"
+        );
+    }
     super::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();

@@ -21,7 +21,8 @@ use fit::patchcore::BankSize;
 use fit::teach::{Lesson, Taught, teach};
 use fit::teacher::{Library, Teacher, load_file};
 use fit::{padim, patchcore, written};
-use shared_format::{Recipe, Roi, Size, Tiles};
+use judge::Bundle;
+use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
 use super::collect::{self, album::Album};
 use crate::line_file::{LineFile, Votes};
@@ -111,8 +112,17 @@ pub fn run(args: &Args) -> Result<Outcome> {
         threads: line.as_ref().map_or(1, |line| line.threads.into()),
     };
     let decide = |scores: &[f32]| deciding_score(&votes, scores);
+    let replaces_half =
+        Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
     let taught = teach(&lesson, &decide, &args.out, &mut || true)?;
     report(&taught, args, &folder, parts.len(), started)?;
+    if replaces_half {
+        let _ = writeln!(
+            std::io::stderr(),
+            "the bundle before computed with 16-bit floats, this one does with 32; `edge-runtime calibrate --arithmetic auto` \
+             changes that"
+        );
+    }
     Ok(Outcome::Fine)
 }
 

@@ -41,7 +41,7 @@ impl<E: Element> Task<E> for Band<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E = E>>(self, s: S) {
         let Self { packed: b, residual, output, rows: (first, end), read: (top, bottom), .. } = self;
-        let Room { expanded, filtered: projected, copy, converted: room } = self.room;
+        let Room { expanded, filtered, copy, converted: room } = self.room;
         let input = b.groups[0].parts[0].expand.rows(self.input, b.input, self.read, copy);
         let input = converted(s, input, room);
         let pixels = (end - first) * b.output.width;
@@ -54,13 +54,13 @@ impl<E: Element> Task<E> for Band<'_, E> {
         let rows = bottom - top;
         let apart = rows * line;
         for (index, group) in b.groups.iter().enumerate() {
-            let mut filtered = projected.chunks_exact_mut(pixels * BLOCK);
+            let mut images = filtered.chunks_exact_mut(pixels * BLOCK);
             for Part { expand, blocks } in &group.parts {
                 let output = Target::new(&mut *expanded);
                 s.run(Rows { expand, input, output, apart, rows, width, columns });
-                let images = expanded.chunks_exact(apart);
-                for ((depthwise, input), filtered) in blocks.iter().zip(images).zip(&mut filtered) {
-                    let output = Target::new(filtered);
+                let inputs = expanded.chunks_exact(apart);
+                for ((depthwise, input), image) in blocks.iter().zip(inputs).zip(&mut images) {
+                    let output = Target::new(image);
                     for row in first..end {
                         s.run(Row { depthwise, input, top, residual: None, output, row, to: row - first });
                     }
@@ -69,7 +69,7 @@ impl<E: Element> Task<E> for Band<'_, E> {
             let last = index + 1 == b.groups.len();
             s.run(Pixels {
                 pointwise: &group.project,
-                input: projected,
+                input: filtered,
                 block: BLOCK,
                 sink: Sink::Image { output, residual: residual.filter(|_| last), adds: index > 0 },
                 split: Split::none(b.output.channels),

@@ -16,10 +16,10 @@ struct Room {
 }
 
 impl Room {
-    /// What second-level caches hold: a processor with vectors of sixteen has 1 MiB and more, a board's 512 KiB. Of 16-bit
-    /// floats a board's processor alone computes.
+    /// What second-level caches hold: a processor with vectors of sixteen has 1 MiB and more, a board's 512 KiB. 16-bit floats are
+    /// for boards; where they are rounded to, the cut is the same, and with it the sums.
     fn of<E: Element>(path: E::Path) -> Self {
-        let wide = size_of::<E>() == size_of::<f32>() && path.lanes() > 8;
+        let wide = E::IS_SINGLE && path.lanes() > 8;
         let floats = if wide { 1 << 16 } else { (1 << 14) * size_of::<f32>() / size_of::<E>() };
         Self { expanded: floats, filtered: if wide { 2 * floats } else { 4 * floats } }
     }

@@ -45,12 +45,12 @@ pub struct Bottleneck {
     input: Shape,
     output: Shape,
     residual: bool,
-    floats: Floats,
+    packed: Kind,
 }
 
-/// What it computes with.
+/// The weights, as what it computes with.
 #[derive(Debug)]
-enum Floats {
+enum Kind {
     Single(Packed<f32>),
     Half(Packed<f16>),
 }
@@ -68,7 +68,7 @@ impl Bottleneck {
         path: Path,
     ) -> Result<Self, Error> {
         Self::with(expand, depthwise, project, |output| {
-            Packed::new(expand, depthwise, project, output, path).map(Floats::Single)
+            Packed::new(expand, depthwise, project, output, path).map(Kind::Single)
         })
     }
 
@@ -85,7 +85,7 @@ impl Bottleneck {
         path: HalfPath,
     ) -> Result<Self, Error> {
         Self::with(expand, depthwise, project, |output| {
-            Packed::new(expand, depthwise, project, output, path).map(Floats::Half)
+            Packed::new(expand, depthwise, project, output, path).map(Kind::Half)
         })
     }
 
@@ -93,7 +93,7 @@ impl Bottleneck {
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
         project: &Stage<'_>,
-        pack: impl FnOnce(Shape) -> Result<Floats, Error>,
+        pack: impl FnOnce(Shape) -> Result<Kind, Error>,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
         // Minimal filtering beats what is saved here.
@@ -116,8 +116,8 @@ impl Bottleneck {
             check("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
             check("bias", stage.spec.outputs, stage.bias)?;
         }
-        let floats = pack(output)?;
-        Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, floats })
+        let packed = pack(output)?;
+        Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, packed })
     }
 
     /// Shape of the output.
@@ -129,7 +129,7 @@ impl Bottleneck {
     /// Whether it computes with 16-bit floats.
     #[must_use]
     pub const fn is_half(&self) -> bool {
-        matches!(self.floats, Floats::Half(_))
+        matches!(self.packed, Kind::Half(_))
     }
 
     /// Computes one image. `residual`, where there is one, and `output` have the output's shape.
@@ -138,9 +138,9 @@ impl Bottleneck {
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
-        match &self.floats {
-            Floats::Single(packed) => packed.run(input, residual, output),
-            Floats::Half(packed) => packed.run(input, residual, output),
+        match &self.packed {
+            Kind::Single(packed) => packed.run(input, residual, output),
+            Kind::Half(packed) => packed.run(input, residual, output),
         }
         Ok(())
     }

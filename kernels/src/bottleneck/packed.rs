@@ -57,8 +57,7 @@ impl<E: Element> Packed<E> {
             let expanded = (read.1 - read.0) * width * BLOCK * part.blocks.len();
             let filtered = (end - first) * self.output.width * self.cut.group;
             let copied = part.expand.copied(read.1 - read.0);
-            let is_same = E::same(&[]).is_some();
-            let converted = if is_same { 0 } else { part.expand.read(self.input, read.1 - read.0) };
+            let converted = if E::IS_SINGLE { 0 } else { part.expand.read(self.input, read.1 - read.0) };
             let length = [expanded, filtered, converted].map(cut_length::<E>);
             lend(length.iter().sum::<usize>() + cut_length::<f32>(copied), |mut room| {
                 let room = Room {

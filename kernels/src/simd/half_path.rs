@@ -13,6 +13,8 @@ use super::{Element, Simd, Task, Vectors};
 impl Element for f16 {
     type Path = HalfPath;
 
+    const IS_SINGLE: bool = false;
+
     fn nearest(x: f32) -> Self {
         Self::from_f32(x)
     }
@@ -53,8 +55,8 @@ impl HalfPath {
         paths
     }
 
-    /// Whether the processor itself computes with 16-bit floats. Otherwise each result is computed with 32 bits and rounded:
-    /// slower than 32-bit floats by far.
+    /// Whether the processor itself computes with 16-bit floats. Otherwise it comes to the same values by
+    /// computing each with more bits and rounding it: slower than 32-bit floats by far.
     #[must_use]
     pub const fn is_native(self) -> bool {
         match self.0 {

@@ -41,6 +41,9 @@ pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
     /// Whose vectors compute with it.
     type Path: Vectors<Self>;
 
+    /// Whether it is `f32`, so that floats need no conversion.
+    const IS_SINGLE: bool;
+
     /// The nearest one.
     fn nearest(x: f32) -> Self;
 
@@ -50,6 +53,8 @@ pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
 
 impl Element for f32 {
     type Path = Path;
+
+    const IS_SINGLE: bool = true;
 
     fn nearest(x: f32) -> Self {
         x
@@ -77,6 +82,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// registers for an innermost loop's sums.
     fn run<T: Task<Self::E>>(self, task: T) -> T::Output;
 
+    /// The same processor's vectors of 32-bit floats.
     fn wide(self) -> Self::Wide;
     /// The lanes as 32-bit floats: two vectors where those have half as many lanes, else the first of these.
     fn widen(self, x: Self::V) -> [<Self::Wide as Simd>::V; 2];

@@ -63,7 +63,12 @@ impl Simd for NeonHalf {
     #[inline(always)]
     fn widen(self, x: HalfPair) -> [Pair; 2] {
         // SAFETY: `self` exists, so the processor has the instructions.
-        unsafe { [x.0, x.1].map(|half| Pair(vcvt_f32_f16(vget_low_f16(half)), vcvt_high_f32_f16(half))) }
+        unsafe {
+            [
+                Pair(vcvt_f32_f16(vget_low_f16(x.0)), vcvt_high_f32_f16(x.0)),
+                Pair(vcvt_f32_f16(vget_low_f16(x.1)), vcvt_high_f32_f16(x.1)),
+            ]
+        }
     }
 
     #[inline(always)]

@@ -50,6 +50,7 @@ pub struct Replaced {
 /// The vector instructions that kernels use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paths {
+    /// For 32-bit floats.
     pub single: Path,
     /// Where bottlenecks are computed with 16-bit floats.
     pub half: Option<HalfPath>,

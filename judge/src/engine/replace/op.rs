@@ -38,6 +38,7 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
+    /// What it computes with.
     pub const fn arithmetic(&self) -> Arithmetic {
         match self {
             Self::Bottleneck(bottleneck) if bottleneck.is_half() => Arithmetic::Half,
