@@ -82,7 +82,7 @@ fn absurd_settings() {
     let (code, _, stderr) =
         run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
     assert_eq!(code, 1);
-    assert!(stderr.contains("no teacher is called `nobody` (known: pdn-xs, random)"), "{stderr}");
+    assert!(stderr.contains("no teacher is called `nobody` (known: pdn-s, pdn-xs, random)"), "{stderr}");
 }
 
 #[test]
@@ -183,7 +183,8 @@ fn weight_files_of_every_format_and_every_fault() {
         [legacy_preamble(), b"\x80\x02}q\x00".to_vec(), name.repeat(500), b".\x80\x02].".to_vec()].concat();
     refused("itself.pth", &itself, "more entries than any state dict");
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
-    assert_eq!(listed, "pdn-xs  pdn-xs  comes with trainer\nrandom  resnet18\nt  efficientnet-lite0\n");
+    let shipped = "pdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs  comes with trainer\n";
+    assert_eq!(listed, format!("{shipped}random  resnet18\nt  efficientnet-lite0\n"));
     let (code, _, stderr) = run(workshop
         .trainer()
         .args(["teacher", "import", "--name", "../t"])

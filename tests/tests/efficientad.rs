@@ -214,12 +214,12 @@ fn goes_on(extra: &[&str]) {
 }
 
 #[test]
-fn the_small_teacher_comes_with_the_program() {
+fn small_teachers_come_with_the_program() {
     let workshop = Workshop::default();
     write_parts(&workshop.path("photos/train/good"), SIZE, 5, false);
     assert_eq!(
         succeed(workshop.trainer().args(["teacher", "list"])),
-        "pdn-xs  pdn-xs  comes with trainer\nrandom  resnet18\n"
+        "pdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs  comes with trainer\nrandom  resnet18\n"
     );
     succeed(&mut train(&workshop, "run", &[]));
     succeed(&mut workshop.export("run", &workshop.path("bundle"), &[]));
@@ -335,7 +335,7 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
     assert_eq!((notes["network"].as_str(), notes["photos"].as_str()), ("pdn-xs", "5"));
     workshop.import(&workshop.path("cut.safetensors"), "ours");
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
-    assert_eq!(listed, "ours  pdn-xs\npdn-xs  pdn-xs\nrandom  resnet18\n");
+    assert_eq!(listed, "ours  pdn-xs\npdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs\nrandom  resnet18\n");
 
     let short = ["--schedule", "short"];
     refused(&mut distill("cut.safetensors", "2", &["--seed", "1"]), "a distillation with other settings");

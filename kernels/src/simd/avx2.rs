@@ -27,9 +27,7 @@ fn compiled_for_avx2<S: Simd, T: Task<S::E>>(simd: S, task: T) -> T::Output {
 }
 
 impl Simd for Avx2 {
-    type E = f32;
     type V = __m256;
-    type Wide = Self;
 
     const LANES: usize = 8;
     /// With the two vectors of the panel and one factor they fill the sixteen registers.
@@ -41,20 +39,7 @@ impl Simd for Avx2 {
         unsafe { compiled_for_avx2(self, task) }
     }
 
-    #[inline(always)]
-    fn wide(self) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn widen(self, x: __m256) -> [__m256; 2] {
-        [x; 2]
-    }
-
-    #[inline(always)]
-    fn narrow(self, [x, _]: [__m256; 2]) -> __m256 {
-        x
-    }
+    are_single!();
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {

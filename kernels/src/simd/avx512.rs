@@ -21,9 +21,7 @@ fn compiled_for_avx512<T: Task>(simd: Avx512, task: T) -> T::Output {
 }
 
 impl Simd for Avx512 {
-    type E = f32;
     type V = __m512;
-    type Wide = Self;
 
     const LANES: usize = 16;
     const ROWS: usize = 12;
@@ -34,20 +32,7 @@ impl Simd for Avx512 {
         unsafe { compiled_for_avx512(self, task) }
     }
 
-    #[inline(always)]
-    fn wide(self) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn widen(self, x: __m512) -> [__m512; 2] {
-        [x; 2]
-    }
-
-    #[inline(always)]
-    fn narrow(self, [x, _]: [__m512; 2]) -> __m512 {
-        x
-    }
+    are_single!();
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

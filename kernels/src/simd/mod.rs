@@ -7,6 +7,29 @@
 //!
 //! Some kernels are written over the type of float, too: [`Element`]. [`HalfPath`] has the paths for 16-bit floats.
 
+/// What vectors of 32-bit floats say of them in [`Simd`].
+macro_rules! are_single {
+    () => {
+        type E = f32;
+        type Wide = Self;
+
+        #[inline(always)]
+        fn wide(self) -> Self {
+            self
+        }
+
+        #[inline(always)]
+        fn widen(self, x: Self::V) -> [Self::V; 2] {
+            [x; 2]
+        }
+
+        #[inline(always)]
+        fn narrow(self, [x, _]: [Self::V; 2]) -> Self::V {
+            x
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -16,22 +39,16 @@ mod half_path;
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_half;
+mod path;
 mod portable;
 mod rounded;
 
 pub use self::half_path::HalfPath;
+pub use self::path::Path;
 
 use std::fmt::Debug;
 
 use bytemuck::Pod;
-
-#[cfg(target_arch = "x86_64")]
-use avx2::Avx2;
-#[cfg(target_arch = "x86_64")]
-use avx512::Avx512;
-#[cfg(target_arch = "aarch64")]
-use neon::Neon;
-use portable::Portable;
 
 /// Lanes of the widest vector.
 const MOST_LANES: usize = 16;
@@ -49,20 +66,6 @@ pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
 
     /// The floats, where they need no conversion.
     fn same(floats: &[f32]) -> Option<&[Self]>;
-}
-
-impl Element for f32 {
-    type Path = Path;
-
-    const IS_SINGLE: bool = true;
-
-    fn nearest(x: f32) -> Self {
-        x
-    }
-
-    fn same(floats: &[f32]) -> Option<&[Self]> {
-        Some(floats)
-    }
 }
 
 /// A processor's vector instructions. A value of the type is the proof that this processor has them.
@@ -203,74 +206,6 @@ pub(crate) trait Vectors<E: Element>: Copy + Debug + Send + Sync {
     /// Rows of a tile.
     fn rows(self) -> usize {
         self.run(Sizes).1
-    }
-}
-
-/// Which of the processor's vector instructions the kernels use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Path(Kind);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-    #[cfg(target_arch = "aarch64")]
-    Neon(Neon),
-}
-
-impl Path {
-    /// What every processor can do.
-    pub const PORTABLE: Self = Self(Kind::Portable);
-
-    /// The fastest path of this processor.
-    #[must_use]
-    pub fn best() -> Self {
-        Self::all().last().copied().unwrap_or(Self::PORTABLE)
-    }
-
-    /// Every path that this processor can take, the fastest last.
-    #[must_use]
-    pub fn all() -> Vec<Self> {
-        let mut paths = vec![Self::PORTABLE];
-        #[cfg(target_arch = "x86_64")]
-        {
-            paths.extend(Avx2::detect().map(|simd| Self(Kind::Avx2(simd))));
-            paths.extend(Avx512::detect().map(|simd| Self(Kind::Avx512(simd))));
-        }
-        #[cfg(target_arch = "aarch64")]
-        paths.extend(Neon::detect().map(|simd| Self(Kind::Neon(simd))));
-        paths
-    }
-
-    /// `portable`, `avx2`, `avx512` or `neon`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self.0 {
-            Kind::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(_) => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) => "avx512",
-            #[cfg(target_arch = "aarch64")]
-            Kind::Neon(_) => "neon",
-        }
-    }
-}
-
-impl Vectors<f32> for Path {
-    fn run<T: Task>(self, task: T) -> T::Output {
-        match self.0 {
-            Kind::Portable => Portable.run(task),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(simd) => simd.run(task),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(simd) => simd.run(task),
-            #[cfg(target_arch = "aarch64")]
-            Kind::Neon(simd) => simd.run(task),
-        }
     }
 }
 

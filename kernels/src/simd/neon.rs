@@ -32,9 +32,7 @@ macro_rules! halves {
 }
 
 impl Simd for Neon {
-    type E = f32;
     type V = Pair;
-    type Wide = Self;
 
     const LANES: usize = 8;
     const ROWS: usize = 6;
@@ -45,20 +43,7 @@ impl Simd for Neon {
         unsafe { compiled_for_neon(self, task) }
     }
 
-    #[inline(always)]
-    fn wide(self) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn widen(self, x: Pair) -> [Pair; 2] {
-        [x; 2]
-    }
-
-    #[inline(always)]
-    fn narrow(self, [x, _]: [Pair; 2]) -> Pair {
-        x
-    }
+    are_single!();
 
     #[inline(always)]
     fn splat(self, x: f32) -> Pair {

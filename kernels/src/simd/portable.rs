@@ -20,9 +20,7 @@ fn zip(a: Array, b: Array, f: impl Fn(f32, f32) -> f32) -> Array {
 }
 
 impl Simd for Portable {
-    type E = f32;
     type V = Array;
-    type Wide = Self;
 
     const LANES: usize = LANES;
     const ROWS: usize = 6;
@@ -32,20 +30,7 @@ impl Simd for Portable {
         task.run(self)
     }
 
-    #[inline(always)]
-    fn wide(self) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn widen(self, x: Array) -> [Array; 2] {
-        [x; 2]
-    }
-
-    #[inline(always)]
-    fn narrow(self, [x, _]: [Array; 2]) -> Array {
-        x
-    }
+    are_single!();
 
     #[inline(always)]
     fn splat(self, x: f32) -> Array {

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long)]
     teacher: Option<String>,
     /// For efficientad as published, with a patch description network for its teacher: their size, which is the teacher's (xs
-    /// comes with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
+    /// and s come with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
     #[arg(long, value_enum)]
     size_class: Option<SizeClass>,
     /// Folder of natural photos, for efficientad: its student learns not to imitate the teacher on them

@@ -2,8 +2,10 @@
 
 use fit::teacher::Shipped;
 
-pub const SHIPPED: &[Shipped] =
-    &[Shipped { name: "pdn-xs", file: include_bytes!("../../../models/teachers/pdn-xs.safetensors") }];
+pub const SHIPPED: &[Shipped] = &[
+    Shipped { name: "pdn-s", file: include_bytes!("../../../models/teachers/pdn-s.safetensors") },
+    Shipped { name: "pdn-xs", file: include_bytes!("../../../models/teachers/pdn-xs.safetensors") },
+];
 
 #[cfg(test)]
 mod tests {
@@ -16,11 +18,11 @@ mod tests {
     #[test]
     fn each_is_there_without_being_imported() {
         let library = Library::at(Path::new("there is no such folder")).with(SHIPPED);
-        assert_eq!(library.names().unwrap(), ["pdn-xs"]);
+        assert_eq!(library.names().unwrap(), ["pdn-s", "pdn-xs"]);
         for shipped in SHIPPED {
             assert!(library.is_shipped(shipped.name));
-            assert_eq!(library.load(shipped.name).unwrap().network.name, "pdn-xs");
+            assert_eq!(library.load(shipped.name).unwrap().network.name, shipped.name);
         }
-        assert!(library.load("pdn-s").unwrap_err().to_string().contains("pdn-xs"));
+        assert!(library.load("pdn-m").unwrap_err().to_string().contains("pdn-s, pdn-xs"));
     }
 }
