@@ -255,7 +255,7 @@ fn what_does_not_fit_is_refused_before_a_run_is_started() {
         (&["--teacher", "pdn-xs", "--size-class", "m"], "the teacher pdn-xs is a pdn-xs, not the pdn-m"),
         (&["--size", "64"], "takes sides of 128 to 512 pixels, not 64×64"),
         (&["--size", "64", "--teacher", "random"], "takes sides of 128 to 512 pixels, not 64×64"),
-        (&["--size-class", "s"], "no teacher is called `pdn-s`"),
+        (&["--size-class", "m"], "no teacher is called `pdn-m`"),
         (&["--natural", "/dev/null"], "check the folder of natural photos"),
     ];
     for (extra, sentence) in cases {
