@@ -6,8 +6,8 @@ use crate::simd::{Element, Simd, Task};
 /// The floats as they are where they are of the type; else the nearest ones, in `room`, which has at least as many.
 #[inline(always)]
 pub(super) fn converted<'a, S: Simd>(s: S, floats: &'a [f32], room: &'a mut [S::E]) -> &'a [S::E] {
-    if let Some(same) = S::E::same(floats) {
-        return same;
+    if S::E::IS_SINGLE {
+        return bytemuck::cast_slice(floats);
     }
     let room = &mut room[..floats.len()];
     s.run(Convert { floats, to: &mut *room });

@@ -15,7 +15,7 @@ use half::f16;
 
 use self::packed::Packed;
 use crate::conv::{Algorithm, check, check_images};
-use crate::simd::{HalfPath, Path};
+use crate::simd::{Element, HalfPath, Path};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 
 /// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
@@ -67,9 +67,7 @@ impl Bottleneck {
         project: &Stage<'_>,
         path: Path,
     ) -> Result<Self, Error> {
-        Self::with(expand, depthwise, project, |output| {
-            Packed::new(expand, depthwise, project, output, path).map(Kind::Single)
-        })
+        Self::with(expand, depthwise, project, path, Kind::Single)
     }
 
     /// [`Self::new`], computing with 16-bit floats: input and weights become the nearest ones, the products of some of the
@@ -84,16 +82,15 @@ impl Bottleneck {
         project: &Stage<'_>,
         path: HalfPath,
     ) -> Result<Self, Error> {
-        Self::with(expand, depthwise, project, |output| {
-            Packed::new(expand, depthwise, project, output, path).map(Kind::Half)
-        })
+        Self::with(expand, depthwise, project, path, Kind::Half)
     }
 
-    fn with(
+    fn with<E: Element>(
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
         project: &Stage<'_>,
-        pack: impl FnOnce(Shape) -> Result<Kind, Error>,
+        path: E::Path,
+        kind: fn(Packed<E>) -> Kind,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
         // Minimal filtering beats what is saved here.
@@ -116,7 +113,7 @@ impl Bottleneck {
             check("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
             check("bias", stage.spec.outputs, stage.bias)?;
         }
-        let packed = pack(output)?;
+        let packed = kind(Packed::new(expand, depthwise, project, output, path)?);
         Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, packed })
     }
 

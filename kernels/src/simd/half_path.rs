@@ -18,10 +18,6 @@ impl Element for f16 {
     fn nearest(x: f32) -> Self {
         Self::from_f32(x)
     }
-
-    fn same(_: &[f32]) -> Option<&[Self]> {
-        None
-    }
 }
 
 /// Which vector instructions compute with 16-bit floats (IEEE 754 binary16).

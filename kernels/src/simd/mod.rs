@@ -63,9 +63,6 @@ pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
 
     /// The nearest one.
     fn nearest(x: f32) -> Self;
-
-    /// The floats, where they need no conversion.
-    fn same(floats: &[f32]) -> Option<&[Self]>;
 }
 
 /// A processor's vector instructions. A value of the type is the proof that this processor has them.

@@ -17,10 +17,6 @@ impl Element for f32 {
     fn nearest(x: f32) -> Self {
         x
     }
-
-    fn same(floats: &[f32]) -> Option<&[Self]> {
-        Some(floats)
-    }
 }
 
 /// Which of the processor's vector instructions the kernels use.
