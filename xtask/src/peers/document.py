@@ -14,8 +14,9 @@ narrower path is named (`NOMINAL_VECTORS`); `tract` is the same program with `--
 map alone. The last column is the largest difference of the anomaly map from ONNX Runtime's, by the map's largest value. Weights
 are random, unless a table says otherwise: speed doesn't depend on them.
 
-% of peak: the network's multiplications a second, by those of a large matrix product (NumPy's OpenBLAS, as many threads). Minimal
-filtering (Winograd) needs fewer multiplications than the network has, so it can be more than all."""
+% of peak: the network's multiplications a second, by those of a large matrix product (the faster of NumPy's OpenBLAS and ONNX
+Runtime, as many threads). Minimal filtering (Winograd) needs fewer multiplications than the network has,
+so it can be more than all."""
 
 SIZES = "The same network at other input sizes, one thread, ms. Multiplications grow with the area."
 LOADING = """From the model file to the first result, one thread; memory is the most that was resident, less what was before the model was read

@@ -163,7 +163,7 @@ def environment(engine):
 
 def peak(threads):
     variables = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, ENGINES, "peak"], stdout=subprocess.PIPE, text=True, check=True, env=variables)
+    done = subprocess.run([sys.executable, ENGINES, "peak", str(threads)], stdout=subprocess.PIPE, text=True, check=True, env=variables)
     return float(done.stdout)
 
 
