@@ -3,5 +3,6 @@
 //! What is written follows the ONNX specification, IR version 8, operator set 17; `onnx.checker` accepts it.
 
 mod graph;
+mod operators;
 
 pub use graph::{GraphBuilder, Value};
