@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use judge::encode_png;
-use shared_format::Size;
+use shared_format::{Arithmetic, Size, ThresholdFile, threshold_file::MAX_LEN};
 use tests::images::{part, write_parts};
 use tests::workshop::Workshop;
 use tests::{program, run, succeed};
@@ -72,6 +72,25 @@ fn parts_of_the_line_are_added_to_those_of_an_earlier_lesson() {
     assert!(stderr.contains("14 parts are there already"), "{stderr}");
     assert!(stdout.contains("18 normals, each scored by a model of the others"), "{stdout}");
     assert_ne!(std::fs::read(workshop.path("taught/model.onnx")).unwrap(), before);
+}
+
+#[test]
+fn a_lesson_that_replaces_a_bundle_of_16_bit_floats_says_so() {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("photos"), SIZE, 12, false);
+    let lesson = ["--from", "photos", "--method", "padim"];
+    let says_so = |stderr: &str| stderr.contains("the bundle before computed with 16-bit floats");
+    let (code, _, stderr) = teach(&workshop, &lesson);
+    assert!(code == 0 && !says_so(&stderr), "{stderr}");
+    let file = workshop.path("taught").join(judge::THRESHOLD_FILE);
+    let mut thresholds = ThresholdFile::decode(&std::fs::read(&file).unwrap()).unwrap();
+    thresholds.arithmetic = Arithmetic::Half;
+    let mut buffer = [0; MAX_LEN];
+    std::fs::write(&file, thresholds.encode(&mut buffer).unwrap()).unwrap();
+    for is_half in [true, false] {
+        let (code, _, stderr) = teach(&workshop, &lesson);
+        assert!(code == 0 && says_so(&stderr) == is_half, "{is_half}: {stderr}");
+    }
 }
 
 #[test]
