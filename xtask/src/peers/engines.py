@@ -45,11 +45,16 @@ def resident():
 
 
 def onnxruntime_runner(onnxruntime, model, threads, image):
+    session = onnxruntime_session(onnxruntime, model, threads)
+    return lambda: session.run(list(OUTPUTS), {"image": image})
+
+
+def onnxruntime_session(onnxruntime, model, threads):
+    """`model` is a file's path or its bytes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(list(OUTPUTS), {"image": image})
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def openvino_runner(openvino, model, threads, image):
@@ -133,9 +138,7 @@ def matrix_product(side, threads):
     a, b = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (side, side)) for name in "ab")
     graph = onnx.helper.make_graph([onnx.helper.make_node("MatMul", ["a", "a"], ["b"])], "square", [a], [b])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime_session(onnxruntime, model.SerializeToString(), threads)
 
 
 if __name__ == "__main__":
