@@ -14,7 +14,7 @@ pub enum Disposition {
 
 /// Why a part went there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Its verdict, pass or reject, was there in time.
     Verdict,
@@ -30,6 +30,12 @@ pub enum Reason {
     Challenge,
     /// It passes, but the gate was still held for a part before it.
     Swept,
+    /// It was served later than it can have been at the gate: it went by without its pulse.
+    Missed,
+    /// Its trigger was lost, so that nothing looked at it: the safe side.
+    TriggerLost,
+    /// The encoder's count ran back or jumped while it was under way, so that its place is unknown: the safe side.
+    TrackingLost,
 }
 
 impl Disposition {
@@ -55,6 +61,9 @@ impl Reason {
             Self::Held => "held",
             Self::Challenge => "challenge",
             Self::Swept => "swept",
+            Self::Missed => "missed",
+            Self::TriggerLost => "trigger_lost",
+            Self::TrackingLost => "tracking_lost",
         }
     }
 }

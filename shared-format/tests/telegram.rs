@@ -73,7 +73,10 @@ fn valid() -> impl Strategy<Value = Telegram> {
         Just(Reason::Overflow),
         Just(Reason::Held),
         Just(Reason::Challenge),
-        Just(Reason::Swept)
+        Just(Reason::Swept),
+        Just(Reason::Missed),
+        Just(Reason::TriggerLost),
+        Just(Reason::TrackingLost)
     ];
     (any::<(u32, u64, u16)>(), verdict, disposition, reason, finite(), finite()).prop_map(
         |((run, part, product), verdict, disposition, reason, score, threshold)| Telegram {

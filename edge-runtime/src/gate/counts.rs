@@ -28,6 +28,12 @@ pub struct Counts {
     pub overflowed: u64,
     /// Parts that arrived while the line was held in its safe state.
     pub held: u64,
+    /// Parts that were served too late to be put out.
+    pub missed: u64,
+    /// Parts whose trigger was lost.
+    pub triggers_lost: u64,
+    /// Parts that were under way when the encoder's count ran back or jumped.
+    pub tracking_lost: u64,
     /// Known-bad parts of a challenge.
     pub challenged: u64,
     /// … that were not recognised.
@@ -68,6 +74,9 @@ impl Counts {
             Reason::Held => self.held += 1,
             Reason::Challenge => self.challenged += 1,
             Reason::Swept => self.swept += 1,
+            Reason::Missed => self.missed += 1,
+            Reason::TriggerLost => self.triggers_lost += 1,
+            Reason::TrackingLost => self.tracking_lost += 1,
         }
     }
 }

@@ -4,9 +4,9 @@ use shared_format::Verdict;
 
 use crate::line_file::Safe;
 use crate::moment::Moment;
-use crate::part::{PartNumber, PartVerdict};
+use crate::part::{PartNumber, PartVerdict, Reason};
 
-/// A part under way; the last one of a full queue stands for all that followed.
+/// A part under way, or several of which nothing is known but between which places they are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queued {
     pub part: PartNumber,
@@ -18,16 +18,14 @@ pub(super) struct Queued {
     pub verdict: Option<PartVerdict>,
     /// Known to be bad.
     pub challenge: bool,
+    /// Why nothing is known of it: `Overflow`, `TriggerLost` or `TrackingLost`.
+    pub unknown: Option<Reason>,
 }
 
 impl Queued {
-    pub const fn overflowed(&self) -> bool {
-        self.last != self.part
-    }
-
     /// Whether it goes, or may still go, to the reject side.
     pub fn may_be_rejected(&self, safe: Safe) -> bool {
-        let verdict = self.verdict.filter(|_| !self.overflowed()).map(|verdict| verdict.verdict);
+        let verdict = self.verdict.filter(|_| self.unknown.is_none()).map(|verdict| verdict.verdict);
         match verdict {
             _ if self.challenge => true,
             Some(Verdict::Reject) | None => true,

@@ -31,10 +31,12 @@ pub struct Gate {
     strobe: Pulse,
     /// When the strobe is due, in order.
     strobes: VecDeque<Moment>,
-    /// Parts that overflowed pass the gate until the belt is there.
-    overflow_until: Option<u64>,
+    /// Parts of which nothing is known pass the gate until the belt is there.
+    unknown_until: Option<u64>,
     confirmation: Option<Confirmation>,
     last_part: PartNumber,
+    /// Where the last trigger's part is at the gate.
+    last_release: u64,
     /// Known-bad parts still to be triggered.
     challenge: u16,
     in_a_row: u32,
@@ -56,9 +58,10 @@ impl Gate {
             pass: Pulse::new(settings.pulse),
             strobe: Pulse::new(settings.strobe.map_or(Duration::ZERO, |(_, on)| on)),
             strobes: VecDeque::with_capacity(settings.queue),
-            overflow_until: None,
+            unknown_until: None,
             confirmation: settings.confirm_within.map(|within| Confirmation::new(within, settings.queue)),
             last_part: 0,
+            last_release: 0,
             challenge: 0,
             in_a_row: 0,
             alarms: Alarms { not_ready: true, ..Alarms::default() },
@@ -74,6 +77,7 @@ impl Gate {
         let challenge = self.challenge > 0;
         self.challenge = self.challenge.saturating_sub(1);
         let release = self.belt.position_at(at) + self.settings.distance;
+        self.last_release = release.max(self.last_release);
         if let Some((delay, _)) = self.settings.strobe
             && self.strobes.len() < self.settings.queue
         {
@@ -85,6 +89,7 @@ impl Gate {
                 back.last = part;
                 back.until = release.max(back.until);
                 back.challenge |= challenge;
+                back.unknown.get_or_insert(Reason::Overflow);
             }
             _ => {
                 // A belt never runs back; a trigger reported late must not overtake.
@@ -98,8 +103,58 @@ impl Gate {
                     until: release,
                     verdict: None,
                     challenge,
+                    unknown: None,
                 });
             }
+        }
+    }
+
+    /// The triggers of `parts` parts from the number `first` on were lost between the last trigger and `at`. Call it
+    /// before [`Self::trigger`] with the trigger that showed it.
+    pub fn lose_triggers(&mut self, first: PartNumber, parts: u32, product: u16, at: Moment) {
+        let Some(last) = first.checked_add(u64::from(parts)).and_then(|end| end.checked_sub(1)) else {
+            return;
+        };
+        if parts == 0 {
+            return;
+        }
+        self.counts.triggered += u64::from(parts);
+        self.last_part = last;
+        self.alarms.triggers_lost = true;
+        let until = self.belt.position_at(at) + self.settings.distance;
+        let full = self.queue.len() >= self.settings.queue;
+        match self.queue.back_mut() {
+            Some(back) if full => {
+                back.last = last;
+                back.until = until.max(back.until);
+                back.unknown.get_or_insert(Reason::Overflow);
+            }
+            _ => self.queue.push_back(Queued {
+                part: first,
+                last,
+                product,
+                triggered_at: at,
+                release: self.last_release,
+                until: until.max(self.last_release),
+                verdict: None,
+                challenge: false,
+                unknown: Some(Reason::TriggerLost),
+            }),
+        }
+    }
+
+    /// The encoder's count ran back or jumped: nobody knows where the parts under way are. The reject output stays on
+    /// until the last of them must have passed.
+    pub fn lose_tracking(&mut self, at: Moment) {
+        self.alarms.tracking_lost = true;
+        let until = self.belt.position_at(at) + self.settings.distance;
+        for queued in &mut self.queue {
+            queued.release = until;
+            queued.until = until;
+            queued.unknown = Some(Reason::TrackingLost);
+        }
+        if self.settings.safe == Safe::Reject {
+            self.unknown_until = Some(until.max(self.unknown_until.unwrap_or(0)));
         }
     }
 
@@ -107,7 +162,7 @@ impl Gate {
     pub fn verdict(&mut self, verdict: PartVerdict) {
         let index = self.queue.partition_point(|queued| queued.last < verdict.part);
         match self.queue.get_mut(index) {
-            Some(queued) if queued.overflowed() && queued.part <= verdict.part => {}
+            Some(queued) if queued.unknown.is_some() && queued.part <= verdict.part => {}
             Some(queued) if queued.part == verdict.part && queued.verdict.is_none() => {
                 queued.verdict = Some(verdict);
             }
@@ -144,6 +199,7 @@ impl Gate {
         match hold {
             Hold::NotReady => self.alarms.not_ready = on,
             Hold::Blind => self.alarms.blind = on,
+            Hold::Output => self.alarms.output_failed = on,
         }
     }
 
@@ -151,6 +207,9 @@ impl Gate {
     pub const fn acknowledge(&mut self) {
         self.alarms.rejects_in_a_row = false;
         self.alarms.unconfirmed = false;
+        self.alarms.missed = false;
+        self.alarms.triggers_lost = false;
+        self.alarms.tracking_lost = false;
         self.in_a_row = 0;
     }
 
@@ -185,7 +244,7 @@ impl Gate {
         &self.settings
     }
 
-    /// Parts between trigger and gate; those that overflowed count as one.
+    /// Parts between trigger and gate; those of which nothing is known count as one.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.queue.len()
@@ -195,11 +254,11 @@ impl Gate {
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         let release = self.queue.front().and_then(|queued| self.belt.reaches(queued.release));
-        let overflow = self.overflow_until.and_then(|position| self.belt.reaches(position));
+        let unknown = self.unknown_until.and_then(|position| self.belt.reaches(position));
         let fall = self.confirmation.as_ref().and_then(Confirmation::next);
         let pulses =
             [self.reject.until(), self.pass.until(), self.strobe.until(), self.strobes.front().copied()];
-        pulses.into_iter().chain([release, overflow, fall]).flatten().min()
+        pulses.into_iter().chain([release, unknown, fall]).flatten().min()
     }
 
     /// Does what is due at `now`, and adds what follows from it to `actions`.
@@ -212,10 +271,10 @@ impl Gate {
             self.queue.pop_front();
             self.release_all(&queued, due, now, actions);
         }
-        if let Some(position) = self.overflow_until
+        if let Some(position) = self.unknown_until
             && self.belt.reaches(position).is_some_and(|due| due <= now)
         {
-            self.overflow_until = None;
+            self.unknown_until = None;
             self.reject.start(now);
         }
         if self.reject.is_over(now) && !self.bridge(now) {
@@ -248,8 +307,8 @@ impl Gate {
     }
 
     fn release_all(&mut self, queued: &Queued, due: Moment, now: Moment, actions: &mut Vec<Action>) {
-        if queued.overflowed() && self.settings.safe == Safe::Reject {
-            self.overflow_until = Some(queued.until);
+        if queued.unknown.is_some() && self.settings.safe == Safe::Reject {
+            self.unknown_until = Some(queued.until.max(self.unknown_until.unwrap_or(0)));
         }
         for part in queued.part..=queued.last {
             let (disposition, reason) = self.dispose(queued, due);
@@ -270,7 +329,7 @@ impl Gate {
     }
 
     fn dispose(&mut self, queued: &Queued, due: Moment) -> (Disposition, Reason) {
-        let verdict = queued.verdict.filter(|_| !queued.overflowed()).map(|verdict| verdict.verdict);
+        let verdict = queued.verdict.filter(|_| queued.unknown.is_none()).map(|verdict| verdict.verdict);
         if queued.challenge {
             if verdict != Some(Verdict::Reject) {
                 self.counts.challenges_missed += 1;
@@ -282,15 +341,15 @@ impl Gate {
             Safe::Reject => Disposition::Reject,
             Safe::Pass => Disposition::Pass,
         };
-        let (disposition, reason) = match verdict {
-            _ if queued.overflowed() => (safe, Reason::Overflow),
+        let (disposition, reason) = match (queued.unknown, verdict) {
+            (Some(reason), _) => (safe, reason),
             _ if self.alarms.hold() => (safe, Reason::Held),
-            Some(Verdict::Pass) => (Disposition::Pass, Reason::Verdict),
-            Some(Verdict::Reject) => (Disposition::Reject, Reason::Verdict),
-            Some(Verdict::Fault) => (safe, Reason::Fault),
-            None => (safe, Reason::Missing),
+            (None, Some(Verdict::Pass)) => (Disposition::Pass, Reason::Verdict),
+            (None, Some(Verdict::Reject)) => (Disposition::Reject, Reason::Verdict),
+            (None, Some(Verdict::Fault)) => (safe, Reason::Fault),
+            (None, None) => (safe, Reason::Missing),
         };
-        let held = self.reject.until().is_some_and(|until| until > due) || self.overflow_until.is_some();
+        let held = self.reject.until().is_some_and(|until| until > due) || self.unknown_until.is_some();
         if disposition == Disposition::Pass && held {
             return (Disposition::Reject, Reason::Swept);
         }
@@ -353,7 +412,7 @@ impl Gate {
 
     fn give_out_levels(&mut self, actions: &mut Vec<Action>) {
         let hold = self.alarms.hold();
-        let rejecting = self.reject.is_on() || self.overflow_until.is_some();
+        let rejecting = self.reject.is_on() || self.unknown_until.is_some();
         let reject = rejecting || hold && self.settings.safe == Safe::Reject;
         let pass = !reject && (self.pass.is_on() || hold && self.settings.safe == Safe::Pass);
         let wanted = [

@@ -100,10 +100,14 @@ impl Status {
         }
         let raised = [
             (self.alarms.not_ready, "held: not ready"),
-            (self.alarms.blind, "held: no frames"),
+            (self.alarms.blind, "held: parts may pass unseen"),
             (self.alarms.rejects_in_a_row, "too many rejects in a row"),
             (self.alarms.challenge_missed, "a challenge was missed"),
             (self.alarms.unconfirmed, "a rejected part did not fall"),
+            (self.alarms.output_failed, "held: an output could not be driven"),
+            (self.alarms.missed, "parts were served too late to be put out"),
+            (self.alarms.triggers_lost, "triggers were lost"),
+            (self.alarms.tracking_lost, "the encoder's count ran back or jumped"),
         ];
         let raised = raised.into_iter().filter(|(is, _)| *is).map(|(_, text)| text);
         for sentence in raised.chain(self.drift.iter().chain(&self.problems).map(String::as_str)) {
@@ -140,7 +144,7 @@ mod tests {
         assert_eq!(
             without_memory.summary(),
             "cap camera runs, 12 parts: 10 passed, 2 rejected, 0 faults, 0 missing; captured to written p50 31.0 ms, p99 \
-             31.0 ms; held: no frames; scores drift: much"
+             31.0 ms; held: parts may pass unseen; scores drift: much"
         );
     }
 

@@ -34,6 +34,10 @@ pub fn status(counts: &Counts, alarms: &Alarms) -> String {
         (alarms.rejects_in_a_row, "rejects-in-a-row"),
         (alarms.challenge_missed, "challenge-missed"),
         (alarms.unconfirmed, "unconfirmed"),
+        (alarms.output_failed, "output-failed"),
+        (alarms.missed, "missed"),
+        (alarms.triggers_lost, "triggers-lost"),
+        (alarms.tracking_lost, "tracking-lost"),
     ];
     let on: Vec<_> = names.into_iter().filter_map(|(on, name)| on.then_some(name)).collect();
     let alarms = if on.is_empty() { "-".to_owned() } else { on.join(",") };

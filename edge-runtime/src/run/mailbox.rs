@@ -33,6 +33,7 @@ struct Inner {
     lost: AtomicU64,
     not_ready: AtomicBool,
     blind: AtomicBool,
+    output_failed: AtomicBool,
     stopped: AtomicBool,
     waker: Waker,
 }
@@ -46,6 +47,7 @@ impl Mailbox {
             lost: AtomicU64::new(0),
             not_ready: AtomicBool::new(true),
             blind: AtomicBool::new(false),
+            output_failed: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             waker,
         }))
@@ -99,6 +101,7 @@ impl Mailbox {
         match hold {
             Hold::NotReady => &self.0.not_ready,
             Hold::Blind => &self.0.blind,
+            Hold::Output => &self.0.output_failed,
         }
     }
 }
