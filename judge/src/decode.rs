@@ -19,6 +19,8 @@ use crate::guard::guarded;
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// Most bytes that decoding may allocate for pixels: 16-bit colour with alpha at [`MAX_PIXELS`].
 const MAX_PIXEL_BYTES: u64 = MAX_PIXELS * 8;
+/// What a decoder may allocate beside twice the pixels: its tables, rows and metadata.
+const DECODER_BYTES: u64 = 16 << 20;
 /// Larger files are refused unread. An uncompressed image of [`MAX_PIXELS`] fits.
 const MAX_FILE_BYTES: u64 = MAX_PIXEL_BYTES + (1 << 20);
 
@@ -83,6 +85,17 @@ pub enum DecodeError {
         /// Bytes that came.
         found: usize,
     },
+    /// Larger than whoever asked for it can use.
+    #[error(
+        "the image has {} × {} pixels where {} × {} are the most that bundle and camera allow; check the camera's mode, or \
+         give the image that was meant", found.width, found.height, most.width, most.height
+    )]
+    LargerThanAllowed {
+        /// Its size, upright.
+        found: Size,
+        /// The largest size that is allowed.
+        most: Size,
+    },
     /// More pixels than [`MAX_PIXELS`], or a file too large to hold fewer.
     #[error("the image is too large ({found}); give at most {} million pixels", MAX_PIXELS / 1_000_000)]
     TooLarge {
@@ -104,6 +117,14 @@ pub fn has_image_extension(path: &Path) -> bool {
 /// [`DecodeError`]: unreadable, not an image, cut short, damaged, too large.
 pub fn decode_file(path: &Path) -> Result<Frame, DecodeError> {
     decode(&read_file(path)?)
+}
+
+/// [`decode_file`], unless the frame is larger than `most`; see [`decode_within`].
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn decode_file_within(path: &Path, most: Size) -> Result<Frame, DecodeError> {
+    decode_within(&read_file(path)?, most)
 }
 
 /// Reads an image file's bytes, unless it is no file or larger than any image.
@@ -131,12 +152,21 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
 /// # Errors
 /// [`DecodeError`]: not an image, cut short, damaged, too large, or of a kind that is not read.
 pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
+    decode_within(bytes, Size { width: u32::MAX, height: u32::MAX })
+}
+
+/// [`decode`], unless the upright frame is wider or higher than `most`: that is told by the file's header, before memory is
+/// taken for pixels. A kilobyte can claim a hundred million of them.
+///
+/// # Errors
+/// [`DecodeError`]; [`DecodeError::LargerThanAllowed`] for a larger frame.
+pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
     let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
     let name = format_name(format);
     // Damaged files are everyday input here and decoders index into what the file claims.
     let decoded = guarded(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes),
-        _ => decode_other(bytes, format, name),
+        ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, most)),
+        _ => decode_other(bytes, format, name, most),
     });
     let (mut image, orientation) =
         decoded.unwrap_or_else(|panic| Err(DecodeError::Malformed { format: name, reason: panic }))?;
@@ -158,9 +188,22 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
+/// Whether an image of this size, before it is turned upright, may be decoded.
+fn check_size(size: Size, orientation: Orientation, most: Size) -> Result<(), DecodeError> {
+    let Size { width, height } = size;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(DecodeError::TooLarge { found: format!("{width}×{height} pixels") });
+    }
+    let is_turned = matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    let found = if is_turned { Size { width: height, height: width } } else { size };
+    if found.width > most.width || found.height > most.height {
+        return Err(DecodeError::LargerThanAllowed { found, most });
     }
     Ok(())
 }
@@ -169,6 +212,7 @@ fn decode_other(
     bytes: &[u8],
     format: ImageFormat,
     name: &'static str,
+    most: Size,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
     let explain = |error| explain(error, name);
     let mut limits = Limits::no_limits();
@@ -177,10 +221,12 @@ fn decode_other(
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    check_size(Size { width, height }, orientation, most)?;
+    let needed = decoder.total_bytes().saturating_mul(2).saturating_add(DECODER_BYTES);
+    limits.max_alloc = Some(needed.min(MAX_PIXEL_BYTES));
     limits.reserve(decoder.total_bytes()).map_err(explain)?;
     decoder.set_limits(limits).map_err(explain)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((DynamicImage::from_decoder(decoder).map_err(explain)?, orientation))
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shared_format::{Golden, ThresholdFile, Verdict};
 
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
-use crate::decode::{DecodeError, decode, decode_file};
+use crate::decode::{DecodeError, decode_file, decode_within};
 use crate::engine::{Engine, Network};
 use crate::fault::Fault;
 use crate::frame::Frame;
@@ -106,7 +106,8 @@ impl Judge {
 
     /// Decodes and judges an image file's bytes.
     pub fn judge_bytes(&mut self, bytes: &[u8]) -> Judgement {
-        self.judge_from(|| decode(bytes)).1
+        let most = self.bundle.thresholds.recipe.frames.most();
+        self.judge_from(|| decode_within(bytes, most)).1
     }
 
     /// Obtains a frame by `source`, timed as decoding, and judges it; gives the frame back where there was one.

@@ -63,14 +63,20 @@ pub struct FrameRange {
 }
 
 impl FrameRange {
+    /// Width and height that no frame that is admitted exceeds.
+    #[must_use]
+    pub const fn most(&self) -> Size {
+        Size { width: self.max.width.saturating_mul(2), height: self.max.height.saturating_mul(2) }
+    }
+
     /// Whether a frame is so unlike every training frame that its score would mean nothing: more than twice smaller
     /// or larger along an axis than any of them. Such a frame is a fault (another camera mode, another crop).
     #[must_use]
     pub const fn admits(&self, frame: Size) -> bool {
         frame.width >= self.min.width.div_ceil(2)
             && frame.height >= self.min.height.div_ceil(2)
-            && frame.width <= self.max.width.saturating_mul(2)
-            && frame.height <= self.max.height.saturating_mul(2)
+            && frame.width <= self.most().width
+            && frame.height <= self.most().height
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use judge::decode_file;
+use judge::decode_file_within;
 use shared_format::Arithmetic;
 
 use super::EngineChoice;
@@ -54,8 +54,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     super::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();
+    let most = judge.bundle().thresholds.recipe.frames.most();
     for path in &images {
-        let (frame, judgement) = judge.judge_from(|| decode_file(path));
+        let (frame, judgement) = judge.judge_from(|| decode_file_within(path, most));
         tally.count(judgement.verdict);
         let line = Line::new(path, &judgement);
         if args.json {

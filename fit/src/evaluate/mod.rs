@@ -10,7 +10,7 @@ pub use mask::{MaskError, regions};
 
 use std::path::PathBuf;
 
-use judge::{AnomalyMap, Judge, decode_file, region_of_interest};
+use judge::{AnomalyMap, Judge, decode_file_within, region_of_interest};
 use shared_format::Verdict;
 
 use crate::dataset::TestImage;
@@ -58,7 +58,8 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -
         mask_unreadable: false,
         pixels: None,
     };
-    let frame = match decode_file(&image.path) {
+    let most = judge.bundle().thresholds.recipe.frames.most();
+    let frame = match decode_file_within(&image.path, most) {
         Ok(frame) => frame,
         Err(e) => {
             outcome.problem = Some(e.to_string());

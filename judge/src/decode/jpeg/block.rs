@@ -1,0 +1,62 @@
+//! A block's coefficients: their place, their quantisation, and how large they can be.
+
+use super::error::Damage;
+
+/// Natural position (row × 8 + column) by zigzag position (T.81, figure 5).
+#[rustfmt::skip]
+pub(super) const NATURAL: [u8; 64] = [
+     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
+    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
+
+/// Largest norm of a block's coefficients. An orthonormal transform keeps the norm: that of 64 samples from −128 to 127
+/// is 1,024 at most. A quarter more is left to encoders that overshoot on purpose.
+const LARGEST_NORM: i64 = 1024 / 4 * 5;
+/// Its square, of doubled values.
+const MOST_ENERGY: i64 = 4 * LARGEST_NORM * LARGEST_NORM;
+
+/// Quantisation steps in zigzag order.
+pub(super) type Steps = [u16; 64];
+
+/// A block under construction.
+///
+/// Damaged data often go on as codes that are valid, and then as coefficients that no picture has. This finds them by
+/// their energy: rounded by a quantiser, a value was at least half a step smaller before.
+pub(super) struct Block<'s> {
+    steps: &'s Steps,
+    /// Dequantised, in natural order.
+    pub(super) coefficients: [[i32; 8]; 8],
+    /// Sum of squares of twice the values before quantisation, at least.
+    energy: i64,
+    /// Last zigzag position that is not zero.
+    pub(super) last: usize,
+}
+
+impl<'s> Block<'s> {
+    #[inline]
+    pub(super) const fn new(steps: &'s Steps) -> Self {
+        Self { steps, coefficients: [[0; 8]; 8], energy: 0, last: 0 }
+    }
+
+    /// Sets the coefficient at a zigzag position to a value that is not zero, of at most 16 bits.
+    #[inline]
+    pub(super) fn set(&mut self, position: usize, value: i32) {
+        let position = position & 63;
+        let step = i32::from(self.steps[position]);
+        // 32 bits hold what is allowed; what overflows them is refused by its energy.
+        let least = i64::from(2 * value.abs() - 1) * i64::from(step);
+        self.energy = self.energy.saturating_add(least * least);
+        let natural = usize::from(NATURAL[position]);
+        self.coefficients[natural / 8][natural % 8] = value.wrapping_mul(step);
+        self.last = self.last.max(position);
+    }
+
+    /// # Errors
+    /// [`Damage::Range`] if no picture has such coefficients.
+    #[inline]
+    pub(super) const fn ensure_possible(&self) -> Result<(), Damage> {
+        if self.energy > MOST_ENERGY { Err(Damage::Range) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,374 @@
+//! Segments and scans of a file → samples of its components.
+//!
+//! Decoders fill in what is missing: lost bytes become flat rows, where a defect may have been. A judge must refuse such
+//! a frame. What is refused as damaged here is what libjpeg warns of, and some more: coefficients that no picture has,
+//! scans that are missing.
+
+use image::metadata::Orientation;
+use kernels::jpeg::{flat, inverse};
+use shared_format::Size;
+
+use super::bits::{Bits, unstuffed};
+use super::block::{Block, Steps};
+use super::error::{Damage, unsupported};
+use super::header::{Component, FrameHeader, ScanHeader};
+use super::progressive::{AcScan, Progress, decode_dc};
+use super::segments::{self, Segment, marker};
+use super::sequential::decode_block;
+use super::tables::Tables;
+use super::upsample::{Plane, Ratio};
+use crate::decode::DecodeError;
+
+/// A decoded file: its components' samples, and what they mean.
+pub(super) struct Decoded {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) planes: Vec<Plane>,
+    /// Whether three components are red, green and blue; otherwise they are luma and the differences of blue and red.
+    pub(super) is_rgb: bool,
+}
+
+/// What is asked about a file's header: its size, and how it is turned.
+pub(super) type Admit<'a> = &'a dyn Fn(Size, Orientation) -> Result<(), DecodeError>;
+
+/// Decodes the file. `admit` is asked before memory is taken for its pixels.
+///
+/// # Errors
+/// [`DecodeError`]: cut short, damaged, or of a kind that is not read; or what `admit` says.
+pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orientation), DecodeError> {
+    let mut file = File::default();
+    let mut at = 2;
+    loop {
+        let segment = segments::next(bytes, at).ok_or(Damage::CutShort)?;
+        at = segment.end;
+        match segment.marker {
+            marker::EOI => return file.finish(),
+            marker::SOS => at = file.scan(bytes, &segment, admit)?,
+            marker::DHT => file.tables.take_huffman(segment.payload)?,
+            marker::DQT => file.tables.take_quantisation(segment.payload)?,
+            marker::DRI => {
+                let &[high, low] = segment.payload else { return Err(Damage::Segment.into()) };
+                file.restart = u16::from_be_bytes([high, low]).into();
+            }
+            marker::DNL => return Err(unsupported("its height comes behind its data")),
+            marker::SOI => return Err(Damage::Segment.into()),
+            marker::DAC | marker::JPG => {}
+            marker::SOF0..=marker::SOF15 => {
+                if file.frame.replace(FrameHeader::read(&segment)?).is_some() {
+                    return Err(Damage::FrameHeader.into());
+                }
+            }
+            marker::APP0..=marker::APP15 => file.application(&segment)?,
+            _ => {}
+        }
+    }
+}
+
+/// What segments so far have said.
+#[derive(Default)]
+struct File {
+    frame: Option<FrameHeader>,
+    tables: Tables,
+    /// Units between restart markers; 0 if there are none.
+    restart: usize,
+    orientation: Option<Orientation>,
+    has_jfif: bool,
+    adobe_transform: Option<u8>,
+    /// By component, from its first scan on.
+    steps: Vec<Option<Steps>>,
+    planes: Vec<Plane>,
+    progress: Vec<Progress>,
+}
+
+impl File {
+    /// # Errors
+    /// For a JFIF version or an Adobe colour transform that doesn't exist: nobody knows then what the values mean.
+    fn application(&mut self, segment: &Segment<'_>) -> Result<(), Damage> {
+        match (segment.marker, segment.payload) {
+            (marker::APP0, [b'J', b'F', b'I', b'F', 0, major, rest @ ..]) if rest.len() >= 8 => {
+                self.has_jfif = true;
+                if *major == 1 { Ok(()) } else { Err(Damage::Segment) }
+            }
+            (marker::APP1, [b'E', b'x', b'i', b'f', 0, _, exif @ ..]) => {
+                self.orientation = self.orientation.or(Orientation::from_exif_chunk(exif));
+                Ok(())
+            }
+            (marker::APP14, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
+                self.adobe_transform = Some(*transform);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decodes a scan; gives the position of the marker behind it.
+    fn scan(&mut self, bytes: &[u8], segment: &Segment<'_>, admit: Admit<'_>) -> Result<usize, DecodeError> {
+        let frame = self.frame.take().ok_or(Damage::ScanHeader)?;
+        let scan = ScanHeader::read(segment, &frame)?;
+        if self.steps.is_empty() {
+            let size = Size { width: frame.width, height: frame.height };
+            admit(size, self.orientation.unwrap_or(Orientation::NoTransforms))?;
+            self.lay_out(&frame);
+        }
+        for in_scan in &scan.components {
+            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            let steps = self.steps.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
+            match steps {
+                None => *steps = Some(self.tables.steps(component.quantisation)?),
+                Some(_) if frame.is_progressive => {}
+                Some(_) => return Err(Damage::Scans.into()),
+            }
+        }
+        let end = if !frame.is_progressive {
+            self.tables.fill_in_typical(&scan)?;
+            self.sequential(bytes, segment.end, &frame, &scan)?
+        } else if scan.first == 0 {
+            self.progressive_dc(bytes, segment.end, &frame, &scan)?
+        } else {
+            self.progressive_ac(bytes, segment.end, &frame, &scan)?
+        };
+        self.frame = Some(frame);
+        Ok(end)
+    }
+
+    fn lay_out(&mut self, frame: &FrameHeader) {
+        for component in &frame.components {
+            let columns = frame.units_across * component.across;
+            let rows = frame.units_down * component.down;
+            self.steps.push(None);
+            self.planes.push(Plane {
+                samples: vec![0; columns * rows * 64],
+                stride: columns * 8,
+                width: component.width,
+                height: component.height,
+                ratio: Ratio {
+                    across: frame.most_across / component.across,
+                    down: frame.most_down / component.down,
+                },
+            });
+            if frame.is_progressive {
+                self.progress.push(Progress::new(columns, rows));
+            }
+        }
+    }
+
+    fn sequential(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        frame: &FrameHeader,
+        scan: &ScanHeader,
+    ) -> Result<usize, Damage> {
+        let Self { tables, steps, planes, restart, .. } = self;
+        let mut parts = vec![];
+        for in_scan in &scan.components {
+            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            let steps = steps.get(in_scan.component).and_then(Option::as_ref).ok_or(Damage::ScanHeader)?;
+            parts.push((in_scan.component, component, tables.dc(in_scan.dc)?, tables.ac(in_scan.ac)?, steps));
+        }
+        let units = Units::of(frame, scan)?;
+        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+            let mut dc = [0; 4];
+            for number in numbers {
+                for &(place, component, of_dc, of_ac, steps) in &parts {
+                    let plane = planes.get_mut(place).ok_or(Damage::ScanHeader)?;
+                    for (column, row) in units.blocks(number, component) {
+                        let mut block = Block::new(steps);
+                        decode_block(bits, &mut dc[place & 3], of_dc, of_ac, &mut block)?;
+                        draw(&block, plane, column, row);
+                    }
+                }
+                bits.ensure_not_past_end()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn progressive_dc(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        frame: &FrameHeader,
+        scan: &ScanHeader,
+    ) -> Result<usize, Damage> {
+        let Self { tables, progress, restart, .. } = self;
+        let mut parts = vec![];
+        for in_scan in &scan.components {
+            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?.begin(scan)?;
+            let table = if scan.high > 0 { None } else { Some(tables.dc(in_scan.dc)?) };
+            parts.push((in_scan.component, component, table));
+        }
+        let units = Units::of(frame, scan)?;
+        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+            let mut dc = [0; 4];
+            for number in numbers {
+                for &(place, component, table) in &parts {
+                    let progress = progress.get_mut(place).ok_or(Damage::ScanHeader)?;
+                    for (column, row) in units.blocks(number, component) {
+                        let block = progress.block(column, row)?;
+                        decode_dc(bits, scan, &mut dc[place & 3], table, block)?;
+                    }
+                }
+                bits.ensure_not_past_end()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn progressive_ac(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        frame: &FrameHeader,
+        scan: &ScanHeader,
+    ) -> Result<usize, Damage> {
+        let Self { tables, progress, restart, .. } = self;
+        let in_scan = scan.components.first().ok_or(Damage::ScanHeader)?;
+        let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+        let progress = progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
+        progress.begin(scan)?;
+        let table = tables.ac(in_scan.ac)?;
+        let units = Units::of(frame, scan)?;
+        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+            let mut ac = AcScan::new(scan, table);
+            for number in numbers {
+                for (column, row) in units.blocks(number, component) {
+                    ac.decode(bits, progress.block(column, row)?)?;
+                }
+                bits.ensure_not_past_end()?;
+            }
+            ac.end()
+        })
+    }
+
+    /// The whole picture.
+    ///
+    /// # Errors
+    /// [`Damage::Scans`] if a part of it never came.
+    fn finish(mut self) -> Result<(Decoded, Orientation), DecodeError> {
+        let frame = self.frame.take().ok_or(Damage::FrameHeader)?;
+        let has_all = self.steps.len() == frame.components.len() && self.steps.iter().all(Option::is_some);
+        if !has_all || !self.progress.iter().all(Progress::is_whole) {
+            return Err(Damage::Scans.into());
+        }
+        let of_components = self.progress.iter_mut().zip(&self.steps).zip(&mut self.planes);
+        for (((progress, steps), plane), component) in of_components.zip(&frame.components) {
+            let Some(steps) = steps else { continue };
+            for (row, column) in
+                (0..component.rows).flat_map(|row| (0..component.columns).map(move |c| (row, c)))
+            {
+                let mut block = Block::new(steps);
+                for (position, value) in progress.block(column, row)?.iter().enumerate() {
+                    if *value != 0 {
+                        block.set(position, i32::from(*value));
+                    }
+                }
+                block.ensure_possible()?;
+                draw(&block, plane, column, row);
+            }
+        }
+        let decoded = Decoded {
+            width: frame.width,
+            height: frame.height,
+            planes: self.planes,
+            is_rgb: is_rgb(&frame.components, self.has_jfif, self.adobe_transform)?,
+        };
+        Ok((decoded, self.orientation.unwrap_or(Orientation::NoTransforms)))
+    }
+}
+
+/// Whether three components are red, green and blue: as libjpeg tells it by JFIF's and Adobe's segments and by the
+/// components' names.
+fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>) -> Result<bool, Damage> {
+    let [first, second, third] = components else { return Ok(false) };
+    match adobe_transform {
+        _ if has_jfif => Ok(false),
+        Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        Some(_) => Err(Damage::Segment),
+        None => Ok([first.id, second.id, third.id] == *b"RGB"),
+    }
+}
+
+/// The interleaved units of a scan, or the blocks of the one component that it has.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    across: usize,
+    down: usize,
+    is_interleaved: bool,
+}
+
+impl Units {
+    fn of(frame: &FrameHeader, scan: &ScanHeader) -> Result<Self, Damage> {
+        let &[in_scan] = scan.components.as_slice() else {
+            return Ok(Self { across: frame.units_across, down: frame.units_down, is_interleaved: true });
+        };
+        let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+        Ok(Self { across: component.columns, down: component.rows, is_interleaved: false })
+    }
+
+    const fn count(self) -> usize {
+        self.across * self.down
+    }
+
+    /// Column and row of each of a component's blocks in a unit.
+    fn blocks(self, number: usize, component: &Component) -> impl Iterator<Item = (usize, usize)> {
+        let (column, row) = (number % self.across, number / self.across);
+        let (across, down) = if self.is_interleaved { (component.across, component.down) } else { (1, 1) };
+        (0..down).flat_map(move |y| (0..across).map(move |x| (column * across + x, row * down + y)))
+    }
+}
+
+/// Calls `decode` for each restart interval, with its bits and the numbers of its units; gives the position of the marker
+/// behind the last.
+///
+/// # Errors
+/// What `decode` says, or [`Damage`] if an interval's data don't end with it, or its marker is missing.
+fn intervals(
+    bytes: &[u8],
+    mut at: usize,
+    units: usize,
+    restart: usize,
+    mut decode: impl FnMut(&mut Bits<'_>, std::ops::Range<usize>) -> Result<(), Damage>,
+) -> Result<usize, Damage> {
+    let most = if restart == 0 { units } else { restart };
+    let mut data = Vec::new();
+    let (mut done, mut number) = (0, 0);
+    loop {
+        let rest = bytes.get(at..).ok_or(Damage::CutShort)?;
+        let behind = at + unstuffed(rest, &mut data).ok_or(Damage::CutShort)?;
+        let next = units.min(done + most);
+        let mut bits = Bits::new(&data);
+        decode(&mut bits, done..next)?;
+        bits.end()?;
+        done = next;
+        // Fill bytes may stand before a marker, and nothing else.
+        let segment = segments::next(bytes, behind).ok_or(Damage::CutShort)?;
+        if bytes.get(behind..segment.start).is_none_or(|fill| fill.iter().any(|&byte| byte != 0xFF)) {
+            return Err(Damage::Code);
+        }
+        if done == units {
+            return Ok(behind);
+        }
+        if segment.marker != marker::RST0 + number {
+            return Err(Damage::Restart);
+        }
+        number = (number + 1) & 7;
+        at = segment.end;
+    }
+}
+
+/// Draws a block into its place.
+#[inline]
+fn draw(block: &Block<'_>, plane: &mut Plane, column: usize, row: usize) {
+    let start = row * 8 * plane.stride + column * 8;
+    let Some(out) = plane.samples.get_mut(start..) else { return };
+    let rows = plane.stride * 7 + 8;
+    let out = if out.len() > rows { &mut out[..rows] } else { out };
+    if block.last == 0 {
+        flat(block.coefficients[0][0], out, plane.stride);
+    } else {
+        inverse(&block.coefficients, out, plane.stride);
+    }
+}

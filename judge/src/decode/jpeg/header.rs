@@ -1,0 +1,190 @@
+//! Frame and scan headers (ITU-T T.81, B.2.2 and B.2.3).
+
+use super::error::{Damage, unsupported};
+use super::segments::{Segment, marker};
+use crate::decode::DecodeError;
+
+/// One component of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Component {
+    pub id: u8,
+    /// Blocks across and down in an interleaved unit.
+    pub across: usize,
+    pub down: usize,
+    /// Number of its quantisation table.
+    pub quantisation: usize,
+    /// Samples across and down that belong to the picture.
+    pub width: usize,
+    pub height: usize,
+    /// Blocks across and down that hold them.
+    pub columns: usize,
+    pub rows: usize,
+}
+
+/// The frame: its size in pixels, and its components.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    pub width: u32,
+    pub height: u32,
+    pub is_progressive: bool,
+    pub components: Vec<Component>,
+    /// The most blocks of any component in an interleaved unit, across and down.
+    pub most_across: usize,
+    pub most_down: usize,
+    /// Interleaved units across and down.
+    pub units_across: usize,
+    pub units_down: usize,
+}
+
+impl FrameHeader {
+    /// From a start-of-frame segment.
+    ///
+    /// # Errors
+    /// `Unsupported` for what is neither baseline, extended sequential nor progressive with 8 bits and one or three
+    /// components; `Malformed` for values that the standard doesn't allow.
+    pub(super) fn read(segment: &Segment<'_>) -> Result<Self, DecodeError> {
+        if !matches!(segment.marker, marker::SOF0 | marker::SOF1 | marker::SOF2) {
+            return Err(unsupported("it is lossless, hierarchical or compressed with arithmetic coding"));
+        }
+        let [precision, h0, h1, w0, w1, count, rest @ ..] = segment.payload else {
+            return Err(Damage::FrameHeader.into());
+        };
+        if *precision != 8 {
+            return Err(unsupported(format!("its samples have {precision} bits")));
+        }
+        let width = u32::from(u16::from_be_bytes([*w0, *w1]));
+        let height = u32::from(u16::from_be_bytes([*h0, *h1]));
+        if height == 0 && width > 0 {
+            return Err(unsupported("its height comes behind its data"));
+        }
+        if width == 0 || rest.len() != usize::from(*count) * 3 {
+            return Err(Damage::FrameHeader.into());
+        }
+        if !matches!(count, 1 | 3) {
+            return Err(unsupported(format!("it has {count} components")));
+        }
+        let (specified, _) = rest.as_chunks::<3>();
+        Self::lay_out(width, height, segment.marker == marker::SOF2, specified)
+    }
+
+    fn lay_out(
+        width: u32,
+        height: u32,
+        is_progressive: bool,
+        specified: &[[u8; 3]],
+    ) -> Result<Self, DecodeError> {
+        let factors: Vec<_> =
+            specified.iter().map(|[_, hv, _]| (usize::from(hv >> 4), usize::from(hv & 15))).collect();
+        if factors.iter().any(|(across, down)| !(1..=4).contains(across) || !(1..=4).contains(down)) {
+            return Err(Damage::FrameHeader.into());
+        }
+        // A component alone is never subsampled, whatever it says.
+        let factors = if let [_] = factors[..] { vec![(1, 1)] } else { factors };
+        let most_across = factors.iter().map(|(across, _)| *across).max().unwrap_or(1);
+        let most_down = factors.iter().map(|(_, down)| *down).max().unwrap_or(1);
+        if factors
+            .iter()
+            .any(|(across, down)| !most_across.is_multiple_of(*across) || !most_down.is_multiple_of(*down))
+        {
+            return Err(unsupported("its components' sampling factors are no multiples of each other"));
+        }
+        let components = specified.iter().zip(&factors).map(|([id, _, quantisation], &(across, down))| {
+            let samples = |pixels: u32, factor: usize, most: usize| (pixels as usize * factor).div_ceil(most);
+            let (width, height) = (samples(width, across, most_across), samples(height, down, most_down));
+            Component {
+                id: *id,
+                across,
+                down,
+                quantisation: usize::from(*quantisation),
+                width,
+                height,
+                columns: width.div_ceil(8),
+                rows: height.div_ceil(8),
+            }
+        });
+        let components: Vec<_> = components.collect();
+        let mut ids: Vec<u8> = components.iter().map(|component| component.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() != components.len() {
+            return Err(Damage::FrameHeader.into());
+        }
+        Ok(Self {
+            width,
+            height,
+            is_progressive,
+            components,
+            most_across,
+            most_down,
+            units_across: (width as usize).div_ceil(8 * most_across),
+            units_down: (height as usize).div_ceil(8 * most_down),
+        })
+    }
+}
+
+/// A component's part in a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InScan {
+    /// Its place in the frame.
+    pub component: usize,
+    /// Numbers of its Huffman tables.
+    pub dc: usize,
+    pub ac: usize,
+}
+
+/// A scan: its components, and which coefficients and bits of them it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ScanHeader {
+    pub components: Vec<InScan>,
+    /// First and last coefficient.
+    pub first: usize,
+    pub last: usize,
+    /// Lowest bit that earlier scans brought, and the lowest that this one brings.
+    pub high: u32,
+    pub low: u32,
+}
+
+impl ScanHeader {
+    /// From a start-of-scan segment.
+    ///
+    /// # Errors
+    /// [`Damage::ScanHeader`] for what the frame's components or the standard don't allow.
+    pub(super) fn read(segment: &Segment<'_>, frame: &FrameHeader) -> Result<Self, Damage> {
+        let (count, rest) = segment.payload.split_first().ok_or(Damage::ScanHeader)?;
+        let (named, spectral) = rest.split_at_checked(usize::from(*count) * 2).ok_or(Damage::ScanHeader)?;
+        let &[first, last, bits] = spectral else { return Err(Damage::ScanHeader) };
+        let (named, _) = named.as_chunks::<2>();
+        let mut components = Vec::with_capacity(named.len());
+        // In the frame's order, each once.
+        let mut next = 0;
+        for [id, tables] in named {
+            let ahead = frame.components.iter().skip(next).position(|component| component.id == *id);
+            let component = next + ahead.ok_or(Damage::ScanHeader)?;
+            next = component + 1;
+            components.push(InScan { component, dc: usize::from(tables >> 4), ac: usize::from(tables & 15) });
+        }
+        let scan = Self {
+            components,
+            first: first.into(),
+            last: last.into(),
+            high: u32::from(bits >> 4),
+            low: u32::from(bits & 15),
+        };
+        if scan.is_allowed(frame.is_progressive) { Ok(scan) } else { Err(Damage::ScanHeader) }
+    }
+
+    fn is_allowed(&self, is_progressive: bool) -> bool {
+        if self.components.is_empty() {
+            return false;
+        }
+        if !is_progressive {
+            return (self.first, self.last, self.high, self.low) == (0, 63, 0, 0);
+        }
+        let band = if self.first == 0 {
+            self.last == 0
+        } else {
+            self.components.len() == 1 && (self.first..=63).contains(&self.last)
+        };
+        band && self.low <= 13 && (self.high == 0 || self.high == self.low + 1)
+    }
+}

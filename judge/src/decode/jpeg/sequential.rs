@@ -1,0 +1,52 @@
+//! The blocks of a sequential scan (ITU-T T.81, annex F.2.2).
+
+use super::bits::Bits;
+use super::block::Block;
+use super::error::Damage;
+use super::huffman::{END_OF_BLOCK, Table};
+
+/// Decodes a block; `dc` is the DC coefficient of the component's block before it, and becomes this one's.
+#[inline]
+pub(super) fn decode_block(
+    bits: &mut Bits<'_>,
+    dc: &mut i32,
+    of_dc: &Table,
+    of_ac: &Table,
+    block: &mut Block<'_>,
+) -> Result<(), Damage> {
+    *dc = next_dc(bits, *dc, of_dc)?;
+    if *dc != 0 {
+        block.set(0, *dc);
+    }
+    let mut behind = 1;
+    while behind < 64 {
+        let step = of_ac.step(bits.peek()).ok_or(Damage::Code)?;
+        let value = if step.unread() == 0 {
+            bits.skip(step.bits());
+            step.value()
+        } else {
+            bits.skip(step.bits() - step.unread());
+            bits.value(step.unread())
+        };
+        behind += step.way();
+        if value != 0 {
+            if behind > 64 {
+                return Err(Damage::Run);
+            }
+            block.set(behind - 1, value);
+        }
+    }
+    // An end of block leads further than any run.
+    if behind > 64 && behind < END_OF_BLOCK { Err(Damage::Run) } else { block.ensure_possible() }
+}
+
+/// The DC coefficient after `dc`.
+///
+/// # Errors
+/// [`Damage::Code`], or [`Damage::Range`] if it has more than 16 bits.
+#[inline]
+pub(super) fn next_dc(bits: &mut Bits<'_>, dc: i32, table: &Table) -> Result<i32, Damage> {
+    let size = bits.symbol(table)?;
+    let next = dc + bits.value(size.into());
+    if i16::try_from(next).is_ok() { Ok(next) } else { Err(Damage::Range) }
+}

@@ -1,0 +1,109 @@
+//! The tables that segments define: Huffman codes and quantisation steps.
+
+use super::block::Steps;
+use super::error::{Damage, unsupported};
+use super::header::ScanHeader;
+use super::huffman::{TYPICAL, Table};
+use crate::decode::DecodeError;
+
+/// All tables, by number.
+#[derive(Default)]
+pub(super) struct Tables {
+    dc: [Option<Box<Table>>; 4],
+    ac: [Option<Box<Table>>; 4],
+    steps: [Option<Steps>; 4],
+}
+
+impl Tables {
+    /// Takes a DHT segment.
+    ///
+    /// # Errors
+    /// [`Damage::HuffmanTable`].
+    pub(super) fn take_huffman(&mut self, mut payload: &[u8]) -> Result<(), Damage> {
+        while let Some((class_and_number, rest)) = payload.split_first() {
+            let (counts, rest) = rest.split_first_chunk().ok_or(Damage::HuffmanTable)?;
+            let count: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            let (symbols, rest) = rest.split_at_checked(count).ok_or(Damage::HuffmanTable)?;
+            self.set_huffman(*class_and_number, counts, symbols)?;
+            payload = rest;
+        }
+        Ok(())
+    }
+
+    fn set_huffman(&mut self, class_and_number: u8, counts: &[u8; 16], symbols: &[u8]) -> Result<(), Damage> {
+        let table = Table::new(counts, symbols)?;
+        let tables = match class_and_number >> 4 {
+            0 if table.suits_dc() => &mut self.dc,
+            1 => &mut self.ac,
+            _ => return Err(Damage::HuffmanTable),
+        };
+        let place = tables.get_mut(usize::from(class_and_number & 15)).ok_or(Damage::HuffmanTable)?;
+        *place = Some(Box::new(table));
+        Ok(())
+    }
+
+    /// Takes a DQT segment.
+    ///
+    /// # Errors
+    /// [`Damage::QuantisationTable`].
+    pub(super) fn take_quantisation(&mut self, mut payload: &[u8]) -> Result<(), Damage> {
+        while let Some((precision_and_number, rest)) = payload.split_first() {
+            let bytes = match precision_and_number >> 4 {
+                0 => 1,
+                1 => 2,
+                _ => return Err(Damage::QuantisationTable),
+            };
+            let (coded, rest) = rest.split_at_checked(64 * bytes).ok_or(Damage::QuantisationTable)?;
+            let mut steps = [0; 64];
+            for (step, coded) in steps.iter_mut().zip(coded.chunks(bytes)) {
+                *step = coded.iter().fold(0, |step, &byte| step << 8 | u16::from(byte));
+            }
+            let number = usize::from(precision_and_number & 15);
+            *self.steps.get_mut(number).ok_or(Damage::QuantisationTable)? = Some(steps);
+            payload = rest;
+        }
+        Ok(())
+    }
+
+    /// Fills in the typical tables that the scan of a sequential file names and that never came: Motion JPEG may leave
+    /// them out (USB Device Class Definition for Video Devices: Motion-JPEG Payload, 3.1).
+    ///
+    /// # Errors
+    /// None with [`TYPICAL`] tables.
+    pub(super) fn fill_in_typical(&mut self, scan: &ScanHeader) -> Result<(), Damage> {
+        for (class_and_number, counts, symbols) in &TYPICAL {
+            let number = usize::from(class_and_number & 15);
+            let is_dc = class_and_number >> 4 == 0;
+            let tables = if is_dc { &self.dc } else { &self.ac };
+            let is_named = scan.components.iter().any(|c| number == if is_dc { c.dc } else { c.ac });
+            if is_named && tables.get(number).is_some_and(Option::is_none) {
+                self.set_huffman(*class_and_number, counts, symbols)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Damage::HuffmanTable`] if there is no such table.
+    pub(super) fn dc(&self, number: usize) -> Result<&Table, Damage> {
+        self.dc.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
+    }
+
+    /// # Errors
+    /// [`Damage::HuffmanTable`] if there is no such table.
+    pub(super) fn ac(&self, number: usize) -> Result<&Table, Damage> {
+        self.ac.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
+    }
+
+    /// Quantisation steps.
+    ///
+    /// # Errors
+    /// [`Damage::QuantisationTable`] if there is no such table, or a step is zero.
+    pub(super) fn steps(&self, number: usize) -> Result<Steps, DecodeError> {
+        let steps = self.steps.get(number).copied().flatten().ok_or(Damage::QuantisationTable)?;
+        if steps.contains(&0) {
+            return Err(unsupported("its quantisation has steps of zero"));
+        }
+        Ok(steps)
+    }
+}

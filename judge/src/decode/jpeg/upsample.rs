@@ -1,0 +1,62 @@
+//! Rows of a component at the frame's full size.
+//!
+//! As libjpeg does it: a triangle filter where a component has half the frame's samples, repetition elsewhere.
+
+use kernels::jpeg::{triangle_across, triangle_both, triangle_down};
+
+/// How many of the frame's samples one of the component's stands for, across and down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ratio {
+    pub across: usize,
+    pub down: usize,
+}
+
+/// A component's samples.
+pub(super) struct Plane {
+    /// Rows of `stride` samples.
+    pub samples: Vec<u8>,
+    pub stride: usize,
+    /// Samples that belong to the picture, across and down; the rest pads blocks.
+    pub width: usize,
+    pub height: usize,
+    pub ratio: Ratio,
+}
+
+impl Plane {
+    fn row(&self, row: usize) -> &[u8] {
+        let start = row.min(self.height.saturating_sub(1)) * self.stride;
+        self.samples.get(start..start + self.width).unwrap_or(&[])
+    }
+
+    /// The frame's row `y`: at least its `width` samples, in `row` or as they are. `sums` is room to work in.
+    pub(super) fn upsampled<'p>(&'p self, y: usize, row: &'p mut Vec<u8>, sums: &mut Vec<u16>) -> &'p [u8] {
+        let Ratio { across, down } = self.ratio;
+        let source = y / down;
+        let near = || self.row(if y.is_multiple_of(2) { source.saturating_sub(1) } else { source + 1 });
+        // Two samples are too few for the filter across.
+        let is_wide = self.width > 2;
+        match (across, down) {
+            (1, 1) => return self.row(source),
+            (2, 1) if is_wide => {
+                row.resize(2 * self.width, 0);
+                triangle_across(self.row(source), row);
+            }
+            (1, 2) => {
+                row.resize(self.width, 0);
+                // Rounded up and down in turn, so that no row is brighter.
+                let round = if y.is_multiple_of(2) { 1 } else { 2 };
+                triangle_down(self.row(source), near(), round, row);
+            }
+            (2, 2) if is_wide => {
+                row.resize(2 * self.width, 0);
+                sums.resize(self.width, 0);
+                triangle_both(self.row(source), near(), sums, row);
+            }
+            _ => {
+                row.clear();
+                row.extend(self.row(source).iter().flat_map(|&sample| std::iter::repeat_n(sample, across)));
+            }
+        }
+        row
+    }
+}

@@ -1,0 +1,213 @@
+//! JPEG files beside libjpeg-turbo's `djpeg`: the same pixels, or a fault; and a fault wherever it warns.
+//!
+//! Needs `cjpeg` and `djpeg` (Debian: libjpeg-turbo-progs; `cargo xtask test` brings them), and says so without them.
+// The settings for tests cover test functions only, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::Command;
+
+use judge::{Frame, Pixels, decode};
+
+/// Files to generate: fewer where a processor is emulated.
+const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 300 };
+
+/// A small deterministic generator (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 11
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    fn between(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high - low + 1)
+    }
+
+    fn percent(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A picture as PNM: noise, waves, or steps with some noise.
+fn picture(chance: &mut Chance, width: usize, height: usize, is_grey: bool) -> Vec<u8> {
+    let channels = if is_grey { 1 } else { 3 };
+    let mut bytes = format!("P{}\n{width} {height}\n255\n", if is_grey { 5 } else { 6 }).into_bytes();
+    let (kind, base) = (chance.below(3), chance.below(256));
+    for i in 0..width * height * channels {
+        let (x, y, channel) = (i / channels % width, i / channels / width, i % channels);
+        let noise = chance.below(24);
+        bytes.push(match kind {
+            0 => chance.below(256) as u8,
+            1 => (128.0 + 110.0 * (x as f64 / (3 + channel) as f64 + y as f64 / 7.0).sin()) as u8,
+            _ => (base + x * 3 + channel * 40 + noise) as u8,
+        });
+    }
+    bytes
+}
+
+const SAMPLING: [&str; 15] = [
+    "1x1",
+    "2x1",
+    "1x2",
+    "2x2",
+    "2x1",
+    "2x2",
+    "4x1",
+    "1x4",
+    "4x2",
+    "2x4",
+    "2x2,1x1,1x2",
+    "2x2,2x1,2x1",
+    "1x1,2x2,1x1",
+    "1x1,1x1,2x2",
+    "2x1,1x1,1x2",
+];
+const SCANS: [&str; 6] = [
+    "0;1;2;",
+    "0 1;2;",
+    "0;1 2;",
+    "2;0 1;",
+    "0 1 2: 0-0, 0, 0; 0: 1-63, 0, 0; 2: 1-63, 0, 0; 1: 1-63, 0, 0;",
+    "0: 0-0, 0, 1; 1 2: 0-0, 0, 1; 0: 1-5, 0, 2; 2: 1-63, 0, 1; 1: 1-63, 0, 1; 0: 6-63, 0, 2; 0: 1-63, 2, 1; \
+     0 1 2: 0-0, 1, 0; 2: 1-63, 1, 0; 1: 1-63, 1, 0; 0: 1-63, 1, 0;",
+];
+
+/// A whole JPEG of some kind.
+fn whole(chance: &mut Chance, folder: &Path) -> Vec<u8> {
+    let side = |chance: &mut Chance| match chance.below(3) {
+        0 => chance.between(1, 40),
+        1 => chance.between(1, 150),
+        _ => 8 * chance.between(1, 12),
+    };
+    let (width, height, is_grey) = (side(chance), side(chance), chance.percent(15));
+    let input = folder.join("picture.pnm");
+    std::fs::write(&input, picture(chance, width, height, is_grey)).unwrap();
+    let mut cjpeg = Command::new("cjpeg");
+    cjpeg.args(["-quality", chance.of(&["5", "25", "50", "75", "85", "90", "95", "100"])]);
+    if !is_grey {
+        cjpeg.args(["-sample", chance.of(&SAMPLING)]);
+        if chance.percent(8) {
+            cjpeg.arg("-rgb");
+        }
+    }
+    if chance.percent(50) {
+        cjpeg.args(["-restart", chance.of(&["1B", "2B", "3B", "7B", "1", "2"])]);
+    }
+    let scans = folder.join("scans.txt");
+    match chance.below(10) {
+        0 | 1 => drop(cjpeg.arg("-progressive")),
+        2..=4 if !is_grey => {
+            std::fs::write(&scans, chance.of(&SCANS)).unwrap();
+            cjpeg.arg("-scans").arg(&scans);
+        }
+        _ => {}
+    }
+    if chance.percent(30) {
+        cjpeg.arg("-optimize");
+    }
+    let output = cjpeg.arg(&input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Data lost, changed, added or cut off at a random place behind the first scan's header, or a bit flipped anywhere.
+fn damage(chance: &mut Chance, mut bytes: Vec<u8>) -> Vec<u8> {
+    let scan = bytes.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap() + 14;
+    let at = chance.between(scan.min(bytes.len() - 3), bytes.len() - 3);
+    match chance.below(8) {
+        0..=3 => {
+            let end = (at + chance.between(1, 300)).min(bytes.len() - 2);
+            bytes.drain(at..end);
+        }
+        4 | 5 => bytes[at] = chance.below(256) as u8,
+        6 => bytes.truncate(at),
+        _ => {
+            let at = chance.between(2, bytes.len() - 1);
+            bytes[at] ^= 1 << chance.below(8);
+        }
+    }
+    bytes
+}
+
+/// What djpeg makes of a file; `None` if it fails, or warns of more than stray bytes before a marker.
+fn reference(folder: &Path, bytes: &[u8]) -> Option<(Vec<u32>, Vec<u8>)> {
+    let path = folder.join("file.jpg");
+    std::fs::write(&path, bytes).unwrap();
+    let output = Command::new("djpeg").arg("-pnm").arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.lines().any(|line| !line.contains("extraneous bytes before marker")) {
+        return None;
+    }
+    let mut parts = output.stdout.splitn(4, |&byte| byte == b'\n');
+    let kind = parts.next()?.to_vec();
+    let size = String::from_utf8(parts.next()?.to_vec()).unwrap();
+    let mut size: Vec<u32> = size.split(' ').map(|side| side.parse().unwrap()).collect();
+    size.push(if kind == b"P5" { 1 } else { 3 });
+    parts.next()?;
+    Some((size, parts.next()?.to_vec()))
+}
+
+fn pixels(frame: &Frame) -> (Vec<u32>, Vec<u8>) {
+    let (channels, values) = match frame.pixels() {
+        Pixels::Grey8(values) => (1, values),
+        Pixels::Rgb8(values) => (3, values),
+        other => panic!("{other:?}"),
+    };
+    (vec![frame.size().width, frame.size().height, channels], values.clone())
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("-version").output().is_ok()
+}
+
+#[test]
+fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
+    if !is_there("cjpeg") || !is_there("djpeg") {
+        eprintln!("skipped: cjpeg and djpeg are not there; install libjpeg-turbo-progs");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
+    let (mut whole_files, mut damaged_equal, mut refused, mut warned) = (0, 0, 0, 0);
+    for file in 0..FILES {
+        let mut bytes = whole(&mut chance, folder.path());
+        let is_damaged = chance.percent(45);
+        if is_damaged {
+            bytes = damage(&mut chance, bytes);
+        }
+        let expected = reference(folder.path(), &bytes);
+        let kept = || {
+            let path = std::env::temp_dir().join(format!("nominal-jpeg-{file}.jpg"));
+            std::fs::write(&path, &bytes).unwrap();
+            path
+        };
+        warned += u64::from(expected.is_none());
+        match decode(&bytes) {
+            Ok(frame) => {
+                let Some(expected) = expected else { panic!("judged, though djpeg warns: {:?}", kept()) };
+                assert!(pixels(&frame) == expected, "other pixels than djpeg's: {:?}", kept());
+                if is_damaged { damaged_equal += 1 } else { whole_files += 1 }
+            }
+            Err(error) => {
+                assert!(is_damaged, "a whole file is refused: {error}: {:?}", kept());
+                refused += 1;
+            }
+        }
+    }
+    println!(
+        "{whole_files} whole, {damaged_equal} damaged and equal, {refused} refused, djpeg warns of {warned}"
+    );
+    assert!(whole_files > FILES / 2 && damaged_equal > FILES / 50 && warned > FILES / 8, "too easy");
+}

@@ -1,0 +1,73 @@
+//! YCbCr → RGB (JFIF 1.02, ITU-R BT.601 with full range), as libjpeg rounds it.
+
+use super::vector::by_vectors;
+
+const BITS: u32 = 16;
+const HALF: i32 = 1 << (BITS - 1);
+
+const fn fixed(value: f64) -> i32 {
+    (value * (1 << BITS) as f64 + 0.5) as i32
+}
+
+const RED: i32 = fixed(1.402);
+const GREEN_BLUE: i32 = fixed(0.344_14);
+const GREEN_RED: i32 = fixed(0.714_14);
+const BLUE: i32 = fixed(1.772);
+
+/// Pixels that are computed before they are interleaved: vectors don't do both at once.
+const BLOCK: usize = 32;
+
+by_vectors! {
+    /// Interleaved red, green and blue of a row.
+    pub fn rgb_of_ycbcr(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
+        let inputs = luma.chunks(BLOCK).zip(blue.chunks(BLOCK)).zip(red.chunks(BLOCK));
+        for (((luma, blue), red), out) in inputs.zip(out.chunks_mut(3 * BLOCK)) {
+            match (luma.first_chunk(), blue.first_chunk(), red.first_chunk(), out.first_chunk_mut()) {
+                (Some(luma), Some(blue), Some(red), Some(out)) => block(luma, blue, red, out),
+                _ => {
+                    let mut whole = [0; 3 * BLOCK];
+                    block(&padded(luma), &padded(blue), &padded(red), &mut whole);
+                    out.copy_from_slice(&whole[..out.len()]);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn block(luma: &[u8; BLOCK], blue: &[u8; BLOCK], red: &[u8; BLOCK], out: &mut [u8; 3 * BLOCK]) {
+    let mut colours = [[0_u8; BLOCK]; 3];
+    for i in 0..BLOCK {
+        let y = i32::from(luma[i]);
+        let (cb, cr) = (i32::from(blue[i]) - 128, i32::from(red[i]) - 128);
+        colours[0][i] = (y + ((RED * cr + HALF) >> BITS)).clamp(0, 255) as u8;
+        colours[1][i] = (y + ((HALF - GREEN_BLUE * cb - GREEN_RED * cr) >> BITS)).clamp(0, 255) as u8;
+        colours[2][i] = (y + ((BLUE * cb + HALF) >> BITS)).clamp(0, 255) as u8;
+    }
+    for i in 0..BLOCK {
+        for (colour, out) in colours.iter().zip(&mut out[3 * i..]) {
+            *out = colour[i];
+        }
+    }
+}
+
+/// The last pixels of a row, with zeros behind them.
+fn padded(samples: &[u8]) -> [u8; BLOCK] {
+    let mut whole = [0; BLOCK];
+    let len = samples.len().min(BLOCK);
+    whole[..len].copy_from_slice(&samples[..len]);
+    whole
+}
+
+/// The same of planes that are red, green and blue already.
+pub fn interleaved(planes: [&[u8]; 3], out: &mut [u8]) {
+    interleave(planes, out);
+}
+
+#[inline(always)]
+fn interleave([red, green, blue]: [&[u8]; 3], out: &mut [u8]) {
+    let (out, _) = out.as_chunks_mut::<3>();
+    for (((red, green), blue), out) in red.iter().zip(green).zip(blue).zip(out) {
+        *out = [*red, *green, *blue];
+    }
+}

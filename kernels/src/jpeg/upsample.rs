@@ -1,0 +1,53 @@
+//! A component's rows at the frame's full size.
+
+use super::vector::by_vectors;
+
+by_vectors! {
+    /// Twice as many samples: each is three parts of the one that it is nearest to, and one of the next.
+    pub fn triangle_across(samples: &[u8], out: &mut [u8]) {
+        let (out, _) = out.as_chunks_mut::<2>();
+        let inner = samples.windows(3).zip(out.iter_mut().skip(1));
+        for (window, out) in inner {
+            let [before, here, after] = [window[0], window[1], window[2]].map(u16::from);
+            *out = [(3 * here + before + 1) >> 2, (3 * here + after + 2) >> 2].map(|value| value as u8);
+        }
+        let ([first, second, ..], [.., last_but_one, last]) = (samples, samples) else { return };
+        if let Some(out) = out.first_mut() {
+            *out = [*first, ((3 * u16::from(*first) + u16::from(*second) + 2) >> 2) as u8];
+        }
+        if let Some(out) = out.last_mut() {
+            *out = [((3 * u16::from(*last) + u16::from(*last_but_one) + 1) >> 2) as u8, *last];
+        }
+    }
+}
+
+by_vectors! {
+    /// Three parts of a row, and one of the row that is next nearest.
+    pub fn triangle_down(samples: &[u8], near: &[u8], round: u16, out: &mut [u8]) {
+        for ((here, near), out) in samples.iter().zip(near).zip(out) {
+            *out = ((3 * u16::from(*here) + u16::from(*near) + round) >> 2) as u8;
+        }
+    }
+}
+
+by_vectors! {
+    /// Both ways at once, without rounding in between.
+    pub fn triangle_both(samples: &[u8], near: &[u8], sums: &mut [u16], out: &mut [u8]) {
+        for ((here, near), sum) in samples.iter().zip(near).zip(sums.iter_mut()) {
+            *sum = 3 * u16::from(*here) + u16::from(*near);
+        }
+        let (out, _) = out.as_chunks_mut::<2>();
+        let inner = sums.windows(3).zip(out.iter_mut().skip(1));
+        for (window, out) in inner {
+            let [before, here, after] = [window[0], window[1], window[2]];
+            *out = [(3 * here + before + 8) >> 4, (3 * here + after + 7) >> 4].map(|value| value as u8);
+        }
+        let ([first, second, ..], [.., last_but_one, last]) = (&*sums, &*sums) else { return };
+        if let Some(out) = out.first_mut() {
+            *out = [(4 * first + 8) >> 4, (3 * first + second + 7) >> 4].map(|value| value as u8);
+        }
+        if let Some(out) = out.last_mut() {
+            *out = [(3 * last + last_but_one + 8) >> 4, (4 * last + 7) >> 4].map(|value| value as u8);
+        }
+    }
+}
