@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
 use crate::gate::{Action, Gate, Hold};
-use crate::health::Stage;
+use crate::health::{Stage, panics};
 use crate::input::{Event, Happening};
 use crate::moment::{Moment, nanoseconds};
 use crate::output::{Levels, PartReport};
@@ -117,8 +117,31 @@ impl Gatekeeper {
     /// # Errors
     /// What the system says where it can't wait any more; the safe state is driven then, too.
     pub fn serve(self, first_events: Vec<Event>) -> io::Result<()> {
-        let now = Moment::now();
-        let mut serving = Serving {
+        let mut serving = self.serving(Moment::now(), first_events);
+        let result = panics::caught(|| serving.work());
+        // Before anything else, and whatever has happened.
+        let safe = serving.keeper.levels.safe_state();
+        match result {
+            Ok(result) => {
+                serving.close();
+                result.and(safe)
+            }
+            Err(panic) => {
+                match safe {
+                    Ok(()) => tracing::error!("the gate's thread failed, the outputs are safe: {panic}"),
+                    Err(e) => {
+                        tracing::error!(
+                            "the gate's thread failed, the outputs can't be driven ({e}): {panic}"
+                        );
+                    }
+                }
+                resume_unwind(panic.payload)
+            }
+        }
+    }
+
+    fn serving(self, now: Moment, first_events: Vec<Event>) -> Serving {
+        Serving {
             part: 0,
             product: 0,
             next_part: self.every.map(|every| now + every),
@@ -129,16 +152,6 @@ impl Gatekeeper {
             unpublished: true,
             inputs_lost: false,
             keeper: self,
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| serving.work()));
-        // Before anything else, and whatever has happened.
-        let safe = serving.keeper.levels.safe_state();
-        match result {
-            Ok(result) => {
-                serving.close();
-                result.and(safe)
-            }
-            Err(panic) => resume_unwind(panic),
         }
     }
 }
