@@ -14,10 +14,11 @@ use super::signal::Action;
 use crate::moment::Moment;
 use crate::part::PartNumber;
 
-/// Settled parts that wait for their report at most, those that go the same way counting as one. While more than these
-/// wait, parts at the gate wait, too: late, and told as missed. It takes millions of parts that overflow at once and, behind
-/// them, a thousand a second for four seconds.
+/// Entries of settled parts that wait for their reports at most. If there are more, parts at the gate wait, too, and may be
+/// missed: that takes millions of parts that overflow at once and, behind them, two hundred a second.
 const SETTLED: usize = 4096;
+/// From one portion of reports to the next.
+const REST: Duration = Duration::from_micros(500);
 
 /// The gate of one line. It starts held as [`Hold::NotReady`].
 ///
@@ -31,6 +32,8 @@ pub struct Gate {
     pub(super) queue: VecDeque<Queued>,
     /// Parts that have come to the gate and wait for their report.
     pub(super) settled: VecDeque<Settled>,
+    /// When the next portion of them is due, while there is more than one.
+    pub(super) report_from: Moment,
     pub(super) reject: Pulse,
     pub(super) pass: Pulse,
     pub(super) strobe: Pulse,
@@ -64,6 +67,7 @@ impl Gate {
             belt: Belt::new(settings.measure, now),
             queue: VecDeque::with_capacity(settings.queue),
             settled: VecDeque::with_capacity(SETTLED),
+            report_from: Moment(0),
             reject: Pulse::new(settings.pulse),
             pass: Pulse::new(settings.pulse),
             strobe: Pulse::new(settings.strobe.map_or(Duration::ZERO, |(_, on)| on)),
@@ -161,11 +165,13 @@ impl Gate {
         self.queue.len() + self.settled.len()
     }
 
-    /// When [`Self::poll`] is due again, if nothing else happens before. It may be due at once: more is to be reported.
+    /// When [`Self::poll`] is due again, if nothing else happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        let release = self.queue.front().and_then(|queued| self.belt.reaches(queued.release));
-        let report = self.settled.front().map(|settled| settled.released_at);
+        // A part for which there is no room waits for reports, not for the belt.
+        let front = self.queue.front().filter(|_| self.settled.len() < SETTLED);
+        let release = front.and_then(|queued| self.belt.reaches(queued.release));
+        let report = self.settled.front().map(|settled| settled.released_at.max(self.report_from));
         let unknown = self.unknown_until.and_then(|position| self.belt.reaches(position));
         let fall = self.confirmation.as_ref().and_then(Confirmation::next);
         let pulses =
@@ -173,7 +179,8 @@ impl Gate {
         pulses.into_iter().chain([release, report, unknown, fall]).flatten().min()
     }
 
-    /// Does what is due at `now`, and adds what follows from it to `actions`: levels, then reports, up to 128 of them.
+    /// Does what is due at `now`, and adds what follows from it to `actions`: levels, then reports, up to 128 of them
+    /// in half a millisecond.
     pub fn poll(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.watch_hold(now);
         while self.strobes.front().is_some_and(|at| *at <= now) {
@@ -187,7 +194,11 @@ impl Gate {
         let overdue = self.confirmation.as_mut().map_or(0, |waiting| waiting.overdue(now));
         self.did_not_fall(overdue);
         self.give_out_levels(now, actions);
-        self.report(actions);
+        if now >= self.report_from {
+            self.report(actions);
+            // Whoever takes the reports, on a board with one core, must come to run as well.
+            self.report_from = if self.settled.is_empty() { now } else { now + REST };
+        }
     }
 
     /// The end: whatever is under way will meet the safe state. Reports come in portions, as from [`Self::poll`]: call it
