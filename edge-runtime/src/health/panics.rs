@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_caught_panic_is_handed_over_with_its_message() {
         assert_eq!(caught(|| 3).unwrap(), 3);
-        let panic = caught(|| panic!("part {}", 7)).unwrap_err();
+        let panic = caught(|| panic!("part {}", std::hint::black_box(7))).unwrap_err();
         assert!(panic.to_string().starts_with("part 7"), "{panic}");
         assert_eq!(panic.payload.downcast_ref::<String>().unwrap(), "part 7");
         assert!(!CAUGHT.get());
