@@ -30,7 +30,7 @@ pub fn line_file(extra: &str) -> String {
         kind = "frame"
         [gate]
         delay_ms = 500
-        pulse_ms = 100
+        pulse_ms = 25
         [health]
         state = "state"
         every_s = 1
@@ -121,13 +121,13 @@ fn what_cannot_be_run_says_why_before_anything_moves() {
     let bench = bench("");
     bench.write_frame("frames/0.png", 0);
     for (wrong, said) in [
-        ("pulse_ms = 100", "gate.pulse_ms"),
+        ("pulse_ms = 25", "gate.pulse_ms"),
         ("kind = \"frame\"", "gpio.trigger"),
         ("bundle = \"bundle\"", "nowhere"),
         ("path = \"frames\"", "no-frames"),
     ] {
         let right = match wrong {
-            "pulse_ms = 100" => "pulse_ms = 0",
+            "pulse_ms = 25" => "pulse_ms = 0",
             "kind = \"frame\"" => "kind = \"gpio\"",
             "bundle = \"bundle\"" => "bundle = \"nowhere\"",
             _ => "path = \"no-frames\"",
