@@ -183,7 +183,9 @@ impl Simulation {
         assert_eq!(release.part, self.released);
         let part = self.under_way.pop_front().unwrap();
         assert_eq!(part.number, release.part);
-        assert_eq!(release.released_at, now);
+        // More than a portion that overflow are released at once and reported soon after.
+        let told_later = release.released_at != now;
+        assert!(now.since(release.released_at) < Duration::from_millis(5), "{release:?}");
         let unknown = matches!(release.reason, Reason::Overflow | Reason::TriggerLost | Reason::TrackingLost);
         // Parts that overflow share an entry with those before them, and the reason for that.
         assert!(part.crowded || unknown == part.lost.is_some(), "{release:?}");
@@ -192,13 +194,15 @@ impl Simulation {
         assert!(release.lateness.is_zero() || release.reason == Reason::TriggerLost, "{release:?}");
         // At its place. Those that can't be told apart are reported together, and the gate is on when each comes by.
         let here = self.belt.position(now);
-        if !unknown {
+        if !unknown && told_later {
+            assert!(here >= part.place, "{release:?}");
+        } else if !unknown {
             assert_eq!(here, part.place, "{release:?}");
         } else if here < part.place {
             let after = self.lost_places.partition_point(|place| *place <= part.place);
             self.lost_places.insert(after, part.place);
         }
-        let in_time = part.verdict.filter(|(at, _)| *at <= now).map(|(_, verdict)| verdict);
+        let in_time = part.verdict.filter(|(at, _)| *at <= release.released_at).map(|(_, verdict)| verdict);
         let safe = match self.settings.safe {
             Safe::Reject => Disposition::Reject,
             Safe::Pass => Disposition::Pass,
@@ -215,6 +219,7 @@ impl Simulation {
         assert_eq!(release.disposition, expected, "{release:?} {in_time:?}");
         // What counts in the end is whether the gate was on as the part came by.
         match release.disposition {
+            _ if told_later => {}
             Disposition::Reject => assert!(self.reject_is_on || was_on, "{release:?}"),
             Disposition::Pass => {
                 assert!(!self.reject_is_on || unknown || self.shares_its_place(&part), "{release:?}")
