@@ -53,12 +53,17 @@ pub(crate) fn open_with(engine: EngineChoice, bundle: &Path, threads: usize) -> 
 /// Says so where this processor is slow with the bundle's arithmetic.
 pub(crate) fn warn_of_emulation(judge: &mut Judge) {
     if judge.network().is_emulated() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
+        let text = format!(
+            "the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
              slowly; `edge-runtime calibrate --arithmetic f32` makes it fast here",
             judge.bundle().folder.display()
         );
+        // A line waits for nobody who reads standard error.
+        if tracing::dispatcher::has_been_set() {
+            tracing::warn!("{text}");
+        } else {
+            let _ = writeln!(std::io::stderr(), "warning: {text}");
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The command line of the program on the device.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use edge_runtime::commands;
+use edge_runtime::health::{log, panics};
 use edge_runtime::outcome::Outcome;
 
 /// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
@@ -41,7 +41,24 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    // Before any thread starts: the standard library's hook would wait for whoever reads standard error.
+    panics::install();
+    let command = Cli::parse().command;
+    let result = panics::caught(|| carry_out(command));
+    match result.unwrap_or_else(|panic| Err(anyhow::anyhow!("the program failed: {panic}; report this"))) {
+        Ok(outcome) => outcome.into(),
+        // Whoever read the output has gone, with `| head` for example: nobody is left to tell.
+        Err(e) if is_broken_pipe(&e) => Outcome::Error.into(),
+        Err(e) => {
+            // A line that failed must end, and be started again, even if nobody reads why.
+            log::say(&format!("error: {e:#}"));
+            Outcome::Error.into()
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<Outcome> {
+    match command {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Run(args) => commands::run::run(&args),
@@ -51,15 +68,6 @@ fn main() -> ExitCode {
         Command::Collect(args) => commands::collect::run(&args),
         Command::Teach(args) => commands::teach::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
-    };
-    match result {
-        Ok(outcome) => outcome.into(),
-        // Whoever read the output has gone, with `| head` for example: nobody is left to tell.
-        Err(e) if is_broken_pipe(&e) => Outcome::Error.into(),
-        Err(e) => {
-            let _ = writeln!(std::io::stderr(), "error: {e:#}");
-            Outcome::Error.into()
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
 use edge_runtime::line_file::Safe;
 use edge_runtime::moment::Moment;
-use edge_runtime::part::{Disposition, PartVerdict};
+use edge_runtime::part::{Disposition, PartVerdict, Reason};
 use proptest::prelude::*;
 use shared_format::Verdict;
 
@@ -16,6 +16,12 @@ enum Event {
     /// A verdict for a part so far from the last one.
     Verdict(i64, Verdict),
     Encoder(u32),
+    /// So many triggers were lost, some time before now.
+    LoseTriggers(u32, u64),
+    /// The encoder's count is not to be trusted …
+    LoseTracking,
+    /// … because it jumped, before it went on.
+    EncoderJump(u32),
     Belt(bool),
     Fell,
     Hold(bool),
@@ -33,6 +39,9 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Trigger),
         6 => (-5i64..2, verdict).prop_map(|(offset, verdict)| Event::Verdict(offset, verdict)),
         4 => (0u32..40).prop_map(Event::Encoder),
+        1 => (0u32..400, 0u64..100_000_000).prop_map(|(parts, ago)| Event::LoseTriggers(parts, ago)),
+        1 => Just(Event::LoseTracking),
+        1 => (0u32..40).prop_map(Event::EncoderJump),
         1 => any::<bool>().prop_map(Event::Belt),
         1 => Just(Event::Fell),
         1 => any::<bool>().prop_map(Event::Hold),
@@ -74,6 +83,7 @@ impl Line {
     fn poll(&mut self) -> Result<(), TestCaseError> {
         let mut actions = vec![];
         self.gate.poll(self.now, &mut actions);
+        prop_assert!(actions.len() <= 128 + Signal::ALL.len(), "no heap of work");
         for action in actions {
             match action {
                 Action::Set(Signal::Reject, on) => self.reject = on,
@@ -84,7 +94,11 @@ impl Line {
                     prop_assert_eq!(release.part, self.released, "in order, each once");
                     let own = release.verdict.map(|verdict| verdict.verdict);
                     prop_assert!(release.verdict.is_none_or(|verdict| verdict.part == release.part));
-                    if release.disposition == Disposition::Pass && self.gate_is_fail_safe() {
+                    if release.reason == Reason::Missed {
+                        let pulse = self.gate.settings().pulse;
+                        prop_assert!(release.lateness > pulse, "only what is gone is missed");
+                        prop_assert_eq!(release.disposition, Disposition::Pass);
+                    } else if release.disposition == Disposition::Pass && self.gate_is_fail_safe() {
                         prop_assert_eq!(own, Some(Verdict::Pass), "nothing passes without a pass");
                     }
                 }
@@ -140,6 +154,16 @@ proptest! {
                     line.gate.verdict(PartVerdict { part, verdict, score: None, threshold, frames, captured_at: None });
                 }
                 Event::Encoder(ticks) => line.gate.encoder(ticks, line.now),
+                Event::LoseTriggers(parts, ago) => {
+                    let at = Moment(line.now.0.saturating_sub(ago));
+                    line.gate.lose_triggers(line.parts + 1, parts, 0, at);
+                    line.parts += u64::from(parts);
+                }
+                Event::LoseTracking => line.gate.lose_tracking(line.now),
+                Event::EncoderJump(ticks) => {
+                    line.gate.lose_tracking(line.now);
+                    line.gate.encoder(ticks, line.now);
+                }
                 Event::Belt(running) => line.gate.belt(running, line.now),
                 Event::Fell => line.gate.fell(),
                 Event::Hold(on) => line.gate.hold(Hold::Blind, on),

@@ -3,7 +3,13 @@
 //! Needed because tract indexes instead of checking in places: a parsable ONNX file whose graph output no node
 //! produces, for example, panics there. On the line, a panic would stop the program where a verdict `fault` is due.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    /// How many calls of [`guarded`] this thread is in.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Runs `work`; a panic becomes `Err` with its message.
 ///
@@ -12,16 +18,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// # Errors
 /// The panic's message.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+    DEPTH.set(DEPTH.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    DEPTH.set(DEPTH.get() - 1);
+    result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         text.unwrap_or("no message").to_owned()
     })
 }
 
+/// Whether this thread is inside [`guarded`], so that a panic becomes an error that somebody tells. For a panic hook.
+#[must_use]
+pub fn is_guarded() -> bool {
+    // A thread that is ending may have no thread-local values any more.
+    DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::guarded;
+    use super::{guarded, is_guarded};
 
     #[test]
     fn a_panic_becomes_its_message() {
@@ -29,5 +45,14 @@ mod tests {
         let empty: [u8; 0] = std::hint::black_box([]);
         let message = guarded(|| empty[std::hint::black_box(4)]).unwrap_err();
         assert!(message.contains("out of bounds"), "{message}");
+    }
+
+    #[test]
+    fn a_thread_is_guarded_until_the_outermost_call_ends() {
+        assert!(!is_guarded());
+        let inner = guarded(|| guarded(|| panic!("inner")).is_err() && is_guarded());
+        assert_eq!(inner, Ok(true));
+        assert!(guarded(|| panic!("outer")).is_err());
+        assert!(!is_guarded());
     }
 }

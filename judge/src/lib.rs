@@ -54,7 +54,7 @@ pub use encode::{EncodeError, encode_png};
 pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
-pub use guard::guarded;
+pub use guard::{guarded, is_guarded};
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};

@@ -39,13 +39,22 @@ pub struct Captured {
     captured_at: Moment,
     sequence: u64,
     frame: OnceLock<Result<Frame, DecodeError>>,
+    fingerprint: OnceLock<u32>,
+    is_repeated: bool,
 }
 
 impl Captured {
     /// A frame with the driver's capture time and its number; a gap in the numbers is a frame that the driver dropped.
     #[must_use]
     pub const fn new(data: Data, captured_at: Moment, sequence: u64) -> Self {
-        Self { data, captured_at, sequence, frame: OnceLock::new() }
+        Self {
+            data,
+            captured_at,
+            sequence,
+            frame: OnceLock::new(),
+            fingerprint: OnceLock::new(),
+            is_repeated: false,
+        }
     }
 
     /// When it was captured, by the driver.
@@ -81,6 +90,25 @@ impl Captured {
         self.frame.get().is_some()
     }
 
+    /// Whether the camera gave these bytes a few frames before already: they show something that has been, not what is.
+    #[must_use]
+    pub const fn is_repeated(&self) -> bool {
+        self.is_repeated
+    }
+
+    pub(super) const fn set_repeated(&mut self) {
+        self.is_repeated = true;
+    }
+
+    /// The camera's own bytes if they are an image file's, damaged or not.
+    #[must_use]
+    pub fn encoded(&self) -> Option<&[u8]> {
+        match &self.data {
+            Data::Encoded(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The camera's own bytes where they are a JPEG: encoding again would lose.
     #[must_use]
     pub fn jpeg(&self) -> Option<&[u8]> {
@@ -90,9 +118,14 @@ impl Captured {
         }
     }
 
-    /// Equal for equal bytes. A live camera's noise makes each picture another one.
+    /// Equal for equal bytes, computed at the first call. A live camera's noise makes each picture another one. It is a
+    /// CRC-32: of two different pictures, one pair in four thousand million is taken for equal.
     #[must_use]
     pub fn fingerprint(&self) -> u32 {
+        *self.fingerprint.get_or_init(|| self.hash())
+    }
+
+    fn hash(&self) -> u32 {
         match &self.data {
             Data::Encoded(bytes) | Data::Yuyv { bytes, .. } | Data::Grey { bytes, .. } => {
                 crc32fast::hash(bytes)

@@ -49,6 +49,10 @@ impl Camera for Folder {
         Ok(captured)
     }
 
+    fn may_repeat(&self) -> bool {
+        true
+    }
+
     fn warnings(&mut self) -> Vec<String> {
         vec![]
     }

@@ -8,7 +8,7 @@
 //! | `pace` | so many frames a second |
 //! | `v4l2` | cameras (feature `camera`) |
 //! | `ring` | the last frames, and waiting for the first one after a trigger |
-//! | `watch` | frozen, black and burnt-out pictures |
+//! | `watch` | repeated, frozen, black and burnt-out pictures |
 //! | `thread` | keeps the camera going: takes every frame, re-opens what was lost |
 //!
 //! A camera's time stamps count on the monotonic clock, so that a trigger and the frame exposed after it meet by time
@@ -45,6 +45,12 @@ pub trait Camera: Send {
     /// # Errors
     /// [`CaptureError::End`] where no more will come; anything else means that it has to be opened again.
     fn next(&mut self) -> Result<Captured, CaptureError>;
+
+    /// Whether it gives the same picture again on purpose. A live camera's noise makes each picture another one: equal
+    /// ones are old buffers.
+    fn may_repeat(&self) -> bool {
+        false
+    }
 
     /// What about it can move scores, one sentence each: locked controls that are no longer what they were set to,
     /// and what the camera changes by itself.

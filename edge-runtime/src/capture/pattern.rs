@@ -71,6 +71,10 @@ impl Camera for Pattern {
         Ok(captured)
     }
 
+    fn may_repeat(&self) -> bool {
+        true
+    }
+
     fn warnings(&mut self) -> Vec<String> {
         vec![]
     }

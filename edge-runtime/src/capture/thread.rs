@@ -232,9 +232,10 @@ where
             status.opened += 1;
             status.description = description;
         }
+        self.watch.opened(camera.may_repeat());
         let mut warned_at: Option<Moment> = None;
         loop {
-            let captured = Arc::new(camera.next()?);
+            let captured = Arc::new(self.watch.compare(camera.next()?));
             let now = Moment::now();
             let state = {
                 let mut status = self.shared.lock();

@@ -1,5 +1,6 @@
-//! Frozen, black and burnt-out pictures: a camera that gives frames and yet shows nothing.
+//! Repeated, frozen, black and burnt-out pictures: a camera that gives frames and yet shows nothing.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Captured;
@@ -10,6 +11,10 @@ use crate::moment::Moment;
 /// Light changes slowly, and looking at it decodes a frame that nobody else may ask for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Frames that a live camera's next one is compared with, unless the line file says how many: the four buffers that the
+/// driver is asked for, any of which it may hand out again, and one more.
+const EQUAL_FRAMES: u16 = 5;
+
 /// How the camera is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraState {
@@ -19,7 +24,7 @@ pub enum CameraState {
     Live,
     /// No frame for `health.silent_s`, for whatever reason.
     Silent,
-    /// The same bytes for `health.frozen_s`.
+    /// No new picture for `health.frozen_s`.
     Frozen,
     /// Darker than `health.black_below`.
     Black,
@@ -52,8 +57,15 @@ pub(super) struct Watch {
     frozen_after: Duration,
     black_below: f64,
     burnt_above: f64,
-    /// Fingerprint of the last frame and since when it is the same.
-    same: Option<(u32, Moment)>,
+    /// `health.equal_frames`.
+    equal_frames: Option<u16>,
+    /// With how many frames this camera's next one is compared; with none, a repeated one is no fault.
+    compared: usize,
+    /// Fingerprints of the last frames, oldest first; at least of one.
+    last: VecDeque<u32>,
+    /// When there was a picture that was not among the last ones.
+    renewed: Option<Moment>,
+    is_frozen: bool,
     /// When light was looked at, and what was found.
     light: Option<(Moment, CameraState)>,
 }
@@ -64,15 +76,45 @@ impl Watch {
             frozen_after: Duration::try_from_secs_f64(health.frozen_s).unwrap_or(Duration::MAX),
             black_below: health.black_below,
             burnt_above: health.burnt_above,
-            same: None,
+            equal_frames: health.equal_frames,
+            compared: 0,
+            last: VecDeque::new(),
+            renewed: None,
+            is_frozen: false,
             light: None,
         }
     }
 
-    /// The camera's state by this frame and those before it. A frame that can't be decoded says nothing about light.
+    /// Another camera, or the same one anew; whether it may repeat a picture.
+    pub(super) fn opened(&mut self, may_repeat: bool) {
+        let usual = if may_repeat { 0 } else { EQUAL_FRAMES };
+        self.compared = self.equal_frames.unwrap_or(usual).into();
+        self.last.clear();
+        self.renewed = None;
+    }
+
+    /// Compares a frame that has just come with those before it, and marks it where it is one of them. Before anybody
+    /// judges it.
+    pub(super) fn compare(&mut self, mut captured: Captured) -> Captured {
+        let (at, fingerprint) = (captured.captured_at(), captured.fingerprint());
+        let is_repeated = self.last.contains(&fingerprint);
+        let renewed = self.renewed.filter(|_| is_repeated).unwrap_or(at);
+        self.renewed = Some(renewed);
+        self.is_frozen = is_repeated && at.since(renewed) >= self.frozen_after;
+        if is_repeated && self.compared > 0 {
+            captured.set_repeated();
+        }
+        while self.last.len() >= self.compared.max(1) {
+            self.last.pop_front();
+        }
+        self.last.push_back(fingerprint);
+        captured
+    }
+
+    /// The camera's state by the frame that was compared last and those before it. A frame that can't be decoded says nothing about light.
     pub(super) fn see(&mut self, captured: &Captured) -> CameraState {
         let at = captured.captured_at();
-        if self.is_frozen(captured.fingerprint(), at) {
+        if self.is_frozen {
             return CameraState::Frozen;
         }
         let due = self.light.as_ref().is_none_or(|(looked, _)| at.since(*looked) >= LOOK_EVERY);
@@ -81,16 +123,6 @@ impl Watch {
             self.light = Some((at, self.judge(Exposure::of(frame))));
         }
         self.light.as_ref().map_or(CameraState::Live, |(_, state)| state.clone())
-    }
-
-    fn is_frozen(&mut self, fingerprint: u32, at: Moment) -> bool {
-        match self.same {
-            Some((same, since)) if same == fingerprint => at.since(since) >= self.frozen_after,
-            _ => {
-                self.same = Some((fingerprint, at));
-                false
-            }
-        }
     }
 
     fn judge(&self, exposure: Exposure) -> CameraState {
@@ -143,18 +175,74 @@ mod tests {
         assert_eq!(Watch::new(&Health::default()).see(&grey(1, 0)), CameraState::Black);
     }
 
+    fn still(value: u8, ms: u64) -> Captured {
+        let size = Size { width: 8, height: 4 };
+        Captured::new(Data::Grey { size, bytes: vec![value; 32] }, Moment(ms * 1_000_000), ms)
+    }
+
+    fn see(watch: &mut Watch, captured: Captured) -> (CameraState, bool) {
+        let captured = watch.compare(captured);
+        (watch.see(&captured), captured.is_repeated())
+    }
+
     #[test]
     fn the_same_bytes_for_long_are_a_frozen_camera() {
         let mut watch = Watch::new(&Health { frozen_s: 0.5, ..Health::default() });
-        let still = |ms| {
-            let size = Size { width: 8, height: 4 };
-            Captured::new(Data::Grey { size, bytes: vec![99; 32] }, Moment(ms * 1_000_000), ms)
-        };
-        assert_eq!(watch.see(&still(0)), CameraState::Live);
-        assert_eq!(watch.see(&still(499)), CameraState::Live);
-        assert_eq!(watch.see(&still(500)), CameraState::Frozen);
-        assert_eq!(watch.see(&grey(99, 510)), CameraState::Live);
-        assert_eq!(watch.see(&still(520)), CameraState::Live);
+        watch.opened(true);
+        for (captured, state) in [
+            (still(99, 0), CameraState::Live),
+            (still(99, 499), CameraState::Live),
+            (still(99, 500), CameraState::Frozen),
+            (grey(99, 510), CameraState::Live),
+            (still(99, 520), CameraState::Live),
+        ] {
+            assert_eq!(see(&mut watch, captured), (state, false), "no fault where pictures may repeat");
+        }
+    }
+
+    #[test]
+    fn a_live_camera_that_gives_a_picture_again_is_told_at_once_and_is_frozen_in_time() {
+        let mut watch = Watch::new(&Health { frozen_s: 0.5, ..Health::default() });
+        watch.opened(false);
+        let two = |ms: u64| still(90 + (ms / 100 % 2) as u8, ms);
+        let seen: Vec<_> = (0..8).map(|n| see(&mut watch, two(n * 100))).collect();
+        assert_eq!(
+            seen[..3],
+            [(CameraState::Live, false), (CameraState::Live, false), (CameraState::Live, true)]
+        );
+        // Two stale buffers in turn: no new picture since 100 ms.
+        assert_eq!(
+            seen[5..],
+            [(CameraState::Live, true), (CameraState::Frozen, true), (CameraState::Frozen, true)]
+        );
+        assert_eq!(see(&mut watch, still(95, 800)), (CameraState::Live, false));
+        // A camera that was opened anew begins anew.
+        watch.opened(false);
+        assert_eq!(see(&mut watch, still(95, 900)), (CameraState::Live, false));
+    }
+
+    #[test]
+    fn as_many_frames_are_compared_as_the_line_file_says() {
+        for (equal_frames, may_repeat, repeated) in [
+            (None, false, [true, true, false]),
+            (None, true, [false; 3]),
+            (Some(0), false, [false; 3]),
+            (Some(1), true, [true, false, false]),
+            (Some(6), true, [true; 3]),
+        ] {
+            let mut watch = Watch::new(&Health { equal_frames, ..Health::default() });
+            watch.opened(may_repeat);
+            // The next frame, the fifth after it and the sixth are the same.
+            let found = [1, 5, 6].map(|after| {
+                watch.opened(may_repeat);
+                see(&mut watch, still(99, 0));
+                for n in 1..after {
+                    see(&mut watch, still(99 + n as u8, n));
+                }
+                see(&mut watch, still(99, after)).1
+            });
+            assert_eq!(found, repeated, "{equal_frames:?} {may_repeat}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `run`: runs a line.
 
+use std::ffi::c_int;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::health::log;
 use crate::line_file::LineFile;
@@ -22,7 +24,8 @@ pub struct Args {
     verbose: bool,
 }
 
-/// Runs the line until it is told to end by SIGTERM or SIGINT, or its camera has no more frames.
+/// Runs the line until it is told to end by SIGTERM, SIGINT, SIGQUIT or SIGHUP, as when its terminal closes, or its camera
+/// has no more frames.
 ///
 /// # Errors
 /// Where the line can't be started, or a part of it ended by itself. The outputs are in their safe state then.
@@ -30,7 +33,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     // Writes what waits when it is dropped.
     let _log = log::set_up(args.verbose)?;
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+    for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] {
+        // What `nohup` was asked for is to outlive the terminal.
+        if signal == SIGHUP && is_ignored(SIGHUP) {
+            continue;
+        }
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;
     }
     let line = LineFile::load(&args.line)?;
@@ -42,4 +49,34 @@ pub fn run(args: &Args) -> Result<Outcome> {
         counts.rejected
     );
     Ok(Outcome::Fine)
+}
+
+/// Whether whoever started this program told the system to ignore the signal.
+fn is_ignored(signal: c_int) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores(&status, signal)
+}
+
+fn ignores(status: &str, signal: c_int) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // The lowest bit is that of signal 1.
+    signal
+        .checked_sub(1)
+        .and_then(|bit| mask.checked_shr(bit.cast_unsigned()))
+        .is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_mask_says_which_signals_are_ignored() {
+        let status = "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\tffffffffffffffff\n";
+        assert!(ignores(status, SIGHUP) && ignores(status, signal_hook::consts::SIGPIPE));
+        assert!(!ignores(status, SIGTERM) && !ignores(status, 0) && !ignores("", SIGHUP));
+        // The Rust runtime ignores it in every program: a reader that goes away ends nothing.
+        assert!(is_ignored(signal_hook::consts::SIGPIPE));
+    }
 }

@@ -58,7 +58,9 @@ impl Belt {
     pub fn set_running(&mut self, running: bool, at: Moment) {
         let last = self.last();
         if self.measure == Measure::Time && running != last.running {
-            self.mark(Mark { at: at.max(last.at), position: self.position_at(at), running });
+            // Reported late: the belt has not run back for that.
+            let at = at.max(last.at);
+            self.mark(Mark { at, position: self.position_at(at), running });
         }
     }
 
@@ -73,16 +75,21 @@ impl Belt {
         })
     }
 
-    /// When the belt reaches `position`: the past or the future where time is counted and the belt runs, the moment of
-    /// the last tick where ticks are counted and it is reached; `None` where nobody can tell.
+    /// When the belt reached `position`, or will; `None` if nobody can tell yet. Of a place so far back that it is no longer
+    /// remembered, the earliest moment that is: it was reached then or before.
     #[must_use]
     pub fn reaches(&self, position: u64) -> Option<Moment> {
-        let last = self.last();
-        if position <= last.position {
-            return Some(last.at);
+        // Marks stand in order: a belt never runs back.
+        let next = self.marks.partition_point(|mark| mark.position < position);
+        let Some(before) = next.checked_sub(1).and_then(|index| self.marks.get(index)) else {
+            return self.marks.front().map(|mark| mark.at);
+        };
+        match self.measure {
+            Measure::Ticks => self.marks.get(next).map(|mark| mark.at),
+            Measure::Time => {
+                before.running.then(|| before.at + Duration::from_nanos(position - before.position))
+            }
         }
-        let runs = self.measure == Measure::Time && last.running;
-        runs.then(|| last.at + Duration::from_nanos(position - last.position))
     }
 
     /// The same, with an estimate from the last two ticks where ticks are counted.
@@ -139,6 +146,42 @@ mod tests {
         assert_eq!(belt.position_at(Moment(90 * MS)), 3);
         assert_eq!((belt.reaches(3), belt.reaches(4)), (Some(Moment(30 * MS)), None));
         assert_eq!(belt.expects(5), Some(Moment(50 * MS)));
+    }
+
+    #[test]
+    fn a_place_was_reached_when_the_belt_came_there_and_not_when_it_last_moved() {
+        let mut belt = Belt::new(Measure::Ticks, Moment(0));
+        for tick in 1..=9 {
+            belt.advance(2, Moment(tick * 10 * MS));
+        }
+        let reached = |position| belt.reaches(position).map(|at| at.0 / MS);
+        assert_eq!(
+            [0, 1, 2, 3, 18, 19].map(reached),
+            [Some(0), Some(10), Some(10), Some(20), Some(90), None]
+        );
+
+        let mut belt = Belt::new(Measure::Time, Moment(0));
+        belt.set_running(false, Moment(10 * MS));
+        belt.set_running(true, Moment(50 * MS));
+        let reached = |position: u64| belt.reaches(position * MS).map(|at| at.0 / MS);
+        // It stood at 10 from the moment it stopped there.
+        assert_eq!([5, 10, 11, 70].map(reached), [Some(5), Some(10), Some(51), Some(110)]);
+        // A stop that is reported late moves nothing back.
+        belt.set_running(false, Moment(40 * MS));
+        assert_eq!((belt.position_at(Moment(90 * MS)), belt.reaches(11 * MS)), (10 * MS, None));
+    }
+
+    #[test]
+    fn a_place_that_is_forgotten_was_reached_by_the_first_moment_that_is_known() {
+        let mut belt = Belt::new(Measure::Ticks, Moment(0));
+        for tick in 1..20_000 {
+            belt.advance(1, Moment(tick));
+        }
+        let first = 20_000 - MARKS as u64;
+        assert_eq!(
+            (belt.reaches(5), belt.reaches(first + 7)),
+            (Some(Moment(first)), Some(Moment(first + 7)))
+        );
     }
 
     #[test]

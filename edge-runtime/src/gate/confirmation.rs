@@ -5,42 +5,97 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 
+/// Parts that were put out together and have not fallen yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    parts: u64,
+    /// `None` while the gate is on for them and more of them may come.
+    deadline: Option<Moment>,
+}
+
 /// Rejected parts that have not fallen yet, in order.
 #[derive(Debug)]
 pub struct Confirmation {
     within: Duration,
-    waiting: VecDeque<(u64, Moment)>,
+    waiting: VecDeque<Waiting>,
     most: usize,
 }
 
 impl Confirmation {
-    /// A part has `within` to fall; at most `most` parts are waited for.
+    /// A part has `within` to fall; so many releases are waited for at most.
     #[must_use]
     pub fn new(within: Duration, most: usize) -> Self {
         Self { within, waiting: VecDeque::with_capacity(most), most }
     }
 
-    /// Waits for a part released `at`; gives back the oldest where there are too many, as one that did not fall.
-    pub fn expect(&mut self, part: u64, at: Moment) -> Option<u64> {
+    /// Waits for `parts` released `at`, or from now on until [`Self::all_came`] if that is `None`. Gives back how many of
+    /// the oldest are given up for them, as parts that did not fall.
+    pub fn expect(&mut self, parts: u64, at: Option<Moment>) -> u64 {
         let oldest = if self.waiting.len() >= self.most { self.waiting.pop_front() } else { None };
-        self.waiting.push_back((part, at + self.within));
-        oldest.map(|(part, _)| part)
+        self.waiting.push_back(Waiting { parts, deadline: at.map(|at| at + self.within) });
+        oldest.map_or(0, |oldest| oldest.parts)
     }
 
-    /// Something fell: the part that it was, or `None` where none was due.
-    pub fn fell(&mut self) -> Option<u64> {
-        self.waiting.pop_front().map(|(part, _)| part)
+    /// The last of the parts for which the gate was on must have come by `at`.
+    pub fn all_came(&mut self, at: Moment) {
+        let deadline = at + self.within;
+        for waiting in &mut self.waiting {
+            waiting.deadline.get_or_insert(deadline);
+        }
     }
 
-    /// The oldest part whose time is over at `now`.
-    pub fn overdue(&mut self, now: Moment) -> Option<u64> {
-        let due = self.next().is_some_and(|deadline| deadline <= now);
-        if due { self.fell() } else { None }
+    /// Something fell: whether a part was due.
+    pub fn fell(&mut self) -> bool {
+        let Some(waiting) = self.waiting.front_mut() else { return false };
+        waiting.parts = waiting.parts.saturating_sub(1);
+        if waiting.parts == 0 {
+            self.waiting.pop_front();
+        }
+        true
+    }
+
+    /// How many parts' time is over at `now`.
+    pub fn overdue(&mut self, now: Moment) -> u64 {
+        let mut parts: u64 = 0;
+        while self.next().is_some_and(|deadline| deadline <= now) {
+            parts = parts.saturating_add(self.waiting.pop_front().map_or(0, |waiting| waiting.parts));
+        }
+        parts
     }
 
     /// When the oldest part's time is over.
     #[must_use]
     pub fn next(&self) -> Option<Moment> {
-        self.waiting.front().map(|(_, deadline)| *deadline)
+        self.waiting.front().and_then(|waiting| waiting.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_nanos(10);
+
+    #[test]
+    fn a_million_parts_take_the_memory_of_one() {
+        let mut confirmation = Confirmation::new(WITHIN, 2);
+        assert_eq!(confirmation.expect(1_000_000, Some(Moment(0))), 0);
+        assert!(confirmation.fell());
+        assert_eq!(confirmation.expect(1, Some(Moment(1))), 0);
+        // No room for a third: the oldest are given up.
+        assert_eq!(confirmation.expect(1, Some(Moment(2))), 999_999);
+        assert_eq!(confirmation.waiting.len(), 2);
+        assert_eq!((confirmation.overdue(Moment(10)), confirmation.overdue(Moment(12))), (0, 2));
+        assert!(!confirmation.fell());
+    }
+
+    #[test]
+    fn parts_of_a_stretch_have_time_from_its_end() {
+        let mut confirmation = Confirmation::new(WITHIN, 4);
+        confirmation.expect(3, None);
+        assert_eq!((confirmation.next(), confirmation.overdue(Moment(1000))), (None, 0));
+        confirmation.all_came(Moment(1000));
+        assert!(confirmation.fell());
+        assert_eq!((confirmation.next(), confirmation.overdue(Moment(1010))), (Some(Moment(1010)), 2));
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `state` | the queue of parts between trigger and gate, and what becomes of each |
-//! | `queued` | one such part |
+//! | `state` | the gate: what it holds, and what it does when |
+//! | `entering` | what comes into the queue between trigger and gate, and what becomes unknown there |
+//! | `disposal` | what becomes of a part that has come to the gate |
+//! | `levels` | the levels of the outputs |
+//! | `queued` | a part in the queue, and one whose way is settled |
 //! | `signal` | what the gate asks of its outputs |
 //! | `alarms` | what drives the fault output |
 //! | `belt` | how far the belt has come, by time or encoder |
@@ -18,11 +21,16 @@ mod alarms;
 mod belt;
 mod confirmation;
 mod counts;
+mod disposal;
+mod entering;
+mod levels;
 mod pulse;
 mod queued;
 mod settings;
 mod signal;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use alarms::{Alarms, Hold};
 pub use belt::{Belt, Measure};

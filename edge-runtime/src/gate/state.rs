@@ -1,49 +1,61 @@
-//! The queue of parts between trigger and gate, and what becomes of each.
+//! The gate of one line: what it holds, and what it does when.
 
 use std::collections::VecDeque;
 use std::time::Duration;
-
-use shared_format::Verdict;
 
 use super::alarms::{Alarms, Hold};
 use super::belt::Belt;
 use super::confirmation::Confirmation;
 use super::counts::Counts;
 use super::pulse::Pulse;
-use super::queued::Queued;
+use super::queued::{Queued, Settled};
 use super::settings::Settings;
-use super::signal::{Action, Signal};
-use crate::line_file::Safe;
+use super::signal::Action;
 use crate::moment::Moment;
-use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
+use crate::part::PartNumber;
+
+/// Entries of settled parts that wait for their reports at most. If there are more, parts at the gate wait, too, and may be
+/// missed: that takes millions of parts that overflow at once and, behind them, two hundred a second.
+const SETTLED: usize = 4096;
+/// From one portion of reports to the next.
+const REST: Duration = Duration::from_micros(500);
 
 /// The gate of one line. It starts held as [`Hold::NotReady`].
 ///
 /// Whoever owns it feeds in what happens, calls [`Self::poll`] after that and at [`Self::next_wake`], and carries out
-/// the [`Action`]s. Nothing allocates after [`Self::new`], but `actions` where it has to grow.
+/// the [`Action`]s. Nothing allocates after [`Self::new`] but `actions` if it has to grow, and no call takes longer than the
+/// queue is long: what became of parts is told in portions, up to 128 in each poll.
 #[derive(Debug)]
 pub struct Gate {
-    settings: Settings,
-    belt: Belt,
-    queue: VecDeque<Queued>,
-    reject: Pulse,
-    pass: Pulse,
-    strobe: Pulse,
+    pub(super) settings: Settings,
+    pub(super) belt: Belt,
+    pub(super) queue: VecDeque<Queued>,
+    /// Parts that have come to the gate and wait for their report.
+    pub(super) settled: VecDeque<Settled>,
+    /// When the next portion of them is due, while there is more than one.
+    pub(super) report_from: Moment,
+    pub(super) reject: Pulse,
+    pub(super) pass: Pulse,
+    pub(super) strobe: Pulse,
     /// When the strobe is due, in order.
-    strobes: VecDeque<Moment>,
+    pub(super) strobes: VecDeque<Moment>,
     /// Parts of which nothing is known pass the gate until the belt is there.
-    unknown_until: Option<u64>,
-    confirmation: Option<Confirmation>,
-    last_part: PartNumber,
-    /// Where the last trigger's part is at the gate.
-    last_release: u64,
+    pub(super) unknown_until: Option<u64>,
+    pub(super) confirmation: Option<Confirmation>,
+    pub(super) last_part: PartNumber,
+    /// Where the last of all parts is at the gate.
+    pub(super) last_place: u64,
     /// Known-bad parts still to be triggered.
-    challenge: u16,
-    in_a_row: u32,
-    alarms: Alarms,
-    counts: Counts,
+    pub(super) challenge: u16,
+    pub(super) in_a_row: u32,
+    pub(super) alarms: Alarms,
+    pub(super) counts: Counts,
+    /// Since when the line has been held …
+    pub(super) held_since: Option<Moment>,
+    /// … and the reject output been on.
+    pub(super) reject_since: Option<Moment>,
     /// Levels as they were last given out: reject, pass, fault, strobe.
-    levels: [Option<bool>; 4],
+    pub(super) levels: [Option<bool>; 4],
 }
 
 impl Gate {
@@ -54,6 +66,8 @@ impl Gate {
             settings,
             belt: Belt::new(settings.measure, now),
             queue: VecDeque::with_capacity(settings.queue),
+            settled: VecDeque::with_capacity(SETTLED),
+            report_from: Moment(0),
             reject: Pulse::new(settings.pulse),
             pass: Pulse::new(settings.pulse),
             strobe: Pulse::new(settings.strobe.map_or(Duration::ZERO, |(_, on)| on)),
@@ -61,114 +75,14 @@ impl Gate {
             unknown_until: None,
             confirmation: settings.confirm_within.map(|within| Confirmation::new(within, settings.queue)),
             last_part: 0,
-            last_release: 0,
+            last_place: 0,
             challenge: 0,
             in_a_row: 0,
             alarms: Alarms { not_ready: true, ..Alarms::default() },
             counts: counts.resumed(),
+            held_since: None,
+            reject_since: None,
             levels: [None; 4],
-        }
-    }
-
-    /// A part was triggered. Numbers grow by one from part to part.
-    pub fn trigger(&mut self, part: PartNumber, product: u16, at: Moment) {
-        self.counts.triggered += 1;
-        self.last_part = part;
-        let challenge = self.challenge > 0;
-        self.challenge = self.challenge.saturating_sub(1);
-        let release = self.belt.position_at(at) + self.settings.distance;
-        self.last_release = release.max(self.last_release);
-        if let Some((delay, _)) = self.settings.strobe
-            && self.strobes.len() < self.settings.queue
-        {
-            self.strobes.push_back(at + delay);
-        }
-        let full = self.queue.len() >= self.settings.queue;
-        match self.queue.back_mut() {
-            Some(back) if full => {
-                back.last = part;
-                back.until = release.max(back.until);
-                back.challenge |= challenge;
-                back.unknown.get_or_insert(Reason::Overflow);
-            }
-            _ => {
-                // A belt never runs back; a trigger reported late must not overtake.
-                let release = self.queue.back().map_or(release, |back| release.max(back.release));
-                self.queue.push_back(Queued {
-                    part,
-                    last: part,
-                    product,
-                    triggered_at: at,
-                    release,
-                    until: release,
-                    verdict: None,
-                    challenge,
-                    unknown: None,
-                });
-            }
-        }
-    }
-
-    /// The triggers of `parts` parts from the number `first` on were lost between the last trigger and `at`. Call it
-    /// before [`Self::trigger`] with the trigger that showed it.
-    pub fn lose_triggers(&mut self, first: PartNumber, parts: u32, product: u16, at: Moment) {
-        let Some(last) = first.checked_add(u64::from(parts)).and_then(|end| end.checked_sub(1)) else {
-            return;
-        };
-        if parts == 0 {
-            return;
-        }
-        self.counts.triggered += u64::from(parts);
-        self.last_part = last;
-        self.alarms.triggers_lost = true;
-        let until = self.belt.position_at(at) + self.settings.distance;
-        let full = self.queue.len() >= self.settings.queue;
-        match self.queue.back_mut() {
-            Some(back) if full => {
-                back.last = last;
-                back.until = until.max(back.until);
-                back.unknown.get_or_insert(Reason::Overflow);
-            }
-            _ => self.queue.push_back(Queued {
-                part: first,
-                last,
-                product,
-                triggered_at: at,
-                release: self.last_release,
-                until: until.max(self.last_release),
-                verdict: None,
-                challenge: false,
-                unknown: Some(Reason::TriggerLost),
-            }),
-        }
-    }
-
-    /// The encoder's count ran back or jumped: nobody knows where the parts under way are. The reject output stays on
-    /// until the last of them must have passed.
-    pub fn lose_tracking(&mut self, at: Moment) {
-        self.alarms.tracking_lost = true;
-        let until = self.belt.position_at(at) + self.settings.distance;
-        for queued in &mut self.queue {
-            queued.release = until;
-            queued.until = until;
-            queued.unknown = Some(Reason::TrackingLost);
-        }
-        if self.settings.safe == Safe::Reject {
-            self.unknown_until = Some(until.max(self.unknown_until.unwrap_or(0)));
-        }
-    }
-
-    /// The inspector has a part's verdict.
-    pub fn verdict(&mut self, verdict: PartVerdict) {
-        let index = self.queue.partition_point(|queued| queued.last < verdict.part);
-        match self.queue.get_mut(index) {
-            Some(queued) if queued.unknown.is_some() && queued.part <= verdict.part => {}
-            Some(queued) if queued.part == verdict.part && queued.verdict.is_none() => {
-                queued.verdict = Some(verdict);
-            }
-            Some(queued) if queued.part == verdict.part => self.counts.stray_verdicts += 1,
-            _ if verdict.part <= self.last_part => self.counts.late_verdicts += 1,
-            _ => self.counts.stray_verdicts += 1,
         }
     }
 
@@ -188,9 +102,10 @@ impl Gate {
     /// A part fell behind the gate.
     pub fn fell(&mut self) {
         let Some(confirmation) = &mut self.confirmation else { return };
-        match confirmation.fell() {
-            Some(_) => self.alarms.unconfirmed = false,
-            None => self.counts.unexpected_falls += 1,
+        if confirmation.fell() {
+            self.alarms.unconfirmed = false;
+        } else {
+            self.counts.unexpected_falls += 1;
         }
     }
 
@@ -244,192 +159,66 @@ impl Gate {
         &self.settings
     }
 
-    /// Parts between trigger and gate; those of which nothing is known count as one.
+    /// Parts between trigger and gate, and those that wait for their report; those of which nothing is known count as one.
     #[must_use]
     pub fn under_way(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.settled.len()
     }
 
     /// When [`Self::poll`] is due again, if nothing else happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        let release = self.queue.front().and_then(|queued| self.belt.reaches(queued.release));
+        // A part for which there is no room waits for reports, not for the belt.
+        let front = self.queue.front().filter(|_| self.settled.len() < SETTLED);
+        let release = front.and_then(|queued| self.belt.reaches(queued.release));
+        let report = self.settled.front().map(|settled| settled.released_at.max(self.report_from));
         let unknown = self.unknown_until.and_then(|position| self.belt.reaches(position));
         let fall = self.confirmation.as_ref().and_then(Confirmation::next);
         let pulses =
             [self.reject.until(), self.pass.until(), self.strobe.until(), self.strobes.front().copied()];
-        pulses.into_iter().chain([release, unknown, fall]).flatten().min()
+        pulses.into_iter().chain([release, report, unknown, fall]).flatten().min()
     }
 
-    /// Does what is due at `now`, and adds what follows from it to `actions`.
+    /// Does what is due at `now`, and adds what follows from it to `actions`: levels, then reports, up to 128 of them
+    /// in half a millisecond.
     pub fn poll(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        self.watch_hold(now);
         while self.strobes.front().is_some_and(|at| *at <= now) {
             self.strobes.pop_front();
             self.strobe.start(now);
         }
-        while let Some((queued, due)) = self.arrived(now) {
-            self.queue.pop_front();
-            self.release_all(&queued, due, now, actions);
+        while let Some(queued) = self.arrived(now) {
+            self.settle(&queued, now);
         }
-        if let Some(position) = self.unknown_until
-            && self.belt.reaches(position).is_some_and(|due| due <= now)
-        {
-            self.unknown_until = None;
-            self.reject.start(now);
+        self.end_pulses(now);
+        let overdue = self.confirmation.as_mut().map_or(0, |waiting| waiting.overdue(now));
+        self.did_not_fall(overdue);
+        self.give_out_levels(now, actions);
+        if now >= self.report_from {
+            self.report(actions);
+            // Whoever takes the reports, on a board with one core, must come to run as well.
+            self.report_from = if self.settled.is_empty() { now } else { now + REST };
         }
-        if self.reject.is_over(now) && !self.bridge(now) {
-            self.reject.end();
-        }
-        for pulse in [&mut self.pass, &mut self.strobe] {
-            if pulse.is_over(now) {
-                pulse.end();
-            }
-        }
-        while self.confirmation.as_mut().is_some_and(|waiting| waiting.overdue(now).is_some()) {
-            self.did_not_fall();
-        }
-        self.give_out_levels(actions);
     }
 
-    /// The end: whatever is under way will meet the safe state.
+    /// The end: whatever is under way will meet the safe state. Reports come in portions, as from [`Self::poll`]: call it
+    /// again while parts are [under way](Self::under_way).
     pub fn close(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.alarms.not_ready = true;
-        while let Some(queued) = self.queue.pop_front() {
-            self.release_all(&queued, now, now, actions);
-        }
-        self.give_out_levels(actions);
-    }
-
-    fn arrived(&self, now: Moment) -> Option<(Queued, Moment)> {
-        let front = *self.queue.front()?;
-        let due = self.belt.reaches(front.release)?;
-        (due <= now).then_some((front, due))
-    }
-
-    fn release_all(&mut self, queued: &Queued, due: Moment, now: Moment, actions: &mut Vec<Action>) {
-        if queued.unknown.is_some() && self.settings.safe == Safe::Reject {
-            self.unknown_until = Some(queued.until.max(self.unknown_until.unwrap_or(0)));
-        }
-        for part in queued.part..=queued.last {
-            let (disposition, reason) = self.dispose(queued, due);
-            let release = Release {
-                part,
-                product: queued.product,
-                triggered_at: queued.triggered_at,
-                released_at: now,
-                lateness: now.since(due),
-                verdict: queued.verdict.filter(|verdict| verdict.part == part),
-                disposition,
-                reason,
-            };
-            self.counts.release(&release);
-            self.carry_out(&release);
-            actions.push(Action::Released(release));
-        }
-    }
-
-    fn dispose(&mut self, queued: &Queued, due: Moment) -> (Disposition, Reason) {
-        let verdict = queued.verdict.filter(|_| queued.unknown.is_none()).map(|verdict| verdict.verdict);
-        if queued.challenge {
-            if verdict != Some(Verdict::Reject) {
-                self.counts.challenges_missed += 1;
-                self.alarms.challenge_missed = true;
-            }
-            return (Disposition::Reject, Reason::Challenge);
-        }
-        let safe = match self.settings.safe {
-            Safe::Reject => Disposition::Reject,
-            Safe::Pass => Disposition::Pass,
-        };
-        let (disposition, reason) = match (queued.unknown, verdict) {
-            (Some(reason), _) => (safe, reason),
-            _ if self.alarms.hold() => (safe, Reason::Held),
-            (None, Some(Verdict::Pass)) => (Disposition::Pass, Reason::Verdict),
-            (None, Some(Verdict::Reject)) => (Disposition::Reject, Reason::Verdict),
-            (None, Some(Verdict::Fault)) => (safe, Reason::Fault),
-            (None, None) => (safe, Reason::Missing),
-        };
-        let held = self.reject.until().is_some_and(|until| until > due) || self.unknown_until.is_some();
-        if disposition == Disposition::Pass && held {
-            return (Disposition::Reject, Reason::Swept);
-        }
-        (disposition, reason)
-    }
-
-    fn carry_out(&mut self, release: &Release) {
-        match (release.disposition, release.reason) {
-            (Disposition::Pass, _) => {
-                self.pass.start(release.released_at);
-                self.in_a_row = 0;
-                self.alarms.rejects_in_a_row = false;
-            }
-            // Its place is in another's pulse: it must not lengthen it.
-            (Disposition::Reject, Reason::Swept) => {}
-            (Disposition::Reject, reason) => {
-                self.pass.end();
-                self.reject.start(release.released_at);
-                let waiting = self.confirmation.as_mut();
-                if waiting.is_some_and(|waiting| waiting.expect(release.part, release.released_at).is_some())
-                {
-                    self.did_not_fall();
-                }
-                // A hold and a challenge say nothing of the process.
-                if !matches!(reason, Reason::Challenge | Reason::Held) {
-                    self.count_in_a_row();
-                }
-            }
-        }
-    }
-
-    fn count_in_a_row(&mut self) {
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        if self.settings.stop_after_rejects.is_some_and(|most| self.in_a_row >= most)
-            && !self.alarms.rejects_in_a_row
+        self.watch_hold(now);
+        while self.settled.len() < SETTLED
+            && let Some(queued) = self.queue.pop_front()
         {
-            self.alarms.rejects_in_a_row = true;
-            self.counts.stops += 1;
+            self.settle(&queued, now);
         }
+        self.give_out_levels(now, actions);
+        self.report(actions);
     }
 
-    const fn did_not_fall(&mut self) {
-        self.counts.unconfirmed += 1;
-        self.alarms.unconfirmed = true;
-    }
-
-    /// Keeps the reject output on from one pulse to the next where the rest between them would be too short. A part
-    /// without a verdict yet may become the next pulse.
-    fn bridge(&mut self, now: Moment) -> bool {
-        let next = self.queue.iter().find(|queued| queued.may_be_rejected(self.settings.safe));
-        let expected = next.and_then(|queued| self.belt.expects(queued.release));
-        match expected {
-            Some(expected) if expected > now && expected < now + self.settings.gap => {
-                self.reject.hold_until(expected);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn give_out_levels(&mut self, actions: &mut Vec<Action>) {
-        let hold = self.alarms.hold();
-        let rejecting = self.reject.is_on() || self.unknown_until.is_some();
-        let reject = rejecting || hold && self.settings.safe == Safe::Reject;
-        let pass = !reject && (self.pass.is_on() || hold && self.settings.safe == Safe::Pass);
-        let wanted = [
-            (Signal::Reject, reject),
-            (Signal::Pass, pass),
-            (Signal::Fault, self.alarms.any()),
-            (Signal::Strobe, self.strobe.is_on()),
-        ];
-        for ((signal, on), level) in wanted.into_iter().zip(&mut self.levels) {
-            if *level != Some(on) {
-                *level = Some(on);
-                actions.push(Action::Set(signal, on));
-            }
-        }
+    /// Takes the next part out of the queue if it is at the gate.
+    fn arrived(&mut self, now: Moment) -> Option<Queued> {
+        let front = self.queue.front()?;
+        let due = self.belt.reaches(front.release)?;
+        if due <= now && self.settled.len() < SETTLED { self.queue.pop_front() } else { None }
     }
 }
-
-#[cfg(test)]
-#[path = "state_tests.rs"]
-mod tests;

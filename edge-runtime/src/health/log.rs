@@ -2,12 +2,15 @@
 //!
 //! Nobody who logs waits for whoever reads that: what is not read in time is lost, and counted.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
 use super::lossy::Lossy;
+
+/// How long the end of the program waits for whoever reads the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The environment variable that sets the level.
 pub const VARIABLE: &str = "NOMINAL_LOG";
@@ -32,7 +35,7 @@ pub struct Log(Lossy);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.flush_within(Duration::from_secs(1));
+        self.0.flush_within(PATIENCE);
     }
 }
 
@@ -51,9 +54,18 @@ pub fn set_up(verbose: bool) -> Result<Log, LogError> {
         .with_ansi(false)
         .with_target(false)
         .with_max_level(level)
+        // It would write to standard error itself.
+        .log_internal_errors(false)
         .try_init()
         .map_err(|_| LogError::Twice)?;
     Ok(log)
+}
+
+/// Writes a last line to standard error, and waits for its reader a second at most.
+pub fn say(text: &str) {
+    let Ok(mut lines) = Lossy::start(io::stderr()) else { return };
+    let _ = lines.write_all(format!("{text}\n").as_bytes());
+    lines.flush_within(PATIENCE);
 }
 
 fn level(given: Option<&str>, verbose: bool) -> Result<LevelFilter, LogError> {

@@ -9,6 +9,7 @@
 //! | `status` | the line's state as JSON and as a line of the log |
 //! | `monitor` | the thread that saves counters and reports the status |
 //! | `log`, `lossy`, `limited` | log lines on standard error that nobody waits for, the same one not too often |
+//! | `panics` | panic messages, which go there, too |
 
 mod brightness;
 mod counter_file;
@@ -20,6 +21,7 @@ mod limited;
 pub mod log;
 mod lossy;
 mod monitor;
+pub mod panics;
 mod slot;
 mod status;
 

@@ -33,6 +33,9 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     found.within("records.max_days", line.records.max_days, 1..=3650);
     found.within("health.every_s", line.health.every_s, 1..=86_400);
     found.within("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
+    if let Some(frames) = line.health.equal_frames {
+        found.within("health.equal_frames", frames, 0..=1000);
+    }
     found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
     let fps = match &line.camera {
         Camera::V4l2(v4l2) => v4l2.fps,

@@ -337,8 +337,11 @@ pub struct Health {
     pub state: Option<PathBuf>,
     /// From one status snapshot and log line to the next.
     pub every_s: u32,
-    /// The same picture for so long is a frozen camera.
+    /// No new picture for so long is a frozen camera.
     pub frozen_s: f64,
+    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a V4L2 camera,
+    /// and 0 with files and the test pattern.
+    pub equal_frames: Option<u16>,
     /// No frame for so long is a lost camera.
     pub silent_s: f64,
     /// A mean brightness (0 to 255) below this is a black frame.
@@ -349,6 +352,14 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { state: None, every_s: 10, frozen_s: 2.0, silent_s: 1.0, black_below: 5.0, burnt_above: 0.5 }
+        Self {
+            state: None,
+            every_s: 10,
+            frozen_s: 2.0,
+            equal_frames: None,
+            silent_s: 1.0,
+            black_below: 5.0,
+            burnt_above: 0.5,
+        }
     }
 }

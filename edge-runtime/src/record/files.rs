@@ -81,7 +81,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         score: judgement.score,
         threshold: judgement.threshold,
         region: judgement.region.map(RegionFields::from),
-        fault: judgement.fault.as_ref().map(ToString::to_string),
+        fault: record.refused.clone().or_else(|| judgement.fault.as_ref().map(ToString::to_string)),
         captured_at,
         model_sha256: record.thresholds.model_sha256.iter().take(6).map(|b| format!("{b:02x}")).collect(),
     };

@@ -30,7 +30,7 @@ pub use name::RecordName;
 pub use recorder::{Recorder, Settings};
 pub use ring::{Limits, RecordError, Ring};
 
-/// A judged frame that is to be kept.
+/// A frame that is to be kept: one that was judged, or of a part that is a fault because it could not be.
 #[derive(Debug)]
 pub struct Record {
     /// Its part.
@@ -47,6 +47,8 @@ pub struct Record {
     pub frame: Option<Frame>,
     /// The camera's own bytes, of any format; kept where they are a JPEG or PNG.
     pub bytes: Option<Vec<u8>>,
+    /// Why it was not judged.
+    pub refused: Option<String>,
     /// What it was judged by.
     pub thresholds: Arc<ThresholdFile>,
 }

@@ -62,6 +62,7 @@ fn rejected(part: u64) -> Record {
         captured_at: Moment::now(),
         frame: Some(frame()),
         bytes: None,
+        refused: None,
         thresholds: Arc::new(thresholds()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -11,9 +11,9 @@ use std::time::Duration;
 use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
 use crate::gate::{Action, Gate, Hold};
-use crate::health::Stage;
+use crate::health::{Stage, panics};
 use crate::input::{Event, Happening};
-use crate::moment::Moment;
+use crate::moment::{Moment, nanoseconds};
 use crate::output::{Levels, PartReport};
 use crate::part::{PartNumber, PartVerdict, Release};
 use crate::realtime::Waiter;
@@ -117,8 +117,31 @@ impl Gatekeeper {
     /// # Errors
     /// What the system says where it can't wait any more; the safe state is driven then, too.
     pub fn serve(self, first_events: Vec<Event>) -> io::Result<()> {
-        let now = Moment::now();
-        let mut serving = Serving {
+        let mut serving = self.serving(Moment::now(), first_events);
+        let result = panics::caught(|| serving.work());
+        // Before anything else, and whatever has happened.
+        let safe = serving.keeper.levels.safe_state();
+        match result {
+            Ok(result) => {
+                serving.close();
+                result.and(safe)
+            }
+            Err(panic) => {
+                match safe {
+                    Ok(()) => tracing::error!("the gate's thread failed, the outputs are safe: {panic}"),
+                    Err(e) => {
+                        tracing::error!(
+                            "the gate's thread failed, the outputs can't be driven ({e}): {panic}"
+                        );
+                    }
+                }
+                resume_unwind(panic.payload)
+            }
+        }
+    }
+
+    fn serving(self, now: Moment, first_events: Vec<Event>) -> Serving {
+        Serving {
             part: 0,
             product: 0,
             next_part: self.every.map(|every| now + every),
@@ -129,16 +152,6 @@ impl Gatekeeper {
             unpublished: true,
             inputs_lost: false,
             keeper: self,
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| serving.work()));
-        // Before anything else, and whatever has happened.
-        let safe = serving.keeper.levels.safe_state();
-        match result {
-            Ok(result) => {
-                serving.close();
-                result.and(safe)
-            }
-            Err(panic) => resume_unwind(panic),
         }
     }
 }
@@ -167,10 +180,16 @@ impl Serving {
     /// Reports what is still under way, and says how it all ended.
     fn close(&mut self) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.keeper.gate.close(Moment::now(), &mut actions);
-        for action in &actions {
-            if let Action::Released(release) = action {
-                self.report(*release);
+        loop {
+            actions.clear();
+            self.keeper.gate.close(Moment::now(), &mut actions);
+            for action in &actions {
+                if let Action::Released(release) = action {
+                    self.report(*release);
+                }
+            }
+            if self.keeper.gate.under_way() == 0 {
+                break;
             }
         }
         self.keeper.shared.publish_last(&self.keeper.gate);
@@ -265,12 +284,26 @@ impl Serving {
 
     fn trigger_by_time(&mut self, now: Moment) {
         let (Some(every), Some(due)) = (self.keeper.every, self.next_part) else { return };
-        if due <= now {
-            self.trigger(due);
-            // After a pause of the whole machine no heap of parts follows.
-            let next = due + every;
-            self.next_part = Some(if next <= now { now + every } else { next });
+        if due > now {
+            return;
         }
+        self.trigger(due);
+        // After a pause of the whole machine no heap of parts follows, but none of them is left out of account.
+        let period = nanoseconds(every).max(1);
+        let passed = nanoseconds(now.since(due)) / period;
+        let after = |parts: u64| Moment(due.0.saturating_add(period.saturating_mul(parts)));
+        let gone = partition(passed, |part| self.keeper.gate.has_gone_by(after(part), now));
+        self.lose_triggers(gone, after(gone));
+        self.lose_triggers(passed - gone, after(passed));
+        self.next_part = Some(after(passed + 1));
+    }
+
+    /// The triggers of the next `parts` parts, the last of them `at` that moment, were not served.
+    fn lose_triggers(&mut self, parts: u64, at: Moment) {
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
+        self.part += u64::from(parts);
+        self.unpublished |= parts > 0;
     }
 
     fn verdict(&mut self, verdict: PartVerdict) {
@@ -324,6 +357,20 @@ impl Serving {
         let next = self.next_beat + HEARTBEAT;
         self.next_beat = if next <= now { now + HEARTBEAT } else { next };
     }
+}
+
+/// How many of the numbers 1 to `last` hold, of which the first hold and the others don't.
+fn partition(last: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut held, mut end) = (0, last);
+    while held < end {
+        let middle = held + (end - held).div_ceil(2);
+        if holds(middle) {
+            held = middle;
+        } else {
+            end = middle - 1;
+        }
+    }
+    held
 }
 
 #[cfg(test)]

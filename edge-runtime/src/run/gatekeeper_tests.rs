@@ -20,45 +20,57 @@ struct Line {
     thread: JoinHandle<io::Result<()>>,
 }
 
+/// A gatekeeper, its starts and its reports, which fail where `fails`.
+fn keeper(
+    levels: &RecordedLevels,
+    every: Option<Duration>,
+    fails: bool,
+) -> (Gatekeeper, Receiver<PartStart>, Receiver<PartReport>) {
+    let settings = Settings {
+        measure: Measure::Time,
+        distance: crate::moment::nanoseconds(DELAY),
+        // A busy machine may be late by many milliseconds; a part is missed only if it is later than this.
+        pulse: Duration::from_millis(500),
+        gap: Duration::ZERO,
+        safe: Safe::Reject,
+        queue: 16,
+        stop_after_rejects: None,
+        confirm_within: None,
+        strobe: None,
+    };
+    let waiter = Waiter::new().unwrap();
+    let mailbox = Mailbox::new(waiter.waker());
+    let (starts, started) = sync_channel(16);
+    let (reports, reported) = sync_channel(64);
+    let sink: Sink = Box::new(move |report| {
+        assert!(!fails, "a sink that fails");
+        let _ = reports.try_send(report.clone());
+    });
+    let keeper = Gatekeeper {
+        gate: Gate::new(settings, Counts::default(), Moment::now()),
+        levels: Box::new(levels.clone()),
+        inputs: None,
+        waiter,
+        mailbox,
+        starts,
+        sinks: vec![sink],
+        shared: Arc::new(Shared::new(Counts::default(), Moment::now())),
+        every,
+        products: vec!["part".into()],
+        selected_by: vec![],
+        run: 1,
+        challenge: 0,
+    };
+    (keeper, started, reported)
+}
+
 impl Line {
     fn start(every: Option<Duration>, fails: bool) -> Self {
-        let settings = Settings {
-            measure: Measure::Time,
-            distance: crate::moment::nanoseconds(DELAY),
-            pulse: Duration::from_millis(5),
-            gap: Duration::ZERO,
-            safe: Safe::Reject,
-            queue: 16,
-            stop_after_rejects: None,
-            confirm_within: None,
-            strobe: None,
-        };
-        let waiter = Waiter::new().unwrap();
-        let mailbox = Mailbox::new(waiter.waker());
         let levels = RecordedLevels::new(Safe::Reject);
-        let (starts, started) = sync_channel(16);
-        let (reports, reported) = sync_channel(16);
-        let sink: Sink = Box::new(move |report| {
-            assert!(!fails, "a sink that fails");
-            let _ = reports.try_send(report.clone());
-        });
-        let keeper = Gatekeeper {
-            gate: Gate::new(settings, Counts::default(), Moment::now()),
-            levels: Box::new(levels.clone()),
-            inputs: None,
-            waiter,
-            mailbox: mailbox.clone(),
-            starts,
-            sinks: vec![sink],
-            shared: Arc::new(Shared::new(Counts::default(), Moment::now())),
-            every,
-            products: vec!["part".into()],
-            selected_by: vec![],
-            run: 1,
-            challenge: 0,
-        };
+        let (keeper, starts, reports) = keeper(&levels, every, fails);
+        let mailbox = keeper.mailbox.clone();
         let thread = std::thread::spawn(move || keeper.serve(vec![]));
-        Self { mailbox, levels, starts: started, reports: reported, thread }
+        Self { mailbox, levels, starts, reports, thread }
     }
 
     fn trigger(&self) -> PartStart {
@@ -132,3 +144,8 @@ fn a_panic_leaves_the_outputs_safe() {
     assert_eq!(levels.level(Signal::Fault), Some(true));
     assert_eq!(levels.level(Signal::Pass), Some(false));
 }
+
+#[path = "gatekeeper_clock_tests.rs"]
+mod clock;
+#[path = "gatekeeper_panic_tests.rs"]
+mod panic;

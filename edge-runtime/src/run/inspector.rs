@@ -6,29 +6,35 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use judge::{Judge, Judgement};
+use judge::{Judge, Judgement, StageTimes};
 use shared_format::Verdict;
 
 use super::gatekeeper::PartStart;
 use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
-use crate::capture::{CameraState, Captured, FrameRing};
+use crate::capture::{CameraState, Captured, FrameRing, NoFrame};
 use crate::health::{Stage, limited};
 use crate::line_file;
 use crate::moment::Moment;
 use crate::part::{PartVerdict, Votes};
 
-/// A frame that was judged.
+/// What is said of a frame that the camera gave a second time.
+const REPEATED: &str = "the camera gave a picture again, byte for byte; connect it anew, or give health.equal_frames = 0 for \
+                        a camera whose picture may stand still";
+
+/// A frame that was looked at.
 #[derive(Debug)]
 pub struct Seen {
     /// The frame as the camera gave it.
     pub captured: Arc<Captured>,
-    /// What the judge said.
+    /// What the judge said; a fault without more where it was not asked.
     pub judgement: Judgement,
+    /// Why it was not asked: the frame can't be decoded, or not be trusted.
+    pub refused: Option<String>,
 }
 
 /// Who wants to know what an inspected part looked like: the part, its verdict, and the frame that decided, where
-/// there is one. Never makes the inspector wait.
+/// there is one: of a fault's frames, one that could not be judged. Never makes the inspector wait.
 pub type Witness = Box<dyn Fn(&PartStart, &PartVerdict, Option<Seen>) + Send>;
 
 /// What the inspector works with.
@@ -103,16 +109,20 @@ impl Inspector {
                     break;
                 }
             };
+            // What came after a pause of the whole machine shows another part.
+            if captured.captured_at() > from + self.patience {
+                limited!(warn, "part {}: {}", start.part, NoFrame::TimedOut);
+                break;
+            }
             from = captured.captured_at() + Duration::from_nanos(1);
             verdict.captured_at = Some(captured.captured_at());
             self.shared.judging.begin(Moment::now());
-            let judgement = self.judge(start, &captured);
+            let seen = self.look(start, captured);
             self.shared.judging.rest();
-            votes.add(judgement.as_ref().map_or(Verdict::Fault, |judgement| judgement.verdict));
-            let Some(judgement) = judgement else { continue };
-            scores.extend(judgement.score);
-            if worst.as_ref().is_none_or(|seen| score(&judgement) > score(&seen.judgement)) {
-                worst = Some(Seen { captured, judgement });
+            votes.add(seen.judgement.verdict);
+            scores.extend(seen.judgement.score);
+            if worst.as_ref().is_none_or(|worst| score(&seen.judgement) > score(&worst.judgement)) {
+                worst = Some(seen);
             }
         }
         verdict.verdict = votes.close();
@@ -121,31 +131,43 @@ impl Inspector {
         (verdict, worst)
     }
 
-    /// `None` where the frame can't be trusted or decoded: a fault.
-    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Option<Judgement> {
+    fn look(&mut self, start: &PartStart, captured: Arc<Captured>) -> Seen {
+        match self.judge(start, &captured) {
+            Ok(judgement) => Seen { captured, judgement, refused: None },
+            Err(reason) => {
+                limited!(warn, "part {}: {reason}", start.part);
+                let (verdict, threshold) = (Verdict::Fault, self.threshold(start));
+                let (score, region, fault, map) = (None, None, None, None);
+                let times = StageTimes::default();
+                let judgement = Judgement { verdict, score, threshold, region, fault, map, times };
+                Seen { captured, judgement, refused: Some(reason) }
+            }
+        }
+    }
+
+    /// `Err` says why the frame can't be trusted or decoded: a fault.
+    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Result<Judgement, String> {
         let state = (self.camera)();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
-            limited!(warn, "part {}: the camera's picture is not to be trusted ({state})", start.part);
-            return None;
+            return Err(format!("the camera's picture is not to be trusted ({state})"));
+        }
+        if captured.is_repeated() {
+            return Err(REPEATED.to_owned());
         }
         let begin = Instant::now();
         let frame = captured.frame();
         let decode = begin.elapsed();
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(e) => {
-                limited!(warn, "part {}: {e}", start.part);
-                return None;
-            }
+        let frame = frame.map_err(ToString::to_string)?;
+        let Some(judge) = self.judges.get_mut(usize::from(start.product)) else {
+            return Err("there is no such product".to_owned());
         };
-        let judge = self.judges.get_mut(usize::from(start.product))?;
         let mut judgement = judge.judge(frame);
         judgement.times.decode = decode;
         self.shared.latencies.add_stages(&judgement.times);
         if let Some(fault) = &judgement.fault {
             limited!(warn, "part {}: {fault}", start.part);
         }
-        Some(judgement)
+        Ok(judgement)
     }
 }
 

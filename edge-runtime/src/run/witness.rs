@@ -41,7 +41,10 @@ impl Drift {
         if let (Verdict::Pass, Some(score)) = (verdict.verdict, verdict.score) {
             drift.scores.add(score);
         }
-        if let Ok(frame) = seen.captured.frame() {
+        // What is black or frozen says so itself.
+        if seen.refused.is_none()
+            && let Ok(frame) = seen.captured.frame()
+        {
             drift.light.add(f64::from(Exposure::of(frame).mean));
         }
     }
@@ -82,12 +85,14 @@ pub(super) fn witness(
         // Dropped records are counted by the recorder.
         recorder.offer(Record {
             part: start.part,
-            frame_of_part: verdict.frames,
+            // None of its frames may have been judged.
+            frame_of_part: verdict.frames.max(1),
             product: product.to_string(),
             judgement: seen.judgement,
             captured_at: seen.captured.captured_at(),
             frame: seen.captured.frame().ok().cloned(),
-            bytes: seen.captured.jpeg().map(<[u8]>::to_vec),
+            bytes: seen.captured.encoded().map(<[u8]>::to_vec),
+            refused: seen.refused,
             thresholds: Arc::clone(thresholds),
         });
     })

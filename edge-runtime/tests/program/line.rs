@@ -13,7 +13,7 @@ use crate::{Bench, code, program, stderr, stdout};
 const LONG: Duration = Duration::from_secs(30);
 
 /// A line that takes every image of `frames/` for a part, and what else is given.
-fn line_file(extra: &str) -> String {
+pub fn line_file(extra: &str) -> String {
     format!(
         r#"
         name = "test"
@@ -30,7 +30,7 @@ fn line_file(extra: &str) -> String {
         kind = "frame"
         [gate]
         delay_ms = 500
-        pulse_ms = 5
+        pulse_ms = 25
         [health]
         state = "state"
         every_s = 1
@@ -39,17 +39,17 @@ fn line_file(extra: &str) -> String {
     )
 }
 
-fn bench(extra: &str) -> Bench {
+pub fn bench(extra: &str) -> Bench {
     let bench = Bench::new();
     bench.write("line.toml", line_file(extra).as_bytes());
     bench
 }
 
-fn parts(output: &Output) -> Vec<Value> {
+pub fn parts(output: &Output) -> Vec<Value> {
     stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn run(bench: &Bench) -> Output {
+pub fn run(bench: &Bench) -> Output {
     program(bench.folder.path()).args(["run", "line.toml"]).output().unwrap()
 }
 
@@ -121,13 +121,13 @@ fn what_cannot_be_run_says_why_before_anything_moves() {
     let bench = bench("");
     bench.write_frame("frames/0.png", 0);
     for (wrong, said) in [
-        ("pulse_ms = 5", "gate.pulse_ms"),
+        ("pulse_ms = 25", "gate.pulse_ms"),
         ("kind = \"frame\"", "gpio.trigger"),
         ("bundle = \"bundle\"", "nowhere"),
         ("path = \"frames\"", "no-frames"),
     ] {
         let right = match wrong {
-            "pulse_ms = 5" => "pulse_ms = 0",
+            "pulse_ms = 25" => "pulse_ms = 0",
             "kind = \"frame\"" => "kind = \"gpio\"",
             "bundle = \"bundle\"" => "bundle = \"nowhere\"",
             _ => "path = \"no-frames\"",
@@ -158,23 +158,28 @@ fn init_writes_a_line_file_once() {
 }
 
 /// A running line that is killed when dropped.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
+        Self::start_telling(folder, Stdio::null())
+    }
+
+    /// With a reader of its log.
+    pub fn start_telling(folder: &Path, stderr: Stdio) -> Self {
         let mut command: Command = program(folder);
-        command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(stderr);
         Self(command.spawn().unwrap())
     }
 
     /// Reads reports until there are `count`, and gives them.
-    fn reports(&mut self, count: usize) -> Vec<Value> {
+    pub fn reports(&mut self, count: usize) -> Vec<Value> {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
         lines.take(count).map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
     }
 
     /// Waits until the line is no longer held.
-    fn wait_until_ready(&self, bench: &Bench) {
+    pub fn wait_until_ready(&self, bench: &Bench) {
         let started = Instant::now();
         loop {
             let status = std::fs::read(bench.path("state/status.json")).unwrap_or_default();
@@ -187,13 +192,13 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: i32) {
+    pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.0.id()).unwrap();
         // SAFETY: the child has not been waited for, so that its number is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
-    fn end(&mut self) -> std::process::ExitStatus {
+    pub fn end(&mut self) -> std::process::ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {

@@ -16,6 +16,7 @@ mod inspect;
 mod latency;
 mod line;
 mod service;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,88 +1,6 @@
+//! Parts that are served in time, one by one.
+
 use super::*;
-use crate::gate::Measure;
-
-const MS: u64 = 1_000_000;
-
-fn at(ms: u64) -> Moment {
-    Moment(ms * MS)
-}
-
-fn settings() -> Settings {
-    Settings {
-        measure: Measure::Time,
-        distance: 100 * MS,
-        pulse: Duration::from_millis(10),
-        gap: Duration::ZERO,
-        safe: Safe::Reject,
-        queue: 4,
-        stop_after_rejects: None,
-        confirm_within: None,
-        strobe: None,
-    }
-}
-
-/// A gate with what it did: levels of the reject output by time, and releases.
-struct Line {
-    gate: Gate,
-    rejects: Vec<(u64, bool)>,
-    others: Vec<(u64, Signal, bool)>,
-    released: Vec<Release>,
-}
-
-impl Line {
-    fn new(settings: Settings) -> Self {
-        let mut line = Self::held(settings);
-        line.gate.hold(Hold::NotReady, false);
-        line.poll(0);
-        (line.rejects, line.others) = (vec![], vec![]);
-        line
-    }
-
-    fn held(settings: Settings) -> Self {
-        let gate = Gate::new(settings, Counts::default(), at(0));
-        let mut line = Self { gate, rejects: vec![], others: vec![], released: vec![] };
-        line.poll(0);
-        line
-    }
-
-    fn poll(&mut self, ms: u64) {
-        let mut actions = vec![];
-        self.gate.poll(at(ms), &mut actions);
-        for action in actions {
-            match action {
-                Action::Set(Signal::Reject, on) => self.rejects.push((ms, on)),
-                Action::Set(signal, on) => self.others.push((ms, signal, on)),
-                Action::Released(release) => self.released.push(release),
-            }
-        }
-    }
-
-    /// Polls at every wake up to `ms`, as the gate's thread does.
-    fn run_to(&mut self, ms: u64) {
-        while let Some(wake) = self.gate.next_wake().filter(|wake| *wake <= at(ms)) {
-            self.poll(wake.0 / MS);
-        }
-        self.poll(ms);
-    }
-
-    fn part(&mut self, part: PartNumber, ms: u64, verdict: Option<Verdict>) {
-        self.run_to(ms);
-        self.gate.trigger(part, 0, at(ms));
-        if let Some(verdict) = verdict {
-            self.gate.verdict(found(part, verdict));
-        }
-    }
-
-    fn dispositions(&self) -> Vec<(PartNumber, Disposition, Reason)> {
-        self.released.iter().map(|r| (r.part, r.disposition, r.reason)).collect()
-    }
-}
-
-fn found(part: PartNumber, verdict: Verdict) -> PartVerdict {
-    PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }
-}
-
-use Verdict::{Fault, Pass, Reject};
 
 #[test]
 fn a_reject_is_driven_when_the_part_is_there_and_a_pass_is_not() {
@@ -177,24 +95,6 @@ fn an_encoder_places_the_gate() {
     line.poll(4001);
     line.run_to(5000);
     assert_eq!(line.rejects, [(4001, true), (4011, false)]);
-}
-
-#[test]
-fn a_full_queue_rejects_what_it_cannot_tell_apart() {
-    let mut line = Line::new(settings());
-    for part in 1..=7 {
-        line.part(part, part * 10, Some(Pass));
-    }
-    line.part(8, 150, Some(Pass));
-    line.run_to(500);
-    let overflowed: Vec<_> = line.dispositions().into_iter().filter(|d| d.2 == Reason::Overflow).collect();
-    assert_eq!(overflowed.iter().map(|d| d.0).collect::<Vec<_>>(), [4, 5, 6, 7]);
-    assert!(overflowed.iter().all(|d| d.1 == Disposition::Reject));
-    assert_eq!(line.released.len(), 8);
-    // From the first that overflowed to the last, and its pulse.
-    assert_eq!(line.rejects, [(140, true), (180, false)]);
-    assert_eq!(line.dispositions()[7], (8, Disposition::Pass, Reason::Verdict));
-    assert_eq!(line.gate.counts().overflowed, 4);
 }
 
 #[test]

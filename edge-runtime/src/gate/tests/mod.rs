@@ -1,0 +1,98 @@
+//! The gate on a virtual clock.
+
+mod late;
+mod lost;
+mod overflow;
+mod parts;
+
+use std::time::Duration;
+
+use super::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use crate::line_file::Safe;
+use crate::moment::Moment;
+use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
+use shared_format::Verdict::{self, Fault, Pass, Reject};
+
+const MS: u64 = 1_000_000;
+
+fn at(ms: u64) -> Moment {
+    Moment(ms * MS)
+}
+
+fn settings() -> Settings {
+    Settings {
+        measure: Measure::Time,
+        distance: 100 * MS,
+        pulse: Duration::from_millis(10),
+        gap: Duration::ZERO,
+        safe: Safe::Reject,
+        queue: 4,
+        stop_after_rejects: None,
+        confirm_within: None,
+        strobe: None,
+    }
+}
+
+/// A gate with what it did: levels of the reject output by time, and releases.
+struct Line {
+    gate: Gate,
+    rejects: Vec<(u64, bool)>,
+    others: Vec<(u64, Signal, bool)>,
+    released: Vec<Release>,
+    polled: u64,
+}
+
+impl Line {
+    fn new(settings: Settings) -> Self {
+        let mut line = Self::held(settings);
+        line.gate.hold(Hold::NotReady, false);
+        line.poll(0);
+        (line.rejects, line.others) = (vec![], vec![]);
+        line
+    }
+
+    fn held(settings: Settings) -> Self {
+        let gate = Gate::new(settings, Counts::default(), at(0));
+        let mut line = Self { gate, rejects: vec![], others: vec![], released: vec![], polled: 0 };
+        line.poll(0);
+        line
+    }
+
+    fn poll(&mut self, ms: u64) {
+        self.polled = ms;
+        let mut actions = vec![];
+        self.gate.poll(at(ms), &mut actions);
+        for action in actions {
+            match action {
+                Action::Set(Signal::Reject, on) => self.rejects.push((ms, on)),
+                Action::Set(signal, on) => self.others.push((ms, signal, on)),
+                Action::Released(release) => self.released.push(release),
+            }
+        }
+    }
+
+    /// Polls at every wake up to `ms`, as the gate's thread does.
+    fn run_to(&mut self, ms: u64) {
+        while let Some(wake) = self.gate.next_wake().filter(|wake| *wake <= at(ms)) {
+            // What is overdue is done at once, and not before.
+            self.poll(self.polled.max(wake.0 / MS));
+        }
+        self.poll(ms);
+    }
+
+    fn part(&mut self, part: PartNumber, ms: u64, verdict: Option<Verdict>) {
+        self.run_to(ms);
+        self.gate.trigger(part, 0, at(ms));
+        if let Some(verdict) = verdict {
+            self.gate.verdict(found(part, verdict));
+        }
+    }
+
+    fn dispositions(&self) -> Vec<(PartNumber, Disposition, Reason)> {
+        self.released.iter().map(|r| (r.part, r.disposition, r.reason)).collect()
+    }
+}
+
+fn found(part: PartNumber, verdict: Verdict) -> PartVerdict {
+    PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }
+}

@@ -1,0 +1,147 @@
+//! A line in trouble: damaged and repeated frames, failing decoders, nobody who reads, a process that is stopped.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::line::{Running, bench, line_file, parts, run};
+use crate::{Bench, code, stderr, stdout};
+
+fn chunk(name: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let mut chunk = [&name[..], &length.to_le_bytes(), bytes].concat();
+    chunk.resize(chunk.len().next_multiple_of(2), 0);
+    chunk
+}
+
+/// An animation whose one frame says 16×2 pixels and holds 32×32: its decoder indexes out of bounds.
+fn panicking_webp() -> Vec<u8> {
+    let three = |number: u32| number.to_le_bytes()[..3].to_vec();
+    let first_partition = 256u32;
+    let vp8 =
+        [&three(1 << 4 | first_partition << 5)[..], &[0x9d, 0x01, 0x2a, 32, 0, 32, 0], &[0; 256 + 1024]]
+            .concat();
+    let alpha = [&[0][..], &[255; 32]].concat();
+    let header = [three(0), three(0), three(15), three(1), three(0), vec![0]].concat();
+    let frame = [header, chunk(b"ALPH", &alpha), chunk(b"VP8 ", &vp8)].concat();
+    let canvas = [vec![0x12, 0, 0, 0], three(31), three(31)].concat();
+    let body = [b"WEBP".to_vec(), chunk(b"VP8X", &canvas), chunk(b"ANIM", &[0; 6]), chunk(b"ANMF", &frame)];
+    chunk(b"RIFF", &body.concat())
+}
+
+/// A pipe with no room left, and its other end, which nobody reads.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'x'; 512]).is_ok() {}
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::empty()).unwrap();
+    (reader, writer)
+}
+
+fn status(bench: &Bench) -> Value {
+    serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_decoder_that_panics_is_a_fault_in_one_sentence() {
+    let bench = Bench::new();
+    bench.write("part.webp", &panicking_webp());
+    let output = bench.run("inspect", &["part.webp"]);
+    assert_eq!(code(&output), 11);
+    assert!(stdout(&output).contains("the WebP image is damaged"), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "1 frame: 0 pass, 0 reject, 1 fault\n");
+}
+
+#[test]
+fn panics_and_a_log_that_nobody_reads_stop_no_part() {
+    let bench = bench("");
+    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    for index in 0..4 {
+        bench.write(&format!("frames/{index}-damaged.webp"), &panicking_webp());
+        bench.write_frame(&format!("frames/{index}-good.png"), 0);
+    }
+    let (_reader, writer) = full_pipe();
+    let mut line = Running::start_telling(bench.folder.path(), Stdio::from(writer));
+    let reports = line.reports(120);
+    let judged = |verdict: &str| reports[40..].iter().filter(|part| part["verdict"] == verdict).count();
+    assert!(judged("pass") > 30 && judged("fault") > 30, "{:?}", reports.last());
+    line.signal(libc::SIGTERM);
+    assert_eq!(line.end().code(), Some(0));
+}
+
+#[test]
+fn what_could_not_be_judged_is_recorded_with_the_reason() {
+    let bench = bench("equal_frames = 5\n[records]\nfolder = \"records\"");
+    bench.write_frame("frames/0.png", 0);
+    bench.write_frame("frames/1.png", 0);
+    let whole = std::fs::read(bench.path("frames/0.png")).unwrap();
+    let cut = &whole[..whole.len() - 30];
+    bench.write("frames/2.png", cut);
+    bench.write_frame("frames/3.png", 1);
+    let output = run(&bench);
+    let verdicts: Vec<_> = parts(&output).iter().map(|part| part["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["pass", "fault", "fault", "pass"], "{}", stderr(&output));
+    let mut records: Vec<PathBuf> =
+        std::fs::read_dir(bench.path("records")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    records.sort();
+    let [repeated, damaged] = &records[..] else { panic!("{records:?}") };
+    let description = |record: &PathBuf| -> Value {
+        serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap()
+    };
+    let (first, second) = (description(repeated), description(damaged));
+    assert_eq!((&first["part"], &second["part"]), (&2.into(), &3.into()));
+    assert!(first["fault"].as_str().unwrap().contains("health.equal_frames"), "{first}");
+    assert!(second["fault"].as_str().unwrap().contains("PNG"), "{second}");
+    assert_eq!((&second["verdict"], &second["frame_of_part"]), (&"fault".into(), &1.into()));
+    assert_eq!(std::fs::read(damaged.join("frame.png")).unwrap(), cut, "as the camera gave it");
+    assert!(!damaged.join("overlay.png").exists());
+}
+
+#[test]
+fn every_signal_that_asks_for_an_end_gets_one_in_order() {
+    let bench = bench("");
+    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    bench.write_frame("frames/0.png", 0);
+    for signal in [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT] {
+        let mut line = Running::start(bench.folder.path());
+        line.reports(2);
+        // Nobody listens any more: no reason to end.
+        line.signal(libc::SIGPIPE);
+        line.reports(2);
+        line.signal(signal);
+        assert_eq!(line.end().code(), Some(0), "{signal}");
+        assert_eq!(status(&bench)["alarms"]["not_ready"], true);
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_says_what_it_missed() {
+    let bench = bench("");
+    let text = line_file("")
+        .replace("repeat = false", "repeat = true")
+        .replace("kind = \"frame\"", "kind = \"interval\"\nevery_ms = 50");
+    bench.write("line.toml", text.as_bytes());
+    bench.write_frame("frames/0.png", 0);
+    // No rejects: a process that is stopped during a pulse leaves the output on, and puts out what comes.
+    bench.write_frame("frames/1.png", 1);
+    let mut line = Running::start(bench.folder.path());
+    line.wait_until_ready(&bench);
+    line.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    line.signal(libc::SIGCONT);
+    let before = line.reports(60);
+    line.signal(libc::SIGTERM);
+    assert_eq!(line.end().code(), Some(0));
+    let status = status(&bench);
+    let gate = &status["counters"]["gate"];
+    let count = |name: &str| gate[name].as_u64().unwrap();
+    assert!(count("missed") > 20 && count("triggers_lost") > 5, "{gate}");
+    assert_eq!(status["alarms"]["missed"], true);
+    assert_eq!(count("triggered"), count("passed") + count("rejected"));
+    for part in before.iter().filter(|part| part["ms"]["lateness"].as_f64().unwrap() > 100.0) {
+        assert!(part["reason"] == "missed" || part["reason"] == "trigger_lost", "{part}");
+    }
+}
