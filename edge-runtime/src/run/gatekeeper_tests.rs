@@ -44,8 +44,9 @@ impl Line {
         });
         let keeper = Gatekeeper {
             gate: Gate::new(settings, Counts::default(), Moment::now()),
-            levels: Box::new(levels.clone()),
+            levels: Outputs::new(Box::new(levels.clone())),
             inputs: None,
+            encoder: EncoderWatch::new(None, false),
             waiter,
             mailbox: mailbox.clone(),
             starts,
