@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::{Bench, code, program, stderr, stdout};
 
-const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(30);
 
 /// A line that takes every image of `frames/` for a part, and what else is given.
-fn line_file(extra: &str) -> String {
+pub fn line_file(extra: &str) -> String {
     format!(
         r#"
         name = "test"
@@ -39,7 +39,7 @@ fn line_file(extra: &str) -> String {
     )
 }
 
-fn bench(extra: &str) -> Bench {
+pub fn bench(extra: &str) -> Bench {
     let bench = Bench::new();
     bench.write("line.toml", line_file(extra).as_bytes());
     bench
@@ -158,10 +158,10 @@ fn init_writes_a_line_file_once() {
 }
 
 /// A running line that is killed when dropped.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut command: Command = program(folder);
         command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
@@ -174,7 +174,7 @@ impl Running {
     }
 
     /// Waits until the line is no longer held.
-    fn wait_until_ready(&self, bench: &Bench) {
+    pub fn wait_until_ready(&self, bench: &Bench) {
         let started = Instant::now();
         loop {
             let status = std::fs::read(bench.path("state/status.json")).unwrap_or_default();
@@ -187,13 +187,13 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: i32) {
+    pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.0.id()).unwrap();
         // SAFETY: the child has not been waited for, so that its number is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
-    fn end(&mut self) -> std::process::ExitStatus {
+    pub fn end(&mut self) -> std::process::ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
@@ -253,7 +253,7 @@ fn a_killed_line_counts_on_from_the_last_second() {
 }
 
 /// The next line from a serial peer.
-fn read_line(port: &mut impl BufRead) -> String {
+pub fn read_line(port: &mut impl BufRead) -> String {
     let mut line = String::new();
     port.read_line(&mut line).unwrap();
     line.trim_end().to_owned()
