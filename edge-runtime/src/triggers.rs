@@ -25,8 +25,8 @@ pub trait Triggers {
     fn next(&mut self, patience: Duration) -> Result<Option<Moment>>;
 }
 
-/// What the capture thread calls for each frame.
-pub type Listener = Box<dyn FnMut(&Arc<Captured>) + Send>;
+/// What the capture thread calls for each frame, with the number of frames that were dropped before it.
+pub type Listener = Box<dyn FnMut(&Arc<Captured>, u64) + Send>;
 
 /// The triggers that a line file names, and what has to listen to the frames for them. Presence is looked for within
 /// the region, or in the whole frame.
@@ -34,7 +34,7 @@ pub type Listener = Box<dyn FnMut(&Arc<Captured>) + Send>;
 /// # Errors
 /// Where their device can't be had.
 pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Listener)> {
-    let silent = || -> Listener { Box::new(|_| {}) };
+    let silent = || -> Listener { Box::new(|_, _| {}) };
     match &line.trigger {
         Trigger::Interval { every_ms } => {
             let every = milliseconds(*every_ms);
@@ -42,7 +42,7 @@ pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Li
         }
         Trigger::Frame => {
             let (captured, parts) = sync_channel(WAITING);
-            let listener = move |frame: &Arc<Captured>| {
+            let listener = move |frame: &Arc<Captured>, _| {
                 let _ = captured.try_send(frame.captured_at());
             };
             Ok((Box::new(Seen(parts)), Box::new(listener)))
@@ -50,7 +50,7 @@ pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Li
         Trigger::Presence { share, contrast, .. } => {
             let (entered, parts) = sync_channel(WAITING);
             let mut presence = Presence::new(*share, *contrast, region);
-            let listener = move |captured: &Arc<Captured>| {
+            let listener = move |captured: &Arc<Captured>, _| {
                 let Ok(frame) = captured.frame() else { return };
                 if presence.see(frame, captured.captured_at()) == Sight::Enters {
                     // Full: whoever collects is slower than the belt, and the part goes without photo.
@@ -179,7 +179,11 @@ mod serial {
                     let _ = send.try_send(event.at);
                 }
             }),
+            triggers: true,
+            // A peer that counts need not know that nobody measures by it now.
+            encoder: line.encoder_count(),
             status: Box::new(|| "S 0 0 0 0 0 0 0 not-ready".to_owned()),
+            connected: Box::new(|_| {}),
         };
         let peer = SerialPeer::open(serial, handlers);
         let peer = peer.context("cannot start the serial port's thread; raise the limit of threads")?;

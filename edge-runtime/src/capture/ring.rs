@@ -18,6 +18,10 @@ pub enum NoFrame {
     /// The camera has given all its frames.
     #[error("the camera has no more frames")]
     Ended,
+    /// The driver dropped a frame between the trigger and the first frame that is there, or the camera was lost between
+    /// them: the part may have moved on.
+    #[error("the camera dropped a frame after the trigger, and the next may show another place of the part")]
+    Dropped,
     /// The frame was there and has been overwritten: whoever asks came too late.
     #[error("the part's frame is gone already; the inspector is too slow for this line")]
     Stale,
@@ -30,6 +34,8 @@ pub struct Counts {
     pub captured: u64,
     /// Of those, overwritten unseen: free-running cameras give more than are asked for.
     pub dropped: u64,
+    /// Frames that the driver dropped, by the gaps in their numbers.
+    pub lost: u64,
     /// Questions that came too late for their frame.
     pub stale: u64,
 }
@@ -49,6 +55,8 @@ struct State {
     pause: Option<NoFrame>,
     /// Capture time of the last frame that was overwritten.
     overwritten: Option<Moment>,
+    /// Number of the last frame of this camera; none after it was opened.
+    last: Option<u64>,
     counts: Counts,
 }
 
@@ -56,6 +64,8 @@ struct State {
 struct Kept {
     captured: Arc<Captured>,
     seen: bool,
+    /// Whether frames are missing before it.
+    after_gap: bool,
 }
 
 impl Kept {
@@ -74,14 +84,26 @@ impl FrameRing {
             room: room.max(1),
             pause: None,
             overwritten: None,
+            last: None,
             counts: Counts::default(),
         };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Adds the newest frame; the oldest makes room.
-    pub fn push(&self, captured: Arc<Captured>) {
+    /// The camera was opened: its numbers begin anew.
+    pub fn begin(&self) {
+        self.lock().last = None;
+    }
+
+    /// Adds the newest frame; the oldest makes room. Gives the number of frames that the driver dropped before it.
+    pub fn push(&self, captured: Arc<Captured>) -> u64 {
         let mut state = self.lock();
+        let lost = state.last.map(|last| missing(last, captured.sequence()));
+        // Nobody knows what there was before a camera was opened again.
+        let after_gap = lost.map_or(state.counts.captured > 0, |lost| lost > 0);
+        let lost = lost.unwrap_or(0);
+        state.last = Some(captured.sequence());
+        state.counts.lost += lost;
         state.counts.captured += 1;
         state.pause = None;
         while state.frames.len() >= state.room {
@@ -89,9 +111,10 @@ impl FrameRing {
             state.overwritten = Some(oldest.captured.captured_at());
             state.counts.dropped += u64::from(!oldest.seen);
         }
-        state.frames.push_back(Kept { captured, seen: false });
+        state.frames.push_back(Kept { captured, seen: false, after_gap });
         drop(state);
         self.changed.notify_all();
+        lost
     }
 
     /// Until the next frame, whoever waits for one is told this at once: what shows the part has passed by then.
@@ -110,7 +133,8 @@ impl FrameRing {
     /// the first one a nanosecond after it.
     ///
     /// # Errors
-    /// [`NoFrame`]; [`NoFrame::Stale`] where that frame was overwritten, even if later ones are there.
+    /// [`NoFrame`]; [`NoFrame::Stale`] where that frame was overwritten, even if later ones are there;
+    /// [`NoFrame::Dropped`] where frames are missing just before it, one of which may have been the first.
     pub fn first_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
         self.wait(deadline, |state| {
             if state.overwritten.is_some_and(|at| at >= moment) {
@@ -118,7 +142,11 @@ impl FrameRing {
                 return Some(Err(NoFrame::Stale));
             }
             let first = state.frames.iter_mut().find(|kept| kept.captured.captured_at() >= moment);
-            first.map(|kept| Ok(kept.give()))
+            first.map(|kept| {
+                // A moment that is the frame's own asks for this one.
+                let missed = kept.after_gap && kept.captured.captured_at() > moment;
+                if missed { Err(NoFrame::Dropped) } else { Ok(kept.give()) }
+            })
         })
     }
 
@@ -167,6 +195,13 @@ impl FrameRing {
     }
 }
 
+/// Frames that are missing between two numbers, which are the driver's 32 bits and wrap. Where a number does not grow,
+/// nothing can be told.
+const fn missing(last: u64, next: u64) -> u64 {
+    let step = (next as u32).wrapping_sub(last as u32);
+    if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) as u64 }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -174,14 +209,19 @@ mod tests {
     use super::*;
     use crate::capture::Data;
 
-    fn captured(at: u64) -> Arc<Captured> {
+    fn numbered(at: u64, sequence: u64) -> Arc<Captured> {
         let error = judge::DecodeError::UnknownFormat;
-        Arc::new(Captured::new(Data::Refused(error), Moment(at), at))
+        Arc::new(Captured::new(Data::Refused(error), Moment(at), sequence))
+    }
+
+    /// One every ten.
+    fn captured(at: u64) -> Arc<Captured> {
+        numbered(at, at / 10)
     }
 
     fn ring(moments: impl IntoIterator<Item = u64>) -> FrameRing {
         let ring = FrameRing::new(3);
-        moments.into_iter().for_each(|at| ring.push(captured(at)));
+        moments.into_iter().for_each(|at| _ = ring.push(captured(at)));
         ring
     }
 
@@ -214,7 +254,7 @@ mod tests {
         assert_eq!(at(ring.first_after(Moment(21), soon())), Ok(30));
         ring.push(captured(60));
         // 10 and 20 were never given, 30 was.
-        assert_eq!(ring.counts(), Counts { captured: 6, dropped: 2, stale: 2 });
+        assert_eq!(ring.counts(), Counts { captured: 6, dropped: 2, lost: 0, stale: 2 });
     }
 
     #[test]
@@ -245,5 +285,38 @@ mod tests {
         assert_eq!(at(ring.first_after(Moment(40), soon())), Err(NoFrame::TimedOut));
         ring.pause(NoFrame::Ended);
         assert_eq!(at(ring.newest_after(Moment(40), soon())), Err(NoFrame::Ended));
+    }
+
+    #[test]
+    fn a_part_whose_frame_may_have_been_dropped_gets_no_other() {
+        let ring = FrameRing::new(8);
+        let lost: Vec<_> =
+            [(10, 7), (20, 8), (50, 11), (60, 12)].map(|(at, number)| ring.push(numbered(at, number))).into();
+        assert_eq!(lost, [0, 0, 2, 0]);
+        assert_eq!(at(ring.first_after(Moment(15), soon())), Ok(20));
+        assert_eq!(at(ring.first_after(Moment(21), soon())), Err(NoFrame::Dropped));
+        assert_eq!(at(ring.first_after(Moment(49), soon())), Err(NoFrame::Dropped));
+        // A frame that is itself the trigger is there; so is the one after it.
+        assert_eq!(at(ring.first_after(Moment(50), soon())), Ok(50));
+        assert_eq!(at(ring.first_after(Moment(51), soon())), Ok(60));
+        assert_eq!(ring.counts().lost, 2);
+    }
+
+    #[test]
+    fn numbers_of_a_camera_that_was_opened_again_begin_anew() {
+        let ring = FrameRing::new(8);
+        ring.begin();
+        assert_eq!(ring.push(numbered(10, 3)), 0);
+        assert_eq!(at(ring.first_after(Moment(5), soon())), Ok(10));
+        ring.begin();
+        assert_eq!(ring.push(numbered(90, 700)), 0);
+        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(NoFrame::Dropped));
+        assert_eq!((ring.counts().lost, ring.push(numbered(100, 701))), (0, 0));
+    }
+
+    #[test]
+    fn frame_numbers_wrap_and_may_stand_still() {
+        assert_eq!([missing(4, 5), missing(4, 7), missing(4, 4), missing(9, 0)], [0, 2, 0, 0]);
+        assert_eq!(missing(u64::from(u32::MAX), 1), 1);
     }
 }

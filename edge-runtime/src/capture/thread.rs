@@ -4,6 +4,7 @@
 //! A driver may hang or panic: a hanging one is told by the age of the last frame, a panic is a lost camera.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use judge::guarded;
@@ -26,6 +27,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Capture {
     ring: Arc<FrameRing>,
     shared: Arc<Shared>,
+    thread: JoinHandle<()>,
 }
 
 /// What capture has seen and done.
@@ -63,14 +65,15 @@ struct Status {
 
 impl Capture {
     /// Starts the thread. `open` is called there, and again after each loss for as long as it takes; `on_frame` is called
-    /// there for each frame after it can be had from the ring, so it has to be quick.
+    /// there for each frame after it can be had from the ring, with the number of frames that the driver dropped before
+    /// it. It has to be quick.
     ///
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(
         open: impl FnMut() -> Result<Box<dyn Camera>, CaptureError> + Send + 'static,
         health: &Health,
-        on_frame: impl FnMut(&Arc<Captured>) + Send + 'static,
+        on_frame: impl FnMut(&Arc<Captured>, u64) + Send + 'static,
     ) -> std::io::Result<Self> {
         let ring = Arc::new(FrameRing::new(ROOM));
         let status = Status {
@@ -97,8 +100,8 @@ impl Capture {
             pause: FIRST_PAUSE,
         };
         // Never joined: a driver may hang for ever. `Shared::finished` tells when it is done.
-        std::thread::Builder::new().name("capture".to_owned()).spawn(move || server.serve())?;
-        Ok(Self { ring, shared })
+        let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || server.serve())?;
+        Ok(Self { ring, shared, thread })
     }
 
     /// The last frames.
@@ -110,7 +113,14 @@ impl Capture {
     /// How the camera is now.
     #[must_use]
     pub fn state(&self) -> CameraState {
+        // Asked first: a thread that is done says so before it ends.
+        let is_over = self.thread.is_finished();
         let status = self.shared.lock();
+        if is_over && !status.finished {
+            return CameraState::Lost(
+                "its thread has ended by itself; start the line again and report this".to_owned(),
+            );
+        }
         match &status.state {
             said @ (CameraState::Lost(_) | CameraState::Ended) => said.clone(),
             _ if Moment::now().since(status.heard_at) > self.shared.silent_after => CameraState::Silent,
@@ -191,7 +201,7 @@ struct Server<O, F> {
 impl<O, F> Server<O, F>
 where
     O: FnMut() -> Result<Box<dyn Camera>, CaptureError>,
-    F: FnMut(&Arc<Captured>),
+    F: FnMut(&Arc<Captured>, u64),
 {
     fn serve(mut self) {
         loop {
@@ -233,6 +243,7 @@ where
             status.description = description;
         }
         self.watch.opened(camera.may_repeat());
+        self.ring.begin();
         let mut warned_at: Option<Moment> = None;
         loop {
             let captured = Arc::new(self.watch.compare(camera.next()?));
@@ -246,13 +257,13 @@ where
                 status.state.clone()
             };
             self.pause = FIRST_PAUSE;
-            self.ring.push(Arc::clone(&captured));
+            let dropped = self.ring.push(Arc::clone(&captured));
             let seen = self.watch.see(&captured);
             if seen != state {
                 tracing::info!("{seen}");
                 self.shared.lock().state = seen;
             }
-            (self.on_frame)(&captured);
+            (self.on_frame)(&captured, dropped);
             if warned_at.is_none_or(|at| now.since(at) >= self.shared.warn_every) {
                 warned_at = Some(now);
                 let warnings = camera.warnings();

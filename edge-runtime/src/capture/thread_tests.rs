@@ -30,7 +30,7 @@ impl<S: FnMut(u64) -> Result<Data, CaptureError> + Send> Camera for Scripted<S> 
 type Script = fn(u64) -> Result<Data, CaptureError>;
 
 fn start(script: Script, health: &Health) -> Capture {
-    Capture::start(move || Ok(Box::new(Scripted(script, 0))), health, |_| {}).unwrap()
+    Capture::start(move || Ok(Box::new(Scripted(script, 0))), health, |_, _| {}).unwrap()
 }
 
 fn grey(value: u8) -> Result<Data, CaptureError> {
@@ -61,7 +61,7 @@ fn patient() -> Health {
 fn frames_reach_the_ring_and_the_listener() {
     let (sender, frames) = mpsc::channel();
     let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
-    let listener = move |captured: &Arc<Captured>| _ = sender.send(captured.sequence());
+    let listener = move |captured: &Arc<Captured>, _: u64| _ = sender.send(captured.sequence());
     let capture = Capture::start(open, &patient(), listener).unwrap();
     assert_eq!(frames.iter().take(20).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
     let now = Moment::now();
@@ -85,7 +85,7 @@ fn a_lost_camera_is_opened_again() {
         1 => Err(CaptureError::Open { camera: "it".to_owned(), reason: "not there".to_owned() }),
         _ => Ok(Box::new(Scripted(|n| if n > 3 { lost() } else { moving(n) }, 0)) as Box<dyn Camera>),
     };
-    let capture = Capture::start(open, &patient(), |_| {}).unwrap();
+    let capture = Capture::start(open, &patient(), |_, _| {}).unwrap();
     assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("unplugged"))));
     let waiting = capture.ring().first_after(Moment::now(), Moment::now() + Duration::from_secs(9));
     assert!(matches!(waiting, Err(NoFrame::Lost(_))), "{waiting:?}");
@@ -103,9 +103,52 @@ fn a_panic_in_the_camera_or_the_listener_is_a_lost_camera() {
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
 
     let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
-    let capture = Capture::start(open, &patient(), |_| panic!("in the listener")).unwrap();
+    let capture = Capture::start(open, &patient(), |_, _| panic!("in the listener")).unwrap();
     assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("listener"))));
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
+}
+
+/// What fails even while it is thrown away.
+struct FailsTwice;
+
+impl Drop for FailsTwice {
+    fn drop(&mut self) {
+        panic!("again");
+    }
+}
+
+#[test]
+fn a_thread_that_ends_by_itself_is_a_lost_camera() {
+    let capture = start(|_| std::panic::panic_any(FailsTwice), &patient());
+    assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("by itself"))));
+}
+
+/// Two frames are missing before each third.
+struct Gaps(u64);
+
+impl Camera for Gaps {
+    fn describe(&self) -> String {
+        "one with gaps".to_owned()
+    }
+
+    fn next(&mut self) -> Result<Captured, CaptureError> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.0 += 1;
+        Ok(Captured::new(moving(self.0)?, Moment::now(), self.0 + 2 * (self.0 / 3)))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        vec![]
+    }
+}
+
+#[test]
+fn the_listener_is_told_of_frames_that_the_driver_dropped() {
+    let (sender, dropped) = mpsc::channel();
+    let listener = move |_: &Arc<Captured>, dropped: u64| _ = sender.send(dropped);
+    let capture = Capture::start(|| Ok(Box::new(Gaps(0)) as Box<dyn Camera>), &patient(), listener).unwrap();
+    assert_eq!(dropped.iter().take(6).collect::<Vec<_>>(), [0, 0, 2, 0, 0, 2]);
+    assert!(capture.stats().frames.lost >= 4);
 }
 
 #[test]
@@ -136,7 +179,7 @@ fn a_hanging_camera_is_silent_and_does_not_hold_up_the_end() {
         moving(n)
     };
     let open = move || Ok(Box::new(Scripted(hang, 0)) as Box<dyn Camera>);
-    let listener = move |captured: &Arc<Captured>| _ = sender.send(captured.sequence());
+    let listener = move |captured: &Arc<Captured>, _: u64| _ = sender.send(captured.sequence());
     let health = Health { silent_s: 0.1, ..Health::default() };
     let capture = Capture::start(open, &health, listener).unwrap();
     assert!(reaches(&capture, |state| *state == CameraState::Silent));

@@ -27,8 +27,10 @@ pub struct Counters {
 pub struct CameraCounts {
     /// Frames that arrived.
     pub captured: u64,
-    /// Frames that the camera or the system lost.
+    /// Frames that arrived and that nobody looked at.
     pub dropped: u64,
+    /// Frames that the driver dropped, by the gaps in their numbers.
+    pub lost: u64,
     /// Frames that were too old for their part.
     pub stale: u64,
     /// Times that the camera was opened again.

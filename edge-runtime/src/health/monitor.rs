@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use fit::atomic::write_file;
@@ -66,6 +66,12 @@ impl Monitor {
             drop(end);
         })?;
         Ok(Self { stop, ended })
+    }
+
+    /// Whether the thread has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.try_recv() == Err(TryRecvError::Disconnected)
     }
 
     /// Ends the thread after a last save and a last status, and waits for it no longer than `patience`; tells whether it
@@ -188,6 +194,16 @@ mod tests {
         assert!(monitor.stop(Duration::from_secs(10)));
         assert_eq!(status(root.path()).unwrap()["counters"]["gate"]["triggered"], 77);
         assert_eq!(CounterFile::open(root.path()).unwrap().1.gate.triggered, 77);
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let latencies = Arc::new(Latencies::new(Moment::now()));
+        let monitor =
+            Monitor::start(settings(root.path()), latencies, None, || panic!("a source that fails")).unwrap();
+        assert!(!monitor.has_ended());
+        assert!(within_ten_seconds(|| monitor.has_ended()), "nobody noticed");
     }
 
     #[test]

@@ -76,7 +76,6 @@ pub struct EdgeReader {
     select_changed: Option<Moment>,
     /// The number that was last given out.
     selected: Option<u8>,
-    lost_triggers: u64,
     lost_edges: u64,
 }
 
@@ -103,15 +102,7 @@ impl EdgeReader {
             let input = InputLine { line: pin.line, active_low: pin.active_low, usage, both_edges };
             Some(Line { input, contact: Contact::new(rest, false), seen: false, number: 0 })
         });
-        Self {
-            lines: lines.collect(),
-            rest,
-            select: 0,
-            select_changed: None,
-            selected: None,
-            lost_triggers: 0,
-            lost_edges: 0,
-        }
+        Self { lines: lines.collect(), rest, select: 0, select_changed: None, selected: None, lost_edges: 0 }
     }
 
     /// The lines to ask the kernel for.
@@ -142,7 +133,8 @@ impl EdgeReader {
     }
 
     /// Takes an edge and adds what it means. Edges that the kernel had no room for are noticed by the gap in their
-    /// numbers: those of the encoder are added as ticks, others counted.
+    /// numbers: those of the encoder are added as ticks, those of the trigger are parts that nobody saw (bounces may be
+    /// among them), others are counted.
     pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
         let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
         let InputLine { usage, both_edges, .. } = line.input;
@@ -160,7 +152,10 @@ impl EdgeReader {
                 let ticks = lost.saturating_add(1);
                 events.push(Event { at, what: Happening::Encoder { ticks } });
             }
-            Use::Trigger => self.lost_triggers += u64::from(lost_rises),
+            Use::Trigger if lost_rises > 0 => {
+                events.push(Event { at, what: Happening::TriggersLost { parts: lost_rises } });
+            }
+            Use::Trigger => {}
             Use::Belt | Use::Confirm | Use::Select { .. } => self.lost_edges += u64::from(lost),
         }
         let changes = if both_edges {
@@ -196,12 +191,6 @@ impl EdgeReader {
     pub fn next_wake(&self) -> Option<Moment> {
         let contacts = self.lines.iter().filter_map(|line| line.contact.next_wake());
         contacts.chain(self.select_wake()).min()
-    }
-
-    /// Trigger edges that the kernel had no room for, bounces among them: parts that went by unseen.
-    #[must_use]
-    pub const fn lost_triggers(&self) -> u64 {
-        self.lost_triggers
     }
 
     /// Edges of belt, confirm and select that the kernel had no room for.

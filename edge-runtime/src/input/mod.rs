@@ -7,11 +7,13 @@
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
 //! | [`commands`] | bytes of the serial port → commands |
 //! | [`encoder_count`] | counts of an encoder that a peer sends → ticks |
+//! | [`encoder_watch`] | an encoder that is silent although the belt must be moving |
 
 pub mod commands;
 pub mod contact;
 pub mod edges;
 pub mod encoder_count;
+pub mod encoder_watch;
 #[cfg(feature = "gpio")]
 pub mod gpio;
 
@@ -31,11 +33,18 @@ pub struct Event {
 pub enum Happening {
     /// A part is in front of the camera.
     Trigger,
+    /// Triggers before this moment were lost: parts went by that nobody saw.
+    TriggersLost {
+        /// So many, at least one.
+        parts: u32,
+    },
     /// The belt has moved.
     Encoder {
         /// By so many ticks; at least one.
         ticks: u32,
     },
+    /// The encoder's count ran back or jumped: nobody knows how far the belt has moved.
+    EncoderJump,
     /// The belt was started or stopped.
     Belt {
         /// Whether it runs.

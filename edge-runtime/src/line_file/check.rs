@@ -187,6 +187,7 @@ impl Problems {
             (None, Some(ticks)) => self.within("gate.distance_ticks", ticks, 1..=10_000_000),
             _ => self.say("the gate has no place; give either gate.delay_ms or gate.distance_ticks"),
         }
+        self.encoder(line);
         self.within("gate.pulse_ms", gate.pulse_ms, 0.1..=60_000.0);
         self.within("gate.gap_ms", gate.gap_ms, 0.0..=60_000.0);
         self.within("gate.queue", gate.queue, 1..=4096);
@@ -203,6 +204,27 @@ impl Problems {
             }
             None if confirm => self.say("gpio.confirm needs gate.confirm_within_ms; give the time to fall"),
             None => {}
+        }
+    }
+
+    fn encoder(&mut self, line: &LineFile) {
+        let gate = &line.gate;
+        if let Some(silent) = gate.encoder_silent_ms {
+            self.within("gate.encoder_silent_ms", silent, 1.0..=MAX_MS);
+            if gate.distance_ticks.is_none() {
+                self.say(
+                    "gate.encoder_silent_ms needs gate.distance_ticks; remove it, or place the gate by ticks",
+                );
+            }
+        }
+        if let Some(most) = gate.max_ticks_per_s {
+            self.within("gate.max_ticks_per_s", most, 1..=10_000_000);
+            if !line.encoder_by_serial() {
+                self.say(
+                    "gate.max_ticks_per_s is for counts on the serial port, with gate.distance_ticks and without \
+                     gpio.encoder; remove it",
+                );
+            }
         }
     }
 

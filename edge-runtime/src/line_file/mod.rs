@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `schema` | the keys |
 //! | `camera` | those of the camera |
+//! | `encoder` | what follows from them for the encoder |
 //! | `check` | which values are allowed, alone and together |
 //! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
 
 mod camera;
 mod check;
+mod encoder;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -207,5 +209,27 @@ mod tests {
                 "gate.pulse_ms = -1 is not allowed; give 0.1 to 60000"
             ]
         );
+    }
+
+    #[test]
+    fn keys_of_the_encoder_belong_to_ticks() {
+        let keys = "encoder_silent_ms = 0.5\nmax_ticks_per_s = 0";
+        let text = LEAST.replace("delay_ms = 50", &format!("delay_ms = 50\n{keys}"));
+        let LineFileError::Values { problems, .. } = load(&text).unwrap_err() else { panic!("no values") };
+        let named = [
+            "encoder_silent_ms = 0.5",
+            "encoder_silent_ms needs",
+            "max_ticks_per_s = 0",
+            "max_ticks_per_s is for",
+        ];
+        assert_eq!(problems.len(), named.len(), "{problems:?}");
+        assert!(
+            problems.iter().zip(named).all(|(said, key)| said.starts_with(&format!("gate.{key}"))),
+            "{problems:?}"
+        );
+        let serial = "[serial]\ndevice = \"/dev/ttyUSB0\"";
+        let keys = "encoder_silent_ms = 300\nmax_ticks_per_s = 2000";
+        let text = LEAST.replace("delay_ms = 50", &format!("distance_ticks = 50\n{keys}"));
+        load(&format!("{text}\n{serial}")).unwrap();
     }
 }

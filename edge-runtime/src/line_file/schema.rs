@@ -169,6 +169,12 @@ pub struct Gate {
     /// Encoder ticks from the trigger to the gate.
     #[serde(default)]
     pub distance_ticks: Option<u32>,
+    /// No tick for so long, although the belt must be moving, is a silent encoder.
+    #[serde(default)]
+    pub encoder_silent_ms: Option<f64>,
+    /// Ticks a second at most: counts on the serial port that grow faster have jumped.
+    #[serde(default)]
+    pub max_ticks_per_s: Option<u32>,
     /// How long the reject output is driven.
     pub pulse_ms: f64,
     /// Shortest rest between two pulses; closer ones become one.

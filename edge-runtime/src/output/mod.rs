@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`levels`] | the outputs as the gate drives them, and their safe state |
+//! | [`outputs`] | them as they are to be: what could not be driven is driven again |
 //! | [`gpio`] | them on the GPIO lines of a chip (feature `gpio`) |
 //! | [`report`] | what became of a part: as text, telegram and JSON |
 //! | [`text`] | the lines of text that a serial peer gets |
@@ -15,6 +16,7 @@
 #[cfg(feature = "gpio")]
 pub mod gpio;
 pub mod levels;
+pub mod outputs;
 pub mod queue;
 pub mod report;
 #[cfg(feature = "serial")]
@@ -23,4 +25,5 @@ pub mod stdout;
 pub mod text;
 
 pub use levels::{Levels, RecordedLevels};
+pub use outputs::Outputs;
 pub use report::PartReport;

@@ -64,6 +64,12 @@ impl JsonLines {
         self.shared.queue.dropped()
     }
 
+    /// Whether the thread has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Whether the reader is gone, as with a broken pipe.
     #[must_use]
     pub fn is_gone(&self) -> bool {
@@ -166,6 +172,30 @@ mod tests {
         assert_eq!(text.lines().count() as u64, parts - dropped);
         assert!(text.lines().count() >= CAPACITY);
         assert_eq!(part_of(text.lines().last().unwrap()), parts);
+    }
+
+    struct Fails;
+
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("a writer that fails")
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_noticed() {
+        let lines = JsonLines::start(Fails).unwrap();
+        assert!(!lines.has_ended());
+        report(&lines, 1);
+        let until = Instant::now() + Duration::from_secs(10);
+        while !lines.has_ended() {
+            assert!(Instant::now() < until);
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     #[test]

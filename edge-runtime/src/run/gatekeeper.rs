@@ -8,13 +8,16 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use super::mailbox::{Mailbox, Message};
+use super::mailbox::{CAPACITY, Lost, Mailbox, Message};
 use super::shared::Shared;
+use super::troubles::add;
+use super::unseen::Unseen;
 use crate::gate::{Action, Gate, Hold};
 use crate::health::{Stage, panics};
+use crate::input::encoder_watch::EncoderWatch;
 use crate::input::{Event, Happening};
 use crate::moment::{Moment, nanoseconds};
-use crate::output::{Levels, PartReport};
+use crate::output::{Outputs, PartReport};
 use crate::part::{PartNumber, PartVerdict, Release};
 use crate::realtime::Waiter;
 
@@ -34,6 +37,9 @@ pub trait Inputs: Send {
 
     /// When [`Self::read`] is due although nothing has happened.
     fn next_wake(&self) -> Option<Moment>;
+
+    /// Edges that were lost and of which no event tells.
+    fn lost_edges(&self) -> u64;
 }
 
 #[cfg(feature = "gpio")]
@@ -48,6 +54,10 @@ impl Inputs for crate::input::gpio::GpioInputs {
 
     fn next_wake(&self) -> Option<Moment> {
         self.next_wake()
+    }
+
+    fn lost_edges(&self) -> u64 {
+        self.reader().lost_edges()
     }
 }
 
@@ -70,9 +80,11 @@ pub struct Gatekeeper {
     /// The gate, held as not ready.
     pub gate: Gate,
     /// The outputs, in their safe state.
-    pub levels: Box<dyn Levels>,
+    pub levels: Outputs,
     /// The inputs, where there are any.
     pub inputs: Option<Box<dyn Inputs>>,
+    /// What tells a silent encoder.
+    pub encoder: EncoderWatch,
     /// What waits for all of them.
     pub waiter: Waiter,
     /// Where the other threads leave messages.
@@ -108,6 +120,9 @@ struct Serving {
     unpublished: bool,
     /// Inputs that were there are gone.
     inputs_lost: bool,
+    unseen: Unseen,
+    /// What the mailbox has lost, as far as the gate knows of it.
+    lost: Lost,
 }
 
 impl Gatekeeper {
@@ -141,6 +156,8 @@ impl Gatekeeper {
     }
 
     fn serving(self, now: Moment, first_events: Vec<Event>) -> Serving {
+        let settings = self.gate.settings();
+        let unseen = Unseen::new(settings.measure, settings.distance);
         Serving {
             part: 0,
             product: 0,
@@ -151,6 +168,8 @@ impl Gatekeeper {
             actions: Vec::with_capacity(256),
             unpublished: true,
             inputs_lost: false,
+            unseen,
+            lost: Lost::default(),
             keeper: self,
         }
     }
@@ -164,8 +183,8 @@ impl Serving {
             if self.keeper.mailbox.is_stopped() {
                 return Ok(());
             }
-            self.hold();
             let now = Moment::now();
+            self.hold(now);
             self.keeper.shared.gate_round.begin(now);
             self.trigger_by_time(now);
             self.poll(now);
@@ -202,20 +221,28 @@ impl Serving {
             keeper.gate.next_wake(),
             self.next_part,
             Some(self.next_beat),
+            self.unseen.next_wake(),
             inputs.and_then(|inputs| inputs.next_wake()),
         ];
-        let deadline = wakes.into_iter().flatten().min();
+        // A hold that has just begun or ended is for the next round.
+        let held = keeper.gate.alarms().output_failed == keeper.levels.is_failing();
+        let deadline = if held { wakes.into_iter().flatten().min() } else { Some(Moment::now()) };
         let fd = inputs.map(|inputs| inputs.fd());
         keeper.waiter.wait(deadline, fd.as_slice()).map(drop)
     }
 
     fn take_events(&mut self) {
-        if let Some(inputs) = &mut self.keeper.inputs
-            && inputs.read(&mut self.events).is_err()
-        {
-            // A chip that is gone would wake this thread for ever. Without inputs parts pass unseen: the line is held.
-            self.keeper.inputs = None;
-            self.inputs_lost = true;
+        let troubles = &self.keeper.shared.troubles;
+        if let Some(inputs) = &mut self.keeper.inputs {
+            let read = inputs.read(&mut self.events);
+            troubles.lost_edges.store(inputs.lost_edges(), Ordering::Relaxed);
+            if read.is_err() {
+                // A chip that is gone would wake this thread for ever. Without inputs parts pass unseen: the line is
+                // held.
+                self.keeper.inputs = None;
+                self.inputs_lost = true;
+                troubles.inputs_lost.store(true, Ordering::Relaxed);
+            }
         }
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
@@ -225,33 +252,95 @@ impl Serving {
     }
 
     fn take_messages(&mut self) {
-        while let Some(message) = self.keeper.mailbox.take() {
+        // Before the messages: what was lost by now, was lost behind those that are there.
+        let lost = self.keeper.mailbox.lost();
+        // No more than fit in: whoever sends all the time must not hold up the gate.
+        for _ in 0..CAPACITY {
+            let Some((lost, message)) = self.keeper.mailbox.take() else { break };
             self.unpublished = true;
             match message {
-                Message::Event(event) => self.happen(event),
-                Message::Verdict(verdict) => self.verdict(verdict),
+                Message::Event(event) => {
+                    self.lose(lost, event.at);
+                    self.happen(event);
+                }
+                Message::Verdict(verdict) => {
+                    self.lose(lost, Moment::now());
+                    self.verdict(verdict);
+                }
             }
         }
+        self.lose(lost, Moment::now());
     }
 
-    fn hold(&mut self) {
-        let Gatekeeper { gate, mailbox, .. } = &mut self.keeper;
+    /// Messages were lost up to `at`: their parts go to the safe side.
+    fn lose(&mut self, lost: Lost, at: Moment) {
+        let triggers = lost.triggers.saturating_sub(self.lost.triggers);
+        self.lose_triggers(triggers, at);
+        if lost.ways > self.lost.ways {
+            self.keeper.gate.lose_tracking(at);
+            self.unpublished = true;
+        }
+        // Senders on other threads may have seen less.
+        self.lost.triggers = self.lost.triggers.max(lost.triggers);
+        self.lost.ways = self.lost.ways.max(lost.ways);
+    }
+
+    /// Parts went by up to `at` that nobody saw: they get their numbers, and nothing else is known of them.
+    fn lose_triggers(&mut self, parts: u64, at: Moment) {
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
+        self.part += u64::from(parts);
+        add(&self.keeper.shared.troubles.lost_triggers, parts.into());
+        self.unpublished |= parts > 0;
+    }
+
+    fn hold(&mut self, now: Moment) {
+        let Gatekeeper { gate, mailbox, encoder, levels, shared, .. } = &mut self.keeper;
+        // In this order: a line that becomes ready sees by then.
         let not_ready = mailbox.is_held(Hold::NotReady);
-        let blind = mailbox.is_held(Hold::Blind) || self.inputs_lost;
-        self.unpublished |= gate.alarms().not_ready != not_ready || gate.alarms().blind != blind;
-        gate.hold(Hold::NotReady, not_ready);
-        gate.hold(Hold::Blind, blind);
+        let unseen = self.unseen.look(mailbox.is_held(Hold::Blind), !not_ready, now);
+        let silent = encoder.look(gate.under_way() > 0, now);
+        let holds = [
+            (Hold::NotReady, not_ready, gate.alarms().not_ready),
+            (Hold::Blind, unseen || silent || self.inputs_lost, gate.alarms().blind),
+            (Hold::Output, levels.is_failing() || mailbox.is_held(Hold::Output), gate.alarms().output_failed),
+        ];
+        for (hold, on, was) in holds {
+            self.unpublished |= on != was;
+            gate.hold(hold, on);
+        }
+        let troubles = &shared.troubles;
+        troubles.unseen.store(self.unseen.leave(), Ordering::Relaxed);
+        if troubles.encoder_silent.swap(silent, Ordering::Relaxed) != silent && silent {
+            add(&troubles.encoder_silences, 1);
+        }
     }
 
     fn happen(&mut self, event: Event) {
         self.unpublished = true;
-        let gate = &mut self.keeper.gate;
+        let Gatekeeper { gate, encoder, shared, challenge, .. } = &mut self.keeper;
         match event.what {
             Happening::Trigger => self.trigger(event.at),
-            Happening::Encoder { ticks } => gate.encoder(ticks, event.at),
-            Happening::Belt { running } => gate.belt(running, event.at),
+            Happening::TriggersLost { parts } => self.lose_triggers(parts.into(), event.at),
+            Happening::Encoder { ticks } => {
+                if encoder.tick(event.at) {
+                    gate.lose_tracking(event.at);
+                }
+                gate.encoder(ticks, event.at);
+                self.unseen.encoder(ticks);
+            }
+            Happening::EncoderJump => {
+                add(&shared.troubles.encoder_jumps, 1);
+                encoder.tick(event.at);
+                gate.lose_tracking(event.at);
+            }
+            Happening::Belt { running } => {
+                gate.belt(running, event.at);
+                encoder.belt(running, event.at);
+                self.unseen.belt(running, event.at);
+            }
             Happening::Fell => gate.fell(),
-            Happening::Challenge => gate.challenge(self.keeper.challenge),
+            Happening::Challenge => gate.challenge(*challenge),
             Happening::Acknowledge => gate.acknowledge(),
             Happening::Product(product) => self.set_product(product),
             Happening::Select(number) => {
@@ -277,8 +366,11 @@ impl Serving {
         self.part += 1;
         let start = PartStart { part: self.part, product: self.product, triggered_at: at };
         self.keeper.gate.trigger(start.part, start.product, at);
+        self.keeper.encoder.trigger(at);
         // An inspector that is so far behind would be too late for this part anyway.
-        let _ = self.keeper.starts.try_send(start);
+        if self.keeper.starts.try_send(start).is_err() {
+            add(&self.keeper.shared.troubles.unstarted, 1);
+        }
         self.unpublished = true;
     }
 
@@ -296,14 +388,6 @@ impl Serving {
         self.lose_triggers(gone, after(gone));
         self.lose_triggers(passed - gone, after(passed));
         self.next_part = Some(after(passed + 1));
-    }
-
-    /// The triggers of the next `parts` parts, the last of them `at` that moment, were not served.
-    fn lose_triggers(&mut self, parts: u64, at: Moment) {
-        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-        self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
-        self.part += u64::from(parts);
-        self.unpublished |= parts > 0;
     }
 
     fn verdict(&mut self, verdict: PartVerdict) {
@@ -325,7 +409,7 @@ impl Serving {
             if let Action::Set(signal, on) = action
                 && self.keeper.levels.set(*signal, *on).is_err()
             {
-                self.keeper.shared.output_errors.fetch_add(1, Ordering::Relaxed);
+                add(&self.keeper.shared.troubles.output_errors, 1);
             }
         }
         for action in &actions {
@@ -351,8 +435,10 @@ impl Serving {
             return;
         }
         self.beat = !self.beat;
-        if self.keeper.levels.heartbeat(self.beat).is_err() {
-            self.keeper.shared.output_errors.fetch_add(1, Ordering::Relaxed);
+        // What could not be driven is tried again here, and so no more often than this.
+        let driven = self.keeper.levels.heartbeat(self.beat);
+        if driven.and_then(|()| self.keeper.levels.retry()).is_err() {
+            add(&self.keeper.shared.troubles.output_errors, 1);
         }
         let next = self.next_beat + HEARTBEAT;
         self.next_beat = if next <= now { now + HEARTBEAT } else { next };
@@ -373,6 +459,9 @@ fn partition(last: u64, holds: impl Fn(u64) -> bool) -> u64 {
     held
 }
 
+#[cfg(test)]
+#[path = "gatekeeper_losses_tests.rs"]
+mod losses_tests;
 #[cfg(test)]
 #[path = "gatekeeper_tests.rs"]
 mod tests;

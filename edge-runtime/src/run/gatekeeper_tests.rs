@@ -48,8 +48,9 @@ fn keeper(
     });
     let keeper = Gatekeeper {
         gate: Gate::new(settings, Counts::default(), Moment::now()),
-        levels: Box::new(levels.clone()),
+        levels: Outputs::new(Box::new(levels.clone())),
         inputs: None,
+        encoder: EncoderWatch::new(None, false),
         waiter,
         mailbox,
         starts,

@@ -67,7 +67,7 @@ impl Inspector {
         while let Ok(start) = self.starts.recv() {
             // The part has gone where parts without a verdict go; the next one may still be in time.
             if start.part <= self.shared.released() {
-                self.shared.skipped.fetch_add(1, Ordering::Relaxed);
+                self.shared.troubles.skipped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect(&start)));

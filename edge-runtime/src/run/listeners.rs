@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use super::gatekeeper::Sink;
-use super::mailbox::{Mailbox, Message};
+use super::mailbox::{Blind, Mailbox, Message};
 use super::shared::Shared;
-use crate::line_file::LineFile;
+use super::side_threads::{SERIAL, STDOUT};
+use crate::line_file::{LineFile, Trigger};
 #[cfg(feature = "serial")]
 use crate::output::serial::{Handlers, SerialPeer};
 use crate::output::stdout::JsonLines;
@@ -19,6 +20,8 @@ pub(super) struct Listeners {
     stdout: Option<Arc<JsonLines>>,
     #[cfg(feature = "serial")]
     serial: Option<Arc<SerialPeer>>,
+    /// Whether the serial port says when or where parts are.
+    needs_serial: bool,
 }
 
 impl Listeners {
@@ -38,6 +41,7 @@ impl Listeners {
             stdout: stdout.map(Arc::new),
             #[cfg(feature = "serial")]
             serial: serial(line, products, mailbox, shared)?.map(Arc::new),
+            needs_serial: line.needs_serial(),
         })
     }
 
@@ -66,13 +70,45 @@ impl Listeners {
 
     /// What is wrong with them, one sentence each.
     pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.ended().into_iter().map(str::to_owned).collect();
         #[cfg(feature = "serial")]
-        if let Some(counts) = self.serial.as_ref().map(|serial| serial.counts())
-            && !counts.connected
-        {
-            return vec!["the serial port is not there; connect it".to_owned()];
+        if let Some(counts) = self.serial.as_ref().map(|serial| serial.counts()) {
+            if !counts.connected {
+                let held = if self.needs_serial { ", and the line is held" } else { "" };
+                problems.push(format!("the serial port is not there{held}; connect it"));
+            }
+            if counts.refused > 0 {
+                problems.push(format!("{} serial commands refused", counts.refused));
+            }
         }
-        vec![]
+        problems
+    }
+
+    /// Those whose thread has ended by itself, a sentence each.
+    pub(super) fn ended(&self) -> Vec<&'static str> {
+        let mut ended = vec![];
+        if self.stdout.as_ref().is_some_and(|stdout| stdout.has_ended()) {
+            ended.push(STDOUT);
+        }
+        if self.serial_has_ended() {
+            ended.push(SERIAL);
+        }
+        ended
+    }
+
+    /// Whether nobody says any more when or where parts are.
+    pub(super) fn is_blind(&self) -> bool {
+        self.needs_serial && self.serial_has_ended()
+    }
+
+    #[cfg(feature = "serial")]
+    fn serial_has_ended(&self) -> bool {
+        self.serial.as_ref().is_some_and(|serial| serial.has_ended())
+    }
+
+    #[cfg(not(feature = "serial"))]
+    fn serial_has_ended(&self) -> bool {
+        false
     }
 }
 
@@ -84,14 +120,20 @@ fn serial(
     shared: &Arc<Shared>,
 ) -> Result<Option<SerialPeer>> {
     let Some(serial) = &line.serial else { return Ok(None) };
-    let (mailbox, shared) = (mailbox.clone(), Arc::clone(shared));
+    let (events, shared) = (mailbox.clone(), Arc::clone(shared));
+    let (mailbox, needed) = (mailbox.clone(), line.needs_serial());
+    // Until the device is open.
+    mailbox.blind(Blind::Serial, needed);
     let handlers = Handlers {
         products: products.to_vec(),
-        event: Box::new(move |event| mailbox.send(Message::Event(event))),
+        triggers: matches!(line.trigger, Trigger::Serial { .. }),
+        encoder: line.encoder_count(),
+        event: Box::new(move |event| events.send(Message::Event(event))),
         status: Box::new(move || {
             let gate = shared.gate();
             text::status(&gate.counts, &gate.alarms)
         }),
+        connected: Box::new(move |is| mailbox.blind(Blind::Serial, needed && !is)),
     };
     let peer = SerialPeer::open(serial, handlers);
     Ok(Some(

@@ -1,17 +1,17 @@
 //! Messages to the thread that serves the gate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
 use crate::gate::Hold;
-use crate::input::Event;
+use crate::input::{Event, Happening};
 use crate::part::PartVerdict;
 use crate::realtime::Waker;
 
 /// Messages that wait at most: the gate looks at all of them whenever it wakes.
-const CAPACITY: usize = 4096;
+pub const CAPACITY: usize = 4096;
 
 /// What the gate is told.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,34 @@ pub enum Message {
     Verdict(PartVerdict),
 }
 
+/// Why parts may pass unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blind {
+    /// The camera that finds them gives no frames.
+    Camera,
+    /// The serial port that says when or where they are is not there.
+    Serial,
+}
+
+/// Messages that a full mailbox has lost, by what they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// Parts that were triggered.
+    pub triggers: u64,
+    /// Ways of the belt.
+    pub ways: u64,
+    /// Verdicts, whose parts go to the safe side without them, and what else there is.
+    pub others: u64,
+}
+
+impl Lost {
+    /// All of them.
+    #[must_use]
+    pub const fn all(&self) -> u64 {
+        self.triggers + self.ways + self.others
+    }
+}
+
 /// Where any thread leaves messages without ever waiting. Holds and the end are no messages but states: they can't be
 /// lost.
 #[derive(Debug, Clone)]
@@ -29,10 +57,14 @@ pub struct Mailbox(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    messages: ArrayQueue<Message>,
-    lost: AtomicU64,
+    /// Each with what had been lost before it.
+    messages: ArrayQueue<(Lost, Message)>,
+    lost_triggers: AtomicU64,
+    lost_ways: AtomicU64,
+    lost_others: AtomicU64,
     not_ready: AtomicBool,
-    blind: AtomicBool,
+    /// A bit for each reason.
+    blind: AtomicU8,
     output_failed: AtomicBool,
     stopped: AtomicBool,
     waker: Waker,
@@ -44,9 +76,11 @@ impl Mailbox {
     pub fn new(waker: Waker) -> Self {
         Self(Arc::new(Inner {
             messages: ArrayQueue::new(CAPACITY),
-            lost: AtomicU64::new(0),
+            lost_triggers: AtomicU64::new(0),
+            lost_ways: AtomicU64::new(0),
+            lost_others: AtomicU64::new(0),
             not_ready: AtomicBool::new(true),
-            blind: AtomicBool::new(false),
+            blind: AtomicU8::new(0),
             output_failed: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             waker,
@@ -55,34 +89,73 @@ impl Mailbox {
 
     /// Leaves a message. A full mailbox loses it, which is counted: a part then goes without a verdict to the safe side.
     pub fn send(&self, message: Message) {
-        if self.0.messages.push(message).is_err() {
-            self.0.lost.fetch_add(1, Ordering::Relaxed);
+        if let Err((_, message)) = self.0.messages.push((self.lost(), message)) {
+            let (counter, count) = match message {
+                Message::Event(Event { what: Happening::Trigger, .. }) => (&self.0.lost_triggers, 1),
+                Message::Event(Event { what: Happening::TriggersLost { parts }, .. }) => {
+                    (&self.0.lost_triggers, u64::from(parts))
+                }
+                Message::Event(Event {
+                    what: Happening::Encoder { .. } | Happening::EncoderJump, ..
+                }) => (&self.0.lost_ways, 1),
+                Message::Event(_) | Message::Verdict(_) => (&self.0.lost_others, 1),
+            };
+            counter.fetch_add(count, Ordering::Release);
         }
         self.0.waker.wake();
     }
 
-    /// Takes the oldest message.
+    /// Takes the oldest message, with what had been lost before it was left.
     #[must_use]
-    pub fn take(&self) -> Option<Message> {
+    pub fn take(&self) -> Option<(Lost, Message)> {
         self.0.messages.pop()
     }
 
     /// Messages that were lost.
     #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
+    pub fn lost(&self) -> Lost {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        Lost {
+            triggers: count(&self.0.lost_triggers),
+            ways: count(&self.0.lost_ways),
+            others: count(&self.0.lost_others),
+        }
     }
 
-    /// Holds the line in its safe state, or not.
+    /// Holds the line in its safe state, or not. [`Hold::Blind`] is [`Blind::Camera`].
     pub fn hold(&self, hold: Hold, on: bool) {
-        self.flag(hold).store(on, Ordering::Release);
+        match hold {
+            Hold::NotReady => self.0.not_ready.store(on, Ordering::Release),
+            Hold::Blind => return self.blind(Blind::Camera, on),
+            Hold::Output => self.0.output_failed.store(on, Ordering::Release),
+        }
         self.0.waker.wake();
     }
 
     /// Whether the line is to be held for that reason.
     #[must_use]
     pub fn is_held(&self, hold: Hold) -> bool {
-        self.flag(hold).load(Ordering::Acquire)
+        match hold {
+            Hold::NotReady => self.0.not_ready.load(Ordering::Acquire),
+            Hold::Blind => self.0.blind.load(Ordering::Acquire) != 0,
+            Hold::Output => self.0.output_failed.load(Ordering::Acquire),
+        }
+    }
+
+    /// Holds the line as blind for this reason, or no longer.
+    pub fn blind(&self, reason: Blind, on: bool) {
+        if on {
+            self.0.blind.fetch_or(bit(reason), Ordering::AcqRel);
+        } else {
+            self.0.blind.fetch_and(!bit(reason), Ordering::AcqRel);
+        }
+        self.0.waker.wake();
+    }
+
+    /// Whether the line is blind for this reason.
+    #[must_use]
+    pub fn is_blind(&self, reason: Blind) -> bool {
+        self.0.blind.load(Ordering::Acquire) & bit(reason) != 0
     }
 
     /// The end: the safe state is to be driven and the gate left.
@@ -96,20 +169,18 @@ impl Mailbox {
     pub fn is_stopped(&self) -> bool {
         self.0.stopped.load(Ordering::Acquire)
     }
+}
 
-    fn flag(&self, hold: Hold) -> &AtomicBool {
-        match hold {
-            Hold::NotReady => &self.0.not_ready,
-            Hold::Blind => &self.0.blind,
-            Hold::Output => &self.0.output_failed,
-        }
+const fn bit(reason: Blind) -> u8 {
+    match reason {
+        Blind::Camera => 1,
+        Blind::Serial => 2,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::Happening;
     use crate::moment::Moment;
     use crate::realtime::Waiter;
 
@@ -119,12 +190,45 @@ mod tests {
         for _ in 0..CAPACITY + 5 {
             mailbox.send(Message::Event(Event { at: Moment(1), what: Happening::Fell }));
         }
-        assert_eq!(mailbox.lost(), 5);
+        assert_eq!(mailbox.lost(), Lost { others: 5, ..Lost::default() });
         assert!(mailbox.is_held(Hold::NotReady) && !mailbox.is_held(Hold::Blind) && !mailbox.is_stopped());
         mailbox.hold(Hold::Blind, true);
         mailbox.hold(Hold::NotReady, false);
         mailbox.stop();
         assert!(!mailbox.is_held(Hold::NotReady) && mailbox.is_held(Hold::Blind) && mailbox.is_stopped());
         assert_eq!(std::iter::from_fn(|| mailbox.take()).count(), CAPACITY);
+    }
+
+    #[test]
+    fn triggers_and_ways_that_are_lost_are_counted_apart_and_known_to_the_next_message() {
+        let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
+        let send = |what| mailbox.send(Message::Event(Event { at: Moment(1), what }));
+        (0..CAPACITY).for_each(|_| send(Happening::Fell));
+        for what in [
+            Happening::Trigger,
+            Happening::TriggersLost { parts: 3 },
+            Happening::Encoder { ticks: 9 },
+            Happening::EncoderJump,
+            Happening::Acknowledge,
+        ] {
+            send(what);
+        }
+        let lost = Lost { triggers: 4, ways: 2, others: 1 };
+        assert_eq!((mailbox.lost(), mailbox.lost().all()), (lost, 7));
+        assert_eq!(mailbox.take().unwrap().0, Lost::default());
+        send(Happening::Trigger);
+        let last = std::iter::from_fn(|| mailbox.take()).last().unwrap();
+        assert_eq!(last.0, lost);
+    }
+
+    #[test]
+    fn the_line_is_blind_as_long_as_one_reason_holds() {
+        let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
+        mailbox.blind(Blind::Serial, true);
+        mailbox.hold(Hold::Blind, true);
+        mailbox.blind(Blind::Camera, false);
+        assert!(mailbox.is_held(Hold::Blind) && !mailbox.is_blind(Blind::Camera));
+        mailbox.blind(Blind::Serial, false);
+        assert!(!mailbox.is_held(Hold::Blind));
     }
 }

@@ -7,10 +7,13 @@
 //! | [`mailbox`] | messages to the gate |
 //! | [`progress`] | whether a thread gets on with its work |
 //! | [`shared`] | what the threads know of each other |
+//! | [`troubles`] | what went wrong, counted and told |
+//! | `unseen` | parts that passed while the line was blind |
 //! | `listeners` | who is told what became of each part |
 //! | `snapshots` | what health is told |
 //! | `witness` | records and drift: what else becomes of an inspected part |
 //! | `start` | everything is opened, outputs first, in their safe state |
+//! | `side_threads` | threads that the gate can do without, but nobody should |
 //! | `supervise` | watches camera and threads, and ends the line |
 //! | `service` | what systemd is told: ready, alive, how it goes |
 //!
@@ -22,12 +25,15 @@ pub mod inspector;
 pub mod mailbox;
 pub mod progress;
 pub mod shared;
+pub mod troubles;
 
 mod listeners;
 mod service;
+mod side_threads;
 mod snapshots;
 mod start;
 mod supervise;
+mod unseen;
 mod witness;
 
 pub use start::Line;

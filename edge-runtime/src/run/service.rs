@@ -71,7 +71,7 @@ fn stuck(shared: &Shared, now: Moment) -> Option<&'static str> {
 
 fn status(shared: &Shared, camera: &CameraState) -> String {
     let gate = shared.gate();
-    let held = if gate.alarms.not_ready || gate.alarms.blind { "held; " } else { "" };
+    let held = if gate.alarms.hold() { "held; " } else { "" };
     let counts = gate.counts;
     let (parts, passed, rejected) = (counts.triggered, counts.passed, counts.rejected);
     // One line: the next would be taken for another message.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::progress::Progress;
+use super::troubles::Troubles;
 use crate::gate::{Alarms, Counts, Gate};
 use crate::health::Latencies;
 use crate::moment::Moment;
@@ -45,10 +46,8 @@ pub struct Shared {
     gate: Mutex<GateState>,
     released: AtomicU64,
     product: AtomicU16,
-    /// Parts that were not looked at because they had passed the gate already.
-    pub skipped: AtomicU64,
-    /// Outputs that could not be driven.
-    pub output_errors: AtomicU64,
+    /// What went wrong.
+    pub troubles: Troubles,
 }
 
 impl Shared {
@@ -62,8 +61,7 @@ impl Shared {
             gate: Mutex::new(GateState { counts, ..GateState::default() }),
             released: AtomicU64::new(0),
             product: AtomicU16::new(0),
-            skipped: AtomicU64::new(0),
-            output_errors: AtomicU64::new(0),
+            troubles: Troubles::default(),
         }
     }
 

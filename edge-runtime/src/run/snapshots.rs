@@ -1,11 +1,11 @@
 //! What health is told about a line, once a second.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::listeners::Listeners;
 use super::mailbox::Mailbox;
 use super::shared::Shared;
+use super::side_threads::RECORDER;
 use super::witness::Drift;
 use crate::capture::Capture;
 use crate::health::{CameraCounts, Counters, Snapshot};
@@ -35,6 +35,7 @@ impl Snapshots {
             captured: before.captured + stats.frames.captured,
             dropped: before.dropped + stats.frames.dropped,
             stale: before.stale + stats.frames.stale,
+            lost: before.lost + stats.frames.lost,
             reopened: before.reopened + stats.reopened,
             ..*before
         };
@@ -49,11 +50,16 @@ impl Snapshots {
         let mut problems = stats.warnings;
         problems.extend(recorder.and_then(|recorder| recorder.problem()));
         problems.extend(self.listeners.problems());
+        problems.extend(self.shared.troubles.sentences());
         let count = |counted: u64, text: &str| (counted > 0).then(|| format!("{counted} {text}"));
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        problems.extend(count(load(&self.shared.output_errors), "times an output could not be driven"));
-        problems.extend(count(load(&self.shared.skipped), "parts not looked at, the inspector is too slow"));
-        problems.extend(count(self.mailbox.lost(), "messages to the gate lost"));
+        problems.extend(count(stats.frames.lost, "frames dropped by the camera's driver"));
+        problems.extend(count(self.mailbox.lost().all(), "messages to the gate lost"));
+        if gate.alarms.output_failed {
+            problems.push(
+                "an output can't be driven, and the line is held; check the chip and its supply".to_owned(),
+            );
+        }
+        problems.extend(recorder.filter(|recorder| recorder.has_ended()).map(|_| RECORDER.to_owned()));
         Snapshot {
             product: product.map(ToString::to_string).unwrap_or_default(),
             camera: self.capture.state().to_string(),

@@ -11,18 +11,20 @@ use judge::Judge;
 use super::gatekeeper::{Gatekeeper, Inputs, PartStart};
 use super::inspector::Inspector;
 use super::listeners::Listeners;
-use super::mailbox::{Mailbox, Message};
+use super::mailbox::{Blind, Mailbox, Message};
 use super::shared::Shared;
+use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use super::witness::{Drift, witness};
 use crate::capture::{self, Capture, Captured};
 use crate::commands::{check_first_golden, open};
-use crate::gate::{Counts, Gate, Hold, Settings};
+use crate::gate::{Counts, Gate, Settings};
 use crate::health::{self, CounterFile, Counters, Monitor};
+use crate::input::encoder_watch::EncoderWatch;
 use crate::input::{Event, Happening};
 use crate::line_file::{LineFile, Product, Trigger};
 use crate::moment::{Moment, milliseconds};
-use crate::output::{Levels, RecordedLevels};
+use crate::output::{Levels, Outputs, RecordedLevels};
 use crate::presence::{Presence, Sight};
 use crate::realtime::{self, Waiter};
 use crate::record::{self, Recorder};
@@ -35,6 +37,7 @@ pub struct Line {
     pub(super) inspector: JoinHandle<()>,
     pub(super) monitor: Monitor,
     pub(super) recorder: Option<Arc<Recorder>>,
+    pub(super) side_threads: SideThreads,
     /// Whether parts pass unseen while the camera gives no frames.
     pub(super) camera_sees_parts: bool,
 }
@@ -61,7 +64,7 @@ impl Line {
         let recorder = recorder(line, &counters)?;
         let camera_sees_parts = matches!(line.trigger, Trigger::Frame | Trigger::Presence { .. });
         if camera_sees_parts {
-            mailbox.hold(Hold::Blind, true);
+            mailbox.blind(Blind::Camera, true);
         }
         let capture = Arc::new(start_capture(line, &judges, mailbox, &shared)?);
         let snapshots = Snapshots {
@@ -72,7 +75,7 @@ impl Line {
             recorder: recorder.clone(),
             drift: drift.clone(),
             mailbox: mailbox.clone(),
-            listeners,
+            listeners: listeners.clone(),
         };
         let latencies = Arc::clone(&shared.latencies);
         let monitor =
@@ -84,7 +87,8 @@ impl Line {
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
             mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
         }
-        Ok(Self { served, shared, capture, inspector, monitor, recorder, camera_sees_parts })
+        let side_threads = SideThreads::new(listeners);
+        Ok(Self { served, shared, capture, inspector, monitor, recorder, side_threads, camera_sees_parts })
     }
 }
 
@@ -111,8 +115,9 @@ impl Served {
         let listeners = Listeners::start(line, products, &mailbox, shared)?;
         let keeper = Gatekeeper {
             gate: Gate::new(Settings::of(line), counts, Moment::now()),
-            levels,
+            levels: Outputs::new(levels),
             inputs,
+            encoder: EncoderWatch::new(line.encoder_silent(), has_belt_input(line)),
             waiter,
             mailbox: mailbox.clone(),
             starts,
@@ -210,6 +215,10 @@ fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters)> {
     }
 }
 
+fn has_belt_input(line: &LineFile) -> bool {
+    line.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some())
+}
+
 /// Place of the product for each number on the product inputs.
 fn selections(line: &LineFile) -> Vec<(u8, u16)> {
     (0u16..).zip(&line.products).filter_map(|(place, product)| Some((product.select?, place))).collect()
@@ -244,20 +253,28 @@ fn start_capture(
 ) -> Result<Capture> {
     let settings = line.camera.clone();
     let open = move || capture::open(&settings);
-    let mailbox = mailbox.clone();
+    let (mailbox, lost) = (mailbox.clone(), mailbox.clone());
     let trigger = move |captured: &Captured| {
         let at = captured.captured_at();
         mailbox.send(Message::Event(Event { at, what: Happening::Trigger }));
     };
     let capture = match line.trigger {
-        Trigger::Frame => Capture::start(open, &line.health, move |captured| trigger(captured)),
+        Trigger::Frame => Capture::start(open, &line.health, move |captured, dropped| {
+            // Each was a part that nobody saw.
+            if dropped > 0 {
+                let parts = u32::try_from(dropped).unwrap_or(u32::MAX);
+                let what = Happening::TriggersLost { parts };
+                lost.send(Message::Event(Event { at: captured.captured_at(), what }));
+            }
+            trigger(captured);
+        }),
         Trigger::Presence { share, contrast, .. } => {
             // Each product has its own region of interest.
             let roi = |judge: &Judge| judge.bundle().thresholds.recipe.roi;
             let mut products: Vec<Presence> =
                 judges.iter().map(|judge| Presence::new(share, contrast, roi(judge))).collect();
             let shared = Arc::clone(shared);
-            Capture::start(open, &line.health, move |captured| {
+            Capture::start(open, &line.health, move |captured, _| {
                 let presence = products.get_mut(usize::from(shared.product()));
                 if let (Some(presence), Ok(frame)) = (presence, captured.frame())
                     && presence.see(frame, captured.captured_at()) == Sight::Enters
@@ -267,7 +284,7 @@ fn start_capture(
             })
         }
         Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Interval { .. } => {
-            Capture::start(open, &line.health, |_| {})
+            Capture::start(open, &line.health, |_, _| {})
         }
     };
     capture.context("cannot start the thread that captures frames; raise the limit of threads")

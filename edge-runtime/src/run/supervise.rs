@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::mailbox::Blind;
 use super::service::Service;
 use super::start::Line;
 use crate::capture::CameraState;
@@ -32,16 +33,18 @@ impl Line {
         let mut at_rest = 0;
         let ended = loop {
             let state = self.capture.state();
+            // First of all: a line that becomes ready sees by then.
+            let sees = matches!(state, CameraState::Live | CameraState::Ended);
+            if self.camera_sees_parts && mailbox.is_blind(Blind::Camera) == sees {
+                mailbox.blind(Blind::Camera, !sees);
+            }
+            self.side_threads.look(&self.monitor, self.recorder.as_deref(), &mailbox);
             let started = !matches!(state, CameraState::Starting);
             if !ready && started {
                 ready = true;
                 mailbox.hold(Hold::NotReady, false);
                 tracing::info!("the line runs");
                 Service::ready();
-            }
-            let sees = matches!(state, CameraState::Live | CameraState::Ended);
-            if self.camera_sees_parts && mailbox.is_held(Hold::Blind) == sees {
-                mailbox.hold(Hold::Blind, !sees);
             }
             // The last frame's trigger may be on its way to the gate.
             let rests = state == CameraState::Ended && self.shared.gate().under_way == 0;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Bench, code, program, stderr, stdout};
 
-const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(30);
 
 /// A line that takes every image of `frames/` for a part, and what else is given.
 pub fn line_file(extra: &str) -> String {
@@ -258,7 +258,7 @@ fn a_killed_line_counts_on_from_the_last_second() {
 }
 
 /// The next line from a serial peer.
-fn read_line(port: &mut impl BufRead) -> String {
+pub fn read_line(port: &mut impl BufRead) -> String {
     let mut line = String::new();
     port.read_line(&mut line).unwrap();
     line.trim_end().to_owned()

@@ -3,19 +3,20 @@
 use super::outgoing::Outgoing;
 use super::{Handlers, Shared, count};
 use crate::input::commands::{Command, Lines, NoCommand, parse};
-use crate::input::encoder_count::EncoderCount;
 use crate::input::{Event, Happening};
 use crate::moment::Moment;
 
-/// What has come of the present line, and the last count of the encoder.
+const NO_TRIGGER: &str = "T makes parts only if trigger.kind is serial";
+const NO_ENCODER: &str = "E counts only with gate.distance_ticks and without gpio.encoder";
+
+/// What has come of the present line.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     lines: Lines,
-    encoder: EncoderCount,
 }
 
 impl Incoming {
-    /// Forgets half a line. The encoder's count stands: the belt may have gone on.
+    /// Forgets half a line.
     pub(super) const fn restart(&mut self) {
         self.lines.clear();
     }
@@ -33,7 +34,7 @@ impl Incoming {
             let Some(line) = self.lines.push(*byte) else { continue };
             match line.and_then(parse) {
                 Ok(command) => {
-                    let done = carry_out(command, now, &mut self.encoder, handlers, answers);
+                    let done = carry_out(command, now, handlers, answers);
                     count(match done {
                         Done::Yes => &shared.commands,
                         Done::Refused => &shared.refused,
@@ -58,28 +59,24 @@ enum Done {
     Jump,
 }
 
-fn carry_out(
-    command: Command<'_>,
-    now: Moment,
-    encoder: &mut EncoderCount,
-    handlers: &mut Handlers,
-    answers: &mut Outgoing,
-) -> Done {
+fn carry_out(command: Command<'_>, now: Moment, handlers: &mut Handlers, answers: &mut Outgoing) -> Done {
     let what = match command {
-        Command::Trigger => Happening::Trigger,
+        Command::Trigger if handlers.triggers => Happening::Trigger,
+        Command::Trigger => return refuse(NO_TRIGGER, answers),
         Command::Challenge => Happening::Challenge,
         Command::Acknowledge => Happening::Acknowledge,
-        Command::Encoder(at) => match encoder.ticks(at) {
-            Some(0) => return Done::Yes,
-            Some(ticks) => Happening::Encoder { ticks },
-            None => return Done::Jump,
+        Command::Encoder(count) => match handlers.encoder.as_mut().map(|encoder| encoder.ticks(count, now)) {
+            Some(Some(0)) => return Done::Yes,
+            Some(Some(ticks)) => Happening::Encoder { ticks },
+            Some(None) => {
+                (handlers.event)(Event { at: now, what: Happening::EncoderJump });
+                return Done::Jump;
+            }
+            None => return refuse(NO_ENCODER, answers),
         },
         Command::Product(name) => match handlers.products.iter().position(|product| **product == *name) {
             Some(place) => Happening::Product(place),
-            None => {
-                answers.answer(format!("ERR no product is called {name}"));
-                return Done::Refused;
-            }
+            None => return refuse(&format!("no product is called {name}"), answers),
         },
         Command::Status => {
             answers.answer((handlers.status)());
@@ -88,4 +85,9 @@ fn carry_out(
     };
     (handlers.event)(Event { at: now, what });
     Done::Yes
+}
+
+fn refuse(why: &str, answers: &mut Outgoing) -> Done {
+    answers.answer(format!("ERR {why}"));
+    Done::Refused
 }

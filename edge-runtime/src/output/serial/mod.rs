@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::PartReport;
 use super::queue::ReportQueue;
 use crate::input::Event;
+use crate::input::encoder_count::EncoderCount;
 use crate::line_file::Serial;
 use crate::realtime::{Waiter, Waker, side_thread};
 use peer::Peer;
@@ -30,10 +31,16 @@ use peer::Peer;
 pub struct Handlers {
     /// Names of the products, in the order of the line file, for `P NAME`.
     pub products: Vec<Arc<str>>,
+    /// Whether `T` makes parts.
+    pub triggers: bool,
+    /// What becomes of the counts of `E`, if they move the belt. They stand while the device is gone: the belt may go on.
+    pub encoder: Option<EncoderCount>,
     /// Gets what happens, with the time at which it was read.
     pub event: Box<dyn FnMut(Event) + Send>,
     /// The answer to `?`, see [`super::text::status`].
     pub status: Box<dyn FnMut() -> String + Send>,
+    /// Is told when the device is open, before anything is read, and when it is gone.
+    pub connected: Box<dyn FnMut(bool) + Send>,
 }
 
 /// What went over the port, and what did not.
@@ -47,7 +54,7 @@ pub struct SerialCounts {
     pub dropped: u64,
     /// Commands that were understood.
     pub commands: u64,
-    /// Lines that were readable but no command.
+    /// Lines that were readable but no command, or one that this line does not take.
     pub refused: u64,
     /// Lines that were too long or no text.
     pub garbage: u64,
@@ -94,6 +101,12 @@ impl SerialPeer {
     pub fn report(&self, report: PartReport) {
         self.shared.queue.push(report);
         self.waker.wake();
+    }
+
+    /// Whether the port's thread has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// What went over the port so far.

@@ -11,6 +11,7 @@ use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::port::Port;
 use super::{Handlers, Shared, count};
+use crate::health::limited;
 use crate::line_file::Serial;
 use crate::moment::Moment;
 use crate::realtime::Waiter;
@@ -18,6 +19,8 @@ use crate::realtime::Waiter;
 /// From one attempt to open the device to the next: twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A device that was open for so long is looked for at once when it is gone; one that comes and goes is not.
+const STEADY: Duration = Duration::from_secs(5);
 /// At the end the device has so long for what still waits.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Bytes that are read at once.
@@ -42,18 +45,23 @@ impl Peer {
         // Said once for each time that it is gone.
         let mut said = false;
         while !self.is_ending() {
+            let opened = Moment::now();
             let gone = match Port::open(&self.serial) {
                 Ok(port) => {
-                    tracing::info!("the serial device {device} is open");
-                    (pause, said) = (FIRST_PAUSE, false);
+                    limited!(info, "the serial device {device} is open");
+                    said = false;
                     self.serve_until_gone(&port)
                 }
                 Err(e) => Err(e),
             };
+            if Moment::now().since(opened) >= STEADY {
+                pause = FIRST_PAUSE;
+            }
             if let Err(e) = gone
                 && !std::mem::replace(&mut said, true)
             {
-                tracing::warn!(
+                limited!(
+                    warn,
                     "the serial device {device} can't be used: {e}; plug it in, or check serial.device"
                 );
             }
@@ -68,12 +76,14 @@ impl Peer {
     fn serve_until_gone(&mut self, port: &Port) -> io::Result<()> {
         count(&self.shared.opened);
         self.shared.connected.store(true, Ordering::Relaxed);
+        (self.handlers.connected)(true);
         self.incoming.restart();
         let mut outgoing = Outgoing::new(self.serial.format);
         let result = self.serve(port, &mut outgoing);
         if outgoing.is_torn() {
             self.shared.queue.count_dropped();
         }
+        (self.handlers.connected)(false);
         self.shared.connected.store(false, Ordering::Relaxed);
         result
     }

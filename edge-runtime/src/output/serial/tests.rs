@@ -23,11 +23,16 @@ struct Cable {
     peer: Option<TTYPort>,
     /// Held open, so that what was sent can be read after the other end is closed.
     device: Option<TTYPort>,
+    /// Whether the line takes triggers and counts.
+    takes: bool,
+    /// What the line was told of the device.
+    connected: Arc<AtomicBool>,
 }
 
 impl Cable {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), peer: None, device: None }
+        let (folder, connected) = (tempfile::tempdir().unwrap(), Arc::default());
+        Self { folder, peer: None, device: None, takes: true, connected }
     }
 
     fn plugged_in() -> Self {
@@ -77,10 +82,14 @@ impl Cable {
 
     fn open(&self, format: SerialFormat) -> (SerialPeer, Receiver<Event>) {
         let (sender, events) = channel();
+        let connected = Arc::clone(&self.connected);
         let handlers = Handlers {
             products: vec!["cap".into(), "cap-500".into()],
-            event: Box::new(move |event| sender.send(event).unwrap_or(())),
+            event: Box::new(move |event| sender.send(event).expect("the test still listens")),
+            triggers: self.takes,
+            encoder: self.takes.then(|| EncoderCount::new(100, None)),
             status: Box::new(|| "S 9 4 3 2 1 0 5 -".into()),
+            connected: Box::new(move |on| connected.store(on, Ordering::Release)),
         };
         let serial = Serial { device: self.path(), baud: 115_200, format };
         (SerialPeer::open(&serial, handlers).unwrap(), events)
@@ -145,6 +154,7 @@ fn commands_are_events_in_order_and_with_the_present_time() {
     assert!(before <= first.at && first.at <= crate::moment::Moment::now());
     let expected = [
         Happening::Encoder { ticks: 7 },
+        Happening::EncoderJump,
         Happening::Encoder { ticks: 2 },
         Happening::Product(1),
         Happening::Challenge,
@@ -168,6 +178,47 @@ fn questions_and_wrong_commands_are_answered_and_garbage_is_not() {
     assert!(lines[2].starts_with("ERR unknown command"), "{lines:?}");
     let counts = peer.counts();
     assert_eq!((counts.garbage, counts.refused, counts.commands), (2, 2, 2));
+}
+
+#[test]
+fn triggers_and_counts_that_the_line_does_not_take_are_refused_with_a_sentence() {
+    let mut cable = Cable::new();
+    cable.takes = false;
+    cable.plug_in();
+    let (peer, events) = cable.open(SerialFormat::Text);
+    cable.say(b"T\nE 5\nA\n");
+    assert_eq!(next(&events), Happening::Acknowledge);
+    let lines = cable.hear_lines(2);
+    assert!(lines[0].starts_with("ERR T makes parts only if"), "{lines:?}");
+    assert!(lines[1].starts_with("ERR E counts only with"), "{lines:?}");
+    assert_eq!((peer.counts().refused, peer.counts().commands), (2, 1));
+}
+
+#[test]
+fn a_device_that_comes_and_goes_is_looked_for_less_and_less_often() {
+    let mut cable = Cable::plugged_in();
+    let (peer, _events) = cable.open(SerialFormat::Text);
+    wait_until("the device", || peer.counts().connected);
+    let start = Instant::now();
+    for opened in 1..=4 {
+        cable.unplug();
+        wait_until("the loss", || !peer.counts().connected);
+        cable.plug_in();
+        wait_until("the device", || peer.counts().opened > opened);
+    }
+    // 0.1 + 0.2 + 0.4 + 0.8 s.
+    assert!(start.elapsed() > Duration::from_millis(1400), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_thread_that_panics_is_noticed() {
+    let mut cable = Cable::plugged_in();
+    let (peer, events) = cable.open(SerialFormat::Text);
+    assert!(!peer.has_ended());
+    // Whoever takes the events is gone.
+    drop(events);
+    cable.say(b"T\n");
+    wait_until("the end", || peer.has_ended());
 }
 
 #[test]
@@ -206,8 +257,10 @@ fn a_device_that_comes_late_goes_away_and_comes_back_is_used() {
     // Half a command is lost with the cable.
     cable.say(b"E 4");
     wait_until("the device", || peer.counts().connected);
+    assert!(cable.connected.load(Ordering::Acquire));
     cable.unplug();
     wait_until("the loss", || !peer.counts().connected);
+    assert!(!cable.connected.load(Ordering::Acquire), "the line was not told");
     report(&peer, 2);
     cable.plug_in();
     assert_eq!(cable.hear_lines(1), ["P 2 REJECT 0.87000"]);

@@ -1,0 +1,140 @@
+//! An encoder that is silent although the belt must be moving: nobody knows then when parts are at the gate.
+//!
+//! What shows that the belt moves is the belt input. Without one, it is a part that was triggered: parts don't come on
+//! a standing belt, but the last one before a stop does, and a contact may bounce on one. So without a belt input this
+//! is watched only if the line file gives a limit, and the next tick ends it in any case.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+/// Whoever looks does it at least so often; after a longer pause that thread has not run, and ticks may wait to be read.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What was last heard of the encoder. Time comes in with each call.
+#[derive(Debug, Clone, Copy)]
+pub struct EncoderWatch {
+    /// `None` if it is not watched.
+    limit: Option<Duration>,
+    has_belt_input: bool,
+    /// The belt input, as it was last.
+    running: bool,
+    /// From when on a tick is due, if the belt moves.
+    since: Option<Moment>,
+    looked_at: Option<Moment>,
+    silent: bool,
+}
+
+impl EncoderWatch {
+    /// An encoder that must give a tick within `limit` while the belt moves.
+    #[must_use]
+    pub const fn new(limit: Option<Duration>, has_belt_input: bool) -> Self {
+        Self { limit, has_belt_input, running: false, since: None, looked_at: None, silent: false }
+    }
+
+    /// A tick; tells whether it ends a silence, after which the places of the parts under way are unknown.
+    pub const fn tick(&mut self, at: Moment) -> bool {
+        // Without a belt input the next part is to show that the belt still moves.
+        self.since = if self.has_belt_input { Some(at) } else { None };
+        std::mem::replace(&mut self.silent, false)
+    }
+
+    /// A part was triggered.
+    pub fn trigger(&mut self, at: Moment) {
+        self.since.get_or_insert(at);
+    }
+
+    /// The belt input has changed.
+    pub const fn belt(&mut self, running: bool, at: Moment) {
+        if running && !self.running {
+            self.since = Some(at);
+        }
+        self.running = running;
+    }
+
+    /// Whether the encoder is silent, with or without parts under way. Call it in each round.
+    pub fn look(&mut self, parts: bool, now: Moment) -> bool {
+        let pause = self.looked_at.replace(now).is_some_and(|at| now.since(at) > PAUSE);
+        if pause {
+            self.since = self.since.max(self.since.and(Some(now)));
+        }
+        self.silent |= parts && self.due().is_some_and(|due| due <= now);
+        self.silent
+    }
+
+    fn due(&self) -> Option<Moment> {
+        let moves = self.running || !self.has_belt_input;
+        Some(self.since.filter(|_| moves)? + self.limit?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment(ms * 1_000_000)
+    }
+
+    /// Looks every 50 ms, as the gate's thread does, and gives the first time at which the encoder is silent.
+    fn silent_from(watch: &mut EncoderWatch, parts: bool, from: u64, to: u64) -> Option<u64> {
+        (from..to).step_by(50).find(|ms| watch.look(parts, at(*ms)))
+    }
+
+    const LIMIT: Option<Duration> = Some(Duration::from_millis(500));
+
+    #[test]
+    fn with_a_belt_input_ticks_are_due_while_the_belt_runs_and_parts_are_under_way() {
+        let mut watch = EncoderWatch::new(LIMIT, true);
+        assert_eq!(silent_from(&mut watch, true, 0, 5000), None, "it stands");
+        watch.belt(true, at(5000));
+        assert_eq!(silent_from(&mut watch, false, 5000, 9000), None, "there are no parts");
+        watch.tick(at(9000));
+        assert_eq!(silent_from(&mut watch, true, 9000, 9500), None);
+        assert!(watch.look(true, at(9500)));
+        // It stays so, though the belt stops: where the parts are is unknown.
+        watch.belt(false, at(9600));
+        assert!(watch.look(true, at(9600)));
+        assert!(watch.tick(at(9700)), "the silence ends");
+        assert!(!watch.look(true, at(9700)) && !watch.tick(at(9710)));
+    }
+
+    #[test]
+    fn a_belt_that_starts_has_the_limit_for_its_first_tick() {
+        let mut watch = EncoderWatch::new(LIMIT, true);
+        watch.belt(true, at(0));
+        watch.tick(at(10));
+        watch.belt(false, at(20));
+        assert_eq!(silent_from(&mut watch, true, 50, 60_000), None);
+        watch.belt(true, at(60_000));
+        assert_eq!(silent_from(&mut watch, true, 60_000, 60_500), None);
+        assert!(watch.look(true, at(60_500)));
+    }
+
+    #[test]
+    fn without_a_belt_input_a_part_shows_that_the_belt_moves() {
+        let mut watch = EncoderWatch::new(LIMIT, false);
+        watch.tick(at(0));
+        assert_eq!(silent_from(&mut watch, true, 0, 5000), None, "no part since the last tick");
+        watch.trigger(at(5000));
+        watch.trigger(at(5400));
+        assert_eq!(silent_from(&mut watch, true, 5000, 9000), Some(5500));
+        assert!(watch.tick(at(9000)));
+        assert_eq!(silent_from(&mut watch, true, 9000, 20_000), None, "a standing belt is held no longer");
+    }
+
+    #[test]
+    fn nothing_is_watched_without_a_limit() {
+        let mut watch = EncoderWatch::new(None, false);
+        watch.trigger(at(1));
+        assert_eq!(silent_from(&mut watch, true, 0, 9000), None);
+    }
+
+    #[test]
+    fn a_thread_that_did_not_run_waits_for_ticks_that_may_be_there_to_read() {
+        let mut watch = EncoderWatch::new(LIMIT, true);
+        watch.belt(true, at(0));
+        assert!(!watch.look(true, at(0)) && !watch.look(true, at(3000)));
+        assert_eq!(silent_from(&mut watch, true, 3050, 9000), Some(3500));
+    }
+}

@@ -1,0 +1,81 @@
+//! What a line file says of the encoder: over which way its ticks come, and when it is silent.
+
+use std::time::Duration;
+
+use super::{LineFile, Trigger};
+use crate::input::encoder_count::EncoderCount;
+use crate::moment::milliseconds;
+
+/// A belt that runs gives a tick in this time, unless the line file says otherwise: encoders on lines give tens to
+/// thousands of ticks a second, and a belt that starts has turned its encoder by then.
+const SILENT: Duration = Duration::from_millis(500);
+
+impl LineFile {
+    /// Whether the encoder's counts come over the serial port.
+    #[must_use]
+    pub fn encoder_by_serial(&self) -> bool {
+        let by_gpio = self.gpio.as_ref().is_some_and(|gpio| gpio.encoder.is_some());
+        self.gate.distance_ticks.is_some() && !by_gpio
+    }
+
+    /// What becomes of the encoder's counts that come over the serial port, if they do.
+    #[must_use]
+    pub fn encoder_count(&self) -> Option<EncoderCount> {
+        let distance = self.gate.distance_ticks.filter(|_| self.encoder_by_serial())?;
+        Some(EncoderCount::new(distance, self.gate.max_ticks_per_s))
+    }
+
+    /// Whether the serial port says when or where parts are.
+    #[must_use]
+    pub fn needs_serial(&self) -> bool {
+        matches!(self.trigger, Trigger::Serial { .. }) || self.encoder_by_serial()
+    }
+
+    /// No tick for so long, although the belt must be moving, is a silent encoder. `None` if that is not watched:
+    /// without ticks, and without a belt input unless the line file gives a limit.
+    #[must_use]
+    pub fn encoder_silent(&self) -> Option<Duration> {
+        self.gate.distance_ticks?;
+        let belt = self.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some());
+        self.gate.encoder_silent_ms.map(milliseconds).or(belt.then_some(SILENT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line_file::TEMPLATE;
+
+    fn line(change: impl Fn(String) -> String) -> LineFile {
+        toml::from_str(&change(TEMPLATE.to_owned())).unwrap()
+    }
+
+    fn by_ticks(gate: &str, gpio: &str) -> LineFile {
+        let ticks = format!("distance_ticks = 1000\n{gate}");
+        line(|text| text.replace("delay_ms = 400", &ticks) + "\n" + gpio)
+    }
+
+    const BELT: &str = "[gpio]\nchip = \"/dev/gpiochip0\"\nbelt = { line = 13 }";
+    const ENCODER: &str = "[gpio]\nchip = \"/dev/gpiochip0\"\nencoder = { line = 6 }";
+
+    #[test]
+    fn the_serial_port_is_needed_for_triggers_and_for_ticks_that_nothing_else_brings() {
+        assert!(!line(|text| text).needs_serial());
+        assert!(
+            line(|text| text.replace("kind = \"interval\"\nevery_ms = 500", "kind = \"serial\""))
+                .needs_serial()
+        );
+        assert!(by_ticks("", "").needs_serial() && by_ticks("", BELT).encoder_by_serial());
+        assert!(!by_ticks("", ENCODER).needs_serial());
+    }
+
+    #[test]
+    fn a_silent_encoder_is_watched_for_with_a_belt_input_or_a_limit() {
+        assert_eq!(line(|text| text + BELT).encoder_silent(), None, "no ticks");
+        assert_eq!(by_ticks("", ENCODER).encoder_silent(), None);
+        assert_eq!(by_ticks("", BELT).encoder_silent(), Some(SILENT));
+        let given = Some(Duration::from_millis(80));
+        assert_eq!(by_ticks("encoder_silent_ms = 80", "").encoder_silent(), given);
+        assert_eq!(by_ticks("encoder_silent_ms = 80", BELT).encoder_silent(), given);
+    }
+}

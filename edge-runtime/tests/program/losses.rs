@@ -1,0 +1,154 @@
+//! What `edge-runtime run` does if the serial port that brings parts and counts is gone, or brings what can't be.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::os::unix::fs::symlink;
+use std::time::Instant;
+
+use serde_json::Value;
+use serialport::{SerialPort, TTYPort};
+
+use crate::Bench;
+use crate::line::{LONG, Running, bench, line_file, read_line};
+
+/// A device below the bench's folder that can be unplugged.
+struct Cable {
+    peer: BufReader<TTYPort>,
+    /// A pseudo terminal that nobody holds is gone; one that a `TTYPort` holds is locked.
+    _held: File,
+}
+
+impl Cable {
+    fn plug_in(bench: &Bench) -> Self {
+        let (mut peer, device) = TTYPort::pair().unwrap();
+        peer.set_timeout(LONG).unwrap();
+        let name = device.name().unwrap();
+        let held = File::open(&name).unwrap();
+        drop(device);
+        symlink(name, bench.path("tty")).unwrap();
+        Self { peer: BufReader::new(peer), _held: held }
+    }
+
+    fn unplug(self, bench: &Bench) {
+        std::fs::remove_file(bench.path("tty")).unwrap();
+    }
+
+    fn say(&mut self, text: &str) {
+        self.peer.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next line that begins so.
+    fn hear(&mut self, begin: &str) -> String {
+        loop {
+            let line = read_line(&mut self.peer);
+            if line.starts_with(begin) {
+                return line;
+            }
+        }
+    }
+}
+
+fn serial_bench(trigger: &str, gate: &str) -> Bench {
+    let bench = bench("");
+    let device = bench.path("tty");
+    let text = line_file(&format!("[serial]\ndevice = {device:?}"))
+        .replace("kind = \"frame\"", trigger)
+        .replace("delay_ms = 500", gate)
+        .replace("repeat = false", "repeat = true");
+    bench.write("line.toml", text.as_bytes());
+    bench.write_frame("frames/0.png", 0);
+    bench.write_frame("frames/1.png", 1);
+    bench
+}
+
+/// Waits for a status.
+fn until(bench: &Bench, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let status = std::fs::read(bench.path("state/status.json")).unwrap_or_default();
+        let status: Value = serde_json::from_slice(&status).unwrap_or_default();
+        if reached(&status) {
+            return status;
+        }
+        assert!(started.elapsed() < LONG, "{what}: {status}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+fn alarm(status: &Value, name: &str) -> Option<bool> {
+    status["alarms"][name].as_bool()
+}
+
+#[test]
+fn a_line_whose_triggers_or_counts_come_by_a_port_that_is_not_there_is_held() {
+    for (trigger, gate, way) in [
+        ("kind = \"serial\"", "delay_ms = 100", &[][..]),
+        ("kind = \"frame\"", "distance_ticks = 100", &[0, 100]),
+    ] {
+        let bench = serial_bench(trigger, gate);
+        let mut line = Running::start(bench.folder.path());
+        let held = |status: &Value| alarm(status, "blind") == Some(true);
+        let status =
+            until(&bench, "never there", |status| held(status) && alarm(status, "not_ready") == Some(false));
+        assert!(status["problems"].to_string().contains("and the line is held; connect it"), "{status}");
+        let mut cable = Cable::plug_in(&bench);
+        cable.say("?\n");
+        cable.hear("S");
+        // The belt has to move what passed unseen to the gate.
+        for count in way {
+            cable.say(&format!("E {count}\n"));
+            std::thread::sleep(std::time::Duration::from_millis(400));
+        }
+        until(&bench, "plugged in", |status| alarm(status, "blind") == Some(false));
+        cable.unplug(&bench);
+        until(&bench, "unplugged", held);
+        line.signal(libc::SIGTERM);
+        assert_eq!(line.end().code(), Some(0));
+    }
+}
+
+#[test]
+fn triggers_and_counts_that_the_line_does_not_take_make_no_parts() {
+    let bench = serial_bench("kind = \"interval\"\nevery_ms = 3600000", "delay_ms = 100");
+    let mut cable = Cable::plug_in(&bench);
+    let line = Running::start(bench.folder.path());
+    line.wait_until_ready(&bench);
+    cable.say("T\nE 5\n?\n");
+    assert!(cable.hear("ERR").contains("trigger.kind"));
+    assert!(cable.hear("ERR").contains("gate.distance_ticks"));
+    assert!(cable.hear("S").starts_with("S 0 0 0"));
+    let told = |status: &Value| status["problems"].to_string().contains("2 serial commands refused");
+    until(&bench, "refused", told);
+}
+
+#[test]
+fn a_wrong_count_displaces_no_part() {
+    let bench = serial_bench("kind = \"serial\"", "distance_ticks = 1000");
+    let mut cable = Cable::plug_in(&bench);
+    let line = Running::start(bench.folder.path());
+    line.wait_until_ready(&bench);
+    cable.say("E 0\nT\n");
+    let started = Instant::now();
+    // 70 became 700.
+    for count in [10, 20, 30, 40, 50, 60, 700, 80] {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        cable.say(&format!("E {count}\n"));
+    }
+    // A machine so busy that the belt could have come that far has seen no jump.
+    let busy = started.elapsed() > std::time::Duration::from_millis(220);
+    cable.say("?\n");
+    let said = cable.hear("S");
+    assert!(busy || said.ends_with(" tracking-lost"), "{said}");
+    assert!(said.starts_with("S 1 0 0"), "nothing is at the gate: {said}");
+    for count in (180..=1080).step_by(100) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        cable.say(&format!("E {count}\n"));
+    }
+    let told = cable.hear("P 1");
+    assert!(busy || told.ends_with(" tracking_lost"), "{told}");
+    if !busy {
+        until(&bench, "the jump", |status| {
+            status["problems"].to_string().contains("1 encoder counts that ran back")
+        });
+    }
+}
