@@ -46,8 +46,8 @@ impl LineParts {
         let (triggers, listener) = triggers::of(line, region)?;
         let camera = line.camera.clone();
         // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
-        let mut first = Some(capture::open(&camera)?);
-        let open = move || first.take().map_or_else(|| capture::open(&camera), Ok);
+        let mut first = Some(capture::open(&camera, None)?);
+        let open = move || first.take().map_or_else(|| capture::open(&camera, None), Ok);
         let capture = Capture::start(open, &line.health, listener)
             .context("cannot start the thread that captures frames; raise the limit of threads")?;
         let exposure_delay = line.trigger.exposure_delay();

@@ -32,6 +32,17 @@ impl Pixels {
     }
 }
 
+impl Pixels {
+    /// The values' bytes as they lie in memory.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Grey8(values) | Self::Rgb8(values) => values,
+            Self::Grey16(values) | Self::Rgb16(values) => bytemuck::cast_slice(values),
+        }
+    }
+}
+
 impl std::fmt::Debug for Pixels {
     /// Kind and count only: a frame has millions of values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

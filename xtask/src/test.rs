@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::setup::{self, Purpose};
-use crate::{shell, workspace};
+use crate::{shell, system, workspace};
 
 /// Sets up and runs `cargo test` with the arguments; the exit code is cargo's.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
@@ -18,6 +18,8 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
 /// As [`run`], with paths that the tests find in variables.
 pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitCode> {
     let ready = setup::run(Purpose::Test)?;
+    // The judge's JPEG decoder is compared with libjpeg-turbo's.
+    system::ensure_programs(&[("cjpeg", "libjpeg-turbo-progs"), ("djpeg", "libjpeg-turbo-progs")])?;
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {

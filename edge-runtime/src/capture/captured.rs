@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use judge::{DecodeError, Frame, Pixels};
+use judge::{DecodeError, Frame};
 use shared_format::Size;
 
 use super::raw;
@@ -38,6 +38,8 @@ pub struct Captured {
     data: Data,
     captured_at: Moment,
     sequence: u64,
+    /// The largest frame that is decoded.
+    most: Option<Size>,
     frame: OnceLock<Result<Frame, DecodeError>>,
     fingerprint: OnceLock<u32>,
     is_repeated: bool,
@@ -51,10 +53,18 @@ impl Captured {
             data,
             captured_at,
             sequence,
+            most: None,
             frame: OnceLock::new(),
             fingerprint: OnceLock::new(),
             is_repeated: false,
         }
+    }
+
+    /// Refuses a frame that is larger than `most`, by its header.
+    #[must_use]
+    pub const fn within(mut self, most: Option<Size>) -> Self {
+        self.most = most;
+        self
     }
 
     /// When it was captured, by the driver.
@@ -77,11 +87,26 @@ impl Captured {
         let decoded = match &self.data {
             Data::Frame(frame) => return Ok(frame),
             Data::Refused(error) => return Err(error),
-            Data::Encoded(bytes) => self.frame.get_or_init(|| judge::decode(bytes)),
+            Data::Encoded(bytes) => self.frame.get_or_init(|| match self.most {
+                Some(most) => judge::decode_within(bytes, most),
+                None => judge::decode(bytes),
+            }),
             Data::Yuyv { size, bytes } => self.frame.get_or_init(|| raw::yuyv(*size, bytes)),
             Data::Grey { size, bytes } => self.frame.get_or_init(|| raw::grey(*size, bytes)),
         };
         decoded.as_ref()
+    }
+
+    /// Bytes that it takes: what the camera gave, and the frame if it was decoded.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let given = match &self.data {
+            Data::Encoded(bytes) | Data::Yuyv { bytes, .. } | Data::Grey { bytes, .. } => bytes.len(),
+            Data::Frame(frame) => frame.pixels().bytes().len(),
+            Data::Refused(_) => 0,
+        };
+        let decoded = self.frame.get().and_then(|frame| frame.as_ref().ok());
+        given + decoded.map_or(0, |frame| frame.pixels().bytes().len())
     }
 
     /// Whether somebody has asked for the frame.
@@ -130,10 +155,7 @@ impl Captured {
             Data::Encoded(bytes) | Data::Yuyv { bytes, .. } | Data::Grey { bytes, .. } => {
                 crc32fast::hash(bytes)
             }
-            Data::Frame(frame) => crc32fast::hash(match frame.pixels() {
-                Pixels::Grey8(values) | Pixels::Rgb8(values) => values,
-                Pixels::Grey16(values) | Pixels::Rgb16(values) => bytemuck::cast_slice(values),
-            }),
+            Data::Frame(frame) => crc32fast::hash(frame.pixels().bytes()),
             // Damaged ones are no sign of life, nor are they the same picture.
             Data::Refused(_) => crc32fast::hash(&self.sequence.to_le_bytes()),
         }

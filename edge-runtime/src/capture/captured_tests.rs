@@ -1,3 +1,5 @@
+use judge::Pixels;
+
 use super::*;
 
 const SIZE: Size = Size { width: 32, height: 24 };

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use shared_format::Size;
+
 use super::pace::Pace;
 use super::{Camera, CaptureError, Captured, Data};
 use crate::inputs;
@@ -13,6 +15,8 @@ pub struct Folder {
     images: Vec<PathBuf>,
     pace: Pace,
     repeat: bool,
+    /// The largest frame that is decoded.
+    most: Option<Size>,
     given: usize,
 }
 
@@ -21,13 +25,13 @@ impl Folder {
     ///
     /// # Errors
     /// [`CaptureError::Open`] where there are none or the folder can't be read.
-    pub fn open(path: &Path, fps: f64, repeat: bool) -> Result<Self, CaptureError> {
+    pub fn open(path: &Path, fps: f64, repeat: bool, most: Option<Size>) -> Result<Self, CaptureError> {
         let found = inputs::collect(&[path.to_owned()]);
         let images = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
             reason: format!("{e:#}"),
         })?;
-        Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, given: 0 })
+        Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
     }
 }
 
@@ -44,7 +48,7 @@ impl Camera for Folder {
         let place = self.given.checked_rem(self.images.len()).unwrap_or(0);
         let path = self.images.get(place).ok_or(CaptureError::End)?;
         let data = judge::read_file(path).map_or_else(Data::Refused, Data::Encoded);
-        let captured = Captured::new(data, self.pace.wait(), self.given as u64);
+        let captured = Captured::new(data, self.pace.wait(), self.given as u64).within(self.most);
         self.given += 1;
         Ok(captured)
     }
@@ -79,7 +83,7 @@ mod tests {
     #[test]
     fn files_come_in_order_and_end() {
         let folder = folder();
-        let mut camera = Folder::open(folder.path(), 1000.0, false).unwrap();
+        let mut camera = Folder::open(folder.path(), 1000.0, false, None).unwrap();
         assert_eq!([width(&mut camera), width(&mut camera), width(&mut camera)], [Some(1), Some(2), Some(3)]);
         assert_eq!(camera.next().unwrap_err(), CaptureError::End);
         assert_eq!(camera.next().unwrap_err(), CaptureError::End);
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn a_repeated_folder_starts_over_and_lives_with_files_that_go() {
         let folder = folder();
-        let mut camera = Folder::open(&folder.path().join("*.pgm"), 1000.0, true).unwrap();
+        let mut camera = Folder::open(&folder.path().join("*.pgm"), 1000.0, true, None).unwrap();
         std::fs::remove_file(folder.path().join("b.pgm")).unwrap();
         let widths: Vec<_> = (0..4).map(|_| width(&mut camera)).collect();
         assert_eq!(widths, [Some(1), None, Some(3), Some(1)]);
@@ -96,9 +100,17 @@ mod tests {
     }
 
     #[test]
+    fn a_larger_frame_than_can_be_used_is_refused_before_it_is_decoded() {
+        let folder = folder();
+        let most = Some(Size { width: 2, height: 1 });
+        let mut camera = Folder::open(folder.path(), 1000.0, false, most).unwrap();
+        assert_eq!([width(&mut camera), width(&mut camera), width(&mut camera)], [Some(1), Some(2), None]);
+    }
+
+    #[test]
     fn nothing_to_show_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Folder::open(folder.path(), 30.0, true).unwrap_err();
+        let error = Folder::open(folder.path(), 30.0, true, None).unwrap_err();
         assert!(error.to_string().contains("no images"), "{error}");
     }
 }

@@ -34,6 +34,7 @@ pub use thread::{Capture, Stats};
 pub use watch::CameraState;
 
 use crate::line_file;
+use shared_format::Size;
 
 /// Something that gives frames, one after the other.
 pub trait Camera: Send {
@@ -108,15 +109,18 @@ pub enum CaptureError {
     },
 }
 
-/// Opens the camera of a line file.
+/// Opens the camera of a line file. Frames that are larger than `most`, if that is given, or than the line file says of a
+/// V4L2 camera, are refused by their header.
 ///
 /// # Errors
 /// [`CaptureError`]: not there, without the format, or refusing a control.
-pub fn open(camera: &line_file::Camera) -> Result<Box<dyn Camera>, CaptureError> {
+pub fn open(camera: &line_file::Camera, most: Option<Size>) -> Result<Box<dyn Camera>, CaptureError> {
     match camera {
-        line_file::Camera::Folder { path, fps, repeat } => Ok(Box::new(Folder::open(path, *fps, *repeat)?)),
+        line_file::Camera::Folder { path, fps, repeat } => {
+            Ok(Box::new(Folder::open(path, *fps, *repeat, most)?))
+        }
         line_file::Camera::Pattern { width, height, fps } => {
-            let size = shared_format::Size { width: *width, height: *height };
+            let size = Size { width: *width, height: *height };
             Ok(Box::new(Pattern::new(size, *fps)))
         }
         #[cfg(feature = "camera")]

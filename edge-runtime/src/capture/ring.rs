@@ -40,6 +40,9 @@ pub struct Counts {
     pub stale: u64,
 }
 
+/// Most bytes of frames that wait, decoded ones included, beside the newest: eight of five megapixels in grey.
+const MOST_BYTES: usize = 64 << 20;
+
 /// The last so many frames in order of capture.
 #[derive(Debug)]
 pub struct FrameRing {
@@ -66,6 +69,12 @@ struct Kept {
     seen: bool,
     /// Whether frames are missing before it.
     after_gap: bool,
+}
+
+impl State {
+    fn memory(&self) -> usize {
+        self.frames.iter().map(|kept| kept.captured.memory()).sum()
+    }
 }
 
 impl Kept {
@@ -106,7 +115,7 @@ impl FrameRing {
         state.counts.lost += lost;
         state.counts.captured += 1;
         state.pause = None;
-        while state.frames.len() >= state.room {
+        while state.frames.len() >= state.room || state.memory() + captured.memory() > MOST_BYTES {
             let Some(oldest) = state.frames.pop_front() else { break };
             state.overwritten = Some(oldest.captured.captured_at());
             state.counts.dropped += u64::from(!oldest.seen);
@@ -231,6 +240,18 @@ mod tests {
 
     fn soon() -> Moment {
         Moment::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn large_frames_are_fewer() {
+        let ring = FrameRing::new(8);
+        for at in 1..=5 {
+            let size = shared_format::Size { width: 5000, height: 5000 };
+            let data = Data::Grey { size, bytes: vec![0; 25_000_000] };
+            ring.push(Arc::new(Captured::new(data, Moment(at), at)));
+        }
+        assert_eq!(ring.counts().dropped, 3);
+        assert_eq!(ring.newest().unwrap().captured_at(), Moment(5));
     }
 
     #[test]

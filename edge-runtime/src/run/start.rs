@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use judge::Judge;
+use shared_format::Size;
 
 use super::gatekeeper::{Gatekeeper, Inputs, PartStart};
 use super::inspector::Inspector;
@@ -252,7 +253,10 @@ fn start_capture(
     shared: &Arc<Shared>,
 ) -> Result<Capture> {
     let settings = line.camera.clone();
-    let open = move || capture::open(&settings);
+    let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.most());
+    // What one of the products can be.
+    let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
+    let open = move || capture::open(&settings, most);
     let (mailbox, lost) = (mailbox.clone(), mailbox.clone());
     let trigger = move |captured: &Captured| {
         let at = captured.captured_at();

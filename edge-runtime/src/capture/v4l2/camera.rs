@@ -70,7 +70,8 @@ impl Camera for V4l2Camera {
             bytes: bytes.get(..about.bytesused as usize).unwrap_or(bytes),
             is_damaged: about.flags.contains(Flags::ERROR),
         };
-        Ok(Captured::new(filled.data(self.layout), captured_at, about.sequence.into()))
+        Ok(Captured::new(filled.data(self.layout), captured_at, about.sequence.into())
+            .within(Some(self.layout.size)))
     }
 
     fn warnings(&mut self) -> Vec<String> {
