@@ -205,9 +205,9 @@ impl Serving {
             self.unseen.next_wake(),
             inputs.and_then(|inputs| inputs.next_wake()),
         ];
-        // A hold that has just begun or ended is for the next round.
-        let held = keeper.gate.alarms().output_failed == keeper.levels.is_failing();
-        let deadline = if held { wakes.into_iter().flatten().min() } else { Some(Moment::now()) };
+        // An output that has just failed holds the line at once.
+        let fails = keeper.levels.is_failing() && !keeper.gate.alarms().output_failed;
+        let deadline = if fails { Some(Moment::now()) } else { wakes.into_iter().flatten().min() };
         let fd = inputs.map(|inputs| inputs.fd());
         keeper.waiter.wait(deadline, fd.as_slice()).map(drop)
     }
