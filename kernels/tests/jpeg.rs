@@ -1,7 +1,9 @@
 //! The JPEG decoder's loops beside plain arithmetic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
-use kernels::jpeg::{flat, interleaved, inverse, rgb_of_ycbcr, triangle_across, triangle_both, triangle_down};
+use kernels::jpeg::{
+    flat, interleaved, inverse, rgb_of_ycbcr, triangle_across, triangle_both, triangle_down,
+};
 use proptest::prelude::*;
 
 /// The transform by its definition, in double precision (ITU-T T.81, A.3.3).
@@ -36,7 +38,7 @@ proptest! {
             coefficients[place / 8][place % 8] = value;
         }
         // Into the middle of a plane.
-        let mut plane = vec![77; 8 * 24];
+        let mut plane = [77; 8 * 24];
         inverse(&coefficients, &mut plane[8..], 24);
         let expected = by_definition(&coefficients);
         for y in 0..8 {
@@ -80,7 +82,7 @@ proptest! {
         prop_assert!(pixels.as_chunks::<3>().0 == samples);
 
         let mix = |here: u8, near: u8| 3.0 * f64::from(here) + f64::from(near);
-        let side = |i: usize| if i % 2 == 0 { (i / 2).saturating_sub(1) } else { (i / 2 + 1).min(luma.len() - 1) };
+        let side = |i: usize| if i.is_multiple_of(2) { (i / 2).saturating_sub(1) } else { (i / 2 + 1).min(luma.len() - 1) };
         let mut out = vec![0; 2 * luma.len()];
         triangle_across(luma, &mut out);
         for (i, found) in out.iter().enumerate() {

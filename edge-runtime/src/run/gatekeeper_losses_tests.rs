@@ -1,8 +1,11 @@
 //! Inputs that are gone or silent, messages that are lost, outputs that can't be driven.
 
-use super::super::mailbox::Blind;
 use super::*;
+use crate::gate::Hold;
+use crate::input::Happening;
+use crate::run::mailbox::{Blind, CAPACITY, Message};
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;

@@ -1,4 +1,7 @@
 use super::*;
+use crate::gate::Hold;
+use crate::input::Happening;
+use crate::run::mailbox::Message;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 

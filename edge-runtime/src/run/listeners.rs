@@ -5,13 +5,18 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use super::gatekeeper::Sink;
-use super::mailbox::{Blind, Mailbox, Message};
+use super::mailbox::Mailbox;
+#[cfg(feature = "serial")]
+use super::mailbox::{Blind, Message};
 use super::shared::Shared;
 use super::side_threads::{SERIAL, STDOUT};
-use crate::line_file::{LineFile, Trigger};
+use crate::line_file::LineFile;
+#[cfg(feature = "serial")]
+use crate::line_file::Trigger;
 #[cfg(feature = "serial")]
 use crate::output::serial::{Handlers, SerialPeer};
 use crate::output::stdout::JsonLines;
+#[cfg(feature = "serial")]
 use crate::output::text;
 
 /// The listeners of a line.

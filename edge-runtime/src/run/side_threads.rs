@@ -48,3 +48,35 @@ impl SideThreads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::{Latencies, Settings};
+    use crate::moment::Moment;
+    use crate::realtime::Waiter;
+
+    #[test]
+    fn a_thread_that_ended_is_told_once_and_holds_no_line_that_can_do_without() {
+        let settings = Settings { line: "line 1".to_owned(), state: None, every: Duration::from_secs(1) };
+        let latencies = Arc::new(Latencies::new(Moment::now()));
+        let monitor = Monitor::start(settings, latencies, None, || panic!("a source that fails")).unwrap();
+        let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
+        let mut threads = SideThreads::new(Listeners::default());
+        threads.look(&monitor, None, &mailbox);
+        assert!(threads.told.is_empty());
+        for _ in 0..1000 {
+            std::thread::sleep(Duration::from_millis(10));
+            threads.look(&monitor, None, &mailbox);
+            if monitor.has_ended() {
+                break;
+            }
+        }
+        (0..3).for_each(|_| threads.look(&monitor, None, &mailbox));
+        assert_eq!(threads.told, [MONITOR]);
+        assert!(!mailbox.is_blind(Blind::Serial));
+    }
+}

@@ -42,17 +42,17 @@ impl Unseen {
         self.running = running;
     }
 
-    /// Whether there are any, given whether the line is blind. A line that is not ready yet counts from its start.
+    /// Whether there are any, given whether the line is blind. What came before it was ready for the first time is not
+    /// waited for: sight and readiness come in the same moment then.
     pub(super) fn look(&mut self, blind: bool, ready: bool, now: Moment) -> bool {
         self.move_on(now);
         self.state = match self.state {
-            _ if blind => State::Come,
-            State::Come if ready => State::Leave { way: 0, at: now },
-            State::Come => State::No,
+            _ if blind && ready => State::Come,
+            State::Come if !blind => State::Leave { way: 0, at: now },
             State::Leave { way, .. } if way >= self.distance => State::No,
             state => state,
         };
-        self.state != State::No
+        blind || self.state != State::No
     }
 
     /// Whether sight is back and they are still on their way.
@@ -123,7 +123,8 @@ mod tests {
     fn a_line_that_becomes_ready_seeing_is_not_held() {
         let mut unseen = Unseen::new(Measure::Time, 100);
         assert!(unseen.look(true, false, Moment(1)));
-        assert!(!unseen.look(false, false, Moment(2)));
-        assert!(!unseen.look(false, true, Moment(3)));
+        assert!(!unseen.look(false, true, Moment(2)), "both at once");
+        assert!(unseen.look(true, true, Moment(3)));
+        assert!(unseen.look(false, true, Moment(4)));
     }
 }

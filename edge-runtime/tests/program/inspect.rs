@@ -97,7 +97,7 @@ fn what_cannot_be_judged_is_a_fault_line_and_the_rest_is_judged() {
     let output = bench.run("inspect", &["--json", "cut.jpg", "text.png", "dot.png", "strip.png", "good.png"]);
     assert_eq!(code(&output), 11);
     let lines = lines(&stdout(&output));
-    for (line, words) in lines.iter().zip(["cut short", "not an image", "1×1", "20000×50"]) {
+    for (line, words) in lines.iter().zip(["cut short", "not an image", "1×1", "20000 × 50"]) {
         assert_eq!(line["verdict"], "fault");
         assert_eq!(line["score"], Value::Null);
         assert!(line["fault"].as_str().unwrap().contains(words), "{line}");

@@ -54,9 +54,8 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orienta
             marker::SOI => return Err(Damage::Segment.into()),
             marker::DAC | marker::JPG => {}
             marker::SOF0..=marker::SOF15 => {
-                if file.frame.replace(FrameHeader::read(&segment)?).is_some() {
-                    return Err(Damage::FrameHeader.into());
-                }
+                let before = file.frame.replace(FrameHeader::read(&segment)?);
+                before.map_or(Ok(()), |_| Err(Damage::FrameHeader))?;
             }
             marker::APP0..=marker::APP15 => file.application(&segment)?,
             _ => {}

@@ -1,0 +1,133 @@
+//! What comes in to the gate: events, verdicts, what was lost of them, and what holds the line.
+
+use std::sync::atomic::Ordering;
+
+use super::{Gatekeeper, Serving};
+use crate::gate::Hold;
+use crate::input::{Event, Happening};
+use crate::moment::Moment;
+use crate::run::mailbox::{CAPACITY, Lost, Message};
+use crate::run::troubles::add;
+
+impl Serving {
+    pub(super) fn take_events(&mut self) {
+        let troubles = &self.keeper.shared.troubles;
+        if let Some(inputs) = &mut self.keeper.inputs {
+            let read = inputs.read(&mut self.events);
+            troubles.lost_edges.store(inputs.lost_edges(), Ordering::Relaxed);
+            if read.is_err() {
+                // A chip that is gone would wake this thread for ever. Without inputs parts pass unseen: the line is
+                // held.
+                self.keeper.inputs = None;
+                self.inputs_lost = true;
+                troubles.inputs_lost.store(true, Ordering::Relaxed);
+            }
+        }
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.happen(event);
+        }
+        self.events = events;
+    }
+
+    pub(super) fn take_messages(&mut self) {
+        // Before the messages: what was lost by now, was lost behind those that are there.
+        let lost = self.keeper.mailbox.lost();
+        // No more than fit in: whoever sends all the time must not hold up the gate.
+        for _ in 0..CAPACITY {
+            let Some((lost, message)) = self.keeper.mailbox.take() else { break };
+            self.unpublished = true;
+            match message {
+                Message::Event(event) => {
+                    self.lose(lost, event.at);
+                    self.happen(event);
+                }
+                Message::Verdict(verdict) => {
+                    self.lose(lost, Moment::now());
+                    self.verdict(verdict);
+                }
+            }
+        }
+        self.lose(lost, Moment::now());
+    }
+
+    /// Messages were lost up to `at`: their parts go to the safe side.
+    fn lose(&mut self, lost: Lost, at: Moment) {
+        let triggers = lost.triggers.saturating_sub(self.lost.triggers);
+        self.lose_triggers(triggers, at);
+        if lost.ways > self.lost.ways {
+            self.keeper.gate.lose_tracking(at);
+            self.unpublished = true;
+        }
+        // Senders on other threads may have seen less.
+        self.lost.triggers = self.lost.triggers.max(lost.triggers);
+        self.lost.ways = self.lost.ways.max(lost.ways);
+    }
+
+    /// Parts went by up to `at` that nobody saw: they get their numbers, and nothing else is known of them.
+    pub(super) fn lose_triggers(&mut self, parts: u64, at: Moment) {
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
+        self.part += u64::from(parts);
+        add(&self.keeper.shared.troubles.lost_triggers, parts.into());
+        self.unpublished |= parts > 0;
+    }
+
+    pub(super) fn hold(&mut self, now: Moment) {
+        let Gatekeeper { gate, mailbox, encoder, levels, shared, .. } = &mut self.keeper;
+        // In this order: a line that becomes ready sees by then.
+        let not_ready = mailbox.is_held(Hold::NotReady);
+        let unseen = self.unseen.look(mailbox.is_held(Hold::Blind), !not_ready, now);
+        let silent = encoder.look(gate.under_way() > 0, now);
+        let holds = [
+            (Hold::NotReady, not_ready, gate.alarms().not_ready),
+            (Hold::Blind, unseen || silent || self.inputs_lost, gate.alarms().blind),
+            (Hold::Output, levels.is_failing() || mailbox.is_held(Hold::Output), gate.alarms().output_failed),
+        ];
+        for (hold, on, was) in holds {
+            self.unpublished |= on != was;
+            gate.hold(hold, on);
+        }
+        let troubles = &shared.troubles;
+        troubles.unseen.store(self.unseen.leave(), Ordering::Relaxed);
+        if troubles.encoder_silent.swap(silent, Ordering::Relaxed) != silent && silent {
+            add(&troubles.encoder_silences, 1);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        self.unpublished = true;
+        let Gatekeeper { gate, encoder, shared, challenge, .. } = &mut self.keeper;
+        match event.what {
+            Happening::Trigger => self.trigger(event.at),
+            Happening::TriggersLost { parts } => self.lose_triggers(parts.into(), event.at),
+            Happening::Encoder { ticks } => {
+                if encoder.tick(event.at) {
+                    gate.lose_tracking(event.at);
+                }
+                gate.encoder(ticks, event.at);
+                self.unseen.encoder(ticks);
+            }
+            Happening::EncoderJump => {
+                add(&shared.troubles.encoder_jumps, 1);
+                encoder.tick(event.at);
+                gate.lose_tracking(event.at);
+            }
+            Happening::Belt { running } => {
+                gate.belt(running, event.at);
+                encoder.belt(running, event.at);
+                self.unseen.belt(running, event.at);
+            }
+            Happening::Fell => gate.fell(),
+            Happening::Challenge => gate.challenge(*challenge),
+            Happening::Acknowledge => gate.acknowledge(),
+            Happening::Product(product) => self.set_product(product),
+            Happening::Select(number) => {
+                let selected = self.keeper.selected_by.iter().find(|(by, _)| *by == number);
+                if let Some((_, product)) = selected {
+                    self.set_product(usize::from(*product));
+                }
+            }
+        }
+    }
+}
