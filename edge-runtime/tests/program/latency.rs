@@ -88,3 +88,52 @@ fn latency_of_the_gate_at_50_parts_a_second_with_inference_running() {
     let stages = ["infer", "lateness"];
     measure(&bench(50), "50 parts a second", 50, "kind = \"interval\"\n        every_ms = 20", &stages);
 }
+
+/// Of a 640×480 frame with a smooth picture and some grain, as most cameras send it: 4:2:2 and 4:2:0, with restart markers.
+fn camera_frame(sampling: jpeg_encoder::SamplingFactor) -> Vec<u8> {
+    let mut state = 7_u32;
+    let values: Vec<u8> = (0..640 * 480 * 3)
+        .map(|i| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (x, y) = (i / 3 % 640, i / 3 / 640);
+            let shade = 128.0 + 60.0 * (x as f32 / 23.0).sin() + 50.0 * (y as f32 / 31.0).cos();
+            shade as u8 + (state >> 28) as u8
+        })
+        .collect();
+    let mut bytes = vec![];
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+    encoder.set_sampling_factor(sampling);
+    encoder.set_restart_interval(40);
+    encoder.encode(&values, 640, 480, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
+}
+
+#[test]
+#[ignore = "prints figures; `cargo xtask bench` runs it"]
+fn latency_of_decoding_beside_zune_jpeg() {
+    use jpeg_encoder::SamplingFactor;
+    let milliseconds = |work: &dyn Fn()| {
+        let start = std::time::Instant::now();
+        work();
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    for (name, sampling) in [("4:2:2", SamplingFactor::F_2_1), ("4:2:0", SamplingFactor::F_2_2)] {
+        let bytes = camera_frame(sampling);
+        let theirs = || {
+            let reader = zune_core::bytestream::ZCursor::new(&bytes);
+            std::hint::black_box(zune_jpeg::JpegDecoder::new(reader).decode().unwrap());
+        };
+        let ours = || drop(std::hint::black_box(judge::decode(&bytes).unwrap()));
+        // In turn, so that a busy moment hits both.
+        let mut best = [f64::MAX; 2];
+        for _ in 0..300 {
+            best = [best[0].min(milliseconds(&ours)), best[1].min(milliseconds(&theirs))];
+        }
+        let [ours, theirs] = best;
+        println!(
+            "a 640×480 JPEG of {} KB, {name}: {ours:.2} ms, zune-jpeg {theirs:.2} ms, ratio {:.2}",
+            bytes.len() / 1000,
+            ours / theirs
+        );
+    }
+}

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `file` | segments and scans → samples of the components |
 //! | `segments`, `header`, `tables` | what segments say |
+//! | `intervals` | a scan's restart intervals, and the blocks in them |
 //! | `huffman`, `bits` | codes, and the bits of a restart interval |
 //! | `sequential`, `progressive`, `block` | coefficients of blocks |
 //! | `upsample` | components at full size; this, the transform and colours are loops of `kernels::jpeg` |
@@ -19,6 +20,7 @@ mod error;
 mod file;
 mod header;
 mod huffman;
+mod intervals;
 mod progressive;
 mod segments;
 mod sequential;

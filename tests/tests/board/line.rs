@@ -80,6 +80,12 @@ impl Line {
         self.board.wait_for(CAMERA_IS_LIVE);
     }
 
+    /// The camera's driver gives the same buffer again and again, or no longer.
+    pub fn repeat_frames(&mut self, on: bool) {
+        let change = if on { "touch" } else { "rm" };
+        self.board.run(&format!("{change} /feed/now.jpg.stale; sleep 1"));
+    }
+
     /// Starts the line under its supervisor and waits until it judges.
     pub fn start(&mut self, name: &str) {
         self.board.run(FORGET_STATUS);

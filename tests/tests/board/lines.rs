@@ -50,18 +50,18 @@ fps = 10
 gain = 77
 "#;
 
-/// An emulated processor is slow: the gate is far from the camera.
+/// An emulated processor is slow: the gate is far from the camera, and a part may be served late by many milliseconds.
 const BY_TIME: &str = "
 [gate]
 delay_ms = 4000
-pulse_ms = 20
+pulse_ms = 100
 gap_ms = 5
 ";
 
 const BY_ENCODER: &str = "
 [gate]
 distance_ticks = 200
-pulse_ms = 20
+pulse_ms = 100
 gap_ms = 5
 ";
 
@@ -94,7 +94,7 @@ max_mib = 16
 [health]
 state = "/data/state"
 every_s = 1
-# A frame that is shown again has not even a camera's noise.
+# A frame that is given again is a fault by itself; the camera's state is to stay.
 frozen_s = 3600
 "#
     )

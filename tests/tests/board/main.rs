@@ -64,6 +64,14 @@ fn a_shift_on_the_board() {
     line.plug_in();
     line.expect("the camera is back", &mixed(&stage, 10, 6));
 
+    // The frames change from part to part: a driver's buffers would not.
+    line.repeat_frames(true);
+    let part = mixed(&stage, 1, 13).swap_remove(0);
+    let repeated: Vec<Shown> = (0..4).map(|_| Shown { frame: part.frame.clone(), rejected: true }).collect();
+    line.expect("a picture that is given again and again", &repeated);
+    line.repeat_frames(false);
+    line.expect("and moves again", &mixed(&stage, 4, 14));
+
     line.kill();
     line.expect("after kill -9 and the supervisor's restart", &mixed(&stage, 10, 7));
 

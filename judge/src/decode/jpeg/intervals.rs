@@ -1,0 +1,76 @@
+//! A scan's data: restart intervals, and which blocks their units hold (ITU-T T.81, A.2 and B.2.1).
+
+use std::ops::Range;
+
+use super::bits::{Bits, unstuffed};
+use super::error::Damage;
+use super::header::{Component, FrameHeader, ScanHeader};
+use super::segments::{self, marker};
+
+/// The interleaved units of a scan, or the blocks of the one component that it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Units {
+    across: usize,
+    down: usize,
+    is_interleaved: bool,
+}
+
+impl Units {
+    pub(super) fn of(frame: &FrameHeader, scan: &ScanHeader) -> Result<Self, Damage> {
+        let &[in_scan] = scan.components.as_slice() else {
+            return Ok(Self { across: frame.units_across, down: frame.units_down, is_interleaved: true });
+        };
+        let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+        Ok(Self { across: component.columns, down: component.rows, is_interleaved: false })
+    }
+
+    pub(super) const fn count(self) -> usize {
+        self.across * self.down
+    }
+
+    /// Column and row of each of a component's blocks in a unit.
+    pub(super) fn blocks(self, number: usize, component: &Component) -> impl Iterator<Item = (usize, usize)> {
+        let (column, row) = (number % self.across, number / self.across);
+        let (across, down) = if self.is_interleaved { (component.across, component.down) } else { (1, 1) };
+        (0..down).flat_map(move |y| (0..across).map(move |x| (column * across + x, row * down + y)))
+    }
+}
+
+/// Calls `decode` for each restart interval, with its bits and the numbers of its units; gives the position of the marker
+/// behind the last.
+///
+/// # Errors
+/// What `decode` says, or [`Damage`] if an interval's data don't end with it, or its marker is missing.
+pub(super) fn intervals(
+    bytes: &[u8],
+    mut at: usize,
+    units: usize,
+    restart: usize,
+    mut decode: impl FnMut(&mut Bits<'_>, Range<usize>) -> Result<(), Damage>,
+) -> Result<usize, Damage> {
+    let most = if restart == 0 { units } else { restart };
+    let mut data = Vec::new();
+    let (mut done, mut number) = (0, 0);
+    loop {
+        let rest = bytes.get(at..).ok_or(Damage::CutShort)?;
+        let behind = at + unstuffed(rest, &mut data).ok_or(Damage::CutShort)?;
+        let next = units.min(done + most);
+        let mut bits = Bits::new(&data);
+        decode(&mut bits, done..next)?;
+        bits.end()?;
+        done = next;
+        // Fill bytes may stand before a marker, and nothing else.
+        let segment = segments::next(bytes, behind).ok_or(Damage::CutShort)?;
+        if bytes.get(behind..segment.start).is_none_or(|fill| fill.iter().any(|&byte| byte != 0xFF)) {
+            return Err(Damage::Code);
+        }
+        if done == units {
+            return Ok(behind);
+        }
+        if segment.marker != marker::RST0 + number {
+            return Err(Damage::Restart);
+        }
+        number = (number + 1) & 7;
+        at = segment.end;
+    }
+}
