@@ -175,7 +175,8 @@ pub(super) mod neon {
     impl Lanes for Row {
         #[inline(always)]
         fn load(block: &Block) -> [Self; 8] {
-            block.map(|row| Self(bytemuck::cast(row)))
+            // SAFETY: each load reads half a row.
+            block.map(|row| Self(unsafe { [vld1q_s32(row.as_ptr()), vld1q_s32(row.as_ptr().add(4))] }))
         }
 
         #[inline(always)]
@@ -232,8 +233,13 @@ pub(super) mod neon {
 
         #[inline(always)]
         fn bytes(rows: [Self; 8]) -> [[u8; 8]; 8] {
-            rows.map(|Self([a, b])| unsafe {
-                bytemuck::cast(vqmovun_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b))))
+            rows.map(|Self([a, b])| {
+                let mut bytes = [0; 8];
+                // SAFETY: a row of bytes is written.
+                unsafe {
+                    vst1_u8(bytes.as_mut_ptr(), vqmovun_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b))))
+                };
+                bytes
             })
         }
     }
