@@ -90,7 +90,7 @@ impl Cross {
 }
 
 /// Tests by a part of their name that the emulation can't run: it lacks a call that serial ports need.
-const NEED_SERIAL_PORT: [&str; 2] = ["output::serial::tests", "line::a_serial_peer"];
+const NEED_SERIAL_PORT: [&str; 3] = ["output::serial::tests", "line::a_serial_peer", "losses::"];
 
 /// Builds and tests, with the arguments for `cargo test`; the exit code is cargo's.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
