@@ -10,7 +10,7 @@ use std::process::Command;
 use judge::{Frame, Pixels, decode};
 
 /// Files to generate: fewer where a processor is emulated.
-const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 40 };
+const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 300 };
 
 /// A small deterministic generator (xorshift).
 struct Chance(u64);
@@ -209,6 +209,5 @@ fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
     println!(
         "{whole_files} whole, {damaged_equal} damaged and equal, {refused} refused, djpeg warns of {warned}"
     );
-    let enough = FILES < 2500 || whole_files > FILES / 2 && damaged_equal > FILES / 50 && warned > FILES / 8;
-    assert!(enough, "too easy");
+    assert!(whole_files > FILES / 2 && damaged_equal > FILES / 50 && warned > FILES / 8, "too easy");
 }

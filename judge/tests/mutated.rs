@@ -12,7 +12,7 @@ use image::{DynamicImage, ImageFormat};
 use judge::{DecodeError, decode_within};
 use support::{JpegKind, PLAIN, jpeg, size};
 
-const FILES: usize = if cfg!(target_arch = "x86_64") { 100_000 } else { 1_000 };
+const FILES: usize = if cfg!(target_arch = "x86_64") { 100_000 } else { 5_000 };
 const SIDE: u32 = 24;
 
 fn written(format: ImageFormat) -> Vec<u8> {
