@@ -99,7 +99,7 @@ impl FrameRing {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The camera was opened: its numbers begin anew.
+    /// The camera was opened: its numbers begin again.
     pub fn begin(&self) {
         self.lock().last = None;
     }

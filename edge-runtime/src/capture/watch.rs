@@ -85,7 +85,7 @@ impl Watch {
         }
     }
 
-    /// Another camera, or the same one anew; whether it may repeat a picture.
+    /// Another camera, or the same one again; whether it may repeat a picture.
     pub(super) fn opened(&mut self, may_repeat: bool) {
         let usual = if may_repeat { 0 } else { EQUAL_FRAMES };
         self.compared = self.equal_frames.unwrap_or(usual).into();
@@ -216,7 +216,7 @@ mod tests {
             [(CameraState::Live, true), (CameraState::Frozen, true), (CameraState::Frozen, true)]
         );
         assert_eq!(see(&mut watch, still(95, 800)), (CameraState::Live, false));
-        // A camera that was opened anew begins anew.
+        // A camera that was opened again begins from nothing.
         watch.opened(false);
         assert_eq!(see(&mut watch, still(95, 900)), (CameraState::Live, false));
     }

@@ -1,6 +1,6 @@
 //! Counts of an encoder that a peer sends → ticks.
 //!
-//! A count with a wrong digit, or of a counter that was started anew, must not move the parts under way. Whether a
+//! A count with a wrong digit, or of a counter that was restarted, must not move the parts under way. Whether a
 //! difference can be the belt's way is told by the time that it took:
 //!
 //! * The limit is [`EncoderCount::new`]'s ticks a second. Unless the line file gives one, it is four times the way from
@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LEARN: Duration = Duration::from_secs(1);
 const SECOND: u64 = 1_000_000_000;
 
-/// The last counts, and how fast they may grow. The peer's counter may wrap and may start anew.
+/// The last counts, and how fast they may grow. The peer's counter may wrap and may be restarted.
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderCount {
     distance: u64,

@@ -44,7 +44,7 @@ impl Troubles {
             (&self.encoder_silent, "the encoder is silent, and the line held until its next tick; check it"),
             (
                 &self.inputs_lost,
-                "the GPIO inputs are gone, and the line is held; check the chip and start anew",
+                "the GPIO inputs are gone, and the line is held; check the chip and start the line again",
             ),
             (&self.unseen, "the line is held until parts that nobody saw have passed the gate"),
         ];

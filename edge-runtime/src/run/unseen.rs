@@ -110,7 +110,7 @@ mod tests {
         unseen.encoder(99);
         assert!(unseen.look(false, true, Moment(1_000_000_000)));
         assert_eq!(unseen.next_wake(), None);
-        // Blind once more: all anew.
+        // Blind once more: all of the way again.
         assert!(unseen.look(true, true, Moment(1_000_000_001)));
         assert!(unseen.look(false, true, Moment(1_000_000_002)));
         unseen.encoder(99);

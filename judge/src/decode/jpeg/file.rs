@@ -110,7 +110,7 @@ impl File {
             self.lay_out(&frame);
         }
         for in_scan in &scan.components {
-            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            let component = frame.component(in_scan.component)?;
             let steps = self.steps.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
             match steps {
                 None => *steps = Some(self.tables.steps(component.quantisation)?),
@@ -161,7 +161,7 @@ impl File {
         let Self { tables, steps, planes, restart, .. } = self;
         let mut parts = vec![];
         for in_scan in &scan.components {
-            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            let component = frame.component(in_scan.component)?;
             let steps = steps.get(in_scan.component).and_then(Option::as_ref).ok_or(Damage::ScanHeader)?;
             parts.push((in_scan.component, component, tables.dc(in_scan.dc)?, tables.ac(in_scan.ac)?, steps));
         }
@@ -193,7 +193,7 @@ impl File {
         let Self { tables, progress, restart, .. } = self;
         let mut parts = vec![];
         for in_scan in &scan.components {
-            let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+            let component = frame.component(in_scan.component)?;
             progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?.begin(scan)?;
             let table = if scan.high > 0 { None } else { Some(tables.dc(in_scan.dc)?) };
             parts.push((in_scan.component, component, table));
@@ -224,7 +224,7 @@ impl File {
     ) -> Result<usize, Damage> {
         let Self { tables, progress, restart, .. } = self;
         let in_scan = scan.components.first().ok_or(Damage::ScanHeader)?;
-        let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+        let component = frame.component(in_scan.component)?;
         let progress = progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
         progress.begin(scan)?;
         let table = tables.ac(in_scan.ac)?;

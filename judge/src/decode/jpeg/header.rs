@@ -67,6 +67,14 @@ impl FrameHeader {
         Self::lay_out(width, height, segment.marker == marker::SOF2, specified)
     }
 
+    /// The component at a place.
+    ///
+    /// # Errors
+    /// [`Damage::ScanHeader`] if there is none.
+    pub(super) fn component(&self, place: usize) -> Result<&Component, Damage> {
+        self.components.get(place).ok_or(Damage::ScanHeader)
+    }
+
     fn lay_out(
         width: u32,
         height: u32,

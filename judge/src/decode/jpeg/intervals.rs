@@ -20,7 +20,7 @@ impl Units {
         let &[in_scan] = scan.components.as_slice() else {
             return Ok(Self { across: frame.units_across, down: frame.units_down, is_interleaved: true });
         };
-        let component = frame.components.get(in_scan.component).ok_or(Damage::ScanHeader)?;
+        let component = frame.component(in_scan.component)?;
         Ok(Self { across: component.columns, down: component.rows, is_interleaved: false })
     }
 
