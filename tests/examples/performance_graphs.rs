@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use fit::features::Projection;
-use fit::network::{Array, Network, Weights};
-use fit::patchcore;
-use fit::resample::SMOOTHING;
-use fit::seeded::Seeded;
-use fit::teacher::Teacher;
+use bundle::seeded::Seeded;
+use methods::features::Projection;
+use methods::patchcore;
+use networks::resample::SMOOTHING;
+use networks::teacher::Teacher;
+use networks::{Array, Network, Weights};
 use shared_format::Size;
 use tests::teachers::random_weights;
 use trainer::method::efficientad::{self, Channels, Layout, MapScale, Trained};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 use judge::{Frame, Pixels, encode_png};
 use shared_format::Size;
 

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use fit::network::{Array, Network, Weights};
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
+use networks::{Array, Network, Weights};
 
 /// Random weights with BatchNorm folded, scaled so that features neither vanish nor explode.
 #[must_use]

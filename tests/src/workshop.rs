@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fit::network::Network;
-use fit::teacher::write_safetensors;
+use networks::Network;
+use networks::teacher::write_safetensors;
 use tempfile::TempDir;
 
 use crate::teachers::random_weights;

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use fit::network::Network;
-use fit::teacher::write_safetensors;
+use networks::Network;
+use networks::teacher::write_safetensors;
 use shared_format::Size;
 use tests::images::{jpeg, write_parts};
 use tests::teachers::{legacy_preamble, legacy_pth, npz, pickle, random_weights, zip_pth};
@@ -140,7 +140,7 @@ fn weight_files_of_every_format_and_every_fault() {
         let (code, stdout, stderr) = import(name, &bytes);
         assert_eq!(code, 0, "{name}: {stderr}");
         assert!(stdout.contains("efficientnet-lite0"), "{stdout}");
-        let kept = fit::teacher::Library::at(&workshop.path("home/teachers")).load("t").unwrap();
+        let kept = networks::teacher::Library::at(&workshop.path("home/teachers")).load("t").unwrap();
         assert_eq!(kept.weights, weights, "{name}");
     }
     let mut nan = weights.clone();

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fit::network::{PdnSize, Weights};
-use fit::teacher::{Library, read_safetensors, write_safetensors};
 use judge::encode_png;
+use networks::teacher::{Library, read_safetensors, write_safetensors};
+use networks::{PdnSize, Weights};
 use shared_format::Size;
 use tests::images::{part, write_parts};
 use tests::teachers::{legacy_pth, random_weights, zip_pth};

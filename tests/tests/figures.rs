@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use fit::evaluate::auroc;
-use fit::seeded::Seeded;
+use bundle::evaluate::auroc;
+use bundle::seeded::Seeded;
 
 #[test]
 fn auroc_agrees_with_scikit_learn() {

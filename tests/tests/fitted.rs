@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fit::Flip;
-use fit::features::{Extractor, FeatureSet, Levels};
-use fit::network::Network;
-use fit::teacher::Teacher;
-use fit::{padim, patchcore};
 use judge::{Preparer, encode_png};
+use methods::Flip;
+use methods::features::{Extractor, FeatureSet, Levels};
+use methods::{padim, patchcore};
+use networks::Network;
+use networks::teacher::Teacher;
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tests::images::{part, write_parts};
 use tests::teachers::random_weights;
@@ -96,7 +96,7 @@ fn onnxruntime(python: &Path, onnx: &[u8], input: &[f32], outputs: &[&str], fold
 }
 
 /// matrix · (x − mean) for each vector, in 64-bit floats.
-fn project(projection: &fit::features::Projection, vectors: &[f32]) -> Vec<Vec<f64>> {
+fn project(projection: &methods::features::Projection, vectors: &[f32]) -> Vec<Vec<f64>> {
     let channels = projection.mean.len();
     let row = |row: &[f32], vector: &[f32]| -> f64 {
         let terms = row.iter().zip(vector).zip(&projection.mean);

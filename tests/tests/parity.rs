@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use fit::network::{Network, Weights};
-use fit::resample::gaussian;
-use fit::teacher::Teacher;
 use judge::Preparer;
+use networks::resample::gaussian;
+use networks::teacher::Teacher;
+use networks::teacher::import::read_published;
+use networks::{Network, Weights};
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Device, Kind, Tensor};
 use tests::images::part;
@@ -15,7 +16,6 @@ use tests::teachers::random_weights;
 use trainer::method::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::method::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
 use trainer::samples::unit_length;
-use trainer::teacher::read_published;
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
 /// Largest difference of raw level maps, as a share of their maximum.
@@ -332,8 +332,8 @@ fn statistics(levels: &[Vec<Vec<f32>>], network: &Network, input: Size) -> Scori
         let shape = vec![1, 1, side(input.height), side(input.width)];
         let deviation = vec![0.2 * overall; n];
         LevelStatistics {
-            mean: fit::network::Array { shape: shape.clone(), data: mean },
-            deviation: fit::network::Array { shape, data: deviation },
+            mean: networks::Array { shape: shape.clone(), data: mean },
+            deviation: networks::Array { shape, data: deviation },
         }
     };
     Scoring { levels: (0..network.levels.len()).map(level).collect() }

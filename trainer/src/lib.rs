@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`teacher`] | imports published weights and keeps them by name |
+//! | [`teachers`] | the user's teachers, and those that come with this program |
 //! | [`method`] | one folder a method: training and export |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`order`] | which samples a step sees |
@@ -34,6 +34,6 @@ pub mod run;
 #[cfg(feature = "libtorch")]
 pub mod samples;
 pub mod schedule;
-pub mod teacher;
+pub mod teachers;
 #[cfg(feature = "libtorch")]
 pub mod torch;

@@ -1,6 +1,6 @@
 //! Which samples a step sees.
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 
 /// Samples in a step that doesn't learn.
 const EVALUATION_BATCH: usize = 16;

@@ -12,10 +12,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use fit::Flip;
-use fit::atomic::write_file;
-use fit::network::Weights;
-use fit::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
+use bundle::atomic::write_file;
+use methods::Flip;
+use networks::Weights;
+use networks::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
 use serde::{Deserialize, Serialize};
 use shared_format::Recipe;
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use fit::Flip;
-use fit::network::Network;
 use judge::{Preparer, decode_file};
+use methods::Flip;
+use networks::Network;
 use shared_format::Recipe;
 use tch::{Device, Kind, Tensor};
 

@@ -14,7 +14,8 @@ use crate::{shell, system, workspace};
 /// What the board runs.
 pub const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// The crates that run there. The others need libtorch, or a workstation.
-const CRATES: [&str; 5] = ["shared-format", "kernels", "judge", "fit", "edge-runtime"];
+const CRATES: [&str; 7] =
+    ["shared-format", "kernels", "judge", "networks", "bundle", "methods", "edge-runtime"];
 /// A linker and a C compiler, the C library to link and to run with, the emulator, and what V4L2's bindings are made by.
 const PACKAGES: [&str; 5] =
     ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libc6:arm64", "libclang-dev", "qemu-user"];

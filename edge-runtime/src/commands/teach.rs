@@ -13,15 +13,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use fit::Flip;
-use fit::calibrate::{claim_with_threshold, highest, lonely};
-use fit::dataset::survey;
-use fit::fitted::Fitted;
-use fit::patchcore::BankSize;
-use fit::teach::{Lesson, Taught, teach};
-use fit::teacher::{Library, Teacher, load_file};
-use fit::{padim, patchcore, written};
+use bundle::calibrate::{claim_with_threshold, highest, lonely};
+use bundle::dataset::survey;
+use bundle::written;
 use judge::Bundle;
+use methods::Flip;
+use methods::fitted::Fitted;
+use methods::patchcore::BankSize;
+use methods::teach::{Lesson, Taught, teach};
+use methods::{padim, patchcore};
+use networks::teacher::{Library, Teacher, load_file};
 use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
 use super::collect::{self, album::Album};

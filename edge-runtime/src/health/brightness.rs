@@ -65,7 +65,7 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
-    use fit::seeded::Seeded;
+    use bundle::seeded::Seeded;
 
     use super::*;
 

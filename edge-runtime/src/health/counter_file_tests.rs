@@ -1,7 +1,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 
 use super::*;
 use crate::emulated;

@@ -119,8 +119,8 @@ fn alarm_at(normals: u32, rank: u32, alpha: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use fit::calibrate::Calibrator;
-    use fit::seeded::Seeded;
+    use bundle::calibrate::Calibrator;
+    use bundle::seeded::Seeded;
 
     use super::*;
 

@@ -113,7 +113,7 @@ const fn last_of(bucket: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use fit::seeded::Seeded;
+    use bundle::seeded::Seeded;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use fit::atomic::write_file;
+use bundle::atomic::write_file;
 
 use super::counter_file::{self, CounterFile};
 use super::latency::Latencies;

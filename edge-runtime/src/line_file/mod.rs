@@ -102,7 +102,7 @@ impl LineFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fit::seeded::Seeded;
+    use bundle::seeded::Seeded;
 
     fn load(text: &str) -> Result<LineFile, LineFileError> {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
 use shared_format::{
     Arithmetic, Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, Size,

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fit::atomic::{write_folder, write_synced};
+use bundle::atomic::{write_folder, write_synced};
 
 use super::files::{NAMES, RecordFile};
 use super::name::RecordName;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use bundle::seeded::Seeded;
 use edge_runtime::gate::{Gate, Measure};
 use edge_runtime::moment::Moment;
-use fit::seeded::Seeded;
 
 const MS: u64 = 1_000_000;
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bundle::seeded::Seeded;
 use edge_runtime::moment::Moment;
 use edge_runtime::part::PartVerdict;
-use fit::seeded::Seeded;
 use shared_format::Verdict;
 
 const MS: u64 = 1_000_000;

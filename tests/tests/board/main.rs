@@ -11,7 +11,7 @@ mod pins;
 mod root;
 mod stage;
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 
 use crate::line::{Line, Shown};
 use crate::stage::Stage;

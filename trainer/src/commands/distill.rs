@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fit::teacher::Library;
+use networks::teacher::Library;
 
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fit::atomic::write_file;
-use fit::dataset::{test_images, tests_on_training_images};
-use fit::evaluate::{evaluate_image, figures};
+use bundle::atomic::write_file;
+use bundle::dataset::{test_images, tests_on_training_images};
+use bundle::evaluate::{evaluate_image, figures};
 use judge::Judge;
 
 use crate::{progress, report};

@@ -1,6 +1,6 @@
 //! The size of EfficientAD's networks, as an option.
 
-use fit::network::PdnSize;
+use networks::PdnSize;
 
 /// How large EfficientAD's networks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

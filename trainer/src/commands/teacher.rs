@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 #[cfg(feature = "libtorch")]
 use super::distill;
-use crate::teacher::{import, user_library};
+use networks::teacher::import::import;
+
+use crate::teachers::user_library;
 
 /// `trainer teacher …`
 #[derive(Debug, clap::Subcommand)]

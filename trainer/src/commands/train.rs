@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use bundle::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
+use bundle::written;
 use clap::builder::PossibleValue;
-use fit::Flip;
-use fit::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
-use fit::teacher::Teacher;
-use fit::written;
+use methods::Flip;
+use networks::teacher::Teacher;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::size_class::SizeClass;
@@ -18,7 +18,7 @@ use crate::natural::natural_photos;
 use crate::progress;
 use crate::run::{MAX_STEPS, NaturalPhotos, Run, Settings};
 use crate::schedule::Schedule;
-use crate::teacher::user_library;
+use crate::teachers::user_library;
 
 const INTERRUPTED: u8 = 130;
 

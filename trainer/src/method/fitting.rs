@@ -1,9 +1,9 @@
 //! What is common to the methods that are fitted and not trained.
 
-use fit::features::{Extractor, FeatureError, FeatureSet, Levels, likeness};
-use fit::padim::{self, Reduction};
-use fit::patchcore::{self, BankSize, Score};
-use fit::resample::{SMOOTHING, smoothing};
+use methods::features::{Extractor, FeatureError, FeatureSet, Levels, likeness};
+use methods::padim::{self, Reduction};
+use methods::patchcore::{self, BankSize, Score};
+use networks::resample::{SMOOTHING, smoothing};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Resolved;

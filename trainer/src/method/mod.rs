@@ -14,10 +14,10 @@ pub use fitting::Fitting;
 
 use std::path::PathBuf;
 
-use fit::features::FeatureError;
-use fit::network::{FoldError, PdnSize};
-use fit::teacher::Teacher;
 use judge::{DecodeError, PrepareError};
+use methods::features::FeatureError;
+use networks::teacher::Teacher;
+use networks::{FoldError, PdnSize};
 
 use crate::compute::{Resolved, Wanted};
 use crate::natural::NaturalError;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fit::dataset::GOOD;
-use fit::evaluate::{Figures, Outcome};
+use bundle::dataset::GOOD;
+use bundle::evaluate::{Figures, Outcome};
 use judge::{Judge, decode_file, encode_png, overlay, region_of_interest};
 use shared_format::{Sample, Verdict};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fit::evaluate::{Figures, KindFigures};
+use bundle::evaluate::{Figures, KindFigures};
 
 /// A table with a row for each kind of defect and one for all; a dash stands for what the images can't tell.
 #[must_use]

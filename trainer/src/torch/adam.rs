@@ -1,6 +1,6 @@
 //! Adam (Kingma, Ba, 2015) with a state that can be saved.
 
-use fit::network::Weights;
+use networks::Weights;
 use tch::Tensor;
 
 use super::network::load_tensor;

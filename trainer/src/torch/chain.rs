@@ -1,6 +1,6 @@
 //! A [`Chain`] that learns.
 
-use fit::network::{Chain, ChainConv, Step, Weights};
+use networks::{Chain, ChainConv, Step, Weights};
 use tch::{Device, Kind, Tensor};
 
 use super::device::Compute;
@@ -100,7 +100,7 @@ impl TrainableChain {
 mod tests {
     use super::super::Frozen;
     use super::*;
-    use fit::network::{Grid, PdnSize, autoencoder, trunk_student};
+    use networks::{Grid, PdnSize, autoencoder, trunk_student};
 
     #[test]
     fn a_chain_and_the_network_made_of_it_agree() {

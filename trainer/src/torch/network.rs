@@ -1,6 +1,6 @@
 //! A [`Network`] run by libtorch: frozen with folded weights, or trainable with live BatchNorm.
 
-use fit::network::{Activation, Array, Conv, Layer, Network, Weights};
+use networks::{Activation, Array, Conv, Layer, Network, Weights};
 use tch::{Kind, Tensor};
 
 use super::device::Compute;
@@ -19,7 +19,7 @@ impl Frozen {
     /// From folded weights; computes in `compute`'s number format.
     ///
     /// # Panics
-    /// Where `weights` lacks a tensor of `network`; [`fit::network::fold`] returns all of them.
+    /// Where `weights` lacks a tensor of `network`; [`networks::fold`] returns all of them.
     #[must_use]
     pub fn new(network: &Network, weights: &Weights, compute: Compute) -> Self {
         let load = |conv: &Conv, part: &str| {
@@ -207,7 +207,7 @@ fn activate(mut x: Tensor, activation: Activation) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fit::network::fold;
+    use networks::fold;
     use tch::Device;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Between our arrays and libtorch's tensors.
 
-use fit::network::Array;
+use networks::Array;
 use tch::{Device, Kind, Tensor};
 
 /// A tensor of 32-bit floats on the CPU.

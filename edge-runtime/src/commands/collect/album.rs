@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use fit::atomic::write_file;
+use bundle::atomic::write_file;
 
 use crate::capture::Captured;
 

@@ -1,6 +1,6 @@
 //! What the autoencoder's images and the natural photos go through, drawn anew for each step from the run's seed.
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 use tch::{Kind, Tensor};
 
 /// Colours of the autoencoder's image are scaled by 1 ± this.

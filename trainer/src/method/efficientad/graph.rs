@@ -1,10 +1,10 @@
 //! The exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
-use fit::features::{Levels, add_features_of};
-use fit::network::{Array, Chain, Step, Weights, normalise, to_onnx, without_negligible};
-use fit::onnx::{GraphBuilder, Value};
-use fit::resample::{bilinear, gaussian, zero_padded};
-use fit::teacher::Teacher;
+use methods::features::{Levels, add_features_of};
+use networks::onnx::{GraphBuilder, Value};
+use networks::resample::{bilinear, gaussian, zero_padded};
+use networks::teacher::Teacher;
+use networks::{Array, Chain, Step, Weights, normalise, to_onnx, without_negligible};
 use shared_format::Size;
 
 use super::layout::Layout;

@@ -1,6 +1,6 @@
 //! What EfficientAD trains depends on its teacher.
 
-use fit::network::{Chain, Grid, Network, PdnSize, Weights, autoencoder, trunk_student};
+use networks::{Chain, Grid, Network, PdnSize, Weights, autoencoder, trunk_student};
 use shared_format::Size;
 use tch::Tensor;
 

@@ -17,7 +17,7 @@ pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
 pub use statistics::{Channels, MapScale};
 
-use fit::teacher::Teacher;
+use ::networks::teacher::Teacher;
 
 use self::pace::Pace;
 use super::{Ended, Method, Plan, TrainError};

@@ -1,6 +1,6 @@
 //! Student and autoencoder, and what trains them.
 
-use fit::network::Weights;
+use networks::Weights;
 use shared_format::Size;
 use tch::{Kind, Tensor};
 

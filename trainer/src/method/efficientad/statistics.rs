@@ -1,6 +1,6 @@
 //! What is measured on images before and after training: the teacher's channels, and the maps of normals.
 
-use fit::network::{Array, Weights};
+use networks::{Array, Weights};
 use tch::{Kind, Tensor};
 
 /// A channel that hardly varies must not be scaled up to decide alone: its deviation counts as this share of the

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fit::Flip;
 use indicatif::ProgressBar;
+use methods::Flip;
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Kind, Tensor};

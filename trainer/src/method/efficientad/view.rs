@@ -1,6 +1,6 @@
 //! What the student is shown of an image, and what it is to give.
 
-use fit::network::Weights;
+use networks::Weights;
 use tch::Tensor;
 
 use super::layout::Layout;

@@ -1,7 +1,7 @@
-//! PaDiM as a method of the trainer; [`fit::padim`] does the work.
+//! PaDiM as a method of the trainer; [`methods::padim`] does the work.
 
-use fit::features::Levels;
-use fit::padim::{Model, NAME, PadimError, build, fit};
+use methods::features::Levels;
+use methods::padim::{Model, NAME, PadimError, build, fit};
 
 use super::fitting::{Fit, all_images, fit_images};
 use super::{Ended, Method, TrainError};
@@ -58,7 +58,7 @@ impl Method for Padim {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let state = run.student()?;
         let input = run.settings.recipe.input;
-        let positions = fit::features::positions(&run.teacher, input);
+        let positions = methods::features::positions(&run.teacher, input);
         let model = Model::from_weights(&state.weights, &state.notes, positions)
             .map_err(|reason| run.damaged(STUDENT, reason))?;
         Ok(build(&run.teacher, &model, input, false))

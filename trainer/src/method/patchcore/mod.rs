@@ -1,8 +1,8 @@
-//! PatchCore as a method of the trainer; [`fit::patchcore`] does the work.
+//! PatchCore as a method of the trainer; [`methods::patchcore`] does the work.
 
-use fit::features::Levels;
-use fit::patchcore::{Model, NAME, build, fit};
-use fit::teacher::Teacher;
+use methods::features::Levels;
+use methods::patchcore::{Model, NAME, build, fit};
+use networks::teacher::Teacher;
 
 use super::fitting::{Fit, all_images, fit_images};
 use super::{Ended, Method, TrainError};

@@ -1,8 +1,8 @@
 //! The exported model: image → teacher and student → distances → anomaly map and score.
 
-use fit::network::{Array, Network, Weights, normalise, to_onnx};
-use fit::onnx::{GraphBuilder, Value};
-use fit::resample::{Matrix, bilinear, gaussian};
+use networks::onnx::{GraphBuilder, Value};
+use networks::resample::{Matrix, bilinear, gaussian};
+use networks::{Array, Network, Weights, normalise, to_onnx};
 use shared_format::Size;
 
 use super::maps::{LevelStatistics, Scoring};

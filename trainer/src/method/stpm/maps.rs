@@ -1,6 +1,6 @@
 //! From feature levels to distances, and what normal distances look like.
 
-use fit::network::{Array, Network, Weights};
+use networks::{Array, Network, Weights};
 use tch::{Kind, Tensor};
 
 use crate::samples::unit_length;

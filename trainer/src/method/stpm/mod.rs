@@ -9,8 +9,8 @@ mod train;
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
 
-use fit::network::fold;
-use fit::teacher::Teacher;
+use networks::fold;
+use networks::teacher::Teacher;
 
 use super::{Ended, Method, Plan, TrainError};
 use crate::compute::{Resolved, Wanted};

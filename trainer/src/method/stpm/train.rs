@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fit::Flip;
+use methods::Flip;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 

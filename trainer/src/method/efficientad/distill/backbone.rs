@@ -9,7 +9,7 @@ use crate::method::TrainError;
 use crate::natural::Natural;
 use crate::run::RunError;
 use crate::torch::{Compute, Frozen, channels_last};
-use fit::teacher::Teacher;
+use networks::teacher::Teacher;
 
 /// Side of the photos that the backbone sees, twice what the small network sees.
 const SIDE: u32 = 512;

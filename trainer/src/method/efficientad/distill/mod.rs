@@ -8,9 +8,9 @@ mod window;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fit::atomic::write_file;
-use fit::network::{Network, PdnSize, Weights};
-use fit::seeded::Seeded;
+use bundle::atomic::write_file;
+use bundle::seeded::Seeded;
+use networks::{Network, PdnSize, Weights};
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Device, Kind, Tensor};
@@ -28,7 +28,7 @@ use crate::run::RunError;
 use crate::schedule::Schedule;
 use crate::torch::{Adam, Compute, TrainableChain, channels_last, to_array};
 use crate::{metrics, progress};
-use fit::teacher::{Teacher, read_safetensors, write_safetensors};
+use networks::teacher::{Teacher, read_safetensors, write_safetensors};
 
 /// The published length.
 pub const STEPS: u64 = 60_000;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fit::network::Network;
+use networks::Network;
 use serde::{Deserialize, Serialize};
 
 use super::{Request, write};

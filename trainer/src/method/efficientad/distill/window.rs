@@ -1,6 +1,6 @@
 //! Windows of the photos: positions of one photo tell much the same, so a step learns nearly as much from a part of each.
 
-use fit::seeded::Seeded;
+use bundle::seeded::Seeded;
 use tch::Tensor;
 
 /// Side of a window in pixels.
@@ -43,7 +43,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use fit::network::{PdnSize, Weights};
+    use networks::{PdnSize, Weights};
     use tch::{Device, Kind};
 
     use super::*;

@@ -1,0 +1,25 @@
+//! From a model and images of good parts to a bundle with thresholds that state what they claim.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
+//! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
+//! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
+//! | [`export`](mod@export) | model + normals → bundle, by running the judge |
+//! | [`recalibrate`] | other thresholds for a bundle that is there |
+//! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
+//! | [`atomic`] | files and folders that appear whole or not at all |
+//! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
+//! | [`whitening`] | covariances → distances |
+//! | [`written`] | sizes, regions and grids as users write them |
+
+pub mod atomic;
+pub mod calibrate;
+pub mod dataset;
+pub mod descriptor;
+pub mod evaluate;
+pub mod export;
+pub mod recalibrate;
+pub mod seeded;
+pub mod whitening;
+pub mod written;

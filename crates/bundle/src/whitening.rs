@@ -1,0 +1,26 @@
+//! From a covariance to what makes distances of it.
+
+/// Wᵀ with W = L⁻¹ and covariance = L Lᵀ: for a row vector v, |v Wᵀ|² = v Σ⁻¹ vᵀ.
+///
+/// `covariance` is d × d, row by row, as is the result; a direction without variance counts as one of next to none.
+#[must_use]
+pub fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
+    let mut lower = vec![0f64; d * d];
+    for i in 0..d {
+        for j in 0..=i {
+            let inner: f64 = (0..j).map(|k| lower[i * d + k] * lower[j * d + k]).sum();
+            let rest = covariance[i * d + j] - inner;
+            lower[i * d + j] =
+                if i == j { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / lower[j * d + j] };
+        }
+    }
+    let mut inverse = vec![0f64; d * d];
+    for column in 0..d {
+        for row in column..d {
+            let inner: f64 = (column..row).map(|k| lower[row * d + k] * inverse[k * d + column]).sum();
+            let one = if row == column { 1.0 } else { 0.0 };
+            inverse[row * d + column] = (one - inner) / lower[row * d + row];
+        }
+    }
+    (0..d * d).map(|i| inverse[(i % d) * d + i / d] as f32).collect()
+}

@@ -1,0 +1,151 @@
+//! What PatchCore has learned.
+
+use std::collections::HashMap;
+
+use crate::features::Projection;
+use networks::resample::{SMOOTHING_NOTE, smoothing_of};
+use networks::{Array, Weights};
+
+/// Fewest images whose places are compared with what they usually are.
+const STANDARDISED_FROM: usize = 40;
+
+/// How a map of distances becomes the image's score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Score {
+    /// The mean of the worst 5 % of the smoothed map, standardised place by place: how many deviations the part is from
+    /// what good parts of that place are.
+    Standardised,
+    /// The mean of the worst 5 % of the smoothed map.
+    Worst,
+    /// The largest distance.
+    Maximum,
+    /// The largest distance, the less the closer the neighbours of its nearest entry are to it: the paper's choice.
+    Reweighted,
+}
+
+impl Score {
+    /// All of them, with the names that users give.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("standardised", Self::Standardised),
+        ("worst", Self::Worst),
+        ("maximum", Self::Maximum),
+        ("reweighted", Self::Reweighted),
+    ];
+
+    /// The better one on the development sets for so many images to learn from. Few would be missed in the bank if they were
+    /// spared, and say little of a place.
+    #[must_use]
+    pub const fn of_images(count: usize) -> Self {
+        if count < STANDARDISED_FROM { Self::Worst } else { Self::Standardised }
+    }
+
+    /// The name that users give.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, score)| *score == self).map_or("", |(name, _)| name)
+    }
+
+    /// The score of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, score)| *score)
+    }
+}
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Features → entries' dimensions.
+    pub projection: Projection,
+    /// Entries × dimensions.
+    pub bank: Vec<f32>,
+    /// Nearest entries whose distances are averaged; 1 for the paper's.
+    pub neighbours: usize,
+    /// Map → score.
+    pub score: Score,
+    /// What smoothed distances are on good parts, for [`Score::Standardised`].
+    pub places: Option<Places>,
+    /// Smoothing of the distances, in positions of the features' grid.
+    pub smoothing: f64,
+}
+
+/// Mean and deviation of the smoothed distance at each position, on parts that are not in the bank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Places {
+    /// Rows × columns.
+    pub mean: Array,
+    /// Rows × columns, nowhere 0.
+    pub deviation: Array,
+}
+
+const MEAN: &str = "projection.mean";
+const MATRIX: &str = "projection.matrix";
+const BANK: &str = "bank";
+const NEIGHBOURS: &str = "neighbours";
+const SCORE: &str = "score";
+const PLACES: [&str; 2] = ["places.mean", "places.deviation"];
+
+impl Model {
+    /// Entries of the bank.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.bank.len() / self.projection.outputs
+    }
+
+    /// The model as named arrays and notes.
+    #[must_use]
+    pub fn to_weights(&self) -> (Weights, HashMap<String, String>) {
+        let [mean, matrix] = self.projection.to_arrays();
+        let bank = Array { shape: vec![self.entries(), self.projection.outputs], data: self.bank.clone() };
+        let weights = [(MEAN, mean), (MATRIX, matrix), (BANK, bank)].map(|(name, a)| (name.to_owned(), a));
+        let notes = [
+            (NEIGHBOURS, self.neighbours.to_string()),
+            (SCORE, self.score.name().to_owned()),
+            (SMOOTHING_NOTE, self.smoothing.to_string()),
+        ];
+        let mut weights = Weights::from(weights);
+        if let Some(places) = &self.places {
+            weights.insert(PLACES[0].to_owned(), places.mean.clone());
+            weights.insert(PLACES[1].to_owned(), places.deviation.clone());
+        }
+        (weights, notes.map(|(name, note)| (name.to_owned(), note)).into())
+    }
+
+    /// What [`Self::to_weights`] gave.
+    ///
+    /// # Errors
+    /// Names what is missing or out of range.
+    pub fn from_weights(weights: &Weights, notes: &HashMap<String, String>) -> Result<Self, String> {
+        let get = |name: &str| weights.get(name).ok_or_else(|| format!("it has no `{name}`"));
+        let projection = Projection::from_arrays(get(MEAN)?, get(MATRIX)?)
+            .ok_or_else(|| "its projection has impossible sides".to_owned())?;
+        let bank = get(BANK)?;
+        if bank.shape.len() != 2 || bank.shape[1] != projection.outputs || bank.shape[0] == 0 {
+            return Err(format!("its bank is {:?}, not entries × {}", bank.shape, projection.outputs));
+        }
+        let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
+        if !(finite(&bank.data) && finite(&projection.mean) && finite(&projection.matrix)) {
+            return Err("it holds values that are not finite".to_owned());
+        }
+        let neighbours = notes.get(NEIGHBOURS).and_then(|n| n.parse().ok());
+        let neighbours = neighbours.filter(|n| (1..=bank.shape[0]).contains(n));
+        let score = notes.get(SCORE).and_then(|name| Score::by_name(name));
+        let places = match weights.get(PLACES[0]).zip(weights.get(PLACES[1])) {
+            None => None,
+            Some((mean, deviation)) => {
+                let fits = mean.shape == deviation.shape && mean.shape.len() == 2;
+                if !fits || !finite(&mean.data) || !deviation.data.iter().all(|x| x.is_finite() && *x > 0.0) {
+                    return Err("its statistics by place are out of range".to_owned());
+                }
+                Some(Places { mean: mean.clone(), deviation: deviation.clone() })
+            }
+        };
+        match neighbours.zip(score).filter(|(_, score)| *score != Score::Standardised || places.is_some()) {
+            Some((neighbours, score)) => {
+                let smoothing = smoothing_of(notes)?;
+                Ok(Self { projection, bank: bank.data.clone(), neighbours, score, places, smoothing })
+            }
+            None => Err("its scoring is unknown".to_owned()),
+        }
+    }
+}

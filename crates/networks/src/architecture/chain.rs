@@ -1,0 +1,176 @@
+//! Networks of one line, without BatchNorm, as data: what EfficientAD trains. One description serves training (libtorch),
+//! export (ONNX) and weight import.
+
+use super::{Activation, Conv, Layer, Network, without_negligible};
+use crate::array::{Array, Weights};
+use crate::onnx::{GraphBuilder, Value};
+use crate::resample::bilinear;
+
+/// A convolution with bias, one channel group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainConv {
+    /// `{name}.weight` has shape out × in × height × width, `{name}.bias` out.
+    pub name: String,
+    /// Channels in.
+    pub inputs: usize,
+    /// Channels out.
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Stride on both axes.
+    pub stride: usize,
+    /// Zero padding on all sides.
+    pub padding: usize,
+    /// Whether `max(x, 0)` follows.
+    pub relu: bool,
+}
+
+impl ChainConv {
+    /// The shape of the weight.
+    #[must_use]
+    pub fn weight_shape(&self) -> [usize; 4] {
+        [self.outputs, self.inputs, self.kernel[0], self.kernel[1]]
+    }
+}
+
+/// One step of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Convolution, and ReLU where it says so.
+    Conv(ChainConv),
+    /// The mean of each 2×2 window, stride 2; the zeros of the padding count.
+    AveragePool {
+        /// Zero padding on all sides.
+        padding: usize,
+    },
+    /// Bilinear resizing with half-pixel centres.
+    Resize {
+        /// Height and width of the result.
+        to: [usize; 2],
+    },
+    /// Keeps the value for the next [`Step::Join`].
+    Fork,
+    /// Adds what was kept; `max(x, 0)` follows.
+    Join,
+    /// Sets this share of the values to 0 and scales the others up, while training; nothing in a finished model.
+    Dropout(f64),
+}
+
+/// Steps one after another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Chain {
+    /// The convolutions, in order.
+    pub fn convs(&self) -> impl DoubleEndedIterator<Item = &ChainConv> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Conv(conv) => Some(conv),
+            _ => None,
+        })
+    }
+
+    /// Multiplications with a weight for one image of height and width `input`.
+    #[must_use]
+    pub fn multiplications(&self, input: [usize; 2]) -> usize {
+        let mut side = input;
+        let mut total = 0;
+        for step in &self.steps {
+            side = match step {
+                Step::Conv(conv) => {
+                    let axis =
+                        |axis: usize| (side[axis] + 2 * conv.padding - conv.kernel[axis]) / conv.stride + 1;
+                    let to = [axis(0), axis(1)];
+                    total += to[0] * to[1] * conv.weight_shape().iter().product::<usize>();
+                    to
+                }
+                Step::AveragePool { padding } => side.map(|n| (n + 2 * padding) / 2),
+                Step::Resize { to } => *to,
+                Step::Dropout(_) | Step::Fork | Step::Join => side,
+            };
+        }
+        total
+    }
+
+    /// The chain as a backbone with one level. Only chains of convolutions with square kernels and pools are one: other
+    /// steps are left out.
+    pub(super) fn into_network(self, name: &'static str, mean: [f32; 3], std: [f32; 3]) -> Network {
+        let mut net = Network { name, mean, std, norm_epsilon: 0.0, layers: vec![], levels: vec![] };
+        let mut from = 0;
+        for step in self.steps {
+            from = match step {
+                Step::Conv(conv) => {
+                    debug_assert_eq!(conv.kernel[0], conv.kernel[1]);
+                    let activation = if conv.relu { Activation::Relu } else { Activation::None };
+                    let (kernel, stride, pads) = (conv.kernel[0], conv.stride, (conv.padding, conv.padding));
+                    let (inputs, outputs) = (conv.inputs, conv.outputs);
+                    let (name, norm) = (conv.name, String::new());
+                    let conv =
+                        Conv { name, norm, inputs, outputs, kernel, stride, pads, groups: 1, activation };
+                    net.push_conv(from, conv)
+                }
+                Step::AveragePool { padding } => net.push(Layer::AveragePool { from, padding }),
+                Step::Resize { .. } | Step::Dropout(_) | Step::Fork | Step::Join => from,
+            };
+        }
+        net.levels = vec![from];
+        net
+    }
+
+    /// Adds the chain to `graph` and returns its result. `prefix` stands before the names of its weights.
+    ///
+    /// # Errors
+    /// Names the tensor that `weights` lacks or has in another shape.
+    pub fn to_onnx(
+        &self,
+        weights: &Weights,
+        graph: &mut GraphBuilder,
+        input: &Value,
+        prefix: &str,
+    ) -> Result<Value, String> {
+        let mut x = input.clone();
+        let mut kept = input.clone();
+        for step in &self.steps {
+            x = match step {
+                Step::Conv(conv) => {
+                    let mut constant = |part: &str, shape: &[usize]| {
+                        let name = format!("{prefix}{}.{part}", conv.name);
+                        let array = tensor(weights, &name, shape)?;
+                        Ok::<_, String>(graph.constant(&name, shape, &without_negligible(&array.data)))
+                    };
+                    let weight = constant("weight", &conv.weight_shape())?;
+                    let bias = constant("bias", &[conv.outputs])?;
+                    let y = graph.conv(&x, &weight, &bias, conv.stride, (conv.padding, conv.padding), 1);
+                    if conv.relu { graph.relu(&y) } else { y }
+                }
+                Step::AveragePool { padding } => graph.average_pool(&x, *padding),
+                Step::Resize { to } => {
+                    let [rows, columns] = [0, 1].map(|axis| bilinear(x.shape()[2 + axis], to[axis]));
+                    graph.resample(&x, &rows, &columns)
+                }
+                Step::Fork => {
+                    kept = x.clone();
+                    x
+                }
+                Step::Join => {
+                    let sum = graph.add(&x, &kept);
+                    graph.relu(&sum)
+                }
+                Step::Dropout(_) => x,
+            };
+        }
+        Ok(x)
+    }
+}
+
+/// The array of that name, if it has the shape.
+fn tensor<'a>(weights: &'a Weights, name: &str, shape: &[usize]) -> Result<&'a Array, String> {
+    let array = weights.get(name).ok_or_else(|| format!("it has no tensor `{name}`"))?;
+    if array.shape == shape {
+        Ok(array)
+    } else {
+        Err(format!("its tensor `{name}` has shape {:?}, not {shape:?}", array.shape))
+    }
+}

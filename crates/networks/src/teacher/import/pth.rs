@@ -1,0 +1,202 @@
+//! torch `.pth` state dicts: the zip layout (torch 1.6 and later) and the one before it.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek};
+use std::rc::Rc;
+
+use crate::array::{Array, Weights};
+use half::{bf16, f16};
+use zip::ZipArchive;
+
+use super::pickle::{TensorRef, Value, decode};
+
+/// The number that a file in the older layout starts with, as a pickled integer of 10 bytes.
+const LEGACY_MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// No weight file of a backbone holds more; forged sizes must not fill the memory.
+pub(super) const MAX_BYTES: u64 = 2 << 30;
+/// No state dict has more entries, nested ones counted.
+const MAX_ENTRIES: usize = 100_000;
+/// Dicts in dicts.
+const MAX_DEPTH: usize = 8;
+
+/// Reads a zip state dict: `…/data.pkl` and one file a storage.
+///
+/// # Errors
+/// A sentence: what is wrong with the file.
+pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, String> {
+    let mut names = archive.file_names().flatten();
+    let index =
+        names.find(|name| name.ends_with("/data.pkl") || name == "data.pkl").map(|name| name.into_owned());
+    drop(names);
+    let index = index.ok_or("its zip has no data.pkl; save a state_dict() with torch.save")?;
+    let folder = index.trim_end_matches("data.pkl").to_owned();
+    let (root, _) = decode(&read_entry(&mut archive, &index, MAX_BYTES)?)?;
+    let (mut storages, mut left) = (HashMap::new(), MAX_BYTES);
+    for (_, tensor) in tensors(&root)? {
+        if !storages.contains_key(&tensor.key) {
+            let bytes = read_entry(&mut archive, &format!("{folder}data/{}", tensor.key), left)?;
+            left -= bytes.len() as u64;
+            storages.insert(tensor.key.clone(), bytes);
+        }
+    }
+    gather(&root, |key| storages.get(key).map(Vec::as_slice))
+}
+
+/// Reads a state dict in the layout before torch 1.6: three pickles of preamble, the dict, the list of storage keys,
+/// then each storage as its length and its bytes.
+///
+/// # Errors
+/// A sentence: what is wrong with the file.
+pub fn read_legacy(bytes: &[u8]) -> Result<Weights, String> {
+    // Two bytes of protocol come before the magic number.
+    if bytes.get(2..2 + LEGACY_MAGIC.len()) != Some(&LEGACY_MAGIC) {
+        return Err("it is a pickle but not one that torch.save wrote; save a state_dict() with torch.save"
+            .to_owned());
+    }
+    let mut at = 0;
+    let mut next = || {
+        let (value, length) = decode(&bytes[at..])?;
+        at += length;
+        Ok::<_, String>(value)
+    };
+    let (_magic, _protocol, _system) = (next()?, next()?, next()?);
+    let (root, keys) = (next()?, next()?);
+    let kinds: HashMap<_, _> =
+        tensors(&root)?.into_iter().map(|(_, t)| (t.key.clone(), t.kind.clone())).collect();
+    let Value::List(keys) = keys else {
+        return Err("its list of storages is missing; take another copy".to_owned());
+    };
+    let mut storages = HashMap::new();
+    for key in keys.borrow().iter() {
+        let Value::Text(key) = key else {
+            return Err("its list of storages is damaged; take another copy".to_owned());
+        };
+        let size = kinds.get(key).and_then(|kind| element_size(kind)).unwrap_or(8);
+        let cut = || format!("storage {key} is cut short; take another copy");
+        let header = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).ok_or_else(cut)?;
+        let length = usize::try_from(u64::from_le_bytes(header))
+            .ok()
+            .and_then(|n| n.checked_mul(size))
+            .ok_or_else(cut)?;
+        at += 8;
+        let end = at.checked_add(length).ok_or_else(cut)?;
+        storages.insert(key.clone(), bytes.get(at..end).ok_or_else(cut)?);
+        at = end;
+    }
+    gather(&root, |key| storages.get(key).copied())
+}
+
+/// Reads one file of the zip, unless it has more than `limit` bytes.
+fn read_entry<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    name: &str,
+    limit: u64,
+) -> Result<Vec<u8>, String> {
+    let failed = |e: &dyn std::fmt::Display| format!("its part {name} can't be read: {e}; take another copy");
+    let entry = archive.by_name(name).map_err(|e| failed(&e))?;
+    if entry.size() > limit {
+        return Err(failed(&"it is larger than any backbone's"));
+    }
+    let mut bytes = Vec::new();
+    entry.take(limit).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
+    Ok(bytes)
+}
+
+/// The tensors with their names; names in nested dicts are joined by dots.
+fn tensors(root: &Value) -> Result<Vec<(String, Rc<TensorRef>)>, String> {
+    let mut found = Vec::new();
+    let mut left = MAX_ENTRIES;
+    collect(root, "", 0, &mut left, &mut found)?;
+    if found.is_empty() {
+        return Err("it holds no tensors by name; save a state_dict() with torch.save".to_owned());
+    }
+    Ok(found)
+}
+
+fn collect(
+    value: &Value,
+    name: &str,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Vec<(String, Rc<TensorRef>)>,
+) -> Result<(), String> {
+    *left = left.checked_sub(1).ok_or("it has more entries than any state dict; take another copy")?;
+    match value {
+        Value::Tensor(tensor) => found.push((name.to_owned(), tensor.clone())),
+        // A forged dict can hold itself.
+        Value::Dict(items) if depth < MAX_DEPTH => {
+            for (key, item) in items.borrow().iter() {
+                if let Value::Text(key) = key {
+                    let full = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
+                    collect(item, &full, depth + 1, left, found)?;
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Copies each floating-point tensor out of its storage.
+fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Weights, String> {
+    let (mut weights, mut left) = (Weights::new(), MAX_BYTES / 4);
+    for (name, tensor) in tensors(root)? {
+        if !matches!(&*tensor.kind, "FloatStorage" | "DoubleStorage" | "HalfStorage" | "BFloat16Storage") {
+            continue;
+        }
+        let bytes = storage(&tensor.key).ok_or_else(|| format!("the storage of `{name}` is missing"))?;
+        let data = elements(&tensor, bytes)
+            .ok_or_else(|| format!("tensor `{name}` reaches outside its storage; take another copy"))?;
+        // Many names for one storage would be many copies.
+        left = left.checked_sub(data.len() as u64).ok_or("its tensors are larger than any backbone's")?;
+        weights.insert(name, Array { shape: tensor.shape.clone(), data });
+    }
+    Ok(weights)
+}
+
+/// The tensor's values, row-major; `None` where it reaches outside its storage.
+fn elements(tensor: &TensorRef, bytes: &[u8]) -> Option<Vec<f32>> {
+    let size = element_size(&tensor.kind)?;
+    let total = tensor.shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side))?;
+    // Views that repeat elements could name more values than the storage has: no weight does.
+    if total > bytes.len() / size {
+        return None;
+    }
+    let mut data = Vec::with_capacity(total);
+    let mut index = vec![0usize; tensor.shape.len()];
+    for _ in 0..total {
+        let mut steps = index.iter().zip(&tensor.strides);
+        let at = steps.try_fold(tensor.offset, |at, (i, stride)| at.checked_add(i.checked_mul(*stride)?))?;
+        let start = at.checked_mul(size)?;
+        data.push(element(&tensor.kind, bytes.get(start..start.checked_add(size)?)?)?);
+        for (i, &side) in index.iter_mut().zip(&tensor.shape).rev() {
+            *i += 1;
+            if *i < side {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Some(data)
+}
+
+fn element(kind: &str, b: &[u8]) -> Option<f32> {
+    Some(match kind {
+        "FloatStorage" => f32::from_le_bytes(b.try_into().ok()?),
+        "DoubleStorage" => f64::from_le_bytes(b.try_into().ok()?) as f32,
+        "HalfStorage" => f16::from_le_bytes(b.try_into().ok()?).to_f32(),
+        "BFloat16Storage" => bf16::from_le_bytes(b.try_into().ok()?).to_f32(),
+        _ => return None,
+    })
+}
+
+/// Bytes of one element of a storage.
+fn element_size(kind: &str) -> Option<usize> {
+    Some(match kind {
+        "DoubleStorage" | "LongStorage" => 8,
+        "FloatStorage" | "IntStorage" => 4,
+        "HalfStorage" | "BFloat16Storage" | "ShortStorage" => 2,
+        "ByteStorage" | "CharStorage" | "BoolStorage" => 1,
+        _ => return None,
+    })
+}

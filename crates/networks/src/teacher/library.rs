@@ -1,0 +1,170 @@
+//! Where imported teachers are kept: one safetensors file each.
+
+use std::collections::HashMap;
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Teacher, TeacherError, safetensors_file};
+use crate::architecture::{Network, fold};
+
+/// A folder of imported teachers, and those that a program brings along.
+#[derive(Debug, Clone)]
+pub struct Library {
+    folder: PathBuf,
+    shipped: &'static [Shipped],
+}
+
+/// A teacher that is part of the program.
+#[derive(Debug)]
+pub struct Shipped {
+    /// What it is called, unless an imported one has that name.
+    pub name: &'static str,
+    /// Its file, as [`Library::keep`] or a distillation writes it.
+    pub file: &'static [u8],
+}
+
+impl Library {
+    /// The user's library: `$NOMINAL_HOME/teachers`, else `$XDG_DATA_HOME/nominal/teachers`, else
+    /// `~/.local/share/nominal/teachers`.
+    #[must_use]
+    pub fn of_user() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = set("NOMINAL_HOME").or_else(|| set("XDG_DATA_HOME").map(|data| data.join("nominal")));
+        let home = home.or_else(|| set("HOME").map(|home| home.join(".local/share/nominal")));
+        Self::at(&home.unwrap_or_else(|| PathBuf::from(".nominal")).join("teachers"))
+    }
+
+    /// A library in this folder, which need not exist yet.
+    #[must_use]
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), shipped: &[] }
+    }
+
+    /// This library with these teachers, too.
+    #[must_use]
+    pub fn with(self, shipped: &'static [Shipped]) -> Self {
+        Self { shipped, ..self }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Keeps a teacher; one of the same name is replaced. `source` is the file that it came from.
+    ///
+    /// # Errors
+    /// See [`TeacherError`]; the library is then as it was.
+    pub fn keep(&self, teacher: &Teacher, source: &str) -> Result<(), TeacherError> {
+        let path = self.path(&teacher.name)?;
+        let network = teacher.network.name.to_owned();
+        let metadata =
+            HashMap::from([("network".to_owned(), network), ("source".to_owned(), source.to_owned())]);
+        let bytes = safetensors_file::write(&teacher.weights, metadata);
+        self.write(&path, &bytes).map_err(|source| TeacherError::Io { path, source })
+    }
+
+    /// The file appears whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let mut options = tempfile::Builder::new();
+        let mut partial = options.permissions(Permissions::from_mode(0o666)).tempfile_in(&self.folder)?;
+        partial.write_all(bytes)?;
+        partial.as_file().sync_all()?;
+        partial.persist(path).map(drop).map_err(|e| e.error)
+    }
+
+    /// The names of all teachers, sorted.
+    ///
+    /// # Errors
+    /// Where the folder exists and can't be listed.
+    pub fn names(&self) -> Result<Vec<String>, TeacherError> {
+        let mut names: Vec<String> = self.shipped.iter().map(|shipped| shipped.name.to_owned()).collect();
+        let failed = |source| TeacherError::Io { path: self.folder.clone(), source };
+        match std::fs::read_dir(&self.folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            entries => {
+                for entry in entries.map_err(failed)? {
+                    let file = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+                    let name = file.strip_suffix(".safetensors").filter(|name| is_name(name));
+                    names.extend(name.map(str::to_owned));
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Whether [`Self::load`] of this name gives a teacher that the program brings along.
+    #[must_use]
+    pub fn is_shipped(&self, name: &str) -> bool {
+        self.shipped(name).is_some() && self.path(name).is_ok_and(|path| !path.is_file())
+    }
+
+    fn shipped(&self, name: &str) -> Option<&'static Shipped> {
+        self.shipped.iter().find(|shipped| shipped.name == name)
+    }
+
+    /// Loads the teacher called `name`.
+    ///
+    /// # Errors
+    /// Where there is none, or its file was damaged since.
+    pub fn load(&self, name: &str) -> Result<Teacher, TeacherError> {
+        let path = self.path(name)?;
+        if !path.is_file() {
+            if let Some(shipped) = self.shipped(name) {
+                return parse(shipped.file, &path, name);
+            }
+            let names = self.names()?;
+            let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+            return Err(TeacherError::Unknown { name: name.to_owned(), known });
+        }
+        load_file(&path, name)
+    }
+
+    /// Whether a teacher can have this name.
+    ///
+    /// # Errors
+    /// [`TeacherError::Name`] where it can't be a file name.
+    pub fn check_name(&self, name: &str) -> Result<(), TeacherError> {
+        self.path(name).map(drop)
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, TeacherError> {
+        if is_name(name) {
+            Ok(self.folder.join(format!("{name}.safetensors")))
+        } else {
+            Err(TeacherError::Name(name.to_owned()))
+        }
+    }
+}
+
+/// Loads a teacher from a file that [`Library::keep`] or a training run wrote.
+///
+/// # Errors
+/// Where the file can't be read or doesn't fit its architecture.
+pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
+    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    parse(&bytes, path, name)
+}
+
+fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError> {
+    let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
+    let (raw, metadata) = safetensors_file::read(bytes).map_err(damaged)?;
+    let network = metadata.get("network").and_then(|network| Network::by_name(network));
+    let network = network.ok_or_else(|| {
+        damaged("it does not name a known network; import the teacher again, or start the run anew".into())
+    })?;
+    let weights =
+        fold(&network, &raw).map_err(|source| TeacherError::Fold { path: path.to_owned(), source })?;
+    Ok(Teacher { name: name.to_owned(), network, weights })
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(allowed)
+}

@@ -1,0 +1,67 @@
+//! Teachers: frozen backbones that know natural images, kept by name.
+
+#[cfg(feature = "import")]
+pub mod import;
+mod library;
+mod safetensors_file;
+
+pub use library::{Library, Shipped, load_file};
+pub use safetensors_file::{read as read_safetensors, write as write_safetensors};
+
+use std::path::PathBuf;
+
+use crate::architecture::{FoldError, Network};
+use crate::array::Weights;
+
+/// A backbone with its weights, BatchNorm folded.
+#[derive(Debug, Clone)]
+pub struct Teacher {
+    /// The name it was imported under.
+    pub name: String,
+    /// Its architecture.
+    pub network: Network,
+    /// `{conv}.weight` and `{conv}.bias` of every convolution.
+    pub weights: Weights,
+}
+
+/// Why a teacher can't be imported or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum TeacherError {
+    /// The file can't be read or written.
+    #[error("{path}: {source}; check the path and its permissions", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The bytes are no weight file.
+    #[error("{path} is not a weight file that can be read: {reason}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The tensors belong to no known architecture, or some don't fit.
+    #[error("{path}: {source}", path = path.display())]
+    Fold {
+        /// The file.
+        path: PathBuf,
+        /// The first tensor that doesn't fit.
+        source: FoldError,
+    },
+    /// A name that can't be a file name.
+    #[error("`{0}` can't be a teacher's name; use letters, digits, `-`, `_` and `.`, at most 64 of them")]
+    Name(String),
+    /// No teacher of this name.
+    #[error(
+        "no teacher is called `{name}` (known: {known}); import one with `trainer teacher import FILE --name {name}`"
+    )]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+}
