@@ -7,13 +7,13 @@ use std::path::Path;
 use bundle::seeded::Seeded;
 use methods::features::Projection;
 use methods::patchcore;
-use networks::resample::SMOOTHING;
+use methods::smoothing::SMOOTHING;
 use networks::teacher::Teacher;
 use networks::{Array, Network, Weights};
 use shared_format::Size;
 use tests::teachers::random_weights;
-use trainer::method::efficientad::{self, Channels, Layout, MapScale, Trained};
-use trainer::method::stpm::{self, LevelStatistics, Scoring};
+use trainer::efficientad::{self, Channels, Layout, MapScale, Trained};
+use trainer::stpm::{self, LevelStatistics, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
 const INPUT: Size = Size { width: 256, height: 256 };

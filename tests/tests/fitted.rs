@@ -1,4 +1,4 @@
-//! PatchCore and PaDiM: the exported graphs against a plain 64-bit implementation and onnxruntime, and what users feed them.
+//! The fitted methods: the exported graphs against a plain 64-bit implementation and onnxruntime, and what users feed them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::{Path, PathBuf};
@@ -7,9 +7,11 @@ use std::process::Command;
 use judge::{Preparer, encode_png};
 use methods::Flip;
 use methods::features::{Extractor, FeatureSet, Levels};
-use methods::{padim, patchcore};
-use networks::Network;
+use methods::padim::{self, Covariance, Padim};
+use methods::patchcore::{self, PatchCore};
+use methods::{METHODS, Method as _};
 use networks::teacher::Teacher;
+use networks::{Network, State};
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tests::images::{part, write_parts};
 use tests::teachers::random_weights;
@@ -119,9 +121,14 @@ fn patchcore_agrees_with_its_definition_in_two_engines() {
         (1, patchcore::Score::Reweighted),
     ] {
         let bank = patchcore::BankSize::Share(0.1);
-        let options =
-            patchcore::Options { neighbours, score: Some(score), bank, dimensions: 24, ..Default::default() };
-        let model = patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        let method = PatchCore {
+            neighbours: neighbours as u16,
+            score: Some(score),
+            bank,
+            dimensions: 24,
+            ..Default::default()
+        };
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
         let entries: Vec<&[f32]> = model.bank.chunks(24).collect();
         let distance = |y: &[f64], b: &[f32]| -> f64 {
             y.iter().zip(b).map(|(y, b)| (y - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
@@ -171,8 +178,9 @@ fn padim_agrees_with_its_definition_in_two_engines() {
     let (input, features) = fixture.query(Levels::All);
     let columns = INPUT.width as usize / 8;
     for (full, cell) in [(true, 1), (true, 2), (false, 1), (false, 2)] {
-        let options = padim::Options { dimensions: 12, full, cell, ..Default::default() };
-        let model = padim::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        let covariance = if full { Covariance::Full } else { Covariance::Diagonal };
+        let method = Padim { dimensions: 12, covariance, cell: cell as u16, ..Default::default() };
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
         let expected: Vec<f64> = project(&model.reduction, &features)
             .iter()
             .enumerate()
@@ -203,8 +211,8 @@ fn a_bank_of_mirrored_copies_knows_a_mirrored_part() {
         let (mut set, indices) = fixture.set(flip, Levels::Coarse);
         let bank = patchcore::BankSize::Share(1.0);
         let score = Some(patchcore::Score::Maximum);
-        let options = patchcore::Options { bank, score, ..Default::default() };
-        let model = patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap();
+        let method = PatchCore { bank, score, ..Default::default() };
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
         // A part that is learned from, lying the other way round.
         let mut input = vec![];
         let learned = judge::decode_file(set.path(0)).unwrap();
@@ -232,8 +240,8 @@ fn few_images_are_not_asked_what_each_place_is_like() {
     let fixture = Fixture::new();
     let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
     let fit = |score| {
-        let options = patchcore::Options { score, ..Default::default() };
-        patchcore::fit(&mut set, &indices, &options, || true).unwrap().unwrap().score
+        let method = PatchCore { score, ..Default::default() };
+        method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap().score
     };
     assert_eq!(
         [None, Some(patchcore::Score::Standardised)].map(fit),
@@ -241,8 +249,29 @@ fn few_images_are_not_asked_what_each_place_is_like() {
     );
 }
 
+/// Whatever is in the registry: its model, kept and restored, gives the same bytes, and two engines agree on them.
 #[test]
-fn from_photos_to_verdicts_by_both_methods() {
+fn every_method_agrees_in_two_engines() {
+    let fixture = Fixture::new();
+    for entry in METHODS {
+        let method = entry.defaults();
+        let (mut set, indices) = fixture.set(Flip::None, method.levels());
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+        let onnx = model.onnx(&fixture.teacher, INPUT);
+        let restored = entry.restore(&model.state(), &fixture.teacher, INPUT).unwrap();
+        assert!(restored.onnx(&fixture.teacher, INPUT) == onnx, "{}: the kept model is another", entry.name);
+        assert!(entry.restore(&State::default(), &fixture.teacher, INPUT).is_err(), "{}", entry.name);
+        let (input, _) = fixture.query(method.levels());
+        let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+        let mut network = judge::Network::load(&onnx, shape, &["anomaly_map"], 1).unwrap();
+        let map: Vec<f64> = network.run(&input).unwrap()[0].iter().copied().map(f64::from).collect();
+        let score = agree(&onnx, &input, "anomaly_map", &map);
+        assert!(score > 0.0, "{}: {score}", entry.name);
+    }
+}
+
+#[test]
+fn from_photos_to_verdicts_by_every_method() {
     let workshop = Workshop::default();
     let data = workshop.path("photos");
     write_parts(&data.join("train/good"), SIZE, 20, false);
@@ -252,7 +281,7 @@ fn from_photos_to_verdicts_by_both_methods() {
         let png = encode_png(&part(SIZE, seed, false)).unwrap();
         std::fs::write(data.join(format!("test/good/{seed}.png")), png).unwrap();
     }
-    for method in ["patchcore", "padim"] {
+    for method in METHODS.iter().map(|entry| entry.name) {
         let bundle = workshop.path(&format!("{method}.bundle"));
         succeed(&mut fitting(&workshop, &data, method, &["--method", method, "--size", "128"]));
         succeed(&mut workshop.export(method, &bundle, &["--target-fpr", "0.3"]));
@@ -283,6 +312,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     for (extra, sentence) in [
         (&["--method", "patchcore", "--steps", "5"][..], "is fitted in one pass"),
         (&["--method", "patchcore", "--bank", "lots"], "is no size of a bank"),
+        (&["--method", "padim", "--bank", "1%"], "--bank is for --method patchcore, not padim; leave it out"),
         (&["--method", "patchcore", "--precision", "bf16"], "leave out --device and --precision"),
         (&["--method", "padim", "--shrinkage", "1.5"], "is no share"),
         (&["--method", "padim", "--smoothing", "65"], "is no smoothing"),

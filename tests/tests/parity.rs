@@ -13,9 +13,9 @@ use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Device, Kind, Tensor};
 use tests::images::part;
 use tests::teachers::random_weights;
-use trainer::method::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
-use trainer::method::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
+use trainer::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::samples::unit_length;
+use trainer::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
 /// Largest difference of raw level maps, as a share of their maximum.

@@ -22,7 +22,7 @@ fn good_parts_alone_make_a_bundle_that_judges() {
     let workshop = Workshop::default();
     let photos = workshop.path("photos");
     write_parts(&photos, SIZE, 20, false);
-    for method in ["patchcore", "padim"] {
+    for method in methods::METHODS.iter().map(|entry| entry.name) {
         let (code, stdout, stderr) = teach(&workshop, &["--from", "photos", "--method", method]);
         assert_eq!(code, 0, "{stderr}");
         assert!(stdout.contains("20 normals, each scored by a model of the others: an estimate"), "{stdout}");

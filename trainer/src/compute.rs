@@ -49,17 +49,29 @@ pub struct Resolved {
     pub description: String,
 }
 
+/// Why it can't be computed as the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// The method is fitted.
+    #[error("this method is fitted on the CPU in 32-bit floats; leave out --device and --precision")]
+    Plain,
+    /// There is no GPU.
+    #[error(
+        "libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or \
+         use --device cpu"
+    )]
+    NoCuda,
+}
+
 impl Resolved {
     /// For methods that need no libtorch: the CPU, 32-bit floats.
     ///
     /// # Errors
-    /// A sentence, where another device or number format was demanded.
-    pub fn plain(wanted: Wanted) -> Result<Self, String> {
+    /// [`ComputeError::Plain`] if another device or number format was demanded.
+    pub fn plain(wanted: Wanted) -> Result<Self, ComputeError> {
         if wanted.device == DeviceChoice::Cuda || wanted.precision == Precision::Bf16 {
-            return Err(
-                "this method is fitted on the CPU in 32-bit floats; leave out --device and --precision"
-                    .to_owned(),
-            );
+            return Err(ComputeError::Plain);
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = wanted.threads.unwrap_or_else(|| i32::try_from(cores).unwrap_or(1));

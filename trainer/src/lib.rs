@@ -2,38 +2,46 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`commands`] | the program's commands, one file each |
 //! | [`teachers`] | the user's teachers, and those that come with this program |
-//! | [`method`] | one folder a method: training and export |
+//! | [`method`] | what a method is |
+//! | [`registry`] | every method: one line each |
+//! | [`fitted`] | the methods of the crate `methods`, which are fitted |
+//! | `stpm`, `efficientad` | the methods that are trained: a folder each |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
-//! | [`order`] | which samples a step sees |
-//! | [`schedule`] | how fast networks learn |
-//! | [`natural`] | natural photos |
 //! | [`metrics`] | what a run logs while it trains |
-//! | `memory` | how much memory samples may take |
 //! | [`compute`] | devices and number formats |
+//! | [`order`] | which samples a step sees |
+//! | `natural` | natural photos |
 //! | `samples` | images, prepared by the judge's own code, with the teacher's features |
+//! | `memory` | how much memory samples may take |
 //! | `torch` | what the trained methods need of libtorch |
 //! | [`report`] | figures as a table and as a page |
-//! | [`commands`] | the program's commands, one file each |
 //! | [`progress`] | progress bars, Ctrl-C |
 //!
-//! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain, and `samples`,
-//! `torch` and `memory` are left out.
+//! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain; the trained ones and
+//! what only they need are left out.
 
 pub mod commands;
 pub mod compute;
 #[cfg(feature = "libtorch")]
+pub mod efficientad;
+pub mod fitted;
+#[cfg(feature = "libtorch")]
 pub mod memory;
 pub mod method;
 pub mod metrics;
+#[cfg(feature = "libtorch")]
 pub mod natural;
 pub mod order;
 pub mod progress;
+pub mod registry;
 pub mod report;
 pub mod run;
 #[cfg(feature = "libtorch")]
 pub mod samples;
-pub mod schedule;
+#[cfg(feature = "libtorch")]
+pub mod stpm;
 pub mod teachers;
 #[cfg(feature = "libtorch")]
 pub mod torch;

@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use judge::has_image_extension;
-#[cfg(feature = "libtorch")]
 use judge::{Preparer, decode_file};
-#[cfg(feature = "libtorch")]
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
-#[cfg(feature = "libtorch")]
 use tch::{Kind, Tensor};
 
 /// Folders in folders.
@@ -69,7 +66,6 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Re
 }
 
 /// Photos as tensors.
-#[cfg(feature = "libtorch")]
 #[derive(Debug)]
 pub struct Natural {
     folder: PathBuf,
@@ -79,7 +75,6 @@ pub struct Natural {
     grey: Preparer,
 }
 
-#[cfg(feature = "libtorch")]
 impl Natural {
     /// The photos of `folder`, resized to `size` whatever their aspect. `expected` is their number at an earlier start.
     ///

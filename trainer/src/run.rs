@@ -14,29 +14,20 @@ use std::path::{Path, PathBuf};
 
 use bundle::atomic::write_file;
 use methods::Flip;
-use networks::Weights;
+pub use networks::State;
 use networks::teacher::{Teacher, TeacherError, load_file, read_safetensors, write_safetensors};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use shared_format::Recipe;
 
 use crate::compute::Precision;
-use crate::method::Fitting;
 use crate::metrics;
-use crate::schedule::Schedule;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Longest training.
 pub const MAX_STEPS: u64 = 100_000_000;
 const MAX_BATCH: usize = 4096;
-
-/// Natural photos that a method may use beside the images of parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NaturalPhotos {
-    /// Their folder, absolute.
-    pub folder: PathBuf,
-    /// How many there were at the start.
-    pub count: usize,
-}
 
 /// Everything that reproduces a run on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,21 +48,14 @@ pub struct Settings {
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
-    /// How fast to learn, where the method has a choice.
-    #[serde(default)]
-    pub schedule: Schedule,
     /// Number format of the convolutions.
     pub precision: Precision,
     /// Threads that compute; another number rounds differently.
     pub threads: i32,
     /// Mirrored copies that train too.
     pub flip: Flip,
-    /// What a fitted method was asked for.
-    #[serde(default)]
-    pub fitting: Fitting,
-    /// Natural photos, where the method has them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub natural: Option<NaturalPhotos>,
+    /// The method's own options.
+    pub options: Value,
     /// Images that train, relative to `data`.
     pub fit: Vec<PathBuf>,
     /// Images that choose the checkpoint.
@@ -95,12 +79,10 @@ impl Settings {
             seed,
             steps: 0,
             batch: 0,
-            schedule: Schedule::default(),
             precision: Precision::Auto,
             threads: 1,
             flip: Flip::None,
-            fitting: Fitting::default(),
-            natural: None,
+            options: Value::Null,
             fit: vec![],
             selection: vec![],
             calibration: vec![],
@@ -186,23 +168,6 @@ pub enum RunError {
     Teacher(#[from] TeacherError),
 }
 
-/// Named arrays with notes: a checkpoint.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct State {
-    /// Arrays by name.
-    pub weights: Weights,
-    /// Numbers by name.
-    pub notes: HashMap<String, String>,
-}
-
-impl State {
-    /// A note as a number.
-    #[must_use]
-    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        self.notes.get(name)?.parse().ok()
-    }
-}
-
 /// A training run on disk.
 #[derive(Debug)]
 pub struct Run {
@@ -263,7 +228,9 @@ impl Run {
             read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
         };
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let settings: Settings = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
+        let mut json: Value = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
+        upgrade(&mut json);
+        let settings: Settings = serde_json::from_value(json).map_err(|e| damaged(e.to_string()))?;
         settings.check().map_err(|reason| damaged(reason.to_owned()))?;
         let teacher = load_file(&folder.join(TEACHER), &settings.teacher)?;
         Ok(Self { folder: folder.to_owned(), settings, teacher })
@@ -335,6 +302,20 @@ impl Run {
         metrics::cut_back(&path, step).map_err(|source| RunError::Io { path, source })
     }
 
+    /// The method's own options, as the run records them.
+    ///
+    /// # Errors
+    /// If they are not what the method writes.
+    pub fn options<T: DeserializeOwned>(&self) -> Result<T, RunError> {
+        serde_json::from_value(self.settings.options.clone()).map_err(|e| self.damaged_settings(&e))
+    }
+
+    /// Settings that the method doesn't know.
+    #[must_use]
+    pub fn damaged_settings(&self, error: &serde_json::Error) -> RunError {
+        self.damaged(SETTINGS, error.to_string())
+    }
+
     /// A file of the run that doesn't fit the others.
     #[must_use]
     pub fn damaged(&self, file: &str, reason: String) -> RunError {
@@ -348,5 +329,38 @@ impl Run {
     fn write(&self, file: &str, bytes: &[u8]) -> Result<(), RunError> {
         let path = self.path(file);
         write_file(&path, bytes).map_err(|source| RunError::Io { path, source })
+    }
+}
+
+/// Settings of format 1, which had the options of all methods in places of their own.
+fn upgrade(json: &mut Value) {
+    let Some(settings) = json.as_object_mut().filter(|settings| settings.get("format") == Some(&json!(1)))
+    else {
+        return;
+    };
+    let mut options = match settings.remove("fitting") {
+        Some(Value::Object(fitting)) => fitting,
+        _ => Map::new(),
+    };
+    for name in ["schedule", "natural"] {
+        options.extend(settings.remove(name).map(|option| (name.to_owned(), option)));
+    }
+    settings.insert("options".to_owned(), Value::Object(options));
+    settings.insert("format".to_owned(), json!(FORMAT));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_formats_options_are_found() {
+        let mut json = json!({"format": 1, "method": "x", "schedule": "short", "fitting": {"bank": "9KiB"}});
+        upgrade(&mut json);
+        let options = json!({"bank": "9KiB", "schedule": "short"});
+        assert_eq!(json, json!({"format": FORMAT, "method": "x", "options": options}));
+        let now = json.clone();
+        upgrade(&mut json);
+        assert_eq!(json, now);
     }
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use judge::{AnomalyMap, Scorer, decode_file};
 use shared_format::Recipe;
 
-use crate::Flip;
-use crate::features::{Extractor, FeatureError, FeatureSet, likeness};
-use crate::fitted::{FitError, Fitted};
+use crate::configured::Configured;
+use crate::features::{Extractor, FeatureError, FeatureSet, Flip, likeness};
+use crate::method::{FitError, Progress};
 use bundle::calibrate::{Calibration, Calibrator};
 use bundle::export::{Export, ExportError, ScoreKind, export_calibrated};
 use bundle::seeded::Seeded;
@@ -33,11 +33,11 @@ pub struct Lesson<'a> {
     pub flip: Flip,
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
-    /// The method.
-    pub method: Fitted,
+    /// The method, with its options.
+    pub method: &'a dyn Configured,
     /// Share of good parts that may be rejected, 0..1 exclusive.
     pub target_fpr: f64,
-    /// Seeds the folds.
+    /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
     pub threads: usize,
@@ -89,13 +89,14 @@ pub fn teach(
     lesson: &Lesson<'_>,
     decide: &dyn Fn(&[f32]) -> Option<f32>,
     out: &Path,
-    progress: &mut dyn FnMut() -> bool,
+    progress: Progress<'_>,
 ) -> Result<Taught, TeachError> {
     if lesson.parts.len() < MIN_PARTS {
         return Err(TeachError::TooFew(lesson.parts.len()));
     }
     let frames: Vec<PathBuf> = lesson.parts.iter().flatten().cloned().collect();
-    let lesson = &Lesson { method: lesson.method.settled(frames.len()), ..*lesson };
+    let settled = lesson.method.settled(frames.len());
+    let lesson = &Lesson { method: settled.as_ref(), ..*lesson };
     let extractor =
         Extractor::new(lesson.teacher, lesson.recipe, lesson.flip, lesson.method.levels(), lesson.threads)?;
     let all: Vec<usize> = (0..frames.len()).collect();
@@ -106,9 +107,7 @@ pub fn teach(
     }
     let strangers = found.strangers.iter().map(|&index| set.path(index).to_owned()).collect();
     let scored = cross_fit(lesson, decide, &mut set, progress)?;
-    let input = lesson.recipe.input;
-    let model = lesson.method.model(lesson.teacher, input, &mut set, &all, progress)?;
-    let onnx = model.ok_or(TeachError::Stopped)?;
+    let onnx = model(lesson, &mut set, &all, progress)?;
     let first_frames: Vec<PathBuf> = lesson.parts.iter().filter_map(|part| part.first().cloned()).collect();
     let request = Export {
         onnx: &onnx,
@@ -123,6 +122,17 @@ pub fn teach(
     Ok(Taught { calibration: export_calibrated(&request, scored, out)?, strangers })
 }
 
+/// The ONNX model of the images at `indices`.
+fn model(
+    lesson: &Lesson<'_>,
+    set: &mut FeatureSet,
+    indices: &[usize],
+    progress: Progress<'_>,
+) -> Result<Vec<u8>, TeachError> {
+    let model = lesson.method.fit(set, indices, lesson.seed, progress)?.ok_or(TeachError::Stopped)?;
+    Ok(model.onnx(lesson.teacher, lesson.recipe.input))
+}
+
 /// How often [`teach`] calls its `progress`, for this many parts of `frames` frames.
 #[must_use]
 pub fn steps(parts: usize, frames: usize) -> usize {
@@ -135,7 +145,7 @@ fn cross_fit(
     lesson: &Lesson<'_>,
     decide: &dyn Fn(&[f32]) -> Option<f32>,
     set: &mut FeatureSet,
-    progress: &mut dyn FnMut() -> bool,
+    progress: Progress<'_>,
 ) -> Result<Calibrator, TeachError> {
     let count = lesson.parts.len();
     let fold_of = folds(count, lesson.seed);
@@ -148,9 +158,7 @@ fn cross_fit(
             }
             at += frames.len();
         }
-        let input = lesson.recipe.input;
-        let model = lesson.method.model(lesson.teacher, input, set, &others, progress)?;
-        let onnx = model.ok_or(TeachError::Stopped)?;
+        let onnx = model(lesson, set, &others, progress)?;
         let mut scorer = Scorer::new(&onnx, lesson.recipe, lesson.threads).map_err(ExportError::from)?;
         for (part, frames) in lesson.parts.iter().enumerate().filter(|(part, _)| fold_of[*part] == fold) {
             results[part] = Some(score(&mut scorer, frames, decide)?);

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`array`] | dense arrays, and weights as named arrays |
+//! | [`array`] | dense arrays, weights as named arrays, states |
 //! | [`architecture`] | backbones as data: one description for training, import and export |
 //! | [`onnx`] | writes ONNX models |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
@@ -18,4 +18,4 @@ pub use architecture::{
     Activation, Chain, ChainConv, Conv, EfficientNetLite, FoldError, Grid, Layer, Network, PdnSize, ResNet,
     Step, autoencoder, fold, name_sequential, normalise, to_onnx, trunk_student, without_negligible,
 };
-pub use array::{Array, Weights};
+pub use array::{Array, State, Weights};

@@ -1,32 +1,7 @@
 //! Resizing and smoothing of maps as matrices: a separable linear map of a grid is `rows · grid · columnsᵀ`, which every
 //! inference engine computes as two matrix products, exactly and fast.
 
-use std::collections::HashMap;
-
 use crate::array::Array;
-
-/// Standard deviation of the Gaussian that smooths maps of distances unless another is asked for, in their positions.
-pub const SMOOTHING: f64 = 1.0;
-/// The most that makes sense.
-const MAX_SMOOTHING: f64 = 64.0;
-/// The name under which a model's notes hold it.
-pub const SMOOTHING_NOTE: &str = "smoothing";
-
-/// Reads a smoothing, as users and models' notes write it.
-///
-/// # Errors
-/// A sentence that says which numbers can be used.
-pub fn smoothing(text: &str) -> Result<f64, String> {
-    let sigma = text.parse::<f64>().ok().filter(|sigma| (0.0..=MAX_SMOOTHING).contains(sigma));
-    sigma.ok_or_else(|| {
-        format!("`{text}` is no smoothing; write a number of positions from 0 to {MAX_SMOOTHING}")
-    })
-}
-
-/// The smoothing in a model's notes; models that were fitted before there was a choice have none.
-pub fn smoothing_of(notes: &HashMap<String, String>) -> Result<f64, String> {
-    notes.get(SMOOTHING_NOTE).map_or(Ok(SMOOTHING), |text| smoothing(text))
-}
 
 /// A matrix that resizes an axis of `from` positions to `to`, bilinearly with half-pixel centres (`align_corners=False`),
 /// without antialiasing.
@@ -182,16 +157,6 @@ mod tests {
         let spread = apply(&g, &impulse);
         assert!((spread.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(spread[4] > spread[3] && spread[3] == spread[5] && spread[1] == 0.0);
-    }
-
-    #[test]
-    fn only_possible_smoothings_are_read() {
-        assert_eq!(smoothing("0"), Ok(0.0));
-        assert_eq!(smoothing("1.5"), Ok(1.5));
-        for text in ["", "-1", "65", "inf", "NaN", "wide"] {
-            assert!(smoothing(text).is_err(), "{text}");
-        }
-        assert_eq!(smoothing_of(&HashMap::new()), Ok(SMOOTHING));
     }
 
     #[test]

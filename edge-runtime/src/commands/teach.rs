@@ -16,12 +16,11 @@ use anyhow::{Context, Result, bail};
 use bundle::calibrate::{claim_with_threshold, highest, lonely};
 use bundle::dataset::survey;
 use bundle::written;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
-use methods::Flip;
-use methods::fitted::Fitted;
-use methods::patchcore::BankSize;
+use methods::options::{Listed, Methods, Options};
 use methods::teach::{Lesson, Taught, teach};
-use methods::{padim, patchcore};
+use methods::{Configured, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
 use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
@@ -47,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["parts", "from"], value_parser = clap::value_parser!(u32).range(1..=99_999))]
     add: Option<u32>,
     /// How to learn.
-    #[arg(long, default_value = patchcore::NAME, value_parser = [patchcore::NAME, padim::NAME])]
+    #[arg(long, value_parser = PossibleValuesParser::new(names()), default_value = METHODS[0].name)]
     method: String,
     /// Where the bundle goes; an older bundle there is replaced in one step. Photos are kept beside it, in OUT-parts.
     #[arg(long, value_name = "BUNDLE")]
@@ -65,12 +64,25 @@ pub struct Args {
     /// or vertical (top and bottom exchanged).
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
-    /// patchcore: size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine.
-    #[arg(long, value_name = "SIZE", default_value = "512KiB")]
-    bank: BankSize,
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    #[command(flatten, next_help_heading = "Options of methods")]
+    options: Options<Fitted>,
+}
+
+fn names() -> Vec<PossibleValue> {
+    METHODS.iter().map(|method| PossibleValue::new(method.name).help(method.about)).collect()
+}
+
+/// The methods that a board can fit.
+#[derive(Debug, Clone, Copy)]
+struct Fitted;
+
+impl Methods for Fitted {
+    fn listed() -> Vec<Listed> {
+        METHODS.iter().map(|method| method.listed()).collect()
+    }
 }
 
 /// Takes good parts, learns from them and writes a bundle.
@@ -79,6 +91,7 @@ pub struct Args {
 /// Where line file, camera, folder or teacher can't be used, or there are too few parts: the bundle is as it was then.
 pub fn run(args: &Args) -> Result<Outcome> {
     // What can't be had is told before anyone shows fifty parts.
+    let method = method(args)?;
     let teacher = teacher(&args.teacher)?;
     let line = args.line.as_deref().map(LineFile::load).transpose()?;
     let votes = line.as_ref().map_or_else(Votes::default, |line| line.votes);
@@ -107,7 +120,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         recipe,
         flip: args.flip,
         parts: &parts,
-        method: method(args),
+        method: method.as_ref(),
         target_fpr: args.target_fpr,
         seed: 0,
         threads: line.as_ref().map_or(1, |line| line.threads.into()),
@@ -144,12 +157,12 @@ fn teacher(given: &str) -> Result<Teacher> {
     library.load(given).with_context(hint)
 }
 
-fn method(args: &Args) -> Fitted {
-    if args.method == padim::NAME {
-        Fitted::Padim(padim::Options::default())
-    } else {
-        Fitted::PatchCore(patchcore::Options { bank: args.bank, ..patchcore::Options::default() })
-    }
+/// The method, with the options that were given.
+fn method(args: &Args) -> Result<Box<dyn Configured>> {
+    let given = args.options.of(&args.method)?;
+    let method = methods::by_name(&args.method);
+    let method = method.with_context(|| format!("no method is called {}; see --help", args.method))?;
+    Ok(method.given(given)?)
 }
 
 /// Beside the bundle, because a bundle is replaced as a whole.

@@ -8,11 +8,11 @@ use networks::teacher::Library;
 
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision};
+use crate::efficientad::Schedule;
+use crate::efficientad::distill::{Request, STEPS, distill, work_folder};
 use crate::method::Ended;
-use crate::method::efficientad::distill::{Request, STEPS, distill, work_folder};
 use crate::progress;
 use crate::run::MAX_STEPS;
-use crate::schedule::Schedule;
 use crate::torch::{Compute, keep_freed_memory};
 
 const INTERRUPTED: u8 = 130;
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let compute = Compute::resolve(args.device, args.precision).map_err(anyhow::Error::msg)?;
+    let compute = Compute::resolve(args.device, args.precision)?;
     let from = library.load(&args.from).context("--from names no usable backbone")?;
     let (size, out) = (args.size_class.pdn(), args.out.display());
     let request = Request {

@@ -8,7 +8,7 @@ use bundle::calibrate::{claim_with_threshold, highest, lonely};
 use bundle::export::{Export, ScoreKind, export};
 
 use crate::run::{Run, Settings};
-use crate::{method, progress};
+use crate::{progress, registry};
 
 /// Write a bundle for the device: ONNX model, thresholds, golden frames.
 ///
@@ -44,7 +44,7 @@ enum ImageScore {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let run = Run::open(&args.run)?;
     let settings = &run.settings;
-    let method = method::by_name(&settings.method)
+    let method = registry::by_name(&settings.method)
         .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let onnx = method.onnx(&run)?;
     let (described, calibration) = match args.image_score {

@@ -8,19 +8,22 @@ use bundle::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, surv
 use bundle::written;
 use clap::builder::PossibleValue;
 use methods::Flip;
+use methods::options::Options;
+use networks::PdnSize;
 use networks::teacher::Teacher;
+use serde_json::Value;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
-use crate::method::{self, Ended, Fitting, Method, Plan};
-use crate::natural::natural_photos;
+use crate::method::{Ended, Method, Plan};
 use crate::progress;
-use crate::run::{MAX_STEPS, NaturalPhotos, Run, Settings};
-use crate::schedule::Schedule;
+use crate::registry::{self, All};
+use crate::run::{MAX_STEPS, Run, Settings};
 use crate::teachers::user_library;
 
 const INTERRUPTED: u8 = 130;
+const DEFAULT_TEACHER: &str = "efficientnet-lite0";
 
 /// Learn from images of good parts.
 ///
@@ -30,7 +33,7 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to learn
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = DEFAULT)]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = first())]
     method: String,
     /// Folder of good images, or with train/good below it (MVTec AD layout)
     #[arg(long, required_unless_present = "resume")]
@@ -45,9 +48,6 @@ pub struct Args {
     /// and s come with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
     #[arg(long, value_enum)]
     size_class: Option<SizeClass>,
-    /// Folder of natural photos, for efficientad: its student learns not to imitate the teacher on them
-    #[arg(long)]
-    natural: Option<PathBuf>,
     /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
     #[arg(long, default_value = "256", value_parser = written::input_size)]
     size: Size,
@@ -61,18 +61,13 @@ pub struct Args {
     /// or vertical (top and bottom exchanged)
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
-    /// Length in steps of 8 samples, for efficientad of 4 or of 1 as published (images, their tiles and mirrored copies); the
+    /// Length in steps, of as many samples (images, their tiles and mirrored copies) as the method takes at once; the
     /// method's own choice unless given
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: Option<u64>,
     /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
-    /// For efficientad, published: the paper's, 70000 steps unless --steps says; short: a higher rate that falls to 0 at the
-    /// last step, 3000 steps unless --steps says, with a backbone 1000 (for a CPU). With a backbone short, else published
-    /// unless given
-    #[arg(long, value_enum)]
-    schedule: Option<Schedule>,
     /// Seeds the split, the first weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -85,18 +80,20 @@ pub struct Args {
     /// Number format of the convolutions while training (auto unless given); the exported model is f32 in any case
     #[arg(long, value_enum)]
     precision: Option<Precision>,
-    #[command(flatten)]
-    fitting: Fitting,
     /// Threads; all cores unless given
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: Option<i32>,
+    #[command(flatten, next_help_heading = "Options of methods")]
+    options: Options<All>,
 }
 
 /// The first that is there.
-const DEFAULT: &str = if cfg!(feature = "libtorch") { "stpm" } else { "patchcore" };
+fn first() -> &'static str {
+    registry::all().first().map_or("", |method| method.name())
+}
 
 fn methods() -> Vec<PossibleValue> {
-    method::all().iter().map(|method| PossibleValue::new(method.name()).help(method.about())).collect()
+    registry::all().iter().map(|method| PossibleValue::new(method.name()).help(method.about())).collect()
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -107,12 +104,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let method = known(&run.settings.method)?;
         let threads = args.threads.or(Some(run.settings.threads));
         let precision = args.precision.unwrap_or(run.settings.precision);
-        let compute = method.resolve(Wanted { threads, ..wanted(precision) }).map_err(anyhow::Error::msg)?;
+        let compute = method.resolve(Wanted { threads, ..wanted(precision) })?;
         (run, method, compute)
     } else {
         let method = known(&args.method)?;
         let precision = args.precision.unwrap_or(Precision::Auto);
-        let compute = method.resolve(wanted(precision)).map_err(anyhow::Error::msg)?;
+        let compute = method.resolve(wanted(precision))?;
         (start(args, method.as_ref(), &compute)?, method, compute)
     };
     let settings = &run.settings;
@@ -160,10 +157,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Looks at the images, splits them and starts the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
-    if args.schedule.is_some() && args.method != "efficientad" {
-        bail!("--schedule is for --method efficientad; leave it out");
-    }
-    let teacher = teacher(args, method)?;
+    let given = args.options.of(&args.method)?;
+    let teacher = teacher(args)?;
+    let options = method.options(given, &teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
     let paths = normal_images(&data)?;
     let bar = progress::bar(paths.len() as u64, "Looking at the images");
@@ -185,10 +181,9 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.calibration = names(&sets.calibration);
     settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
     settings.flip = args.flip;
-    settings.natural = natural(args)?;
+    settings.options = options;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
-    settings.fitting = args.fitting.clone();
     eprintln!(
         "{} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
         found.usable.len(),
@@ -197,15 +192,17 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
         sets.calibration.len()
     );
     let samples = sets.fit.len() * args.tiles.count() * args.flip.copies();
-    let plan = plan(args, method, samples, &teacher)?;
-    (settings.steps, settings.batch, settings.schedule) = (plan.steps, plan.batch, plan.schedule);
+    let plan = plan(args, method, &settings.options, samples, &teacher)?;
+    (settings.steps, settings.batch) = (plan.steps, plan.batch);
     method.check(&settings, &teacher)?;
     Ok(Run::create(&args.out, settings, teacher)?)
 }
 
-fn teacher(args: &Args, method: &dyn Method) -> anyhow::Result<Teacher> {
+/// The teacher that the user names, or the one of the size that the user asks for.
+fn teacher(args: &Args) -> anyhow::Result<Teacher> {
     let size = args.size_class.map(SizeClass::pdn);
-    let name = args.teacher.as_deref().unwrap_or_else(|| method.default_teacher(size));
+    let unless_named = size.map_or(DEFAULT_TEACHER, PdnSize::network_name);
+    let name = args.teacher.as_deref().unwrap_or(unless_named);
     let teacher = user_library().load(name)?;
     match size {
         Some(size) if size.network_name() != teacher.network.name => bail!(
@@ -217,36 +214,22 @@ fn teacher(args: &Args, method: &dyn Method) -> anyhow::Result<Teacher> {
     }
 }
 
-fn natural(args: &Args) -> anyhow::Result<Option<NaturalPhotos>> {
-    let for_efficientad = args.method == "efficientad";
-    match &args.natural {
-        Some(_) if !for_efficientad => bail!("--natural is for --method efficientad; leave it out"),
-        Some(folder) => {
-            let count = natural_photos(folder)?.len();
-            Ok(Some(NaturalPhotos { folder: folder.canonicalize()?, count }))
-        }
-        None => {
-            if for_efficientad {
-                eprintln!(
-                    "warning: without --natural photos the student may learn to imitate its teacher on defects, too, \
-                     and then misses them; give a folder of photos of anything else than the parts"
-                );
-            }
-            Ok(None)
-        }
-    }
-}
-
 fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
-    method::by_name(name).with_context(|| format!("this trainer doesn't know the method {name}; update it"))
+    registry::by_name(name).with_context(|| format!("this trainer doesn't know the method {name}; update it"))
 }
 
 /// What the user says, and otherwise the method's plan.
-fn plan(args: &Args, method: &dyn Method, samples: usize, teacher: &Teacher) -> anyhow::Result<Plan> {
+fn plan(
+    args: &Args,
+    method: &dyn Method,
+    options: &Value,
+    samples: usize,
+    teacher: &Teacher,
+) -> anyhow::Result<Plan> {
     if method.is_fitted() && (args.steps.is_some() || args.epochs.is_some()) {
         bail!("{} is fitted in one pass over the images; leave out --steps and --epochs", method.name());
     }
-    let plan = method.plan(samples, teacher, args.schedule);
+    let plan = method.plan(options, teacher)?;
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
     Ok(Plan { steps: args.steps.or(from_epochs).unwrap_or(plan.steps), ..plan })
 }

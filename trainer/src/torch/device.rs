@@ -3,7 +3,7 @@
 use tch::{Cuda, Device, Kind};
 
 use super::allocator::keep_freed_memory;
-use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
+use crate::compute::{ComputeError, DeviceChoice, Precision, Resolved, Wanted};
 
 /// A device with a number format.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,8 +18,8 @@ impl Compute {
     /// Sets the number of threads and resolves what the user asked for on this machine.
     ///
     /// # Errors
-    /// A sentence, where it can't be had.
-    pub fn set_up(wanted: Wanted) -> Result<Resolved, String> {
+    /// See [`ComputeError`].
+    pub fn set_up(wanted: Wanted) -> Result<Resolved, ComputeError> {
         keep_freed_memory();
         if let Some(threads) = wanted.threads {
             tch::set_num_threads(threads.max(1));
@@ -32,11 +32,11 @@ impl Compute {
     /// Resolves what the user asked for on this machine.
     ///
     /// # Errors
-    /// A sentence, where CUDA was demanded and isn't there.
-    pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Self, String> {
+    /// [`ComputeError::NoCuda`] if CUDA was demanded and isn't there.
+    pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Self, ComputeError> {
         let cuda = device != DeviceChoice::Cpu && has_cuda();
         if device == DeviceChoice::Cuda && !cuda {
-            return Err("libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or use --device cpu".to_owned());
+            return Err(ComputeError::NoCuda);
         }
         let device = if cuda { Device::Cuda(0) } else { Device::Cpu };
         // On a GPU only where it is asked for: not all compute in it.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use judge::{DecodeError, EngineError, Frame, Network, PrepareError, Preparer, decode_file};
 use shared_format::{Recipe, Size};
 
+use super::flip::Flip;
 use super::graph::{Levels, add_features, shape};
-use crate::Flip;
 use networks::onnx::GraphBuilder;
 use networks::teacher::Teacher;
 

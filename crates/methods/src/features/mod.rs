@@ -4,12 +4,14 @@
 //! by level, which is the same but for rounding.
 
 mod extract;
+mod flip;
 mod graph;
 mod projection;
 mod set;
 mod strangers;
 
 pub use extract::{Extractor, FeatureError, Features};
+pub use flip::{Flip, FlipError};
 pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};

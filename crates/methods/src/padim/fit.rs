@@ -3,45 +3,13 @@
 use super::cells::Cells;
 use super::gaussian::Gaussians;
 use super::model::Model;
-use super::reduction::{Reduction, reduce};
+use super::options::{Covariance, Padim};
+use super::reduction::reduce;
 use crate::features::{FeatureError, FeatureSet};
-use networks::resample::SMOOTHING;
+use crate::method::{FitError, Progress};
 
 /// Largest model whose covariances are written; a frame's verdict reads all of it.
 const MAX_BYTES: usize = 64 << 20;
-
-/// How to fit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
-    /// Dimensions that the features are reduced to.
-    pub dimensions: usize,
-    /// How they are reduced.
-    pub reduction: Reduction,
-    /// Full covariances, or their diagonals.
-    pub full: bool,
-    /// Sides of the cells whose positions share a covariance; 1: each position has its own.
-    pub cell: usize,
-    /// Share of the mean variance in each covariance, 0..1.
-    pub shrinkage: f64,
-    /// Smoothing of the distances for map and score: standard deviation of a Gaussian, in positions of the features' grid.
-    pub smoothing: f64,
-    /// Seeds the reduction.
-    pub seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            dimensions: 128,
-            reduction: Reduction::Orthogonal,
-            full: true,
-            cell: 2,
-            shrinkage: 0.01,
-            smoothing: SMOOTHING,
-            seed: 0,
-        }
-    }
-}
 
 /// Why no Gaussians were fitted.
 #[derive(Debug, thiserror::Error)]
@@ -77,29 +45,36 @@ pub enum PadimError {
     },
 }
 
-/// Fits a model to the images at `indices` of `set`. `progress` is called after each image. `None` where it says `false`:
-/// someone asked to stop.
-///
-/// # Errors
-/// See [`PadimError`].
-pub fn fit(
+impl From<PadimError> for FitError {
+    fn from(error: PadimError) -> Self {
+        match error {
+            PadimError::Features(error) => Self::Features(error),
+            other => Self::Options(Box::new(other)),
+        }
+    }
+}
+
+/// See [`crate::method::Method::fit`].
+pub(super) fn fit(
+    options: &Padim,
     set: &mut FeatureSet,
     indices: &[usize],
-    options: &Options,
-    mut progress: impl FnMut() -> bool,
+    seed: u64,
+    progress: Progress<'_>,
 ) -> Result<Option<Model>, PadimError> {
     let [channels, rows, columns] = set.shape();
-    let cell = options.cell;
+    let cell = usize::from(options.cell);
     let cells = Cells::new(rows, columns, cell).ok_or(PadimError::Untiled { rows, columns, cell })?;
-    let reduction = reduce(options.reduction, channels, options.dimensions, options.seed);
+    let reduction = reduce(options.reduction, channels, options.dimensions.into(), seed);
     let dimensions = reduction.outputs;
+    let full = options.covariance == Covariance::Full;
     let bytes = 4 * cells.count() * dimensions * dimensions;
-    if options.full && bytes > MAX_BYTES {
+    if full && bytes > MAX_BYTES {
         let cells = cells.count();
         let largest = (MAX_BYTES / (4 * cells)).isqrt();
         return Err(PadimError::TooLarge { dimensions, cells, bytes, largest });
     }
-    let mut gaussians = Gaussians::new(cells, dimensions, options.full);
+    let mut gaussians = Gaussians::new(cells, dimensions, full);
     for &index in indices {
         for sample in set.of(index)?.iter() {
             gaussians.add(&reduction.apply(&sample.vectors));
@@ -109,5 +84,5 @@ pub fn fit(
         }
     }
     let (mean, whitening) = gaussians.finish(options.shrinkage);
-    Ok(Some(Model { reduction, mean, whitening, full: options.full, cell, smoothing: options.smoothing }))
+    Ok(Some(Model { reduction, mean, whitening, full, cell, smoothing: options.smoothing }))
 }

@@ -1,10 +1,13 @@
 //! What PaDiM has learned.
 
-use std::collections::HashMap;
+use networks::teacher::Teacher;
+use networks::{Array, State, Weights};
+use shared_format::Size;
 
-use crate::features::Projection;
-use networks::resample::{SMOOTHING_NOTE, smoothing_of};
-use networks::{Array, Weights};
+use super::graph::build;
+use crate::features::{Projection, positions};
+use crate::method::StateError;
+use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +31,18 @@ const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
 const MEAN: &str = "gaussians.mean";
 const WHITENING: &str = "gaussians.whitening";
 
-impl Model {
-    /// The model as named arrays and notes.
-    #[must_use]
-    pub fn to_weights(&self) -> (Weights, HashMap<String, String>) {
+impl crate::method::Model for Model {
+    fn summary(&self) -> String {
+        let d = self.reduction.outputs;
+        format!(
+            "Gaussians of {d} dimensions at {} places, {} covariances ({:.1} MB)",
+            self.mean.len() / d,
+            if self.full { "full" } else { "diagonal" },
+            (self.mean.len() + self.whitening.len()) as f64 * 4e-6
+        )
+    }
+
+    fn state(&self) -> State {
         let [mean, matrix] = self.reduction.to_arrays();
         let d = self.reduction.outputs;
         let positions = self.mean.len() / d;
@@ -46,34 +57,32 @@ impl Model {
             ]
             .map(|(name, array)| (name.to_owned(), array)),
         );
-        (weights, [(SMOOTHING_NOTE.to_owned(), self.smoothing.to_string())].into())
+        State { weights, notes: [(SMOOTHING_NOTE.to_owned(), self.smoothing.to_string())].into() }
     }
 
-    /// What [`Self::to_weights`] gave, for `positions` positions.
-    ///
-    /// # Errors
-    /// Names what is missing or out of range.
-    pub fn from_weights(
-        weights: &Weights,
-        notes: &HashMap<String, String>,
-        positions: usize,
-    ) -> Result<Self, String> {
-        let get = |name: &str| weights.get(name).ok_or_else(|| format!("it has no `{name}`"));
+    fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
+        let get = |name| state.weights.get(name).ok_or(StateError::Missing(name));
         let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
-            .ok_or_else(|| "its reduction has impossible sides".to_owned())?;
+            .ok_or(StateError::Sides("reduction"))?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let d = reduction.outputs;
         let full = whitening.shape.len() == 3;
+        let positions = positions(teacher, input);
         let cells = whitening.shape.first().copied().unwrap_or(0);
         let cell = (positions / cells.max(1)).isqrt();
         let sides = if full { vec![cells, d, d] } else { vec![cells, d] };
-        let fits =
-            mean.shape == [positions, d] && whitening.shape == sides && cell * cell * cells == positions;
+        if mean.shape != [positions, d] || whitening.shape != sides || cell * cell * cells != positions {
+            return Err(StateError::Sides("Gaussians"));
+        }
         let arrays = [&mean.data, &whitening.data, &reduction.mean, &reduction.matrix];
-        if !fits || arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
-            return Err("its Gaussians have impossible sides or values".to_owned());
+        if arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
+            return Err(StateError::Values("Gaussians"));
         }
         let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
-        Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(notes)? })
+        Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(state)? })
+    }
+
+    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
+        build(teacher, self, input, false)
     }
 }

@@ -2,28 +2,19 @@
 
 use crate::features::Projection;
 use bundle::seeded::Seeded;
+use serde::{Deserialize, Serialize};
 
 const STREAM: u64 = 0xad1;
 
 /// How features are reduced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reduction {
     /// Random orthonormal directions (Kim et al.: *Semi-orthogonal Embedding for Efficient Unsupervised Anomaly
     /// Segmentation*, 2021).
     Orthogonal,
     /// Random channels: the paper's choice.
     Random,
-}
-
-impl Reduction {
-    /// All of them, with the names that users give.
-    pub const ALL: [(&'static str, Self); 2] = [("orthogonal", Self::Orthogonal), ("random", Self::Random)];
-
-    /// The reduction of that name.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, reduction)| *reduction)
-    }
 }
 
 /// A reduction from `channels` to at most `outputs`, chosen by the seed.

@@ -1,6 +1,9 @@
 //! How large a bank may be.
 
+use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 /// Smallest bank: fewer entries can't cover a part.
 const MIN: usize = 16;
@@ -8,7 +11,8 @@ const MIN: usize = 16;
 const MAX: usize = 65_536;
 
 /// The size of a bank, as a user gives it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum BankSize {
     /// A share of all positions of the fit images, 0..=1.
     Share(f64),
@@ -32,16 +36,42 @@ impl BankSize {
     }
 }
 
+/// A size of a bank that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no size of a bank; write a share such as 5%, or a budget such as 512KiB or 8ms")]
+pub struct BankSizeError(String);
+
+impl fmt::Display for BankSize {
+    /// As it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(share) => write!(f, "{}%", share * 100.0),
+            Self::Kibibytes(kib) => write!(f, "{kib}KiB"),
+            Self::Milliseconds(budget) => write!(f, "{budget}ms"),
+        }
+    }
+}
+
+impl From<BankSize> for String {
+    fn from(size: BankSize) -> Self {
+        size.to_string()
+    }
+}
+
+impl TryFrom<String> for BankSize {
+    type Error = BankSizeError;
+
+    fn try_from(text: String) -> Result<Self, BankSizeError> {
+        text.parse()
+    }
+}
+
 impl FromStr for BankSize {
-    type Err = String;
+    type Err = BankSizeError;
 
     /// `5%`, `512KiB` or `8ms`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || {
-            format!(
-                "`{text}` is no size of a bank; write a share such as 5%, or a budget such as 512KiB or 8ms"
-            )
-        };
+    fn from_str(text: &str) -> Result<Self, BankSizeError> {
+        let refused = || BankSizeError(text.to_owned());
         let positive = |number: &str| number.trim().parse::<f64>().ok().filter(|&n| n > 0.0 && n.is_finite());
         if let Some(share) = text.strip_suffix('%') {
             let share = positive(share).filter(|&share| share <= 100.0).ok_or_else(refused)?;
@@ -72,6 +102,10 @@ mod tests {
         assert_eq!("512KiB".parse(), Ok(BankSize::Kibibytes(512)));
         assert_eq!("2.5ms".parse(), Ok(BankSize::Milliseconds(2.5)));
         assert_eq!("1.5MiB".parse(), Ok(BankSize::Kibibytes(1536)));
+        for written in ["5%", "7%", "0.1%", "512KiB", "2.5ms"] {
+            let size: BankSize = written.parse().unwrap();
+            assert_eq!(size.to_string().parse(), Ok(size), "{written}");
+        }
         for bad in ["", "5", "0%", "101%", "-1%", "512KB", "KiB", "NaN%", "0KiB", "99999999MiB"] {
             assert!(bad.parse::<BankSize>().is_err(), "{bad}");
         }

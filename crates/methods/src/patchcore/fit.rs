@@ -3,82 +3,50 @@
 use super::bank_size::BankSize;
 use super::coreset::{Coreset, Rule};
 use super::model::{Model, Score};
+use super::options::PatchCore;
 use super::places::{PlaceSums, distances};
 use super::search_time::milliseconds_per_entry;
 use crate::features::{FeatureError, FeatureSet, Moments, Projection};
+use crate::method::Progress;
 use bundle::seeded::Seeded;
-use networks::resample::SMOOTHING;
 
 /// Images whose features choose the projection; more change nothing.
 const PROJECTION_IMAGES: usize = 64;
 /// Vectors in a block of the streamed coreset: 16 MiB of 128 dimensions.
 const BLOCK: usize = 32_768;
+/// Dimensions of the random projection in which the coreset compares.
+const SKETCH: usize = 32;
 /// Of so many images one is spared for the statistics by place.
 const SPARE: usize = 5;
 const STREAM: u64 = 0xf17;
 
-/// How to fit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
-    /// Dimensions of an entry; the features are projected to them.
-    pub dimensions: usize,
-    /// How large the bank may be.
-    pub bank: BankSize,
-    /// Dimensions of the random projection in which the coreset compares; `None` compares exactly.
-    pub sketch: Option<usize>,
-    /// Nearest entries whose distances are averaged.
-    pub neighbours: usize,
-    /// Map → score; `None` takes [`Score::of_images`].
-    pub score: Option<Score>,
-    /// Smoothing of the distances for map and score: standard deviation of a Gaussian, in positions of the features' grid.
-    pub smoothing: f64,
-    /// Seeds the choices.
-    pub seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            dimensions: 128,
-            bank: BankSize::Kibibytes(512),
-            sketch: Some(32),
-            neighbours: 1,
-            score: None,
-            smoothing: SMOOTHING,
-            seed: 0,
-        }
-    }
-}
-
-/// Fits a model to the images at `indices` of `set`. `progress` is called after each image. `None` where it says `false`:
-/// someone asked to stop.
-///
-/// # Errors
-/// See [`FeatureError`].
-pub fn fit(
+/// See [`crate::method::Method::fit`].
+pub(super) fn fit(
+    options: &PatchCore,
     set: &mut FeatureSet,
     indices: &[usize],
-    options: &Options,
-    mut progress: impl FnMut() -> bool,
+    seed: u64,
+    progress: Progress<'_>,
 ) -> Result<Option<Model>, FeatureError> {
     let [channels, rows, columns] = set.shape();
     let mut moments = Moments::new(channels);
-    for index in some(indices, PROJECTION_IMAGES, options.seed) {
+    for index in some(indices, PROJECTION_IMAGES, seed) {
         for sample in set.of(index)?.iter() {
             moments.add(&sample.vectors);
         }
     }
-    let projection = Projection::fit(&moments, set.groups(), options.dimensions, options.seed);
+    let projection = Projection::fit(&moments, set.groups(), options.dimensions.into(), seed);
     let positions = indices.len() * rows * columns * set.samples();
     let pace = match options.bank {
         BankSize::Milliseconds(_) => milliseconds_per_entry(projection.outputs, rows, columns)?,
         BankSize::Share(_) | BankSize::Kibibytes(_) => 0.0,
     };
     let size = options.bank.entries(positions, projection.outputs, || pace);
-    let rule = Rule { size, sketch: options.sketch, block: BLOCK.max(3 * size), seed: options.seed };
+    let rule =
+        Rule { size, sketch: (!options.exact).then_some(SKETCH), block: BLOCK.max(3 * size), seed: seed };
     let mut coreset = Coreset::new(projection.outputs, rule);
     // The last images to come are first looked at as new ones: they tell how far good parts are from a bank without them.
-    let spare = some(indices, indices.len() / SPARE, options.seed);
+    let spare = some(indices, indices.len() / SPARE, seed);
     let score = options.score.unwrap_or(Score::of_images(indices.len()));
     let spare = if score == Score::Standardised { spare } else { vec![] };
     let (last, first): (Vec<usize>, Vec<usize>) = indices.iter().partition(|index| spare.contains(index));
@@ -95,7 +63,7 @@ pub fn fit(
     for index in last {
         for sample in set.of(index)?.iter() {
             let vectors = projection.apply(&sample.vectors);
-            sums.add(&distances(&vectors, &without, projection.outputs, options.neighbours));
+            sums.add(&distances(&vectors, &without, projection.outputs, options.neighbours.into()));
             coreset.add(&vectors);
         }
         if !progress() {
@@ -103,7 +71,7 @@ pub fn fit(
         }
     }
     let bank = coreset.finish();
-    let neighbours = options.neighbours.clamp(1, (bank.len() / projection.outputs).max(1));
+    let neighbours = usize::from(options.neighbours).clamp(1, (bank.len() / projection.outputs).max(1));
     let places = sums.finish();
     // Too few images to spare one: nothing is known of places.
     let score = if places.is_none() && score == Score::Standardised { Score::Worst } else { score };

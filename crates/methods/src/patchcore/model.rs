@@ -1,16 +1,21 @@
 //! What PatchCore has learned.
 
-use std::collections::HashMap;
+use networks::teacher::Teacher;
+use networks::{Array, State, Weights};
+use serde::{Deserialize, Serialize};
+use shared_format::Size;
 
+use super::graph::build;
 use crate::features::Projection;
-use networks::resample::{SMOOTHING_NOTE, smoothing_of};
-use networks::{Array, Weights};
+use crate::method::StateError;
+use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 /// Fewest images whose places are compared with what they usually are.
 const STANDARDISED_FROM: usize = 40;
 
 /// How a map of distances becomes the image's score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Score {
     /// The mean of the worst 5 % of the smoothed map, standardised place by place: how many deviations the part is from
     /// what good parts of that place are.
@@ -91,10 +96,16 @@ impl Model {
     pub fn entries(&self) -> usize {
         self.bank.len() / self.projection.outputs
     }
+}
 
-    /// The model as named arrays and notes.
-    #[must_use]
-    pub fn to_weights(&self) -> (Weights, HashMap<String, String>) {
+impl crate::method::Model for Model {
+    fn summary(&self) -> String {
+        let (entries, dimensions) = (self.entries(), self.projection.outputs);
+        let kib = entries * (dimensions + 1) * 4 / 1024;
+        format!("a bank of {entries} entries × {dimensions} dimensions ({kib} KiB)")
+    }
+
+    fn state(&self) -> State {
         let [mean, matrix] = self.projection.to_arrays();
         let bank = Array { shape: vec![self.entries(), self.projection.outputs], data: self.bank.clone() };
         let weights = [(MEAN, mean), (MATRIX, matrix), (BANK, bank)].map(|(name, a)| (name.to_owned(), a));
@@ -108,44 +119,46 @@ impl Model {
             weights.insert(PLACES[0].to_owned(), places.mean.clone());
             weights.insert(PLACES[1].to_owned(), places.deviation.clone());
         }
-        (weights, notes.map(|(name, note)| (name.to_owned(), note)).into())
+        State { weights, notes: notes.map(|(name, note)| (name.to_owned(), note)).into() }
     }
 
-    /// What [`Self::to_weights`] gave.
-    ///
-    /// # Errors
-    /// Names what is missing or out of range.
-    pub fn from_weights(weights: &Weights, notes: &HashMap<String, String>) -> Result<Self, String> {
-        let get = |name: &str| weights.get(name).ok_or_else(|| format!("it has no `{name}`"));
-        let projection = Projection::from_arrays(get(MEAN)?, get(MATRIX)?)
-            .ok_or_else(|| "its projection has impossible sides".to_owned())?;
+    fn restore(state: &State, _teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
+        let get = |name| state.weights.get(name).ok_or(StateError::Missing(name));
+        let projection =
+            Projection::from_arrays(get(MEAN)?, get(MATRIX)?).ok_or(StateError::Sides("projection"))?;
         let bank = get(BANK)?;
         if bank.shape.len() != 2 || bank.shape[1] != projection.outputs || bank.shape[0] == 0 {
-            return Err(format!("its bank is {:?}, not entries × {}", bank.shape, projection.outputs));
+            return Err(StateError::Sides(BANK));
         }
         let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
         if !(finite(&bank.data) && finite(&projection.mean) && finite(&projection.matrix)) {
-            return Err("it holds values that are not finite".to_owned());
+            return Err(StateError::Values(BANK));
         }
-        let neighbours = notes.get(NEIGHBOURS).and_then(|n| n.parse().ok());
-        let neighbours = neighbours.filter(|n| (1..=bank.shape[0]).contains(n));
-        let score = notes.get(SCORE).and_then(|name| Score::by_name(name));
-        let places = match weights.get(PLACES[0]).zip(weights.get(PLACES[1])) {
-            None => None,
-            Some((mean, deviation)) => {
-                let fits = mean.shape == deviation.shape && mean.shape.len() == 2;
-                if !fits || !finite(&mean.data) || !deviation.data.iter().all(|x| x.is_finite() && *x > 0.0) {
-                    return Err("its statistics by place are out of range".to_owned());
-                }
-                Some(Places { mean: mean.clone(), deviation: deviation.clone() })
-            }
-        };
-        match neighbours.zip(score).filter(|(_, score)| *score != Score::Standardised || places.is_some()) {
-            Some((neighbours, score)) => {
-                let smoothing = smoothing_of(notes)?;
-                Ok(Self { projection, bank: bank.data.clone(), neighbours, score, places, smoothing })
-            }
-            None => Err("its scoring is unknown".to_owned()),
+        let neighbours = state.number(NEIGHBOURS).filter(|n| (1..=bank.shape[0]).contains(n));
+        let neighbours = neighbours.ok_or(StateError::Values(NEIGHBOURS))?;
+        let score = state.notes.get(SCORE).and_then(|name| Score::by_name(name));
+        let score = score.ok_or(StateError::Values(SCORE))?;
+        let places = places(&state.weights)?;
+        if score == Score::Standardised && places.is_none() {
+            return Err(StateError::Missing(PLACES[0]));
         }
+        let (bank, smoothing) = (bank.data.clone(), smoothing_of(state)?);
+        Ok(Self { projection, bank, neighbours, score, places, smoothing })
     }
+
+    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
+        build(teacher, self, input, false)
+    }
+}
+
+fn places(weights: &Weights) -> Result<Option<Places>, StateError> {
+    let Some((mean, deviation)) = weights.get(PLACES[0]).zip(weights.get(PLACES[1])) else { return Ok(None) };
+    if mean.shape != deviation.shape || mean.shape.len() != 2 {
+        return Err(StateError::Sides("statistics by place"));
+    }
+    let is_usual = |(m, d): (&f32, &f32)| m.is_finite() && d.is_finite() && *d > 0.0;
+    if !mean.data.iter().zip(&deviation.data).all(is_usual) {
+        return Err(StateError::Values("statistics by place"));
+    }
+    Ok(Some(Places { mean: mean.clone(), deviation: deviation.clone() }))
 }

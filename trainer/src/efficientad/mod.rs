@@ -8,22 +8,29 @@ mod layout;
 mod losses;
 mod measure;
 mod networks;
+mod options;
 mod pace;
+mod schedule;
 mod statistics;
 mod train;
 mod view;
 
 pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
+pub use options::{NaturalPhotos, Options};
+pub use schedule::Schedule;
 pub use statistics::{Channels, MapScale};
 
 use ::networks::teacher::Teacher;
+use clap::{ArgMatches, Args as _};
+use methods::options::Listed;
+use serde_json::Value;
 
+use self::options::Arguments;
 use self::pace::Pace;
-use super::{Ended, Method, Plan, TrainError};
-use crate::compute::{Resolved, Wanted};
+use crate::compute::{ComputeError, Resolved, Wanted};
+use crate::method::{Ended, Method, Plan, TrainError};
 use crate::run::{Run, STUDENT, Settings};
-use crate::schedule::Schedule;
 use crate::torch::Compute;
 
 /// Shorter sides leave the autoencoder nothing between its ends; longer ones were never tried.
@@ -42,15 +49,22 @@ impl Method for EfficientAd {
         "a student learns to see good parts as its teacher does, an autoencoder what belongs together in them"
     }
 
-    fn plan(&self, _samples: usize, teacher: &Teacher, schedule: Option<Schedule>) -> Plan {
-        let layout = Layout::of(&teacher.network);
-        let shared = matches!(layout, Some(Layout::Trunk { .. }));
-        let schedule = schedule.unwrap_or(if shared { Schedule::Short } else { Schedule::Published });
-        let Pace { steps, batch, .. } = layout.map_or(Pace::PUBLISHED, |layout| layout.pace(schedule));
-        Plan { steps, batch, schedule }
+    fn listed(&self) -> Listed {
+        Listed { method: self.name(), add_options: Arguments::augment_args }
     }
 
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {
+    fn options(&self, given: &ArgMatches, teacher: &Teacher) -> Result<Value, TrainError> {
+        let options = Options::of(given, layout(teacher)?)?;
+        serde_json::to_value(options).map_err(TrainError::Options)
+    }
+
+    fn plan(&self, options: &Value, teacher: &Teacher) -> Result<Plan, TrainError> {
+        let options: Options = serde_json::from_value(options.clone()).map_err(TrainError::Options)?;
+        let Pace { steps, batch, .. } = layout(teacher)?.pace(options.schedule);
+        Ok(Plan { steps, batch })
+    }
+
+    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError> {
         Compute::set_up(wanted)
     }
 
@@ -70,7 +84,7 @@ impl Method for EfficientAd {
     }
 
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
-        let compute = Compute::resolve(compute.device, compute.precision).map_err(TrainError::Device)?;
+        let compute = Compute::resolve(compute.device, compute.precision)?;
         train::train(run, compute)
     }
 
@@ -78,7 +92,7 @@ impl Method for EfficientAd {
         let damaged = |reason| run.damaged(STUDENT, reason);
         let settings = &run.settings;
         let trained = Trained::from_state(layout(&run.teacher)?, run.student()?.weights).map_err(damaged)?;
-        let smoothing = settings.fitting.smoothing;
+        let smoothing = run.options::<Options>()?.smoothing;
         build_graph(&run.teacher, &trained, settings.recipe.input, smoothing).map_err(|e| damaged(e).into())
     }
 }

@@ -5,8 +5,8 @@ use shared_format::Size;
 use tch::Tensor;
 
 use super::pace::Pace;
+use super::schedule::Schedule;
 use super::statistics::{Channels, TEACHER, TRUNK};
-use crate::schedule::Schedule;
 
 /// How student and autoencoder are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

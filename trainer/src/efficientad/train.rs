@@ -13,7 +13,9 @@ use super::augment::Draw;
 use super::graph::MAP_OUTPUTS;
 use super::losses::{hard_features, mean_square};
 use super::networks::Networks;
+use super::options::Options;
 use super::pace::Pace;
+use super::schedule::Schedule;
 use super::statistics::MapScale;
 use super::view::View;
 use crate::method::{Ended, TrainError};
@@ -51,6 +53,7 @@ struct Training<'a> {
     pace: Pace,
     networks: Networks,
     view: View,
+    schedule: Schedule,
     natural: Option<Natural>,
     fit: Samples,
     selection: Samples,
@@ -81,7 +84,8 @@ impl<'a> Training<'a> {
         let layout = super::layout(&run.teacher)?;
         tch::manual_seed(settings.seed as i64);
         let networks = Networks::random(layout, settings.recipe.input, compute);
-        let natural = open_natural(run)?;
+        let options: Options = run.options()?;
+        let natural = open_natural(run, &options)?;
         // The teacher sees each image once, so its features can be had in full precision.
         let exact = Compute { kind: Kind::Float, ..compute };
         let load = |paths: &[PathBuf], flip, budget, what| {
@@ -104,9 +108,10 @@ impl<'a> Training<'a> {
             |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(compute.device);
         let mut training = Self {
             run,
-            pace: layout.pace(settings.schedule),
+            pace: layout.pace(options.schedule),
             networks,
             view,
+            schedule: options.schedule,
             natural,
             fit,
             selection,
@@ -206,7 +211,7 @@ impl<'a> Training<'a> {
     /// Adam's, at this step.
     fn rate(&self) -> f64 {
         let settings = &self.run.settings;
-        self.pace.rate(settings.schedule, self.step, settings.steps)
+        self.pace.rate(self.schedule, self.step, settings.steps)
     }
 
     /// Writes down how far it is.
@@ -299,8 +304,8 @@ impl<'a> Training<'a> {
 }
 
 /// The natural photos at twice the input's size, of which the middle is shown.
-fn open_natural(run: &Run) -> Result<Option<Natural>, TrainError> {
-    let Some(natural) = &run.settings.natural else { return Ok(None) };
+fn open_natural(run: &Run, options: &Options) -> Result<Option<Natural>, TrainError> {
+    let Some(natural) = &options.natural else { return Ok(None) };
     let Size { width, height } = run.settings.recipe.input;
     let size = Size { width: 2 * width, height: 2 * height };
     Ok(Some(Natural::open(&natural.folder, size, Some(natural.count))?))

@@ -55,14 +55,17 @@ impl fmt::Display for Flip {
     }
 }
 
-impl FromStr for Flip {
-    type Err = String;
+/// A way to mirror that there isn't.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no way to mirror; write none, horizontal or vertical")]
+pub struct FlipError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Flip {
+    type Err = FlipError;
+
+    fn from_str(text: &str) -> Result<Self, FlipError> {
         let found = Self::NAMES.iter().find(|(name, _)| *name == text);
-        found
-            .map(|(_, flip)| *flip)
-            .ok_or_else(|| format!("`{text}` is no way to mirror; write none, horizontal or vertical"))
+        found.map(|(_, flip)| *flip).ok_or_else(|| FlipError(text.to_owned()))
     }
 }
 

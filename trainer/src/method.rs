@@ -1,28 +1,19 @@
-//! Methods: each learns from normal images in its own way and exports one ONNX model. One folder each; adding one
-//! touches nothing else but [`all`].
-
-#[cfg(feature = "libtorch")]
-pub mod efficientad;
-pub mod padim;
-pub mod patchcore;
-#[cfg(feature = "libtorch")]
-pub mod stpm;
-
-mod fitting;
-
-pub use fitting::Fitting;
+//! What a method of the trainer is: it learns from normal images and exports one ONNX model.
 
 use std::path::PathBuf;
 
+use clap::ArgMatches;
 use judge::{DecodeError, PrepareError};
-use methods::features::FeatureError;
+use methods::method::FitError;
+use methods::options::Listed;
+use networks::FoldError;
 use networks::teacher::Teacher;
-use networks::{FoldError, PdnSize};
+use serde_json::Value;
 
-use crate::compute::{Resolved, Wanted};
+use crate::compute::{ComputeError, Resolved, Wanted};
+#[cfg(feature = "libtorch")]
 use crate::natural::NaturalError;
 use crate::run::{Run, RunError, Settings};
-use crate::schedule::Schedule;
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -32,55 +23,63 @@ pub trait Method {
     /// One sentence for `trainer train --help`.
     fn about(&self) -> &'static str;
 
+    /// Its options, as a command line lists them.
+    fn listed(&self) -> Listed;
+
+    /// Its options as a run records them, of what a command line gives.
+    ///
+    /// # Errors
+    /// If an option can't be had.
+    fn options(&self, given: &ArgMatches, teacher: &Teacher) -> Result<Value, TrainError>;
+
     /// Whether it is fitted in one pass over the images and has no plan.
     fn is_fitted(&self) -> bool {
         false
     }
 
-    /// How to train on `samples` samples, unless the user says.
-    fn plan(&self, _samples: usize, _teacher: &Teacher, schedule: Option<Schedule>) -> Plan {
-        Plan { steps: 1, batch: 1, schedule: schedule.unwrap_or_default() }
+    /// How to train, unless the user says.
+    ///
+    /// # Errors
+    /// If the options are not what [`Self::options`] gives.
+    fn plan(&self, _options: &Value, _teacher: &Teacher) -> Result<Plan, TrainError> {
+        Ok(Plan { steps: 1, batch: 1 })
     }
 
     /// Where to compute, from what the user wants and this machine has; sets the number of threads.
     ///
     /// # Errors
-    /// A sentence, where that can't be had.
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, String>;
+    /// If that can't be had.
+    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError>;
 
-    /// The teacher to learn from, unless the user names one; `size` is what the user says of its size.
-    fn default_teacher(&self, size: Option<PdnSize>) -> &'static str {
-        size.map_or("efficientnet-lite0", PdnSize::network_name)
-    }
-
-    /// Whether the method can learn from this teacher with these settings. Most need a backbone.
+    /// Whether the method can learn from this teacher with these settings.
     ///
     /// # Errors
-    /// [`TrainError::Unfit`], where it can't.
-    fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
-        if PdnSize::of(teacher.network.name).is_none() {
-            return Ok(());
-        }
-        Err(TrainError::Unfit(format!(
-            "{} needs a backbone with several levels and the teacher {} is a {}; give a ResNet or an \
-             EfficientNet-Lite as --teacher, or use --method efficientad",
-            self.name(),
-            teacher.name,
-            teacher.network.name
-        )))
-    }
+    /// [`TrainError::Unfit`] if it can't.
+    fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError>;
 
     /// Trains, or goes on from the run's checkpoint; or fits.
     ///
     /// # Errors
-    /// Where an image vanished, the disk refuses, or training diverges.
+    /// If an image vanished, the disk refuses, or training diverges.
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError>;
 
     /// The trained model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
     ///
     /// # Errors
-    /// Where the run has no student yet or a file of it is damaged.
+    /// If the run has no student yet or a file of it is damaged.
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError>;
+}
+
+/// For methods that need a backbone.
+///
+/// # Errors
+/// [`TrainError::Unfit`] if the teacher is a patch description network.
+pub(crate) fn no_backbone(method: &str, teacher: &Teacher) -> TrainError {
+    TrainError::Unfit(format!(
+        "{method} needs a backbone with several levels and the teacher {} is a {}; give a ResNet or an EfficientNet-Lite \
+         as --teacher, or use --method efficientad",
+        teacher.name, teacher.network.name
+    ))
 }
 
 /// The length of a training.
@@ -90,8 +89,6 @@ pub struct Plan {
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
-    /// How fast to learn, where the method has a choice.
-    pub schedule: Schedule,
 }
 
 /// How a training ended.
@@ -116,6 +113,7 @@ pub enum Ended {
 
 /// Why a training or an export failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// The run's folder.
     #[error(transparent)]
@@ -148,40 +146,22 @@ pub enum TrainError {
         loss: f64,
     },
     /// The device is gone.
-    #[error("{0}")]
-    Device(String),
-    /// The method can't do what was asked for.
-    #[error("{0}")]
-    Settings(String),
-    /// Features of an image can't be had.
     #[error(transparent)]
-    Features(#[from] FeatureError),
+    Compute(#[from] ComputeError),
+    /// Nothing could be fitted.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// The options can't be written.
+    #[error("the method's options can't be recorded: {0}")]
+    Options(serde_json::Error),
     /// The method can't work with this teacher or these settings.
     #[error("{0}")]
     Unfit(String),
     /// The natural photos.
+    #[cfg(feature = "libtorch")]
     #[error(transparent)]
     Natural(#[from] NaturalError),
     /// The student doesn't fit its teacher's architecture.
     #[error("the student can't be exported: {0}")]
     Fold(#[from] FoldError),
-}
-
-/// Every method.
-#[must_use]
-pub fn all() -> Vec<Box<dyn Method>> {
-    vec![
-        #[cfg(feature = "libtorch")]
-        Box::new(stpm::Stpm),
-        #[cfg(feature = "libtorch")]
-        Box::new(efficientad::EfficientAd),
-        Box::new(patchcore::PatchCore),
-        Box::new(padim::Padim),
-    ]
-}
-
-/// The method with this name.
-#[must_use]
-pub fn by_name(name: &str) -> Option<Box<dyn Method>> {
-    all().into_iter().find(|method| method.name() == name)
 }

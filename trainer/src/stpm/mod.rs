@@ -9,13 +9,15 @@ mod train;
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{LevelStatistics, Scoring, distances};
 
-use networks::fold;
+use clap::ArgMatches;
+use methods::options::Listed;
 use networks::teacher::Teacher;
+use networks::{PdnSize, fold};
+use serde_json::{Value, json};
 
-use super::{Ended, Method, Plan, TrainError};
-use crate::compute::{Resolved, Wanted};
-use crate::run::{Run, STUDENT};
-use crate::schedule::Schedule;
+use crate::compute::{ComputeError, Resolved, Wanted};
+use crate::method::{Ended, Method, Plan, TrainError, no_backbone};
+use crate::run::{Run, STUDENT, Settings};
 use crate::torch::Compute;
 
 /// The method.
@@ -31,18 +33,33 @@ impl Method for Stpm {
         "a student learns to see good parts as its teacher does; where it fails, the part is anomalous"
     }
 
-    fn plan(&self, _samples: usize, _teacher: &Teacher, _schedule: Option<Schedule>) -> Plan {
-        // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
-        // this folder's README.
-        Plan { steps: 300, batch: 8, schedule: Schedule::default() }
+    fn listed(&self) -> Listed {
+        Listed { method: self.name(), add_options: |command| command }
     }
 
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, String> {
+    fn options(&self, _given: &ArgMatches, _teacher: &Teacher) -> Result<Value, TrainError> {
+        Ok(json!({}))
+    }
+
+    fn plan(&self, _options: &Value, _teacher: &Teacher) -> Result<Plan, TrainError> {
+        // Counted in steps: few images need no fewer steps than many. Longer training gains nothing on the sets in
+        // this folder's README.
+        Ok(Plan { steps: 300, batch: 8 })
+    }
+
+    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError> {
         Compute::set_up(wanted)
     }
 
+    fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
+        match PdnSize::of(teacher.network.name) {
+            None => Ok(()),
+            Some(_) => Err(no_backbone(self.name(), teacher)),
+        }
+    }
+
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
-        let compute = Compute::resolve(compute.device, compute.precision).map_err(TrainError::Device)?;
+        let compute = Compute::resolve(compute.device, compute.precision)?;
         train::train(run, compute)
     }
 

@@ -1,0 +1,67 @@
+//! A method with its options, whichever it is.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Model, Progress};
+
+/// What programs call: every [`Method`] is one.
+pub trait Configured: fmt::Debug + Send + Sync {
+    /// See [`Method::NAME`].
+    fn name(&self) -> &'static str;
+
+    /// See [`Method::LEVELS`].
+    fn levels(&self) -> Levels;
+
+    /// The options, as a run records them.
+    ///
+    /// # Errors
+    /// If they can't be written as JSON.
+    fn record(&self) -> serde_json::Result<Value>;
+
+    /// See [`Method::settled`].
+    fn settled(&self, images: usize) -> Box<dyn Configured>;
+
+    /// See [`Method::fit`].
+    ///
+    /// # Errors
+    /// See [`FitError`].
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Box<dyn Model>>, FitError>;
+}
+
+impl<M: Method> Configured for M {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn levels(&self) -> Levels {
+        M::LEVELS
+    }
+
+    fn record(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+
+    fn settled(&self, images: usize) -> Box<dyn Configured> {
+        Box::new(M::settled(self.clone(), images))
+    }
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Box<dyn Model>>, FitError> {
+        let model = M::fit(self, set, indices, seed, progress)?;
+        Ok(model.map(|model| Box::new(model) as Box<dyn Model>))
+    }
+}

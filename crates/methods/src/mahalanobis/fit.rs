@@ -1,0 +1,108 @@
+//! Images of good parts → a Gaussian.
+
+use bundle::whitening::inverse_factor;
+use serde::{Deserialize, Serialize};
+
+use super::model::Model;
+use super::shrinkage::covariance;
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+
+/// A channel's least deviation, as a share of its mean: one that never moves must not decide alone.
+const LEAST_DEVIATION: f64 = 1e-4;
+
+/// The method; it has no options.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
+pub struct Mahalanobis {}
+
+impl Method for Mahalanobis {
+    const NAME: &'static str = "mahalanobis";
+    const ABOUT: &'static str =
+        "what good parts look like to the teacher as a whole; says nothing of where; the floor to beat";
+    const LEVELS: Levels = Levels::All;
+    type Model = Model;
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        _seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        let mut means = vec![];
+        for &index in indices {
+            // A tile is judged by itself, and so is a mirrored copy: each is a sample.
+            for sample in set.of(index)?.iter() {
+                means.extend(mean(&sample.vectors, sample.channels));
+            }
+            if !progress() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(gaussian(&means, set.shape()[0])))
+    }
+}
+
+/// The mean over all positions.
+fn mean(vectors: &[f32], channels: usize) -> Vec<f64> {
+    let positions = (vectors.len() / channels).max(1) as f64;
+    let mut mean = vec![0.0; channels];
+    for vector in vectors.chunks_exact(channels) {
+        mean.iter_mut().zip(vector).for_each(|(m, &x)| *m += f64::from(x) / positions);
+    }
+    mean
+}
+
+/// The Gaussian of samples, `channels` values each.
+fn gaussian(samples: &[f64], channels: usize) -> Model {
+    let count = (samples.len() / channels).max(1) as f64;
+    let mut mean = vec![0.0; channels];
+    for sample in samples.chunks_exact(channels) {
+        mean.iter_mut().zip(sample).for_each(|(m, x)| *m += x / count);
+    }
+    let mut variance = vec![0.0; channels];
+    for sample in samples.chunks_exact(channels) {
+        for ((v, x), m) in variance.iter_mut().zip(sample).zip(&mean) {
+            *v += (x - m).powi(2) / count;
+        }
+    }
+    let least = |m: f64| (LEAST_DEVIATION * m.abs()).max(f64::from(f32::MIN_POSITIVE));
+    let deviation: Vec<f64> = variance.iter().zip(&mean).map(|(v, &m)| v.sqrt().max(least(m))).collect();
+    let standardise = |sample: &[f64]| -> Vec<f64> {
+        sample.iter().zip(&mean).zip(&deviation).map(|((x, m), d)| (x - m) / d).collect()
+    };
+    let centred: Vec<f64> = samples.chunks_exact(channels).flat_map(standardise).collect();
+    let factor = inverse_factor(&covariance(&centred, channels), channels);
+    let rows = factor.chunks_exact(channels).zip(&deviation);
+    let whitening = rows.flat_map(|(row, d)| row.iter().map(move |&w| (f64::from(w) / d) as f32));
+    Model { whitening: whitening.collect(), mean: mean.iter().map(|&m| m as f32).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bundle::seeded::Seeded;
+
+    use super::*;
+
+    #[test]
+    fn a_sample_that_breaks_the_common_movement_is_far() {
+        let mut random = Seeded::new(1, 0);
+        let mut draw = || random.below(2001) as f64 / 1000.0 - 1.0;
+        // Two channels that move together at very different sizes, and one that never moves.
+        let samples: Vec<f64> = (0..200)
+            .flat_map(|_| {
+                let common = draw();
+                [common + 0.1 * draw(), 500.0 + 100.0 * (common + 0.1 * draw()), 7.0]
+            })
+            .collect();
+        let model = gaussian(&samples, 3);
+        let distance = |sample: [f32; 3]| {
+            let v: Vec<f32> = sample.iter().zip(&model.mean).map(|(x, m)| x - m).collect();
+            let white = |c: usize| (0..3).map(|row| v[row] * model.whitening[3 * row + c]).sum::<f32>();
+            ((0..3).map(|c| white(c).powi(2)).sum::<f32>() / 3.0).sqrt()
+        };
+        assert!(distance([0.5, 550.0, 7.0]) < 1.5, "{}", distance([0.5, 550.0, 7.0]));
+        assert!(distance([0.5, 450.0, 7.0]) > 3.0, "{}", distance([0.5, 450.0, 7.0]));
+        assert!(distance([0.0, 500.0, 7.0001]) < 0.5, "{}", distance([0.0, 500.0, 7.0001]));
+    }
+}

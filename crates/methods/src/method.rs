@@ -1,0 +1,102 @@
+//! What a method is: options that fit a model, and a model that is exported.
+
+use std::fmt;
+
+use networks::teacher::Teacher;
+use networks::{PdnSize, State};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared_format::Size;
+
+use crate::features::{FeatureError, FeatureSet, Levels};
+
+/// Called after each image; says whether to go on.
+pub type Progress<'a> = &'a mut dyn FnMut() -> bool;
+
+/// A method that is fitted to images of good parts in one pass. The type that implements it holds its options: as a
+/// command line gives them, and as a run records them.
+pub trait Method:
+    clap::Args + Serialize + DeserializeOwned + Clone + Default + fmt::Debug + Send + Sync + 'static
+{
+    /// The name on the command line and in bundles.
+    const NAME: &'static str;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// The backbone levels that its features are made of.
+    const LEVELS: Levels;
+    /// What it learns.
+    type Model: Model + 'static;
+
+    /// Whether it can learn from this teacher. Most need a backbone with several levels.
+    #[must_use]
+    fn takes(teacher: &Teacher) -> bool {
+        PdnSize::of(teacher.network.name).is_none()
+    }
+
+    /// The options with what depends on the number of images chosen for `images` of them: models that are fitted to parts
+    /// of the same set then score alike.
+    #[must_use]
+    fn settled(self, _images: usize) -> Self {
+        self
+    }
+
+    /// Fits a model to the images at `indices` of `set`; the seed reproduces every choice. `None` if `progress` says
+    /// `false`: someone asked to stop.
+    ///
+    /// # Errors
+    /// See [`FitError`].
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Self::Model>, FitError>;
+}
+
+/// A fitted model.
+pub trait Model: fmt::Debug {
+    /// What there is, in words.
+    fn summary(&self) -> String;
+
+    /// The model as named arrays and notes.
+    fn state(&self) -> State;
+
+    /// What [`Self::state`] gave, for this teacher and input size.
+    ///
+    /// # Errors
+    /// Names what is missing or out of range.
+    fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError>
+    where
+        Self: Sized;
+
+    /// The model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
+    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8>;
+}
+
+/// Why nothing was fitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// An image has no features.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// The options ask for what can't be had.
+    #[error(transparent)]
+    Options(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a state is no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// An array or a note isn't there.
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    /// Arrays don't fit each other, or the teacher and the input size.
+    #[error("its {0} has impossible sides")]
+    Sides(&'static str),
+    /// Values that no fit gives.
+    #[error("its {0} holds impossible values")]
+    Values(&'static str),
+}

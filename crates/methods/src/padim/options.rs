@@ -1,0 +1,90 @@
+//! How PaDiM is fitted.
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::fit;
+use super::model::Model;
+use super::reduction::Reduction;
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+use crate::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
+
+/// PaDiM, with its options.
+#[derive(Debug, Clone, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Padim {
+    /// dimensions that the features are reduced to
+    #[arg(long, value_name = "D", default_value_t = Self::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub dimensions: u16,
+    /// covariances, full or diagonal (smaller by the number of dimensions)
+    #[arg(long, value_name = "KIND", value_enum, default_value = "full")]
+    pub covariance: Covariance,
+    /// how features are reduced, by orthogonal directions or to random channels
+    #[arg(long, value_name = "KIND", value_enum, default_value = "orthogonal")]
+    pub reduction: Reduction,
+    /// neighbouring positions that share a covariance, as the side of a square; each keeps a mean of its own
+    #[arg(long, value_name = "SIDE", default_value_t = Self::CELL, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub cell: u16,
+    /// share of the mean variance in each covariance, which steadies it where images are few
+    #[arg(long, value_name = "SHARE", default_value_t = Self::SHRINKAGE, value_parser = share)]
+    pub shrinkage: f64,
+    /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.
+    #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
+    pub smoothing: f64,
+}
+
+/// What is kept of how dimensions go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Covariance {
+    /// All of it.
+    Full,
+    /// The variance of each dimension.
+    Diagonal,
+}
+
+impl Padim {
+    const DIMENSIONS: u16 = 128;
+    const CELL: u16 = 2;
+    const SHRINKAGE: f64 = 0.01;
+}
+
+impl Default for Padim {
+    fn default() -> Self {
+        Self {
+            dimensions: Self::DIMENSIONS,
+            covariance: Covariance::Full,
+            reduction: Reduction::Orthogonal,
+            cell: Self::CELL,
+            shrinkage: Self::SHRINKAGE,
+            smoothing: SMOOTHING,
+        }
+    }
+}
+
+impl Method for Padim {
+    const NAME: &'static str = "padim";
+    const ABOUT: &'static str = "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds";
+    const LEVELS: Levels = Levels::All;
+    type Model = Model;
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        Ok(fit(self, set, indices, seed, progress)?)
+    }
+}
+
+/// A share that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no share; write a number from 0 to less than 1")]
+struct ShareError(String);
+
+fn share(text: &str) -> Result<f64, ShareError> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..1.0).contains(share));
+    share.ok_or_else(|| ShareError(text.to_owned()))
+}

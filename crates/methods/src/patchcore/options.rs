@@ -1,0 +1,98 @@
+//! How PatchCore is fitted.
+
+use networks::teacher::Teacher;
+use serde::{Deserialize, Serialize};
+
+use super::bank_size::BankSize;
+use super::fit::fit;
+use super::model::{Model, Score};
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+use crate::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
+
+/// PatchCore, with its options.
+#[derive(Debug, Clone, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PatchCore {
+    /// Dimensions of an entry; the features are projected to them.
+    #[arg(skip = Self::DIMENSIONS)]
+    #[serde(skip, default = "PatchCore::dimensions")]
+    pub dimensions: u16,
+    /// size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine
+    #[arg(long, value_name = "SIZE", default_value_t = Self::BANK)]
+    pub bank: BankSize,
+    /// nearest entries of the bank whose distances are averaged
+    #[arg(long, value_name = "K", default_value_t = Self::NEIGHBOURS, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub neighbours: u16,
+    /// the image's score: worst (mean of the worst 5 % of the map), standardised (the same in deviations of each place from good parts), maximum, or reweighted (as in the paper); unless given, worst for fewer than 40 images, else standardised
+    #[arg(long, value_name = "SCORE", value_enum, hide_possible_values = true)]
+    pub score: Option<Score>,
+    /// choose the bank by exact distances, not by those in a random projection
+    #[arg(long)]
+    pub exact: bool,
+    /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.
+    #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
+    pub smoothing: f64,
+}
+
+impl PatchCore {
+    const DIMENSIONS: u16 = 128;
+    const BANK: BankSize = BankSize::Kibibytes(512);
+    const NEIGHBOURS: u16 = 1;
+
+    const fn dimensions() -> u16 {
+        Self::DIMENSIONS
+    }
+}
+
+impl Default for PatchCore {
+    fn default() -> Self {
+        Self {
+            dimensions: Self::DIMENSIONS,
+            bank: Self::BANK,
+            neighbours: Self::NEIGHBOURS,
+            score: None,
+            exact: false,
+            smoothing: SMOOTHING,
+        }
+    }
+}
+
+impl Method for PatchCore {
+    const NAME: &'static str = "patchcore";
+    const ABOUT: &'static str =
+        "a bank of what good parts look like to the teacher; fitted in seconds, without training";
+    const LEVELS: Levels = Levels::Coarse;
+    type Model = Model;
+
+    /// A patch description network's one level will do: it is how a teacher for EfficientAD is measured.
+    fn takes(_teacher: &Teacher) -> bool {
+        true
+    }
+
+    fn settled(self, images: usize) -> Self {
+        Self { score: self.score.or(Some(Score::of_images(images))), ..self }
+    }
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        Ok(fit(self, set, indices, seed, progress)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_score_for_a_set_and_its_parts() {
+        let method = PatchCore::default();
+        assert_eq!(method.clone().settled(45).settled(36).score, Some(Score::Standardised));
+        assert_eq!(method.settled(36).score, Some(Score::Worst));
+    }
+}

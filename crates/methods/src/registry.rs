@@ -1,0 +1,122 @@
+//! Every method that is fitted: one line each. Programs list, choose and run methods through this table.
+
+use clap::{ArgMatches, Command};
+use networks::State;
+use networks::teacher::Teacher;
+use serde_json::Value;
+use shared_format::Size;
+
+use crate::configured::Configured;
+use crate::mahalanobis::Mahalanobis;
+use crate::method::{Method, Model, StateError};
+use crate::options::Listed;
+use crate::padim::Padim;
+use crate::patchcore::PatchCore;
+
+/// The methods, in the order in which programs list them. The first is what they take unless told otherwise.
+pub const METHODS: &[Entry] = &[Entry::of::<PatchCore>(), Entry::of::<Padim>(), Entry::of::<Mahalanobis>()];
+
+/// The method with this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Entry> {
+    METHODS.iter().find(|entry| entry.name == name)
+}
+
+/// A method without its types.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The name on the command line and in bundles.
+    pub name: &'static str,
+    /// One sentence for `--help`.
+    pub about: &'static str,
+    add_options: fn(Command) -> Command,
+    given: fn(&ArgMatches) -> Result<Box<dyn Configured>, clap::Error>,
+    recorded: fn(Value) -> serde_json::Result<Box<dyn Configured>>,
+    defaults: fn() -> Box<dyn Configured>,
+    takes: fn(&Teacher) -> bool,
+    restore: fn(&State, &Teacher, Size) -> Result<Box<dyn Model>, StateError>,
+}
+
+impl Entry {
+    /// The entry of a method.
+    #[must_use]
+    pub const fn of<M: Method>() -> Self {
+        Self {
+            name: M::NAME,
+            about: M::ABOUT,
+            add_options: M::augment_args,
+            given: |matches| Ok(Box::new(M::from_arg_matches(matches)?)),
+            recorded: |options| Ok(Box::new(serde_json::from_value::<M>(options)?)),
+            defaults: || Box::new(M::default()),
+            takes: M::takes,
+            restore: |state, teacher, input| Ok(Box::new(M::Model::restore(state, teacher, input)?)),
+        }
+    }
+
+    /// The method with the options that a command line gives; see [`crate::options`].
+    ///
+    /// # Errors
+    /// If `matches` is not of a command with the method's options.
+    pub fn given(&self, matches: &ArgMatches) -> Result<Box<dyn Configured>, clap::Error> {
+        (self.given)(matches)
+    }
+
+    /// The method with the options that [`Configured::record`] gave.
+    ///
+    /// # Errors
+    /// If an option is out of range.
+    pub fn recorded(&self, options: Value) -> serde_json::Result<Box<dyn Configured>> {
+        (self.recorded)(options)
+    }
+
+    /// The method with the options that it has unless told otherwise.
+    #[must_use]
+    pub fn defaults(&self) -> Box<dyn Configured> {
+        (self.defaults)()
+    }
+
+    /// See [`Method::takes`].
+    #[must_use]
+    pub fn takes(&self, teacher: &Teacher) -> bool {
+        (self.takes)(teacher)
+    }
+
+    /// See [`Model::restore`].
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    pub fn restore(
+        &self,
+        state: &State,
+        teacher: &Teacher,
+        input: Size,
+    ) -> Result<Box<dyn Model>, StateError> {
+        (self.restore)(state, teacher, input)
+    }
+
+    /// As a command line lists it.
+    #[must_use]
+    pub const fn listed(&self) -> Listed {
+        Listed { method: self.name, add_options: self.add_options }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_and_options_survive_their_record() {
+        for (index, entry) in METHODS.iter().enumerate() {
+            assert_eq!(by_name(entry.name).map(|found| found.about), Some(entry.about));
+            assert!(METHODS[..index].iter().all(|other| other.name != entry.name), "{}", entry.name);
+            let record = entry.defaults().record().unwrap();
+            assert_eq!(entry.recorded(record.clone()).unwrap().record().unwrap(), record);
+            // What the command line gives unless told otherwise is what the record says.
+            let command = (entry.add_options)(Command::new("train"));
+            let given = entry.given(&command.get_matches_from(["train"])).unwrap();
+            assert_eq!(given.record().unwrap(), record, "{}", entry.name);
+        }
+        assert!(by_name("none").is_none());
+    }
+}

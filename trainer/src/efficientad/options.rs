@@ -1,0 +1,84 @@
+//! EfficientAD's own options.
+
+use std::path::PathBuf;
+
+use clap::{ArgMatches, FromArgMatches as _};
+use methods::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use super::schedule::Schedule;
+use crate::method::TrainError;
+use crate::natural::{NaturalError, natural_photos};
+
+/// As the command line gives them.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// folder of natural photos: the student learns not to imitate the teacher on them
+    #[arg(long, value_name = "FOLDER")]
+    natural: Option<PathBuf>,
+    /// published: the paper's, 70000 steps unless --steps says; short: a higher rate that falls to 0 at the last step, 3000 steps unless --steps says, with a backbone 1000 (for a CPU); with a backbone short, else published unless given
+    #[arg(long, value_enum, hide_possible_values = true)]
+    schedule: Option<Schedule>,
+    #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
+    smoothing: f64,
+}
+
+/// As a run records them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// What the student must not learn to imitate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub natural: Option<NaturalPhotos>,
+    /// How fast the networks learn.
+    pub schedule: Schedule,
+    /// Standard deviation of the Gaussian that smooths the map of a student with a backbone, in positions of the features'
+    /// grid.
+    pub smoothing: f64,
+}
+
+/// Natural photos beside the images of parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NaturalPhotos {
+    /// Their folder, absolute.
+    pub folder: PathBuf,
+    /// How many there were at the start.
+    pub count: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { natural: None, schedule: Schedule::default(), smoothing: SMOOTHING }
+    }
+}
+
+impl Options {
+    /// From the command line; the photos are counted, and who gives none is told what that means.
+    ///
+    /// # Errors
+    /// If there are no photos in their folder.
+    pub fn of(given: &ArgMatches, layout: Layout) -> Result<Self, TrainError> {
+        let arguments = Arguments::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))?;
+        let natural = arguments.natural.map(count).transpose()?;
+        if natural.is_none() {
+            eprintln!(
+                "warning: without --natural photos the student may learn to imitate its teacher on defects, too, \
+                 and then misses them; give a folder of photos of anything else than the parts"
+            );
+        }
+        let unless_given = match layout {
+            Layout::Trunk { .. } => Schedule::Short,
+            Layout::Patches(_) => Schedule::Published,
+        };
+        let schedule = arguments.schedule.unwrap_or(unless_given);
+        Ok(Self { natural, schedule, smoothing: arguments.smoothing })
+    }
+}
+
+fn count(folder: PathBuf) -> Result<NaturalPhotos, NaturalError> {
+    let count = natural_photos(&folder)?.len();
+    let absolute = folder.canonicalize();
+    let folder = absolute.map_err(|source| NaturalError::Folder { folder, source })?;
+    Ok(NaturalPhotos { folder, count })
+}

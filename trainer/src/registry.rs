@@ -1,0 +1,40 @@
+//! Every method: those that are trained here, and those that are fitted.
+
+use methods::METHODS;
+use methods::options::{Listed, Methods};
+
+#[cfg(feature = "libtorch")]
+use crate::efficientad::EfficientAd;
+use crate::fitted::Fitted;
+use crate::method::Method;
+#[cfg(feature = "libtorch")]
+use crate::stpm::Stpm;
+
+/// Every method. The first is taken unless the user names another.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Method>> {
+    let mut all: Vec<Box<dyn Method>> = vec![
+        #[cfg(feature = "libtorch")]
+        Box::new(Stpm),
+        #[cfg(feature = "libtorch")]
+        Box::new(EfficientAd),
+    ];
+    all.extend(METHODS.iter().map(|entry| Box::new(Fitted(entry)) as Box<dyn Method>));
+    all
+}
+
+/// The method with this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Box<dyn Method>> {
+    all().into_iter().find(|method| method.name() == name)
+}
+
+/// The methods of this program, for [`methods::options::Options`].
+#[derive(Debug, Clone, Copy)]
+pub struct All;
+
+impl Methods for All {
+    fn listed() -> Vec<Listed> {
+        all().iter().map(|method| method.listed()).collect()
+    }
+}
