@@ -74,7 +74,7 @@ impl Method for Fitted {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let input = run.settings.recipe.input;
         let model = self.0.restore(&run.student()?, &run.teacher, input);
-        let model = model.map_err(|e| run.damaged(STUDENT, e.to_string()))?;
+        let model = model.map_err(|e| run.damaged(STUDENT, e))?;
         Ok(model.onnx(&run.teacher, input))
     }
 }

@@ -264,7 +264,7 @@ impl Run {
                 }
                 _ => Ok(Some(State { weights, notes })),
             },
-            Err(reason) => Err(RunError::Damaged { path, reason }),
+            Err(e) => Err(RunError::Damaged { path, reason: e.to_string() }),
         }
     }
 
@@ -313,13 +313,13 @@ impl Run {
     /// Settings that the method doesn't know.
     #[must_use]
     pub fn damaged_settings(&self, error: &serde_json::Error) -> RunError {
-        self.damaged(SETTINGS, error.to_string())
+        self.damaged(SETTINGS, error)
     }
 
     /// A file of the run that doesn't fit the others.
     #[must_use]
-    pub fn damaged(&self, file: &str, reason: String) -> RunError {
-        RunError::Damaged { path: self.path(file), reason }
+    pub fn damaged(&self, file: &str, reason: impl ToString) -> RunError {
+        RunError::Damaged { path: self.path(file), reason: reason.to_string() }
     }
 
     fn path(&self, file: &str) -> PathBuf {

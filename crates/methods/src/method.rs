@@ -3,7 +3,7 @@
 use std::fmt;
 
 use networks::teacher::Teacher;
-use networks::{PdnSize, State};
+use networks::{PdnSize, State, StateError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_format::Size;
@@ -84,19 +84,4 @@ pub enum FitError {
     /// The options ask for what can't be had.
     #[error(transparent)]
     Options(Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Why a state is no model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StateError {
-    /// An array or a note isn't there.
-    #[error("it has no `{0}`")]
-    Missing(&'static str),
-    /// Arrays don't fit each other, or the teacher and the input size.
-    #[error("its {0} has impossible sides")]
-    Sides(&'static str),
-    /// Values that no fit gives.
-    #[error("its {0} holds impossible values")]
-    Values(&'static str),
 }

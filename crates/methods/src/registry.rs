@@ -1,14 +1,14 @@
 //! Every method that is fitted: one line each. Programs list, choose and run methods through this table.
 
 use clap::{ArgMatches, Command};
-use networks::State;
 use networks::teacher::Teacher;
+use networks::{State, StateError};
 use serde_json::Value;
 use shared_format::Size;
 
 use crate::configured::Configured;
 use crate::mahalanobis::Mahalanobis;
-use crate::method::{Method, Model, StateError};
+use crate::method::{Method, Model};
 use crate::options::Listed;
 use crate::padim::Padim;
 use crate::patchcore::PatchCore;

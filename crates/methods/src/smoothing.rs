@@ -1,8 +1,6 @@
 //! How far maps of distances are smoothed: one option, which several methods share.
 
-use networks::State;
-
-use crate::method::StateError;
+use networks::{State, StateError};
 
 /// Standard deviation of the Gaussian that smooths maps of distances unless another is asked for, in their positions.
 pub const SMOOTHING: f64 = 1.0;
@@ -34,7 +32,7 @@ pub fn smoothing(text: &str) -> Result<f64, SmoothingError> {
 /// If it is out of range.
 pub(crate) fn smoothing_of(state: &State) -> Result<f64, StateError> {
     let Some(text) = state.notes.get(SMOOTHING_NOTE) else { return Ok(SMOOTHING) };
-    smoothing(text).map_err(|_| StateError::Values(SMOOTHING_NOTE))
+    smoothing(text).map_err(|_| StateError::values(SMOOTHING_NOTE))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Dense arrays, and weights as named arrays.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// A dense array of 32-bit floats, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,20 +13,3 @@ pub struct Array {
 
 /// Named arrays, as a weight file holds them.
 pub type Weights = BTreeMap<String, Array>;
-
-/// Named arrays with notes: a checkpoint, or what a method has learned.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct State {
-    /// Arrays by name.
-    pub weights: Weights,
-    /// Numbers and names, by name.
-    pub notes: HashMap<String, String>,
-}
-
-impl State {
-    /// A note as a number.
-    #[must_use]
-    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        self.notes.get(name)?.parse().ok()
-    }
-}

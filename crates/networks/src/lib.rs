@@ -2,7 +2,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`array`] | dense arrays, weights as named arrays, states |
+//! | [`array`] | dense arrays, and weights as named arrays |
+//! | [`state`] | arrays with notes: what a run or a method keeps |
 //! | [`architecture`] | backbones as data: one description for training, import and export |
 //! | [`onnx`] | writes ONNX models |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
@@ -12,10 +13,12 @@ pub mod architecture;
 pub mod array;
 pub mod onnx;
 pub mod resample;
+pub mod state;
 pub mod teacher;
 
 pub use architecture::{
     Activation, Chain, ChainConv, Conv, EfficientNetLite, FoldError, Grid, Layer, Network, PdnSize, ResNet,
     Step, autoencoder, fold, name_sequential, normalise, to_onnx, trunk_student, without_negligible,
 };
-pub use array::{Array, State, Weights};
+pub use array::{Array, Weights};
+pub use state::{State, StateError, array_of};

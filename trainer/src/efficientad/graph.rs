@@ -4,7 +4,7 @@ use methods::features::{Levels, add_features_of};
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian, zero_padded};
 use networks::teacher::Teacher;
-use networks::{Array, Chain, Step, Weights, normalise, to_onnx, without_negligible};
+use networks::{Array, Chain, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
 use shared_format::Size;
 
 use super::layout::Layout;
@@ -36,7 +36,7 @@ impl Trained {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_state(layout: Layout, state: Weights) -> Result<Self, String> {
+    pub fn from_state(layout: Layout, state: Weights) -> Result<Self, StateError> {
         let (channels, trunk) = layout.channels(&state)?;
         let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&state, name));
         Ok(Self { layout, weights: state, channels, trunk, scales: [structural?, logical?] })
@@ -55,7 +55,12 @@ impl Trained {
 ///
 /// # Errors
 /// Names a tensor that is missing or misshapen.
-pub fn build(teacher: &Teacher, trained: &Trained, input: Size, smoothing: f64) -> Result<Vec<u8>, String> {
+pub fn build(
+    teacher: &Teacher,
+    trained: &Trained,
+    input: Size,
+    smoothing: f64,
+) -> Result<Vec<u8>, StateError> {
     let sides = [input.height as usize, input.width as usize];
     let layout = trained.layout;
     let mut graph = GraphBuilder::new("efficientad");
@@ -119,19 +124,19 @@ fn standardised(g: &mut GraphBuilder, x: &Value, channels: &Channels, whose: &st
 }
 
 /// The teacher's weights with its channels' scaling in the last convolution.
-fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, String> {
+fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, StateError> {
     let mut weights = teacher.weights.clone();
     let last = teacher.network.convs().last().map(|conv| conv.name.clone()).unwrap_or_default();
     let mut change = |part: &str, f: &dyn Fn(f64, usize) -> f64| {
         let name = format!("{last}.{part}");
-        let array = weights.get_mut(&name).ok_or_else(|| format!("the teacher has no tensor `{name}`"))?;
+        let array = weights.get_mut(&name).ok_or_else(|| StateError::missing(name.clone()))?;
         let per_channel = (array.data.len() / channels.mean.len()).max(1);
         for (channel, values) in array.data.chunks_mut(per_channel).enumerate() {
             for value in values {
                 *value = (f(f64::from(*value), channel) / f64::from(channels.deviation[channel])) as f32;
             }
         }
-        Ok::<_, String>(())
+        Ok::<_, StateError>(())
     };
     change("weight", &|w, _| w)?;
     change("bias", &|b, channel| b - f64::from(channels.mean[channel]))?;
@@ -139,18 +144,14 @@ fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, String> {
 }
 
 /// The halves of the student's features: one chain, and its last convolution as two.
-fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Value; 2], String> {
+fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Value; 2], StateError> {
     let Chain { mut steps } = trained.layout.student();
-    let Some(Step::Conv(last)) = steps.pop() else { return Err("the student has no layers".to_owned()) };
+    let Some(Step::Conv(last)) = steps.pop() else { return Err(StateError::Sides("student")) };
     let before = Chain { steps }.to_onnx(&trained.weights, g, entry, "student.")?;
     let mut half = |index: usize| {
         let mut constant = |part: &str, shape: &[usize]| {
             let name = format!("student.{}.{part}", last.name);
-            let array: &Array =
-                trained.weights.get(&name).ok_or_else(|| format!("it has no tensor `{name}`"))?;
-            if array.shape != shape {
-                return Err(format!("its tensor `{name}` has shape {:?}, not {shape:?}", array.shape));
-            }
+            let array = array_of(&trained.weights, &name, shape)?;
             let count = array.data.len() / 2;
             let mut halved = shape.to_vec();
             halved[0] /= 2;
@@ -158,7 +159,7 @@ fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Va
             Ok(g.constant(&format!("{name}.{index}"), &halved, &values))
         };
         let (weight, bias) = (constant("weight", &last.weight_shape())?, constant("bias", &[last.outputs])?);
-        Ok::<_, String>(g.conv(&before, &weight, &bias, last.stride, (last.padding, last.padding), 1))
+        Ok::<_, StateError>(g.conv(&before, &weight, &bias, last.stride, (last.padding, last.padding), 1))
     };
     Ok([half(0)?, half(1)?])
 }

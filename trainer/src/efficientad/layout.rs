@@ -1,6 +1,6 @@
 //! What EfficientAD trains depends on its teacher.
 
-use networks::{Chain, Grid, Network, PdnSize, Weights, autoencoder, trunk_student};
+use networks::{Chain, Grid, Network, PdnSize, StateError, Weights, autoencoder, trunk_student};
 use shared_format::Size;
 use tch::Tensor;
 
@@ -55,7 +55,7 @@ impl Layout {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn channels(self, state: &Weights) -> Result<(Channels, Option<Channels>), String> {
+    pub fn channels(self, state: &Weights) -> Result<(Channels, Option<Channels>), StateError> {
         let features = Channels::from_state(state, TEACHER, self.features())?;
         let trunk = self.trunk().map(|count| Channels::from_state(state, TRUNK, count)).transpose()?;
         Ok((features, trunk))

@@ -15,7 +15,8 @@ mod statistics;
 mod train;
 mod view;
 
-pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
+pub use ::networks::StateError;
+use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
 pub use options::{NaturalPhotos, Options};
 pub use schedule::Schedule;
@@ -89,7 +90,7 @@ impl Method for EfficientAd {
     }
 
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
-        let damaged = |reason| run.damaged(STUDENT, reason);
+        let damaged = |e: StateError| run.damaged(STUDENT, e);
         let settings = &run.settings;
         let trained = Trained::from_state(layout(&run.teacher)?, run.student()?.weights).map_err(damaged)?;
         let smoothing = run.options::<Options>()?.smoothing;

@@ -1,6 +1,6 @@
 //! Student and autoencoder, and what trains them.
 
-use networks::Weights;
+use networks::{StateError, Weights};
 use shared_format::Size;
 use tch::{Kind, Tensor};
 
@@ -88,7 +88,7 @@ impl Networks {
     ///
     /// # Errors
     /// Where a tensor is missing or misshapen.
-    pub fn load(&mut self, state: &Weights) -> Result<(), String> {
+    pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         self.student.load(state, STUDENT)?;
         self.autoencoder.load(state, AUTOENCODER)?;
         self.adam.load(state)

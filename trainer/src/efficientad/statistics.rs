@@ -1,6 +1,6 @@
 //! What is measured on images before and after training: the teacher's channels, and the maps of normals.
 
-use networks::{Array, Weights};
+use networks::{Array, StateError, Weights};
 use tch::{Kind, Tensor};
 
 /// A channel that hardly varies must not be scaled up to decide alone: its deviation counts as this share of the
@@ -47,16 +47,16 @@ impl Channels {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_state(state: &Weights, whose: &str, count: usize) -> Result<Self, String> {
+    pub fn from_state(state: &Weights, whose: &str, count: usize) -> Result<Self, StateError> {
         let get = |part: &str| {
             let name = &format!("{whose}.{part}");
-            let array = state.get(name).ok_or_else(|| format!("it has no `{name}`"))?;
+            let array = state.get(name).ok_or_else(|| StateError::missing(name.clone()))?;
             let usable = array.data.len() == count && array.data.iter().all(|x| x.is_finite());
-            if usable { Ok(array.data.clone()) } else { Err(format!("its `{name}` is out of range")) }
+            if usable { Ok(array.data.clone()) } else { Err(StateError::values(name.clone())) }
         };
         let (mean, deviation) = (get("mean")?, get("deviation")?);
         if deviation.iter().any(|d| *d <= 0.0) {
-            return Err(format!("its `{whose}.deviation` is out of range"));
+            return Err(StateError::values(format!("{whose}.deviation")));
         }
         Ok(Self { mean, deviation })
     }
@@ -104,12 +104,13 @@ impl MapScale {
     ///
     /// # Errors
     /// Where it is missing or out of range.
-    pub fn from_state(state: &Weights, name: &str) -> Result<Self, String> {
+    pub fn from_state(state: &Weights, name: &str) -> Result<Self, StateError> {
         match state.get(name).map(|array| array.data.as_slice()) {
             Some(&[low, high]) if low.is_finite() && high.is_finite() && low <= high => {
                 Ok(Self { low, high })
             }
-            _ => Err(format!("its `{name}` is missing or out of range")),
+            Some(_) => Err(StateError::values(name.to_owned())),
+            None => Err(StateError::missing(name.to_owned())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use networks::StateError;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ impl<'a> Training<'a> {
         let mut fit = load(&settings.fit, settings.flip, budget, "Teacher: fit images")?;
         let selection = load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?;
         let state = run.load(CHECKPOINT)?;
-        let damaged = |reason| run.damaged(CHECKPOINT, reason);
+        let damaged = |e: StateError| run.damaged(CHECKPOINT, e);
         let teacher = Frozen::new(network, &run.teacher.weights, compute);
         let view = match &state {
             Some(State { weights, .. }) => Some(View::restored(layout, teacher, weights).map_err(damaged)?),
@@ -122,7 +123,7 @@ impl<'a> Training<'a> {
         };
         if let Some(state) = state {
             training.networks.load(&state.weights).map_err(damaged)?;
-            training.step = state.number("step").ok_or_else(|| damaged("it does not say its step".into()))?;
+            training.step = state.number("step").ok_or_else(|| damaged(StateError::missing("step")))?;
         }
         run.cut_metrics(training.step)?;
         Ok(Some(training))

@@ -1,6 +1,6 @@
 //! What the student is shown of an image, and what it is to give.
 
-use networks::Weights;
+use networks::{StateError, Weights};
 use tch::Tensor;
 
 use super::layout::Layout;
@@ -39,7 +39,7 @@ impl View {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn restored(layout: Layout, teacher: Frozen, state: &Weights) -> Result<Self, String> {
+    pub fn restored(layout: Layout, teacher: Frozen, state: &Weights) -> Result<Self, StateError> {
         let (channels, trunk) = layout.channels(state)?;
         Ok(Self { layout, teacher, channels, trunk })
     }

@@ -1,6 +1,6 @@
 //! From feature levels to distances, and what normal distances look like.
 
-use networks::{Array, Network, Weights};
+use networks::{Array, Network, StateError, Weights};
 use tch::{Kind, Tensor};
 
 use crate::samples::unit_length;
@@ -44,17 +44,17 @@ impl Scoring {
     ///
     /// # Errors
     /// Names what is missing.
-    pub fn from_weights(weights: &Weights, network: &Network) -> Result<Self, String> {
-        let get = |name: String| weights.get(&name).cloned().ok_or_else(|| format!("it has no `{name}`"));
+    pub fn from_weights(weights: &Weights, network: &Network) -> Result<Self, StateError> {
+        let get = |name: String| weights.get(&name).cloned().ok_or_else(|| StateError::missing(name));
         let level = |index: usize| {
             let level =
                 LevelStatistics { mean: get(mean_name(index))?, deviation: get(deviation_name(index))? };
             let usable = level.mean.shape == level.deviation.shape
                 && level.mean.data.iter().all(|x| x.is_finite())
                 && level.deviation.data.iter().all(|x| x.is_finite() && *x > 0.0);
-            if usable { Ok(level) } else { Err(format!("the statistics of level {index} are out of range")) }
+            if usable { Ok(level) } else { Err(StateError::values(mean_name(index))) }
         };
-        Ok(Self { levels: (0..network.levels.len()).map(level).collect::<Result<_, String>>()? })
+        Ok(Self { levels: (0..network.levels.len()).map(level).collect::<Result<_, StateError>>()? })
     }
 
     /// Adds the statistics to a student's weights.

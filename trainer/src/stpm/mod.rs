@@ -12,7 +12,7 @@ pub use maps::{LevelStatistics, Scoring, distances};
 use clap::ArgMatches;
 use methods::options::Listed;
 use networks::teacher::Teacher;
-use networks::{PdnSize, fold};
+use networks::{PdnSize, StateError, fold};
 use serde_json::{Value, json};
 
 use crate::compute::{ComputeError, Resolved, Wanted};
@@ -66,7 +66,7 @@ impl Method for Stpm {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let state = run.student()?;
         let student = fold(&run.teacher.network, &state.weights)?;
-        let damaged = |reason| run.damaged(STUDENT, reason);
+        let damaged = |e: StateError| run.damaged(STUDENT, e);
         let scoring = Scoring::from_weights(&state.weights, &run.teacher.network).map_err(damaged)?;
         let input = run.settings.recipe.input;
         Ok(build_graph(&run.teacher.network, &run.teacher.weights, &student, &scoring, input, false))

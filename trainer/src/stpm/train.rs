@@ -1,5 +1,6 @@
 //! The training loop.
 
+use networks::StateError;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -239,12 +240,12 @@ impl<'a> Training<'a> {
         State { weights, notes: notes.into_iter().collect() }
     }
 
-    fn restore(&mut self, state: &State) -> Result<(), String> {
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.student.load(&state.weights)?;
         for (index, velocity) in self.sgd.velocities.iter_mut().enumerate() {
             load_tensor(&state.weights, &velocity_name(index), velocity)?;
         }
-        self.step = state.number("step").ok_or("it does not say its step")?;
+        self.step = state.number("step").ok_or(StateError::missing("step"))?;
         self.best = state.number("best_step").zip(state.number("best_selection"));
         Ok(())
     }

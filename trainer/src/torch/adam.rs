@@ -1,6 +1,6 @@
 //! Adam (Kingma, Ba, 2015) with a state that can be saved.
 
-use networks::Weights;
+use networks::{StateError, Weights};
 use tch::Tensor;
 
 use super::network::load_tensor;
@@ -75,7 +75,7 @@ impl Adam {
     ///
     /// # Errors
     /// Where a tensor is missing or misshapen.
-    pub fn load(&mut self, state: &Weights) -> Result<(), String> {
+    pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         for (index, (mean, square)) in self.moments.iter_mut().enumerate() {
             load_tensor(state, &mean_name(index), mean)?;
             load_tensor(state, &square_name(index), square)?;

@@ -1,6 +1,6 @@
 //! A [`Chain`] that learns.
 
-use networks::{Chain, ChainConv, Step, Weights};
+use networks::{Chain, ChainConv, StateError, Step, Weights};
 use tch::{Device, Kind, Tensor};
 
 use super::device::Compute;
@@ -83,7 +83,7 @@ impl TrainableChain {
     ///
     /// # Errors
     /// Where a tensor is missing or misshapen.
-    pub fn load(&mut self, state: &Weights, prefix: &str) -> Result<(), String> {
+    pub fn load(&mut self, state: &Weights, prefix: &str) -> Result<(), StateError> {
         for (name, tensor) in self.names(prefix).into_iter().zip(&mut self.parameters) {
             load_tensor(state, &name, tensor)?;
         }

@@ -1,6 +1,6 @@
 //! A [`Network`] run by libtorch: frozen with folded weights, or trainable with live BatchNorm.
 
-use networks::{Activation, Array, Conv, Layer, Network, Weights};
+use networks::{Activation, Array, Conv, Layer, Network, StateError, Weights, array_of};
 use tch::{Kind, Tensor};
 
 use super::device::Compute;
@@ -120,7 +120,7 @@ impl Trainable {
     ///
     /// # Errors
     /// Where a tensor is missing or misshapen.
-    pub fn load(&mut self, state: &Weights) -> Result<(), String> {
+    pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         let names = self.names();
         for (name, tensor) in names.into_iter().zip(self.parameters.iter_mut().chain(&mut self.statistics)) {
             load_tensor(state, &name, tensor)?;
@@ -144,11 +144,9 @@ impl Trainable {
 ///
 /// # Errors
 /// Where it is missing or misshapen.
-pub(crate) fn load_tensor(state: &Weights, name: &str, tensor: &mut Tensor) -> Result<(), String> {
-    let array: &Array = state.get(name).ok_or_else(|| format!("it has no tensor `{name}`"))?;
-    if !array.shape.iter().map(|&n| n as i64).eq(tensor.size()) {
-        return Err(format!("its tensor `{name}` has shape {:?}, not {:?}", array.shape, tensor.size()));
-    }
+pub(crate) fn load_tensor(state: &Weights, name: &str, tensor: &mut Tensor) -> Result<(), StateError> {
+    let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
+    let array = array_of(state, name, &shape)?;
     tch::no_grad(|| tensor.copy_(&from_array(array)));
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! What the method has learned.
 
 use networks::teacher::Teacher;
-use networks::{Array, State, Weights};
+use networks::{Array, State, StateError, Weights};
 use shared_format::Size;
 
 use super::graph::build;
-use crate::method::StateError;
 
 /// A Gaussian of mean features.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +32,7 @@ impl crate::method::Model for Model {
     }
 
     fn restore(state: &State, teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
-        let get = |name| state.weights.get(name).ok_or(StateError::Missing(name));
+        let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let levels = teacher.network.levels.iter();
         let channels: usize = levels.filter_map(|&level| teacher.network.channels(level)).sum();
@@ -41,7 +40,7 @@ impl crate::method::Model for Model {
             return Err(StateError::Sides("Gaussian"));
         }
         if mean.data.iter().chain(&whitening.data).any(|x| !x.is_finite()) {
-            return Err(StateError::Values("Gaussian"));
+            return Err(StateError::values("Gaussian"));
         }
         Ok(Self { mean: mean.data.clone(), whitening: whitening.data.clone() })
     }

@@ -1,12 +1,11 @@
 //! What PaDiM has learned.
 
 use networks::teacher::Teacher;
-use networks::{Array, State, Weights};
+use networks::{Array, State, StateError, Weights};
 use shared_format::Size;
 
 use super::graph::build;
 use crate::features::{Projection, positions};
-use crate::method::StateError;
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 /// A fitted model.
@@ -61,7 +60,7 @@ impl crate::method::Model for Model {
     }
 
     fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
-        let get = |name| state.weights.get(name).ok_or(StateError::Missing(name));
+        let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
             .ok_or(StateError::Sides("reduction"))?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
@@ -76,7 +75,7 @@ impl crate::method::Model for Model {
         }
         let arrays = [&mean.data, &whitening.data, &reduction.mean, &reduction.matrix];
         if arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
-            return Err(StateError::Values("Gaussians"));
+            return Err(StateError::values("Gaussians"));
         }
         let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
         Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(state)? })

@@ -1,13 +1,12 @@
 //! What PatchCore has learned.
 
 use networks::teacher::Teacher;
-use networks::{Array, State, Weights};
+use networks::{Array, State, StateError, Weights};
 use serde::{Deserialize, Serialize};
 use shared_format::Size;
 
 use super::graph::build;
 use crate::features::Projection;
-use crate::method::StateError;
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 /// Fewest images whose places are compared with what they usually are.
@@ -123,7 +122,7 @@ impl crate::method::Model for Model {
     }
 
     fn restore(state: &State, _teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
-        let get = |name| state.weights.get(name).ok_or(StateError::Missing(name));
+        let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let projection =
             Projection::from_arrays(get(MEAN)?, get(MATRIX)?).ok_or(StateError::Sides("projection"))?;
         let bank = get(BANK)?;
@@ -132,15 +131,15 @@ impl crate::method::Model for Model {
         }
         let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
         if !(finite(&bank.data) && finite(&projection.mean) && finite(&projection.matrix)) {
-            return Err(StateError::Values(BANK));
+            return Err(StateError::values(BANK));
         }
         let neighbours = state.number(NEIGHBOURS).filter(|n| (1..=bank.shape[0]).contains(n));
-        let neighbours = neighbours.ok_or(StateError::Values(NEIGHBOURS))?;
+        let neighbours = neighbours.ok_or(StateError::values(NEIGHBOURS))?;
         let score = state.notes.get(SCORE).and_then(|name| Score::by_name(name));
-        let score = score.ok_or(StateError::Values(SCORE))?;
+        let score = score.ok_or(StateError::values(SCORE))?;
         let places = places(&state.weights)?;
         if score == Score::Standardised && places.is_none() {
-            return Err(StateError::Missing(PLACES[0]));
+            return Err(StateError::missing(PLACES[0]));
         }
         let (bank, smoothing) = (bank.data.clone(), smoothing_of(state)?);
         Ok(Self { projection, bank, neighbours, score, places, smoothing })
@@ -158,7 +157,7 @@ fn places(weights: &Weights) -> Result<Option<Places>, StateError> {
     }
     let is_usual = |(m, d): (&f32, &f32)| m.is_finite() && d.is_finite() && *d > 0.0;
     if !mean.data.iter().zip(&deviation.data).all(is_usual) {
-        return Err(StateError::Values("statistics by place"));
+        return Err(StateError::values("statistics by place"));
     }
     Ok(Some(Places { mean: mean.clone(), deviation: deviation.clone() }))
 }

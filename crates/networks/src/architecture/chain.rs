@@ -2,9 +2,10 @@
 //! export (ONNX) and weight import.
 
 use super::{Activation, Conv, Layer, Network, without_negligible};
-use crate::array::{Array, Weights};
+use crate::array::Weights;
 use crate::onnx::{GraphBuilder, Value};
 use crate::resample::bilinear;
+use crate::state::{StateError, array_of};
 
 /// A convolution with bias, one channel group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +130,7 @@ impl Chain {
         graph: &mut GraphBuilder,
         input: &Value,
         prefix: &str,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, StateError> {
         let mut x = input.clone();
         let mut kept = input.clone();
         for step in &self.steps {
@@ -137,8 +138,8 @@ impl Chain {
                 Step::Conv(conv) => {
                     let mut constant = |part: &str, shape: &[usize]| {
                         let name = format!("{prefix}{}.{part}", conv.name);
-                        let array = tensor(weights, &name, shape)?;
-                        Ok::<_, String>(graph.constant(&name, shape, &without_negligible(&array.data)))
+                        let array = array_of(weights, &name, shape)?;
+                        Ok::<_, StateError>(graph.constant(&name, shape, &without_negligible(&array.data)))
                     };
                     let weight = constant("weight", &conv.weight_shape())?;
                     let bias = constant("bias", &[conv.outputs])?;
@@ -162,15 +163,5 @@ impl Chain {
             };
         }
         Ok(x)
-    }
-}
-
-/// The array of that name, if it has the shape.
-fn tensor<'a>(weights: &'a Weights, name: &str, shape: &[usize]) -> Result<&'a Array, String> {
-    let array = weights.get(name).ok_or_else(|| format!("it has no tensor `{name}`"))?;
-    if array.shape == shape {
-        Ok(array)
-    } else {
-        Err(format!("its tensor `{name}` has shape {:?}, not {shape:?}", array.shape))
     }
 }

@@ -153,7 +153,7 @@ pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
 }
 
 fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError> {
-    let damaged = |reason| TeacherError::Format { path: path.to_owned(), reason };
+    let damaged = |source| TeacherError::Format { path: path.to_owned(), source };
     let (raw, metadata) = safetensors_file::read(bytes).map_err(damaged)?;
     let network = metadata.get("network").and_then(|network| Network::by_name(network));
     let network = network.ok_or_else(|| {

@@ -8,6 +8,7 @@ mod safetensors_file;
 pub use library::{Library, Shipped, load_file};
 pub use safetensors_file::{read as read_safetensors, write as write_safetensors};
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use crate::architecture::{FoldError, Network};
@@ -24,8 +25,26 @@ pub struct Teacher {
     pub weights: Weights,
 }
 
+/// What is wrong with the bytes of a weight file, in a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WeightFileError(Cow<'static, str>);
+
+impl From<String> for WeightFileError {
+    fn from(sentence: String) -> Self {
+        Self(sentence.into())
+    }
+}
+
+impl From<&'static str> for WeightFileError {
+    fn from(sentence: &'static str) -> Self {
+        Self(sentence.into())
+    }
+}
+
 /// Why a teacher can't be imported or loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TeacherError {
     /// The file can't be read or written.
     #[error("{path}: {source}; check the path and its permissions", path = path.display())]
@@ -36,12 +55,12 @@ pub enum TeacherError {
         source: std::io::Error,
     },
     /// The bytes are no weight file.
-    #[error("{path} is not a weight file that can be read: {reason}", path = path.display())]
+    #[error("{path} is not a weight file that can be read: {source}", path = path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong, and what to do.
-        reason: String,
+        source: WeightFileError,
     },
     /// The tensors belong to no known architecture, or some don't fit.
     #[error("{path}: {source}", path = path.display())]

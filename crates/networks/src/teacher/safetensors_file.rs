@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::WeightFileError;
 use crate::array::{Array, Weights};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
@@ -10,9 +11,10 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 ///
 /// # Errors
 /// A sentence: what is wrong with the bytes.
-pub fn read(bytes: &[u8]) -> Result<(Weights, HashMap<String, String>), String> {
-    let not_ours =
-        |e: &dyn std::fmt::Display| format!("{e}; torch .pth, .safetensors and .npz files are read");
+pub fn read(bytes: &[u8]) -> Result<(Weights, HashMap<String, String>), WeightFileError> {
+    let not_ours = |e: &dyn std::fmt::Display| {
+        WeightFileError::from(format!("{e}; torch .pth, .safetensors and .npz files are read"))
+    };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| not_ours(&e))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| not_ours(&e))?;
     let mut weights = Weights::new();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::architecture::{Network, fold, name_sequential};
 use crate::array::Weights;
-use crate::teacher::{Library, Teacher, TeacherError, read_safetensors};
+use crate::teacher::{Library, Teacher, TeacherError, WeightFileError, read_safetensors};
 
 /// Imports published weights into `library` under `name`; a teacher of that name is replaced.
 ///
@@ -30,7 +30,7 @@ pub fn import(library: &Library, file: &Path, name: &str) -> Result<Teacher, Tea
 pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let raw =
-        read_weights(&bytes).map_err(|reason| TeacherError::Format { path: path.to_owned(), reason })?;
+        read_weights(&bytes).map_err(|source| TeacherError::Format { path: path.to_owned(), source })?;
     let raw = name_sequential(raw);
     let network = most_alike(&raw);
     match fold(&network, &raw) {
@@ -58,7 +58,7 @@ fn most_alike(raw: &Weights) -> Network {
     networks.swap_remove(0)
 }
 
-fn read_weights(bytes: &[u8]) -> Result<Weights, String> {
+fn read_weights(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     if bytes.starts_with(b"PK\x03\x04") {
         let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes))
             .map_err(|e| format!("its zip is damaged: {e}"))?;

@@ -7,12 +7,13 @@ use npyz::{DType, NpyFile, Order};
 use zip::ZipArchive;
 
 use super::pth::MAX_BYTES;
+use crate::teacher::WeightFileError;
 
 /// Reads every 32- or 64-bit float array.
 ///
 /// # Errors
 /// A sentence: which array is damaged.
-pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, String> {
+pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, WeightFileError> {
     let (mut weights, mut left) = (Weights::new(), MAX_BYTES);
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|e| format!("its zip is damaged: {e}"))?;
@@ -27,13 +28,14 @@ pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, Strin
         if array.order() != Order::C {
             return Err(format!(
                 "the array `{name}` is in column-major order; save it with numpy.ascontiguousarray"
-            ));
+            )
+            .into());
         }
         let shape: Vec<usize> = array.shape().iter().map(|&n| n as usize).collect();
         let DType::Plain(kind) = array.dtype() else { continue };
         let promised = shape.iter().try_fold(1u64, |n, &side| n.checked_mul(side as u64));
         if promised.is_none_or(|n| n > size) {
-            return Err(format!("the array `{name}` is cut short; take another copy"));
+            return Err(format!("the array `{name}` is cut short; take another copy").into());
         }
         let data: Vec<f32> = match kind.to_string().trim_start_matches(['<', '=']) {
             "f4" => array.into_vec().map_err(damaged)?,

@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::teacher::WeightFileError;
+
 /// A decoded value.
 #[derive(Debug, Clone)]
 pub enum Value {
@@ -48,7 +50,7 @@ pub struct TensorRef {
 ///
 /// # Errors
 /// A sentence, where the bytes are cut short or use an opcode that no state dict has.
-pub fn decode(bytes: &[u8]) -> Result<(Value, usize), String> {
+pub fn decode(bytes: &[u8]) -> Result<(Value, usize), WeightFileError> {
     Machine { bytes, at: 0, stack: vec![], marks: vec![], memo: vec![], nested_dicts: 0 }.run()
 }
 
@@ -69,7 +71,7 @@ const MAX_NESTING: usize = 16;
 const MAX_AXES: usize = 8;
 
 impl Machine<'_> {
-    fn run(mut self) -> Result<(Value, usize), String> {
+    fn run(mut self) -> Result<(Value, usize), WeightFileError> {
         loop {
             match self.byte()? {
                 b'.' => return Ok((self.pop()?, self.at)),
@@ -166,30 +168,31 @@ impl Machine<'_> {
                     let at = self.at - 1;
                     return Err(format!(
                         "its pickle has opcode {op:#04x} at byte {at}, which no state dict uses; save the state_dict() alone, or use safetensors"
-                    ));
+                    )
+                    .into());
                 }
             }
         }
     }
 
-    fn take(&mut self, n: usize) -> Result<&[u8], String> {
+    fn take(&mut self, n: usize) -> Result<&[u8], WeightFileError> {
         let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len()).ok_or_else(cut_short)?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Result<u8, String> {
+    fn byte(&mut self) -> Result<u8, WeightFileError> {
         Ok(self.take(1)?[0])
     }
 
     /// An unsigned little-endian number.
-    fn number(&mut self, bytes: usize) -> Result<i64, String> {
+    fn number(&mut self, bytes: usize) -> Result<i64, WeightFileError> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, &b| (n << 8) | i64::from(b)))
     }
 
     /// A signed little-endian number of any length; what doesn't fit is of no use here.
-    fn long(&mut self) -> Result<(), String> {
+    fn long(&mut self) -> Result<(), WeightFileError> {
         let length = self.number(1)? as usize;
         let bytes = self.take(length)?;
         let value = match bytes.last() {
@@ -204,30 +207,30 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn text(&mut self, length_bytes: usize) -> Result<(), String> {
+    fn text(&mut self, length_bytes: usize) -> Result<(), WeightFileError> {
         let length = self.number(length_bytes)? as usize;
         let text: Rc<str> = String::from_utf8_lossy(self.take(length)?).into();
         self.stack.push(Value::Text(text));
         Ok(())
     }
 
-    fn line(&mut self) -> Result<String, String> {
+    fn line(&mut self) -> Result<String, WeightFileError> {
         let length = self.bytes[self.at..].iter().position(|&b| b == b'\n').ok_or_else(cut_short)?;
         let line = String::from_utf8_lossy(self.take(length)?).into_owned();
         self.at += 1;
         Ok(line)
     }
 
-    fn pop(&mut self) -> Result<Value, String> {
+    fn pop(&mut self) -> Result<Value, WeightFileError> {
         self.stack.pop().ok_or_else(underflow)
     }
 
-    fn since_mark(&mut self) -> Result<Vec<Value>, String> {
+    fn since_mark(&mut self) -> Result<Vec<Value>, WeightFileError> {
         let mark = self.marks.pop().filter(|&mark| mark <= self.stack.len()).ok_or_else(underflow)?;
         Ok(self.stack.split_off(mark))
     }
 
-    fn push_tuple(&mut self, items: Vec<Value>) -> Result<(), String> {
+    fn push_tuple(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
         let depth = |item: &Value| if let Value::Tuple(_, depth) = item { depth + 1 } else { 0 };
         let depth = items.iter().map(depth).max().unwrap_or(0);
         if depth > MAX_NESTING {
@@ -237,7 +240,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn memorise(&mut self, index: usize) -> Result<(), String> {
+    fn memorise(&mut self, index: usize) -> Result<(), WeightFileError> {
         if index >= MAX_MEMO {
             return Err(malformed());
         }
@@ -248,14 +251,14 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn recall(&mut self, bytes: usize) -> Result<(), String> {
+    fn recall(&mut self, bytes: usize) -> Result<(), WeightFileError> {
         let index = self.number(bytes)? as usize;
         let value = self.memo.get(index).cloned().flatten().ok_or_else(malformed)?;
         self.stack.push(value);
         Ok(())
     }
 
-    fn extend_dict(&mut self, items: Vec<Value>) -> Result<(), String> {
+    fn extend_dict(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
         match self.stack.last() {
             Some(Value::Dict(dict)) if items.len().is_multiple_of(2) => {
                 let mut items = items.into_iter();
@@ -277,7 +280,7 @@ impl Machine<'_> {
         }
     }
 
-    fn extend_list(&mut self, items: Vec<Value>) -> Result<(), String> {
+    fn extend_list(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
         match self.stack.last() {
             Some(Value::List(list)) => {
                 // A state dict's lists hold names of storages.
@@ -291,7 +294,7 @@ impl Machine<'_> {
 }
 
 /// A persistent id is torch's way to point to a storage: ("storage", type, key, device, elements).
-fn storage(id: &Value) -> Result<Value, String> {
+fn storage(id: &Value) -> Result<Value, WeightFileError> {
     if let Value::Tuple(parts, _) = id
         && let [Value::Text(word), Value::Global(kind), Value::Text(key), ..] = &parts[..]
         && &**word == "storage"
@@ -303,7 +306,7 @@ fn storage(id: &Value) -> Result<Value, String> {
 }
 
 /// What a call would return, for the calls that a state dict is made of.
-fn reduce(callable: &Value, arguments: &Value) -> Result<Value, String> {
+fn reduce(callable: &Value, arguments: &Value) -> Result<Value, WeightFileError> {
     let (Value::Global(name), Value::Tuple(arguments, _)) = (callable, arguments) else {
         return Ok(Value::Opaque);
     };
@@ -329,22 +332,22 @@ fn reduce(callable: &Value, arguments: &Value) -> Result<Value, String> {
     }
 }
 
-fn count(value: &Value) -> Result<usize, String> {
+fn count(value: &Value) -> Result<usize, WeightFileError> {
     match value {
         Value::Int(n) => usize::try_from(*n).map_err(|_| malformed()),
         _ => Err(malformed()),
     }
 }
 
-fn cut_short() -> String {
-    "its pickle is cut short; take another copy".to_owned()
+fn cut_short() -> WeightFileError {
+    "its pickle is cut short; take another copy".into()
 }
 
-fn underflow() -> String {
-    "its pickle is damaged (a value is missing); take another copy".to_owned()
+fn underflow() -> WeightFileError {
+    "its pickle is damaged (a value is missing); take another copy".into()
 }
 
-fn malformed() -> String {
+fn malformed() -> WeightFileError {
     "its pickle does not describe tensors as torch does; save the state_dict() alone, or use safetensors"
-        .to_owned()
+        .into()
 }

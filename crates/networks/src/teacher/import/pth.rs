@@ -9,6 +9,7 @@ use half::{bf16, f16};
 use zip::ZipArchive;
 
 use super::pickle::{TensorRef, Value, decode};
+use crate::teacher::WeightFileError;
 
 /// The number that a file in the older layout starts with, as a pickled integer of 10 bytes.
 const LEGACY_MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -23,7 +24,7 @@ const MAX_DEPTH: usize = 8;
 ///
 /// # Errors
 /// A sentence: what is wrong with the file.
-pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, String> {
+pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, WeightFileError> {
     let mut names = archive.file_names().flatten();
     let index =
         names.find(|name| name.ends_with("/data.pkl") || name == "data.pkl").map(|name| name.into_owned());
@@ -47,32 +48,33 @@ pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, S
 ///
 /// # Errors
 /// A sentence: what is wrong with the file.
-pub fn read_legacy(bytes: &[u8]) -> Result<Weights, String> {
+pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     // Two bytes of protocol come before the magic number.
     if bytes.get(2..2 + LEGACY_MAGIC.len()) != Some(&LEGACY_MAGIC) {
-        return Err("it is a pickle but not one that torch.save wrote; save a state_dict() with torch.save"
-            .to_owned());
+        return Err(
+            "it is a pickle but not one that torch.save wrote; save a state_dict() with torch.save".into()
+        );
     }
     let mut at = 0;
     let mut next = || {
         let (value, length) = decode(&bytes[at..])?;
         at += length;
-        Ok::<_, String>(value)
+        Ok::<_, WeightFileError>(value)
     };
     let (_magic, _protocol, _system) = (next()?, next()?, next()?);
     let (root, keys) = (next()?, next()?);
     let kinds: HashMap<_, _> =
         tensors(&root)?.into_iter().map(|(_, t)| (t.key.clone(), t.kind.clone())).collect();
     let Value::List(keys) = keys else {
-        return Err("its list of storages is missing; take another copy".to_owned());
+        return Err("its list of storages is missing; take another copy".into());
     };
     let mut storages = HashMap::new();
     for key in keys.borrow().iter() {
         let Value::Text(key) = key else {
-            return Err("its list of storages is damaged; take another copy".to_owned());
+            return Err("its list of storages is damaged; take another copy".into());
         };
         let size = kinds.get(key).and_then(|kind| element_size(kind)).unwrap_or(8);
-        let cut = || format!("storage {key} is cut short; take another copy");
+        let cut = || WeightFileError::from(format!("storage {key} is cut short; take another copy"));
         let header = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).ok_or_else(cut)?;
         let length = usize::try_from(u64::from_le_bytes(header))
             .ok()
@@ -91,8 +93,10 @@ fn read_entry<R: Read + Seek>(
     archive: &mut ZipArchive<R>,
     name: &str,
     limit: u64,
-) -> Result<Vec<u8>, String> {
-    let failed = |e: &dyn std::fmt::Display| format!("its part {name} can't be read: {e}; take another copy");
+) -> Result<Vec<u8>, WeightFileError> {
+    let failed = |e: &dyn std::fmt::Display| {
+        WeightFileError::from(format!("its part {name} can't be read: {e}; take another copy"))
+    };
     let entry = archive.by_name(name).map_err(|e| failed(&e))?;
     if entry.size() > limit {
         return Err(failed(&"it is larger than any backbone's"));
@@ -103,12 +107,12 @@ fn read_entry<R: Read + Seek>(
 }
 
 /// The tensors with their names; names in nested dicts are joined by dots.
-fn tensors(root: &Value) -> Result<Vec<(String, Rc<TensorRef>)>, String> {
+fn tensors(root: &Value) -> Result<Vec<(String, Rc<TensorRef>)>, WeightFileError> {
     let mut found = Vec::new();
     let mut left = MAX_ENTRIES;
     collect(root, "", 0, &mut left, &mut found)?;
     if found.is_empty() {
-        return Err("it holds no tensors by name; save a state_dict() with torch.save".to_owned());
+        return Err("it holds no tensors by name; save a state_dict() with torch.save".into());
     }
     Ok(found)
 }
@@ -119,7 +123,7 @@ fn collect(
     depth: usize,
     left: &mut usize,
     found: &mut Vec<(String, Rc<TensorRef>)>,
-) -> Result<(), String> {
+) -> Result<(), WeightFileError> {
     *left = left.checked_sub(1).ok_or("it has more entries than any state dict; take another copy")?;
     match value {
         Value::Tensor(tensor) => found.push((name.to_owned(), tensor.clone())),
@@ -138,7 +142,7 @@ fn collect(
 }
 
 /// Copies each floating-point tensor out of its storage.
-fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Weights, String> {
+fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Weights, WeightFileError> {
     let (mut weights, mut left) = (Weights::new(), MAX_BYTES / 4);
     for (name, tensor) in tensors(root)? {
         if !matches!(&*tensor.kind, "FloatStorage" | "DoubleStorage" | "HalfStorage" | "BFloat16Storage") {

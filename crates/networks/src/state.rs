@@ -1,0 +1,74 @@
+//! Arrays with notes: what a run or a method keeps.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use crate::array::{Array, Weights};
+
+/// Named arrays with notes: a checkpoint, or what a method has learned.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// Arrays by name.
+    pub weights: Weights,
+    /// Numbers and names, by name.
+    pub notes: HashMap<String, String>,
+}
+
+impl State {
+    /// A note as a number.
+    #[must_use]
+    pub fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.notes.get(name)?.parse().ok()
+    }
+}
+
+/// Why a state can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// An array or a note isn't there.
+    #[error("it has no `{0}`")]
+    Missing(Cow<'static, str>),
+    /// An array has another shape than its network's.
+    #[error("its `{name}` has shape {found:?}, not {expected:?}")]
+    Shape {
+        /// The array.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The network's.
+        expected: Vec<usize>,
+    },
+    /// Arrays don't fit each other, or the teacher and the input size.
+    #[error("its {0} has impossible sides")]
+    Sides(&'static str),
+    /// Values that no training and no fit gives.
+    #[error("its `{0}` holds impossible values")]
+    Values(Cow<'static, str>),
+}
+
+impl StateError {
+    /// [`Self::Missing`].
+    pub fn missing(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Missing(name.into())
+    }
+
+    /// [`Self::Values`].
+    pub fn values(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Values(name.into())
+    }
+}
+
+/// The array of that name, if it has the shape.
+///
+/// # Errors
+/// [`StateError::Missing`] or [`StateError::Shape`].
+pub fn array_of<'a>(weights: &'a Weights, name: &str, shape: &[usize]) -> Result<&'a Array, StateError> {
+    let array = weights.get(name).ok_or_else(|| StateError::missing(name.to_owned()))?;
+    if array.shape == shape {
+        return Ok(array);
+    }
+    let (found, expected) = (array.shape.clone(), shape.to_vec());
+    Err(StateError::Shape { name: name.to_owned(), found, expected })
+}
