@@ -102,7 +102,7 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
     // Photos are not replaced by a bundle, whatever --out says.
     let (code, _, stderr) = run(&mut workshop.export("run", &data, &[]));
     assert_eq!(code, 1);
-    assert!(stderr.contains("is not a bundle; choose another --out"), "{stderr}");
+    assert!(stderr.contains("is not a bundle; choose another folder"), "{stderr}");
     assert_eq!(std::fs::read_dir(&data).unwrap().count(), 6);
     // A damaged student is named.
     let student = workshop.path("run/student.safetensors");

@@ -1,14 +1,16 @@
 //! Folders and files that appear whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use tempfile::Builder;
 
-/// Fills a new folder beside `target` and puts it in `target`'s place by one rename. Where `fill` or anything else
-/// fails, `target` is as it was and nothing is left behind; only where the file system can't say whether the rename
-/// reached the disk may `target` be new and an error be returned.
+/// Fills a new folder beside `target` and puts it in `target`'s place by one rename. If `fill` or anything else fails,
+/// `target` is as it was and nothing is left behind; only if the file system can't say whether the rename reached the
+/// disk may `target` be new and an error be returned.
 ///
 /// # Errors
 /// What `fill` or the file system said.
@@ -16,18 +18,19 @@ pub fn write_folder<E: From<io::Error>>(
     target: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    let partial = Partial::beside(target)?;
-    fs::create_dir(&partial.0)?;
-    fill(&partial.0)?;
-    sync_folder(&partial.0)?;
+    let partial = beside(target, |builder, folder| {
+        builder.permissions(Permissions::from_mode(0o777)).tempdir_in(folder)
+    })?;
+    fill(partial.path())?;
+    sync_folder(partial.path())?;
     if target.symlink_metadata().is_ok() {
-        exchange(&partial.0, target)?;
+        // What is left under the partial name is the replaced folder, which is removed with it.
+        exchange(partial.path(), target)?;
     } else {
-        fs::rename(&partial.0, target)?;
+        fs::rename(partial.path(), target)?;
+        let _ = partial.keep();
     }
-    sync_folder(&parent(target))?;
-    // What is left under the partial name is the replaced folder: `partial` removes it.
-    Ok(())
+    Ok(sync_folder(&parent(target))?)
 }
 
 /// Writes a new file beside `target` and puts it in `target`'s place by one rename. A symbolic link stays one: the file
@@ -40,9 +43,12 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
         return File::options().write(true).open(target)?.write_all(bytes);
     }
-    let partial = Partial::beside(target)?;
-    write_synced(&partial.0, bytes)?;
-    fs::rename(&partial.0, target)?;
+    let mut partial = beside(target, |builder, folder| {
+        builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
+    })?;
+    partial.write_all(bytes)?;
+    partial.as_file().sync_all()?;
+    partial.persist(target).map_err(|e| e.error)?;
     sync_folder(&parent(target))
 }
 
@@ -56,41 +62,38 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A path that is removed again when this is dropped, whatever lies there by then.
-struct Partial(PathBuf);
-
-impl Partial {
-    fn beside(target: &Path) -> io::Result<Self> {
-        let Some(name) = target.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no name to write to"));
-        };
-        let folder = parent(target);
-        fs::create_dir_all(&folder)?;
-        let stem = format!(".{}.partial-", name.to_string_lossy());
-        for entry in fs::read_dir(&folder)?.flatten() {
-            let left =
-                entry.file_name().to_string_lossy().strip_prefix(&stem).and_then(|id| id.parse::<u32>().ok());
-            if left.is_some_and(|id| id == std::process::id() || !Path::new(&format!("/proc/{id}")).exists())
-            {
-                Self::remove(&entry.path());
-            }
-        }
-        Ok(Self(folder.join(format!("{stem}{}", std::process::id()))))
-    }
-
-    fn remove(path: &Path) {
-        // Errors are of no use here: what matters was reported already, and what stays is named `.partial`.
-        if path.is_dir() {
-            let _ = fs::remove_dir_all(path);
-        } else {
-            let _ = fs::remove_file(path);
+/// Something under a hidden name beside `target`, after what processes that are gone left there was removed.
+fn beside<T>(
+    target: &Path,
+    make: impl FnOnce(&mut Builder<'_, '_>, &Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let Some(name) = target.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no name to write to"));
+    };
+    let folder = parent(target);
+    fs::create_dir_all(&folder)?;
+    let stem = format!(".{}.partial-", name.to_string_lossy());
+    for entry in fs::read_dir(&folder)?.flatten() {
+        let left = entry.file_name().to_string_lossy().strip_prefix(&stem).and_then(process);
+        if left.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+            remove(&entry.path());
         }
     }
+    let prefix = format!("{stem}{}-", std::process::id());
+    make(Builder::new().prefix(&prefix), &folder)
 }
 
-impl Drop for Partial {
-    fn drop(&mut self) {
-        Self::remove(&self.0);
+/// The process that a partial's name ends with.
+fn process(rest: &str) -> Option<u32> {
+    rest.split('-').next()?.parse().ok()
+}
+
+fn remove(path: &Path) {
+    // Errors are of no use here: what stays is named `.partial`.
+    if path.is_dir() {
+        let _ = fs::remove_dir_all(path);
+    } else {
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -154,15 +157,19 @@ mod tests {
         let (file, link) = (root.path().join("file"), root.path().join("link"));
         // No process has this number: Linux stops far below.
         fs::write(root.path().join(".file.partial-4194999999"), b"x").unwrap();
-        fs::write(root.path().join(".file.partial-4194304"), b"x").unwrap();
+        fs::write(root.path().join(".file.partial-4194304-a1b2"), b"x").unwrap();
         write_file(&file, b"1").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         write_file(&link, b"2").unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"2");
+        // Readable for those who may read a file that any program made here.
+        fs::write(root.path().join("plain"), b"x").unwrap();
+        let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode("file"), mode("plain"));
         write_file(Path::new("/dev/null"), b"3").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
-        assert_eq!(names(root.path()), ["file", "link"]);
+        assert_eq!(names(root.path()), ["file", "link", "plain"]);
     }
 
     #[test]

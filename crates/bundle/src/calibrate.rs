@@ -1,7 +1,5 @@
 //! From the scores of held-out normals to thresholds with their evidence.
 
-use std::path::Path;
-
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
 /// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
@@ -12,8 +10,6 @@ const TOLERANCE_OF_SPREAD: f32 = 0.01;
 const TOLERANCE_OF_SCORE: f32 = 1e-4;
 /// Normals that are named for their scores.
 const NAMED: usize = 3;
-/// A normal stands alone when its score is so many times as far above the median as the next one's.
-const ALONE: f32 = 2.0;
 /// Map positions that are kept for the pixel quantile; of more, every n-th is, with an odd n: map widths are even.
 const MAX_PIXELS: usize = 8_000_000;
 
@@ -125,62 +121,6 @@ fn quantile(ascending: &[f32], p: f64) -> f32 {
     (a + (b - a) * (at - low as f64)) as f32
 }
 
-/// What the sample can claim, in words for the person who decides whether to trust the gate.
-#[must_use]
-pub fn claim(calibration: &Calibration) -> String {
-    let Evidence { normals, rank, target_fpr, sample, .. } = calibration.evidence;
-    let percent =
-        |share: f64| format!("{:.2}", share * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned();
-    let target = f64::from(target_fpr);
-    let bound = percent(conformal::marginal_bound(normals, rank));
-    let mut text = match sample {
-        Sample::HeldOut => format!("{normals} normals: at most {bound} % false alarms on average"),
-        Sample::CrossFitted => format!(
-            "{normals} normals, each scored by a model of the others: an estimate of {bound} % false alarms on average"
-        ),
-    };
-    if let Some(needed) = conformal::normals_for(target, 0.95).filter(|&needed| needed > normals) {
-        text += &format!("; for {} % with 95 % confidence collect {needed}", percent(target));
-    }
-    if !calibration.reaches_target {
-        text += &format!(". The target of {} % is out of this sample's reach", percent(target));
-    }
-    text
-}
-
-/// [`claim`], and which score the threshold is where the sample is too small for its target.
-#[must_use]
-pub fn claim_with_threshold(calibration: &Calibration) -> String {
-    let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
-    format!("{}{largest}", claim(calibration))
-}
-
-/// The normals of the highest scores in words: what a person should look at before trusting the threshold.
-#[must_use]
-pub fn highest(calibration: &Calibration) -> String {
-    let named = calibration.highest.iter().map(|(name, score)| {
-        let name = Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
-        format!("{name} {score:.4}")
-    });
-    format!("highest of the normals: {}", named.collect::<Vec<_>>().join(", "))
-}
-
-/// A warning where the threshold is the score of one normal that stands far above all others: a bad part among the good
-/// ones makes the gate blind. `again` says what to do without it: `train and export again`.
-#[must_use]
-pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
-    let Calibration { evidence, highest, .. } = calibration;
-    let [(name, first), (_, second), ..] = &highest[..] else { return None };
-    let above = |score: f32| score - evidence.scores.q50;
-    let alone = evidence.rank == 1 && above(*first) > ALONE * above(*second).max(f32::MIN_POSITIVE);
-    alone.then(|| {
-        format!(
-            "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it is no \
-             good part, take it out and {again}, or the gate lets through what it should reject"
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,12 +147,6 @@ mod tests {
     fn a_small_sample_says_what_it_can_claim() {
         let c = calibrate(62, 0.01);
         assert_eq!((c.evidence.rank, c.image_threshold, c.reaches_target), (1, 62.0, false));
-        assert_eq!(
-            claim(&c),
-            "62 normals: at most 1.59 % false alarms on average; for 1 % with 95 % confidence collect 299. \
-             The target of 1 % is out of this sample's reach"
-        );
-        assert_eq!(claim(&calibrate(400, 0.01)), "400 normals: at most 1 % false alarms on average");
     }
 
     #[test]
@@ -229,28 +163,6 @@ mod tests {
         }
         let rate = alarms as f64 / 20_000.0;
         assert!((0.09..0.11).contains(&rate), "{rate}");
-    }
-
-    #[test]
-    fn a_normal_that_stands_alone_is_named() {
-        let warning = |scores: &[f32]| {
-            let mut c = Calibrator::new(scores.len(), 1);
-            for (index, &score) in scores.iter().enumerate() {
-                c.add(format!("good/{index}.png"), score, &[0.0]);
-            }
-            let c = c.finish(0.01).unwrap();
-            (highest(&c), lonely(&c, "teach again"))
-        };
-        let (named, alone) = warning(&[1.0, 9.0, 1.2, 1.4, 1.1]);
-        assert_eq!(named, "highest of the normals: 1.png 9.0000, 3.png 1.4000, 2.png 1.2000");
-        assert!(alone.is_some_and(|text| text.starts_with("good/1.png alone sets the threshold")));
-        assert_eq!(warning(&[1.0, 1.5, 1.2, 1.4, 1.1]).1, None);
-        // Enough normals for the target: the threshold is not the largest.
-        let many: Vec<f32> = (0..300).map(|i| if i == 7 { 99.0 } else { i as f32 / 300.0 }).collect();
-        assert_eq!(warning(&many).1, None);
-        assert_eq!(warning(&[1.0]), ("highest of the normals: 0.png 1.0000".to_owned(), None));
-        // All alike but one.
-        assert!(warning(&[1.0, 1.0, 1.0, 1.1]).1.is_some());
     }
 
     #[test]

@@ -17,12 +17,12 @@ const LEAST_DEVIATION: f64 = 1e-3;
 pub enum DescriptorError {
     /// Too few normals.
     #[error(
-        "the descriptor needs {MIN_NORMALS} normals that neither trained nor calibrate, here are {0}; train with more images, or take `--image-score model`"
+        "the descriptor needs {MIN_NORMALS} normals that neither trained nor calibrate, here are {0}; train with more images, or let the model give the score"
     )]
     TooFew(usize),
     /// The normals' features are all the same, or no numbers.
     #[error(
-        "the normals' anomaly maps are all alike, so that no descriptor can be fitted; take `--image-score model`"
+        "the normals' anomaly maps are all alike, so that no descriptor can be fitted; let the model give the score"
     )]
     Degenerate,
 }
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(fit(&normals(15, 1)), Err(DescriptorError::TooFew(15)));
         assert_eq!(fit(&[[1.0; FEATURES]; 40]), Err(DescriptorError::Degenerate));
         for error in [DescriptorError::TooFew(1), DescriptorError::Degenerate] {
-            assert!(error.to_string().contains("--image-score model"));
+            assert!(error.to_string().contains("let the model give the score"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use judge::image_score::features;
 use judge::{
-    DecodeError, EncodeError, EngineError, Fault, Scored, Scorer, decode_file, encode_png, file_sha256,
+    DecodeError, EncodeError, EngineError, Fault, Frame, Scored, Scorer, decode_file, encode_png, file_sha256,
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{
@@ -13,7 +13,8 @@ use shared_format::{
 };
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
-use crate::calibrate::{Calibration, Calibrator, claim};
+use crate::calibrate::{Calibration, Calibrator};
+use crate::claim::claim;
 use crate::descriptor::{self, DescriptorError};
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
@@ -52,14 +53,15 @@ pub enum ScoreKind<'a> {
 
 /// Why no bundle was written. Whatever stood at its place is untouched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// The target makes no sense.
     #[error(
-        "--target-fpr {0} is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
+        "the target of {0} false alarms is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
     )]
     Target(f64),
     /// The claim was required and the sample can't make it.
-    #[error("{0}; collect more good images, or export without --require-claim")]
+    #[error("{0}; collect more good images, or export without requiring the claim")]
     Claim(String),
     /// The descriptor can't be fitted.
     #[error(transparent)]
@@ -96,7 +98,7 @@ pub enum ExportError {
     #[error("the name `{0}` is too long for the threshold file; choose a shorter one")]
     NameTooLong(String),
     /// The output folder holds something else.
-    #[error("{0} exists and is not a bundle; choose another --out, or remove it")]
+    #[error("{0} exists and is not a bundle; choose another folder, or remove it")]
     Occupied(PathBuf),
     /// The file system refused.
     #[error("can't write the bundle: {0}; check free space and permissions of the output folder")]
@@ -112,22 +114,18 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(),
 ) -> Result<Calibration, ExportError> {
-    check_target(request)?;
-    refuse_occupied(out)?;
-    let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
+    let mut scorer = start(request, out)?;
     let image_score = image_score(request, &mut scorer, &mut progress)?;
     let mut scorer = scorer.scoring_by(image_score.clone());
     let input = request.recipe.input;
     let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     for path in request.calibration {
-        let scored = score(&mut scorer, path)?;
+        let (_, scored) = judged(&mut scorer, path)?;
         calibrator.add(path.display().to_string(), scored.score, &scored.map.values);
         progress();
     }
-    let places = golden_places(calibrator.scores());
-    let golden = places.iter().map(|&at| (&request.calibration[at], calibrator.scores()[at])).collect();
-    finish(request, image_score, calibrator, golden, out)
+    finish(request, &mut scorer, image_score, calibrator, out)
 }
 
 /// The score that was asked for; `scorer` gives the model's.
@@ -139,7 +137,7 @@ fn image_score(
     let ScoreKind::Descriptor(normals) = request.score else { return Ok(ImageScore::Model) };
     let mut described = Vec::new();
     for path in normals {
-        let scored = score(scorer, path)?;
+        let (_, scored) = judged(scorer, path)?;
         described.push(features(&scored.map, scored.score));
         progress();
     }
@@ -156,14 +154,15 @@ pub fn export_calibrated(
     calibrator: Calibrator,
     out: &Path,
 ) -> Result<Calibration, ExportError> {
+    let mut scorer = start(request, out)?;
+    finish(request, &mut scorer, ImageScore::Model, calibrator, out)
+}
+
+/// What can be refused before anything is judged.
+fn start(request: &Export<'_>, out: &Path) -> Result<Scorer, ExportError> {
     check_target(request)?;
     refuse_occupied(out)?;
-    let mut scorer = Scorer::new(request.onnx, request.recipe, 1)?;
-    let mut golden = vec![];
-    for path in golden_places(calibrator.scores()).into_iter().filter_map(|at| request.calibration.get(at)) {
-        golden.push((path, score(&mut scorer, path)?.score));
-    }
-    finish(request, ImageScore::Model, calibrator, golden, out)
+    Ok(Scorer::new(request.onnx, request.recipe, 1)?)
 }
 
 fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
@@ -171,23 +170,27 @@ fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
     if stored > 0.0 && stored < 1.0 { Ok(()) } else { Err(ExportError::Target(request.target_fpr)) }
 }
 
-fn score(scorer: &mut Scorer, path: &Path) -> Result<Scored, ExportError> {
+/// A frame with its score.
+fn judged(scorer: &mut Scorer, path: &Path) -> Result<(Frame, Scored), ExportError> {
     let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.to_owned(), source })?;
-    scorer.score(&frame).map_err(|source| ExportError::Judge { path: path.to_owned(), source })
+    let scored = scorer.score(&frame);
+    let scored = scored.map_err(|source| ExportError::Judge { path: path.to_owned(), source })?;
+    Ok((frame, scored))
 }
 
 fn finish(
     request: &Export<'_>,
+    scorer: &mut Scorer,
     image_score: ImageScore,
     calibrator: Calibrator,
-    golden: Vec<(&PathBuf, f32)>,
     out: &Path,
 ) -> Result<Calibration, ExportError> {
-    let golden = golden_frames(&golden)?;
+    let places = golden_places(calibrator.scores());
     let calibration = calibrator.finish(request.target_fpr).ok_or(ExportError::NoCalibration)?;
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
     }
+    let golden = golden_frames(request, scorer, &places)?;
     let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
     write(out, request.onnx, &thresholds, &golden)?;
     Ok(calibration)
@@ -206,11 +209,17 @@ fn golden_places(scores: &[f32]) -> Vec<usize> {
     places.into_iter().filter_map(|place| order.get(place).copied()).collect()
 }
 
-fn golden_frames(chosen: &[(&PathBuf, f32)]) -> Result<Vec<GoldenFrame>, ExportError> {
+/// Score and PNG come from one decoding, so that they belong together. Which frames they are is known only when all were
+/// judged, and keeping all of them until then would take gigabytes.
+fn golden_frames(
+    request: &Export<'_>,
+    scorer: &mut Scorer,
+    places: &[usize],
+) -> Result<Vec<GoldenFrame>, ExportError> {
     let mut frames = Vec::new();
-    for &(path, score) in chosen {
-        let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
-        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, score));
+    for path in places.iter().filter_map(|&place| request.calibration.get(place)) {
+        let (frame, scored) = judged(scorer, path)?;
+        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, scored.score));
     }
     Ok(frames)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
+//! | [`claim`](mod@claim) | what thresholds claim, in words |
 //! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
 //! | [`recalibrate`] | other thresholds for a bundle that is there |
@@ -15,6 +16,7 @@
 
 pub mod atomic;
 pub mod calibrate;
+pub mod claim;
 pub mod dataset;
 pub mod descriptor;
 pub mod evaluate;
@@ -23,3 +25,7 @@ pub mod recalibrate;
 pub mod seeded;
 pub mod whitening;
 pub mod written;
+
+pub use calibrate::{Calibration, Calibrator};
+pub use claim::{claim, claim_with_threshold, highest, lonely};
+pub use export::{Export, ExportError, ScoreKind, export, export_calibrated};

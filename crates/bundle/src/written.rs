@@ -3,24 +3,47 @@
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::{Roi, Size, Tiles};
 
+/// Why a value can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WrittenError {
+    /// No size.
+    #[error("`{0}` is no size; write 256 or 384x256")]
+    Size(String),
+    /// A side that networks can't have.
+    #[error(
+        "{pixels} is not a multiple of {INPUT_STEP} from {} to {}; the nearest is {nearest}",
+        INPUT_SIDES.start(), INPUT_SIDES.end()
+    )]
+    Side {
+        /// The side.
+        pixels: u32,
+        /// The nearest that they can have.
+        nearest: u32,
+    },
+    /// No region.
+    #[error("`{0}` is no region; write X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")]
+    Region(String),
+    /// No grid.
+    #[error("`{0}` is no grid; write COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
+    Tiles(String),
+}
+
 /// `256` or `384x256`.
 ///
 /// # Errors
-/// A sentence that names the nearest size, or the way to write one.
-pub fn input_size(text: &str) -> Result<Size, String> {
+/// Names the nearest size, or the way to write one.
+pub fn input_size(text: &str) -> Result<Size, WrittenError> {
     let (width, height) = text.split_once(['x', 'X', '×']).unwrap_or((text, text));
-    let side = |side: &str| -> Result<u32, String> {
-        let pixels: u32 =
-            side.trim().parse().map_err(|_| format!("`{text}` is no size; write 256 or 384x256"))?;
+    let side = |side: &str| -> Result<u32, WrittenError> {
+        let pixels: u32 = side.trim().parse().map_err(|_| WrittenError::Size(text.to_owned()))?;
         if INPUT_SIDES.contains(&pixels) && pixels.is_multiple_of(INPUT_STEP) {
             Ok(pixels)
         } else {
             let (low, high) = (INPUT_SIDES.start(), INPUT_SIDES.end());
             let nearest =
                 (pixels.saturating_add(INPUT_STEP / 2) / INPUT_STEP * INPUT_STEP).clamp(*low, *high);
-            Err(format!(
-                "{pixels} is not a multiple of {INPUT_STEP} from {low} to {high}; the nearest is {nearest}"
-            ))
+            Err(WrittenError::Side { pixels, nearest })
         }
     };
     Ok(Size { width: side(width)?, height: side(height)? })
@@ -29,8 +52,8 @@ pub fn input_size(text: &str) -> Result<Size, String> {
 /// `X,Y,W,H`.
 ///
 /// # Errors
-/// A sentence that names the way to write a region.
-pub fn region(text: &str) -> Result<Roi, String> {
+/// Names the way to write a region.
+pub fn region(text: &str) -> Result<Roi, WrittenError> {
     let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
     match numbers.as_deref() {
         Ok(&[x, y, width, height])
@@ -41,23 +64,19 @@ pub fn region(text: &str) -> Result<Roi, String> {
         {
             Ok(Roi { x, y, width, height })
         }
-        _ => Err(format!("`{text}` is no region; write X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")),
+        _ => Err(WrittenError::Region(text.to_owned())),
     }
 }
 
 /// `2x1`: columns × rows.
 ///
 /// # Errors
-/// A sentence that names the way to write a grid.
-pub fn tiles(text: &str) -> Result<Tiles, String> {
+/// Names the way to write a grid.
+pub fn tiles(text: &str) -> Result<Tiles, WrittenError> {
     let parse = |part: &str| part.trim().parse::<u8>().ok().filter(|n| (1..=MAX_TILES).contains(n));
     let grid = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((parse(c)?, parse(r)?)));
-    match grid {
-        Some((columns, rows)) => Ok(Tiles { columns, rows }),
-        None => {
-            Err(format!("`{text}` is no grid; write COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}"))
-        }
-    }
+    let (columns, rows) = grid.ok_or_else(|| WrittenError::Tiles(text.to_owned()))?;
+    Ok(Tiles { columns, rows })
 }
 
 #[cfg(test)]
@@ -68,10 +87,7 @@ mod tests {
     fn sizes() {
         assert_eq!(input_size("256"), Ok(Size { width: 256, height: 256 }));
         assert_eq!(input_size("384x256"), Ok(Size { width: 384, height: 256 }));
-        assert_eq!(
-            input_size("17"),
-            Err("17 is not a multiple of 32 from 64 to 1024; the nearest is 64".to_owned())
-        );
+        assert_eq!(input_size("17"), Err(WrittenError::Side { pixels: 17, nearest: 64 }));
         for bad in ["", "x", "256x", "-64", "256x250", "99999999999", "4294967295"] {
             assert!(input_size(bad).is_err(), "{bad}");
         }

@@ -12,9 +12,9 @@ use shared_format::Recipe;
 use crate::configured::Configured;
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, likeness};
 use crate::method::{FitError, Progress};
-use bundle::calibrate::{Calibration, Calibrator};
-use bundle::export::{Export, ExportError, ScoreKind, export_calibrated};
 use bundle::seeded::Seeded;
+use bundle::{Calibration, Calibrator};
+use bundle::{Export, ExportError, ScoreKind, export_calibrated};
 use networks::teacher::Teacher;
 
 /// Fewest parts that can be taught from.

@@ -7,7 +7,7 @@ mod arithmetic;
 mod folder;
 
 use anyhow::{Result, bail};
-use bundle::calibrate::{Calibration, Calibrator};
+use bundle::{Calibration, Calibrator};
 use judge::{AnomalyMap, Frame, Judge};
 
 use crate::line_file::Votes;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use bundle::calibrate::{Calibration, claim_with_threshold, highest, lonely};
 use bundle::recalibrate::replace_thresholds;
+use bundle::{Calibration, claim_with_threshold, highest, lonely};
 use judge::Judge;
 use shared_format::{Arithmetic, ThresholdFile};
 

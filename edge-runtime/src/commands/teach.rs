@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use bundle::calibrate::{claim_with_threshold, highest, lonely};
 use bundle::dataset::survey;
 use bundle::written;
+use bundle::{claim_with_threshold, highest, lonely};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::options::{Listed, Methods, Options};

@@ -119,7 +119,7 @@ fn alarm_at(normals: u32, rank: u32, alpha: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bundle::calibrate::Calibrator;
+    use bundle::Calibrator;
     use bundle::seeded::Seeded;
 
     use super::*;

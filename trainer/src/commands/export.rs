@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::calibrate::{claim_with_threshold, highest, lonely};
-use bundle::export::{Export, ScoreKind, export};
+use bundle::{Export, ScoreKind, export};
+use bundle::{claim_with_threshold, highest, lonely};
 
 use crate::run::{Run, Settings};
 use crate::{progress, registry};

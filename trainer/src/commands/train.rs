@@ -179,7 +179,8 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.fit = names(&sets.fit);
     settings.selection = names(&sets.selection);
     settings.calibration = names(&sets.calibration);
-    settings.skipped = found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.clone())).collect();
+    settings.skipped =
+        found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.to_string())).collect();
     settings.flip = args.flip;
     settings.options = options;
     settings.precision = compute.precision;

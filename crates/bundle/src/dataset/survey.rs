@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use judge::{Frame, decode, file_sha256, read_file};
+use judge::{DecodeError, Frame, decode, file_sha256, read_file};
 use shared_format::{Colour, FrameRange, Roi, Size};
 
 /// Smallest side of a usable image, in pixels.
@@ -12,16 +12,47 @@ const MIN_SIDE: u32 = 16;
 const MAX_ASPECT: u32 = 20;
 
 /// An image that isn't used, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
-    /// A sentence.
-    pub reason: String,
+    /// Why not.
+    pub reason: SkipReason,
+}
+
+/// Why an image isn't used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Its name can't be recorded.
+    #[error("its name is not UTF-8; rename it")]
+    Name,
+    /// It doesn't decode.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// It is too small to show a part.
+    #[error("{0}×{1} pixels; the shorter side must have at least {MIN_SIDE}")]
+    Small(u32, u32),
+    /// It is too long to show a part.
+    #[error("{0}×{1} pixels; one side may be at most {MAX_ASPECT} times the other")]
+    Long(u32, u32),
+    /// It doesn't hold the region of interest.
+    #[error("{width}×{height} pixels; the region of interest {},{},{},{} reaches outside", .roi.x, .roi.y, .roi.width, .roi.height)]
+    Outside {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// The region.
+        roi: Roi,
+    },
+    /// A copy of an image in another set would make the calibration's claim untrue.
+    #[error("the same bytes as {}", .0.display())]
+    Copy(PathBuf),
 }
 
 /// The result of looking at every image.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Survey {
     /// Images that decode, have a sensible size and are no copy of an earlier one.
     pub usable: Vec<PathBuf>,
@@ -54,29 +85,26 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
     found
 }
 
-fn look(path: &Path, roi: Option<Roi>, seen: &mut HashMap<[u8; 32], PathBuf>) -> Result<Frame, String> {
+fn look(path: &Path, roi: Option<Roi>, seen: &mut HashMap<[u8; 32], PathBuf>) -> Result<Frame, SkipReason> {
     if path.to_str().is_none() {
-        return Err("its name is not UTF-8; rename it".to_owned());
+        return Err(SkipReason::Name);
     }
-    let bytes = read_file(path).map_err(|e| e.to_string())?;
-    let frame = decode(&bytes).map_err(|e| e.to_string())?;
+    let bytes = read_file(path)?;
+    let frame = decode(&bytes)?;
     let Size { width, height } = frame.size();
     if width.min(height) < MIN_SIDE {
-        return Err(format!("{width}×{height} pixels; the shorter side must have at least {MIN_SIDE}"));
+        return Err(SkipReason::Small(width, height));
     }
     if width.max(height) > width.min(height).saturating_mul(MAX_ASPECT) {
-        return Err(format!("{width}×{height} pixels; one side may be at most {MAX_ASPECT} times the other"));
+        return Err(SkipReason::Long(width, height));
     }
-    if let Some(Roi { x, y, width: w, height: h }) = roi
-        && (x.saturating_add(w) > width || y.saturating_add(h) > height)
+    if let Some(roi) = roi
+        && (roi.x.saturating_add(roi.width) > width || roi.y.saturating_add(roi.height) > height)
     {
-        return Err(format!(
-            "{width}×{height} pixels; the region of interest {x},{y},{w},{h} reaches outside"
-        ));
+        return Err(SkipReason::Outside { width, height, roi });
     }
-    // A copy of an image in another set would make the calibration's claim untrue.
     if let Some(original) = seen.insert(file_sha256(&bytes), path.to_owned()) {
-        return Err(format!("the same bytes as {}", original.display()));
+        return Err(SkipReason::Copy(original));
     }
     Ok(frame)
 }
