@@ -4,7 +4,7 @@ use methods::features::{Levels, add_features_of};
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian, zero_padded};
 use networks::teacher::Teacher;
-use networks::{Array, Chain, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
+use networks::{Chain, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
 use shared_format::Size;
 
 use super::layout::Layout;
@@ -71,13 +71,13 @@ pub fn build(
         None => {
             let weights = scaled(teacher, &trained.channels)?;
             let levels = to_onnx(&teacher.network, &weights, g, &normalised, "teacher.");
-            (levels.into_iter().next().ok_or("the teacher has no features")?, normalised.clone())
+            (levels.into_iter().next().ok_or(StateError::missing("teacher"))?, normalised.clone())
         }
         Some(trunk) => {
             let levels = to_onnx(&teacher.network, &teacher.weights, g, &normalised, "teacher.");
             let features = add_features_of(&levels, Levels::Coarse, g, &image);
             let target = standardised(g, &features, &trained.channels, TEACHER);
-            let level = levels.first().ok_or("the teacher has no level to start from")?;
+            let level = levels.first().ok_or(StateError::missing("teacher"))?;
             (target, standardised(g, level, trunk, TRUNK))
         }
     };

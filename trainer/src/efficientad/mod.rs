@@ -15,13 +15,13 @@ mod statistics;
 mod train;
 mod view;
 
-pub use ::networks::StateError;
-use graph::{MAP_OUTPUTS, Trained, build as build_graph};
+pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
 pub use options::{NaturalPhotos, Options};
 pub use schedule::Schedule;
 pub use statistics::{Channels, MapScale};
 
+use ::networks::StateError;
 use ::networks::teacher::Teacher;
 use clap::{ArgMatches, Args as _};
 use methods::options::Listed;

@@ -146,6 +146,6 @@ mod tests {
         assert_eq!(Channels::from_state(&state, TEACHER, 2), Ok(channels));
         assert!(Channels::from_state(&state, TEACHER, 3).is_err());
         state.remove("teacher.mean");
-        assert_eq!(Channels::from_state(&state, TEACHER, 2), Err("it has no `teacher.mean`".to_owned()));
+        assert_eq!(Channels::from_state(&state, TEACHER, 2), Err(StateError::missing("teacher.mean")));
     }
 }

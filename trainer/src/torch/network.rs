@@ -1,6 +1,6 @@
 //! A [`Network`] run by libtorch: frozen with folded weights, or trainable with live BatchNorm.
 
-use networks::{Activation, Array, Conv, Layer, Network, StateError, Weights, array_of};
+use networks::{Activation, Conv, Layer, Network, StateError, Weights, array_of};
 use tch::{Kind, Tensor};
 
 use super::device::Compute;

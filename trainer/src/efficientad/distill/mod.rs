@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bundle::atomic::write_file;
 use bundle::seeded::Seeded;
-use networks::{Network, PdnSize, Weights};
+use networks::{Network, PdnSize, StateError, Weights};
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Device, Kind, Tensor};
@@ -160,16 +160,18 @@ impl<'a> Distillation<'a> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
         };
+        let damaged =
+            |e: &dyn std::fmt::Display| RunError::Damaged { path: path.clone(), reason: e.to_string() };
+        let (state, notes) = read_safetensors(&bytes).map_err(|e| damaged(&e))?;
         let mut take = || {
-            let (state, notes) = read_safetensors(&bytes)?;
             self.student.load(&state, "")?;
             self.adam.load(&state)?;
             let step = notes.get("step").and_then(|step| step.parse().ok());
-            self.step = step.ok_or("it does not say its step")?;
+            self.step = step.ok_or(StateError::missing("step"))?;
             self.state = Some(state);
-            Ok(())
+            Ok::<_, StateError>(())
         };
-        take().map_err(|reason: String| RunError::Damaged { path: path.clone(), reason })?;
+        take().map_err(|e| damaged(&e))?;
         let path = self.folder.join(METRICS);
         metrics::cut_back(&path, self.step).map_err(|source| RunError::Io { path, source })?;
         Ok(())
@@ -192,7 +194,7 @@ impl<'a> Distillation<'a> {
         if let Some(state) = &self.state {
             let path = self.folder.join(CHECKPOINT);
             let channels = Channels::from_state(state, TEACHER, features);
-            return Ok(Some(channels.map_err(|reason| RunError::Damaged { path, reason })?));
+            return Ok(Some(channels.map_err(|e| RunError::Damaged { path, reason: e.to_string() })?));
         }
         let count = self.photos.count().min(MEASURED);
         let bar = progress::bar(count as u64, "Backbone: photos");
