@@ -9,7 +9,9 @@ use clap_light::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, word_of};
 use crate::setup::Purpose;
-use crate::{board, cross, demo, deploy, image, instructions, package, peers, setup, test};
+use crate::{
+    board, checks, cross, demo, deploy, image, instructions, nightly, package, peers, quality, setup, test,
+};
 
 const FOOT: &str = "\
 `cargo xtask COMMAND --help` lists a command's options.
@@ -80,6 +82,36 @@ fn all() -> Vec<(Command, Run)> {
             ),
             |_| test::run(&SOAK.map(OsString::from)),
         ),
+        (
+            Command::new("features")
+                .about(
+                    "Lints each crate of the workspace without its default features, with each feature alone, with the\n\
+                     default ones and with all. With --powerset every combination of features.",
+                )
+                .arg(flag("powerset", "Every combination of features")),
+            |given| checks::features(given.get_flag("powerset")).map(success),
+        ),
+        (
+            Command::new("deny")
+                .about(
+                    "Checks licences and sources of all dependencies, and which are banned (deny.toml). With `advisories` it\n\
+                     checks for known vulnerabilities instead, with a database that it fetches from GitHub.",
+                )
+                .arg(Arg::new("check").value_name("CHECK").value_parser(checks::DENY).num_args(0..)),
+            |given| {
+                let named: Vec<&str> =
+                    given.get_many::<String>("check").into_iter().flatten().map(String::as_str).collect();
+                checks::deny(&named).map(success)
+            },
+        ),
+        (
+            Command::new("quality").about(
+                "Trains each method on the sample set's good cells and measures the bundle on unseen ones; prints a table,\n\
+                 and fails where a method tells good cells from bad ones worse than it did. Some ten minutes.",
+            ),
+            |_| quality::run().map(success),
+        ),
+        (nightly::command(), nightly::run),
         (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),
         (deploy::command(), |given| deploy::run(&deploy::Task::from(given)?).map(success)),
         (image::command(), |given| image::run(&image::Options::from(given)?).map(success)),
@@ -138,6 +170,12 @@ fn command(commands: &[(Command, Run)]) -> Command {
         .subcommands(commands.iter().map(|(command, _)| command.clone()))
 }
 
+/// As [`run`], for tests: what words behind `cargo xtask` mean.
+#[cfg(test)]
+pub fn parse(words: &[&str]) -> Result<ArgMatches, clap_light::Error> {
+    command(&all()).try_get_matches_from(["xtask"].iter().chain(words))
+}
+
 /// Runs the command that the command line names. Wrong words end the program with a line that says what is right.
 pub fn run() -> Result<ExitCode> {
     let commands = all();
@@ -153,7 +191,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<ArgMatches, clap_light::Error> {
-        command(&all()).try_get_matches_from(std::iter::once("xtask").chain(line.split_whitespace()))
+        super::parse(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! | [`split`] | which sample image is trained on and which is tested on |
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
+//! | [`checks`] | features one by one, licences and sources of dependencies |
+//! | [`nightly`], [`quality`] | what is too long for every change |
 //! | [`peers`], [`instructions`] | the judge's engine beside other inference engines, and what it counts |
 //! | [`cross`], [`board`] | the board's processor, and an emulated board |
 //! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
@@ -19,6 +21,7 @@
 mod arguments;
 mod board;
 mod cache;
+mod checks;
 mod commands;
 mod cross;
 mod demo;
@@ -27,9 +30,11 @@ mod hash;
 mod image;
 mod instructions;
 mod libtorch;
+mod nightly;
 mod package;
 mod peers;
 mod pip;
+mod quality;
 mod root;
 mod samples;
 mod setup;
