@@ -89,22 +89,30 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     let named: Vec<&str> =
         given.get_many::<String>("only").into_iter().flatten().map(String::as_str).collect();
     let root = workspace::root()?;
-    let outcomes: Vec<Outcome> = chosen(&named)
-        .into_iter()
-        .map(|step| {
-            println!("\n=== {}: {}", step.name, line(step));
-            let begin = Instant::now();
-            let mut cargo = workspace::cargo(&root);
-            let ran = shell::run(cargo.arg("xtask").args(step.words).envs(step.variables.iter().copied()));
-            let outcome = Outcome { name: step.name, passed: ran.is_ok(), took: begin.elapsed() };
-            println!("=== {outcome}");
-            outcome
-        })
-        .collect();
+    let outcomes = all_of(&chosen(&named), |step| {
+        let mut cargo = workspace::cargo(&root);
+        shell::run(cargo.arg("xtask").args(step.words).envs(step.variables.iter().copied()))
+    });
     println!("\n=== nightly");
     outcomes.iter().for_each(|outcome| println!("{outcome}"));
     let passed = outcomes.iter().all(|outcome| outcome.passed);
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs every step, whatever became of those before it.
+fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outcome> {
+    let one = |step: &&Step| {
+        println!("\n=== {}: {}", step.name, line(step));
+        let begin = Instant::now();
+        let ran = run(step);
+        if let Err(error) = &ran {
+            eprintln!("error: {error:#}");
+        }
+        let outcome = Outcome { name: step.name, passed: ran.is_ok(), took: begin.elapsed() };
+        println!("=== {outcome}");
+        outcome
+    };
+    steps.iter().map(one).collect()
 }
 
 /// The steps with these names and those that they come after; all unless some are named.
@@ -158,6 +166,15 @@ mod tests {
         assert_eq!(names(&["deploy"]), ["demo", "deploy"]);
         assert_eq!(names(&["soak", "properties"]), ["properties", "soak"]);
         assert_eq!(names(&[]).len(), STEPS.len());
+    }
+
+    #[test]
+    fn a_failure_is_shown_and_the_rest_runs() {
+        let steps: Vec<&Step> = STEPS.iter().take(3).collect();
+        let fails = |step: &Step| if step.name == STEPS[0].name { anyhow::bail!("no") } else { Ok(()) };
+        let outcomes = all_of(&steps, fails);
+        assert_eq!(outcomes.iter().map(|outcome| outcome.passed).collect::<Vec<_>>(), [false, true, true]);
+        assert!(outcomes[0].to_string().contains("FAILED") && outcomes[1].to_string().contains("passed"));
     }
 
     #[test]
