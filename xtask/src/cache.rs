@@ -1,6 +1,7 @@
 //! The folder outside the checkout that keeps downloads, shared by all checkouts of one user.
 //!
 //! Whatever lies there under its final name is complete: it is made under another name (`….part`), and renamed last.
+//! By hand, for these are folders and links: what `tempfile` can put in another's place is one file.
 
 use std::env;
 use std::ffi::OsString;

@@ -21,25 +21,14 @@ pub fn run() -> Result<()> {
     let ready = setup::run(Purpose::Demo)?;
     let mut clock = Clock::default();
 
-    println!("\nbuilding the programs; the first time this takes several minutes");
-    let mut build = workspace::cargo(&ready.root);
-    build.args(["build", "--release", "-p", "trainer", "-p", "edge-runtime"]);
-    clock.run("build", &mut build, &ready.root, &[0])?;
+    let programs = clock.take("build", || Programs::build(&ready))?;
 
     // An old result must not be taken for this run's.
     let out = ready.root.join(OUT);
     cache::remove(&out)?;
     std::fs::create_dir_all(&out).with_context(|| format!("can't make the folder {}", out.display()))?;
-    let programs = Programs { folder: workspace::release_folder()?, root: ready.root.clone() };
     let data = ready.samples.join("elpv");
-
-    if is_listed(&mut programs.trainer(&["teacher", "list"]))? {
-        println!("\nthe teacher {} is imported already", teacher::NAME);
-    } else {
-        let mut import = programs.trainer(&["teacher", "import"]);
-        import.arg(teacher::file(&ready.weights)).args(["--name", teacher::NAME]);
-        clock.run("import the teacher", &mut import, &ready.root, &[0])?;
-    }
+    clock.take("import the teacher", || programs.import_teacher(&ready))?;
 
     let mut train = programs.trainer(&["train", "--method", "stpm", "--data"]);
     train.arg(&data).args(["--out", "target/demo/run", "--teacher", teacher::NAME]);
@@ -62,21 +51,48 @@ pub fn run() -> Result<()> {
 }
 
 /// The built programs.
-struct Programs {
+pub struct Programs {
     folder: PathBuf,
     root: PathBuf,
 }
 
 impl Programs {
+    /// Builds them.
+    pub fn build(ready: &Ready) -> Result<Self> {
+        println!("\nbuilding the programs; the first time this takes several minutes");
+        let mut build = workspace::cargo(&ready.root);
+        build.args(["build", "--release", "-p", "trainer", "-p", "edge-runtime"]);
+        announced(&mut build, &ready.root)?;
+        Ok(Self { folder: workspace::release_folder()?, root: ready.root.clone() })
+    }
+
+    /// Makes sure that the trainer knows the teacher.
+    pub fn import_teacher(&self, ready: &Ready) -> Result<()> {
+        if is_listed(&mut self.trainer(&["teacher", "list"]))? {
+            println!("\nthe teacher {} is imported already", teacher::NAME);
+            return Ok(());
+        }
+        let mut import = self.trainer(&["teacher", "import"]);
+        import.arg(teacher::file(&ready.weights)).args(["--name", teacher::NAME]);
+        announced(&mut import, &ready.root)
+    }
+
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join(name));
         command.current_dir(&self.root).args(arguments);
         command
     }
 
-    fn trainer(&self, arguments: &[&str]) -> Command {
+    /// The trainer, to be run in the root of the checkout.
+    pub fn trainer(&self, arguments: &[&str]) -> Command {
         self.command("trainer", arguments)
     }
+}
+
+/// Prints the command line and runs it.
+fn announced(command: &mut Command, root: &Path) -> Result<()> {
+    println!("\n$ {}", shell::line(command, Some(root)));
+    shell::run(command)
 }
 
 /// Runs steps, and keeps how long each took.
@@ -86,6 +102,14 @@ struct Clock {
 }
 
 impl Clock {
+    /// Does it, and keeps how long that took.
+    fn take<T>(&mut self, step: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let start = Instant::now();
+        let done = work()?;
+        self.steps.push((step, start.elapsed()));
+        Ok(done)
+    }
+
     /// Prints the command line, runs it, and fails where it ends with another exit code than those expected.
     fn run(
         &mut self,

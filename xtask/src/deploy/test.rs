@@ -1,25 +1,23 @@
 //! Deploying to an ssh server on loopback, whose sessions lie in a Debian root: to fresh and to used boards, and with
 //! everything that can go wrong. This machine itself is not changed: server, root and network are in a private place.
 
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cache::Cache;
 use crate::{package, root, shell, system};
 
 const OVER_LOOPBACK: &str = include_str!("over-loopback.sh");
 
-/// From the words behind `deploy`.
-pub fn run(words: &[&str]) -> Result<()> {
-    let ["--test", "--package", deb, "--bundle", bundle] = words else {
-        bail!("the test needs a package and a bundle\n\n{}", super::HELP)
-    };
+/// Tests with a package and a bundle.
+pub fn run(deb: &Path, bundle: &Path) -> Result<()> {
     root::ensure_possible()?;
     system::ensure_programs(&[("sshd", "openssh-server"), ("ssh", "openssh-client"), ("ip", "iproute2")])?;
     let begin = Instant::now();
     let cache = Cache::open()?;
-    let tar = root::tar(&cache, "least", &package::field(deb.as_ref(), "Architecture")?, &[], "")?;
+    let tar = root::tar(&cache, "least", &package::field(deb, "Architecture")?, &[], "")?;
     // Not below /tmp: the ssh server refuses a root that others could replace.
     let folder = tempfile::tempdir_in(cache.path("")).context("can't make a folder for the root")?;
     drop(cache);
@@ -27,7 +25,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     std::fs::create_dir(&board).context("can't make a folder for the root")?;
     root::unpack(&tar, &board)?;
     let this = std::env::current_exe().context("can't find this program's own path")?;
-    let paths = [this.as_path(), deb.as_ref(), bundle.as_ref(), folder.path()]
+    let paths = [this.as_path(), deb, bundle, folder.path()]
         .map(|path| std::path::absolute(path).map(|path| path.to_string_lossy().into_owned()));
     let [this, deb, bundle, folder] = paths;
     let words = [this?, deb?, bundle?, folder?];

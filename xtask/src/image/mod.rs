@@ -24,11 +24,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cache::Cache;
 use crate::{package, root, workspace};
-pub use options::{HELP, Options};
+pub use options::{Options, command};
 
 /// Makes the image, and tests it where that is asked for.
-pub fn run(words: &[&str]) -> Result<()> {
-    let options = Options::parse(words)?;
+pub fn run(options: &Options) -> Result<()> {
     root::ensure_possible()?;
     crate::system::ensure_programs(&disk::PROGRAMS)?;
     let package = match &options.package {
@@ -43,7 +42,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     );
     let image = options.out.clone().map_or_else(default_place, Ok)?;
     if !options.made {
-        make(&image, &package, &options)?;
+        make(&image, &package, options)?;
     }
     if options.test {
         test::run(&image, &package)?;

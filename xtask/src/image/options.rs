@@ -2,16 +2,30 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use clap_light::{Arg, ArgAction, ArgMatches, Command};
 
-/// One paragraph of the help.
-pub const HELP: &str = "\
-  cargo xtask image [--package FILE] [--hostname NAME] [--ssh-key FILE] [--line FILE] [--bundle FOLDER]… [--out FILE]
-                    [--test | --test-only]
-      Writes an image for a card or disk of an arm64 board with UEFI: Debian, the package (made for aarch64 unless it
-      is given) and a boot partition with nominal.txt, which says name, key, line file and bundles and can be changed in
-      any computer. --test boots a copy on an emulated board (QEMU) with a camera, and looks whether the line runs;
-      --test-only does that with an image made before. Needs root.";
+use crate::arguments::{flag, path, path_of, paths_of, word_of};
+
+const ABOUT: &str = "\
+Writes an image for a card or disk of an arm64 board with UEFI: Debian, the package (made for aarch64 unless it
+is given) and a boot partition with nominal.txt, which says name, key, line file and bundles and can be changed in
+any computer. --test boots a copy on an emulated board (QEMU) with a camera, and looks whether the line runs;
+--test-only does that with an image made before. Needs root.";
+
+/// The command line.
+pub fn command() -> Command {
+    Command::new("image").about(ABOUT).args([
+        path("package", "FILE", "The package; made unless given"),
+        Arg::new("hostname").long("hostname").value_name("NAME").help("The board's name"),
+        path("ssh-key", "FILE", "A public key that may log in"),
+        path("line", "FILE", "The line file"),
+        path("bundle", "FOLDER", "A bundle; may be given more than once").action(ArgAction::Append),
+        path("out", "FILE", "Where the image goes, unless target/image will do"),
+        flag("test", "Boot a copy on an emulated board").conflicts_with("test-only"),
+        flag("test-only", "The same with an image made before"),
+    ])
+}
 
 /// What goes into the image.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,25 +49,19 @@ pub struct Options {
 }
 
 impl Options {
-    /// From the words behind `image`.
-    pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().with_context(|| format!("{word} needs a value"));
-            match *word {
-                "--test" => options.test = true,
-                "--test-only" => (options.test, options.made) = (true, true),
-                "--package" => options.package = Some(value()?.into()),
-                "--hostname" => options.hostname = Some((*value()?).to_owned()),
-                "--ssh-key" => options.ssh_key = Some(value()?.into()),
-                "--line" => options.line = Some(value()?.into()),
-                "--bundle" => options.bundles.push(value()?.into()),
-                "--out" => options.out = Some(std::path::absolute(value()?)?),
-                other => bail!("`{other}` is not understood\n\n{HELP}"),
-            }
-        }
-        Ok(options)
+    /// From what was given on the command line.
+    pub fn from(given: &ArgMatches) -> Result<Self> {
+        let made = given.get_flag("test-only");
+        Ok(Self {
+            package: path_of(given, "package"),
+            hostname: word_of(given, "hostname").map(str::to_owned),
+            ssh_key: path_of(given, "ssh-key"),
+            line: path_of(given, "line"),
+            bundles: paths_of(given, "bundle"),
+            out: path_of(given, "out").map(std::path::absolute).transpose()?,
+            test: made || given.get_flag("test"),
+            made,
+        })
     }
 }
 
@@ -61,12 +69,27 @@ impl Options {
 mod tests {
     use super::*;
 
+    fn parse(line: &str) -> Result<Options> {
+        let words = std::iter::once("image").chain(line.split_whitespace());
+        Options::from(&command().try_get_matches_from(words)?)
+    }
+
     #[test]
-    fn all_bundles_are_taken_and_unknown_words_refused() {
-        let options = Options::parse(&["--bundle", "a", "--test", "--bundle", "b"]).unwrap();
+    fn all_bundles_are_taken() {
+        let options = parse("--bundle a --test --bundle b").unwrap();
         assert_eq!(options.bundles, [PathBuf::from("a"), PathBuf::from("b")]);
-        assert!(options.test && options.package.is_none());
-        assert!(Options::parse(&["--bundle"]).is_err());
-        assert!(Options::parse(&["--fast"]).unwrap_err().to_string().contains("`--fast` is not understood"));
+        assert!(options.test && !options.made && options.package.is_none());
+        let options = parse("--test-only --out card.img").unwrap();
+        assert!(options.test && options.made && options.out.unwrap().is_absolute());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (wrong, named) in
+            [("--fast", "--fast"), ("--bundle", "--bundle <FOLDER>"), ("card.img", "card.img")]
+        {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("--help"), "{error}");
+        }
     }
 }

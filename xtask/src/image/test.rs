@@ -147,12 +147,16 @@ fn comes_back(board: &mut Board) -> Result<()> {
 
 /// A damaged bundle and a wrong line file leave what was there; a good deployment is in force.
 fn deployments(board: &mut Board, folder: &Path, package: &Path, bundle: &Path) -> Result<()> {
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path is no text");
-    let (config, package) = (text(&board.ssh_config)?, text(package)?);
-    let deploy = |more: &[&str]| {
-        let mut words = vec![NAME, "--ssh-config", &config, "--package", &package];
-        words.extend(more);
-        deploy::run(&words)
+    let ssh_config = board.ssh_config.clone();
+    let deploy = |bundle: Option<&Path>, line: Option<&Path>| {
+        deploy::deploy(&deploy::Options {
+            host: NAME.to_owned(),
+            bundle: bundle.map(Path::to_path_buf),
+            line: line.map(Path::to_path_buf),
+            package: Some(package.to_path_buf()),
+            target: "aarch64".to_owned(),
+            ssh_config: Some(ssh_config.clone()),
+        })
     };
     let state = "cat /etc/nominal/line.toml $(find /var/lib/nominal/bundles -type f | sort) | sha256sum";
     let before = board.ask(state)?;
@@ -166,18 +170,18 @@ fn deployments(board: &mut Board, folder: &Path, package: &Path, bundle: &Path) 
         *byte ^= 1;
     }
     fs::write(&model, bytes).context("can't damage the bundle")?;
-    ensure!(deploy(&["--bundle", &text(&damaged)?]).is_err(), "a damaged bundle was taken");
+    ensure!(deploy(Some(&damaged), None).is_err(), "a damaged bundle was taken");
     ensure!(board.ask(state)? == before, "a damaged bundle changed the board");
 
     let wrong = folder.join("wrong.toml");
     fs::write(&wrong, LINE.replace("/dev/video0", "/dev/video9")).context("can't write a line file")?;
-    ensure!(deploy(&["--line", &text(&wrong)?]).is_err(), "a line file without its camera was taken");
+    ensure!(deploy(None, Some(&wrong)).is_err(), "a line file without its camera was taken");
     ensure!(board.ask(state)? == before, "a wrong line file changed the board");
     board.wait_for("the line does not run as before", "systemctl is-active nominal")?;
 
     let other = folder.join("other.toml");
     fs::write(&other, LINE.replace("emulated board", "deployed")).context("can't write a line file")?;
-    deploy(&["--line", &text(&other)?, "--bundle", &text(bundle)?])?;
+    deploy(Some(bundle), Some(&other))?;
     ensure!(board.ask("systemctl is-active nominal")?.trim() == "active", "the deployed line does not run");
     ensure!(
         board.ask("grep ^name /etc/nominal/line.toml | head -n 1")?.contains("deployed"),

@@ -24,15 +24,14 @@ use anyhow::{Context, Result, ensure};
 use crate::cross::Cross;
 use crate::{shell, workspace};
 use elf::Elf;
-pub use options::{HELP, Options};
+pub use options::{Options, TARGETS, command};
 
 /// What the program may weigh, stripped: a board's update goes over whatever network the factory has.
 const PROGRAM_MB: f64 = 15.0;
 
 /// Packs, and tests the package where that is asked for.
-pub fn run(words: &[&str]) -> Result<()> {
-    let options = Options::parse(words)?;
-    let package = pack(&options, "1")?;
+pub fn run(options: &Options) -> Result<()> {
+    let package = pack(options, "1")?;
     if options.test {
         test::run(&package)?;
         match &options.bundle {
@@ -50,7 +49,7 @@ pub fn run(words: &[&str]) -> Result<()> {
 
 /// Packs for a target with the usual settings.
 pub fn pack_for(target: &str) -> Result<PathBuf> {
-    pack(&Options::parse(&["--target", target])?, "1")
+    pack(&Options::for_target(target)?, "1")
 }
 
 /// Builds the program unless it is given, and packs it. `revision` tells packages of one version apart.

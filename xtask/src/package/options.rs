@@ -2,18 +2,34 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use clap_light::{Arg, ArgMatches, Command};
 
-/// One paragraph of the help.
-pub const HELP: &str = "\
-  cargo xtask package [--target aarch64|host] [--profile PROFILE] [--program FILE] [--for jetpack5|bookworm]
-                      [--test [--bundle DIR]]
-      Builds edge-runtime (profile `device` unless said otherwise) and packs it as target/package/nominal_*.deb with
-      service, line file and documents. --program packs a program that was built elsewhere. --for says how old a system
-      may be: JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default
-      for this host). --test then installs, upgrades, removes and purges it in a Debian root of the package's
-      processor, which needs root and a few more Debian packages; with a bundle, and where the processor is this host's, it
-      also lets a systemd of its own run the service: killed, standing still, upgraded, without rights.";
+use crate::arguments::{choice, flag, path, path_of, word_of};
+use crate::cross;
+
+const ABOUT: &str = "\
+Builds edge-runtime (profile `device` unless said otherwise) and packs it as target/package/nominal_*.deb with
+service, line file and documents. --program packs a program that was built elsewhere. --for says how old a system
+may be: JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default
+for this host). --test then installs, upgrades, removes and purges it in a Debian root of the package's
+processor, which needs root and a few more Debian packages; with a bundle, and where the processor is this host's, it
+also lets a systemd of its own run the service: killed, standing still, upgraded, without rights.";
+
+/// What can be packed for.
+pub const TARGETS: [&str; 2] = ["aarch64", "host"];
+
+/// The command line.
+pub fn command() -> Command {
+    Command::new("package").about(ABOUT).args([
+        choice("target", &TARGETS, "What to build for").default_value("host"),
+        Arg::new("profile").long("profile").default_value("device").help("Cargo's profile"),
+        path("program", "FILE", "A program that is built already"),
+        choice("for", &["jetpack5", "bookworm"], "The oldest system that it is for"),
+        flag("test", "Test the package in a Debian root"),
+        path("bundle", "DIR", "A bundle for testing the service").requires("test"),
+    ])
+}
 
 /// What to pack.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,45 +58,31 @@ pub enum Oldest {
 }
 
 impl Options {
-    /// From the words behind `package`.
-    pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self {
-            triple: None,
-            profile: "device".to_owned(),
-            program: None,
-            oldest: Oldest::Bookworm,
-            test: false,
-            bundle: None,
+    /// The usual ones for one of [`TARGETS`].
+    pub fn for_target(target: &str) -> Result<Self> {
+        let (triple, oldest) = match target {
+            "aarch64" => (Some(cross::TARGET), Oldest::Jetpack5),
+            "host" => (None, Oldest::Bookworm),
+            other => bail!("--target {other} is not known; give {}", TARGETS.join(" or ")),
         };
-        let mut oldest = None;
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().with_context(|| format!("{word} needs a value"));
-            match *word {
-                "--test" => options.test = true,
-                "--profile" => options.profile = (*value()?).to_owned(),
-                "--bundle" => options.bundle = Some(PathBuf::from(value()?)),
-                "--program" => options.program = Some(PathBuf::from(value()?)),
-                "--target" => {
-                    options.triple = match *value()? {
-                        "aarch64" => Some("aarch64-unknown-linux-gnu"),
-                        "host" => None,
-                        other => bail!("--target {other} is not known; give aarch64 or host"),
-                    }
-                }
-                "--for" => {
-                    oldest = Some(match *value()? {
-                        "jetpack5" => Oldest::Jetpack5,
-                        "bookworm" => Oldest::Bookworm,
-                        other => bail!("--for {other} is not known; give jetpack5 or bookworm"),
-                    });
-                }
-                other => bail!("`{other}` is not understood\n\n{HELP}"),
-            }
-        }
-        let usual = if options.triple.is_some() { Oldest::Jetpack5 } else { Oldest::Bookworm };
-        options.oldest = oldest.unwrap_or(usual);
-        Ok(options)
+        Ok(Self { triple, profile: "device".to_owned(), program: None, oldest, test: false, bundle: None })
+    }
+
+    /// From what was given on the command line.
+    pub fn from(given: &ArgMatches) -> Result<Self> {
+        let usual = Self::for_target(word_of(given, "target").unwrap_or("host"))?;
+        Ok(Self {
+            profile: word_of(given, "profile").map_or(usual.profile, str::to_owned),
+            program: path_of(given, "program"),
+            oldest: match word_of(given, "for") {
+                Some("jetpack5") => Oldest::Jetpack5,
+                Some(_) => Oldest::Bookworm,
+                None => usual.oldest,
+            },
+            test: given.get_flag("test"),
+            bundle: path_of(given, "bundle"),
+            ..usual
+        })
     }
 }
 
@@ -88,16 +90,34 @@ impl Options {
 mod tests {
     use super::*;
 
+    fn parse(line: &str) -> Result<Options> {
+        let words = std::iter::once("package").chain(line.split_whitespace());
+        Options::from(&command().try_get_matches_from(words)?)
+    }
+
     #[test]
     fn a_board_s_package_is_for_old_systems_unless_said_otherwise() {
-        let parse = |line: &str| Options::parse(&line.split_whitespace().collect::<Vec<_>>());
         let board = parse("--target aarch64").unwrap();
+        assert_eq!(board, Options::for_target("aarch64").unwrap());
         assert_eq!((board.oldest, board.profile.as_str(), board.test), (Oldest::Jetpack5, "device", false));
         assert_eq!(parse("--target aarch64 --for bookworm").unwrap().oldest, Oldest::Bookworm);
-        let host = parse("--target host --program x --test --profile dev").unwrap();
+        assert_eq!(parse("--for jetpack5").unwrap().oldest, Oldest::Jetpack5);
+        let host = parse("--target host --program x --test --profile dev --bundle cap").unwrap();
         assert_eq!((host.oldest, host.triple, host.test), (Oldest::Bookworm, None, true));
-        for wrong in ["--target mips", "--for windows", "--profile", "now"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+        assert_eq!((host.profile.as_str(), host.bundle), ("dev", Some("cap".into())));
+        assert_eq!(parse("").unwrap(), Options::for_target("host").unwrap());
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_right_ones() {
+        for (wrong, right) in [
+            ("--target mips", "[possible values: aarch64, host]"),
+            ("--for windows", "[possible values: jetpack5, bookworm]"),
+            ("--profile", "'--profile <profile>'"),
+            ("now", "'now'"),
+        ] {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(right) && error.contains("--help"), "{wrong}: {error}");
         }
     }
 }

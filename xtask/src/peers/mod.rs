@@ -1,12 +1,11 @@
 //! `cargo xtask bench --peers`: the judge's engine beside other inference engines, on the same networks and inputs.
 
-use std::ffi::OsString;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cache::Cache;
 use crate::pip::{Environment, Pip};
@@ -35,19 +34,11 @@ const LITERT_VERSIONS: Range<u8> = 12..14;
 /// Where the figures are published.
 const DOCUMENT: &str = "docs/performance.md";
 
-const USAGE: &str = "`cargo xtask bench --peers` takes `--json FILE` and `--bundle FOLDER` and nothing else";
-
-/// Writes the networks, times every engine and writes `docs/performance.md`; with `--json FILE` the rows, too. Each
-/// `--bundle FOLDER` is compared besides.
-pub fn run(options: &[OsString]) -> Result<()> {
-    let (mut json, mut bundles) = (None, Vec::new());
-    for pair in options.chunks(2) {
-        match pair {
-            [name, file] if name == "--json" => json = Some(std::path::absolute(file)?),
-            [name, folder] if name == "--bundle" => bundles.push(bundle(folder)?),
-            _ => bail!(USAGE),
-        }
-    }
+/// Writes the networks, times every engine and writes `docs/performance.md`, and the rows into the file `json`. The
+/// folders `bundles` are compared besides.
+pub fn run(json: Option<&Path>, bundles: &[PathBuf]) -> Result<()> {
+    let json = json.map(std::path::absolute).transpose()?;
+    let bundles = bundles.iter().map(|folder| bundle(folder)).collect::<Result<Vec<_>>>()?;
     let root = setup::run(Purpose::Test)?.root;
     let cache = Cache::open()?;
     let python = Pip::new(system::ensure()?, &cache).kept(&cache, &root, &ENVIRONMENT)?;
@@ -72,7 +63,7 @@ pub fn run(options: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-fn bundle(folder: &OsString) -> Result<PathBuf> {
+fn bundle(folder: &Path) -> Result<PathBuf> {
     let folder = std::path::absolute(folder)?;
     let model = folder.join("model.onnx");
     anyhow::ensure!(

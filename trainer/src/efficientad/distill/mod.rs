@@ -163,7 +163,7 @@ impl<'a> Distillation<'a> {
         let damaged =
             |e: &dyn std::fmt::Display| RunError::Damaged { path: path.clone(), reason: e.to_string() };
         let (state, notes) = read_safetensors(&bytes).map_err(|e| damaged(&e))?;
-        let mut take = || {
+        let take = || {
             self.student.load(&state, "")?;
             self.adam.load(&state)?;
             let step = notes.get("step").and_then(|step| step.parse().ok());

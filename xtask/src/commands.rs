@@ -1,0 +1,254 @@
+//! All commands: their words, their help and what they run.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap_light::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, word_of};
+use crate::setup::Purpose;
+use crate::{
+    board, checks, cross, demo, deploy, image, instructions, nightly, package, peers, quality, setup, test,
+};
+
+const FOOT: &str = "\
+`cargo xtask COMMAND --help` lists a command's options.
+Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
+A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
+
+/// What `cargo xtask bench` gives to `cargo test`: one after the other, so that none slows another down.
+const BENCH: [&str; 7] =
+    ["--test", "program", "--", "--ignored", "--nocapture", "--test-threads=1", "latency_of"];
+/// What `cargo xtask soak` gives to `cargo test`.
+const SOAK: [&str; 5] = ["--test", "soak", "--", "--ignored", "--nocapture"];
+
+type Run = fn(&ArgMatches) -> Result<ExitCode>;
+
+/// Every command and what it runs.
+fn all() -> Vec<(Command, Run)> {
+    vec![
+        (
+            Command::new("setup")
+                .about(
+                    "Fetches what the project needs, once: libtorch (for the trainer), a teacher network, a sample set of\n\
+                     solar cells and, for the tests, a few Python packages. Says what, from where, how big and under which\n\
+                     licence. A second run only looks. --for demo leaves out what only the tests need.",
+                )
+                .arg(choice("for", &["demo", "test"], "What to set up for").default_value("test")),
+            |given| {
+                let purpose = if word_of(given, "for") == Some("demo") { Purpose::Demo } else { Purpose::Test };
+                setup::run(purpose).map(|_| ExitCode::SUCCESS)
+            },
+        ),
+        (
+            Command::new("demo").about(
+                "Sets up, then trains on photos of good cells, exports a bundle, measures it on unseen cells and judges\n\
+                 a few as the line would. Ends with the path of a page to look at.",
+            ),
+            |_| demo::run().map(success),
+        ),
+        (
+            Command::new("test")
+                .about(
+                    "Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format\n\
+                     \x20                                        cargo xtask test -- some_test_name -- --nocapture",
+                )
+                .arg(passed_on("For cargo test")),
+            |given| test::run(&all_passed_on(given)),
+        ),
+        (
+            Command::new("cross")
+                .about(
+                    "Builds what runs on the board for 64-bit ARM and tests it under QEMU's user emulation, with Debian's packages.",
+                )
+                .arg(passed_on("For cargo test")),
+            |given| cross::run(&all_passed_on(given)),
+        ),
+        (
+            Command::new("board")
+                .about(
+                    "Boots an emulated ARM board with camera, GPIO and serial port, runs the line on it and watches it from outside.",
+                )
+                .arg(passed_on("A scenario's name; all of them unless given")),
+            |given| board::run(&all_passed_on(given)),
+        ),
+        (bench_command(), bench),
+        (
+            Command::new("soak").about(
+                "Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles\n\
+                 grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.",
+            ),
+            |_| test::run(&SOAK.map(OsString::from)),
+        ),
+        (
+            Command::new("features")
+                .about(
+                    "Lints each crate of the workspace without its default features, with each feature alone, with the\n\
+                     default ones and with all. With --powerset every combination of features.",
+                )
+                .arg(flag("powerset", "Every combination of features")),
+            |given| checks::features(given.get_flag("powerset")).map(success),
+        ),
+        (
+            Command::new("deny")
+                .about(
+                    "Checks licences and sources of all dependencies, and which are banned (deny.toml). With `advisories` it\n\
+                     checks for known vulnerabilities instead, with a database that it fetches from GitHub.",
+                )
+                .arg(Arg::new("check").value_name("CHECK").value_parser(checks::DENY).num_args(0..)),
+            |given| {
+                let named: Vec<&str> =
+                    given.get_many::<String>("check").into_iter().flatten().map(String::as_str).collect();
+                checks::deny(&named).map(success)
+            },
+        ),
+        (
+            Command::new("quality").about(
+                "Trains each method on the sample set's good cells and measures the bundle on unseen ones; prints a table,\n\
+                 and fails where a method tells good cells from bad ones worse than it did. Some ten minutes.",
+            ),
+            |_| quality::run().map(success),
+        ),
+        (nightly::command(), nightly::run),
+        (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),
+        (deploy::command(), |given| deploy::run(&deploy::Task::from(given)?).map(success)),
+        (image::command(), |given| image::run(&image::Options::from(given)?).map(success)),
+    ]
+}
+
+fn bench_command() -> Command {
+    Command::new("bench")
+        .about(
+            "Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.\n\
+             --peers times the judge's networks, and the bundles that are named, in other inference engines beside its own,\n\
+             with one and two threads, and writes docs/performance.md; some twelve minutes on a machine that does nothing else.\n\
+             --instructions counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's\n\
+             own; a quarter of an hour.",
+        )
+        .args([
+            flag("peers", "Compare with other inference engines"),
+            path("json", "FILE", "Where the comparison's rows go").requires("peers"),
+            path("bundle", "FOLDER", "Compare with this bundle, too; may be given more than once")
+                .action(ArgAction::Append)
+                .requires("peers"),
+            flag("instructions", "Count instructions").conflicts_with("peers"),
+            Arg::new("network")
+                .value_name("NETWORK")
+                .value_parser(instructions::NETWORKS)
+                .num_args(0..)
+                .requires("instructions")
+                .help("Whose instructions; all of these unless given"),
+        ])
+}
+
+fn bench(given: &ArgMatches) -> Result<ExitCode> {
+    if given.get_flag("peers") {
+        let (json, bundles): (_, Vec<PathBuf>) = (path_of(given, "json"), paths_of(given, "bundle"));
+        peers::run(json.as_deref(), &bundles).map(success)
+    } else if given.get_flag("instructions") {
+        let networks: Vec<&str> =
+            given.get_many::<String>("network").into_iter().flatten().map(String::as_str).collect();
+        instructions::run(&networks).map(success)
+    } else {
+        test::run(&BENCH.map(OsString::from))
+    }
+}
+
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+fn command(commands: &[(Command, Run)]) -> Command {
+    Command::new("xtask")
+        .bin_name("cargo xtask")
+        .about("Nominal's own commands")
+        .after_help(FOOT)
+        .arg_required_else_help(true)
+        .subcommand_required(true)
+        .subcommands(commands.iter().map(|(command, _)| command.clone()))
+}
+
+/// As [`run`], for tests: what words behind `cargo xtask` mean.
+#[cfg(test)]
+pub fn parse(words: &[&str]) -> Result<ArgMatches, clap_light::Error> {
+    command(&all()).try_get_matches_from(["xtask"].iter().chain(words))
+}
+
+/// Runs the command that the command line names. Wrong words end the program with a line that says what is right.
+pub fn run() -> Result<ExitCode> {
+    let commands = all();
+    let matches = command(&commands).get_matches();
+    let (name, given) = matches.subcommand().context("no command was given; see `cargo xtask help`")?;
+    let found = commands.iter().find(|(command, _)| command.get_name() == name);
+    let (_, run) = found.with_context(|| format!("`{name}` is no command; see `cargo xtask help`"))?;
+    run(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<ArgMatches, clap_light::Error> {
+        super::parse(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_command_is_well_formed() {
+        command(&all()).debug_assert();
+    }
+
+    #[test]
+    fn what_stands_behind_the_dashes_is_passed_on_as_it_is() {
+        let matches = parse("test -- -p judge some_test -- --nocapture").unwrap();
+        let (_, given) = matches.subcommand().unwrap();
+        let words = ["-p", "judge", "some_test", "--", "--nocapture"].map(OsString::from);
+        assert_eq!(all_passed_on(given), words);
+        for line in ["test", "test --", "cross --", "board"] {
+            let matches = parse(line).unwrap();
+            assert!(all_passed_on(matches.subcommand().unwrap().1).is_empty(), "{line}");
+        }
+        assert!(parse("test --no-fail-fast").unwrap_err().to_string().contains("-- --no-fail-fast"));
+    }
+
+    #[test]
+    fn options_of_bench_go_with_what_they_are_for() {
+        for right in [
+            "bench",
+            "bench --peers --json rows.json --bundle a --bundle b",
+            "bench --instructions",
+            "bench --instructions stpm-resnet18-256",
+        ] {
+            parse(right).unwrap();
+        }
+        for wrong in
+            ["bench --json x", "bench --bundle x", "bench stpm-resnet18-256", "bench --peers --instructions"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        let error = parse("bench --instructions vgg").unwrap_err().to_string();
+        assert!(error.contains("stpm-resnet18-256"), "{error}");
+    }
+
+    #[test]
+    fn wrong_words_are_answered_with_the_way_to_the_right_ones() {
+        for (wrong, named) in
+            [("tset", "'tset'"), ("setup --for users", "[possible values: demo, test]"), ("soak 5", "'5'")]
+        {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("--help"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_help_says_what_every_command_does() {
+        let help = command(&all()).render_help().to_string();
+        for (command, _) in all() {
+            let about = command.get_about().unwrap().to_string();
+            for line in about.lines() {
+                assert!(help.contains(line.trim()), "{}: {line}", command.get_name());
+            }
+        }
+    }
+}

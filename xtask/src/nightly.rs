@@ -1,0 +1,185 @@
+//! `cargo xtask nightly`: what is too long for every change, one after the other. A failure doesn't keep the rest from
+//! running.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap_light::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::arguments::flag;
+use crate::{shell, workspace};
+
+/// One of them.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    /// Behind `cargo xtask`.
+    words: &'static [&'static str],
+    variables: &'static [(&'static str, &'static str)],
+    /// A step before this one, without which it can't run.
+    after: Option<&'static str>,
+}
+
+const fn step(name: &'static str, what: &'static str, words: &'static [&'static str]) -> Step {
+    Step { name, what, words, variables: &[], after: None }
+}
+
+/// In this order.
+const STEPS: [Step; 11] = [
+    Step {
+        variables: &[("PROPTEST_CASES", "25600")],
+        ..step(
+            "properties",
+            "property tests, those that take the usual number of cases with a hundred times as many",
+            &["test", "--", "--no-fail-fast", "-p", "shared-format", "-p", "kernels", "-p", "edge-runtime"],
+        )
+    },
+    step("features", "every combination of features", &["features", "--powerset"]),
+    step("demo", "the demo, from photos to verdicts", &["demo"]),
+    step("quality", "every method on the sample set", &["quality"]),
+    step("soak", "a hundred thousand frames", &["soak"]),
+    step("bench", "the line's latencies", &["bench"]),
+    step("instructions", "a 64-bit ARM processor's instructions for a frame", &["bench", "--instructions"]),
+    Step {
+        after: Some("demo"),
+        ..step(
+            "package",
+            "the package and its service in Debian roots; needs root",
+            &["package", "--target", "host", "--test", "--bundle", "target/demo/bundle"],
+        )
+    },
+    Step {
+        after: Some("demo"),
+        ..step(
+            "deploy",
+            "deployments by ssh, failures included; needs root",
+            &["deploy", "--test", "--bundle", "target/demo/bundle"],
+        )
+    },
+    step("image", "the image on an emulated board; needs root", &["image", "--test"]),
+    step("peers", "other inference engines; writes docs/performance.md", &["bench", "--peers"]),
+];
+
+/// The command line.
+pub fn command() -> Command {
+    Command::new("nightly")
+        .about(
+            "Runs what is too long for every change, goes on after a failure, and ends with a table of what passed and how\n\
+             long it took. --list names the steps, --only NAME runs some of them. A few hours.",
+        )
+        .args([
+            flag("list", "List the steps"),
+            Arg::new("only")
+                .long("only")
+                .value_name("NAME")
+                .value_parser(STEPS.map(|step| step.name))
+                .action(ArgAction::Append)
+                .hide_possible_values(true)
+                .help("Run this step; may be given more than once"),
+        ])
+}
+
+/// Runs the steps, or lists them.
+pub fn run(given: &ArgMatches) -> Result<ExitCode> {
+    if given.get_flag("list") {
+        STEPS.iter().for_each(|step| println!("{:<14} {}: {}", step.name, step.what, line(step)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let named: Vec<&str> =
+        given.get_many::<String>("only").into_iter().flatten().map(String::as_str).collect();
+    let root = workspace::root()?;
+    let outcomes = all_of(&chosen(&named), |step| {
+        let mut cargo = workspace::cargo(&root);
+        shell::run(cargo.arg("xtask").args(step.words).envs(step.variables.iter().copied()))
+    });
+    println!("\n=== nightly");
+    outcomes.iter().for_each(|outcome| println!("{outcome}"));
+    let passed = outcomes.iter().all(|outcome| outcome.passed);
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs every step, whatever became of those before it.
+fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outcome> {
+    let one = |step: &&Step| {
+        println!("\n=== {}: {}", step.name, line(step));
+        let begin = Instant::now();
+        let ran = run(step);
+        if let Err(error) = &ran {
+            eprintln!("error: {error:#}");
+        }
+        let outcome = Outcome { name: step.name, passed: ran.is_ok(), took: begin.elapsed() };
+        println!("=== {outcome}");
+        outcome
+    };
+    steps.iter().map(one).collect()
+}
+
+/// The steps with these names and those that they come after; all unless some are named.
+fn chosen(named: &[&str]) -> Vec<&'static Step> {
+    let needed = |name| STEPS.iter().any(|step| step.after == Some(name) && named.contains(&step.name));
+    let is_chosen = |name| named.is_empty() || named.contains(&name) || needed(name);
+    STEPS.iter().filter(|step| is_chosen(step.name)).collect()
+}
+
+/// As one would type it.
+fn line(step: &Step) -> String {
+    let variables = step.variables.iter().map(|(name, value)| format!("{name}={value} "));
+    format!("{}cargo xtask {}", variables.collect::<String>(), step.words.join(" "))
+}
+
+/// What became of a step.
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = if self.passed { "passed" } else { "FAILED" };
+        write!(f, "{:<14} {word} {:>6.1} min", self.name, self.took.as_secs_f64() / 60.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_a_command_that_exists_and_a_name_of_its_own() {
+        for step in &STEPS {
+            crate::commands::parse(step.words).unwrap_or_else(|error| panic!("{}: {error}", step.name));
+            assert_eq!(STEPS.iter().filter(|other| other.name == step.name).count(), 1, "{}", step.name);
+        }
+    }
+
+    #[test]
+    fn only_known_steps_are_taken() {
+        crate::commands::parse(&["nightly", "--only", "soak", "--only", "bench"]).unwrap();
+        assert!(crate::commands::parse(&["nightly", "--only", "soaks"]).is_err());
+    }
+
+    #[test]
+    fn a_step_comes_with_the_one_that_it_needs() {
+        let names = |named: &[&str]| chosen(named).iter().map(|step| step.name).collect::<Vec<_>>();
+        assert_eq!(names(&["deploy"]), ["demo", "deploy"]);
+        assert_eq!(names(&["soak", "properties"]), ["properties", "soak"]);
+        assert_eq!(names(&[]).len(), STEPS.len());
+    }
+
+    #[test]
+    fn a_failure_is_shown_and_the_rest_runs() {
+        let steps: Vec<&Step> = STEPS.iter().take(3).collect();
+        let fails = |step: &Step| if step.name == STEPS[0].name { anyhow::bail!("no") } else { Ok(()) };
+        let outcomes = all_of(&steps, fails);
+        assert_eq!(outcomes.iter().map(|outcome| outcome.passed).collect::<Vec<_>>(), [false, true, true]);
+        assert!(outcomes[0].to_string().contains("FAILED") && outcomes[1].to_string().contains("passed"));
+    }
+
+    #[test]
+    fn a_step_is_printed_as_one_would_type_it() {
+        let words = "cargo xtask test -- --no-fail-fast -p shared-format -p kernels -p edge-runtime";
+        assert_eq!(line(&STEPS[0]), format!("PROPTEST_CASES=25600 {words}"));
+    }
+}
