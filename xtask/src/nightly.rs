@@ -26,7 +26,7 @@ const fn step(name: &'static str, what: &'static str, words: &'static [&'static 
 }
 
 /// In this order.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
@@ -34,6 +34,18 @@ const STEPS: [Step; 11] = [
             "property tests, those that take the usual number of cases with a hundred times as many",
             &["test", "--", "--no-fail-fast", "-p", "shared-format", "-p", "kernels", "-p", "edge-runtime"],
         )
+    },
+    Step {
+        variables: &[("NOMINAL_TEST_TIMES", "50")],
+        ..step(
+            "mutated",
+            "five million mutated images, 125,000 JPEGs beside libjpeg",
+            &["test", "--", "--no-fail-fast", "-p", "judge", "--test", "mutated", "--test", "jpeg_reference"],
+        )
+    },
+    Step {
+        variables: &[("NOMINAL_TEST_TIMES", "10")],
+        ..step("power-cuts", "thirty power cuts on the emulated board", &["board", "--", "power_cuts"])
     },
     step("features", "every combination of features", &["features", "--powerset"]),
     step("demo", "the demo, from photos to verdicts", &["demo"]),
