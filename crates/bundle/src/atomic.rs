@@ -83,6 +83,13 @@ fn beside<T>(
     make(Builder::new().prefix(&prefix), &folder)
 }
 
+/// What a file or folder of this name was to be called, if a process left it half-written.
+#[must_use]
+pub fn half_written(name: &str) -> Option<&str> {
+    let (target, rest) = name.strip_prefix('.')?.split_once(".partial-")?;
+    process(rest).map(|_| target)
+}
+
 /// The process that a partial's name ends with.
 fn process(rest: &str) -> Option<u32> {
     rest.split('-').next()?.parse().ok()

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bundle::atomic::{write_folder, write_synced};
+use bundle::atomic::{half_written, write_folder, write_synced};
 
 use super::files::{NAMES, RecordFile};
 use super::name::RecordName;
@@ -275,8 +275,7 @@ fn remove_files(folder: &Path) -> io::Result<()> {
 
 /// Whether this is the name under which a record is written before it is renamed.
 fn is_leftover(name: &str) -> bool {
-    let parts = name.strip_prefix('.').and_then(|name| name.split_once(".partial-"));
-    parts.is_some_and(|(name, process)| RecordName::parse(name).is_some() && process.parse::<u32>().is_ok())
+    half_written(name).is_some_and(|name| RecordName::parse(name).is_some())
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn leftovers_go_and_what_is_not_ours_is_never_touched() {
         files.iter().for_each(|file| std::fs::write(below(path).join(file), b"bytes").unwrap());
     };
     // Half-written by a process that is no more, and by one whose number somebody else has by now.
-    record(".20261125-030101-000001-00000001.partial-1", &["frame.jpg"]);
+    record(".20261125-030101-000001-00000001.partial-1-a1b2", &["frame.jpg"]);
     record(".20261125-030101-000001-00000002.partial-4194304", &["frame.png", "overlay.png"]);
     let theirs = [
         "20261125-030101-000001-00000003/notes.txt",

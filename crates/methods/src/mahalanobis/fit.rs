@@ -8,7 +8,7 @@ use super::shrinkage::covariance;
 use crate::features::{FeatureSet, Levels};
 use crate::method::{FitError, Method, Progress};
 
-/// A channel's least deviation, as a share of its mean: one that never moves must not decide alone.
+/// A channel's least deviation, as a share of the channels' mean size: one that never moves must not decide alone.
 const LEAST_DEVIATION: f64 = 1e-4;
 
 /// The method; it has no options.
@@ -66,13 +66,19 @@ fn gaussian(samples: &[f64], channels: usize) -> Model {
             *v += (x - m).powi(2) / count;
         }
     }
-    let least = |m: f64| (LEAST_DEVIATION * m.abs()).max(f64::from(f32::MIN_POSITIVE));
-    let deviation: Vec<f64> = variance.iter().zip(&mean).map(|(v, &m)| v.sqrt().max(least(m))).collect();
+    let size = mean.iter().map(|m| m.abs()).sum::<f64>() / channels as f64;
+    let least = if size > 0.0 { LEAST_DEVIATION * size } else { 1.0 };
+    let deviation: Vec<f64> = variance.iter().map(|v| v.sqrt().max(least)).collect();
     let standardise = |sample: &[f64]| -> Vec<f64> {
         sample.iter().zip(&mean).zip(&deviation).map(|((x, m), d)| (x - m) / d).collect()
     };
     let centred: Vec<f64> = samples.chunks_exact(channels).flat_map(standardise).collect();
-    let factor = inverse_factor(&covariance(&centred, channels), channels);
+    let mut covariance = covariance(&centred, channels);
+    // A channel that moves less than the least deviation counts as one that moves by it.
+    for (i, (v, d)) in variance.iter().zip(&deviation).enumerate() {
+        covariance[i * channels + i] += 1.0 - v / (d * d);
+    }
+    let factor = inverse_factor(&covariance, channels);
     let rows = factor.chunks_exact(channels).zip(&deviation);
     let whitening = rows.flat_map(|(row, d)| row.iter().map(move |&w| (f64::from(w) / d) as f32));
     Model { whitening: whitening.collect(), mean: mean.iter().map(|&m| m as f32).collect() }
@@ -83,6 +89,15 @@ mod tests {
     use bundle::seeded::Seeded;
 
     use super::*;
+
+    #[test]
+    fn channels_that_are_dead_and_few_samples_give_finite_weights() {
+        let samples = [[0.0, 1.0, 2.0], [0.0, 1.5, 1.0], [0.0, 0.5, 2.5]].concat();
+        for samples in [&samples[..], &samples[..3], &[0.0; 6]] {
+            let model = gaussian(samples, 3);
+            assert!(model.whitening.iter().all(|w| w.abs() < 1e6), "{model:?}");
+        }
+    }
 
     #[test]
     fn a_sample_that_breaks_the_common_movement_is_far() {
@@ -103,6 +118,6 @@ mod tests {
         };
         assert!(distance([0.5, 550.0, 7.0]) < 1.5, "{}", distance([0.5, 550.0, 7.0]));
         assert!(distance([0.5, 450.0, 7.0]) > 3.0, "{}", distance([0.5, 450.0, 7.0]));
-        assert!(distance([0.0, 500.0, 7.0001]) < 0.5, "{}", distance([0.0, 500.0, 7.0001]));
+        assert!(distance([0.0, 500.0, 7.001]) < 0.5, "{}", distance([0.0, 500.0, 7.001]));
     }
 }
