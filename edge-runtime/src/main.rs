@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use edge_runtime::commands;
-use edge_runtime::health::{log, panics};
-use edge_runtime::outcome::Outcome;
+use edge_runtime::commands::outcome::Outcome;
+use edge_runtime::log::{self, panics};
 
 /// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
 ///

@@ -6,7 +6,7 @@ use judge::{DecodeError, Frame};
 use shared_format::Size;
 
 use super::raw;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// What came from the camera.
 pub enum Data {

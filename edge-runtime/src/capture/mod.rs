@@ -7,6 +7,7 @@
 //! | `folder`, `pattern` | image files, or a picture made on the spot, in place of a camera |
 //! | `pace` | so many frames a second |
 //! | `v4l2` | cameras (feature `camera`) |
+//! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | `ring` | the last frames, and waiting for the first one after a trigger |
 //! | `watch` | repeated, frozen, black and burnt-out pictures |
 //! | `thread` | keeps the camera going: takes every frame, re-opens what was lost |
@@ -16,6 +17,7 @@
 
 mod captured;
 mod folder;
+pub mod luma;
 mod pace;
 mod pattern;
 mod raw;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Captured;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Why there is no frame for a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

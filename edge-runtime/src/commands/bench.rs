@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use judge::{Judge, OperationTime, StageTimes};
 use serde::Serialize;
 
-use crate::latency::Stages;
-use crate::outcome::Outcome;
+use crate::commands::outcome::Outcome;
+use crate::health::percentiles::Stages;
+use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
-use crate::system::peak_rss_mib;
 
 /// Frames judged before measuring: caches, clocks and buffers settle.
 const WARM_UP: usize = 5;

@@ -11,10 +11,10 @@ use shared_format::{Arithmetic, ThresholdFile};
 
 use super::EngineChoice;
 use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate, name};
+use crate::commands::outcome::Outcome;
 use crate::line_file::{LineFile, Product};
-use crate::line_parts::LineParts;
-use crate::outcome::Outcome;
 use crate::report::significant;
+use crate::trigger::parts::LineParts;
 
 /// What to calibrate, and with what.
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::capture::CaptureError;
+use crate::commands::outcome::Outcome;
 use crate::gate::{Measure, Settings};
 use crate::line_file::{Camera, LineFile, Safe, Trigger};
-use crate::outcome::Outcome;
 
 /// What to check.
 #[derive(Debug, clap::Args)]

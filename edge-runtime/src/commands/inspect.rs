@@ -8,9 +8,9 @@ use judge::decode_file_within;
 use shared_format::Arithmetic;
 
 use super::EngineChoice;
-use crate::inputs;
-use crate::outcome::{Outcome, Tally};
-use crate::overlays::Overlays;
+use crate::commands::outcome::{Outcome, Tally};
+use crate::files::images;
+use crate::files::overlays::Overlays;
 use crate::report::Line;
 
 /// What to judge and how to report it.
@@ -42,7 +42,7 @@ pub struct Args {
 /// Before the first frame, where the bundle, the paths or the overlay folder are not usable; later, where a line or an
 /// overlay can't be written. A frame that can't be judged is no error but a fault.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let images = inputs::collect(&args.paths)?;
+    let images = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
     let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
     super::warn_of_emulation(&mut judge);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::slot;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 const NAMES: [&str; 2] = ["counters-0", "counters-1"];
 /// From one save to the next: flash wears, and a line that loses power loses no more than this.

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use crate::moment::{Moment, nanoseconds};
+use crate::clock::{Moment, nanoseconds};
 
 /// Times the distance, or the fastest second so far, a belt may go in a second.
 const FACTOR: u64 = 4;

@@ -10,8 +10,8 @@ use rustix::io::Errno;
 
 use super::Event;
 use super::edges::{Edge, EdgeReader};
+use crate::clock::Moment;
 use crate::line_file::Gpio;
-use crate::moment::Moment;
 
 /// Edges that the kernel keeps for us: as many as it allows, 0.1 s at 10,000 ticks a second.
 const KERNEL_EDGES: u32 = 1024;

@@ -17,7 +17,7 @@ pub mod encoder_watch;
 #[cfg(feature = "gpio")]
 pub mod gpio;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Something happened on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

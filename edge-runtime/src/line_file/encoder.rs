@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{LineFile, Trigger};
+use crate::clock::milliseconds;
 use crate::input::encoder_count::EncoderCount;
-use crate::moment::milliseconds;
 
 /// A belt that runs gives a tick in this time, unless the line file says otherwise: encoders on lines give tens to
 /// thousands of ticks a second, and a belt that starts has turned its encoder by then.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::camera::Camera;
-use crate::moment::milliseconds;
+use crate::clock::milliseconds;
 
 /// A whole line file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::clock::Moment;
 use crate::gate::Signal;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 
 /// The outputs of a line. They begin in the safe state; real ones go back there when they are dropped.
 pub trait Levels: Send {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Levels;
 use crate::gate::Signal;
-use crate::health::limited;
+use crate::log::limited;
 
 /// At the end the safe state is tried so often, with this pause between: a bus that hangs for a moment is not the end.
 const SAFE_TRIES: u32 = 20;

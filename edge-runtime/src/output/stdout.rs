@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::PartReport;
-use super::queue::ReportQueue;
 use crate::realtime::side_thread;
+use crate::report::PartReport;
+use crate::report::ReportQueue;
 
 /// At the end a reader has so long for what still waits.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -124,9 +124,9 @@ impl Drop for JsonLines {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::CAPACITY;
-    use super::super::report::tests::rejected;
     use super::*;
+    use crate::report::part::tests::rejected;
+    use crate::report::queue::CAPACITY;
     use std::io::{BufRead, BufReader, Read};
 
     fn report(lines: &JsonLines, parts: u64) {

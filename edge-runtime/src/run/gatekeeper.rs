@@ -14,14 +14,16 @@ use super::mailbox::{Lost, Mailbox};
 use super::shared::Shared;
 use super::troubles::add;
 use super::unseen::Unseen;
+use crate::clock::{Moment, nanoseconds};
 use crate::gate::{Action, Gate};
-use crate::health::{Stage, panics};
+use crate::health::Stage;
 use crate::input::Event;
 use crate::input::encoder_watch::EncoderWatch;
-use crate::moment::{Moment, nanoseconds};
-use crate::output::{Outputs, PartReport};
+use crate::log::panics;
+use crate::output::Outputs;
 use crate::part::{PartNumber, PartVerdict, Release};
 use crate::realtime::Waiter;
+use crate::report::PartReport;
 
 /// Half a period of the heartbeat: whatever guards it may call two missing changes silence, within 200 ms.
 pub const HEARTBEAT: Duration = Duration::from_millis(50);

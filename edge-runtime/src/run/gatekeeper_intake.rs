@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use super::{Gatekeeper, Serving};
+use crate::clock::Moment;
 use crate::gate::Hold;
 use crate::input::{Event, Happening};
-use crate::moment::Moment;
 use crate::run::mailbox::{CAPACITY, Lost, Message};
 use crate::run::troubles::add;
 

@@ -31,7 +31,7 @@ fn keeper(
 ) -> (Gatekeeper, Receiver<PartStart>, Receiver<PartReport>) {
     let settings = Settings {
         measure: Measure::Time,
-        distance: crate::moment::nanoseconds(DELAY),
+        distance: crate::clock::nanoseconds(DELAY),
         // A busy machine may be late by many milliseconds; a part is missed only if it is later than this.
         pulse: Duration::from_millis(500),
         gap: Duration::ZERO,

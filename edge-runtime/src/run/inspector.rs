@@ -13,9 +13,10 @@ use super::gatekeeper::PartStart;
 use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
 use crate::capture::{CameraState, Captured, FrameRing, NoFrame};
-use crate::health::{Stage, limited};
+use crate::clock::Moment;
+use crate::health::Stage;
 use crate::line_file;
-use crate::moment::Moment;
+use crate::log::limited;
 use crate::part::{PartVerdict, Votes};
 
 /// What is said of a frame that the camera gave a second time.

@@ -14,10 +14,10 @@ use crate::line_file::LineFile;
 #[cfg(feature = "serial")]
 use crate::line_file::Trigger;
 #[cfg(feature = "serial")]
-use crate::output::serial::{Handlers, SerialPeer};
+use crate::link::serial::{Handlers, SerialPeer};
 use crate::output::stdout::JsonLines;
 #[cfg(feature = "serial")]
-use crate::output::text;
+use crate::report::text;
 
 /// The listeners of a line.
 #[derive(Debug, Clone, Default)]

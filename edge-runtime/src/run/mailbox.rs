@@ -181,7 +181,7 @@ const fn bit(reason: Blind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moment::Moment;
+    use crate::clock::Moment;
     use crate::realtime::Waiter;
 
     #[test]

@@ -55,8 +55,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::Moment;
     use crate::health::{Latencies, Settings};
-    use crate::moment::Moment;
     use crate::realtime::Waiter;
 
     #[test]

@@ -18,17 +18,17 @@ use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use super::witness::{Drift, witness};
 use crate::capture::{self, Capture, Captured};
+use crate::clock::{Moment, milliseconds};
 use crate::commands::{check_first_golden, open};
 use crate::gate::{Counts, Gate, Settings};
 use crate::health::{self, CounterFile, Counters, Monitor};
 use crate::input::encoder_watch::EncoderWatch;
 use crate::input::{Event, Happening};
 use crate::line_file::{LineFile, Product, Trigger};
-use crate::moment::{Moment, milliseconds};
 use crate::output::{Levels, Outputs, RecordedLevels};
-use crate::presence::{Presence, Sight};
 use crate::realtime::{self, Waiter};
 use crate::record::{self, Recorder};
+use crate::trigger::presence::{Presence, Sight};
 
 /// A line whose threads run. It is held in its safe state until it is supervised, and left in it when dropped.
 pub struct Line {

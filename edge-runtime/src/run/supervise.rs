@@ -10,8 +10,8 @@ use super::mailbox::Blind;
 use super::service::Service;
 use super::start::Line;
 use crate::capture::CameraState;
+use crate::clock::Moment;
 use crate::gate::{Counts, Hold};
-use crate::moment::Moment;
 
 /// How often camera and threads are looked at.
 const LOOK: Duration = Duration::from_millis(20);

@@ -7,8 +7,8 @@ use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::PartStart;
 use super::inspector::{Seen, Witness};
+use crate::capture::luma::Exposure;
 use crate::health::{BrightnessDrift, ScoreDrift};
-use crate::luma::Exposure;
 use crate::part::PartVerdict;
 use crate::record::{Record, Recorder};
 

@@ -5,7 +5,7 @@
 #[path = "../../../judge/tests/support/mod.rs"]
 mod support;
 
-#[path = "../../src/emulated.rs"]
+#[path = "../../src/testing/emulated.rs"]
 mod emulated;
 
 mod bench;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use edge_runtime::clock::Moment;
 use edge_runtime::gate::{Gate, Measure};
-use edge_runtime::moment::Moment;
 use fit::seeded::Seeded;
 
 const MS: u64 = 1_000_000;

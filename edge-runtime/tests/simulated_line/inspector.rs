@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use edge_runtime::moment::Moment;
+use edge_runtime::clock::Moment;
 use edge_runtime::part::PartVerdict;
 use fit::seeded::Seeded;
 use shared_format::Verdict;

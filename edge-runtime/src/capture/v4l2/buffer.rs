@@ -6,8 +6,8 @@ use judge::DecodeError;
 use shared_format::Size;
 
 use crate::capture::Data;
+use crate::clock::Moment;
 use crate::line_file::PixelFormat;
-use crate::moment::Moment;
 
 /// How the camera lays out its pixels.
 #[derive(Debug, Clone, Copy)]

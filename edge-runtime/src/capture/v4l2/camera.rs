@@ -14,8 +14,8 @@ use super::buffer::{Clock, Filled, Layout, Stamp};
 use super::controls::{self, Locked};
 use super::device::Node;
 use crate::capture::{Camera, CaptureError, Captured};
+use crate::clock::Moment;
 use crate::line_file::{PixelFormat, V4l2};
-use crate::moment::Moment;
 
 /// One to fill, one to read, and two for a thread that is late.
 const BUFFERS: u32 = 4;

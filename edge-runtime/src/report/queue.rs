@@ -55,7 +55,7 @@ impl ReportQueue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::tests::rejected;
+    use super::super::part::tests::rejected;
     use super::*;
 
     #[test]

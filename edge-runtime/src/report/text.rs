@@ -46,7 +46,7 @@ pub fn status(counts: &Counts, alarms: &Alarms) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::tests::{missing, rejected};
+    use super::super::part::tests::{missing, rejected};
     use super::*;
 
     fn line(report: &PartReport) -> String {

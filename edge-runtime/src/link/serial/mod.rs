@@ -19,12 +19,12 @@ use std::thread::JoinHandle;
 
 use serde::Serialize;
 
-use super::PartReport;
-use super::queue::ReportQueue;
 use crate::input::Event;
 use crate::input::encoder_count::EncoderCount;
 use crate::line_file::Serial;
 use crate::realtime::{Waiter, Waker, side_thread};
+use crate::report::PartReport;
+use crate::report::ReportQueue;
 use peer::Peer;
 
 /// What the serial port needs of the line. It is called on the port's thread and must not wait.
@@ -37,7 +37,7 @@ pub struct Handlers {
     pub encoder: Option<EncoderCount>,
     /// Gets what happens, with the time at which it was read.
     pub event: Box<dyn FnMut(Event) + Send>,
-    /// The answer to `?`, see [`super::text::status`].
+    /// The answer to `?`, see [`crate::report::text::status`].
     pub status: Box<dyn FnMut() -> String + Send>,
     /// Is told when the device is open, before anything is read, and when it is gone.
     pub connected: Box<dyn FnMut(bool) + Send>,

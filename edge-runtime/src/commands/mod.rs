@@ -7,6 +7,7 @@ pub mod collect;
 pub mod doctor;
 pub mod init;
 pub mod inspect;
+pub mod outcome;
 pub mod run;
 pub mod teach;
 

@@ -11,9 +11,9 @@ use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::port::Port;
 use super::{Handlers, Shared, count};
-use crate::health::limited;
+use crate::clock::Moment;
 use crate::line_file::Serial;
-use crate::moment::Moment;
+use crate::log::limited;
 use crate::realtime::Waiter;
 
 /// From one attempt to open the device to the next: twice as long each time.

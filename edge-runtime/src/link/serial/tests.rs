@@ -1,7 +1,7 @@
-use super::super::report::tests::rejected;
 use super::*;
 use crate::input::Happening;
 use crate::line_file::SerialFormat;
+use crate::report::part::tests::rejected;
 use serialport::{SerialPort, TTYPort};
 use shared_format::telegram::Decoder;
 use std::io::{Read, Write};
@@ -147,11 +147,11 @@ fn parts_are_telegrams_and_nothing_else() {
 fn commands_are_events_in_order_and_with_the_present_time() {
     let mut cable = Cable::plugged_in();
     let (peer, events) = cable.open(SerialFormat::Text);
-    let before = crate::moment::Moment::now();
+    let before = crate::clock::Moment::now();
     cable.say(b"T\r\nE 100\nE 107\nE 3\nE 5\nP cap-500\nC\nA\n");
     let first = events.recv_timeout(LONG).unwrap();
     assert_eq!(first.what, Happening::Trigger);
-    assert!(before <= first.at && first.at <= crate::moment::Moment::now());
+    assert!(before <= first.at && first.at <= crate::clock::Moment::now());
     let expected = [
         Happening::Encoder { ticks: 7 },
         Happening::EncoderJump,

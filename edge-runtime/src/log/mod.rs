@@ -1,13 +1,26 @@
 //! Log lines on standard error, without colours: they go to the journal more often than to a terminal.
 //!
 //! Nobody who logs waits for whoever reads that: what is not read in time is lost, and counted.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `lossy` | a stream that nobody waits for |
+//! | `limited` | the same line not too often |
+//! | `panics` | panic messages, which go there, too |
+
+mod limited;
+mod lossy;
+pub mod panics;
 
 use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::lossy::Lossy;
+use self::lossy::Lossy;
+
+pub use limited::Limited;
+pub(crate) use limited::limited;
 
 /// How long the end of the program waits for whoever reads the last lines.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -19,8 +19,8 @@ use std::time::Duration;
 use judge::Frame;
 use shared_format::Roi;
 
-use crate::luma::Grid;
-use crate::moment::Moment;
+use crate::capture::luma::Grid;
+use crate::clock::Moment;
 
 const GRID: Grid = Grid { columns: 32, rows: 24, samples: 4 };
 /// Time in which two thirds of a change are learnt: where it is below the contrast, and where it is above.

@@ -1,5 +1,5 @@
 //! The wall clock, in UTC and for people only: it jumps, and a board without a battery starts in 1970. What has to be in
-//! order goes by run and part, what has to be timed by [`crate::moment::Moment`].
+//! order goes by run and part, what has to be timed by [`crate::clock::Moment`].
 
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// 2024-01-01: a clock that shows less was never set.
 const FIRST_PLAUSIBLE: u64 = 1_704_067_200;

@@ -5,11 +5,11 @@ use std::io;
 
 use shared_format::telegram::{DELIMITER, MAX_LEN};
 
-use super::super::PartReport;
-use super::super::queue::ReportQueue;
-use super::super::text::write_part;
 use super::port::Port;
 use crate::line_file::SerialFormat;
+use crate::report::PartReport;
+use crate::report::ReportQueue;
+use crate::report::text::write_part;
 
 /// Answers that wait at most: a peer that asks without reading gets no more.
 const MAX_ANSWERS: usize = 16;

@@ -101,9 +101,9 @@ impl PartReport {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::moment::Moment;
+    use crate::clock::Moment;
     use crate::part::PartVerdict;
     use std::time::Duration;
 

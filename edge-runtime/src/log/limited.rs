@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::moment::{Moment, nanoseconds};
+use crate::clock::{Moment, nanoseconds};
 
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -40,8 +40,8 @@ impl Limited {
 /// number of times that it was held back: `limited!(warn, "cannot write {path}")`.
 macro_rules! limited {
     ($level:ident, $($text:tt)+) => {{
-        static LIMITED: $crate::health::Limited = $crate::health::Limited::new();
-        match LIMITED.allow($crate::moment::Moment::now()) {
+        static LIMITED: $crate::log::Limited = $crate::log::Limited::new();
+        match LIMITED.allow($crate::clock::Moment::now()) {
             Some(0) => tracing::$level!($($text)+),
             Some(held_back) => tracing::$level!("{} ({held_back} more of these since the last)", format_args!($($text)+)),
             None => {}

@@ -1,4 +1,12 @@
 //! When there is a part in front of the camera.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`presence`] | something other than the empty belt is in sight: a trigger from the frames themselves |
+//! | [`parts`] | parts from a line's own trigger and camera, without a gate |
+
+pub mod parts;
+pub mod presence;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -8,9 +16,9 @@ use anyhow::Result;
 use shared_format::Roi;
 
 use crate::capture::Captured;
+use crate::clock::{Moment, milliseconds};
 use crate::line_file::{LineFile, Trigger};
-use crate::moment::{Moment, milliseconds};
-use crate::presence::{Presence, Sight};
+use crate::trigger::presence::{Presence, Sight};
 
 /// Parts that wait for their photo at most; of more the frames would be gone.
 const WAITING: usize = 8;
@@ -159,7 +167,7 @@ mod gpio {
 mod serial {
     use super::{Duration, LineFile, Moment, Receiver, Result, Seen, Triggers, WAITING, sync_channel};
     use crate::input::Happening;
-    use crate::output::serial::{Handlers, SerialPeer};
+    use crate::link::serial::{Handlers, SerialPeer};
     use anyhow::{Context as _, bail};
 
     /// Commands on the serial port.

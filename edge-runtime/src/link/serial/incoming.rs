@@ -2,9 +2,9 @@
 
 use super::outgoing::Outgoing;
 use super::{Handlers, Shared, count};
+use crate::clock::Moment;
 use crate::input::commands::{Command, Lines, NoCommand, parse};
 use crate::input::{Event, Happening};
-use crate::moment::Moment;
 
 const NO_TRIGGER: &str = "T makes parts only if trigger.kind is serial";
 const NO_ENCODER: &str = "E counts only with gate.distance_ticks and without gpio.encoder";

@@ -1,0 +1,4 @@
+//! What tests of several modules need.
+
+pub mod emulated;
+pub mod small_disk;
