@@ -9,7 +9,7 @@
 //! | [`capture`] | cameras and what stands in for them, the last frames, and a thread that keeps the camera going |
 //! | [`trigger`] | when there is a part in front of the camera |
 //! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
-//! | [`input`] | what happens on the line: triggers, encoder ticks, commands |
+//! | [`input`] | what happens on the line: edges, encoder ticks, commands |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
 //! | [`output`] | who takes dispositions: levels on GPIO lines, JSON on standard output, a peer on the serial port |
 //! | [`run`] | a running line: its threads, and how they are joined |
@@ -32,7 +32,7 @@
 //! |---|---|
 //! | [`commands`] | one file per command of the program |
 //! | [`calibration`] | good parts → thresholds with their evidence |
-//! | [`files`] | image files, found and written |
+//! | [`files`] | bundles opened; image files found and written |
 
 pub mod calibration;
 pub mod capture;

@@ -9,6 +9,7 @@ use judge::{Judge, OperationTime, StageTimes};
 use serde::Serialize;
 
 use crate::commands::outcome::Outcome;
+use crate::files::bundle;
 use crate::health::percentiles::Stages;
 use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
@@ -77,8 +78,8 @@ const ROUNDS: usize = 20;
 /// Where the bundle is not usable or a frame can't be judged: the time of a fault says nothing.
 pub fn run(args: &Args) -> Result<Outcome> {
     let start = Instant::now();
-    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    let mut judge = bundle::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
+    bundle::warn_of_emulation(&mut judge);
     let load_ms = in_ms(start.elapsed());
     let images = images(args, &judge)?;
     let mut times = Vec::new();

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use fit::calibrate::{Calibration, claim_with_threshold, highest, lonely};
 use fit::recalibrate::replace_thresholds;
-use judge::Judge;
+use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
-use super::EngineChoice;
 use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate, name};
 use crate::commands::outcome::Outcome;
+use crate::files::bundle;
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
 use crate::trigger::parts::LineParts;
@@ -67,11 +67,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut judge = super::open_with(EngineChoice::Kernels, &product.bundle, line.threads.into())?;
-    super::check_first_golden(&mut judge)?;
+    let mut judge = bundle::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
+    bundle::check_first_golden(&mut judge)?;
     let folder = args.from.as_deref().map(FolderParts::open).transpose()?;
     let (mut judge, change) = with_arithmetic(judge, args.arithmetic, line.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    bundle::warn_of_emulation(&mut judge);
     let mut source: Box<dyn PartSource> = match folder {
         Some(folder) => Box::new(folder),
         None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),

@@ -8,8 +8,10 @@ use anyhow::Result;
 
 use crate::capture::CaptureError;
 use crate::commands::outcome::Outcome;
+use crate::files::bundle;
 use crate::gate::{Measure, Settings};
 use crate::line_file::{Camera, LineFile, Safe, Trigger};
+use crate::output::KINDS;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -41,9 +43,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
 fn bundles(line: &LineFile) -> Vec<String> {
     let mut problems = vec![];
     for product in &line.products {
-        let checked = super::open(&product.bundle, line.threads.into())
-            .and_then(|mut judge| super::check_first_golden(&mut judge));
-        if let Err(e) = checked {
+        let checked = bundle::open(&product.bundle, line.threads.into())
+            .and_then(|mut judge| bundle::check_first_golden(&mut judge));
+        if let Err(e) = checked.map_err(anyhow::Error::from) {
             problems.push(format!("product {}: {e:#}", product.name));
         }
     }
@@ -57,13 +59,7 @@ fn devices(line: &LineFile) -> Vec<String> {
         Camera::Folder { path, .. } => paths.push(("camera.path", path)),
         Camera::Pattern { .. } => {}
     }
-    if let Some(gpio) = &line.gpio {
-        paths.push(("gpio.chip", &gpio.chip));
-        paths.extend(gpio.input_chip.as_deref().map(|chip| ("gpio.input_chip", chip)));
-    }
-    if let Some(serial) = &line.serial {
-        paths.push(("serial.device", &serial.device));
-    }
+    paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
     if matches!(line.camera, Camera::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
@@ -101,7 +97,7 @@ fn describe(line: &LineFile) -> String {
         Safe::Pass => "let go",
     };
     let _ = writeln!(text, "the gate  {place} after the trigger; a part without a verdict by then is {safe}");
-    if line.gpio.is_none() && line.serial.is_none() && !line.stdout {
+    if !KINDS.iter().any(|kind| kind.is_named(line)) {
         text.push_str("outputs   none: verdicts go nowhere but into the status\n");
     }
     text

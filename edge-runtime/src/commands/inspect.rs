@@ -9,8 +9,8 @@ use shared_format::Arithmetic;
 
 use super::EngineChoice;
 use crate::commands::outcome::{Outcome, Tally};
-use crate::files::images;
 use crate::files::overlays::Overlays;
+use crate::files::{bundle, images};
 use crate::report::Line;
 
 /// What to judge and how to report it.
@@ -44,14 +44,14 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome> {
     let images = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
-    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    let mut judge = bundle::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
+    bundle::warn_of_emulation(&mut judge);
     if args.engine == EngineChoice::Plain && judge.bundle().thresholds.arithmetic == Arithmetic::Half {
         bail!(
             "the bundle's thresholds are for 16-bit floats and tract alone computes with 32; leave --engine plain out"
         );
     }
-    super::check_first_golden(&mut judge)?;
+    bundle::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();
     let most = judge.bundle().thresholds.recipe.frames.most();

@@ -11,13 +11,52 @@ pub mod outcome;
 pub mod run;
 pub mod teach;
 
-use std::io::Write;
-use std::path::Path;
+use judge::Engine;
 
-use anyhow::{Context, Result, bail};
-use judge::{Engine, Judge};
+use outcome::Outcome;
 
-use crate::report::significant;
+/// The commands of the program.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Judge image files.
+    Inspect(inspect::Args),
+    /// Measure how long each stage takes on this machine.
+    Bench(bench::Args),
+    /// Run a line: capture, judge, drive the reject gate.
+    Run(run::Args),
+    /// Write a commented line file.
+    Init(init::Args),
+    /// Check a line file, its bundles and its devices.
+    Check(check::Args),
+    /// Find a product's threshold anew, from good parts.
+    Calibrate(calibrate::Args),
+    /// Take training photos of good parts with a line's own camera and trigger.
+    Collect(collect::Args),
+    /// Make a bundle from good parts alone, here on the device: fitted in seconds.
+    Teach(teach::Args),
+    /// Check this machine, and whether a bundle does here what it did where it was made.
+    Doctor(doctor::Args),
+}
+
+impl Command {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn carry_out(self) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Inspect(args) => inspect::run(&args),
+            Self::Bench(args) => bench::run(&args),
+            Self::Run(args) => run::run(&args),
+            Self::Init(args) => init::run(&args),
+            Self::Check(args) => check::run(&args),
+            Self::Calibrate(args) => calibrate::run(&args),
+            Self::Collect(args) => collect::run(&args),
+            Self::Teach(args) => teach::run(&args),
+            Self::Doctor(args) => doctor::run(&args),
+        }
+    }
+}
 
 /// Who computes the network's operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -36,52 +75,4 @@ impl From<EngineChoice> for Engine {
             EngineChoice::Plain => Self::Plain,
         }
     }
-}
-
-/// Opens a bundle for judging.
-pub(crate) fn open(bundle: &Path, threads: usize) -> Result<Judge> {
-    let mut judge = open_with(EngineChoice::default(), bundle, threads)?;
-    warn_of_emulation(&mut judge);
-    Ok(judge)
-}
-
-/// [`open`] with an engine of the caller's choice.
-pub(crate) fn open_with(engine: EngineChoice, bundle: &Path, threads: usize) -> Result<Judge> {
-    Judge::open_with(engine.into(), bundle, threads)
-        .with_context(|| format!("the bundle {} is refused", bundle.display()))
-}
-
-/// Says so where this processor is slow with the bundle's arithmetic.
-pub(crate) fn warn_of_emulation(judge: &mut Judge) {
-    if judge.network().is_emulated() {
-        let text = format!(
-            "the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
-             slowly; `edge-runtime calibrate --arithmetic f32` makes it fast here",
-            judge.bundle().folder.display()
-        );
-        // A line waits for nobody who reads standard error.
-        if tracing::dispatcher::has_been_set() {
-            tracing::warn!("{text}");
-        } else {
-            let _ = writeln!(std::io::stderr(), "warning: {text}");
-        }
-    }
-}
-
-/// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
-pub(crate) fn check_first_golden(judge: &mut Judge) -> Result<()> {
-    for golden in judge.check_some_golden(1)? {
-        if !golden.within {
-            bail!(
-                "golden frame {} scores {} here but {} where the bundle was made (tolerance {}); run `edge-runtime doctor \
-                 --bundle {}` for details, and copy or export the bundle again",
-                golden.file,
-                significant(golden.score),
-                significant(golden.expected),
-                significant(judge.bundle().thresholds.score_tolerance),
-                judge.bundle().folder.display()
-            );
-        }
-    }
-    Ok(())
 }

@@ -115,6 +115,21 @@ impl Trigger {
             Self::Interval { .. } | Self::Frame => Duration::ZERO,
         }
     }
+
+    /// Time from part to part, if that is the trigger.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        match self {
+            Self::Interval { every_ms } => Some(milliseconds(*every_ms)),
+            _ => None,
+        }
+    }
+
+    /// Whether the frames themselves are the trigger: parts pass unseen while there are none.
+    #[must_use]
+    pub const fn is_in_frames(&self) -> bool {
+        matches!(self, Self::Frame | Self::Presence { .. })
+    }
 }
 
 const fn default_presence_share() -> f64 {

@@ -9,7 +9,7 @@
 //! | [`shared`] | what the threads know of each other |
 //! | [`troubles`] | what went wrong, counted and told |
 //! | `unseen` | parts that passed while the line was blind |
-//! | `listeners` | who is told what became of each part |
+//! | `peer` | the commands of the peer on the serial port |
 //! | `snapshots` | what health is told |
 //! | `witness` | records and drift: what else becomes of an inspected part |
 //! | `start` | everything is opened, outputs first, in their safe state |
@@ -27,7 +27,7 @@ pub mod progress;
 pub mod shared;
 pub mod troubles;
 
-mod listeners;
+mod peer;
 mod service;
 mod side_threads;
 mod snapshots;

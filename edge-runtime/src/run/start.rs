@@ -9,26 +9,27 @@ use anyhow::{Context as _, Result};
 use judge::Judge;
 use shared_format::Size;
 
-use super::gatekeeper::{Gatekeeper, Inputs, PartStart};
+use super::gatekeeper::{Gatekeeper, PartStart};
 use super::inspector::Inspector;
-use super::listeners::Listeners;
 use super::mailbox::{Blind, Mailbox, Message};
+use super::peer::Peer;
 use super::shared::Shared;
 use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use super::witness::{Drift, witness};
-use crate::capture::{self, Capture, Captured};
-use crate::clock::{Moment, milliseconds};
-use crate::commands::{check_first_golden, open};
+use crate::capture::{self, Capture};
+use crate::clock::Moment;
+use crate::files::bundle::{check_first_golden, open};
 use crate::gate::{Counts, Gate, Settings};
 use crate::health::{self, CounterFile, Counters, Monitor};
 use crate::input::encoder_watch::EncoderWatch;
-use crate::input::{Event, Happening};
-use crate::line_file::{LineFile, Product, Trigger};
-use crate::output::{Levels, Outputs, RecordedLevels};
+use crate::input::{self, Event, Happening};
+use crate::line_file::{LineFile, Product};
+use crate::link::Links;
+use crate::output::Outputs;
 use crate::realtime::{self, Waiter};
 use crate::record::{self, Recorder};
-use crate::trigger::presence::{Presence, Sight};
+use crate::trigger::frames::listener;
 
 /// A line whose threads run. It is held in its safe state until it is supervised, and left in it when dropped.
 pub struct Line {
@@ -49,21 +50,23 @@ impl Line {
     /// # Errors
     /// A sentence that says what can't be opened; the outputs are left in their safe state then.
     pub fn start(line: &LineFile) -> Result<Self> {
+        let links = Links::of(line)?;
         // First of all: until this is done, nobody rejects.
-        let levels = levels(line)?;
+        let outputs = Outputs::open(line, &links)?;
+        let watch = outputs.watch();
         let (counter_file, counters) = counters(line)?;
         let run = u32::try_from(counters.run).unwrap_or(u32::MAX);
         let shared = Arc::new(Shared::new(counters.gate, Moment::now()));
         let products: Vec<Arc<str>> =
             line.products.iter().map(|product| product.name.as_str().into()).collect();
         let (starts, parts) = sync_channel(usize::from(line.gate.queue));
-        let (served, listeners) =
-            Served::start(line, levels, counters.gate, starts, &shared, &products, run)?;
+        let keep = Keep { line, links: &links, shared: &shared, products: &products, run };
+        let (served, peer) = Served::start(&keep, outputs, counters.gate, starts)?;
         let mailbox = &served.mailbox;
         let judges = judges(line)?;
         let drift = Drift::new(&products, &judges);
         let recorder = recorder(line, &counters)?;
-        let camera_sees_parts = matches!(line.trigger, Trigger::Frame | Trigger::Presence { .. });
+        let camera_sees_parts = line.trigger.is_in_frames();
         if camera_sees_parts {
             mailbox.blind(Blind::Camera, true);
         }
@@ -76,7 +79,8 @@ impl Line {
             recorder: recorder.clone(),
             drift: drift.clone(),
             mailbox: mailbox.clone(),
-            listeners: listeners.clone(),
+            outputs: watch.clone(),
+            peer: peer.clone(),
         };
         let latencies = Arc::clone(&shared.latencies);
         let monitor =
@@ -88,7 +92,7 @@ impl Line {
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
             mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
         }
-        let side_threads = SideThreads::new(listeners);
+        let side_threads = SideThreads::new(watch, peer);
         Ok(Self { served, shared, capture, inspector, monitor, recorder, side_threads, camera_sees_parts })
     }
 }
@@ -99,35 +103,39 @@ pub(super) struct Served {
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
+/// What the gatekeeper is made from, beside what it owns.
+struct Keep<'l> {
+    line: &'l LineFile,
+    links: &'l Links,
+    shared: &'l Arc<Shared>,
+    products: &'l [Arc<str>],
+    run: u32,
+}
+
 impl Served {
     fn start(
-        line: &LineFile,
-        levels: Box<dyn Levels>,
+        keep: &Keep<'_>,
+        outputs: Outputs,
         counts: Counts,
         starts: SyncSender<PartStart>,
-        shared: &Arc<Shared>,
-        products: &[Arc<str>],
-        run: u32,
-    ) -> Result<(Self, Listeners)> {
+    ) -> Result<(Self, Peer)> {
+        let Keep { line, links, shared, products, run } = *keep;
         let waiter = Waiter::new().context("cannot wait for events; raise the limit of open files")?;
         let mailbox = Mailbox::new(waiter.waker());
         let mut first_events = vec![];
-        let inputs = inputs(line, &mut first_events)?;
-        let listeners = Listeners::start(line, products, &mailbox, shared)?;
+        let inputs = input::open(line, &mut first_events)?;
+        let peer = Peer::listen(line, links, &mailbox, shared)
+            .context("cannot start the serial port's thread; raise the limits of threads and open files")?;
         let keeper = Gatekeeper {
             gate: Gate::new(Settings::of(line), counts, Moment::now()),
-            levels: Outputs::new(levels),
+            outputs,
             inputs,
             encoder: EncoderWatch::new(line.encoder_silent(), has_belt_input(line)),
             waiter,
             mailbox: mailbox.clone(),
             starts,
-            sinks: listeners.sinks(),
             shared: Arc::clone(shared),
-            every: match line.trigger {
-                Trigger::Interval { every_ms } => Some(milliseconds(every_ms)),
-                _ => None,
-            },
+            every: line.trigger.every(),
             products: products.to_vec(),
             selected_by: selections(line),
             run,
@@ -146,7 +154,7 @@ impl Served {
         for grant in granted.recv().into_iter().flatten() {
             if grant.is_granted() { tracing::info!("{grant}") } else { tracing::warn!("{grant}") }
         }
-        Ok((Self { mailbox, thread: Some(thread) }, listeners))
+        Ok((Self { mailbox, thread: Some(thread) }, peer))
     }
 
     /// Whether the thread has ended, though nobody asked it to.
@@ -173,36 +181,6 @@ impl Drop for Served {
         // Only on the way out of an error, which says more.
         let _ = self.stop();
     }
-}
-
-#[cfg(feature = "gpio")]
-fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
-    let safe = line.gate.without_verdict;
-    Ok(match &line.gpio {
-        Some(gpio) => Box::new(crate::output::gpio::GpioLevels::open(gpio, safe)?),
-        None => Box::new(RecordedLevels::new(safe)),
-    })
-}
-
-#[cfg(not(feature = "gpio"))]
-fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
-    anyhow::ensure!(
-        line.gpio.is_none(),
-        "this build has no GPIO; build with --features gpio, or remove [gpio]"
-    );
-    Ok(Box::new(RecordedLevels::new(line.gate.without_verdict)))
-}
-
-#[cfg(feature = "gpio")]
-fn inputs(line: &LineFile, events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
-    let Some(gpio) = &line.gpio else { return Ok(None) };
-    let inputs = crate::input::gpio::GpioInputs::open(gpio, events)?;
-    Ok(inputs.map(|inputs| Box::new(inputs) as Box<dyn Inputs>))
-}
-
-#[cfg(not(feature = "gpio"))]
-fn inputs(_line: &LineFile, _events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
-    Ok(None)
 }
 
 /// The counters of earlier runs, and where this run's are kept.
@@ -257,40 +235,16 @@ fn start_capture(
     // What one of the products can be.
     let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
     let open = move || capture::open(&settings, most);
-    let (mailbox, lost) = (mailbox.clone(), mailbox.clone());
-    let trigger = move |captured: &Captured| {
-        let at = captured.captured_at();
-        mailbox.send(Message::Event(Event { at, what: Happening::Trigger }));
-    };
-    let capture = match line.trigger {
-        Trigger::Frame => Capture::start(open, &line.health, move |captured, dropped| {
-            // Each was a part that nobody saw.
-            if dropped > 0 {
-                let parts = u32::try_from(dropped).unwrap_or(u32::MAX);
-                let what = Happening::TriggersLost { parts };
-                lost.send(Message::Event(Event { at: captured.captured_at(), what }));
-            }
-            trigger(captured);
-        }),
-        Trigger::Presence { share, contrast, .. } => {
-            // Each product has its own region of interest.
-            let roi = |judge: &Judge| judge.bundle().thresholds.recipe.roi;
-            let mut products: Vec<Presence> =
-                judges.iter().map(|judge| Presence::new(share, contrast, roi(judge))).collect();
-            let shared = Arc::clone(shared);
-            Capture::start(open, &line.health, move |captured, _| {
-                let presence = products.get_mut(usize::from(shared.product()));
-                if let (Some(presence), Ok(frame)) = (presence, captured.frame())
-                    && presence.see(frame, captured.captured_at()) == Sight::Enters
-                {
-                    trigger(captured);
-                }
-            })
-        }
-        Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Interval { .. } => {
-            Capture::start(open, &line.health, |_, _| {})
-        }
-    };
+    // Each product has its own region of interest.
+    let regions: Vec<_> = judges.iter().map(|judge| judge.bundle().thresholds.recipe.roi).collect();
+    let (mailbox, shared) = (mailbox.clone(), Arc::clone(shared));
+    let listener = listener(
+        &line.trigger,
+        &regions,
+        move || shared.product().into(),
+        move |event| mailbox.send(Message::Event(event)),
+    );
+    let capture = Capture::start(open, &line.health, listener);
     capture.context("cannot start the thread that captures frames; raise the limit of threads")
 }
 

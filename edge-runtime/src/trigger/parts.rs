@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use shared_format::Roi;
 
-use super::{self as trigger, Triggers};
+use super::waiting::{self, Triggers};
 use crate::calibration::{PartSource, SourcedPart};
 use crate::capture::{self, CameraState, Capture, Captured, NoFrame};
 use crate::clock::Moment;
@@ -43,7 +43,7 @@ impl LineParts {
     /// # Errors
     /// Where one of them can't be had.
     pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self> {
-        let (triggers, listener) = trigger::of(line, region)?;
+        let (triggers, listener) = waiting::of(line, region)?;
         let camera = line.camera.clone();
         // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
         let mut first = Some(capture::open(&camera, None)?);

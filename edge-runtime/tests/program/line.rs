@@ -258,12 +258,14 @@ fn a_killed_line_counts_on_from_the_last_second() {
 }
 
 /// The next line from a serial peer.
+#[cfg(feature = "serial")]
 pub fn read_line(port: &mut impl BufRead) -> String {
     let mut line = String::new();
     port.read_line(&mut line).unwrap();
     line.trim_end().to_owned()
 }
 
+#[cfg(feature = "serial")]
 #[test]
 fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     let (mut master, slave) = serialport::TTYPort::pair().unwrap();

@@ -15,6 +15,7 @@ mod doctor;
 mod inspect;
 mod latency;
 mod line;
+#[cfg(feature = "serial")]
 mod losses;
 mod service;
 mod trouble;

@@ -1,5 +1,8 @@
 use super::*;
+use crate::input::Event;
 use crate::input::Happening;
+use crate::input::encoder_count::EncoderCount;
+use crate::input::serial::{CommandCounts, Handlers, PeerCommands};
 use crate::line_file::SerialFormat;
 use crate::report::part::tests::rejected;
 use serialport::{SerialPort, TTYPort};
@@ -7,6 +10,7 @@ use shared_format::telegram::Decoder;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -80,7 +84,7 @@ impl Cable {
         text_lines(&heard)
     }
 
-    fn open(&self, format: SerialFormat) -> (SerialPeer, Receiver<Event>) {
+    fn open(&self, format: SerialFormat) -> (Peer, Receiver<Event>) {
         let (sender, events) = channel();
         let connected = Arc::clone(&self.connected);
         let handlers = Handlers {
@@ -92,7 +96,22 @@ impl Cable {
             connected: Box::new(move |on| connected.store(on, Ordering::Release)),
         };
         let serial = Serial { device: self.path(), baud: 115_200, format };
-        (SerialPeer::open(&serial, handlers).unwrap(), events)
+        let (link, commands) = (SerialLink::new(&serial).unwrap(), PeerCommands::new(handlers));
+        let counts = commands.counts();
+        link.listen(Box::new(commands)).unwrap();
+        (Peer { link, commands: counts }, events)
+    }
+}
+
+/// Both ends of a link.
+struct Peer {
+    link: SerialLink,
+    commands: Arc<CommandCounts>,
+}
+
+impl Peer {
+    fn counts(&self) -> LinkCounts {
+        self.link.counts()
     }
 }
 
@@ -102,10 +121,10 @@ fn text_lines(bytes: &[u8]) -> Vec<String> {
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn report(peer: &SerialPeer, part: u64) {
+fn report(peer: &Peer, part: u64) {
     let mut report = rejected();
     report.release.part = part;
-    peer.report(report);
+    peer.link.send(report);
 }
 
 fn wait_until(what: &str, reached: impl Fn() -> bool) {
@@ -161,8 +180,8 @@ fn commands_are_events_in_order_and_with_the_present_time() {
         Happening::Acknowledge,
     ];
     assert_eq!(expected.map(|_| next(&events)), expected);
-    let counts = peer.counts();
-    assert_eq!((counts.encoder_jumps, counts.commands, counts.refused), (1, 7, 0));
+    let counts = &peer.commands;
+    assert_eq!((counts.encoder_jumps(), counts.commands(), counts.refused()), (1, 7, 0));
 }
 
 #[test]
@@ -176,8 +195,8 @@ fn questions_and_wrong_commands_are_answered_and_garbage_is_not() {
     let lines = cable.hear_lines(3);
     assert_eq!(lines[..2], ["S 9 4 3 2 1 0 5 -", "ERR no product is called bottle"]);
     assert!(lines[2].starts_with("ERR unknown command"), "{lines:?}");
-    let counts = peer.counts();
-    assert_eq!((counts.garbage, counts.refused, counts.commands), (2, 2, 2));
+    let counts = &peer.commands;
+    assert_eq!((counts.garbage(), counts.refused(), counts.commands()), (2, 2, 2));
 }
 
 #[test]
@@ -191,7 +210,7 @@ fn triggers_and_counts_that_the_line_does_not_take_are_refused_with_a_sentence()
     let lines = cable.hear_lines(2);
     assert!(lines[0].starts_with("ERR T makes parts only if"), "{lines:?}");
     assert!(lines[1].starts_with("ERR E counts only with"), "{lines:?}");
-    assert_eq!((peer.counts().refused, peer.counts().commands), (2, 1));
+    assert_eq!((peer.commands.refused(), peer.commands.commands()), (2, 1));
 }
 
 #[test]
@@ -214,11 +233,11 @@ fn a_device_that_comes_and_goes_is_looked_for_less_and_less_often() {
 fn a_thread_that_panics_is_noticed() {
     let mut cable = Cable::plugged_in();
     let (peer, events) = cable.open(SerialFormat::Text);
-    assert!(!peer.has_ended());
+    assert!(!peer.link.has_ended());
     // Whoever takes the events is gone.
     drop(events);
     cable.say(b"T\n");
-    wait_until("the end", || peer.has_ended());
+    wait_until("the end", || peer.link.has_ended());
 }
 
 #[test]
@@ -267,7 +286,7 @@ fn a_device_that_comes_late_goes_away_and_comes_back_is_used() {
     cable.say(b"T\n");
     assert_eq!(next(&events), Happening::Trigger);
     let counts = peer.counts();
-    assert_eq!((counts.opened, counts.dropped, counts.refused), (2, 0, 0));
+    assert_eq!((counts.opened, counts.dropped, peer.commands.refused()), (2, 0, 0));
 }
 
 #[test]
@@ -282,7 +301,7 @@ fn the_end_delivers_what_waits_and_counts_what_it_cannot() {
     let nothing = Cable::new();
     let (peer, _events) = nothing.open(SerialFormat::Text);
     (1..=5).for_each(|part| report(&peer, part));
-    let shared = Arc::clone(&peer.shared);
+    let shared = Arc::clone(&peer.link.shared);
     let start = Instant::now();
     drop(peer);
     assert!(start.elapsed() < Duration::from_secs(5));

@@ -5,9 +5,9 @@ use std::io;
 use gpiocdev::Request;
 use gpiocdev::line::{Value, Values};
 
-use super::levels::{Levels, safe_level};
 use crate::gate::Signal;
 use crate::line_file::{Gpio, Pin, Safe};
+use crate::output::Output;
 
 /// Why the output lines can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -24,21 +24,21 @@ pub struct GpioOutputError {
 /// The output lines of one chip. Dropping it drives the safe state; what the lines do after that is up to the chip's
 /// driver, so the wiring has to make silence safe (see `gpio.heartbeat`).
 #[derive(Debug)]
-pub struct GpioLevels {
+pub struct GpioLines {
     /// `None` where the line file names no outputs.
     request: Option<Request>,
-    outputs: Outputs,
+    pins: Pins,
     safe: Safe,
 }
 
 /// The output lines of a line file.
 #[derive(Debug, Clone, Copy)]
-struct Outputs {
+struct Pins {
     signals: [(Signal, Option<Pin>); 4],
     heartbeat: Option<Pin>,
 }
 
-impl Outputs {
+impl Pins {
     const fn new(gpio: &Gpio) -> Self {
         let signals = [
             (Signal::Reject, gpio.reject),
@@ -55,25 +55,25 @@ impl Outputs {
 
     /// Every output with its level in the safe state; the kernel turns it round where low means active.
     fn safe(&self, safe: Safe) -> impl Iterator<Item = (Pin, bool)> {
-        let signals = self.signals.into_iter().map(move |(signal, pin)| (pin, safe_level(signal, safe)));
+        let signals = self.signals.into_iter().map(move |(signal, pin)| (pin, signal.safe_level(safe)));
         signals.chain([(self.heartbeat, false)]).filter_map(|(pin, on)| Some((pin?, on)))
     }
 }
 
-impl GpioLevels {
+impl GpioLines {
     /// Takes all output lines of the line file at once, in the safe state from the first moment.
     ///
     /// # Errors
     /// [`GpioOutputError`].
     pub fn open(gpio: &Gpio, safe: Safe) -> Result<Self, GpioOutputError> {
-        let outputs = Outputs::new(gpio);
-        let pins: Vec<_> = outputs.safe(safe).collect();
-        if pins.is_empty() {
-            return Ok(Self { request: None, outputs, safe });
+        let pins = Pins::new(gpio);
+        let levels: Vec<_> = pins.safe(safe).collect();
+        if levels.is_empty() {
+            return Ok(Self { request: None, pins, safe });
         }
         let mut builder = Request::builder();
         builder.on_chip(&gpio.chip).with_consumer("nominal");
-        for (pin, on) in &pins {
+        for (pin, on) in &levels {
             builder.with_line(pin.line).as_output(Value::from(*on));
             if pin.active_low {
                 builder.as_active_low();
@@ -81,10 +81,10 @@ impl GpioLevels {
         }
         let request = builder.request().map_err(|source| GpioOutputError {
             chip: gpio.chip.display().to_string(),
-            lines: pins.iter().map(|(pin, _)| pin.line.to_string()).collect::<Vec<_>>().join(", "),
+            lines: levels.iter().map(|(pin, _)| pin.line.to_string()).collect::<Vec<_>>().join(", "),
             source,
         })?;
-        Ok(Self { request: Some(request), outputs, safe })
+        Ok(Self { request: Some(request), pins, safe })
     }
 
     fn drive(&self, pin: Option<Pin>, on: bool) -> io::Result<()> {
@@ -93,26 +93,26 @@ impl GpioLevels {
     }
 }
 
-impl Levels for GpioLevels {
-    fn set(&mut self, signal: Signal, on: bool) -> io::Result<()> {
-        self.drive(self.outputs.pin(signal), on)
+impl Output for GpioLines {
+    fn set(&self, signal: Signal, on: bool) -> io::Result<()> {
+        self.drive(self.pins.pin(signal), on)
     }
 
-    fn heartbeat(&mut self, on: bool) -> io::Result<()> {
-        self.drive(self.outputs.heartbeat, on)
+    fn heartbeat(&self, on: bool) -> io::Result<()> {
+        self.drive(self.pins.heartbeat, on)
     }
 
-    fn safe_state(&mut self) -> io::Result<()> {
+    fn safe_state(&self) -> io::Result<()> {
         let Some(request) = &self.request else { return Ok(()) };
         let mut values = Values::default();
-        for (pin, on) in self.outputs.safe(self.safe) {
+        for (pin, on) in self.pins.safe(self.safe) {
             values.set(pin.line, Value::from(on));
         }
         request.set_values(&values).map_err(io::Error::other)
     }
 }
 
-impl Drop for GpioLevels {
+impl Drop for GpioLines {
     fn drop(&mut self) {
         // Nobody is left to tell.
         let _ = self.safe_state();
@@ -148,26 +148,25 @@ mod tests {
 
     #[test]
     fn every_output_that_there_is_has_a_safe_level() {
-        let levels =
-            |safe| Outputs::new(&gpio()).safe(safe).map(|(pin, on)| (pin.line, on)).collect::<Vec<_>>();
+        let levels = |safe| Pins::new(&gpio()).safe(safe).map(|(pin, on)| (pin.line, on)).collect::<Vec<_>>();
         assert_eq!(levels(Safe::Reject), [(17, true), (27, false), (22, true), (23, false)]);
         assert_eq!(levels(Safe::Pass), [(17, false), (27, true), (22, true), (23, false)]);
-        let outputs = Outputs::new(&gpio());
-        assert_eq!((outputs.pin(Signal::Pass), outputs.pin(Signal::Strobe)), (pin(27), None));
+        let pins = Pins::new(&gpio());
+        assert_eq!((pins.pin(Signal::Pass), pins.pin(Signal::Strobe)), (pin(27), None));
     }
 
     #[test]
     fn a_chip_that_is_not_there_is_named_with_its_lines() {
-        let text = GpioLevels::open(&gpio(), Safe::Reject).unwrap_err().to_string();
+        let text = GpioLines::open(&gpio(), Safe::Reject).unwrap_err().to_string();
         assert!(text.contains("17, 27, 22, 23") && text.contains("/nowhere/gpiochip9"), "{text}");
     }
 
     #[test]
     fn a_line_without_outputs_needs_no_chip() {
         let gpio = Gpio { reject: None, pass: None, fault: None, heartbeat: None, ..gpio() };
-        let mut levels = GpioLevels::open(&gpio, Safe::Reject).unwrap();
-        levels.set(Signal::Reject, true).unwrap();
-        levels.heartbeat(true).unwrap();
-        levels.safe_state().unwrap();
+        let lines = GpioLines::open(&gpio, Safe::Reject).unwrap();
+        lines.set(Signal::Reject, true).unwrap();
+        lines.heartbeat(true).unwrap();
+        lines.safe_state().unwrap();
     }
 }

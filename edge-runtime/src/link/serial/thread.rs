@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::port::Port;
-use super::{Handlers, Shared, count};
+use super::shared::Shared;
 use crate::clock::Moment;
 use crate::line_file::Serial;
+use crate::link::Incoming;
 use crate::log::limited;
 use crate::realtime::Waiter;
 
@@ -26,17 +26,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Bytes that are read at once.
 const BATCH: usize = 512;
 
-pub(super) struct Peer {
+pub(super) struct Server {
     serial: Serial,
-    handlers: Handlers,
+    incoming: Box<dyn Incoming>,
     shared: Arc<Shared>,
     waiter: Waiter,
-    incoming: Incoming,
 }
 
-impl Peer {
-    pub(super) fn new(serial: Serial, handlers: Handlers, shared: Arc<Shared>, waiter: Waiter) -> Self {
-        Self { serial, handlers, shared, waiter, incoming: Incoming::default() }
+impl Server {
+    pub(super) fn new(
+        serial: Serial,
+        incoming: Box<dyn Incoming>,
+        shared: Arc<Shared>,
+        waiter: Waiter,
+    ) -> Self {
+        Self { serial, incoming, shared, waiter }
     }
 
     pub(super) fn run(mut self) {
@@ -74,16 +78,15 @@ impl Peer {
     }
 
     fn serve_until_gone(&mut self, port: &Port) -> io::Result<()> {
-        count(&self.shared.opened);
+        self.shared.opened.fetch_add(1, Ordering::Relaxed);
         self.shared.connected.store(true, Ordering::Relaxed);
-        (self.handlers.connected)(true);
-        self.incoming.restart();
+        self.incoming.connected(true);
         let mut outgoing = Outgoing::new(self.serial.format);
         let result = self.serve(port, &mut outgoing);
         if outgoing.is_torn() {
             self.shared.queue.count_dropped();
         }
-        (self.handlers.connected)(false);
+        self.incoming.connected(false);
         self.shared.connected.store(false, Ordering::Relaxed);
         result
     }
@@ -106,7 +109,7 @@ impl Peer {
             let now = Moment::now();
             let read = port.read(&mut bytes)?;
             let read = bytes.get(..read).unwrap_or_default();
-            self.incoming.take(read, now, &mut self.handlers, outgoing, &self.shared);
+            self.incoming.take(read, now, &mut |answer| outgoing.answer(answer));
         }
     }
 

@@ -1,0 +1,58 @@
+//! The peer on the serial port, which gets a report of each part: the sending end of [`crate::link::serial`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Kind, OpenError, Output};
+use crate::line_file::LineFile;
+use crate::link::Links;
+use crate::link::serial::SerialLink;
+use crate::report::PartReport;
+
+/// `[serial]`, as far as reports go.
+#[derive(Debug, Clone, Copy)]
+pub struct Serial;
+
+impl Kind for Serial {
+    fn is_named(&self, line: &LineFile) -> bool {
+        line.serial.is_some()
+    }
+
+    fn devices<'l>(&self, line: &'l LineFile) -> Vec<(&'static str, &'l Path)> {
+        line.serial.iter().map(|serial| ("serial.device", serial.device.as_path())).collect()
+    }
+
+    fn open(&self, line: &LineFile, links: &Links) -> Result<Option<Arc<dyn Output>>, OpenError> {
+        let Some(link) = links.serial() else { return Ok(None) };
+        Ok(Some(Arc::new(Peer { link: Arc::clone(link), is_needed: line.needs_serial() })))
+    }
+}
+
+struct Peer {
+    link: Arc<SerialLink>,
+    /// Whether it says when or where parts are.
+    is_needed: bool,
+}
+
+impl Output for Peer {
+    fn deliver(&self, report: &PartReport) {
+        self.link.send(report.clone());
+    }
+
+    fn dropped(&self) -> u64 {
+        self.link.counts().dropped
+    }
+
+    fn problems(&self) -> Vec<String> {
+        if self.link.counts().connected {
+            return vec![];
+        }
+        let held = if self.is_needed { ", and the line is held" } else { "" };
+        vec![format!("the serial port is not there{held}; connect it")]
+    }
+
+    fn ended(&self) -> Option<&'static str> {
+        let sentence = "the serial port's thread has ended by itself; start the line again and report this";
+        self.link.has_ended().then_some(sentence)
+    }
+}
