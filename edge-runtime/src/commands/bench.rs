@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use judge::{Judge, OperationTime, StageTimes};
 use serde::Serialize;
 
+use super::engine::EngineChoice;
 use crate::commands::outcome::Outcome;
 use crate::files::bundle;
 use crate::health::percentiles::Stages;
@@ -31,7 +32,7 @@ pub struct Args {
     threads: u16,
     /// Who computes the network.
     #[arg(long, value_enum, default_value_t)]
-    engine: super::EngineChoice,
+    engine: EngineChoice,
     /// List what the kernels replaced, and each operation's time on one thread.
     #[arg(long)]
     explain: bool,

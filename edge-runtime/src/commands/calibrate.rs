@@ -9,12 +9,13 @@ use fit::recalibrate::replace_thresholds;
 use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
-use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate, name};
+use crate::calibration::{
+    Arithmetics, Change, CountedParts, FolderParts, Options, PartSource, calibrate, name,
+};
 use crate::commands::outcome::Outcome;
 use crate::files::bundle;
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
-use crate::trigger::parts::LineParts;
 
 /// What to calibrate, and with what.
 #[derive(Debug, clap::Args)]
@@ -74,14 +75,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
     bundle::warn_of_emulation(&mut judge);
     let mut source: Box<dyn PartSource> = match folder {
         Some(folder) => Box::new(folder),
-        None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
+        None => Box::new(CountedParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
-    let calibration =
-        calibrate(source.as_mut(), &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {
-            skipped += 1;
-            let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
-        })?;
+    let options = Options { votes: line.votes, parts: args.parts, target_fpr: args.target_fpr };
+    let calibration = calibrate(source.as_mut(), &mut judge, &options, |name, reason| {
+        skipped += 1;
+        let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
+    })?;
     let old = &judge.bundle().thresholds;
     let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration, change)?)?;
     let mut out = std::io::stdout().lock();
@@ -139,10 +140,10 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
             Ok(if takes { (both.into_new(), Some(change)) } else { (both.into_old(), None) })
         }
         Err(reason) if is_auto => {
-            let _ = writeln!(err, "{reason:#}: {} as before", name(before));
+            let _ = writeln!(err, "{:#}: {} as before", anyhow::Error::from(reason), name(before));
             Ok((both.into_old(), None))
         }
-        Err(reason) => Err(reason),
+        Err(reason) => Err(reason.into()),
     }
 }
 

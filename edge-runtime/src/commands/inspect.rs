@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use judge::decode_file_within;
 use shared_format::Arithmetic;
 
-use super::EngineChoice;
+use super::engine::EngineChoice;
 use crate::commands::outcome::{Outcome, Tally};
 use crate::files::overlays::Overlays;
 use crate::files::{bundle, images};

@@ -1,17 +1,21 @@
-//! One file per command; what they share is here.
+//! The commands of the program, one file each.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`outcome`] | verdicts → exit code |
+//! | `engine` | who computes the network, as a command line says it |
 
 pub mod bench;
 pub mod calibrate;
 pub mod check;
 pub mod collect;
 pub mod doctor;
+mod engine;
 pub mod init;
 pub mod inspect;
 pub mod outcome;
 pub mod run;
 pub mod teach;
-
-use judge::Engine;
 
 use outcome::Outcome;
 
@@ -54,25 +58,6 @@ impl Command {
             Self::Collect(args) => collect::run(&args),
             Self::Teach(args) => teach::run(&args),
             Self::Doctor(args) => doctor::run(&args),
-        }
-    }
-}
-
-/// Who computes the network's operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(crate) enum EngineChoice {
-    /// The project's own kernels where they match, tract for the rest.
-    #[default]
-    Kernels,
-    /// tract alone, to compare with.
-    Plain,
-}
-
-impl From<EngineChoice> for Engine {
-    fn from(choice: EngineChoice) -> Self {
-        match choice {
-            EngineChoice::Kernels => Self::Kernels,
-            EngineChoice::Plain => Self::Plain,
         }
     }
 }

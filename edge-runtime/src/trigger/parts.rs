@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use shared_format::Roi;
 
-use super::waiting::{self, Triggers};
-use crate::calibration::{PartSource, SourcedPart};
-use crate::capture::{self, CameraState, Capture, Captured, NoFrame};
+use super::waiting::{self, TriggerError, Triggers};
+use crate::capture::{self, CameraState, Capture, CaptureError, Captured, NoFrame};
 use crate::clock::Moment;
 use crate::line_file::LineFile;
 
@@ -17,13 +15,27 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// How long a part's frame is waited for.
 const FRAME_WITHIN: Duration = Duration::from_secs(2);
 
+/// Why a line's camera or trigger can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinePartsError {
+    /// The trigger's device.
+    #[error(transparent)]
+    Trigger(#[from] TriggerError),
+    /// The camera.
+    #[error(transparent)]
+    Camera(#[from] CaptureError),
+    /// The system gives no thread.
+    #[error("cannot start the thread that captures frames; raise the limit of threads")]
+    Thread(#[source] std::io::Error),
+}
+
 /// The camera and the trigger of a line.
 pub struct LineParts {
     capture: Capture,
     triggers: Box<dyn Triggers>,
     exposure_delay: Duration,
     frames: u16,
-    parts: u64,
 }
 
 /// What a look for a part gave.
@@ -42,16 +54,15 @@ impl LineParts {
     ///
     /// # Errors
     /// Where one of them can't be had.
-    pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self> {
+    pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self, LinePartsError> {
         let (triggers, listener) = waiting::of(line, region)?;
         let camera = line.camera.clone();
         // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
         let mut first = Some(capture::open(&camera, None)?);
         let open = move || first.take().map_or_else(|| capture::open(&camera, None), Ok);
-        let capture = Capture::start(open, &line.health, listener)
-            .context("cannot start the thread that captures frames; raise the limit of threads")?;
+        let capture = Capture::start(open, &line.health, listener).map_err(LinePartsError::Thread)?;
         let exposure_delay = line.trigger.exposure_delay();
-        Ok(Self { capture, triggers, exposure_delay, frames: line.votes.frames, parts: 0 })
+        Ok(Self { capture, triggers, exposure_delay, frames: line.votes.frames })
     }
 
     /// The camera.
@@ -64,15 +75,12 @@ impl LineParts {
     ///
     /// # Errors
     /// Where no part will ever come.
-    pub fn look(&mut self) -> Result<Look> {
+    pub fn look(&mut self) -> Result<Look, TriggerError> {
         match self.triggers.next(PATIENCE)? {
-            Some(at) => {
-                self.parts += 1;
-                Ok(match self.frames_of_part(at + self.exposure_delay) {
-                    Err(NoFrame::Ended) => Look::Ended,
-                    frames => Look::Part(frames),
-                })
-            }
+            Some(at) => Ok(match self.frames_of_part(at + self.exposure_delay) {
+                Err(NoFrame::Ended) => Look::Ended,
+                frames => Look::Part(frames),
+            }),
             None if self.capture.state() == CameraState::Ended => Ok(Look::Ended),
             None => Ok(Look::Nothing),
         }
@@ -87,23 +95,5 @@ impl LineParts {
             found.push(frame);
         }
         Ok(found)
-    }
-}
-
-impl PartSource for LineParts {
-    fn next_part(&mut self) -> Result<Option<SourcedPart>> {
-        loop {
-            let frames = match self.look()? {
-                Look::Ended => return Ok(None),
-                Look::Nothing => continue,
-                Look::Part(frames) => frames,
-            };
-            let decode = |captured: &Arc<Captured>| captured.frame().cloned().map_err(ToString::to_string);
-            let frames = match frames {
-                Ok(frames) => frames.iter().map(decode).collect(),
-                Err(e) => Err(e.to_string()),
-            };
-            return Ok(Some(SourcedPart { name: format!("part {}", self.parts), frames }));
-        }
     }
 }
