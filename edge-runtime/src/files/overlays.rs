@@ -3,9 +3,33 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
 use judge::{EncodeError, Frame, Judgement, encode_png, overlay, region_of_interest};
 use shared_format::{Roi, ThresholdFile};
+
+/// Why an overlay is not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OverlayError {
+    /// The folder can't be written to.
+    #[error("cannot write overlays to {folder}; give a folder that can be written", folder = folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The picture can't be made.
+    #[error("cannot write an overlay")]
+    Encode(#[from] EncodeError),
+    /// The picture can't be written.
+    #[error("cannot write the overlay {file}; check the space left on the disk", file = file.display())]
+    Write {
+        /// The picture.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
 
 /// A folder that overlays are written to.
 #[derive(Debug)]
@@ -19,13 +43,12 @@ impl Overlays {
     /// Makes the folder where it is not there, and proves that it can be written to.
     ///
     /// # Errors
-    /// Where it can't.
-    pub fn open(folder: &Path) -> Result<Self> {
-        let unwritable =
-            || format!("cannot write overlays to {}; give a folder that can be written", folder.display());
-        std::fs::create_dir_all(folder).with_context(unwritable)?;
+    /// [`OverlayError::Folder`]
+    pub fn open(folder: &Path) -> Result<Self, OverlayError> {
+        let unwritable = |source| OverlayError::Folder { folder: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
         let probe = folder.join(temporary("probe"));
-        std::fs::write(&probe, []).and_then(|()| std::fs::remove_file(&probe)).with_context(unwritable)?;
+        std::fs::write(&probe, []).and_then(|()| std::fs::remove_file(&probe)).map_err(unwritable)?;
         Ok(Self { folder: folder.to_owned(), taken: HashSet::new() })
     }
 
@@ -40,14 +63,14 @@ impl Overlays {
         frame: &Frame,
         judgement: &Judgement,
         thresholds: &ThresholdFile,
-    ) -> Result<()> {
-        let png = draw(frame, judgement, thresholds).context("cannot write an overlay")?;
+    ) -> Result<(), OverlayError> {
+        let png = draw(frame, judgement, thresholds)?;
         let name = self.name_for(path);
         let (part, whole) = (self.folder.join(temporary(&name)), self.folder.join(&name));
         let written = std::fs::write(&part, png).and_then(|()| std::fs::rename(&part, &whole));
-        written.inspect_err(|_| drop(std::fs::remove_file(&part))).with_context(|| {
-            format!("cannot write the overlay {}; check the space left on the disk", whole.display())
-        })
+        written
+            .inspect_err(|_| drop(std::fs::remove_file(&part)))
+            .map_err(|source| OverlayError::Write { file: whole, source })
     }
 
     fn name_for(&mut self, path: &Path) -> String {

@@ -123,7 +123,11 @@ impl Outputs {
 
     /// The first error; the other outputs are driven nevertheless.
     fn each(&self, drive: impl Fn(&dyn Output) -> io::Result<()>) -> io::Result<()> {
-        self.all.iter().fold(Ok(()), |result, output| result.and(drive(output.as_ref())))
+        let mut result = Ok(());
+        for output in &self.all {
+            result = result.and(drive(output.as_ref()));
+        }
+        result
     }
 
     fn note(&mut self, driven: io::Result<()>) -> io::Result<()> {
