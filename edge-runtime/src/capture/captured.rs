@@ -9,6 +9,7 @@ use super::raw;
 use crate::clock::Moment;
 
 /// What came from the camera.
+#[non_exhaustive]
 pub enum Data {
     /// The bytes of an image file, JPEG from cameras.
     Encoded(Vec<u8>),

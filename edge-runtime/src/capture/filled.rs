@@ -1,12 +1,9 @@
-//! A filled buffer → what was captured, and when.
-
-use std::time::Duration;
+//! A filled buffer of a camera → what was captured.
 
 use judge::DecodeError;
 use shared_format::Size;
 
-use crate::capture::Data;
-use crate::clock::Moment;
+use super::Data;
 use crate::line_file::PixelFormat;
 
 /// How the camera lays out its pixels.
@@ -65,59 +62,11 @@ fn rows(bytes: &[u8], row: u32, rows: u32, stride: u32) -> Vec<u8> {
     rows.flat_map(|padded| padded.get(..row).unwrap_or(padded)).copied().collect()
 }
 
-/// A time stamp older than this when its frame arrives is not of the monotonic clock.
-const OLDEST: Duration = Duration::from_secs(15);
-
-/// A driver's time stamp, of whatever clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stamp {
-    pub(super) seconds: i64,
-    pub(super) micros: i64,
-    /// Whether the driver says where it is from: `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC` or `_COPY`.
-    pub(super) is_given: bool,
-}
-
-impl Stamp {
-    fn moment(self) -> Option<Moment> {
-        let (seconds, micros) = (u64::try_from(self.seconds).ok()?, u64::try_from(self.micros).ok()?);
-        seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?).map(Moment)
-    }
-}
-
-/// The driver's time stamps, where they are of use.
-#[derive(Debug, Default)]
-pub(super) struct Clock {
-    is_useless: bool,
-}
-
-impl Clock {
-    /// The driver's capture time, where it counts on the monotonic clock; otherwise `arrival`, which is later by the
-    /// time that readout and transfer take.
-    pub(super) fn captured_at(&mut self, stamp: Stamp, arrival: Moment) -> Moment {
-        // A copied stamp may be of any clock. Drivers cut off nanoseconds: a stamp is never later than its arrival.
-        let is_plausible = |at: &Moment| stamp.is_given && *at <= arrival && arrival.since(*at) <= OLDEST;
-        let captured_at = stamp.moment().filter(is_plausible);
-        self.is_useless = captured_at.is_none();
-        captured_at.unwrap_or(arrival)
-    }
-
-    /// A sentence where the stamps are of no use.
-    pub(super) const fn warning(&self) -> Option<&'static str> {
-        if self.is_useless {
-            Some(
-                "the camera's driver gives no capture times of the monotonic clock; arrival times stand in, which are \
-                 later: lengthen trigger.exposure_delay_ms by readout and transfer",
-            )
-        } else {
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::capture::Captured;
+    use crate::clock::Moment;
 
     const SIZE: Size = Size { width: 2, height: 2 };
 
@@ -153,6 +102,27 @@ mod tests {
         assert!(captured(PixelFormat::Mjpeg, 0, whole(&[])).frame().is_err());
     }
 
+    /// nokhwa doesn't say how many bytes of a buffer are used, nor how far rows are apart.
+    #[test]
+    fn buffers_of_unknown_use_are_read_as_far_as_they_make_sense() {
+        let page = [&[90; 8][..], &[0; 4088]].concat();
+        assert!(captured(PixelFormat::Yuyv, 0, whole(&page)).frame().is_ok());
+        for cut in [0, 1, 7] {
+            assert!(captured(PixelFormat::Yuyv, 0, whole(&page[..cut])).frame().is_err());
+        }
+        let mut jpeg = vec![];
+        jpeg_encoder::Encoder::new(&mut jpeg, 80)
+            .encode(&[90; 64 * 64], 64, 64, jpeg_encoder::ColorType::Luma)
+            .unwrap();
+        let mut page = vec![0; 8192];
+        for cut in 0..jpeg.len() {
+            page[..cut].copy_from_slice(&jpeg[..cut]);
+            assert!(captured(PixelFormat::Mjpeg, 0, whole(&page)).frame().is_err(), "{cut}");
+        }
+        page[..jpeg.len()].copy_from_slice(&jpeg);
+        assert!(captured(PixelFormat::Mjpeg, 0, whole(&page)).frame().is_ok());
+    }
+
     #[test]
     fn a_jpeg_ends_at_its_marker_and_one_without_is_refused() {
         let mut jpeg = vec![];
@@ -163,31 +133,5 @@ mod tests {
         assert_eq!(captured(PixelFormat::Mjpeg, 0, whole(&padded)).jpeg(), Some(&jpeg[..]));
         let short = captured(PixelFormat::Mjpeg, 0, whole(&jpeg[..jpeg.len() - 3]));
         assert!(matches!(short.frame(), Err(DecodeError::Truncated { .. })));
-    }
-
-    const fn stamp(seconds: i64, micros: i64) -> Stamp {
-        Stamp { seconds, micros, is_given: true }
-    }
-
-    #[test]
-    fn monotonic_stamps_are_taken_as_they_are() {
-        let mut clock = Clock::default();
-        let arrival = Moment(7_123_500_000);
-        assert_eq!(clock.captured_at(stamp(7, 100_250), arrival), Moment(7_100_250_000));
-        assert_eq!(clock.captured_at(stamp(7, 123_500), arrival), arrival);
-        assert_eq!(clock.warning(), None);
-    }
-
-    #[test]
-    fn stamps_of_other_clocks_are_told_and_not_used() {
-        let arrival = Moment(100_000_000_000);
-        let unknown = Stamp { is_given: false, ..stamp(99, 0) };
-        let realtime = stamp(1_700_000_000, 0);
-        let (zero, later, old) = (stamp(0, 0), stamp(100, 1), stamp(84, 999_999));
-        for wrong in [unknown, realtime, zero, later, old, stamp(-1, 5), stamp(i64::MAX, 5), stamp(99, -1)] {
-            let mut clock = Clock::default();
-            assert_eq!(clock.captured_at(wrong, arrival), arrival, "{wrong:?}");
-            assert!(clock.warning().is_some());
-        }
     }
 }

@@ -29,7 +29,8 @@ impl Folder {
         let found = images::collect(&[path.to_owned()]);
         let images = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
-            reason: format!("{e:#}"),
+            // With its cause.
+            reason: format!("{:#}", anyhow::Error::from(e)),
         })?;
         Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
     }

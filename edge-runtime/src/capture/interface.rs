@@ -34,6 +34,9 @@ pub enum CaptureError {
     /// V4L2 is not compiled in.
     #[error("this build has no camera support; build with --features camera")]
     NoSupport,
+    /// nokhwa is not compiled in.
+    #[error("this build opens no cameras by nokhwa; build with --features nokhwa")]
+    NoNokhwa,
     /// It can't be opened.
     #[error(
         "cannot open the camera {camera}: {reason}; check the line file's [camera], the cable and permissions"

@@ -9,6 +9,8 @@
 //! | `folder`, `pattern` | image files, or a picture made on the spot, in place of a camera |
 //! | `pace` | so many frames a second |
 //! | `v4l2` | cameras (feature `camera`) |
+//! | [`nokhwa`] | whatever nokhwa opens, for trying and collecting (feature `nokhwa`) |
+//! | `filled` | a filled buffer of a camera → what was captured |
 //! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | `ring` | the last frames, and waiting for the first one after a trigger |
 //! | `watch` | repeated, frozen, black and burnt-out pictures |
@@ -18,16 +20,19 @@
 //! and not by order of arrival.
 
 mod captured;
+// What is pure about cameras is tested in every build.
+#[cfg(any(feature = "camera", feature = "nokhwa", test))]
+mod filled;
 mod folder;
 mod interface;
 pub mod luma;
+pub mod nokhwa;
 mod open;
 mod pace;
 mod pattern;
 mod raw;
 mod ring;
 mod thread;
-// Its pure parts are tested in every build.
 #[cfg(any(feature = "camera", test))]
 mod v4l2;
 mod watch;

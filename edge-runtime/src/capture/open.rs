@@ -19,6 +19,10 @@ pub fn open(camera: &line_file::Camera, most: Option<Size>) -> Result<Box<dyn Ca
             let size = Size { width: *width, height: *height };
             Ok(Box::new(Pattern::new(size, *fps)))
         }
+        #[cfg(feature = "nokhwa")]
+        line_file::Camera::Nokhwa(settings) => Ok(Box::new(super::nokhwa::NokhwaCamera::open(settings)?)),
+        #[cfg(not(feature = "nokhwa"))]
+        line_file::Camera::Nokhwa(_) => Err(CaptureError::NoNokhwa),
         #[cfg(feature = "camera")]
         line_file::Camera::V4l2(settings) => Ok(Box::new(super::v4l2::V4l2Camera::open(settings)?)),
         #[cfg(not(feature = "camera"))]

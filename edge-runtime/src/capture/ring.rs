@@ -8,6 +8,7 @@ use crate::clock::Moment;
 
 /// Why there is no frame for a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoFrame {
     /// None came in time.
     #[error("no frame came in time; check the camera's frame rate and the exposure delay")]

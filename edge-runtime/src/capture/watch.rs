@@ -17,6 +17,7 @@ const EQUAL_FRAMES: u16 = 5;
 
 /// How the camera is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CameraState {
     /// Opened, without a frame yet.
     Starting,

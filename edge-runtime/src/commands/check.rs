@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::capture::CaptureError;
+use crate::capture::nokhwa::LIMITS;
 use crate::commands::outcome::Outcome;
 use crate::files::bundle;
 use crate::gate::{Measure, Settings};
@@ -57,12 +58,24 @@ fn devices(line: &LineFile) -> Vec<String> {
     match &line.camera {
         Camera::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
         Camera::Folder { path, .. } => paths.push(("camera.path", path)),
+        Camera::Nokhwa(_) => {}
         Camera::Pattern { .. } => {}
     }
     paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
     if matches!(line.camera, Camera::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
+    }
+    if let Camera::Nokhwa(nokhwa) = &line.camera {
+        if cfg!(not(feature = "nokhwa")) {
+            problems.push(CaptureError::NoNokhwa.to_string());
+        }
+        let (index, path) = (nokhwa.index, format!("/dev/video{}", nokhwa.index));
+        if !Path::new(&path).exists() {
+            problems.push(format!(
+                "camera.index = {index}: {path} is not there; connect the camera, or correct the number"
+            ));
+        }
     }
     let absent = paths.into_iter().filter(|(_, path)| !path.exists());
     problems.extend(
@@ -76,6 +89,11 @@ fn describe(line: &LineFile) -> String {
     let mut text = format!("line      {}\n", line.name);
     for product in &line.products {
         let _ = writeln!(text, "product   {}: {}", product.name, product.bundle.display());
+    }
+    if matches!(line.camera, Camera::Nokhwa(_)) {
+        for limit in LIMITS {
+            let _ = writeln!(text, "camera    {limit}");
+        }
     }
     let trigger = match &line.trigger {
         Trigger::Gpio { .. } => "an edge on gpio.trigger".to_owned(),

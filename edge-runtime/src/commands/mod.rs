@@ -21,6 +21,7 @@ use outcome::Outcome;
 
 /// The commands of the program.
 #[derive(Debug, clap::Subcommand)]
+#[non_exhaustive]
 pub enum Command {
     /// Judge image files.
     Inspect(inspect::Args),

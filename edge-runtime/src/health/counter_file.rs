@@ -19,6 +19,7 @@ pub const EVERY: Duration = Duration::from_secs(1);
 
 /// Why counters can't be kept.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CounterFileError {
     /// The folder can't be used.
     #[error("cannot keep counters in {folder}: {source}; check space and permissions, or change health.state", folder = folder.display())]

@@ -39,6 +39,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Happening {
     /// A part is in front of the camera.
     Trigger,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::camera::Camera;
+use super::camera::{Camera, PixelFormat};
 use super::schema::{Gpio, LineFile, Trigger, VoteRule};
 
 /// An hour: longer times are slips of the pen.
@@ -39,6 +39,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
     let fps = match &line.camera {
         Camera::V4l2(v4l2) => v4l2.fps,
+        Camera::Nokhwa(nokhwa) => nokhwa.fps.into(),
         Camera::Folder { fps, .. } | Camera::Pattern { fps, .. } => *fps,
     };
     if line.health.silent_s * fps < 1.0 {
@@ -116,6 +117,17 @@ impl Problems {
                 }
                 if let Some(kelvin) = v4l2.white_balance_k {
                     self.within("camera.white_balance_k", kelvin, 1000..=20_000);
+                }
+            }
+            Camera::Nokhwa(nokhwa) => {
+                self.within("camera.width", nokhwa.width, 1..=MAX_SIDE);
+                self.within("camera.height", nokhwa.height, 1..=MAX_SIDE);
+                self.within("camera.fps", nokhwa.fps, 1..=1000);
+                if nokhwa.format == PixelFormat::Grey {
+                    self.say(
+                        "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which knows no grey cameras; \
+                         give camera.source = \"v4l2\"",
+                    );
                 }
             }
             Camera::Folder { fps: given, .. } => self.within("camera.fps", *given, fps),

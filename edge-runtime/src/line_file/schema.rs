@@ -70,6 +70,7 @@ pub struct Product {
 /// What makes a part a part.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Trigger {
     /// A level change on `gpio.trigger`.
     Gpio {
@@ -164,6 +165,7 @@ impl Default for Votes {
 /// When a part is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum VoteRule {
     /// One rejected frame is enough.
     #[default]
@@ -311,6 +313,7 @@ const fn default_baud() -> u32 {
 /// What is sent for each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum SerialFormat {
     /// A line of text.
     #[default]
@@ -360,7 +363,7 @@ pub struct Health {
     pub every_s: u32,
     /// No new picture for so long is a frozen camera.
     pub frozen_s: f64,
-    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a V4L2 camera,
+    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a camera,
     /// and 0 with files and the test pattern.
     pub equal_frames: Option<u16>,
     /// No frame for so long is a lost camera.

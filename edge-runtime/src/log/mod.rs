@@ -30,6 +30,7 @@ pub const VARIABLE: &str = "NOMINAL_LOG";
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LogError {
     /// The variable holds no level.
     #[error("{VARIABLE}={0:?} is no log level; give off, error, warn, info, debug or trace")]
