@@ -74,7 +74,7 @@ pub struct V4l2 {
 }
 
 /// A camera that nokhwa opens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nokhwa {
     /// Its number, such as 0 for `/dev/video0`.
@@ -87,12 +87,8 @@ pub struct Nokhwa {
     /// Rows.
     pub height: u32,
     /// Frames a second: nokhwa takes whole numbers only.
-    #[serde(default = "default_whole_fps")]
-    pub fps: u32,
-}
-
-const fn default_whole_fps() -> u32 {
-    30
+    #[serde(default = "default_fps")]
+    pub fps: f64,
 }
 
 /// How a camera sends pixels.

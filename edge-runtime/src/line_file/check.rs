@@ -39,7 +39,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
     let fps = match &line.camera {
         Camera::V4l2(v4l2) => v4l2.fps,
-        Camera::Nokhwa(nokhwa) => nokhwa.fps.into(),
+        Camera::Nokhwa(nokhwa) => nokhwa.fps,
         Camera::Folder { fps, .. } | Camera::Pattern { fps, .. } => *fps,
     };
     if line.health.silent_s * fps < 1.0 {
@@ -122,7 +122,13 @@ impl Problems {
             Camera::Nokhwa(nokhwa) => {
                 self.within("camera.width", nokhwa.width, 1..=MAX_SIDE);
                 self.within("camera.height", nokhwa.height, 1..=MAX_SIDE);
-                self.within("camera.fps", nokhwa.fps, 1..=1000);
+                self.within("camera.fps", nokhwa.fps, 1.0..=1000.0);
+                if nokhwa.fps.fract() != 0.0 {
+                    self.say(format!(
+                        "camera.fps = {} is not allowed with camera.source = \"nokhwa\"; give a whole number",
+                        nokhwa.fps
+                    ));
+                }
                 if nokhwa.format == PixelFormat::Grey {
                     self.say(
                         "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which knows no grey cameras; \

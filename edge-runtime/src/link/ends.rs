@@ -1,7 +1,5 @@
 //! What all links have in common: the end that takes what comes in, what went over it, and why there is none.
 
-use serde::Serialize;
-
 use crate::clock::Moment;
 
 /// Why a link can't be had.
@@ -24,7 +22,7 @@ pub trait Incoming: Send {
 }
 
 /// What went over a link, and what did not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkCounts {
     /// Whether the device is open.
     pub connected: bool,

@@ -41,7 +41,9 @@ impl NokhwaCamera {
             }
         };
         let size = Size { width: settings.width, height: settings.height };
-        let wanted = CameraFormat::new(Resolution::new(size.width, size.height), format, settings.fps);
+        // A checked line file has a whole number.
+        let fps = settings.fps as u32;
+        let wanted = CameraFormat::new(Resolution::new(size.width, size.height), format, fps);
         // It fails by a panic with some drivers' lists of sizes.
         let opened = guarded(|| {
             let formats = [format];

@@ -51,12 +51,12 @@ impl SerialLink {
     /// # Errors
     /// What the system says if it has no more threads or file descriptors, and where somebody listens already.
     pub fn listen(&self, incoming: Box<dyn Incoming>) -> io::Result<()> {
-        let waiter = Waiter::new()?;
-        let waker = waiter.waker();
-        let server = Server::new(self.serial.clone(), incoming, Arc::clone(&self.shared), waiter);
         if self.running.get().is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        let waiter = Waiter::new()?;
+        let waker = waiter.waker();
+        let server = Server::new(self.serial.clone(), incoming, Arc::clone(&self.shared), waiter);
         let thread = side_thread("serial").spawn(move || server.run())?;
         self.running.set(Running { waker, thread }).map_err(|_| io::ErrorKind::AlreadyExists.into())
     }

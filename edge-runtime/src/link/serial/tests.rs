@@ -307,3 +307,25 @@ fn the_end_delivers_what_waits_and_counts_what_it_cannot() {
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(shared.queue.dropped(), 5);
 }
+
+#[test]
+fn one_end_listens_and_reports_wait_for_it() {
+    let mut cable = Cable::plugged_in();
+    let serial = Serial { device: cable.path(), baud: 115_200, format: SerialFormat::Text };
+    let link = SerialLink::new(&serial).unwrap();
+    link.send(rejected());
+    assert!(!link.has_ended() && !link.counts().connected);
+    link.listen(Box::new(Deaf)).unwrap();
+    assert_eq!(cable.hear_lines(1), ["P 123 REJECT 0.87000"]);
+    let again = link.listen(Box::new(Deaf)).unwrap_err();
+    assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+}
+
+/// An end that takes nothing.
+struct Deaf;
+
+impl Incoming for Deaf {
+    fn connected(&mut self, _on: bool) {}
+
+    fn take(&mut self, _bytes: &[u8], _now: crate::clock::Moment, _answer: &mut dyn FnMut(String)) {}
+}
