@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::camera::{Camera, PixelFormat};
-use super::schema::{Gpio, LineFile, Trigger, VoteRule};
+use super::devices::Gpio;
+use super::schema::{LineFile, Trigger, VoteRule};
 
 /// An hour: longer times are slips of the pen.
 const MAX_MS: f64 = 3_600_000.0;

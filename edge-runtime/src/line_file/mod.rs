@@ -4,22 +4,22 @@
 //! |---|---|
 //! | `schema` | the keys |
 //! | `camera` | those of the camera |
+//! | `devices` | those of GPIO lines and serial port |
 //! | `encoder` | what follows from them for the encoder |
 //! | `check` | which values are allowed, alone and together |
 //! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
 
 mod camera;
 mod check;
+mod devices;
 mod encoder;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
 pub use camera::{Camera, Nokhwa, PixelFormat, V4l2};
-pub use schema::{
-    Challenge, Gate, Gpio, Health, LineFile, Pin, Product, Records, Safe, Serial, SerialFormat, Trigger,
-    VoteRule, Votes,
-};
+pub use devices::{Gpio, Pin, Serial, SerialFormat};
+pub use schema::{Challenge, Gate, Health, LineFile, Product, Records, Safe, Trigger, VoteRule, Votes};
 
 /// What `edge-runtime init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");

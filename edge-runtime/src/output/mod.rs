@@ -12,7 +12,7 @@
 //! Nothing here makes the gate wait: a reader that is slow or gone loses reports, and how many is counted.
 //!
 //! To add an output, make a folder here with its [`Kind`] and its [`Output`], name it in `kinds`, and give the line file
-//! its table in `line_file/schema.rs`. The rest of the program opens, drives, tells, asks and checks it by these traits.
+//! its table in `line_file`. The rest of the program opens, drives, tells, asks and checks it by these traits.
 
 pub mod gpio;
 mod interface;
