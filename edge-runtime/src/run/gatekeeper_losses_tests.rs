@@ -42,7 +42,8 @@ impl Line {
         let settings = Settings {
             measure: Measure::Ticks,
             distance: DISTANCE,
-            pulse: Duration::from_millis(1),
+            // A busy machine may be late by many milliseconds; a part is missed only if it is later than this.
+            pulse: Duration::from_millis(100),
             gap: Duration::ZERO,
             safe: Safe::Reject,
             queue: 4096,
