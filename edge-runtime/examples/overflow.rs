@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use edge_runtime::clock::Moment;
 use edge_runtime::gate::{Counts, Gate, Hold, Measure, Settings};
 use edge_runtime::line_file::Safe;
-use edge_runtime::moment::Moment;
 
 const PARTS: u64 = 5_000_000;
 

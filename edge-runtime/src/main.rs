@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-use edge_runtime::commands;
-use edge_runtime::health::{log, panics};
-use edge_runtime::outcome::Outcome;
+use clap::Parser;
+use edge_runtime::commands::Command;
+use edge_runtime::commands::outcome::Outcome;
+use edge_runtime::log::{self, panics};
 
 /// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
 ///
@@ -18,33 +17,11 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Judge image files.
-    Inspect(commands::inspect::Args),
-    /// Measure how long each stage takes on this machine.
-    Bench(commands::bench::Args),
-    /// Run a line: capture, judge, drive the reject gate.
-    Run(commands::run::Args),
-    /// Write a commented line file.
-    Init(commands::init::Args),
-    /// Check a line file, its bundles and its devices.
-    Check(commands::check::Args),
-    /// Find a product's threshold anew, from good parts.
-    Calibrate(commands::calibrate::Args),
-    /// Take training photos of good parts with a line's own camera and trigger.
-    Collect(commands::collect::Args),
-    /// Make a bundle from good parts alone, here on the device: fitted in seconds.
-    Teach(commands::teach::Args),
-    /// Check this machine, and whether a bundle does here what it did where it was made.
-    Doctor(commands::doctor::Args),
-}
-
 fn main() -> ExitCode {
     // Before any thread starts: the standard library's hook would wait for whoever reads standard error.
     panics::install();
     let command = Cli::parse().command;
-    let result = panics::caught(|| carry_out(command));
+    let result = panics::caught(|| command.carry_out());
     match result.unwrap_or_else(|panic| Err(anyhow::anyhow!("the program failed: {panic}; report this"))) {
         Ok(outcome) => outcome.into(),
         // Whoever read the output has gone, with `| head` for example: nobody is left to tell.
@@ -54,20 +31,6 @@ fn main() -> ExitCode {
             log::say(&format!("error: {e:#}"));
             Outcome::Error.into()
         }
-    }
-}
-
-fn carry_out(command: Command) -> anyhow::Result<Outcome> {
-    match command {
-        Command::Inspect(args) => commands::inspect::run(&args),
-        Command::Bench(args) => commands::bench::run(&args),
-        Command::Run(args) => commands::run::run(&args),
-        Command::Init(args) => commands::init::run(&args),
-        Command::Check(args) => commands::check::run(&args),
-        Command::Calibrate(args) => commands::calibrate::run(&args),
-        Command::Collect(args) => commands::collect::run(&args),
-        Command::Teach(args) => commands::teach::run(&args),
-        Command::Doctor(args) => commands::doctor::run(&args),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use edge_runtime::clock::Moment;
 use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
 use edge_runtime::line_file::Safe;
-use edge_runtime::moment::Moment;
 use edge_runtime::part::{Disposition, PartVerdict, Reason};
 use proptest::prelude::*;
 use shared_format::Verdict;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use judge::{Bundle, Judge, Replaced, decode_file};
+use judge::{Bundle, BundleError, DecodeError, Fault, Judge, Replaced, decode_file};
 use shared_format::{Arithmetic, Golden};
 
 use crate::report::{in_ms, significant};
@@ -16,6 +15,51 @@ const MARGIN: f64 = 0.05;
 const MOST_OF_SPREAD: f32 = 0.5;
 /// … or, where a small sample has next to no spread, by this share of the largest score.
 const MOST_OF_SCORE: f32 = 0.05;
+
+/// Why a bundle is not computed with another arithmetic.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArithmeticError {
+    /// The bundle can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The folder holds another bundle now.
+    #[error("another bundle has just taken this one's place; start again")]
+    Replaced,
+    /// The golden frames can't be judged with it.
+    #[error("with {arithmetic}", arithmetic = name(*arithmetic))]
+    Golden {
+        /// The new arithmetic.
+        arithmetic: Arithmetic,
+        /// Why.
+        source: BundleError,
+    },
+    /// Scores move too far.
+    #[error(
+        "golden frames score up to {moved} otherwise with {arithmetic}, more than rounding should do ({most}): this model is \
+         not for it; calibrate without --arithmetic",
+        moved = significant(*moved),
+        arithmetic = name(*arithmetic),
+        most = significant(*most)
+    )]
+    Moved {
+        /// The new arithmetic.
+        arithmetic: Arithmetic,
+        /// How far.
+        moved: f32,
+        /// How far they may.
+        most: f32,
+    },
+    /// There is nothing to compare by.
+    #[error("the bundle has no golden frames to compare by; export it again with this program's trainer")]
+    NoGolden,
+    /// A golden frame is no image.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A golden frame can't be judged.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
 
 /// A bundle's judges: one for each arithmetic.
 #[derive(Debug)]
@@ -44,10 +88,12 @@ impl Arithmetics {
     ///
     /// # Errors
     /// Where the bundle can't be opened again.
-    pub fn new(old: Judge, threads: usize) -> Result<Self> {
+    pub fn new(old: Judge, threads: usize) -> Result<Self, ArithmeticError> {
         let before = &old.bundle().thresholds;
         let mut bundle = Bundle::open(&old.bundle().folder)?;
-        ensure!(bundle.thresholds == *before, "another bundle has just taken this one's place; start again");
+        if bundle.thresholds != *before {
+            return Err(ArithmeticError::Replaced);
+        }
         bundle.thresholds.arithmetic = match before.arithmetic {
             Arithmetic::Single => Arithmetic::Half,
             Arithmetic::Half => Arithmetic::Single,
@@ -70,11 +116,12 @@ impl Arithmetics {
     ///
     /// # Errors
     /// Where there is no golden frame, one can't be judged, or scores move further than rounding moves them.
-    pub fn compare(&mut self) -> Result<Change> {
+    pub fn compare(&mut self) -> Result<Change, ArithmeticError> {
         let thresholds = self.old.bundle().thresholds.clone();
         let arithmetic = self.new.bundle().thresholds.arithmetic;
         let mut golden = thresholds.golden.to_vec();
-        let results = self.new.check_golden().with_context(|| format!("with {}", name(arithmetic)))?;
+        let failed = |source| ArithmeticError::Golden { arithmetic, source };
+        let results = self.new.check_golden().map_err(failed)?;
         let mut moved = 0f32;
         for (golden, result) in golden.iter_mut().zip(results) {
             moved = moved.max((result.score - golden.score).abs());
@@ -83,25 +130,17 @@ impl Arithmetics {
         let scores = &thresholds.evidence.scores;
         let most = (MOST_OF_SPREAD * scores.spread()).max(MOST_OF_SCORE * scores.max.abs());
         if moved > most {
-            bail!(
-                "golden frames score up to {} otherwise with {}, more than rounding should do ({}): this model is not for it; \
-                 calibrate without --arithmetic",
-                significant(moved),
-                name(arithmetic),
-                significant(most)
-            );
+            return Err(ArithmeticError::Moved { arithmetic, moved, most });
         }
         let moved_of_spread = (scores.spread() > 0.0).then(|| moved / scores.spread());
         Ok(Change { arithmetic, golden, moved, moved_of_spread, times: self.times()? })
     }
 
     /// Median times of the first golden frame; of one frame each where a processor has to emulate.
-    fn times(&mut self) -> Result<[Duration; 2]> {
+    fn times(&mut self) -> Result<[Duration; 2], ArithmeticError> {
         let bundle = self.old.bundle();
         let Some(first) = bundle.thresholds.golden.first() else {
-            bail!(
-                "the bundle has no golden frames to compare by; export it again with this program's trainer"
-            );
+            return Err(ArithmeticError::NoGolden);
         };
         let frame = decode_file(&bundle.golden_path(&first.file))?;
         let mut judges = [&mut self.old, &mut self.new];

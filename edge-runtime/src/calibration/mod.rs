@@ -4,25 +4,29 @@
 //! number of frames that vote.
 
 mod arithmetic;
+mod error;
 mod folder;
+mod line;
 
-use anyhow::{Result, bail};
 use bundle::{Calibration, Calibrator};
 use judge::{AnomalyMap, Frame, Judge};
 
 use crate::line_file::Votes;
 use crate::part::deciding_score;
+use crate::trigger::waiting::TriggerError;
 
-pub use arithmetic::{Arithmetics, Change, name};
-pub use folder::FolderParts;
+pub use arithmetic::{ArithmeticError, Arithmetics, Change, name};
+pub use error::{CalibrateError, PartError};
+pub use folder::{FolderError, FolderParts};
+pub use line::CountedParts;
 
 /// A part to calibrate with.
 #[derive(Debug)]
 pub struct SourcedPart {
     /// What to call it for people.
     pub name: String,
-    /// Its frames, in order, or the sentence that says why there are none.
-    pub frames: Result<Vec<Frame>, String>,
+    /// Its frames, in order, or why there are none.
+    pub frames: Result<Vec<Frame>, PartError>,
 }
 
 /// Where good parts come from.
@@ -31,22 +35,31 @@ pub trait PartSource {
     ///
     /// # Errors
     /// Where no further part can be had. A part without usable frames is no error.
-    fn next_part(&mut self) -> Result<Option<SourcedPart>>;
+    fn next_part(&mut self) -> Result<Option<SourcedPart>, TriggerError>;
 }
 
-/// Judges up to `most` usable parts and finds the thresholds for `target_fpr` (0..1, exclusive). A part that can't be
-/// used is named to `skipped` with the reason.
+/// How to calibrate.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// What decides a part.
+    pub votes: Votes,
+    /// Usable parts to judge at most.
+    pub parts: u32,
+    /// Share of good parts that may be rejected (0..1, exclusive).
+    pub target_fpr: f64,
+}
+
+/// Judges usable parts and finds the thresholds. A part that can't be used is named to `skipped` with the reason.
 ///
 /// # Errors
 /// Where the source fails, or gives no usable part.
 pub fn calibrate(
     source: &mut dyn PartSource,
     judge: &mut Judge,
-    votes: &Votes,
-    most: u32,
-    target_fpr: f64,
-    mut skipped: impl FnMut(&str, &str),
-) -> Result<Calibration> {
+    options: &Options,
+    mut skipped: impl FnMut(&str, &PartError),
+) -> Result<Calibration, CalibrateError> {
+    let Options { votes, parts: most, target_fpr } = *options;
     let recipe = judge.bundle().thresholds.recipe;
     let positions = recipe.input.width as usize * recipe.input.height as usize * recipe.tiles.count();
     let mut calibrator = Calibrator::new(most as usize * usize::from(votes.frames), positions);
@@ -54,7 +67,7 @@ pub fn calibrate(
     while used < most
         && let Some(part) = source.next_part()?
     {
-        match part.frames.and_then(|frames| score(&frames, judge, votes)) {
+        match part.frames.and_then(|frames| score(&frames, judge, &votes)) {
             Ok((score, maps)) => {
                 used += 1;
                 calibrator.add(part.name, score, &[]);
@@ -63,18 +76,15 @@ pub fn calibrate(
             Err(reason) => skipped(&part.name, &reason),
         }
     }
-    match calibrator.finish(target_fpr) {
-        Some(calibration) => Ok(calibration),
-        None => bail!("no part can be used; give good parts as the line's camera shows them"),
-    }
+    calibrator.finish(target_fpr).ok_or(CalibrateError::NoParts)
 }
 
 /// The score that decides a part, and its frames' maps.
-fn score(frames: &[Frame], judge: &mut Judge, votes: &Votes) -> Result<(f32, Vec<AnomalyMap>), String> {
+fn score(frames: &[Frame], judge: &mut Judge, votes: &Votes) -> Result<(f32, Vec<AnomalyMap>), PartError> {
     let (mut scores, mut maps) = (vec![], vec![]);
     let (found, needed) = (frames.len(), votes.frames);
     if found != usize::from(needed) {
-        return Err(format!("it has {found} frame(s); votes.frames = {needed} needs as many of each part"));
+        return Err(PartError::Frames { found, needed });
     }
     for frame in frames {
         let judgement = judge.judge(frame);
@@ -83,10 +93,10 @@ fn score(frames: &[Frame], judge: &mut Judge, votes: &Votes) -> Result<(f32, Vec
                 scores.push(score);
                 maps.push(map);
             }
-            (.., Some(fault)) => return Err(fault.to_string()),
-            (.., None) => return Err("it got no score; judge it with `edge-runtime inspect`".to_owned()),
+            (.., Some(fault)) => return Err(fault.into()),
+            (.., None) => return Err(PartError::NoScore),
         }
     }
-    let score = deciding_score(votes, &scores).ok_or("its frames don't fit the rule of votes")?;
+    let score = deciding_score(votes, &scores).ok_or(PartError::Votes)?;
     Ok((score, maps))
 }

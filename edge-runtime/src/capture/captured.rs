@@ -6,9 +6,10 @@ use judge::{DecodeError, Frame};
 use shared_format::Size;
 
 use super::raw;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// What came from the camera.
+#[non_exhaustive]
 pub enum Data {
     /// The bytes of an image file, JPEG from cameras.
     Encoded(Vec<u8>),

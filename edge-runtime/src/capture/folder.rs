@@ -6,7 +6,7 @@ use shared_format::Size;
 
 use super::pace::Pace;
 use super::{Camera, CaptureError, Captured, Data};
-use crate::inputs;
+use crate::files::images;
 
 /// The images of a file, folder or pattern in name order, so many a second.
 #[derive(Debug)]
@@ -26,10 +26,11 @@ impl Folder {
     /// # Errors
     /// [`CaptureError::Open`] where there are none or the folder can't be read.
     pub fn open(path: &Path, fps: f64, repeat: bool, most: Option<Size>) -> Result<Self, CaptureError> {
-        let found = inputs::collect(&[path.to_owned()]);
+        let found = images::collect(&[path.to_owned()]);
         let images = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
-            reason: format!("{e:#}"),
+            // With its cause.
+            reason: format!("{:#}", anyhow::Error::from(e)),
         })?;
         Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
     }

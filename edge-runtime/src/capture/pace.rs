@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Spaces calls evenly, as a camera spaces its frames.
 #[derive(Debug)]

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Captured;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Why there is no frame for a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoFrame {
     /// None came in time.
     #[error("no frame came in time; check the camera's frame rate and the exposure delay")]

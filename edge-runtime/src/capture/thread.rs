@@ -11,8 +11,8 @@ use judge::guarded;
 
 use super::watch::Watch;
 use super::{Camera, CameraState, CaptureError, Captured, Counts, FrameRing, NoFrame};
+use crate::clock::Moment;
 use crate::line_file::Health;
-use crate::moment::Moment;
 
 /// Frames kept for a slow inspector; a quarter of a second of a camera with 30 frames a second.
 const ROOM: usize = 8;

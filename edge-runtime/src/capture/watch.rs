@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Captured;
+use crate::capture::luma::Exposure;
+use crate::clock::Moment;
 use crate::line_file::Health;
-use crate::luma::Exposure;
-use crate::moment::Moment;
 
 /// Light changes slowly, and looking at it decodes a frame that nobody else may ask for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -17,6 +17,7 @@ const EQUAL_FRAMES: u16 = 5;
 
 /// How the camera is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CameraState {
     /// Opened, without a frame yet.
     Starting,

@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use judge::{Judge, OperationTime, StageTimes};
 use serde::Serialize;
 
-use crate::latency::Stages;
-use crate::outcome::Outcome;
+use super::engine::EngineChoice;
+use crate::commands::outcome::Outcome;
+use crate::files::bundles;
+use crate::health::percentiles::Stages;
+use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
-use crate::system::peak_rss_mib;
 
 /// Frames judged before measuring: caches, clocks and buffers settle.
 const WARM_UP: usize = 5;
@@ -30,7 +32,7 @@ pub struct Args {
     threads: u16,
     /// Who computes the network.
     #[arg(long, value_enum, default_value_t)]
-    engine: super::EngineChoice,
+    engine: EngineChoice,
     /// List what the kernels replaced, and each operation's time on one thread.
     #[arg(long)]
     explain: bool,
@@ -77,8 +79,8 @@ const ROUNDS: usize = 20;
 /// Where the bundle is not usable or a frame can't be judged: the time of a fault says nothing.
 pub fn run(args: &Args) -> Result<Outcome> {
     let start = Instant::now();
-    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
+    bundles::warn_of_emulation(&mut judge);
     let load_ms = in_ms(start.elapsed());
     let images = images(args, &judge)?;
     let mut times = Vec::new();

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use bundle::recalibrate::replace_thresholds;
 use bundle::{Calibration, claim_with_threshold, highest, lonely};
-use judge::Judge;
+use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
-use super::EngineChoice;
-use crate::calibration::{Arithmetics, Change, FolderParts, PartSource, calibrate, name};
+use crate::calibration::{
+    Arithmetics, Change, CountedParts, FolderParts, Options, PartSource, calibrate, name,
+};
+use crate::commands::outcome::Outcome;
+use crate::files::bundles;
 use crate::line_file::{LineFile, Product};
-use crate::line_parts::LineParts;
-use crate::outcome::Outcome;
 use crate::report::significant;
 
 /// What to calibrate, and with what.
@@ -67,21 +68,21 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut judge = super::open_with(EngineChoice::Kernels, &product.bundle, line.threads.into())?;
-    super::check_first_golden(&mut judge)?;
+    let mut judge = bundles::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
+    bundles::check_first_golden(&mut judge)?;
     let folder = args.from.as_deref().map(FolderParts::open).transpose()?;
     let (mut judge, change) = with_arithmetic(judge, args.arithmetic, line.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    bundles::warn_of_emulation(&mut judge);
     let mut source: Box<dyn PartSource> = match folder {
         Some(folder) => Box::new(folder),
-        None => Box::new(LineParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
+        None => Box::new(CountedParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
-    let calibration =
-        calibrate(source.as_mut(), &mut judge, &line.votes, args.parts, args.target_fpr, |name, reason| {
-            skipped += 1;
-            let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
-        })?;
+    let options = Options { votes: line.votes, parts: args.parts, target_fpr: args.target_fpr };
+    let calibration = calibrate(source.as_mut(), &mut judge, &options, |name, reason| {
+        skipped += 1;
+        let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
+    })?;
     let old = &judge.bundle().thresholds;
     let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration, change)?)?;
     let mut out = std::io::stdout().lock();
@@ -139,10 +140,10 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
             Ok(if takes { (both.into_new(), Some(change)) } else { (both.into_old(), None) })
         }
         Err(reason) if is_auto => {
-            let _ = writeln!(err, "{reason:#}: {} as before", name(before));
+            let _ = writeln!(err, "{:#}: {} as before", anyhow::Error::from(reason), name(before));
             Ok((both.into_old(), None))
         }
-        Err(reason) => Err(reason),
+        Err(reason) => Err(reason.into()),
     }
 }
 

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::capture::CaptureError;
+use crate::capture::nokhwa::LIMITS;
+use crate::commands::outcome::Outcome;
+use crate::files::bundles;
 use crate::gate::{Measure, Settings};
 use crate::line_file::{Camera, LineFile, Safe, Trigger};
-use crate::outcome::Outcome;
+use crate::output::KINDS;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -41,9 +44,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
 fn bundles(line: &LineFile) -> Vec<String> {
     let mut problems = vec![];
     for product in &line.products {
-        let checked = super::open(&product.bundle, line.threads.into())
-            .and_then(|mut judge| super::check_first_golden(&mut judge));
-        if let Err(e) = checked {
+        let checked = bundles::open(&product.bundle, line.threads.into())
+            .and_then(|mut judge| bundles::check_first_golden(&mut judge));
+        if let Err(e) = checked.map_err(anyhow::Error::from) {
             problems.push(format!("product {}: {e:#}", product.name));
         }
     }
@@ -55,18 +58,24 @@ fn devices(line: &LineFile) -> Vec<String> {
     match &line.camera {
         Camera::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
         Camera::Folder { path, .. } => paths.push(("camera.path", path)),
+        Camera::Nokhwa(_) => {}
         Camera::Pattern { .. } => {}
     }
-    if let Some(gpio) = &line.gpio {
-        paths.push(("gpio.chip", &gpio.chip));
-        paths.extend(gpio.input_chip.as_deref().map(|chip| ("gpio.input_chip", chip)));
-    }
-    if let Some(serial) = &line.serial {
-        paths.push(("serial.device", &serial.device));
-    }
+    paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
     if matches!(line.camera, Camera::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
+    }
+    if let Camera::Nokhwa(nokhwa) = &line.camera {
+        if cfg!(not(feature = "nokhwa")) {
+            problems.push(CaptureError::NoNokhwa.to_string());
+        }
+        let (index, path) = (nokhwa.index, format!("/dev/video{}", nokhwa.index));
+        if !Path::new(&path).exists() {
+            problems.push(format!(
+                "camera.index = {index}: {path} is not there; connect the camera, or correct the number"
+            ));
+        }
     }
     let absent = paths.into_iter().filter(|(_, path)| !path.exists());
     problems.extend(
@@ -80,6 +89,11 @@ fn describe(line: &LineFile) -> String {
     let mut text = format!("line      {}\n", line.name);
     for product in &line.products {
         let _ = writeln!(text, "product   {}: {}", product.name, product.bundle.display());
+    }
+    if matches!(line.camera, Camera::Nokhwa(_)) {
+        for limit in LIMITS {
+            let _ = writeln!(text, "camera    {limit}");
+        }
     }
     let trigger = match &line.trigger {
         Trigger::Gpio { .. } => "an edge on gpio.trigger".to_owned(),
@@ -101,7 +115,7 @@ fn describe(line: &LineFile) -> String {
         Safe::Pass => "let go",
     };
     let _ = writeln!(text, "the gate  {place} after the trigger; a part without a verdict by then is {safe}");
-    if line.gpio.is_none() && line.serial.is_none() && !line.stdout {
+    if !KINDS.iter().any(|kind| kind.is_named(line)) {
         text.push_str("outputs   none: verdicts go nowhere but into the status\n");
     }
     text

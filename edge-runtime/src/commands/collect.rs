@@ -19,9 +19,9 @@ use anyhow::Result;
 use self::album::Album;
 use self::quality::Quality;
 use crate::capture::{CameraState, Capture, Captured};
+use crate::commands::outcome::Outcome;
 use crate::line_file::LineFile;
-use crate::line_parts::{LineParts, Look};
-use crate::outcome::Outcome;
+use crate::trigger::parts::{LineParts, Look};
 
 /// What to collect, and where.
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,9 @@ use judge::{BundleError, Judge};
 use serde::Serialize;
 use shared_format::{Arithmetic, Colour, Evidence, Recipe, Sample, ThresholdFile};
 
-use crate::outcome::Outcome;
+use crate::commands::outcome::Outcome;
+use crate::health::system::System;
 use crate::report::significant;
-use crate::system::System;
 
 /// What to check.
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::commands::outcome::Outcome;
 use crate::line_file::TEMPLATE;
-use crate::outcome::Outcome;
 
 /// Where to write it.
 #[derive(Debug, clap::Args)]

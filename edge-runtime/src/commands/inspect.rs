@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use judge::decode_file_within;
 use shared_format::Arithmetic;
 
-use super::EngineChoice;
-use crate::inputs;
-use crate::outcome::{Outcome, Tally};
-use crate::overlays::Overlays;
+use super::engine::EngineChoice;
+use crate::commands::outcome::{Outcome, Tally};
+use crate::files::overlays::Overlays;
+use crate::files::{bundles, images};
 use crate::report::Line;
 
 /// What to judge and how to report it.
@@ -42,16 +42,16 @@ pub struct Args {
 /// Before the first frame, where the bundle, the paths or the overlay folder are not usable; later, where a line or an
 /// overlay can't be written. A frame that can't be judged is no error but a fault.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let images = inputs::collect(&args.paths)?;
+    let images = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
-    let mut judge = super::open_with(args.engine, &args.bundle, args.threads.into())?;
-    super::warn_of_emulation(&mut judge);
+    let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
+    bundles::warn_of_emulation(&mut judge);
     if args.engine == EngineChoice::Plain && judge.bundle().thresholds.arithmetic == Arithmetic::Half {
         bail!(
             "the bundle's thresholds are for 16-bit floats and tract alone computes with 32; leave --engine plain out"
         );
     }
-    super::check_first_golden(&mut judge)?;
+    bundles::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();
     let most = judge.bundle().thresholds.recipe.frames.most();

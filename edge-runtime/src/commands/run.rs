@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::health::log;
+use crate::commands::outcome::Outcome;
 use crate::line_file::LineFile;
-use crate::outcome::Outcome;
+use crate::log;
 use crate::run::Line;
 
 /// What to run.

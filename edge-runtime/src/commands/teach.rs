@@ -25,8 +25,8 @@ use networks::teacher::{Library, Teacher, load_file};
 use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
 use super::collect::{self, album::Album};
+use crate::commands::outcome::Outcome;
 use crate::line_file::{LineFile, Votes};
-use crate::outcome::Outcome;
 use crate::part::deciding_score;
 
 /// What to learn from, and how.

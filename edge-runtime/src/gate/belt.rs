@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::moment::{Moment, nanoseconds};
+use crate::clock::{Moment, nanoseconds};
 
 /// What a belt's way is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Parts that were put out together and have not fallen yet.
 #[derive(Debug, Clone, Copy)]

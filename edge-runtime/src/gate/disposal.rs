@@ -5,8 +5,8 @@ use shared_format::Verdict;
 use super::queued::{Queued, Settled};
 use super::signal::Action;
 use super::state::Gate;
+use crate::clock::Moment;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 use crate::part::{Disposition, Reason};
 
 /// Parts that a poll reports at most: what overflowed may be millions, and none of them may delay a pulse.

@@ -2,8 +2,8 @@
 
 use super::queued::Queued;
 use super::state::Gate;
+use crate::clock::Moment;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 use crate::part::{PartNumber, PartVerdict, Reason};
 
 impl Gate {

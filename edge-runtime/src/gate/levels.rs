@@ -2,8 +2,8 @@
 
 use super::signal::{Action, Signal};
 use super::state::Gate;
+use crate::clock::Moment;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 
 impl Gate {
     /// Ends what is over at `now`.

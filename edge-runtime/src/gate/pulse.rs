@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// An output with a pulse length. Overlapping pulses are one.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared_format::Verdict;
 
+use crate::clock::Moment;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
 
 /// A part under way, or several of which nothing is known but between which places they are.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Measure;
+use crate::clock::{milliseconds, nanoseconds};
 use crate::line_file::{LineFile, Safe};
-use crate::moment::{milliseconds, nanoseconds};
 
 /// How the gate works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What the gate asks of its outputs.
 
+use crate::line_file::Safe;
 use crate::part::Release;
 
 /// An output of the gate.
@@ -18,6 +19,15 @@ pub enum Signal {
 impl Signal {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Reject, Self::Pass, Self::Fault, Self::Strobe];
+
+    /// Its level while nobody can be trusted: parts go to the safe side, and the fault output says so.
+    #[must_use]
+    pub const fn safe_level(self, safe: Safe) -> bool {
+        match (self, safe) {
+            (Self::Reject, Safe::Reject) | (Self::Pass, Safe::Pass) | (Self::Fault, _) => true,
+            (Self::Reject, Safe::Pass) | (Self::Pass, Safe::Reject) | (Self::Strobe, _) => false,
+        }
+    }
 }
 
 /// What the gate wants done, in order.
@@ -27,4 +37,16 @@ pub enum Action {
     Set(Signal, bool),
     /// A part has passed the gate: report it.
     Released(Release),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_safe_state_is_on_one_side_and_says_fault() {
+        let on = |safe| Signal::ALL.into_iter().filter(|signal| signal.safe_level(safe)).collect::<Vec<_>>();
+        assert_eq!(on(Safe::Reject), [Signal::Reject, Signal::Fault]);
+        assert_eq!(on(Safe::Pass), [Signal::Pass, Signal::Fault]);
+    }
 }

@@ -11,7 +11,7 @@ use super::pulse::Pulse;
 use super::queued::{Queued, Settled};
 use super::settings::Settings;
 use super::signal::Action;
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::part::PartNumber;
 
 /// Entries of settled parts that wait for their reports at most. If there are more, parts at the gate wait, too, and may be

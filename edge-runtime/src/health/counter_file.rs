@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::slot;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 const NAMES: [&str; 2] = ["counters-0", "counters-1"];
 /// From one save to the next: flash wears, and a line that loses power loses no more than this.
@@ -19,6 +19,7 @@ pub const EVERY: Duration = Duration::from_secs(1);
 
 /// Why counters can't be kept.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CounterFileError {
     /// The folder can't be used.
     #[error("cannot keep counters in {folder}: {source}; check space and permissions, or change health.state", folder = folder.display())]

@@ -4,8 +4,8 @@ use std::process::Stdio;
 use bundle::seeded::Seeded;
 
 use super::*;
-use crate::emulated;
-use crate::small_disk::SmallDisk;
+use crate::testing::emulated;
+use crate::testing::small_disk::SmallDisk;
 
 fn counted(parts: u64, run: u64) -> Counters {
     let mut counters = Counters { run, ..Counters::default() };
@@ -176,7 +176,7 @@ fn a_killed_process_loses_no_more_than_one_interval() {
         assert!(kept <= last + 1, "{kept} were kept of {last}");
         // An attempt that ended an interval before the last sign of life was followed by one that found its time come.
         let slowest = steps.iter().map(|[_, begun, ended]| ended - begun).max().unwrap();
-        let due = killed.saturating_sub(slowest + crate::moment::nanoseconds(QUICK) + 5_000_000);
+        let due = killed.saturating_sub(slowest + crate::clock::nanoseconds(QUICK) + 5_000_000);
         let least = steps.iter().filter(|[_, _, ended]| *ended <= due).map(|[count, ..]| *count).max();
         assert!(
             kept >= least.unwrap_or(0),

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::latency::Percentiles;
-use crate::moment::nanoseconds;
+use crate::clock::nanoseconds;
+use crate::health::percentiles::Percentiles;
 use crate::report::in_ms;
 
 /// Buckets from a power of two to the next, as a power of two: a bucket is 1/64 of its times wide.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::histogram::{Histogram, Tally};
-use crate::latency::Percentiles;
-use crate::moment::Moment;
+use crate::clock::Moment;
+use crate::health::percentiles::Percentiles;
 
 /// Slices of time that are kept.
 const SLICES: usize = 6;

@@ -10,10 +10,10 @@ use bundle::atomic::write_file;
 
 use super::counter_file::{self, CounterFile};
 use super::latency::Latencies;
-use super::limited;
 use super::status::{STATUS_FILE, Snapshot, Status};
+use crate::clock::Moment;
 use crate::line_file::LineFile;
-use crate::moment::Moment;
+use crate::log::limited;
 use crate::realtime::side_thread;
 
 /// The health part of the line file.

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::counters::Counters;
 use super::latency::{Stage, StageLatency};
+use crate::clock::WallTime;
 use crate::gate::Alarms;
-use crate::system::rss_mib;
-use crate::wall::WallTime;
+use crate::health::system::rss_mib;
 
 /// File with the last status, below `health.state`.
 pub const STATUS_FILE: &str = "status.json";
@@ -121,8 +121,8 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Moment;
     use crate::health::Latencies;
-    use crate::moment::Moment;
 
     fn status() -> Status {
         let mut counters = Counters { run: 3, ..Counters::default() };

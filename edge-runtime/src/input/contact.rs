@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// A change of level that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

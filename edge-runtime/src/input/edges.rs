@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::contact::{Change, Contact};
 use super::{Event, Happening};
+use crate::clock::{Moment, milliseconds};
 use crate::line_file::Gpio;
-use crate::moment::{Moment, milliseconds};
 
 /// The product inputs have to be quiet for so long, or for the debounce time where that is longer: their bits never
 /// change at the same time, and a number on the way from one to the other is no product.

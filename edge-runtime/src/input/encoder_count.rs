@@ -14,7 +14,8 @@
 
 use std::time::Duration;
 
-use crate::moment::{Moment, nanoseconds};
+use crate::clock::{Moment, nanoseconds};
+use crate::line_file::LineFile;
 
 /// Times the distance, or the fastest second so far, a belt may go in a second.
 const FACTOR: u64 = 4;
@@ -48,6 +49,13 @@ struct Count {
 }
 
 impl EncoderCount {
+    /// What becomes of the counts that come over the serial port, if a line's encoder is read there.
+    #[must_use]
+    pub fn of(line: &LineFile) -> Option<Self> {
+        let distance = line.gate.distance_ticks.filter(|_| line.encoder_by_serial())?;
+        Some(Self::new(distance, line.gate.max_ticks_per_s))
+    }
+
     /// No count yet. From trigger to gate are `distance` ticks; the belt gives `most` ticks a second, if that is known.
     #[must_use]
     pub fn new(distance: u32, most: Option<u32>) -> Self {

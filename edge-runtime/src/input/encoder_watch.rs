@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Whoever looks does it at least so often; after a longer pause that thread has not run, and ticks may wait to be read.
 const PAUSE: Duration = Duration::from_millis(200);

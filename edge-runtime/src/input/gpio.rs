@@ -8,10 +8,10 @@ use gpiocdev::line::{EdgeDetection, EdgeKind, EventClock, Value, Values};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::Event;
 use super::edges::{Edge, EdgeReader};
+use super::{Event, Inputs};
+use crate::clock::Moment;
 use crate::line_file::Gpio;
-use crate::moment::Moment;
 
 /// Edges that the kernel keeps for us: as many as it allows, 0.1 s at 10,000 ticks a second.
 const KERNEL_EDGES: u32 = 1024;
@@ -64,41 +64,6 @@ impl GpioInputs {
         Ok(Some(Self { request, reader, buffer }))
     }
 
-    /// Becomes readable when there are edges.
-    #[must_use]
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.request.as_fd()
-    }
-
-    /// Adds what has happened since the last call. Never waits.
-    ///
-    /// # Errors
-    /// What the system says, for example that the chip is gone.
-    pub fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
-        for _ in 0..MAX_BATCHES {
-            if !self.is_readable()? {
-                break;
-            }
-            let words =
-                self.request.read_edge_events_into_slice(&mut self.buffer).map_err(io::Error::other)?;
-            self.take_edges(words, events)?;
-        }
-        self.reader.settle(Moment::now(), events);
-        Ok(())
-    }
-
-    /// When [`Self::read`] is due although there are no edges.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Moment> {
-        self.reader.next_wake()
-    }
-
-    /// What is known of lost edges.
-    #[must_use]
-    pub const fn reader(&self) -> &EdgeReader {
-        &self.reader
-    }
-
     /// Reading would wait where there is nothing.
     fn is_readable(&self) -> io::Result<bool> {
         match poll(&mut [PollFd::new(&self.request, PollFlags::IN)], Some(&Timespec::default())) {
@@ -121,6 +86,33 @@ impl GpioInputs {
             self.reader.edge(edge, events);
         }
         Ok(())
+    }
+}
+
+impl Inputs for GpioInputs {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.request.as_fd()
+    }
+
+    fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        for _ in 0..MAX_BATCHES {
+            if !self.is_readable()? {
+                break;
+            }
+            let words =
+                self.request.read_edge_events_into_slice(&mut self.buffer).map_err(io::Error::other)?;
+            self.take_edges(words, events)?;
+        }
+        self.reader.settle(Moment::now(), events);
+        Ok(())
+    }
+
+    fn next_wake(&self) -> Option<Moment> {
+        self.reader.next_wake()
+    }
+
+    fn lost_edges(&self) -> u64 {
+        self.reader.lost_edges()
     }
 }
 

@@ -6,8 +6,11 @@
 //! | [`contact`] | an input that bounces |
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
 //! | [`commands`] | bytes of the serial port → commands |
+//! | [`serial`] | the commands of a peer on the serial port → events and answers |
 //! | [`encoder_count`] | counts of an encoder that a peer sends → ticks |
 //! | [`encoder_watch`] | an encoder that is silent although the belt must be moving |
+//! | `interface` | inputs that whoever needs their events waits for and reads itself |
+//! | `open` | those that a line file names |
 
 pub mod commands;
 pub mod contact;
@@ -16,8 +19,14 @@ pub mod encoder_count;
 pub mod encoder_watch;
 #[cfg(feature = "gpio")]
 pub mod gpio;
+mod interface;
+mod open;
+pub mod serial;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
+
+pub use interface::Inputs;
+pub use open::{InputError, open};
 
 /// Something happened on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +39,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Happening {
     /// A part is in front of the camera.
     Trigger,

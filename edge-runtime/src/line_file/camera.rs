@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 /// Where frames come from.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Camera {
     /// A V4L2 device.
     V4l2(V4l2),
+    /// Whatever nokhwa opens, such as a workstation's webcam: for trying, and for collecting photos.
+    Nokhwa(Nokhwa),
     /// Image files, again and again, for dry runs.
     Folder {
         /// A folder, file or pattern, relative to the line file; in name order.
@@ -70,9 +73,28 @@ pub struct V4l2 {
     pub focus: Option<i64>,
 }
 
+/// A camera that nokhwa opens.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nokhwa {
+    /// Its number, such as 0 for `/dev/video0`.
+    #[serde(default)]
+    pub index: u32,
+    /// How the pixels come.
+    pub format: PixelFormat,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Frames a second: nokhwa takes whole numbers only.
+    #[serde(default = "default_fps")]
+    pub fps: f64,
+}
+
 /// How a camera sends pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PixelFormat {
     /// Motion JPEG.
     Mjpeg,

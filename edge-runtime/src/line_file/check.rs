@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::camera::Camera;
-use super::schema::{Gpio, LineFile, Trigger, VoteRule};
+use super::camera::{Camera, PixelFormat};
+use super::devices::Gpio;
+use super::schema::{LineFile, Trigger, VoteRule};
 
 /// An hour: longer times are slips of the pen.
 const MAX_MS: f64 = 3_600_000.0;
@@ -39,6 +40,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
     let fps = match &line.camera {
         Camera::V4l2(v4l2) => v4l2.fps,
+        Camera::Nokhwa(nokhwa) => nokhwa.fps,
         Camera::Folder { fps, .. } | Camera::Pattern { fps, .. } => *fps,
     };
     if line.health.silent_s * fps < 1.0 {
@@ -116,6 +118,23 @@ impl Problems {
                 }
                 if let Some(kelvin) = v4l2.white_balance_k {
                     self.within("camera.white_balance_k", kelvin, 1000..=20_000);
+                }
+            }
+            Camera::Nokhwa(nokhwa) => {
+                self.within("camera.width", nokhwa.width, 1..=MAX_SIDE);
+                self.within("camera.height", nokhwa.height, 1..=MAX_SIDE);
+                self.within("camera.fps", nokhwa.fps, 1.0..=1000.0);
+                if nokhwa.fps.fract() != 0.0 {
+                    self.say(format!(
+                        "camera.fps = {} is not allowed with camera.source = \"nokhwa\"; give a whole number",
+                        nokhwa.fps
+                    ));
+                }
+                if nokhwa.format == PixelFormat::Grey {
+                    self.say(
+                        "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which knows no grey cameras; \
+                         give camera.source = \"v4l2\"",
+                    );
                 }
             }
             Camera::Folder { fps: given, .. } => self.within("camera.fps", *given, fps),

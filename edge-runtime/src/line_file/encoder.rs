@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{LineFile, Trigger};
-use crate::input::encoder_count::EncoderCount;
-use crate::moment::milliseconds;
+use crate::clock::milliseconds;
 
 /// A belt that runs gives a tick in this time, unless the line file says otherwise: encoders on lines give tens to
 /// thousands of ticks a second, and a belt that starts has turned its encoder by then.
@@ -16,13 +15,6 @@ impl LineFile {
     pub fn encoder_by_serial(&self) -> bool {
         let by_gpio = self.gpio.as_ref().is_some_and(|gpio| gpio.encoder.is_some());
         self.gate.distance_ticks.is_some() && !by_gpio
-    }
-
-    /// What becomes of the encoder's counts that come over the serial port, if they do.
-    #[must_use]
-    pub fn encoder_count(&self) -> Option<EncoderCount> {
-        let distance = self.gate.distance_ticks.filter(|_| self.encoder_by_serial())?;
-        Some(EncoderCount::new(distance, self.gate.max_ticks_per_s))
     }
 
     /// Whether the serial port says when or where parts are.

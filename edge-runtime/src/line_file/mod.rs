@@ -4,22 +4,22 @@
 //! |---|---|
 //! | `schema` | the keys |
 //! | `camera` | those of the camera |
+//! | `devices` | those of GPIO lines and serial port |
 //! | `encoder` | what follows from them for the encoder |
 //! | `check` | which values are allowed, alone and together |
 //! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
 
 mod camera;
 mod check;
+mod devices;
 mod encoder;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
-pub use camera::{Camera, PixelFormat, V4l2};
-pub use schema::{
-    Challenge, Gate, Gpio, Health, LineFile, Pin, Product, Records, Safe, Serial, SerialFormat, Trigger,
-    VoteRule, Votes,
-};
+pub use camera::{Camera, Nokhwa, PixelFormat, V4l2};
+pub use devices::{Gpio, Pin, Serial, SerialFormat};
+pub use schema::{Challenge, Gate, Health, LineFile, Product, Records, Safe, Trigger, VoteRule, Votes};
 
 /// What `edge-runtime init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -28,6 +28,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a line file can't be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LineFileError {
     /// It can't be read.
     #[error("cannot read the line file {path}: {source}; `edge-runtime init` writes one", path = path.display())]
@@ -209,6 +210,19 @@ mod tests {
                 "gate.pulse_ms = -1 is not allowed; give 0.1 to 60000"
             ]
         );
+    }
+
+    #[test]
+    fn a_camera_of_nokhwa_is_a_number_with_whole_frames_a_second_and_never_grey() {
+        let camera =
+            |keys: &str| LEAST.replace("source = \"pattern\"", &format!("source = \"nokhwa\"\n{keys}"));
+        let line = load(&camera("format = \"mjpeg\"")).unwrap();
+        let Camera::Nokhwa(nokhwa) = line.camera else { panic!("{:?}", line.camera) };
+        assert_eq!((nokhwa.index, nokhwa.fps), (0, 30.0));
+        let refused = load(&camera("format = \"grey\"\nfps = 29.97")).unwrap_err();
+        let LineFileError::Values { problems, .. } = refused else { panic!("{refused}") };
+        assert!(problems[0].starts_with("camera.fps = 29.97 is not allowed"), "{problems:?}");
+        assert!(problems[1].contains("no grey") && problems.len() == 2, "{problems:?}");
     }
 
     #[test]

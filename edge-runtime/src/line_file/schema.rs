@@ -1,13 +1,14 @@
 //! The keys of a line file. What each means stands in `template.toml`, which `edge-runtime init` writes; which values
 //! are allowed, in [`super::check`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::camera::Camera;
-use crate::moment::milliseconds;
+use super::devices::{Gpio, Serial};
+use crate::clock::milliseconds;
 
 /// A whole line file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -70,6 +71,7 @@ pub struct Product {
 /// What makes a part a part.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Trigger {
     /// A level change on `gpio.trigger`.
     Gpio {
@@ -115,6 +117,21 @@ impl Trigger {
             Self::Interval { .. } | Self::Frame => Duration::ZERO,
         }
     }
+
+    /// Time from part to part, if that is the trigger.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        match self {
+            Self::Interval { every_ms } => Some(milliseconds(*every_ms)),
+            _ => None,
+        }
+    }
+
+    /// Whether the frames themselves are the trigger: parts pass unseen while there are none.
+    #[must_use]
+    pub const fn is_in_frames(&self) -> bool {
+        matches!(self, Self::Frame | Self::Presence { .. })
+    }
 }
 
 const fn default_presence_share() -> f64 {
@@ -149,6 +166,7 @@ impl Default for Votes {
 /// When a part is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum VoteRule {
     /// One rejected frame is enough.
     #[default]
@@ -209,101 +227,6 @@ pub enum Safe {
     Pass,
 }
 
-/// GPIO inputs and outputs.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gpio {
-    /// The chip, such as `/dev/gpiochip0`.
-    pub chip: PathBuf,
-    /// The inputs' chip, where that is another one, such as an I/O expander's.
-    #[serde(default)]
-    pub input_chip: Option<PathBuf>,
-    /// Output: out with the part.
-    #[serde(default)]
-    pub reject: Option<Pin>,
-    /// Output: the part may go on.
-    #[serde(default)]
-    pub pass: Option<Pin>,
-    /// Output: the program can't be trusted now; also the request to stop the line.
-    #[serde(default)]
-    pub fault: Option<Pin>,
-    /// Output: changes level while the gate is served.
-    #[serde(default)]
-    pub heartbeat: Option<Pin>,
-    /// Output: on while a part is exposed.
-    #[serde(default)]
-    pub strobe: Option<Pin>,
-    /// How long the strobe is on after a trigger.
-    #[serde(default)]
-    pub strobe_ms: Option<f64>,
-    /// Input: a part is in front of the camera.
-    #[serde(default)]
-    pub trigger: Option<Pin>,
-    /// Input: the belt has moved by a tick, on each rising edge.
-    #[serde(default)]
-    pub encoder: Option<Pin>,
-    /// Input: the belt runs.
-    #[serde(default)]
-    pub belt: Option<Pin>,
-    /// Input: a rejected part has fallen.
-    #[serde(default)]
-    pub confirm: Option<Pin>,
-    /// Inputs: number of the product, lowest bit first.
-    #[serde(default)]
-    pub select: Vec<Pin>,
-    /// Shortest time between two edges of trigger, belt, confirm and select that both count.
-    #[serde(default)]
-    pub debounce_ms: f64,
-}
-
-impl Gpio {
-    /// The chip that the inputs are lines of.
-    #[must_use]
-    pub fn input_chip(&self) -> &Path {
-        self.input_chip.as_deref().unwrap_or(&self.chip)
-    }
-}
-
-/// A line of the chip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pin {
-    /// Its offset.
-    pub line: u32,
-    /// Whether low means yes.
-    #[serde(default)]
-    pub active_low: bool,
-}
-
-/// Serial port.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Serial {
-    /// The device, such as `/dev/ttyUSB0`.
-    pub device: PathBuf,
-    /// Bits a second; 8 data bits, no parity, one stop bit.
-    #[serde(default = "default_baud")]
-    pub baud: u32,
-    /// What is sent for each part.
-    #[serde(default)]
-    pub format: SerialFormat,
-}
-
-const fn default_baud() -> u32 {
-    115_200
-}
-
-/// What is sent for each part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SerialFormat {
-    /// A line of text.
-    #[default]
-    Text,
-    /// A telegram: postcard, CRC, COBS.
-    Telegram,
-}
-
 /// Known-bad parts at the start of a shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -345,7 +268,7 @@ pub struct Health {
     pub every_s: u32,
     /// No new picture for so long is a frozen camera.
     pub frozen_s: f64,
-    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a V4L2 camera,
+    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a camera,
     /// and 0 with files and the test pattern.
     pub equal_frames: Option<u16>,
     /// No frame for so long is a lost camera.

@@ -1,29 +1,26 @@
-//! What the line tells others: levels for the gate, and a report of each part.
+//! Who takes dispositions: levels for the gate, and reports of each part.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`levels`] | the outputs as the gate drives them, and their safe state |
-//! | [`outputs`] | them as they are to be: what could not be driven is driven again |
-//! | [`gpio`] | them on the GPIO lines of a chip (feature `gpio`) |
-//! | [`report`] | what became of a part: as text, telegram and JSON |
-//! | [`text`] | the lines of text that a serial peer gets |
-//! | [`queue`] | reports on their way to a slow reader: the oldest are dropped |
+//! | `interface` | what an output is, and a kind of them |
+//! | `kinds` | the kinds that there are |
+//! | `outputs` | those of a line: driven as they are to be, what could not be driven again, and asked how they are |
+//! | [`gpio`] | levels on the GPIO lines of a chip (feature `gpio`) |
 //! | [`stdout`] | JSON lines on standard output |
-//! | [`serial`] | a peer on the serial port (feature `serial`) |
+//! | [`serial`] | the peer on the serial port (feature `serial`) |
 //!
 //! Nothing here makes the gate wait: a reader that is slow or gone loses reports, and how many is counted.
+//!
+//! To add an output, make a folder here with its [`Kind`] and its [`Output`], name it in `kinds`, and give the line file
+//! its table in `line_file`. The rest of the program opens, drives, tells, asks and checks it by these traits.
 
-#[cfg(feature = "gpio")]
 pub mod gpio;
-pub mod levels;
-pub mod outputs;
-pub mod queue;
-pub mod report;
-#[cfg(feature = "serial")]
+mod interface;
+mod kinds;
+mod outputs;
 pub mod serial;
 pub mod stdout;
-pub mod text;
 
-pub use levels::{Levels, RecordedLevels};
-pub use outputs::Outputs;
-pub use report::PartReport;
+pub use interface::{Kind, OpenError, Output};
+pub use kinds::KINDS;
+pub use outputs::{Outputs, Watch};

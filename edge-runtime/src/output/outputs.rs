@@ -1,42 +1,62 @@
-//! The outputs as the gate wants them, whatever the system says at first: what could not be driven is driven again.
+//! The outputs of a line as the gate wants them, whatever the system says at first: what could not be driven is driven
+//! again.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Levels;
+use super::{KINDS, OpenError, Output};
 use crate::gate::Signal;
-use crate::health::limited;
+use crate::line_file::LineFile;
+use crate::link::Links;
+use crate::log::limited;
+use crate::report::PartReport;
 
 /// At the end the safe state is tried so often, with this pause between: a bus that hangs for a moment is not the end.
 const SAFE_TRIES: u32 = 20;
 const SAFE_PAUSE: Duration = Duration::from_millis(10);
 
-/// The outputs, and the level that each was last to have.
+/// The outputs, and the level that each signal was last to have. Whoever holds them drives them: the gate's thread.
 pub struct Outputs {
-    levels: Box<dyn Levels>,
+    all: Vec<Arc<dyn Output>>,
     wanted: [Option<bool>; Signal::ALL.len()],
     beat: Option<bool>,
     failing: bool,
 }
 
 impl Outputs {
-    /// Outputs in their safe state.
-    #[must_use]
-    pub fn new(levels: Box<dyn Levels>) -> Self {
-        Self { levels, wanted: [None; Signal::ALL.len()], beat: None, failing: false }
-    }
-
-    /// Drives an output.
+    /// Opens those that a line file names, in their safe state.
     ///
     /// # Errors
-    /// What the system says: the output may have any level until [`Self::retry`] succeeds.
+    /// [`OpenError`]; those that were opened before are left in their safe state.
+    pub fn open(line: &LineFile, links: &Links) -> Result<Self, OpenError> {
+        let opened = KINDS.iter().filter_map(|kind| kind.open(line, links).transpose());
+        Ok(Self::new(opened.collect::<Result<_, _>>()?))
+    }
+
+    /// Outputs that are in their safe state.
+    #[must_use]
+    pub fn new(all: Vec<Arc<dyn Output>>) -> Self {
+        Self { all, wanted: [None; Signal::ALL.len()], beat: None, failing: false }
+    }
+
+    /// Asks them how they are, from any thread.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch(self.all.clone())
+    }
+
+    /// Drives a signal.
+    ///
+    /// # Errors
+    /// What the system says: the signal may have any level until [`Self::retry`] succeeds.
     pub fn set(&mut self, signal: Signal, on: bool) -> io::Result<()> {
         for (of, wanted) in Signal::ALL.into_iter().zip(&mut self.wanted) {
             if of == signal {
                 *wanted = Some(on);
             }
         }
-        let driven = self.levels.set(signal, on);
+        let driven = self.each(|output| output.set(signal, on));
         self.note(driven)
     }
 
@@ -46,17 +66,22 @@ impl Outputs {
     /// As with [`Self::set`].
     pub fn heartbeat(&mut self, on: bool) -> io::Result<()> {
         self.beat = Some(on);
-        let driven = self.levels.heartbeat(on);
+        let driven = self.each(|output| output.heartbeat(on));
         self.note(driven)
     }
 
-    /// Whether an output could not be driven, and not all of them have been driven since.
+    /// Tells them what became of a part.
+    pub fn deliver(&self, report: &PartReport) {
+        self.all.iter().for_each(|output| output.deliver(report));
+    }
+
+    /// Whether a signal could not be driven, and not all of them have been driven since.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failing
     }
 
-    /// Drives all outputs as they were last to be, if one of them could not be driven. Call it at a limited rate.
+    /// Drives all signals as they were last to be, if one of them could not be driven. Call it at a limited rate.
     ///
     /// # Errors
     /// What the system says of the first that can't be driven; the others are driven nevertheless.
@@ -67,11 +92,11 @@ impl Outputs {
         let mut result = Ok(());
         for (signal, wanted) in Signal::ALL.into_iter().zip(self.wanted) {
             if let Some(on) = wanted {
-                result = result.and(self.levels.set(signal, on));
+                result = result.and(self.each(|output| output.set(signal, on)));
             }
         }
         if let Some(on) = self.beat {
-            result = result.and(self.levels.heartbeat(on));
+            result = result.and(self.each(|output| output.heartbeat(on)));
         }
         if result.is_ok() {
             self.failing = false;
@@ -85,15 +110,24 @@ impl Outputs {
     /// # Errors
     /// What the system says at last: the outputs may have any level.
     pub fn safe_state(&mut self) -> io::Result<()> {
-        let mut result = self.levels.safe_state();
+        let mut result = self.each(|output| output.safe_state());
         for _ in 1..SAFE_TRIES {
             if result.is_ok() {
                 break;
             }
             std::thread::sleep(SAFE_PAUSE);
-            result = self.levels.safe_state();
+            result = self.each(|output| output.safe_state());
         }
         self.note(result)
+    }
+
+    /// The first error; the other outputs are driven nevertheless.
+    fn each(&self, drive: impl Fn(&dyn Output) -> io::Result<()>) -> io::Result<()> {
+        let mut result = Ok(());
+        for output in &self.all {
+            result = result.and(drive(output.as_ref()));
+        }
+        result
     }
 
     fn note(&mut self, driven: io::Result<()>) -> io::Result<()> {
@@ -108,58 +142,46 @@ impl Outputs {
     }
 }
 
+/// How the outputs of a line are. Clones see the same outputs.
+#[derive(Clone, Default)]
+pub struct Watch(Vec<Arc<dyn Output>>);
+
+impl Watch {
+    /// Reports that nobody got.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.iter().map(|output| output.dropped()).sum()
+    }
+
+    /// What is wrong with them, one sentence each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let ended = self.ended().into_iter().map(str::to_owned);
+        ended.chain(self.0.iter().flat_map(|output| output.problems())).collect()
+    }
+
+    /// Those whose thread has ended by itself, a sentence each.
+    #[must_use]
+    pub fn ended(&self) -> Vec<&'static str> {
+        self.0.iter().filter_map(|output| output.ended()).collect()
+    }
+}
+
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod tests {
+    use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::line_file::Safe;
-    use crate::output::RecordedLevels;
+    use crate::testing::outputs::Failing;
 
-    /// Outputs that can't be driven while a switch is on. Clones share it.
-    #[derive(Clone)]
-    pub(crate) struct Failing {
-        pub(crate) levels: RecordedLevels,
-        pub(crate) fails: Arc<AtomicBool>,
-        /// Safe states that fail in any case.
-        pub(crate) unsafe_for: Arc<AtomicU64>,
-    }
-
-    impl Failing {
-        pub(crate) fn new() -> Self {
-            let levels = RecordedLevels::new(Safe::Reject);
-            Self { levels, fails: Arc::default(), unsafe_for: Arc::default() }
-        }
-
-        fn tried(&self) -> io::Result<()> {
-            if self.fails.load(Ordering::Acquire) { Err(io::Error::other("the bus hangs")) } else { Ok(()) }
-        }
-    }
-
-    impl Levels for Failing {
-        fn set(&mut self, signal: Signal, on: bool) -> io::Result<()> {
-            self.tried().and_then(|()| self.levels.set(signal, on))
-        }
-
-        fn heartbeat(&mut self, on: bool) -> io::Result<()> {
-            self.tried().and_then(|()| self.levels.heartbeat(on))
-        }
-
-        fn safe_state(&mut self) -> io::Result<()> {
-            let left = self.unsafe_for.load(Ordering::Acquire);
-            self.unsafe_for.store(left.saturating_sub(1), Ordering::Release);
-            if left > 0 {
-                return Err(io::Error::other("the bus hangs"));
-            }
-            self.tried().and_then(|()| self.levels.safe_state())
-        }
+    fn outputs(levels: &Failing) -> Outputs {
+        Outputs::new(vec![Arc::new(levels.clone())])
     }
 
     #[test]
     fn the_last_level_is_what_is_tried_again_for_each_output() {
         let levels = Failing::new();
-        let mut outputs = Outputs::new(Box::new(levels.clone()));
+        let mut outputs = outputs(&levels);
         outputs.set(Signal::Reject, false).unwrap();
         outputs.set(Signal::Fault, false).unwrap();
         levels.fails.store(true, Ordering::Release);
@@ -187,9 +209,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_output_that_fails_keeps_no_other_from_being_driven() {
+        let (bad, good) = (Failing::new(), Failing::new());
+        let mut outputs = Outputs::new(vec![Arc::new(bad.clone()), Arc::new(good.clone())]);
+        bad.fails.store(true, Ordering::Release);
+        assert!(outputs.set(Signal::Reject, false).is_err() && outputs.heartbeat(true).is_err());
+        assert_eq!((good.levels.level(Signal::Reject), good.levels.heartbeats()), (Some(false), 1));
+        assert!(outputs.safe_state().is_err());
+        assert_eq!(good.levels.level(Signal::Reject), Some(true));
+    }
+
+    #[test]
     fn the_safe_state_is_tried_until_it_is_there_but_not_for_ever() {
         let levels = Failing::new();
-        let mut outputs = Outputs::new(Box::new(levels.clone()));
+        let mut outputs = outputs(&levels);
         outputs.set(Signal::Reject, false).unwrap();
         levels.unsafe_for.store(3, Ordering::Release);
         outputs.safe_state().unwrap();

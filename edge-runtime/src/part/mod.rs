@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared_format::Verdict;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 pub use shared_format::{Disposition, Reason};
 pub use votes::{Votes, deciding_score};

@@ -10,7 +10,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Devices that can be waited for at once.
 pub const MAX_FDS: usize = 4;

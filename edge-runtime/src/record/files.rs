@@ -5,10 +5,10 @@ use serde::Serialize;
 use shared_format::Verdict;
 
 use super::Record;
-use crate::overlays;
+use crate::clock::WallTime;
+use crate::files::overlays;
 use crate::part::PartNumber;
 use crate::report::RegionFields;
-use crate::wall::WallTime;
 
 const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";

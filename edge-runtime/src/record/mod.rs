@@ -23,7 +23,7 @@ use judge::{Frame, Judgement};
 use serde::{Deserialize, Serialize};
 use shared_format::ThresholdFile;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::part::PartNumber;
 
 pub use name::RecordName;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::clock::WallTime;
 use crate::part::PartNumber;
-use crate::wall::WallTime;
 
 /// `YYYYMMDD-HHMMSS-RUN-PART`, and `-FRAME` for any but a part's first. Ordered by run, part and frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use super::ring::{Limits, RecordError, Ring};
 use super::{Record, RecordCounts, RecordName, files};
-use crate::health::limited;
+use crate::clock::Moment;
+use crate::clock::WallTime;
 use crate::line_file::LineFile;
-use crate::moment::Moment;
+use crate::log::limited;
 use crate::realtime::side_thread;
-use crate::wall::WallTime;
 
 /// Records that wait for the disk at most: of 2 megapixels in colour they hold some 60 MB.
 const QUEUE: usize = 8;

@@ -9,7 +9,7 @@ use shared_format::{
 };
 
 use super::*;
-use crate::emulated;
+use crate::testing::emulated;
 
 const SIZE: Size = Size { width: 40, height: 30 };
 const PATIENCE: Duration = Duration::from_secs(20);

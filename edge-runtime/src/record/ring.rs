@@ -11,7 +11,7 @@ use bundle::atomic::{half_written, write_folder, write_synced};
 
 use super::files::{NAMES, RecordFile};
 use super::name::RecordName;
-use crate::wall::WallTime;
+use crate::clock::WallTime;
 
 /// What a disk gives out at once: a file takes a whole number of these, a folder one.
 const BLOCK: u64 = 4096;

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::small_disk::SmallDisk;
+use crate::testing::small_disk::SmallDisk;
 
 const LARGE: Limits = Limits { bytes: 1 << 30, age: Duration::from_secs(86_400) };
 

@@ -4,7 +4,6 @@
 mod intake;
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -14,54 +13,19 @@ use super::mailbox::{Lost, Mailbox};
 use super::shared::Shared;
 use super::troubles::add;
 use super::unseen::Unseen;
+use crate::clock::{Moment, nanoseconds};
 use crate::gate::{Action, Gate};
-use crate::health::{Stage, panics};
-use crate::input::Event;
+use crate::health::Stage;
 use crate::input::encoder_watch::EncoderWatch;
-use crate::moment::{Moment, nanoseconds};
-use crate::output::{Outputs, PartReport};
+use crate::input::{Event, Inputs};
+use crate::log::panics;
+use crate::output::Outputs;
 use crate::part::{PartNumber, PartVerdict, Release};
 use crate::realtime::Waiter;
+use crate::report::PartReport;
 
 /// Half a period of the heartbeat: whatever guards it may call two missing changes silence, within 200 ms.
 pub const HEARTBEAT: Duration = Duration::from_millis(50);
-
-/// Inputs that the gate's thread waits for and reads itself, so that trigger and encoder keep their order.
-pub trait Inputs: Send {
-    /// Readable when something has happened.
-    fn fd(&self) -> BorrowedFd<'_>;
-
-    /// Adds what has happened. Never waits.
-    ///
-    /// # Errors
-    /// What the system says where the device is gone.
-    fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()>;
-
-    /// When [`Self::read`] is due although nothing has happened.
-    fn next_wake(&self) -> Option<Moment>;
-
-    /// Edges that were lost and of which no event tells.
-    fn lost_edges(&self) -> u64;
-}
-
-#[cfg(feature = "gpio")]
-impl Inputs for crate::input::gpio::GpioInputs {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd()
-    }
-
-    fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
-        self.read(events)
-    }
-
-    fn next_wake(&self) -> Option<Moment> {
-        self.next_wake()
-    }
-
-    fn lost_edges(&self) -> u64 {
-        self.reader().lost_edges()
-    }
-}
 
 /// A part that was triggered, for the inspector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +38,12 @@ pub struct PartStart {
     pub triggered_at: Moment,
 }
 
-/// Somebody who is told what became of each part, and who never makes the gate wait.
-pub type Sink = Box<dyn Fn(&PartReport) + Send>;
-
 /// What the gate's thread works with.
 pub struct Gatekeeper {
     /// The gate, held as not ready.
     pub gate: Gate,
-    /// The outputs, in their safe state.
-    pub levels: Outputs,
+    /// The outputs, in their safe state: they are driven, and told what became of each part.
+    pub outputs: Outputs,
     /// The inputs, where there are any.
     pub inputs: Option<Box<dyn Inputs>>,
     /// What tells a silent encoder.
@@ -93,8 +54,6 @@ pub struct Gatekeeper {
     pub mailbox: Mailbox,
     /// Parts for the inspector; one that finds it full goes without a verdict.
     pub starts: SyncSender<PartStart>,
-    /// Who is told.
-    pub sinks: Vec<Sink>,
     /// Shared with the other threads.
     pub shared: Arc<Shared>,
     /// Time from part to part, where that is the trigger.
@@ -137,7 +96,7 @@ impl Gatekeeper {
         let mut serving = self.serving(Moment::now(), first_events);
         let result = panics::caught(|| serving.work());
         // Before anything else, and whatever has happened.
-        let safe = serving.keeper.levels.safe_state();
+        let safe = serving.keeper.outputs.safe_state();
         match result {
             Ok(result) => {
                 serving.close();
@@ -227,7 +186,7 @@ impl Serving {
             inputs.and_then(|inputs| inputs.next_wake()),
         ];
         // An output that has just failed holds the line at once.
-        let fails = keeper.levels.is_failing() && !keeper.gate.alarms().output_failed;
+        let fails = keeper.outputs.is_failing() && !keeper.gate.alarms().output_failed;
         let deadline = if fails { Some(Moment::now()) } else { wakes.into_iter().flatten().min() };
         let fd = inputs.map(|inputs| inputs.fd());
         keeper.waiter.wait(deadline, fd.as_slice()).map(drop)
@@ -288,7 +247,7 @@ impl Serving {
         // Levels first: no report delays a pulse.
         for action in &actions {
             if let Action::Set(signal, on) = action
-                && self.keeper.levels.set(*signal, *on).is_err()
+                && self.keeper.outputs.set(*signal, *on).is_err()
             {
                 add(&self.keeper.shared.troubles.output_errors, 1);
             }
@@ -308,7 +267,7 @@ impl Serving {
         keeper.shared.latencies.add(Stage::Lateness, release.lateness);
         let Some(product) = keeper.products.get(usize::from(release.product)) else { return };
         let report = PartReport { run: keeper.run, product: Arc::clone(product), release };
-        keeper.sinks.iter().for_each(|sink| sink(&report));
+        keeper.outputs.deliver(&report);
     }
 
     fn heartbeat(&mut self, now: Moment) {
@@ -317,8 +276,8 @@ impl Serving {
         }
         self.beat = !self.beat;
         // What could not be driven is tried again here, and so no more often than this.
-        let driven = self.keeper.levels.heartbeat(self.beat);
-        if driven.and_then(|()| self.keeper.levels.retry()).is_err() {
+        let driven = self.keeper.outputs.heartbeat(self.beat);
+        if driven.and_then(|()| self.keeper.outputs.retry()).is_err() {
             add(&self.keeper.shared.troubles.output_errors, 1);
         }
         let next = self.next_beat + HEARTBEAT;

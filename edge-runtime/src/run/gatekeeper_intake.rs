@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use super::{Gatekeeper, Serving};
+use crate::clock::Moment;
 use crate::gate::Hold;
 use crate::input::{Event, Happening};
-use crate::moment::Moment;
 use crate::run::mailbox::{CAPACITY, Lost, Message};
 use crate::run::troubles::add;
 
@@ -74,7 +74,7 @@ impl Serving {
     }
 
     pub(super) fn hold(&mut self, now: Moment) {
-        let Gatekeeper { gate, mailbox, encoder, levels, shared, .. } = &mut self.keeper;
+        let Gatekeeper { gate, mailbox, encoder, outputs, shared, .. } = &mut self.keeper;
         // In this order: a line that becomes ready sees by then.
         let not_ready = mailbox.is_held(Hold::NotReady);
         let unseen = self.unseen.look(mailbox.is_held(Hold::Blind), !not_ready, now);
@@ -82,7 +82,11 @@ impl Serving {
         let holds = [
             (Hold::NotReady, not_ready, gate.alarms().not_ready),
             (Hold::Blind, unseen || silent || self.inputs_lost, gate.alarms().blind),
-            (Hold::Output, levels.is_failing() || mailbox.is_held(Hold::Output), gate.alarms().output_failed),
+            (
+                Hold::Output,
+                outputs.is_failing() || mailbox.is_held(Hold::Output),
+                gate.alarms().output_failed,
+            ),
         ];
         for (hold, on, was) in holds {
             self.unpublished |= on != was;

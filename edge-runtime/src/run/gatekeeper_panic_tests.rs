@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use super::*;
-use crate::emulated;
-use crate::health::{log, panics};
+use crate::log::{self, panics};
+use crate::testing::emulated;
 
 const FILE: &str = "NOMINAL_TEST_SAFE_STATE";
 const LONG: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use shared_format::Verdict;
 
 use crate::gate::{Counts, Measure, Settings, Signal};
 use crate::line_file::Safe;
-use crate::output::RecordedLevels;
 use crate::part::Disposition;
+use crate::testing::outputs::{RecordedLevels, Reports};
 
 const DELAY: Duration = Duration::from_millis(60);
 
@@ -31,7 +31,7 @@ fn keeper(
 ) -> (Gatekeeper, Receiver<PartStart>, Receiver<PartReport>) {
     let settings = Settings {
         measure: Measure::Time,
-        distance: crate::moment::nanoseconds(DELAY),
+        distance: crate::clock::nanoseconds(DELAY),
         // A busy machine may be late by many milliseconds; a part is missed only if it is later than this.
         pulse: Duration::from_millis(500),
         gap: Duration::ZERO,
@@ -45,19 +45,18 @@ fn keeper(
     let mailbox = Mailbox::new(waiter.waker());
     let (starts, started) = sync_channel(16);
     let (reports, reported) = sync_channel(64);
-    let sink: Sink = Box::new(move |report| {
+    let reports = Reports(move |report: &PartReport| {
         assert!(!fails, "a sink that fails");
         let _ = reports.try_send(report.clone());
     });
     let keeper = Gatekeeper {
         gate: Gate::new(settings, Counts::default(), Moment::now()),
-        levels: Outputs::new(Box::new(levels.clone())),
+        outputs: Outputs::new(vec![Arc::new(levels.clone()), Arc::new(reports)]),
         inputs: None,
         encoder: EncoderWatch::new(None, false),
         waiter,
         mailbox,
         starts,
-        sinks: vec![sink],
         shared: Arc::new(Shared::new(Counts::default(), Moment::now())),
         every,
         products: vec!["part".into()],

@@ -13,14 +13,32 @@ use super::gatekeeper::PartStart;
 use super::mailbox::{Mailbox, Message};
 use super::shared::Shared;
 use crate::capture::{CameraState, Captured, FrameRing, NoFrame};
-use crate::health::{Stage, limited};
+use crate::clock::Moment;
+use crate::health::Stage;
 use crate::line_file;
-use crate::moment::Moment;
+use crate::log::limited;
 use crate::part::{PartVerdict, Votes};
 
-/// What is said of a frame that the camera gave a second time.
-const REPEATED: &str = "the camera gave a picture again, byte for byte; connect it anew, or give health.equal_frames = 0 for \
-                        a camera whose picture may stand still";
+/// Why a frame was not judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The camera's state says that its picture means nothing.
+    #[error("the camera's picture is not to be trusted ({0})")]
+    Untrusted(CameraState),
+    /// The camera gave it a second time.
+    #[error(
+        "the camera gave a picture again, byte for byte; connect it anew, or give health.equal_frames = 0 for a camera \
+         whose picture may stand still"
+    )]
+    Repeated,
+    /// It can't be decoded: the decoder's sentence.
+    #[error("{0}")]
+    Undecodable(String),
+    /// The part's product is not in the line file.
+    #[error("there is no such product")]
+    NoProduct,
+}
 
 /// A frame that was looked at.
 #[derive(Debug)]
@@ -30,7 +48,7 @@ pub struct Seen {
     /// What the judge said; a fault without more where it was not asked.
     pub judgement: Judgement,
     /// Why it was not asked: the frame can't be decoded, or not be trusted.
-    pub refused: Option<String>,
+    pub refused: Option<Refusal>,
 }
 
 /// Who wants to know what an inspected part looked like: the part, its verdict, and the frame that decided, where
@@ -146,20 +164,20 @@ impl Inspector {
     }
 
     /// `Err` says why the frame can't be trusted or decoded: a fault.
-    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Result<Judgement, String> {
+    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Result<Judgement, Refusal> {
         let state = (self.camera)();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
-            return Err(format!("the camera's picture is not to be trusted ({state})"));
+            return Err(Refusal::Untrusted(state));
         }
         if captured.is_repeated() {
-            return Err(REPEATED.to_owned());
+            return Err(Refusal::Repeated);
         }
         let begin = Instant::now();
         let frame = captured.frame();
         let decode = begin.elapsed();
-        let frame = frame.map_err(ToString::to_string)?;
+        let frame = frame.map_err(|e| Refusal::Undecodable(e.to_string()))?;
         let Some(judge) = self.judges.get_mut(usize::from(start.product)) else {
-            return Err("there is no such product".to_owned());
+            return Err(Refusal::NoProduct);
         };
         let mut judgement = judge.judge(frame);
         judgement.times.decode = decode;

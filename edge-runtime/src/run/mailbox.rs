@@ -15,6 +15,7 @@ pub const CAPACITY: usize = 4096;
 
 /// What the gate is told.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Message {
     /// Something happened on the line.
     Event(Event),
@@ -24,6 +25,7 @@ pub enum Message {
 
 /// Why parts may pass unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blind {
     /// The camera that finds them gives no frames.
     Camera,
@@ -181,7 +183,7 @@ const fn bit(reason: Blind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moment::Moment;
+    use crate::clock::Moment;
     use crate::realtime::Waiter;
 
     #[test]

@@ -9,9 +9,11 @@
 //! | [`shared`] | what the threads know of each other |
 //! | [`troubles`] | what went wrong, counted and told |
 //! | `unseen` | parts that passed while the line was blind |
-//! | `listeners` | who is told what became of each part |
+//! | `peer` | the commands of the peer on the serial port |
 //! | `snapshots` | what health is told |
 //! | `witness` | records and drift: what else becomes of an inspected part |
+//! | `error` | why a line does not start, or has ended |
+//! | `served` | the gatekeeper's thread, started and ended |
 //! | `start` | everything is opened, outputs first, in their safe state |
 //! | `side_threads` | threads that the gate can do without, but nobody should |
 //! | `supervise` | watches camera and threads, and ends the line |
@@ -27,7 +29,9 @@ pub mod progress;
 pub mod shared;
 pub mod troubles;
 
-mod listeners;
+mod error;
+mod peer;
+mod served;
 mod service;
 mod side_threads;
 mod snapshots;
@@ -36,4 +40,5 @@ mod supervise;
 mod unseen;
 mod witness;
 
+pub use error::{RunError, ServeError, StartError};
 pub use start::Line;

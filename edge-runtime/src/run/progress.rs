@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// Since when a thread has been at one piece of work. The thread tells, whoever watches over it reads; nobody waits.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use sd_notify::NotifyState;
 
 use super::shared::Shared;
 use crate::capture::CameraState;
-use crate::health::limited;
-use crate::moment::Moment;
+use crate::clock::Moment;
+use crate::log::limited;
 
 /// A round of the gate's thread takes no longer. It is woken for the heartbeat twenty times in that.
 const GATE_PATIENCE: Duration = Duration::from_secs(1);

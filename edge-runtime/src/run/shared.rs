@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::progress::Progress;
 use super::troubles::Troubles;
+use crate::clock::Moment;
 use crate::gate::{Alarms, Counts, Gate};
 use crate::health::Latencies;
-use crate::moment::Moment;
 use crate::part::PartNumber;
 
 /// The gate, as it was a moment ago.

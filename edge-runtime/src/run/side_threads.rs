@@ -1,14 +1,11 @@
 //! Threads beside the gate's and the inspector's: one that ends by itself is noticed and told.
 
-use super::listeners::Listeners;
 use super::mailbox::{Blind, Mailbox};
+use super::peer::Peer;
 use crate::health::Monitor;
+use crate::output::Watch;
 use crate::record::Recorder;
 
-pub(super) const STDOUT: &str =
-    "the thread for standard output has ended by itself; start the line again and report this";
-pub(super) const SERIAL: &str =
-    "the serial port's thread has ended by itself; start the line again and report this";
 pub(super) const RECORDER: &str =
     "the thread that keeps records has ended by itself; start the line again and report this";
 /// Nobody else tells: it is the one that writes the status.
@@ -16,21 +13,21 @@ const MONITOR: &str = "the thread that keeps counters and status has ended by it
      this";
 
 /// What the supervisor knows of the side threads. The camera's is told by its state.
-#[derive(Debug)]
 pub(super) struct SideThreads {
-    listeners: Listeners,
+    outputs: Watch,
+    peer: Peer,
     told: Vec<&'static str>,
 }
 
 impl SideThreads {
     /// All are alive.
-    pub(super) const fn new(listeners: Listeners) -> Self {
-        Self { listeners, told: vec![] }
+    pub(super) const fn new(outputs: Watch, peer: Peer) -> Self {
+        Self { outputs, peer, told: vec![] }
     }
 
     /// Logs once what has ended, and holds the line if it can't do without.
     pub(super) fn look(&mut self, monitor: &Monitor, recorder: Option<&Recorder>, mailbox: &Mailbox) {
-        let mut ended = self.listeners.ended();
+        let mut ended = self.outputs.ended();
         if recorder.is_some_and(Recorder::has_ended) {
             ended.push(RECORDER);
         }
@@ -43,7 +40,7 @@ impl SideThreads {
                 tracing::error!("{sentence}");
             }
         }
-        if self.listeners.is_blind() && !mailbox.is_blind(Blind::Serial) {
+        if self.peer.is_blind() && !mailbox.is_blind(Blind::Serial) {
             mailbox.blind(Blind::Serial, true);
         }
     }
@@ -55,8 +52,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::Moment;
     use crate::health::{Latencies, Settings};
-    use crate::moment::Moment;
     use crate::realtime::Waiter;
 
     #[test]
@@ -65,7 +62,7 @@ mod tests {
         let latencies = Arc::new(Latencies::new(Moment::now()));
         let monitor = Monitor::start(settings, latencies, None, || panic!("a source that fails")).unwrap();
         let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
-        let mut threads = SideThreads::new(Listeners::default());
+        let mut threads = SideThreads::new(Watch::default(), Peer::default());
         threads.look(&monitor, None, &mailbox);
         assert!(threads.told.is_empty());
         for _ in 0..1000 {

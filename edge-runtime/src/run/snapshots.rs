@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::listeners::Listeners;
 use super::mailbox::Mailbox;
+use super::peer::Peer;
 use super::shared::Shared;
 use super::side_threads::RECORDER;
 use super::witness::Drift;
 use crate::capture::Capture;
 use crate::health::{CameraCounts, Counters, Snapshot};
+use crate::output::Watch;
 use crate::record::Recorder;
 
 /// Where snapshots come from.
@@ -21,7 +22,8 @@ pub(super) struct Snapshots {
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) drift: Drift,
     pub(super) mailbox: Mailbox,
-    pub(super) listeners: Listeners,
+    pub(super) outputs: Watch,
+    pub(super) peer: Peer,
 }
 
 impl Snapshots {
@@ -44,12 +46,13 @@ impl Snapshots {
             run: self.before.run,
             gate: gate.counts,
             camera,
-            outputs_dropped: self.before.outputs_dropped + self.listeners.dropped(),
+            outputs_dropped: self.before.outputs_dropped + self.outputs.dropped(),
             records: recorder.map_or(self.before.records, |recorder| recorder.counts()),
         };
         let mut problems = stats.warnings;
         problems.extend(recorder.and_then(|recorder| recorder.problem()));
-        problems.extend(self.listeners.problems());
+        problems.extend(self.outputs.problems());
+        problems.extend(self.peer.problem());
         problems.extend(self.shared.troubles.sentences());
         let count = |counted: u64, text: &str| (counted > 0).then(|| format!("{counted} {text}"));
         problems.extend(count(stats.frames.lost, "frames dropped by the camera's driver"));

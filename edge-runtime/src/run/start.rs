@@ -1,34 +1,32 @@
 //! Opens everything that a line needs: outputs first, in their safe state, and the rest behind them.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use judge::Judge;
 use shared_format::Size;
 
-use super::gatekeeper::{Gatekeeper, Inputs, PartStart};
+use super::error::StartError;
 use super::inspector::Inspector;
-use super::listeners::Listeners;
 use super::mailbox::{Blind, Mailbox, Message};
+use super::served::{Keep, Served};
 use super::shared::Shared;
 use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use super::witness::{Drift, witness};
-use crate::capture::{self, Capture, Captured};
-use crate::commands::{check_first_golden, open};
-use crate::gate::{Counts, Gate, Settings};
-use crate::health::{self, CounterFile, Counters, Monitor};
-use crate::input::encoder_watch::EncoderWatch;
+use crate::capture::{self, Capture};
+use crate::clock::Moment;
+use crate::files::bundles::{BundleError, check_first_golden, open};
+use crate::health::{self, CounterFile, CounterFileError, Counters, Monitor};
 use crate::input::{Event, Happening};
-use crate::line_file::{LineFile, Product, Trigger};
-use crate::moment::{Moment, milliseconds};
-use crate::output::{Levels, Outputs, RecordedLevels};
-use crate::presence::{Presence, Sight};
-use crate::realtime::{self, Waiter};
+use crate::line_file::{LineFile, Product};
+use crate::link::Links;
+use crate::output::Outputs;
+use crate::realtime;
 use crate::record::{self, Recorder};
+use crate::trigger::frames::listener;
 
 /// A line whose threads run. It is held in its safe state until it is supervised, and left in it when dropped.
 pub struct Line {
@@ -47,23 +45,25 @@ impl Line {
     /// Opens outputs, inputs, bundles and camera, and starts the threads.
     ///
     /// # Errors
-    /// A sentence that says what can't be opened; the outputs are left in their safe state then.
-    pub fn start(line: &LineFile) -> Result<Self> {
+    /// [`StartError`]; the outputs are left in their safe state then.
+    pub fn start(line: &LineFile) -> Result<Self, StartError> {
+        let links = Links::of(line)?;
         // First of all: until this is done, nobody rejects.
-        let levels = levels(line)?;
+        let outputs = Outputs::open(line, &links)?;
+        let watch = outputs.watch();
         let (counter_file, counters) = counters(line)?;
         let run = u32::try_from(counters.run).unwrap_or(u32::MAX);
         let shared = Arc::new(Shared::new(counters.gate, Moment::now()));
         let products: Vec<Arc<str>> =
             line.products.iter().map(|product| product.name.as_str().into()).collect();
         let (starts, parts) = sync_channel(usize::from(line.gate.queue));
-        let (served, listeners) =
-            Served::start(line, levels, counters.gate, starts, &shared, &products, run)?;
+        let keep = Keep { line, links: &links, shared: &shared, products: &products, run };
+        let (served, peer) = Served::start(&keep, outputs, counters.gate, starts)?;
         let mailbox = &served.mailbox;
         let judges = judges(line)?;
         let drift = Drift::new(&products, &judges);
         let recorder = recorder(line, &counters)?;
-        let camera_sees_parts = matches!(line.trigger, Trigger::Frame | Trigger::Presence { .. });
+        let camera_sees_parts = line.trigger.is_in_frames();
         if camera_sees_parts {
             mailbox.blind(Blind::Camera, true);
         }
@@ -76,137 +76,42 @@ impl Line {
             recorder: recorder.clone(),
             drift: drift.clone(),
             mailbox: mailbox.clone(),
-            listeners: listeners.clone(),
+            outputs: watch.clone(),
+            peer: peer.clone(),
         };
         let latencies = Arc::clone(&shared.latencies);
         let monitor =
             Monitor::start(health::Settings::of(line), latencies, counter_file, move || snapshots.take())
-                .context("cannot start the thread that watches over the line; raise the limit of threads")?;
+                .map_err(StartError::thread("the thread that watches over the line"))?;
         let witness = witness(recorder.clone(), drift, products, &judges);
-        let inspector = start_inspector(line, judges, &capture, parts, mailbox, &shared, witness)?;
+        let camera = Arc::clone(&capture);
+        let inspector = Inspector {
+            judges,
+            votes: line.votes,
+            frames: Arc::clone(capture.ring()),
+            camera: Box::new(move || camera.state()),
+            exposure_delay: line.trigger.exposure_delay(),
+            patience: Duration::try_from_secs_f64(line.health.silent_s).unwrap_or(Duration::from_secs(1)),
+            starts: parts,
+            mailbox: mailbox.clone(),
+            shared: Arc::clone(&shared),
+            witness,
+        };
+        let inspector = std::thread::Builder::new()
+            .name("inspector".to_owned())
+            .spawn(move || inspector.inspect_all())
+            .map_err(StartError::thread("the inspector's thread"))?;
         tracing::info!("{}", realtime::lock_memory());
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
             mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
         }
-        let side_threads = SideThreads::new(listeners);
+        let side_threads = SideThreads::new(watch, peer);
         Ok(Self { served, shared, capture, inspector, monitor, recorder, side_threads, camera_sees_parts })
     }
 }
 
-/// The gatekeeper's thread. Dropping it ends the thread, which leaves the outputs in their safe state.
-pub(super) struct Served {
-    pub(super) mailbox: Mailbox,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
-}
-
-impl Served {
-    fn start(
-        line: &LineFile,
-        levels: Box<dyn Levels>,
-        counts: Counts,
-        starts: SyncSender<PartStart>,
-        shared: &Arc<Shared>,
-        products: &[Arc<str>],
-        run: u32,
-    ) -> Result<(Self, Listeners)> {
-        let waiter = Waiter::new().context("cannot wait for events; raise the limit of open files")?;
-        let mailbox = Mailbox::new(waiter.waker());
-        let mut first_events = vec![];
-        let inputs = inputs(line, &mut first_events)?;
-        let listeners = Listeners::start(line, products, &mailbox, shared)?;
-        let keeper = Gatekeeper {
-            gate: Gate::new(Settings::of(line), counts, Moment::now()),
-            levels: Outputs::new(levels),
-            inputs,
-            encoder: EncoderWatch::new(line.encoder_silent(), has_belt_input(line)),
-            waiter,
-            mailbox: mailbox.clone(),
-            starts,
-            sinks: listeners.sinks(),
-            shared: Arc::clone(shared),
-            every: match line.trigger {
-                Trigger::Interval { every_ms } => Some(milliseconds(every_ms)),
-                _ => None,
-            },
-            products: products.to_vec(),
-            selected_by: selections(line),
-            run,
-            challenge: line.challenge.map_or(0, |challenge| challenge.parts),
-        };
-        let (grants, granted) = sync_channel(1);
-        let serve = move || {
-            let _ = grants.send(realtime::claim());
-            keeper.serve(first_events)
-        };
-        let thread = std::thread::Builder::new()
-            .name("gate".to_owned())
-            .spawn(serve)
-            .context("cannot start the gate's thread; raise the limit of threads")?;
-        // The gate's thread itself must not wait for whoever reads the log.
-        for grant in granted.recv().into_iter().flatten() {
-            if grant.is_granted() { tracing::info!("{grant}") } else { tracing::warn!("{grant}") }
-        }
-        Ok((Self { mailbox, thread: Some(thread) }, listeners))
-    }
-
-    /// Whether the thread has ended, though nobody asked it to.
-    pub(super) fn has_ended(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    /// Ends the thread, which leaves the outputs in their safe state.
-    ///
-    /// # Errors
-    /// Where it ended by itself or the outputs can't be driven.
-    pub(super) fn stop(&mut self) -> Result<()> {
-        self.mailbox.stop();
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        match thread.join() {
-            Ok(served) => served.context("the gate could not be served to the end; check its outputs"),
-            Err(_) => anyhow::bail!("the gate's thread failed; the outputs are in their safe state"),
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // Only on the way out of an error, which says more.
-        let _ = self.stop();
-    }
-}
-
-#[cfg(feature = "gpio")]
-fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
-    let safe = line.gate.without_verdict;
-    Ok(match &line.gpio {
-        Some(gpio) => Box::new(crate::output::gpio::GpioLevels::open(gpio, safe)?),
-        None => Box::new(RecordedLevels::new(safe)),
-    })
-}
-
-#[cfg(not(feature = "gpio"))]
-fn levels(line: &LineFile) -> Result<Box<dyn Levels>> {
-    anyhow::ensure!(
-        line.gpio.is_none(),
-        "this build has no GPIO; build with --features gpio, or remove [gpio]"
-    );
-    Ok(Box::new(RecordedLevels::new(line.gate.without_verdict)))
-}
-
-#[cfg(feature = "gpio")]
-fn inputs(line: &LineFile, events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
-    let Some(gpio) = &line.gpio else { return Ok(None) };
-    let inputs = crate::input::gpio::GpioInputs::open(gpio, events)?;
-    Ok(inputs.map(|inputs| Box::new(inputs) as Box<dyn Inputs>))
-}
-
-#[cfg(not(feature = "gpio"))]
-fn inputs(_line: &LineFile, _events: &mut Vec<Event>) -> Result<Option<Box<dyn Inputs>>> {
-    Ok(None)
-}
-
 /// The counters of earlier runs, and where this run's are kept.
-fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters)> {
+fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters), CounterFileError> {
     match &line.health.state {
         Some(folder) => {
             let (file, counters) = CounterFile::open(folder)?;
@@ -216,34 +121,23 @@ fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters)> {
     }
 }
 
-fn has_belt_input(line: &LineFile) -> bool {
-    line.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some())
-}
-
-/// Place of the product for each number on the product inputs.
-fn selections(line: &LineFile) -> Vec<(u8, u16)> {
-    (0u16..).zip(&line.products).filter_map(|(place, product)| Some((product.select?, place))).collect()
-}
-
-fn judges(line: &LineFile) -> Result<Vec<Judge>> {
-    let judge = |product: &Product| -> Result<Judge> {
+fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
+    let judge = |product: &Product| -> Result<Judge, BundleError> {
         let mut judge = open(&product.bundle, line.threads.into())?;
         check_first_golden(&mut judge)?;
         Ok(judge)
     };
-    line.products
-        .iter()
-        .map(|product| judge(product).with_context(|| format!("product {}", product.name)))
-        .collect()
+    let named = |product: &Product| {
+        judge(product).map_err(|e| StartError::Bundle { product: product.name.clone(), source: Box::new(e) })
+    };
+    line.products.iter().map(named).collect()
 }
 
-fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>> {
+fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>, StartError> {
     let settings = record::Settings::of(line);
     let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
-    let recorder = recorder.transpose();
-    Ok(recorder
-        .context("cannot start the thread that keeps records; raise the limit of threads")?
-        .map(Arc::new))
+    let recorder = recorder.transpose().map_err(StartError::thread("the thread that keeps records"))?;
+    Ok(recorder.map(Arc::new))
 }
 
 fn start_capture(
@@ -251,73 +145,21 @@ fn start_capture(
     judges: &[Judge],
     mailbox: &Mailbox,
     shared: &Arc<Shared>,
-) -> Result<Capture> {
+) -> Result<Capture, StartError> {
     let settings = line.camera.clone();
     let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.most());
     // What one of the products can be.
     let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
     let open = move || capture::open(&settings, most);
-    let (mailbox, lost) = (mailbox.clone(), mailbox.clone());
-    let trigger = move |captured: &Captured| {
-        let at = captured.captured_at();
-        mailbox.send(Message::Event(Event { at, what: Happening::Trigger }));
-    };
-    let capture = match line.trigger {
-        Trigger::Frame => Capture::start(open, &line.health, move |captured, dropped| {
-            // Each was a part that nobody saw.
-            if dropped > 0 {
-                let parts = u32::try_from(dropped).unwrap_or(u32::MAX);
-                let what = Happening::TriggersLost { parts };
-                lost.send(Message::Event(Event { at: captured.captured_at(), what }));
-            }
-            trigger(captured);
-        }),
-        Trigger::Presence { share, contrast, .. } => {
-            // Each product has its own region of interest.
-            let roi = |judge: &Judge| judge.bundle().thresholds.recipe.roi;
-            let mut products: Vec<Presence> =
-                judges.iter().map(|judge| Presence::new(share, contrast, roi(judge))).collect();
-            let shared = Arc::clone(shared);
-            Capture::start(open, &line.health, move |captured, _| {
-                let presence = products.get_mut(usize::from(shared.product()));
-                if let (Some(presence), Ok(frame)) = (presence, captured.frame())
-                    && presence.see(frame, captured.captured_at()) == Sight::Enters
-                {
-                    trigger(captured);
-                }
-            })
-        }
-        Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Interval { .. } => {
-            Capture::start(open, &line.health, |_, _| {})
-        }
-    };
-    capture.context("cannot start the thread that captures frames; raise the limit of threads")
-}
-
-fn start_inspector(
-    line: &LineFile,
-    judges: Vec<Judge>,
-    capture: &Arc<Capture>,
-    starts: Receiver<PartStart>,
-    mailbox: &Mailbox,
-    shared: &Arc<Shared>,
-    witness: super::inspector::Witness,
-) -> Result<JoinHandle<()>> {
-    let camera = Arc::clone(capture);
-    let inspector = Inspector {
-        judges,
-        votes: line.votes,
-        frames: Arc::clone(capture.ring()),
-        camera: Box::new(move || camera.state()),
-        exposure_delay: line.trigger.exposure_delay(),
-        patience: Duration::try_from_secs_f64(line.health.silent_s).unwrap_or(Duration::from_secs(1)),
-        starts,
-        mailbox: mailbox.clone(),
-        shared: Arc::clone(shared),
-        witness,
-    };
-    let thread = std::thread::Builder::new().name("inspector".to_owned());
-    thread
-        .spawn(move || inspector.inspect_all())
-        .context("cannot start the inspector's thread; raise the limit of threads")
+    // Each product has its own region of interest.
+    let regions: Vec<_> = judges.iter().map(|judge| judge.bundle().thresholds.recipe.roi).collect();
+    let (mailbox, shared) = (mailbox.clone(), Arc::clone(shared));
+    let listener = listener(
+        &line.trigger,
+        &regions,
+        move || shared.product().into(),
+        move |event| mailbox.send(Message::Event(event)),
+    );
+    Capture::start(open, &line.health, listener)
+        .map_err(StartError::thread("the thread that captures frames"))
 }

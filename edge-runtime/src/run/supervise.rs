@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-
+use super::error::RunError;
 use super::mailbox::Blind;
 use super::service::Service;
 use super::start::Line;
 use crate::capture::CameraState;
+use crate::clock::Moment;
 use crate::gate::{Counts, Hold};
-use crate::moment::Moment;
 
 /// How often camera and threads are looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -25,8 +24,8 @@ impl Line {
     /// Gives what the gate has seen and done, earlier runs included.
     ///
     /// # Errors
-    /// Where a thread of the line has ended by itself. The outputs are in their safe state in any case.
-    pub fn supervise(mut self, stop: &AtomicBool) -> Result<Counts> {
+    /// [`RunError`], where a thread of the line has ended by itself.
+    pub fn supervise(mut self, stop: &AtomicBool) -> Result<Counts, RunError> {
         let mailbox = self.served.mailbox.clone();
         let mut service = Service::new(Moment::now());
         let mut ready = false;
@@ -53,12 +52,10 @@ impl Line {
                 break Ok(());
             }
             if self.served.has_ended() {
-                break Err("the gate's thread has ended by itself; start the line again and report this");
+                break Err(RunError::Gate);
             }
             if self.inspector.is_finished() {
-                break Err(
-                    "the inspector's thread has ended by itself; start the line again and report this",
-                );
+                break Err(RunError::Inspector);
             }
             service.tell(&self.shared, &state, Moment::now());
             std::thread::sleep(LOOK);
@@ -79,9 +76,7 @@ impl Line {
         if let Some(recorder) = self.recorder.and_then(Arc::into_inner) {
             let _ = recorder.close(PATIENCE);
         }
-        if let Err(reason) = ended {
-            bail!(reason);
-        }
+        ended?;
         stopped?;
         Ok(counts)
     }

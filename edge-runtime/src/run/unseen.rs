@@ -1,7 +1,7 @@
 //! Parts that passed camera or trigger while the line was blind: it is held until they must have passed the gate.
 
+use crate::clock::Moment;
 use crate::gate::Measure;
-use crate::moment::Moment;
 
 /// Whether there may be parts between trigger and gate that nobody saw. Time comes in with each call.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,8 @@ use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::PartStart;
 use super::inspector::{Seen, Witness};
+use crate::capture::luma::Exposure;
 use crate::health::{BrightnessDrift, ScoreDrift};
-use crate::luma::Exposure;
 use crate::part::PartVerdict;
 use crate::record::{Record, Recorder};
 
@@ -92,7 +92,7 @@ pub(super) fn witness(
             captured_at: seen.captured.captured_at(),
             frame: seen.captured.frame().ok().cloned(),
             bytes: seen.captured.encoded().map(<[u8]>::to_vec),
-            refused: seen.refused,
+            refused: seen.refused.map(|refusal| refusal.to_string()),
             thresholds: Arc::clone(thresholds),
         });
     })

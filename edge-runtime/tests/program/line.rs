@@ -1,6 +1,6 @@
 //! `edge-runtime run` as a line's supervisor and its peers see it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -258,14 +258,18 @@ fn a_killed_line_counts_on_from_the_last_second() {
 }
 
 /// The next line from a serial peer.
+#[cfg(feature = "serial")]
 pub fn read_line(port: &mut impl BufRead) -> String {
     let mut line = String::new();
     port.read_line(&mut line).unwrap();
     line.trim_end().to_owned()
 }
 
+#[cfg(feature = "serial")]
 #[test]
 fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
+    use std::io::Write as _;
+
     let (mut master, slave) = serialport::TTYPort::pair().unwrap();
     serialport::SerialPort::set_timeout(&mut master, LONG).unwrap();
     let device = serialport::SerialPort::name(&slave).unwrap();

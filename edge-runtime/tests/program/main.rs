@@ -5,7 +5,7 @@
 #[path = "../../../judge/tests/support/mod.rs"]
 mod support;
 
-#[path = "../../src/emulated.rs"]
+#[path = "../../src/testing/emulated.rs"]
 mod emulated;
 
 mod bench;
@@ -15,6 +15,7 @@ mod doctor;
 mod inspect;
 mod latency;
 mod line;
+#[cfg(feature = "serial")]
 mod losses;
 mod service;
 mod trouble;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bundle::seeded::Seeded;
+use edge_runtime::clock::Moment;
 use edge_runtime::gate::{Gate, Measure};
-use edge_runtime::moment::Moment;
 
 const MS: u64 = 1_000_000;
 

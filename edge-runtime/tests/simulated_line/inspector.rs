@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bundle::seeded::Seeded;
-use edge_runtime::moment::Moment;
+use edge_runtime::clock::Moment;
 use edge_runtime::part::PartVerdict;
 use shared_format::Verdict;
 

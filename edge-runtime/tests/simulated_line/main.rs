@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bundle::seeded::Seeded;
+use edge_runtime::clock::Moment;
 use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
 use edge_runtime::line_file::Safe;
-use edge_runtime::moment::Moment;
 use edge_runtime::part::{Disposition, Reason, Release};
 use shared_format::Verdict;
 

@@ -10,12 +10,13 @@ use v4l::video::Capture as _;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, FourCC, Fraction};
 
-use super::buffer::{Clock, Filled, Layout, Stamp};
 use super::controls::{self, Locked};
 use super::device::Node;
+use super::stamp::{Clock, Stamp};
+use crate::capture::filled::{Filled, Layout};
 use crate::capture::{Camera, CaptureError, Captured};
+use crate::clock::Moment;
 use crate::line_file::{PixelFormat, V4l2};
-use crate::moment::Moment;
 
 /// One to fill, one to read, and two for a thread that is late.
 const BUFFERS: u32 = 4;

@@ -4,19 +4,17 @@
 //! |---|---|
 //! | `camera` | a camera that streams |
 //! | `device` | the device node, with its controls |
-//! | `buffer` | a filled buffer → what was captured, and when |
+//! | `stamp` | when a filled buffer was captured |
 //! | `controls` | exposure, gain, white balance and focus: locked, read back, watched |
 //!
-//! This uses `v4l`, the crate beneath nokhwa. nokhwa 0.10 hands out whole buffers without the number of bytes used in
-//! them: the rest of a JPEG that was cut short is then the end of an older picture, and the mixture decodes. It also
-//! drops the driver's error flag and sequence number, has no time-out, and knows no GREY.
+//! This uses `v4l`, the crate beneath nokhwa, which drops what a line can't do without: see [`super::nokhwa::LIMITS`].
 
-mod buffer;
 #[cfg(feature = "camera")]
 mod camera;
 mod controls;
 #[cfg(feature = "camera")]
 mod device;
+mod stamp;
 
 #[cfg(feature = "camera")]
 pub use camera::V4l2Camera;

@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::capture::Data;
-    use crate::moment::Moment;
+    use crate::clock::Moment;
 
     fn captured() -> Arc<Captured> {
         let frame = Frame::new(Size { width: 3, height: 2 }, Pixels::Grey8(vec![7; 6])).unwrap();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use judge::Frame;
 
-use crate::luma::{Exposure, Grid, colour, luma};
+use crate::capture::luma::{Exposure, Grid, colour, luma};
 
 /// Thumbnails are compared by the mean of 64 points a cell, so that noise doesn't hide what is the same.
 const THUMBNAIL: Grid = Grid { columns: 32, rows: 24, samples: 8 };

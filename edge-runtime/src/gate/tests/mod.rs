@@ -8,8 +8,8 @@ mod parts;
 use std::time::Duration;
 
 use super::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use crate::clock::Moment;
 use crate::line_file::Safe;
-use crate::moment::Moment;
 use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
 use shared_format::Verdict::{self, Fault, Pass, Reject};
 

@@ -1,0 +1,100 @@
+//! A camera of nokhwa that streams.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use judge::guarded;
+use nokhwa::utils::{
+    CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType, Resolution,
+};
+use nokhwa::{Buffer, Camera as Opened};
+use shared_format::Size;
+
+use super::stamp::captured_at;
+use crate::capture::filled::{Filled, Layout};
+use crate::capture::{Camera, CaptureError, Captured};
+use crate::clock::Moment;
+use crate::line_file::{Nokhwa, PixelFormat};
+
+/// An open camera.
+pub struct NokhwaCamera {
+    name: String,
+    opened: Opened,
+    layout: Layout,
+    /// Frames so far.
+    frames: u64,
+    has_times: bool,
+}
+
+impl NokhwaCamera {
+    /// Opens it with format, size and frame rate of the line file.
+    ///
+    /// # Errors
+    /// [`CaptureError`]: not there, or without the format, size or rate.
+    pub fn open(settings: &Nokhwa) -> Result<Self, CaptureError> {
+        let camera = format!("{} of nokhwa", settings.index);
+        let failed = |reason| CaptureError::Open { camera: camera.clone(), reason };
+        let format = match settings.format {
+            PixelFormat::Mjpeg => FrameFormat::MJPEG,
+            PixelFormat::Yuyv => FrameFormat::YUYV,
+            PixelFormat::Grey => {
+                return Err(failed("nokhwa knows no grey cameras; use source = \"v4l2\"".to_owned()));
+            }
+        };
+        let size = Size { width: settings.width, height: settings.height };
+        // A checked line file has a whole number.
+        let fps = settings.fps as u32;
+        let wanted = CameraFormat::new(Resolution::new(size.width, size.height), format, fps);
+        // It fails by a panic with some drivers' lists of sizes.
+        let opened = guarded(|| {
+            let formats = [format];
+            let request = RequestedFormat::with_formats(RequestedFormatType::Exact(wanted), &formats);
+            let mut opened = Opened::new(CameraIndex::Index(settings.index), request)?;
+            opened.open_stream()?;
+            Ok(opened)
+        });
+        let opened = opened.map_err(failed)?;
+        let opened = opened.map_err(|e: nokhwa::NokhwaError| failed(e.to_string()))?;
+        let name = format!("{} ({})", settings.index, opened.info().human_name());
+        let layout = Layout { format: settings.format, size, stride: 0 };
+        Ok(Self { name, opened, layout, frames: 0, has_times: true })
+    }
+
+    fn captured_at(&mut self, buffer: &Buffer) -> Moment {
+        let arrival = Moment::now();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let captured_at = captured_at(buffer.capture_timestamp(), wall, arrival);
+        self.has_times = captured_at.is_some();
+        captured_at.unwrap_or(arrival)
+    }
+}
+
+impl Camera for NokhwaCamera {
+    fn describe(&self) -> String {
+        let Layout { format, size, .. } = &self.layout;
+        let format = format!("{format:?}").to_lowercase();
+        format!("the camera {} by nokhwa: {format}, {}×{} pixels", self.name, size.width, size.height)
+    }
+
+    fn next(&mut self) -> Result<Captured, CaptureError> {
+        let buffer = self.opened.frame().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
+        let captured_at = self.captured_at(&buffer);
+        self.frames += 1;
+        // Whether the driver called it damaged, nokhwa doesn't say.
+        let filled = Filled { bytes: buffer.buffer(), is_damaged: false };
+        Ok(Captured::new(filled.data(self.layout), captured_at, self.frames).within(Some(self.layout.size)))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let mut sentences = vec![
+            "the camera is opened by nokhwa, which locks no controls: what it changes by itself changes the scores".to_owned(),
+        ];
+        if !self.has_times {
+            sentences.push(
+                "nokhwa gives no capture times of this camera; arrival times stand in, which are later: lengthen \
+                 trigger.exposure_delay_ms by readout and transfer"
+                    .to_owned(),
+            );
+        }
+        sentences
+    }
+}

@@ -1,0 +1,85 @@
+//! When a filled buffer was captured.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// A time stamp older than this when its frame arrives is not of the monotonic clock.
+const OLDEST: Duration = Duration::from_secs(15);
+
+/// A driver's time stamp, of whatever clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) seconds: i64,
+    pub(super) micros: i64,
+    /// Whether the driver says where it is from: `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC` or `_COPY`.
+    pub(super) is_given: bool,
+}
+
+impl Stamp {
+    fn moment(self) -> Option<Moment> {
+        let (seconds, micros) = (u64::try_from(self.seconds).ok()?, u64::try_from(self.micros).ok()?);
+        seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?).map(Moment)
+    }
+}
+
+/// The driver's time stamps, where they are of use.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    is_useless: bool,
+}
+
+impl Clock {
+    /// The driver's capture time, where it counts on the monotonic clock; otherwise `arrival`, which is later by the
+    /// time that readout and transfer take.
+    pub(super) fn captured_at(&mut self, stamp: Stamp, arrival: Moment) -> Moment {
+        // A copied stamp may be of any clock. Drivers cut off nanoseconds: a stamp is never later than its arrival.
+        let is_plausible = |at: &Moment| stamp.is_given && *at <= arrival && arrival.since(*at) <= OLDEST;
+        let captured_at = stamp.moment().filter(is_plausible);
+        self.is_useless = captured_at.is_none();
+        captured_at.unwrap_or(arrival)
+    }
+
+    /// A sentence where the stamps are of no use.
+    pub(super) const fn warning(&self) -> Option<&'static str> {
+        if self.is_useless {
+            Some(
+                "the camera's driver gives no capture times of the monotonic clock; arrival times stand in, which are \
+                 later: lengthen trigger.exposure_delay_ms by readout and transfer",
+            )
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn stamp(seconds: i64, micros: i64) -> Stamp {
+        Stamp { seconds, micros, is_given: true }
+    }
+
+    #[test]
+    fn monotonic_stamps_are_taken_as_they_are() {
+        let mut clock = Clock::default();
+        let arrival = Moment(7_123_500_000);
+        assert_eq!(clock.captured_at(stamp(7, 100_250), arrival), Moment(7_100_250_000));
+        assert_eq!(clock.captured_at(stamp(7, 123_500), arrival), arrival);
+        assert_eq!(clock.warning(), None);
+    }
+
+    #[test]
+    fn stamps_of_other_clocks_are_told_and_not_used() {
+        let arrival = Moment(100_000_000_000);
+        let unknown = Stamp { is_given: false, ..stamp(99, 0) };
+        let realtime = stamp(1_700_000_000, 0);
+        let (zero, later, old) = (stamp(0, 0), stamp(100, 1), stamp(84, 999_999));
+        for wrong in [unknown, realtime, zero, later, old, stamp(-1, 5), stamp(i64::MAX, 5), stamp(99, -1)] {
+            let mut clock = Clock::default();
+            assert_eq!(clock.captured_at(wrong, arrival), arrival, "{wrong:?}");
+            assert!(clock.warning().is_some());
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The wall clock, in UTC and for people only: it jumps, and a board without a battery starts in 1970. What has to be in
+//! order goes by run and part, what has to be timed by [`crate::clock::Moment`].
+
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
+
+use crate::clock::Moment;
+
+/// 2024-01-01: a clock that shows less was never set.
+const FIRST_PLAUSIBLE: u64 = 1_704_067_200;
+/// The last second of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// Seconds since 1970 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime(u64);
+
+impl WallTime {
+    /// The present.
+    #[must_use]
+    pub fn now() -> Self {
+        Self::of(SystemTime::now())
+    }
+
+    /// What the clock showed at a moment, by what it shows now.
+    #[must_use]
+    pub fn at(moment: Moment) -> Self {
+        let ago = Moment::now().since(moment);
+        Self::of(SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH))
+    }
+
+    fn of(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST))
+    }
+
+    /// From `earlier` to this; `None` where one of the two was shown by a clock that was never set. Zero where the clock
+    /// has gone back.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        let set = self.0.min(earlier.0) >= FIRST_PLAUSIBLE;
+        set.then(|| Duration::from_secs(self.0.saturating_sub(earlier.0)))
+    }
+
+    /// `YYYYMMDD-HHMMSS`, for file names.
+    #[must_use]
+    pub fn stamp(self) -> String {
+        let t = self.date_time();
+        let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
+        format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", t.hour(), t.minute(), t.second())
+    }
+
+    /// What [`Self::stamp`] gave; `None` where the text is no such thing.
+    #[must_use]
+    pub fn parse(stamp: &str) -> Option<Self> {
+        let (date, time) = stamp.split_once('-')?;
+        let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(date, 8) || !digits(time, 6) {
+            return None;
+        }
+        let part = |text: &str, range: Range<usize>| -> Option<u8> { text.get(range)?.parse().ok() };
+        let month = Month::try_from(part(date, 4..6)?).ok()?;
+        let day = Date::from_calendar_date(date.get(..4)?.parse().ok()?, month, part(date, 6..8)?).ok()?;
+        let time = Time::from_hms(part(time, 0..2)?, part(time, 2..4)?, part(time, 4..6)?).ok()?;
+        let seconds = PrimitiveDateTime::new(day, time).assume_utc().unix_timestamp();
+        u64::try_from(seconds).ok().map(Self)
+    }
+
+    fn date_time(self) -> OffsetDateTime {
+        // No later time than the last one that has four digits for its year is ever kept.
+        let seconds = i64::try_from(self.0).unwrap_or(0);
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for WallTime {
+    /// `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.date_time();
+        let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", t.hour(), t.minute(), t.second())
+    }
+}
+
+impl serde::Serialize for WallTime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_read_back() {
+        for (seconds, stamp, text) in [
+            (0, "19700101-000000", "1970-01-01T00:00:00Z"),
+            (1_709_210_096, "20240229-123456", "2024-02-29T12:34:56Z"),
+            (LAST, "99991231-235959", "9999-12-31T23:59:59Z"),
+        ] {
+            let time = WallTime(seconds);
+            assert_eq!((time.stamp().as_str(), time.to_string().as_str()), (stamp, text));
+            assert_eq!(WallTime::parse(stamp), Some(time));
+        }
+        for wrong in [
+            "",
+            "-",
+            "20240230-000000",
+            "20241301-000000",
+            "20240101-240000",
+            "2024010١-00000",
+            "00000000-000000",
+        ] {
+            assert_eq!(WallTime::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_gives_no_age_and_one_that_went_back_none_below_zero() {
+        let (unset, then, now) = (WallTime(50), WallTime(FIRST_PLAUSIBLE), WallTime(FIRST_PLAUSIBLE + 60));
+        assert_eq!(now.since(then), Some(Duration::from_secs(60)));
+        assert_eq!(then.since(now), Some(Duration::ZERO));
+        assert_eq!((now.since(unset), unset.since(now)), (None, None));
+    }
+
+    #[test]
+    fn a_moment_has_a_wall_time() {
+        let now = WallTime::now();
+        assert!(now >= WallTime::at(Moment::now() - Duration::from_secs(2)));
+        assert!(WallTime::at(Moment::now()) >= now);
+        assert_eq!(WallTime::of(UNIX_EPOCH - Duration::from_secs(9)), WallTime(0));
+        assert_eq!(WallTime::of(UNIX_EPOCH + Duration::from_secs(u64::MAX / 4)), WallTime(LAST));
+    }
+}

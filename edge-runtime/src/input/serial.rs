@@ -1,0 +1,154 @@
+//! The commands of a peer on the serial port → events and answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::commands::{Command, Lines, NoCommand, parse};
+use super::encoder_count::EncoderCount;
+use super::{Event, Happening};
+use crate::clock::Moment;
+use crate::link::Incoming;
+
+const NO_TRIGGER: &str = "T makes parts only if trigger.kind is serial";
+const NO_ENCODER: &str = "E counts only with gate.distance_ticks and without gpio.encoder";
+
+/// What commands need of the line. It is called on the link's thread and must not wait.
+pub struct Handlers {
+    /// Names of the products, in the order of the line file, for `P NAME`.
+    pub products: Vec<Arc<str>>,
+    /// Whether `T` makes parts.
+    pub triggers: bool,
+    /// What becomes of the counts of `E`, if they move the belt. They stand while the device is gone: the belt may go on.
+    pub encoder: Option<EncoderCount>,
+    /// Gets what happens, with the time at which it was read.
+    pub event: Box<dyn FnMut(Event) + Send>,
+    /// The answer to `?`, see [`crate::report::text::status`].
+    pub status: Box<dyn FnMut() -> String + Send>,
+    /// Is told when the device is open, before anything is read, and when it is gone.
+    pub connected: Box<dyn FnMut(bool) + Send>,
+}
+
+/// What became of the peer's lines.
+#[derive(Debug, Default)]
+pub struct CommandCounts {
+    commands: AtomicU64,
+    refused: AtomicU64,
+    garbage: AtomicU64,
+    encoder_jumps: AtomicU64,
+}
+
+impl CommandCounts {
+    /// Commands that were understood.
+    pub fn commands(&self) -> u64 {
+        self.commands.load(Ordering::Relaxed)
+    }
+
+    /// Lines that were readable but no command, or one that this line does not take.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Lines that were too long or no text.
+    pub fn garbage(&self) -> u64 {
+        self.garbage.load(Ordering::Relaxed)
+    }
+
+    /// Encoder counts that ran back or jumped: the way of the belt up to there is unknown.
+    pub fn encoder_jumps(&self) -> u64 {
+        self.encoder_jumps.load(Ordering::Relaxed)
+    }
+}
+
+/// The end of the serial port that takes commands.
+pub struct PeerCommands {
+    handlers: Handlers,
+    lines: Lines,
+    counts: Arc<CommandCounts>,
+}
+
+impl PeerCommands {
+    /// Nothing has come yet.
+    #[must_use]
+    pub fn new(handlers: Handlers) -> Self {
+        Self { handlers, lines: Lines::default(), counts: Arc::default() }
+    }
+
+    /// What becomes of the lines, from now on too.
+    #[must_use]
+    pub fn counts(&self) -> Arc<CommandCounts> {
+        Arc::clone(&self.counts)
+    }
+}
+
+impl Incoming for PeerCommands {
+    fn connected(&mut self, on: bool) {
+        // Half a line is lost with the cable.
+        self.lines.clear();
+        (self.handlers.connected)(on);
+    }
+
+    fn take(&mut self, bytes: &[u8], now: Moment, answer: &mut dyn FnMut(String)) {
+        let Self { handlers, lines, counts } = self;
+        for byte in bytes {
+            let Some(line) = lines.push(*byte) else { continue };
+            let counter = match line.and_then(parse) {
+                Ok(command) => match carry_out(command, now, handlers, answer) {
+                    Done::Yes => &counts.commands,
+                    Done::Refused => &counts.refused,
+                    Done::Jump => &counts.encoder_jumps,
+                },
+                Err(NoCommand::Garbage) => &counts.garbage,
+                Err(NoCommand::Refused(why)) => {
+                    answer(format!("ERR {why}"));
+                    &counts.refused
+                }
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What came of a command.
+enum Done {
+    Yes,
+    Refused,
+    /// The encoder's count ran back or jumped.
+    Jump,
+}
+
+fn carry_out(
+    command: Command<'_>,
+    now: Moment,
+    handlers: &mut Handlers,
+    answer: &mut dyn FnMut(String),
+) -> Done {
+    let mut refuse = |why: &str| {
+        answer(format!("ERR {why}"));
+        Done::Refused
+    };
+    let what = match command {
+        Command::Trigger if handlers.triggers => Happening::Trigger,
+        Command::Trigger => return refuse(NO_TRIGGER),
+        Command::Challenge => Happening::Challenge,
+        Command::Acknowledge => Happening::Acknowledge,
+        Command::Encoder(count) => match handlers.encoder.as_mut().map(|encoder| encoder.ticks(count, now)) {
+            Some(Some(0)) => return Done::Yes,
+            Some(Some(ticks)) => Happening::Encoder { ticks },
+            Some(None) => {
+                (handlers.event)(Event { at: now, what: Happening::EncoderJump });
+                return Done::Jump;
+            }
+            None => return refuse(NO_ENCODER),
+        },
+        Command::Product(name) => match handlers.products.iter().position(|product| **product == *name) {
+            Some(place) => Happening::Product(place),
+            None => return refuse(&format!("no product is called {name}")),
+        },
+        Command::Status => {
+            answer((handlers.status)());
+            return Done::Yes;
+        }
+    };
+    (handlers.event)(Event { at: now, what });
+    Done::Yes
+}

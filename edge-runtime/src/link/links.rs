@@ -1,0 +1,30 @@
+//! The links that a line file names.
+
+use std::sync::Arc;
+
+use super::LinkError;
+use super::serial::SerialLink;
+use crate::line_file::LineFile;
+
+/// The links of a line, each by the name of its table in the line file. Clones have the same links.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    serial: Option<Arc<SerialLink>>,
+}
+
+impl Links {
+    /// Those of a line file. Their devices are opened once somebody listens to them.
+    ///
+    /// # Errors
+    /// [`LinkError`]
+    pub fn of(line: &LineFile) -> Result<Self, LinkError> {
+        let serial = line.serial.as_ref().map(SerialLink::new).transpose()?;
+        Ok(Self { serial: serial.map(Arc::new) })
+    }
+
+    /// `[serial]`
+    #[must_use]
+    pub const fn serial(&self) -> Option<&Arc<SerialLink>> {
+        self.serial.as_ref()
+    }
+}

@@ -1,0 +1,14 @@
+//! What the thread and the two ends know of each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::report::ReportQueue;
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) queue: ReportQueue,
+    pub(super) ending: AtomicBool,
+    pub(super) connected: AtomicBool,
+    /// How often the device was opened.
+    pub(super) opened: AtomicU64,
+}

@@ -1,0 +1,129 @@
+//! The port's thread: opens the device, serves it, and opens it again when it has gone.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::outgoing::Outgoing;
+use super::port::Port;
+use super::shared::Shared;
+use crate::clock::Moment;
+use crate::line_file::Serial;
+use crate::link::Incoming;
+use crate::log::limited;
+use crate::realtime::Waiter;
+
+/// From one attempt to open the device to the next: twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A device that was open for so long is looked for at once when it is gone; one that comes and goes is not.
+const STEADY: Duration = Duration::from_secs(5);
+/// At the end the device has so long for what still waits.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Bytes that are read at once.
+const BATCH: usize = 512;
+
+pub(super) struct Server {
+    serial: Serial,
+    incoming: Box<dyn Incoming>,
+    shared: Arc<Shared>,
+    waiter: Waiter,
+}
+
+impl Server {
+    pub(super) fn new(
+        serial: Serial,
+        incoming: Box<dyn Incoming>,
+        shared: Arc<Shared>,
+        waiter: Waiter,
+    ) -> Self {
+        Self { serial, incoming, shared, waiter }
+    }
+
+    pub(super) fn run(mut self) {
+        let device = self.serial.device.display().to_string();
+        let mut pause = FIRST_PAUSE;
+        // Said once for each time that it is gone.
+        let mut said = false;
+        while !self.is_ending() {
+            let opened = Moment::now();
+            let gone = match Port::open(&self.serial) {
+                Ok(port) => {
+                    limited!(info, "the serial device {device} is open");
+                    said = false;
+                    self.serve_until_gone(&port)
+                }
+                Err(e) => Err(e),
+            };
+            if Moment::now().since(opened) >= STEADY {
+                pause = FIRST_PAUSE;
+            }
+            if let Err(e) = gone
+                && !std::mem::replace(&mut said, true)
+            {
+                limited!(
+                    warn,
+                    "the serial device {device} can't be used: {e}; plug it in, or check serial.device"
+                );
+            }
+            self.sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        while self.shared.queue.pop().is_some() {
+            self.shared.queue.count_dropped();
+        }
+    }
+
+    fn serve_until_gone(&mut self, port: &Port) -> io::Result<()> {
+        self.shared.opened.fetch_add(1, Ordering::Relaxed);
+        self.shared.connected.store(true, Ordering::Relaxed);
+        self.incoming.connected(true);
+        let mut outgoing = Outgoing::new(self.serial.format);
+        let result = self.serve(port, &mut outgoing);
+        if outgoing.is_torn() {
+            self.shared.queue.count_dropped();
+        }
+        self.incoming.connected(false);
+        self.shared.connected.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Reads and writes until the device is gone or the end has come.
+    fn serve(&mut self, port: &Port, outgoing: &mut Outgoing) -> io::Result<()> {
+        let mut bytes = [0; BATCH];
+        let mut end = None;
+        loop {
+            if end.is_none() && self.is_ending() {
+                end = Some(Moment::now() + PATIENCE);
+            }
+            let all_sent = outgoing.send(port, &self.shared.queue)?;
+            if end.is_some_and(|end| all_sent || end <= Moment::now()) {
+                return Ok(());
+            }
+            let wanted = if all_sent { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+            let device = PollFd::from_borrowed_fd(port.fd(), wanted);
+            self.waiter.wait_for(end, std::iter::once(device))?;
+            let now = Moment::now();
+            let read = port.read(&mut bytes)?;
+            let read = bytes.get(..read).unwrap_or_default();
+            self.incoming.take(read, now, &mut |answer| outgoing.answer(answer));
+        }
+    }
+
+    fn sleep(&mut self, pause: Duration) {
+        let until = Moment::now() + pause;
+        // Each report wakes it too.
+        while !self.is_ending() && Moment::now() < until {
+            if self.waiter.wait(Some(until), &[]).is_err() {
+                std::thread::sleep(pause);
+            }
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.shared.ending.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,81 @@
+//! The same message at most every ten seconds.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Moment, nanoseconds};
+
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Whether a message may be logged again. Each belongs to one place in the code: `limited!` makes it.
+#[derive(Debug, Default)]
+pub struct Limited {
+    /// When it was last logged, plus one; 0 where it never was.
+    last: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+impl Limited {
+    /// A message that was not logged yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { last: AtomicU64::new(0), suppressed: AtomicU64::new(0) }
+    }
+
+    /// `Some` with the number of times that it was held back before, where it may be logged at `now`.
+    pub fn allow(&self, now: Moment) -> Option<u64> {
+        let last = self.last.load(Ordering::Relaxed);
+        let due = last == 0 || now.0 >= last.saturating_add(nanoseconds(EVERY));
+        // Of two threads that come at the same time, one logs.
+        let mark = now.0.saturating_add(1);
+        if due && self.last.compare_exchange(last, mark, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
+        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Logs as `tracing`'s macro of the given level does, but from each place at most every ten seconds and then with the
+/// number of times that it was held back: `limited!(warn, "cannot write {path}")`.
+macro_rules! limited {
+    ($level:ident, $($text:tt)+) => {{
+        static LIMITED: $crate::log::Limited = $crate::log::Limited::new();
+        match LIMITED.allow($crate::clock::Moment::now()) {
+            Some(0) => tracing::$level!($($text)+),
+            Some(held_back) => tracing::$level!("{} ({held_back} more of these since the last)", format_args!($($text)+)),
+            None => {}
+        }
+    }};
+}
+pub(crate) use limited;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_ten_seconds_and_the_others_are_counted() {
+        let limited = Limited::new();
+        let at = |ms: u64| Moment(ms * 1_000_000);
+        assert_eq!(limited.allow(at(0)), Some(0));
+        assert_eq!([limited.allow(at(1)), limited.allow(at(9_999))], [None, None]);
+        assert_eq!(limited.allow(at(10_001)), Some(2));
+        assert_eq!(limited.allow(at(10_002)), None);
+        assert_eq!(limited.allow(at(30_000)), Some(1));
+        assert_eq!(limited.allow(at(60_000)), Some(0));
+    }
+
+    #[test]
+    fn of_many_threads_one_logs() {
+        let limited = Limited::new();
+        let logged: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..1000).filter(|_| limited.allow(Moment(7)).is_some()).count()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(logged, 1);
+        assert_eq!(limited.allow(Moment(nanoseconds(EVERY) + 8)), Some(7999));
+    }
+}

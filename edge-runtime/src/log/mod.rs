@@ -1,0 +1,111 @@
+//! Log lines on standard error, without colours: they go to the journal more often than to a terminal.
+//!
+//! Nobody who logs waits for whoever reads that: what is not read in time is lost, and counted.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `lossy` | a stream that nobody waits for |
+//! | `limited` | the same line not too often |
+//! | `panics` | panic messages, which go there, too |
+
+mod limited;
+mod lossy;
+pub mod panics;
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+use self::lossy::Lossy;
+
+pub use limited::Limited;
+pub(crate) use limited::limited;
+
+/// How long the end of the program waits for whoever reads the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The environment variable that sets the level.
+pub const VARIABLE: &str = "NOMINAL_LOG";
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The variable holds no level.
+    #[error("{VARIABLE}={0:?} is no log level; give off, error, warn, info, debug or trace")]
+    Level(String),
+    /// The system gives no thread for it.
+    #[error("the log can't be set up: {0}; check the limits on threads and memory")]
+    Thread(#[from] io::Error),
+    /// The process has a log already.
+    #[error("the log is set up twice; set it up once, at the start")]
+    Twice,
+}
+
+/// Kept until the end of the program: dropped, it waits up to a second for the last lines to get out.
+#[must_use]
+pub struct Log(Lossy);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush_within(PATIENCE);
+    }
+}
+
+/// Sets the log up for the whole process: at the level that [`VARIABLE`] names, else at `debug` where `verbose`, else at
+/// `info`.
+///
+/// # Errors
+/// [`LogError`]
+pub fn set_up(verbose: bool) -> Result<Log, LogError> {
+    let given = std::env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned());
+    let level = level(given.as_deref(), verbose)?;
+    let lines = Lossy::start(io::stderr())?;
+    let log = Log(lines.clone());
+    tracing_subscriber::fmt()
+        .with_writer(move || lines.clone())
+        .with_ansi(false)
+        .with_target(false)
+        .with_max_level(level)
+        // It would write to standard error itself.
+        .log_internal_errors(false)
+        .try_init()
+        .map_err(|_| LogError::Twice)?;
+    Ok(log)
+}
+
+/// Writes a last line to standard error, and waits for its reader a second at most.
+pub fn say(text: &str) {
+    let Ok(mut lines) = Lossy::start(io::stderr()) else { return };
+    let _ = lines.write_all(format!("{text}\n").as_bytes());
+    lines.flush_within(PATIENCE);
+}
+
+fn level(given: Option<&str>, verbose: bool) -> Result<LevelFilter, LogError> {
+    match given {
+        Some(text) if !text.is_empty() => text.parse().map_err(|_| LogError::Level(text.to_owned())),
+        _ if verbose => Ok(LevelFilter::DEBUG),
+        _ => Ok(LevelFilter::INFO),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_wins_and_nonsense_is_refused() {
+        for (given, verbose, expected) in [
+            (None, false, LevelFilter::INFO),
+            (None, true, LevelFilter::DEBUG),
+            (Some(""), false, LevelFilter::INFO),
+            (Some("warn"), true, LevelFilter::WARN),
+            (Some("off"), true, LevelFilter::OFF),
+        ] {
+            assert_eq!(level(given, verbose).unwrap(), expected, "{given:?} {verbose}");
+        }
+        let error = level(Some("loud"), false).unwrap_err().to_string();
+        assert!(error.contains("NOMINAL_LOG=\"loud\"") && error.contains("give off, error"), "{error}");
+    }
+}

@@ -1,0 +1,37 @@
+//! The kinds of outputs that there are.
+
+use super::Kind;
+use super::gpio::Gpio;
+use super::serial::Serial;
+use super::stdout::Stdout;
+
+/// In the order in which they are opened: first those whose levels hold the line.
+pub const KINDS: [&dyn Kind; 3] = [&Gpio, &Stdout, &Serial];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line_file::{LineFile, TEMPLATE};
+    use crate::link::Links;
+
+    #[test]
+    fn a_line_file_says_which_are_there_and_with_which_devices() {
+        let line = |more: &str| -> LineFile { toml::from_str(&format!("{TEMPLATE}\n{more}")).unwrap() };
+        let named = |line: &LineFile| KINDS.map(|kind| kind.is_named(line));
+        assert_eq!(named(&line("")), [false, true, false]);
+        let all = "[gpio]\nchip = \"/dev/a\"\ninput_chip = \"/dev/b\"\n[serial]\ndevice = \"/dev/c\"";
+        let all = line(all);
+        assert_eq!(named(&all), [true, true, true]);
+        let devices: Vec<_> = KINDS.iter().flat_map(|kind| kind.devices(&all)).collect();
+        let devices: Vec<_> = devices.iter().map(|(key, path)| (*key, path.to_str().unwrap())).collect();
+        let expected = [("gpio.chip", "/dev/a"), ("gpio.input_chip", "/dev/b"), ("serial.device", "/dev/c")];
+        assert_eq!(devices, expected);
+    }
+
+    #[test]
+    fn what_a_line_file_does_not_name_is_not_opened() {
+        let line: LineFile = toml::from_str(&TEMPLATE.replace("stdout = true", "")).unwrap();
+        let links = Links::of(&line).unwrap();
+        assert!(KINDS.iter().all(|kind| kind.open(&line, &links).unwrap().is_none()));
+    }
+}

@@ -1,0 +1,198 @@
+//! What became of a part: as telegram and JSON. As text it stands in [`super::text`].
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use shared_format::{Telegram, Verdict};
+
+use crate::part::{Disposition, Reason, Release};
+use crate::report::in_ms;
+
+/// What became of a part, for whoever reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartReport {
+    /// Start of the program that the part belongs to.
+    pub run: u32,
+    /// Name of its product.
+    pub product: Arc<str>,
+    /// How it passed the gate.
+    pub release: Release,
+}
+
+#[derive(Serialize)]
+struct Json<'r> {
+    run: u32,
+    part: u64,
+    product: &'r str,
+    verdict: Option<Verdict>,
+    score: Option<f32>,
+    threshold: Option<f32>,
+    disposition: Disposition,
+    reason: Reason,
+    frames: u16,
+    ms: JsonMs,
+}
+
+/// Times in milliseconds.
+#[derive(Serialize)]
+struct JsonMs {
+    capture_to_release: Option<f64>,
+    trigger_to_release: f64,
+    lateness: f64,
+}
+
+impl PartReport {
+    /// The score of its verdict, where there is one.
+    #[must_use]
+    pub fn score(&self) -> Option<f32> {
+        self.release.verdict?.score.filter(|score| score.is_finite())
+    }
+
+    /// What the score was compared with, where there is a verdict.
+    #[must_use]
+    pub fn threshold(&self) -> Option<f32> {
+        Some(self.release.verdict?.threshold).filter(|threshold| threshold.is_finite())
+    }
+
+    /// The telegram of the part.
+    #[must_use]
+    pub fn telegram(&self) -> Telegram {
+        Telegram {
+            run: self.run,
+            part: self.release.part,
+            product: self.release.product,
+            verdict: self.release.verdict.map(|verdict| verdict.verdict),
+            disposition: self.release.disposition,
+            reason: self.release.reason,
+            score: self.score(),
+            threshold: self.threshold(),
+        }
+    }
+
+    /// Appends the part's line of JSON to `out`: run, part, product, verdict, score, threshold, disposition, reason,
+    /// frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
+    ///
+    /// # Errors
+    /// None that a vector gives; the type is the serializer's.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let release = &self.release;
+        let since = |at| in_ms(release.released_at.since(at));
+        let verdict = release.verdict;
+        let line = Json {
+            run: self.run,
+            part: release.part,
+            product: &self.product,
+            verdict: verdict.map(|verdict| verdict.verdict),
+            score: self.score(),
+            threshold: self.threshold(),
+            disposition: release.disposition,
+            reason: release.reason,
+            frames: verdict.map_or(0, |verdict| verdict.frames),
+            ms: JsonMs {
+                capture_to_release: verdict.and_then(|verdict| verdict.captured_at).map(since),
+                trigger_to_release: since(release.triggered_at),
+                lateness: in_ms(release.lateness),
+            },
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::clock::Moment;
+    use crate::part::PartVerdict;
+    use std::time::Duration;
+
+    pub const MS: u64 = 1_000_000;
+
+    /// Part 123, put out for its score of 0.87.
+    pub fn rejected() -> PartReport {
+        let verdict = PartVerdict {
+            part: 123,
+            verdict: Verdict::Reject,
+            score: Some(0.87),
+            threshold: 0.5,
+            frames: 3,
+            captured_at: Some(Moment(20 * MS)),
+        };
+        let release = Release {
+            part: 123,
+            product: 1,
+            triggered_at: Moment(10 * MS),
+            released_at: Moment(410 * MS),
+            lateness: Duration::from_micros(12),
+            verdict: Some(verdict),
+            disposition: Disposition::Reject,
+            reason: Reason::Verdict,
+        };
+        PartReport { run: 7, product: "cap".into(), release }
+    }
+
+    /// Part 125, put out because its verdict was missing.
+    pub fn missing() -> PartReport {
+        let mut report = rejected();
+        report.release.part = 125;
+        report.release.verdict = None;
+        report.release.reason = Reason::Missing;
+        report
+    }
+
+    fn json(report: &PartReport) -> String {
+        let mut out = vec![];
+        report.write_json(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_part_is_one_line_of_json() {
+        assert_eq!(
+            json(&rejected()),
+            concat!(
+                r#"{"run":7,"part":123,"product":"cap","verdict":"reject","score":0.87,"threshold":0.5,"#,
+                r#""disposition":"reject","reason":"verdict","frames":3,"#,
+                r#""ms":{"capture_to_release":390.0,"trigger_to_release":400.0,"lateness":0.012}}"#,
+                "\n"
+            )
+        );
+        assert_eq!(
+            json(&missing()),
+            concat!(
+                r#"{"run":7,"part":125,"product":"cap","verdict":null,"score":null,"threshold":null,"#,
+                r#""disposition":"reject","reason":"missing","frames":0,"#,
+                r#""ms":{"capture_to_release":null,"trigger_to_release":400.0,"lateness":0.012}}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_part_is_a_telegram() {
+        let telegram = rejected().telegram();
+        let expected = Telegram {
+            run: 7,
+            part: 123,
+            product: 1,
+            verdict: Some(Verdict::Reject),
+            disposition: Disposition::Reject,
+            reason: Reason::Verdict,
+            score: Some(0.87),
+            threshold: Some(0.5),
+        };
+        assert_eq!(telegram, expected);
+        let nothing = missing().telegram();
+        assert_eq!((nothing.verdict, nothing.score, nothing.threshold), (None, None, None));
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_can_be_sent() {
+        let mut report = rejected();
+        report.release.verdict.as_mut().unwrap().score = Some(f32::NAN);
+        let mut buffer = [0; shared_format::telegram::MAX_LEN];
+        assert!(report.telegram().encode(&mut buffer).is_ok());
+        assert!(json(&report).contains(r#""score":null"#));
+    }
+}

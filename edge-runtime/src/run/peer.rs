@@ -1,0 +1,62 @@
+//! The peer on the serial port, as far as its commands go.
+
+use std::sync::Arc;
+
+use super::mailbox::{Blind, Mailbox, Message};
+use super::shared::Shared;
+use crate::input::encoder_count::EncoderCount;
+use crate::input::serial::{CommandCounts, Handlers, PeerCommands};
+use crate::line_file::{LineFile, Trigger};
+use crate::link::Links;
+use crate::link::serial::SerialLink;
+use crate::report::text;
+
+/// The end of the serial port that takes commands, if the line has one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Peer {
+    link: Option<Arc<SerialLink>>,
+    counts: Arc<CommandCounts>,
+    /// Whether it says when or where parts are.
+    is_needed: bool,
+}
+
+impl Peer {
+    /// Begins to listen, if the line file names a serial port.
+    pub(super) fn listen(
+        line: &LineFile,
+        links: &Links,
+        mailbox: &Mailbox,
+        shared: &Arc<Shared>,
+    ) -> std::io::Result<Self> {
+        let Some(link) = links.serial() else { return Ok(Self::default()) };
+        let is_needed = line.needs_serial();
+        // Until the device is open.
+        mailbox.blind(Blind::Serial, is_needed);
+        let (events, shared, mailbox) = (mailbox.clone(), Arc::clone(shared), mailbox.clone());
+        let commands = PeerCommands::new(Handlers {
+            products: line.products.iter().map(|product| product.name.as_str().into()).collect(),
+            triggers: matches!(line.trigger, Trigger::Serial { .. }),
+            encoder: EncoderCount::of(line),
+            event: Box::new(move |event| events.send(Message::Event(event))),
+            status: Box::new(move || {
+                let gate = shared.gate();
+                text::status(&gate.counts, &gate.alarms)
+            }),
+            connected: Box::new(move |is| mailbox.blind(Blind::Serial, is_needed && !is)),
+        });
+        let counts = commands.counts();
+        link.listen(Box::new(commands))?;
+        Ok(Self { link: Some(Arc::clone(link)), counts, is_needed })
+    }
+
+    /// What is wrong with its commands.
+    pub(super) fn problem(&self) -> Option<String> {
+        let refused = self.counts.refused();
+        (refused > 0).then(|| format!("{refused} serial commands refused"))
+    }
+
+    /// Whether nobody says any more when or where parts are.
+    pub(super) fn is_blind(&self) -> bool {
+        self.is_needed && self.link.as_ref().is_some_and(|link| link.has_ended())
+    }
+}

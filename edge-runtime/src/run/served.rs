@@ -1,0 +1,118 @@
+//! The gatekeeper's thread: started with its inputs and outputs, and ended.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::error::{ServeError, StartError};
+use super::gatekeeper::{Gatekeeper, PartStart};
+use super::mailbox::Mailbox;
+use super::peer::Peer;
+use super::shared::Shared;
+use crate::clock::Moment;
+use crate::gate::{Counts, Gate, Settings};
+use crate::input;
+use crate::input::encoder_watch::EncoderWatch;
+use crate::line_file::LineFile;
+use crate::link::Links;
+use crate::output::Outputs;
+use crate::realtime::{self, Waiter};
+
+/// The gatekeeper's thread. Dropping it ends the thread, which leaves the outputs in their safe state.
+pub(super) struct Served {
+    pub(super) mailbox: Mailbox,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// What the gatekeeper is made from, beside what it owns.
+pub(super) struct Keep<'l> {
+    pub(super) line: &'l LineFile,
+    pub(super) links: &'l Links,
+    pub(super) shared: &'l Arc<Shared>,
+    pub(super) products: &'l [Arc<str>],
+    pub(super) run: u32,
+}
+
+impl Served {
+    /// Opens the inputs and starts the thread.
+    pub(super) fn start(
+        keep: &Keep<'_>,
+        outputs: Outputs,
+        counts: Counts,
+        starts: SyncSender<PartStart>,
+    ) -> Result<(Self, Peer), StartError> {
+        let Keep { line, links, shared, products, run } = *keep;
+        let waiter = Waiter::new().map_err(StartError::Waiter)?;
+        let mailbox = Mailbox::new(waiter.waker());
+        let mut first_events = vec![];
+        let inputs = input::open(line, &mut first_events)?;
+        let peer = Peer::listen(line, links, &mailbox, shared).map_err(|source| StartError::Thread {
+            what: "the serial port's thread",
+            limits: "limits of threads and open files",
+            source,
+        })?;
+        let keeper = Gatekeeper {
+            gate: Gate::new(Settings::of(line), counts, Moment::now()),
+            outputs,
+            inputs,
+            encoder: EncoderWatch::new(line.encoder_silent(), has_belt_input(line)),
+            waiter,
+            mailbox: mailbox.clone(),
+            starts,
+            shared: Arc::clone(shared),
+            every: line.trigger.every(),
+            products: products.to_vec(),
+            selected_by: selections(line),
+            run,
+            challenge: line.challenge.map_or(0, |challenge| challenge.parts),
+        };
+        let (grants, granted) = sync_channel(1);
+        let serve = move || {
+            let _ = grants.send(realtime::claim());
+            keeper.serve(first_events)
+        };
+        let thread = std::thread::Builder::new()
+            .name("gate".to_owned())
+            .spawn(serve)
+            .map_err(StartError::thread("the gate's thread"))?;
+        // The gate's thread itself must not wait for whoever reads the log.
+        for grant in granted.recv().into_iter().flatten() {
+            if grant.is_granted() { tracing::info!("{grant}") } else { tracing::warn!("{grant}") }
+        }
+        Ok((Self { mailbox, thread: Some(thread) }, peer))
+    }
+
+    /// Whether the thread has ended, though nobody asked it to.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends the thread, which leaves the outputs in their safe state.
+    ///
+    /// # Errors
+    /// Where it ended by itself or the outputs can't be driven.
+    pub(super) fn stop(&mut self) -> Result<(), ServeError> {
+        self.mailbox.stop();
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        match thread.join() {
+            Ok(served) => served.map_err(ServeError::Unserved),
+            Err(_) => Err(ServeError::Failed),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Only on the way out of an error, which says more.
+        let _ = self.stop();
+    }
+}
+
+fn has_belt_input(line: &LineFile) -> bool {
+    line.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some())
+}
+
+/// Place of the product for each number on the product inputs.
+fn selections(line: &LineFile) -> Vec<(u8, u16)> {
+    (0u16..).zip(&line.products).filter_map(|(place, product)| Some((product.select?, place))).collect()
+}

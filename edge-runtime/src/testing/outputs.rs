@@ -1,0 +1,146 @@
+//! Outputs that exist only here, for tests to look at and to let fail.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::gate::Signal;
+use crate::line_file::Safe;
+use crate::output::Output;
+use crate::report::PartReport;
+
+/// Changes that are remembered.
+const MAX_CHANGES: usize = 4096;
+
+/// An output that was driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub signal: Signal,
+    /// To which level.
+    pub on: bool,
+}
+
+/// Levels that are only remembered. Clones see the same outputs; the last 4096 changes are kept.
+#[derive(Debug, Clone)]
+pub struct RecordedLevels {
+    safe: Safe,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    changes: VecDeque<Change>,
+    heartbeats: u64,
+}
+
+impl RecordedLevels {
+    /// Outputs in their safe state.
+    pub fn new(safe: Safe) -> Self {
+        let seen = Seen { changes: VecDeque::with_capacity(MAX_CHANGES), heartbeats: 0 };
+        let levels = Self { safe, seen: Arc::new(Mutex::new(seen)) };
+        levels.drive_safe();
+        levels
+    }
+
+    /// The last changes, oldest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.with(|seen| seen.changes.iter().copied().collect())
+    }
+
+    /// The level that an output was last driven to.
+    pub fn level(&self, signal: Signal) -> Option<bool> {
+        self.with(|seen| seen.changes.iter().rev().find(|change| change.signal == signal).map(|c| c.on))
+    }
+
+    /// How often the heartbeat was driven.
+    pub fn heartbeats(&self) -> u64 {
+        self.with(|seen| seen.heartbeats)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        // A panic elsewhere leaves the list as good as it was.
+        look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn drive(&self, signal: Signal, on: bool) {
+        self.with(|seen| {
+            if seen.changes.len() == MAX_CHANGES {
+                seen.changes.pop_front();
+            }
+            seen.changes.push_back(Change { signal, on });
+        });
+    }
+
+    fn drive_safe(&self) {
+        for signal in Signal::ALL {
+            self.drive(signal, signal.safe_level(self.safe));
+        }
+    }
+}
+
+impl Output for RecordedLevels {
+    fn set(&self, signal: Signal, on: bool) -> io::Result<()> {
+        self.drive(signal, on);
+        Ok(())
+    }
+
+    fn heartbeat(&self, _on: bool) -> io::Result<()> {
+        self.with(|seen| seen.heartbeats += 1);
+        Ok(())
+    }
+
+    fn safe_state(&self) -> io::Result<()> {
+        self.drive_safe();
+        Ok(())
+    }
+}
+
+/// Reports that go to a function.
+pub struct Reports<F>(pub F);
+
+impl<F: Fn(&PartReport) + Send + Sync> Output for Reports<F> {
+    fn deliver(&self, report: &PartReport) {
+        (self.0)(report);
+    }
+}
+
+/// Outputs that can't be driven while a switch is on. Clones share it.
+#[derive(Clone)]
+pub struct Failing {
+    pub levels: RecordedLevels,
+    pub fails: Arc<AtomicBool>,
+    /// Safe states that fail in any case.
+    pub unsafe_for: Arc<AtomicU64>,
+}
+
+impl Failing {
+    pub fn new() -> Self {
+        let levels = RecordedLevels::new(Safe::Reject);
+        Self { levels, fails: Arc::default(), unsafe_for: Arc::default() }
+    }
+
+    fn tried(&self) -> io::Result<()> {
+        if self.fails.load(Ordering::Acquire) { Err(io::Error::other("the bus hangs")) } else { Ok(()) }
+    }
+}
+
+impl Output for Failing {
+    fn set(&self, signal: Signal, on: bool) -> io::Result<()> {
+        self.tried().and_then(|()| self.levels.set(signal, on))
+    }
+
+    fn heartbeat(&self, on: bool) -> io::Result<()> {
+        self.tried().and_then(|()| self.levels.heartbeat(on))
+    }
+
+    fn safe_state(&self) -> io::Result<()> {
+        let left = self.unsafe_for.load(Ordering::Acquire);
+        self.unsafe_for.store(left.saturating_sub(1), Ordering::Release);
+        if left > 0 {
+            return Err(io::Error::other("the bus hangs"));
+        }
+        self.tried().and_then(|()| self.levels.safe_state())
+    }
+}

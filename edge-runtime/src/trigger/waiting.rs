@@ -1,0 +1,228 @@
+//! Waiting for the next trigger, without a gate.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use shared_format::Roi;
+
+use super::frames::{self, Listener};
+use crate::clock::{Moment, milliseconds};
+use crate::gate::{Alarms, Counts};
+use crate::input::encoder_count::EncoderCount;
+use crate::input::serial::{Handlers, PeerCommands};
+use crate::input::{self, Event, Happening, InputError, Inputs};
+use crate::line_file::{LineFile, Trigger};
+use crate::link::serial::SerialLink;
+use crate::link::{LinkError, Links};
+use crate::realtime::Waiter;
+use crate::report::text;
+
+/// Parts that wait for their photo at most; of more the frames would be gone.
+const WAITING: usize = 8;
+
+/// Why no part will ever come.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TriggerError {
+    /// The inputs can't be had.
+    #[error(transparent)]
+    Inputs(#[from] InputError),
+    /// The serial port can't be had.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The line file names no input for triggers.
+    #[error("the line has no gpio.trigger; add the input's line")]
+    NoInput,
+    /// The line file names no serial port.
+    #[error("the line has no [serial]; add it with its device")]
+    NoSerial,
+    /// The system gives nothing to wait for.
+    #[error("cannot wait for events; raise the limit of open files")]
+    Waiter(#[source] std::io::Error),
+    /// The inputs are gone.
+    #[error("cannot read the GPIO inputs; check gpio.chip")]
+    Read(#[source] std::io::Error),
+    /// The system can't wait for the inputs any more.
+    #[error("cannot wait for the GPIO inputs")]
+    Wait(#[source] std::io::Error),
+    /// The system gives no thread for the serial port.
+    #[error("cannot start the serial port's thread; raise the limit of threads")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Where parts come from.
+pub trait Triggers {
+    /// Waits for the next part, up to `patience`, and gives the time of its trigger; `None` where no part
+    /// came.
+    ///
+    /// # Errors
+    /// Where no part will ever come.
+    fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError>;
+}
+
+/// The triggers that a line file names, and what has to listen to the frames for them. Presence is looked for within
+/// the region, or in the whole frame.
+///
+/// # Errors
+/// Where their device can't be had.
+pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Listener), TriggerError> {
+    let (seen, happened) = seen();
+    let triggers: Box<dyn Triggers> = match &line.trigger {
+        Trigger::Interval { every_ms } => {
+            Box::new(Interval { every: milliseconds(*every_ms), due: Moment::now() })
+        }
+        Trigger::Frame | Trigger::Presence { .. } => Box::new(seen),
+        Trigger::Gpio { .. } => Box::new(Edges::open(line)?),
+        Trigger::Serial { .. } => {
+            let links = Links::of(line)?;
+            let link = links.serial().ok_or(TriggerError::NoSerial)?;
+            return Ok((Box::new(Commands::listen(line, link)?), Box::new(|_, _| {})));
+        }
+    };
+    Ok((triggers, frames::listener(&line.trigger, &[region], || 0, happened)))
+}
+
+/// A part every so often.
+struct Interval {
+    every: Duration,
+    due: Moment,
+}
+
+impl Triggers for Interval {
+    fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError> {
+        let now = Moment::now();
+        let left = self.due.since(now);
+        std::thread::sleep(left.min(patience));
+        if left > patience {
+            return Ok(None);
+        }
+        let at = self.due.max(now);
+        self.due = at + self.every;
+        Ok(Some(at))
+    }
+}
+
+/// Parts that another thread has seen.
+struct Seen(Receiver<Moment>);
+
+/// With what that thread calls.
+fn seen() -> (Seen, impl FnMut(Event) + Send) {
+    let (send, parts) = sync_channel(WAITING);
+    let happened = move |event: Event| {
+        if event.what == Happening::Trigger {
+            // Full: whoever collects is slower than the belt, and the part goes without photo.
+            let _ = send.try_send(event.at);
+        }
+    };
+    (Seen(parts), happened)
+}
+
+impl Triggers for Seen {
+    fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError> {
+        match self.0.recv_timeout(patience) {
+            Ok(at) => Ok(Some(at)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            // The thread has ended, as its camera has.
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+}
+
+/// Edges on `gpio.trigger`.
+struct Edges {
+    inputs: Box<dyn Inputs>,
+    waiter: Waiter,
+    events: Vec<Event>,
+}
+
+impl Edges {
+    fn open(line: &LineFile) -> Result<Self, TriggerError> {
+        let mut events = vec![];
+        let inputs = input::open(line, &mut events)?.ok_or(TriggerError::NoInput)?;
+        let waiter = Waiter::new().map_err(TriggerError::Waiter)?;
+        Ok(Self { inputs, waiter, events })
+    }
+}
+
+impl Triggers for Edges {
+    fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError> {
+        let deadline = Moment::now() + patience;
+        loop {
+            self.inputs.read(&mut self.events).map_err(TriggerError::Read)?;
+            let found = self.events.iter().position(|event| event.what == Happening::Trigger);
+            if let Some(place) = found {
+                return Ok(self.events.drain(..=place).next_back().map(|event| event.at));
+            }
+            self.events.clear();
+            if Moment::now() >= deadline {
+                return Ok(None);
+            }
+            let wake = self.inputs.next_wake().map_or(deadline, |wake| wake.min(deadline));
+            self.waiter.wait(Some(wake), &[self.inputs.fd()]).map_err(TriggerError::Wait)?;
+        }
+    }
+}
+
+/// Commands on the serial port.
+struct Commands {
+    parts: Seen,
+    /// Its thread sends the parts.
+    _link: Arc<SerialLink>,
+}
+
+impl Commands {
+    fn listen(line: &LineFile, link: &Arc<SerialLink>) -> Result<Self, TriggerError> {
+        let (parts, happened) = seen();
+        // There is no gate, so it counts nothing and is not ready.
+        let gate = (Counts::default(), Alarms { not_ready: true, ..Alarms::default() });
+        let handlers = Handlers {
+            products: line.products.iter().map(|product| product.name.as_str().into()).collect(),
+            event: Box::new(happened),
+            triggers: true,
+            // A peer that counts need not know that nobody measures by it now.
+            encoder: EncoderCount::of(line),
+            status: Box::new(move || text::status(&gate.0, &gate.1)),
+            connected: Box::new(|_| {}),
+        };
+        link.listen(Box::new(PeerCommands::new(handlers))).map_err(TriggerError::Thread)?;
+        Ok(Self { parts, _link: Arc::clone(link) })
+    }
+}
+
+impl Triggers for Commands {
+    fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError> {
+        self.parts.next(patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_kept_and_patience_has_an_end() {
+        let mut triggers = Interval { every: Duration::from_millis(30), due: Moment::now() };
+        let first = triggers.next(Duration::from_secs(9)).unwrap().unwrap();
+        assert_eq!(triggers.next(Duration::from_millis(1)).unwrap(), None);
+        let second = triggers.next(Duration::from_secs(9)).unwrap().unwrap();
+        assert!(second.since(first) >= Duration::from_millis(30));
+    }
+
+    #[test]
+    fn what_another_thread_has_seen_is_waited_for_and_its_end_is_no_part() {
+        let (mut triggers, mut happened) = seen();
+        happened(Event { at: Moment(5), what: Happening::TriggersLost { parts: 2 } });
+        happened(Event { at: Moment(7), what: Happening::Trigger });
+        assert_eq!(triggers.next(Duration::ZERO).unwrap(), Some(Moment(7)));
+        assert_eq!(triggers.next(Duration::ZERO).unwrap(), None);
+        drop(happened);
+        assert_eq!(triggers.next(Duration::from_secs(9)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_gate_that_is_not_there_has_counted_nothing_and_is_not_ready() {
+        let alarms = Alarms { not_ready: true, ..Alarms::default() };
+        assert_eq!(text::status(&Counts::default(), &alarms), "S 0 0 0 0 0 0 0 not-ready");
+    }
+}
