@@ -20,6 +20,9 @@ use crate::descriptor::{self, DescriptorError};
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
 
+/// So many different parts can't all have the same score.
+const SPREAD_FROM: u32 = 10;
+
 /// What becomes a bundle.
 #[derive(Debug)]
 pub struct Export<'a> {
@@ -88,6 +91,12 @@ pub enum ExportError {
     /// No calibration images.
     #[error("there are no calibration images; train again")]
     NoCalibration,
+    /// Scores that are cut off at a bound, or of a model that sees nothing.
+    #[error(
+        "nearly all of the {0} good parts get the same score, so that no threshold can be told from it; if the model cuts off \
+         its scores, export it without that"
+    )]
+    Constant(u32),
     /// A golden frame can't be written as PNG.
     #[error("a golden frame can't be encoded: {0}; train with smaller images")]
     Encode(#[from] EncodeError),
@@ -189,6 +198,10 @@ fn finish(
     let calibration = calibrator.finish(request.target_fpr).ok_or(ExportError::NoCalibration)?;
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
+    }
+    let scores = &calibration.evidence.scores;
+    if calibration.evidence.normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
+        return Err(ExportError::Constant(calibration.evidence.normals));
     }
     let golden = golden_frames(request, scorer, &places)?;
     let thresholds = threshold_file(request, image_score, &calibration, &golden)?;

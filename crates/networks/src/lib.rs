@@ -5,12 +5,14 @@
 //! | [`array`] | dense arrays, and weights as named arrays |
 //! | [`state`] | arrays with notes: what a run or a method keeps |
 //! | [`architecture`] | backbones as data: one description for training, import and export |
+//! | [`foreign`] | anomaly models of other makers → models that the judge takes |
 //! | [`onnx`] | writes ONNX models |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
 //! | [`teacher`] | backbones with weights, imported and kept by name |
 
 pub mod architecture;
 pub mod array;
+pub mod foreign;
 pub mod onnx;
 pub mod resample;
 pub mod state;

@@ -32,6 +32,7 @@ impl<'a> Attributes<'a> {
 
     pub fn text(&self, name: &str) -> TractResult<&'a str> {
         let Some(attribute) = self.find(name) else { return Ok("") };
-        std::str::from_utf8(&attribute.s).map_err(|_| format_err!("its {name} is no text"))
+        std::str::from_utf8(attribute.s.as_deref().unwrap_or_default())
+            .map_err(|_| format_err!("its {name} is no text"))
     }
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bundle::{Export, ScoreKind, export};
-use bundle::{claim_with_threshold, highest, lonely};
 
+use super::thresholds;
 use crate::run::{Run, Settings};
 use crate::{progress, registry};
 
@@ -69,18 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();
-    println!("{}", claim_with_threshold(&calibrated));
-    println!(
-        "threshold {:.4} (normals: median {:.4}, largest {:.4}); model {:.1} MB",
-        calibrated.image_threshold,
-        calibrated.evidence.scores.q50,
-        calibrated.evidence.scores.max,
-        onnx.len() as f64 / 1e6
-    );
-    println!("{}", highest(&calibrated));
-    if let Some(warning) = lonely(&calibrated, "train and export again") {
-        eprintln!("warning: {warning}");
-    }
+    thresholds::print(&calibrated, onnx.len(), "train and export again");
     println!("next: edge-runtime inspect --bundle {} IMAGES…", args.out.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,14 @@
 //! The program's commands, one file each.
 
+mod adopt;
 #[cfg(feature = "libtorch")]
 mod distill;
 mod eval;
 mod export;
+mod images;
 mod size_class;
 mod teacher;
+mod thresholds;
 mod train;
 
 use std::process::ExitCode;
@@ -39,6 +42,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
+    /// Take over an anomaly model of another maker (ONNX): calibrate it, write a bundle
+    Adopt(Box<adopt::Args>),
     /// Measure a bundle on images with known answers
     Eval(eval::Args),
 }
@@ -53,6 +58,7 @@ impl Cli {
             Command::Teacher(command) => teacher::run(command),
             Command::Train(args) => train::run(&args),
             Command::Export(args) => export::run(&args),
+            Command::Adopt(args) => adopt::run(&args),
             Command::Eval(args) => eval::run(&args),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use bundle::dataset::{DataError, MIN_NORMALS, Survey, normal_images, split, survey};
+use bundle::dataset::{DataError, split};
 use bundle::written;
 use clap::builder::PossibleValue;
 use methods::Flip;
@@ -14,6 +14,7 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
+use super::images::usable;
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{Ended, Method, Plan};
@@ -161,16 +162,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let teacher = teacher(args)?;
     let options = method.options(given, &teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
-    let paths = normal_images(&data)?;
-    let bar = progress::bar(paths.len() as u64, "Looking at the images");
-    let found = survey(&paths, args.roi, || bar.inc(1));
-    bar.finish_and_clear();
-    if progress::stop_requested() {
-        bail!("stopped before the run was started; nothing was written");
-    }
-    report_skipped(&found);
-    let too_few = || DataError::TooFew { folder: data.clone(), usable: found.usable.len() };
-    let frames = found.frames.filter(|_| found.usable.len() >= MIN_NORMALS).ok_or_else(too_few)?;
+    let (found, frames) = usable(&data, args.roi)?;
     let recipe = Recipe { input: args.size, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
 
     let sets = split(found.usable.len(), args.seed);
@@ -233,15 +225,6 @@ fn plan(
     let plan = method.plan(options, teacher)?;
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
     Ok(Plan { steps: args.steps.or(from_epochs).unwrap_or(plan.steps), ..plan })
-}
-
-fn report_skipped(found: &Survey) {
-    for skipped in &found.skipped {
-        eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
-    }
-    if !found.skipped.is_empty() {
-        eprintln!("{} of {} images skipped", found.skipped.len(), found.skipped.len() + found.usable.len());
-    }
 }
 
 fn relative(path: &Path, data: &Path) -> PathBuf {

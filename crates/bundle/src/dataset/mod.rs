@@ -9,7 +9,7 @@ mod survey;
 
 pub use layout::{GOOD, TestImage, normal_images, test_images, tests_on_training_images};
 pub use split::{MIN_NORMALS, Split, split};
-pub use survey::{Skipped, Survey, survey};
+pub use survey::{SkipReason, Skipped, Survey, survey};
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The folder or a part of it can't be listed.
-    #[error("can't read the folder {folder}: {source}; check the path given as --data", folder = folder.display())]
+    #[error("can't read the folder {folder}: {source}; check the path", folder = folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,

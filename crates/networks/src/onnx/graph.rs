@@ -96,6 +96,35 @@ impl GraphBuilder {
         self.integer_constant(&name, &[data.len()], data)
     }
 
+    /// Takes over nodes and constants that something else made; the names of their values must differ from ours.
+    pub fn append(&mut self, graph: GraphProto) {
+        self.graph.node.extend(graph.node);
+        self.graph.initializer.extend(graph.initializer);
+    }
+
+    /// A value of the nodes that were appended, of which the caller knows the shape.
+    #[must_use]
+    pub fn known(&self, name: &str, shape: &[usize]) -> Value {
+        Value { name: name.to_owned(), shape: shape.to_vec() }
+    }
+
+    /// `value` under another name.
+    pub fn name(&mut self, value: &Value, name: &str) {
+        let named = Value { name: name.to_owned(), shape: value.shape.clone() };
+        self.push("Identity", &[value], &[&named], &[]);
+    }
+
+    /// Declares a value of the nodes that were appended to be an output, of whatever type and shape.
+    pub fn announce(&mut self, name: &str) {
+        self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
+    }
+
+    /// The graph alone, for a model that says other things of itself than [`Self::finish`] does.
+    #[must_use]
+    pub fn into_graph(self) -> GraphProto {
+        self.graph
+    }
+
     /// The finished model's bytes.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
@@ -105,6 +134,7 @@ impl GraphBuilder {
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(self.graph),
             opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+            functions: vec![],
         }
         .encode_to_vec()
     }
@@ -137,6 +167,7 @@ impl GraphBuilder {
             name: format!("{}_node", outputs[0].name),
             op_type: op.to_owned(),
             attribute: attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
+            domain: String::new(),
         });
     }
 

@@ -206,6 +206,11 @@ impl GraphBuilder {
         self.node("Gather", &[x, places], shape, &[("axis", Attribute::Int(axis as i64))])
     }
 
+    /// The largest of all values; no axes.
+    pub fn largest(&mut self, x: &Value) -> Value {
+        self.node("ReduceMax", &[x], vec![], &[("keepdims", Attribute::Int(0))])
+    }
+
     /// `rows · x · columnsᵀ` on the last two axes: any separable resizing or smoothing.
     pub fn resample(&mut self, x: &Value, rows: &Matrix, columns: &Matrix) -> Value {
         let mut matrix = |matrix: &Matrix| {

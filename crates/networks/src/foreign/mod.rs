@@ -1,0 +1,169 @@
+//! Anomaly models of other makers, such as anomalib's exports, made into models that the judge takes.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `external` | weights that lie beside the file come into it |
+//! | `outputs` | which of the model's values are the map and the score |
+//! | `graph` | names, prunes and wraps the graph |
+//! | `error` | why a model can't be taken over |
+//!
+//! What comes out has the input `image` (1×3×H×W, RGB 0..1) and the outputs `anomaly_map` (1×1×H×W) and `score` (1), as any
+//! model of a bundle; between them are the nodes of the foreign model that these outputs need, as they were.
+
+mod error;
+mod external;
+mod graph;
+mod outputs;
+
+use std::path::Path;
+
+use judge::Network;
+use judge::onnx::{FLOAT, GraphProto, ModelProto, ValueInfoProto};
+use prost::Message as _;
+use shared_format::Size;
+
+pub use self::error::ForeignError;
+use self::graph::Wrapped;
+
+/// How a model is taken over.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Wanted<'a> {
+    /// The value that is the anomaly map; found by its name unless given.
+    pub map: Option<&'a str>,
+    /// The value that is the score; found by its name unless given, else the map's largest value.
+    pub score: Option<&'a str>,
+    /// What the model wants done to an image of RGB 0..1; nothing unless given.
+    pub normalisation: Option<Normalisation>,
+}
+
+/// Per channel: what is subtracted from the image, and what divides it then.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalisation {
+    /// Subtracted.
+    pub mean: [f32; 3],
+    /// Divides.
+    pub std: [f32; 3],
+}
+
+impl Normalisation {
+    /// What most networks that were trained on ImageNet want.
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adopted {
+    /// The model that the judge takes.
+    pub onnx: Vec<u8>,
+    /// The foreign model's value that is the map.
+    pub map: String,
+    /// The foreign model's value that is the score; `None` for the map's largest value.
+    pub score: Option<String>,
+    /// Whether a scaling of map and score to 0..1, which cuts off what lies beyond, was left out.
+    pub unscaled: bool,
+}
+
+/// A foreign model.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    model: ModelProto,
+    graph: GraphProto,
+    input: ValueInfoProto,
+}
+
+impl Foreign {
+    /// Reads a model and the files that it names for its weights.
+    ///
+    /// # Errors
+    /// See [`ForeignError`].
+    pub fn read(path: &Path) -> Result<Self, ForeignError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| ForeignError::Io { path: path.to_owned(), source })?;
+        let no_onnx = |reason: String| ForeignError::Onnx { path: path.to_owned(), reason };
+        let mut model = ModelProto::decode(bytes.as_slice()).map_err(|e| no_onnx(e.to_string()))?;
+        let mut graph = model.graph.take().ok_or_else(|| no_onnx("it holds no graph".to_owned()))?;
+        if let Some(function) = model.functions.first() {
+            return Err(ForeignError::Functions(function.name.clone()));
+        }
+        external::gather(&mut graph, path)?;
+        let input = only_input(&graph)?.clone();
+        Ok(Self { model, graph, input })
+    }
+
+    /// The size that the model takes, if it takes one size only.
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        match dimensions(&self.input)[..] {
+            [_, _, Some(height), Some(width)] => Some(Size { width, height }),
+            _ => None,
+        }
+    }
+
+    /// Makes the model for images of this size.
+    ///
+    /// # Errors
+    /// See [`ForeignError`].
+    pub fn adopt(&self, wanted: &Wanted<'_>, input: Size) -> Result<Adopted, ForeignError> {
+        let dimensions = dimensions(&self.input);
+        let fits = |dimension: Option<&Option<u32>>, side| !matches!(dimension, Some(Some(n)) if *n != side);
+        if !(fits(dimensions.get(2), input.height) && fits(dimensions.get(3), input.width)) {
+            let side = |axis: usize, other: u32| dimensions.get(axis).copied().flatten().unwrap_or(other);
+            let model = Size { width: side(3, input.width), height: side(2, input.height) };
+            return Err(ForeignError::Size { model, wanted: input });
+        }
+        let map = outputs::map(&self.graph, wanted.map)?;
+        let score = outputs::score(&self.graph, wanted.score)?;
+        let unscaled = map.is_unscaled || score.as_ref().is_some_and(|score| score.is_unscaled);
+        let wrapped = Wrapped::new(&self.graph, &self.input.name, input, wanted.normalisation);
+        let sides = [1, 3, input.height as usize, input.width as usize];
+        let shapes = |values: &[&str]| -> Result<Vec<Vec<usize>>, ForeignError> {
+            let bare = self.encoded(wrapped.with_values(values));
+            let names: Vec<String> = values.iter().map(|value| graph::inside(value)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            Ok(Network::load(&bare, sides, &names, 1)?.output_shapes().to_vec())
+        };
+        let values = [Some(&map), score.as_ref()].into_iter().flatten();
+        let names: Vec<&str> = values.map(|output| output.value.as_str()).collect();
+        let shapes = shapes(&names)?;
+        let graph = wrapped.with_outputs(&names, &shapes)?;
+        let score = score.map(|score| score.name);
+        Ok(Adopted { onnx: self.encoded(graph), map: map.name, score, unscaled })
+    }
+
+    fn encoded(&self, graph: GraphProto) -> Vec<u8> {
+        ModelProto { graph: Some(graph), ..self.model.clone() }.encode_to_vec()
+    }
+}
+
+/// The one input that is no constant, if it can be an image.
+fn only_input(graph: &GraphProto) -> Result<&ValueInfoProto, ForeignError> {
+    // Older files list their constants among the inputs, too.
+    let is_constant = |input: &&ValueInfoProto| graph.initializer.iter().any(|c| c.name == input.name);
+    let inputs: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !is_constant(input)).collect();
+    let &[input] = inputs.as_slice() else {
+        return Err(ForeignError::Input(format!("{} inputs", inputs.len())));
+    };
+    let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    match kind {
+        Some(kind) if kind.elem_type == FLOAT => {}
+        Some(kind) => return Err(ForeignError::Input(format!("values of ONNX's type {}", kind.elem_type))),
+        None => return Err(ForeignError::Input("an input that is no tensor".to_owned())),
+    }
+    match dimensions(input)[..] {
+        [batch, channels, _, _] if batch.is_none_or(|n| n == 1) && channels.is_none_or(|n| n == 3) => {
+            Ok(input)
+        }
+        ref other => {
+            let sides = other.iter().map(|side| side.map_or_else(|| "?".to_owned(), |n| n.to_string()));
+            Err(ForeignError::Input(format!("an input of {}", sides.collect::<Vec<_>>().join("×"))))
+        }
+    }
+}
+
+/// The lengths of the axes, where the file fixes them.
+fn dimensions(input: &ValueInfoProto) -> Vec<Option<u32>> {
+    let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    let shape = kind.and_then(|kind| kind.shape.as_ref());
+    let axes = shape.into_iter().flat_map(|shape| &shape.dim);
+    axes.map(|axis| axis.dim_value.and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0)).collect()
+}

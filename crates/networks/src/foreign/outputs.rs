@@ -1,0 +1,82 @@
+//! Which of a foreign model's values are the anomaly map and the score.
+
+use judge::onnx::{GraphProto, NodeProto};
+
+use super::error::ForeignError;
+
+/// What makers call the map, and what they call the score.
+const MAPS: [&str; 3] = ["anomaly_map", "anomaly_maps", "map"];
+const SCORES: [&str; 5] = ["pred_score", "score", "anomaly_score", "image_score", "pred_scores"];
+
+/// A value that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    /// The name that the model gives it.
+    pub name: String,
+    /// The value that is taken.
+    pub value: String,
+    /// Whether that is what it was before it was scaled to 0..1.
+    pub is_unscaled: bool,
+}
+
+/// The anomaly map.
+pub(super) fn map(graph: &GraphProto, said: Option<&str>) -> Result<Found, ForeignError> {
+    let found = find(graph, said, &MAPS)?;
+    found.ok_or_else(|| ForeignError::Outputs { what: "anomaly map", found: names(graph) })
+}
+
+/// The score; `None` if the model gives none, and nothing was said.
+pub(super) fn score(graph: &GraphProto, said: Option<&str>) -> Result<Option<Found>, ForeignError> {
+    find(graph, said, &SCORES)
+}
+
+/// What the user says is taken as it is; what is found by its name, before its scaling.
+fn find(graph: &GraphProto, said: Option<&str>, known: &[&str]) -> Result<Option<Found>, ForeignError> {
+    if let Some(said) = said {
+        let is_there = graph.node.iter().any(|node| node.output.iter().any(|output| output == said));
+        if !is_there {
+            return Err(ForeignError::Value { wanted: said.to_owned(), found: names(graph) });
+        }
+        return Ok(Some(Found { name: said.to_owned(), value: said.to_owned(), is_unscaled: false }));
+    }
+    let is_output = |name: &&&str| graph.output.iter().any(|output| output.name == ***name);
+    Ok(known.iter().find(is_output).map(|&name| {
+        let raw = before_scaling(graph, name);
+        let is_unscaled = raw.is_some();
+        Found { name: name.to_owned(), value: raw.unwrap_or_else(|| name.to_owned()), is_unscaled }
+    }))
+}
+
+/// The value that `name` is scaled from. anomalib ends its exports in `Where(there is a range, scaled, raw)`, and what it
+/// scales it cuts off at 0 and 1: all good parts below its range would get the same score, and no threshold could be
+/// calibrated.
+fn before_scaling(graph: &GraphProto, name: &str) -> Option<String> {
+    let choice = producer(graph, name).filter(|node| node.op_type == "Where")?;
+    let [_, scaled, raw] = choice.input.as_slice() else { return None };
+    let is_computed = producer(graph, raw).is_some_and(|node| node.op_type != "Constant");
+    (is_computed && is_cut_off(graph, scaled)).then(|| raw.clone())
+}
+
+/// Whether the value comes from a `Clip`, perhaps through a node or two.
+fn is_cut_off(graph: &GraphProto, name: &str) -> bool {
+    let mut name = name;
+    for _ in 0..3 {
+        let Some(node) = producer(graph, name) else { return false };
+        if matches!(node.op_type.as_str(), "Clip" | "Min" | "Max") {
+            return true;
+        }
+        let Some(first) = node.input.first() else { return false };
+        name = first;
+    }
+    false
+}
+
+fn producer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
+    graph.node.iter().find(|node| node.output.iter().any(|output| output == name))
+}
+
+/// The outputs' names, for people.
+fn names(graph: &GraphProto) -> String {
+    let names: Vec<String> = graph.output.iter().map(|output| format!("`{}`", output.name)).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
