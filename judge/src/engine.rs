@@ -82,6 +82,15 @@ pub enum EngineError {
         /// What there is.
         found: String,
     },
+    /// 16-bit floats are asked for, with which this processor, or the vectors that [`VECTORS`] names, doesn't compute.
+    #[error(
+        "the bundle is calibrated for 16-bit floats, with which this processor's `{vectors}` instructions don't compute; \
+         calibrate it for 32-bit floats where it was made, or judge with a program that emulates 16-bit floats"
+    )]
+    Half {
+        /// The name of the vector instructions.
+        vectors: String,
+    },
     /// The engine failed on a frame.
     #[error(
         "the engine failed while judging ({0}); judge the frame again, and report the bundle if that fails too"
@@ -100,6 +109,14 @@ fn vectors() -> Result<Path, EngineError> {
         wanted: wanted.to_string_lossy().into_owned(),
         found: all.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
     })
+}
+
+/// Whether this program computes with that arithmetic on this processor, natively or by emulation.
+///
+/// # Errors
+/// [`EngineError::Half`] where it doesn't, [`EngineError::Vectors`] where [`VECTORS`] names what the processor lacks.
+pub fn check_arithmetic(arithmetic: Arithmetic) -> Result<(), EngineError> {
+    Paths::of(vectors()?, arithmetic).map(drop)
 }
 
 /// Who computes a model's operations.
@@ -248,7 +265,7 @@ fn load(
     graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
     let (model, replaced, is_emulated) = match engine {
         Engine::Kernels => {
-            let paths = Paths::of(vectors()?, arithmetic);
+            let paths = Paths::of(vectors()?, arithmetic)?;
             let (model, replaced) = replace::replace(graph.model, paths).map_err(unreadable)?;
             (model, replaced, paths.half.is_some_and(|half| !half.is_native()))
         }

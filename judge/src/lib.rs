@@ -51,7 +51,7 @@ pub use decode::{
     decode_within, has_image_extension, read_file,
 };
 pub use encode::{EncodeError, encode_png};
-pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS};
+pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS, check_arithmetic};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
 pub use guard::{guarded, is_guarded};

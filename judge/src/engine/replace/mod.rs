@@ -33,6 +33,7 @@ use tract_core::ops::nn::Reduce;
 use self::buffers::Buffers;
 use self::op::{Kernel, KernelOp};
 use self::parts::Part;
+use crate::engine::EngineError;
 
 /// A part that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +58,19 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Both of one name, as far as there are such ones.
-    pub fn of(single: Path, arithmetic: Arithmetic) -> Self {
-        let named = || HalfPath::all().into_iter().find(|half| half.name() == single.name());
-        let half = (arithmetic == Arithmetic::Half).then(|| named().unwrap_or_else(HalfPath::best));
-        Self { single, half }
+    /// Those that belong together.
+    ///
+    /// # Errors
+    /// [`EngineError::Half`] where 16-bit floats are asked for and nothing computes with them.
+    pub fn of(single: Path, arithmetic: Arithmetic) -> Result<Self, EngineError> {
+        let half = match arithmetic {
+            Arithmetic::Single => None,
+            Arithmetic::Half => {
+                let path = HalfPath::beside(single);
+                Some(path.ok_or_else(|| EngineError::Half { vectors: single.name().to_owned() })?)
+            }
+        };
+        Ok(Self { single, half })
     }
 }
 
