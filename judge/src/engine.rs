@@ -1,10 +1,9 @@
 //! Runs an ONNX model. The only module that names the inference engine, tract.
 
-mod attributes;
 mod branches;
-mod graph;
-mod operators;
+mod check;
 mod profile;
+mod reader;
 mod replace;
 
 use kernels::Path;
@@ -14,7 +13,6 @@ use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
 use self::branches::Schedule;
-use self::graph::Graph;
 pub use self::profile::OperationTime;
 use self::replace::Paths;
 pub use self::replace::Replaced;
@@ -258,18 +256,14 @@ fn load(
     threads: usize,
 ) -> Result<Network, EngineError> {
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let mut graph = Graph::read(onnx.as_ref(), input)?;
-    // Bytes, constants and packed weights side by side are more than a small board has.
-    drop(onnx);
-    let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
-    graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
+    let graph = reader::read(onnx, input, outputs)?;
     let (model, replaced, is_emulated) = match engine {
         Engine::Kernels => {
             let paths = Paths::of(vectors()?, arithmetic)?;
-            let (model, replaced) = replace::replace(graph.model, paths).map_err(unreadable)?;
+            let (model, replaced) = replace::replace(graph, paths).map_err(unreadable)?;
             (model, replaced, paths.half.is_some_and(|half| !half.is_native()))
         }
-        Engine::Plain => (graph.model, Vec::new(), false),
+        Engine::Plain => (graph, Vec::new(), false),
     };
     let model = model.into_optimized().map_err(unreadable)?;
     let output_shapes = outputs

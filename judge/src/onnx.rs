@@ -1,6 +1,7 @@
-//! The part of the ONNX protobuf schema that inference models use. Names and tags are those of `onnx.proto`.
+//! The part of the ONNX protobuf schema that models are written with. Names and tags are those of `onnx.proto`.
 //!
-//! `fit` writes these messages, [`engine`](crate::engine) reads them.
+//! For writing only: tract's messages, which [`engine`](crate::engine) reads, leave out an integer attribute that is zero, and
+//! ONNX's checker and other engines refuse a file without it.
 #![allow(missing_docs, reason = "the fields are specified by ONNX, not by us")]
 
 use prost::Message;

@@ -1,8 +1,8 @@
 //! Models of a few nodes, judged by both engines.
 
 use judge::onnx::{
-    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use judge::{Engine, Network};
 use prost::Message;
@@ -86,7 +86,9 @@ impl Graph {
         self.0.input = vec![ValueInfoProto { name: "x".to_owned(), r#type: Some(TypeProto { tensor_type }) }];
         let output = |&name: &&str| ValueInfoProto { name: name.to_owned(), r#type: None };
         self.0.output = outputs.iter().map(output).collect();
-        ModelProto { ir_version: 8, graph: Some(self.0), ..Default::default() }.encode_to_vec()
+        let set = OperatorSetIdProto { domain: String::new(), version: 17 };
+        ModelProto { ir_version: 8, graph: Some(self.0), opset_import: vec![set], ..Default::default() }
+            .encode_to_vec()
     }
 }
 

@@ -143,10 +143,13 @@ fn halves(node: &TypedNode) -> bool {
 pub(super) fn padding(spec: &PoolSpec) -> Option<[[usize; 2]; 2]> {
     match &spec.padding {
         PaddingSpec::Valid => Some([[0, 0], [0, 0]]),
-        PaddingSpec::Explicit(before, after) => match (before.as_slice(), after.as_slice()) {
-            (&[top, left], &[bottom, right]) => Some([[top, bottom], [left, right]]),
-            _ => None,
-        },
+        // Windows that reach over the end would be another size.
+        PaddingSpec::Explicit(before, after) | PaddingSpec::ExplicitOnnxPool(before, after, false) => {
+            match (before.as_slice(), after.as_slice()) {
+                (&[top, left], &[bottom, right]) => Some([[top, bottom], [left, right]]),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
