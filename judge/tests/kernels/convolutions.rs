@@ -1,9 +1,10 @@
 //! Convolutions and what joins them.
 
-use judge::{Engine, Network};
-use shared_format::Arithmetic;
+#[cfg(not(any(feature = "half-emulation", target_arch = "aarch64")))]
+use judge::EngineError;
+use judge::{Arithmetic, Engine, Network, Options};
 
-use crate::graph::{Graph, SHAPE, agree, image};
+use crate::graph::{Graph, SHAPE, agree};
 
 /// The attributes of a maximum as ResNet has it.
 const HALVING: [(&str, &[i64]); 3] =
@@ -91,8 +92,9 @@ fn inverted_bottlenecks_become_kernels() {
 fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
     let (onnx, x) = bottlenecks();
     let run = |engine, arithmetic| {
-        let mut network = Network::load_with(engine, arithmetic, &onnx, SHAPE, &[&x], 1).unwrap();
-        (network.run(&image()).unwrap().concat(), network.replaced().to_vec())
+        let mut network =
+            Network::load_with(&onnx, SHAPE, &[&x], Options { engine, arithmetic, threads: 1 }).unwrap();
+        (network.run(&crate::graph::image()).unwrap().concat(), network.replaced().to_vec())
     };
     let (single, replaced) = run(Engine::Kernels, Arithmetic::Single);
     assert!(replaced.iter().all(|r| r.arithmetic == Arithmetic::Single));
@@ -112,9 +114,11 @@ fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
 #[test]
 fn sixteen_bits_are_refused_where_nothing_computes_with_them() {
     let (onnx, x) = bottlenecks();
-    let load = |engine| Network::load_with(engine, Arithmetic::Half, &onnx, SHAPE, &[&x], 1);
+    let load = |engine| {
+        Network::load_with(&onnx, SHAPE, &[&x], Options { engine, arithmetic: Arithmetic::Half, threads: 1 })
+    };
     let error = load(Engine::Kernels).unwrap_err();
-    assert!(matches!(error, judge::EngineError::Half { .. }), "{error}");
+    assert!(matches!(error, EngineError::Half { .. }), "{error}");
     assert!(error.to_string().contains("32-bit floats where it was made"), "{error}");
     assert_eq!(judge::check_arithmetic(Arithmetic::Half), Err(error));
     assert_eq!(judge::check_arithmetic(Arithmetic::Single), Ok(()));

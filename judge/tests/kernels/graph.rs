@@ -4,9 +4,8 @@ use judge::onnx::{
     AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use judge::{Engine, Network};
+use judge::{Engine, Network, Options};
 use prost::Message;
-use shared_format::Arithmetic;
 
 pub const SHAPE: [usize; 4] = [1, 3, 40, 37];
 
@@ -98,7 +97,8 @@ pub fn image() -> Vec<f32> {
 
 /// Both engines agree, on any number of threads. Returns the kernels.
 pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
-    let mut plain = Network::load_with(Engine::Plain, Arithmetic::Single, onnx, SHAPE, outputs, 1).unwrap();
+    let plain = Options { engine: Engine::Plain, ..Options::default() };
+    let mut plain = Network::load_with(onnx, SHAPE, outputs, plain).unwrap();
     assert!(plain.replaced().is_empty());
     let expected = plain.run(&image()).unwrap();
     let mut first = None;
