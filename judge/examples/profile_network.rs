@@ -2,8 +2,7 @@
 //!
 //! For models without a bundle; `edge-runtime bench --explain` tells the same of a bundle. The input is 1 × 3 × 256 × 256.
 
-use judge::{Engine, Network};
-use shared_format::Arithmetic;
+use judge::{Arithmetic, Engine, Network, Options};
 
 const USAGE: &str = "usage: profile_network kernels|half|plain MODEL";
 const SHAPE: [usize; 4] = [1, 3, 256, 256];
@@ -15,7 +14,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arithmetic = if engine == "half" { Arithmetic::Half } else { Arithmetic::Single };
     let engine = if engine == "plain" { Engine::Plain } else { Engine::Kernels };
     let onnx = std::fs::read(model)?;
-    let mut network = Network::load_with(engine, arithmetic, &onnx, SHAPE, &["anomaly_map", "score"], 1)?;
+    let mut network = {
+        let options = Options { engine, arithmetic, threads: 1 };
+        Network::load_with(&onnx, SHAPE, &["anomaly_map", "score"], options)?
+    };
     let image: Vec<f32> = (0..SHAPE.iter().product()).map(|i| (i * 31 % 257) as f32 / 256.0).collect();
     let times = network.profile(&image, ROUNDS)?;
     for time in &times {

@@ -8,8 +8,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use judge::{Engine, Network};
-use shared_format::Arithmetic;
+use judge::{Arithmetic, Engine, Network, Options};
 
 const USAGE: &str = "usage: time_network kernels|half|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32";
 
@@ -28,7 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let onnx = std::fs::read(model)?;
     let outputs = ["anomaly_map", "score"];
-    let mut network = Network::load_with(engine, arithmetic, onnx, shape, &outputs, threads.parse()?)?;
+    let mut network = {
+        let options = Options { engine, arithmetic, threads: threads.parse()? };
+        Network::load_with(onnx, shape, &outputs, options)?
+    };
     let values = network.run(&image)?;
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     let bytes: Vec<u8> = values.concat().iter().flat_map(|x| x.to_le_bytes()).collect();

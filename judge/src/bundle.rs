@@ -21,6 +21,7 @@ const MAX_MODEL_BYTES: u64 = 2 << 30;
 
 /// Why a bundle is refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BundleError {
     /// No such folder.
     #[error("{} is not a folder; give the bundle folder that `trainer export` wrote", folder.display())]

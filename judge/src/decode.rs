@@ -30,6 +30,7 @@ pub const IMAGE_EXTENSIONS: &[&str] =
 
 /// Why bytes are not a frame.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The file can't be read.
     #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
@@ -168,8 +169,8 @@ pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
         ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, most)),
         _ => decode_other(bytes, format, name, most),
     });
-    let (mut image, orientation) =
-        decoded.unwrap_or_else(|panic| Err(DecodeError::Malformed { format: name, reason: panic }))?;
+    let (mut image, orientation) = decoded
+        .unwrap_or_else(|panic| Err(DecodeError::Malformed { format: name, reason: panic.to_string() }))?;
     image.apply_orientation(orientation);
     frame_of(image, name)
 }

@@ -1,116 +1,28 @@
 //! Runs an ONNX model. The only module that names the inference engine, tract.
 
-mod attributes;
 mod branches;
-mod graph;
-mod operators;
+mod check;
+mod error;
+mod options;
 mod profile;
+mod reader;
 mod replace;
 
-use kernels::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use shared_format::Arithmetic;
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
 use self::branches::Schedule;
-use self::graph::Graph;
+pub use self::error::EngineError;
+pub(crate) use self::error::unexpected_output;
+use self::error::{in_one_line, in_words};
+use self::options::vectors;
+pub use self::options::{Engine, Options, VECTORS, check_arithmetic};
 pub use self::profile::OperationTime;
 use self::replace::Paths;
 pub use self::replace::Replaced;
 
 use crate::guard::guarded;
-
-/// Why a model can't be loaded or run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// The bytes are not an ONNX model that the engine understands.
-    #[error("the model cannot be read as ONNX ({0}); export or copy the bundle again")]
-    Model(String),
-    /// Not exactly one input of 32-bit floats.
-    #[error("the model has {0}; a judged model has one input of 32-bit floats: export it again")]
-    Input(String),
-    /// The model's input has another shape than the recipe.
-    #[error(
-        "the model takes {model} but the recipe gives {recipe}; model and threshold file belong to different bundles: copy both again"
-    )]
-    InputShape {
-        /// Declared in the model.
-        model: String,
-        /// Asked for.
-        recipe: String,
-    },
-    /// No output of that name.
-    #[error(
-        "the model has no output `{wanted}` (it has {found}); export it again with this program's trainer"
-    )]
-    OutputMissing {
-        /// The name asked for.
-        wanted: String,
-        /// The names there are.
-        found: String,
-    },
-    /// An output that is not floats of a fixed shape, or not of the shape that a judged model gives.
-    #[error(
-        "the model's output `{name}` is {found}, not {expected}; export it again with this program's trainer"
-    )]
-    Output {
-        /// Name of the output.
-        name: String,
-        /// What it is.
-        found: String,
-        /// What it should be.
-        expected: String,
-    },
-    /// The number of values given isn't the input's.
-    #[error(
-        "the model takes {expected} values, {found} were given; prepare the frame with the model's own recipe"
-    )]
-    InputLength {
-        /// Product of the input's dimensions.
-        expected: usize,
-        /// Values given.
-        found: usize,
-    },
-    /// [`VECTORS`] names what this processor doesn't have.
-    #[error(
-        "{VECTORS} is `{wanted}`, this processor has {found}; name one of them, or unset it for the fastest"
-    )]
-    Vectors {
-        /// What it says.
-        wanted: String,
-        /// What there is.
-        found: String,
-    },
-    /// The engine failed on a frame.
-    #[error(
-        "the engine failed while judging ({0}); judge the frame again, and report the bundle if that fails too"
-    )]
-    Run(String),
-}
-
-/// The environment variable that names the vector instructions of the kernels, such as `portable` or `avx2`, where the fastest
-/// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
-pub const VECTORS: &str = "NOMINAL_VECTORS";
-
-fn vectors() -> Result<Path, EngineError> {
-    let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };
-    let all = Path::all();
-    all.iter().find(|path| wanted == path.name()).copied().ok_or_else(|| EngineError::Vectors {
-        wanted: wanted.to_string_lossy().into_owned(),
-        found: all.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
-    })
-}
-
-/// Who computes a model's operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Engine {
-    /// The project's own kernels where they match, tract for everything else.
-    #[default]
-    Kernels,
-    /// tract alone: to compare with.
-    Plain,
-}
 
 /// An ONNX model with one image-like input, ready to run.
 #[derive(Debug)]
@@ -130,11 +42,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Loads and optimises a model for a fixed input shape (batch, channels, height, width).
+    /// Loads and optimises a model for a fixed input shape (batch, channels, height, width), by the kernels with 32-bit floats.
     ///
-    /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` above 1
-    /// runs independent branches of the graph, such as a teacher and a student, side by side, lets idle threads take
-    /// part in the others' kernels, and gives the same values to the bit. 0 counts as 1.
+    /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` is that of
+    /// [`Options`].
     ///
     /// # Errors
     /// [`EngineError`]: not a usable model, other input shape, missing output.
@@ -144,25 +55,21 @@ impl Network {
         outputs: &[&str],
         threads: usize,
     ) -> Result<Self, EngineError> {
-        Self::load_with(Engine::default(), Arithmetic::default(), onnx, input, outputs, threads)
+        Self::load_with(onnx, input, outputs, Options { threads, ..Options::default() })
     }
 
-    /// [`Self::load`] with an engine of the caller's choice, and the arithmetic of its kernels; [`Engine::Plain`] always computes
-    /// with 32-bit floats. With those, engines differ in rounding: at most 1e-4 of a map's maximum. Bytes that are given away
-    /// are freed as soon as they are read.
+    /// [`Self::load`] as the options say. Bytes that are given away are freed as soon as they are read.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// As [`Self::load`], and [`EngineError::Half`] where nothing computes with the arithmetic.
     pub fn load_with(
-        engine: Engine,
-        arithmetic: Arithmetic,
         onnx: impl AsRef<[u8]>,
         input: [usize; 4],
         outputs: &[&str],
-        threads: usize,
+        options: Options,
     ) -> Result<Self, EngineError> {
-        guarded(|| load(engine, arithmetic, onnx, input, outputs, threads))
-            .unwrap_or_else(|panic| Err(EngineError::Model(panic)))
+        guarded(|| load(onnx, input, outputs, options))
+            .unwrap_or_else(|panic| Err(EngineError::Model(panic.to_string())))
     }
 
     /// Runs the model on batch × channels × height × width values and returns the outputs' values, row-major.
@@ -172,7 +79,7 @@ impl Network {
     pub fn run(&mut self, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(input)?;
         let ran = guarded(|| run(self, input));
-        let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic)));
+        let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic.to_string())));
         if result.is_err() {
             // A failed run leaves half of its intermediate values behind.
             self.states = spawn(&self.plan).map_err(|e| EngineError::Run(in_one_line(&e)))?;
@@ -220,39 +127,22 @@ impl Network {
     }
 }
 
-fn in_one_line(error: &TractError) -> String {
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let text = chain.join(": ").replace('\n', " ");
-    // Some of tract's messages print whole tensors.
-    if text.chars().count() > 300 { text.chars().take(300).chain(['…']).collect() } else { text }
-}
-
-fn in_words(shape: &[usize]) -> String {
-    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
-    if sides.is_empty() { "a single value".to_owned() } else { sides.join("×") }
-}
-
 fn load(
-    engine: Engine,
-    arithmetic: Arithmetic,
     onnx: impl AsRef<[u8]>,
     input: [usize; 4],
     outputs: &[&str],
-    threads: usize,
+    options: Options,
 ) -> Result<Network, EngineError> {
+    let Options { engine, arithmetic, threads } = options;
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let mut graph = Graph::read(onnx.as_ref(), input)?;
-    // Bytes, constants and packed weights side by side are more than a small board has.
-    drop(onnx);
-    let outlets: Vec<OutletId> = outputs.iter().map(|name| graph.value(name)).collect::<Result<_, _>>()?;
-    graph.model.select_output_outlets(&outlets).map_err(unreadable)?;
+    let graph = reader::read(onnx, input, outputs)?;
     let (model, replaced, is_emulated) = match engine {
         Engine::Kernels => {
-            let paths = Paths::of(vectors()?, arithmetic);
-            let (model, replaced) = replace::replace(graph.model, paths).map_err(unreadable)?;
+            let paths = Paths::of(vectors()?, arithmetic)?;
+            let (model, replaced) = replace::replace(graph, paths).map_err(unreadable)?;
             (model, replaced, paths.half.is_some_and(|half| !half.is_native()))
         }
-        Engine::Plain => (graph.model, Vec::new(), false),
+        Engine::Plain => (graph, Vec::new(), false),
     };
     let model = model.into_optimized().map_err(unreadable)?;
     let output_shapes = outputs
@@ -309,9 +199,4 @@ fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineErro
 fn start_threads(count: usize) -> Result<ThreadPool, EngineError> {
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|_| "judge".to_owned()).build();
     pool.map_err(|e| EngineError::Run(format!("{count} threads can't be started: {e}")))
-}
-
-/// The error for an output of an unexpected shape.
-pub(crate) fn unexpected_output(name: &str, found: &[usize], expected: &[usize]) -> EngineError {
-    EngineError::Output { name: name.to_owned(), found: in_words(found), expected: in_words(expected) }
 }

@@ -6,6 +6,7 @@ use crate::prepare::PrepareError;
 
 /// Why a frame got no trustworthy score. On the line it drives the outputs to the safe state.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// The bytes are not an image.
     #[error(transparent)]

@@ -65,6 +65,7 @@ pub struct Frame {
 
 /// Why values are not a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// Width or height is zero.
     #[error("a frame of {width}×{height} pixels has nothing to judge; give an image with at least one pixel")]

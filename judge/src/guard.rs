@@ -11,20 +11,25 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `work`; a panic becomes `Err` with its message.
+/// A panic that [`guarded`] caught, by its message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Panic(pub String);
+
+/// Runs `work`; a panic becomes an error with its message.
 ///
 /// The caller must throw away whatever `work` was changing when it panicked.
 ///
 /// # Errors
-/// The panic's message.
-pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// The panic.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(work));
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("no message").to_owned()
+        Panic(text.unwrap_or("no message").to_owned())
     })
 }
 
@@ -37,13 +42,13 @@ pub fn is_guarded() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{guarded, is_guarded};
+    use super::{Panic, guarded, is_guarded};
 
     #[test]
     fn a_panic_becomes_its_message() {
         assert_eq!(guarded(|| 3), Ok(3));
         let empty: [u8; 0] = std::hint::black_box([]);
-        let message = guarded(|| empty[std::hint::black_box(4)]).unwrap_err();
+        let Panic(message) = guarded(|| empty[std::hint::black_box(4)]).unwrap_err();
         assert!(message.contains("out of bounds"), "{message}");
     }
 

@@ -7,7 +7,7 @@ use shared_format::{Golden, ThresholdFile, Verdict};
 
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
 use crate::decode::{DecodeError, decode_file, decode_within};
-use crate::engine::{Engine, Network};
+use crate::engine::{Engine, Network, Options};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::prepare::region_of_interest;
@@ -82,7 +82,7 @@ impl Judge {
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         let onnx = std::mem::take(&mut bundle.onnx);
         let ThresholdFile { arithmetic, recipe, .. } = bundle.thresholds;
-        let scorer = Scorer::new_with(engine, arithmetic, onnx, recipe, threads)
+        let scorer = Scorer::new_with(onnx, recipe, Options { engine, arithmetic, threads })
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .scoring_by(bundle.thresholds.image_score.clone());
         Ok(Self { bundle, scorer })

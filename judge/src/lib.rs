@@ -7,7 +7,7 @@
 //! | [`decode`](mod@decode) | bytes → frame; damaged or cut files are refused |
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, as the recipe says |
-//! | [`onnx`] | the messages that an ONNX file is made of |
+//! | [`onnx`] | the messages that an ONNX file is written with |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`scorer`] | frame → score and anomaly map |
 //! | [`image_score`] | what the model says of a frame → the frame's score |
@@ -17,14 +17,65 @@
 //! | [`fault`] | why a frame got no trustworthy score |
 //! | [`overlay`](mod@overlay) | a picture of the evidence, for people |
 //!
-//! ```
-//! use judge::{Frame, Pixels, decode, encode_png};
-//! use shared_format::Size;
+//! A bundle judges a frame. This one holds a model whose map is the brightest of a pixel's colours, made on the spot:
 //!
-//! let size = Size { width: 2, height: 1 };
-//! let frame = Frame::new(size, Pixels::Grey8(vec![0, 255]))?;
-//! assert_eq!(decode(&encode_png(&frame)?)?, frame);
-//! assert!(decode(b"not an image").is_err());
+//! ```
+//! use judge::{Frame, Judge, Pixels, Size, Verdict};
+//! # use judge::onnx::*;
+//! # use judge::{Arithmetic, Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, ThresholdFile, Tiles};
+//! # use prost::Message;
+//! #
+//! # let maximum = |axes: &[i64], keep: i64, [input, output]: [&str; 2]| {
+//! #     let axes = AttributeProto { name: "axes".into(), ints: axes.to_vec(), r#type: 7, ..Default::default() };
+//! #     let keep = AttributeProto { name: "keepdims".into(), i: Some(keep), r#type: 2, ..Default::default() };
+//! #     let (input, output) = (vec![input.into()], vec![output.into()]);
+//! #     NodeProto { input, output, op_type: "ReduceMax".into(), attribute: vec![axes, keep], ..Default::default() }
+//! # };
+//! # let value = |name: &str, sides: &[i64]| {
+//! #     let dim = sides.iter().map(|&side| DimensionProto { dim_value: Some(side) }).collect();
+//! #     let kind = TensorTypeProto { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) };
+//! #     ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(kind) }) }
+//! # };
+//! # let graph = GraphProto {
+//! #     node: vec![maximum(&[1], 1, ["image", "anomaly_map"]), maximum(&[1, 2, 3], 0, ["anomaly_map", "score"])],
+//! #     input: vec![value("image", &[1, 3, 64, 64])],
+//! #     output: vec![value("anomaly_map", &[1, 1, 64, 64]), value("score", &[])],
+//! #     ..Default::default()
+//! # };
+//! # let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
+//! # let onnx = ModelProto { ir_version: 8, graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec();
+//! # let side = Size { width: 64, height: 64 };
+//! # let frames = FrameRange { min: side, max: side };
+//! # let scores = ScoreQuantiles { min: 0.1, q05: 0.1, q25: 0.1, q50: 0.2, q75: 0.2, q95: 0.3, q99: 0.3, max: 0.3 };
+//! # let thresholds = ThresholdFile {
+//! #     producer: "an example".try_into()?,
+//! #     method: "brightest".try_into()?,
+//! #     teacher: "".try_into()?,
+//! #     model_sha256: judge::file_sha256(&onnx),
+//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames },
+//! #     arithmetic: Arithmetic::Single,
+//! #     image_score: ImageScore::Model,
+//! #     image_threshold: 0.5,
+//! #     pixel_threshold: 0.5,
+//! #     score_tolerance: 1e-4,
+//! #     evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
+//! #     golden: [].into_iter().collect(),
+//! # };
+//! # let folder = tempfile::tempdir()?;
+//! # let bundle = folder.path();
+//! # let mut room = [0; shared_format::threshold_file::MAX_LEN];
+//! # std::fs::write(bundle.join(judge::THRESHOLD_FILE), thresholds.encode(&mut room)?)?;
+//! # std::fs::write(bundle.join(judge::MODEL_FILE), onnx)?;
+//! let mut judge = Judge::open(bundle, 1)?;
+//! let size = Size { width: 64, height: 64 };
+//! let mut pixels = vec![20; 64 * 64];
+//! assert_eq!(judge.judge(&Frame::new(size, Pixels::Grey8(pixels.clone()))?).verdict, Verdict::Pass);
+//!
+//! // A bright spot.
+//! pixels[5 * 64 + 8] = 230;
+//! let judgement = judge.judge(&Frame::new(size, Pixels::Grey8(pixels))?);
+//! assert_eq!(judgement.verdict, Verdict::Reject);
+//! assert!(judgement.region.is_some_and(|region| (region.x, region.y, region.area) == (8, 5, 1)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -51,12 +102,18 @@ pub use decode::{
     decode_within, has_image_extension, read_file,
 };
 pub use encode::{EncodeError, encode_png};
-pub use engine::{Engine, EngineError, Network, OperationTime, Replaced, VECTORS};
+pub use engine::{Engine, EngineError, Network, OperationTime, Options, Replaced, VECTORS, check_arithmetic};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
-pub use guard::{guarded, is_guarded};
+pub use guard::{Panic, guarded, is_guarded};
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
 pub use scorer::{AnomalyMap, Scored, Scorer, StageTimes};
+
+/// What a bundle's thresholds and verdicts are made of, from `shared-format`.
+pub use shared_format::{
+    Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, ImageScore, Recipe, Roi,
+    Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+};

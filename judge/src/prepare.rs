@@ -12,6 +12,7 @@ use crate::frame::{Frame, Pixels};
 
 /// Why a frame can't become the network's input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PrepareError {
     /// The region of interest reaches beyond the frame.
     #[error(

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{Arithmetic, ImageScore, Recipe, Tiles};
+use shared_format::{ImageScore, Recipe, Tiles};
 
-use crate::engine::{Engine, EngineError, Network, unexpected_output};
+use crate::engine::{EngineError, Network, Options, unexpected_output};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::image_score::{distance, features};
@@ -68,29 +68,23 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Loads a model that gives frames its own score, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the recipe's input size.
+    /// Loads a model that gives frames its own score, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the
+    /// recipe's input size, by the kernels with 32-bit floats.
     ///
     /// # Errors
     /// [`EngineError`] where the bytes are no such model.
     pub fn new(onnx: &[u8], recipe: Recipe, threads: usize) -> Result<Self, EngineError> {
-        Self::new_with(Engine::default(), Arithmetic::default(), onnx, recipe, threads)
+        Self::new_with(onnx, recipe, Options { threads, ..Options::default() })
     }
 
-    /// [`Self::new`] with an engine of the caller's choice, and the arithmetic of its kernels. Bytes that are given away are
-    /// freed as soon as they are read.
+    /// [`Self::new`] as the options say. Bytes that are given away are freed as soon as they are read.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn new_with(
-        engine: Engine,
-        arithmetic: Arithmetic,
-        onnx: impl AsRef<[u8]>,
-        recipe: Recipe,
-        threads: usize,
-    ) -> Result<Self, EngineError> {
+    /// As [`Self::new`], and [`EngineError::Half`] where nothing computes with the arithmetic.
+    pub fn new_with(onnx: impl AsRef<[u8]>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
         let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
         let shape = [1, 3, height, width];
-        let network = Network::load_with(engine, arithmetic, onnx, shape, &[MAP, SCORE], threads)?;
+        let network = Network::load_with(onnx, shape, &[MAP, SCORE], options)?;
         let [map, score] = network.output_shapes() else {
             return Err(EngineError::Model("it does not give two outputs".to_owned()));
         };

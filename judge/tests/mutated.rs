@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::{DynamicImage, ImageFormat};
 use judge::{DecodeError, decode_within};
-use support::{JpegKind, PLAIN, jpeg, size};
+use support::{Chance, JpegKind, PLAIN, jpeg, size};
 
 const FILES: usize = if cfg!(target_arch = "x86_64") { 100_000 } else { 5_000 };
 const SIDE: u32 = 24;
@@ -42,40 +42,9 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 11) % limit.max(1) as u64) as usize
-    }
-
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            let end = (at + 1 + self.below(12)).min(bytes.len());
-            match self.below(6) {
-                0 => bytes.truncate(at),
-                1 => drop(bytes.drain(at..end)),
-                2 => {
-                    let copy = bytes[at..end].to_vec();
-                    bytes.splice(at..at, copy);
-                }
-                3 => bytes[at..end].fill([0, 0xFF, 0x80, 1][self.below(4)]),
-                _ => bytes[at] ^= 1 << self.below(8),
-            }
-            if bytes.is_empty() {
-                bytes.push(0);
-            }
-        }
-    }
-}
-
 #[test]
 fn every_one_is_a_frame_or_an_error() {
-    let (seeds, mut chance, most) = (seeds(), Chance(0x9E37_79B9_7F4A_7C15), size(SIDE * 2, SIDE * 2));
+    let (seeds, mut chance, most) = (seeds(), Chance::default(), size(SIDE * 2, SIDE * 2));
     let (mut frames, mut refused) = (0, 0);
     let files = FILES * times::times() as usize;
     for file in 0..files {

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use judge::onnx::{
-    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use judge::{EngineError, Network};
 use prost::Message;
@@ -19,7 +19,7 @@ struct Node(NodeProto, Vec<TensorProto>);
 fn node(operator: &str) -> Node {
     let (output, name) = (vec!["y".to_owned()], "node".to_owned());
     let input = vec!["x".to_owned()];
-    Node(NodeProto { input, output, name, op_type: operator.to_owned(), attribute: vec![] }, vec![])
+    Node(NodeProto { input, output, name, op_type: operator.to_owned(), ..Default::default() }, vec![])
 }
 
 impl Node {
@@ -41,7 +41,7 @@ impl Node {
     }
 
     fn text(mut self, name: &str, text: &str) -> Self {
-        let s = text.as_bytes().to_vec();
+        let s = Some(text.as_bytes().to_vec());
         self.0.attribute.push(AttributeProto { name: name.to_owned(), s, r#type: 3, ..Default::default() });
         self
     }
@@ -75,7 +75,8 @@ impl Node {
     }
 
     fn refusal(&self) -> String {
-        self.load().unwrap_err().to_string()
+        let loaded = self.load().map(|network| network.output_shapes().to_vec());
+        loaded.map_or_else(|error| error.to_string(), |shapes| format!("it gives {shapes:?}"))
     }
 }
 
@@ -90,7 +91,9 @@ fn model(nodes: &[&Node]) -> Vec<u8> {
         output: vec![ValueInfoProto { name: "y".to_owned(), r#type: None }],
         ..Default::default()
     };
-    ModelProto { ir_version: 8, graph: Some(graph), ..Default::default() }.encode_to_vec()
+    let set = OperatorSetIdProto { domain: String::new(), version: 17 };
+    ModelProto { ir_version: 8, graph: Some(graph), opset_import: vec![set], ..Default::default() }
+        .encode_to_vec()
 }
 
 #[test]
@@ -198,27 +201,98 @@ fn matrix_products_on_either_side() {
 }
 
 #[test]
+fn what_foreign_models_have() {
+    assert_eq!(node("Sigmoid").of_x().0, SHAPE);
+    let rounded_up =
+        node("MaxPool").ints("kernel_shape", &[2, 2]).ints("strides", &[2, 2]).int("ceil_mode", 1);
+    assert_eq!(rounded_up.of_x(), (vec![1, 2, 1, 2], vec![5.0, 6.0, -1.0, -3.0]));
+    let weights = node("Conv").floats(&[1, 2, 1, 2], &[1.0; 4]);
+    assert_eq!(weights.clone().text("auto_pad", "SAME_UPPER").of_x(), (vec![1, 1, 2, 3], vec![0.0; 6]));
+    assert_eq!(node("Clip").floats(&[], &[0.0]).of_x().1, X.map(|x| x.max(0.0)));
+    assert_eq!(node("GlobalAveragePool").of_x(), (vec![1, 2, 1, 1], vec![3.5, -3.5]));
+    let ones = [1.0; 2];
+    let normalised = node("BatchNormalization")
+        .floats(&[2], &ones)
+        .floats(&[2], &[1.0; 2])
+        .floats(&[2], &[0.0; 2])
+        .floats(&[2], &ones);
+    for (x, y) in X.iter().zip(normalised.of_x().1) {
+        assert!((y - (x + 1.0)).abs() < 1e-4, "{x} becomes {y}");
+    }
+    let twice = node("Resize").floats(&[0], &[]).floats(&[4], &[1.0, 1.0, 2.0, 2.0]).text("mode", "linear");
+    assert_eq!(twice.of_x().0, [1, 2, 4, 6]);
+    let padded = node("Pad").integers(&[0, 0, 0, 1, 0, 0, 0, 1]);
+    assert_eq!(padded.of_x().1[..5], [0.0, 1.0, 2.0, 3.0, 0.0]);
+}
+
+#[test]
 fn what_is_not_known_is_refused_by_name() {
+    let weights = || node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]);
     let cases = [
-        (node("Sigmoid"), "`node` (Sigmoid)"),
-        (node("Conv").floats(&[1, 3, 1, 1], &[0.0; 3]), "2 channels"),
-        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).floats(&[2], &[0.0; 2]), "bias"),
-        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).ints("strides", &[0, 1]), "strides"),
-        (node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]).text("auto_pad", "SAME_UPPER"), "SAME_UPPER"),
-        (node("Conv").int("group", 0).floats(&[1, 2, 1, 1], &[0.0; 2]), "0 groups"),
-        (node("MaxPool").ints("kernel_shape", &[2]), "kernel"),
-        (node("MaxPool").ints("kernel_shape", &[2, 2]).int("ceil_mode", 1), "up"),
-        (node("Clip").floats(&[], &[0.0]), "limit"),
-        (node("Reshape").integers(&[5, -1]), "cannot take the shape"),
-        (node("Reshape").integers(&[0, 0, 0, 0, 0]), "side 4"),
+        (node("NonMaxSuppression"), "doesn't know"),
+        (node("RandomNormalLike"), "doesn't know"),
+        (node("If"), "doesn't know"),
+        (node("Conv").floats(&[1, 3, 1, 1], &[0.0; 3]), "Conv"),
+        (weights().floats(&[2], &[0.0; 2]), "Conv"),
+        (weights().ints("strides", &[0, 1]), "strides says 0"),
+        (weights().int("group", 0), "group says 0"),
+        (weights().ints("pads", &[1, 1]), "pads are 2 for 2 axes"),
+        (weights().ints("pads", &[1 << 61, 0, 0, 0]), "pads says 2305843009213693952"),
+        (node("MaxPool"), "no kernel_shape"),
+        (node("MaxPool").ints("kernel_shape", &[]), "0 axes"),
+        (node("MaxPool").ints("kernel_shape", &[2]), "1 axes and its image 4"),
+        (node("MaxPool").ints("kernel_shape", &[2, 9]), "larger than its image"),
+        (node("AveragePool").ints("kernel_shape", &[2, 2]).ints("pads", &[0, 0, 0, 2]), "holds nothing"),
+        (node("AveragePool").ints("kernel_shape", &[2, 2]).ints("dilations", &[1, 1 << 40]), "dilations"),
+        (node("Reshape").integers(&[5, -1]), "Reshap"),
+        (node("Reshape").integers(&[0, 0, 0, 0, 0]), "Reshap"),
         (node("Transpose").ints("perm", &[0, 1, 1, 2]), "order"),
         (node("TopK").integers(&[4]), "4 of 3"),
-        (node("ReduceSum").integers(&[4]), "no axis 4"),
-        (node("Add"), "input 1 is missing"),
-        (node("Gather").floats(&[2], &[1.0]), "2"),
+        (node("ReduceSum").integers(&[4]), "axis"),
+        (node("Add"), "Add"),
+        (node("Expand").integers(&[1 << 20, 1 << 20, 2, 3]), "values"),
+        (node("Expand").integers(&[1 << 40, 1, 1, 1]), "size of nothing"),
+        (node("Tile").integers(&[1, 1, 1 << 30, 1]), "values"),
+        (node("Pad").integers(&[0, 0, 0, 1 << 30, 0, 0, 0, 1]), "pads are 1073741824"),
+        (node("Resize").floats(&[0], &[]).floats(&[4], &[1.0, 1.0, 1e12, 1.0]), "values"),
+        (
+            node("Add").constant(TensorProto { dims: vec![1 << 40], data_type: FLOAT, ..Default::default() }),
+            "shape",
+        ),
+        (
+            node("Add").constant(TensorProto { dims: vec![-1], data_type: FLOAT, ..Default::default() }),
+            "shape",
+        ),
+        (node("Add").constant(TensorProto { dims: vec![1], data_type: 8, ..Default::default() }), "type 8"),
+        (node("Add").floats(&[2], &[1.0]), "4 bytes"),
     ];
     for (node, part) in cases {
         let refusal = node.refusal();
-        assert!(refusal.contains(part), "{}: {refusal}", node.0.op_type);
+        assert!(refusal.contains(part), "{}, {part}: {refusal}", node.0.op_type);
+        // The node, its result or its constant, whichever says it first.
+        let names_it = ["`node`", "`y`", "\"y\"", "`constant0`"].iter().any(|name| refusal.contains(name));
+        assert!(names_it, "{}, {part}: {refusal}", node.0.op_type);
     }
+}
+
+/// A constant is computed while the model is read: one of a terabyte isn't.
+#[test]
+fn constants_that_grow_are_refused_before_they_do() {
+    let mut grown = node("ConstantOfShape").integers(&[1 << 20, 1 << 20]);
+    grown.0.input.remove(0);
+    assert!(grown.refusal().contains("values"), "{}", grown.refusal());
+    let mut outer =
+        node("MatMul").floats(&[1 << 16, 1], &[1.0; 1 << 16]).floats(&[1, 1 << 16], &[1.0; 1 << 16]);
+    outer.0.input.remove(0);
+    assert!(outer.refusal().contains("values"), "{}", outer.refusal());
+}
+
+#[test]
+fn a_model_that_computes_for_minutes_is_refused() {
+    let mut large = node("Resize").floats(&[0], &[]).floats(&[4], &[1.0, 1.0, 4096.0, 4096.0]);
+    large.0.output = vec!["large".to_owned()];
+    let mut mean = node("AveragePool").ints("kernel_shape", &[4096, 4096]);
+    mean.0.input = vec!["large".to_owned()];
+    let refusal = Network::load(&model(&[&large, &mean]), SHAPE, &["y"], 1).unwrap_err().to_string();
+    assert!(refusal.contains("`y` it takes") && refusal.contains("multiply-adds"), "{refusal}");
 }

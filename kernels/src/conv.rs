@@ -11,6 +11,7 @@ use crate::winograd::Winograd;
 
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// Minimal filtering: kernels of the tile's side and stride.
     Winograd(Tile),

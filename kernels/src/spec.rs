@@ -2,6 +2,7 @@
 
 /// Why a convolution can't be set up or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A kernel of this kind is not among the crate's.
     #[error("{0}; leave this convolution to the inference engine")]

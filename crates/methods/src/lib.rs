@@ -13,6 +13,45 @@
 //! | [`mahalanobis`] | what good parts look like as a whole |
 //! | [`teach`](mod@teach) | good parts, and nothing else → bundle |
 //!
+//! Any method is taken by its name, with the options of a command line or its defaults:
+//!
+//! ```
+//! let method = methods::by_name("patchcore").expect("it is in the registry").defaults();
+//! assert_eq!(method.record()?["bank"], "512KiB");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! From good parts to a bundle; the threshold comes from models that each have seen the others only:
+//!
+//! ```no_run
+//! use methods::Flip;
+//! use methods::teach::{Lesson, teach};
+//! use networks::teacher::Library;
+//! use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
+//!
+//! let size = Size { width: 640, height: 480 };
+//! let lesson = Lesson {
+//!     teacher: &Library::of_user().load("efficientnet-lite0")?,
+//!     recipe: Recipe {
+//!         input: Size { width: 256, height: 256 },
+//!         roi: None,
+//!         tiles: Tiles::ONE,
+//!         colour: Colour::Rgb,
+//!         frames: FrameRange { min: size, max: size },
+//!     },
+//!     flip: Flip::None,
+//!     parts: &[/* the frames of each part */],
+//!     method: methods::METHODS[0].defaults().as_ref(),
+//!     target_fpr: 0.01,
+//!     seed: 0,
+//!     threads: 2,
+//! };
+//! let only_frame = |scores: &[f32]| scores.first().copied();
+//! let taught = teach(&lesson, &only_frame, "bundles/cap".as_ref(), &mut || true)?;
+//! println!("{}", bundle::claim_with_threshold(&taught.calibration));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! To add a method, write a folder with a type that implements [`Method`](method::Method) and a README, and add its line to
 //! [`registry::METHODS`]. It is then in `trainer train` and `edge-runtime teach` with its options, and in the tests that
 //! compare every method's model with onnxruntime.

@@ -9,6 +9,23 @@
 //! | [`onnx`] | writes ONNX models |
 //! | [`resample`] | resizing and smoothing of maps as matrices |
 //! | [`teacher`] | backbones with weights, imported and kept by name |
+//!
+//! A model that says where an image is bright, written as ONNX and run by the judge's engine:
+//!
+//! ```
+//! use networks::onnx::GraphBuilder;
+//!
+//! let mut graph = GraphBuilder::new("brightness");
+//! let image = graph.input("image", &[1, 3, 64, 64]);
+//! let map = graph.sum_channels(&image);
+//! graph.output("anomaly_map", &map);
+//! let score = graph.mean_of_largest(&map, 16);
+//! graph.output("score", &score);
+//!
+//! let mut network = judge::Network::load(&graph.finish(), [1, 3, 64, 64], &["score"], 1)?;
+//! assert_eq!(network.run(&[0.5; 3 * 64 * 64])?, [[1.5]]);
+//! # Ok::<(), judge::EngineError>(())
+//! ```
 
 pub mod architecture;
 pub mod array;

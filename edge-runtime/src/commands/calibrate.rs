@@ -121,6 +121,9 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
         return Ok((old, None));
     }
     let is_auto = wanted == Some(Floats::Auto);
+    if is_auto && judge::check_arithmetic(Arithmetic::Half).is_err() {
+        return Ok((old, None));
+    }
     let mut both = Arithmetics::new(old, threads)?;
     if is_auto && (!both.differ() || both.is_new_emulated()) {
         return Ok((both.into_old(), None));

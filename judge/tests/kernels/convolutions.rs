@@ -1,9 +1,10 @@
 //! Convolutions and what joins them.
 
-use judge::{Engine, Network};
-use shared_format::Arithmetic;
+#[cfg(not(any(feature = "half-emulation", target_arch = "aarch64")))]
+use judge::EngineError;
+use judge::{Arithmetic, Engine, Network, Options};
 
-use crate::graph::{Graph, SHAPE, agree, image};
+use crate::graph::{Graph, SHAPE, agree};
 
 /// The attributes of a maximum as ResNet has it.
 const HALVING: [(&str, &[i64]); 3] =
@@ -85,12 +86,15 @@ fn inverted_bottlenecks_become_kernels() {
     assert_eq!(kernels, expected);
 }
 
+/// With 16-bit floats that the processor has or this build emulates.
+#[cfg(any(feature = "half-emulation", target_arch = "aarch64"))]
 #[test]
 fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
     let (onnx, x) = bottlenecks();
     let run = |engine, arithmetic| {
-        let mut network = Network::load_with(engine, arithmetic, &onnx, SHAPE, &[&x], 1).unwrap();
-        (network.run(&image()).unwrap().concat(), network.replaced().to_vec())
+        let mut network =
+            Network::load_with(&onnx, SHAPE, &[&x], Options { engine, arithmetic, threads: 1 }).unwrap();
+        (network.run(&crate::graph::image()).unwrap().concat(), network.replaced().to_vec())
     };
     let (single, replaced) = run(Engine::Kernels, Arithmetic::Single);
     assert!(replaced.iter().all(|r| r.arithmetic == Arithmetic::Single));
@@ -103,6 +107,23 @@ fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
     assert!(apart > 1e-5 * most && apart < 2e-2 * most, "{apart} of {most}");
     // tract computes with 32 bits whatever is asked for.
     assert_eq!(run(Engine::Plain, Arithmetic::Half), run(Engine::Plain, Arithmetic::Single));
+}
+
+/// Neither rounded to 32-bit floats in silence nor a panic.
+#[cfg(not(any(feature = "half-emulation", target_arch = "aarch64")))]
+#[test]
+fn sixteen_bits_are_refused_where_nothing_computes_with_them() {
+    let (onnx, x) = bottlenecks();
+    let load = |engine| {
+        Network::load_with(&onnx, SHAPE, &[&x], Options { engine, arithmetic: Arithmetic::Half, threads: 1 })
+    };
+    let error = load(Engine::Kernels).unwrap_err();
+    assert!(matches!(error, EngineError::Half { .. }), "{error}");
+    assert!(error.to_string().contains("32-bit floats where it was made"), "{error}");
+    assert_eq!(judge::check_arithmetic(Arithmetic::Half), Err(error));
+    assert_eq!(judge::check_arithmetic(Arithmetic::Single), Ok(()));
+    // tract computes with 32 bits whatever is asked for.
+    assert!(load(Engine::Plain).is_ok());
 }
 
 #[test]

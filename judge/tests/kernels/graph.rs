@@ -1,12 +1,11 @@
 //! Models of a few nodes, judged by both engines.
 
 use judge::onnx::{
-    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use judge::{Engine, Network};
+use judge::{Engine, Network, Options};
 use prost::Message;
-use shared_format::Arithmetic;
 
 pub const SHAPE: [usize; 4] = [1, 3, 40, 37];
 
@@ -46,6 +45,7 @@ impl Graph {
             name: name.clone(),
             op_type: kind.to_owned(),
             attribute: attribute.collect(),
+            ..Default::default()
         });
         name
     }
@@ -86,7 +86,9 @@ impl Graph {
         self.0.input = vec![ValueInfoProto { name: "x".to_owned(), r#type: Some(TypeProto { tensor_type }) }];
         let output = |&name: &&str| ValueInfoProto { name: name.to_owned(), r#type: None };
         self.0.output = outputs.iter().map(output).collect();
-        ModelProto { ir_version: 8, graph: Some(self.0), ..Default::default() }.encode_to_vec()
+        let set = OperatorSetIdProto { domain: String::new(), version: 17 };
+        ModelProto { ir_version: 8, graph: Some(self.0), opset_import: vec![set], ..Default::default() }
+            .encode_to_vec()
     }
 }
 
@@ -96,7 +98,8 @@ pub fn image() -> Vec<f32> {
 
 /// Both engines agree, on any number of threads. Returns the kernels.
 pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
-    let mut plain = Network::load_with(Engine::Plain, Arithmetic::Single, onnx, SHAPE, outputs, 1).unwrap();
+    let plain = Options { engine: Engine::Plain, ..Options::default() };
+    let mut plain = Network::load_with(onnx, SHAPE, outputs, plain).unwrap();
     assert!(plain.replaced().is_empty());
     let expected = plain.run(&image()).unwrap();
     let mut first = None;

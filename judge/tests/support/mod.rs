@@ -72,6 +72,12 @@ fn initializer(name: &str, shape: &[u64], values: &[f32]) -> Message {
     dims.varint(2, 1).text(8, name).bytes(9, &bytes)
 }
 
+/// A constant vector of 64-bit integers.
+fn whole_numbers(name: &str, values: &[u64]) -> Message {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Message::default().varint(1, values.len() as u64).varint(2, 7).text(8, name).bytes(9, &bytes)
+}
+
 fn float_value(name: &str, shape: &[u64]) -> Message {
     let mut dims = Message::default();
     for &side in shape {
@@ -140,6 +146,43 @@ pub fn bottleneck_onnx(side: u64) -> Vec<u8> {
     for (name, shape, values) in weights {
         graph = graph.message(5, initializer(name, &shape, &values));
     }
+    model(graph, side, ["anomaly_map", "score"])
+}
+
+/// A model of windows and of operators with constants, which say sizes: the map is small parts of the image, resized.
+pub fn window_onnx(side: u64) -> Vec<u8> {
+    let half = side / 2;
+    let pool = |kind, input, output, pads: &[u64]| {
+        node(kind, input, output)
+            .message(5, integers("kernel_shape", &[3, 3]))
+            .message(5, integers("strides", &[2, 2]))
+            .message(5, integers("pads", pads))
+    };
+    let matrix = |name, shape: [u64; 2]| {
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 3) as f32 / 4.0).collect();
+        initializer(name, &shape, &values)
+    };
+    let graph = Message::default()
+        .message(1, max_over(&[1], true, "image", "peak"))
+        .message(1, pool("MaxPool", "peak", "largest", &[1, 1, 1, 1]))
+        .message(1, pool("AveragePool", "peak", "mean", &[1, 1, 1, 1]))
+        .message(1, node("Concat", "largest", "both").text(1, "mean").message(5, integer("axis", 1)))
+        .message(1, node("Transpose", "both", "last").message(5, integers("perm", &[0, 2, 3, 1])))
+        .message(1, node("Transpose", "last", "first").message(5, integers("perm", &[0, 3, 1, 2])))
+        .message(1, node("Expand", "first", "expanded").text(1, "sides"))
+        .message(1, node("Slice", "expanded", "slice").text(1, "starts").text(1, "ends").text(1, "axes"))
+        .message(1, node("Pad", "slice", "padded").text(1, "pads"))
+        .message(1, node("Reshape", "padded", "square").text(1, "sides_of_one"))
+        .message(1, node("MatMul", "rows", "tall").text(1, "square"))
+        .message(1, node("MatMul", "tall", "anomaly_map").text(1, "columns"))
+        .message(5, whole_numbers("sides", &[1, 2, half, half]))
+        .message(5, whole_numbers("starts", &[0]))
+        .message(5, whole_numbers("ends", &[1]))
+        .message(5, whole_numbers("axes", &[1]))
+        .message(5, whole_numbers("pads", &[0, 0, 1, 1, 0, 0, 1, 1]))
+        .message(5, whole_numbers("sides_of_one", &[1, 1, half + 2, half + 2]))
+        .message(5, matrix("rows", [side, half + 2]))
+        .message(5, matrix("columns", [half + 2, side]));
     model(graph, side, ["anomaly_map", "score"])
 }
 
@@ -277,4 +320,43 @@ pub fn jpeg_of(values: &[u8], width: u16, height: u16, kind: JpegKind, exif: Opt
     let colour = if kind.grey { ColorType::Luma } else { ColorType::Rgb };
     encoder.encode(values, width, height, colour).unwrap();
     bytes
+}
+
+/// Numbers that look like chance, the same in every run.
+pub struct Chance(u64);
+
+impl Default for Chance {
+    fn default() -> Self {
+        Self(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl Chance {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 11) % limit.max(1) as u64) as usize
+    }
+
+    /// Flips, loses, doubles or overwrites some of the bytes.
+    pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len());
+            let end = (at + 1 + self.below(12)).min(bytes.len());
+            match self.below(6) {
+                0 => bytes.truncate(at),
+                1 => drop(bytes.drain(at..end)),
+                2 => {
+                    let copy = bytes[at..end].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+                3 => bytes[at..end].fill([0, 0xFF, 0x80, 1][self.below(4)]),
+                _ => bytes[at] ^= 1 << self.below(8),
+            }
+            if bytes.is_empty() {
+                bytes.push(0);
+            }
+        }
+    }
 }

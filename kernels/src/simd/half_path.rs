@@ -2,13 +2,17 @@
 
 use half::f16;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", feature = "half-emulation"))]
+use super::Simd;
+#[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
 use super::avx2::Avx2;
+#[cfg(feature = "half-emulation")]
+use super::emulated::Rounded;
 #[cfg(target_arch = "aarch64")]
 use super::neon_half::NeonHalf;
+#[cfg(feature = "half-emulation")]
 use super::portable::Portable;
-use super::rounded::Rounded;
-use super::{Element, Simd, Task, Vectors};
+use super::{Element, Path, Task, Vectors};
 
 impl Element for f16 {
     type Path = HalfPath;
@@ -26,25 +30,34 @@ pub struct HalfPath(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
+    #[cfg(feature = "half-emulation")]
     Portable(Rounded<Portable>),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
     Avx2(Rounded<Avx2>),
     #[cfg(target_arch = "aarch64")]
     Neon(NeonHalf),
 }
 
 impl HalfPath {
-    /// The fastest path of this processor.
+    /// The path that belongs to the one for 32-bit floats; `None` where the processor doesn't compute with 16-bit floats by
+    /// those instructions, and this build can't emulate them (feature `half-emulation`).
     #[must_use]
-    pub fn best() -> Self {
-        Self::all().last().copied().unwrap_or(Self(Kind::Portable(Rounded(Portable))))
+    pub fn beside(single: Path) -> Option<Self> {
+        let all = Self::all();
+        let named = all.iter().find(|path| path.name() == single.name()).copied();
+        // Instructions without a path of their own are emulated by the fastest of the others.
+        named.or_else(|| all.last().copied().filter(|path| !path.is_native()))
     }
 
-    /// Every path that this processor can take, the fastest last.
+    /// Every path that this processor can take, the fastest last. Emulated ones are among them in builds with the feature
+    /// `half-emulation`.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut paths = vec![Self(Kind::Portable(Rounded(Portable)))];
-        #[cfg(target_arch = "x86_64")]
+        #[allow(unused_mut, reason = "a processor without any, in a build that emulates none")]
+        let mut paths = vec![];
+        #[cfg(feature = "half-emulation")]
+        paths.push(Self(Kind::Portable(Rounded(Portable))));
+        #[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
         paths.extend(Avx2::detect().map(|simd| Self(Kind::Avx2(Rounded(simd)))));
         #[cfg(target_arch = "aarch64")]
         paths.extend(NeonHalf::detect().map(|simd| Self(Kind::Neon(simd))));
@@ -56,8 +69,9 @@ impl HalfPath {
     #[must_use]
     pub const fn is_native(self) -> bool {
         match self.0 {
+            #[cfg(feature = "half-emulation")]
             Kind::Portable(_) => false,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
             Kind::Avx2(_) => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(_) => true,
@@ -68,8 +82,9 @@ impl HalfPath {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(feature = "half-emulation")]
             Kind::Portable(_) => "portable",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(_) => "neon",
@@ -78,10 +93,12 @@ impl HalfPath {
 }
 
 impl Vectors<f16> for HalfPath {
+    #[allow(unused_variables, reason = "a processor without any path, in a build that emulates none")]
     fn run<T: Task<f16>>(self, task: T) -> T::Output {
         match self.0 {
+            #[cfg(feature = "half-emulation")]
             Kind::Portable(simd) => simd.run(task),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "half-emulation"))]
             Kind::Avx2(simd) => simd.run(task),
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(simd) => simd.run(task),

@@ -34,6 +34,8 @@ macro_rules! are_single {
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(feature = "half-emulation")]
+mod emulated;
 mod half_path;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -41,7 +43,6 @@ mod neon;
 mod neon_half;
 mod path;
 mod portable;
-mod rounded;
 
 pub use self::half_path::HalfPath;
 pub use self::path::Path;

@@ -5,7 +5,7 @@ use kernels::{ConvSpec, Epilogue, Layout};
 use tract_core::internal::*;
 use tract_core::ops::cnn::Conv;
 
-use super::pattern::{geometry, image};
+use super::shapes::{geometry, image};
 
 /// An image of so few channels is read planar by the first convolution itself.
 const PLANAR_CHANNELS: usize = 4;

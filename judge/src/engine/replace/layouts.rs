@@ -1,17 +1,30 @@
 //! How the values of the model lie in memory, and the moves between that.
 
-use kernels::Shape;
 use kernels::depth::SpaceToDepth;
+use kernels::{Layout, Shape};
 use tract_core::internal::*;
 
 use super::Rewriting;
-use super::op::{Kernel, KernelOp};
+use super::op::KernelOp;
 
 /// Channels × height × width to height × width × channels, of one image.
 const TO_CHANNELS_LAST: AxisOp = AxisOp::Move(1, 3);
 const TO_PLANAR: AxisOp = AxisOp::Move(3, 1);
 
 impl Rewriting<'_> {
+    /// Whether the source's outlet has been computed channels last.
+    pub(super) fn is_channels_last(&self, outlet: OutletId) -> bool {
+        self.channels_last.contains_key(&outlet)
+    }
+
+    /// The source's outlet in the layout that is wanted.
+    pub(super) fn laid_out(&mut self, image: OutletId, layout: Layout) -> TractResult<OutletId> {
+        match layout {
+            Layout::ChannelsLast => self.channels_last(image),
+            Layout::Planar => self.planar(image),
+        }
+    }
+
     /// The source's outlet as it lies there.
     pub(super) fn planar(&mut self, outlet: OutletId) -> TractResult<OutletId> {
         if let Some(&planar) = self.planar.get(&outlet) {
@@ -56,8 +69,8 @@ impl Rewriting<'_> {
         let name = self.target.unique_name(name).into_owned();
         let kernel = SpaceToDepth::new(shape);
         let Shape { height, width, channels } = kernel.output();
-        let (kernel, words) = (Kernel::SpaceToDepth(kernel), "space to depth".to_owned());
-        let op = KernelOp::new(kernel, &[1, height, width, channels], words, &self.buffers);
+        let (output, words) = ([1, height, width, channels], "space to depth".to_owned());
+        let op = KernelOp::new(kernel, &output, words, &self.buffers);
         let deep = self.target.wire_node(name, op, &[image])?[0];
         self.deep.insert(outlet, deep);
         Ok(deep)

@@ -1,23 +1,18 @@
 //! Parts of a model → the project's own kernels.
 //!
 //! The model is taken as it was read: tract's own rewriting would make a matrix product of a 1×1 convolution. It is written
-//! anew, node by node. Convolutions with what follows them, maxima and means of windows, resizing, the distance of two
-//! images, the minimum over channels and the mean of the largest values become kernels, which work channels last; everything else stays tract's. A value
-//! is kept in the layout in which it was computed and moved to the other one when somebody asks for that, once: from the
-//! first convolution to the map nothing is moved. What matches no kernel costs nothing but its place between two moves.
+//! anew, node by node. What one of the [`patterns`] finds becomes a kernel, which works channels last; everything else stays
+//! tract's. A value is kept in the layout in which it was computed and moved to the other one when somebody asks for that,
+//! once: from the first convolution to the map nothing is moved. What matches no kernel costs nothing but its place between
+//! two moves.
 
-mod bottleneck;
 mod buffers;
+mod chain;
 mod filters;
-mod head;
-mod largest;
 mod layouts;
-mod least;
-mod normalise;
 mod op;
-mod parts;
-mod pattern;
-mod resize;
+mod patterns;
+mod shapes;
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,13 +21,13 @@ use shared_format::Arithmetic;
 use tract_core::internal::*;
 use tract_core::ops::array::TypedConcat;
 use tract_core::ops::binary::TypedBinOp;
-use tract_core::ops::cnn;
 use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::nn::Reduce;
 
 use self::buffers::Buffers;
 use self::op::{Kernel, KernelOp};
-use self::parts::Part;
+use self::patterns::Part;
+use crate::engine::EngineError;
 
 /// A part that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +52,19 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Both of one name, as far as there are such ones.
-    pub fn of(single: Path, arithmetic: Arithmetic) -> Self {
-        let named = || HalfPath::all().into_iter().find(|half| half.name() == single.name());
-        let half = (arithmetic == Arithmetic::Half).then(|| named().unwrap_or_else(HalfPath::best));
-        Self { single, half }
+    /// Those that belong together.
+    ///
+    /// # Errors
+    /// [`EngineError::Half`] where 16-bit floats are asked for and nothing computes with them.
+    pub fn of(single: Path, arithmetic: Arithmetic) -> Result<Self, EngineError> {
+        let half = match arithmetic {
+            Arithmetic::Single => None,
+            Arithmetic::Half => {
+                let path = HalfPath::beside(single);
+                Some(path.ok_or_else(|| EngineError::Half { vectors: single.name().to_owned() })?)
+            }
+        };
+        Ok(Self { single, half })
     }
 }
 
@@ -76,7 +79,7 @@ pub(super) fn replace(model: TypedModel, paths: Paths) -> TractResult<(TypedMode
         planar: HashMap::new(),
         channels_last: HashMap::new(),
         deep: HashMap::new(),
-        chains: HashMap::new(),
+        parts: HashMap::new(),
         taken: HashSet::new(),
         buffers: Buffers::default(),
         replaced: Vec::new(),
@@ -101,7 +104,7 @@ struct Rewriting<'a> {
     /// The source's images after space to depth.
     deep: HashMap<OutletId, OutletId>,
     /// Parts that are written at their last node, by that.
-    chains: HashMap<usize, Part>,
+    parts: HashMap<usize, Box<dyn Part>>,
     /// The nodes of all parts.
     taken: HashSet<usize>,
     buffers: Buffers,
@@ -112,29 +115,22 @@ struct Rewriting<'a> {
 impl Rewriting<'_> {
     fn node(&mut self, id: usize) -> TractResult<()> {
         let node = self.source.node(id);
-        if !self.taken.contains(&id) {
-            self.find(node)?;
+        if !self.is_taken(id)
+            && let Some(part) = patterns::find(self, node)?
+        {
+            self.taken.extend(part.nodes());
+            self.parts.insert(part.last(), part);
         }
-        match self.chains.remove(&id) {
-            Some(part) => self.part(id, part),
-            None if self.taken.contains(&id) => Ok(()),
-            None => self.other(node),
+        match self.parts.remove(&id) {
+            Some(part) => part.write(self),
+            None if self.is_taken(id) || self.along_with_channels_last(node)? => Ok(()),
+            None => self.copy(node),
         }
     }
 
-    fn other(&mut self, node: &TypedNode) -> TractResult<()> {
-        if node.op_is::<cnn::MaxPool>() && self.max_pool(node)? {
-            return Ok(());
-        }
-        if let Some(pool) = node.op_as::<cnn::SumPool>()
-            && self.mean_pool(node, pool)?
-        {
-            return Ok(());
-        }
-        if self.along_with_channels_last(node)? {
-            return Ok(());
-        }
-        self.copy(node)
+    /// Whether a part has the node.
+    fn is_taken(&self, id: usize) -> bool {
+        self.taken.contains(&id)
     }
 
     /// The node as it is.
@@ -158,7 +154,7 @@ impl Rewriting<'_> {
         &mut self,
         id: usize,
         nodes: usize,
-        kernel: Kernel,
+        kernel: impl Kernel,
         output: Shape,
         words: String,
         inputs: &[OutletId],
@@ -178,7 +174,7 @@ impl Rewriting<'_> {
         &mut self,
         id: usize,
         nodes: usize,
-        kernel: Kernel,
+        kernel: impl Kernel,
         words: &str,
         input: OutletId,
     ) -> TractResult<()> {

@@ -4,6 +4,10 @@
 //! A sum, difference or product of 16-bit floats, rounded to 32 bits and then to 16, is what one rounding gives: 24 digits are
 //! enough for that (Figueroa: *When is double rounding innocuous?*, 1995). A fused multiplication isn't.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod portable;
+
 use half::f16;
 
 use super::{Simd, Task};

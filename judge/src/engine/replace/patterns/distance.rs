@@ -1,47 +1,52 @@
-//! The distance of two images' features as it stands in a model: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖², along the channels.
+//! The distance of two images' features: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖², along the channels.
 
+use kernels::Shape;
 use kernels::head::Distance;
-use kernels::{Path, Shape};
 use tract_core::internal::*;
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::math::{Div, Max, Mul, Sqrt, Square, Sub};
 use tract_core::ops::nn::{Reduce, Reducer};
 
-use super::pattern::{binary, image, single};
+use super::Part;
+use crate::engine::replace::Rewriting;
+use crate::engine::replace::chain::{binary, single};
+use crate::engine::replace::op::{Images, Kernel};
+use crate::engine::replace::shapes::image;
 
 /// The nodes of a distance.
-#[derive(Debug)]
-pub(super) struct Parts {
-    pub inputs: [OutletId; 2],
-    pub image: Shape,
-    pub nodes: Vec<usize>,
-    pub last: usize,
+struct Parts {
+    inputs: [OutletId; 2],
+    image: Shape,
+    nodes: Vec<usize>,
+    last: usize,
     /// `None`: of the features as they are.
     floor: Option<f32>,
 }
 
-impl Parts {
-    /// The distance that starts at `first`: the first of its nodes in the order of evaluation.
-    pub fn from(model: &TypedModel, first: &TypedNode) -> TractResult<Option<Self>> {
-        // Looked for from its end: the difference's squares, summed up.
-        if squared(first).is_none() && binary::<Sub>(first).is_none() {
-            return Ok(None);
-        }
-        let mut found = None;
-        let mut node = first;
-        // Square, sum, root, maximum, quotient, difference, square, sum.
-        for _ in 0..8 {
-            let Some(next) = node.outputs.first().and_then(|output| output.successors.first()) else { break };
-            node = model.node(next.node);
-            if let Some(parts) = Self::ending_at(model, node)? {
-                found = Some(parts).filter(|parts| parts.nodes.contains(&first.id));
-                break;
-            }
-        }
-        Ok(found)
+/// The distance of which `first` is the first node.
+pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
+    let model = rewriting.source;
+    // Looked for from its end: the difference's squares, summed up.
+    if squared(first).is_none() && binary::<Sub>(first).is_none() {
+        return Ok(None);
     }
+    let mut found = None;
+    let mut node = first;
+    // Square, sum, root, maximum, quotient, difference, square, sum.
+    for _ in 0..8 {
+        let Some(next) = node.outputs.first().and_then(|output| output.successors.first()) else { break };
+        node = model.node(next.node);
+        if let Some(parts) = Parts::ending_at(model, node)? {
+            found = Some(parts).filter(|parts| parts.nodes.contains(&first.id));
+            break;
+        }
+    }
+    let found = found.filter(|parts| parts.inputs.iter().any(|&input| rewriting.is_channels_last(input)));
+    Ok(found.map(|parts| Box::new(parts) as Box<dyn Part>))
+}
 
+impl Parts {
     fn ending_at(model: &TypedModel, end: &TypedNode) -> TractResult<Option<Self>> {
         let Some(squares) = channel_sum(end) else { return Ok(None) };
         let squares = model.node(squares.node);
@@ -73,14 +78,31 @@ impl Parts {
         }
         Ok(Some(Self { inputs, image, nodes, last: end.id, floor }))
     }
+}
 
-    pub fn words(&self) -> &'static str {
-        if self.floor.is_some() { "distance of directions" } else { "distance" }
+impl Part for Parts {
+    fn nodes(&self) -> Vec<usize> {
+        self.nodes.clone()
     }
 
-    pub fn kernel(&self, path: Path) -> Distance {
+    fn last(&self) -> usize {
+        self.last
+    }
+
+    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
+        let inputs = [rewriting.channels_last(self.inputs[0])?, rewriting.channels_last(self.inputs[1])?];
         let Shape { height, width, channels } = self.image;
-        Distance { pixels: height * width, channels, floor: self.floor, path }
+        let path = rewriting.paths.single;
+        let kernel = Distance { pixels: height * width, channels, floor: self.floor, path };
+        let words = if self.floor.is_some() { "distance of directions" } else { "distance" };
+        let output = Shape { channels: 1, ..self.image };
+        rewriting.write(self.last, self.nodes.len(), kernel, output, words.to_owned(), &inputs)
+    }
+}
+
+impl Kernel for Distance {
+    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(images.get(0)?, images.get(1)?, output)?)
     }
 }
 

@@ -1,0 +1,62 @@
+//! A constant's shape, type and bytes.
+
+use tract_core::internal::*;
+use tract_onnx::pb::TensorProto;
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+
+use super::MOST_VALUES;
+
+/// Larger integers are sizes that nothing has. ONNX writes a slice that goes on to the end as one of the two extremes.
+const MOST_INTEGER: u64 = i32::MAX as u64;
+/// Longer shapes than any image has.
+const MOST_AXES: usize = 16;
+
+pub(super) fn check(tensor: &TensorProto) -> TractResult<()> {
+    let external = tensor.data_location == Some(DataLocation::External as i32);
+    ensure!(
+        !external && tensor.external_data.is_empty() && tensor.segment.is_none(),
+        "its values lie in another file; export the model as one file"
+    );
+    let count = count(&tensor.dims)?;
+    let kind = DataType::try_from(tensor.data_type);
+    let (size, listed) = match kind {
+        Ok(DataType::Float) => (4, tensor.float_data.len()),
+        Ok(DataType::Double) => (8, tensor.double_data.len()),
+        Ok(DataType::Int64) => (8, tensor.int64_data.len()),
+        Ok(DataType::Int32) => (4, tensor.int32_data.len()),
+        Ok(DataType::Float16) => (2, tensor.int32_data.len()),
+        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => (1, tensor.int32_data.len()),
+        _ => bail!("it is of ONNX's type {}, which is not known", tensor.data_type),
+    };
+    let raw = tensor.raw_data.len();
+    let fits = if raw > 0 { count.checked_mul(size) == Some(raw) } else { count == listed };
+    ensure!(fits, "it has {raw} bytes and {listed} listed values, which is not {:?}", tensor.dims);
+    if matches!(kind, Ok(DataType::Int64)) {
+        integers(tensor).try_for_each(small)?;
+    }
+    Ok(())
+}
+
+/// The values of a tensor of 64-bit integers that has passed.
+pub(super) fn integers(tensor: &TensorProto) -> impl Iterator<Item = i64> {
+    let (raw, _) = tensor.raw_data.as_chunks();
+    raw.iter().map(|&bytes| i64::from_le_bytes(bytes)).chain(tensor.int64_data.iter().copied())
+}
+
+/// How many values a shape holds.
+fn count(dims: &[i64]) -> TractResult<usize> {
+    let product = dims.iter().try_fold(1_usize, |product, &side| {
+        let side = usize::try_from(side).ok().filter(|&side| side <= MOST_VALUES)?;
+        product.checked_mul(side).filter(|&product| product <= MOST_VALUES)
+    });
+    let count = product.filter(|_| dims.len() <= MOST_AXES);
+    count.ok_or_else(|| {
+        format_err!("its shape is {dims:?}, more than {MOST_VALUES} values or {MOST_AXES} axes")
+    })
+}
+
+fn small(value: i64) -> TractResult<()> {
+    let fits = value.unsigned_abs() <= MOST_INTEGER || matches!(value, i64::MAX | i64::MIN);
+    ensure!(fits, "it holds {value}, which is the size of nothing");
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! ONNX bytes → tract's typed graph, for one fixed input shape.
+
+mod limits;
+mod tidy;
+
+use std::collections::HashSet;
+
+use prost::Message;
+use tract_core::internal::*;
+use tract_onnx::Onnx;
+use tract_onnx::model::ParseResult;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+use tract_onnx::pb::type_proto::{self, Tensor as TensorType};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
+use tract_onnx::tract_hir::infer::InferenceModelExt;
+
+use super::{EngineError, check, in_one_line, in_words};
+
+/// Reads a model whose one input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
+/// Bytes that are given away are freed as soon as they are read.
+///
+/// # Errors
+/// [`EngineError`]: no ONNX, something that the engine doesn't know or that no machine could compute, another input, a
+/// missing output.
+pub(super) fn read(
+    onnx: impl AsRef<[u8]>,
+    input: [usize; 4],
+    outputs: &[&str],
+) -> Result<TypedModel, EngineError> {
+    let mut proto =
+        ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
+    // Bytes, constants and packed weights side by side are more than a small board has.
+    drop(onnx);
+    check::model(&proto).map_err(unreadable)?;
+    let Some(graph) = &mut proto.graph else {
+        return Err(EngineError::Model("it holds no graph".to_owned()));
+    };
+    let input = declared_input(graph, input)?;
+    let announced: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    simplify(graph, input);
+    let ParseResult { mut model, outlets_by_name, .. } =
+        framework().parse(&proto, None).map_err(unreadable)?;
+    drop(proto);
+    let outlets = outputs
+        .iter()
+        .map(|&name| outlets_by_name.get(name).copied().ok_or_else(|| missing(name, &announced)));
+    let outlets: Vec<OutletId> = outlets.collect::<Result<_, _>>()?;
+    model.select_output_outlets(&outlets).map_err(unreadable)?;
+    let typed = model.into_typed().and_then(|model| tidy::tidied(&model)).map_err(unreadable)?;
+    limits::work(&typed).map_err(unreadable)?;
+    Ok(typed)
+}
+
+fn unreadable(error: TractError) -> EngineError {
+    EngineError::Model(in_one_line(&error))
+}
+
+fn missing(wanted: &str, announced: &[String]) -> EngineError {
+    let names: Vec<String> = announced.iter().map(|name| format!("`{name}`")).collect();
+    let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    EngineError::OutputMissing { wanted: wanted.to_owned(), found }
+}
+
+/// tract's reader, with every operator within [`limits`].
+fn framework() -> Onnx {
+    let mut framework = tract_onnx::onnx();
+    framework.op_register = limits::within(framework.op_register);
+    framework
+}
+
+/// The graph's one input that is not a constant, of the shape `wanted` if it takes that.
+fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoProto, EngineError> {
+    // Older files list their constants among the inputs, too.
+    let constants: HashSet<&str> = graph.initializer.iter().map(|constant| constant.name.as_str()).collect();
+    let inputs = graph.input.iter().filter(|input| !constants.contains(input.name.as_str()));
+    let inputs: Vec<&ValueInfoProto> = inputs.collect();
+    let &[input] = inputs.as_slice() else {
+        return Err(EngineError::Input(format!("{} inputs", inputs.len())));
+    };
+    let Some(type_proto::Value::TensorType(kind)) =
+        input.r#type.as_ref().and_then(|kind| kind.value.as_ref())
+    else {
+        return Err(EngineError::Input("an input that is no tensor".to_owned()));
+    };
+    if kind.elem_type != DataType::Float as i32 {
+        return Err(EngineError::Input(format!("an input of ONNX's type {}", kind.elem_type)));
+    }
+    // Dimensions without a value (an exported batch size, for example) take what the recipe gives.
+    let dims = kind.shape.iter().flat_map(|shape| &shape.dim).map(|dim| match dim.value {
+        Some(dimension::Value::DimValue(side)) => Some(side),
+        _ => None,
+    });
+    let takes = |(dim, want): (Option<i64>, usize)| dim.is_none_or(|side| side == want as i64);
+    let rank = kind.shape.as_ref().map_or(wanted.len(), |shape| shape.dim.len());
+    if rank != wanted.len() || !dims.clone().zip(wanted).all(takes) {
+        let model: Vec<String> =
+            dims.map(|dim| dim.map_or_else(|| "?".to_owned(), |side| side.to_string())).collect();
+        return Err(EngineError::InputShape { model: model.join("×"), recipe: in_words(&wanted) });
+    }
+    let value = |side: usize| Some(dimension::Value::DimValue(side as i64));
+    let dim = wanted.map(|side| Dimension { value: value(side), ..Dimension::default() }).to_vec();
+    let kind = TensorType { elem_type: kind.elem_type, shape: Some(TensorShapeProto { dim }) };
+    let kind = TypeProto { value: Some(type_proto::Value::TensorType(kind)), ..TypeProto::default() };
+    Ok(ValueInfoProto { r#type: Some(kind), ..input.clone() })
+}
+
+/// Takes out of the messages what the engine finds out by itself, and gives every node the name of its result: by that
+/// people know it.
+fn simplify(graph: &mut GraphProto, input: ValueInfoProto) {
+    graph.input = vec![input];
+    graph.value_info.clear();
+    for output in &mut graph.output {
+        output.r#type = None;
+    }
+    for node in &mut graph.node {
+        // tract wants all of an operator's outputs, ONNX those that somebody reads.
+        if node.op_type == "TopK" {
+            let unread =
+                node.output.iter().find(|name| !name.is_empty()).map(|name| format!("{name}.unread"));
+            node.output.resize_with(2, String::new);
+            node.output.iter_mut().filter(|name| name.is_empty()).for_each(|name| {
+                name.clone_from(unread.as_ref().unwrap_or(&node.name));
+            });
+        }
+        if let Some(result) = node.output.iter().find(|name| !name.is_empty()) {
+            node.name.clone_from(result);
+        }
+    }
+}

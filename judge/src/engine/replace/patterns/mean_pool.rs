@@ -1,0 +1,61 @@
+//! The mean of windows, where its image lies channels last: one matrix for each axis, as in [`resize`](super::resize).
+
+use kernels::resample::Resample;
+use tract_core::internal::*;
+use tract_core::ops::cnn::SumPool;
+
+use super::Part;
+use crate::engine::replace::Rewriting;
+use crate::engine::replace::shapes::{image, window};
+
+/// Means of fewer channels stay tract's.
+const LEAST_CHANNELS: usize = 8;
+
+struct Parts {
+    node: usize,
+    kernel: Resample,
+}
+
+pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
+    let model = rewriting.source;
+    let Some(pool) = node.op_as::<SumPool>() else { return Ok(None) };
+    let outlet = node.inputs[0];
+    let input = image(model, outlet)?.filter(|shape| shape.channels >= LEAST_CHANNELS);
+    let Some(input) = input.filter(|_| rewriting.is_channels_last(outlet)) else { return Ok(None) };
+    let Some(spec) = window(&pool.pool_spec, input).filter(|_| pool.normalize) else { return Ok(None) };
+    let Some(output) = image(model, node.id.into())? else { return Ok(None) };
+    let matrix = |axis: usize, from: usize, to: usize| {
+        let mut matrix = vec![0f32; from * to];
+        for (index, row) in matrix.chunks_exact_mut(from).enumerate() {
+            let start = index * spec.stride[axis];
+            let [before, end] =
+                [start, start + spec.kernel[axis]].map(|at| at.saturating_sub(spec.padding[axis][0]));
+            let inside = before.min(from)..end.min(from);
+            let count = if pool.count_include_pad { spec.kernel[axis] } else { inside.len().max(1) };
+            row[inside].fill(1.0 / count as f32);
+        }
+        matrix
+    };
+    let rows = matrix(0, input.height, output.height);
+    let columns = matrix(1, input.width, output.width);
+    let path = rewriting.paths.single;
+    let kernel = Resample::new(input, (output.height, &rows), (output.width, &columns), path);
+    let Ok(kernel) = kernel else { return Ok(None) };
+    Ok(Some(Box::new(Parts { node: node.id, kernel })))
+}
+
+impl Part for Parts {
+    fn nodes(&self) -> Vec<usize> {
+        vec![self.node]
+    }
+
+    fn last(&self) -> usize {
+        self.node
+    }
+
+    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
+        let inputs = [rewriting.channels_last(rewriting.source.node(self.node).inputs[0])?];
+        let output = self.kernel.output();
+        rewriting.write(self.node, 1, self.kernel, output, "mean of windows".to_owned(), &inputs)
+    }
+}
