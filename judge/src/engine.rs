@@ -13,11 +13,11 @@ use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
 use self::branches::Schedule;
-pub use self::error::EngineError;
 pub(crate) use self::error::unexpected_output;
+pub use self::error::{EngineError, VECTORS};
 use self::error::{in_one_line, in_words};
 use self::options::vectors;
-pub use self::options::{Engine, Options, VECTORS, check_arithmetic};
+pub use self::options::{Engine, Options, check_arithmetic};
 pub use self::profile::OperationTime;
 use self::replace::Paths;
 pub use self::replace::Replaced;

@@ -3,7 +3,7 @@
 use shared_format::Descriptor;
 use shared_format::image_score::{FEATURES, MAP_QUANTILES};
 
-use crate::scorer::AnomalyMap;
+use crate::anomaly_map::AnomalyMap;
 
 /// The features of a frame with this map and this model score: see [`Descriptor`].
 #[must_use]

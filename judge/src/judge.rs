@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use shared_format::{Golden, ThresholdFile, Verdict};
 
+use crate::anomaly_map::AnomalyMap;
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
 use crate::decode::{DecodeError, decode_file, decode_within};
 use crate::engine::{Engine, Network, Options};
@@ -12,7 +13,7 @@ use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
-use crate::scorer::{AnomalyMap, Scored, Scorer, StageTimes};
+use crate::scorer::{Scored, Scorer, StageTimes};
 
 /// What is decided about a frame, and on what evidence.
 #[derive(Debug)]

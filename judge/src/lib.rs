@@ -9,6 +9,7 @@
 //! | [`prepare`] | frame → the network's input, as the recipe says |
 //! | [`onnx`] | the messages that an ONNX file is written with |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
+//! | [`anomaly_map`] | where a frame is anomalous |
 //! | [`scorer`] | frame → score and anomaly map |
 //! | [`image_score`] | what the model says of a frame → the frame's score |
 //! | [`region`] | anomaly map → the largest conspicuous region |
@@ -80,6 +81,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod anomaly_map;
 pub mod bundle;
 pub mod decode;
 pub mod encode;
@@ -96,6 +98,7 @@ pub mod scorer;
 
 mod guard;
 
+pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
 pub use decode::{
     DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, cut_jpeg, decode, decode_file, decode_file_within,
@@ -110,7 +113,7 @@ pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
-pub use scorer::{AnomalyMap, Scored, Scorer, StageTimes};
+pub use scorer::{Scored, Scorer, StageTimes};
 
 /// What a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{

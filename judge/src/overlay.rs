@@ -2,10 +2,10 @@
 
 use shared_format::{Roi, Size, Verdict};
 
+use crate::anomaly_map::AnomalyMap;
 use crate::frame::{Frame, Pixels};
 use crate::judge::Judgement;
 use crate::region::Region;
-use crate::scorer::AnomalyMap;
 
 type Rgb = [u8; 3];
 

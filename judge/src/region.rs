@@ -2,7 +2,7 @@
 
 use shared_format::Roi;
 
-use crate::scorer::AnomalyMap;
+use crate::anomaly_map::AnomalyMap;
 
 /// A connected part of the frame whose map values are above the pixel threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use shared_format::{ImageScore, Recipe, Tiles};
 
+use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, unexpected_output};
 use crate::fault::Fault;
 use crate::frame::Frame;
@@ -14,17 +15,6 @@ use crate::prepare::Preparer;
 const MAP: &str = "anomaly_map";
 /// Name of the model's output with one value for the image.
 const SCORE: &str = "score";
-
-/// How anomalous each place of the region of interest is: the tiles' maps side by side.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnomalyMap {
-    /// Tile columns × input width.
-    pub width: usize,
-    /// Tile rows × input height.
-    pub height: usize,
-    /// Row by row from the top left; larger is more anomalous. No unit.
-    pub values: Vec<f32>,
-}
 
 /// Wall-clock time of each stage of one frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

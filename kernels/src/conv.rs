@@ -5,7 +5,7 @@ use crate::direct::Direct;
 use crate::pointwise::Pointwise;
 use crate::pool::MaxPool;
 use crate::simd::Path;
-use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape};
+use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape, check};
 pub use crate::winograd::Tile;
 use crate::winograd::Winograd;
 
@@ -237,8 +237,4 @@ pub(crate) fn check_images<'a>(
     check("output", output_shape.len(), output)?;
     check("residual", if wanted { output_shape.len() } else { 0 }, residual.unwrap_or_default())?;
     Ok(residual.filter(|_| wanted))
-}
-
-pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
-    if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
 }

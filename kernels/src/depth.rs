@@ -1,9 +1,9 @@
 //! Space to depth: every 2 × 2 pixels become one pixel of four times the channels. A first convolution of stride 2 is one of
 //! stride 1 then, and minimal filtering computes that with a quarter of the multiplications.
 
-use crate::conv::{Algorithm, check};
+use crate::conv::Algorithm;
 use crate::share::{self, Target};
-use crate::spec::{ConvSpec, Error, Layout, Shape};
+use crate::spec::{ConvSpec, Error, Layout, Shape, check};
 use crate::winograd::Tile;
 
 /// Fewer outputs don't pay for the transforms.

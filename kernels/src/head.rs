@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
+use crate::spec::check;
 
 /// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Mean of the largest values: a map's score.
 
 use crate::buffer::lend;
-use crate::conv::check;
 use crate::spec::Error;
+use crate::spec::check;
 
 /// The mean of the `count` largest of `values` values; not a number where one of the values is none.
 #[derive(Debug, Clone, Copy)]

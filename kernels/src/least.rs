@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
+use crate::spec::check;
 
 /// For each pixel the least of all its values in all images. Where none of them is a number, neither is the result.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,9 @@
 //! Normalising an image, as a network expects it.
 
-use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::Error;
+use crate::spec::check;
 
 /// Each channel of a planar image less its mean, times its factor.
 #[derive(Debug, Clone)]

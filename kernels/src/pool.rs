@@ -1,8 +1,8 @@
 //! Maximum of a window.
 
-use crate::conv::check;
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
+use crate::spec::check;
 use crate::spec::{ConvSpec, Error, Shape};
 
 /// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.

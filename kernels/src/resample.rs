@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::buffer::lend;
-use crate::conv::check;
 use crate::share::{self, Target, at, at_mut};
 use crate::simd::{Path, Simd, Task, Vectors};
+use crate::spec::check;
 use crate::spec::{Error, Shape};
 
 /// Fewer channels fill no vector: columns do then.

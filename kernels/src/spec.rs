@@ -150,3 +150,8 @@ impl Epilogue {
         Self { low: 0.0, high: 6.0, ..Self::default() }
     }
 }
+
+/// Whether there are as many values as expected.
+pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
+    if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
+}

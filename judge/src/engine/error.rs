@@ -2,7 +2,9 @@
 
 use tract_core::prelude::TractError;
 
-use super::VECTORS;
+/// The environment variable that names the vector instructions of the kernels, such as `portable` or `avx2`, where the fastest
+/// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
+pub const VECTORS: &str = "NOMINAL_VECTORS";
 
 /// Why a model can't be loaded or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,12 +3,8 @@
 use kernels::Path;
 use shared_format::Arithmetic;
 
-use super::EngineError;
+use super::error::{EngineError, VECTORS};
 use super::replace::Paths;
-
-/// The environment variable that names the vector instructions of the kernels, such as `portable` or `avx2`, where the fastest
-/// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
-pub const VECTORS: &str = "NOMINAL_VECTORS";
 
 pub(super) fn vectors() -> Result<Path, EngineError> {
     let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::Stage;
+use super::stage::Stage;
 use crate::depthwise::BLOCK;
 use crate::simd::{Element, Vectors};
 use crate::spec::Shape;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Stage;
+use super::stage::Stage;
 use crate::conv::Algorithm;
 use crate::depthwise::BLOCK;
 use crate::direct::{Direct, Sums};

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Stage;
 use super::expand::Expand;
+use super::stage::Stage;
 use crate::depthwise::{BLOCK, Depthwise};
 use crate::pointwise::Pointwise;
 use crate::simd::{Element, Vectors};

@@ -8,36 +8,15 @@ mod cut;
 mod expand;
 mod group;
 mod packed;
-
-use std::ops::Range;
+mod stage;
 
 use half::f16;
 
 use self::packed::Packed;
-use crate::conv::{Algorithm, check, check_images};
+pub use self::stage::Stage;
+use crate::conv::{Algorithm, check_images};
 use crate::simd::{Element, HalfPath, Path};
-use crate::spec::{ConvSpec, Epilogue, Error, Shape};
-
-/// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
-#[derive(Debug, Clone, Copy)]
-pub struct Stage<'a> {
-    /// The geometry.
-    pub spec: ConvSpec,
-    /// Output × channel × row × column.
-    pub weights: &'a [f32],
-    /// One value an output.
-    pub bias: &'a [f32],
-    /// What happens to its sums.
-    pub epilogue: Epilogue,
-}
-
-impl Stage<'_> {
-    /// Weights and bias of some outputs.
-    fn of(&self, outputs: Range<usize>) -> (&[f32], &[f32]) {
-        let taps = self.spec.taps();
-        (&self.weights[outputs.start * taps..outputs.end * taps], &self.bias[outputs])
-    }
-}
+use crate::spec::{Error, Shape, check};
 
 /// A bottleneck of one input shape with its weights packed.
 #[derive(Debug)]

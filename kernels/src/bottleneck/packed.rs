@@ -1,9 +1,9 @@
 //! A bottleneck's weights for one type of float, and how its work is cut into bands.
 
-use super::Stage;
 use super::band::{Band, Room};
 use super::cut::Cut;
 use super::group::Group;
+use super::stage::Stage;
 use crate::buffer::{cut_length, cut_off, lend};
 use crate::depthwise::BLOCK;
 use crate::share::{self, Target};

@@ -1,46 +1,32 @@
 //! Images of good parts → a Gaussian.
 
 use bundle::whitening::inverse_factor;
-use serde::{Deserialize, Serialize};
 
 use super::model::Model;
 use super::shrinkage::covariance;
-use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
+use crate::features::FeatureSet;
+use crate::method::{FitError, Progress};
 
 /// A channel's least deviation, as a share of the channels' mean size: one that never moves must not decide alone.
 const LEAST_DEVIATION: f64 = 1e-4;
 
-/// The method; it has no options.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
-pub struct Mahalanobis {}
-
-impl Method for Mahalanobis {
-    const NAME: &'static str = "mahalanobis";
-    const ABOUT: &'static str =
-        "what good parts look like to the teacher as a whole; says nothing of where; the floor to beat";
-    const LEVELS: Levels = Levels::All;
-    type Model = Model;
-
-    fn fit(
-        &self,
-        set: &mut FeatureSet,
-        indices: &[usize],
-        _seed: u64,
-        progress: Progress<'_>,
-    ) -> Result<Option<Model>, FitError> {
-        let mut means = vec![];
-        for &index in indices {
-            // A tile is judged by itself, and so is a mirrored copy: each is a sample.
-            for sample in set.of(index)?.iter() {
-                means.extend(mean(&sample.vectors, sample.channels));
-            }
-            if !progress() {
-                return Ok(None);
-            }
+/// See [`crate::method::Method::fit`].
+pub(super) fn fit(
+    set: &mut FeatureSet,
+    indices: &[usize],
+    progress: Progress<'_>,
+) -> Result<Option<Model>, FitError> {
+    let mut means = vec![];
+    for &index in indices {
+        // A tile is judged by itself, and so is a mirrored copy: each is a sample.
+        for sample in set.of(index)?.iter() {
+            means.extend(mean(&sample.vectors, sample.channels));
         }
-        Ok(Some(gaussian(&means, set.shape()[0])))
+        if !progress() {
+            return Ok(None);
+        }
     }
+    Ok(Some(gaussian(&means, set.shape()[0])))
 }
 
 /// The mean over all positions.

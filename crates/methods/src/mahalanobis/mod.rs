@@ -5,8 +5,36 @@
 
 mod fit;
 mod graph;
+mod kept;
 mod model;
 mod shrinkage;
 
-pub use fit::Mahalanobis;
 pub use model::Model;
+
+use serde::{Deserialize, Serialize};
+
+use self::fit::fit;
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+
+/// The method; it has no options.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
+pub struct Mahalanobis {}
+
+impl Method for Mahalanobis {
+    const NAME: &'static str = "mahalanobis";
+    const ABOUT: &'static str =
+        "what good parts look like to the teacher as a whole; says nothing of where; the floor to beat";
+    const LEVELS: Levels = Levels::All;
+    type Model = Model;
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        _seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        fit(set, indices, progress)
+    }
+}

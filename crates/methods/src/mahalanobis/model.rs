@@ -1,11 +1,5 @@
 //! What the method has learned.
 
-use networks::teacher::Teacher;
-use networks::{Array, State, StateError, Weights};
-use shared_format::Size;
-
-use super::graph::build;
-
 /// A Gaussian of mean features.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
@@ -13,39 +7,4 @@ pub struct Model {
     pub mean: Vec<f32>,
     /// Channels × channels: for a row vector v, |v · whitening|² = v Σ⁻¹ vᵀ.
     pub whitening: Vec<f32>,
-}
-
-const MEAN: &str = "gaussian.mean";
-const WHITENING: &str = "gaussian.whitening";
-
-impl crate::method::Model for Model {
-    fn summary(&self) -> String {
-        format!("a Gaussian of {} channels", self.mean.len())
-    }
-
-    fn state(&self) -> State {
-        let channels = self.mean.len();
-        let mean = Array { shape: vec![channels], data: self.mean.clone() };
-        let whitening = Array { shape: vec![channels, channels], data: self.whitening.clone() };
-        let weights = [(MEAN, mean), (WHITENING, whitening)].map(|(name, array)| (name.to_owned(), array));
-        State { weights: Weights::from(weights), ..State::default() }
-    }
-
-    fn restore(state: &State, teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
-        let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
-        let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
-        let levels = teacher.network.levels.iter();
-        let channels: usize = levels.filter_map(|&level| teacher.network.channels(level)).sum();
-        if mean.shape != [channels] || whitening.shape != [channels, channels] {
-            return Err(StateError::Sides("Gaussian"));
-        }
-        if mean.data.iter().chain(&whitening.data).any(|x| !x.is_finite()) {
-            return Err(StateError::values("Gaussian"));
-        }
-        Ok(Self { mean: mean.data.clone(), whitening: whitening.data.clone() })
-    }
-
-    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
-        build(teacher, self, input)
-    }
 }

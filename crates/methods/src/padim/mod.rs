@@ -8,6 +8,7 @@ mod cells;
 mod fit;
 mod gaussian;
 mod graph;
+mod kept;
 mod model;
 mod options;
 mod reduction;
@@ -19,3 +20,24 @@ pub use graph::{DISTANCES, build};
 pub use model::Model;
 pub use options::{Covariance, Padim};
 pub use reduction::{Reduction, reduce};
+
+use self::fit::fit;
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+
+impl Method for Padim {
+    const NAME: &'static str = "padim";
+    const ABOUT: &'static str = "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds";
+    const LEVELS: Levels = Levels::All;
+    type Model = Model;
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        Ok(fit(self, set, indices, seed, progress)?)
+    }
+}

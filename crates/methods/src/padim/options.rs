@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::fit;
-use super::model::Model;
 use super::reduction::Reduction;
-use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
 use crate::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
 
 /// PaDiM, with its options.
@@ -59,23 +55,6 @@ impl Default for Padim {
             shrinkage: Self::SHRINKAGE,
             smoothing: SMOOTHING,
         }
-    }
-}
-
-impl Method for Padim {
-    const NAME: &'static str = "padim";
-    const ABOUT: &'static str = "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds";
-    const LEVELS: Levels = Levels::All;
-    type Model = Model;
-
-    fn fit(
-        &self,
-        set: &mut FeatureSet,
-        indices: &[usize],
-        seed: u64,
-        progress: Progress<'_>,
-    ) -> Result<Option<Model>, FitError> {
-        Ok(fit(self, set, indices, seed, progress)?)
     }
 }
 

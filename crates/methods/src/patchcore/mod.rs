@@ -7,6 +7,7 @@ mod bank_size;
 mod coreset;
 mod fit;
 mod graph;
+mod kept;
 mod model;
 mod options;
 mod places;
@@ -17,3 +18,48 @@ pub use coreset::{Coreset, Rule};
 pub use graph::{DISTANCES, build};
 pub use model::{Model, Places, Score};
 pub use options::PatchCore;
+
+use networks::teacher::Teacher;
+
+use self::fit::fit;
+use crate::features::{FeatureSet, Levels};
+use crate::method::{FitError, Method, Progress};
+
+impl Method for PatchCore {
+    const NAME: &'static str = "patchcore";
+    const ABOUT: &'static str =
+        "a bank of what good parts look like to the teacher; fitted in seconds, without training";
+    const LEVELS: Levels = Levels::Coarse;
+    type Model = Model;
+
+    /// A patch description network's one level will do: it is how a teacher for EfficientAD is measured.
+    fn takes(_teacher: &Teacher) -> bool {
+        true
+    }
+
+    fn settled(self, images: usize) -> Self {
+        Self { score: self.score.or(Some(Score::of_images(images))), ..self }
+    }
+
+    fn fit(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Model>, FitError> {
+        Ok(fit(self, set, indices, seed, progress)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_score_for_a_set_and_its_parts() {
+        let method = PatchCore::default();
+        assert_eq!(method.clone().settled(45).settled(36).score, Some(Score::Standardised));
+        assert_eq!(method.settled(36).score, Some(Score::Worst));
+    }
+}

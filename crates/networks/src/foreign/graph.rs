@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use judge::onnx::{GraphProto, NodeProto};
 use shared_format::Size;
 
-use super::Normalisation;
 use super::error::ForeignError;
+use super::normalisation::Normalisation;
 use crate::onnx::GraphBuilder;
 use crate::resample::bilinear;
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `external` | weights that lie beside the file come into it |
 //! | `outputs` | which of the model's values are the map and the score |
+//! | `normalisation` | what is done to the image before the model sees it |
 //! | `graph` | names, prunes and wraps the graph |
 //! | `error` | why a model can't be taken over |
 //!
@@ -13,6 +14,7 @@
 mod error;
 mod external;
 mod graph;
+mod normalisation;
 mod outputs;
 
 use std::path::Path;
@@ -24,6 +26,7 @@ use shared_format::Size;
 
 pub use self::error::ForeignError;
 use self::graph::Wrapped;
+pub use self::normalisation::Normalisation;
 
 /// How a model is taken over.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -34,20 +37,6 @@ pub struct Wanted<'a> {
     pub score: Option<&'a str>,
     /// What the model wants done to an image of RGB 0..1; nothing unless given.
     pub normalisation: Option<Normalisation>,
-}
-
-/// Per channel: what is subtracted from the image, and what divides it then.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Normalisation {
-    /// Subtracted.
-    pub mean: [f32; 3],
-    /// Divides.
-    pub std: [f32; 3],
-}
-
-impl Normalisation {
-    /// What most networks that were trained on ImageNet want.
-    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 }
 
 /// What came of it.

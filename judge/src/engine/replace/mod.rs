@@ -27,7 +27,7 @@ use tract_core::ops::nn::Reduce;
 use self::buffers::Buffers;
 use self::op::{Kernel, KernelOp};
 use self::patterns::Part;
-use crate::engine::EngineError;
+use crate::engine::error::EngineError;
 
 /// A part that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Teachers of our own: a patch description network learns to give a strong backbone's features.
 
 mod backbone;
+mod request;
 mod settings;
 mod target;
 mod window;
@@ -8,14 +9,15 @@ mod window;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bundle::atomic::write_file;
 use bundle::seeded::Seeded;
-use networks::{Network, PdnSize, StateError, Weights};
+use networks::{Network, StateError, Weights};
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Device, Kind, Tensor};
 
 use self::backbone::Backbone;
+pub use self::request::Request;
+use self::request::write;
 use self::settings::settle;
 use self::target::Projection;
 use self::window::Window;
@@ -28,7 +30,7 @@ use crate::order::batch_indices;
 use crate::run::RunError;
 use crate::torch::{Adam, Compute, TrainableChain, channels_last, to_array};
 use crate::{metrics, progress};
-use networks::teacher::{Teacher, read_safetensors, write_safetensors};
+use networks::teacher::{read_safetensors, write_safetensors};
 
 /// The published length.
 pub const STEPS: u64 = 60_000;
@@ -51,27 +53,6 @@ const CHECKS: u64 = 20;
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const FEATURES: &str = "features";
-
-/// What to distil.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// The backbone.
-    pub from: &'a Teacher,
-    /// Size of the small network.
-    pub size: PdnSize,
-    /// Folder of natural photos.
-    pub images: &'a Path,
-    /// The teacher's file. What an interrupted distillation goes on from lies beside it, see [`work_folder`].
-    pub out: &'a Path,
-    /// Steps of 16 photos.
-    pub steps: u64,
-    /// How fast to learn, and from how much of each photo.
-    pub schedule: Schedule,
-    /// Seeds the first weights and the order of the photos.
-    pub seed: u64,
-    /// Where to compute.
-    pub compute: Compute,
-}
 
 #[derive(Serialize)]
 struct Metrics {
@@ -312,8 +293,4 @@ impl<'a> Distillation<'a> {
         let notes = notes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(write(self.request.out, &write_safetensors(&weights, notes))?)
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    write_file(path, bytes).map_err(|source| RunError::Io { path: path.to_owned(), source })
 }

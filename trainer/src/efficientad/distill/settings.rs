@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use networks::Network;
 use serde::{Deserialize, Serialize};
 
-use super::{Request, write};
-use crate::efficientad::Schedule;
+use super::request::{Request, write};
+use crate::efficientad::schedule::Schedule;
 use crate::method::TrainError;
 use crate::natural::natural_photos;
 use crate::run::RunError;

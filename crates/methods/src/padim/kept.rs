@@ -1,0 +1,71 @@
+//! The model between fitting and export: as named arrays, and back; and what is exported of it.
+
+use networks::teacher::Teacher;
+use networks::{Array, State, StateError, Weights};
+use shared_format::Size;
+
+use super::graph::build;
+use super::model::Model;
+use crate::features::{Projection, positions};
+use crate::method;
+use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
+
+const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
+const MEAN: &str = "gaussians.mean";
+const WHITENING: &str = "gaussians.whitening";
+
+impl method::Model for Model {
+    fn summary(&self) -> String {
+        let d = self.reduction.outputs;
+        format!(
+            "Gaussians of {d} dimensions at {} places, {} covariances ({:.1} MB)",
+            self.mean.len() / d,
+            if self.full { "full" } else { "diagonal" },
+            (self.mean.len() + self.whitening.len()) as f64 * 4e-6
+        )
+    }
+
+    fn state(&self) -> State {
+        let [mean, matrix] = self.reduction.to_arrays();
+        let d = self.reduction.outputs;
+        let positions = self.mean.len() / d;
+        let cells = positions / (self.cell * self.cell).max(1);
+        let shape = if self.full { vec![cells, d, d] } else { vec![cells, d] };
+        let weights = Weights::from(
+            [
+                (REDUCTION[0], mean),
+                (REDUCTION[1], matrix),
+                (MEAN, Array { shape: vec![positions, d], data: self.mean.clone() }),
+                (WHITENING, Array { shape, data: self.whitening.clone() }),
+            ]
+            .map(|(name, array)| (name.to_owned(), array)),
+        );
+        State { weights, notes: [(SMOOTHING_NOTE.to_owned(), self.smoothing.to_string())].into() }
+    }
+
+    fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
+        let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
+        let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
+            .ok_or(StateError::Sides("reduction"))?;
+        let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
+        let d = reduction.outputs;
+        let full = whitening.shape.len() == 3;
+        let positions = positions(teacher, input);
+        let cells = whitening.shape.first().copied().unwrap_or(0);
+        let cell = (positions / cells.max(1)).isqrt();
+        let sides = if full { vec![cells, d, d] } else { vec![cells, d] };
+        if mean.shape != [positions, d] || whitening.shape != sides || cell * cell * cells != positions {
+            return Err(StateError::Sides("Gaussians"));
+        }
+        let arrays = [&mean.data, &whitening.data, &reduction.mean, &reduction.matrix];
+        if arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
+            return Err(StateError::values("Gaussians"));
+        }
+        let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
+        Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(state)? })
+    }
+
+    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
+        build(teacher, self, input, false)
+    }
+}

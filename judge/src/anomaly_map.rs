@@ -1,0 +1,12 @@
+//! Where a frame is anomalous.
+
+/// How anomalous each place of the region of interest is: the tiles' maps side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnomalyMap {
+    /// Tile columns × input width.
+    pub width: usize,
+    /// Tile rows × input height.
+    pub height: usize,
+    /// Row by row from the top left; larger is more anomalous. No unit.
+    pub values: Vec<f32>,
+}
