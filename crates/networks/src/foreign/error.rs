@@ -72,7 +72,7 @@ pub enum ForeignError {
     },
     /// The map is no map.
     #[error(
-        "its `{name}` has the shape {shape:?}; an anomaly map has a height and a width, and no other axis longer than 1"
+        "its `{name}` has the shape {shape:?}; an anomaly map has a height and a width, more than one position, and no other axis longer than 1"
     )]
     Map {
         /// The value's name.

@@ -50,8 +50,8 @@ impl Wrapped {
         let mut g = self.started(values);
         let map_name = values.first().copied().unwrap_or_default().to_owned();
         let shape = shapes.first().cloned().unwrap_or_default();
-        let longer: Vec<usize> = shape.iter().copied().rev().skip(2).filter(|&side| side != 1).collect();
-        let (&[.., rows, columns], true) = (&shape[..], longer.is_empty()) else {
+        let is_map = shape.iter().rev().skip(2).all(|&side| side == 1) && shape.iter().product::<usize>() > 1;
+        let (&[.., rows, columns], true) = (&shape[..], is_map) else {
             return Err(ForeignError::Map { name: map_name, shape });
         };
         let map = g.known(&inside(&map_name), &shape);

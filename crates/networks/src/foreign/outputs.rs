@@ -8,6 +8,9 @@ use super::error::ForeignError;
 const MAPS: [&str; 3] = ["anomaly_map", "anomaly_maps", "map"];
 const SCORES: [&str; 5] = ["pred_score", "score", "anomaly_score", "image_score", "pred_scores"];
 
+/// Nodes from the end of a scaling back to where it cuts off.
+const SCALING_NODES: usize = 4;
+
 /// A value that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
@@ -54,21 +57,15 @@ fn before_scaling(graph: &GraphProto, name: &str) -> Option<String> {
     let choice = producer(graph, name).filter(|node| node.op_type == "Where")?;
     let [_, scaled, raw] = choice.input.as_slice() else { return None };
     let is_computed = producer(graph, raw).is_some_and(|node| node.op_type != "Constant");
-    (is_computed && is_cut_off(graph, scaled)).then(|| raw.clone())
+    (is_computed && is_cut_off(graph, scaled, SCALING_NODES)).then(|| raw.clone())
 }
 
-/// Whether the value comes from a `Clip`, perhaps through a node or two.
-fn is_cut_off(graph: &GraphProto, name: &str) -> bool {
-    let mut name = name;
-    for _ in 0..3 {
-        let Some(node) = producer(graph, name) else { return false };
-        if matches!(node.op_type.as_str(), "Clip" | "Min" | "Max") {
-            return true;
-        }
-        let Some(first) = node.input.first() else { return false };
-        name = first;
-    }
-    false
+/// Whether the value comes from a `Clip`, perhaps through a few nodes, of a choice by either of its ways.
+fn is_cut_off(graph: &GraphProto, name: &str, nodes: usize) -> bool {
+    let Some(node) = producer(graph, name).filter(|_| nodes > 0) else { return false };
+    let from = if node.op_type == "Where" { node.input.get(1..) } else { node.input.get(..1) };
+    matches!(node.op_type.as_str(), "Clip" | "Min" | "Max")
+        || from.unwrap_or_default().iter().any(|name| is_cut_off(graph, name, nodes - 1))
 }
 
 fn producer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
