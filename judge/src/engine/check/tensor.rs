@@ -6,7 +6,8 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
 use super::MOST_VALUES;
 
-/// Larger integers are sizes that nothing has. ONNX writes a slice that goes on to the end as one of the two extremes.
+/// Larger integers are sizes that nothing has. A slice that goes on to the end is written as one of the two extremes, and
+/// by torch as the one beside the lowest.
 const MOST_INTEGER: u64 = i32::MAX as u64;
 /// Longer shapes than any image has.
 const MOST_AXES: usize = 16;
@@ -56,7 +57,7 @@ fn count(dims: &[i64]) -> TractResult<usize> {
 }
 
 fn small(value: i64) -> TractResult<()> {
-    let fits = value.unsigned_abs() <= MOST_INTEGER || matches!(value, i64::MAX | i64::MIN);
+    let fits = value.unsigned_abs() <= MOST_INTEGER || value.unsigned_abs() >= i64::MAX as u64;
     ensure!(fits, "it holds {value}, which is the size of nothing");
     Ok(())
 }
