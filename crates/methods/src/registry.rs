@@ -22,6 +22,9 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
     METHODS.iter().find(|entry| entry.name == name)
 }
 
+/// See [`Model::restore`].
+type Restore = fn(&State, &Teacher, Size) -> Result<Box<dyn Model>, StateError>;
+
 /// A method without its types.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
@@ -34,7 +37,7 @@ pub struct Entry {
     recorded: fn(Value) -> serde_json::Result<Box<dyn Configured>>,
     defaults: fn() -> Box<dyn Configured>,
     takes: fn(&Teacher) -> bool,
-    restore: fn(&State, &Teacher, Size) -> Result<Box<dyn Model>, StateError>,
+    restore: Restore,
 }
 
 impl Entry {

@@ -42,8 +42,7 @@ pub(super) fn fit(
         BankSize::Share(_) | BankSize::Kibibytes(_) => 0.0,
     };
     let size = options.bank.entries(positions, projection.outputs, || pace);
-    let rule =
-        Rule { size, sketch: (!options.exact).then_some(SKETCH), block: BLOCK.max(3 * size), seed: seed };
+    let rule = Rule { size, sketch: (!options.exact).then_some(SKETCH), block: BLOCK.max(3 * size), seed };
     let mut coreset = Coreset::new(projection.outputs, rule);
     // The last images to come are first looked at as new ones: they tell how far good parts are from a bank without them.
     let spare = some(indices, indices.len() / SPARE, seed);
