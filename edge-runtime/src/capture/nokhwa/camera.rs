@@ -52,7 +52,7 @@ impl NokhwaCamera {
             opened.open_stream()?;
             Ok(opened)
         });
-        let opened = opened.map_err(failed)?;
+        let opened = opened.map_err(|panic| failed(panic.to_string()))?;
         let opened = opened.map_err(|e: nokhwa::NokhwaError| failed(e.to_string()))?;
         let name = format!("{} ({})", settings.index, opened.info().human_name());
         let layout = Layout { format: settings.format, size, stride: 0 };
