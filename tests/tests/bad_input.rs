@@ -30,7 +30,7 @@ fn refuses(workshop: &Workshop, data: &Path, extra: &[&str], sentence: &str) {
 fn folders_without_enough_images() {
     let workshop = Workshop::default();
     let data = workshop.path("photos");
-    refuses(&workshop, &data, &[], "check the path given as --data");
+    refuses(&workshop, &data, &[], "check the path");
     std::fs::create_dir(&data).unwrap();
     refuses(&workshop, &data, &[], "holds no images of good parts");
     write_parts(&data, SIZE, 1, false);
