@@ -30,6 +30,7 @@
 //! use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 //!
 //! let size = Size { width: 640, height: 480 };
+//! let method = methods::METHODS[0].defaults();
 //! let lesson = Lesson {
 //!     teacher: &Library::of_user().load("efficientnet-lite0")?,
 //!     recipe: Recipe {
@@ -41,7 +42,7 @@
 //!     },
 //!     flip: Flip::None,
 //!     parts: &[/* the frames of each part */],
-//!     method: methods::METHODS[0].defaults().as_ref(),
+//!     method: method.as_ref(),
 //!     target_fpr: 0.01,
 //!     seed: 0,
 //!     threads: 2,
