@@ -53,7 +53,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a method, write a folder with a type that implements [`Method`](method::Method) and a README, and add its line to
+//! To add a method, write a folder with a type that implements [`Method`] and a README, and add its line to
 //! [`registry::METHODS`]. It is then in `trainer train` and `edge-runtime teach` with its options, and in the tests that
 //! compare every method's model with onnxruntime.
 

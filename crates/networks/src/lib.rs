@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`array`] | dense arrays, and weights as named arrays |
+//! | [`array`](mod@array) | dense arrays, and weights as named arrays |
 //! | [`state`] | arrays with notes: what a run or a method keeps |
 //! | [`architecture`] | backbones as data: one description for training, import and export |
 //! | [`foreign`] | anomaly models of other makers → models that the judge takes |
