@@ -70,10 +70,7 @@ pub trait Method {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError>;
 }
 
-/// For methods that need a backbone.
-///
-/// # Errors
-/// [`TrainError::Unfit`] if the teacher is a patch description network.
+/// Why a method that needs a backbone can't learn from this teacher, which is none.
 pub(crate) fn no_backbone(method: &str, teacher: &Teacher) -> TrainError {
     TrainError::Unfit(format!(
         "{method} needs a backbone with several levels and the teacher {} is a {}; give a ResNet or an EfficientNet-Lite \

@@ -179,8 +179,11 @@ fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
     if stored > 0.0 && stored < 1.0 { Ok(()) } else { Err(ExportError::Target(request.target_fpr)) }
 }
 
-/// A frame with its score.
-fn judged(scorer: &mut Scorer, path: &Path) -> Result<(Frame, Scored), ExportError> {
+/// A frame of a file, with its score.
+///
+/// # Errors
+/// [`ExportError::Decode`] or [`ExportError::Judge`].
+pub fn judged(scorer: &mut Scorer, path: &Path) -> Result<(Frame, Scored), ExportError> {
     let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.to_owned(), source })?;
     let scored = scorer.score(&frame);
     let scored = scored.map_err(|source| ExportError::Judge { path: path.to_owned(), source })?;

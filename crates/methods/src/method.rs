@@ -3,7 +3,7 @@
 use std::fmt;
 
 use networks::teacher::Teacher;
-use networks::{PdnSize, State, StateError};
+use networks::{State, StateError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_format::Size;
@@ -30,7 +30,7 @@ pub trait Method:
     /// Whether it can learn from this teacher. Most need a backbone with several levels.
     #[must_use]
     fn takes(teacher: &Teacher) -> bool {
-        PdnSize::of(teacher.network.name).is_none()
+        teacher.is_backbone()
     }
 
     /// The options with what depends on the number of images chosen for `images` of them: models that are fitted to parts

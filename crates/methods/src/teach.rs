@@ -6,12 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use judge::{AnomalyMap, Scorer, decode_file};
+use judge::{AnomalyMap, Scorer};
 use shared_format::Recipe;
 
 use crate::configured::Configured;
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, likeness};
 use crate::method::{FitError, Progress};
+use bundle::export::judged;
 use bundle::seeded::Seeded;
 use bundle::{Calibration, Calibrator};
 use bundle::{Export, ExportError, ScoreKind, export_calibrated};
@@ -194,9 +195,7 @@ fn score(
 ) -> Result<(f32, Vec<AnomalyMap>), TeachError> {
     let (mut scores, mut maps) = (vec![], vec![]);
     for path in frames {
-        let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.clone(), source })?;
-        let scored =
-            scorer.score(&frame).map_err(|source| ExportError::Judge { path: path.clone(), source })?;
+        let (_, scored) = judged(scorer, path)?;
         scores.push(scored.score);
         maps.push(scored.map);
     }

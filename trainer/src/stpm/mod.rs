@@ -12,7 +12,7 @@ pub use maps::{LevelStatistics, Scoring, distances};
 use clap::ArgMatches;
 use methods::options::Listed;
 use networks::teacher::Teacher;
-use networks::{PdnSize, StateError, fold};
+use networks::{StateError, fold};
 use serde_json::{Value, json};
 
 use crate::compute::{ComputeError, Resolved, Wanted};
@@ -52,10 +52,7 @@ impl Method for Stpm {
     }
 
     fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
-        match PdnSize::of(teacher.network.name) {
-            None => Ok(()),
-            Some(_) => Err(no_backbone(self.name(), teacher)),
-        }
+        if teacher.is_backbone() { Ok(()) } else { Err(no_backbone(self.name(), teacher)) }
     }
 
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {

@@ -70,7 +70,7 @@ pub enum ForeignError {
         /// The outputs' names.
         found: String,
     },
-    /// The map is no map.
+    /// The map has another shape than a map.
     #[error(
         "its `{name}` has the shape {shape:?}; an anomaly map has a height and a width, more than one position, and no other axis longer than 1"
     )]

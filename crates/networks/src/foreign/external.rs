@@ -45,7 +45,7 @@ fn fill(
     let number = |key: &str| {
         let text = entry(key);
         let number = text.map(|text| text.parse::<usize>());
-        number.transpose().map_err(|_| refused(format!("its {key} is no number")))
+        number.transpose().map_err(|_| refused(format!("its {key} is not a number")))
     };
     let location = entry("location").ok_or_else(|| refused("the model doesn't say in which".to_owned()))?;
     let stays = |part| matches!(part, Component::Normal(_) | Component::CurDir);

@@ -105,16 +105,12 @@ impl Foreign {
         let unscaled = map.is_unscaled || score.as_ref().is_some_and(|score| score.is_unscaled);
         let wrapped = Wrapped::new(&self.graph, &self.input.name, input, wanted.normalisation);
         let sides = [1, 3, input.height as usize, input.width as usize];
-        let shapes = |values: &[&str]| -> Result<Vec<Vec<usize>>, ForeignError> {
-            let bare = self.encoded(wrapped.with_values(values));
-            let names: Vec<String> = values.iter().map(|value| graph::inside(value)).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            Ok(Network::load(&bare, sides, &names, 1)?.output_shapes().to_vec())
-        };
         let values = [Some(&map), score.as_ref()].into_iter().flatten();
-        let names: Vec<&str> = values.map(|output| output.value.as_str()).collect();
-        let shapes = shapes(&names)?;
-        let graph = wrapped.with_outputs(&names, &shapes)?;
+        let values: Vec<&str> = values.map(|output| output.value.as_str()).collect();
+        let names: Vec<String> = values.iter().map(|value| graph::inside(value)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let network = Network::load(&self.encoded(wrapped.with_values(&values)), sides, &names, 1)?;
+        let graph = wrapped.with_outputs(&values, network.output_shapes())?;
         let score = score.map(|score| score.name);
         Ok(Adopted { onnx: self.encoded(graph), map: map.name, score, unscaled })
     }

@@ -53,35 +53,33 @@ impl GraphBuilder {
 
     /// Declares an output: `value` under the name `name`.
     pub fn output(&mut self, name: &str, value: &Value) {
-        let output = Value { name: name.to_owned(), shape: value.shape.clone() };
-        self.push("Identity", &[value], &[&output], &[]);
+        let output = self.name(value, name);
         self.graph.output.push(value_info(&output));
     }
 
     /// A constant tensor of 32-bit floats, row-major.
     pub fn constant(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Value {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
-        self.graph.initializer.push(TensorProto {
-            dims: to_i64(shape),
-            data_type: FLOAT,
-            name: name.to_owned(),
-            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            ..TensorProto::default()
-        });
-        Value { name: name.to_owned(), shape: shape.to_vec() }
+        self.tensor(name, shape, FLOAT, data.iter().flat_map(|x| x.to_le_bytes()).collect())
     }
 
     /// A constant tensor of 64-bit integers, row-major.
     pub fn integer_constant(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Value {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
+        self.tensor(name, shape, INT64, data.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+
+    fn tensor(&mut self, name: &str, shape: &[usize], data_type: i32, raw_data: Vec<u8>) -> Value {
+        let (name, dims) = (name.to_owned(), to_i64(shape));
+        let value = Value { name: name.clone(), shape: shape.to_vec() };
         self.graph.initializer.push(TensorProto {
-            dims: to_i64(shape),
-            data_type: INT64,
-            name: name.to_owned(),
-            raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            dims,
+            data_type,
+            name,
+            raw_data,
             ..TensorProto::default()
         });
-        Value { name: name.to_owned(), shape: shape.to_vec() }
+        value
     }
 
     /// A constant without axes.
@@ -109,9 +107,10 @@ impl GraphBuilder {
     }
 
     /// `value` under another name.
-    pub fn name(&mut self, value: &Value, name: &str) {
+    pub fn name(&mut self, value: &Value, name: &str) -> Value {
         let named = Value { name: name.to_owned(), shape: value.shape.clone() };
         self.push("Identity", &[value], &[&named], &[]);
+        named
     }
 
     /// Declares a value of the nodes that were appended to be an output, of whatever type and shape.

@@ -1,10 +1,9 @@
 //! Where imported teachers are kept: one safetensors file each.
 
 use std::collections::HashMap;
-use std::fs::Permissions;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use bundle::atomic::write_file;
 
 use super::{Teacher, TeacherError, safetensors_file};
 use crate::architecture::{Network, fold};
@@ -64,17 +63,7 @@ impl Library {
         let metadata =
             HashMap::from([("network".to_owned(), network), ("source".to_owned(), source.to_owned())]);
         let bytes = safetensors_file::write(&teacher.weights, metadata);
-        self.write(&path, &bytes).map_err(|source| TeacherError::Io { path, source })
-    }
-
-    /// The file appears whole or not at all.
-    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        let mut options = tempfile::Builder::new();
-        let mut partial = options.permissions(Permissions::from_mode(0o666)).tempfile_in(&self.folder)?;
-        partial.write_all(bytes)?;
-        partial.as_file().sync_all()?;
-        partial.persist(path).map(drop).map_err(|e| e.error)
+        write_file(&path, &bytes).map_err(|source| TeacherError::Io { path, source })
     }
 
     /// The names of all teachers, sorted.

@@ -11,7 +11,7 @@ pub use safetensors_file::{read as read_safetensors, write as write_safetensors}
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use crate::architecture::{FoldError, Network};
+use crate::architecture::{FoldError, Network, PdnSize};
 use crate::array::Weights;
 
 /// A backbone with its weights, BatchNorm folded.
@@ -23,6 +23,14 @@ pub struct Teacher {
     pub network: Network,
     /// `{conv}.weight` and `{conv}.bias` of every convolution.
     pub weights: Weights,
+}
+
+impl Teacher {
+    /// Whether it has several levels, as most methods need; a patch description network has one.
+    #[must_use]
+    pub fn is_backbone(&self) -> bool {
+        PdnSize::of(self.network.name).is_none()
+    }
 }
 
 /// What is wrong with the bytes of a weight file, in a sentence that says what to do.
