@@ -1,12 +1,15 @@
 //! Bytes → [`Frame`]. The format is told by the content, never by the name; the frame comes out upright.
 
+mod error;
+mod exif;
 mod jpeg;
 
+pub use error::DecodeError;
 pub use jpeg::cut_jpeg;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
@@ -27,83 +30,6 @@ const MAX_FILE_BYTES: u64 = MAX_PIXEL_BYTES + (1 << 20);
 /// Names that a folder scan takes for images, lower case. Only a scan looks at names.
 pub const IMAGE_EXTENSIONS: &[&str] =
     &["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pgm", "ppm", "pnm"];
-
-/// Why bytes are not a frame.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// The file can't be read.
-    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A folder, pipe or device where an image file is due.
-    #[error("{} is not a file; give an image file", path.display())]
-    NotAFile {
-        /// The path given.
-        path: PathBuf,
-    },
-    /// No image format that this program reads.
-    #[error("this is not an image that can be read; give JPEG, PNG, BMP, TIFF, WebP or PNM")]
-    UnknownFormat,
-    /// A valid file of a kind that is not read.
-    #[error("the {format} image cannot be read: {reason}; save it as 8- or 16-bit PNG, grey or RGB")]
-    Unsupported {
-        /// Name of the format.
-        format: &'static str,
-        /// What is special about it.
-        reason: String,
-    },
-    /// The file ends before the image does.
-    #[error("the {format} image is cut short; copy or capture it again")]
-    Truncated {
-        /// Name of the format.
-        format: &'static str,
-    },
-    /// Bytes that the format doesn't allow.
-    #[error("the {format} image is damaged ({reason}); copy or capture it again")]
-    Malformed {
-        /// Name of the format.
-        format: &'static str,
-        /// What the decoder says.
-        reason: String,
-    },
-    /// Raw pixels of a camera whose number doesn't fit their size.
-    #[error(
-        "the {format} frame has {found} bytes where {} × {} pixels take {expected}; check the camera's cable, format \
-         and size", size.width, size.height
-    )]
-    RawLength {
-        /// Name of the format.
-        format: &'static str,
-        /// Pixels that the frame should have.
-        size: Size,
-        /// Bytes that they take.
-        expected: u64,
-        /// Bytes that came.
-        found: usize,
-    },
-    /// Larger than whoever asked for it can use.
-    #[error(
-        "the image has {} × {} pixels where {} × {} are the most that bundle and camera allow; check the camera's mode, or \
-         give the image that was meant", found.width, found.height, most.width, most.height
-    )]
-    LargerThanAllowed {
-        /// Its size, upright.
-        found: Size,
-        /// The largest size that is allowed.
-        most: Size,
-    },
-    /// More pixels than [`MAX_PIXELS`], or a file too large to hold fewer.
-    #[error("the image is too large ({found}); give at most {} million pixels", MAX_PIXELS / 1_000_000)]
-    TooLarge {
-        /// Its size in words.
-        found: String,
-    },
-}
 
 /// Whether a folder scan takes the file for an image: by its extension, upper or lower case.
 #[must_use]
@@ -162,7 +88,30 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
 /// # Errors
 /// [`DecodeError`]; [`DecodeError::LargerThanAllowed`] for a larger frame.
 pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
-    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
+    let (image, format) = upright(bytes, most)?;
+    frame_of(image, format)
+}
+
+/// [`decode`], with the alpha channel: a value a pixel, row by row; `None` if the image has none. Masks of defects are drawn
+/// in it.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn decode_with_alpha(bytes: &[u8]) -> Result<(Frame, Option<Vec<u16>>), DecodeError> {
+    let (image, format) = upright(bytes, Size { width: u32::MAX, height: u32::MAX })?;
+    let alpha = match &image {
+        DynamicImage::ImageLumaA8(i) => Some(i.pixels().map(|pixel| pixel.0[1].into()).collect()),
+        DynamicImage::ImageRgba8(i) => Some(i.pixels().map(|pixel| pixel.0[3].into()).collect()),
+        DynamicImage::ImageLumaA16(i) => Some(i.pixels().map(|pixel| pixel.0[1]).collect()),
+        DynamicImage::ImageRgba16(i) => Some(i.pixels().map(|pixel| pixel.0[3]).collect()),
+        _ => None,
+    };
+    Ok((frame_of(image, format)?, alpha))
+}
+
+/// The decoded image, turned as its metadata say, and the name of its format.
+fn upright(bytes: &[u8], most: Size) -> Result<(DynamicImage, &'static str), DecodeError> {
+    let format = guess_format(bytes)?;
     let name = format_name(format);
     // Damaged files are everyday input here and decoders index into what the file claims.
     let decoded = guarded(|| match format {
@@ -172,7 +121,15 @@ pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
     let (mut image, orientation) = decoded
         .unwrap_or_else(|panic| Err(DecodeError::Malformed { format: name, reason: panic.to_string() }))?;
     image.apply_orientation(orientation);
-    frame_of(image, name)
+    Ok((image, name))
+}
+
+fn guess_format(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
+    // BigTIFF, which the decoder reads, though its library knows a TIFF by the number 42 only.
+    if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
+        return Ok(ImageFormat::Tiff);
+    }
+    image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)
 }
 
 fn format_name(format: ImageFormat) -> &'static str {
@@ -222,7 +179,11 @@ fn decode_other(
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif_metadata().unwrap_or_default();
+    let orientation = exif
+        .and_then(|exif| exif::orientation(&exif))
+        .or_else(|| decoder.orientation().ok())
+        .unwrap_or(Orientation::NoTransforms);
     check_size(Size { width, height }, orientation, most)?;
     let needed = decoder.total_bytes().saturating_mul(2).saturating_add(DECODER_BYTES);
     limits.max_alloc = Some(needed.min(MAX_PIXEL_BYTES));

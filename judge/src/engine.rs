@@ -19,6 +19,7 @@ use self::error::{in_one_line, in_words};
 use self::options::vectors;
 pub use self::options::{Engine, Options, check_arithmetic};
 pub use self::profile::OperationTime;
+use self::reader::Read;
 use self::replace::Paths;
 pub use self::replace::Replaced;
 
@@ -28,6 +29,7 @@ use crate::guard::guarded;
 #[derive(Debug)]
 pub struct Network {
     replaced: Vec<Replaced>,
+    multiply_adds: u64,
     is_emulated: bool,
     plan: Arc<TypedRunnableModel>,
     /// At least one; one for each thread after the first frame.
@@ -93,6 +95,12 @@ impl Network {
         &self.replaced
     }
 
+    /// Multiply-adds for one input, by the definition of the operators: what is replaced takes fewer.
+    #[must_use]
+    pub const fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+
     /// Whether 16-bit floats are asked for that the kernels can't compute with on this processor, or on the vectors that
     /// [`VECTORS`] names: they come to the same values by rounding others, slowly.
     #[must_use]
@@ -135,7 +143,7 @@ fn load(
 ) -> Result<Network, EngineError> {
     let Options { engine, arithmetic, threads } = options;
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let graph = reader::read(onnx, input, outputs)?;
+    let Read { model: graph, multiply_adds } = reader::read(onnx, input, outputs)?;
     let (model, replaced, is_emulated) = match engine {
         Engine::Kernels => {
             let paths = Paths::of(vectors()?, arithmetic)?;
@@ -164,7 +172,18 @@ fn load(
     let threads = threads.min(most).max(1);
     let schedule = schedule.filter(|_| threads > 1);
     let states = spawn(&plan).map_err(unreadable)?;
-    Ok(Network { replaced, is_emulated, plan, states, schedule, threads, pool: None, input, output_shapes })
+    Ok(Network {
+        replaced,
+        multiply_adds,
+        is_emulated,
+        plan,
+        states,
+        schedule,
+        threads,
+        pool: None,
+        input,
+        output_shapes,
+    })
 }
 
 fn spawn(plan: &Arc<TypedRunnableModel>) -> TractResult<Vec<TypedSimpleState>> {

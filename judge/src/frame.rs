@@ -1,5 +1,6 @@
 //! An image in memory, upright, without alpha.
 
+use sha2::{Digest, Sha256};
 use shared_format::Size;
 
 /// Pixel values, row by row from the top left; colour values are interleaved red, green, blue.
@@ -122,6 +123,53 @@ impl Frame {
     pub const fn is_grey(&self) -> bool {
         self.pixels.channels() == 1
     }
+
+    /// What tells this picture from another: SHA-256 of its size and pixels, whatever file it came from. Grey pixels hash as
+    /// the same grey in RGB, and 16-bit values as 8-bit ones if they say no more.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.size.width.to_le_bytes());
+        hash.update(self.size.height.to_le_bytes());
+        match &self.pixels {
+            Pixels::Rgb8(values) => hash.update(values),
+            Pixels::Grey8(values) => update(&mut hash, values.iter().map(|&v| [v; 3])),
+            Pixels::Grey16(values) if values.iter().all(is_shallow) => {
+                update(&mut hash, values.iter().map(|&v| [(v >> 8) as u8; 3]));
+            }
+            Pixels::Rgb16(values) if values.iter().all(is_shallow) => {
+                update(&mut hash, values.iter().map(|&v| [(v >> 8) as u8]));
+            }
+            Pixels::Grey16(values) => update(
+                &mut hash,
+                values.iter().map(|&v| {
+                    let [low, high] = v.to_le_bytes();
+                    [low, high, low, high, low, high]
+                }),
+            ),
+            Pixels::Rgb16(values) => update(&mut hash, values.iter().map(|&v| v.to_le_bytes())),
+        }
+        hash.finalize().into()
+    }
+}
+
+/// Whether a 16-bit value is an 8-bit one that was widened.
+const fn is_shallow(value: &u16) -> bool {
+    value.is_multiple_of(257)
+}
+
+/// Hashes short pieces in pages: a call for each pixel would take longer than the hash.
+fn update<const N: usize>(hash: &mut Sha256, pieces: impl Iterator<Item = [u8; N]>) {
+    const PAGE: usize = 6 << 10;
+    let mut page = Vec::with_capacity(PAGE + N);
+    for piece in pieces {
+        page.extend_from_slice(&piece);
+        if page.len() >= PAGE {
+            hash.update(&page);
+            page.clear();
+        }
+    }
+    hash.update(&page);
 }
 
 #[cfg(test)]
@@ -146,5 +194,25 @@ mod tests {
             Frame::new(size, Pixels::Grey8(Vec::new())),
             Err(FrameError::Empty { width: 0, height: 3 })
         );
+    }
+
+    #[test]
+    fn a_picture_is_the_same_in_every_container() {
+        let size = Size { width: 2, height: 1 };
+        let frame = |pixels| Frame::new(size, pixels).unwrap().sha256();
+        let same = [
+            Pixels::Grey8(vec![7, 200]),
+            Pixels::Rgb8(vec![7, 7, 7, 200, 200, 200]),
+            Pixels::Grey16(vec![7 * 257, 200 * 257]),
+            Pixels::Rgb16([[7 * 257; 3], [200 * 257; 3]].concat()),
+        ];
+        let [first, others @ ..] = same.map(frame);
+        assert_eq!(others, [first; 3]);
+        let deep = [Pixels::Grey16(vec![7, 200]), Pixels::Rgb16([[7; 3], [200; 3]].concat())].map(frame);
+        assert_eq!(deep[0], deep[1]);
+        assert_ne!(deep[0], first);
+        assert_ne!(frame(Pixels::Grey8(vec![7, 201])), first);
+        let turned = Frame::new(Size { width: 1, height: 2 }, Pixels::Grey8(vec![7, 200])).unwrap();
+        assert_ne!(turned.sha256(), first);
     }
 }

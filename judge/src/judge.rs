@@ -100,6 +100,12 @@ impl Judge {
         &self.bundle
     }
 
+    /// Multiply-adds for a frame, see [`Scorer::multiply_adds`].
+    #[must_use]
+    pub const fn multiply_adds(&self) -> u64 {
+        self.scorer.multiply_adds()
+    }
+
     /// Judges a frame. Never fails: what goes wrong is the verdict `fault`.
     pub fn judge(&mut self, frame: &Frame) -> Judgement {
         self.judge_in(frame, Duration::ZERO)

@@ -102,7 +102,7 @@ pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
 pub use decode::{
     DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, cut_jpeg, decode, decode_file, decode_file_within,
-    decode_within, has_image_extension, read_file,
+    decode_with_alpha, decode_within, has_image_extension, read_file,
 };
 pub use encode::{EncodeError, encode_png};
 pub use engine::{Engine, EngineError, Network, OperationTime, Options, Replaced, VECTORS, check_arithmetic};

@@ -104,6 +104,12 @@ impl Scorer {
         &mut self.network
     }
 
+    /// Multiply-adds for a frame with all its tiles, see [`Network::multiply_adds`].
+    #[must_use]
+    pub const fn multiply_adds(&self) -> u64 {
+        self.network.multiply_adds() * self.preparer.recipe().tiles.count() as u64
+    }
+
     /// The recipe that frames are prepared by.
     #[must_use]
     pub const fn recipe(&self) -> &Recipe {

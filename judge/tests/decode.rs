@@ -302,3 +302,41 @@ fn extreme_shapes_are_frames_and_absurd_ones_are_refused_unread() {
     let error = decode(&written(&float, ImageFormat::Tiff)).unwrap_err();
     assert!(matches!(error, DecodeError::Unsupported { .. }), "{error}");
 }
+
+/// A grey picture of 3 × 2 pixels as BigTIFF (Adobe Pagemaker's TIFF 6.0 with 64-bit offsets), in either byte order.
+fn big_tiff(values: [u8; 6], little: bool) -> Vec<u8> {
+    let order = |bytes: &[u8]| if little { bytes.iter().rev().copied().collect() } else { bytes.to_vec() };
+    let short = |n: u16| order(&n.to_be_bytes());
+    let long8 = |n: u64| order(&n.to_be_bytes());
+    let (first, directory) = (16, 24);
+    let entry = |tag: u16, value: u16| [short(tag), short(3), long8(1), short(value), vec![0; 6]].concat();
+    let tags = [(256, 3), (257, 2), (258, 8), (259, 1), (262, 1), (273, first), (277, 1), (278, 2), (279, 6)];
+    let mut bytes = if little { b"II".to_vec() } else { b"MM".to_vec() };
+    bytes.extend([short(43), short(8), short(0), long8(directory), values.to_vec(), vec![0; 2]].concat());
+    bytes.extend(long8(tags.len() as u64));
+    tags.iter().for_each(|&(tag, value)| bytes.extend(entry(tag, value)));
+    bytes.extend(long8(0));
+    bytes
+}
+
+#[test]
+fn big_tiff_is_read() {
+    let values = [1, 2, 3, 250, 251, 252];
+    for little in [true, false] {
+        let frame = decode(&big_tiff(values, little)).unwrap();
+        assert_eq!(frame.size(), size(3, 2));
+        assert_eq!(*frame.pixels(), Pixels::Grey8(values.to_vec()));
+    }
+    let whole = big_tiff(values, true);
+    (0..whole.len() - 8).for_each(|end| assert!(decode(&whole[..end]).is_err(), "{end}"));
+}
+
+#[test]
+fn alpha_is_kept_where_it_is_asked_for() {
+    let image = image::RgbaImage::from_raw(2, 1, vec![1, 2, 3, 0, 4, 5, 6, 255]).unwrap();
+    let png = written(&image::DynamicImage::ImageRgba8(image), ImageFormat::Png);
+    let (frame, alpha) = judge::decode_with_alpha(&png).unwrap();
+    assert_eq!((frame, alpha), (decode(&png).unwrap(), Some(vec![0, 255])));
+    let grey = written(&image::DynamicImage::ImageLuma8(image::GrayImage::new(2, 1)), ImageFormat::Png);
+    assert_eq!(judge::decode_with_alpha(&grey).unwrap().1, None);
+}

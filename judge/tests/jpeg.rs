@@ -147,3 +147,19 @@ fn a_larger_frame_than_allowed_is_refused_by_its_header() {
     let claim = [header, &[0xFF, 0xD9]].concat();
     assert!(matches!(decode_within(&claim, size(10, 10)), Err(DecodeError::LargerThanAllowed { .. })));
 }
+
+#[test]
+fn kinds_of_jpeg_that_are_not_read_are_not_called_damaged() {
+    let whole = jpeg(64, 48, PLAIN);
+    let start_of_frame = whole.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    // Extended with arithmetic coding, lossless, JPEG-LS; a hierarchy of images.
+    for (marker, words) in
+        [(0xC9, "arithmetic"), (0xC3, "lossless"), (0xF7, "JPEG-LS"), (0xDE, "hierarchical")]
+    {
+        let mut other = whole.clone();
+        other[start_of_frame + 1] = marker;
+        let error = decode(&other).unwrap_err();
+        assert!(matches!(error, DecodeError::Unsupported { .. }), "{marker:x}: {error}");
+        assert!(error.to_string().contains(words), "{marker:x}: {error}");
+    }
+}

@@ -17,7 +17,7 @@ use super::segments::{self, Segment, marker};
 use super::sequential::decode_block;
 use super::tables::Tables;
 use super::upsample::{Plane, Ratio};
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, exif};
 
 /// A decoded file: its components' samples, and what they mean.
 pub(super) struct Decoded {
@@ -50,6 +50,8 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orienta
                 let &[high, low] = segment.payload else { return Err(Damage::Segment.into()) };
                 file.restart = u16::from_be_bytes([high, low]).into();
             }
+            marker::SOF55 => return Err(unsupported("it is a JPEG-LS")),
+            marker::DHP => return Err(unsupported("it is hierarchical")),
             marker::DNL => return Err(unsupported("its height comes behind its data")),
             marker::SOI => return Err(Damage::Segment.into()),
             marker::DAC | marker::JPG => {}
@@ -89,7 +91,7 @@ impl File {
                 if *major == 1 { Ok(()) } else { Err(Damage::Segment) }
             }
             (marker::APP1, [b'E', b'x', b'i', b'f', 0, _, exif @ ..]) => {
-                self.orientation = self.orientation.or(Orientation::from_exif_chunk(exif));
+                self.orientation = self.orientation.or(exif::orientation(exif));
                 Ok(())
             }
             (marker::APP14, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {

@@ -16,10 +16,13 @@ pub(super) mod marker {
     pub const DQT: u8 = 0xDB;
     pub const DNL: u8 = 0xDC;
     pub const DRI: u8 = 0xDD;
+    pub const DHP: u8 = 0xDE;
     pub const APP0: u8 = 0xE0;
     pub const APP1: u8 = 0xE1;
     pub const APP14: u8 = 0xEE;
     pub const APP15: u8 = 0xEF;
+    /// JPEG-LS (ITU-T T.87).
+    pub const SOF55: u8 = 0xF7;
     pub const TEM: u8 = 0x01;
 }
 

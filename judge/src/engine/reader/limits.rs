@@ -219,9 +219,10 @@ impl PartialEq for Limited {
 
 impl Eq for Limited {}
 
-/// Refuses a model whose frames nobody would wait for, and one that takes more of the largest values than there are.
-pub(super) fn work(model: &TypedModel) -> TractResult<()> {
-    let mut together = 0_u128;
+/// The multiply-adds for a frame. Refuses a model whose frames nobody would wait for, and one that takes more of the largest
+/// values than there are.
+pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
+    let (mut together, mut multiply_adds) = (0_u128, 0_u64);
     for node in model.nodes() {
         let inputs = model.node_input_facts(node.id)?;
         if let (Some(top), [values, ..]) = (node.op_as::<Topk>(), &inputs[..]) {
@@ -230,6 +231,9 @@ pub(super) fn work(model: &TypedModel) -> TractResult<()> {
             ensure!(fits, "node `{}` takes {count} of {of}", node.name);
         }
         let counts = node.op.cost(&inputs).unwrap_or_default();
+        let fused = counts.iter().filter(|(what, _)| matches!(what, Cost::FMA(_)));
+        multiply_adds +=
+            fused.filter_map(|(_, count)| count.to_i64().ok()).map(i64::unsigned_abs).sum::<u64>();
         let counts = counts.iter().filter(|(what, _)| what.is_compute()).map(|(_, count)| count);
         let counted =
             counts.filter_map(|count| count.to_i64().ok()).map(|count| u128::from(count.unsigned_abs()));
@@ -240,7 +244,7 @@ pub(super) fn work(model: &TypedModel) -> TractResult<()> {
             node.name
         );
     }
-    Ok(())
+    Ok(multiply_adds)
 }
 
 /// How many values a pool looks at.

@@ -17,17 +17,20 @@ use tract_onnx::tract_hir::infer::InferenceModelExt;
 
 use super::{EngineError, check, in_one_line, in_words};
 
+/// A model that was read.
+pub(super) struct Read {
+    pub(super) model: TypedModel,
+    /// For a frame.
+    pub(super) multiply_adds: u64,
+}
+
 /// Reads a model whose one input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
 /// Bytes that are given away are freed as soon as they are read.
 ///
 /// # Errors
 /// [`EngineError`]: no ONNX, something that the engine doesn't know or that no machine could compute, another input, a
 /// missing output.
-pub(super) fn read(
-    onnx: impl AsRef<[u8]>,
-    input: [usize; 4],
-    outputs: &[&str],
-) -> Result<TypedModel, EngineError> {
+pub(super) fn read(onnx: impl AsRef<[u8]>, input: [usize; 4], outputs: &[&str]) -> Result<Read, EngineError> {
     let mut proto =
         ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
     // Bytes, constants and packed weights side by side are more than a small board has.
@@ -47,9 +50,9 @@ pub(super) fn read(
         .map(|&name| outlets_by_name.get(name).copied().ok_or_else(|| missing(name, &announced)));
     let outlets: Vec<OutletId> = outlets.collect::<Result<_, _>>()?;
     model.select_output_outlets(&outlets).map_err(unreadable)?;
-    let typed = model.into_typed().and_then(|model| tidy::tidied(&model)).map_err(unreadable)?;
-    limits::work(&typed).map_err(unreadable)?;
-    Ok(typed)
+    let model = model.into_typed().and_then(|model| tidy::tidied(&model)).map_err(unreadable)?;
+    let multiply_adds = limits::work(&model).map_err(unreadable)?;
+    Ok(Read { model, multiply_adds })
 }
 
 fn unreadable(error: TractError) -> EngineError {
