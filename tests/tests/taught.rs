@@ -100,14 +100,17 @@ fn parts_that_teach_nothing_are_told() {
     let (code, _, stderr) = teach(&workshop, &["--from", "one"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("1 good part(s); at least 5"), "{stderr}");
-    // Different bytes, the same picture.
+    // Different pictures, though not in the region that is judged.
     let same = workshop.path("same");
     std::fs::create_dir_all(&same).unwrap();
-    let png = encode_png(&part(SIZE, 1, false)).unwrap();
+    let judge::Pixels::Grey8(grey) = part(SIZE, 1, false).pixels().clone() else { unreachable!() };
     for copy in 0..6u8 {
-        std::fs::write(same.join(format!("{copy}.png")), [&png[..], &[copy]].concat()).unwrap();
+        let mut grey = grey.clone();
+        grey[0] = copy;
+        let frame = judge::Frame::new(SIZE, judge::Pixels::Grey8(grey)).unwrap();
+        std::fs::write(same.join(format!("{copy}.png")), encode_png(&frame).unwrap()).unwrap();
     }
-    let (code, _, stderr) = teach(&workshop, &["--from", "same"]);
+    let (code, _, stderr) = teach(&workshop, &["--from", "same", "--roi", "8,8,144,112"]);
     assert_eq!(code, 1, "{stderr}");
     assert!(stderr.contains("the same picture again and again"), "{stderr}");
     assert!(!workshop.path("taught").exists());

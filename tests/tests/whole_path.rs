@@ -60,7 +60,7 @@ fn stained_parts_are_told_from_good_ones() {
     assert_eq!((figures["n_normal"].as_u64(), figures["n_defective"].as_u64()), (Some(8), Some(8)));
     assert_eq!(figures["kinds"]["stain"]["n_defective"], 8);
     let page = std::fs::read_to_string(&page).unwrap();
-    assert!(page.contains("<svg") && page.contains("data:image/png;base64,"));
+    assert!(page.contains("<svg") && page.contains("data:image/jpeg;base64,"));
 
     // A mask that is none counts in no figure, and is counted.
     let masks = workshop.path("photos/ground_truth/stain");

@@ -35,6 +35,10 @@ impl Method for Fitted {
         method.record().map_err(TrainError::Options)
     }
 
+    fn published(&self) -> Option<&'static [&'static str]> {
+        self.0.published
+    }
+
     fn is_fitted(&self) -> bool {
         true
     }

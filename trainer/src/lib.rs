@@ -16,7 +16,9 @@
 //! | `samples` | images, prepared by the judge's own code, with the teacher's features |
 //! | `memory` | how much memory samples may take |
 //! | `torch` | what the trained methods need of libtorch |
+//! | [`quality`] | how well methods see, on many sets |
 //! | [`report`] | figures as a table and as a page |
+//! | [`stress`] | good photos under other light, focus and place |
 //! | [`progress`] | progress bars, Ctrl-C |
 //!
 //! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain; the trained ones and
@@ -35,6 +37,7 @@ pub mod metrics;
 pub mod natural;
 pub mod order;
 pub mod progress;
+pub mod quality;
 pub mod registry;
 pub mod report;
 pub mod run;
@@ -42,6 +45,7 @@ pub mod run;
 pub mod samples;
 #[cfg(feature = "libtorch")]
 pub mod stpm;
+pub mod stress;
 pub mod teachers;
 #[cfg(feature = "libtorch")]
 pub mod torch;

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use trainer::commands::Cli;
 
 fn main() -> ExitCode {
-    let cli = trainer::commands::Cli::parse();
-    match cli.run() {
+    match Cli::of_words(std::env::args_os().collect()).and_then(Cli::run) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {}", in_one_line(&e));

@@ -32,6 +32,11 @@ pub trait Method {
     /// If an option can't be had.
     fn options(&self, given: &ArgMatches, teacher: &Teacher) -> Result<Value, TrainError>;
 
+    /// The options of `trainer train` that stand for the paper's recipe; `None` if it can't be followed here.
+    fn published(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
     /// Whether it is fitted in one pass over the images and has no plan.
     fn is_fitted(&self) -> bool {
         false

@@ -1,14 +1,12 @@
 //! Natural photos: what a student must not learn to imitate, and what a teacher is distilled on.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use judge::has_image_extension;
-use judge::{Preparer, decode_file};
+use bundle::dataset::listing::{Listing, list_below};
+use judge::{DecodeError, PrepareError, Preparer, decode_file};
 use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Kind, Tensor};
-
-/// Folders in folders.
-const MAX_DEPTH: usize = 16;
 
 /// Why a folder of natural photos can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,25 +42,22 @@ pub enum NaturalError {
 /// The photos in a folder and in the folders in it, sorted.
 ///
 /// # Errors
-/// Where a folder can't be listed or there are none.
-pub fn natural_photos(folder: &Path) -> Result<Vec<PathBuf>, NaturalError> {
-    let mut found = Vec::new();
-    collect(folder, 0, &mut found)
-        .map_err(|source| NaturalError::Folder { folder: folder.to_owned(), source })?;
-    found.sort();
-    if found.is_empty() { Err(NaturalError::Empty(folder.to_owned())) } else { Ok(found) }
+/// If a folder can't be listed or there are none.
+fn natural_photos(folder: &Path) -> Result<Listing, NaturalError> {
+    let mut found =
+        list_below(folder).map_err(|source| NaturalError::Folder { folder: folder.to_owned(), source })?;
+    found.images.sort();
+    if found.images.is_empty() { Err(NaturalError::Empty(folder.to_owned())) } else { Ok(found) }
 }
 
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() && depth < MAX_DEPTH {
-            collect(&path, depth + 1, found)?;
-        } else if path.is_file() && has_image_extension(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
+/// How many photos there are to start with; what isn't used is said.
+///
+/// # Errors
+/// If a folder can't be listed or there are none.
+pub fn count_natural_photos(folder: &Path) -> Result<usize, NaturalError> {
+    let Listing { images, unused, .. } = natural_photos(folder)?;
+    unused.line(folder).iter().for_each(|line| eprintln!("{line}"));
+    Ok(images.len())
 }
 
 /// Photos as tensors.
@@ -70,6 +65,8 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Re
 pub struct Natural {
     folder: PathBuf,
     paths: Vec<PathBuf>,
+    /// Those that can't be read, once that was said.
+    unusable: BTreeSet<usize>,
     size: Size,
     colour: Preparer,
     grey: Preparer,
@@ -81,7 +78,7 @@ impl Natural {
     /// # Errors
     /// Where there are none, or another number than expected.
     pub fn open(folder: &Path, size: Size, expected: Option<usize>) -> Result<Self, NaturalError> {
-        let paths = natural_photos(folder)?;
+        let paths = natural_photos(folder)?.images;
         if let Some(expected) = expected.filter(|&n| n != paths.len()) {
             return Err(NaturalError::Changed { folder: folder.to_owned(), expected, found: paths.len() });
         }
@@ -91,7 +88,8 @@ impl Natural {
         let preparer =
             |colour| Preparer::new(Recipe { input: size, roi: None, tiles: Tiles::ONE, colour, frames });
         let (colour, grey) = (preparer(Colour::Rgb), preparer(Colour::Grey));
-        Ok(Self { folder: folder.to_owned(), paths, size, colour, grey })
+        let unusable = BTreeSet::new();
+        Ok(Self { folder: folder.to_owned(), paths, unusable, size, colour, grey })
     }
 
     /// How many there are.
@@ -109,12 +107,35 @@ impl Natural {
         let preparer = if grey { &mut self.grey } else { &mut self.colour };
         let mut planes = Vec::new();
         for at in index..index + self.paths.len() {
-            let Ok(frame) = decode_file(&self.paths[at % self.paths.len()]) else { continue };
-            if preparer.prepare(&frame, &mut planes).is_ok() {
-                let shape = [1, 3, i64::from(self.size.height), i64::from(self.size.width)];
-                return Ok(Tensor::from_slice(&planes).reshape(shape).to_kind(Kind::Float));
+            let at = at % self.paths.len();
+            match read(&self.paths[at], preparer, &mut planes) {
+                Ok(()) => {
+                    let shape = [1, 3, i64::from(self.size.height), i64::from(self.size.width)];
+                    return Ok(Tensor::from_slice(&planes).reshape(shape).to_kind(Kind::Float));
+                }
+                Err(reason) if self.unusable.insert(at) => {
+                    eprintln!(
+                        "not used: {}: {reason}; another photo stands in for it",
+                        self.paths[at].display()
+                    );
+                }
+                Err(_) => {}
             }
         }
         Err(NaturalError::Empty(self.folder.clone()))
     }
+}
+
+/// Why a photo can't be used.
+#[derive(Debug, thiserror::Error)]
+enum PhotoError {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+}
+
+fn read(path: &Path, preparer: &mut Preparer, planes: &mut Vec<f32>) -> Result<(), PhotoError> {
+    preparer.prepare(&decode_file(path)?, planes)?;
+    Ok(())
 }

@@ -86,8 +86,11 @@ impl Tool {
     }
 }
 
-/// Lints every crate with each of its features alone, without the default ones, with the default ones and with all; or
-/// with every combination.
+/// The programs: what users choose features of.
+const PROGRAMS: [&str; 2] = ["edge-runtime", "trainer"];
+
+/// Lints the programs without features and with each one alone; or every crate with every combination. A selection of crates
+/// decides on features of their dependencies, too, so that each further crate costs a minute of checking tract anew.
 pub fn features(powerset: bool) -> Result<()> {
     let root = workspace::root()?;
     let cache = Cache::open()?;
@@ -96,12 +99,18 @@ pub fn features(powerset: bool) -> Result<()> {
     libtorch::ensure(&cache, &root, &pip)?;
     // The camera's bindings are made by it.
     system::ensure_packages(&["libclang-dev"])?;
-    // Not `tests`: it has no features, and is what a build of the whole workspace is.
     let mut hack = Command::new(CARGO_HACK.ensure(&cache, &pip)?);
     drop(cache);
-    hack.current_dir(&root).args(["hack", "clippy", "--workspace"]);
-    hack.arg(if powerset { "--feature-powerset" } else { "--each-feature" });
-    hack.args(["--exclude", "tests", "--", "-D", "warnings"]);
+    hack.current_dir(&root).args(["hack", "clippy"]);
+    if powerset {
+        // Not `tests`: it has no features, and is what a build of the whole workspace is.
+        hack.args(["--workspace", "--exclude", "tests", "--feature-powerset"]);
+    } else {
+        hack.args(PROGRAMS.iter().flat_map(|program| ["--package", program]));
+        // The default features, and with them `libtorch`, are what everything else here is built with.
+        hack.args(["--each-feature", "--exclude-all-features", "--skip", "default,libtorch"]);
+    }
+    hack.args(["--", "-D", "warnings"]);
     shell::run(&mut hack)
 }
 

@@ -85,10 +85,10 @@ fn all() -> Vec<(Command, Run)> {
         (
             Command::new("features")
                 .about(
-                    "Lints each crate of the workspace without its default features, with each feature alone, with the\n\
-                     default ones and with all. With --powerset every combination of features.",
+                    "Lints the programs without features and with each one alone.\n\
+                     With --powerset every crate with every combination of features.",
                 )
-                .arg(flag("powerset", "Every combination of features")),
+                .arg(flag("powerset", "Every crate, every combination of features")),
             |given| checks::features(given.get_flag("powerset")).map(success),
         ),
         (
@@ -105,11 +105,15 @@ fn all() -> Vec<(Command, Run)> {
             },
         ),
         (
-            Command::new("quality").about(
-                "Trains each method on the sample set's good cells and measures the bundle on unseen ones; prints a table,\n\
-                 and fails where a method tells good cells from bad ones worse than it did. Some ten minutes.",
-            ),
-            |_| quality::run().map(success),
+            Command::new("quality")
+                .about(
+                    "Trains each method on each set, measures the bundle on unseen images, and prints a table with intervals; rows\n\
+                     are kept in docs/quality.json, and only what is missing is measured. Fails where a method tells good cells of\n\
+                     the sample set from bad ones worse than it did. Without --sets: the sample set, and those in ../shared/data.",
+                )
+                .arg(path("sets", "DIR", "A folder to learn from and to test with; may be given more than once").action(ArgAction::Append))
+                .arg(passed_on("For trainer quality, such as --methods padim --recipes ours,published")),
+            |given| quality::run(&paths_of(given, "sets"), &all_passed_on(given)).map(success),
         ),
         (nightly::command(), nightly::run),
         (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),

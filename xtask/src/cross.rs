@@ -52,7 +52,12 @@ impl Cross {
             cargo = Command::new(DEBIAN_CARGO);
             cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
         }
-        cargo.args([subcommand, "--target", TARGET, "--features", "edge-runtime/camera"]);
+        // What only tests and workstations need stays out of the board's program.
+        let features = match subcommand {
+            "test" => "edge-runtime/camera,edge-runtime/nokhwa",
+            _ => "edge-runtime/camera",
+        };
+        cargo.args([subcommand, "--target", TARGET, "--features", features]);
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
         // Whoever has another linker for boards has set it.
         let linker = target_variable("LINKER");

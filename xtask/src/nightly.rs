@@ -49,7 +49,7 @@ const STEPS: [Step; 13] = [
     },
     step("features", "every combination of features", &["features", "--powerset"]),
     step("demo", "the demo, from photos to verdicts", &["demo"]),
-    step("quality", "every method on the sample set", &["quality"]),
+    step("quality", "every method on every set that is there", &["quality"]),
     step("soak", "a hundred thousand frames", &["soak"]),
     step("bench", "the line's latencies", &["bench"]),
     step("instructions", "a 64-bit ARM processor's instructions for a frame", &["bench", "--instructions"]),

@@ -20,6 +20,10 @@ pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitC
     let ready = setup::run(Purpose::Test)?;
     // The judge's JPEG decoder is compared with libjpeg-turbo's.
     system::ensure_programs(&[("cjpeg", "libjpeg-turbo-progs"), ("djpeg", "libjpeg-turbo-progs")])?;
+    // The evaluation's page is looked at; without a browser that test says so.
+    if let Err(reason) = system::ensure_programs(&[("chromium", "chromium")]) {
+        println!("no browser for the tests of pages: {reason:#}");
+    }
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {

@@ -24,6 +24,9 @@ pub trait Method:
     const ABOUT: &'static str;
     /// The backbone levels that its features are made of.
     const LEVELS: Levels;
+    /// The command-line options, its own and the input's `--size`, that stand for the paper's recipe; `None` if there is none
+    /// that can be followed.
+    const PUBLISHED: Option<&'static [&'static str]> = None;
     /// What it learns.
     type Model: Model + 'static;
 

@@ -32,6 +32,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One sentence for `--help`.
     pub about: &'static str,
+    /// See [`Method::PUBLISHED`].
+    pub published: Option<&'static [&'static str]>,
     add_options: fn(Command) -> Command,
     given: fn(&ArgMatches) -> Result<Box<dyn Configured>, clap::Error>,
     recorded: fn(Value) -> serde_json::Result<Box<dyn Configured>>,
@@ -47,6 +49,7 @@ impl Entry {
         Self {
             name: M::NAME,
             about: M::ABOUT,
+            published: M::PUBLISHED,
             add_options: M::augment_args,
             given: |matches| Ok(Box::new(M::from_arg_matches(matches)?)),
             recorded: |options| Ok(Box::new(serde_json::from_value::<M>(options)?)),

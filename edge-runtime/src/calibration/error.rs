@@ -26,16 +26,13 @@ pub enum PartError {
         source: DecodeError,
     },
     /// A file was there before, and is no further evidence.
-    #[error("{file}: the same bytes as {original}", original = original.display())]
+    #[error("{file}: the same picture as {original}", original = original.display())]
     Copy {
         /// Its name.
         file: String,
         /// The first of them.
         original: PathBuf,
     },
-    /// Its folder can't be read.
-    #[error("it can't be read: {0}; check its permissions")]
-    Folder(#[source] std::io::Error),
     /// It has too few frames, or too many.
     #[error("it has {found} frame(s); votes.frames = {needed} needs as many of each part")]
     Frames {

@@ -1,11 +1,14 @@
-//! Parts from a folder: each image is a part with one frame, each sub-folder a part with several.
+//! Parts from a folder.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use judge::{Frame, decode, file_sha256, has_image_extension, read_file};
+use bundle::dataset::listing::Unused;
+use judge::{Frame, decode_file};
 
 use super::{PartError, PartSource, SourcedPart};
+use crate::files::parts::{Part, Parts};
 use crate::trigger::waiting::TriggerError;
 
 /// Why a folder has no parts.
@@ -31,11 +34,12 @@ pub enum FolderError {
     },
 }
 
-/// The parts of a folder, in name order.
+/// The parts of a folder, in name order, see [`Parts::list`].
 #[derive(Debug)]
 pub struct FolderParts {
-    parts: std::vec::IntoIter<PathBuf>,
-    /// What was read already: a copy is no further evidence.
+    parts: std::vec::IntoIter<Part>,
+    unused: Unused,
+    /// What was read already, by its pixels: a copy is no further evidence.
     seen: HashMap<[u8; 32], PathBuf>,
 }
 
@@ -45,52 +49,36 @@ impl FolderParts {
     /// # Errors
     /// [`FolderError`]
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
-        let mut parts =
-            entries(folder).map_err(|source| FolderError::Read { folder: folder.to_owned(), source })?;
-        parts.retain(|path| path.is_dir() || has_image_extension(path));
-        if parts.is_empty() {
+        let found =
+            Parts::list(folder).map_err(|source| FolderError::Read { folder: folder.to_owned(), source })?;
+        if found.parts.is_empty() {
             return Err(FolderError::Empty { folder: folder.to_owned() });
         }
-        Ok(Self { parts: parts.into_iter(), seen: HashMap::new() })
+        Ok(Self { parts: found.parts.into_iter(), unused: found.unused, seen: HashMap::new() })
     }
 
-    fn frames(&mut self, part: &Path) -> Result<Vec<Frame>, PartError> {
-        if !part.is_dir() {
-            return Ok(vec![self.frame(part)?]);
-        }
-        let mut images = entries(part).map_err(PartError::Folder)?;
-        images.retain(|path| has_image_extension(path));
-        images.iter().map(|path| self.frame(path)).collect()
+    /// Files that belong to no part.
+    #[must_use]
+    pub const fn unused(&self) -> &Unused {
+        &self.unused
     }
 
     fn frame(&mut self, path: &Path) -> Result<Frame, PartError> {
         let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let refused = |source| PartError::File { file: file(), source };
-        let bytes = read_file(path).map_err(refused)?;
-        let frame = decode(&bytes).map_err(refused)?;
-        match self.seen.insert(file_sha256(&bytes), path.to_owned()) {
-            Some(original) => Err(PartError::Copy { file: file(), original }),
-            None => Ok(frame),
+        let frame = decode_file(path).map_err(|source| PartError::File { file: file(), source })?;
+        match self.seen.entry(frame.sha256()) {
+            Entry::Occupied(first) => Err(PartError::Copy { file: file(), original: first.get().clone() }),
+            Entry::Vacant(place) => {
+                place.insert(path.to_owned());
+                Ok(frame)
+            }
         }
     }
 }
 
 impl PartSource for FolderParts {
     fn next_part(&mut self) -> Result<Option<SourcedPart>, TriggerError> {
-        let Some(path) = self.parts.next() else { return Ok(None) };
-        Ok(Some(SourcedPart { name: path.display().to_string(), frames: self.frames(&path) }))
+        let Some(Part { name, frames }) = self.parts.next() else { return Ok(None) };
+        Ok(Some(SourcedPart { name, frames: frames.iter().map(|path| self.frame(path)).collect() }))
     }
-}
-
-/// Everything in a folder but hidden files, in name order.
-fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut paths = vec![];
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }

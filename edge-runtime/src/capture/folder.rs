@@ -27,11 +27,15 @@ impl Folder {
     /// [`CaptureError::Open`] where there are none or the folder can't be read.
     pub fn open(path: &Path, fps: f64, repeat: bool, most: Option<Size>) -> Result<Self, CaptureError> {
         let found = images::collect(&[path.to_owned()]);
-        let images = found.map_err(|e| CaptureError::Open {
+        let found = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
             // With its cause.
             reason: format!("{:#}", anyhow::Error::from(e)),
         })?;
+        let images::Images { paths: images, unused } = found;
+        if !unused.is_empty() {
+            tracing::warn!("camera {}: not used: {unused}", path.display());
+        }
         Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
     }
 }

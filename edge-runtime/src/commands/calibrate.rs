@@ -26,8 +26,8 @@ pub struct Args {
     /// The product whose bundle gets the threshold; the line's first unless given.
     #[arg(long, value_name = "NAME")]
     product: Option<String>,
-    /// Good parts that were not trained with: an image each, or a folder each where several frames of a part vote. Without
-    /// it, good parts are taken from the line's own camera and trigger.
+    /// Good parts that were not trained with: an image each, or where several frames of a part vote a folder each, or files as
+    /// `collect` names them. Without it, good parts are taken from the line's own camera and trigger.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// Parts to judge at most.
@@ -71,6 +71,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut judge = bundles::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
     bundles::check_first_golden(&mut judge)?;
     let folder = args.from.as_deref().map(FolderParts::open).transpose()?;
+    if let (Some(folder), Some(parts)) = (&args.from, &folder)
+        && let Some(line) = parts.unused().line(folder)
+    {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
     let (mut judge, change) = with_arithmetic(judge, args.arithmetic, line.threads.into())?;
     bundles::warn_of_emulation(&mut judge);
     let mut source: Box<dyn PartSource> = match folder {

@@ -42,7 +42,7 @@ pub struct Args {
 /// Before the first frame, where the bundle, the paths or the overlay folder are not usable; later, where a line or an
 /// overlay can't be written. A frame that can't be judged is no error but a fault.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let images = images::collect(&args.paths)?;
+    let images::Images { paths: images, unused } = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
     let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
     bundles::warn_of_emulation(&mut judge);
@@ -69,6 +69,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         }
     }
     out.flush()?;
-    let _ = writeln!(std::io::stderr(), "{tally}");
+    let mut err = std::io::stderr();
+    if !unused.is_empty() {
+        let _ = writeln!(err, "not used: {unused}");
+    }
+    let _ = writeln!(err, "{tally}");
     Ok(tally.outcome())
 }

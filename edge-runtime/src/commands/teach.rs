@@ -1,19 +1,14 @@
 //! `teach`: a bundle from good parts alone, on the device itself.
 //!
-//! | file | what it holds |
-//! |---|---|
-//! | `photos` | the frames of each part in a folder |
-//!
 //! Photos are kept: an interrupted run goes on where it was, and more parts can be added later.
 
-mod photos;
-
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use bundle::dataset::survey;
+use bundle::dataset::{Survey, survey};
 use bundle::written;
 use bundle::{claim_with_threshold, highest, lonely};
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -26,8 +21,12 @@ use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
 use super::collect::{self, album::Album};
 use crate::commands::outcome::Outcome;
+use crate::files::parts::{Part, Parts};
 use crate::line_file::{LineFile, Votes};
 use crate::part::deciding_score;
+
+/// Images that look like others that are named; of more, the number is told.
+const ALIKE: usize = 3;
 
 /// What to learn from, and how.
 #[derive(Debug, clap::Args)]
@@ -175,32 +174,55 @@ fn photo_folder(bundle: &Path) -> Result<PathBuf> {
 
 /// The parts whose frames can all be used, and the recipe that suits them.
 fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
-    let mut parts = photos::parts(folder)?;
-    let frames: Vec<PathBuf> = parts.iter().flatten().cloned().collect();
+    let listed = Parts::list(folder)
+        .with_context(|| format!("cannot read the folder {}; check the path", folder.display()))?;
+    listed.unused.line(folder).iter().for_each(|line| say(line));
+    let mut parts = listed.parts;
+    let frames: Vec<PathBuf> = parts.iter().flat_map(|part| &part.frames).cloned().collect();
     let found = survey(&frames, args.roi, || {});
     for skipped in &found.skipped {
         say(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
     }
-    let unusable = |frame: &PathBuf| found.skipped.iter().any(|skipped| skipped.path == *frame);
-    parts.retain(|part| !part.iter().any(unusable));
+    let skipped: HashSet<&PathBuf> = found.skipped.iter().map(|skipped| &skipped.path).collect();
+    parts.retain(|part| !part.frames.iter().any(|frame| skipped.contains(frame)));
     let needed = usize::from(votes.frames);
     parts.retain(|part| {
-        let fits = part.len() == needed;
-        if let Some(first) = part.first().filter(|_| !fits) {
-            let count = part.len();
+        let count = part.frames.len();
+        if count != needed {
+            let name = &part.name;
             say(&format!(
-                "skipped {}: {count} frame(s) of this part; votes.frames = {needed} needs as many",
-                first.display()
+                "skipped {name}: {count} frame(s) of this part; votes.frames = {needed} needs as many"
             ));
         }
-        fits
+        count == needed
     });
+    warn_of_likeness(&found, &parts);
     let range = found.frames.with_context(|| {
         format!("{} holds no image that can be used; give photos of good parts", folder.display())
     })?;
     let recipe =
         Recipe { input: args.size, roi: args.roi, tiles: Tiles::ONE, colour: found.colour, frames: range };
-    Ok((parts, recipe))
+    Ok((parts.into_iter().map(|part| part.frames).collect(), recipe))
+}
+
+/// A photo that is there twice is no further evidence. Frames of one part may well look alike.
+fn warn_of_likeness(found: &Survey, parts: &[Part]) {
+    let part_of: HashMap<&PathBuf, usize> =
+        parts.iter().enumerate().flat_map(|(at, part)| part.frames.iter().map(move |f| (f, at))).collect();
+    let of_two_parts = found.alike.iter().filter(|(copy, first)| part_of.get(copy) != part_of.get(first));
+    let mut count = 0;
+    for (copy, first) in of_two_parts {
+        count += 1;
+        if count <= ALIKE {
+            say(&format!("warning: {} looks like {}", copy.display(), first.display()));
+        }
+    }
+    if count > 0 {
+        say(&format!(
+            "warning: {count} image(s) look like one of another part: if they show the same part, keep one of each, or what \
+             the threshold claims is untrue"
+        ));
+    }
 }
 
 fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {

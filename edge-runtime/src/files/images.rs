@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use judge::has_image_extension;
+use bundle::dataset::listing::{Unused, list_below};
+use glob::MatchOptions;
 
 /// Why arguments name no images.
 #[derive(Debug, thiserror::Error)]
@@ -42,35 +43,46 @@ pub enum ImagesError {
     Covered(#[source] glob::GlobError),
 }
 
+/// Images, and what lies beside them and isn't used.
+#[derive(Debug, Default)]
+pub struct Images {
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// What the folders among the arguments hold besides.
+    pub unused: Unused,
+}
+
 /// All images that the arguments name, without repetition. A file stands for itself whatever its name, a folder for
-/// the images in and below it, anything else is a pattern. Folders and patterns give their files in name order.
+/// the images in and below it, anything else is a pattern. Folders and patterns give their files in name order; hidden ones
+/// aren't taken: macOS leaves a `._photo.jpg` beside each photo on a stick.
 ///
 /// # Errors
 /// [`ImagesError`]
-pub fn collect(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, ImagesError> {
+pub fn collect(arguments: &[PathBuf]) -> Result<Images, ImagesError> {
     let mut seen = HashSet::new();
-    let mut images = Vec::new();
+    let mut images = Images::default();
     for argument in arguments {
         let found = expand(argument)?;
-        images.extend(found.into_iter().filter(|path| seen.insert(path.clone())));
+        images.paths.extend(found.paths.into_iter().filter(|path| seen.insert(path.clone())));
+        images.unused.merge(found.unused);
     }
     Ok(images)
 }
 
-fn expand(argument: &Path) -> Result<Vec<PathBuf>, ImagesError> {
-    let mut found = Vec::new();
+fn expand(argument: &Path) -> Result<Images, ImagesError> {
     if argument.is_dir() {
-        scan(argument, &mut found)?;
-        if found.is_empty() {
+        let found = below(argument)?;
+        if found.paths.is_empty() {
             return Err(ImagesError::Empty { folder: argument.to_owned() });
         }
-    } else if argument.try_exists().unwrap_or(true) {
-        found.push(argument.to_owned());
-    } else {
-        found = matches(argument)?;
-        if found.is_empty() {
-            return Err(ImagesError::NoMatch { argument: argument.to_owned() });
-        }
+        return Ok(found);
+    }
+    if argument.try_exists().unwrap_or(true) {
+        return Ok(Images { paths: vec![argument.to_owned()], unused: Unused::default() });
+    }
+    let found = matches(argument)?;
+    if found.paths.is_empty() {
+        return Err(ImagesError::NoMatch { argument: argument.to_owned() });
     }
     Ok(found)
 }
@@ -79,37 +91,54 @@ fn known_extensions() -> String {
     judge::IMAGE_EXTENSIONS.join(", ")
 }
 
-/// Adds the images in and below a folder. Links to folders are not followed: they may lead in circles.
-fn scan(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ImagesError> {
-    let unreadable = |source| ImagesError::Folder { folder: folder.to_owned(), source };
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-        .map_err(unreadable)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type().map_err(unreadable)?.is_dir() {
-            scan(&path, found)?;
-        } else if has_image_extension(&path) && !path.is_dir() {
-            found.push(path);
-        }
-    }
-    Ok(())
+fn below(folder: &Path) -> Result<Images, ImagesError> {
+    let found =
+        list_below(folder).map_err(|source| ImagesError::Folder { folder: folder.to_owned(), source })?;
+    Ok(Images { paths: found.images, unused: found.unused })
 }
 
-fn matches(pattern: &Path) -> Result<Vec<PathBuf>, ImagesError> {
+fn matches(pattern: &Path) -> Result<Images, ImagesError> {
+    let mut found = Images::default();
     // The glob crate matches text; a path that is no text can't be a pattern that somebody typed.
-    let Some(text) = pattern.to_str() else { return Ok(Vec::new()) };
-    let paths =
-        glob::glob(text).map_err(|source| ImagesError::NoPattern { argument: text.to_owned(), source })?;
-    let mut found = Vec::new();
+    let Some(text) = pattern.to_str() else { return Ok(found) };
+    let visible = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
+    let paths = glob::glob_with(text, visible)
+        .map_err(|source| ImagesError::NoPattern { argument: text.to_owned(), source })?;
     for path in paths {
         let path = path.map_err(ImagesError::Covered)?;
         if path.is_dir() {
-            scan(&path, &mut found)?;
+            let more = below(&path)?;
+            found.paths.extend(more.paths);
+            found.unused.merge(more.unused);
         } else {
-            found.push(path);
+            found.paths.push(path);
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use bundle::dataset::listing::Unlisted;
+
+    use super::*;
+
+    #[test]
+    fn hidden_files_are_passed_over_unless_they_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a.jpg", "._a.jpg", "below/b.png", "below/._b.png", "notes.txt"] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let of = |names: &[&str]| {
+            let arguments: Vec<PathBuf> = names.iter().map(|name| root.path().join(name)).collect();
+            collect(&arguments).unwrap()
+        };
+        let all = of(&["", "a.jpg"]);
+        assert_eq!(all.paths, [root.path().join("a.jpg"), root.path().join("below/b.png")]);
+        assert_eq!(all.unused.count(Unlisted::Hidden), 2);
+        assert_eq!(of(&["*.jpg"]).paths, [root.path().join("a.jpg")]);
+        assert_eq!(of(&["._a.jpg"]).paths, [root.path().join("._a.jpg")]);
+    }
 }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`bundles`] | bundles, opened for judging |
 //! | [`images`] | files, folders and patterns → image paths |
+//! | [`parts`] | the frames of each part in a folder |
 //! | [`overlays`] | overlay pictures, written by rename |
 
 pub mod bundles;
 pub mod images;
 pub mod overlays;
+pub mod parts;

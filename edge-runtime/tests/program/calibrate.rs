@@ -181,12 +181,16 @@ fn of_several_frames_the_one_that_decides_counts() {
             bench.write_frame(&format!("good/{part}/{name}.png"), spot);
         }
     }
+    // As `collect` names them.
+    for (frame, spot) in [(1, 30), (2, 90), (3, 31)] {
+        bench.write_frame(&format!("good/part-00001-{frame}.png"), spot);
+    }
     bench.write_frame("good/two/a.png", 200);
     bench.write_frame("good/two/b.png", 201);
     bench.write_frame("good/single.png", 202);
     let output = bench.calibrate(&["--from", "good", "--target-fpr", "0.1"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert!(stdout(&output).starts_with("cap: 9 judged, 2 skipped\n"), "{}", stdout(&output));
+    assert!(stdout(&output).starts_with("cap: 10 judged, 2 skipped\n"), "{}", stdout(&output));
     assert!(
         stderr(&output).contains("single.png: it has 1 frame(s); votes.frames = 3"),
         "{}",
@@ -206,9 +210,13 @@ fn what_can_not_be_used_is_listed_and_skipped_and_nothing_left_is_an_error() {
     let old = bench.thresholds();
     let output = bench.calibrate(&["--from", "bad"]);
     assert_eq!(code(&output), 1);
-    for words in
-        ["text.png: this is not an image", "cut short", "empty: it has 0 frame(s)", "no part can be used"]
-    {
+    for words in [
+        "text.png: this is not an image",
+        "cut short",
+        "1 folder without images (empty)",
+        "(notes.txt)",
+        "no part can be used",
+    ] {
         assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
     }
     bench.write_frame("bad/one.png", 30);
@@ -232,8 +240,8 @@ fn what_can_not_be_used_is_listed_and_skipped_and_nothing_left_is_an_error() {
     assert!(stderr(&given("lid")).contains("nowhere"));
     assert_eq!((bench.thresholds(), bench.names("bundle").len()), (old, 3));
     let output = bench.calibrate(&["--from", "bad"]);
-    assert!(stdout(&output).starts_with("cap: 1 judged, 4 skipped"), "{}", stdout(&output));
-    assert!(stderr(&output).contains("the same bytes as"), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("cap: 1 judged, 3 skipped"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("the same picture as"), "{}", stderr(&output));
 }
 
 #[test]

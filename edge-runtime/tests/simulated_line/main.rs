@@ -1,4 +1,4 @@
-//! Ten million parts on a virtual clock, through the gate that a real line runs: every part has exactly one disposition,
+//! Millions of parts on a virtual clock, through the gate that a real line runs: every part has exactly one disposition,
 //! every reject is driven at its place on the belt, and what can't be is counted and on the safe side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,7 +18,8 @@ use shared_format::Verdict;
 use belt::SimulatedBelt;
 use inspector::SimulatedInspector;
 
-const PARTS: u64 = 5_000_000;
+/// Fewer for the board's processor, which is emulated: it does the same arithmetic.
+const PARTS: u64 = if cfg!(target_arch = "aarch64") { 1_000_000 } else { 5_000_000 };
 const MS: u64 = 1_000_000;
 
 /// A part under way, as the test knows it.
@@ -294,7 +295,7 @@ fn everything_came_up(seen: &Seen) {
 
 // One test, so that neither run sees the other's memory.
 #[test]
-fn five_million_parts_by_encoder_and_five_million_by_time() {
+fn millions_of_parts_by_encoder_and_by_time() {
     everything_came_up(&Simulation::new(settings(Measure::Ticks, Safe::Reject), 1).run());
     everything_came_up(&Simulation::new(settings(Measure::Time, Safe::Reject), 2).run());
 }

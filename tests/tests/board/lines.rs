@@ -50,6 +50,17 @@ fps = 10
 gain = 77
 "#;
 
+/// The same picture by nokhwa, which locks nothing.
+const WEBCAM: &str = r#"
+[camera]
+source = "nokhwa"
+index = 0
+format = "yuyv"
+width = 320
+height = 180
+fps = 10
+"#;
+
 /// An emulated processor is slow: the gate is far from the camera, and a part may be served late by many milliseconds.
 const BY_TIME: &str = "
 [gate]
@@ -106,6 +117,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("cell", line(&[CELL, STRICT], LOOPBACK, BY_TIME, "", "/data/records")),
         ("encoder", line(&[CELL], LOOPBACK, BY_ENCODER, "encoder = { line = 1 }", "/data/records")),
         ("vivid", line(&[CELL], VIVID, BY_TIME, "", "/data/records")),
+        ("webcam", line(&[CELL], WEBCAM, BY_TIME, "", "/data/records")),
         ("taught", line(&[TAUGHT], LOOPBACK, BY_TIME, "", "/data/records")),
         ("full", line(&[CELL], LOOPBACK, BY_TIME, "", "/small/records")),
     ]

@@ -100,6 +100,10 @@ fn a_shift_on_the_board() {
     line.expect_judged("vivid's YUYV picture, gain locked", &mixed(&stage, 10, 10));
     line.stop();
 
+    line.start("webcam");
+    line.expect_judged("the same picture by nokhwa", &mixed(&stage, 10, 15));
+    line.stop();
+
     let report = line.board.run("edge-runtime bench --bundle /bundles/large --frames 1 --threads 2 --json");
     let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
     let memory = report["peak_rss_mib"].as_f64().unwrap();

@@ -8,7 +8,7 @@ use bundle::{Export, ScoreKind, export, written};
 use networks::foreign::{Foreign, Normalisation, Wanted};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::usable;
+use super::images::{Usable, usable};
 use super::thresholds;
 use crate::progress;
 
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("its scaling to 0..1, which cuts off what lies beyond, is left out");
     }
 
-    let (found, frames) = usable(&args.data, args.roi)?;
+    let Usable { found, frames, .. } = usable(&args.data, args.roi)?;
     let recipe = Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
     let bar = progress::bar(found.usable.len() as u64, "Judging normals");
     let request = Export {

@@ -14,7 +14,8 @@ use crate::{progress, report};
 /// Measure a bundle on images with known answers, through the judge of the line.
 ///
 /// DIR has test/good and test/<defect> (MVTec AD layout; masks in ground_truth/<defect>/<name>_mask.png), or good and
-/// <defect> right below it. AUROC: 1 is perfect, 0.5 is guessing.
+/// <defect> right below it. The folder of good parts may also be called ok, normal or defect_free. What each folder was
+/// taken for, and which files are not used, is said first. AUROC: 1 is perfect, 0.5 is guessing.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -35,16 +36,19 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let images = test_images(&args.data)?;
+    let set = test_images(&args.data)?;
+    set.in_words().iter().chain(&set.unused.line(&args.data)).for_each(|line| eprintln!("{line}"));
+    let images = set.images;
     if tests_on_training_images(&args.data) {
         eprintln!(
-            "warning: `trainer train` learns from {}; if it did, these figures flatter: put unseen good parts into test/good",
-            args.data.join("good").display()
+            "warning: `trainer train` learns from the good parts of {}; if it did, these figures flatter: put unseen ones \
+             into test/good",
+            args.data.display()
         );
     }
     let mut judge = Judge::open(&args.bundle, args.threads.into())?;
     let bar = progress::bar(images.len() as u64, "Judging");
-    let keep_pixels = images.iter().any(|image| image.mask.is_some());
+    let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
     let mut outcomes = Vec::new();
     for image in &images {
         outcomes.push(evaluate_image(&mut judge, image, keep_pixels));

@@ -6,11 +6,14 @@ mod distill;
 mod eval;
 mod export;
 mod images;
+mod quality;
 mod size_class;
+mod stress;
 mod teacher;
 mod thresholds;
 mod train;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +42,7 @@ enum Command {
     #[command(subcommand)]
     Teacher(teacher::Command),
     /// Learn from images of good parts
+    #[command(args_override_self = true)]
     Train(Box<train::Args>),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
@@ -46,9 +50,31 @@ enum Command {
     Adopt(Box<adopt::Args>),
     /// Measure a bundle on images with known answers
     Eval(eval::Args),
+    /// Measure how well methods see, on many sets
+    Quality(quality::Args),
+    /// Find out how much other light, focus and place a bundle bears
+    Stress(stress::Args),
 }
 
 impl Cli {
+    /// Reads a command line, the program's name first; a wrong one ends the program with a sentence, as does `--help`. A
+    /// recipe stands for options, before those that are given: the last one counts.
+    ///
+    /// # Errors
+    /// If there is no such recipe.
+    pub fn of_words(words: Vec<OsString>) -> anyhow::Result<Self> {
+        let cli = Self::parse_from(&words);
+        let Command::Train(args) = &cli.command else { return Ok(cli) };
+        let options = args.recipe_options()?;
+        if options.is_empty() {
+            return Ok(cli);
+        }
+        let mut words = words;
+        let at = words.iter().position(|word| word == "train").map_or(words.len(), |at| at + 1);
+        words.splice(at..at, options.iter().map(OsString::from));
+        Ok(Self::parse_from(words))
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -60,6 +86,8 @@ impl Cli {
             Command::Export(args) => export::run(&args),
             Command::Adopt(args) => adopt::run(&args),
             Command::Eval(args) => eval::run(&args),
+            Command::Quality(args) => quality::run(&args),
+            Command::Stress(args) => stress::run(&args),
         }
     }
 }

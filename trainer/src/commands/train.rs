@@ -14,17 +14,18 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::usable;
+use super::images::{Usable, usable};
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{Ended, Method, Plan};
 use crate::progress;
+use crate::quality::Origin;
 use crate::registry::{self, All};
 use crate::run::{MAX_STEPS, Run, Settings};
 use crate::teachers::user_library;
 
 const INTERRUPTED: u8 = 130;
-const DEFAULT_TEACHER: &str = "efficientnet-lite0";
+pub(super) const DEFAULT_TEACHER: &str = "efficientnet-lite0";
 
 /// Learn from images of good parts.
 ///
@@ -36,6 +37,10 @@ pub struct Args {
     /// How to learn
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = first())]
     method: String,
+    /// Whose settings: those of this program, or the paper's as far as this program can follow it; options that are given
+    /// besides win
+    #[arg(long, value_enum, default_value = "ours")]
+    recipe: Origin,
     /// Folder of good images, or with train/good below it (MVTec AD layout)
     #[arg(long, required_unless_present = "resume")]
     data: Option<PathBuf>,
@@ -95,6 +100,21 @@ fn first() -> &'static str {
 
 fn methods() -> Vec<PossibleValue> {
     registry::all().iter().map(|method| PossibleValue::new(method.name()).help(method.about())).collect()
+}
+
+impl Args {
+    /// The options, as this command takes them, that the recipe stands for.
+    ///
+    /// # Errors
+    /// If the method has no published recipe that can be followed here.
+    pub(super) fn recipe_options(&self) -> anyhow::Result<&'static [&'static str]> {
+        match self.recipe {
+            Origin::Ours => Ok(&[]),
+            Origin::Published => known(&self.method)?.published().with_context(|| {
+                format!("the published recipe of {} can't be followed here; leave --recipe out", self.method)
+            }),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -162,7 +182,10 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let teacher = teacher(args)?;
     let options = method.options(given, &teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
-    let (found, frames) = usable(&data, args.roi)?;
+    if data.to_str().is_none() {
+        bail!("the path {} is not UTF-8 and can't be recorded; rename the folder", data.display());
+    }
+    let Usable { found, frames, unused } = usable(&data, args.roi)?;
     let recipe = Recipe { input: args.size, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
 
     let sets = split(found.usable.len(), args.seed);
@@ -172,7 +195,8 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.selection = names(&sets.selection);
     settings.calibration = names(&sets.calibration);
     settings.skipped =
-        found.skipped.iter().map(|s| (relative(&s.path, &data), s.reason.to_string())).collect();
+        found.skipped.iter().map(|s| (recordable(&s.path, &data), s.reason.to_string())).collect();
+    settings.unused = unused;
     settings.flip = args.flip;
     settings.options = options;
     settings.precision = compute.precision;
@@ -229,4 +253,9 @@ fn plan(
 
 fn relative(path: &Path, data: &Path) -> PathBuf {
     path.strip_prefix(data).unwrap_or(path).to_owned()
+}
+
+/// A path as a record can hold it: one that isn't UTF-8 with a sign for what can't be written.
+fn recordable(path: &Path, data: &Path) -> PathBuf {
+    relative(path, data).to_string_lossy().into_owned().into()
 }

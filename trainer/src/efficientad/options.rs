@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Layout;
 use super::schedule::Schedule;
 use crate::method::TrainError;
-use crate::natural::{NaturalError, natural_photos};
+use crate::natural::{NaturalError, count_natural_photos};
 
 /// As the command line gives them.
 #[derive(Debug, clap::Args)]
@@ -77,7 +77,7 @@ impl Options {
 }
 
 fn count(folder: PathBuf) -> Result<NaturalPhotos, NaturalError> {
-    let count = natural_photos(&folder)?.len();
+    let count = count_natural_photos(&folder)?;
     let absolute = folder.canonicalize();
     let folder = absolute.map_err(|source| NaturalError::Folder { folder, source })?;
     Ok(NaturalPhotos { folder, count })

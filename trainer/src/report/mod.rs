@@ -1,8 +1,14 @@
 //! Figures for people: a table for the terminal, a page with pictures.
 
 mod chart;
+mod heat;
 mod page;
 mod table;
 
 pub use page::page;
 pub use table::table;
+
+/// Text as HTML.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

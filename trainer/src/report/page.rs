@@ -1,4 +1,5 @@
-//! The figures as one self-contained page: histogram, ROC curve, overlays.
+//! The figures as one self-contained page: what was found of each kind, scores, ROC curve, a threshold to move, and the worst
+//! misses and false alarms with their maps.
 
 use std::fmt::Write as _;
 
@@ -6,26 +7,33 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bundle::dataset::GOOD;
 use bundle::evaluate::{Figures, Outcome};
-use judge::{Judge, decode_file, encode_png, overlay, region_of_interest};
-use shared_format::{Sample, Verdict};
+use jpeg_encoder::{ColorType, Encoder};
+use judge::{AnomalyMap, Frame, Judge, Pixels, decode_file, overlay, region_of_interest};
+use serde_json::json;
+use shared_format::{Roi, Sample, Size, Verdict};
 
-use super::chart::{DEFECTIVE, NORMAL, histogram, roc};
-use super::table;
+use super::chart::{DEFECTIVE, NORMAL, Scale, across, roc, roc_frame, strips};
+use super::heat::{gradient, heat};
+use super::{escape, table};
 
 /// Pictures in each group.
 const PICTURES: usize = 6;
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222;\
-    background:#fff}pre{background:#f4f4f4;padding:1rem;overflow:auto}svg{width:100%;max-width:480px;font-size:12px;\
-    fill:currentColor}figure{display:inline-block;margin:.4rem;width:190px;vertical-align:top}img{width:100%}\
-    figcaption{font-size:.8rem;overflow-wrap:anywhere}";
+/// Places of the slider, at most.
+const PLACES: usize = 400;
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("script.js");
 
-/// The page's HTML. The overlays are judged and drawn anew by `judge`.
+/// The page's HTML. The pictures are judged and drawn anew by `judge`.
 #[must_use]
 pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> String {
-    let scores: Vec<(f32, bool)> = outcomes.iter().filter_map(|o| Some((o.score?, o.kind != GOOD))).collect();
     let thresholds = &judge.bundle().thresholds;
     let (method, teacher) = (escape(&thresholds.method), escape(&thresholds.teacher));
-    let evidence = thresholds.evidence;
+    let (evidence, threshold) = (thresholds.evidence, figures.threshold);
+    let kinds = kinds(outcomes);
+    let items: Vec<(f32, bool)> =
+        kinds.iter().flat_map(|(_, defective, scores)| scores.iter().map(|&s| (s, *defective))).collect();
+    let scores: Vec<f32> = items.iter().map(|item| item.0).collect();
+    let scale = Scale::new(&scores, threshold);
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Nominal: evaluation</title><style>{STYLE}</style>\
@@ -39,49 +47,158 @@ pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> Strin
         evidence.claimed_fpr() * 100.0,
         escape(&table(figures))
     );
+    html += &threshold_section(&kinds, &scores, threshold, &scale);
     let _ = write!(
         html,
-        "<p><b style=\"color:{NORMAL}\">■ good</b> <b style=\"color:{DEFECTIVE}\">■ defective</b></p>{}{}",
-        histogram(&scores, figures.threshold),
-        roc(&scores)
+        "<h2>Scores</h2><p><b style=\"color:{NORMAL}\">● good</b> <b style=\"color:{DEFECTIVE}\">● defective</b></p>{}\
+         <h2>What a threshold costs</h2>{}<p id=\"beyond\"></p>",
+        strips(&kinds, threshold, &scale),
+        roc(&items)
     );
-    let groups: [(&str, bool, bool, Verdict); 4] = [
-        ("Defective, rejected: the highest scores", true, true, Verdict::Reject),
-        ("Defective, passed: the lowest scores", true, false, Verdict::Pass),
-        ("Good, rejected: the highest scores", false, true, Verdict::Reject),
-        ("Good, passed: the highest scores", false, true, Verdict::Pass),
+    html += &pictures(judge, outcomes);
+    let _ = write!(html, "<script>{SCRIPT}</script></html>");
+    html + "\n"
+}
+
+/// The good parts first, then each kind of defect: name, whether defective, scores.
+fn kinds(outcomes: &[Outcome]) -> Vec<(String, bool, Vec<f32>)> {
+    let mut names: Vec<&str> = outcomes.iter().map(|o| o.kind.as_str()).collect();
+    names.sort_unstable_by_key(|name| (*name != GOOD, *name));
+    names.dedup();
+    let of_kind = |name: &str| {
+        let scores = outcomes.iter().filter(|o| o.kind == name).filter_map(|o| o.score).collect();
+        (name.to_owned(), name != GOOD, scores)
+    };
+    names.into_iter().map(of_kind).collect()
+}
+
+/// The slider, what is rejected of each kind, and what the script needs.
+fn threshold_section(
+    kinds: &[(String, bool, Vec<f32>)],
+    scores: &[f32],
+    threshold: f32,
+    scale: &Scale,
+) -> String {
+    let mut places: Vec<f32> = scores.to_vec();
+    places.sort_by(f32::total_cmp);
+    places.dedup();
+    let step = places.len().div_ceil(PLACES).max(1);
+    let mut places: Vec<f32> = places.into_iter().step_by(step).chain([threshold]).collect();
+    places.sort_by(f32::total_cmp);
+    places.dedup();
+    let exported = places.iter().position(|&place| place == threshold).unwrap_or(0);
+    let mut html = format!(
+        "<h2>What is rejected</h2><p id=\"at-threshold\"></p><p><input id=\"slider\" type=\"range\" min=\"0\" max=\"{}\" \
+         value=\"{exported}\" aria-label=\"threshold\"> <button id=\"back\">the bundle's threshold</button></p><table>",
+        places.len() - 1
+    );
+    for (at, (name, defective, scores)) in kinds.iter().enumerate() {
+        let rejected = scores.iter().filter(|score| **score > threshold).count();
+        let share = if scores.is_empty() { 0.0 } else { 100.0 * rejected as f64 / scores.len() as f64 };
+        let _ = write!(
+            html,
+            "<tr><td>{}</td><td class=\"bar\"><div id=\"bar-{at}\" style=\"width:{share:.1}%;background:{}\"></div></td>\
+             <td id=\"found-{at}\">{rejected}/{}, {share:.1} %</td></tr>",
+            escape(name),
+            if *defective { DEFECTIVE } else { NORMAL },
+            scores.len()
+        );
+    }
+    let thresholds: Vec<_> =
+        places.iter().map(|&place| json!({ "value": place, "x": across(place, scale) })).collect();
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|(_, defective, scores)| json!({ "defective": defective, "scores": scores }))
+        .collect();
+    let data = json!({ "kinds": kinds, "thresholds": thresholds, "exported": exported, "roc": roc_frame() });
+    let _ = write!(html, "</table><script id=\"data\" type=\"application/json\">{data}</script>");
+    html
+}
+
+/// The worst misses beside the worst false alarms, then what was right, all maps by one scale of colours.
+fn pictures(judge: &mut Judge, outcomes: &[Outcome]) -> String {
+    let groups: [(&str, bool, Verdict); 4] = [
+        ("Defective, passed: the lowest scores", true, Verdict::Pass),
+        ("Good, rejected: the highest scores", false, Verdict::Reject),
+        ("Defective, rejected: the highest scores", true, Verdict::Reject),
+        ("Good, passed: the highest scores", false, Verdict::Pass),
     ];
-    for (title, defective, highest_first, verdict) in groups {
-        let mut group: Vec<&Outcome> =
-            outcomes.iter().filter(|o| (o.kind != GOOD) == defective && o.verdict == verdict).collect();
+    let groups = groups.map(|(title, defective, verdict)| {
+        let of_group = |o: &&Outcome| (o.kind != GOOD) == defective && o.verdict == verdict;
+        let mut group: Vec<&Outcome> = outcomes.iter().filter(of_group).collect();
         group.sort_by(|a, b| a.score.unwrap_or(0.0).total_cmp(&b.score.unwrap_or(0.0)));
-        if highest_first {
+        if !(defective && verdict == Verdict::Pass) {
             group.reverse();
         }
-        let _ = write!(html, "<h2>{title}</h2><p>{} in all</p>", group.len());
-        group.iter().take(PICTURES).for_each(|outcome| html += &figure(judge, outcome));
-    }
-    html + "</html>\n"
-}
-
-fn figure(judge: &mut Judge, outcome: &Outcome) -> String {
-    let name = escape(&outcome.path.file_name().unwrap_or_default().to_string_lossy());
-    let caption =
-        format!("{name} ({}), score {:.3}", escape(&outcome.kind), outcome.score.unwrap_or(f32::NAN));
-    let picture = picture(judge, outcome).map_or(String::new(), |png| {
-        format!("<img alt=\"{caption}\" src=\"data:image/png;base64,{}\">", BASE64.encode(png))
+        let count = group.len();
+        group.truncate(PICTURES);
+        (title, count, group.iter().filter_map(|outcome| Picture::of(judge, outcome)).collect::<Vec<_>>())
     });
-    format!("<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    let most = groups.iter().flat_map(|group| &group.2).map(|picture| picture.most).fold(0.0, f32::max);
+    let mut html = format!(
+        "<h2>Pictures</h2><p>Each photo with its regions, and its map from 0 to {most:.3}: \
+         <span class=\"scale\" style=\"background:{}\"></span></p><div class=\"sides\">",
+        gradient()
+    );
+    for (title, count, pictures) in groups {
+        let _ = write!(html, "<section><h3>{title}</h3><p>{count} in all</p>");
+        pictures.iter().for_each(|picture| html += &picture.figure(most));
+        html += "</section>";
+    }
+    html + "</div>"
 }
 
-fn picture(judge: &mut Judge, outcome: &Outcome) -> Option<Vec<u8>> {
-    let frame = decode_file(&outcome.path).ok()?;
-    let judgement = judge.judge(&frame);
-    let thresholds = &judge.bundle().thresholds;
-    let roi = region_of_interest(&thresholds.recipe, frame.size()).ok()?;
-    encode_png(&overlay(&frame, &judgement, roi, thresholds.pixel_threshold)).ok()
+/// A photo with what the judge sees in it.
+struct Picture {
+    caption: String,
+    photo: Vec<u8>,
+    map: AnomalyMap,
+    /// The region that the map covers.
+    roi: Roi,
+    most: f32,
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+impl Picture {
+    fn of(judge: &mut Judge, outcome: &Outcome) -> Option<Self> {
+        let frame = decode_file(&outcome.path).ok()?;
+        let judgement = judge.judge(&frame);
+        let thresholds = &judge.bundle().thresholds;
+        let roi = region_of_interest(&thresholds.recipe, frame.size()).ok()?;
+        let photo = jpeg(&overlay(&frame, &judgement, roi, thresholds.pixel_threshold))?;
+        let map = judgement.map?;
+        let most = map.values.iter().copied().fold(0.0, f32::max);
+        let name = escape(&outcome.path.file_name().unwrap_or_default().to_string_lossy());
+        let caption = format!("{name} ({}), score {:.3}", escape(&outcome.kind), outcome.score?);
+        Some(Self { caption, photo, map, roi, most })
+    }
+
+    fn figure(&self, most: f32) -> String {
+        let Roi { width, height, .. } = self.roi;
+        let map_image = |jpeg: Vec<u8>| {
+            format!(
+                "<img alt=\"map\" style=\"aspect-ratio:{width}/{height}\" src=\"data:image/jpeg;base64,{}\">",
+                BASE64.encode(jpeg)
+            )
+        };
+        let map = heat(&self.map, most).as_ref().and_then(jpeg).map_or(String::new(), map_image);
+        let caption = &self.caption;
+        let photo =
+            format!("<img alt=\"{caption}\" src=\"data:image/jpeg;base64,{}\">", BASE64.encode(&self.photo));
+        format!("<figure>{photo}{map}<figcaption>{caption}</figcaption></figure>")
+    }
+}
+
+/// As JPEG, which is a tenth of a PNG: a page holds four dozen pictures.
+fn jpeg(frame: &Frame) -> Option<Vec<u8>> {
+    const QUALITY: u8 = 85;
+    let Size { width, height } = frame.size();
+    let (pixels, colour) = match frame.pixels() {
+        Pixels::Grey8(values) => (values, ColorType::Luma),
+        Pixels::Rgb8(values) => (values, ColorType::Rgb),
+        Pixels::Grey16(_) | Pixels::Rgb16(_) => return None,
+    };
+    let mut bytes = Vec::new();
+    let encoder = Encoder::new(&mut bytes, QUALITY);
+    encoder.encode(pixels, u16::try_from(width).ok()?, u16::try_from(height).ok()?, colour).ok()?;
+    Some(bytes)
 }

@@ -2,30 +2,31 @@
 
 use std::fmt::Write as _;
 
-use bundle::evaluate::{Figures, KindFigures};
+use bundle::evaluate::{Figures, Interval, Intervals, KindFigures};
 
 /// A table with a row for each kind of defect and one for all; a dash stands for what the images can't tell.
 #[must_use]
 pub fn table(figures: &Figures) -> String {
     let mut text =
-        String::from("                 image AUROC  pixel AUROC  AUPRO@30%  rejected good  rejected bad\n");
+        String::from("                 image AUROC  pixel AUROC    AUPRO@30%  rejected good  rejected bad\n");
     if figures.kinds.len() > 1 {
         for (kind, of_kind) in &figures.kinds {
             row(&mut text, kind, of_kind);
         }
     }
     row(&mut text, "all", &figures.all);
+    intervals(&mut text, &figures.all.intervals);
     let _ = writeln!(text, "threshold {:.4}", figures.threshold);
     if figures.n_fault > 0 {
         let _ =
             writeln!(text, "{} image(s) could not be judged (fault) and count in no figure", figures.n_fault);
     }
-    if figures.unreadable_masks > 0 {
-        let _ = writeln!(
-            text,
-            "{} mask(s) can't be read: their images count in no pixel figure",
-            figures.unreadable_masks
-        );
+    for (count, what) in
+        [(figures.unreadable_masks, "can't be read"), (figures.empty_masks, "of defective images are empty")]
+    {
+        if count > 0 {
+            let _ = writeln!(text, "{count} mask(s) {what}: their images count in no pixel figure");
+        }
     }
     text
 }
@@ -37,12 +38,32 @@ fn row(text: &mut String, kind: &str, figures: &KindFigures) {
     };
     let _ = writeln!(
         text,
-        "{kind:<16} {:>11}  {:>11}  {:>9}  {:>13}  {:>12}",
+        "{kind:<16} {:>11}  {:>11}  {:>11}  {:>13}  {:>12}",
         area(figures.image_auroc),
         area(figures.pixel_auroc),
         area(figures.aupro_30),
         share(figures.fpr_at_threshold, figures.n_normal),
         share(figures.tpr_at_threshold, figures.n_defective)
+    );
+}
+
+/// Below the figures, how far off they could be.
+fn intervals(text: &mut String, of: &Intervals) {
+    let area = |interval: Option<Interval>| {
+        interval.map_or("–".to_owned(), |i| format!("{:.3}–{:.3}", i.low, i.high))
+    };
+    let share = |interval: Option<Interval>| {
+        interval.map_or("–".to_owned(), |i| format!("{:.1}–{:.1} %", 100.0 * i.low, 100.0 * i.high))
+    };
+    let _ = writeln!(
+        text,
+        "{:<16} {:>11}  {:>11}  {:>11}  {:>13}  {:>12}",
+        "  95 % interval",
+        area(of.image_auroc),
+        area(of.pixel_auroc),
+        area(of.aupro_30),
+        share(of.fpr_at_threshold),
+        share(of.tpr_at_threshold)
     );
 }
 
@@ -60,10 +81,25 @@ mod tests {
             tpr_at_threshold: None,
             n_normal: 20,
             n_defective: 0,
+            intervals: Intervals {
+                image_auroc: Some(Interval { low: 0.95, high: 0.99 }),
+                fpr_at_threshold: Some(Interval { low: 0.0, high: 0.15 }),
+                ..Intervals::default()
+            },
         };
-        let text = table(&Figures { all, threshold: 1.5, n_fault: 2, unreadable_masks: 3, kinds: [].into() });
+        let text = table(&Figures {
+            all,
+            threshold: 1.5,
+            n_fault: 2,
+            unreadable_masks: 3,
+            empty_masks: 4,
+            missing_masks: 5,
+            kinds: [].into(),
+        });
         assert!(text.contains("0.9877") && text.contains("1/20 5.0 %") && text.contains('–'), "{text}");
+        assert!(text.contains("0.950–0.990") && text.contains("0.0–15.0 %"), "{text}");
         assert!(text.contains("2 image(s) could not be judged"), "{text}");
         assert!(text.contains("3 mask(s) can't be read"), "{text}");
+        assert!(text.contains("4 mask(s) of defective images are empty"), "{text}");
     }
 }

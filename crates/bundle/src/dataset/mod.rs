@@ -1,17 +1,30 @@
 //! Image folders: which images are there, which of them can be used, and who gets which.
 //!
-//! Two layouts are read. **MVTec AD**: `train/good`, `test/good`, `test/<defect>`, `ground_truth/<defect>/<name>_mask.*`.
-//! **Plain**: the folder itself holds good images, or its subfolder `good` does and the other subfolders hold defects.
+//! | layout | good parts to learn from | test images |
+//! |---|---|---|
+//! | MVTec AD | `train/good` | `test/good`, `test/KIND`, masks in `ground_truth/KIND` |
+//! | MVTec AD 2 | `train/good` | `test_public/good`, `test_public/bad`, masks in `test_public/ground_truth/bad` |
+//! | plain | `good`, or the folder itself | `good`, `KIND` |
+//!
+//! A folder of good parts may be called `good`, `ok`, `normal` or `defect_free`, upper or lower case. Whoever lists files
+//! counts those that aren't used and says why, see [`listing`].
 
-mod layout;
+mod likeness;
+pub mod listing;
+mod masks;
+mod names;
+mod normals;
 mod split;
 mod survey;
+mod test_set;
 
-pub use layout::{GOOD, TestImage, normal_images, test_images, tests_on_training_images};
+pub use names::{GOOD, GOOD_NAMES};
+pub use normals::{Normals, normal_images, tests_on_training_images};
 pub use split::{MIN_NORMALS, Split, split};
 pub use survey::{SkipReason, Skipped, Survey, survey};
+pub use test_set::{TestImage, TestSet, test_images};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a data folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +38,12 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// No image files where good images should be.
-    #[error("{folder} holds no images of good parts; put them there, or into train/good or good below it (jpg, png, bmp, tif, webp, pgm, ppm)", folder = folder.display())]
+    #[error("{folder} holds no images of good parts; put them there, or into train/good or good below it (jpg, png, bmp, tif, webp, pgm, ppm){others}", folder = folder.display(), others = elsewhere(others))]
     NoNormals {
         /// The folder given.
         folder: PathBuf,
+        /// Names of the folders in it that hold images.
+        others: Vec<String>,
     },
     /// No test images.
     #[error("{folder} holds no test images; evaluation needs test/good and test/<defect>, or good and <defect>, below it", folder = folder.display())]
@@ -37,11 +52,33 @@ pub enum DataError {
         folder: PathBuf,
     },
     /// Too few usable images.
-    #[error("{usable} usable image(s) of good parts in {folder}; at least {MIN_NORMALS} are needed, to learn from, to choose the checkpoint and to calibrate on different parts", folder = folder.display())]
+    #[error("{usable} usable image(s) of good parts in {folder}; at least {MIN_NORMALS} different ones are needed, to learn from, to choose the checkpoint and to calibrate on different parts", folder = folder.display())]
     TooFew {
         /// The folder given.
         folder: PathBuf,
         /// Images that decode and have a sensible size.
         usable: usize,
     },
+}
+
+fn elsewhere(others: &[String]) -> String {
+    if others.is_empty() { String::new() } else { format!("; images are in {}", others.join(", ")) }
+}
+
+/// Lists a folder that has to be there.
+fn readable(
+    folder: &Path,
+    list: fn(&Path) -> std::io::Result<listing::Listing>,
+) -> Result<listing::Listing, DataError> {
+    list(folder).map_err(|source| DataError::Folder { folder: folder.to_owned(), source })
+}
+
+/// Makes files with these names.
+#[cfg(test)]
+fn touch(root: &Path, names: &[impl AsRef<Path>]) {
+    for name in names {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"x").unwrap();
+    }
 }

@@ -1,10 +1,13 @@
 //! Looks at every image once: which can be used, how large they are, whether any has colour.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use judge::{DecodeError, Frame, decode, file_sha256, read_file};
+use judge::{DecodeError, Frame, decode_file};
 use shared_format::{Colour, FrameRange, Roi, Size};
+
+use super::likeness::{Thumbnail, alike};
 
 /// Smallest side of a usable image, in pixels.
 const MIN_SIDE: u32 = 16;
@@ -47,7 +50,7 @@ pub enum SkipReason {
         roi: Roi,
     },
     /// A copy of an image in another set would make the calibration's claim untrue.
-    #[error("the same bytes as {}", .0.display())]
+    #[error("the same picture as {}", .0.display())]
     Copy(PathBuf),
 }
 
@@ -58,6 +61,9 @@ pub struct Survey {
     pub usable: Vec<PathBuf>,
     /// The others.
     pub skipped: Vec<Skipped>,
+    /// Usable images that look like another one: each with the first that it looks like. They may be one photo that was saved
+    /// twice, and then say twice as much as was seen.
+    pub alike: Vec<(PathBuf, PathBuf)>,
     /// Sizes of the usable images; `None` where there are none.
     pub frames: Option<FrameRange>,
     /// [`Colour::Grey`] when every usable image is grey.
@@ -67,7 +73,9 @@ pub struct Survey {
 /// Decodes every image of `paths`; an image outside which `roi` reaches is skipped like an unreadable one. `progress`
 /// is called after each.
 pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -> Survey {
-    let mut found = Survey { usable: vec![], skipped: vec![], frames: None, colour: Colour::Grey };
+    let mut found =
+        Survey { usable: vec![], skipped: vec![], alike: vec![], frames: None, colour: Colour::Grey };
+    let mut thumbnails = Vec::new();
     let mut seen: HashMap<[u8; 32], PathBuf> = HashMap::new();
     for path in paths {
         match look(path, roi, &mut seen) {
@@ -76,12 +84,15 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
                 if !frame.is_grey() {
                     found.colour = Colour::Rgb;
                 }
+                thumbnails.push(Thumbnail::of(&frame));
                 found.usable.push(path.clone());
             }
             Err(reason) => found.skipped.push(Skipped { path: path.clone(), reason }),
         }
         progress();
     }
+    let name = |index: usize| found.usable[index].clone();
+    found.alike = alike(&thumbnails).into_iter().map(|(copy, first)| (name(copy), name(first))).collect();
     found
 }
 
@@ -89,8 +100,7 @@ fn look(path: &Path, roi: Option<Roi>, seen: &mut HashMap<[u8; 32], PathBuf>) ->
     if path.to_str().is_none() {
         return Err(SkipReason::Name);
     }
-    let bytes = read_file(path)?;
-    let frame = decode(&bytes)?;
+    let frame = decode_file(path)?;
     let Size { width, height } = frame.size();
     if width.min(height) < MIN_SIDE {
         return Err(SkipReason::Small(width, height));
@@ -103,10 +113,13 @@ fn look(path: &Path, roi: Option<Roi>, seen: &mut HashMap<[u8; 32], PathBuf>) ->
     {
         return Err(SkipReason::Outside { width, height, roi });
     }
-    if let Some(original) = seen.insert(file_sha256(&bytes), path.to_owned()) {
-        return Err(SkipReason::Copy(original));
+    match seen.entry(frame.sha256()) {
+        Entry::Occupied(first) => Err(SkipReason::Copy(first.get().clone())),
+        Entry::Vacant(place) => {
+            place.insert(path.to_owned());
+            Ok(frame)
+        }
     }
-    Ok(frame)
 }
 
 fn widen(range: Option<FrameRange>, size: Size) -> FrameRange {

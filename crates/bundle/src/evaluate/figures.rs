@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared_format::Verdict;
 
-use super::{Outcome, PRO_LIMIT, Pixels, aupro, auroc};
+use super::bins::Binned;
+use super::bootstrap::{Interval, Ranked, draws};
+use super::{Mask, Outcome, PRO_LIMIT, Pixels, aupro, auroc};
 use crate::dataset::GOOD;
 
 /// Figures over all test images, and per kind of defect.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Over all kinds.
     #[serde(flatten)]
@@ -18,14 +20,18 @@ pub struct Figures {
     pub threshold: f32,
     /// Images without a score; they count in no other figure.
     pub n_fault: usize,
-    /// Images with a score whose mask can't be read; they count in no pixel figure.
+    /// Images with a score whose mask can't be read; like the next two, they count in no pixel figure.
     pub unreadable_masks: usize,
+    /// Defective images with a score and a mask that marks nothing.
+    pub empty_masks: usize,
+    /// Defective images with a score and no mask.
+    pub missing_masks: usize,
     /// Each kind of defect against all normals.
     pub kinds: BTreeMap<String, KindFigures>,
 }
 
 /// Figures over the normals and one kind of defect (or all of them). `None` (JSON null) where the images can't tell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KindFigures {
     /// Area under the ROC curve of the image scores.
     pub image_auroc: Option<f64>,
@@ -41,6 +47,19 @@ pub struct KindFigures {
     pub n_normal: usize,
     /// Defective ones with a score.
     pub n_defective: usize,
+    /// How far the figures could be off.
+    pub intervals: Intervals,
+}
+
+/// 95 % intervals of the figures of the same names, see [`super::bootstrap`].
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are called what they are of")]
+pub struct Intervals {
+    pub image_auroc: Option<Interval>,
+    pub pixel_auroc: Option<Interval>,
+    pub aupro_30: Option<Interval>,
+    pub fpr_at_threshold: Option<Interval>,
+    pub tpr_at_threshold: Option<Interval>,
 }
 
 /// The figures of `outcomes`, judged at `threshold`.
@@ -55,11 +74,14 @@ pub fn figures(outcomes: &[Outcome], threshold: f32) -> Figures {
             scored.iter().copied().filter(|o| o.kind == GOOD || o.kind == kind).collect();
         (kind.to_owned(), kind_figures(&chosen))
     };
+    let masks = |state| scored.iter().filter(|o| o.mask == state).count();
     Figures {
         all: kind_figures(&scored),
         threshold,
         n_fault: outcomes.len() - scored.len(),
-        unreadable_masks: scored.iter().filter(|o| o.mask_unreadable).count(),
+        unreadable_masks: masks(Mask::Unreadable),
+        empty_masks: masks(Mask::Empty),
+        missing_masks: masks(Mask::Missing),
         kinds: kinds.iter().map(|kind| of_kind(kind)).collect(),
     }
 }
@@ -85,7 +107,34 @@ fn kind_figures(outcomes: &[&Outcome]) -> KindFigures {
         tpr_at_threshold,
         n_normal,
         n_defective,
+        intervals: intervals(outcomes, masked),
     }
+}
+
+fn intervals(outcomes: &[&Outcome], masked: bool) -> Intervals {
+    let scores: Vec<(f32, bool)> =
+        outcomes.iter().map(|o| (o.score.unwrap_or(f32::NAN), o.kind != GOOD)).collect();
+    let sorts: Vec<bool> = scores.iter().map(|item| item.1).collect();
+    let ranked = Ranked::new(&scores);
+    let with_pixels: Vec<usize> =
+        (0..outcomes.len()).filter(|&i| masked && outcomes[i].pixels.is_some()).collect();
+    let pixels: Vec<&Pixels> = with_pixels.iter().filter_map(|&i| outcomes[i].pixels.as_ref()).collect();
+    let binned = Binned::new(&pixels);
+    let mut drawn: [Vec<Option<f64>>; 5] = [const { Vec::new() }; 5];
+    for times in draws(&sorts) {
+        let areas = binned.areas(with_pixels.iter().map(|&i| times[i]), PRO_LIMIT);
+        let rejected = |defective: bool| {
+            let of = outcomes.iter().zip(&times).filter(|(o, _)| (o.kind != GOOD) == defective);
+            let (all, rejected) = of.fold((0, 0), |(all, rejected), (o, &times)| {
+                (all + times, rejected + if o.verdict == Verdict::Reject { times } else { 0 })
+            });
+            (all > 0).then(|| f64::from(rejected) / f64::from(all))
+        };
+        let figures = [ranked.auroc(&times), areas.auroc, areas.aupro, rejected(false), rejected(true)];
+        drawn.iter_mut().zip(figures).for_each(|(of, figure)| of.push(figure));
+    }
+    let [image_auroc, pixel_auroc, aupro_30, fpr_at_threshold, tpr_at_threshold] = drawn.map(Interval::of);
+    Intervals { image_auroc, pixel_auroc, aupro_30, fpr_at_threshold, tpr_at_threshold }
 }
 
 fn pixel_auroc(images: &[&Pixels]) -> Option<f64> {

@@ -1,14 +1,18 @@
 //! How well a bundle separates good from defective parts, on images with known answers.
 
+mod bins;
+pub mod bootstrap;
 mod curves;
 mod figures;
 mod mask;
 
+pub use bootstrap::Interval;
 pub use curves::{aupro, auroc};
-pub use figures::{Figures, KindFigures, figures};
-pub use mask::{MaskError, regions};
+pub use figures::{Figures, Intervals, KindFigures, figures};
+pub use mask::{IGNORED, MaskError, regions};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use judge::{AnomalyMap, Judge, decode_file_within, region_of_interest};
 use shared_format::Verdict;
@@ -29,21 +33,36 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The score; `None` for a fault.
     pub score: Option<f32>,
+    /// How long it took from the decoded frame to the verdict.
+    pub took: Duration,
     /// Why there is no score, or no mask.
     pub problem: Option<String>,
-    /// Whether there is a mask that can't be read.
-    pub mask_unreadable: bool,
+    /// What is known of where the defect is.
+    pub mask: Mask,
     /// The map's values with the region (0 = normal, 1… = regions of the mask) of each, for images whose truth is known
     /// per pixel: normal ones and those with a mask.
     pub pixels: Option<Pixels>,
 }
 
+/// What is known of where a part's defect is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mask {
+    /// It has none, or where it is is known.
+    Known,
+    /// There is no mask.
+    Missing,
+    /// The mask marks nothing.
+    Empty,
+    /// The mask can't be read.
+    Unreadable,
+}
+
 /// Map values with their truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pixels {
-    /// Anomaly map, row-major.
+    /// The anomaly map's values.
     pub values: Vec<f32>,
-    /// For each value: 0 = normal, n = the mask's n-th connected region.
+    /// For each value: 0 = normal, n = the mask's n-th connected region. Values whose truth nobody knows are left out.
     pub regions: Vec<u32>,
 }
 
@@ -54,8 +73,9 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -
         kind: image.kind.clone(),
         verdict: Verdict::Fault,
         score: None,
+        took: Duration::ZERO,
         problem: None,
-        mask_unreadable: false,
+        mask: if image.is_defective() && image.masks.is_empty() { Mask::Missing } else { Mask::Known },
         pixels: None,
     };
     let most = judge.bundle().thresholds.recipe.frames.most();
@@ -69,22 +89,31 @@ pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -
     let judgement = judge.judge(&frame);
     outcome.verdict = judgement.verdict;
     outcome.score = judgement.score;
+    outcome.took = judgement.times.total();
     outcome.problem = judgement.fault.map(|fault| fault.to_string());
     let roi = region_of_interest(&judge.bundle().thresholds.recipe, frame.size());
     if !keep_pixels {
         return outcome;
     }
     if let (Some(AnomalyMap { width, height, values }), Ok(roi)) = (judgement.map, roi) {
-        let truth = match &image.mask {
-            None if image.is_defective() => return outcome,
-            None => Ok(vec![0; values.len()]),
-            Some(mask) => regions(mask, frame.size(), roi, width, height),
-        };
-        match truth {
-            Ok(regions) => outcome.pixels = Some(Pixels { values, regions }),
+        if !image.is_defective() {
+            let regions = vec![0; values.len()];
+            outcome.pixels = Some(Pixels { values, regions });
+            return outcome;
+        }
+        if image.masks.is_empty() {
+            return outcome;
+        }
+        match regions(&image.masks, frame.size(), roi, width, height) {
+            Ok(Some(regions)) => {
+                let known = values.into_iter().zip(regions).filter(|&(_, region)| region != IGNORED);
+                let (values, regions) = known.unzip();
+                outcome.pixels = Some(Pixels { values, regions });
+            }
+            Ok(None) => outcome.mask = Mask::Empty,
             Err(e) => {
                 outcome.problem = Some(e.to_string());
-                outcome.mask_unreadable = true;
+                outcome.mask = Mask::Unreadable;
             }
         }
     }

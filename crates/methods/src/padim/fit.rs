@@ -33,6 +33,11 @@ pub enum PadimError {
         /// The most dimensions that fit.
         largest: usize,
     },
+    /// Nothing differs between the photos.
+    #[error(
+        "the photos all show the same picture, which doesn't tell how good parts differ; give photos of different parts"
+    )]
+    NoVariance,
     /// The cells don't tile the features' grid.
     #[error("{rows}×{columns} positions can't be put in cells of {cell}×{cell}; take --cell 1")]
     Untiled {
@@ -84,5 +89,16 @@ pub(super) fn fit(
         }
     }
     let (mean, whitening) = gaussians.finish(options.shrinkage);
-    Ok(Some(Model { reduction, mean, whitening, full, cell, smoothing: options.smoothing }))
+    if whitening.iter().any(|factor| !factor.is_finite()) {
+        return Err(PadimError::NoVariance);
+    }
+    Ok(Some(Model {
+        reduction,
+        mean,
+        whitening,
+        full,
+        cell,
+        worst: options.worst,
+        smoothing: options.smoothing,
+    }))
 }

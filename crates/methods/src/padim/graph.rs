@@ -11,13 +11,10 @@ use networks::teacher::Teacher;
 /// Name of the additional output that a graph with distances has: 1×1×h×w.
 pub const DISTANCES: &str = "distances";
 
-/// The score is the mean over the worst 5 % of the positions.
-const WORST: usize = 20;
-
 /// Builds the ONNX model for input size `input`. `with_distances` adds [`DISTANCES`].
 ///
 /// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts;
-/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst 5 % of smooth(distance).
+/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst share of smooth(distance).
 #[must_use]
 pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool) -> Vec<u8> {
     let (height, width) = (input.height as usize, input.width as usize);
@@ -57,7 +54,8 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     g.output("anomaly_map", &map);
     let smooth =
         g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
-    let score = g.mean_of_largest(&smooth, (positions / WORST).max(1));
+    let worst = (positions as f64 * model.worst / 100.0) as usize;
+    let score = g.mean_of_largest(&smooth, worst.max(1));
     g.output("score", &score);
     graph.finish()
 }

@@ -6,6 +6,7 @@ use shared_format::Size;
 
 use super::graph::build;
 use super::model::Model;
+use super::options::{Padim, percent};
 use crate::features::{Projection, positions};
 use crate::method;
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
@@ -13,6 +14,7 @@ use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
 const MEAN: &str = "gaussians.mean";
 const WHITENING: &str = "gaussians.whitening";
+const WORST_NOTE: &str = "worst";
 
 impl method::Model for Model {
     fn summary(&self) -> String {
@@ -40,7 +42,8 @@ impl method::Model for Model {
             ]
             .map(|(name, array)| (name.to_owned(), array)),
         );
-        State { weights, notes: [(SMOOTHING_NOTE.to_owned(), self.smoothing.to_string())].into() }
+        let notes = [(SMOOTHING_NOTE, self.smoothing), (WORST_NOTE, self.worst)];
+        State { weights, notes: notes.map(|(name, value)| (name.to_owned(), value.to_string())).into() }
     }
 
     fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
@@ -62,10 +65,17 @@ impl method::Model for Model {
             return Err(StateError::values("Gaussians"));
         }
         let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
-        Ok(Self { reduction, mean, whitening, full, cell, smoothing: smoothing_of(state)? })
+        let (worst, smoothing) = (worst_of(state)?, smoothing_of(state)?);
+        Ok(Self { reduction, mean, whitening, full, cell, worst, smoothing })
     }
 
     fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
         build(teacher, self, input, false)
     }
+}
+
+/// Models that were fitted before there was a choice have no note.
+fn worst_of(state: &State) -> Result<f64, StateError> {
+    let Some(text) = state.notes.get(WORST_NOTE) else { return Ok(Padim::WORST) };
+    percent(text).map_err(|_| StateError::values(WORST_NOTE))
 }

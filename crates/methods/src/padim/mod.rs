@@ -29,6 +29,21 @@ impl Method for Padim {
     const NAME: &'static str = "padim";
     const ABOUT: &'static str = "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds";
     const LEVELS: Levels = Levels::All;
+    // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels.
+    const PUBLISHED: Option<&'static [&'static str]> = Some(&[
+        "--size",
+        "224",
+        "--dimensions",
+        "100",
+        "--reduction",
+        "random",
+        "--cell",
+        "1",
+        "--worst",
+        "0",
+        "--smoothing",
+        "0.5",
+    ]);
     type Model = Model;
 
     fn fit(

@@ -16,6 +16,8 @@ pub struct Model {
     pub full: bool,
     /// Side of a cell, in positions.
     pub cell: usize,
+    /// The score is the mean of the worst share of the smoothed distances, in percent; 0 for the largest.
+    pub worst: f64,
     /// Smoothing of the distances, in positions of the features' grid.
     pub smoothing: f64,
 }

@@ -24,6 +24,9 @@ pub struct Padim {
     /// share of the mean variance in each covariance, which steadies it where images are few
     #[arg(long, value_name = "SHARE", default_value_t = Self::SHRINKAGE, value_parser = share)]
     pub shrinkage: f64,
+    /// the image's score is the mean of the worst PERCENT % of the map; 0 for its maximum
+    #[arg(long, value_name = "PERCENT", default_value_t = Self::WORST, value_parser = percent)]
+    pub worst: f64,
     /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.
     #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
     pub smoothing: f64,
@@ -43,6 +46,7 @@ impl Padim {
     const DIMENSIONS: u16 = 128;
     const CELL: u16 = 2;
     const SHRINKAGE: f64 = 0.01;
+    pub(super) const WORST: f64 = 5.0;
 }
 
 impl Default for Padim {
@@ -53,6 +57,7 @@ impl Default for Padim {
             reduction: Reduction::Orthogonal,
             cell: Self::CELL,
             shrinkage: Self::SHRINKAGE,
+            worst: Self::WORST,
             smoothing: SMOOTHING,
         }
     }
@@ -66,4 +71,15 @@ struct ShareError(String);
 fn share(text: &str) -> Result<f64, ShareError> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..1.0).contains(share));
     share.ok_or_else(|| ShareError(text.to_owned()))
+}
+
+/// A percentage that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` can't be the part of a map; write a number of percent from 0 to 100")]
+pub(super) struct PercentError(String);
+
+/// Reads a percentage, as users and models' notes write it.
+pub(super) fn percent(text: &str) -> Result<f64, PercentError> {
+    let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| PercentError(text.to_owned()))
 }

@@ -30,6 +30,20 @@ impl Method for PatchCore {
     const ABOUT: &'static str =
         "a bank of what good parts look like to the teacher; fitted in seconds, without training";
     const LEVELS: Levels = Levels::Coarse;
+    // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels, and keeps a tenth of all
+    // positions.
+    const PUBLISHED: Option<&'static [&'static str]> = Some(&[
+        "--size",
+        "224",
+        "--dimensions",
+        "1024",
+        "--bank",
+        "10%",
+        "--score",
+        "reweighted",
+        "--smoothing",
+        "0.5",
+    ]);
     type Model = Model;
 
     /// A patch description network's one level will do: it is how a teacher for EfficientAD is measured.

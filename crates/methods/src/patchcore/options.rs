@@ -10,9 +10,8 @@ use crate::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
 #[derive(Debug, Clone, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PatchCore {
-    /// Dimensions of an entry; the features are projected to them.
-    #[arg(skip = Self::DIMENSIONS)]
-    #[serde(skip, default = "PatchCore::dimensions")]
+    /// dimensions that the features are reduced to
+    #[arg(long, value_name = "D", default_value_t = Self::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub dimensions: u16,
     /// size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine
     #[arg(long, value_name = "SIZE", default_value_t = Self::BANK)]
@@ -35,10 +34,6 @@ impl PatchCore {
     const DIMENSIONS: u16 = 128;
     const BANK: BankSize = BankSize::Kibibytes(512);
     const NEIGHBOURS: u16 = 1;
-
-    const fn dimensions() -> u16 {
-        Self::DIMENSIONS
-    }
 }
 
 impl Default for PatchCore {

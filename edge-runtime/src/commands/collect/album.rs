@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use bundle::atomic::write_file;
 
 use crate::capture::Captured;
+use crate::files::parts;
 
 /// A folder with `part-00001.jpg` or `.png`, or with several frames a part `part-00001-1.jpg` and so on.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Album {
         std::fs::create_dir_all(folder).with_context(unusable)?;
         let mut numbers = BTreeSet::new();
         for entry in std::fs::read_dir(folder).with_context(unusable)? {
-            numbers.extend(entry.with_context(unusable)?.file_name().to_str().and_then(number));
+            numbers.extend(entry.with_context(unusable)?.file_name().to_str().and_then(parts::number));
         }
         let parts = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         Ok(Self { folder: folder.to_owned(), parts, last: numbers.last().copied().unwrap_or(0) })
@@ -46,9 +47,9 @@ impl Album {
         let number = self.last.checked_add(1).context("the folder has no number left; give another one")?;
         let mut names = vec![];
         for (place, captured) in frames.iter().enumerate() {
-            let suffix = if frames.len() > 1 { format!("-{}", place + 1) } else { String::new() };
             let (extension, bytes) = bytes(captured)?;
-            let name = format!("part-{number:05}{suffix}.{extension}");
+            let stem = parts::stem(number, (frames.len() > 1).then_some(place + 1));
+            let name = format!("{stem}.{extension}");
             let path = self.folder.join(&name);
             write_file(&path, &bytes).with_context(|| {
                 format!("cannot write {}; check free space and permissions", path.display())
@@ -69,15 +70,6 @@ fn bytes(captured: &Captured) -> Result<(&'static str, Vec<u8>)> {
     Ok(("png", judge::encode_png(frame)?))
 }
 
-/// The part's number in the name of one of its files.
-pub(crate) fn number(name: &str) -> Option<u32> {
-    let stem = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;
-    let mut pieces = stem.strip_prefix("part-")?.split('-');
-    let number = pieces.next()?.parse().ok()?;
-    let frame = pieces.next().map(str::parse::<u16>);
-    (pieces.next().is_none() && frame.is_none_or(|frame| frame.is_ok())).then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
     use judge::{Frame, Pixels};
@@ -90,17 +82,6 @@ mod tests {
     fn captured() -> Arc<Captured> {
         let frame = Frame::new(Size { width: 3, height: 2 }, Pixels::Grey8(vec![7; 6])).unwrap();
         Arc::new(Captured::new(Data::Frame(frame), Moment(0), 0))
-    }
-
-    #[test]
-    fn names_tell_the_number_of_the_part() {
-        assert_eq!(number("part-00012.jpg"), Some(12));
-        assert_eq!(number("part-00012-3.png"), Some(12));
-        for other in
-            ["part-x.jpg", "part-1.gif", "part-1-a.jpg", "part-1-2-3.jpg", ".part-00001.jpg.partial-7"]
-        {
-            assert_eq!(number(other), None, "{other}");
-        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::request::{Request, write};
 use crate::efficientad::schedule::Schedule;
 use crate::method::TrainError;
-use crate::natural::natural_photos;
+use crate::natural::count_natural_photos;
 use crate::run::RunError;
 
 const SETTINGS: &str = "settings.json";
@@ -46,7 +46,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
         from: request.from.name.clone(),
         network: network.name.to_owned(),
         size: request.size.network_name().to_owned(),
-        photos: natural_photos(&images)?.len(),
+        photos: count_natural_photos(&images)?,
         images,
         schedule: request.schedule,
         seed: request.seed,

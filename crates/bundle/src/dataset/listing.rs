@@ -1,0 +1,237 @@
+//! What a folder holds: its images, and what isn't used of it and why. Whoever lists files says what was left out.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use judge::has_image_extension;
+
+/// Most names that a sentence gives as examples of one kind.
+const EXAMPLES: usize = 2;
+
+/// Why a file isn't used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Unlisted {
+    /// Its name starts with a dot: what macOS and file managers leave on sticks and shares.
+    Hidden,
+    /// Its name isn't that of an image.
+    NoImage,
+    /// It lies in a folder below the one whose images are used.
+    Below,
+    /// It lies beside the folders whose images are used.
+    Beside,
+    /// A folder that should hold images and holds none.
+    Empty,
+    /// A link to a folder that it lies in.
+    Circle,
+    /// A mask that belongs to no image.
+    Mask,
+}
+
+impl Unlisted {
+    const fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Hidden => ("hidden file", "hidden files"),
+            Self::NoImage => ("file that is no image by its name", "files that are no images by their names"),
+            Self::Below => ("image in a folder below", "images in folders below"),
+            Self::Beside => {
+                ("image beside the folders that are used", "images beside the folders that are used")
+            }
+            Self::Empty => ("folder without images", "folders without images"),
+            Self::Circle => ("link to a folder that it lies in", "links to folders that they lie in"),
+            Self::Mask => ("mask that belongs to no test image", "masks that belong to no test image"),
+        }
+    }
+}
+
+/// How many files aren't used, by reason, with a few of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unused(BTreeMap<Unlisted, Left>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Left {
+    count: usize,
+    examples: Vec<PathBuf>,
+}
+
+impl Unused {
+    /// Counts a file.
+    pub fn add(&mut self, reason: Unlisted, path: &Path) {
+        let left = self.0.entry(reason).or_default();
+        left.count += 1;
+        if left.examples.len() < EXAMPLES {
+            left.examples.push(path.to_owned());
+        }
+    }
+
+    /// Counts what another listing didn't use.
+    pub fn merge(&mut self, other: Self) {
+        for (reason, more) in other.0 {
+            let left = self.0.entry(reason).or_default();
+            left.count += more.count;
+            left.examples.extend(more.examples);
+            left.examples.truncate(EXAMPLES);
+        }
+    }
+
+    /// Files that aren't used for this reason.
+    #[must_use]
+    pub fn count(&self, reason: Unlisted) -> usize {
+        self.0.get(&reason).map_or(0, |left| left.count)
+    }
+
+    /// Whether everything is used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A clause for each reason, with examples relative to `folder`: `3 hidden files, such as ._1.jpg`.
+    #[must_use]
+    pub fn clauses(&self, folder: &Path) -> Vec<String> {
+        let clause = |(reason, left): (&Unlisted, &Left)| {
+            let (one, several) = reason.in_words();
+            let name = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+            let names: Vec<String> = left.examples.iter().map(name).collect();
+            match left.count {
+                1 => format!("1 {one} ({})", names.join(", ")),
+                count => format!("{count} {several}, such as {}", names.join(" and ")),
+            }
+        };
+        self.0.iter().map(clause).collect()
+    }
+
+    /// One line for people; `None` if everything is used.
+    #[must_use]
+    pub fn line(&self, folder: &Path) -> Option<String> {
+        let clauses = self.clauses(folder);
+        (!clauses.is_empty()).then(|| format!("not used in {}: {}", folder.display(), clauses.join("; ")))
+    }
+}
+
+impl fmt::Display for Unused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.clauses(Path::new("")).join("; "))
+    }
+}
+
+/// What a folder holds, in name order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Files with the name of an image.
+    pub images: Vec<PathBuf>,
+    /// Folders.
+    pub folders: Vec<PathBuf>,
+    /// The other files.
+    pub unused: Unused,
+}
+
+/// Lists the folder itself. Hidden folders aren't listed.
+///
+/// # Errors
+/// If the folder can't be read.
+pub fn list(folder: &Path) -> io::Result<Listing> {
+    let mut paths = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    let mut listing = Listing::default();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(is_hidden);
+        match (path.is_dir(), hidden) {
+            (true, true) => {}
+            (true, false) => listing.folders.push(path),
+            (false, true) => listing.unused.add(Unlisted::Hidden, &path),
+            (false, false) if has_image_extension(&path) => listing.images.push(path),
+            (false, false) => listing.unused.add(Unlisted::NoImage, &path),
+        }
+    }
+    Ok(listing)
+}
+
+/// The images in a folder and below it, each folder's own first. Links to folders are followed, unless they lead back.
+///
+/// # Errors
+/// If a folder can't be read.
+pub fn list_below(folder: &Path) -> io::Result<Listing> {
+    let mut all = Listing::default();
+    descend(folder, &mut all)?;
+    Ok(all)
+}
+
+fn descend(folder: &Path, all: &mut Listing) -> io::Result<()> {
+    let Listing { images, folders, unused } = list(folder)?;
+    all.images.extend(images);
+    all.unused.merge(unused);
+    for below in folders {
+        if leads_back(&below)? {
+            all.unused.add(Unlisted::Circle, &below);
+            continue;
+        }
+        descend(&below, all)?;
+        all.folders.push(below);
+    }
+    Ok(())
+}
+
+/// Whether this is a link to one of the folders that it lies in.
+fn leads_back(folder: &Path) -> io::Result<bool> {
+    if !folder.is_symlink() {
+        return Ok(false);
+    }
+    let place = folder.parent().unwrap_or(folder).canonicalize()?;
+    Ok(place.starts_with(folder.canonicalize()?))
+}
+
+/// Whether a listing passes over this name.
+#[must_use]
+pub fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::touch;
+
+    #[test]
+    fn what_is_not_used_is_counted_and_named() {
+        let root = tempfile::tempdir().unwrap();
+        touch(
+            root.path(),
+            &[
+                "b.png",
+                "a.JPG",
+                "._a.JPG",
+                ".DS_Store",
+                "notes.txt",
+                ".hidden/c.png",
+                "batch2/c.png",
+                "batch2/deep/d.png",
+            ],
+        );
+        let own = list(root.path()).unwrap();
+        assert_eq!(own.images, [root.path().join("a.JPG"), root.path().join("b.png")]);
+        assert_eq!(own.folders, [root.path().join("batch2")]);
+        assert_eq!(own.unused.count(Unlisted::Hidden), 2);
+        let line = own.unused.line(root.path()).unwrap();
+        let expected =
+            "2 hidden files, such as .DS_Store and ._a.JPG; 1 file that is no image by its name (notes.txt)";
+        assert!(line.ends_with(expected), "{line}");
+        assert_eq!(list_below(root.path()).unwrap().images.len(), 4);
+        assert_eq!(Unused::default().line(root.path()), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_a_circle_ends() {
+        let root = tempfile::tempdir().unwrap();
+        touch(root.path(), &["a.png"]);
+        std::os::unix::fs::symlink(root.path(), root.path().join("again")).unwrap();
+        let all = list_below(root.path()).unwrap();
+        assert_eq!((all.images.len(), all.unused.count(Unlisted::Circle)), (1, 1));
+    }
+}

@@ -1,0 +1,121 @@
+//! The frames of each part in a folder.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bundle::dataset::listing::{Unlisted, Unused, list, list_below};
+
+/// The parts of a folder, in name order, and what isn't used of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// The parts.
+    pub parts: Vec<Part>,
+    /// Files that belong to no part.
+    pub unused: Unused,
+}
+
+/// A part and the files of its frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// For people: the file or folder, or what the names of its files begin with.
+    pub name: String,
+    /// At least one image.
+    pub frames: Vec<PathBuf>,
+}
+
+impl Parts {
+    /// Lists a folder: a part is an image; or the images of a sub-folder; or the images that `collect` named alike.
+    ///
+    /// # Errors
+    /// If the folder or a sub-folder can't be read.
+    pub fn list(folder: &Path) -> io::Result<Self> {
+        let top = list(folder)?;
+        let mut unused = top.unused;
+        let mut parts: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        for path in top.images {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let part = match number(&name) {
+                Some(number) => folder.join(format!("part-{number:05}")),
+                None => path.clone(),
+            };
+            parts.entry(part).or_default().push(path);
+        }
+        for path in top.folders {
+            let within = list(&path)?;
+            unused.merge(within.unused);
+            for below in within.folders {
+                list_below(&below)?.images.iter().for_each(|image| unused.add(Unlisted::Below, image));
+            }
+            if within.images.is_empty() {
+                unused.add(Unlisted::Empty, &path);
+            } else {
+                parts.entry(path).or_default().extend(within.images);
+            }
+        }
+        let part = |(name, frames): (PathBuf, _)| Part { name: name.display().to_string(), frames };
+        Ok(Self { parts: parts.into_iter().map(part).collect(), unused })
+    }
+}
+
+/// The name of a frame of a part that `collect` keeps, without its extension: the `frame`-th (from 1) if there are several.
+#[must_use]
+pub fn stem(part: u32, frame: Option<usize>) -> String {
+    let suffix = frame.map(|frame| format!("-{frame}")).unwrap_or_default();
+    format!("part-{part:05}{suffix}")
+}
+
+/// The part's number in the name of one of the files that `collect` keeps.
+#[must_use]
+pub fn number(name: &str) -> Option<u32> {
+    let stem = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;
+    let mut pieces = stem.strip_prefix("part-")?.split('-');
+    let number = pieces.next()?.parse().ok()?;
+    let frame = pieces.next().map(str::parse::<u16>);
+    (pieces.next().is_none() && frame.is_none_or(|frame| frame.is_ok())).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_number_of_the_part() {
+        assert_eq!(number("part-00012.jpg"), Some(12));
+        assert_eq!(number("part-00012-3.png"), Some(12));
+        assert_eq!(number(&format!("{}.png", stem(7, Some(2)))), Some(7));
+        assert_eq!(number(&format!("{}.jpg", stem(123_456, None))), Some(123_456));
+        for other in
+            ["part-x.jpg", "part-1.gif", "part-1-a.jpg", "part-1-2-3.jpg", ".part-00001.jpg.partial-7"]
+        {
+            assert_eq!(number(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn images_folders_and_collected_names() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [
+            "a.png",
+            "notes.txt",
+            ".hidden.png",
+            "c/1.jpg",
+            "c/2.jpg",
+            "c/deeper/3.jpg",
+            "part-00002-1.png",
+            "part-00002-2.png",
+        ] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        std::fs::create_dir(root.path().join("empty")).unwrap();
+        let found = Parts::list(root.path()).unwrap();
+        let counts: Vec<usize> = found.parts.iter().map(|part| part.frames.len()).collect();
+        assert_eq!(counts, [1, 2, 2]);
+        assert!(found.parts[2].name.ends_with("part-00002"));
+        let unused = [Unlisted::Hidden, Unlisted::NoImage, Unlisted::Below, Unlisted::Empty];
+        assert_eq!(unused.map(|reason| found.unused.count(reason)), [1; 4]);
+        assert!(Parts::list(&root.path().join("nowhere")).is_err());
+    }
+}

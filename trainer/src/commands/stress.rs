@@ -1,0 +1,75 @@
+//! `trainer stress`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use bundle::atomic::write_file;
+use bundle::dataset::normal_images;
+use judge::{Judge, decode_file_within};
+
+use crate::progress;
+use crate::stress::{report, rounds, stress};
+
+/// Judge good photos again under other light, out of focus, shifted, turned, compressed: in steps, to see at which strength the
+/// bundle rejects more of them than it claims.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bundle
+    bundle: PathBuf,
+    /// Photos of good parts; best those that trained nothing
+    #[arg(long)]
+    data: PathBuf,
+    /// Photos to take at most, evenly from all
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    photos: u32,
+    /// Write the outcomes as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write a page with curves
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Threads of the engine
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    progress::catch_interrupts();
+    let found = normal_images(&args.data)?;
+    found.unused.line(&args.data).iter().for_each(|line| eprintln!("{line}"));
+    let mut judge = Judge::open(&args.bundle, args.threads.into())?;
+    let most = judge.bundle().thresholds.recipe.frames.most();
+    let (all, wanted) = (found.images.len(), found.images.len().min(args.photos as usize));
+    let mut photos = Vec::new();
+    for index in 0..wanted {
+        let path = &found.images[index * all / wanted];
+        match decode_file_within(path, most) {
+            Ok(photo) => photos.push(photo),
+            Err(reason) => eprintln!("skipped {}: {reason}", path.display()),
+        }
+    }
+    if photos.is_empty() {
+        bail!("no photo of {} can be used; give photos as the bundle was made from", args.data.display());
+    }
+    let bar = progress::bar((photos.len() * rounds()) as u64, "Judging");
+    let outcomes = stress(&mut judge, &photos, &mut || {
+        bar.inc(1);
+        !progress::stop_requested()
+    });
+    bar.finish_and_clear();
+    let Some(outcomes) = outcomes else { bail!("stopped; nothing was written") };
+    print!("{}", report::table(&outcomes));
+    let write = |path: &PathBuf, bytes: &[u8]| {
+        write_file(path, bytes)
+            .with_context(|| format!("can't write {}; check the path and free space", path.display()))
+    };
+    if let Some(path) = &args.json {
+        write(path, &serde_json::to_vec_pretty(&outcomes)?)?;
+    }
+    if let Some(path) = &args.html {
+        write(path, report::page(&outcomes).as_bytes())?;
+        println!("page: {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

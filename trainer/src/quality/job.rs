@@ -1,0 +1,128 @@
+//! A method on a set, and what tells it from any other.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bundle::dataset::listing::list_below;
+use judge::file_sha256;
+use serde::{Deserialize, Serialize};
+
+/// Whose settings a method is run with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// What this program takes unless told otherwise
+    Ours,
+    /// The paper's, as far as this program can follow it
+    Published,
+}
+
+impl Origin {
+    /// As a command line names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Published => "published",
+        }
+    }
+}
+
+/// A folder of images with known answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the names and bytes of all its images, in hexadecimal digits.
+    pub digest: String,
+}
+
+impl Set {
+    /// Reads every image of the folder once.
+    ///
+    /// # Errors
+    /// If the folder or a file can't be read.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let folder = folder.canonicalize()?;
+        let mut seen = Vec::new();
+        for path in list_below(&folder)?.images {
+            seen.extend(path.strip_prefix(&folder).unwrap_or(&path).as_os_str().as_encoded_bytes());
+            seen.extend(file_sha256(&std::fs::read(&path)?));
+        }
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { folder, name, digest: hex(&file_sha256(&seen)) })
+    }
+}
+
+/// A method on a set.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// The set.
+    pub set: &'a Set,
+    /// The method's name.
+    pub method: &'static str,
+    /// Whose settings.
+    pub recipe: Origin,
+    /// The options that they stand for, as `trainer train` takes them.
+    pub options: &'static [&'static str],
+    /// Splits the images, and seeds what is random.
+    pub seed: u64,
+    /// The teacher's name.
+    pub teacher: String,
+    /// Of the program.
+    pub version: String,
+}
+
+impl Job<'_> {
+    /// Equal for two jobs exactly if they do the same.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let Self { set, method, recipe, options, seed, teacher, version } = self;
+        let text = format!(
+            "{version}\n{}\n{method}\n{}\n{}\n{seed}\n{teacher}",
+            set.digest,
+            recipe.name(),
+            options.join(" ")
+        );
+        hex(&file_sha256(text.as_bytes()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_follows_whatever_changes_the_figures() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("caps");
+        std::fs::create_dir_all(folder.join("train/good")).unwrap();
+        let image = folder.join("train/good/1.png");
+        std::fs::write(&image, b"one").unwrap();
+        let set = Set::open(&folder).unwrap();
+        assert_eq!(set.name, "caps");
+        let job = |set, seed, recipe| {
+            let (teacher, version) = ("t".to_owned(), "1".to_owned());
+            Job { set, method: "padim", recipe, options: &[], seed, teacher, version }.key()
+        };
+        let key = job(&set, 0, Origin::Ours);
+        assert_eq!(key, job(&set, 0, Origin::Ours));
+        assert_ne!(key, job(&set, 1, Origin::Ours));
+        assert_ne!(key, job(&set, 0, Origin::Published));
+        // The place of the folder says nothing, its content all.
+        let moved = root.path().join("elsewhere");
+        std::fs::rename(&folder, &moved).unwrap();
+        assert_eq!(Set::open(&moved).unwrap().digest, set.digest);
+        std::fs::write(moved.join("train/good/1.png"), b"two").unwrap();
+        assert_ne!(Set::open(&moved).unwrap().digest, set.digest);
+        assert!(Set::open(&root.path().join("absent")).is_err());
+    }
+}

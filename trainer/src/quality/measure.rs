@@ -1,0 +1,96 @@
+//! Trains, exports and evaluates, as a user does it.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use bundle::dataset::{GOOD, TestSet, test_images};
+use bundle::evaluate::{Outcome, evaluate_image, figures};
+use judge::{Bundle, Judge};
+use shared_format::Verdict;
+
+use super::job::Job;
+use super::row::{Measured, Shares};
+use crate::progress;
+use crate::run::Run;
+
+/// Trains in `scratch`, which must not be there yet, by this very program: what fails there fails alone.
+///
+/// # Errors
+/// What a step said last, or why a test image can't be had.
+pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
+    let TestSet { images, .. } = test_images(&job.set.folder)?;
+    let run = scratch.join("run");
+    let bundles = ["0.01", "0.05"].map(|target| (target, scratch.join(target)));
+    let started = Instant::now();
+    let mut train = program()?;
+    train.args(["train", "--method", job.method, "--teacher", &job.teacher, "--recipe", job.recipe.name()]);
+    train.args(["--seed", &job.seed.to_string(), "--data"]).arg(&job.set.folder).arg("--out").arg(&run);
+    succeed(&mut train)?;
+    let train_s = started.elapsed().as_secs_f64();
+    for (target, bundle) in &bundles {
+        let mut export = program()?;
+        succeed(export.arg("export").arg(&run).arg("--out").arg(bundle).args(["--target-fpr", target]))?;
+    }
+    let settings = Run::open(&run)?.settings;
+    let normals = settings.fit.len() + settings.selection.len() + settings.calibration.len();
+    let [(_, strict), (_, loose)] = &bundles;
+    let mut judge = Judge::open(strict, 1)?;
+    let loose = Bundle::open(loose)?.thresholds.image_threshold;
+    let bar = progress::bar(images.len() as u64, "Judging");
+    let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
+    let mut outcomes = Vec::new();
+    for image in &images {
+        outcomes.push(evaluate_image(&mut judge, image, keep_pixels));
+        bar.inc(1);
+        if progress::stop_requested() {
+            bail!("stopped");
+        }
+    }
+    bar.finish_and_clear();
+    let mut times: Vec<f64> =
+        outcomes.iter().filter(|o| o.score.is_some()).map(|o| o.took.as_secs_f64() * 1e3).collect();
+    times.sort_by(f64::total_cmp);
+    Ok(Measured {
+        normals,
+        figures: figures(&outcomes, judge.bundle().thresholds.image_threshold),
+        at_5_percent: shares(&outcomes, loose),
+        scores: outcomes.iter().filter_map(|o| Some((o.score?, o.kind != GOOD))).collect(),
+        gmac: judge.multiply_adds() as f64 / 1e9,
+        frame_ms: times.get(times.len() / 2).copied().context("no test image can be judged")?,
+        train_s,
+    })
+}
+
+/// What another threshold rejects.
+fn shares(outcomes: &[Outcome], threshold: f32) -> Shares {
+    let again = |outcome: &Outcome| Outcome {
+        verdict: outcome.score.map_or(Verdict::Fault, |score| Verdict::of(score, threshold)),
+        pixels: None,
+        ..outcome.clone()
+    };
+    let all = figures(&outcomes.iter().map(again).collect::<Vec<_>>(), threshold).all;
+    Shares {
+        good: all.fpr_at_threshold,
+        defective: all.tpr_at_threshold,
+        good_interval: all.intervals.fpr_at_threshold,
+        defective_interval: all.intervals.tpr_at_threshold,
+    }
+}
+
+fn program() -> anyhow::Result<Command> {
+    let own =
+        std::env::current_exe().context("this program's own file can't be found; start it by its path")?;
+    Ok(Command::new(own))
+}
+
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.stdin(Stdio::null()).output().context("this program can't be started again")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    bail!("{}", last.trim_start_matches("error: "))
+}

@@ -1,0 +1,95 @@
+//! What came of a job.
+
+use bundle::evaluate::{Figures, Interval};
+use serde::{Deserialize, Serialize};
+
+use super::job::{Job, Origin};
+
+/// A method on a set, with its figures or why there are none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// See [`Job::key`].
+    pub key: String,
+    /// The set's name.
+    pub set: String,
+    /// The method's name.
+    pub method: String,
+    /// Whose settings.
+    pub recipe: Origin,
+    /// Seeds the split and what is random.
+    pub seed: u64,
+    /// The teacher's name.
+    pub teacher: String,
+    /// Of the program.
+    pub version: String,
+    /// The figures.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub measured: Option<Measured>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed: Option<String>,
+}
+
+impl Row {
+    /// The row of a job.
+    #[must_use]
+    pub fn of(job: &Job<'_>, result: Result<Measured, String>) -> Self {
+        let (measured, failed) = match result {
+            Ok(measured) => (Some(measured), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        Self {
+            key: job.key(),
+            set: job.set.name.clone(),
+            method: job.method.to_owned(),
+            recipe: job.recipe,
+            seed: job.seed,
+            teacher: job.teacher.clone(),
+            version: job.version.clone(),
+            measured,
+            failed,
+        }
+    }
+
+    /// The method with whose settings, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.recipe {
+            Origin::Ours => self.method.clone(),
+            Origin::Published => format!("{}, published", self.method),
+        }
+    }
+}
+
+/// The figures of a method on a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Normals that were learned from or calibrated with.
+    pub normals: usize,
+    /// At the threshold for 1 % false alarms.
+    pub figures: Figures,
+    /// At the threshold for 5 %.
+    pub at_5_percent: Shares,
+    /// Score and whether the part is defective, of each test image that has a score, in order of their names: differences
+    /// between methods are found from them.
+    pub scores: Vec<(f32, bool)>,
+    /// Billions of multiply-adds a frame.
+    pub gmac: f64,
+    /// Milliseconds to judge a decoded frame on one thread: the median.
+    pub frame_ms: f64,
+    /// Seconds to train.
+    pub train_s: f64,
+}
+
+/// What a threshold rejects.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Shares {
+    /// Of the good parts.
+    pub good: Option<f64>,
+    /// Of the defective ones.
+    pub defective: Option<f64>,
+    /// How far off the former could be.
+    pub good_interval: Option<Interval>,
+    /// How far off the latter could be.
+    pub defective_interval: Option<Interval>,
+}

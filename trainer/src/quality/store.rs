@@ -1,0 +1,84 @@
+//! Rows that are known already, in a JSON file.
+
+use std::path::{Path, PathBuf};
+
+use bundle::atomic::write_file;
+
+use super::row::Row;
+
+/// The rows of a file, in the order in which they came.
+#[derive(Debug)]
+pub struct Store {
+    path: Option<PathBuf>,
+    rows: Vec<Row>,
+}
+
+/// Why rows can't be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file can't be read.
+    #[error("{path}: {source}; check the path and its permissions", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path} holds no rows of this command ({source}); give another --json", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The file can't be written.
+    #[error("{path}: {source}; check free space and permissions", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Store {
+    /// Without a path nothing is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file is there and can't be used.
+    pub fn open(path: Option<&Path>) -> Result<Self, StoreError> {
+        let mut rows = Vec::new();
+        if let Some(path) = path {
+            match std::fs::read(path) {
+                Ok(json) => {
+                    rows = serde_json::from_slice(&json)
+                        .map_err(|source| StoreError::Damaged { path: path.to_owned(), source })?;
+                }
+                Err(source) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
+            }
+        }
+        Ok(Self { path: path.map(Path::to_owned), rows })
+    }
+
+    /// The figures of this job, if they are known. What failed is tried again.
+    #[must_use]
+    pub fn known(&self, key: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.key == key && row.measured.is_some())
+    }
+
+    /// Keeps a row in place of an older one of the same job, at once: hours of work must not hang on the last row.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file can't be written; it is then as it was.
+    pub fn keep(&mut self, row: Row) -> Result<(), StoreError> {
+        self.rows.retain(|known| known.key != row.key);
+        self.rows.push(row);
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut json = serde_json::to_vec(&self.rows)
+            .map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
+        json.push(b'\n');
+        write_file(path, &json).map_err(|source| StoreError::Write { path: path.clone(), source })
+    }
+}

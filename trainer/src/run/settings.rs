@@ -1,0 +1,152 @@
+//! What reproduces a run, as `run.json` keeps it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use methods::Flip;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use shared_format::Recipe;
+
+use crate::compute::Precision;
+
+const FORMAT: u32 = 2;
+/// Longest training.
+pub const MAX_STEPS: u64 = 100_000_000;
+const MAX_BATCH: usize = 4096;
+
+/// Everything that reproduces a run on the same machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Version of this file's layout.
+    format: u32,
+    /// The method's name.
+    pub method: String,
+    /// The teacher's name.
+    pub teacher: String,
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// How a frame becomes the network's input.
+    pub recipe: Recipe,
+    /// Seeds the split, the initial weights and the order of the images.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Samples in a step.
+    pub batch: usize,
+    /// Number format of the convolutions.
+    pub precision: Precision,
+    /// Threads that compute; another number rounds differently.
+    pub threads: i32,
+    /// Mirrored copies that train too.
+    pub flip: Flip,
+    /// The method's own options.
+    pub options: Value,
+    /// Images that train, relative to `data`.
+    pub fit: Vec<PathBuf>,
+    /// Images that choose the checkpoint.
+    pub selection: Vec<PathBuf>,
+    /// Images that calibrate and do nothing else.
+    pub calibration: Vec<PathBuf>,
+    /// Images that aren't used, with the reason.
+    pub skipped: Vec<(PathBuf, String)>,
+    /// What else lies in the data folder and isn't used, a clause for each reason. Absent in older runs.
+    #[serde(default)]
+    pub unused: Vec<String>,
+}
+
+impl Settings {
+    /// Settings without images; [`super::Run::create`]'s caller fills the sets.
+    #[must_use]
+    pub fn new(method: &str, teacher: &str, data: &Path, recipe: Recipe, seed: u64) -> Self {
+        Self {
+            format: FORMAT,
+            method: method.to_owned(),
+            teacher: teacher.to_owned(),
+            data: data.to_owned(),
+            recipe,
+            seed,
+            steps: 0,
+            batch: 0,
+            precision: Precision::Auto,
+            threads: 1,
+            flip: Flip::None,
+            options: Value::Null,
+            fit: vec![],
+            selection: vec![],
+            calibration: vec![],
+            skipped: vec![],
+            unused: vec![],
+        }
+    }
+
+    /// Reads what a trainer of this version or an earlier one wrote.
+    ///
+    /// # Errors
+    /// A clause: what is wrong with it.
+    pub(super) fn read(json: &[u8]) -> Result<Self, String> {
+        let mut json: Value = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        upgrade(&mut json);
+        let settings: Self = serde_json::from_value(json).map_err(|e| e.to_string())?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether a trainer of this version can have written them.
+    fn check(&self) -> Result<(), &'static str> {
+        let sets = [&self.fit, &self.selection, &self.calibration];
+        let images: HashSet<&PathBuf> = sets.into_iter().flatten().collect();
+        if self.format != FORMAT {
+            Err("it was written by another version of the trainer")
+        } else if !self.recipe.is_valid() {
+            Err("its recipe is out of range")
+        } else if !(1..=MAX_STEPS).contains(&self.steps) || !(1..=MAX_BATCH).contains(&self.batch) {
+            Err("its length is out of range")
+        } else if sets.iter().any(|set| set.is_empty()) {
+            Err("one of its image sets is empty")
+        } else if images.len() != sets.iter().map(|set| set.len()).sum::<usize>() {
+            Err("an image is in two of its sets")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The paths of one of the sets.
+    #[must_use]
+    pub fn paths(&self, set: &[PathBuf]) -> Vec<PathBuf> {
+        set.iter().map(|path| self.data.join(path)).collect()
+    }
+}
+
+/// Settings of format 1, which had the options of all methods in places of their own.
+fn upgrade(json: &mut Value) {
+    let Some(settings) = json.as_object_mut().filter(|settings| settings.get("format") == Some(&json!(1)))
+    else {
+        return;
+    };
+    let mut options = match settings.remove("fitting") {
+        Some(Value::Object(fitting)) => fitting,
+        _ => Map::new(),
+    };
+    for name in ["schedule", "natural"] {
+        options.extend(settings.remove(name).map(|option| (name.to_owned(), option)));
+    }
+    settings.insert("options".to_owned(), Value::Object(options));
+    settings.insert("format".to_owned(), json!(FORMAT));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_formats_options_are_found() {
+        let mut json = json!({"format": 1, "method": "x", "schedule": "short", "fitting": {"bank": "9KiB"}});
+        upgrade(&mut json);
+        let options = json!({"bank": "9KiB", "schedule": "short"});
+        assert_eq!(json, json!({"format": FORMAT, "method": "x", "options": options}));
+        let now = json.clone();
+        upgrade(&mut json);
+        assert_eq!(json, now);
+    }
+}

@@ -1,0 +1,280 @@
+//! Photo → the same part, seen less well.
+
+use bundle::seeded::Seeded;
+use jpeg_encoder::{ColorType, Encoder};
+use judge::{Frame, Pixels, decode};
+use serde::Serialize;
+use shared_format::Size;
+
+const STREAM: u64 = 0x57E5;
+
+/// What may change between the photos that taught and the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disturbance {
+    /// Brighter or darker light: every value times the strength.
+    Gain,
+    /// Another curve of the camera: values (0 to 1) to the power of the strength.
+    Gamma,
+    /// Warmer (above 0) or colder light: red times 1 + strength, blue times 1 − strength.
+    Temperature,
+    /// Out of focus: a Gaussian of so many pixels.
+    Blur,
+    /// A noisier sensor: Gaussian noise with a deviation of so many levels of 255.
+    Noise,
+    /// The part lies so many pixels to the right and below; its edge is drawn out.
+    Shift,
+    /// The part is turned by so many degrees about the middle; its edge is drawn out.
+    Rotation,
+    /// Compressed as JPEG of this quality.
+    Jpeg,
+}
+
+impl Disturbance {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Gain,
+        Self::Gamma,
+        Self::Temperature,
+        Self::Blur,
+        Self::Noise,
+        Self::Shift,
+        Self::Rotation,
+        Self::Jpeg,
+    ];
+
+    /// As people read it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gain => "gain",
+            Self::Gamma => "gamma",
+            Self::Temperature => "colour temperature",
+            Self::Blur => "blur, pixels",
+            Self::Noise => "noise, of 255",
+            Self::Shift => "shift, pixels",
+            Self::Rotation => "rotation, degrees",
+            Self::Jpeg => "JPEG quality",
+        }
+    }
+
+    /// Strengths to try, in ascending order of the number.
+    #[must_use]
+    pub const fn strengths(self) -> &'static [f64] {
+        match self {
+            Self::Gain => &[0.6, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.3, 1.4],
+            Self::Gamma => &[0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.4, 1.6],
+            Self::Temperature => &[-0.2, -0.1, -0.05, 0.05, 0.1, 0.2],
+            Self::Blur => &[0.5, 1.0, 1.5, 2.0, 3.0],
+            Self::Noise => &[1.0, 2.0, 4.0, 8.0, 16.0],
+            Self::Shift => &[1.0, 2.0, 4.0, 8.0, 16.0],
+            Self::Rotation => &[0.5, 1.0, 2.0, 4.0, 8.0],
+            Self::Jpeg => &[20.0, 40.0, 60.0, 80.0, 95.0],
+        }
+    }
+
+    /// The strength that changes nothing, or next to nothing.
+    #[must_use]
+    pub const fn neutral(self) -> f64 {
+        match self {
+            Self::Gain | Self::Gamma => 1.0,
+            Self::Jpeg => 100.0,
+            _ => 0.0,
+        }
+    }
+
+    /// Whether it changes colour only.
+    #[must_use]
+    pub const fn needs_colour(self) -> bool {
+        matches!(self, Self::Temperature)
+    }
+
+    /// The photo under this disturbance, in 8 bits; the seed makes the noise. `None` for a photo whose sides JPEG doesn't have.
+    #[must_use]
+    pub fn apply(self, photo: &Frame, strength: f64, seed: u64) -> Option<Frame> {
+        let mut image = Image::of(photo);
+        match self {
+            Self::Gain => image.each(|value, _| value * strength),
+            Self::Gamma => image.each(|value, _| 255.0 * (value / 255.0).powf(strength)),
+            Self::Temperature => image.each(|value, channel| match channel {
+                0 => value * (1.0 + strength),
+                2 => value * (1.0 - strength),
+                _ => value,
+            }),
+            Self::Noise => {
+                let mut random = Seeded::new(seed, STREAM);
+                image.each(|value, _| value + strength * normal(&mut random));
+            }
+            Self::Blur => image.blur(strength),
+            Self::Shift => image.sampled(|x, y| (x - strength, y - strength)),
+            Self::Rotation => {
+                let (sin, cos) = strength.to_radians().sin_cos();
+                let middle = ((image.width - 1) as f64 / 2.0, (image.height - 1) as f64 / 2.0);
+                image.sampled(|x, y| {
+                    let (u, v) = (x - middle.0, y - middle.1);
+                    (middle.0 + cos * u + sin * v, middle.1 - sin * u + cos * v)
+                });
+            }
+            Self::Jpeg => return image.compressed(strength as u8),
+        }
+        image.frame()
+    }
+}
+
+/// About a standard normal: the sum of twelve uniform numbers.
+fn normal(random: &mut Seeded) -> f64 {
+    const LEVELS: usize = 1 << 20;
+    (0..12).map(|_| random.below(LEVELS) as f64 / LEVELS as f64).sum::<f64>() - 6.0
+}
+
+/// A photo with values from 0 to 255, channels interleaved.
+struct Image {
+    width: usize,
+    height: usize,
+    channels: usize,
+    values: Vec<f64>,
+}
+
+impl Image {
+    fn of(photo: &Frame) -> Self {
+        let (channels, values) = match photo.pixels() {
+            Pixels::Grey8(values) => (1, values.iter().map(|&v| v.into()).collect()),
+            Pixels::Rgb8(values) => (3, values.iter().map(|&v| v.into()).collect()),
+            Pixels::Grey16(values) => (1, values.iter().map(|&v| f64::from(v) / 257.0).collect()),
+            Pixels::Rgb16(values) => (3, values.iter().map(|&v| f64::from(v) / 257.0).collect()),
+        };
+        let Size { width, height } = photo.size();
+        Self { width: width as usize, height: height as usize, channels, values }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.values.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect()
+    }
+
+    fn frame(&self) -> Option<Frame> {
+        let bytes = self.bytes();
+        let pixels = if self.channels == 1 { Pixels::Grey8(bytes) } else { Pixels::Rgb8(bytes) };
+        Frame::new(Size { width: self.width as u32, height: self.height as u32 }, pixels).ok()
+    }
+
+    fn compressed(&self, quality: u8) -> Option<Frame> {
+        let mut jpeg = Vec::new();
+        let colour = if self.channels == 1 { ColorType::Luma } else { ColorType::Rgb };
+        let (width, height) = (u16::try_from(self.width).ok()?, u16::try_from(self.height).ok()?);
+        Encoder::new(&mut jpeg, quality).encode(&self.bytes(), width, height, colour).ok()?;
+        decode(&jpeg).ok()
+    }
+
+    /// Changes each value, given its channel.
+    fn each(&mut self, mut change: impl FnMut(f64, usize) -> f64) {
+        let channels = self.channels;
+        self.values.iter_mut().enumerate().for_each(|(i, value)| *value = change(*value, i % channels));
+    }
+
+    /// The value at a pixel, or at the nearest one if it lies outside.
+    fn at(&self, x: isize, y: isize, channel: usize) -> f64 {
+        let x = x.clamp(0, self.width as isize - 1) as usize;
+        let y = y.clamp(0, self.height as isize - 1) as usize;
+        self.values[(y * self.width + x) * self.channels + channel]
+    }
+
+    /// Each pixel from the place that `from` names, between pixels bilinearly.
+    fn sampled(&mut self, from: impl Fn(f64, f64) -> (f64, f64)) {
+        let mut values = Vec::with_capacity(self.values.len());
+        for y in 0..self.height {
+            for x in 0..self.width {
+                let (u, v) = from(x as f64, y as f64);
+                let (left, top) = (u.floor(), v.floor());
+                let (right_share, lower_share) = (u - left, v - top);
+                let (x, y) = (left as isize, top as isize);
+                for channel in 0..self.channels {
+                    let upper = self.at(x, y, channel) * (1.0 - right_share)
+                        + self.at(x + 1, y, channel) * right_share;
+                    let lower = self.at(x, y + 1, channel) * (1.0 - right_share)
+                        + self.at(x + 1, y + 1, channel) * right_share;
+                    values.push(upper * (1.0 - lower_share) + lower * lower_share);
+                }
+            }
+        }
+        self.values = values;
+    }
+
+    fn blur(&mut self, sigma: f64) {
+        let reach = (3.0 * sigma).ceil() as isize;
+        let weights: Vec<f64> =
+            (-reach..=reach).map(|d| (-(d as f64).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        for (across, down) in [(1, 0), (0, 1)] {
+            let mut values = Vec::with_capacity(self.values.len());
+            for y in 0..self.height as isize {
+                for x in 0..self.width as isize {
+                    for channel in 0..self.channels {
+                        let sum: f64 = (-reach..=reach)
+                            .zip(&weights)
+                            .map(|(d, weight)| weight * self.at(x + across * d, y + down * d, channel))
+                            .sum();
+                        values.push(sum / total);
+                    }
+                }
+            }
+            self.values = values;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn photo() -> Frame {
+        let size = Size { width: 24, height: 16 };
+        let values = (0..24 * 16).flat_map(|i| [100 + (i % 7) as u8, 90, 30 + (i / 24) as u8]).collect();
+        Frame::new(size, Pixels::Rgb8(values)).unwrap()
+    }
+
+    fn distance(a: &Frame, b: &Frame) -> f64 {
+        let (a, b) = (Image::of(a).values, Image::of(b).values);
+        a.iter().zip(&b).map(|(x, y)| (x - y).abs()).sum::<f64>() / a.len() as f64
+    }
+
+    #[test]
+    fn a_stronger_disturbance_changes_more_and_the_neutral_one_next_to_nothing() {
+        let photo = photo();
+        for disturbance in Disturbance::ALL {
+            let neutral = disturbance.neutral();
+            let changed = |strength: f64| distance(&photo, &disturbance.apply(&photo, strength, 1).unwrap());
+            if disturbance != Disturbance::Blur {
+                assert!(changed(neutral) < 1.0, "{disturbance:?}");
+            }
+            let mut strengths = disturbance.strengths().to_vec();
+            strengths.sort_by(|a, b| (a - neutral).abs().total_cmp(&(b - neutral).abs()));
+            let (least, most) = (strengths[0], *strengths.last().unwrap());
+            assert!(changed(most) > changed(least), "{disturbance:?}");
+            assert_eq!(disturbance.apply(&photo, most, 1).unwrap().size(), photo.size());
+        }
+    }
+
+    #[test]
+    fn a_shift_moves_to_the_right_and_down_and_a_quarter_turn_turns_right() {
+        let size = Size { width: 5, height: 5 };
+        let mut values = vec![0; 25];
+        values[5 + 2] = 200;
+        let photo = Frame::new(size, Pixels::Grey8(values)).unwrap();
+        let spot = |frame: &Frame| {
+            let values = Image::of(frame).values;
+            let at = values.iter().position(|&value| value > 150.0).unwrap();
+            (at % 5, at / 5)
+        };
+        assert_eq!(spot(&Disturbance::Shift.apply(&photo, 1.0, 0).unwrap()), (3, 2));
+        assert_eq!(spot(&Disturbance::Rotation.apply(&photo, 90.0, 0).unwrap()), (3, 2));
+    }
+
+    #[test]
+    fn noise_has_the_deviation_that_was_asked_for() {
+        let size = Size { width: 100, height: 100 };
+        let photo = Frame::new(size, Pixels::Grey16(vec![128 * 257; 10_000])).unwrap();
+        let values = Image::of(&Disturbance::Noise.apply(&photo, 8.0, 3).unwrap()).values;
+        let variance = values.iter().map(|value| (value - 128.0).powi(2)).sum::<f64>() / 1e4;
+        assert!((variance.sqrt() - 8.0).abs() < 0.3, "{variance}");
+    }
+}

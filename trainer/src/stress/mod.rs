@@ -1,0 +1,59 @@
+//! Good photos under other light, another focus, another place: from what strength on a bundle rejects more of them than it
+//! claims.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`disturbance`] | photo → the same part, seen less well |
+//! | [`outcome`] | what was rejected, and where the claim breaks |
+//! | [`report`] | a table, and a page with curves |
+
+pub mod disturbance;
+pub mod outcome;
+pub mod report;
+
+pub use disturbance::Disturbance;
+pub use outcome::{Outcomes, Step};
+
+use judge::{Frame, Judge};
+use shared_format::Verdict;
+
+/// Judges every photo as it is and under each disturbance of each strength; `progress` is called after each photo and says
+/// whether to go on: `None` if not.
+pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() -> bool) -> Option<Outcomes> {
+    let thresholds = &judge.bundle().thresholds;
+    let (claimed, threshold) = (thresholds.evidence.claimed_fpr(), thresholds.image_threshold);
+    let mut steps = Vec::new();
+    let mut judged = |disturbance: Option<Disturbance>, strength: f64| {
+        let (mut rejected, mut scores) = (0, Vec::new());
+        for (seed, photo) in (0..).zip(photos) {
+            let judgement = match disturbance {
+                None => judge.judge(photo),
+                Some(disturbance) => judge.judge(&disturbance.apply(photo, strength, seed)?),
+            };
+            rejected += usize::from(judgement.verdict != Verdict::Pass);
+            scores.extend(judgement.score.map(|score| score / threshold));
+            if !progress() {
+                return None;
+            }
+        }
+        scores.sort_by(f32::total_cmp);
+        let median = scores.get(scores.len() / 2).copied();
+        Some(Step { disturbance, strength, rejected, judged: photos.len(), median })
+    };
+    let undisturbed = judged(None, 0.0)?;
+    for disturbance in Disturbance::ALL {
+        if disturbance.needs_colour() && photos.iter().all(Frame::is_grey) {
+            continue;
+        }
+        for &strength in disturbance.strengths() {
+            steps.push(judged(Some(disturbance), strength)?);
+        }
+    }
+    Some(Outcomes { claimed, undisturbed, steps })
+}
+
+/// How many photos [`stress`] judges for each of `photos`.
+#[must_use]
+pub fn rounds() -> usize {
+    1 + Disturbance::ALL.iter().map(|disturbance| disturbance.strengths().len()).sum::<usize>()
+}
