@@ -175,8 +175,9 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::inotify;
 
     use super::*;
 
@@ -237,30 +238,30 @@ mod tests {
     fn a_folder_that_is_replaced_is_there_at_every_moment() {
         let root = tempfile::tempdir().unwrap();
         let (new, target) = (root.path().join(".bundle.beside"), root.path().join("bundle"));
-        write_synced_folder(&new, b"0");
+        write_synced_folder(&new, b"1");
         replace_folder(&new, &target).unwrap();
         assert_eq!(names(root.path()), ["bundle"]);
-        let model = target.join("model");
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let watch = scope.spawn(|| {
-                let mut absent = 0;
-                while !done.load(Ordering::Relaxed) {
-                    absent += usize::from(!model.is_file());
-                }
-                absent
-            });
-            write_synced_folder(&new, b"1");
-            for n in 0..500 {
-                replace_folder(&new, &target).unwrap();
-                // Each time what was in force lies beside it: the way back.
-                let (now, before) = if n % 2 == 0 { (b"1", b"0") } else { (b"0", b"1") };
-                assert_eq!(fs::read(&model).unwrap(), now);
-                assert_eq!(fs::read(new.join("model")).unwrap(), before);
-            }
-            done.store(true, Ordering::Relaxed);
-            assert_eq!(watch.join().unwrap(), 0);
-        });
+        write_synced_folder(&new, b"2");
+        let changes = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&changes, root.path(), inotify::WatchFlags::ALL_EVENTS).unwrap();
+        // There, and back.
+        for (now, before) in [(b"2", b"1"), (b"1", b"2")] {
+            replace_folder(&new, &target).unwrap();
+            assert_eq!(fs::read(target.join("model")).unwrap(), now);
+            assert_eq!(fs::read(new.join("model")).unwrap(), before);
+        }
+        // More than one step needs a third name, or a removal.
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&changes, &mut buffer);
+        let mut moves = 0;
+        while let Ok(event) = reader.next() {
+            let name = event.file_name().map(|name| name.to_str().unwrap().to_owned()).unwrap_or_default();
+            assert!(["", "bundle", ".bundle.beside"].contains(&name.as_str()), "{name}");
+            let gone = inotify::ReadFlags::DELETE | inotify::ReadFlags::CREATE;
+            assert!(!event.events().intersects(gone), "{name}");
+            moves += usize::from(event.events().contains(inotify::ReadFlags::MOVED_TO));
+        }
+        assert_eq!(moves, 4);
     }
 
     #[test]
