@@ -40,6 +40,8 @@ mod samples;
 mod setup;
 mod shell;
 mod split;
+#[cfg(test)]
+mod stand_in;
 mod system;
 mod teacher;
 mod test;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use tempfile::Builder;
 
 /// Fills a new folder beside `target` and puts it in `target`'s place by one rename. If `fill` or anything else fails,
@@ -31,6 +32,42 @@ pub fn write_folder<E: From<io::Error>>(
         let _ = partial.keep();
     }
     Ok(sync_folder(&parent(target))?)
+}
+
+/// Puts a folder that is complete in `target`'s place in one step, after all that is in it has reached the disk. What lay
+/// at `target` lies at `new` afterwards: the same call is the way back. At no moment is `target` absent or incomplete, so
+/// a file system that can't exchange two folders is an error, and nothing has moved.
+///
+/// # Errors
+/// What the file system said.
+pub fn replace_folder(new: &Path, target: &Path) -> io::Result<()> {
+    sync_tree(new)?;
+    if target.symlink_metadata().is_ok() {
+        renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE).map_err(|e| match e {
+            Errno::INVAL | Errno::NOSYS => io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this file system can't exchange two folders in one step; keep them on ext4",
+            ),
+            e => e.into(),
+        })?;
+    } else {
+        fs::rename(new, target)?;
+    }
+    sync_folder(&parent(target))?;
+    sync_folder(&parent(new))
+}
+
+/// Waits until a folder and everything in it is on the disk.
+fn sync_tree(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        if kind.is_dir() {
+            sync_tree(&path)?;
+        } else if kind.is_file() {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    sync_folder(folder)
 }
 
 /// Writes a new file beside `target` and puts it in `target`'s place by one rename. A symbolic link stays one: the file
@@ -115,7 +152,7 @@ fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(()),
         // Some file systems can't exchange: step aside, move in, and step back where that fails.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+        Err(Errno::INVAL | Errno::NOSYS) => {
             let aside = b.with_extension(format!("replaced-{}", std::process::id()));
             fs::rename(b, &aside)?;
             if let Err(e) = fs::rename(a, b) {
@@ -138,6 +175,10 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::inotify;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -191,5 +232,51 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(names(&target), ["one"]);
         assert_eq!(names(root.path()), ["bundle"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_replaced_is_there_at_every_moment() {
+        let root = tempfile::tempdir().unwrap();
+        let (new, target) = (root.path().join(".bundle.beside"), root.path().join("bundle"));
+        write_synced_folder(&new, b"1");
+        replace_folder(&new, &target).unwrap();
+        assert_eq!(names(root.path()), ["bundle"]);
+        write_synced_folder(&new, b"2");
+        let changes = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&changes, root.path(), inotify::WatchFlags::ALL_EVENTS).unwrap();
+        // There, and back.
+        for (now, before) in [(b"2", b"1"), (b"1", b"2")] {
+            replace_folder(&new, &target).unwrap();
+            assert_eq!(fs::read(target.join("model")).unwrap(), now);
+            assert_eq!(fs::read(new.join("model")).unwrap(), before);
+        }
+        // More than one step needs a third name, or a removal.
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&changes, &mut buffer);
+        let mut moves = 0;
+        while let Ok(event) = reader.next() {
+            let name = event.file_name().map(|name| name.to_str().unwrap().to_owned()).unwrap_or_default();
+            assert!(["", "bundle", ".bundle.beside"].contains(&name.as_str()), "{name}");
+            let gone = inotify::ReadFlags::DELETE | inotify::ReadFlags::CREATE;
+            assert!(!event.events().intersects(gone), "{name}");
+            moves += usize::from(event.events().contains(inotify::ReadFlags::MOVED_TO));
+        }
+        assert_eq!(moves, 4);
+    }
+
+    #[test]
+    fn nothing_moves_where_the_new_folder_is_not_there() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("bundle");
+        write_synced_folder(&target, b"1");
+        let error = replace_folder(&root.path().join("none"), &target).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read(target.join("model")).unwrap(), b"1");
+    }
+
+    fn write_synced_folder(folder: &Path, model: &[u8]) {
+        fs::create_dir_all(folder.join("golden")).unwrap();
+        write_synced(&folder.join("model"), model).unwrap();
+        write_synced(&folder.join("golden/normal.png"), model).unwrap();
     }
 }

@@ -11,6 +11,7 @@ pub mod check;
 pub mod collect;
 pub mod doctor;
 mod engine;
+pub mod exchange;
 pub mod init;
 pub mod inspect;
 pub mod outcome;
@@ -41,6 +42,8 @@ pub enum Command {
     Teach(teach::Args),
     /// Check this machine, and whether a bundle does here what it did where it was made.
     Doctor(doctor::Args),
+    /// Put a bundle in another's place in one step, for what installs bundles on a board.
+    Exchange(exchange::Args),
 }
 
 impl Command {
@@ -59,6 +62,7 @@ impl Command {
             Self::Collect(args) => collect::run(&args),
             Self::Teach(args) => teach::run(&args),
             Self::Doctor(args) => doctor::run(&args),
+            Self::Exchange(args) => exchange::run(&args),
         }
     }
 }

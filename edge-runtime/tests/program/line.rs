@@ -141,6 +141,10 @@ fn what_cannot_be_run_says_why_before_anything_moves() {
             assert!(code(&output) == 1 && stderr(&output).contains(said), "{right}: {}", stderr(&output));
             assert!(output.stdout.is_empty());
         }
+        // The file alone is right where only what it names is missing.
+        let output =
+            program(bench.folder.path()).args(["check", "--file-only", "wrong.toml"]).output().unwrap();
+        assert_eq!(code(&output) == 0, said.starts_with("no"), "{right}: {}", stdout(&output));
     }
     let output = program(bench.folder.path()).args(["check", "line.toml"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", stdout(&output));

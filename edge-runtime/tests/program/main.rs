@@ -12,6 +12,7 @@ mod bench;
 mod calibrate;
 mod collect;
 mod doctor;
+mod exchange;
 mod inspect;
 mod latency;
 mod line;

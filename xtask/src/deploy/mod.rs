@@ -7,8 +7,11 @@
 //! |---|---|
 //! | `options` | the command line |
 //! | `on-board.sh` | what runs on the board: looks, switches, looks again, and switches back |
+//! | `bundles.sh` | what it, and the image's first start, do with bundles |
 //! | `test` | both of them against an ssh server on loopback, in a Debian root |
 
+#[cfg(test)]
+mod on_board_tests;
 mod options;
 mod test;
 
@@ -22,6 +25,8 @@ use crate::{package, shell};
 pub use options::{Options, Task, command};
 
 const ON_BOARD: &str = include_str!("on-board.sh");
+/// What [`ON_BOARD`] and the image's first start do with bundles.
+pub const BUNDLES: &str = include_str!("bundles.sh");
 /// Takes what comes, and starts the script when it is whole. The checksums come last: a stream that was cut has none.
 const RECEIVE: &str = "set -eu; umask 022; d=$(mktemp -d /var/tmp/nominal-deploy.XXXXXX); trap 'rm -rf \"$d\"' EXIT; \
     tar -xzf - -C \"$d\"; cd \"$d\"; sha256sum --quiet -c sums; as=; [ \"$(id -u)\" = 0 ] || as='sudo -n'; \
@@ -58,7 +63,9 @@ fn gather(folder: &Path, package: &Path, options: &Options) -> Result<()> {
         fs::copy(from, folder.join(name)).map(drop).with_context(|| format!("can't read {}", from.display()))
     };
     copy(package, "nominal.deb")?;
-    fs::write(folder.join("on-board.sh"), ON_BOARD).context("can't write what is sent")?;
+    for (name, text) in [("on-board.sh", ON_BOARD), ("bundles.sh", BUNDLES)] {
+        fs::write(folder.join(name), text).context("can't write what is sent")?;
+    }
     if let Some(line) = &options.line {
         copy(line, "line.toml")?;
     }

@@ -2,9 +2,13 @@
 # change, bundle/NAME and line.toml. Either all of it is in force at the end, or what was there before.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-here=$(pwd)
-bundles=/var/lib/nominal/bundles
-line=/etc/nominal/line.toml
+umask 022
+# Empty on a board; tests have a root of their own.
+root=${NOMINAL_ROOT-}
+bundles=$root/var/lib/nominal/bundles
+line=$root/etc/nominal/line.toml
+edge=new/usr/bin/edge-runtime
+. ./bundles.sh
 name=$(ls bundle 2>/dev/null || true)
 
 say() {
@@ -17,11 +21,9 @@ die() {
 }
 version() { dpkg-query -W -f '${db:Status-Status} ${Version}' nominal 2>/dev/null | sed -n 's/^installed //p'; }
 install() { dpkg --force-confdef --force-confold --install "$1" >dpkg.log 2>&1 </dev/null || { cat dpkg.log; return 1; }; }
-has_systemd() { [ -d /run/systemd/system ]; }
-# As the service: what only root may read is of no use to it.
-as_service() { runuser -u nominal -g nominal -G video -G gpio -G dialout -- "$@"; }
+has_systemd() { [ -d "$root/run/systemd/system" ]; }
 
-exec 9>/run/nominal-deploy.lock
+exec 9>"$root/run/nominal-deploy.lock"
 flock -n 9 || die "another deployment is at work on this board; wait for its end"
 
 # A package of what is installed now, for the way back.
@@ -30,13 +32,13 @@ keep_package() {
     dpkg-query -s nominal | grep -v '^Status:' | awk '/^Conffiles:/ { skip = 1; next } /^ / && skip { next } { skip = 0; print }' \
         >old/DEBIAN/control
     for file in postinst prerm postrm conffiles; do
-        [ ! -e "/var/lib/dpkg/info/nominal.$file" ] || cp -p "/var/lib/dpkg/info/nominal.$file" "old/DEBIAN/$file"
+        [ ! -e "$root/var/lib/dpkg/info/nominal.$file" ] || cp -p "$root/var/lib/dpkg/info/nominal.$file" "old/DEBIAN/$file"
     done
     dpkg-query -L nominal | while read -r path; do
         if [ -d "$path" ] && [ ! -L "$path" ]; then mkdir -p "old$path"; else cp -a "$path" "old$path"; fi
     done
     # The line file as it was delivered: an edited one would count as the package's own, to be replaced without a word.
-    cp -p /usr/share/nominal/line.toml "old$line"
+    cp -p "$root/usr/share/nominal/line.toml" old/etc/nominal/line.toml
     dpkg-deb --build old old.deb >/dev/null
     rm -r old
 }
@@ -46,35 +48,45 @@ mkdir new
 dpkg-deb --extract nominal.deb new
 new/usr/bin/edge-runtime --version || die "the package's program does not run on this board; is it for another processor?"
 if [ -n "$name" ]; then
-    new/usr/bin/edge-runtime doctor --bundle "bundle/$name" >doctor.log 2>&1 || {
-        grep -E '^(problem|error)' doctor.log || cat doctor.log
-        die "the bundle $name was refused; the line was not touched"
-    }
-fi
-# A power cut in an earlier deployment may have left the bundle under the name that it had for the way back.
-if [ -n "$name" ] && [ ! -e "$bundles/$name" ] && [ -e "$bundles/.$name.old" ]; then
-    mv "$bundles/.$name.old" "$bundles/$name"
+    # For the service's user, who judges the bundle.
+    chmod 755 . new
+    chmod -R u=rwX,go=rX bundle
+    "$edge" exchange --help >/dev/null 2>&1 || die "the package's program can't exchange bundles; deploy a later one"
+    holds "bundle/$name" || die "the bundle $name was refused; the line was not touched"
+    # Earlier versions of this file switched by two renames; a power cut between them left only the old bundle.
+    if [ ! -e "$bundles/$name" ] && [ -e "$bundles/.$name.old" ]; then
+        mv "$bundles/.$name.old" "$bundles/$name"
+    fi
+    rm -rf "$bundles/.$name.old" "$bundles/.$name.new"
 fi
 before=$(version)
 [ -z "$before" ] || keep_package
 [ ! -e "$line" ] || cp -p "$line" old-line.toml
 
 # 2. The switch, and the way back from wherever it fails.
+new_one=''
+id_of() { stat -c %d:%i "$1" 2>/dev/null; }
+is_new() { [ -n "$new_one" ] && [ "$(id_of "$1")" = "$new_one" ]; }
 back() {
     trap - EXIT
+    # Whatever fails here, the rest is still put back.
+    set +e
     say "rolling back"
     if [ -n "$name" ]; then
-        if [ -e "$bundles/.$name.old" ]; then
-            rm -rf "${bundles:?}/$name"
-            mv "$bundles/.$name.old" "$bundles/$name"
-        elif [ -e "$here/switched" ]; then
-            rm -rf "${bundles:?}/$name"
+        if is_new "$bundles/$name"; then
+            # What is beside it now was in force before; where nothing is, there was none.
+            if [ -e "$bundles/.$name.beside" ]; then switch "$name"; else rm -rf "${bundles:?}/$name"; fi
         fi
-        rm -rf "$bundles/.$name.new"
+        if is_new "$bundles/$name"; then
+            say "the bundle that was in force could not be put back: it is $bundles/.$name.beside"
+        else
+            rm -rf "$bundles/.$name.beside"
+        fi
     fi
     if [ -n "$before" ]; then install old.deb || say "the package $before could not be put back; install it by hand"; fi
-    [ -z "$before" ] && { dpkg --remove nominal >/dev/null 2>&1 || true; }
-    if [ -e old-line.toml ]; then cp -p old-line.toml "$line"; else cp new/etc/nominal/line.toml "$line"; fi
+    [ -n "$before" ] || dpkg --remove nominal >/dev/null 2>&1
+    if [ -e old-line.toml ]; then cp -p old-line.toml "$line.new"; else cp new/etc/nominal/line.toml "$line.new"; fi
+    into_place "$line"
     if [ -n "$before" ] && has_systemd; then
         systemctl restart nominal && say "the line runs as before" || say "the line does not run: systemctl status nominal"
     fi
@@ -85,31 +97,22 @@ trap back EXIT
 install nominal.deb || die "dpkg refused the package"
 mkdir -p "$bundles"
 if [ -n "$name" ]; then
-    cp -r "bundle/$name" "$bundles/.$name.new"
-    chown -R root:root "$bundles/.$name.new"
-    chmod -R u=rwX,go=rX "$bundles/.$name.new"
-    sync
-    rm -rf "$bundles/.$name.old"
-    [ ! -e "$bundles/$name" ] || mv "$bundles/$name" "$bundles/.$name.old"
-    touch switched
-    mv "$bundles/.$name.new" "$bundles/$name"
+    stage "bundle/$name" "$name" || die "the bundle $name could not be copied; is there space left?"
+    new_one=$(id_of "$bundles/.$name.beside")
+    switch "$name" || die "the bundle $name could not take its place"
 fi
 if [ -e line.toml ]; then
     cp line.toml "$line.new"
     chmod 644 "$line.new"
-    mv "$line.new" "$line"
+    into_place "$line"
 fi
 
 # 3. Does it hold where it lies now, for the user that it will run as?
 if [ -n "$name" ]; then
-    as_service edge-runtime doctor --bundle "$bundles/$name" >doctor.log 2>&1 || {
-        cat doctor.log
-        die "doctor finds fault with the bundle $name where it lies now"
-    }
-    tail -n 1 doctor.log
+    holds "$bundles/$name" || die "doctor finds fault with the bundle $name where it lies now"
 fi
 if [ -n "$(ls "$bundles" 2>/dev/null)" ]; then
-    as_service edge-runtime check "$line" >check.log 2>&1 || {
+    as_service "$edge" check "$line" >check.log 2>&1 || {
         cat check.log
         die "the line file does not hold on this board"
     }
@@ -128,5 +131,5 @@ fi
 
 # 4. In force.
 trap - EXIT
-[ -z "$name" ] || rm -rf "$bundles/.$name.old"
+[ -z "$name" ] || rm -rf "$bundles/.$name.beside"
 say "in force: nominal $(version)${name:+, bundle $name}$([ ! -e line.toml ] || echo ', a new line file')"

@@ -178,6 +178,26 @@ must test "$(sum)" = "$in_force"
 must test "$(pid)" = "$running"
 no_traces
 
+say "a bundle is judged by the service's user, and at no moment is its place empty"
+another 1.5-1 "$folder/watched.deb" 'mv usr/bin/edge-runtime usr/bin/edge-runtime.real
+printf "#!/bin/sh\n[ \"\$1\" != doctor ] || id -un >>/tmp/readers\nexec \"\$0.real\" \"\$@\"\n" >usr/bin/edge-runtime
+chmod 755 usr/bin/edge-runtime'
+model=$board/var/lib/nominal/bundles/spot/model.onnx
+: >"$folder/watching"
+(while [ -e "$folder/watching" ]; do [ -e "$model" ] || echo gap >>"$folder/gaps"; done) &
+watch=$!
+deploy board --package "$folder/watched.deb" --bundle "$folder/new/spot" || fail "the watched package"
+must test "$(sum)" != "$in_force"
+deploy board --package "$package" --bundle "$folder/good/spot" || fail "back to the first package"
+rm "$folder/watching"
+wait "$watch"
+must test ! -e "$folder/gaps"
+must test "$(sort -u "$board/tmp/readers")" = nominal
+must test "$(sum)" = "$in_force"
+rm "$board/tmp/readers"
+must runs
+no_traces
+
 say "a power cut between the two renames of an earlier deployment: a refused one afterwards leaves the bundle in force"
 mv "$board/var/lib/nominal/bundles/spot" "$board/var/lib/nominal/bundles/.spot.old"
 refused board --package "$folder/unwilling.deb" --bundle "$folder/new/spot"

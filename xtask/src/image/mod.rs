@@ -12,6 +12,8 @@
 
 mod board;
 mod disk;
+#[cfg(test)]
+mod first_boot_tests;
 mod options;
 mod settings;
 mod system;

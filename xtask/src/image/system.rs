@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{cache, root, shell};
+use crate::{cache, deploy, root, shell};
 
 /// What the root has beyond Debian's least.
 pub const PACKAGES: [&str; 16] = [
@@ -36,8 +36,9 @@ printf '%s\n' virtio_pci virtio_mmio virtio_blk virtio_scsi nvme ahci sd_mod usb
     sdhci_pci sdhci_acpi sdhci_iproc mmc_block ext4 >"$1/usr/share/initramfs-tools/modules.d/nominal""#;
 
 /// Files of the root: where, with which rights, what.
-const FILES: [(&str, u32, &str); 7] = [
+const FILES: [(&str, u32, &str); 8] = [
     ("usr/lib/nominal/first-boot", 0o755, include_str!("files/first-boot")),
+    ("usr/lib/nominal/bundles.sh", 0o644, deploy::BUNDLES),
     ("etc/systemd/system/nominal-settings.service", 0o644, include_str!("files/nominal-settings.service")),
     ("etc/initramfs/post-update.d/nominal", 0o755, include_str!("files/update-boot")),
     ("etc/fstab", 0o644, include_str!("files/fstab")),

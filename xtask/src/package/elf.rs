@@ -13,6 +13,9 @@ use crate::shell;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc(pub u32, pub u32);
 
+/// What a program asks for that is linked statically.
+const STATIC: Glibc = Glibc(2, 0);
+
 impl fmt::Display for Glibc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0, self.1)
@@ -49,7 +52,12 @@ impl Elf {
         };
         let versions =
             shell::output(Command::new("readelf").args(["--wide", "--version-info"]).arg(program))?;
-        Ok(Self { debian, triple, strip, glibc: highest_glibc(&versions).unwrap_or(Glibc(2, 0)) })
+        Ok(Self { debian, triple, strip, glibc: highest_glibc(&versions).unwrap_or(STATIC) })
+    }
+
+    /// Whether the program brings its C library with it.
+    pub fn is_static(&self) -> bool {
+        self.glibc == STATIC
     }
 }
 

@@ -25,6 +25,8 @@ for group in video gpio dialout; do must getent group $group >/dev/null; done
 must test "$(owner /var/lib/nominal)" = nominal:nominal
 must test "$(owner /var/lib/nominal/bundles)" = root:root
 must test -f /usr/lib/udev/rules.d/60-nominal.rules
+must grep -q '^serialport .* | MPL-2.0$' /usr/share/doc/nominal/third-party.txt
+must grep -q '^tract-onnx ' /usr/share/doc/nominal/third-party.txt
 unit=$(ls /lib/systemd/system/nominal.service)
 must test -L /etc/systemd/system/multi-user.target.wants/nominal.service
 must test "$(getent passwd nominal | cut -d: -f7)" = /usr/sbin/nologin

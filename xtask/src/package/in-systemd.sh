@@ -50,6 +50,9 @@ must test "$(status_of CapEff)" = 0000000000000000
 must test "$(status_of CapBnd)" = 0000000000000000
 must test "$(status_of NoNewPrivs)" = 1
 must test "$(status_of Seccomp)" = 2
+# As systemd has understood it; whether the kernel keeps to it depends on the machine's control groups.
+must test "$(property MemoryMax)" != infinity
+must test "$(property MemoryHigh)" = infinity
 # Without CAP_SYS_RESOURCE (bit 24), as in some containers, not even systemd can raise a limit.
 if [ $((0x$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/1/status) >> 24 & 1)) = 1 ]; then
     must grep -q '^Max realtime priority *49 *49' "/proc/$(pid)/limits"

@@ -5,11 +5,13 @@
 //! | `options` | the command line |
 //! | `elf` | what a program asks of its system |
 //! | `stage` | program and line file, as they will lie in the package |
+//! | `notices` | the licences of what is linked into the program |
 //! | `tool` | `cargo-deb`, which packs |
 //! | `test` | installing, upgrading, removing and purging in a Debian root of the board's processor |
 //! | `service_test` | the service under a systemd of its own |
 
 mod elf;
+mod notices;
 mod options;
 mod service_test;
 mod stage;
@@ -27,7 +29,7 @@ use elf::Elf;
 pub use options::{Options, TARGETS, command};
 
 /// What the program may weigh, stripped: a board's update goes over whatever network the factory has.
-const PROGRAM_MB: f64 = 15.0;
+const PROGRAM_MB: f64 = 18.0;
 
 /// Packs, and tests the package where that is asked for.
 pub fn run(options: &Options) -> Result<()> {
@@ -77,7 +79,7 @@ fn build(options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
         }
         None => {
             let mut build = workspace::cargo(root);
-            build.args(["build", "--package", "edge-runtime", "--features", "edge-runtime/camera"]);
+            build.args(["build", "--package", "edge-runtime", "--features", notices::FEATURES]);
             build
         }
     };
@@ -108,7 +110,7 @@ fn report(package: &Path, program: &Path, elf: &Elf) -> Result<()> {
     println!("{}: {:.1} MB", package.display(), mega(package)?);
     println!(
         "  program        {size:.1} MB stripped{}",
-        if size > PROGRAM_MB { ", more than the 15 MB aimed at" } else { "" }
+        if size > PROGRAM_MB { format!(", more than the {PROGRAM_MB} MB aimed at") } else { String::new() }
     );
     println!("  processor      {}", elf.debian);
     println!("  C library      {} or later needed, {promised} promised", elf.glibc);

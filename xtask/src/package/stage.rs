@@ -1,4 +1,4 @@
-//! Program and line file, as they will lie in the package.
+//! Program, line file and the licences of others, as they will lie in the package.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::elf::Elf;
+use super::notices;
 use crate::{cache, shell};
 
 /// Where things lie for packing.
@@ -44,6 +45,8 @@ pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Sta
     let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
     fs::write(release.join("line.toml"), line_file(&text)?)
         .with_context(|| format!("can't write into {}", release.display()))?;
+    let others = release.join("third-party.txt");
+    notices::write(root, elf.triple, notices::FEATURES, elf.is_static(), &others)?;
     Ok(Stage { target: folder.to_path_buf(), program: stripped })
 }
 

@@ -57,3 +57,27 @@ fn verify_unit(root: &Path) -> Result<()> {
     println!("{}", said.lines().last().unwrap_or_default().trim());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The least memory of a board that the documents name.
+    const BOARD_MB: u32 = 1024;
+
+    #[test]
+    fn the_service_has_room_for_what_the_readme_promises_and_leaves_some_to_the_board() {
+        let root = workspace::root().unwrap();
+        let unit = std::fs::read_to_string(root.join("edge-runtime/packaging/nominal.service")).unwrap();
+        let (_, share) = unit.split_once("\nMemoryMax=").expect("the unit has no MemoryMax");
+        let share: u32 = share.split_once("%\n").unwrap().0.parse().unwrap();
+        let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+        let row = readme.lines().find(|line| line.starts_with("| memory of a running line at most")).unwrap();
+        let promised: u32 =
+            row.rsplit('|').nth(1).unwrap().trim().strip_suffix(" MB").unwrap().parse().unwrap();
+        assert!(BOARD_MB * share / 100 >= 3 * promised, "{share} % of {BOARD_MB} MB, {promised} MB promised");
+        assert!(share <= 75, "{share} % leaves the board too little");
+        // It would put the gate to sleep.
+        assert!(!unit.contains("\nMemoryHigh="));
+    }
+}

@@ -1,0 +1,28 @@
+//! `exchange`: one bundle in another's place, and back.
+
+use crate::{Bench, code, program, stderr};
+
+#[test]
+fn a_bundle_takes_another_s_place_and_the_other_stays_beside_it() {
+    let bench = Bench::new();
+    bench.write(".bundle.beside/model.onnx", b"new");
+    let old = std::fs::read(bench.path("bundle/model.onnx")).unwrap();
+    let exchange =
+        || program(bench.folder.path()).args(["exchange", ".bundle.beside", "bundle"]).output().unwrap();
+    assert_eq!(code(&exchange()), 0);
+    assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), b"new");
+    assert_eq!(std::fs::read(bench.path(".bundle.beside/model.onnx")).unwrap(), old);
+    // The way back is the same.
+    assert_eq!(code(&exchange()), 0);
+    assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), old);
+
+    std::fs::remove_dir_all(bench.path(".bundle.beside")).unwrap();
+    let refused = exchange();
+    assert_eq!(code(&refused), 1);
+    assert!(
+        stderr(&refused).contains("can't put .bundle.beside in the place of bundle"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), old);
+}

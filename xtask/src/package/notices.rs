@@ -1,0 +1,233 @@
+//! `third-party.txt`: every crate that is linked into the program, its licence and the texts in its sources.
+//!
+//! Cargo knows the crates, and the registry's folder on this machine has their sources: nothing is fetched.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{shell, workspace};
+
+const HEAD: &str = "\
+The program edge-runtime is linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and from what is listed here: each
+crate with its version, its licence as its authors state it, and where its source is. The crates are used as published.
+Where there is a choice of licences, each of them may be chosen. The licence texts found in the crates' sources follow the
+list, each once; the numbers behind a crate say which are its own.
+";
+const STANDARD_LIBRARY: &str = "\
+The Rust standard library | MIT OR Apache-2.0
+    source: https://github.com/rust-lang/rust/tree/master/library
+    parts by others: COPYRIGHT-library.html in share/doc/rust of the compiler
+";
+/// What a program brings with it that needs no C library on the board.
+const C_LIBRARY: &str = "\
+The GNU C library, linked statically | LGPL-2.1-or-later
+    source: https://sources.debian.org/src/glibc/
+    text: /usr/share/common-licenses/LGPL-2.1 on the board. Nominal's source is open, so the program can be linked anew with
+    another C library: cargo xtask package
+libgcc, linked statically | GPL-3.0-or-later WITH GCC-exception-3.1
+    source: https://sources.debian.org/src/gcc-12/
+";
+/// Names of files, and of folders of files, that state a licence; in any case and with any ending.
+const TEXTS: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
+
+/// A crate that is linked into the program.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Crate {
+    name: String,
+    version: String,
+    licence: String,
+    repository: String,
+}
+
+/// What a board's program is built with beyond the usual.
+pub const FEATURES: &str = "edge-runtime/camera";
+
+/// Writes the file for a program for this platform with these features.
+pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
+    let mut tree = workspace::cargo(root);
+    tree.args(["tree", "--locked", "--offline", "--package", "edge-runtime", "--target", triple]);
+    tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
+    tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
+    let printed =
+        shell::output(&mut tree).context("cargo can't list what is linked; run `cargo fetch --locked`")?;
+    let crates = linked(&printed)?;
+    let registry = registry()?;
+    let mut found = vec![];
+    for one in &crates {
+        found.push(texts(&source(&registry, one)?)?);
+    }
+    let text = render(&crates, &found, is_static);
+    fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
+}
+
+/// The crates in what `cargo tree` prints, each once. Those of the workspace are named with their path.
+fn linked(printed: &str) -> Result<Vec<Crate>> {
+    let mut crates = vec![];
+    for line in printed.lines().filter(|line| !line.is_empty()) {
+        let fields: Vec<&str> = line.trim_end_matches(" (*)").split('\t').collect();
+        let [package, licence, repository] = fields[..] else {
+            anyhow::bail!("`cargo tree` printed {line:?}, which is not understood");
+        };
+        if package.contains(" (/") {
+            continue;
+        }
+        let (name, version) = package
+            .split_once(" v")
+            .with_context(|| format!("`cargo tree` printed {package:?}, which names no version"))?;
+        ensure!(!licence.is_empty(), "{name} {version} states no licence; look whether it may be shipped");
+        let [name, version, licence, repository] =
+            [name, version, licence, repository].map(|word| word.trim().to_owned());
+        crates.push(Crate { name, version, licence, repository });
+    }
+    crates.sort();
+    crates.dedup();
+    Ok(crates)
+}
+
+/// Folders with the sources of crates.
+fn registry() -> Result<Vec<PathBuf>> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
+        .context("where cargo keeps its sources is not known: set CARGO_HOME")?;
+    let folder = home.join("registry/src");
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("{} has no sources; build first", folder.display()))?;
+    Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+}
+
+fn source(registry: &[PathBuf], one: &Crate) -> Result<PathBuf> {
+    let name = format!("{}-{}", one.name, one.version);
+    registry
+        .iter()
+        .map(|folder| folder.join(&name))
+        .find(|folder| folder.is_dir())
+        .with_context(|| format!("the source of {name} is not on this machine; run `cargo fetch --locked`"))
+}
+
+/// The licence texts in a crate's sources; who wrote it, where there is none.
+fn texts(folder: &Path) -> Result<Vec<String>> {
+    let is_text = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        TEXTS.iter().any(|text| name.starts_with(text)) && !name.ends_with(".rs")
+    };
+    let mut files = vec![];
+    for path in entries(folder)?.into_iter().filter(|path| is_text(path)) {
+        if path.is_dir() { files.extend(entries(&path)?) } else { files.push(path) }
+    }
+    files.retain(|path| path.is_file());
+    let read = |path: &PathBuf| {
+        let bytes = fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).replace('\r', "").trim().to_owned())
+    };
+    files.iter().map(read).collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn render(crates: &[Crate], found: &[Vec<String>], is_static: bool) -> String {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ordered = vec![];
+    let mut list = String::new();
+    for (one, texts) in crates.iter().zip(found) {
+        let Crate { name, version, licence, repository } = one;
+        let _ = writeln!(list, "{name} {version} | {licence}");
+        let _ = writeln!(list, "    source: https://crates.io/crates/{name}/{version} {repository}");
+        let mut its = vec![];
+        for text in texts {
+            let next = ordered.len() + 1;
+            let number = *numbers.entry(text).or_insert(next);
+            if number == next {
+                ordered.push(text);
+            }
+            its.push(number.to_string());
+        }
+        let said = if its.is_empty() { "none in its sources".to_owned() } else { its.join(", ") };
+        let _ = writeln!(list, "    texts: {said}");
+    }
+    let c_library = if is_static { C_LIBRARY } else { "" };
+    let mut all = format!("{HEAD}\n{STANDARD_LIBRARY}{c_library}{list}");
+    for (index, text) in ordered.iter().enumerate() {
+        let _ = write!(all, "\n======== text {}\n\n{text}\n", index + 1);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRINTED: &str = "edge-runtime v0.1.0 (/checkout/edge-runtime)\tMIT OR Apache-2.0\t\n\
+        serialport v4.10.1\tMPL-2.0\thttps://github.com/serialport/serialport-rs\n\
+        anyhow v1.0.104\tMIT OR Apache-2.0\thttps://github.com/dtolnay/anyhow\n\
+        serialport v4.10.1\tMPL-2.0\thttps://github.com/serialport/serialport-rs (*)\n";
+
+    #[test]
+    fn each_crate_of_others_is_listed_once() {
+        let crates = linked(PRINTED).unwrap();
+        let names: Vec<&str> = crates.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["anyhow", "serialport"]);
+        assert!(linked("a v1.0.0\t\t\n").unwrap_err().to_string().contains("states no licence"));
+        assert!(linked("a v1.0.0\n").is_err());
+    }
+
+    #[test]
+    fn texts_are_found_under_their_many_names_and_printed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("a-1/LICENSE-MIT", "Copyright A. Permission is hereby granted"),
+            ("a-1/license/apache.txt", "Apache License"),
+            ("a-1/src/license.rs", "no text"),
+            ("b-1/COPYING", "Apache License\r\n"),
+            ("b-1/NOTICE.md", "Made by B"),
+            ("c-1/README.md", "nothing"),
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let crates = linked("a v1\tMIT\tgit\nb v1\tApache-2.0\tgit\nc v1\tMIT\tgit\n").unwrap();
+        let registry = [folder.path().to_path_buf()];
+        let found: Vec<_> = crates.iter().map(|c| texts(&source(&registry, c).unwrap()).unwrap()).collect();
+        let text = render(&crates, &found, false);
+        assert_eq!(text.matches("Apache License").count(), 1, "{text}");
+        assert!(
+            text.contains("a 1 | MIT\n    source: https://crates.io/crates/a/1 git\n    texts: 1, 2\n"),
+            "{text}"
+        );
+        assert!(text.contains("b 1 | Apache-2.0") && text.contains("texts: 2, 3\n"), "{text}");
+        assert!(text.contains("texts: none in its sources\n") && !text.contains("no text"), "{text}");
+        assert!(!text.contains("GNU C library") && render(&crates, &found, true).contains("GNU C library"));
+        let absent = linked("d v1\tMIT\tgit\n").unwrap();
+        assert!(source(&registry, &absent[0]).unwrap_err().to_string().contains("cargo fetch"));
+    }
+
+    #[test]
+    fn the_program_s_own_crates_are_all_there_with_their_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("third-party.txt");
+        write(&workspace::root().unwrap(), "x86_64-unknown-linux-gnu", "", false, &to).unwrap();
+        let text = fs::read_to_string(to).unwrap();
+        let version = |name: &str| {
+            let lock = fs::read_to_string(workspace::root().unwrap().join("Cargo.lock")).unwrap();
+            let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        for (name, licence) in [("tract-onnx", "MIT OR Apache-2.0"), ("serialport", "MPL-2.0")] {
+            assert!(text.contains(&format!("\n{name} {} | {licence}\n", version(name))), "{name}");
+        }
+        assert!(text.contains("Mozilla Public License") && text.contains("github.com/serialport"));
+        // A macro is at work in the build alone, a test's helper not even there.
+        assert!(!text.contains("\nserde_derive ") && !text.contains("\nproptest "));
+    }
+}
