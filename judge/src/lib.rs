@@ -80,7 +80,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
-
 pub mod anomaly_map;
 pub mod bundle;
 pub mod decode;
@@ -97,6 +96,7 @@ pub mod region;
 pub mod scorer;
 
 mod guard;
+mod regular_file;
 
 pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
@@ -113,6 +113,7 @@ pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
+pub use regular_file::{ReadError, read_regular_file};
 pub use scorer::{Scored, Scorer, StageTimes};
 
 /// What a bundle's thresholds and verdicts are made of, from `shared-format`.
