@@ -34,6 +34,17 @@
 //! | [`calibration`] | good parts → thresholds with their evidence |
 //! | [`files`] | bundles opened; image files found and written |
 
+// No panic on a part's way: a place that is not there is a case of its own.
+#![deny(clippy::indexing_slicing)]
+
+// A panic in a decoder or in the network makes its part a fault, one of the gate's thread leaves the outputs in their safe
+// state, and any other thread that ends is told by the one that watches. All of that is done by unwinding.
+#[cfg(panic = "abort")]
+compile_error!(
+    "with panic = \"abort\" a damaged frame could end the program and leave the outputs as they are; build edge-runtime \
+     with panic = \"unwind\""
+);
+
 pub mod calibration;
 pub mod capture;
 pub mod clock;

@@ -1,4 +1,5 @@
 //! The command line of the program on the device.
+#![deny(clippy::indexing_slicing)]
 
 use std::process::ExitCode;
 

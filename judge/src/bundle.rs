@@ -1,7 +1,6 @@
 //! The bundle: the folder that the trainer ships to the line, checked when it is opened.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -9,6 +8,7 @@ use shared_format::{FormatError, ThresholdFile, threshold_file};
 
 use crate::engine::EngineError;
 use crate::fault::Fault;
+use crate::regular_file::{ReadError, read_regular_file};
 
 /// The network, below the bundle's folder.
 pub const MODEL_FILE: &str = "model.onnx";
@@ -42,6 +42,12 @@ pub enum BundleError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// A folder, pipe or device where a file of the bundle is due.
+    #[error("{} is no regular file; copy the whole bundle folder again", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// A file is far larger than any trainer writes.
     #[error("{} has {bytes} bytes, more than any bundle's; copy the bundle again", path.display())]
@@ -139,19 +145,15 @@ pub fn file_sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Enough of a hash to tell two files apart by eye.
 fn short_hex(hash: &[u8; 32]) -> String {
-    hash[..6].iter().map(|b| format!("{b:02x}")).collect()
+    hash.iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
-fn read(path: &Path, max: u64) -> Result<Vec<u8>, BundleError> {
-    let io = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => BundleError::Missing { path: path.to_owned() },
-        _ => BundleError::Io { path: path.to_owned(), source },
-    };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
-    if bytes > max {
-        return Err(BundleError::TooLarge { path: path.to_owned(), bytes });
-    }
-    let mut contents = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    File::open(path).map_err(io)?.take(max).read_to_end(&mut contents).map_err(io)?;
-    Ok(contents)
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, BundleError> {
+    let path = path.to_owned();
+    read_regular_file(&path, most).map_err(|e| match e {
+        ReadError::Io(source) if source.kind() == ErrorKind::NotFound => BundleError::Missing { path },
+        ReadError::Io(source) => BundleError::Io { path, source },
+        ReadError::NotAFile => BundleError::NotAFile { path },
+        ReadError::TooLarge { bytes, .. } => BundleError::TooLarge { path, bytes },
+    })
 }

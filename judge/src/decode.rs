@@ -7,8 +7,7 @@ mod jpeg;
 pub use error::DecodeError;
 pub use jpeg::cut_jpeg;
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -17,6 +16,7 @@ use shared_format::Size;
 
 use crate::frame::{Frame, FrameError, Pixels};
 use crate::guard::guarded;
+use crate::regular_file::{ReadError, read_regular_file};
 
 /// Images with more pixels are refused before memory is allocated for them.
 pub const MAX_PIXELS: u64 = 100_000_000;
@@ -59,18 +59,13 @@ pub fn decode_file_within(path: &Path, most: Size) -> Result<Frame, DecodeError>
 /// # Errors
 /// [`DecodeError`]: unreadable, not a file, too large.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
-    let io = |source| DecodeError::Io { path: path.to_owned(), source };
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        return Err(DecodeError::NotAFile { path: path.to_owned() });
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(DecodeError::TooLarge { found: format!("a file of {} bytes", metadata.len()) });
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    File::open(path).map_err(io)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
-    Ok(bytes)
+    read_regular_file(path, MAX_FILE_BYTES).map_err(|e| match e {
+        ReadError::Io(source) => DecodeError::Io { path: path.to_owned(), source },
+        ReadError::NotAFile => DecodeError::NotAFile { path: path.to_owned() },
+        ReadError::TooLarge { bytes, .. } => {
+            DecodeError::TooLarge { found: format!("a file of {bytes} bytes") }
+        }
+    })
 }
 
 /// Decodes JPEG, PNG, BMP, TIFF, WebP or PNM, told by the content. 16-bit images keep their 16 bits, grey images stay
@@ -207,13 +202,13 @@ fn frame_of(image: DynamicImage, format: &'static str) -> Result<Frame, DecodeEr
     let size = Size { width: image.width(), height: image.height() };
     let pixels = match image {
         DynamicImage::ImageLuma8(i) => Pixels::Grey8(i.into_raw()),
-        DynamicImage::ImageLumaA8(i) => Pixels::Grey8(without_alpha(i.as_raw(), 2)),
+        DynamicImage::ImageLumaA8(i) => Pixels::Grey8(grey_of(i.as_raw())),
         DynamicImage::ImageRgb8(i) => Pixels::Rgb8(i.into_raw()),
-        DynamicImage::ImageRgba8(i) => Pixels::Rgb8(without_alpha(i.as_raw(), 4)),
+        DynamicImage::ImageRgba8(i) => Pixels::Rgb8(colour_of(i.as_raw())),
         DynamicImage::ImageLuma16(i) => Pixels::Grey16(i.into_raw()),
-        DynamicImage::ImageLumaA16(i) => Pixels::Grey16(without_alpha(i.as_raw(), 2)),
+        DynamicImage::ImageLumaA16(i) => Pixels::Grey16(grey_of(i.as_raw())),
         DynamicImage::ImageRgb16(i) => Pixels::Rgb16(i.into_raw()),
-        DynamicImage::ImageRgba16(i) => Pixels::Rgb16(without_alpha(i.as_raw(), 4)),
+        DynamicImage::ImageRgba16(i) => Pixels::Rgb16(colour_of(i.as_raw())),
         _ => {
             let reason = "its values are floating-point numbers without a known range".to_owned();
             return Err(DecodeError::Unsupported { format, reason });
@@ -222,7 +217,12 @@ fn frame_of(image: DynamicImage, format: &'static str) -> Result<Frame, DecodeEr
     Frame::new(size, pixels).map_err(|e: FrameError| DecodeError::Malformed { format, reason: e.to_string() })
 }
 
-/// Drops the last of every `channels` values.
-fn without_alpha<T: Copy>(values: &[T], channels: usize) -> Vec<T> {
-    values.chunks_exact(channels).flat_map(|pixel| &pixel[..channels - 1]).copied().collect()
+/// Without alpha, which is every second value.
+fn grey_of<T: Copy>(values: &[T]) -> Vec<T> {
+    values.as_chunks().0.iter().map(|&[grey, _]| grey).collect()
+}
+
+/// Without alpha, which is every fourth value.
+fn colour_of<T: Copy>(values: &[T]) -> Vec<T> {
+    values.as_chunks().0.iter().flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
 }

@@ -80,11 +80,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+// Frames and bundles come from outside: a place that is not there is a sentence, and no panic.
+#![deny(clippy::indexing_slicing)]
 
 pub mod anomaly_map;
 pub mod bundle;
 pub mod decode;
 pub mod encode;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "it works on graphs whose shapes it has checked when the bundle was opened"
+)]
 pub mod engine;
 pub mod fault;
 pub mod frame;
@@ -97,6 +103,7 @@ pub mod region;
 pub mod scorer;
 
 mod guard;
+mod regular_file;
 
 pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
@@ -113,6 +120,7 @@ pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
+pub use regular_file::{ReadError, read_regular_file};
 pub use scorer::{Scored, Scorer, StageTimes};
 
 /// What a bundle's thresholds and verdicts are made of, from `shared-format`.

@@ -79,13 +79,13 @@ impl Canvas {
         let mut above = vec![false; roi.width as usize];
         for y in 0..roi.height {
             let mut left = false;
-            for x in 0..roi.width {
+            for (x, above) in (0..roi.width).zip(&mut above) {
                 let value = field.at(x, y);
                 let is_above = value > threshold;
                 // Inside and outside meet here, seen from the pixels to the left and above.
-                let edge = (x > 0 && left != is_above) || (y > 0 && above[x as usize] != is_above);
+                let edge = (x > 0 && left != is_above) || (y > 0 && *above != is_above);
                 left = is_above;
-                above[x as usize] = is_above;
+                *above = is_above;
                 let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
                 if let Some(pixel) = self.pixel(roi.x + x, roi.y + y) {
                     if edge {

@@ -236,16 +236,16 @@ fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
         blue.copy_from_slice(red);
     } else {
         let outs = red.iter_mut().zip(green).zip(blue);
-        for (((r, g), b), rgb) in outs.zip(values.chunks_exact(3)) {
-            (*r, *g, *b) = (rgb[0].scaled(), rgb[1].scaled(), rgb[2].scaled());
+        for (((r, g), b), &[red, green, blue]) in outs.zip(values.as_chunks().0) {
+            (*r, *g, *b) = (red.scaled(), green.scaled(), blue.scaled());
         }
     }
 }
 
-/// The values of one row of the region of interest.
+/// The values of one row of the region of interest; none where the frame does not hold it.
 fn row<T>(values: &[T], frame: Size, roi: Roi, y: u32) -> &[T] {
     let start = 3 * ((roi.y + y) as usize * frame.width as usize + roi.x as usize);
-    &values[start..start + 3 * roi.width as usize]
+    values.get(start..start + 3 * roi.width as usize).unwrap_or_default()
 }
 
 /// BT.601 luma in 16-bit fixed point; the weights add up to 65536, so equal channels keep their value.

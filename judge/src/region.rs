@@ -39,7 +39,7 @@ pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Optio
     let mut stack = Vec::new();
     let mut largest: Option<Component> = None;
     for start in 0..open.len() {
-        if open[start] {
+        if open.get(start) == Some(&true) {
             let component = flood(map, start, &mut open, &mut stack);
             if largest.as_ref().is_none_or(|l| component.positions > l.positions) {
                 largest = Some(component);
@@ -53,20 +53,21 @@ pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Optio
 fn flood(map: &AnomalyMap, start: usize, open: &mut [bool], stack: &mut Vec<usize>) -> Component {
     let (x, y) = (start % map.width, start / map.width);
     let mut found = Component { left: x, top: y, right: x, bottom: y, positions: 0, peak: f32::NEG_INFINITY };
-    open[start] = false;
-    stack.push(start);
+    let mut take = |at: usize| open.get_mut(at).is_some_and(std::mem::take);
+    if take(start) {
+        stack.push(start);
+    }
     while let Some(at) = stack.pop() {
         let (x, y) = (at % map.width, at / map.width);
         found.positions += 1;
-        found.peak = found.peak.max(map.values[at]);
+        found.peak = map.values.get(at).map_or(found.peak, |value| found.peak.max(*value));
         found.left = found.left.min(x);
         found.right = found.right.max(x);
         found.bottom = found.bottom.max(y);
         for ny in y.saturating_sub(1)..(y + 2).min(map.height) {
             for nx in x.saturating_sub(1)..(x + 2).min(map.width) {
                 let neighbour = ny * map.width + nx;
-                if open[neighbour] {
-                    open[neighbour] = false;
+                if take(neighbour) {
                     stack.push(neighbour);
                 }
             }

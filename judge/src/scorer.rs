@@ -174,7 +174,9 @@ impl Mosaic {
         let (left, top) = (index % self.columns * self.tile_width, index / self.columns * self.tile_height);
         for (y, row) in tile.chunks_exact(self.tile_width).enumerate() {
             let start = (top + y) * self.map.width + left;
-            self.map.values[start..start + row.len()].copy_from_slice(row);
+            if let Some(out) = self.map.values.get_mut(start..start + row.len()) {
+                out.copy_from_slice(row);
+            }
         }
     }
 }

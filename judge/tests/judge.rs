@@ -159,6 +159,21 @@ fn missing_files_are_named() {
 }
 
 #[test]
+fn pipes_and_devices_are_refused_unread() {
+    for name in [MODEL_FILE, THRESHOLD_FILE] {
+        let (folder, _judge) = usual();
+        let path = folder.path().join(name);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let error = refusal(folder.path());
+        assert!(matches!(&error, BundleError::NotAFile { path } if path.ends_with(name)), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(matches!(refusal(folder.path()), BundleError::NotAFile { .. }));
+    }
+}
+
+#[test]
 fn a_model_of_another_bundle_is_refused() {
     let (folder, _judge) = usual();
     std::fs::write(folder.path().join(MODEL_FILE), onnx(64, &["Abs"])).unwrap();

@@ -2,7 +2,7 @@
 //! order goes by run and part, what has to be timed by [`crate::clock::Moment`].
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Add, Range};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
@@ -36,12 +36,17 @@ impl WallTime {
         Self(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST))
     }
 
-    /// From `earlier` to this; `None` where one of the two was shown by a clock that was never set. Zero where the clock
-    /// has gone back.
+    /// Whether the clock that showed this was ever set.
     #[must_use]
-    pub fn since(self, earlier: Self) -> Option<Duration> {
-        let set = self.0.min(earlier.0) >= FIRST_PLAUSIBLE;
-        set.then(|| Duration::from_secs(self.0.saturating_sub(earlier.0)))
+    pub const fn is_set(self) -> bool {
+        self.0 >= FIRST_PLAUSIBLE
+    }
+
+    /// Since 1970.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        // The year 9999 is no more than 2^38 seconds off.
+        self.0.cast_signed()
     }
 
     /// `YYYYMMDD-HHMMSS`, for file names.
@@ -72,6 +77,14 @@ impl WallTime {
         // No later time than the last one that has four digits for its year is ever kept.
         let seconds = i64::try_from(self.0).unwrap_or(0);
         OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl Add<Duration> for WallTime {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time.as_secs()).min(LAST))
     }
 }
 
@@ -119,11 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_never_set_gives_no_age_and_one_that_went_back_none_below_zero() {
-        let (unset, then, now) = (WallTime(50), WallTime(FIRST_PLAUSIBLE), WallTime(FIRST_PLAUSIBLE + 60));
-        assert_eq!(now.since(then), Some(Duration::from_secs(60)));
-        assert_eq!(then.since(now), Some(Duration::ZERO));
-        assert_eq!((now.since(unset), unset.since(now)), (None, None));
+    fn a_clock_in_1970_was_never_set() {
+        assert!(!WallTime(50).is_set() && !WallTime(FIRST_PLAUSIBLE - 1).is_set());
+        assert!(WallTime::now().is_set() && WallTime(LAST).is_set());
     }
 
     #[test]

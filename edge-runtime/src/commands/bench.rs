@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use judge::{Judge, OperationTime, StageTimes};
+use judge::{Judge, OperationTime, StageTimes, read_file};
 use serde::Serialize;
 
 use super::engine::EngineChoice;
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for (path, bytes) in images.iter().cycle().take(WARM_UP + args.frames as usize) {
         times.push(judge_one(&mut judge, path, bytes)?);
     }
-    let ms = Stages::of(&times[WARM_UP..]);
+    let ms = Stages::of(times.get(WARM_UP..).unwrap_or_default());
     let peak_rss_mib = peak_rss_mib();
     let operations = args.explain.then(|| explain(&mut judge)).transpose()?;
     let report = Report { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib, ms, operations };
@@ -121,9 +121,7 @@ fn images(args: &Args, judge: &Judge) -> Result<Vec<(PathBuf, Vec<u8>)>> {
         bail!("the bundle has no golden frames; give an image to measure with --image");
     }
     let read = |path: PathBuf| {
-        let bytes = std::fs::read(&path).with_context(|| {
-            format!("cannot read {}; check the path or copy the bundle again", path.display())
-        })?;
+        let bytes = read_file(&path)?;
         Ok((path, bytes))
     };
     paths.into_iter().map(read).collect()

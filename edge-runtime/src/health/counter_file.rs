@@ -3,17 +3,18 @@
 //! A save overwrites the older slot in place and waits for the disk. Whenever that is cut off, the newer slot is whole:
 //! the counters of the save before.
 
-use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bundle::atomic::sync_folder;
+
 use super::counters::Counters;
 use super::slot;
+use super::slots::{NAMES, Newest, Slots};
 use crate::clock::Moment;
+use crate::log::limited;
 
-const NAMES: [&str; 2] = ["counters-0", "counters-1"];
 /// From one save to the next: flash wears, and a line that loses power loses no more than this.
 pub const EVERY: Duration = Duration::from_secs(1);
 
@@ -40,13 +41,20 @@ pub enum CounterFileError {
 /// The counters of a line on disk, for one process at a time.
 #[derive(Debug)]
 pub struct CounterFile {
-    slots: [File; 2],
+    folder: PathBuf,
+    /// `None` while they are not to be had: the ones before were taken away.
+    slots: Option<Slots>,
     /// Which slot comes next.
     next: usize,
     sequence: u64,
-    saved: Counters,
+    /// What the slots hold; `None` where that is not known.
+    saved: Option<Counters>,
     saved_at: Option<Moment>,
     every: Duration,
+    /// How often the slots were taken away.
+    taken_away: u64,
+    /// Why the last save failed.
+    failure: Option<String>,
 }
 
 impl CounterFile {
@@ -56,107 +64,134 @@ impl CounterFile {
     /// # Errors
     /// [`CounterFileError`]
     pub fn open(folder: &Path) -> Result<(Self, Counters), CounterFileError> {
-        let io = |source| CounterFileError::Io { folder: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(io)?;
-        let open = |name| {
-            File::options().read(true).write(true).create(true).truncate(false).open(folder.join(name))
-        };
-        let [first, second] = NAMES;
-        let slots = [open(first).map_err(io)?, open(second).map_err(io)?];
-        let [lock, _] = &slots;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(CounterFileError::InUse { folder: folder.to_owned() });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
-        let found = newest(&slots).map_err(io)?;
-        if found.is_none() && slots.iter().any(|slot| slot.metadata().is_ok_and(|m| m.len() > 0)) {
+        let (slots, found) = take_up(folder)?;
+        if found.is_none() && !slots.are_empty() {
             tracing::error!("the counters in {} are damaged; they start again at zero", folder.display());
         }
-        let (newest, sequence, mut counters) = found.unwrap_or((1, 0, Counters::default()));
+        let mut counters = found.map_or_else(Counters::default, |newest| newest.counters);
         counters.run = counters.run.saturating_add(1);
-        let mut file =
-            Self { slots, next: 1 - newest, sequence, saved: counters, saved_at: None, every: EVERY };
-        // Both slots: from here on a save overwrites what has its place on the disk already.
-        for _ in NAMES {
-            file.write(&counters).map_err(io)?;
-        }
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        let mut file = Self {
+            folder: folder.to_owned(),
+            slots: Some(slots),
+            next: next_of(found),
+            sequence: found.map_or(0, |newest| newest.sequence),
+            saved: None,
+            saved_at: None,
+            every: EVERY,
+            taken_away: 0,
+            failure: None,
+        };
+        file.write_both(&counters)?;
         Ok((file, counters))
     }
 
-    /// Saves the counters where they changed and the last save is a second ago; tells whether it did.
+    /// Saves the counters where they changed and the last save is a second ago; tells whether it did. Where the folder was
+    /// removed or replaced, they go on in the one that is there now, which is made if there is none.
     ///
     /// # Errors
-    /// What the disk says; the next call tries again.
-    pub fn save(&mut self, counters: &Counters, now: Moment) -> io::Result<bool> {
+    /// What the disk says, or that another program counts in the folder that is there now; the next call tries again.
+    pub fn save(&mut self, counters: &Counters, now: Moment) -> Result<bool, CounterFileError> {
         let due = self.saved_at.is_none_or(|at| now.since(at) >= self.every);
-        if !due || *counters == self.saved {
+        if !due || self.is_saved(counters) {
             return Ok(false);
         }
         self.saved_at = Some(now);
-        self.write(counters)?;
+        self.save_now(counters)?;
         Ok(true)
     }
 
     /// Saves the counters where they changed, at the end of a run.
     ///
     /// # Errors
-    /// What the disk says.
-    pub fn save_now(&mut self, counters: &Counters) -> io::Result<()> {
-        if *counters == self.saved { Ok(()) } else { self.write(counters) }
+    /// As [`Self::save`].
+    pub fn save_now(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
+        if self.is_saved(counters) {
+            return Ok(());
+        }
+        let written = self.write_where_it_belongs(counters);
+        self.failure = written.as_ref().err().map(ToString::to_string);
+        written
+    }
+
+    /// What is wrong: why the last save failed, and that the counters were taken away.
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        let taken_away = (self.taken_away > 0).then(|| {
+            format!(
+                "{} times the counters in {} were removed or replaced while the line ran, and went on in what was there \
+                 then; leave that folder alone",
+                self.taken_away,
+                self.folder.display()
+            )
+        });
+        self.failure.clone().into_iter().chain(taken_away)
+    }
+
+    /// Whether the folder can't be had any more: it may be another program's.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.slots.is_none()
+    }
+
+    fn are_in_place(&self) -> bool {
+        self.slots.as_ref().is_some_and(|slots| slots.are_in(&self.folder))
+    }
+
+    fn is_saved(&self, counters: &Counters) -> bool {
+        self.saved.as_ref() == Some(counters) && self.are_in_place()
+    }
+
+    fn write_where_it_belongs(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
+        if self.are_in_place() {
+            return self.write(counters).map_err(|source| self.io(source));
+        }
+        if self.slots.is_some() {
+            self.taken_away += 1;
+            limited!(warn, "the counters in {} were removed or replaced", self.folder.display());
+        }
+        // Unlocked first: one of them may be there still.
+        (self.slots, self.saved) = (None, None);
+        let (slots, found) = take_up(&self.folder)?;
+        self.next = next_of(found);
+        // Older ones of ours, or what another program left meanwhile: those of the line that runs win.
+        self.sequence = self.sequence.max(found.map_or(0, |newest| newest.sequence));
+        self.slots = Some(slots);
+        self.write_both(counters)
+    }
+
+    /// From here on a save overwrites what has its place on the disk already.
+    fn write_both(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
+        let both = NAMES.iter().try_for_each(|_| self.write(counters));
+        both.and_then(|()| sync_folder(&self.folder)).map_err(|source| self.io(source))
     }
 
     fn write(&mut self, counters: &Counters) -> io::Result<()> {
         let sequence = self.sequence.saturating_add(1);
         let bytes = slot::encode(sequence, counters)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the counters don't fit their slot"))?;
-        let slot = self.slots.get(self.next).ok_or(io::ErrorKind::InvalidInput)?;
-        slot.write_all_at(&bytes, 0)?;
-        slot.set_len(slot::LEN as u64)?;
-        slot.sync_data()?;
+        self.slots.as_ref().ok_or(io::ErrorKind::NotFound)?.write(self.next, &bytes)?;
         // Only a slot that is whole is left alone by the next save.
         self.next = 1 - self.next;
         self.sequence = sequence;
-        self.saved = *counters;
+        self.saved = Some(*counters);
         Ok(())
     }
-}
 
-impl Drop for CounterFile {
-    fn drop(&mut self) {
-        // Closing alone does not unlock while a process that is just being started has a copy of the handle.
-        let [lock, _] = &self.slots;
-        let _ = lock.unlock();
+    fn io(&self, source: io::Error) -> CounterFileError {
+        CounterFileError::Io { folder: self.folder.clone(), source }
     }
 }
 
-/// Place, sequence and counters of the whole slot that was written last; `None` where none is whole.
-fn newest(slots: &[File; 2]) -> io::Result<Option<(usize, u64, Counters)>> {
-    let mut newest = None;
-    for (place, slot) in slots.iter().enumerate() {
-        // Longer than a slot is no slot either.
-        let mut bytes = vec![0; slot::LEN + 1];
-        let len = read_at_most(slot, &mut bytes)?;
-        let Some((sequence, counters)) = bytes.get(..len).and_then(slot::decode) else { continue };
-        if newest.is_none_or(|(_, newest, _)| sequence > newest) {
-            newest = Some((place, sequence, counters));
-        }
-    }
-    Ok(newest)
+/// The slots in a folder, locked, and what was saved there last.
+fn take_up(folder: &Path) -> Result<(Slots, Option<Newest>), CounterFileError> {
+    let slots = Slots::open(folder)?;
+    let found =
+        slots.newest().map_err(|source| CounterFileError::Io { folder: folder.to_owned(), source })?;
+    Ok((slots, found))
 }
 
-fn read_at_most(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut len = 0;
-    while let Some(rest) = buffer.get_mut(len..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, len as u64)? {
-            0 => break,
-            read => len += read,
-        }
-    }
-    Ok(len)
+/// The slot that the next save overwrites: not the newest whole one.
+fn next_of(found: Option<Newest>) -> usize {
+    found.map_or(0, |newest| 1 - newest.place)
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::process::Stdio;
 
 use bundle::seeded::Seeded;
@@ -24,8 +26,9 @@ fn two_saves(folder: &Path) -> (&'static str, Vec<u8>, Vec<u8>) {
 }
 
 fn found(folder: &Path) -> Option<u64> {
-    let slots = NAMES.map(|name| File::open(folder.join(name)).unwrap());
-    newest(&slots).unwrap().map(|(_, _, counters)| counters.gate.triggered)
+    let slots = NAMES.map(|name| std::fs::read(folder.join(name)).unwrap());
+    let whole = slots.iter().filter_map(|bytes| slot::decode(bytes));
+    whole.max_by_key(|(sequence, _)| *sequence).map(|(_, counters)| counters.gate.triggered)
 }
 
 #[test]
@@ -52,6 +55,63 @@ fn a_save_a_second_and_only_of_changes() {
     assert!(!file.save(&counted(2, 1), at(1000)).unwrap());
     assert!(file.save(&counted(2, 1), at(1001)).unwrap());
     assert!(!file.save(&counted(2, 1), at(5000)).unwrap());
+}
+
+#[test]
+fn counters_go_on_where_the_folder_is_made_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("state");
+    let (mut file, _) = CounterFile::open(&folder).unwrap();
+    file.save_now(&counted(5, 1)).unwrap();
+    assert_eq!(file.problems().count(), 0);
+    let at = |ms: u64| Moment(1) + Duration::from_millis(ms);
+    // Removed; and then one of the files alone, though nothing was counted since.
+    for (turn, taken) in [(1, &folder), (2, &folder.join(NAMES[0])), (3, &folder.join(NAMES[1]))] {
+        if taken.is_dir() { std::fs::remove_dir_all(taken) } else { std::fs::remove_file(taken) }.unwrap();
+        assert!(file.save(&counted(6, 1), at(turn * 2000)).unwrap(), "{taken:?}");
+        assert!(!file.save(&counted(6, 1), at(turn * 2000 + 1000)).unwrap());
+        let problems: Vec<String> = file.problems().collect();
+        assert!(problems.len() == 1 && problems[0].starts_with(&format!("{turn} times")), "{problems:?}");
+        assert_eq!(found(&folder), Some(6));
+        assert!(matches!(CounterFile::open(&folder), Err(CounterFileError::InUse { .. })));
+    }
+    drop(file);
+    assert_eq!(CounterFile::open(&folder).unwrap().1, counted(6, 2));
+}
+
+#[test]
+fn older_counters_in_the_new_folder_are_not_taken_for_newer_ones() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, other) = (root.path().join("state"), root.path().join("other"));
+    let (mut theirs, _) = CounterFile::open(&other).unwrap();
+    (1..50).for_each(|parts| theirs.save_now(&counted(parts, 1)).unwrap());
+    drop(theirs);
+    let (mut file, _) = CounterFile::open(&folder).unwrap();
+    std::fs::rename(&folder, root.path().join("moved")).unwrap();
+    std::fs::rename(&other, &folder).unwrap();
+    file.save_now(&counted(7, 1)).unwrap();
+    drop(file);
+    assert_eq!(CounterFile::open(&folder).unwrap().1, counted(7, 2));
+}
+
+#[test]
+fn another_program_in_the_new_folder_is_told_and_left_alone_until_it_ends() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("state");
+    let (mut file, _) = CounterFile::open(&folder).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (theirs, _) = CounterFile::open(&folder).unwrap();
+    for _ in 0..2 {
+        let refused = file.save_now(&counted(7, 1)).unwrap_err();
+        assert!(matches!(refused, CounterFileError::InUse { .. }) && file.is_lost(), "{refused}");
+    }
+    let problems: Vec<String> = file.problems().collect();
+    assert!(
+        problems.len() == 2 && problems[0].contains("another program") && problems[1].contains("1 times")
+    );
+    drop(theirs);
+    file.save_now(&counted(7, 1)).unwrap();
+    assert_eq!((file.problems().count(), found(&folder)), (1, Some(7)));
 }
 
 #[test]

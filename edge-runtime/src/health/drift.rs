@@ -99,11 +99,18 @@ fn rank_of(normals: u32, share: f64) -> u32 {
     normals.saturating_sub((inside + 1e-9) as u32)
 }
 
+/// Factors of the probability that none of [`WINDOW`] scores is above the `rank`-th largest of `normals`: as many as scores,
+/// however many normals a threshold file says there were.
+fn none_above(normals: u32, rank: u32) -> impl ExactSizeIterator<Item = f64> {
+    let (n, k) = (f64::from(normals), f64::from(rank));
+    (0..WINDOW).map(move |i| (i + 1) as f64).map(move |i| (n - k + i) / (n + i))
+}
+
 /// The smallest number of [`WINDOW`] scores above the `rank`-th largest of `normals` that comes up with a probability of
 /// at most `alpha`; more than there are where none does.
 fn alarm_at(normals: u32, rank: u32, alpha: f64) -> usize {
     let (m, n, k) = (WINDOW as f64, f64::from(normals), f64::from(rank));
-    let mut probability: f64 = (0..rank).map(|i| (n - f64::from(i)) / (m + n - f64::from(i))).product();
+    let mut probability: f64 = none_above(normals, rank).product();
     let mut probabilities = vec![probability];
     for j in (0..WINDOW).map(|j| j as f64) {
         probability *= (j + k) / (j + 1.0) * (m - j) / (m - j + n - k);
@@ -152,6 +159,22 @@ mod tests {
             assert_eq!(alarm_at(normals, 1, least * 1.000_001), WINDOW);
             assert_eq!(alarm_at(normals, 1, least * 0.999_999), WINDOW + 1);
         }
+    }
+
+    #[test]
+    fn the_work_is_that_of_the_window_and_the_result_that_of_going_through_the_normals() {
+        let m = WINDOW as f64;
+        for (normals, rank) in [(1, 1), (20, 1), (20, 2), (94, 5), (299, 75), (1000, 1000), (5000, 1250)] {
+            let n = f64::from(normals);
+            let each: f64 = (0..rank).map(|i| (n - f64::from(i)) / (m + n - f64::from(i))).product();
+            let all: f64 = none_above(normals, rank).product();
+            assert!((all / each - 1.0).abs() < 1e-9, "{normals} {rank}: {all} {each}");
+        }
+        let most = u32::MAX;
+        assert_eq!(none_above(most, rank_of(most, 0.25)).len(), WINDOW);
+        // Of so many normals, a twentieth is a twentieth: the binomial distribution's limits.
+        let limit = |share| alarm_at(most, rank_of(most, share), FALSE_ALARM / TESTS);
+        assert_eq!((limit(0.05), limit(0.25)), (29, 83));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `counters` | everything that is counted, over all runs |
-//! | `counter_file`, `slot` | counters on disk: two slots that are written in turn |
+//! | `counter_file`, `slots`, `slot` | counters on disk: two slots that are written in turn |
 //! | `latency`, `histogram` | percentiles of stage times over the last minutes |
 //! | `drift`, `brightness` | whether scores and pictures are like those at the start |
 //! | `status` | the line's state as JSON and as a line of the log |
@@ -20,6 +20,7 @@ mod latency;
 mod monitor;
 pub mod percentiles;
 mod slot;
+mod slots;
 mod status;
 pub mod system;
 

@@ -37,7 +37,7 @@ impl Settings {
 }
 
 /// Saves the counters every second, and every so often writes the status file and logs its summary. A disk that is full,
-/// slow or gone is reported and tried again, and delays nobody but this thread.
+/// slow or gone, or a folder that is another one by now, is reported and tried again, and delays nobody but this thread.
 #[derive(Debug)]
 pub struct Monitor {
     /// Dropped to end the thread.
@@ -111,7 +111,7 @@ impl<S: FnMut() -> Snapshot> Work<S> {
         if let Some(file) = &mut self.counters
             && let Err(e) = file.save(&snapshot.counters, now)
         {
-            limited!(warn, "cannot save the counters: {e}; check the disk");
+            limited!(warn, "{e}");
         }
         if now.since(self.reported) >= self.settings.every {
             self.reported = now;
@@ -124,16 +124,19 @@ impl<S: FnMut() -> Snapshot> Work<S> {
         if let Some(file) = &mut self.counters
             && let Err(e) = file.save_now(&snapshot.counters)
         {
-            tracing::warn!("cannot save the counters at the end: {e}; check the disk");
+            tracing::warn!("at the end: {e}");
         }
         self.report(snapshot, Moment::now());
     }
 
-    fn report(&self, snapshot: Snapshot, now: Moment) {
+    fn report(&self, mut snapshot: Snapshot, now: Moment) {
+        snapshot.problems.extend(self.counters.iter().flat_map(CounterFile::problems));
         let uptime = now.since(self.started);
         let status = Status::new(&self.settings.line, uptime, snapshot, self.latencies.percentiles());
         tracing::info!("{}", status.summary());
-        if let Some(folder) = &self.settings.state {
+        let lost = self.counters.as_ref().is_some_and(CounterFile::is_lost);
+        // The status of whoever has the folder now stays.
+        if let Some(folder) = self.settings.state.as_ref().filter(|_| !lost) {
             let path = folder.join(STATUS_FILE);
             let written = serde_json::to_vec(&status)
                 .map_err(io::Error::from)
@@ -150,8 +153,10 @@ mod tests {
     use std::path::Path;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
     use super::*;
-    use crate::health::{Counters, Stage};
+    use crate::health::{CounterFileError, Counters, Stage};
 
     fn settings(state: &Path) -> Settings {
         Settings { line: "line 1".to_owned(), state: Some(state.to_owned()), every: Duration::from_secs(1) }
@@ -194,6 +199,37 @@ mod tests {
         assert!(monitor.stop(Duration::from_secs(10)));
         assert_eq!(status(root.path()).unwrap()["counters"]["gate"]["triggered"], 77);
         assert_eq!(CounterFile::open(root.path()).unwrap().1.gate.triggered, 77);
+    }
+
+    fn told(folder: &Path) -> String {
+        status(folder).map(|status| status["problems"].to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_folder_that_is_taken_away_is_told_and_the_counters_go_on_in_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        let (file, counters) = CounterFile::open(&state).unwrap();
+        let (monitor, parts) = start(&state, Some(file), counters.run);
+        assert!(within_ten_seconds(|| status(&state).is_some()), "no status");
+        assert_eq!(told(&state), "[]");
+        std::fs::remove_dir_all(&state).unwrap();
+        parts.store(40, Ordering::Relaxed);
+        assert!(within_ten_seconds(|| told(&state).contains("removed or replaced")), "{}", told(&state));
+        assert!(matches!(CounterFile::open(&state), Err(CounterFileError::InUse { .. })));
+
+        // Another program's is in its place: its status stays, and its counters.
+        let other = root.path().join("other");
+        let (theirs, _) = CounterFile::open(&other).unwrap();
+        std::fs::write(other.join(STATUS_FILE), b"theirs").unwrap();
+        renameat_with(CWD, &other, CWD, &state, RenameFlags::EXCHANGE).unwrap();
+        std::thread::sleep(Duration::from_millis(2500));
+        assert_eq!(std::fs::read(state.join(STATUS_FILE)).unwrap(), b"theirs");
+        drop(theirs);
+        assert!(within_ten_seconds(|| told(&state).starts_with("[\"2 times")), "{}", told(&state));
+        assert!(monitor.stop(Duration::from_secs(10)));
+        let (_, counters) = CounterFile::open(&state).unwrap();
+        assert_eq!((counters.run, counters.gate.triggered), (2, 40));
     }
 
     #[test]

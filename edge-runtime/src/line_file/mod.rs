@@ -17,6 +17,8 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
+use judge::{ReadError, read_regular_file};
+
 pub use camera::{Camera, Nokhwa, PixelFormat, V4l2};
 pub use devices::{Gpio, Pin, Serial, SerialFormat};
 pub use schema::{Challenge, Gate, Health, LineFile, Product, Records, Safe, Trigger, VoteRule, Votes};
@@ -62,12 +64,10 @@ impl LineFile {
     /// # Errors
     /// [`LineFileError`], with every value that is not allowed.
     pub fn load(path: &Path) -> Result<Self, LineFileError> {
-        let io = |source| LineFileError::Io { path: path.to_owned(), source };
-        if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
-            let reason = format!("it is larger than {MAX_BYTES} bytes; give the line's TOML file");
-            return Err(LineFileError::Syntax { path: path.to_owned(), reason });
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
+            ReadError::Io(source) => LineFileError::Io { path: path.to_owned(), source },
+            e => LineFileError::Syntax { path: path.to_owned(), reason: e.to_string() },
+        })?;
         Self::parse(&bytes, path)
     }
 
@@ -196,6 +196,8 @@ mod tests {
         }
         assert!(matches!(load("\0\u{fffd}["), Err(LineFileError::Syntax { .. })));
         assert!(matches!(LineFile::load(Path::new("/nowhere")), Err(LineFileError::Io { .. })));
+        let device = LineFile::load(Path::new("/dev/null")).unwrap_err().to_string();
+        assert!(device.contains("/dev/null") && device.contains("no regular file"), "{device}");
     }
 
     #[test]

@@ -4,16 +4,23 @@
 //! |---|---|
 //! | `recorder` | the thread that writes, behind a queue that nobody waits for |
 //! | `ring` | the folder: what is there, what has to go, what is half-written |
+//! | `place` | a record's folder: what it takes, and how it goes |
+//! | `age`, `age_file` | the clock that records grow old by, in memory and on disk |
 //! | `files` | a record's files: frame, overlay, description |
 //! | `name` | the name of a record's folder |
+//! | `error` | why a record can't be kept |
 //!
 //! A record is a folder `YYYYMMDD-HHMMSS-RUN-PART` that appears whole, by rename, once its files are on the disk. The
 //! date (UTC, of the capture) is for people: clocks jump, and boards without a battery start in 1970. Which record is
-//! older is told by run and part alone, and those make the names unique. Ages are only known where the clock was set
-//! both times, and are never below zero; a record without one goes when bytes are needed.
+//! older is told by run and part alone, and those make the names unique. Ages count by a clock without the jumps of the
+//! wall clock, and are only known where that was set; a record without one goes when bytes are needed.
 
+mod age;
+mod age_file;
+mod error;
 mod files;
 mod name;
+mod place;
 mod recorder;
 mod ring;
 
@@ -26,9 +33,10 @@ use shared_format::ThresholdFile;
 use crate::clock::Moment;
 use crate::part::PartNumber;
 
+pub use error::RecordError;
 pub use name::RecordName;
 pub use recorder::{Recorder, Settings};
-pub use ring::{Limits, RecordError, Ring};
+pub use ring::{Limits, Ring};
 
 /// A frame that is to be kept: one that was judged, or of a part that is a fault because it could not be.
 #[derive(Debug)]

@@ -7,10 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::ring::{Limits, RecordError, Ring};
-use super::{Record, RecordCounts, RecordName, files};
-use crate::clock::Moment;
-use crate::clock::WallTime;
+use super::ring::{Limits, Ring};
+use super::{Record, RecordCounts, RecordError, RecordName, files};
+use crate::clock::{Moment, WallTime};
 use crate::line_file::LineFile;
 use crate::log::limited;
 use crate::realtime::side_thread;
@@ -189,7 +188,11 @@ impl Writer {
         let due = self.ring.is_none() || now >= self.expire_at;
         if due && !self.rests(now) {
             self.expire_at = now + EXPIRE_EVERY;
-            if let Err(e) = self.ring().and_then(|ring| ring.expire(WallTime::now())) {
+            let expired = self.ring().and_then(|ring| {
+                ring.look(WallTime::now(), now);
+                ring.expire()
+            });
+            if let Err(e) = expired {
                 self.fail(&e);
             }
         }
@@ -207,8 +210,8 @@ impl Writer {
     }
 
     fn write(&mut self, record: &Record) -> Result<(), RecordError> {
-        self.ring()?;
         let captured = WallTime::at(record.captured_at);
+        self.ring()?.look(WallTime::now(), Moment::now());
         let name = RecordName { run: self.run, part: record.part, frame: record.frame_of_part, captured };
         let files = files::of(record, &self.settings.line, self.run, captured, self.settings.frames)?;
         self.ring()?.write(name, &files)

@@ -7,14 +7,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bundle::atomic::{half_written, write_folder, write_synced};
+use bundle::atomic::{write_folder, write_synced};
 
-use super::files::{NAMES, RecordFile};
+use super::age::AgeClock;
+use super::age_file::{self, Jumps};
+use super::error::RecordError;
+use super::files::RecordFile;
 use super::name::RecordName;
-use crate::clock::WallTime;
-
-/// What a disk gives out at once: a file takes a whole number of these, a folder one.
-const BLOCK: u64 = 4096;
+use super::place::{self, BLOCK, blocks};
+use crate::clock::{Moment, WallTime};
+use crate::log::limited;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,52 +27,24 @@ pub struct Limits {
     pub age: Duration,
 }
 
-/// Why a record can't be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The file system refused.
-    #[error("cannot keep records in {folder}: {source}; check space and permissions", folder = folder.display())]
-    Io {
-        /// The folder of records.
-        folder: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Another folder lies in its place by now, or none.
-    #[error("the folder {folder} is gone; mount or make it again", folder = folder.display())]
-    Gone {
-        /// The folder of records.
-        folder: PathBuf,
-    },
-    /// Another process keeps records there.
-    #[error("another program keeps records in {folder}; give each line its own records.folder", folder = folder.display())]
-    InUse {
-        /// The folder of records.
-        folder: PathBuf,
-    },
-    /// One record would take more than all may.
-    #[error("a record of {bytes} bytes is larger than all may be together; raise records.max_mib")]
-    TooLarge {
-        /// What it would take.
-        bytes: u64,
-    },
-    /// There is one of this name.
-    #[error("the record {0} is there already; give each part of a run its own number")]
-    Exists(RecordName),
-    /// The frame or its overlay can't be encoded.
-    #[error(transparent)]
-    Encode(#[from] judge::EncodeError),
+/// A record that is there.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    bytes: u64,
+    /// By how much the wall clock was ahead when it was written, in seconds.
+    ahead: i64,
 }
 
-/// The records in a folder, oldest first. Nothing there but records is ever touched.
+/// The records in a folder, oldest first. Nothing there but records, and the clock that they grow old by, is ever touched.
 #[derive(Debug)]
 pub struct Ring {
     folder: PathBuf,
     /// Locked, so that no other process takes this one's half-written record for a leftover.
     handle: File,
     limits: Limits,
-    records: BTreeMap<RecordName, u64>,
+    records: BTreeMap<RecordName, Kept>,
     bytes: u64,
+    clock: AgeClock,
 }
 
 impl Ring {
@@ -87,8 +61,11 @@ impl Ring {
         if matches!(handle.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(RecordError::InUse { folder: folder.to_owned() });
         }
-        let mut ring = Self { folder: folder.to_owned(), handle, limits, records: BTreeMap::new(), bytes: 0 };
+        let clock = AgeClock::default();
+        let mut ring =
+            Self { folder: folder.to_owned(), handle, limits, records: BTreeMap::new(), bytes: 0, clock };
         ring.scan().map_err(io)?;
+        ring.take_up_clock();
         Ok(ring)
     }
 
@@ -116,15 +93,50 @@ impl Ring {
         self.records.last_key_value().map_or(0, |(name, _)| name.run)
     }
 
-    /// Removes records that are too old by a set clock.
+    /// Tells the ring what the wall clock shows: before each record, and every so often.
+    pub fn look(&mut self, now: WallTime, at: Moment) {
+        self.clock.look(now, at, self.limits.age);
+    }
+
+    /// Removes records that are too old. Time counts as far as the wall clock was seen to pass: see [`AgeClock`].
     ///
     /// # Errors
-    /// [`RecordError::Io`] where one can't be removed.
-    pub fn expire(&mut self, now: WallTime) -> Result<(), RecordError> {
-        let age = self.limits.age;
-        let is_old = |name: &&RecordName| now.since(name.captured).is_some_and(|since| since > age);
-        let old: Vec<RecordName> = self.records.keys().filter(is_old).copied().collect();
-        old.into_iter().try_for_each(|name| self.remove(name))
+    /// [`RecordError::Io`] where one can't be removed, [`RecordError::Gone`].
+    pub fn expire(&mut self) -> Result<(), RecordError> {
+        self.check_place()?;
+        let is_old = |(name, kept): &(&RecordName, &Kept)| {
+            self.clock.age_of(name.captured, kept.ahead).is_some_and(|age| age > self.limits.age)
+        };
+        let old: Vec<RecordName> = self.records.iter().filter(is_old).map(|(name, _)| *name).collect();
+        old.into_iter().try_for_each(|name| self.remove(name))?;
+        self.keep_clock(None);
+        Ok(())
+    }
+
+    /// The clock as it was left, or what the records themselves tell of it.
+    fn take_up_clock(&mut self) {
+        if let Some((clock, jumps)) = age_file::read(&self.folder) {
+            self.clock = clock;
+            self.records.iter_mut().for_each(|(name, kept)| kept.ahead = jumps.at(*name));
+        } else {
+            for (name, kept) in &mut self.records {
+                self.clock.step(name.captured, Duration::ZERO, self.limits.age);
+                kept.ahead = self.clock.ahead;
+            }
+        }
+    }
+
+    /// Keeps the clock on disk, with a record that is about to be written. Without it the next start counts less time.
+    fn keep_clock(&self, next: Option<RecordName>) {
+        let records = self.records.iter().map(|(name, kept)| (*name, kept.ahead));
+        let jumps = Jumps::of(records.chain(next.map(|name| (name, self.clock.ahead))));
+        if let Err(e) = age_file::write(&self.folder, &self.clock, &jumps) {
+            limited!(
+                warn,
+                "cannot keep the age of records in {}: {e}; check the disk",
+                self.folder.display()
+            );
+        }
     }
 
     /// Writes a record, on disk by the return, after the oldest have made room for it. On a disk that is full before the
@@ -142,6 +154,9 @@ impl Ring {
             return Err(RecordError::Exists(name));
         }
         self.shrink_to(self.limits.bytes - bytes)?;
+        if self.records.last_key_value().is_none_or(|(_, last)| last.ahead != self.clock.ahead) {
+            self.keep_clock(Some(name));
+        }
         match self.write_files(name, files) {
             Err(e)
                 if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
@@ -152,7 +167,7 @@ impl Ring {
             }
             written => written.map_err(|e| self.io(e))?,
         }
-        self.count(name, bytes);
+        self.count(name, Kept { bytes, ahead: self.clock.ahead });
         Ok(())
     }
 
@@ -183,28 +198,21 @@ impl Ring {
         Ok(())
     }
 
-    fn count(&mut self, name: RecordName, bytes: u64) {
+    fn count(&mut self, name: RecordName, kept: Kept) {
         // A name can only be there already where somebody took its folder away.
-        let before = self.records.insert(name, bytes).unwrap_or(0);
-        self.bytes = self.bytes.saturating_add(bytes).saturating_sub(before);
+        let before = self.records.insert(name, kept).map_or(0, |before| before.bytes);
+        self.bytes = self.bytes.saturating_add(kept.bytes).saturating_sub(before);
     }
 
-    /// Takes a record out of the account, and off the disk unless somebody has put something of his own into it.
+    /// Takes a record out of the account and off the disk. What somebody has put into its folder stays there.
     fn remove(&mut self, name: RecordName) -> Result<(), RecordError> {
         let path = self.folder.join(name.to_string());
-        let removed = match bytes_of(&path) {
-            Ok(Some(_)) => {
-                // Hidden first: nobody meets half of it, and the next start removes what is left.
-                let hidden = self.folder.join(format!(".{name}.partial-{}", std::process::id()));
-                std::fs::rename(&path, &hidden).and_then(|()| remove_files(&hidden))
-            }
-            Ok(None) => Ok(()),
-            Err(e) => Err(e),
-        };
-        match removed {
+        let hidden = self.folder.join(format!(".{name}.partial-{}", std::process::id()));
+        match place::remove(&path, &hidden) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(self.io(e)),
             _ => {
-                self.bytes = self.bytes.saturating_sub(self.records.remove(&name).unwrap_or(0));
+                let bytes = self.records.remove(&name).map_or(0, |kept| kept.bytes);
+                self.bytes = self.bytes.saturating_sub(bytes);
                 Ok(())
             }
         }
@@ -220,11 +228,11 @@ impl Ring {
                 continue;
             }
             if let Some(name) = RecordName::parse(text) {
-                if let Ok(Some(bytes)) = bytes_of(&entry.path()) {
-                    self.count(name, bytes);
+                if let Ok(Some(bytes)) = place::bytes_of(&entry.path()) {
+                    self.count(name, Kept { bytes, ahead: 0 });
                 }
-            } else if is_leftover(text)
-                && let Err(e) = remove_files(&entry.path())
+            } else if place::is_leftover(text)
+                && let Err(e) = place::remove_files(&entry.path())
             {
                 tracing::warn!("cannot remove the half-written record {}: {e}", entry.path().display());
             }
@@ -242,40 +250,6 @@ impl Drop for Ring {
         // Closing alone does not unlock while a process that is just being started has a copy of the handle.
         let _ = self.handle.unlock();
     }
-}
-
-fn blocks(bytes: u64) -> u64 {
-    bytes.div_ceil(BLOCK) * BLOCK
-}
-
-/// What a record's folder takes; `None` where there is something in it that is no record's.
-fn bytes_of(folder: &Path) -> io::Result<Option<u64>> {
-    let mut bytes = BLOCK;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        if !metadata.is_file() || !NAMES.iter().any(|name| entry.file_name() == *name) {
-            return Ok(None);
-        }
-        bytes += blocks(metadata.len());
-    }
-    Ok(Some(bytes))
-}
-
-/// Removes a record's files and its folder; anything else in it stays, and the folder with it.
-fn remove_files(folder: &Path) -> io::Result<()> {
-    for name in NAMES {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-    }
-    std::fs::remove_dir(folder)
-}
-
-/// Whether this is the name under which a record is written before it is renamed.
-fn is_leftover(name: &str) -> bool {
-    half_written(name).is_some_and(|name| RecordName::parse(name).is_some())
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ fn listing(folder: &Path) -> Vec<String> {
     names
 }
 
+fn expire(ring: &mut Ring, now: WallTime) {
+    ring.look(now, Moment(5));
+    ring.expire().unwrap();
+}
+
 fn parts(folder: &Path) -> Vec<u64> {
     listing(folder).iter().filter_map(|name| RecordName::parse(name)).map(|name| name.part).collect()
 }
@@ -68,11 +73,62 @@ fn old_records_go_and_those_without_a_known_age_stay() {
         ring.write(dated(stamp, part), &small()).unwrap();
     }
     // A clock that was never set tells no age.
-    ring.expire(WallTime::parse("19700101-000100").unwrap()).unwrap();
+    expire(&mut ring, WallTime::parse("19700101-000100").unwrap());
     assert_eq!(ring.len(), 4);
-    ring.expire(now).unwrap();
-    assert_eq!(ring.records.keys().map(|name| name.part).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!((listing(root.path()).len(), ring.bytes()), (3, 3 * 2 * BLOCK));
+    expire(&mut ring, now);
+    assert_eq!((parts(root.path()), ring.bytes()), (vec![3, 2, 4], 3 * 2 * BLOCK));
+}
+
+#[test]
+fn a_start_with_the_clock_far_ahead_costs_no_record_and_records_grow_old_all_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits { age: Duration::from_secs(30 * 86_400), ..LARGE };
+    let day = |day: u64| WallTime::parse("20260101-120000").unwrap() + Duration::from_secs(day * 86_400);
+    let captured = |run, at| RecordName { captured: day(at), ..name(run, at) };
+    // The last one of a version that kept no clock.
+    let mut ring = Ring::open(root.path(), limits).unwrap();
+    (1..=20).for_each(|at| ring.write(captured(1, at), &small()).unwrap());
+    drop(ring);
+    // Twice, and with rejects meanwhile.
+    for run in [2, 3] {
+        let mut ring = Ring::open(root.path(), limits).unwrap();
+        expire(&mut ring, day(420));
+        ring.write(captured(run, 420), &small()).unwrap();
+        expire(&mut ring, day(420));
+        assert_eq!(ring.len(), 19 + usize::try_from(run).unwrap(), "run {run}");
+    }
+    // The clock is right again, and the line runs for a month, off for two thirds of each day.
+    for at in 21..=45 {
+        let mut ring = Ring::open(root.path(), limits).unwrap();
+        expire(&mut ring, day(at));
+        ring.write(captured(at, at), &small()).unwrap();
+    }
+    // Thirteen are older than thirty days by now, without the day of the jumps; the two ahead are 24 days old.
+    let mut left = parts(root.path());
+    left.sort_unstable();
+    assert_eq!(left, [(14..=45).collect(), vec![420, 420]].concat());
+    // Months in one process, without a reject.
+    let mut ring = Ring::open(root.path(), limits).unwrap();
+    for hours in 0..=60 * 24 {
+        let ran = Duration::from_secs(hours * 3600);
+        ring.look(day(45) + ran, Moment(5) + ran);
+        ring.expire().unwrap();
+    }
+    assert!(ring.is_empty() && parts(root.path()).is_empty());
+}
+
+#[test]
+fn records_ahead_of_a_folder_without_a_clock_are_not_taken_for_the_present() {
+    let root = tempfile::tempdir().unwrap();
+    let mut ring = Ring::open(root.path(), LARGE).unwrap();
+    let stamps = ["20261124-230000", "20271230-000000", "20271230-010000"];
+    for (part, stamp) in (1..).zip(stamps) {
+        ring.write(dated(stamp, part), &small()).unwrap();
+    }
+    drop(ring);
+    let mut ring = Ring::open(root.path(), LARGE).unwrap();
+    expire(&mut ring, WallTime::parse("20261125-010000").unwrap());
+    assert_eq!(ring.len(), 3);
 }
 
 #[test]
@@ -88,7 +144,6 @@ fn leftovers_go_and_what_is_not_ours_is_never_touched() {
     record(".20261125-030101-000001-00000002.partial-4194304", &["frame.png", "overlay.png"]);
     let theirs = [
         "20261125-030101-000001-00000003/notes.txt",
-        "20261125-030101-000001-00000003/record.json",
         ".20261125-030101-000001-00000004.partial-77/thesis.pdf",
         "photos/20261125-030101-000001-00000005/record.json",
         ".hidden.partial-1/x",
@@ -107,13 +162,44 @@ fn leftovers_go_and_what_is_not_ours_is_never_touched() {
     for part in 11..14 {
         ring.write(name(1, part), &small()).unwrap();
     }
-    ring.expire(WallTime::parse("20991125-030101").unwrap()).unwrap();
+    expire(&mut ring, WallTime::parse("20991125-030101").unwrap());
     for path in theirs {
         assert_eq!(std::fs::read(below(path)).unwrap(), b"theirs", "{path}");
     }
     assert!(outside.path().join("record.json").exists());
     let ours = listing(root.path());
     assert!(!ours.iter().any(|name| name.contains("00000001.") || name.contains("00000002.")), "{ours:?}");
+}
+
+#[test]
+fn what_others_put_into_records_stays_and_the_bound_holds() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits { bytes: 3 * 2 * BLOCK, ..LARGE };
+    std::fs::write(root.path().join("Thumbs.db"), b"theirs").unwrap();
+    let foreign = |name: &str| root.path().join(name).join("Thumbs.db");
+    let taken = || {
+        let records = listing(root.path()).into_iter().filter(|name| RecordName::parse(name).is_some());
+        let files = records.filter(|name| root.path().join(name).join("record.json").exists());
+        files.count() as u64 * 2 * BLOCK
+    };
+    let mut ring = Ring::open(root.path(), limits).unwrap();
+    for part in 1..=10 {
+        if part == 5 {
+            // They count after a new start, too.
+            drop(ring);
+            ring = Ring::open(root.path(), limits).unwrap();
+            assert_eq!(ring.bytes(), taken());
+        }
+        ring.write(name(1, part), &small()).unwrap();
+        let newest = ring.records.last_key_value().unwrap().0.to_string();
+        std::fs::write(foreign(&newest), b"theirs").unwrap();
+        assert!(taken() <= limits.bytes, "{} bytes after part {part}", taken());
+    }
+    let records: Vec<String> =
+        listing(root.path()).into_iter().filter(|name| RecordName::parse(name).is_some()).collect();
+    assert_eq!(records.len(), 10);
+    assert!(records.iter().all(|name| std::fs::read(foreign(name)).unwrap() == b"theirs"));
+    assert!(root.path().join("Thumbs.db").exists());
 }
 
 #[test]
@@ -129,7 +215,7 @@ fn a_record_that_somebody_wrote_into_or_took_away_leaves_the_account() {
         ring.write(name(1, part), &small()).unwrap();
     }
     assert_eq!(parts(root.path()), [1, 4, 5]);
-    assert!(first.join("notes.txt").exists() && first.join("record.json").exists());
+    assert!(first.join("notes.txt").exists() && !first.join("record.json").exists());
 }
 
 #[test]
@@ -143,6 +229,8 @@ fn two_programs_do_not_share_a_folder_and_a_replaced_one_is_not_filled() {
     assert!(!folder.exists());
     std::fs::create_dir(&folder).unwrap();
     assert!(matches!(ring.write(name(1, 1), &small()), Err(RecordError::Gone { .. })));
+    ring.look(WallTime::now(), Moment(5));
+    assert!(matches!(ring.expire(), Err(RecordError::Gone { .. })));
     assert_eq!(listing(&folder).len(), 0);
     Ring::open(&folder, LARGE).unwrap().write(name(1, 1), &small()).unwrap();
 }

@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bundle::atomic::write_file;
+use judge::{ReadError, read_regular_file};
 
 use super::{Teacher, TeacherError, safetensors_file};
 use crate::architecture::{Network, fold};
+
+/// Larger files are no teachers; the largest backbone has a tenth of that.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// A folder of imported teachers, and those that a program brings along.
 #[derive(Debug, Clone)]
@@ -137,7 +141,10 @@ impl Library {
 /// # Errors
 /// Where the file can't be read or doesn't fit its architecture.
 pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
-    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
+        ReadError::Io(source) => TeacherError::Io { path: path.to_owned(), source },
+        e => TeacherError::Format { path: path.to_owned(), source: e.to_string().into() },
+    })?;
     parse(&bytes, path, name)
 }
 
@@ -156,4 +163,15 @@ fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError>
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_no_teacher() {
+        let error = load_file(Path::new("/dev/null"), "student").unwrap_err().to_string();
+        assert!(error.contains("/dev/null") && error.contains("no regular file"), "{error}");
+    }
 }

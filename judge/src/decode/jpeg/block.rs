@@ -42,6 +42,10 @@ impl<'s> Block<'s> {
 
     /// Sets the coefficient at a zigzag position to a value that is not zero, of at most 16 bits.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "64 places and a mask: the compiler leaves out the checks, and this is the innermost loop"
+    )]
     pub(super) fn set(&mut self, position: usize, value: i32) {
         let position = position & 63;
         let step = i32::from(self.steps[position]);

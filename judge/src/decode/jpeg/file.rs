@@ -171,11 +171,11 @@ impl File {
         intervals(bytes, at, units.count(), *restart, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
-                for &(place, component, of_dc, of_ac, steps) in &parts {
+                for (&(place, component, of_dc, of_ac, steps), dc) in parts.iter().zip(&mut dc) {
                     let plane = planes.get_mut(place).ok_or(Damage::ScanHeader)?;
                     for (column, row) in units.blocks(number, component) {
                         let mut block = Block::new(steps);
-                        decode_block(bits, &mut dc[place & 3], of_dc, of_ac, &mut block)?;
+                        decode_block(bits, dc, of_dc, of_ac, &mut block)?;
                         draw(&block, plane, column, row);
                     }
                 }
@@ -204,11 +204,11 @@ impl File {
         intervals(bytes, at, units.count(), *restart, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
-                for &(place, component, table) in &parts {
+                for (&(place, component, table), dc) in parts.iter().zip(&mut dc) {
                     let progress = progress.get_mut(place).ok_or(Damage::ScanHeader)?;
                     for (column, row) in units.blocks(number, component) {
                         let block = progress.block(column, row)?;
-                        decode_dc(bits, scan, &mut dc[place & 3], table, block)?;
+                        decode_dc(bits, scan, dc, table, block)?;
                     }
                 }
                 bits.ensure_not_past_end()?;
@@ -296,9 +296,8 @@ fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>)
 #[inline]
 fn draw(block: &Block<'_>, plane: &mut Plane, column: usize, row: usize) {
     let start = row * 8 * plane.stride + column * 8;
-    let Some(out) = plane.samples.get_mut(start..) else { return };
-    let rows = plane.stride * 7 + 8;
-    let out = if out.len() > rows { &mut out[..rows] } else { out };
+    let end = (start + plane.stride * 7 + 8).min(plane.samples.len());
+    let Some(out) = plane.samples.get_mut(start..end) else { return };
     if block.last == 0 {
         flat(block.coefficients[0][0], out, plane.stride);
     } else {

@@ -91,11 +91,13 @@ impl Table {
             offsets: [0; MAX_LENGTH + 1],
             symbols,
         };
+        let (mut ends, mut offsets) = (table.ends, table.offsets);
+        let of_lengths = ends.iter_mut().zip(&mut offsets).skip(1);
         let (mut code, mut place) = (0_u32, 0_usize);
-        for (length, &count) in (1_u32..).zip(counts) {
+        for ((length, &count), (end, offset)) in (1_u32..).zip(counts).zip(of_lengths) {
             let count = usize::from(count);
             let of_length = values.get(place..place + count).ok_or(Damage::HuffmanTable)?;
-            table.offsets[length as usize] = place as i32 - code as i32;
+            *offset = place as i32 - code as i32;
             for &symbol in of_length {
                 table.enter(code, length, symbol);
                 code += 1;
@@ -105,9 +107,10 @@ impl Table {
             if count > 0 && code >= 1 << length {
                 return Err(Damage::HuffmanTable);
             }
-            table.ends[length as usize] = code << (MAX_LENGTH as u32 - length);
+            *end = code << (MAX_LENGTH as u32 - length);
             code <<= 1;
         }
+        (table.ends, table.offsets) = (ends, offsets);
         if place == values.len() { Ok(table) } else { Err(Damage::HuffmanTable) }
     }
 
@@ -126,6 +129,10 @@ impl Table {
 
     /// Length and symbol of the code that 16 bits begin with; `None` if they begin with none.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the mask leaves no place outside, and each symbol comes by here"
+    )]
     pub(super) fn look(&self, bits: u32) -> Option<(u32, u8)> {
         let code = self.codes[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
         if code != 0 {
@@ -136,14 +143,19 @@ impl Table {
 
     #[cold]
     fn look_far(&self, bits: u32) -> Option<(u32, u8)> {
-        let length = (LOOK as usize + 1..=MAX_LENGTH).find(|&length| bits < self.ends[length])?;
+        let mut longer = self.ends.iter().zip(&self.offsets).enumerate().skip(LOOK as usize + 1);
+        let (length, (_, offset)) = longer.find(|(_, (end, _))| bits < **end)?;
         let code = bits >> (MAX_LENGTH - length);
-        let place = usize::try_from(code as i32 + self.offsets[length]).ok()?;
+        let place = usize::try_from(code as i32 + offset).ok()?;
         Some((length as u32, *self.symbols.get(place)?))
     }
 
     /// The step that 16 bits of a sequential block begin with; `None` if they are no code.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the mask leaves no place outside, and each symbol comes by here"
+    )]
     pub(super) fn step(&self, bits: u32) -> Option<Step> {
         let step = self.steps[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
         if step != Step(0) {

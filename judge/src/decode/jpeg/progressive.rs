@@ -118,7 +118,8 @@ impl<'s> AcScan<'s> {
                 return Err(Damage::Run);
             }
             let value = bits.value(size) << self.scan.low;
-            block[at & 63] = i16::try_from(value).map_err(|_| Damage::Range)?;
+            let coefficient = block.get_mut(at).ok_or(Damage::Run)?;
+            *coefficient = i16::try_from(value).map_err(|_| Damage::Range)?;
             at += 1;
         }
         Ok(())
@@ -145,7 +146,7 @@ impl<'s> AcScan<'s> {
             // Behind `run` coefficients that stay zero; those on the way that are not get their next bit.
             let mut zeros = 0;
             while at <= last {
-                let coefficient = &mut block[at & 63];
+                let coefficient = block.get_mut(at).ok_or(Damage::Run)?;
                 if *coefficient != 0 {
                     refine_one(bits, coefficient, bit);
                 } else if zeros == run {
@@ -158,7 +159,7 @@ impl<'s> AcScan<'s> {
             if at > last {
                 return Err(Damage::Run);
             }
-            block[at & 63] = new;
+            *block.get_mut(at).ok_or(Damage::Run)? = new;
             at += 1;
         }
         if self.empty > 0 {

@@ -1,0 +1,101 @@
+//! The age clock on disk, beside the records: what it showed last, and by how much the wall clock was ahead of it when each
+//! record was written.
+//!
+//! Text: the first line holds the wall clock's last reading and the seconds that it is ahead; each further line a record's
+//! name and the seconds that it was ahead from that record on.
+
+use std::io;
+use std::path::Path;
+
+use bundle::atomic::write_file;
+use judge::read_regular_file;
+
+use super::RecordName;
+use super::age::AgeClock;
+use crate::clock::WallTime;
+
+/// Hidden, and no record's name.
+pub const NAME: &str = ".clock";
+/// Far more than there are jumps.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// By how much the clock was ahead, from which record on; oldest first.
+#[derive(Debug)]
+pub struct Jumps(Vec<(RecordName, i64)>);
+
+impl Jumps {
+    /// Of records in order, with what belongs to each.
+    pub fn of(records: impl Iterator<Item = (RecordName, i64)>) -> Self {
+        let mut jumps: Vec<(RecordName, i64)> = vec![];
+        for (name, ahead) in records {
+            if jumps.last().is_none_or(|(_, before)| *before != ahead) {
+                jumps.push((name, ahead));
+            }
+        }
+        Self(jumps)
+    }
+
+    /// By how much it was ahead when a record was written.
+    pub fn at(&self, name: RecordName) -> i64 {
+        let up_to = self.0.partition_point(|(from, _)| *from <= name);
+        up_to.checked_sub(1).and_then(|last| self.0.get(last)).map_or(0, |(_, ahead)| *ahead)
+    }
+}
+
+/// Keeps the clock in a folder of records.
+pub fn write(folder: &Path, clock: &AgeClock, jumps: &Jumps) -> io::Result<()> {
+    let Some(seen) = clock.seen else { return Ok(()) };
+    let mut text = format!("{} {}\n", seen.stamp(), clock.ahead);
+    for (name, ahead) in &jumps.0 {
+        text += &format!("{name} {ahead}\n");
+    }
+    write_file(&folder.join(NAME), text.as_bytes())
+}
+
+/// The clock as it was left in a folder of records; `None` where it was not, or where that can't be read.
+pub fn read(folder: &Path) -> Option<(AgeClock, Jumps)> {
+    let bytes = read_regular_file(&folder.join(NAME), MAX_BYTES).ok()?;
+    let mut lines = std::str::from_utf8(&bytes).ok()?.lines();
+    let (seen, ahead) = lines.next()?.split_once(' ')?;
+    let clock = AgeClock::new(Some(WallTime::parse(seen)?), ahead.parse().ok()?);
+    let jump = |line: &str| {
+        let (name, ahead) = line.split_once(' ')?;
+        Some((RecordName::parse(name)?, ahead.parse().ok()?))
+    };
+    let mut jumps = lines.map(jump).collect::<Option<Vec<_>>>()?;
+    jumps.sort();
+    Some((clock, Jumps(jumps)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(part: u64) -> RecordName {
+        RecordName { run: 3, part, frame: 1, captured: WallTime::parse("20261125-030000").unwrap() }
+    }
+
+    #[test]
+    fn each_record_finds_what_belongs_to_it_again() {
+        let root = tempfile::tempdir().unwrap();
+        let records = [(4, 0), (5, 0), (6, 900), (7, 900), (8, -50)].map(|(part, ahead)| (name(part), ahead));
+        let clock = AgeClock::new(Some(WallTime::parse("20261126-000000").unwrap()), -50);
+        write(root.path(), &clock, &Jumps::of(records.into_iter())).unwrap();
+        let (read_back, jumps) = read(root.path()).unwrap();
+        assert_eq!((read_back, jumps.0.len()), (clock, 3));
+        for (name, ahead) in records {
+            assert_eq!(jumps.at(name), ahead, "{name}");
+        }
+        assert_eq!((jumps.at(name(1)), jumps.at(name(99))), (0, -50));
+    }
+
+    #[test]
+    fn anything_else_is_no_clock() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(read(root.path()).is_none());
+        for wrong in ["", "20261126-000000", "now 0", "20261126-000000 0\nnobody 1", "20261126-000000 x"] {
+            std::fs::write(root.path().join(NAME), wrong).unwrap();
+            assert!(read(root.path()).is_none(), "{wrong:?}");
+        }
+    }
+}
