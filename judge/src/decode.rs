@@ -1,6 +1,7 @@
 //! Bytes → [`Frame`]. The format is told by the content, never by the name; the frame comes out upright.
 
 mod jpeg;
+mod tiff;
 
 pub use jpeg::cut_jpeg;
 
@@ -216,6 +217,9 @@ fn decode_other(
     most: Size,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
     let explain = |error| explain(error, name);
+    if format == ImageFormat::Tiff && !tiff::values_fit(bytes) {
+        return Err(DecodeError::Truncated { format: name });
+    }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXEL_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
