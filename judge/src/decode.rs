@@ -3,6 +3,7 @@
 mod error;
 mod exif;
 mod jpeg;
+mod tiff;
 
 pub use error::DecodeError;
 pub use jpeg::cut_jpeg;
@@ -168,6 +169,9 @@ fn decode_other(
     most: Size,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
     let explain = |error| explain(error, name);
+    if format == ImageFormat::Tiff && !tiff::values_fit(bytes) {
+        return Err(DecodeError::Truncated { format: name });
+    }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXEL_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use fuzzing::Chance;
 use judge::{Frame, Pixels, decode};
 
 #[path = "support/times.rs"]
@@ -15,34 +16,6 @@ mod times;
 
 /// Files to generate: fewer where a processor is emulated.
 const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 300 };
-
-/// A small deterministic generator (xorshift).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 11
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn between(&mut self, low: usize, high: usize) -> usize {
-        low + self.below(high - low + 1)
-    }
-
-    fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// A picture as PNM: noise, waves, or steps with some noise.
 fn picture(chance: &mut Chance, width: usize, height: usize, is_grey: bool) -> Vec<u8> {
@@ -187,7 +160,7 @@ fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
+    let mut chance = Chance::default();
     let (mut whole_files, mut damaged_equal, mut refused, mut warned) = (0, 0, 0, 0);
     let files = FILES * times::times();
     for file in 0..files {

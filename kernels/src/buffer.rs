@@ -53,7 +53,7 @@ impl<E: Element> Buffer<E> {
 
 /// Cache lines that so many floats fill.
 const fn lines<E>(length: usize) -> usize {
-    (length * size_of::<E>()).div_ceil(size_of::<Line>())
+    length.div_ceil(size_of::<Line>() / size_of::<E>())
 }
 
 thread_local! {

@@ -16,20 +16,27 @@ const LEAST_SIDE: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct SpaceToDepth {
     input: Shape,
+    output: Shape,
 }
 
 impl SpaceToDepth {
     /// For planar images of this shape.
-    #[must_use]
-    pub const fn new(input: Shape) -> Self {
-        Self { input }
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for an image without values, or with more of them than a memory holds.
+    pub fn new(input: Shape) -> Result<Self, Error> {
+        let Shape { height, width, channels } = input.within_limits()?;
+        if input.len() == 0 {
+            return Err(Error::Unsupported("an image of nothing".to_owned()));
+        }
+        let output = Shape { height: height.div_ceil(2), width: width.div_ceil(2), channels: 4 * channels };
+        Ok(Self { input, output: output.within_limits()? })
     }
 
     /// Shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
-        let Shape { height, width, channels } = self.input;
-        Shape { height: height.div_ceil(2), width: width.div_ceil(2), channels: 4 * channels }
+        self.output
     }
 
     /// Rearranges one image.
@@ -38,11 +45,11 @@ impl SpaceToDepth {
     /// [`Error::Length`] where a slice has another length than the shapes say.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("input", self.input.len(), input)?;
-        check("output", self.output().len(), output)?;
+        check("output", self.output.len(), output)?;
         let Shape { height, width, channels } = self.input;
-        let line = self.output().width * self.output().channels;
+        let line = self.output.width * self.output.channels;
         let target = Target::new(output);
-        share::for_each(self.output().height, |row| {
+        share::for_each(self.output.height, |row| {
             // SAFETY: each row is one block's own.
             let line = unsafe { std::slice::from_raw_parts_mut(target.at(row * line, line), line) };
             for block_row in 0..2 {
@@ -83,7 +90,7 @@ pub fn folded(spec: &ConvSpec, weights: &[f32]) -> Option<(ConvSpec, Algorithm, 
     if !stepping || !large || weights.len() != spec.outputs * spec.taps() {
         return None;
     }
-    let input = SpaceToDepth::new(spec.input).output();
+    let input = SpaceToDepth::new(spec.input).ok()?.output();
     // An odd padding becomes even by a row or a column of zero weights.
     let zeros = [0, 1].map(|axis| spec.padding[axis][0] % 2);
     let kernel = [0, 1].map(|axis| (spec.kernel[axis] + zeros[axis]).div_ceil(2));

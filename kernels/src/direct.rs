@@ -17,6 +17,8 @@ pub(crate) struct Direct<E = f32> {
     sums: Shape,
     average_pool: bool,
     bounds: Bounds<E>,
+    /// Weights of a filter.
+    taps: usize,
     /// [panel][row][column][channel][lane], see [`panels`].
     panels: Buffer<E>,
     bias: Buffer<E>,
@@ -43,7 +45,7 @@ impl<E: Element> Direct<E> {
         let panels = panels(path.lanes(), spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
         let (bias, bounds) = (Buffer::padded(bias, path.lanes()), Bounds::of(epilogue));
         let average_pool = epilogue.average_pool;
-        Self { panels, spec: *spec, sums, average_pool, bounds, bias, block_rows }
+        Self { panels, spec: *spec, sums, average_pool, bounds, taps: spec.taps(), bias, block_rows }
     }
 
     fn is_copied(&self) -> bool {
@@ -149,7 +151,6 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
     #[inline(always)]
     fn run<S: Simd<E = E>>(self, s: S) {
         let Self { direct: d, rows, sink, place, first } = self;
-        let taps = d.spec.taps();
         let mut start = [s.splat(E::default()); P];
         for vector in 0..P {
             // SAFETY: the bias is padded to whole vectors.
@@ -157,7 +158,7 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
         }
         // SAFETY: the panels are whole ones, of all taps; `Sums` has bounded the rows.
         let tile: [[S::V; P]; R] = unsafe {
-            let panel = at(d.panels.floats(), first * taps, P * S::LANES * taps);
+            let panel = at(d.panels.floats(), first * d.taps, P * S::LANES * d.taps);
             product(s, rows, panel, start)
         };
         // SAFETY: the places are the block's own.

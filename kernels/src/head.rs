@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::Error;
-use crate::spec::check;
+use crate::spec::{Error, check, values};
 
 /// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +28,8 @@ impl Distance {
     /// # Errors
     /// [`Error::Length`] where a slice has another length.
     pub fn run(&self, a: &[f32], b: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        check("left image", self.pixels * self.channels, a)?;
-        check("right image", self.pixels * self.channels, b)?;
+        check("left image", values(self.pixels, self.channels), a)?;
+        check("right image", values(self.pixels, self.channels), b)?;
         check("output", self.pixels, output)?;
         let output = Target::new(output);
         share::for_each_range(self.pixels, BLOCK, |pixels| {

@@ -1,8 +1,7 @@
 //! Mean of the largest values: a map's score.
 
 use crate::buffer::lend;
-use crate::spec::Error;
-use crate::spec::check;
+use crate::spec::{Error, check};
 
 /// The mean of the `count` largest of `values` values; not a number where one of the values is none.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::Error;
-use crate::spec::check;
+use crate::spec::{Error, check, values};
 
 /// For each pixel the least of all its values in all images. Where none of them is a number, neither is the result.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +29,7 @@ impl Least {
         if images.is_empty() || self.channels == 0 {
             return Err(Error::Unsupported("the least of nothing".to_owned()));
         }
-        images.iter().try_for_each(|image| check("image", self.pixels * self.channels, image))?;
+        images.iter().try_for_each(|image| check("image", values(self.pixels, self.channels), image))?;
         check("output", self.pixels, output)?;
         let output = Target::new(output);
         share::for_each_range(self.pixels, BLOCK, |pixels| {

@@ -2,8 +2,7 @@
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::Error;
-use crate::spec::check;
+use crate::spec::{Error, check, values};
 
 /// Each channel of a planar image less its mean, times its factor.
 #[derive(Debug, Clone)]
@@ -22,8 +21,9 @@ impl Normalise {
     /// # Errors
     /// [`Error::Length`] where a slice has another length.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        check("input", self.pixels * self.channels.len(), input)?;
-        check("output", self.pixels * self.channels.len(), output)?;
+        let length = values(self.pixels, self.channels.len());
+        check("input", length, input)?;
+        check("output", length, output)?;
         let output = Target::new(output);
         share::for_each(self.channels.len(), |channel| {
             let (first, pixels) = (channel * self.pixels, self.pixels);

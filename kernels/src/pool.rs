@@ -2,8 +2,7 @@
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::check;
-use crate::spec::{ConvSpec, Error, Shape};
+use crate::spec::{ConvSpec, Error, Shape, check};
 
 /// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.
 #[derive(Debug, Clone)]

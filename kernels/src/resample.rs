@@ -5,8 +5,7 @@ use std::ops::Range;
 use crate::buffer::lend;
 use crate::share::{self, Target, at, at_mut};
 use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::check;
-use crate::spec::{Error, Shape};
+use crate::spec::{Error, Shape, check, values};
 
 /// Fewer channels fill no vector: columns do then.
 const NARROW: usize = 8;
@@ -51,19 +50,22 @@ impl Resample {
     /// `rows` is output height × input height, `columns` output width × input width, both row-major.
     ///
     /// # Errors
-    /// [`Error::Length`] where a matrix has another length; [`Error::Unsupported`] for a side of zero.
+    /// [`Error::Length`] where a matrix has another length; [`Error::Unsupported`] for a side of zero, or more values than a
+    /// memory holds.
     pub fn new(
         input: Shape,
         (height, rows): (usize, &[f32]),
         (width, columns): (usize, &[f32]),
         path: Path,
     ) -> Result<Self, Error> {
-        check("matrix of rows", height * input.height, rows)?;
-        check("matrix of columns", width * input.width, columns)?;
-        let output = Shape { height, width, ..input };
+        check("matrix of rows", values(height, input.height), rows)?;
+        check("matrix of columns", values(width, input.width), columns)?;
+        let (input, output) = (input.within_limits()?, Shape { height, width, ..input }.within_limits()?);
         if input.len() == 0 || output.len() == 0 {
             return Err(Error::Unsupported("resizing from or to nothing".to_owned()));
         }
+        // One axis is resized before the other.
+        Shape { width, ..input }.within_limits()?;
         let rows = Sparse::new(height, input.height, rows);
         let columns = Sparse::new(width, input.width, columns);
         Ok(Self { input, output, rows, columns, path })

@@ -1,5 +1,9 @@
 //! What a convolution is.
 
+/// Values of an image, with the zeros around it, and of all weights: gigabytes. The product of two such numbers can't wrap
+/// around, so that places and lengths that kernels compute from shapes that have passed are what they seem to be.
+pub(crate) const MOST_VALUES: usize = 1 << (usize::BITS / 2 - 1);
+
 /// Why a convolution can't be set up or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +23,12 @@ pub enum Error {
     },
 }
 
+impl Error {
+    fn too_large(what: &dyn std::fmt::Debug) -> Self {
+        Self::Unsupported(format!("more than {MOST_VALUES} values are computed at no time: {what:?}"))
+    }
+}
+
 /// An image's sides and channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
@@ -31,12 +41,24 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Values of an image.
+    /// Values of an image; `usize::MAX`, which no slice has, where there are more than can be counted.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a number of values, of which an image always has some")]
     pub const fn len(&self) -> usize {
-        self.height * self.width * self.channels
+        values(values(self.height, self.width), self.channels)
     }
+
+    /// The shape, unless it has too many values.
+    pub(crate) fn within_limits(self) -> Result<Self, Error> {
+        let sides = [self.height, self.width, self.channels];
+        let largest = sides.into_iter().max().unwrap_or(0).max(self.len());
+        if largest <= MOST_VALUES { Ok(self) } else { Err(Error::too_large(&self)) }
+    }
+}
+
+/// So many times so many values; `usize::MAX`, which no slice has, where there are more than can be counted.
+pub(crate) const fn values(count: usize, of_each: usize) -> usize {
+    count.saturating_mul(of_each)
 }
 
 /// How an input image lies in memory. Outputs always lie channels last.
@@ -86,34 +108,42 @@ impl ConvSpec {
     /// Sides of the sums, before any pooling.
     ///
     /// # Errors
-    /// [`Error::Unsupported`]: a side of zero, or a kernel larger than the padded image.
+    /// [`Error::Unsupported`]: a side of zero, a kernel larger than the padded image, or more values than a memory holds.
     pub fn sums(&self) -> Result<Shape, Error> {
         let sizes = [self.input.height, self.input.width];
-        let mut sides = [0; 2];
+        let (mut padded, mut sides) = ([0; 2], [0; 2]);
         for axis in 0..2 {
-            let padded = sizes[axis] + self.padding[axis][0] + self.padding[axis][1];
+            let [before, after] = self.padding[axis];
+            padded[axis] = sizes[axis].saturating_add(before).saturating_add(after);
             let fits = self.kernel[axis] > 0 && self.stride[axis] > 0 && sizes[axis] > 0;
-            let room = padded.checked_sub(self.kernel[axis]).filter(|_| fits);
+            let room = padded[axis].checked_sub(self.kernel[axis]).filter(|_| fits);
             let Some(room) = room else {
                 return Err(Error::Unsupported(format!("the kernel has no place in the image: {self:?}")));
             };
-            sides[axis] = room / self.stride[axis] + 1;
+            sides[axis] = (room / self.stride[axis]).saturating_add(1);
         }
-        if self.input.channels == 0 || self.outputs == 0 {
+        let channels = self.input.channels;
+        if channels == 0 || self.outputs == 0 {
             return Err(Error::Unsupported("a convolution without channels".to_owned()));
         }
-        if self.depthwise && self.outputs != self.input.channels {
+        if self.depthwise && self.outputs != channels {
             return Err(Error::Unsupported(
                 "a depthwise convolution with several filters a channel".to_owned(),
             ));
         }
-        Ok(Shape { height: sides[0], width: sides[1], channels: self.outputs })
+        // The input is within the padded image, and so is a kernel.
+        Shape { height: padded[0], width: padded[1], channels }.within_limits()?;
+        let weights = values(self.outputs, self.taps());
+        if self.stride[0].max(self.stride[1]).max(weights) > MOST_VALUES {
+            return Err(Error::too_large(self));
+        }
+        Shape { height: sides[0], width: sides[1], channels: self.outputs }.within_limits()
     }
 
     /// Weights of a filter: channels × rows × columns.
     pub(crate) const fn taps(&self) -> usize {
         let channels = if self.depthwise { 1 } else { self.input.channels };
-        channels * self.kernel[0] * self.kernel[1]
+        values(channels, values(self.kernel[0], self.kernel[1]))
     }
 }
 
@@ -151,7 +181,8 @@ impl Epilogue {
     }
 }
 
-/// Whether there are as many values as expected.
+/// Whether there are as many values as expected. Kernels trust in it: `expected` is a product that can't wrap around, see
+/// [`values`].
 pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
     if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
 }

@@ -226,7 +226,7 @@ fn a_folded_convolution_computes_the_same() {
         let (image, bias) = (noise(input.len(), 1), noise(20, 2));
         let weights = noise(20 * 3 * kernel * kernel, 3);
         let (expected, magnitude) = reference::conv(&spec, &image, &weights, &bias, &Epilogue::relu(), None);
-        let deep = SpaceToDepth::new(input);
+        let deep = SpaceToDepth::new(input).unwrap();
         let mut blocks = vec![f32::NAN; deep.output().len()];
         deep.run(&image, &mut blocks).unwrap();
         let (folded, algorithm, packed) = depth::folded(&spec, &weights).unwrap();

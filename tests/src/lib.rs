@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this crate is test support")]
 
 pub mod images;
+#[path = "../../crates/networks/tests/support/mod.rs"]
 pub mod teachers;
 pub mod workshop;
 

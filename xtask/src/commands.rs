@@ -10,7 +10,8 @@ use clap_light::{Arg, ArgAction, ArgMatches, Command};
 use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, word_of};
 use crate::setup::Purpose;
 use crate::{
-    board, checks, cross, demo, deploy, image, instructions, nightly, package, peers, quality, setup, test,
+    board, checks, cross, demo, deploy, fuzz, image, instructions, nightly, package, peers, quality, setup,
+    test,
 };
 
 const FOOT: &str = "\
@@ -115,6 +116,7 @@ fn all() -> Vec<(Command, Run)> {
                 .arg(passed_on("For trainer quality, such as --methods padim --recipes ours,published")),
             |given| quality::run(&paths_of(given, "sets"), &all_passed_on(given)).map(success),
         ),
+        (fuzz::command(), fuzz::run),
         (nightly::command(), nightly::run),
         (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),
         (deploy::command(), |given| deploy::run(&deploy::Task::from(given)?).map(success)),

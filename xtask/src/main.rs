@@ -10,6 +10,7 @@
 //! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
 //! | [`demo`], [`mod@test`] | the two commands that use all that |
 //! | [`checks`] | features one by one, licences and sources of dependencies |
+//! | [`fuzz`] | mutated inputs, for as long as one likes |
 //! | [`nightly`], [`quality`] | what is too long for every change |
 //! | [`peers`], [`instructions`] | the judge's engine beside other inference engines, and what it counts |
 //! | [`cross`], [`board`] | the board's processor, and an emulated board |
@@ -26,6 +27,7 @@ mod commands;
 mod cross;
 mod demo;
 mod deploy;
+mod fuzz;
 mod hash;
 mod image;
 mod instructions;

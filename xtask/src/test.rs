@@ -1,8 +1,7 @@
 //! `cargo xtask test`: every test of every crate, with what they need at hand.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -15,8 +14,8 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     run_with(arguments, &[])
 }
 
-/// As [`run`], with paths that the tests find in variables.
-pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitCode> {
+/// As [`run`], with what the tests find in variables.
+pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<ExitCode> {
     let ready = setup::run(Purpose::Test)?;
     // The judge's JPEG decoder is compared with libjpeg-turbo's.
     system::ensure_programs(&[("cjpeg", "libjpeg-turbo-progs"), ("djpeg", "libjpeg-turbo-progs")])?;
@@ -35,7 +34,7 @@ pub fn run_with(arguments: &[OsString], paths: &[(&str, &Path)]) -> Result<ExitC
         }
         cargo.arg("--workspace");
     }
-    cargo.args(arguments).envs(paths.iter().copied());
+    cargo.args(arguments).envs(variables.iter().copied());
     cargo.env("NOMINAL_WEIGHTS", &ready.weights).env("NOMINAL_SAMPLES", &ready.samples);
     if let Some(python) = &ready.python {
         cargo.env("NOMINAL_PYTHON", python);

@@ -170,40 +170,6 @@ mod tests {
         assert_eq!(lines(text.as_bytes()), [Ok(longest), Err(NoCommand::Garbage), Ok("T".to_owned())]);
     }
 
-    /// A million bytes of a line with errors: commands with flipped bits, lost and repeated bytes.
-    #[test]
-    fn a_million_mutated_bytes_are_commands_or_refused() {
-        let good = b"T\nE 1200\r\nP cap-500\nC\nA\n?\n";
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state >> 32
-        };
-        let (mut lines, mut commands, mut refused) = (Lines::default(), 0, 0);
-        for byte in good.iter().cycle().take(1_000_000) {
-            let (byte, times) = match random() % 16 {
-                0 => (byte ^ 1 << (random() % 8), 1),
-                1 => (*byte, 0),
-                2 => (*byte, random() % 80),
-                _ => (*byte, 1),
-            };
-            for _ in 0..times {
-                if let Some(line) = lines.push(byte) {
-                    match line.and_then(parse) {
-                        Ok(_) => commands += 1,
-                        Err(why) => {
-                            assert!(!why.to_string().is_empty());
-                            refused += 1;
-                        }
-                    }
-                }
-            }
-        }
-        assert!(commands > 10_000 && refused > 10_000, "{commands} commands, {refused} refused");
-    }
-
     proptest! {
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

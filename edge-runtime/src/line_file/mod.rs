@@ -71,7 +71,11 @@ impl LineFile {
         Self::parse(&bytes, path)
     }
 
-    fn parse(bytes: &[u8], path: &Path) -> Result<Self, LineFileError> {
+    /// Checks the bytes of the line file `path`. Paths in it become relative to its folder.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, LineFileError> {
         let syntax = |reason: String| LineFileError::Syntax { path: path.to_owned(), reason };
         let text = std::str::from_utf8(bytes).map_err(|e| syntax(format!("{e}; save it as UTF-8")))?;
         let mut line: Self = toml::from_str(text).map_err(|e| syntax(e.to_string().trim_end().to_owned()))?;
@@ -103,7 +107,6 @@ impl LineFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bundle::seeded::Seeded;
 
     fn load(text: &str) -> Result<LineFile, LineFileError> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -155,22 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_mutations_are_read_or_refused() {
-        let mut random = Seeded::new(3, 0);
-        let mut refused = 0;
-        for turn in 0..10_000 {
-            let mut bytes = if turn % 2 == 0 { TEMPLATE.to_owned() } else { with_every_key() }.into_bytes();
-            for _ in 0..=random.below(4) {
-                let at = random.below(bytes.len());
-                match random.below(3) {
-                    0 => bytes[at] = random.below(256) as u8,
-                    1 => drop(bytes.remove(at)),
-                    _ => bytes.insert(at, b"0123456789.-=\"[]{}\n"[random.below(19)]),
-                }
-            }
-            refused += usize::from(LineFile::parse(&bytes, Path::new("line.toml")).is_err());
-        }
-        assert!(refused > 1000, "{refused}");
+    fn a_template_that_is_cut_short_is_read_or_refused() {
         for length in 0..TEMPLATE.len() {
             let _ = LineFile::parse(&TEMPLATE.as_bytes()[..length], Path::new("line.toml"));
         }

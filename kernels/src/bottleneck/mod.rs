@@ -78,7 +78,7 @@ impl Bottleneck {
             && !expand.epilogue.average_pool
             && Algorithm::Pointwise.fits(&project.spec)
             && !project.epilogue.average_pool
-            && depthwise.spec.depthwise
+            && Algorithm::Depthwise.fits(&depthwise.spec)
             && depthwise.spec.padding[0].iter().all(|&rows| rows < depthwise.spec.kernel[0])
             && wide == depthwise.spec.input
             && narrow == project.spec.input

@@ -32,5 +32,7 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let mut words: Vec<OsString> = ["--test", "board", "--"].map(OsString::from).to_vec();
     words.extend(["--ignored", "--nocapture", "--test-threads=1"].map(OsString::from));
     words.extend_from_slice(arguments);
-    test::run_with(&words, &[("NOMINAL_BOARD_KERNEL", &kernel), ("NOMINAL_BOARD_PROGRAMS", &programs)])
+    let paths =
+        [("NOMINAL_BOARD_KERNEL", kernel.as_os_str()), ("NOMINAL_BOARD_PROGRAMS", programs.as_os_str())];
+    test::run_with(&words, &paths)
 }

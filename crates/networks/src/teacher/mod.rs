@@ -78,6 +78,18 @@ pub enum TeacherError {
         /// The first tensor that doesn't fit.
         source: FoldError,
     },
+    /// The tensors' names are no known architecture's.
+    #[error(
+        "{path}: its tensors ({names}) have the names of no network that can be a teacher; give the weights of one of these: {known}",
+        path = path.display(),
+        known = known_networks()
+    )]
+    NoNetwork {
+        /// The file.
+        path: PathBuf,
+        /// Some of its tensors' names.
+        names: String,
+    },
     /// A name that can't be a file name.
     #[error("`{0}` can't be a teacher's name; use letters, digits, `-`, `_` and `.`, at most 64 of them")]
     Name(String),
@@ -91,4 +103,8 @@ pub enum TeacherError {
         /// The names there are.
         known: String,
     },
+}
+
+fn known_networks() -> String {
+    Network::all().iter().map(|network| network.name).collect::<Vec<_>>().join(", ")
 }

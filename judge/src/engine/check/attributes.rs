@@ -4,12 +4,10 @@ use tract_core::internal::*;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
-use super::{Values, tensor};
+use super::{Values, is_end, is_size, tensor};
 
 /// Sides of windows, steps, distances and padding.
 const MOST_SIDE: i64 = 4096;
-/// Larger integers mean nothing in any operator.
-const MOST_INTEGER: u64 = i32::MAX as u64;
 /// Values of one list, and characters of one text.
 const MOST_VALUES: usize = 4096;
 /// Axes that a window has.
@@ -58,9 +56,8 @@ fn number(node: &NodeProto, name: &str, value: i64) -> TractResult<()> {
         "pads" | "output_padding" => (0..=MOST_SIDE).contains(&value),
         "group" | "num_groups" => (1..=1 << 20).contains(&value),
         "axis" | "axes" | "perm" => (-16..16).contains(&value),
-        // To the end.
-        "starts" | "ends" | "value_int" | "value_ints" if matches!(value, i64::MAX | i64::MIN) => true,
-        _ => value.unsigned_abs() <= MOST_INTEGER,
+        "starts" | "ends" | "value_int" | "value_ints" if is_end(value) => true,
+        _ => is_size(value),
     };
     ensure!(fits, "its {name} says {value}, which no {} takes", node.op_type);
     Ok(())
@@ -105,4 +102,28 @@ fn padding(node: &NodeProto, values: &Values<'_>) -> TractResult<()> {
     let large = tensor::integers(pads).find(|pad| pad.unsigned_abs() > MOST_SIDE as u64);
     ensure!(large.is_none(), "its pads are {}", large.unwrap_or_default());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_goes_on_to_the_end_in_each_way_that_it_is_written() {
+        let node = NodeProto { op_type: "Slice".to_owned(), ..NodeProto::default() };
+        for end in [i64::MAX, i64::MIN, -i64::MAX] {
+            for name in ["starts", "ends", "value_int", "value_ints"] {
+                number(&node, name, end).unwrap();
+                number(&node, name, end / 2).unwrap_err();
+            }
+            number(&node, "axis", end).unwrap_err();
+            let tensor = tract_onnx::pb::TensorProto {
+                dims: vec![1],
+                data_type: tract_onnx::pb::tensor_proto::DataType::Int64 as i32,
+                int64_data: vec![end],
+                ..Default::default()
+            };
+            tensor::check(&tensor).unwrap();
+        }
+    }
 }

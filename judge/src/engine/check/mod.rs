@@ -20,6 +20,17 @@ const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 7..=24;
 /// Values of one tensor: a gigabyte of 32-bit floats.
 pub(super) const MOST_VALUES: usize = 1 << 28;
 
+/// Whether an integer can be a size or a place of something: larger ones mean nothing in any operator.
+const fn is_size(value: i64) -> bool {
+    value.unsigned_abs() <= i32::MAX as u64
+}
+
+/// Whether an integer says that a slice goes on to the end: one of the two extremes or, as torch writes it, the one beside
+/// the lowest.
+const fn is_end(value: i64) -> bool {
+    value.unsigned_abs() >= i64::MAX as u64
+}
+
 /// Checks everything but the inputs' shapes.
 ///
 /// # Errors

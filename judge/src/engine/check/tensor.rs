@@ -4,11 +4,8 @@ use tract_core::internal::*;
 use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
-use super::MOST_VALUES;
+use super::{MOST_VALUES, is_end, is_size};
 
-/// Larger integers are sizes that nothing has. A slice that goes on to the end is written as one of the two extremes, and
-/// by torch as the one beside the lowest.
-const MOST_INTEGER: u64 = i32::MAX as u64;
 /// Longer shapes than any image has.
 const MOST_AXES: usize = 16;
 
@@ -57,7 +54,6 @@ fn count(dims: &[i64]) -> TractResult<usize> {
 }
 
 fn small(value: i64) -> TractResult<()> {
-    let fits = value.unsigned_abs() <= MOST_INTEGER || value.unsigned_abs() >= i64::MAX as u64;
-    ensure!(fits, "it holds {value}, which is the size of nothing");
+    ensure!(is_size(value) || is_end(value), "it holds {value}, which is the size of nothing");
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Rewriting<'_> {
         let image = self.planar(outlet)?;
         let name = format!("{}.deep", self.source.node(outlet.node).name);
         let name = self.target.unique_name(name).into_owned();
-        let kernel = SpaceToDepth::new(shape);
+        let kernel = SpaceToDepth::new(shape)?;
         let Shape { height, width, channels } = kernel.output();
         let (output, words) = ([1, height, width, channels], "space to depth".to_owned());
         let op = KernelOp::new(kernel, &output, words, &self.buffers);

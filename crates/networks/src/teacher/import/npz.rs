@@ -9,6 +9,17 @@ use zip::ZipArchive;
 use super::pth::MAX_BYTES;
 use crate::teacher::WeightFileError;
 
+/// Whether the header that an array's file promises is there: memory is taken for it before it is read.
+fn has_header(bytes: &[u8]) -> bool {
+    // Magic number, version, length of the header.
+    let (length, start) = match *bytes {
+        [_, _, _, _, _, _, 1, _, a, b, ..] => (u32::from(u16::from_le_bytes([a, b])), 10),
+        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (u32::from_le_bytes([a, b, c, d]), 12),
+        _ => return false,
+    };
+    length as usize <= bytes.len() - start
+}
+
 /// Reads every 32- or 64-bit float array.
 ///
 /// # Errors
@@ -22,9 +33,13 @@ pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, Weigh
         left = left.checked_sub(entry.size()).ok_or("its arrays are larger than any backbone's")?;
         // The zip's own size is what was promised, not what comes.
         let size = entry.size();
-        let entry = entry.take(size);
+        let mut bytes = Vec::new();
         let damaged = |e: std::io::Error| format!("the array `{name}` is damaged: {e}; take another copy");
-        let array = NpyFile::new(entry).map_err(damaged)?;
+        entry.take(size).read_to_end(&mut bytes).map_err(damaged)?;
+        if !has_header(&bytes) {
+            return Err(format!("the array `{name}` is cut short; take another copy").into());
+        }
+        let array = NpyFile::new(&bytes[..]).map_err(damaged)?;
         if array.order() != Order::C {
             return Err(format!(
                 "the array `{name}` is in column-major order; save it with numpy.ascontiguousarray"

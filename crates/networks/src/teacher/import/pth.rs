@@ -1,4 +1,4 @@
-//! torch `.pth` state dicts: the zip layout (torch 1.6 and later) and the one before it.
+//! torch `.pth` checkpoints: the zip layout (torch 1.6 and later) and the one before it.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -8,17 +8,21 @@ use crate::array::{Array, Weights};
 use half::{bf16, f16};
 use zip::ZipArchive;
 
-use super::pickle::{TensorRef, Value, decode};
+use super::pickle::{Pickle, TensorRef, Value};
 use crate::teacher::WeightFileError;
 
 /// The number that a file in the older layout starts with, as a pickled integer of 10 bytes.
 const LEGACY_MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// No weight file of a backbone holds more; forged sizes must not fill the memory.
 pub(super) const MAX_BYTES: u64 = 2 << 30;
-/// No state dict has more entries, nested ones counted.
+/// No checkpoint's pickle has more.
+const MAX_PICKLE: u64 = 64 << 20;
+/// No checkpoint has more tensors and dicts with names, nested ones counted.
 const MAX_ENTRIES: usize = 100_000;
-/// Dicts in dicts.
-const MAX_DEPTH: usize = 8;
+/// Dicts in dicts: a training framework's own state has some ten. A forged dict can hold itself.
+const MAX_DEPTH: usize = 64;
+/// Characters of a tensor's name, with those of the dicts around it.
+const MAX_NAME: usize = 1024;
 
 /// Reads a zip state dict: `…/data.pkl` and one file a storage.
 ///
@@ -31,16 +35,17 @@ pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, W
     drop(names);
     let index = index.ok_or("its zip has no data.pkl; save a state_dict() with torch.save")?;
     let folder = index.trim_end_matches("data.pkl").to_owned();
-    let (root, _) = decode(&read_entry(&mut archive, &index, MAX_BYTES)?)?;
+    let pickle = Pickle::decode(&read_entry(&mut archive, &index, MAX_PICKLE)?)?;
+    let tensors = tensors(&pickle)?;
     let (mut storages, mut left) = (HashMap::new(), MAX_BYTES);
-    for (_, tensor) in tensors(&root)? {
+    for (_, tensor) in &tensors {
         if !storages.contains_key(&tensor.key) {
             let bytes = read_entry(&mut archive, &format!("{folder}data/{}", tensor.key), left)?;
             left -= bytes.len() as u64;
             storages.insert(tensor.key.clone(), bytes);
         }
     }
-    gather(&root, |key| storages.get(key).map(Vec::as_slice))
+    gather(&tensors, |key| storages.get(key).map(Vec::as_slice))
 }
 
 /// Reads a state dict in the layout before torch 1.6: three pickles of preamble, the dict, the list of storage keys,
@@ -57,23 +62,23 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     }
     let mut at = 0;
     let mut next = || {
-        let (value, length) = decode(&bytes[at..])?;
-        at += length;
-        Ok::<_, WeightFileError>(value)
+        let pickle = Pickle::decode(&bytes[at..])?;
+        at += pickle.length;
+        Ok::<_, WeightFileError>(pickle)
     };
     let (_magic, _protocol, _system) = (next()?, next()?, next()?);
-    let (root, keys) = (next()?, next()?);
-    let kinds: HashMap<_, _> =
-        tensors(&root)?.into_iter().map(|(_, t)| (t.key.clone(), t.kind.clone())).collect();
-    let Value::List(keys) = keys else {
-        return Err("its list of storages is missing; take another copy".into());
-    };
+    let (pickle, keys) = (next()?, next()?);
+    let tensors = tensors(&pickle)?;
+    let keys = keys.items(&keys.root).ok_or("its list of storages is missing; take another copy")?;
     let mut storages = HashMap::new();
-    for key in keys.borrow().iter() {
+    for key in keys {
         let Value::Text(key) = key else {
             return Err("its list of storages is damaged; take another copy".into());
         };
-        let size = kinds.get(key).and_then(|kind| element_size(kind)).unwrap_or(8);
+        let kind = pickle.storages.get(key).map_or("of an unknown type", |kind| kind);
+        let size = element_size(kind).ok_or_else(|| {
+            format!("storage {key} is {kind}, which is not read; save the state_dict() alone")
+        })?;
         let cut = || WeightFileError::from(format!("storage {key} is cut short; take another copy"));
         let header = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).ok_or_else(cut)?;
         let length = usize::try_from(u64::from_le_bytes(header))
@@ -85,7 +90,7 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
         storages.insert(key.clone(), bytes.get(at..end).ok_or_else(cut)?);
         at = end;
     }
-    gather(&root, |key| storages.get(key).copied())
+    gather(&tensors, |key| storages.get(key).copied())
 }
 
 /// Reads one file of the zip, unless it has more than `limit` bytes.
@@ -106,54 +111,66 @@ fn read_entry<R: Read + Seek>(
     Ok(bytes)
 }
 
+type Named = (String, Rc<TensorRef>);
+
 /// The tensors with their names; names in nested dicts are joined by dots.
-fn tensors(root: &Value) -> Result<Vec<(String, Rc<TensorRef>)>, WeightFileError> {
-    let mut found = Vec::new();
-    let mut left = MAX_ENTRIES;
-    collect(root, "", 0, &mut left, &mut found)?;
-    if found.is_empty() {
+fn tensors(pickle: &Pickle) -> Result<Vec<Named>, WeightFileError> {
+    let mut search = Search { pickle, left: MAX_ENTRIES, found: vec![] };
+    search.collect(&pickle.root, "", 0)?;
+    if search.found.is_empty() {
         return Err("it holds no tensors by name; save a state_dict() with torch.save".into());
     }
-    Ok(found)
+    Ok(search.found)
 }
 
-fn collect(
-    value: &Value,
-    name: &str,
-    depth: usize,
-    left: &mut usize,
-    found: &mut Vec<(String, Rc<TensorRef>)>,
-) -> Result<(), WeightFileError> {
-    *left = left.checked_sub(1).ok_or("it has more entries than any state dict; take another copy")?;
-    match value {
-        Value::Tensor(tensor) => found.push((name.to_owned(), tensor.clone())),
-        // A forged dict can hold itself.
-        Value::Dict(items) if depth < MAX_DEPTH => {
-            for (key, item) in items.borrow().iter() {
-                if let Value::Text(key) = key {
-                    let full = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
-                    collect(item, &full, depth + 1, left, found)?;
-                }
-            }
+struct Search<'a> {
+    pickle: &'a Pickle,
+    /// Entries that may come.
+    left: usize,
+    found: Vec<Named>,
+}
+
+impl Search<'_> {
+    fn collect(&mut self, value: &Value, name: &str, depth: usize) -> Result<(), WeightFileError> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| {
+            format!("it names more than {MAX_ENTRIES} tensors and dicts, which no checkpoint does; save the state_dict() alone")
+        })?;
+        if depth > MAX_DEPTH {
+            return Err(format!(
+                "its dicts are nested more than {MAX_DEPTH} deep, which no checkpoint's are; save the state_dict() alone"
+            )
+            .into());
         }
-        _ => {}
+        if let Value::Tensor(tensor) = value {
+            self.found.push((name.to_owned(), tensor.clone()));
+        }
+        for (key, item) in self.pickle.entries(value) {
+            if name.len() + key.len() > MAX_NAME {
+                return Err(format!("a name of it has more than {MAX_NAME} characters, which no tensor's has; save the state_dict() alone").into());
+            }
+            let full = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
+            self.collect(item, &full, depth + 1)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Copies each floating-point tensor out of its storage.
-fn gather<'a>(root: &Value, storage: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Weights, WeightFileError> {
+fn gather<'a>(
+    tensors: &[Named],
+    storage: impl Fn(&str) -> Option<&'a [u8]>,
+) -> Result<Weights, WeightFileError> {
     let (mut weights, mut left) = (Weights::new(), MAX_BYTES / 4);
-    for (name, tensor) in tensors(root)? {
+    for (name, tensor) in tensors {
         if !matches!(&*tensor.kind, "FloatStorage" | "DoubleStorage" | "HalfStorage" | "BFloat16Storage") {
             continue;
         }
         let bytes = storage(&tensor.key).ok_or_else(|| format!("the storage of `{name}` is missing"))?;
-        let data = elements(&tensor, bytes)
+        let data = elements(tensor, bytes)
             .ok_or_else(|| format!("tensor `{name}` reaches outside its storage; take another copy"))?;
         // Many names for one storage would be many copies.
         left = left.checked_sub(data.len() as u64).ok_or("its tensors are larger than any backbone's")?;
-        weights.insert(name, Array { shape: tensor.shape.clone(), data });
+        weights.insert(name.clone(), Array { shape: tensor.shape.clone(), data });
     }
     Ok(weights)
 }

@@ -1,0 +1,30 @@
+//! A program that doesn't take its inputs well: it panics, never ends, or fills the memory, as its argument says. For tests.
+
+use std::time::Duration;
+
+use fuzzing::Fuzz;
+
+#[global_allocator]
+static MEMORY: fuzzing::Memory = fuzzing::Memory;
+
+fn main() {
+    let what = std::env::args().nth(1).unwrap_or_default();
+    let fuzz = Fuzz::new("spoilt", 50).patience(Duration::from_secs(1)).mebibytes(8);
+    let mut inputs = 0;
+    let taken = fuzz.run(&[b"some bytes".to_vec()], |bytes| {
+        inputs += 1;
+        let is_spoilt = inputs == 20 || bytes == b"spoilt";
+        match what.as_str() {
+            "panics" => assert!(!is_spoilt, "no"),
+            "hangs" if is_spoilt => std::thread::sleep(Duration::from_secs(3600)),
+            // On another thread, as an engine's are.
+            "fills" if is_spoilt => {
+                let filled = std::thread::spawn(|| vec![1_u8; 64 << 20].len());
+                assert!(filled.join().is_ok());
+            }
+            _ => {}
+        }
+        bytes.len() > 3
+    });
+    println!("{} inputs", taken.inputs);
+}

@@ -1,0 +1,112 @@
+//! Who ends the program when an input takes too long or too much memory: the thread that tries it can't.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::memory;
+
+/// How often it looks.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// An input that is being tried.
+pub(crate) struct Tried {
+    pub bytes: Vec<u8>,
+    pub seed: u64,
+    pub index: u64,
+    since: Instant,
+}
+
+impl Tried {
+    pub fn new(bytes: Vec<u8>, seed: u64, index: u64) -> Self {
+        Self { bytes, seed, index, since: Instant::now() }
+    }
+}
+
+/// A thread that looks at what is tried at the moment.
+pub(crate) struct Watch {
+    tried: Arc<Mutex<Option<Tried>>>,
+    name: &'static str,
+}
+
+impl Watch {
+    /// Starts it. It ends with the value.
+    pub fn start(name: &'static str, patience: Duration) -> Self {
+        let tried = Arc::new(Mutex::new(None));
+        let seen = Arc::downgrade(&tried);
+        let (ready, is_ready) = mpsc::channel();
+        let watch = move || {
+            memory::never_hold_this_thread();
+            let _ = ready.send(());
+            while let Some(tried) = seen.upgrade() {
+                if let Some(tried) = &*lock(&tried) {
+                    let why = if memory::is_exceeded() {
+                        Some("takes more memory than it may".to_owned())
+                    } else {
+                        let late = tried.since.elapsed() > patience;
+                        late.then(|| format!("is not done after {} seconds", patience.as_secs()))
+                    };
+                    if let Some(why) = why {
+                        end(name, tried, &why);
+                    }
+                }
+                drop(tried);
+                std::thread::sleep(PERIOD);
+            }
+        };
+        std::thread::Builder::new().name("watch".to_owned()).spawn(watch).expect("a thread starts");
+        // Until then it could be held itself.
+        let _ = is_ready.recv();
+        Self { tried, name }
+    }
+
+    /// The input is tried from now on.
+    pub fn begin(&self, tried: Tried) {
+        *lock(&self.tried) = Some(tried);
+    }
+
+    /// The input is done.
+    pub fn done(&self) -> Option<Tried> {
+        lock(&self.tried).take()
+    }
+
+    /// Keeps an input that fails, and says in a sentence how to try it again.
+    pub fn keep(&self, tried: &Tried, why: &str) -> String {
+        keep(self.name, tried, why)
+    }
+}
+
+fn lock(tried: &Mutex<Option<Tried>>) -> std::sync::MutexGuard<'_, Option<Tried>> {
+    tried.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program can't go on: the thread that tries the input can't be stopped.
+fn end(name: &str, tried: &Tried, why: &str) -> ! {
+    let sentence = keep(name, tried, why);
+    // Straight to the file: the test harness captures what the print macros write.
+    let _ = writeln!(std::io::stderr(), "\n{sentence}");
+    std::process::exit(101);
+}
+
+fn keep(name: &str, tried: &Tried, why: &str) -> String {
+    let Tried { bytes, seed, index, .. } = tried;
+    let folder = folder().join(name);
+    let path = folder.join(format!("{seed}-{index}"));
+    let kept = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, bytes));
+    let place = match kept {
+        Ok(()) => {
+            format!("it is kept; try it with `cargo xtask fuzz --target {name} --input {}`", path.display())
+        }
+        Err(error) => format!("{} can't be written: {error}; its bytes are {bytes:?}", path.display()),
+    };
+    format!("input {index} of {name} with seed {seed} {why}: {place}")
+}
+
+/// `fuzz` below the folder that Cargo builds into.
+fn folder() -> PathBuf {
+    // …/debug/deps/fuzz-0123456789abcdef, or …/debug/program.
+    let program = std::env::current_exe().unwrap_or_default();
+    let profile = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    profile.and_then(Path::parent).map_or_else(std::env::temp_dir, Path::to_owned).join("fuzz")
+}

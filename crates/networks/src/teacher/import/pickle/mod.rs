@@ -1,0 +1,108 @@
+//! The subset of Python's pickle format that torch checkpoints use. It builds values and executes nothing: a callable
+//! that isn't known becomes an opaque value.
+//!
+//! Opcodes and their meaning: Python's `pickletools`.
+
+mod calls;
+mod machine;
+mod reader;
+mod strings;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::teacher::WeightFileError;
+
+/// A value of a pickle. Dicts and lists lie in the [`Pickle`], because a pickle can change them after it has put them
+/// into others, or into themselves.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// None, booleans, floats, results of unknown callables: nothing that a state dict needs.
+    Opaque,
+    /// An integer.
+    Int(i64),
+    /// A string; a byte string of Python 2, too.
+    Text(Rc<str>),
+    /// A tuple, and how deep tuples are nested in it.
+    Tuple(Rc<[Value]>, usize),
+    /// A list's number.
+    List(usize),
+    /// The number of a dict or an OrderedDict.
+    Dict(usize),
+    /// A callable or class, as `module name`.
+    Global(Rc<str>),
+    /// A tensor's storage: element type and key.
+    Storage(Rc<str>, Rc<str>),
+    /// A tensor.
+    Tensor(Rc<TensorRef>),
+}
+
+/// Where a tensor's values lie.
+#[derive(Debug)]
+pub(super) struct TensorRef {
+    /// Element type, such as `FloatStorage`.
+    pub kind: Rc<str>,
+    /// The storage's key.
+    pub key: Rc<str>,
+    /// First element in the storage.
+    pub offset: usize,
+    /// Length of each axis.
+    pub shape: Vec<usize>,
+    /// Elements between neighbours along each axis.
+    pub strides: Vec<usize>,
+}
+
+/// A decoded pickle.
+#[derive(Debug)]
+pub(super) struct Pickle {
+    /// What it describes.
+    pub root: Value,
+    /// The bytes that it took.
+    pub length: usize,
+    /// The element type of every storage that it points to, by key.
+    pub storages: HashMap<Rc<str>, Rc<str>>,
+    dicts: Vec<Dict>,
+    lists: Vec<Vec<Value>>,
+}
+
+/// A dict's tensors and dicts by name, in order. What has another key, or is neither, names no weight.
+type Dict = Vec<(Rc<str>, Value)>;
+
+impl Pickle {
+    /// Decodes the pickle that starts with the first byte.
+    ///
+    /// # Errors
+    /// A sentence, where the bytes are cut short or use an opcode that no checkpoint has.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WeightFileError> {
+        machine::Machine::new(bytes).run()
+    }
+
+    /// The tensors and dicts that a dict names; nothing for other values.
+    pub fn entries(&self, value: &Value) -> &[(Rc<str>, Value)] {
+        match value {
+            Value::Dict(number) => self.dicts.get(*number).map_or(&[], Vec::as_slice),
+            _ => &[],
+        }
+    }
+
+    /// A list's values; `None` for other values.
+    pub fn items(&self, value: &Value) -> Option<&[Value]> {
+        match value {
+            Value::List(number) => self.lists.get(*number).map(Vec::as_slice),
+            _ => None,
+        }
+    }
+}
+
+fn cut_short() -> WeightFileError {
+    "its pickle is cut short; take another copy".into()
+}
+
+fn underflow() -> WeightFileError {
+    "its pickle is damaged (a value is missing); take another copy".into()
+}
+
+fn malformed() -> WeightFileError {
+    "its pickle does not describe tensors as torch does; save the state_dict() alone, or use safetensors"
+        .into()
+}

@@ -1,0 +1,58 @@
+//! A pickle's bytes, one after the other.
+
+use super::cut_short;
+use crate::teacher::WeightFileError;
+
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Bytes read so far.
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn take(&mut self, n: usize) -> Result<&'a [u8], WeightFileError> {
+        let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len()).ok_or_else(cut_short)?;
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(taken)
+    }
+
+    pub fn byte(&mut self) -> Result<u8, WeightFileError> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// An unsigned little-endian number.
+    pub fn number(&mut self, bytes: usize) -> Result<i64, WeightFileError> {
+        Ok(self.take(bytes)?.iter().rev().fold(0, |n, &b| (n << 8) | i64::from(b)))
+    }
+
+    /// A signed little-endian number of as many bytes as the first one says; `None` where it is too large to be of use.
+    pub fn long(&mut self) -> Result<Option<i64>, WeightFileError> {
+        let length = self.number(1)? as usize;
+        let bytes = self.take(length)?;
+        Ok(match bytes.last() {
+            None => Some(0),
+            Some(_) if length > 8 => None,
+            Some(&top) => {
+                let fill = if top >= 0x80 { -1 } else { 0 };
+                Some(bytes.iter().rev().fold(fill, |n: i64, &b| (n << 8) | i64::from(b)))
+            }
+        })
+    }
+
+    /// The bytes up to the next line feed, which is left out.
+    pub fn line(&mut self) -> Result<&'a [u8], WeightFileError> {
+        let length = self.bytes[self.at..].iter().position(|&b| b == b'\n').ok_or_else(cut_short)?;
+        let line = self.take(length)?;
+        self.at += 1;
+        Ok(line)
+    }
+}

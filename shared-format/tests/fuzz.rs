@@ -1,0 +1,69 @@
+//! Mutated threshold files and telegrams: each is read or refused, and what is read is valid.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod common;
+
+use common::{encoded, example, framed, largest};
+use fuzzing::Fuzz;
+use shared_format::telegram::{self, Decoder};
+use shared_format::threshold_file::{HEADER_LEN, TRAILER_LEN};
+use shared_format::{Disposition, Reason, Telegram, ThresholdFile, Verdict};
+
+#[global_allocator]
+static MEMORY: fuzzing::Memory = fuzzing::Memory;
+
+/// Numbers that are the largest or the smallest, or none.
+const NUMBERS: [&[u8]; 5] =
+    [b"\xff\xff\xff\xff\x0f", b"\0\0\xc0\x7f", b"\0\0\x80\xff", b"\x80\x80\x80\x80\x80", b"\0\0\0\0"];
+
+fn is_read(bytes: &[u8]) -> bool {
+    match ThresholdFile::decode(bytes) {
+        Ok(read) => {
+            assert_eq!(ThresholdFile::decode(&encoded(&read)), Ok(read));
+            true
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            false
+        }
+    }
+}
+
+#[test]
+fn threshold_files() {
+    let valid = [encoded(&example()), encoded(&largest())];
+    let taken = Fuzz::new("threshold_files", 5_000).mebibytes(1).words(&NUMBERS).run(&valid, |bytes| {
+        // A mutation rarely leaves the checksum right, so it is put right, too.
+        let payload = bytes.get(HEADER_LEN..bytes.len().saturating_sub(TRAILER_LEN)).unwrap_or_default();
+        is_read(bytes) | is_read(&framed(payload))
+    });
+    let refused = taken.inputs - taken.accepted;
+    assert!(taken.accepted > taken.inputs / 50 && refused > taken.inputs / 4, "{taken:?}");
+}
+
+#[test]
+fn telegrams() {
+    let telegram = Telegram {
+        run: 7,
+        part: 1234,
+        product: 0,
+        verdict: Some(Verdict::Reject),
+        disposition: Disposition::Reject,
+        reason: Reason::Verdict,
+        score: Some(0.875),
+        threshold: Some(0.5),
+    };
+    let one = telegram.encode(&mut [0; telegram::MAX_LEN]).unwrap().to_vec();
+    let valid = [one.clone(), one.repeat(3)];
+    let taken = Fuzz::new("telegrams", 20_000).mebibytes(1).words(&NUMBERS).run(&valid, |bytes| {
+        let mut decoder = Decoder::new();
+        let read: Vec<_> = decoder.extend(bytes).collect();
+        for found in &read {
+            assert!(found.is_err() || *found == Ok(telegram), "{found:?}");
+        }
+        read.contains(&Ok(telegram))
+    });
+    assert!(taken.accepted > taken.inputs / 20 && taken.accepted < taken.inputs, "{taken:?}");
+}
