@@ -106,8 +106,7 @@ fn rejected_frames_are_kept_whole_with_their_evidence() {
         bench.write_frame(&format!("frames/{index}.png"), spot);
     }
     assert_eq!(code(&run(&bench)), 0);
-    let records: Vec<_> =
-        std::fs::read_dir(bench.path("records")).unwrap().map(|e| e.unwrap().path()).collect();
+    let records = bench.records();
     let [record] = &records[..] else { panic!("{records:?}") };
     let json: Value = serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap();
     assert_eq!((&json["part"], &json["verdict"]), (&2.into(), &"reject".into()), "{json}");

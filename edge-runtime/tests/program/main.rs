@@ -52,6 +52,15 @@ impl Bench {
         self.write(name, &judge::encode_png(&frame(spot)).unwrap());
     }
 
+    /// The folders of the records in `records`, in the order of their names. What lies there for the recorder itself is hidden.
+    fn records(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.path("records")).unwrap().map(|entry| entry.unwrap());
+        let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+        let mut records: Vec<PathBuf> = visible.map(|entry| entry.path()).collect();
+        records.sort();
+        records
+    }
+
     /// Runs a command with the bundle, in the folder.
     fn run(&self, command: &str, arguments: &[&str]) -> Output {
         program(self.folder.path()).args([command, "--bundle", "bundle"]).args(arguments).output().unwrap()

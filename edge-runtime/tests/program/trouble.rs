@@ -84,9 +84,7 @@ fn what_could_not_be_judged_is_recorded_with_the_reason() {
     let output = run(&bench);
     let verdicts: Vec<_> = parts(&output).iter().map(|part| part["verdict"].clone()).collect();
     assert_eq!(verdicts, ["pass", "fault", "fault", "pass"], "{}", stderr(&output));
-    let mut records: Vec<PathBuf> =
-        std::fs::read_dir(bench.path("records")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    records.sort();
+    let records = bench.records();
     let [repeated, damaged] = &records[..] else { panic!("{records:?}") };
     let description = |record: &PathBuf| -> Value {
         serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap()
