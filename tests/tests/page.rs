@@ -36,20 +36,7 @@ fn the_threshold_moves_and_both_rates_with_it() {
     write_parts(&workshop.path("photos/test/good"), SIZE, 5, false);
     write_parts(&workshop.path("photos/test/stain"), SIZE, 7, true);
     let data = workshop.path("photos");
-    let mut train = workshop.trainer();
-    train.args([
-        "train",
-        "--method",
-        "padim",
-        "--teacher",
-        tests::workshop::TEACHER,
-        "--size",
-        "64",
-        "--data",
-    ]);
-    succeed(train.arg(&data).arg("--out").arg(workshop.path("run")));
-    let (bundle, page) = (workshop.path("bundle"), workshop.path("page.html"));
-    succeed(&mut workshop.export("run", &bundle, &[]));
+    let (bundle, page) = (workshop.bundle_of(&data), workshop.path("page.html"));
     let mut eval = workshop.trainer();
     succeed(eval.arg("eval").arg(&bundle).arg("--data").arg(&data).arg("--html").arg(&page));
 

@@ -4,8 +4,8 @@
 use serde_json::Value;
 use shared_format::Size;
 use tests::images::write_parts;
+use tests::run;
 use tests::workshop::Workshop;
-use tests::{run, succeed};
 
 const SIZE: Size = Size { width: 160, height: 128 };
 
@@ -81,23 +81,11 @@ fn what_fails_says_why_and_the_rest_goes_on() {
 fn stress_says_where_the_claim_breaks() {
     let workshop = Workshop::default();
     write_parts(&workshop.path("photos"), SIZE, 14, false);
-    let mut train = workshop.trainer();
-    train.args([
-        "train",
-        "--method",
-        "padim",
-        "--teacher",
-        tests::workshop::TEACHER,
-        "--size",
-        "64",
-        "--data",
-    ]);
-    succeed(train.arg(workshop.path("photos")).arg("--out").arg(workshop.path("run")));
-    let bundle = workshop.path("bundle");
-    succeed(&mut workshop.export("run", &bundle, &[]));
+    let bundle = workshop.bundle_of(&workshop.path("photos"));
     let stress = |data: &str| {
         let mut stress = workshop.trainer();
-        stress.current_dir(workshop.path("")).args(["stress", "bundle", "--photos", "6", "--data", data]);
+        stress.current_dir(workshop.path("")).arg("stress").arg(&bundle);
+        stress.args(["--photos", "6", "--data", data]);
         run(stress.args(["--json", "stress.json", "--html", "stress.html"]))
     };
     let (code, stdout, stderr) = stress("photos");

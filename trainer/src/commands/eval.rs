@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bundle::atomic::write_file;
 use bundle::dataset::{test_images, tests_on_training_images};
-use bundle::evaluate::{evaluate_image, figures};
+use bundle::evaluate::{evaluate, figures};
 use judge::Judge;
 
 use crate::{progress, report};
@@ -48,13 +48,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut judge = Judge::open(&args.bundle, args.threads.into())?;
     let bar = progress::bar(images.len() as u64, "Judging");
-    let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
-    let mut outcomes = Vec::new();
-    for image in &images {
-        outcomes.push(evaluate_image(&mut judge, image, keep_pixels));
+    let outcomes = evaluate(&mut judge, &images, &mut || {
         bar.inc(1);
-    }
+        true
+    });
     bar.finish_and_clear();
+    let outcomes = outcomes.unwrap_or_default();
     for outcome in &outcomes {
         if let Some(problem) = &outcome.problem {
             eprintln!("{}: {problem}", outcome.path.display());

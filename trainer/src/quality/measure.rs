@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{GOOD, TestSet, test_images};
-use bundle::evaluate::{Outcome, evaluate_image, figures};
+use bundle::evaluate::{Outcome, evaluate, figures};
 use judge::{Bundle, Judge};
 use shared_format::Verdict;
 
@@ -39,16 +39,12 @@ pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
     let mut judge = Judge::open(strict, 1)?;
     let loose = Bundle::open(loose)?.thresholds.image_threshold;
     let bar = progress::bar(images.len() as u64, "Judging");
-    let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
-    let mut outcomes = Vec::new();
-    for image in &images {
-        outcomes.push(evaluate_image(&mut judge, image, keep_pixels));
+    let outcomes = evaluate(&mut judge, &images, &mut || {
         bar.inc(1);
-        if progress::stop_requested() {
-            bail!("stopped");
-        }
-    }
+        !progress::stop_requested()
+    });
     bar.finish_and_clear();
+    let outcomes = outcomes.context("stopped")?;
     let mut times: Vec<f64> =
         outcomes.iter().filter(|o| o.score.is_some()).map(|o| o.took.as_secs_f64() * 1e3).collect();
     times.sort_by(f64::total_cmp);

@@ -66,8 +66,26 @@ pub struct Pixels {
     pub regions: Vec<u32>,
 }
 
+/// Judges test images, keeping what pixel figures need if there are masks. `progress` is called after each and says whether to go
+/// on: `None` if not.
+pub fn evaluate(
+    judge: &mut Judge,
+    images: &[TestImage],
+    progress: &mut dyn FnMut() -> bool,
+) -> Option<Vec<Outcome>> {
+    let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
+    let mut outcomes = Vec::with_capacity(images.len());
+    for image in images {
+        outcomes.push(evaluate_image(judge, image, keep_pixels));
+        if !progress() {
+            return None;
+        }
+    }
+    Some(outcomes)
+}
+
 /// Judges one test image. `keep_pixels` keeps what pixel figures need, 8 bytes a pixel of the map.
-pub fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Outcome {
+fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Outcome {
     let mut outcome = Outcome {
         path: image.path.clone(),
         kind: image.kind.clone(),
