@@ -98,7 +98,7 @@ impl Ring {
         self.clock.look(now, at, self.limits.age);
     }
 
-    /// Removes records that are too old. Time counts as far as the wall clock was seen to pass: see [`AgeClock`].
+    /// Removes records that are too old. Time counts as far as the wall clock was seen to pass: a jump of the clock doesn't count.
     ///
     /// # Errors
     /// [`RecordError::Io`] where one can't be removed, [`RecordError::Gone`].
