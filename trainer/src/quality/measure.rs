@@ -61,10 +61,16 @@ pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
 
 /// What another threshold rejects.
 fn shares(outcomes: &[Outcome], threshold: f32) -> Shares {
+    // Without the pixels: they are many, and no share needs them.
     let again = |outcome: &Outcome| Outcome {
+        path: outcome.path.clone(),
+        kind: outcome.kind.clone(),
         verdict: outcome.score.map_or(Verdict::Fault, |score| Verdict::of(score, threshold)),
+        score: outcome.score,
+        took: outcome.took,
+        problem: None,
+        mask: outcome.mask,
         pixels: None,
-        ..outcome.clone()
     };
     let all = figures(&outcomes.iter().map(again).collect::<Vec<_>>(), threshold).all;
     Shares {

@@ -47,7 +47,7 @@ pub struct Outcome {
 /// What is known of where a part's defect is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
-    /// It has none, or where it is is known.
+    /// The part has no defect, or its mask shows where the defect is.
     Known,
     /// There is no mask.
     Missing,
