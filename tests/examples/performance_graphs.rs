@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bundle::seeded::Seeded;
 use methods::features::Projection;
+use methods::image_score::ImageScore;
 use methods::patchcore;
 use methods::smoothing::SMOOTHING;
 use networks::teacher::Teacher;
@@ -48,16 +49,14 @@ fn patchcore() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut random = Seeded::new(4, 0);
     let matrix = Projection::orthonormal(channels, dimensions, &mut random);
     let bank = (0..entries * dimensions).map(|_| random.below(1 << 16) as f32 / 65536.0 - 0.5).collect();
-    let values = |value: f32| Array { shape: vec![side, side], data: vec![value; side * side] };
     let model = patchcore::Model {
         projection: Projection { outputs: dimensions, mean: vec![0.1; channels], matrix },
         bank,
         neighbours: 1,
-        score: patchcore::Score::Standardised,
+        score: None,
         smoothing: SMOOTHING,
-        places: Some(patchcore::Places { mean: values(0.5), deviation: values(0.1) }),
     };
-    Ok(patchcore::build(&teacher, &model, INPUT, false))
+    Ok(patchcore::build(&teacher, &model, INPUT, Some(&ImageScore::plain([side, side]))))
 }
 
 fn nearly(teacher: &Weights) -> Weights {

@@ -62,6 +62,9 @@ impl Workshop {
         if !extra.contains(&"--teacher") {
             command.args(["--teacher", TEACHER]);
         }
+        if !extra.contains(&"--method") {
+            command.args(["--method", "stpm"]);
+        }
         for (option, value) in [("--size", "64"), ("--steps", "2")] {
             if !extra.contains(&option) && !extra.contains(&"--epochs") {
                 command.args([option, value]);

@@ -7,6 +7,9 @@ use std::process::Command;
 use judge::{Preparer, encode_png};
 use methods::Flip;
 use methods::features::{Extractor, FeatureSet, Levels};
+use methods::image_score::{HeldOut, ImageScore, Places, SHARES, Usual};
+use methods::local_gaussians::{self, LocalGaussians};
+use methods::method::{DISTANCES, Model as _};
 use methods::padim::{self, Covariance, Padim};
 use methods::patchcore::{self, PatchCore};
 use methods::{METHODS, Method as _};
@@ -61,21 +64,21 @@ impl Fixture {
     }
 }
 
-/// Runs the graph in tract and, where it is at hand, in onnxruntime; both must agree with `expected` and each other.
-fn agree(onnx: &[u8], input: &[f32], output: &str, expected: &[f64]) -> f32 {
+/// Runs the graph in tract and, where it is at hand, in onnxruntime, which must agree with `expected`, the first output, and
+/// each other; all outputs by our engine.
+fn agree_on(onnx: &[u8], input: &[f32], outputs: &[&str], expected: &[f64]) -> Vec<Vec<f32>> {
     let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
-    let outputs = [output, "anomaly_map", "score"];
-    let mut network = judge::Network::load(onnx, shape, &outputs, 1).unwrap();
+    let mut network = judge::Network::load(onnx, shape, outputs, 1).unwrap();
     let ours = network.run(input).unwrap();
-    close(&ours[0], expected, &format!("{output}: tract against 64-bit floats"));
+    close(&ours[0], expected, &format!("{}: tract against 64-bit floats", outputs[0]));
     if let Some(python) = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime") {
         let folder = tempfile::tempdir().unwrap();
-        let theirs = onnxruntime(&python, onnx, input, &outputs, folder.path());
+        let theirs = onnxruntime(&python, onnx, input, outputs, folder.path());
         for (name, (ours, theirs)) in outputs.iter().zip(ours.iter().zip(&theirs)) {
             close(ours, theirs, &format!("{name}: tract against onnxruntime"));
         }
     }
-    ours[2][0]
+    ours
 }
 
 fn close(ours: &[f32], expected: &[f64], what: &str) {
@@ -114,7 +117,6 @@ fn patchcore_agrees_with_its_definition_in_two_engines() {
     let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
     let (input, features) = fixture.query(Levels::Coarse);
     for (neighbours, score) in [
-        (1, patchcore::Score::Standardised),
         (1, patchcore::Score::Worst),
         (1, patchcore::Score::Maximum),
         (3, patchcore::Score::Maximum),
@@ -145,18 +147,19 @@ fn patchcore_agrees_with_its_definition_in_two_engines() {
                 sorted[..neighbours].iter().sum::<f64>() / neighbours as f64
             })
             .collect();
-        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, true);
-        let ours = f64::from(agree(&onnx, &input, patchcore::DISTANCES, &expected));
+        let onnx = patchcore::build_distances(&fixture.teacher, &model, INPUT);
+        agree_on(&onnx, &input, &[DISTANCES], &expected);
         let largest = expected.iter().copied().fold(0.0, f64::max);
         let wanted = match score {
-            patchcore::Score::Standardised | patchcore::Score::Worst => continue,
+            patchcore::Score::Worst => continue,
             patchcore::Score::Maximum => largest,
             patchcore::Score::Reweighted => {
                 let place = expected.iter().position(|&d| d == largest).unwrap();
                 reweighted(&entries, &all[place])
             }
         };
-        assert!((ours - wanted).abs() <= 1e-3 * wanted, "{score:?}: {ours} against {wanted}");
+        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, None);
+        agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted]);
     }
 }
 
@@ -198,9 +201,70 @@ fn padim_agrees_with_its_definition_in_two_engines() {
                 ((0..12).map(|c| white(c).powi(2)).sum::<f64>() / 12.0).sqrt()
             })
             .collect();
-        let onnx = padim::build(&fixture.teacher, &model, INPUT, true);
-        agree(&onnx, &input, padim::DISTANCES, &expected);
+        let onnx = padim::build_distances(&fixture.teacher, &model, INPUT);
+        agree_on(&onnx, &input, &[DISTANCES], &expected);
     }
+}
+
+#[test]
+fn local_gaussians_agree_with_their_definition_in_two_engines() {
+    let fixture = Fixture::new();
+    let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
+    let (input, features) = fixture.query(Levels::Coarse);
+    let grid = [INPUT.height as usize / 8, INPUT.width as usize / 8];
+    for reach in 0..=2 {
+        let method = LocalGaussians { dimensions: 12, reach, ..Default::default() };
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+        let reduced = project(&model.projection, &features);
+        let expected = least_distances(&model, &reduced, grid, usize::from(reach));
+        let onnx = model.distances(&fixture.teacher, INPUT).unwrap();
+        agree_on(&onnx, &input, &[DISTANCES], &expected);
+        // Three good parts have this map, a little more and a little less.
+        let map = |factor: f64| expected.iter().map(|d| (d * factor) as f32).collect();
+        let held_out = HeldOut { grid, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
+        let (image_score, _) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+        let Places { mean, deviation } = &image_score.places;
+        let standardised: Vec<f64> = (expected.iter().zip(mean).zip(deviation))
+            .map(|((d, mean), deviation)| (d - f64::from(*mean)) / f64::from(*deviation))
+            .collect();
+        let mut worst = standardised.clone();
+        worst.sort_by(|a, b| b.total_cmp(a));
+        let of_share = |(share, usual): (&usize, &Usual)| {
+            let count = (worst.len() * share).div_ceil(1000);
+            let mean = worst[..count].iter().sum::<f64>() / count as f64;
+            (mean - f64::from(usual.centre)) / f64::from(usual.spread)
+        };
+        let wanted = SHARES.iter().zip(&image_score.shares).map(of_share).sum::<f64>() / 3.0;
+        let onnx = model.onnx(&fixture.teacher, INPUT, Some(&image_score));
+        let ours = &agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted])[1];
+        let above = |x: f64| x > worst[0] / 4.0;
+        assert!(ours.iter().any(|x| above(f64::from(*x))), "the map shows what the score is made of");
+    }
+}
+
+/// For each position the least Mahalanobis distance from the Gaussians of places up to `reach` away, in 64-bit floats.
+fn least_distances(
+    model: &local_gaussians::Model,
+    reduced: &[Vec<f64>],
+    [rows, columns]: [usize; 2],
+    reach: usize,
+) -> Vec<f64> {
+    let d = model.projection.outputs;
+    let from = |y: &[f64], place: usize| -> f64 {
+        let mean = &model.mean[d * place..d * (place + 1)];
+        let v: Vec<f64> = y.iter().zip(mean).map(|(y, m)| y - f64::from(*m)).collect();
+        let cell = place / columns / 2 * (columns / 2) + place % columns / 2;
+        let w = &model.whitening[d * d * cell..];
+        let white = |c: usize| -> f64 { (0..d).map(|row| v[row] * f64::from(w[d * row + c])).sum() };
+        ((0..d).map(|c| white(c).powi(2)).sum::<f64>() / d as f64).sqrt()
+    };
+    let near = |a: usize, b: usize| {
+        (a / columns).abs_diff(b / columns) <= reach && (a % columns).abs_diff(b % columns) <= reach
+    };
+    let least = |(p, y): (usize, &Vec<f64>)| {
+        (0..rows * columns).filter(|&q| near(p, q)).map(|q| from(y, q)).fold(f64::INFINITY, f64::min)
+    };
+    reduced.iter().enumerate().map(least).collect()
 }
 
 #[test]
@@ -217,7 +281,7 @@ fn a_bank_of_mirrored_copies_knows_a_mirrored_part() {
         let mut input = vec![];
         let learned = judge::decode_file(set.path(0)).unwrap();
         Preparer::new(fixture.recipe).prepare(&learned, &mut input).unwrap();
-        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, false);
+        let onnx = patchcore::build(&fixture.teacher, &model, INPUT, None);
         let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
         let mut network = judge::Network::load(&onnx, shape, &["score"], 1).unwrap();
         scores.push(network.run(&upside_down(&input)).unwrap()[0][0]);
@@ -235,20 +299,6 @@ fn upside_down(input: &[f32]) -> Vec<f32> {
     (0..input.len()).map(from).collect()
 }
 
-#[test]
-fn few_images_are_not_asked_what_each_place_is_like() {
-    let fixture = Fixture::new();
-    let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
-    let fit = |score| {
-        let method = PatchCore { score, ..Default::default() };
-        method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap().score
-    };
-    assert_eq!(
-        [None, Some(patchcore::Score::Standardised)].map(fit),
-        [patchcore::Score::Worst, patchcore::Score::Standardised]
-    );
-}
-
 /// Whatever is in the registry: its model, kept and restored, gives the same bytes, and two engines agree on them.
 #[test]
 fn every_method_agrees_in_two_engines() {
@@ -257,15 +307,19 @@ fn every_method_agrees_in_two_engines() {
         let method = entry.defaults();
         let (mut set, indices) = fixture.set(Flip::None, method.levels());
         let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
-        let onnx = model.onnx(&fixture.teacher, INPUT);
+        let onnx = model.onnx(&fixture.teacher, INPUT, None);
         let restored = entry.restore(&model.state(), &fixture.teacher, INPUT).unwrap();
-        assert!(restored.onnx(&fixture.teacher, INPUT) == onnx, "{}: the kept model is another", entry.name);
+        assert!(
+            restored.onnx(&fixture.teacher, INPUT, None) == onnx,
+            "{}: the kept model is another",
+            entry.name
+        );
         assert!(entry.restore(&State::default(), &fixture.teacher, INPUT).is_err(), "{}", entry.name);
         let (input, _) = fixture.query(method.levels());
         let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
         let mut network = judge::Network::load(&onnx, shape, &["anomaly_map"], 1).unwrap();
         let map: Vec<f64> = network.run(&input).unwrap()[0].iter().copied().map(f64::from).collect();
-        let score = agree(&onnx, &input, "anomaly_map", &map);
+        let score = agree_on(&onnx, &input, &["anomaly_map", "score"], &map)[1][0];
         assert!(score > 0.0, "{}: {score}", entry.name);
     }
 }

@@ -100,7 +100,7 @@ fn stress_says_where_the_claim_breaks() {
     };
     assert_eq!(json["undisturbed"]["judged"], 6);
     assert!(rejected("blur", 3.0) >= rejected("blur", 0.5), "{stdout}");
-    assert_eq!(rejected("noise", 16.0), 6, "{stdout}");
+    assert_eq!(rejected("gain", 0.6), 6, "{stdout}");
     assert!(std::fs::read_to_string(workshop.path("stress.html")).unwrap().contains("<svg"));
     let (code, _, stderr) = stress("nowhere");
     assert_eq!(code, 1);

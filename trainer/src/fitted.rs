@@ -1,17 +1,27 @@
 //! The methods that are fitted and not trained, as the trainer runs them; the crate `methods` has them.
 
+use std::path::PathBuf;
+
+use bundle::Calibrator;
 use clap::ArgMatches;
+use methods::cross_fit::{CrossFit, steps};
 use methods::features::{Extractor, FeatureError, FeatureSet, likeness};
+use methods::image_score::ImageScore;
 use methods::method::FitError;
 use methods::options::Listed;
 use methods::registry::Entry;
 use networks::teacher::Teacher;
+use networks::{Array, StateError};
 use serde_json::Value;
 
 use crate::compute::{ComputeError, Resolved, Wanted};
 use crate::method::{Ended, Method, TrainError, no_backbone};
 use crate::progress;
 use crate::run::{Run, STUDENT, Settings};
+
+/// The score of each image by a model of the others, in the state that a run keeps.
+const SCORES: &str = "cross_fit.scores";
+const PIXEL_THRESHOLD: &str = "cross_fit.pixel_threshold";
 
 /// A fitted method.
 #[derive(Debug, Clone, Copy)]
@@ -55,31 +65,64 @@ impl Method for Fitted {
         let settings = &run.settings;
         let recorded = self.0.recorded(settings.options.clone());
         let method = recorded.map_err(|e| run.damaged_settings(&e))?;
-        // There is nothing to select: those images are learned from, too.
         let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
         let threads = compute.threads.max(1) as usize;
         let extractor =
             Extractor::new(&run.teacher, settings.recipe, settings.flip, method.levels(), threads)
                 .map_err(FitError::from)?;
-        let bar = progress::bar(paths.len() as u64, "Looking at good parts");
-        let indices: Vec<usize> = (0..paths.len()).collect();
+        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Looking at good parts");
+        let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
         let mut set = FeatureSet::new(extractor, paths);
-        let fitted = method.fit(&mut set, &indices, settings.seed, &mut || {
+        let task = CrossFit {
+            teacher: &run.teacher,
+            recipe: settings.recipe,
+            method: method.as_ref(),
+            parts: &parts,
+            seed: settings.seed,
+            threads,
+        };
+        let fitted = task.run(&mut set, &mut || {
             bar.inc(1);
             !progress::stop_requested()
         });
         bar.finish_and_clear();
-        let Some(model) = fitted? else { return Ok(Ended::Interrupted { step: 0 }) };
+        let Some(fitted) = fitted? else { return Ok(Ended::Interrupted { step: 0 }) };
+        let indices: Vec<usize> = (0..parts.len()).collect();
         warn_of_strangers(&mut set, &indices).map_err(FitError::from)?;
-        run.save(STUDENT, &model.state())?;
-        Ok(Ended::Fitted { summary: model.summary() })
+        let mut state = fitted.model.state();
+        if let Some(score) = &fitted.image_score {
+            score.keep(&mut state);
+        }
+        let scores: Vec<f32> = fitted.scores.concat();
+        state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
+        state.notes.insert(PIXEL_THRESHOLD.to_owned(), fitted.pixel_threshold.to_string());
+        run.save(STUDENT, &state)?;
+        Ok(Ended::Fitted { summary: fitted.model.summary() })
     }
 
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let input = run.settings.recipe.input;
-        let model = self.0.restore(&run.student()?, &run.teacher, input);
-        let model = model.map_err(|e| run.damaged(STUDENT, e))?;
-        Ok(model.onnx(&run.teacher, input))
+        let state = run.student()?;
+        let damaged = |e| run.damaged(STUDENT, e);
+        let model = self.0.restore(&state, &run.teacher, input).map_err(damaged)?;
+        let image_score = ImageScore::kept(&state).map_err(damaged)?;
+        Ok(model.onnx(&run.teacher, input, image_score.as_ref()))
+    }
+
+    fn calibrator(&self, run: &Run) -> Result<Option<Calibrator>, TrainError> {
+        let state = run.student()?;
+        let Some(scores) = state.weights.get(SCORES) else { return Ok(None) };
+        let threshold = state.number(PIXEL_THRESHOLD).filter(|threshold: &f32| threshold.is_finite());
+        let threshold = threshold.ok_or_else(|| run.damaged(STUDENT, StateError::values(PIXEL_THRESHOLD)))?;
+        let images = &run.settings.fit;
+        if scores.data.len() != images.len() || scores.data.iter().any(|score| !score.is_finite()) {
+            return Err(run.damaged(STUDENT, StateError::values(SCORES)).into());
+        }
+        let mut calibrator = Calibrator::cross_fitted(threshold);
+        for (path, score) in run.settings.paths(images).iter().zip(&scores.data) {
+            calibrator.add_score(path.display().to_string(), *score);
+        }
+        Ok(Some(calibrator))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use bundle::Calibrator;
 use clap::ArgMatches;
 use judge::{DecodeError, PrepareError};
+use methods::cross_fit::CrossFitError;
 use methods::method::FitError;
 use methods::options::Listed;
 use networks::FoldError;
@@ -73,6 +75,14 @@ pub trait Method {
     /// # Errors
     /// If the run has no student yet or a file of it is damaged.
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError>;
+
+    /// The normals' scores, if training has found them; otherwise the run's calibration images are to be judged.
+    ///
+    /// # Errors
+    /// As [`Self::onnx`].
+    fn calibrator(&self, _run: &Run) -> Result<Option<Calibrator>, TrainError> {
+        Ok(None)
+    }
 }
 
 /// Why a method that needs a backbone can't learn from this teacher, which is none.
@@ -153,6 +163,9 @@ pub enum TrainError {
     /// Nothing could be fitted.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// Nothing could be fitted, or an image can't be scored.
+    #[error(transparent)]
+    CrossFit(#[from] CrossFitError),
     /// The options can't be written.
     #[error("the method's options can't be recorded: {0}")]
     Options(serde_json::Error),

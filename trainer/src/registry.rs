@@ -13,14 +13,14 @@ use crate::stpm::Stpm;
 /// Every method. The first is taken unless the user names another.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
-    let mut all: Vec<Box<dyn Method>> = vec![
+    let fitted = METHODS.iter().map(|entry| Box::new(Fitted(entry)) as Box<dyn Method>);
+    let trained: [Box<dyn Method>; _] = [
         #[cfg(feature = "libtorch")]
         Box::new(Stpm),
         #[cfg(feature = "libtorch")]
         Box::new(EfficientAd),
     ];
-    all.extend(METHODS.iter().map(|entry| Box::new(Fitted(entry)) as Box<dyn Method>));
-    all
+    fitted.chain(trained).collect()
 }
 
 /// The method with this name.

@@ -35,35 +35,67 @@ pub struct Calibration {
 pub struct Calibrator {
     names: Vec<String>,
     scores: Vec<f32>,
-    pixels: Vec<f32>,
-    stride: usize,
+    pixels: Pixels,
     sample: Sample,
+}
+
+/// The normals' map positions, from which the pixel threshold follows.
+#[derive(Debug)]
+pub struct Pixels {
+    values: Vec<f32>,
+    stride: usize,
+}
+
+impl Pixels {
+    /// For `frames` maps of `positions` values each.
+    #[must_use]
+    pub fn new(frames: usize, positions: usize) -> Self {
+        Self { values: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS) | 1 }
+    }
+
+    /// Adds a map.
+    pub fn add(&mut self, map: &[f32]) {
+        self.values.extend(map.iter().step_by(self.stride));
+    }
+
+    /// The value that few positions of normals exceed; 0 without maps.
+    #[must_use]
+    pub fn threshold(mut self) -> f32 {
+        self.values.sort_by(f32::total_cmp);
+        quantile(&self.values, PIXEL_QUANTILE)
+    }
 }
 
 impl Calibrator {
     /// For `frames` maps of `positions` values each, from normals that were held out.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
-        let stride = (frames * positions).div_ceil(MAX_PIXELS) | 1;
-        Self { names: vec![], scores: vec![], pixels: vec![], stride, sample: Sample::HeldOut }
+        let pixels = Pixels::new(frames, positions);
+        Self { names: vec![], scores: vec![], pixels, sample: Sample::HeldOut }
     }
 
-    /// The same, from normals each of which is scored by a model of the others.
+    /// For normals each of which is scored by a model of the others, whose maps' [`Pixels::threshold`] is known.
     #[must_use]
-    pub fn cross_fitted(frames: usize, positions: usize) -> Self {
-        Self { sample: Sample::CrossFitted, ..Self::new(frames, positions) }
+    pub fn cross_fitted(pixel_threshold: f32) -> Self {
+        let pixels = Pixels { values: vec![pixel_threshold], stride: 1 };
+        Self { names: vec![], scores: vec![], pixels, sample: Sample::CrossFitted }
     }
 
     /// Adds one normal: its name for people, its score and its anomaly map's values.
     pub fn add(&mut self, name: String, score: f32, map: &[f32]) {
-        self.names.push(name);
-        self.scores.push(score);
-        self.add_map(map);
+        self.add_score(name, score);
+        self.pixels.add(map);
     }
 
     /// Adds a further map of the normal that was added last, where several frames show it.
     pub fn add_map(&mut self, map: &[f32]) {
-        self.pixels.extend(map.iter().step_by(self.stride));
+        self.pixels.add(map);
+    }
+
+    /// Adds one normal whose map is known already.
+    pub fn add_score(&mut self, name: String, score: f32) {
+        self.names.push(name);
+        self.scores.push(score);
     }
 
     /// The scores, in the order they were added.
@@ -80,7 +112,6 @@ impl Calibrator {
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named.truncate(NAMED);
         self.scores.sort_by(f32::total_cmp);
-        self.pixels.sort_by(f32::total_cmp);
         let choice = conformal::choose(normals, target_fpr);
         let image_threshold = self.scores[self.scores.len() - choice.rank as usize];
         let q = |p| quantile(&self.scores, p);
@@ -97,7 +128,7 @@ impl Calibrator {
         let tolerance = (TOLERANCE_OF_SPREAD * scores.spread()).max(TOLERANCE_OF_SCORE * scores.max.abs());
         Some(Calibration {
             image_threshold,
-            pixel_threshold: quantile(&self.pixels, PIXEL_QUANTILE),
+            pixel_threshold: self.pixels.threshold(),
             score_tolerance: tolerance,
             reaches_target: choice.reaches_target,
             evidence: Evidence {

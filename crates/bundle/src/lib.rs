@@ -7,6 +7,7 @@
 //! | [`claim`](mod@claim) | what thresholds claim, in words |
 //! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
+//! | [`input_shape`](mod@input_shape) | the network's input in the shape of what is judged |
 //! | [`recalibrate`] | other thresholds for a bundle that is there |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | files and folders that appear whole or not at all |
@@ -21,11 +22,13 @@ pub mod dataset;
 pub mod descriptor;
 pub mod evaluate;
 pub mod export;
+pub mod input_shape;
 pub mod recalibrate;
 pub mod seeded;
 pub mod whitening;
 pub mod written;
 
-pub use calibrate::{Calibration, Calibrator};
+pub use calibrate::{Calibration, Calibrator, Pixels};
 pub use claim::{claim, claim_with_threshold, highest, lonely};
-pub use export::{Export, ExportError, ScoreKind, export, export_calibrated};
+pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, judged};
+pub use input_shape::{PIXELS, input_shape};

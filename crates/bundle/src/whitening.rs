@@ -15,11 +15,16 @@ pub fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
         }
     }
     let mut inverse = vec![0f64; d * d];
-    for column in 0..d {
-        for row in column..d {
-            let inner: f64 = (column..row).map(|k| lower[row * d + k] * inverse[k * d + column]).sum();
+    for row in 0..d {
+        let (before, from) = inverse.split_at_mut(row * d);
+        let out = &mut from[..d];
+        for (k, above) in before.chunks_exact(d).enumerate() {
+            let factor = lower[row * d + k];
+            out[..=k].iter_mut().zip(above).for_each(|(sum, x)| *sum += factor * x);
+        }
+        for (column, x) in out[..=row].iter_mut().enumerate() {
             let one = if row == column { 1.0 } else { 0.0 };
-            inverse[row * d + column] = (one - inner) / lower[row * d + row];
+            *x = (one - *x) / lower[row * d + row];
         }
     }
     (0..d * d).map(|i| inverse[(i % d) * d + i / d] as f32).collect()

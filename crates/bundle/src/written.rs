@@ -21,6 +21,12 @@ pub enum WrittenError {
         /// The nearest that they can have.
         nearest: u32,
     },
+    /// No number of pixels, or one that networks can't have.
+    #[error("`{text}` is no number of pixels from {} to {}", INPUT_SIDES.start().pow(2), INPUT_SIDES.end().pow(2))]
+    Pixels {
+        /// What was written.
+        text: String,
+    },
     /// No region.
     #[error("`{0}` is no region; write X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")]
     Region(String),
@@ -47,6 +53,20 @@ pub fn input_size(text: &str) -> Result<Size, WrittenError> {
         }
     };
     Ok(Size { width: side(width)?, height: side(height)? })
+}
+
+/// A number of pixels that a network's input can have: `65536`.
+///
+/// # Errors
+/// Names the range.
+pub fn pixels(text: &str) -> Result<u32, WrittenError> {
+    let side = |pixels: u32| pixels * pixels;
+    let range = side(*INPUT_SIDES.start())..=side(*INPUT_SIDES.end());
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|n| range.contains(n))
+        .ok_or_else(|| WrittenError::Pixels { text: text.to_owned() })
 }
 
 /// `X,Y,W,H`.
@@ -90,6 +110,14 @@ mod tests {
         assert_eq!(input_size("17"), Err(WrittenError::Side { pixels: 17, nearest: 64 }));
         for bad in ["", "x", "256x", "-64", "256x250", "99999999999", "4294967295"] {
             assert!(input_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_pixels() {
+        assert_eq!(pixels("65536"), Ok(65_536));
+        for bad in ["", "-1", "4095", "1048577", "99999999999", "64x64"] {
+            assert!(pixels(bad).is_err(), "{bad}");
         }
     }
 

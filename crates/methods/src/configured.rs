@@ -21,9 +21,6 @@ pub trait Configured: fmt::Debug + Send + Sync {
     /// If they can't be written as JSON.
     fn record(&self) -> serde_json::Result<Value>;
 
-    /// See [`Method::settled`].
-    fn settled(&self, images: usize) -> Box<dyn Configured>;
-
     /// See [`Method::fit`].
     ///
     /// # Errors
@@ -48,10 +45,6 @@ impl<M: Method> Configured for M {
 
     fn record(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
-    }
-
-    fn settled(&self, images: usize) -> Box<dyn Configured> {
-        Box::new(M::settled(self.clone(), images))
     }
 
     fn fit(

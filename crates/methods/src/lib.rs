@@ -8,9 +8,13 @@
 //! | [`options`] | the options of several methods on one command line |
 //! | [`smoothing`](mod@smoothing) | an option that several methods share |
 //! | [`features`] | what a backbone sees at each position |
+//! | [`image_score`] | a map of distances → the image's score |
+//! | [`local_gaussians`] | what good parts look like at each place and beside it: the default |
 //! | [`patchcore`] | a bank of what good parts look like, wherever |
 //! | [`padim`] | what good parts look like at each position |
 //! | [`mahalanobis`] | what good parts look like as a whole |
+//! | [`gaussians`] | Gaussians at each position of a grid |
+//! | [`cross_fit`](mod@cross_fit) | fitting to all good parts, and scoring each by a model of the others |
 //! | [`teach`](mod@teach) | good parts, and nothing else → bundle |
 //!
 //! Any method is taken by its name, with the options of a command line or its defaults:
@@ -58,7 +62,11 @@
 //! compare every method's model with onnxruntime.
 
 pub mod configured;
+pub mod cross_fit;
 pub mod features;
+pub mod gaussians;
+pub mod image_score;
+pub mod local_gaussians;
 pub mod mahalanobis;
 pub mod method;
 pub mod options;

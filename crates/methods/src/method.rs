@@ -9,6 +9,10 @@ use serde::de::DeserializeOwned;
 use shared_format::Size;
 
 use crate::features::{FeatureError, FeatureSet, Levels};
+use crate::image_score::ImageScore;
+
+/// Name of the output of [`Model::distances`].
+pub const DISTANCES: &str = "distances";
 
 /// Called after each image; says whether to go on.
 pub type Progress<'a> = &'a mut dyn FnMut() -> bool;
@@ -34,13 +38,6 @@ pub trait Method:
     #[must_use]
     fn takes(teacher: &Teacher) -> bool {
         teacher.is_backbone()
-    }
-
-    /// The options with what depends on the number of images chosen for `images` of them: models that are fitted to parts
-    /// of the same set then score alike.
-    #[must_use]
-    fn settled(self, _images: usize) -> Self {
-        self
     }
 
     /// Fits a model to the images at `indices` of `set`; the seed reproduces every choice. `None` if `progress` says
@@ -73,8 +70,15 @@ pub trait Model: fmt::Debug {
     where
         Self: Sized;
 
-    /// The model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
-    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8>;
+    /// The model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1, which is `image_score`
+    /// of the distances if there is one, and otherwise the method's own.
+    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScore>) -> Vec<u8>;
+
+    /// What an [`ImageScore`] is made of, as ONNX: the same input, output [`DISTANCES`] 1×1×h×w. `None` if the method scores
+    /// images its own way.
+    fn distances(&self, _teacher: &Teacher, _input: Size) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Why nothing was fitted.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use shared_format::Size;
 
 use crate::configured::Configured;
+use crate::local_gaussians::LocalGaussians;
 use crate::mahalanobis::Mahalanobis;
 use crate::method::{Method, Model};
 use crate::options::Listed;
@@ -14,7 +15,12 @@ use crate::padim::Padim;
 use crate::patchcore::PatchCore;
 
 /// The methods, in the order in which programs list them. The first is what they take unless told otherwise.
-pub const METHODS: &[Entry] = &[Entry::of::<PatchCore>(), Entry::of::<Padim>(), Entry::of::<Mahalanobis>()];
+pub const METHODS: &[Entry] = &[
+    Entry::of::<LocalGaussians>(),
+    Entry::of::<PatchCore>(),
+    Entry::of::<Padim>(),
+    Entry::of::<Mahalanobis>(),
+];
 
 /// The method with this name.
 #[must_use]

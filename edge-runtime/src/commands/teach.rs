@@ -9,8 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
-use bundle::written;
-use bundle::{claim_with_threshold, highest, lonely};
+use bundle::{PIXELS, claim_with_threshold, highest, input_shape, lonely, written};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::options::{Listed, Methods, Options};
@@ -53,9 +52,13 @@ pub struct Args {
     /// The teacher: its name in `trainer teacher list`, or its .safetensors file.
     #[arg(long, default_value = "efficientnet-lite0")]
     teacher: String,
-    /// Input size of the network, N or WxH, multiples of 32.
-    #[arg(long, default_value = "256", value_parser = written::input_size)]
-    size: Size,
+    /// Input size of the network, N or WxH, multiples of 32. Unless given, the shape of the frames (or of the region) with
+    /// about --pixels pixels.
+    #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
+    size: Option<Size>,
+    /// Pixels of the network's input; more find smaller defects, and take longer.
+    #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
+    pixels: u32,
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
@@ -200,8 +203,8 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
     let range = found.frames.with_context(|| {
         format!("{} holds no image that can be used; give photos of good parts", folder.display())
     })?;
-    let recipe =
-        Recipe { input: args.size, roi: args.roi, tiles: Tiles::ONE, colour: found.colour, frames: range };
+    let input = args.size.unwrap_or_else(|| input_shape(range, args.roi, Tiles::ONE, args.pixels));
+    let recipe = Recipe { input, roi: args.roi, tiles: Tiles::ONE, colour: found.colour, frames: range };
     Ok((parts.into_iter().map(|part| part.frames).collect(), recipe))
 }
 

@@ -1,14 +1,15 @@
 //! `trainer eval`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bundle::atomic::write_file;
-use bundle::dataset::{test_images, tests_on_training_images};
+use bundle::dataset::{TestImage, test_images, tests_on_training_images};
 use bundle::evaluate::{evaluate, figures};
 use judge::Judge;
 
+use crate::report::Evaluated;
 use crate::{progress, report};
 
 /// Measure a bundle on images with known answers, through the judge of the line.
@@ -24,7 +25,10 @@ pub struct Args {
     /// The images
     #[arg(long)]
     data: PathBuf,
-    /// Write the figures as JSON
+    /// Another bundle to measure on the same images, shown beside the first; may be given more than once
+    #[arg(long, value_name = "BUNDLE")]
+    beside: Vec<PathBuf>,
+    /// Write the figures of the first bundle as JSON
     #[arg(long)]
     json: Option<PathBuf>,
     /// Write a page with histogram, ROC curve and overlays
@@ -46,9 +50,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             args.data.display()
         );
     }
-    let mut judge = Judge::open(&args.bundle, args.threads.into())?;
+    let mut evaluated = evaluated(&args.bundle, &images, args.threads)?;
+    let mut beside = vec![];
+    for bundle in &args.beside {
+        println!();
+        beside.push(self::evaluated(bundle, &images, args.threads)?);
+    }
+    if let Some(path) = &args.json {
+        let json = serde_json::to_vec_pretty(&evaluated.figures)?;
+        write_file(path, &json).with_context(|| format!("can't write {}; check --json", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        let page = report::page(&mut evaluated, &mut beside);
+        write_file(path, page.as_bytes())
+            .with_context(|| format!("can't write {}; check --html", path.display()))?;
+        println!("page: {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Judges the images, and prints the table.
+fn evaluated(bundle: &Path, images: &[TestImage], threads: u16) -> anyhow::Result<Evaluated> {
+    let mut judge = Judge::open(bundle, threads.into())?;
     let bar = progress::bar(images.len() as u64, "Judging");
-    let outcomes = evaluate(&mut judge, &images, &mut || {
+    let outcomes = evaluate(&mut judge, images, &mut || {
         bar.inc(1);
         true
     });
@@ -59,18 +84,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             eprintln!("{}: {problem}", outcome.path.display());
         }
     }
-    let threshold = judge.bundle().thresholds.image_threshold;
-    let figures = figures(&outcomes, threshold);
+    let thresholds = &judge.bundle().thresholds;
+    let figures = figures(&outcomes, thresholds.image_threshold);
+    println!("{}, teacher {}", thresholds.method, thresholds.teacher);
     print!("{}", report::table(&figures));
-    if let Some(path) = &args.json {
-        let json = serde_json::to_vec_pretty(&figures)?;
-        write_file(path, &json).with_context(|| format!("can't write {}; check --json", path.display()))?;
-    }
-    if let Some(path) = &args.html {
-        let page = report::page(&mut judge, &outcomes, &figures);
-        write_file(path, page.as_bytes())
-            .with_context(|| format!("can't write {}; check --html", path.display()))?;
-        println!("page: {}", path.display());
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(Evaluated { judge, outcomes, figures })
 }

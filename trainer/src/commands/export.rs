@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use bundle::{Export, ScoreKind, export};
+use anyhow::{Context as _, bail};
+use bundle::{Export, ScoreKind, export, export_calibrated};
 
 use super::thresholds;
 use crate::run::{Run, Settings};
@@ -47,8 +47,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let method = registry::by_name(&settings.method)
         .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let onnx = method.onnx(&run)?;
+    let calibrator = method.calibrator(&run)?;
     let (described, calibration) = match args.image_score {
+        ImageScore::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
         ImageScore::Model => (vec![], settings.paths(&settings.calibration)),
+        ImageScore::Descriptor if calibrator.is_some() => bail!(
+            "{} has learned from all images, and a descriptor needs some that it hasn't seen; leave --image-score out: its own \
+             score looks for small and diffuse defects, too",
+            settings.method
+        ),
         ImageScore::Descriptor => apart(settings, method.is_fitted()),
     };
     let score = match args.image_score {
@@ -67,7 +74,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         target_fpr: args.target_fpr,
         require_claim: args.require_claim,
     };
-    let calibrated = export(&request, &args.out, || bar.inc(1))?;
+    let calibrated = match calibrator {
+        Some(calibrator) => export_calibrated(&request, calibrator, &args.out)?,
+        None => export(&request, &args.out, || bar.inc(1))?,
+    };
     bar.finish_and_clear();
     thresholds::print(&calibrated, onnx.len(), "train and export again");
     println!("next: edge-runtime inspect --bundle {} IMAGES…", args.out.display());

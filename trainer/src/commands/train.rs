@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::written;
+use bundle::{PIXELS, input_shape, written};
 use clap::builder::PossibleValue;
 use methods::Flip;
 use methods::options::Options;
@@ -54,9 +54,13 @@ pub struct Args {
     /// and s come with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
     #[arg(long, value_enum)]
     size_class: Option<SizeClass>,
-    /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it
-    #[arg(long, default_value = "256", value_parser = written::input_size)]
-    size: Size,
+    /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it. Unless given, the shape of the
+    /// frames (or of the region, or its tiles) with about --pixels pixels
+    #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
+    size: Option<Size>,
+    /// Pixels of the network's input; more find smaller defects, and take longer
+    #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
+    pixels: u32,
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
@@ -186,14 +190,17 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
         bail!("the path {} is not UTF-8 and can't be recorded; rename the folder", data.display());
     }
     let Usable { found, frames, unused } = usable(&data, args.roi)?;
-    let recipe = Recipe { input: args.size, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
+    let input = args.size.unwrap_or_else(|| input_shape(frames, args.roi, args.tiles, args.pixels));
+    let recipe = Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
 
     let sets = split(found.usable.len(), args.seed);
     let names = |set: &[usize]| set.iter().map(|&index| relative(&found.usable[index], &data)).collect();
     let mut settings = Settings::new(&args.method, &teacher.name, &data, recipe, args.seed);
-    settings.fit = names(&sets.fit);
-    settings.selection = names(&sets.selection);
-    settings.calibration = names(&sets.calibration);
+    (settings.fit, settings.selection, settings.calibration) = if method.is_fitted() {
+        (names(&(0..found.usable.len()).collect::<Vec<_>>()), vec![], vec![])
+    } else {
+        (names(&sets.fit), names(&sets.selection), names(&sets.calibration))
+    };
     settings.skipped =
         found.skipped.iter().map(|s| (recordable(&s.path, &data), s.reason.to_string())).collect();
     settings.unused = unused;
@@ -201,13 +208,17 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.options = options;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
-    eprintln!(
-        "{} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
-        found.usable.len(),
-        sets.fit.len(),
-        sets.selection.len(),
-        sets.calibration.len()
-    );
+    let normals = found.usable.len();
+    if method.is_fitted() {
+        eprintln!("{normals} normals to learn from; each calibrates, too, scored by a model of the others");
+    } else {
+        eprintln!(
+            "{normals} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
+            sets.fit.len(),
+            sets.selection.len(),
+            sets.calibration.len()
+        );
+    }
     let samples = sets.fit.len() * args.tiles.count() * args.flip.copies();
     let plan = plan(args, method, &settings.options, samples, &teacher)?;
     (settings.steps, settings.batch) = (plan.steps, plan.batch);

@@ -5,7 +5,7 @@ mod heat;
 mod page;
 mod table;
 
-pub use page::page;
+pub use page::{Evaluated, page};
 pub use table::table;
 
 /// Text as HTML.

@@ -23,9 +23,35 @@ const PLACES: usize = 400;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// The page's HTML. The pictures are judged and drawn anew by `judge`.
+/// A bundle with what it says of the test images.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// The bundle, open.
+    pub judge: Judge,
+    /// Its verdicts.
+    pub outcomes: Vec<Outcome>,
+    /// Their figures.
+    pub figures: Figures,
+}
+
+/// The page's HTML: a bundle, and others on the same images beside it. The pictures are judged and drawn anew.
 #[must_use]
-pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> String {
+pub fn page(bundle: &mut Evaluated, beside: &mut [Evaluated]) -> String {
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>Nominal: evaluation</title><style>{STYLE}</style><h1>Evaluation</h1>"
+    );
+    html += &section(bundle, true);
+    for other in beside {
+        let _ = write!(html, "<h1>Beside it: {}</h1>", escape(&other.judge.bundle().thresholds.method));
+        html += &section(other, false);
+    }
+    let _ = write!(html, "<script>{SCRIPT}</script></html>");
+    html + "\n"
+}
+
+/// What is shown of one bundle; the threshold to move is for one only.
+fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) -> String {
     let thresholds = &judge.bundle().thresholds;
     let (method, teacher) = (escape(&thresholds.method), escape(&thresholds.teacher));
     let (evidence, threshold) = (thresholds.evidence, figures.threshold);
@@ -35,10 +61,8 @@ pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> Strin
     let scores: Vec<f32> = items.iter().map(|item| item.0).collect();
     let scale = Scale::new(&scores, threshold);
     let mut html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>Nominal: evaluation</title><style>{STYLE}</style>\
-         <h1>Evaluation</h1><p>Method {method}, teacher {teacher}. The threshold rests on {} normals{}: at \
-         most {:.2} % of good parts are rejected on average, where the line's parts are like them.</p><pre>{}</pre>",
+        "<p>Method {method}, teacher {teacher}. The threshold rests on {} normals{}: at most {:.2} % of good parts are \
+         rejected on average, where the line's parts are like them.</p><pre>{}</pre>",
         evidence.normals,
         match evidence.sample {
             Sample::HeldOut => " that trained nothing",
@@ -47,17 +71,20 @@ pub fn page(judge: &mut Judge, outcomes: &[Outcome], figures: &Figures) -> Strin
         evidence.claimed_fpr() * 100.0,
         escape(&table(figures))
     );
-    html += &threshold_section(&kinds, &scores, threshold, &scale);
+    if moves {
+        html += &threshold_section(&kinds, &scores, threshold, &scale);
+    }
     let _ = write!(
         html,
         "<h2>Scores</h2><p><b style=\"color:{NORMAL}\">● good</b> <b style=\"color:{DEFECTIVE}\">● defective</b></p>{}\
-         <h2>What a threshold costs</h2>{}<p id=\"beyond\"></p>",
+         <h2>What a threshold costs</h2>{}",
         strips(&kinds, threshold, &scale),
         roc(&items)
     );
-    html += &pictures(judge, outcomes);
-    let _ = write!(html, "<script>{SCRIPT}</script></html>");
-    html + "\n"
+    if moves {
+        html += "<p id=\"beyond\"></p>";
+    }
+    html + &pictures(judge, outcomes)
 }
 
 /// The good parts first, then each kind of defect: name, whether defective, scores.

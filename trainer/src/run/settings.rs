@@ -44,9 +44,9 @@ pub struct Settings {
     pub options: Value,
     /// Images that train, relative to `data`.
     pub fit: Vec<PathBuf>,
-    /// Images that choose the checkpoint.
+    /// Images that choose the checkpoint; none for a fitted method.
     pub selection: Vec<PathBuf>,
-    /// Images that calibrate and do nothing else.
+    /// Images that calibrate and do nothing else; none for a fitted method, which scores each image by a model of the others.
     pub calibration: Vec<PathBuf>,
     /// Images that aren't used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
@@ -102,7 +102,7 @@ impl Settings {
             Err("its recipe is out of range")
         } else if !(1..=MAX_STEPS).contains(&self.steps) || !(1..=MAX_BATCH).contains(&self.batch) {
             Err("its length is out of range")
-        } else if sets.iter().any(|set| set.is_empty()) {
+        } else if self.fit.is_empty() || self.selection.is_empty() != self.calibration.is_empty() {
             Err("one of its image sets is empty")
         } else if images.len() != sets.iter().map(|set| set.len()).sum::<usize>() {
             Err("an image is in two of its sets")

@@ -7,6 +7,7 @@ mod extract;
 mod flip;
 mod graph;
 mod projection;
+mod sample;
 mod set;
 mod strangers;
 
@@ -15,5 +16,6 @@ pub use flip::{Flip, FlipError};
 pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
+pub(crate) use sample::some;
 pub use set::FeatureSet;
 pub use strangers::{Likeness, likeness};

@@ -6,6 +6,7 @@ use shared_format::Size;
 
 use super::graph::build;
 use super::model::Model;
+use crate::image_score::ImageScore;
 use crate::method;
 
 const MEAN: &str = "gaussian.mean";
@@ -38,7 +39,7 @@ impl method::Model for Model {
         Ok(Self { mean: mean.data.clone(), whitening: whitening.data.clone() })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
+    fn onnx(&self, teacher: &Teacher, input: Size, _image_score: Option<&ImageScore>) -> Vec<u8> {
         build(teacher, self, input)
     }
 }

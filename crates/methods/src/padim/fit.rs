@@ -1,11 +1,10 @@
 //! Images of good parts → Gaussians.
 
-use super::cells::Cells;
-use super::gaussian::Gaussians;
 use super::model::Model;
 use super::options::{Covariance, Padim};
 use super::reduction::reduce;
 use crate::features::{FeatureError, FeatureSet};
+use crate::gaussians::{Cells, Gaussians};
 use crate::method::{FitError, Progress};
 
 /// Largest model whose covariances are written; a frame's verdict reads all of it.
@@ -88,7 +87,7 @@ pub(super) fn fit(
             return Ok(None);
         }
     }
-    let (mean, whitening) = gaussians.finish(options.shrinkage);
+    let (mean, whitening) = gaussians.finish(options.shrinkage, None);
     if whitening.iter().any(|factor| !factor.is_finite()) {
         return Err(PadimError::NoVariance);
     }

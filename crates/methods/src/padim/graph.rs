@@ -4,23 +4,49 @@ use shared_format::Size;
 
 use super::model::Model;
 use crate::features::{Levels, add_projected_features};
-use networks::onnx::GraphBuilder;
+use crate::image_score::ImageScore;
+use crate::method::DISTANCES;
+use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
 use networks::teacher::Teacher;
 
-/// Name of the additional output that a graph with distances has: 1×1×h×w.
-pub const DISTANCES: &str = "distances";
-
-/// Builds the ONNX model for input size `input`. `with_distances` adds [`DISTANCES`].
+/// Builds the ONNX model for input size `input`, with `image_score` of the distances if there is one.
 ///
-/// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts;
-/// `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst share of smooth(distance).
+/// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts. With a score
+/// of its own `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst share of smooth(distance).
 #[must_use]
-pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool) -> Vec<u8> {
-    let (height, width) = (input.height as usize, input.width as usize);
+pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
     let g = &mut graph;
-    let image = g.input("image", &[1, 3, height, width]);
+    let distances = add_distances(teacher, model, g, input);
+    if let Some(image_score) = image_score {
+        image_score.add(g, &distances, input);
+        return graph.finish();
+    }
+    let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
+    let enlarge = |from, to: u32| bilinear(from, to as usize).after(&gaussian(from, model.smoothing));
+    let map = g.resample(&distances, &enlarge(rows, input.height), &enlarge(columns, input.width));
+    g.output("anomaly_map", &map);
+    let smooth =
+        g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
+    let worst = (rows * columns) as f64 * model.worst.unwrap_or(0.0) / 100.0;
+    let score = g.mean_of_largest(&smooth, (worst as usize).max(1));
+    g.output("score", &score);
+    graph.finish()
+}
+
+/// Builds the ONNX model that gives [`DISTANCES`] only.
+#[must_use]
+pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8> {
+    let mut graph = GraphBuilder::new("padim");
+    let distances = add_distances(teacher, model, &mut graph, input);
+    graph.output(DISTANCES, &distances);
+    graph.finish()
+}
+
+/// Adds the distances, 1×1×h×w, of an `image` of 1×3×H×W (RGB 0..1) to the graph.
+fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Value {
+    let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
     let reduced = add_projected_features(teacher, Levels::All, &model.reduction, g, &image);
     let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
     let (positions, each) = (rows * columns, model.cell * model.cell);
@@ -45,17 +71,5 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool
     let distances = g.sqrt(&mean_square);
     let split = g.reshape(&distances, &[high, wide, model.cell, model.cell]);
     let gathered = g.transpose(&split, &[0, 2, 1, 3]);
-    let distances = g.reshape(&gathered, &[1, 1, rows, columns]);
-    if with_distances {
-        g.output(DISTANCES, &distances);
-    }
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, model.smoothing));
-    let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
-    g.output("anomaly_map", &map);
-    let smooth =
-        g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
-    let worst = (positions as f64 * model.worst / 100.0) as usize;
-    let score = g.mean_of_largest(&smooth, worst.max(1));
-    g.output("score", &score);
-    graph.finish()
+    g.reshape(&gathered, &[1, 1, rows, columns])
 }

@@ -4,10 +4,11 @@ use networks::teacher::Teacher;
 use networks::{Array, State, StateError, Weights};
 use shared_format::Size;
 
-use super::graph::build;
+use super::graph::{build, build_distances};
 use super::model::Model;
-use super::options::{Padim, percent};
+use super::options::percent;
 use crate::features::{Projection, positions};
+use crate::image_score::ImageScore;
 use crate::method;
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
@@ -42,8 +43,9 @@ impl method::Model for Model {
             ]
             .map(|(name, array)| (name.to_owned(), array)),
         );
-        let notes = [(SMOOTHING_NOTE, self.smoothing), (WORST_NOTE, self.worst)];
-        State { weights, notes: notes.map(|(name, value)| (name.to_owned(), value.to_string())).into() }
+        let notes = [(SMOOTHING_NOTE, Some(self.smoothing)), (WORST_NOTE, self.worst)];
+        let notes = notes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())));
+        State { weights, notes: notes.collect() }
     }
 
     fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
@@ -69,13 +71,16 @@ impl method::Model for Model {
         Ok(Self { reduction, mean, whitening, full, cell, worst, smoothing })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
-        build(teacher, self, input, false)
+    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
+        build(teacher, self, input, image_score)
+    }
+
+    fn distances(&self, teacher: &Teacher, input: Size) -> Option<Vec<u8>> {
+        self.worst.is_none().then(|| build_distances(teacher, self, input))
     }
 }
 
-/// Models that were fitted before there was a choice have no note.
-fn worst_of(state: &State) -> Result<f64, StateError> {
-    let Some(text) = state.notes.get(WORST_NOTE) else { return Ok(Padim::WORST) };
-    percent(text).map_err(|_| StateError::values(WORST_NOTE))
+fn worst_of(state: &State) -> Result<Option<f64>, StateError> {
+    let worst = state.notes.get(WORST_NOTE).map(|text| percent(text));
+    worst.transpose().map_err(|_| StateError::values(WORST_NOTE))
 }

@@ -4,19 +4,15 @@
 //!
 #![doc = include_str!("README.md")]
 
-mod cells;
 mod fit;
-mod gaussian;
 mod graph;
 mod kept;
 mod model;
 mod options;
 mod reduction;
 
-pub use cells::Cells;
 pub use fit::PadimError;
-pub use gaussian::Gaussians;
-pub use graph::{DISTANCES, build};
+pub use graph::{build, build_distances};
 pub use model::Model;
 pub use options::{Covariance, Padim};
 pub use reduction::{Reduction, reduce};

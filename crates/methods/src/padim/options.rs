@@ -24,9 +24,9 @@ pub struct Padim {
     /// share of the mean variance in each covariance, which steadies it where images are few
     #[arg(long, value_name = "SHARE", default_value_t = Self::SHRINKAGE, value_parser = share)]
     pub shrinkage: f64,
-    /// the image's score is the mean of the worst PERCENT % of the map; 0 for its maximum
-    #[arg(long, value_name = "PERCENT", default_value_t = Self::WORST, value_parser = percent)]
-    pub worst: f64,
+    /// the image's score is the mean of the worst PERCENT % of the map, 0 for its maximum; unless given, that of all methods
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub worst: Option<f64>,
     /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.
     #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
     pub smoothing: f64,
@@ -46,7 +46,6 @@ impl Padim {
     const DIMENSIONS: u16 = 128;
     const CELL: u16 = 2;
     const SHRINKAGE: f64 = 0.01;
-    pub(super) const WORST: f64 = 5.0;
 }
 
 impl Default for Padim {
@@ -57,7 +56,7 @@ impl Default for Padim {
             reduction: Reduction::Orthogonal,
             cell: Self::CELL,
             shrinkage: Self::SHRINKAGE,
-            worst: Self::WORST,
+            worst: None,
             smoothing: SMOOTHING,
         }
     }

@@ -3,68 +3,91 @@
 use shared_format::Size;
 
 use super::coreset::squared_distance;
-use super::model::{Model, Places, Score};
+use super::model::{Model, Score};
 use crate::features::{Levels, add_projected_features, dot};
+use crate::image_score::ImageScore;
+use crate::method::DISTANCES;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
 use networks::teacher::Teacher;
-
-/// Name of the additional output that a graph with distances has: 1×1×h×w.
-pub const DISTANCES: &str = "distances";
 
 /// Entries that one convolution compares with: the products of a part of the bank stay in the processor's cache, and the
 /// minimum over parts is taken element by element, which is faster than along an axis.
 const PART: usize = 64;
 /// Below this a squared distance (of features with variance 1 a level) is rounding noise; its root must not magnify it.
 const FLOOR: f32 = 1e-6;
+/// The square of a distance that no feature has.
+const FAR: f32 = 1e30;
 /// The score is the mean over the worst 5 % of the positions.
 const WORST: usize = 20;
 /// Neighbours of the nearest entry in the paper's re-weighting.
 const REWEIGHTING: usize = 9;
 
-/// Builds the ONNX model for input size `input`. `with_distances` adds [`DISTANCES`].
+/// Builds the ONNX model for input size `input`, with `image_score` of the distances if there is one.
 ///
 /// With y = projection(features) at a position and the bank's entries b: distance = √(|y|² + min(|b|² − 2by)), the mean of
-/// it over the `neighbours` nearest entries; `anomaly_map` = resize(smooth(distance)).
+/// it over the `neighbours` nearest entries. With a score of its own `anomaly_map` = resize(smooth(distance)).
 #[must_use]
-pub fn build(teacher: &Teacher, model: &Model, input: Size, with_distances: bool) -> Vec<u8> {
-    let (height, width) = (input.height as usize, input.width as usize);
+pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("patchcore");
     let g = &mut graph;
-    let image = g.input("image", &[1, 3, height, width]);
-    let projected = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
-    let square = g.mul(&projected, &projected);
-    let length = g.sum_channels(&square);
-    let parts = compare(g, &projected, &model.bank, model.projection.outputs);
-    let distances = if model.neighbours == 1 {
-        let smallest = smallest(g, &parts);
-        root(g, &smallest, &length)
-    } else {
-        nearest_mean(g, &parts, &length, model.neighbours)
-    };
-    if with_distances {
-        g.output(DISTANCES, &distances);
+    let found = Search::add(teacher, model, g, input);
+    let distances = &found.distances;
+    if let Some(image_score) = image_score {
+        image_score.add(g, distances, input);
+        return graph.finish();
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
-    let enlarge = |from: usize, to: usize| bilinear(from, to).after(&gaussian(from, model.smoothing));
-    let map = g.resample(&distances, &enlarge(rows, height), &enlarge(columns, width));
+    let enlarge = |from, to: u32| bilinear(from, to as usize).after(&gaussian(from, model.smoothing));
+    let map = g.resample(distances, &enlarge(rows, input.height), &enlarge(columns, input.width));
     g.output("anomaly_map", &map);
     let score = match model.score {
-        Score::Standardised | Score::Worst => {
+        Some(Score::Worst) => {
             let smooth =
-                g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
-            let places = model.places.as_ref().filter(|_| model.score == Score::Standardised);
-            let smooth = match places {
-                Some(places) => standardise(g, &smooth, places),
-                None => smooth,
-            };
+                g.resample(distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
             g.mean_of_largest(&smooth, (rows * columns / WORST).max(1))
         }
-        Score::Maximum => g.mean_of_largest(&distances, 1),
-        Score::Reweighted => reweighted(g, &distances, &parts, &length, model),
+        Some(Score::Maximum) | None => g.mean_of_largest(distances, 1),
+        Some(Score::Reweighted) => reweighted(g, &found, model),
     };
     g.output("score", &score);
     graph.finish()
+}
+
+/// Builds the ONNX model that gives [`DISTANCES`] only.
+#[must_use]
+pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8> {
+    let mut graph = GraphBuilder::new("patchcore");
+    let found = Search::add(teacher, model, &mut graph, input);
+    graph.output(DISTANCES, &found.distances);
+    graph.finish()
+}
+
+/// What the search in the bank gives.
+struct Search {
+    /// 1×1×h×w.
+    distances: Value,
+    /// See [`compare`].
+    parts: Vec<Value>,
+    /// |y|², 1×1×h×w.
+    length: Value,
+}
+
+impl Search {
+    fn add(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Self {
+        let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
+        let projected = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
+        let square = g.mul(&projected, &projected);
+        let length = g.sum_channels(&square);
+        let parts = compare(g, &projected, &model.bank, model.projection.outputs);
+        let distances = if model.neighbours == 1 {
+            let smallest = smallest(g, &parts);
+            root(g, &smallest, &length)
+        } else {
+            nearest_mean(g, &parts, &length, model.neighbours)
+        };
+        Self { distances, parts, length }
+    }
 }
 
 /// The squared distance of each position of `projected` from its nearest entry, less the position's own square.
@@ -80,28 +103,16 @@ fn smallest(g: &mut GraphBuilder, parts: &[Value]) -> Value {
     g.min_channels(&all)
 }
 
-/// (x − mean) / deviation at each position.
-fn standardise(g: &mut GraphBuilder, x: &Value, places: &Places) -> Value {
-    let mean = g.constant("places.mean", x.shape(), &places.mean.data);
-    let scale: Vec<f32> = places.deviation.data.iter().map(|d| 1.0 / d).collect();
-    let scale = g.constant("places.scale", x.shape(), &scale);
-    let centred = g.sub(x, &mean);
-    g.mul(&centred, &scale)
-}
-
-/// |b|² − 2by for each entry b: one value of 1×entries×h×w for each part of the bank. The last part is filled up with
-/// copies of the last entry, which are never nearer than it.
+/// |b|² − 2by for each entry b: one value of 1×entries×h×w for each part of the bank. The last part is filled up with entries
+/// that are far from everything: copies of an entry would count as neighbours of their own.
 fn compare(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Vec<Value> {
     let part = PART.min((bank.len() / dimensions).max(1));
-    let last = &bank[bank.len() - dimensions..];
     let mut parts = vec![];
     for (index, entries) in bank.chunks(part * dimensions).enumerate() {
-        let mut entries = entries.to_vec();
-        while entries.len() < part * dimensions {
-            entries.extend_from_slice(last);
-        }
-        let squares: Vec<f32> = entries.chunks_exact(dimensions).map(|b| dot(b, b)).collect();
-        let doubled: Vec<f32> = entries.iter().map(|b| -2.0 * b).collect();
+        let mut squares: Vec<f32> = entries.chunks_exact(dimensions).map(|b| dot(b, b)).collect();
+        let mut doubled: Vec<f32> = entries.iter().map(|b| -2.0 * b).collect();
+        squares.resize(part, FAR);
+        doubled.resize(part * dimensions, 0.0);
         let weight = g.constant(&format!("bank.{index}"), &[part, dimensions, 1, 1], &doubled);
         let bias = g.constant(&format!("bank.{index}.squares"), &[part], &squares);
         parts.push(g.conv(projected, &weight, &bias, 1, (0, 0), 1));
@@ -132,13 +143,8 @@ fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: us
 
 /// The paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance, and dₙ the distances of that position from its
 /// nearest entry and that entry's nearest neighbours in the bank.
-fn reweighted(
-    g: &mut GraphBuilder,
-    distances: &Value,
-    parts: &[Value],
-    length: &Value,
-    model: &Model,
-) -> Value {
+fn reweighted(g: &mut GraphBuilder, found: &Search, model: &Model) -> Value {
+    let Search { distances, parts, length } = found;
     let positions = distances.shape()[2] * distances.shape()[3];
     let flat = g.reshape(distances, &[positions]);
     let (largest, place) = g.top_k(&flat, 1, true);
@@ -169,7 +175,7 @@ fn reweighted(
     g.mul(&largest, &weight)
 }
 
-/// For each entry (with the last one's copies) the places of its nearest entries, itself first.
+/// For each entry the places of its nearest entries, itself first; for what fills up the bank those of the last.
 fn neighbour_table(model: &Model, entries: usize, count: usize) -> Vec<i64> {
     let dimensions = model.projection.outputs;
     let bank: Vec<&[f32]> = model.bank.chunks_exact(dimensions).collect();

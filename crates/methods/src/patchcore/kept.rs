@@ -4,9 +4,10 @@ use networks::teacher::Teacher;
 use networks::{Array, State, StateError, Weights};
 use shared_format::Size;
 
-use super::graph::build;
-use super::model::{Model, Places, Score};
+use super::graph::{build, build_distances};
+use super::model::{Model, Score};
 use crate::features::Projection;
+use crate::image_score::ImageScore;
 use crate::method;
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
@@ -15,7 +16,6 @@ const MATRIX: &str = "projection.matrix";
 const BANK: &str = "bank";
 const NEIGHBOURS: &str = "neighbours";
 const SCORE: &str = "score";
-const PLACES: [&str; 2] = ["places.mean", "places.deviation"];
 
 impl method::Model for Model {
     fn summary(&self) -> String {
@@ -28,17 +28,10 @@ impl method::Model for Model {
         let [mean, matrix] = self.projection.to_arrays();
         let bank = Array { shape: vec![self.entries(), self.projection.outputs], data: self.bank.clone() };
         let weights = [(MEAN, mean), (MATRIX, matrix), (BANK, bank)].map(|(name, a)| (name.to_owned(), a));
-        let notes = [
-            (NEIGHBOURS, self.neighbours.to_string()),
-            (SCORE, self.score.name().to_owned()),
-            (SMOOTHING_NOTE, self.smoothing.to_string()),
-        ];
-        let mut weights = Weights::from(weights);
-        if let Some(places) = &self.places {
-            weights.insert(PLACES[0].to_owned(), places.mean.clone());
-            weights.insert(PLACES[1].to_owned(), places.deviation.clone());
-        }
-        State { weights, notes: notes.map(|(name, note)| (name.to_owned(), note)).into() }
+        let notes = [(NEIGHBOURS, self.neighbours.to_string()), (SMOOTHING_NOTE, self.smoothing.to_string())];
+        let score = self.score.map(|score| (SCORE, score.name().to_owned()));
+        let notes = notes.into_iter().chain(score).map(|(name, note)| (name.to_owned(), note));
+        State { weights: Weights::from(weights), notes: notes.collect() }
     }
 
     fn restore(state: &State, _teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
@@ -55,29 +48,17 @@ impl method::Model for Model {
         }
         let neighbours = state.number(NEIGHBOURS).filter(|n| (1..=bank.shape[0]).contains(n));
         let neighbours = neighbours.ok_or(StateError::values(NEIGHBOURS))?;
-        let score = state.notes.get(SCORE).and_then(|name| Score::by_name(name));
-        let score = score.ok_or(StateError::values(SCORE))?;
-        let places = places(&state.weights)?;
-        if score == Score::Standardised && places.is_none() {
-            return Err(StateError::missing(PLACES[0]));
-        }
+        let score = state.notes.get(SCORE).map(|name| Score::by_name(name).ok_or(StateError::values(SCORE)));
+        let score = score.transpose()?;
         let (bank, smoothing) = (bank.data.clone(), smoothing_of(state)?);
-        Ok(Self { projection, bank, neighbours, score, places, smoothing })
+        Ok(Self { projection, bank, neighbours, score, smoothing })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size) -> Vec<u8> {
-        build(teacher, self, input, false)
+    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
+        build(teacher, self, input, image_score)
     }
-}
 
-fn places(weights: &Weights) -> Result<Option<Places>, StateError> {
-    let Some((mean, deviation)) = weights.get(PLACES[0]).zip(weights.get(PLACES[1])) else { return Ok(None) };
-    if mean.shape != deviation.shape || mean.shape.len() != 2 {
-        return Err(StateError::Sides("statistics by place"));
+    fn distances(&self, teacher: &Teacher, input: Size) -> Option<Vec<u8>> {
+        self.score.is_none().then(|| build_distances(teacher, self, input))
     }
-    let is_usual = |(m, d): (&f32, &f32)| m.is_finite() && d.is_finite() && *d > 0.0;
-    if !mean.data.iter().zip(&deviation.data).all(is_usual) {
-        return Err(StateError::values("statistics by place"));
-    }
-    Ok(Some(Places { mean: mean.clone(), deviation: deviation.clone() }))
 }

@@ -10,13 +10,12 @@ mod graph;
 mod kept;
 mod model;
 mod options;
-mod places;
 mod search_time;
 
 pub use bank_size::{BankSize, BankSizeError};
 pub use coreset::{Coreset, Rule};
-pub use graph::{DISTANCES, build};
-pub use model::{Model, Places, Score};
+pub use graph::{build, build_distances};
+pub use model::{Model, Score};
 pub use options::PatchCore;
 
 use networks::teacher::Teacher;
@@ -51,10 +50,6 @@ impl Method for PatchCore {
         true
     }
 
-    fn settled(self, images: usize) -> Self {
-        Self { score: self.score.or(Some(Score::of_images(images))), ..self }
-    }
-
     fn fit(
         &self,
         set: &mut FeatureSet,
@@ -63,17 +58,5 @@ impl Method for PatchCore {
         progress: Progress<'_>,
     ) -> Result<Option<Model>, FitError> {
         Ok(fit(self, set, indices, seed, progress)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_score_for_a_set_and_its_parts() {
-        let method = PatchCore::default();
-        assert_eq!(method.clone().settled(45).settled(36).score, Some(Score::Standardised));
-        assert_eq!(method.settled(36).score, Some(Score::Worst));
     }
 }

@@ -1,20 +1,13 @@
 //! What PatchCore has learned.
 
-use networks::Array;
 use serde::{Deserialize, Serialize};
 
 use crate::features::Projection;
 
-/// Fewest images whose places are compared with what they usually are.
-const STANDARDISED_FROM: usize = 40;
-
-/// How a map of distances becomes the image's score.
+/// How a map of distances becomes the image's score, instead of by [`crate::image_score`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Score {
-    /// The mean of the worst 5 % of the smoothed map, standardised place by place: how many deviations the part is from
-    /// what good parts of that place are.
-    Standardised,
     /// The mean of the worst 5 % of the smoothed map.
     Worst,
     /// The largest distance.
@@ -25,19 +18,8 @@ pub enum Score {
 
 impl Score {
     /// All of them, with the names that users give.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("standardised", Self::Standardised),
-        ("worst", Self::Worst),
-        ("maximum", Self::Maximum),
-        ("reweighted", Self::Reweighted),
-    ];
-
-    /// The better one on the development sets for so many images to learn from. Few would be missed in the bank if they were
-    /// spared, and say little of a place.
-    #[must_use]
-    pub const fn of_images(count: usize) -> Self {
-        if count < STANDARDISED_FROM { Self::Worst } else { Self::Standardised }
-    }
+    pub const ALL: [(&'static str, Self); 3] =
+        [("worst", Self::Worst), ("maximum", Self::Maximum), ("reweighted", Self::Reweighted)];
 
     /// The name that users give.
     #[must_use]
@@ -61,21 +43,10 @@ pub struct Model {
     pub bank: Vec<f32>,
     /// Nearest entries whose distances are averaged; 1 for the paper's.
     pub neighbours: usize,
-    /// Map → score.
-    pub score: Score,
-    /// What smoothed distances are on good parts, for [`Score::Standardised`].
-    pub places: Option<Places>,
+    /// Map → score, if not by [`crate::image_score`].
+    pub score: Option<Score>,
     /// Smoothing of the distances, in positions of the features' grid.
     pub smoothing: f64,
-}
-
-/// Mean and deviation of the smoothed distance at each position, on parts that are not in the bank.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Places {
-    /// Rows × columns.
-    pub mean: Array,
-    /// Rows × columns, nowhere 0.
-    pub deviation: Array,
 }
 
 impl Model {

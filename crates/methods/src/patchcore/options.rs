@@ -19,7 +19,7 @@ pub struct PatchCore {
     /// nearest entries of the bank whose distances are averaged
     #[arg(long, value_name = "K", default_value_t = Self::NEIGHBOURS, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub neighbours: u16,
-    /// the image's score: worst (mean of the worst 5 % of the map), standardised (the same in deviations of each place from good parts), maximum, or reweighted (as in the paper); unless given, worst for fewer than 40 images, else standardised
+    /// the image's score, unless it is that of all methods: worst (mean of the worst 5 % of the map), maximum, or reweighted (as in the paper)
     #[arg(long, value_name = "SCORE", value_enum, hide_possible_values = true)]
     pub score: Option<Score>,
     /// choose the bank by exact distances, not by those in a random projection

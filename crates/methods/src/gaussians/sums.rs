@@ -17,7 +17,7 @@ pub struct Gaussians {
     /// The first vector of each position is subtracted before summing: large means must not drown small variances.
     origin: Vec<f32>,
     sum: Vec<f64>,
-    /// Sums of products, cells × dimensions × dimensions, or of squares alone.
+    /// Sums of products, cells × dimensions × dimensions, of which those below the diagonal stay 0; or of squares alone.
     products: Vec<f64>,
 }
 
@@ -55,8 +55,10 @@ impl Gaussians {
             }
             sum.iter_mut().zip(&centred).for_each(|(s, x)| *s += x);
             if self.full {
-                for (row, a) in products.chunks_exact_mut(d).zip(&centred) {
-                    row.iter_mut().zip(&centred).for_each(|(p, b)| *p += a * b);
+                // From the diagonal on: below it is the same.
+                for (i, row) in products.chunks_exact_mut(d).enumerate() {
+                    let a = centred[i];
+                    row[i..].iter_mut().zip(&centred[i..]).for_each(|(p, b)| *p += a * b);
                 }
             } else {
                 products.iter_mut().zip(&centred).for_each(|(p, x)| *p += x * x);
@@ -68,16 +70,20 @@ impl Gaussians {
     /// Mahalanobis distance: cells × d × d (upper triangular), or cells × d factors.
     ///
     /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with S that of the deviations from each position's own mean
-    /// over all positions of the cell, and v̄ their mean variance.
+    /// over all positions of the cell, and v̄ their mean variance. If `trusted` is given, S is first drawn towards the mean S of
+    /// all cells, which counts as much as the cell's own when so many images were seen.
     #[must_use]
-    pub fn finish(&self, shrinkage: f64) -> (Vec<f32>, Vec<f32>) {
+    pub fn finish(&self, shrinkage: f64, trusted: Option<f64>) -> (Vec<f32>, Vec<f32>) {
         let d = self.dimensions;
         let n = self.count.max(1.0);
         let shift: Vec<f64> = self.sum.iter().map(|s| s / n).collect();
         let mean = shift.iter().zip(&self.origin).map(|(s, &o)| (s + f64::from(o)) as f32).collect();
-        let covariances = self.covariances(&shift, n);
+        let mut covariances = self.covariances(&shift, n);
         let step = if self.full { d + 1 } else { 1 };
         let each = if self.full { d * d } else { d };
+        if let Some(trusted) = trusted {
+            draw_to_mean(&mut covariances, each, n / (n + trusted));
+        }
         let average = |s: &[f64]| s.iter().step_by(step).map(|v| v.max(0.0)).sum::<f64>() / d as f64;
         let all = covariances.chunks_exact(each);
         let overall = all.clone().map(average).sum::<f64>() / self.cells.count().max(1) as f64;
@@ -102,6 +108,9 @@ impl Gaussians {
         let d = self.dimensions;
         let each = if self.full { d * d } else { d };
         let mut covariances = self.products.clone();
+        if self.full {
+            covariances.chunks_exact_mut(each).for_each(|s| mirror(s, d));
+        }
         for (position, shift) in shift.chunks_exact(d).enumerate() {
             let cell = self.cells.of(position);
             let s = &mut covariances[cell * each..(cell + 1) * each];
@@ -117,6 +126,27 @@ impl Gaussians {
         let degrees = (self.count - 1.0).max(1.0) * self.cells.each() as f64;
         covariances.iter_mut().for_each(|s| *s /= degrees);
         covariances
+    }
+}
+
+/// What is below the diagonal becomes what is above it.
+fn mirror(square: &mut [f64], d: usize) {
+    for row in 1..d {
+        for column in 0..row {
+            square[row * d + column] = square[column * d + row];
+        }
+    }
+}
+
+/// Each block of `each` values becomes `own` of itself and the rest of the blocks' mean.
+fn draw_to_mean(blocks: &mut [f64], each: usize, own: f64) {
+    let mut mean = vec![0.0; each];
+    let count = (blocks.len() / each).max(1) as f64;
+    for block in blocks.chunks_exact(each) {
+        mean.iter_mut().zip(block).for_each(|(m, x)| *m += x / count);
+    }
+    for block in blocks.chunks_exact_mut(each) {
+        block.iter_mut().zip(&mean).for_each(|(x, m)| *x = own * *x + (1.0 - own) * m);
     }
 }
 
@@ -168,7 +198,7 @@ mod tests {
         let shrinkage = 0.1;
         let mut full = Gaussians::new(apart(), D, true);
         images.iter().for_each(|image| full.add(image));
-        let (mean, whitening) = full.finish(shrinkage);
+        let (mean, whitening) = full.finish(shrinkage, None);
         for p in 0..2 {
             let value = |n: usize, i: usize| f64::from(images[n][p * D + i]);
             let m: Vec<f64> = (0..D).map(|i| (0..40).map(|n| value(n, i)).sum::<f64>() / 40.0).collect();
@@ -198,7 +228,7 @@ mod tests {
         let images = images(40);
         let mut diagonal = Gaussians::new(apart(), D, false);
         images.iter().for_each(|image| diagonal.add(image));
-        let (_, factors) = diagonal.finish(0.0);
+        let (_, factors) = diagonal.finish(0.0, None);
         let first = || images.iter().map(|image| f64::from(image[0]));
         let mean = first().sum::<f64>() / 40.0;
         let variance = first().map(|x| (x - mean).powi(2)).sum::<f64>() / 39.0;
@@ -214,7 +244,7 @@ mod tests {
             apart.add(&pair.concat());
             shared.add(&pair.concat());
         }
-        let ((own_means, own), (means, factors)) = (apart.finish(0.0), shared.finish(0.0));
+        let ((own_means, own), (means, factors)) = (apart.finish(0.0, None), shared.finish(0.0, None));
         assert_eq!(own_means, means);
         assert_eq!((own.len(), factors.len()), (4 * D, D));
         for i in 0..D {
@@ -224,12 +254,27 @@ mod tests {
     }
 
     #[test]
+    fn few_images_draw_covariances_together() {
+        let variances = |count: usize, trusted| {
+            let mut g = Gaussians::new(apart(), D, false);
+            images(count).iter().for_each(|image| g.add(image));
+            let (_, factors) = g.finish(0.0, trusted);
+            [factors[2].powi(-2), factors[D + 2].powi(-2)]
+        };
+        // The third dimension varies twice as far at the second position.
+        let [[own, other], [few, few_other]] = [None, Some(20.0)].map(|trusted| variances(20, trusted));
+        let mean = (own + other) / 2.0;
+        assert!((few - (own + mean) / 2.0).abs() < 1e-3 * mean, "{few} {own} {mean}");
+        assert!((few_other - (other + mean) / 2.0).abs() < 1e-3 * mean, "{few_other} {other} {mean}");
+    }
+
+    #[test]
     fn one_image_and_identical_ones_stay_finite() {
         for count in [1, 5] {
             for full in [false, true] {
                 let mut g = Gaussians::new(apart(), D, full);
                 (0..count).for_each(|_| g.add(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
-                let (mean, whitening) = g.finish(0.1);
+                let (mean, whitening) = g.finish(0.1, None);
                 assert_eq!(mean, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
                 assert!(whitening.iter().all(|x| !x.is_nan()), "{count} {full}");
             }

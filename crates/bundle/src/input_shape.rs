@@ -1,0 +1,74 @@
+//! The input of a network in the shape of what is judged.
+
+use shared_format::recipe::{INPUT_SIDES, INPUT_STEP};
+use shared_format::{FrameRange, Roi, Size, Tiles};
+
+/// Pixels of the input unless a user says otherwise: those of 256×256.
+pub const PIXELS: u32 = 65_536;
+/// An input may have this share more pixels than asked for, if its shape then fits better.
+const MORE: f64 = 0.06;
+/// A wrong aspect counts more than a missing pixel: it squashes the part.
+const ASPECT: f64 = 2.0;
+
+/// The input of about `pixels` pixels, its sides multiples of the networks' step, whose shape is most like that of a tile of
+/// the region of interest. For frames of different sizes it is that of the middle of their range.
+///
+/// A square input squashes a long part: the same pixels in the part's own shape find more of its defects in the same time.
+#[must_use]
+pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u32) -> Size {
+    let middle = |a: u32, b: u32| (f64::from(a.max(1)) * f64::from(b.max(1))).sqrt();
+    let (width, height) = match roi {
+        Some(roi) => (f64::from(roi.width), f64::from(roi.height)),
+        None => (middle(frames.min.width, frames.max.width), middle(frames.min.height, frames.max.height)),
+    };
+    let aspect = width / f64::from(tiles.columns) / (height / f64::from(tiles.rows)).max(f64::MIN_POSITIVE);
+    let sides = || INPUT_SIDES.step_by(INPUT_STEP as usize);
+    let all = sides().flat_map(|width| sides().map(move |height| Size { width, height }));
+    let cost = |size: &Size| {
+        let (width, height) = (f64::from(size.width), f64::from(size.height));
+        let (shape, area) = (width / height / aspect, width * height / f64::from(pixels));
+        let too_many = if area > 1.0 + MORE { f64::from(u16::MAX) * area } else { 0.0 };
+        ASPECT * shape.ln().abs() + area.ln().abs() + too_many
+    };
+    let best = all.min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    best.unwrap_or(Size { width: *INPUT_SIDES.start(), height: *INPUT_SIDES.start() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(width: u32, height: u32, pixels: u32) -> (u32, u32) {
+        let size = Size { width, height };
+        let input = input_shape(FrameRange { min: size, max: size }, None, Tiles::ONE, pixels);
+        (input.width, input.height)
+    }
+
+    #[test]
+    fn the_input_keeps_the_frames_shape() {
+        assert_eq!(of(512, 512, PIXELS), (256, 256));
+        assert_eq!(of(576, 768, PIXELS), (224, 288));
+        assert_eq!(of(640, 283, PIXELS), (384, 160));
+        assert_eq!(of(512, 512, 147_456), (384, 384));
+        // Beyond what a network can have, the nearest.
+        assert_eq!(of(10_000, 100, PIXELS), (1024, 64));
+        assert_eq!(of(1, 1, 1), (64, 64));
+        assert_eq!(of(u32::MAX, u32::MAX, u32::MAX), (1024, 1024));
+    }
+
+    #[test]
+    fn a_region_and_its_tiles_come_before_the_frame() {
+        let size = Size { width: 1000, height: 1000 };
+        let frames = FrameRange { min: size, max: size };
+        let roi = Some(Roi { x: 0, y: 0, width: 800, height: 400 });
+        let wide = input_shape(frames, roi, Tiles::ONE, PIXELS);
+        assert!(wide.width >= 2 * wide.height - 32, "{wide:?}");
+        let halves = input_shape(frames, roi, Tiles { columns: 2, rows: 1 }, PIXELS);
+        assert_eq!((halves.width, halves.height), (256, 256));
+        // Frames of many sizes: the middle of their range.
+        let small = Size { width: 100, height: 50 };
+        let large = Size { width: 400, height: 200 };
+        let mixed = input_shape(FrameRange { min: small, max: large }, None, Tiles::ONE, PIXELS);
+        assert!(mixed.width >= 2 * mixed.height - 32, "{mixed:?}");
+    }
+}

@@ -1,0 +1,222 @@
+//! All good parts are learned from, and each is scored by a model of the others.
+//!
+//! A part that a model has learned from can't say how far new parts are from it. So the parts are dealt into folds, and those of
+//! a fold are scored by a model that was fitted to the others. The model that is kept has seen all parts; a threshold from these
+//! scores is therefore an estimate (CV+: Barber et al.: *Predictive Inference with the Jackknife+*, 2021, who bound its false
+//! alarms by twice the target).
+
+use std::path::PathBuf;
+
+use bundle::seeded::Seeded;
+use bundle::{ExportError, Pixels, judged};
+use judge::{DecodeError, EngineError, Network, Preparer, Scorer, decode_file};
+use networks::teacher::Teacher;
+use shared_format::Recipe;
+
+use crate::configured::Configured;
+use crate::features::{FeatureError, FeatureSet};
+use crate::image_score::{HeldOut, ImageScore};
+use crate::method::{DISTANCES, FitError, Model, Progress};
+
+const FOLDS: usize = 5;
+const STREAM: u64 = 0x7ea;
+
+/// What to fit, and to what.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossFit<'a> {
+    /// The backbone.
+    pub teacher: &'a Teacher,
+    /// How a frame becomes the model's input.
+    pub recipe: Recipe,
+    /// The method, with its options.
+    pub method: &'a dyn Configured,
+    /// Good parts: the frames of each.
+    pub parts: &'a [Vec<PathBuf>],
+    /// Seeds the folds and the method's choices.
+    pub seed: u64,
+    /// Threads of the engine.
+    pub threads: usize,
+}
+
+/// A model of all parts, and what models of the others say of each.
+#[derive(Debug)]
+pub struct CrossFitted {
+    /// The model.
+    pub model: Box<dyn Model>,
+    /// How its distances become the image's score; `None` if the method scores images its own way.
+    pub image_score: Option<ImageScore>,
+    /// For each part the scores of its frames.
+    pub scores: Vec<Vec<f32>>,
+    /// A map position belongs to a region when its value is above this.
+    pub pixel_threshold: f32,
+}
+
+/// Why nothing was fitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrossFitError {
+    /// The method.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// A frame can't be scored.
+    #[error(transparent)]
+    Score(#[from] ExportError),
+}
+
+impl From<FeatureError> for CrossFitError {
+    fn from(error: FeatureError) -> Self {
+        Self::Fit(error.into())
+    }
+}
+
+impl From<EngineError> for CrossFitError {
+    fn from(error: EngineError) -> Self {
+        Self::Score(error.into())
+    }
+}
+
+impl CrossFit<'_> {
+    /// Fits to all parts, whose frames `set` holds in their order. `progress` is called after each step (see [`steps`]) and says
+    /// whether to go on; `None` if it says no.
+    ///
+    /// # Errors
+    /// See [`CrossFitError`].
+    pub fn run(
+        &self,
+        set: &mut FeatureSet,
+        progress: Progress<'_>,
+    ) -> Result<Option<CrossFitted>, CrossFitError> {
+        let fold_of = folds(self.parts.len(), self.seed);
+        let frames = self.parts.iter().map(Vec::len).sum();
+        let input = self.recipe.input;
+        let positions = input.width as usize * input.height as usize * self.recipe.tiles.count();
+        let mut pixels = Pixels::new(frames, positions);
+        let mut scores = vec![vec![]; self.parts.len()];
+        let mut held_out = HeldOut { grid: [0; 2], parts: vec![vec![]; self.parts.len()] };
+        for fold in 0..FOLDS {
+            let (mut others, mut at) = (vec![], 0);
+            for (frames, of) in self.parts.iter().zip(&fold_of) {
+                if *of != fold {
+                    others.extend(at..at + frames.len());
+                }
+                at += frames.len();
+            }
+            let fitted = self.method.fit(set, &others, self.seed, progress)?;
+            let Some(model) = fitted else { return Ok(None) };
+            let mut judge = self.judge(model.as_ref())?;
+            for part in (0..self.parts.len()).filter(|&part| fold_of[part] == fold) {
+                for path in &self.parts[part] {
+                    match &mut judge {
+                        Judge::Own(scorer) => {
+                            let (_, scored) = judged(scorer, path)?;
+                            pixels.add(&scored.map.values);
+                            scores[part].push(scored.score);
+                        }
+                        Judge::Common(distances) => held_out.parts[part].push(distances.of_file(path)?),
+                    }
+                }
+                if !progress() {
+                    return Ok(None);
+                }
+            }
+            if let Judge::Common(distances) = judge {
+                held_out.grid = distances.grid;
+            }
+        }
+        let all: Vec<usize> = (0..frames).collect();
+        let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
+        let mut image_score = None;
+        if held_out.parts.iter().any(|part| !part.is_empty())
+            && let Some((score, of_parts)) = ImageScore::fit(&held_out, input, &mut |map| pixels.add(map))
+        {
+            (image_score, scores) = (Some(score), of_parts);
+        }
+        Ok(Some(CrossFitted { model, image_score, scores, pixel_threshold: pixels.threshold() }))
+    }
+
+    /// What scores the frames that a model hasn't seen.
+    fn judge(&self, model: &dyn Model) -> Result<Judge, EngineError> {
+        let (teacher, recipe) = (self.teacher, self.recipe);
+        let Some(onnx) = model.distances(teacher, recipe.input) else {
+            let onnx = model.onnx(teacher, recipe.input, None);
+            return Ok(Judge::Own(Box::new(Scorer::new(&onnx, recipe, self.threads)?)));
+        };
+        let shape = [1, 3, recipe.input.height as usize, recipe.input.width as usize];
+        let network = Network::load(&onnx, shape, &[DISTANCES], self.threads)?;
+        let grid = match network.output_shapes() {
+            [shape] => shape
+                .as_slice()
+                .try_into()
+                .map_or([0; 2], |[_, _, rows, columns]: [usize; 4]| [rows, columns]),
+            _ => [0; 2],
+        };
+        let preparer = Preparer::new(recipe);
+        Ok(Judge::Common(Box::new(Distances { network, preparer, grid, input: vec![] })))
+    }
+}
+
+/// What scores a fold's frames.
+enum Judge {
+    /// The method's own score.
+    Own(Box<Scorer>),
+    /// Maps of distances, of which the score is made when all are there.
+    Common(Box<Distances>),
+}
+
+struct Distances {
+    network: Network,
+    preparer: Preparer,
+    /// Rows and columns of the maps.
+    grid: [usize; 2],
+    input: Vec<f32>,
+}
+
+impl Distances {
+    /// The map of each tile.
+    fn of_file(&mut self, path: &std::path::Path) -> Result<Vec<Vec<f32>>, CrossFitError> {
+        let decoded = |source: DecodeError| FeatureError::Decode { path: path.to_owned(), source };
+        let frame = decode_file(path).map_err(decoded)?;
+        let prepared = self.preparer.prepare(&frame, &mut self.input);
+        prepared.map_err(|source| FeatureError::Prepare { what: path.display().to_string(), source })?;
+        let length = self.input.len() / self.preparer.recipe().tiles.count();
+        let mut maps = vec![];
+        for tile in self.input.chunks_exact(length) {
+            let map = self.network.run(tile)?.swap_remove(0);
+            if map.iter().any(|x| !x.is_finite()) {
+                return Err(FeatureError::NotFinite { what: path.display().to_string() }.into());
+            }
+            maps.push(map);
+        }
+        Ok(maps)
+    }
+}
+
+/// How often [`CrossFit::run`] calls its `progress`, for this many parts with this many frames in all.
+#[must_use]
+pub fn steps(parts: usize, frames: usize) -> usize {
+    // Every part is in all folds' models but one, is scored once, and is in the final model.
+    (FOLDS - 1) * frames + parts + frames
+}
+
+/// The fold of each part; all folds are equally large, but for one part.
+fn folds(count: usize, seed: u64) -> Vec<usize> {
+    let mut folds: Vec<usize> = (0..count).map(|part| part % FOLDS).collect();
+    Seeded::new(seed, STREAM).shuffle(&mut folds);
+    folds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_even_and_seeded() {
+        for count in 5..60 {
+            let dealt = folds(count, 1);
+            let sizes: Vec<usize> = (0..FOLDS).map(|f| dealt.iter().filter(|&&x| x == f).count()).collect();
+            assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
+        }
+        assert_eq!(folds(50, 1), folds(50, 1));
+        assert_ne!(folds(50, 1), folds(50, 2));
+    }
+}

@@ -1,0 +1,7 @@
+//! Gaussians of what a backbone sees at each position of a grid, which several methods share.
+
+mod cells;
+mod sums;
+
+pub use cells::Cells;
+pub use sums::Gaussians;

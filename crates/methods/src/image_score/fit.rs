@@ -1,0 +1,148 @@
+//! Maps of parts that the model hasn't seen → the score, and what it is for each of them.
+
+use shared_format::Size;
+
+use super::places::PlaceSums;
+use super::{ImageScore, SHARES, Usual, enlarge, places_of};
+
+/// A spread is at least this many deviations: parts that are all alike don't make the least difference count.
+const LEAST_SPREAD: f32 = 0.1;
+/// The interquartile range of a Gaussian, in its deviations.
+const QUARTILES: f32 = 1.349;
+
+/// Maps of distances of good parts, each by a model that hasn't seen the part.
+#[derive(Debug, Clone)]
+pub struct HeldOut {
+    /// Rows and columns of the maps.
+    pub grid: [usize; 2],
+    /// The parts, each with the maps of its frames, each with those of its tiles.
+    pub parts: Vec<Vec<Vec<Vec<f32>>>>,
+}
+
+/// A frame's tiles, standardised.
+type Standardised = Vec<Vec<f32>>;
+
+impl ImageScore {
+    /// The score, and what it is for each part's frames; `shown` sees their anomaly maps, of the input's size. A part's own maps
+    /// don't count when its places are standardised: it must be as new to the score as to the model. `None` without parts.
+    #[must_use]
+    pub fn fit(
+        held_out: &HeldOut,
+        input: Size,
+        shown: &mut dyn FnMut(&[f32]),
+    ) -> Option<(Self, Vec<Vec<f32>>)> {
+        let positions = held_out.grid.iter().product();
+        let mut sums = PlaceSums::new(positions);
+        let maps = |part: &[Vec<Vec<f32>>]| part.iter().flatten().cloned().collect::<Vec<_>>();
+        held_out.parts.iter().flat_map(|part| maps(part)).for_each(|map| sums.add(&map));
+        let places = sums.statistics()?;
+        let mut parts: Vec<Vec<Standardised>> = vec![];
+        for part in &held_out.parts {
+            maps(part).iter().for_each(|map| sums.remove(map));
+            let others = sums.statistics();
+            let others = others.as_ref().unwrap_or(&places);
+            maps(part).iter().for_each(|map| sums.add(map));
+            let standardised =
+                |frame: &Vec<Vec<f32>>| frame.iter().map(|map| others.standardise(map)).collect();
+            parts.push(part.iter().map(standardised).collect());
+        }
+        let all = || parts.iter().flatten().flatten();
+        let usual = |share| usual(all().map(|map| worst(map, places_of(share, positions))).collect());
+        let score = Self { grid: held_out.grid, places, shares: SHARES.map(usual) };
+        let enlarge = enlarge(held_out.grid, input);
+        all().for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
+        // As on the line: the worst tile decides.
+        let of =
+            |frame: &Standardised| frame.iter().map(|map| score.of(map)).fold(f32::NEG_INFINITY, f32::max);
+        let scores = parts.iter().map(|part| part.iter().map(of).collect()).collect();
+        Some((score, scores))
+    }
+
+    /// The score of a standardised map.
+    fn of(&self, map: &[f32]) -> f32 {
+        let shares = SHARES.iter().zip(&self.shares);
+        let told = shares
+            .map(|(&share, usual)| (worst(map, places_of(share, map.len())) - usual.centre) / usual.spread);
+        told.sum::<f32>() / SHARES.len() as f32
+    }
+}
+
+/// The mean of the `count` largest values.
+fn worst(map: &[f32], count: usize) -> f32 {
+    let mut values = map.to_vec();
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    values.truncate(count);
+    values.iter().sum::<f32>() / values.len().max(1) as f32
+}
+
+fn usual(mut values: Vec<f32>) -> Usual {
+    values.sort_unstable_by(f32::total_cmp);
+    let last = values.len().saturating_sub(1);
+    let quantile = |quarters: usize| {
+        let (at, rest) = (quarters * last / 4, quarters * last % 4);
+        let (low, high) = (values[at], values[(at + 1).min(last)]);
+        low + (high - low) * rest as f32 / 4.0
+    };
+    if values.is_empty() {
+        return Usual { centre: 0.0, spread: 1.0 };
+    }
+    Usual { centre: quantile(2), spread: ((quantile(3) - quantile(1)) / QUARTILES).max(LEAST_SPREAD) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bundle::seeded::Seeded;
+
+    const GRID: [usize; 2] = [16, 24];
+    const INPUT: Size = Size { width: 192, height: 128 };
+
+    fn normals(count: usize, spread: u32) -> HeldOut {
+        let mut random = Seeded::new(5, 0);
+        let mut map = || {
+            let usual = |p: usize| if p < 24 { 1.5 } else { 1.0 };
+            (0..384).map(|p| usual(p) + random.below(1001) as f32 / 1000.0 * spread as f32 * 0.2).collect()
+        };
+        HeldOut { grid: GRID, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
+    }
+
+    #[test]
+    fn a_scratch_and_a_stain_are_both_far_from_good_parts() {
+        for count in [5, 10, 20, 60] {
+            let held_out = normals(count, 1);
+            let (score, parts) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+            let highest = parts.iter().flatten().copied().fold(f32::MIN, f32::max);
+            let part = &held_out.parts[0][0][0];
+            let with = |places: std::ops::Range<usize>, more: f32| {
+                let changed = part.iter().enumerate();
+                let map: Vec<f32> =
+                    changed.map(|(p, x)| if places.contains(&p) { x + more } else { *x }).collect();
+                score.of(&score.places.standardise(&map))
+            };
+            assert!(with(200..202, 1.5) > highest, "a scratch, {count} parts");
+            assert!(with(240..336, 0.5) > highest, "a stain, {count} parts");
+        }
+    }
+
+    #[test]
+    fn still_pictures_and_constant_places_stay_finite() {
+        for count in [1, 2, 5] {
+            let (score, parts) = ImageScore::fit(&normals(count, 0), INPUT, &mut |_| ()).unwrap();
+            assert!(parts.iter().flatten().all(|score| score.is_finite()));
+            assert!(score.places.deviation.iter().all(|d| *d > 0.0));
+        }
+        let zeros = HeldOut { grid: [2, 2], parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
+        let (score, _) = ImageScore::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
+        assert!(score.of(&score.places.standardise(&[0.0; 4])).is_finite());
+        assert!(ImageScore::fit(&HeldOut { grid: [2, 2], parts: vec![] }, INPUT, &mut |_| ()).is_none());
+    }
+
+    #[test]
+    fn a_part_is_new_to_its_own_score() {
+        let mut held_out = normals(20, 1);
+        held_out.parts[7][0][0].iter_mut().for_each(|x| *x += 5.0);
+        let (score, parts) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+        let seen = score.of(&score.places.standardise(&held_out.parts[7][0][0]));
+        assert!(parts[7][0] > 2.0 * seen, "{} {seen}", parts[7][0]);
+    }
+}

@@ -1,0 +1,35 @@
+//! The score in an exported model.
+
+use networks::onnx::{GraphBuilder, Value};
+use shared_format::Size;
+
+use super::{ImageScore, SHARES, enlarge, places_of};
+
+impl ImageScore {
+    /// Adds the outputs `anomaly_map` (1×1×H×W) and `score` (1) of `distances` (1×1×h×w) to `graph`.
+    pub fn add(&self, graph: &mut GraphBuilder, distances: &Value, input: Size) {
+        let mean = graph.constant("places.mean", distances.shape(), &self.places.mean);
+        let scale: Vec<f32> = self.places.deviation.iter().map(|d| 1.0 / d).collect();
+        let scale = graph.constant("places.scale", distances.shape(), &scale);
+        let centred = graph.sub(distances, &mean);
+        let map = graph.mul(&centred, &scale);
+        let [down, across] = enlarge(self.grid, input);
+        let shown = graph.resample(&map, &down, &across);
+        graph.output("anomaly_map", &shown);
+        let mut sum: Option<Value> = None;
+        for (share, usual) in SHARES.iter().zip(&self.shares) {
+            let worst = graph.mean_of_largest(&map, places_of(*share, self.places.mean.len()));
+            let centre = graph.scalar(usual.centre);
+            let centred = graph.sub(&worst, &centre);
+            let scale = graph.scalar(1.0 / (usual.spread * SHARES.len() as f32));
+            let told = graph.mul(&centred, &scale);
+            sum = Some(match sum {
+                Some(sum) => graph.add(&sum, &told),
+                None => told,
+            });
+        }
+        if let Some(score) = sum {
+            graph.output("score", &score);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which places are compared with which: tables of indices for the graph.
+
+/// Side of the cells of positions that share a covariance.
+pub(super) const SIDE: usize = 2;
+
+/// A grid in cells, each with the window of all places up to `reach` positions around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Windows {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) reach: usize,
+}
+
+impl Windows {
+    fn across(self) -> usize {
+        self.columns / SIDE
+    }
+
+    pub(super) fn cells(self) -> usize {
+        self.rows / SIDE * self.across()
+    }
+
+    /// Side of a window.
+    fn side(self) -> usize {
+        SIDE + 2 * self.reach
+    }
+
+    /// Places of a window.
+    pub(super) fn places(self) -> usize {
+        self.side() * self.side()
+    }
+
+    /// The positions of each cell, row by row.
+    pub(super) fn members(self, cell: usize) -> impl Iterator<Item = usize> {
+        let (top, left) = (cell / self.across() * SIDE, cell % self.across() * SIDE);
+        (0..SIDE * SIDE).map(move |member| (top + member / SIDE) * self.columns + left + member % SIDE)
+    }
+
+    /// For each cell the positions of its window, row by row; beyond the grid's edges those at the edge.
+    pub(super) fn of_cells(self) -> Vec<i64> {
+        let inside = |at: usize, length: usize| at.saturating_sub(self.reach).min(length - 1);
+        let window = |cell: usize| {
+            let (top, left) = (cell / self.across() * SIDE, cell % self.across() * SIDE);
+            (0..self.places()).map(move |place| {
+                let row = inside(top + place / self.side(), self.rows);
+                let column = inside(left + place % self.side(), self.columns);
+                (row * self.columns + column) as i64
+            })
+        };
+        (0..self.cells()).flat_map(window).collect()
+    }
+
+    /// Comparisons of each position: with the Gaussians of its neighbours and its own.
+    pub(super) fn comparisons(self) -> usize {
+        (2 * self.reach + 1) * (2 * self.reach + 1)
+    }
+
+    /// For each position where its comparisons are in cells × places × members; instead of neighbours beyond the edges its own.
+    pub(super) fn of_positions(self) -> Vec<i64> {
+        let reach = self.reach as i64;
+        let mut table = Vec::with_capacity(self.rows * self.columns * self.comparisons());
+        for position in 0..self.rows * self.columns {
+            let (row, column) = ((position / self.columns) as i64, (position % self.columns) as i64);
+            for dy in -reach..=reach {
+                for dx in -reach..=reach {
+                    let neighbour = self.position(row + dy, column + dx).unwrap_or(position);
+                    table.push(self.comparison(position, neighbour));
+                }
+            }
+        }
+        table
+    }
+
+    fn position(self, row: i64, column: i64) -> Option<usize> {
+        let (row, column) = (usize::try_from(row).ok()?, usize::try_from(column).ok()?);
+        (row < self.rows && column < self.columns).then_some(row * self.columns + column)
+    }
+
+    /// Where the comparison of what is at `position` with the Gaussian of `neighbour` is.
+    fn comparison(self, position: usize, neighbour: usize) -> i64 {
+        let at = |position: usize| (position / self.columns, position % self.columns);
+        let ((row, column), (of_row, of_column)) = (at(position), at(neighbour));
+        let cell = of_row / SIDE * self.across() + of_column / SIDE;
+        let member = of_row % SIDE * SIDE + of_column % SIDE;
+        let place = (row + self.reach - of_row / SIDE * SIDE) * self.side() + column + self.reach
+            - of_column / SIDE * SIDE;
+        ((cell * self.places() + place) * SIDE * SIDE + member) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_position_meets_its_neighbours_gaussians() {
+        for reach in 0..=2 {
+            let windows = Windows { rows: 4, columns: 6, reach };
+            let (of_cells, of_positions) = (windows.of_cells(), windows.of_positions());
+            for (position, comparisons) in of_positions.chunks_exact(windows.comparisons()).enumerate() {
+                for &comparison in comparisons {
+                    let comparison = comparison as usize;
+                    let (place, member) = (comparison / 4, comparison % 4);
+                    assert_eq!(of_cells[place], position as i64);
+                    let neighbour = windows.members(place / windows.places()).nth(member).unwrap();
+                    let far = |a: usize, b: usize| a.abs_diff(b) <= reach;
+                    assert!(far(position / 6, neighbour / 6) && far(position % 6, neighbour % 6));
+                }
+                let mut different = comparisons.to_vec();
+                different.sort_unstable();
+                different.dedup();
+                let reached =
+                    |at: usize, length: usize| (0..length).filter(|x| x.abs_diff(at) <= reach).count();
+                assert_eq!(different.len(), reached(position / 6, 4) * reached(position % 6, 6));
+            }
+        }
+    }
+}
