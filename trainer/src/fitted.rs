@@ -134,6 +134,15 @@ fn warn_of_strangers(set: &mut FeatureSet, indices: &[usize]) -> Result<(), Feat
             "warning: all images show the same picture; what good parts differ by can't be learned from them"
         );
     }
+    if let Some((&first, others)) = found.second_group.split_first() {
+        eprintln!(
+            "warning: {} of {} images, such as {}, look like another product than the others; learn from one product at a time",
+            others.len() + 1,
+            indices.len(),
+            set.path(first).display()
+        );
+        return Ok(());
+    }
     for &index in &found.strangers {
         eprintln!(
             "warning: {} looks unlike the others; if it is no good part of this product, remove it and train again",

@@ -43,6 +43,8 @@ pub struct Taught {
     pub calibration: Calibration,
     /// Frames of parts that look unlike the others.
     pub strangers: Vec<PathBuf>,
+    /// Frames of the smaller group, if there are two that look like two products.
+    pub second_group: Vec<PathBuf>,
 }
 
 /// Why nothing was taught; what stood at the bundle's place is untouched.
@@ -96,7 +98,8 @@ pub fn teach(
     if found.identical {
         return Err(TeachError::Identical(lesson.parts.len()));
     }
-    let strangers = found.strangers.iter().map(|&index| set.path(index).to_owned()).collect();
+    let named = |indices: &[usize]| indices.iter().map(|&index| set.path(index).to_owned()).collect();
+    let (strangers, second_group) = (named(&found.strangers), named(&found.second_group));
     let task = CrossFit {
         teacher: lesson.teacher,
         recipe: lesson.recipe,
@@ -123,5 +126,5 @@ pub fn teach(
         target_fpr: lesson.target_fpr,
         require_claim: false,
     };
-    Ok(Taught { calibration: export_calibrated(&request, calibrator, out)?, strangers })
+    Ok(Taught { calibration: export_calibrated(&request, calibrator, out)?, strangers, second_group })
 }

@@ -229,7 +229,15 @@ fn warn_of_likeness(found: &Survey, parts: &[Part]) {
 }
 
 fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
-    for stranger in &taught.strangers {
+    if let Some((first, others)) = taught.second_group.split_first() {
+        say(&format!(
+            "warning: {} photos, such as {}, look like another product than the others; teach one product at a time",
+            others.len() + 1,
+            first.display()
+        ));
+    }
+    let strangers = if taught.second_group.is_empty() { taught.strangers.as_slice() } else { &[] };
+    for stranger in strangers {
         say(&format!(
             "warning: {} looks unlike the other parts; if it is no good part of this product, remove it and teach again",
             stranger.display()
