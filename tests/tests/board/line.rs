@@ -169,7 +169,7 @@ impl Line {
         let first = good.len() / 2;
         let teach = |parts: usize| {
             format!(
-                "edge-runtime teach --line cell.toml --parts {parts} --size 64 --bank 64KiB --teacher /lite0.safetensors \
+                "edge-runtime teach --line cell.toml --parts {parts} --size 64 --teacher /lite0.safetensors \
                  --out {bundle}"
             )
         };
