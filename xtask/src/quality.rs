@@ -11,8 +11,13 @@ use crate::setup::{self, Purpose};
 use crate::{shell, teacher};
 
 /// Image AUROC that each method reached on the sample set (`docs/methods.md`, EfficientNet-Lite0, seed 0).
-const REACHED: [(&str, f64); 4] =
-    [("patchcore", 0.954), ("padim", 0.957), ("stpm", 0.942), ("efficientad", 0.948)];
+const REACHED: [(&str, f64); 5] = [
+    ("local-gaussians", 0.959),
+    ("patchcore", 0.954),
+    ("padim", 0.957),
+    ("stpm", 0.942),
+    ("efficientad", 0.948),
+];
 /// What other processors' roundings may cost; seeds differ by less.
 const ROOM: f64 = 0.01;
 /// The sample set's name.
