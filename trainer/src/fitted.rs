@@ -141,7 +141,6 @@ fn warn_of_strangers(set: &mut FeatureSet, indices: &[usize]) -> Result<(), Feat
             indices.len(),
             set.path(first).display()
         );
-        return Ok(());
     }
     for &index in &found.strangers {
         eprintln!(

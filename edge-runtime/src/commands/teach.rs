@@ -236,8 +236,7 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
             first.display()
         ));
     }
-    let strangers = if taught.second_group.is_empty() { taught.strangers.as_slice() } else { &[] };
-    for stranger in strangers {
+    for stranger in &taught.strangers {
         say(&format!(
             "warning: {} looks unlike the other parts; if it is no good part of this product, remove it and teach again",
             stranger.display()

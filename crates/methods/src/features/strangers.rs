@@ -10,6 +10,8 @@ const TIMES: f64 = 4.0;
 const APART: f64 = 2.5;
 /// A group has so many parts at least; fewer are strangers.
 const GROUP: usize = 2;
+/// A group of so many at most, all of them strangers, is not told as a group.
+const FEW: usize = 5;
 /// Rounds in which groups find their centres.
 const ROUNDS: usize = 10;
 /// Distances below this share of the features' own size are rounding noise: the pictures are the same.
@@ -20,7 +22,7 @@ const SAME: f64 = 1e-4;
 pub struct Likeness {
     /// Indices of the images that look unlike the others.
     pub strangers: Vec<usize>,
-    /// Indices of the images of the smaller group, if they are of two groups that look like two products.
+    /// Indices of the images of the smaller group, if there are two that look like two products; these are no strangers then.
     pub second_group: Vec<usize>,
     /// Whether all images show the same picture.
     pub identical: bool,
@@ -46,11 +48,16 @@ fn compare(means: &[Vec<f64>], indices: &[usize]) -> Likeness {
     let size = centre.iter().map(|x| x * x).sum::<f64>().sqrt();
     let typical = median(distances.clone()).max(SAME * size);
     let far = |&(_, &d): &(&usize, &f64)| d > TIMES * typical;
-    Likeness {
-        strangers: indices.iter().zip(&distances).filter(far).map(|(&index, _)| index).collect(),
-        second_group: second_group(means, &distances, SAME * size).iter().map(|&at| indices[at]).collect(),
-        identical: distances.iter().all(|&d| d <= SAME * size),
+    let mut strangers: Vec<usize> =
+        indices.iter().zip(&distances).filter(far).map(|(&index, _)| index).collect();
+    let group = second_group(means, &distances, SAME * size);
+    let mut second_group: Vec<usize> = group.iter().map(|&at| indices[at]).collect();
+    // A few are named one by one, and many as a group.
+    if second_group.len() <= FEW && second_group.iter().all(|index| strangers.contains(index)) {
+        second_group.clear();
     }
+    strangers.retain(|index| !second_group.contains(index));
+    Likeness { strangers, second_group, identical: distances.iter().all(|&d| d <= SAME * size) }
 }
 
 /// The smaller of two groups that are far apart, by two means (Lloyd) from the image that is farthest from the centre of all and
@@ -124,7 +131,8 @@ mod tests {
         );
         let mixed = [good, parts(3, 20.0)].concat();
         let all: Vec<usize> = (0..43).collect();
-        assert_eq!(compare(&mixed, &all).strangers, [40, 41, 42]);
+        let found = compare(&mixed, &all);
+        assert_eq!((found.strangers, found.second_group), (vec![40, 41, 42], vec![]));
     }
 
     #[test]
