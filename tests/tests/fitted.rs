@@ -385,4 +385,10 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     ));
     assert_eq!(code, 1);
     assert!(stderr.contains("--covariance diagonal"), "{stderr}");
+    for (method, option) in [("patchcore", "--score"), ("padim", "--worst")] {
+        let options = ["--method", method, "--smoothing", "2", "--size", "64"];
+        let (code, _, stderr) = run(&mut fitting(&workshop, &data, method, &options));
+        assert_eq!(code, 1);
+        assert!(stderr.contains(&format!("give {option} too")), "{stderr}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use networks::{State, StateError};
 
+use crate::method::FitError;
+
 /// Standard deviation of the Gaussian that smooths maps of distances unless another is asked for, in their positions.
 pub const SMOOTHING: f64 = 1.0;
 /// What command lines say of it.
@@ -16,6 +18,27 @@ pub const SMOOTHING_NOTE: &str = "smoothing";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no smoothing; write a number of positions from 0 to {MAX}")]
 pub struct SmoothingError(String);
+
+/// A smoothing that would change nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--smoothing is for a score of the method's own; give {0} too, or leave it out")]
+struct UnusedSmoothing(&'static str);
+
+/// Refuses a smoothing that the common image score has no use for; `own_score` is the option that gives another one.
+///
+/// # Errors
+/// Names that option.
+pub(crate) fn check_use(
+    smoothing: f64,
+    has_own_score: bool,
+    own_score: &'static str,
+) -> Result<(), FitError> {
+    if has_own_score || smoothing == SMOOTHING {
+        Ok(())
+    } else {
+        Err(FitError::Options(Box::new(UnusedSmoothing(own_score))))
+    }
+}
 
 /// Reads a smoothing, as users and models' notes write it.
 ///

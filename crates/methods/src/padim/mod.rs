@@ -20,6 +20,7 @@ pub use reduction::{Reduction, reduce};
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
 use crate::method::{FitError, Method, Progress};
+use crate::smoothing::check_use;
 
 impl Method for Padim {
     const NAME: &'static str = "padim";
@@ -49,6 +50,7 @@ impl Method for Padim {
         seed: u64,
         progress: Progress<'_>,
     ) -> Result<Option<Model>, FitError> {
+        check_use(self.smoothing, self.worst.is_some(), "--worst")?;
         Ok(fit(self, set, indices, seed, progress)?)
     }
 }

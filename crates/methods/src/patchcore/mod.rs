@@ -23,6 +23,7 @@ use networks::teacher::Teacher;
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
 use crate::method::{FitError, Method, Progress};
+use crate::smoothing::check_use;
 
 impl Method for PatchCore {
     const NAME: &'static str = "patchcore";
@@ -57,6 +58,7 @@ impl Method for PatchCore {
         seed: u64,
         progress: Progress<'_>,
     ) -> Result<Option<Model>, FitError> {
+        check_use(self.smoothing, self.score.is_some(), "--score")?;
         Ok(fit(self, set, indices, seed, progress)?)
     }
 }
