@@ -64,7 +64,7 @@ impl Fixture {
     }
 }
 
-/// Runs the graph in tract and, where it is at hand, in onnxruntime, which must agree with `expected`, the first output, and
+/// Runs the graph in tract and, if it is installed, in onnxruntime, which must agree with `expected`, the first output, and
 /// each other; all outputs by our engine.
 fn agree_on(onnx: &[u8], input: &[f32], outputs: &[&str], expected: &[f64]) -> Vec<Vec<f32>> {
     let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];

@@ -22,7 +22,7 @@ pub enum WrittenError {
         nearest: u32,
     },
     /// No number of pixels, or one that networks can't have.
-    #[error("`{text}` is no number of pixels from {} to {}", INPUT_SIDES.start().pow(2), INPUT_SIDES.end().pow(2))]
+    #[error("`{text}` is not a valid number of pixels; write one from {} to {}", INPUT_SIDES.start().pow(2), INPUT_SIDES.end().pow(2))]
     Pixels {
         /// What was written.
         text: String,

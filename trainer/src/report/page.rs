@@ -34,7 +34,7 @@ pub struct Evaluated {
     pub figures: Figures,
 }
 
-/// The page's HTML: a bundle, and others on the same images beside it. The pictures are judged and drawn anew.
+/// The page's HTML: a bundle, and others on the same images beside it. The pictures are judged and drawn again.
 #[must_use]
 pub fn page(bundle: &mut Evaluated, beside: &mut [Evaluated]) -> String {
     let mut html = format!(

@@ -16,6 +16,5 @@ pub use flip::{Flip, FlipError};
 pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
-pub(crate) use sample::some;
 pub use set::FeatureSet;
 pub use strangers::{Likeness, likeness};

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use half::f16;
 
 use super::extract::{Extractor, FeatureError, Features};
+use super::projection::{Moments, Projection};
+use super::sample::some;
 
 /// Features that are kept at most, in bytes: of some 800 images at 256² with EfficientNet-Lite0, of 300 with ResNet-18.
 const KEPT: usize = 256 << 20;
 
+/// Images whose features choose a projection; more change nothing.
+const PROJECTION_IMAGES: usize = 64;
 /// The largest number of 16 bits.
 const LARGEST: f32 = 65_504.0;
 
@@ -100,6 +104,25 @@ impl FeatureSet {
             self.kept[index] = Some(kept);
         }
         Ok(features)
+    }
+}
+
+impl FeatureSet {
+    /// The projection on the directions in which some of the images at `indices` vary most, chosen by the seed.
+    ///
+    /// # Errors
+    /// See [`FeatureError`].
+    pub fn projection(
+        &mut self,
+        indices: &[usize],
+        outputs: usize,
+        seed: u64,
+    ) -> Result<Projection, FeatureError> {
+        let mut moments = Moments::new(self.shape()[0]);
+        for index in some(indices, PROJECTION_IMAGES, seed) {
+            self.of(index)?.iter().for_each(|sample| moments.add(&sample.vectors));
+        }
+        Ok(Projection::fit(&moments, self.groups(), outputs, seed))
     }
 }
 

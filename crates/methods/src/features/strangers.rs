@@ -8,9 +8,9 @@ const TIMES: f64 = 4.0;
 /// Two groups of parts are two products when their centres are this many times as far apart as parts are from their own centre.
 /// On eight sets of one product each it is 1.7 at most, on all mixtures of two of them 3.2 at least.
 const APART: f64 = 2.5;
-/// A group has so many parts at least; fewer are strangers.
+/// A group has at least this many parts.
 const GROUP: usize = 2;
-/// A group of so many at most, all of them strangers, is not told as a group.
+/// A group of at most this many parts, all of them strangers, is named one by one.
 const FEW: usize = 5;
 /// Rounds in which groups find their centres.
 const ROUNDS: usize = 10;
@@ -52,7 +52,6 @@ fn compare(means: &[Vec<f64>], indices: &[usize]) -> Likeness {
         indices.iter().zip(&distances).filter(far).map(|(&index, _)| index).collect();
     let group = second_group(means, &distances, SAME * size);
     let mut second_group: Vec<usize> = group.iter().map(|&at| indices[at]).collect();
-    // A few are named one by one, and many as a group.
     if second_group.len() <= FEW && second_group.iter().all(|index| strangers.contains(index)) {
         second_group.clear();
     }

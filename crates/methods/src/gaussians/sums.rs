@@ -71,7 +71,7 @@ impl Gaussians {
     ///
     /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with S that of the deviations from each position's own mean
     /// over all positions of the cell, and v̄ their mean variance. If `trusted` is given, S is first drawn towards the mean S of
-    /// all cells, which counts as much as the cell's own when so many images were seen.
+    /// all cells, which counts as much as the cell's own if that many images were seen.
     #[must_use]
     pub fn finish(&self, shrinkage: f64, trusted: Option<f64>) -> (Vec<f32>, Vec<f32>) {
         let d = self.dimensions;

@@ -3,12 +3,10 @@
 use super::model::Model;
 use super::options::LocalGaussians;
 use super::windows::SIDE;
-use crate::features::{FeatureError, FeatureSet, Moments, Projection, some};
+use crate::features::{FeatureError, FeatureSet};
 use crate::gaussians::{Cells, Gaussians};
 use crate::method::{FitError, Progress};
 
-/// Images whose features choose the projection; more change nothing.
-const PROJECTION_IMAGES: usize = 64;
 /// Share of a covariance's mean variance that steadies it.
 const SHRINKAGE: f64 = 0.01;
 /// Largest model whose covariances are written; a frame's verdict reads all of it.
@@ -79,13 +77,7 @@ pub(super) fn fit(
         let largest = (MAX_BYTES / (4 * cells)).isqrt();
         return Err(LocalGaussiansError::TooLarge { dimensions, cells, bytes, largest });
     }
-    let mut moments = Moments::new(channels);
-    for index in some(indices, PROJECTION_IMAGES, seed) {
-        for sample in set.of(index)?.iter() {
-            moments.add(&sample.vectors);
-        }
-    }
-    let projection = Projection::fit(&moments, set.groups(), dimensions, seed);
+    let projection = set.projection(indices, dimensions, seed)?;
     let mut gaussians = Gaussians::new(cells, dimensions, true);
     for &index in indices {
         for sample in set.of(index)?.iter() {

@@ -13,6 +13,6 @@ pub struct Model {
     pub mean: Vec<f32>,
     /// Cells × dimensions × dimensions; see [`crate::gaussians::Gaussians::finish`].
     pub whitening: Vec<f32>,
-    /// A place is compared with its neighbours up to so many positions away.
+    /// A place is compared with its neighbours up to this many positions away.
     pub reach: usize,
 }

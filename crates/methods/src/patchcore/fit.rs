@@ -5,11 +5,9 @@ use super::coreset::{Coreset, Rule};
 use super::model::Model;
 use super::options::PatchCore;
 use super::search_time::milliseconds_per_entry;
-use crate::features::{FeatureError, FeatureSet, Moments, Projection, some};
+use crate::features::{FeatureError, FeatureSet};
 use crate::method::Progress;
 
-/// Images whose features choose the projection; more change nothing.
-const PROJECTION_IMAGES: usize = 64;
 /// Vectors in a block of the streamed coreset: 16 MiB of 128 dimensions.
 const BLOCK: usize = 32_768;
 /// Dimensions of the random projection in which the coreset compares.
@@ -23,14 +21,8 @@ pub(super) fn fit(
     seed: u64,
     progress: Progress<'_>,
 ) -> Result<Option<Model>, FeatureError> {
-    let [channels, rows, columns] = set.shape();
-    let mut moments = Moments::new(channels);
-    for index in some(indices, PROJECTION_IMAGES, seed) {
-        for sample in set.of(index)?.iter() {
-            moments.add(&sample.vectors);
-        }
-    }
-    let projection = Projection::fit(&moments, set.groups(), options.dimensions.into(), seed);
+    let [_, rows, columns] = set.shape();
+    let projection = set.projection(indices, options.dimensions.into(), seed)?;
     let positions = indices.len() * rows * columns * set.samples();
     let pace = match options.bank {
         BankSize::Milliseconds(_) => milliseconds_per_entry(projection.outputs, rows, columns)?,
