@@ -10,11 +10,11 @@ use methods::image_score::ImageScore;
 use methods::patchcore;
 use methods::smoothing::SMOOTHING;
 use networks::teacher::Teacher;
-use networks::{Array, Network, Weights};
+use networks::{Network, Weights};
 use shared_format::Size;
 use tests::teachers::random_weights;
 use trainer::efficientad::{self, Channels, Layout, MapScale, Trained};
-use trainer::stpm::{self, LevelStatistics, Scoring};
+use trainer::stpm::{self, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
 const INPUT: Size = Size { width: 256, height: 256 };
@@ -26,10 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let network = Network::by_name(name).ok_or("no such network")?;
         let teacher = random_weights(&network, 1);
         for side in [128, 256, 384, 512] {
-            let levels = (0..network.levels.len()).map(|level| statistics(level, side)).collect();
+            let scales = vec![0.1; network.levels.len()];
+            let scoring = Scoring::Common { scales, image_score: ImageScore::plain([side / 4, side / 4]) };
             let input = Size { width: side as u32, height: side as u32 };
             let student = nearly(&teacher);
-            let onnx = stpm::build_graph(&network, &teacher, &student, &Scoring { levels }, input, false);
+            let onnx = stpm::build_graph(&network, &teacher, &student, &scoring, input, false);
             std::fs::write(folder.join(format!("stpm-{name}-{side}.onnx")), onnx)?;
         }
     }
@@ -69,12 +70,6 @@ fn nearly(teacher: &Weights) -> Weights {
     student
 }
 
-fn statistics(level: usize, input: usize) -> LevelStatistics {
-    let side = (input / 4) >> level;
-    let values = |value: f32| Array { shape: vec![1, 1, side, side], data: vec![value; side * side] };
-    LevelStatistics { mean: values(0.1), deviation: values(0.02) }
-}
-
 fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     tch::manual_seed(3);
     let compute = Compute { device: tch::Device::Cpu, kind: tch::Kind::Float };
@@ -85,7 +80,10 @@ fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     TrainableChain::random(layout.autoencoder(INPUT), compute).add_to(&mut weights, "autoencoder.");
     let channels = |count: usize| Channels { mean: vec![0.0; count], deviation: vec![1.0; count] };
     let (trunk, scales) = (layout.trunk().map(channels), [MapScale { low: 0.0, high: 1.0 }; 2]);
-    let trained = Trained { layout, weights, channels: channels(layout.features()), trunk, scales };
+    let side = INPUT.width as usize / if trunk.is_some() { 8 } else { 4 } - 2 * layout.margin();
+    let image_score = Some(ImageScore { margin: layout.margin(), ..ImageScore::plain([side, side]) });
+    let channels = channels(layout.features());
+    let trained = Trained { layout, weights, channels, trunk, scales, image_score };
     let weights = random_weights(&network, 1);
     let teacher = Teacher { name: teacher.to_owned(), network, weights };
     Ok(efficientad::build_graph(&teacher, &trained, INPUT, SMOOTHING)?)

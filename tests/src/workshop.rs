@@ -66,7 +66,9 @@ impl Workshop {
             command.args(["--method", "stpm"]);
         }
         for (option, value) in [("--size", "64"), ("--steps", "2")] {
-            if !extra.contains(&option) && !extra.contains(&"--epochs") {
+            let has_length = extra.iter().any(|given| ["--epochs", "--minutes"].contains(given));
+            let is_given = extra.contains(&option) || (option == "--steps" && has_length);
+            if !is_given {
                 command.args([option, value]);
             }
         }

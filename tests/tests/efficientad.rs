@@ -249,8 +249,12 @@ fn a_patch_description_network_can_be_measured_by_patchcore() {
 #[test]
 fn what_does_not_fit_is_refused_before_a_run_is_started() {
     let workshop = workshop(5);
-    let cases: [(&[&str], &str); 7] = [
-        (&["--method", "stpm", "--schedule", "short"], "--schedule is for --method efficientad"),
+    let cases: [(&[&str], &str); 8] = [
+        (
+            &["--method", "padim", "--schedule", "short"],
+            "--schedule is for --method stpm or efficientad, not padim",
+        ),
+        (&["--smoothing", "2"], "give --paper-score too, or leave it out"),
         (&["--teacher", "random", "--size-class", "xs"], "the teacher random is a resnet18, not the pdn-xs"),
         (&["--teacher", "pdn-xs", "--size-class", "m"], "the teacher pdn-xs is a pdn-xs, not the pdn-m"),
         (&["--size", "64"], "takes sides of 128 to 512 pixels, not 64×64"),

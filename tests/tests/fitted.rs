@@ -221,7 +221,8 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         agree_on(&onnx, &input, &[DISTANCES], &expected);
         // Three good parts have this map, a little more and a little less.
         let map = |factor: f64| expected.iter().map(|d| (d * factor) as f32).collect();
-        let held_out = HeldOut { grid, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
+        let held_out =
+            HeldOut { grid, margin: 0, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
         let (image_score, _) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
         let Places { mean, deviation } = &image_score.places;
         let standardised: Vec<f64> = (expected.iter().zip(mean).zip(deviation))
@@ -237,8 +238,11 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         let wanted = SHARES.iter().zip(&image_score.shares).map(of_share).sum::<f64>() / 3.0;
         let onnx = model.onnx(&fixture.teacher, INPUT, Some(&image_score));
         let ours = &agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted])[1];
-        let above = |x: f64| x > worst[0] / 4.0;
-        assert!(ours.iter().any(|x| above(f64::from(*x))), "the map shows what the score is made of");
+        // Smoothed and enlarged distances: none is larger than the largest of them.
+        let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
+        let shown = most(&mut ours.iter().map(|x| f64::from(*x)));
+        let largest = most(&mut expected.iter().copied());
+        assert!((0.3 * largest..=1.001 * largest).contains(&shown), "{shown} {largest}");
     }
 }
 
@@ -384,7 +388,7 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         &["--method", "padim", "--size", "1024", "--dimensions", "100"],
     ));
     assert_eq!(code, 1);
-    assert!(stderr.contains("--covariance diagonal"), "{stderr}");
+    assert!(stderr.contains("take --dimensions 64, or fewer --pixels"), "{stderr}");
     for (method, option) in [("patchcore", "--score"), ("padim", "--worst")] {
         let options = ["--method", method, "--smoothing", "2", "--size", "64"];
         let (code, _, stderr) = run(&mut fitting(&workshop, &data, method, &options));

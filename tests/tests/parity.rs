@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use judge::Preparer;
+use methods::image_score::{HeldOut, ImageScore, SHARES};
 use networks::resample::gaussian;
 use networks::teacher::Teacher;
 use networks::teacher::import::read_published;
@@ -15,7 +16,7 @@ use tests::images::part;
 use tests::teachers::random_weights;
 use trainer::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::samples::unit_length;
-use trainer::stpm::{LEVEL_OUTPUTS, LevelStatistics, Scoring, build_graph, distances};
+use trainer::stpm::{LEVEL_OUTPUTS, Scoring, build_graph, combined, distances};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
 /// Largest difference of raw level maps, as a share of their maximum.
@@ -88,15 +89,41 @@ fn efficientad_on_a_shared_trunk_agrees_in_three_engines() {
     agree_on_efficientad("resnet18", Size { width: 160, height: 128 });
 }
 
+#[test]
+fn the_papers_map_is_the_product_of_the_levels_and_its_maximum_the_score() {
+    tch::set_num_threads(1);
+    let input = Size { width: 96, height: 64 };
+    let network = Network::by_name("resnet18").unwrap();
+    let teacher = random_weights(&network, 1);
+    let student = nearly(&teacher);
+    let image = &inputs(input)[0];
+    let levels = libtorch(&network, &teacher, &student, image, input);
+    let map = levels.iter().map(|level| level.upsample_bilinear2d([64, 96], false, None, None));
+    let map = map.reduce(|product, level| product * level).unwrap();
+    let onnx = build_graph(&network, &teacher, &student, &Scoring::Paper, input, false);
+    let mut tract = judge::Network::load(&onnx, [1, 3, 64, 96], &["anomaly_map", "score"], 1).unwrap();
+    let ours = tract.run(image).unwrap();
+    close(&ours[0], &to_array(&map).data, "the paper's map");
+    close(&ours[1], &[map.max().double_value(&[]) as f32], "the paper's score");
+}
+
 fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     tch::set_num_threads(1);
     let network = Network::by_name(network).unwrap();
     let teacher = teacher.unwrap_or_else(|| random_weights(&network, 1));
     let student = nearly(&teacher);
     let images = inputs(input);
-    let levels: Vec<Vec<Vec<f32>>> =
+    let levels: Vec<Vec<Tensor>> =
         images.iter().map(|image| libtorch(&network, &teacher, &student, image, input)).collect();
-    let scoring = statistics(&levels, &network, input);
+    let mean = |level: usize| {
+        let sum = levels.iter().map(|levels| levels[level].mean(Kind::Double).double_value(&[])).sum::<f64>();
+        (sum / levels.len() as f64) as f32
+    };
+    let scales: Vec<f32> = (0..network.levels.len()).map(mean).collect();
+    let maps: Vec<Tensor> = levels.iter().map(|levels| combined(levels, &scales).unwrap()).collect();
+    // The first part is stained: it is no normal.
+    let image_score = fitted(&maps[1..], 0, input);
+    let scoring = Scoring::Common { scales, image_score: image_score.clone() };
     let onnx = build_graph(&network, &teacher, &student, &scoring, input, true);
 
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +135,8 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     for (image, expected) in images.iter().zip(&levels) {
         let ours = tract.run(image).unwrap();
         for (level, (ours, expected)) in ours.iter().zip(expected).enumerate() {
-            close(ours, expected, &format!("{} level {level}: tract against libtorch", network.name));
+            let expected = to_array(expected).data;
+            close(ours, &expected, &format!("{} level {level}: tract against libtorch", network.name));
         }
         let theirs =
             python.as_deref().map(|python| onnxruntime(python, &onnx, image, &outputs, folder.path()));
@@ -119,7 +147,6 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
         }
         scores.push((ours[4][0], theirs.map(|theirs| theirs[4][0])));
     }
-    // The first part is stained: it is no normal.
     let mut normals: Vec<f32> = scores[1..].iter().map(|s| s.0).collect();
     normals.sort_by(f32::total_cmp);
     let spread = normals[normals.len() - 1] - normals[normals.len() / 2];
@@ -130,33 +157,32 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
             "{engine}: {ours} against {theirs}, spread {spread}"
         );
     };
-    for ((ours, theirs), levels) in scores.into_iter().zip(&levels) {
-        agree(ours, libtorch_score(levels, &scoring), "libtorch");
+    for ((ours, theirs), map) in scores.into_iter().zip(&maps) {
+        agree(ours, libtorch_score(map, &image_score), "libtorch");
         if let Some(theirs) = theirs {
             agree(ours, theirs, "onnxruntime");
         }
     }
 }
 
-/// The score by libtorch's own operators, from the levels' distances.
-fn libtorch_score(levels: &[Vec<f32>], scoring: &Scoring) -> f32 {
-    let shape =
-        |index: usize| -> Vec<i64> { scoring.levels[index].mean.shape.iter().map(|&n| n as i64).collect() };
-    let fine = [shape(0)[2], shape(0)[3]];
-    let mut sum = Tensor::zeros([1, 1, fine[0], fine[1]], (Kind::Float, Device::Cpu));
-    for (index, (distance, normal)) in levels.iter().zip(&scoring.levels).enumerate() {
-        let tensor = |data: &[f32]| Tensor::from_slice(data).reshape(shape(index));
-        let deviations = (tensor(distance) - tensor(&normal.mean.data)) / tensor(&normal.deviation.data);
-        sum += deviations.upsample_bilinear2d(fine, false, None, None) * (4f64.powi(index as i32) / 21.0);
-    }
-    let kernel: Vec<f32> = (-2..=2).map(|d| (-0.5 * (d * d) as f32).exp()).collect();
-    let kernel = Tensor::from_slice(&kernel);
-    let kernel = &kernel / kernel.sum(Kind::Float);
-    let padded = sum.replication_pad2d([2, 2, 2, 2]);
-    let smooth = padded.conv2d(&kernel.reshape([1, 1, 1, 5]), None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
-    let smooth = smooth.conv2d(&kernel.reshape([1, 1, 5, 1]), None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
-    let (worst, _) = smooth.flatten(0, -1).topk((fine[0] * fine[1] / 100).max(1), 0, true, true);
-    worst.mean(Kind::Float).double_value(&[]) as f32
+/// The score of all methods by libtorch's own operators, from a map of distances.
+fn libtorch_score(map: &Tensor, score: &ImageScore) -> f32 {
+    let standardised = (map.flatten(0, -1) - Tensor::from_slice(&score.places.mean))
+        / Tensor::from_slice(&score.places.deviation);
+    let told = SHARES.iter().zip(&score.shares).map(|(&share, usual)| {
+        let count = (standardised.numel() * share).div_ceil(1000);
+        let (worst, _) = standardised.topk(count as i64, 0, true, true);
+        (worst.mean(Kind::Double).double_value(&[]) as f32 - usual.centre) / usual.spread
+    });
+    told.sum::<f32>() / SHARES.len() as f32
+}
+
+/// The score that these maps of good parts, 1×1×h×w each, make.
+fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScore {
+    let size = maps[0].size();
+    let grid = [size[2] as usize, size[3] as usize];
+    let parts = maps.iter().map(|map| vec![vec![to_array(map).data]]).collect();
+    ImageScore::fit(&HeldOut { grid, margin, parts }, input, &mut |_| ()).unwrap().0
 }
 
 /// Teacher, student and autoencoder with random weights, in libtorch by its own operators and in the other engines as
@@ -204,7 +230,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     let mut weights = Weights::new();
     student.add_to(&mut weights, "student.");
     reproducer.add_to(&mut weights, "autoencoder.");
-    let trained = Trained { layout, weights, channels, trunk, scales };
+    let mut trained = Trained { layout, weights, channels, trunk, scales, image_score: None };
     let onnx = efficientad::build_graph(&teacher, &trained, input, 1.0).unwrap();
 
     let outputs = [&MAP_OUTPUTS[..], &["anomaly_map", "score"]].concat();
@@ -212,6 +238,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     let folder = tempfile::tempdir().unwrap();
     let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
     let mut scores = Vec::new();
+    let mut means = Vec::new();
     for (image, raw) in images.iter().zip(&raw) {
         let scaled = [0, 1].map(|map| {
             let MapScale { low, high } = scales[map];
@@ -241,6 +268,25 @@ fn agree_on_efficientad(network: &str, input: Size) {
             }
         }
         scores.push((ours[3][0], score, others.map(|others| others[3][0])));
+        means.push(mean);
+    }
+    let image_score = fitted(&means[1..], layout.margin(), input);
+    trained.image_score = Some(image_score.clone());
+    let onnx = efficientad::build_graph(&teacher, &trained, input, 1.0).unwrap();
+    let mut tract =
+        judge::Network::load(&onnx, [1, 3, sides[0], sides[1]], &["anomaly_map", "score"], 1).unwrap();
+    let common: Vec<[f32; 2]> = images
+        .iter()
+        .zip(&means)
+        .map(|(image, mean)| {
+            let ours = tract.run(image).unwrap();
+            assert_eq!(ours[0].len(), sides[0] * sides[1]);
+            [ours[1][0], libtorch_score(mean, &image_score)]
+        })
+        .collect();
+    for [ours, theirs] in &common {
+        let tolerance = SCORE_TOLERANCE * (common[0][1] - common[1][1]).abs().max(1.0);
+        assert!((ours - theirs).abs() <= tolerance, "{}: {common:?}", network.name);
     }
     let mut normals: Vec<f32> = scores[1..].iter().map(|s| s.1).collect();
     normals.sort_by(f32::total_cmp);
@@ -312,31 +358,13 @@ fn libtorch(
     student: &Weights,
     image: &[f32],
     input: Size,
-) -> Vec<Vec<f32>> {
+) -> Vec<Tensor> {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let image = normalised(network, image, input);
     let [teacher, student] =
         [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
     let targets: Vec<Tensor> = teacher.iter().map(unit_length).collect();
-    distances(&targets, &student).iter().map(|d| to_array(d).data).collect()
-}
-
-fn statistics(levels: &[Vec<Vec<f32>>], network: &Network, input: Size) -> Scoring {
-    let count = levels.len() as f32;
-    let level = |index: usize| {
-        let n = levels[0][index].len();
-        let mean: Vec<f32> =
-            (0..n).map(|p| levels.iter().map(|l| l[index][p]).sum::<f32>() / count).collect();
-        let overall = mean.iter().sum::<f32>() / n as f32;
-        let side = |pixels: u32| pixels as usize / (4 << index);
-        let shape = vec![1, 1, side(input.height), side(input.width)];
-        let deviation = vec![0.2 * overall; n];
-        LevelStatistics {
-            mean: networks::Array { shape: shape.clone(), data: mean },
-            deviation: networks::Array { shape, data: deviation },
-        }
-    };
-    Scoring { levels: (0..network.levels.len()).map(level).collect() }
+    distances(&targets, &student)
 }
 
 fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], folder: &Path) -> Vec<Vec<f32>> {

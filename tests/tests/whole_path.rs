@@ -43,7 +43,7 @@ fn inspect(workshop: &Workshop, paths: &[PathBuf]) -> (i32, Vec<serde_json::Valu
 #[test]
 fn stained_parts_are_told_from_good_ones() {
     let workshop = workshop();
-    succeed(&mut train(&workshop, "run", &["--steps", "60"]));
+    succeed(&mut train(&workshop, "run", &["--steps", "150"]));
     let bundle = workshop.path("bundle");
     let printed = succeed(&mut workshop.export("run", &bundle, &["--target-fpr", "0.2"]));
     assert!(printed.contains("6 normals: at most 14.29 % false alarms on average"), "{printed}");

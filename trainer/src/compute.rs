@@ -17,11 +17,11 @@ pub enum DeviceChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 on a CPU that computes in it, else f32.
+    /// bf16 on a CPU that is faster in it, as a short measurement finds, else f32.
     Auto,
     /// 32-bit floats.
     F32,
-    /// bfloat16: about twice as fast on processors that have it, very slow on others.
+    /// bfloat16: up to twice as fast on processors that have it, very slow on others.
     Bf16,
 }
 

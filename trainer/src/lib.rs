@@ -14,6 +14,8 @@
 //! | [`order`] | which samples a step sees |
 //! | `natural` | natural photos |
 //! | `samples` | images, prepared by the judge's own code, with the teacher's features |
+//! | `schedule` | whose lengths and rates a training follows |
+//! | `held_out` | what a student says of good parts, for the score of all methods |
 //! | `memory` | how much memory samples may take |
 //! | `torch` | what the trained methods need of libtorch |
 //! | [`quality`] | how well methods see, on many sets |
@@ -30,6 +32,8 @@ pub mod compute;
 pub mod efficientad;
 pub mod fitted;
 #[cfg(feature = "libtorch")]
+pub mod held_out;
+#[cfg(feature = "libtorch")]
 pub mod memory;
 pub mod method;
 pub mod metrics;
@@ -43,6 +47,8 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "libtorch")]
 pub mod samples;
+#[cfg(feature = "libtorch")]
+pub mod schedule;
 #[cfg(feature = "libtorch")]
 pub mod stpm;
 pub mod stress;

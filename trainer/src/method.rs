@@ -44,12 +44,12 @@ pub trait Method {
         false
     }
 
-    /// How to train, unless the user says.
+    /// How to train on this many samples, unless the user says.
     ///
     /// # Errors
     /// If the options are not what [`Self::options`] gives.
-    fn plan(&self, _options: &Value, _teacher: &Teacher) -> Result<Plan, TrainError> {
-        Ok(Plan { steps: 1, batch: 1 })
+    fn plan(&self, _options: &Value, _teacher: &Teacher, _samples: usize) -> Result<Plan, TrainError> {
+        Ok(Plan { steps: 1, batch: 1, minutes: None })
     }
 
     /// Where to compute, from what the user wants and this machine has; sets the number of threads.
@@ -95,12 +95,14 @@ pub(crate) fn no_backbone(method: &str, teacher: &Teacher) -> TrainError {
 }
 
 /// The length of a training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
-    /// Steps.
+    /// Steps; if there are `minutes`, at most.
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
+    /// If given, training ends before its last step once the student doesn't get better any more, and after about this time.
+    pub minutes: Option<f64>,
 }
 
 /// How a training ended.

@@ -115,6 +115,18 @@ impl Samples {
         self.set.paths.len() * self.set.per_image()
     }
 
+    /// Samples of one image: its tiles, and as many of each mirrored copy.
+    #[must_use]
+    pub fn per_image(&self) -> usize {
+        self.set.per_image()
+    }
+
+    /// Samples of one frame.
+    #[must_use]
+    pub fn tiles(&self) -> usize {
+        self.set.recipe.tiles.count()
+    }
+
     /// The samples at these indices, on the computing device; the images in the number format `kind`.
     ///
     /// # Errors
@@ -142,8 +154,14 @@ impl Samples {
         })
     }
 
-    /// The teacher's levels.
-    fn see(&self, image: &Tensor) -> Vec<Tensor> {
+    /// Mean and deviation of the images' channels, 1×3×1×1 each, for RGB 0..1.
+    pub fn channels(&self) -> [&Tensor; 2] {
+        [&self.mean, &self.std]
+    }
+
+    /// The teacher's levels of normalised images, N×3×H×W.
+    #[must_use]
+    pub fn see(&self, image: &Tensor) -> Vec<Tensor> {
         let parts: Vec<Vec<Tensor>> = image
             .split(TEACHER_BATCH, 0)
             .iter()

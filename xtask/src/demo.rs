@@ -40,7 +40,7 @@ pub fn run() -> Result<()> {
     export.args(["--target-fpr", TARGET]);
     clock.run("export", &mut export, &ready.root, &[0])?;
 
-    let mut train = programs.trainer(&["train", "--method", "stpm", "--data"]);
+    let mut train = programs.trainer(&["train", "--method", "stpm", "--minutes", "2", "--data"]);
     train.arg(&data).args(["--out", "target/demo/stpm-run", "--teacher", teacher::NAME]);
     clock.run("train a student", &mut train, &ready.root, &[0])?;
     let mut export = programs.trainer(&["export", "target/demo/stpm-run", "--out", "target/demo/stpm"]);

@@ -92,7 +92,7 @@ impl CrossFit<'_> {
         let positions = input.width as usize * input.height as usize * self.recipe.tiles.count();
         let mut pixels = Pixels::new(frames, positions);
         let mut scores = vec![vec![]; self.parts.len()];
-        let mut held_out = HeldOut { grid: [0; 2], parts: vec![vec![]; self.parts.len()] };
+        let mut held_out = HeldOut { grid: [0; 2], margin: 0, parts: vec![vec![]; self.parts.len()] };
         for fold in 0..FOLDS {
             let (mut others, mut at) = (vec![], 0);
             for (frames, of) in self.parts.iter().zip(&fold_of) {

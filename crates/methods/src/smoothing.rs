@@ -28,11 +28,7 @@ struct UnusedSmoothing(&'static str);
 ///
 /// # Errors
 /// Names that option.
-pub(crate) fn check_use(
-    smoothing: f64,
-    has_own_score: bool,
-    own_score: &'static str,
-) -> Result<(), FitError> {
+pub fn check_use(smoothing: f64, has_own_score: bool, own_score: &'static str) -> Result<(), FitError> {
     if has_own_score || smoothing == SMOOTHING {
         Ok(())
     } else {

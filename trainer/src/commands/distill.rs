@@ -8,11 +8,11 @@ use networks::teacher::Library;
 
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision};
-use crate::efficientad::Schedule;
 use crate::efficientad::distill::{Request, STEPS, distill, work_folder};
 use crate::method::Ended;
 use crate::progress;
 use crate::run::MAX_STEPS;
+use crate::schedule::Schedule;
 use crate::torch::{Compute, keep_freed_memory};
 
 const INTERRUPTED: u8 = 130;

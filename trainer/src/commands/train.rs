@@ -78,6 +78,10 @@ pub struct Args {
     /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
+    /// Longest time to train, in minutes; it ends earlier if the selection images find the student no better any more. The
+    /// method's own choice unless given
+    #[arg(long, conflicts_with_all = ["steps", "epochs"], value_parser = minutes)]
+    minutes: Option<f64>,
     /// Seeds the split, the first weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -140,10 +144,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = &run.settings;
     method.check(settings, &run.teacher)?;
     let Size { width, height } = settings.recipe.input;
-    let length = if method.is_fitted() {
-        String::new()
-    } else {
-        format!("{} steps of {} samples, ", settings.steps, settings.batch)
+    let length = match settings.minutes {
+        _ if method.is_fitted() => String::new(),
+        Some(minutes) => {
+            format!("at most {minutes} minutes and {} steps of {} samples, ", settings.steps, settings.batch)
+        }
+        None => format!("{} steps of {} samples, ", settings.steps, settings.batch),
     };
     eprintln!(
         "{} with teacher {} ({}), {width}×{height}, {length}seed {}, {}",
@@ -221,7 +227,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     }
     let samples = sets.fit.len() * args.tiles.count() * args.flip.copies();
     let plan = plan(args, method, &settings.options, samples, &teacher)?;
-    (settings.steps, settings.batch) = (plan.steps, plan.batch);
+    (settings.steps, settings.batch, settings.minutes) = (plan.steps, plan.batch, plan.minutes);
     method.check(&settings, &teacher)?;
     Ok(Run::create(&args.out, settings, teacher)?)
 }
@@ -254,12 +260,28 @@ fn plan(
     samples: usize,
     teacher: &Teacher,
 ) -> anyhow::Result<Plan> {
-    if method.is_fitted() && (args.steps.is_some() || args.epochs.is_some()) {
-        bail!("{} is fitted in one pass over the images; leave out --steps and --epochs", method.name());
+    let has_length = args.steps.is_some() || args.epochs.is_some();
+    if method.is_fitted() && (has_length || args.minutes.is_some()) {
+        bail!(
+            "{} is fitted in one pass over the images; leave out --steps, --epochs and --minutes",
+            method.name()
+        );
     }
-    let plan = method.plan(options, teacher)?;
+    let plan = method.plan(options, teacher, samples)?;
+    if args.minutes.is_some() && plan.minutes.is_none() {
+        bail!("the length of this training is fixed; give --steps instead of --minutes");
+    }
     let from_epochs = args.epochs.map(|epochs| (epochs * samples as u64).div_ceil(plan.batch as u64));
-    Ok(Plan { steps: args.steps.or(from_epochs).unwrap_or(plan.steps), ..plan })
+    Ok(Plan {
+        steps: args.steps.or(from_epochs).unwrap_or(plan.steps),
+        minutes: args.minutes.or(plan.minutes).filter(|_| !has_length),
+        ..plan
+    })
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| (0.05..=100_000.0).contains(minutes));
+    minutes.ok_or_else(|| format!("`{text}` is no time; write minutes, such as 5 or 0.5"))
 }
 
 fn relative(path: &Path, data: &Path) -> PathBuf {

@@ -1,10 +1,11 @@
 //! The exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
 use methods::features::{Levels, add_features_of};
+use methods::image_score::ImageScore;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian, zero_padded};
 use networks::teacher::Teacher;
-use networks::{Chain, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
+use networks::{Chain, State, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
 use shared_format::Size;
 
 use super::layout::Layout;
@@ -13,8 +14,6 @@ use super::statistics::{Channels, MapScale, TEACHER, TRUNK};
 /// Names of the outputs beside `anomaly_map` and `score`: where the student differs from the teacher, and where from the
 /// autoencoder; 1×1×h×w each, 0 at the 0.9 quantile of the selection images and 0.1 at the 0.995 quantile.
 pub const MAP_OUTPUTS: [&str; 2] = ["map_structural", "map_logical"];
-/// Positions that a padded patch description network would have more on each side: the map's margin has no features.
-const MARGIN: usize = 4;
 
 /// What training leaves behind.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +28,8 @@ pub struct Trained {
     pub trunk: Option<Channels>,
     /// The scales of [`MAP_OUTPUTS`].
     pub scales: [MapScale; 2],
+    /// Of the weighted mean of [`MAP_OUTPUTS`]; `None` for the paper's score.
+    pub image_score: Option<ImageScore>,
 }
 
 impl Trained {
@@ -36,10 +37,12 @@ impl Trained {
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    pub fn from_state(layout: Layout, state: Weights) -> Result<Self, StateError> {
-        let (channels, trunk) = layout.channels(&state)?;
-        let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&state, name));
-        Ok(Self { layout, weights: state, channels, trunk, scales: [structural?, logical?] })
+    pub fn from_state(layout: Layout, state: State) -> Result<Self, StateError> {
+        let image_score = ImageScore::kept(&state)?;
+        let weights = state.weights;
+        let (channels, trunk) = layout.channels(&weights)?;
+        let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&weights, name));
+        Ok(Self { layout, weights, channels, trunk, scales: [structural?, logical?], image_score })
     }
 }
 
@@ -49,9 +52,9 @@ impl Trained {
 /// autoencoder's:
 /// * `map_structural` = 0.1 (m − q₀.₉) / (q₀.₉₉₅ − q₀.₉), m = mean over the channels of (T̂ − S)²; `map_logical` is the
 ///   same of (A − S′)²;
-/// * `score` = maximum of their weighted mean, see [`Layout::logical_share`];
-/// * `anomaly_map` = their weighted mean, resized to the image: of patch description networks with 4 zeros around it, else
-///   smoothed by a Gaussian of `smoothing` positions.
+/// * with an image score `anomaly_map` and `score` are what it makes of their weighted mean, see [`Layout::logical_share`];
+/// * without one `score` is the maximum of that mean, and `anomaly_map` the mean, resized to the image: of patch description
+///   networks with 4 zeros around it, else smoothed by a Gaussian of `smoothing` positions.
 ///
 /// # Errors
 /// Names a tensor that is missing or misshapen.
@@ -91,10 +94,17 @@ pub fn build(
         g.output(name, map);
     }
     let mean = weighted_mean(g, &structural, &logical, layout.logical_share());
+    if let Some(image_score) = &trained.image_score {
+        image_score.add(g, &mean, input);
+        return Ok(graph.finish());
+    }
     let [rows, columns] = [0, 1].map(|axis| {
         let (length, to) = (mean.shape()[2 + axis], sides[axis]);
         match layout {
-            Layout::Patches(_) => bilinear(length + 2 * MARGIN, to).after(&zero_padded(length, MARGIN)),
+            Layout::Patches(_) => {
+                let margin = layout.margin();
+                bilinear(length + 2 * margin, to).after(&zero_padded(length, margin))
+            }
             Layout::Trunk { .. } => bilinear(length, to).after(&gaussian(length, smoothing)),
         }
     });

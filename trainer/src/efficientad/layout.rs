@@ -5,8 +5,8 @@ use shared_format::Size;
 use tch::Tensor;
 
 use super::pace::Pace;
-use super::schedule::Schedule;
 use super::statistics::{Channels, TEACHER, TRUNK};
+use crate::schedule::Schedule;
 
 /// How student and autoencoder are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,15 @@ impl Layout {
         match self {
             Self::Patches(_) => 0.5,
             Self::Trunk { .. } => 0.1,
+        }
+    }
+
+    /// Positions that the maps lack on each side.
+    #[must_use]
+    pub const fn margin(self) -> usize {
+        match self {
+            Self::Patches(_) => 4,
+            Self::Trunk { .. } => 0,
         }
     }
 

@@ -10,7 +10,6 @@ mod measure;
 mod networks;
 mod options;
 mod pace;
-mod schedule;
 mod statistics;
 mod train;
 mod view;
@@ -18,7 +17,6 @@ mod view;
 pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
 pub use options::{NaturalPhotos, Options};
-pub use schedule::Schedule;
 pub use statistics::{Channels, MapScale};
 
 use ::networks::StateError;
@@ -59,10 +57,10 @@ impl Method for EfficientAd {
         serde_json::to_value(options).map_err(TrainError::Options)
     }
 
-    fn plan(&self, options: &Value, teacher: &Teacher) -> Result<Plan, TrainError> {
+    fn plan(&self, options: &Value, teacher: &Teacher, _samples: usize) -> Result<Plan, TrainError> {
         let options: Options = serde_json::from_value(options.clone()).map_err(TrainError::Options)?;
         let Pace { steps, batch, .. } = layout(teacher)?.pace(options.schedule);
-        Ok(Plan { steps, batch })
+        Ok(Plan { steps, batch, minutes: None })
     }
 
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError> {
@@ -92,9 +90,13 @@ impl Method for EfficientAd {
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let damaged = |e: StateError| run.damaged(STUDENT, e);
         let settings = &run.settings;
-        let trained = Trained::from_state(layout(&run.teacher)?, run.student()?.weights).map_err(damaged)?;
-        let smoothing = run.options::<Options>()?.smoothing;
-        build_graph(&run.teacher, &trained, settings.recipe.input, smoothing).map_err(|e| damaged(e).into())
+        let mut trained = Trained::from_state(layout(&run.teacher)?, run.student()?).map_err(damaged)?;
+        let options: Options = run.options()?;
+        if options.paper_score {
+            trained.image_score = None;
+        }
+        build_graph(&run.teacher, &trained, settings.recipe.input, options.smoothing)
+            .map_err(|e| damaged(e).into())
     }
 }
 

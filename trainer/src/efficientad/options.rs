@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, FromArgMatches as _};
-use methods::smoothing::{SMOOTHING, SMOOTHING_HELP, smoothing};
+use methods::smoothing::{SMOOTHING, SMOOTHING_HELP, check_use, smoothing};
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::schedule::Schedule;
 use crate::method::TrainError;
 use crate::natural::{NaturalError, count_natural_photos};
+use crate::schedule::{SCHEDULE_HELP, Schedule};
 
 /// As the command line gives them.
 #[derive(Debug, clap::Args)]
@@ -17,11 +17,13 @@ pub struct Arguments {
     /// folder of natural photos: the student learns not to imitate the teacher on them
     #[arg(long, value_name = "FOLDER")]
     natural: Option<PathBuf>,
-    /// published: the paper's, 70000 steps unless --steps says; short: a higher rate that falls to 0 at the last step, 3000 steps unless --steps says, with a backbone 1000 (for a CPU); with a backbone short, else published unless given
-    #[arg(long, value_enum, hide_possible_values = true)]
+    #[arg(long, value_enum, hide_possible_values = true, help = SCHEDULE_HELP)]
     schedule: Option<Schedule>,
     #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
     smoothing: f64,
+    /// the paper's own map and score, instead of those of all methods
+    #[arg(long)]
+    paper_score: bool,
 }
 
 /// As a run records them.
@@ -36,6 +38,8 @@ pub struct Options {
     /// Standard deviation of the Gaussian that smooths the map of a student with a backbone, in positions of the features'
     /// grid.
     pub smoothing: f64,
+    /// The paper's own map and score, instead of those of all methods.
+    pub paper_score: bool,
 }
 
 /// Natural photos beside the images of parts.
@@ -49,7 +53,7 @@ pub struct NaturalPhotos {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { natural: None, schedule: Schedule::default(), smoothing: SMOOTHING }
+        Self { natural: None, schedule: Schedule::default(), smoothing: SMOOTHING, paper_score: false }
     }
 }
 
@@ -72,7 +76,9 @@ impl Options {
             Layout::Patches(_) => Schedule::Published,
         };
         let schedule = arguments.schedule.unwrap_or(unless_given);
-        Ok(Self { natural, schedule, smoothing: arguments.smoothing })
+        let Arguments { smoothing, paper_score, .. } = arguments;
+        check_use(smoothing, paper_score, "--paper-score")?;
+        Ok(Self { natural, schedule, smoothing, paper_score })
     }
 }
 

@@ -1,6 +1,6 @@
 //! How fast a student learns.
 
-use super::schedule::Schedule;
+use crate::schedule::Schedule;
 
 /// The share of the steps after which the published rate is a tenth of what it was.
 const LATE: f64 = 0.95;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use methods::Flip;
+use methods::image_score::ImageScore;
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Kind, Tensor};
@@ -16,15 +17,16 @@ use super::losses::{hard_features, mean_square};
 use super::networks::Networks;
 use super::options::Options;
 use super::pace::Pace;
-use super::schedule::Schedule;
 use super::statistics::MapScale;
 use super::view::View;
+use crate::held_out::held_out;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::progress;
 use crate::run::{CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Features, ImageSet, Samples, memory_budget};
+use crate::samples::{Batch, Features, ImageSet, Samples, memory_budget};
+use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
 /// How often the losses are written down and the selection images asked.
@@ -285,11 +287,37 @@ impl<'a> Training<'a> {
         }
         let mut weights = self.networks.weights();
         self.view.add_to(&mut weights);
-        for (values, name) in values.into_iter().zip(MAP_OUTPUTS) {
-            MapScale::new(values).add_to(&mut weights, name);
+        let scales = values.map(MapScale::new);
+        for (scale, name) in scales.iter().zip(MAP_OUTPUTS) {
+            scale.add_to(&mut weights, name);
         }
-        self.run.save(STUDENT, &State { weights, ..State::default() })?;
+        let mut state = State { weights, ..State::default() };
+        if !self.run.options::<Options>()?.paper_score {
+            self.image_score(scales)?.keep(&mut state);
+        }
+        self.run.save(STUDENT, &state)?;
         Ok(Ended::Finished { chosen_step: None })
+    }
+
+    /// The common score, from all images but those for calibration: where selection images are few, they say too little of what
+    /// each place is like on good parts.
+    fn image_score(&mut self, scales: [MapScale; 2]) -> Result<ImageScore, TrainError> {
+        let layout = super::layout(&self.run.teacher)?;
+        let share = f64::from(layout.logical_share());
+        let (networks, view) = (&self.networks, &self.view);
+        let see = |batch: &Batch| {
+            let entry = view.entry(&batch.image, &batch.targets);
+            let maps = networks.maps(&batch.image, &entry, &view.target(&batch.targets));
+            let scaled = maps.iter().zip(&scales).zip([1.0 - share, share]).map(|((map, scale), share)| {
+                (map - f64::from(scale.low)) * (f64::from(scale.factor()) * share)
+            });
+            scaled.reduce(|sum, map| sum + map)
+        };
+        let mut held_out = held_out(&mut self.fit, layout.margin(), see)?;
+        held_out.parts.extend(self::held_out(&mut self.selection, layout.margin(), see)?.parts);
+        let diverged = TrainError::Diverged { step: self.step, loss: f64::NAN };
+        let fitted = ImageScore::fit(&held_out, self.run.settings.recipe.input, &mut |_| ());
+        Ok(fitted.ok_or(diverged)?.0)
     }
 
     /// Replaces the checkpoint, but never a good one by one that holds no numbers.

@@ -30,8 +30,11 @@ pub struct Settings {
     pub recipe: Recipe,
     /// Seeds the split, the initial weights and the order of the images.
     pub seed: u64,
-    /// Training steps.
+    /// Training steps; if there are `minutes`, at most.
     pub steps: u64,
+    /// If given, training ends before its last step once the student doesn't get better any more, and after about this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<f64>,
     /// Samples in a step.
     pub batch: usize,
     /// Number format of the convolutions.
@@ -67,6 +70,7 @@ impl Settings {
             recipe,
             seed,
             steps: 0,
+            minutes: None,
             batch: 0,
             precision: Precision::Auto,
             threads: 1,

@@ -1,14 +1,15 @@
-//! From feature levels to distances, and what normal distances look like.
+//! From feature levels to distances, and from distances to a map.
 
-use networks::{Array, Network, StateError, Weights};
+use methods::image_score::ImageScore;
+use networks::{Array, State, StateError};
 use tch::{Kind, Tensor};
 
 use crate::samples::unit_length;
-use crate::torch::to_array;
 
-/// Share of the mean deviation that is added to each position's deviation: a position that hardly varied in a small
-/// sample must not decide alone.
-const DEVIATION_FLOOR: f64 = 0.1;
+/// A distance counts as this share of its scale at least: its logarithm must stay finite.
+pub const LEAST_SHARE: f32 = 1e-3;
+/// The name of the levels' scales in a run's state.
+const SCALES: &str = "scoring.scales";
 
 /// Squared distances of the student's levels from the teacher's, N×1×h×w each, 0..4, in 32-bit floats: both are scaled
 /// to unit length along the channels. `targets` have unit length already.
@@ -23,98 +24,60 @@ pub fn distances(targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
         .collect()
 }
 
-/// What a level's distance is on normals, position by position.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LevelStatistics {
-    /// Mean distance, 1×1×h×w.
-    pub mean: Array,
-    /// Standard deviation with its floor, 1×1×h×w; nowhere 0.
-    pub deviation: Array,
+/// A position of a coarser level speaks for four times the area, and counts four times as much; they add up to 1.
+#[must_use]
+pub fn level_weights(levels: usize) -> Vec<f32> {
+    let areas: Vec<f32> = (0..levels).map(|level| 4f32.powi(level as i32)).collect();
+    let total: f32 = areas.iter().sum();
+    areas.into_iter().map(|area| area / total).collect()
 }
 
-/// The statistics of all levels, finest first.
+/// The weighted geometric mean over the levels of each distance by its scale, on the finest grid: N×1×h×w, about 1 on good parts.
+#[must_use]
+pub fn combined(distances: &[Tensor], scales: &[f32]) -> Option<Tensor> {
+    let fine = distances.first()?.size();
+    let weights = level_weights(distances.len());
+    let level = |((distance, scale), weight): ((&Tensor, &f32), f32)| {
+        let log = (distance / f64::from(*scale)).clamp_min(f64::from(LEAST_SHARE)).log() * f64::from(weight);
+        log.upsample_bilinear2d([fine[2], fine[3]], false, None, None)
+    };
+    Some(distances.iter().zip(scales).zip(weights).map(level).reduce(|sum, level| sum + level)?.exp())
+}
+
+/// How the levels' distances become a map and a score.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scoring {
-    /// One for each level.
-    pub levels: Vec<LevelStatistics>,
+pub enum Scoring {
+    /// One map, scored as all methods' maps are.
+    Common {
+        /// The mean distance of each level on good parts, finest first: what makes levels comparable.
+        scales: Vec<f32>,
+        /// Of the map that [`combined`] gives.
+        image_score: ImageScore,
+    },
+    /// The paper's: the product of the levels, and its maximum.
+    Paper,
 }
 
 impl Scoring {
-    /// Reads what [`Self::add_to`] wrote.
+    /// The common scoring that [`Self::add_to`] wrote, of `levels` levels.
     ///
     /// # Errors
-    /// Names what is missing.
-    pub fn from_weights(weights: &Weights, network: &Network) -> Result<Self, StateError> {
-        let get = |name: String| weights.get(&name).cloned().ok_or_else(|| StateError::missing(name));
-        let level = |index: usize| {
-            let level =
-                LevelStatistics { mean: get(mean_name(index))?, deviation: get(deviation_name(index))? };
-            let usable = level.mean.shape == level.deviation.shape
-                && level.mean.data.iter().all(|x| x.is_finite())
-                && level.deviation.data.iter().all(|x| x.is_finite() && *x > 0.0);
-            if usable { Ok(level) } else { Err(StateError::values(mean_name(index))) }
-        };
-        Ok(Self { levels: (0..network.levels.len()).map(level).collect::<Result<_, StateError>>()? })
-    }
-
-    /// Adds the statistics to a student's weights.
-    pub fn add_to(&self, weights: &mut Weights) {
-        for (index, level) in self.levels.iter().enumerate() {
-            weights.insert(mean_name(index), level.mean.clone());
-            weights.insert(deviation_name(index), level.deviation.clone());
+    /// Names what is missing or out of range.
+    pub fn common(state: &State, levels: usize) -> Result<Self, StateError> {
+        let scales = state.weights.get(SCALES).ok_or(StateError::missing(SCALES))?.data.clone();
+        if scales.len() != levels || scales.iter().any(|scale| !scale.is_normal() || *scale < 0.0) {
+            return Err(StateError::values(SCALES));
         }
+        let image_score = ImageScore::kept(state)?.ok_or(StateError::missing("image_score"))?;
+        Ok(Self::Common { scales, image_score })
     }
-}
 
-fn mean_name(level: usize) -> String {
-    format!("scoring.{level}.mean")
-}
-
-fn deviation_name(level: usize) -> String {
-    format!("scoring.{level}.deviation")
-}
-
-/// Accumulates distances of normals.
-#[derive(Debug, Default)]
-pub struct Moments {
-    count: f64,
-    /// Sum and sum of squares of each level, in 64-bit floats.
-    sums: Vec<(Tensor, Tensor)>,
-}
-
-impl Moments {
-    /// Adds the distances of a batch, N×1×h×w each.
-    pub fn add(&mut self, distances: &[Tensor]) {
-        for (index, distance) in distances.iter().enumerate() {
-            let d = distance.to_kind(Kind::Double);
-            let over_batch = |x: &Tensor| x.sum_dim_intlist([0i64].as_slice(), true, Kind::Double);
-            let (sum, squares) = (over_batch(&d), over_batch(&(&d * &d)));
-            if index == 0 {
-                self.count += d.size()[0] as f64;
-            }
-            match self.sums.get_mut(index) {
-                Some(sums) => {
-                    sums.0 += sum;
-                    sums.1 += squares;
-                }
-                None => self.sums.push((sum, squares)),
-            }
+    /// Adds the scoring to what a student keeps.
+    pub fn add_to(&self, state: &mut State) {
+        if let Self::Common { scales, image_score } = self {
+            let array = Array { shape: vec![scales.len()], data: scales.clone() };
+            state.weights.insert(SCALES.to_owned(), array);
+            image_score.keep(state);
         }
-    }
-
-    /// The statistics of what was added.
-    #[must_use]
-    pub fn finish(&self) -> Scoring {
-        let level = |(sum, squares): &(Tensor, Tensor)| {
-            let mean = sum / self.count;
-            let variance =
-                (squares - &mean * &mean * self.count).clamp_min(0.0) / (self.count - 1.0).max(1.0);
-            let deviation = variance.sqrt();
-            // The last addend only matters where all normals are the same image.
-            let floor =
-                deviation.mean(Kind::Double) * DEVIATION_FLOOR + mean.mean(Kind::Double) * 1e-3 + 1e-9;
-            LevelStatistics { mean: to_array(&mean), deviation: to_array(&(deviation + floor)) }
-        };
-        Scoring { levels: self.sums.iter().map(level).collect() }
     }
 }

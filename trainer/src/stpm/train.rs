@@ -5,29 +5,36 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use methods::Flip;
+use methods::image_score::ImageScore;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use super::maps::{Moments, distances};
-use super::schedule::rate;
+use super::augment::changed;
+use super::maps::{Scoring, combined, distances};
+use super::optimiser::Optimiser;
+use super::options::Options;
+use super::pace::Pace;
+use crate::held_out::held_out;
 use crate::method::{Ended, TrainError};
 use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Features, ImageSet, Samples, memory_budget};
-use crate::torch::{Compute, Frozen, Sgd, Trainable, load_tensor, to_array};
+use crate::samples::{Batch, Features, ImageSet, Samples, memory_budget};
+use crate::schedule::Schedule;
+use crate::torch::{Compute, Frozen, Trainable, channels_last};
 
-/// The official recipe: SGD with this momentum and weight decay.
-const MOMENTUM: f64 = 0.9;
-const WEIGHT_DECAY: f64 = 1e-4;
-/// BatchNorm's running statistics stay as they are while training: they are set anew where they are needed.
-const NORM_MOMENTUM: f64 = 0.0;
-/// How often the selection images are asked.
+/// The share of a batch in BatchNorm's running statistics, as in the paper's code.
+const PAPER_NORM_MOMENTUM: f64 = 0.1;
+/// Steps between questions to the selection images …
+const CHECK_EVERY: u64 = 50;
+/// … and how often a short training asks them.
 const CHECKS: u64 = 10;
 /// Longest time that a power cut can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// Fit samples that give BatchNorm its statistics for a check; after training all of them do.
 const CHECK_SAMPLES: usize = 64;
+/// Least mean distance of a level: a student that imitates a still picture to the last digit has none.
+const LEAST_SCALE: f32 = 1e-9;
 
 /// One line of the metrics.
 #[derive(Serialize)]
@@ -42,11 +49,16 @@ struct Metrics {
 
 struct Training<'a> {
     run: &'a Run,
+    options: Options,
+    pace: Pace,
     student: Trainable,
-    sgd: Sgd,
+    optimiser: Optimiser,
     fit: Samples,
     selection: Samples,
     step: u64,
+    /// Seconds of training before this start.
+    before: f64,
+    started: Instant,
     best: Option<(u64, f64)>,
 }
 
@@ -68,7 +80,6 @@ impl<'a> Training<'a> {
         let network = &run.teacher.network;
         tch::manual_seed(settings.seed as i64);
         let student = Trainable::random(network, compute);
-        let sgd = Sgd::new(&student.parameters, MOMENTUM, WEIGHT_DECAY);
         // The teacher sees each image once, so its features can be had in full precision.
         let exact = Compute { kind: Kind::Float, ..compute };
         let load = |paths: &[PathBuf], flip, budget, what| {
@@ -77,44 +88,54 @@ impl<'a> Training<'a> {
             Samples::load(set, network, (teacher, Features::UnitLength), compute, budget, what)
         };
         let budget = memory_budget();
+        let options: Options = run.options()?;
+        let schedule = options.schedule.unwrap_or(Schedule::Short);
+        let optimiser = Optimiser::new(schedule, &student.parameters);
         let mut training = Self {
             run,
+            pace: Pace::new(schedule, settings.steps),
+            options,
             student,
-            sgd,
+            optimiser,
             fit: load(&settings.fit, settings.flip, budget, "Teacher: fit images")?,
             selection: load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?,
             step: 0,
+            before: 0.0,
+            started: Instant::now(),
             best: None,
         };
         if let Some(state) = run.load(CHECKPOINT)? {
             training.restore(&state).map_err(|reason| run.damaged(CHECKPOINT, reason))?;
         }
         run.cut_metrics(training.step)?;
+        training.started = Instant::now();
         Ok(training)
     }
 
-    /// Runs the remaining steps; `false` where it was interrupted.
+    /// Runs the remaining steps; `false` if it was interrupted.
     fn steps(&mut self) -> Result<bool, TrainError> {
-        let total = self.run.settings.steps;
-        let check_every = (total / CHECKS).max(1);
-        let bar = progress::bar(total, "Training");
+        let bar = progress::bar(self.pace.total, "Training");
         bar.set_position(self.step);
         bar.reset_eta();
         let (mut saved, mut since_check, mut losses) = (Instant::now(), Instant::now(), vec![]);
-        while self.step < total {
-            losses.push(self.one_step(total)?);
+        while self.step < self.pace.total {
+            losses.push(self.one_step()?);
             self.step += 1;
             bar.inc(1);
-            if self.step.is_multiple_of(check_every) || self.step == total {
+            if self.step.is_multiple_of(self.check_every()) || self.step == self.pace.total {
                 self.check(&mut losses, since_check.elapsed(), &bar)?;
                 since_check = Instant::now();
             }
+            if self.is_late() {
+                self.pace.end(self.step);
+            }
+            bar.set_length(self.pace.total);
             let stop = progress::stop_requested();
-            if stop || saved.elapsed() > SAVE_EVERY || self.step == total {
+            if stop || saved.elapsed() > SAVE_EVERY || self.step == self.pace.total {
                 self.run.save(CHECKPOINT, &self.checkpoint())?;
                 saved = Instant::now();
             }
-            if stop && self.step < total {
+            if stop && self.step < self.pace.total {
                 bar.abandon();
                 return Ok(false);
             }
@@ -123,11 +144,37 @@ impl<'a> Training<'a> {
         Ok(true)
     }
 
-    fn one_step(&mut self, total: u64) -> Result<f64, TrainError> {
+    /// Steps between checks: the paper's code asks after each pass over the images.
+    fn check_every(&self) -> u64 {
+        if self.options.follows_the_paper() {
+            self.fit.count().div_ceil(self.run.settings.batch) as u64
+        } else {
+            CHECK_EVERY.min(self.run.settings.steps / CHECKS).max(1)
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Whether only the time for the rate's fall is left.
+    fn is_late(&self) -> bool {
+        let minutes = self.run.settings.minutes;
+        minutes.is_some_and(|minutes| self.seconds() > Pace::HOLD * minutes * 60.0)
+    }
+
+    fn one_step(&mut self) -> Result<f64, TrainError> {
         let indices =
             batch_indices(self.fit.count(), self.run.settings.batch, self.step, self.run.settings.seed);
-        let batch = self.fit.batch(&indices, self.student.kind())?;
-        let levels = self.student.levels(&batch.image, Some(NORM_MOMENTUM));
+        let mut batch = self.fit.batch(&indices, self.student.kind())?;
+        if !self.options.follows_the_paper() {
+            let (seed, [mean, std]) = (self.run.settings.seed, self.fit.channels());
+            let image = channels_last(&changed(&batch.image, (mean, std), seed, self.step));
+            batch = Batch { targets: self.fit.see(&image), image: image.to_kind(self.student.kind()) };
+        }
+        // Ours are set anew when they are needed.
+        let momentum = if self.options.follows_the_paper() { PAPER_NORM_MOMENTUM } else { 0.0 };
+        let levels = self.student.levels(&batch.image, Some(momentum));
         let distances = distances(&batch.targets, &levels);
         let means: Vec<Tensor> = distances.iter().map(|d| d.mean(Kind::Float)).collect();
         let loss = Tensor::stack(&means, 0).sum(Kind::Float);
@@ -136,7 +183,7 @@ impl<'a> Training<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        self.sgd.step(&mut self.student.parameters, rate(self.step, total));
+        self.optimiser.step(&mut self.student.parameters, self.step, self.pace.rate(self.step));
         Ok(value)
     }
 
@@ -150,7 +197,9 @@ impl<'a> Training<'a> {
         let milliseconds_per_step = elapsed.as_secs_f64() * 1e3 / losses.len().max(1) as f64;
         let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         losses.clear();
-        self.set_norms(CHECK_SAMPLES, || {})?;
+        if !self.options.follows_the_paper() {
+            self.set_norms(CHECK_SAMPLES, || {})?;
+        }
         let selection = self.selection_distance()?;
         if !selection.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss: selection });
@@ -159,8 +208,11 @@ impl<'a> Training<'a> {
             self.best = Some((self.step, selection));
             self.run.save(BEST, &State { weights: self.student.state(), ..State::default() })?;
         }
-        let rate = rate(self.step, self.run.settings.steps);
-        let seconds = bar.elapsed().as_secs_f64();
+        if self.pace.has_converged(selection) && self.run.settings.minutes.is_some() {
+            self.pace.end(self.step);
+        }
+        let rate = self.pace.rate(self.step);
+        let seconds = self.seconds();
         let step = self.step;
         self.run.log(&Metrics { step, loss, rate, selection, seconds, milliseconds_per_step })?;
         progress::say(
@@ -185,28 +237,54 @@ impl<'a> Training<'a> {
         Ok(sum / count as f64)
     }
 
-    /// Takes the chosen student, gives its BatchNorms the statistics of all fit images, and learns how far normal
-    /// distances spread.
+    /// Takes the chosen student, gives its BatchNorms the statistics of all fit images, and learns what its distances are on
+    /// good parts.
     fn finish(mut self) -> Result<Ended, TrainError> {
         let best = self.run.best()?;
         self.student.load(&best.weights).map_err(|reason| self.run.damaged(BEST, reason))?;
         // As the exported model will compute: what is normal must not hold another number format's noise.
         self.student.set_kind(Kind::Float);
-        let count = self.fit.count();
-        let bar = progress::bar(2 * count as u64, "Statistics of normals");
-        self.set_norms(count, || bar.inc(self.run.settings.batch as u64))?;
-        let mut moments = Moments::default();
-        for indices in in_order(count) {
-            let batch = self.fit.batch(&indices, Kind::Float)?;
-            let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
-            moments.add(&distances(&batch.targets, &levels));
-            bar.inc(indices.len() as u64);
+        if !self.options.follows_the_paper() {
+            let count = self.fit.count();
+            let bar = progress::bar(count as u64, "Statistics of normals");
+            self.set_norms(count, || bar.inc(self.run.settings.batch as u64))?;
+            bar.finish_and_clear();
         }
-        bar.finish_and_clear();
-        let mut weights = self.student.state();
-        moments.finish().add_to(&mut weights);
-        self.run.save(STUDENT, &State { weights, ..State::default() })?;
+        let scoring = if self.options.paper_score { Scoring::Paper } else { self.scoring()? };
+        let mut state = State { weights: self.student.state(), ..State::default() };
+        scoring.add_to(&mut state);
+        self.run.save(STUDENT, &state)?;
         Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
+    }
+
+    /// The common score. The student has learned from the fit images, but where selection images are few they say more of what
+    /// each place is like on good parts; both together are better than either.
+    fn scoring(&mut self) -> Result<Scoring, TrainError> {
+        let student = &self.student;
+        let see = |batch: &Batch| {
+            let levels = tch::no_grad(|| student.levels(&batch.image, None));
+            distances(&batch.targets, &levels)
+        };
+        let (mut sums, mut count) = (vec![], 0);
+        for samples in [&mut self.fit, &mut self.selection] {
+            count += samples.count();
+            for indices in in_order(samples.count()) {
+                let distances = see(&samples.batch(&indices, Kind::Float)?);
+                sums.resize(distances.len(), 0.0);
+                for (sum, distance) in sums.iter_mut().zip(&distances) {
+                    *sum += distance.mean(Kind::Double).double_value(&[]) * indices.len() as f64;
+                }
+            }
+        }
+        let mean = |sum: f64| ((sum / count as f64) as f32).max(LEAST_SCALE);
+        let scales: Vec<f32> = sums.into_iter().map(mean).collect();
+        let mut held_out = held_out(&mut self.fit, 0, |batch| combined(&see(batch), &scales))?;
+        let selection = self::held_out(&mut self.selection, 0, |batch| combined(&see(batch), &scales))?;
+        held_out.parts.extend(selection.parts);
+        let diverged = TrainError::Diverged { step: self.step, loss: f64::NAN };
+        let (image_score, _) =
+            ImageScore::fit(&held_out, self.run.settings.recipe.input, &mut |_| ()).ok_or(diverged)?;
+        Ok(Scoring::Common { scales, image_score })
     }
 
     /// Gives the BatchNorms the mean of the statistics of batches, over the first `samples` of the shuffled fit samples.
@@ -229,10 +307,12 @@ impl<'a> Training<'a> {
 
     fn checkpoint(&self) -> State {
         let mut weights = self.student.state();
-        for (index, velocity) in self.sgd.velocities.iter().enumerate() {
-            weights.insert(velocity_name(index), to_array(velocity));
-        }
-        let mut notes = vec![("step".to_owned(), self.step.to_string())];
+        self.optimiser.add_to(&mut weights);
+        let mut notes = vec![
+            ("step".to_owned(), self.step.to_string()),
+            ("seconds".to_owned(), self.seconds().to_string()),
+        ];
+        notes.extend(self.pace.notes().map(|(name, value)| (name.to_owned(), value)));
         if let Some((step, value)) = self.best {
             notes.push(("best_step".to_owned(), step.to_string()));
             notes.push(("best_selection".to_owned(), value.to_string()));
@@ -242,15 +322,11 @@ impl<'a> Training<'a> {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.student.load(&state.weights)?;
-        for (index, velocity) in self.sgd.velocities.iter_mut().enumerate() {
-            load_tensor(&state.weights, &velocity_name(index), velocity)?;
-        }
+        self.optimiser.load(&state.weights)?;
         self.step = state.number("step").ok_or(StateError::missing("step"))?;
+        self.before = state.number("seconds").unwrap_or(0.0);
+        self.pace.restore(|name| state.number(name));
         self.best = state.number("best_step").zip(state.number("best_selection"));
         Ok(())
     }
-}
-
-fn velocity_name(index: usize) -> String {
-    format!("sgd.{index}.velocity")
 }

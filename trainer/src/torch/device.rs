@@ -3,6 +3,7 @@
 use tch::{Cuda, Device, Kind};
 
 use super::allocator::keep_freed_memory;
+use super::bf16;
 use crate::compute::{ComputeError, DeviceChoice, Precision, Resolved, Wanted};
 
 /// A device with a number format.
@@ -40,8 +41,11 @@ impl Compute {
         }
         let device = if cuda { Device::Cuda(0) } else { Device::Cpu };
         // On a GPU only where it is asked for: not all compute in it.
-        let fast_bf16 = !cuda && cpu_has_bf16();
-        let bf16 = precision == Precision::Bf16 || (precision == Precision::Auto && fast_bf16);
+        let bf16 = match precision {
+            Precision::Bf16 => true,
+            Precision::F32 => false,
+            Precision::Auto => !cuda && bf16::is_faster(),
+        };
         Ok(Self { device, kind: if bf16 { Kind::BFloat16 } else { Kind::Float } })
     }
 
@@ -60,17 +64,6 @@ impl Compute {
             _ => format!("cuda, {kind}"),
         }
     }
-}
-
-/// Whether the CPU multiplies bf16 in hardware; emulated it is many times slower than f32.
-fn cpu_has_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(target_arch = "aarch64")]
-    let has = std::arch::is_aarch64_feature_detected!("bf16");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let has = false;
-    has
 }
 
 fn has_cuda() -> bool {

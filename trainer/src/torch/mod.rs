@@ -2,6 +2,7 @@
 
 mod adam;
 mod allocator;
+mod bf16;
 mod chain;
 mod device;
 mod network;

@@ -1,5 +1,7 @@
 //! Which positions share a covariance.
 
+use super::GaussiansError;
+
 /// A grid of positions in square cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cells {
@@ -9,11 +11,16 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// `rows` × `columns` positions in cells of `side` × `side`; `None` where these don't tile the grid.
-    #[must_use]
-    pub fn new(rows: usize, columns: usize, side: usize) -> Option<Self> {
-        let tile = side > 0 && rows.is_multiple_of(side) && columns.is_multiple_of(side);
-        tile.then_some(Self { rows, columns, side })
+    /// `rows` × `columns` positions in cells of `side` × `side`.
+    ///
+    /// # Errors
+    /// If these don't tile the grid.
+    pub fn new(rows: usize, columns: usize, side: usize) -> Result<Self, GaussiansError> {
+        if side > 0 && rows.is_multiple_of(side) && columns.is_multiple_of(side) {
+            Ok(Self { rows, columns, side })
+        } else {
+            Err(GaussiansError::Untiled { rows, columns, side })
+        }
     }
 
     /// Positions in all.
@@ -51,7 +58,7 @@ mod tests {
         let cells = Cells::new(2, 4, 2).unwrap();
         assert_eq!((cells.positions(), cells.each(), cells.count()), (8, 4, 2));
         assert_eq!((0..8).map(|p| cells.of(p)).collect::<Vec<_>>(), [0, 0, 1, 1, 0, 0, 1, 1]);
-        assert_eq!(Cells::new(2, 3, 2), None);
-        assert_eq!(Cells::new(2, 2, 0), None);
+        assert!(Cells::new(2, 3, 2).is_err());
+        assert!(Cells::new(2, 2, 0).is_err());
     }
 }

@@ -15,6 +15,8 @@ const QUARTILES: f32 = 1.349;
 pub struct HeldOut {
     /// Rows and columns of the maps.
     pub grid: [usize; 2],
+    /// Positions that lie beyond the maps on each side.
+    pub margin: usize,
     /// The parts, each with the maps of its frames, each with those of its tiles.
     pub parts: Vec<Vec<Vec<Vec<f32>>>>,
 }
@@ -48,9 +50,10 @@ impl ImageScore {
         }
         let all = || parts.iter().flatten().flatten();
         let usual = |share| usual(all().map(|map| worst(map, places_of(share, positions))).collect());
-        let score = Self { grid: held_out.grid, places, shares: SHARES.map(usual) };
-        let enlarge = enlarge(held_out.grid, input);
-        all().for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
+        let score = Self { grid: held_out.grid, margin: held_out.margin, places, shares: SHARES.map(usual) };
+        let enlarge = enlarge(held_out.grid, held_out.margin, input);
+        let maps = held_out.parts.iter().flatten().flatten();
+        maps.for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
         // As on the line: the worst tile decides.
         let of =
             |frame: &Standardised| frame.iter().map(|map| score.of(map)).fold(f32::NEG_INFINITY, f32::max);
@@ -103,7 +106,7 @@ mod tests {
             let usual = |p: usize| if p < 24 { 1.5 } else { 1.0 };
             (0..384).map(|p| usual(p) + random.below(1001) as f32 / 1000.0 * spread as f32 * 0.2).collect()
         };
-        HeldOut { grid: GRID, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
+        HeldOut { grid: GRID, margin: 0, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
     }
 
     #[test]
@@ -131,10 +134,13 @@ mod tests {
             assert!(parts.iter().flatten().all(|score| score.is_finite()));
             assert!(score.places.deviation.iter().all(|d| *d > 0.0));
         }
-        let zeros = HeldOut { grid: [2, 2], parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
+        let zeros = HeldOut { grid: [2, 2], margin: 0, parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
         let (score, _) = ImageScore::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
         assert!(score.of(&score.places.standardise(&[0.0; 4])).is_finite());
-        assert!(ImageScore::fit(&HeldOut { grid: [2, 2], parts: vec![] }, INPUT, &mut |_| ()).is_none());
+        assert!(
+            ImageScore::fit(&HeldOut { grid: [2, 2], margin: 0, parts: vec![] }, INPUT, &mut |_| ())
+                .is_none()
+        );
     }
 
     #[test]

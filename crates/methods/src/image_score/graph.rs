@@ -6,16 +6,16 @@ use shared_format::Size;
 use super::{ImageScore, SHARES, enlarge, places_of};
 
 impl ImageScore {
-    /// Adds the outputs `anomaly_map` (1×1×H×W) and `score` (1) of `distances` (1×1×h×w) to `graph`.
+    /// Adds the outputs `anomaly_map` (1×1×H×W), the distances smoothed, and `score` (1) of `distances` (1×1×h×w) to `graph`.
     pub fn add(&self, graph: &mut GraphBuilder, distances: &Value, input: Size) {
+        let [down, across] = enlarge(self.grid, self.margin, input);
+        let shown = graph.resample(distances, &down, &across);
+        graph.output("anomaly_map", &shown);
         let mean = graph.constant("places.mean", distances.shape(), &self.places.mean);
         let scale: Vec<f32> = self.places.deviation.iter().map(|d| 1.0 / d).collect();
         let scale = graph.constant("places.scale", distances.shape(), &scale);
         let centred = graph.sub(distances, &mean);
         let map = graph.mul(&centred, &scale);
-        let [down, across] = enlarge(self.grid, input);
-        let shown = graph.resample(&map, &down, &across);
-        graph.output("anomaly_map", &shown);
         let mut sum: Option<Value> = None;
         for (share, usual) in SHARES.iter().zip(&self.shares) {
             let worst = graph.mean_of_largest(&map, places_of(*share, self.places.mean.len()));

@@ -6,6 +6,8 @@ use super::{ImageScore, Places, SHARES, Usual};
 
 const PLACES: [&str; 2] = ["image_score.mean", "image_score.deviation"];
 const SHARES_USUAL: &str = "image_score.shares";
+/// Without it there is no margin.
+const MARGIN: &str = "image_score.margin";
 
 impl ImageScore {
     /// Adds the score to what a model keeps.
@@ -17,6 +19,10 @@ impl ImageScore {
         let data = self.shares.iter().flat_map(|usual| [usual.centre, usual.spread]).collect();
         let array = Array { shape: vec![SHARES.len(), 2], data };
         state.weights.insert(SHARES_USUAL.to_owned(), array);
+        if self.margin > 0 {
+            let array = Array { shape: vec![1], data: vec![self.margin as f32] };
+            state.weights.insert(MARGIN.to_owned(), array);
+        }
     }
 
     /// What [`Self::keep`] added; `None` if there is nothing.
@@ -42,7 +48,12 @@ impl ImageScore {
             return Err(StateError::values(SHARES_USUAL));
         }
         let places = Places { mean: mean.data.clone(), deviation: deviation.data.clone() };
-        Ok(Some(Self { grid: [rows, columns], places, shares }))
+        let margin = match state.weights.get(MARGIN).map(|array| array.data.as_slice()) {
+            None => 0,
+            Some(&[margin]) if margin >= 0.0 && margin <= rows.min(columns) as f32 => margin as usize,
+            Some(_) => return Err(StateError::values(MARGIN)),
+        };
+        Ok(Some(Self { grid: [rows, columns], margin, places, shares }))
     }
 }
 
@@ -54,12 +65,14 @@ mod tests {
     fn what_is_kept_is_the_score_and_damage_is_named() {
         let places = Places { mean: vec![1.0, 2.0], deviation: vec![0.5, 0.25] };
         let shares = [0, 1, 2].map(|i| Usual { centre: i as f32, spread: 1.0 + i as f32 });
-        let score = ImageScore { grid: [1, 2], places, shares };
+        let score = ImageScore { grid: [1, 2], margin: 1, places, shares };
         let mut state = State::default();
         assert_eq!(ImageScore::kept(&state), Ok(None));
         score.keep(&mut state);
         assert_eq!(ImageScore::kept(&state), Ok(Some(score)));
-        for (name, value) in [(PLACES[1], 0.0), (PLACES[0], f32::NAN), (SHARES_USUAL, f32::INFINITY)] {
+        for (name, value) in
+            [(PLACES[1], 0.0), (PLACES[0], f32::NAN), (SHARES_USUAL, f32::INFINITY), (MARGIN, f32::NAN)]
+        {
             let mut damaged = state.clone();
             damaged.weights.get_mut(name).unwrap().data[0] = value;
             assert!(ImageScore::kept(&damaged).is_err(), "{name}");

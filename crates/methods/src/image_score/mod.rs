@@ -8,6 +8,8 @@
 //!
 //! with cₛ and dₛ the median and the spread on good parts. What good parts have is measured on parts that the model hasn't seen.
 //!
+//! People see the distances themselves, smoothed: standardising tells images apart, but draws the outlines of defects no better.
+//!
 //! | file | job |
 //! |---|---|
 //! | `places.rs` | mean and deviation of each place |
@@ -20,7 +22,7 @@ mod graph;
 mod kept;
 mod places;
 
-use networks::resample::{Matrix, bilinear, gaussian};
+use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
 use shared_format::Size;
 
 pub use fit::HeldOut;
@@ -36,6 +38,8 @@ pub const SHARES: [usize; 3] = [2, 10, 50];
 pub struct ImageScore {
     /// Rows and columns of the maps.
     pub grid: [usize; 2],
+    /// Positions that lie beyond the maps on each side, of which they say nothing.
+    pub margin: usize,
     /// What good parts have at each place.
     pub places: Places,
     /// What the mean of the worst places is on good parts, for each of [`SHARES`].
@@ -57,7 +61,7 @@ impl ImageScore {
     pub fn plain(grid: [usize; 2]) -> Self {
         let positions = grid.iter().product();
         let places = Places { mean: vec![0.0; positions], deviation: vec![1.0; positions] };
-        Self { grid, places, shares: [Usual { centre: 0.0, spread: 1.0 }; SHARES.len()] }
+        Self { grid, margin: 0, places, shares: [Usual { centre: 0.0, spread: 1.0 }; SHARES.len()] }
     }
 }
 
@@ -66,8 +70,10 @@ fn places_of(share: usize, positions: usize) -> usize {
     (positions * share).div_ceil(1000).clamp(1, positions.max(1))
 }
 
-/// What makes a map of the grid the anomaly map that people see, of the input's size.
-fn enlarge([rows, columns]: [usize; 2], input: Size) -> [Matrix; 2] {
-    [(rows, input.height), (columns, input.width)]
-        .map(|(from, to)| bilinear(from, to as usize).after(&gaussian(from, SMOOTHING)))
+/// What makes a map of the grid the anomaly map that people see, of the input's size. The margin looks as the map's edge does.
+fn enlarge([rows, columns]: [usize; 2], margin: usize, input: Size) -> [Matrix; 2] {
+    [(rows, input.height), (columns, input.width)].map(|(from, to)| {
+        let smooth = edge_padded(from, margin).after(&gaussian(from, SMOOTHING));
+        bilinear(from + 2 * margin, to as usize).after(&smooth)
+    })
 }

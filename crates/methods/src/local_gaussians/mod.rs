@@ -10,7 +10,6 @@ mod model;
 mod options;
 mod windows;
 
-pub use fit::LocalGaussiansError;
 pub use model::Model;
 pub use options::LocalGaussians;
 

@@ -3,60 +3,12 @@
 use super::model::Model;
 use super::options::{Covariance, Padim};
 use super::reduction::reduce;
-use crate::features::{FeatureError, FeatureSet};
-use crate::gaussians::{Cells, Gaussians};
-use crate::method::{FitError, Progress};
+use crate::features::FeatureSet;
+use crate::gaussians::{Cells, Fit, Fitted, GaussiansError};
+use crate::method::Progress;
 
-/// Largest model whose covariances are written; a frame's verdict reads all of it.
+/// Largest model whose covariances are written.
 const MAX_BYTES: usize = 64 << 20;
-
-/// Why no Gaussians were fitted.
-#[derive(Debug, thiserror::Error)]
-pub enum PadimError {
-    /// The features.
-    #[error(transparent)]
-    Features(#[from] FeatureError),
-    /// The model would be too large.
-    #[error(
-        "{cells} full covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, \
-         --covariance diagonal, a larger --cell, or a smaller --size",
-        .bytes >> 20, MAX_BYTES >> 20
-    )]
-    TooLarge {
-        /// Dimensions asked for.
-        dimensions: usize,
-        /// Covariances.
-        cells: usize,
-        /// Bytes they would take.
-        bytes: usize,
-        /// The most dimensions that fit.
-        largest: usize,
-    },
-    /// Nothing differs between the photos.
-    #[error(
-        "the photos all show the same picture, which doesn't tell how good parts differ; give photos of different parts"
-    )]
-    NoVariance,
-    /// The cells don't tile the features' grid.
-    #[error("{rows}×{columns} positions can't be put in cells of {cell}×{cell}; take --cell 1")]
-    Untiled {
-        /// Rows of the features' grid.
-        rows: usize,
-        /// Its columns.
-        columns: usize,
-        /// Side of the cells asked for.
-        cell: usize,
-    },
-}
-
-impl From<PadimError> for FitError {
-    fn from(error: PadimError) -> Self {
-        match error {
-            PadimError::Features(error) => Self::Features(error),
-            other => Self::Options(Box::new(other)),
-        }
-    }
-}
 
 /// See [`crate::method::Method::fit`].
 pub(super) fn fit(
@@ -65,33 +17,21 @@ pub(super) fn fit(
     indices: &[usize],
     seed: u64,
     progress: Progress<'_>,
-) -> Result<Option<Model>, PadimError> {
+) -> Result<Option<Model>, GaussiansError> {
     let [channels, rows, columns] = set.shape();
     let cell = usize::from(options.cell);
-    let cells = Cells::new(rows, columns, cell).ok_or(PadimError::Untiled { rows, columns, cell })?;
     let reduction = reduce(options.reduction, channels, options.dimensions.into(), seed);
-    let dimensions = reduction.outputs;
     let full = options.covariance == Covariance::Full;
-    let bytes = 4 * cells.count() * dimensions * dimensions;
-    if full && bytes > MAX_BYTES {
-        let cells = cells.count();
-        let largest = (MAX_BYTES / (4 * cells)).isqrt();
-        return Err(PadimError::TooLarge { dimensions, cells, bytes, largest });
-    }
-    let mut gaussians = Gaussians::new(cells, dimensions, full);
-    for &index in indices {
-        for sample in set.of(index)?.iter() {
-            gaussians.add(&reduction.apply(&sample.vectors));
-        }
-        if !progress() {
-            return Ok(None);
-        }
-    }
-    let (mean, whitening) = gaussians.finish(options.shrinkage, None);
-    if whitening.iter().any(|factor| !factor.is_finite()) {
-        return Err(PadimError::NoVariance);
-    }
-    Ok(Some(Model {
+    let fit = Fit {
+        cells: Cells::new(rows, columns, cell)?,
+        dimensions: reduction.outputs,
+        full,
+        shrinkage: options.shrinkage,
+        trusted: None,
+    };
+    fit.check_size(MAX_BYTES)?;
+    let fitted = fit.run(set, indices, &reduction, progress)?;
+    Ok(fitted.map(|Fitted { mean, whitening }| Model {
         reduction,
         mean,
         whitening,

@@ -11,7 +11,6 @@ mod model;
 mod options;
 mod reduction;
 
-pub use fit::PadimError;
 pub use graph::{build, build_distances};
 pub use model::Model;
 pub use options::{Covariance, Padim};

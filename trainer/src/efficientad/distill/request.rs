@@ -6,8 +6,8 @@ use bundle::atomic::write_file;
 use networks::PdnSize;
 use networks::teacher::Teacher;
 
-use crate::efficientad::schedule::Schedule;
 use crate::run::RunError;
+use crate::schedule::Schedule;
 use crate::torch::Compute;
 
 /// What to distil.

@@ -6,10 +6,10 @@ use networks::Network;
 use serde::{Deserialize, Serialize};
 
 use super::request::{Request, write};
-use crate::efficientad::schedule::Schedule;
 use crate::method::TrainError;
 use crate::natural::count_natural_photos;
 use crate::run::RunError;
+use crate::schedule::Schedule;
 
 const SETTINGS: &str = "settings.json";
 

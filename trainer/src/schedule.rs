@@ -1,9 +1,13 @@
-//! How fast the networks learn.
+//! Whose schedule a training follows: one option, which the trained methods share.
 
 use std::f64::consts::PI;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// What command lines say of it.
+pub const SCHEDULE_HELP: &str = "published: the paper's; short: ours, for a CPU; short unless given, but for efficientad with a \
+                                 patch description network";
 
 /// Which schedule the steps follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -1,0 +1,125 @@
+//! Images of good parts → Gaussians.
+
+use super::{Cells, Gaussians};
+use crate::features::{FeatureError, FeatureSet, Projection};
+use crate::method::{FitError, Progress};
+
+/// Which Gaussians to fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit {
+    /// Positions, and which of them share a covariance.
+    pub cells: Cells,
+    /// Of the vectors.
+    pub dimensions: usize,
+    /// Full covariances, or their diagonals only.
+    pub full: bool,
+    /// See [`Gaussians::finish`].
+    pub shrinkage: f64,
+    /// See [`Gaussians::finish`].
+    pub trusted: Option<f64>,
+}
+
+/// Gaussians, as [`Gaussians::finish`] gives them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The mean of each position.
+    pub mean: Vec<f32>,
+    /// What whitens a vector, for each cell.
+    pub whitening: Vec<f32>,
+}
+
+/// Why no Gaussians were fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum GaussiansError {
+    /// The features.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// The model would be too large.
+    #[error(
+        "{cells} covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, or fewer \
+         --pixels",
+        .bytes >> 20, .limit >> 20
+    )]
+    TooLarge {
+        /// Dimensions asked for.
+        dimensions: usize,
+        /// Covariances.
+        cells: usize,
+        /// Bytes they would take.
+        bytes: usize,
+        /// The most bytes that they may take.
+        limit: usize,
+        /// The most dimensions that fit.
+        largest: usize,
+    },
+    /// Nothing differs between the photos.
+    #[error(
+        "the photos all show the same picture, which doesn't tell how good parts differ; give photos of different parts"
+    )]
+    NoVariance,
+    /// The cells don't tile the features' grid.
+    #[error(
+        "a grid of {rows}×{columns} positions can't be cut into cells of {side}×{side}; take another --size"
+    )]
+    Untiled {
+        /// Rows of the features' grid.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// Side of the cells asked for.
+        side: usize,
+    },
+}
+
+impl From<GaussiansError> for FitError {
+    fn from(error: GaussiansError) -> Self {
+        match error {
+            GaussiansError::Features(error) => Self::Features(error),
+            other => Self::Options(Box::new(other)),
+        }
+    }
+}
+
+impl Fit {
+    /// Refuses full covariances that take more than `limit` bytes: a frame's verdict reads all of them.
+    ///
+    /// # Errors
+    /// Names the most dimensions that fit.
+    pub fn check_size(&self, limit: usize) -> Result<(), GaussiansError> {
+        let (cells, dimensions) = (self.cells.count(), self.dimensions);
+        let bytes = 4 * cells * dimensions * dimensions;
+        if self.full && bytes > limit {
+            let largest = (limit / (4 * cells)).isqrt();
+            return Err(GaussiansError::TooLarge { dimensions, cells, bytes, limit, largest });
+        }
+        Ok(())
+    }
+
+    /// The Gaussians of what `projection` makes of the images at `indices`;
+    /// `None` if `progress` says `false`.
+    ///
+    /// # Errors
+    /// If an image has no features, or nothing differs between them.
+    pub fn run(
+        &self,
+        set: &mut FeatureSet,
+        indices: &[usize],
+        projection: &Projection,
+        progress: Progress<'_>,
+    ) -> Result<Option<Fitted>, GaussiansError> {
+        let mut gaussians = Gaussians::new(self.cells, self.dimensions, self.full);
+        for &index in indices {
+            for sample in set.of(index)?.iter() {
+                gaussians.add(&projection.apply(&sample.vectors));
+            }
+            if !progress() {
+                return Ok(None);
+            }
+        }
+        let (mean, whitening) = gaussians.finish(self.shrinkage, self.trusted);
+        if whitening.iter().any(|factor| !factor.is_finite()) {
+            return Err(GaussiansError::NoVariance);
+        }
+        Ok(Some(Fitted { mean, whitening }))
+    }
+}

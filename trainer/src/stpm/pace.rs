@@ -1,0 +1,134 @@
+//! How fast a step learns, and when training ends.
+
+use crate::schedule::Schedule;
+
+/// The official recipe's learning rate, of SGD …
+const PAPER_RATE: f64 = 0.4;
+/// … and ours, of Adam …
+const RATE: f64 = 0.02;
+/// … with a linear warm-up over this many steps.
+const WARM_UP: f64 = 15.0;
+/// A selection distance that is lower by less than this share is no progress …
+const PROGRESS: f64 = 0.01;
+/// … and after so many checks without progress the rate falls.
+const PATIENCE: u64 = 4;
+
+/// Where training is between its first step and its last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    schedule: Schedule,
+    /// Steps in all.
+    pub total: u64,
+    /// The step at which the rate begins to fall.
+    falls_from: u64,
+    /// The selection distance that the next must be lower than, by [`PROGRESS`].
+    reference: f64,
+    /// Checks since there was progress.
+    stale: u64,
+}
+
+impl Pace {
+    /// The share of a training before the rate falls to 0: with a fall the last step needs no luck.
+    pub const HOLD: f64 = 0.75;
+
+    /// At most `total` steps.
+    #[must_use]
+    pub fn new(schedule: Schedule, total: u64) -> Self {
+        let falls_from = (total as f64 * Self::HOLD) as u64;
+        Self { schedule, total, falls_from, reference: f64::INFINITY, stale: 0 }
+    }
+
+    /// The rate of step `step` (from 0).
+    #[must_use]
+    pub fn rate(&self, step: u64) -> f64 {
+        if self.schedule == Schedule::Published {
+            return PAPER_RATE;
+        }
+        let warm_up = (step as f64 + 1.0) / WARM_UP.min(self.total as f64);
+        let left = self.total.saturating_sub(step) as f64 / (self.total - self.falls_from).max(1) as f64;
+        RATE * warm_up.min(1.0) * left.min(1.0)
+    }
+
+    /// Whether the rate has begun to fall.
+    #[must_use]
+    pub fn falls(&self, step: u64) -> bool {
+        step >= self.falls_from
+    }
+
+    /// Takes in the selection distance at a check; whether the student has stopped to get better.
+    pub fn has_converged(&mut self, selection: f64) -> bool {
+        if selection < self.reference * (1.0 - PROGRESS) {
+            (self.reference, self.stale) = (selection, 0);
+        } else {
+            self.stale += 1;
+        }
+        self.stale >= PATIENCE
+    }
+
+    /// The rate falls from `step` on, and with it training comes to its end.
+    pub fn end(&mut self, step: u64) {
+        if !self.falls(step) {
+            self.falls_from = step;
+            self.total = (step as f64 / Self::HOLD).ceil() as u64;
+        }
+    }
+
+    /// As a checkpoint keeps it.
+    #[must_use]
+    pub fn notes(&self) -> [(&'static str, String); 4] {
+        [
+            ("total", self.total.to_string()),
+            ("falls_from", self.falls_from.to_string()),
+            ("reference", self.reference.to_string()),
+            ("stale", self.stale.to_string()),
+        ]
+    }
+
+    /// What [`Self::notes`] gave, if `number` finds it.
+    pub fn restore(&mut self, number: impl Fn(&str) -> Option<f64>) {
+        if let (Some(total), Some(falls_from)) = (number("total"), number("falls_from")) {
+            (self.total, self.falls_from) = (total as u64, falls_from as u64);
+        }
+        if let (Some(reference), Some(stale)) = (number("reference"), number("stale")) {
+            (self.reference, self.stale) = (reference, stale as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_holds_and_falls() {
+        let pace = Pace::new(Schedule::Short, 400);
+        assert!(pace.rate(0) < 0.1 * RATE);
+        assert_eq!([15, 200, 299].map(|step| pace.rate(step)), [RATE; 3]);
+        assert!(pace.rate(350) < 0.6 * RATE && pace.rate(399) < 0.02 * RATE);
+        assert_eq!(Pace::new(Schedule::Published, 400).rate(399), PAPER_RATE);
+        for total in 1..5 {
+            let pace = Pace::new(Schedule::Short, total);
+            assert!((0..total).all(|step| pace.rate(step) > 0.0), "{total}");
+        }
+    }
+
+    #[test]
+    fn without_progress_training_ends_with_a_fall() {
+        let mut pace = Pace::new(Schedule::Short, 4000);
+        let mut step = 0;
+        let converged = [0.9, 0.8, 0.7, 0.699, 0.698, 0.71, 0.697].map(|selection| {
+            step += 100;
+            pace.has_converged(selection)
+        });
+        assert_eq!(converged, [false, false, false, false, false, false, true]);
+        pace.end(step);
+        assert_eq!((pace.total, pace.falls(699), pace.falls(700)), (934, false, true));
+        // What falls already isn't cut again.
+        pace.end(800);
+        assert_eq!(pace.total, 934);
+        let mut restored = Pace::new(Schedule::Short, 4000);
+        let notes = pace.notes();
+        restored.restore(|name| notes.iter().find(|(known, _)| *known == name)?.1.parse().ok());
+        assert_eq!(restored, pace);
+    }
+}
