@@ -1,6 +1,6 @@
 //! What a student says of good parts, for the score of all methods.
 
-use methods::image_score::HeldOut;
+use methods::image_score::{HeldOut, ImageScore};
 use tch::{Kind, Tensor};
 
 use crate::method::TrainError;
@@ -8,14 +8,30 @@ use crate::order::in_order;
 use crate::samples::{Batch, Samples};
 use crate::torch::to_array;
 
+/// The common score of a student whose maps of a batch (N×1×h×w) `see` gives, from all images but those for calibration. It has
+/// learned from the fit images, but selection images are few, and say too little of what each place is like on good parts.
+///
+/// # Errors
+/// As [`held_out`].
+pub fn image_score(
+    [fit, selection]: [&mut Samples; 2],
+    margin: usize,
+    see: impl Fn(&Batch) -> Option<Tensor>,
+) -> Result<Option<ImageScore>, TrainError> {
+    let input = fit.input();
+    let mut maps = held_out(fit, margin, &see)?;
+    maps.parts.extend(held_out(selection, margin, &see)?.parts);
+    Ok(ImageScore::fit(&maps, input, &mut |_| ()).map(|(score, _)| score))
+}
+
 /// The maps of `samples` with `margin` positions beyond them on each side, of which `see` gives those of a batch (N×1×h×w), sorted by part, frame and tile.
 ///
 /// # Errors
-/// If an image that is not kept in memory can't be read any more, or a value is not a number.
-pub fn held_out(
+/// If an image that is not kept in memory can't be read any more.
+fn held_out(
     samples: &mut Samples,
     margin: usize,
-    mut see: impl FnMut(&Batch) -> Option<Tensor>,
+    see: impl Fn(&Batch) -> Option<Tensor>,
 ) -> Result<HeldOut, TrainError> {
     let mut held_out = HeldOut { grid: [0; 2], margin, parts: vec![] };
     let mut maps: Vec<Vec<f32>> = vec![];

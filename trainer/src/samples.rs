@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use judge::{Preparer, decode_file};
 use methods::Flip;
 use networks::Network;
-use shared_format::Recipe;
+use shared_format::{Recipe, Size};
 use tch::{Device, Kind, Tensor};
 
 use crate::memory;
@@ -119,6 +119,12 @@ impl Samples {
     #[must_use]
     pub fn per_image(&self) -> usize {
         self.set.per_image()
+    }
+
+    /// Size of the samples' images.
+    #[must_use]
+    pub fn input(&self) -> Size {
+        self.set.recipe.input
     }
 
     /// Samples of one frame.

@@ -78,8 +78,8 @@ pub struct Args {
     /// Length in passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
-    /// Longest time to train, in minutes; it ends earlier if the selection images find the student no better any more. The
-    /// method's own choice unless given
+    /// Longest time to train, in minutes; it ends earlier once the student gets no better on the selection images. The method's
+    /// own choice unless given
     #[arg(long, conflicts_with_all = ["steps", "epochs"], value_parser = minutes)]
     minutes: Option<f64>,
     /// Seeds the split, the first weights and the order of the images
@@ -281,7 +281,7 @@ fn plan(
 
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse::<f64>().ok().filter(|minutes| (0.05..=100_000.0).contains(minutes));
-    minutes.ok_or_else(|| format!("`{text}` is no time; write minutes, such as 5 or 0.5"))
+    minutes.ok_or_else(|| format!("`{text}` is not a time; write minutes, such as 5 or 0.5"))
 }
 
 fn relative(path: &Path, data: &Path) -> PathBuf {

@@ -19,7 +19,7 @@ use super::options::Options;
 use super::pace::Pace;
 use super::statistics::MapScale;
 use super::view::View;
-use crate::held_out::held_out;
+use crate::held_out::image_score;
 use crate::method::{Ended, TrainError};
 use crate::natural::Natural;
 use crate::order::batch_indices;
@@ -299,8 +299,7 @@ impl<'a> Training<'a> {
         Ok(Ended::Finished { chosen_step: None })
     }
 
-    /// The common score, from all images but those for calibration: where selection images are few, they say too little of what
-    /// each place is like on good parts.
+    /// The common score, see [`image_score`].
     fn image_score(&mut self, scales: [MapScale; 2]) -> Result<ImageScore, TrainError> {
         let layout = super::layout(&self.run.teacher)?;
         let share = f64::from(layout.logical_share());
@@ -313,11 +312,9 @@ impl<'a> Training<'a> {
             });
             scaled.reduce(|sum, map| sum + map)
         };
-        let mut held_out = held_out(&mut self.fit, layout.margin(), see)?;
-        held_out.parts.extend(self::held_out(&mut self.selection, layout.margin(), see)?.parts);
+        let seen = [&mut self.fit, &mut self.selection];
         let diverged = TrainError::Diverged { step: self.step, loss: f64::NAN };
-        let fitted = ImageScore::fit(&held_out, self.run.settings.recipe.input, &mut |_| ());
-        Ok(fitted.ok_or(diverged)?.0)
+        image_score(seen, layout.margin(), see)?.ok_or(diverged)
     }
 
     /// Replaces the checkpoint, but never a good one by one that holds no numbers.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use methods::Flip;
-use methods::image_score::ImageScore;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
@@ -14,7 +13,7 @@ use super::maps::{Scoring, combined, distances};
 use super::optimiser::Optimiser;
 use super::options::Options;
 use super::pace::Pace;
-use crate::held_out::held_out;
+use crate::held_out::image_score;
 use crate::method::{Ended, TrainError};
 use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
@@ -257,8 +256,7 @@ impl<'a> Training<'a> {
         Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
     }
 
-    /// The common score. The student has learned from the fit images, but where selection images are few they say more of what
-    /// each place is like on good parts; both together are better than either.
+    /// The common score, see [`image_score`].
     fn scoring(&mut self) -> Result<Scoring, TrainError> {
         let student = &self.student;
         let see = |batch: &Batch| {
@@ -278,12 +276,9 @@ impl<'a> Training<'a> {
         }
         let mean = |sum: f64| ((sum / count as f64) as f32).max(LEAST_SCALE);
         let scales: Vec<f32> = sums.into_iter().map(mean).collect();
-        let mut held_out = held_out(&mut self.fit, 0, |batch| combined(&see(batch), &scales))?;
-        let selection = self::held_out(&mut self.selection, 0, |batch| combined(&see(batch), &scales))?;
-        held_out.parts.extend(selection.parts);
-        let diverged = TrainError::Diverged { step: self.step, loss: f64::NAN };
-        let (image_score, _) =
-            ImageScore::fit(&held_out, self.run.settings.recipe.input, &mut |_| ()).ok_or(diverged)?;
+        let seen = [&mut self.fit, &mut self.selection];
+        let image_score = image_score(seen, 0, |batch| combined(&see(batch), &scales))?
+            .ok_or(TrainError::Diverged { step: self.step, loss: f64::NAN })?;
         Ok(Scoring::Common { scales, image_score })
     }
 

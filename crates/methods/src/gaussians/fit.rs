@@ -36,8 +36,7 @@ pub enum GaussiansError {
     Features(#[from] FeatureError),
     /// The model would be too large.
     #[error(
-        "{cells} covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, or fewer \
-         --pixels",
+        "{cells} covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, {or_else}",
         .bytes >> 20, .limit >> 20
     )]
     TooLarge {
@@ -51,6 +50,8 @@ pub enum GaussiansError {
         limit: usize,
         /// The most dimensions that fit.
         largest: usize,
+        /// What else makes it smaller, in words.
+        or_else: &'static str,
     },
     /// Nothing differs between the photos.
     #[error(
@@ -59,7 +60,7 @@ pub enum GaussiansError {
     NoVariance,
     /// The cells don't tile the features' grid.
     #[error(
-        "a grid of {rows}×{columns} positions can't be cut into cells of {side}×{side}; take another --size"
+        "a grid of {rows}×{columns} positions can't be cut into cells of {side}×{side}; take another --size, or smaller cells"
     )]
     Untiled {
         /// Rows of the features' grid.
@@ -81,22 +82,22 @@ impl From<GaussiansError> for FitError {
 }
 
 impl Fit {
-    /// Refuses full covariances that take more than `limit` bytes: a frame's verdict reads all of them.
+    /// Refuses full covariances that take more than `limit` bytes: a frame's verdict reads all of them. `or_else` says what else
+    /// than fewer dimensions makes them smaller.
     ///
     /// # Errors
     /// Names the most dimensions that fit.
-    pub fn check_size(&self, limit: usize) -> Result<(), GaussiansError> {
+    pub fn check_size(&self, limit: usize, or_else: &'static str) -> Result<(), GaussiansError> {
         let (cells, dimensions) = (self.cells.count(), self.dimensions);
         let bytes = 4 * cells * dimensions * dimensions;
         if self.full && bytes > limit {
             let largest = (limit / (4 * cells)).isqrt();
-            return Err(GaussiansError::TooLarge { dimensions, cells, bytes, limit, largest });
+            return Err(GaussiansError::TooLarge { dimensions, cells, bytes, limit, largest, or_else });
         }
         Ok(())
     }
 
-    /// The Gaussians of what `projection` makes of the images at `indices`;
-    /// `None` if `progress` says `false`.
+    /// The Gaussians of what `projection` makes of the images at `indices`; `None` if `progress` says `false`.
     ///
     /// # Errors
     /// If an image has no features, or nothing differs between them.

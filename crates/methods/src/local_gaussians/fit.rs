@@ -29,7 +29,7 @@ pub(super) fn fit(
         trusted: Some(options.trusted.into()),
     };
     // Before the projection, which takes its time.
-    fit.check_size(MAX_BYTES)?;
+    fit.check_size(MAX_BYTES, "or fewer --pixels")?;
     let projection = set.projection(indices, fit.dimensions, seed)?;
     let fitted = fit.run(set, indices, &projection, progress)?;
     Ok(fitted.map(|Fitted { mean, whitening }| Model {

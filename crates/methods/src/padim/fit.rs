@@ -29,7 +29,7 @@ pub(super) fn fit(
         shrinkage: options.shrinkage,
         trusted: None,
     };
-    fit.check_size(MAX_BYTES)?;
+    fit.check_size(MAX_BYTES, "--covariance diagonal, a larger --cell, or fewer --pixels")?;
     let fitted = fit.run(set, indices, &reduction, progress)?;
     Ok(fitted.map(|Fitted { mean, whitening }| Model {
         reduction,
