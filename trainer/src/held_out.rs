@@ -12,7 +12,7 @@ use crate::torch::to_array;
 /// learned from the fit images, but selection images are few, and say too little of what each place is like on good parts.
 ///
 /// # Errors
-/// As [`held_out`].
+/// If an image that is not kept in memory can't be read any more.
 pub fn image_score(
     [fit, selection]: [&mut Samples; 2],
     margin: usize,
