@@ -7,6 +7,7 @@
 //! | [`decode`](mod@decode) | bytes → frame; damaged or cut files are refused |
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, as the recipe says |
+//! | [`align`] | how a part is shifted and turned in view, taken out |
 //! | [`onnx`] | the messages that an ONNX file is written with |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`anomaly_map`] | where a frame is anomalous |
@@ -53,7 +54,7 @@
 //! #     method: "brightest".try_into()?,
 //! #     teacher: "".try_into()?,
 //! #     model_sha256: judge::file_sha256(&onnx),
-//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames },
+//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames, alignment: None },
 //! #     arithmetic: Arithmetic::Single,
 //! #     image_score: ImageScore::Model,
 //! #     image_threshold: 0.5,
@@ -83,6 +84,7 @@
 // Frames and bundles come from outside: a place that is not there is a sentence, and no panic.
 #![deny(clippy::indexing_slicing)]
 
+pub mod align;
 pub mod anomaly_map;
 pub mod bundle;
 pub mod decode;

@@ -1,5 +1,5 @@
 //! Frame → the network's input, step by step as the recipe says: region of interest → tiles → antialiased bilinear
-//! resize → RGB planes scaled to 0..1.
+//! resize → RGB planes scaled to 0..1 → aligned.
 //!
 //! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
 
@@ -8,10 +8,11 @@ use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use shared_format::{Colour, Recipe, Roi, Size};
 
+use crate::align::{Aligner, Movement, NotLocked, moved};
 use crate::frame::{Frame, Pixels};
 
 /// Why a frame can't become the network's input.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
     /// The region of interest reaches beyond the frame.
@@ -40,6 +41,17 @@ pub enum PrepareError {
         /// Largest size seen in training.
         max: Size,
     },
+    /// The part's position can't be found.
+    #[error(
+        "the part's position can't be found: the frame is at most {likeness:.2} like the good parts, and must be {least:.2}; check \
+         that a part is in view, that it is this product, and that it lies as in the training images"
+    )]
+    NotLocked {
+        /// The best normalised correlation with the reference.
+        likeness: f64,
+        /// The recipe's least.
+        least: f64,
+    },
     /// The resizer refused.
     #[error("the frame cannot be resized to the network's input ({0}); report this with the frame")]
     Resize(String),
@@ -67,6 +79,8 @@ pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareEr
 #[derive(Debug)]
 pub struct Preparer {
     recipe: Recipe,
+    aligner: Option<Aligner>,
+    as_it_lies: Vec<f32>,
     resizer: Resizer,
     luma8: Vec<u8>,
     luma16: Vec<u16>,
@@ -79,6 +93,8 @@ impl Preparer {
     #[must_use]
     pub fn new(recipe: Recipe) -> Self {
         Self {
+            aligner: recipe.alignment.map(|alignment| Aligner::new(&alignment, recipe.input)),
+            as_it_lies: Vec::new(),
             recipe,
             resizer: Resizer::new(),
             luma8: Vec::new(),
@@ -100,11 +116,27 @@ impl Preparer {
         self.recipe.tiles.count() * 3 * self.recipe.input.width as usize * self.recipe.input.height as usize
     }
 
-    /// Fills `input` with tiles × 3 × height × width values 0..1: tiles row by row, each as planes red, green, blue.
+    /// Fills `input` with tiles × 3 × height × width values 0..1: tiles row by row, each as planes red, green, blue. Gives the
+    /// movement that was taken out, if the recipe says how.
     ///
     /// # Errors
-    /// [`PrepareError`] where the frame's size is far from the training frames' or can't hold the region of interest.
-    pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<(), PrepareError> {
+    /// [`PrepareError`] if the frame's size is far from the training frames', it can't hold the region of interest, or the part's
+    /// position can't be found.
+    pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
+        self.resize(frame, input)?;
+        let Some(aligner) = &mut self.aligner else { return Ok(None) };
+        let (movement, _) = aligner.find(input).map_err(|NotLocked { likeness }| PrepareError::NotLocked {
+            likeness,
+            least: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
+        })?;
+        let sides = [self.recipe.input.width as usize, self.recipe.input.height as usize];
+        moved(input, sides, movement, &mut self.as_it_lies);
+        std::mem::swap(input, &mut self.as_it_lies);
+        Ok(Some(movement))
+    }
+
+    /// The frame as it lies.
+    fn resize(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<(), PrepareError> {
         let size = frame.size();
         let roi = region_of_interest(&self.recipe, size)?;
         if !self.recipe.frames.admits(size) {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use shared_format::{ImageScore, Recipe, Tiles};
 
+use crate::align::moved;
 use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, unexpected_output};
 use crate::fault::Fault;
@@ -122,7 +123,7 @@ impl Scorer {
     /// [`Fault`] where the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
     pub fn score(&mut self, frame: &Frame) -> Result<Scored, Fault> {
         let start = Instant::now();
-        self.preparer.prepare(frame, &mut self.input)?;
+        let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();
         let Recipe { input, tiles, .. } = *self.preparer.recipe();
         let mut mosaic = Mosaic::new(tiles, input.width as usize, input.height as usize);
@@ -143,6 +144,12 @@ impl Scorer {
         }
         if let ImageScore::Descriptor(descriptor) = &self.image_score {
             score = distance(descriptor, &features(&mosaic.map, score));
+        }
+        // People look for a defect where it is in the frame.
+        if let Some(movement) = movement {
+            let AnomalyMap { width, height, values } = &mut mosaic.map;
+            let aligned = std::mem::take(values);
+            moved(&aligned, [*width, *height], movement.inverse(), values);
         }
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("score", score)?;

@@ -9,6 +9,7 @@
 //! | [`threshold_file`] | `model.threshold`: the thresholds of one model, their evidence, the recipe; encode and decode |
 //! | [`image_score`] | what the score of a frame is |
 //! | [`recipe`] | how a frame becomes the network's input |
+//! | [`alignment`] | how a part's position in view is found |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
 //! | [`telegram`] | what became of one part, for a serial line; encode, decode and a decoder for streams |
@@ -27,6 +28,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod alignment;
 pub mod conformal;
 pub mod disposition;
 pub mod image_score;
@@ -35,6 +37,7 @@ pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
 
+pub use alignment::{Alignment, Motion, Reference};
 pub use disposition::{Disposition, Reason};
 pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alignment::Alignment;
+
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
@@ -81,7 +83,7 @@ impl FrameRange {
 }
 
 /// How a frame becomes the network's input: upright → region of interest → tiles → antialiased bilinear resize →
-/// RGB planes scaled to 0..1.
+/// RGB planes scaled to 0..1 → aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Size of the network's input.
@@ -94,6 +96,9 @@ pub struct Recipe {
     pub colour: Colour,
     /// The frame sizes seen in training.
     pub frames: FrameRange,
+    /// How a part's position is found and taken out; only of recipes with one tile. Absent in runs of earlier trainers.
+    #[serde(default)]
+    pub alignment: Option<Alignment>,
 }
 
 /// Smallest and largest input side that a recipe may name, in pixels; sides are multiples of [`INPUT_STEP`].
@@ -114,10 +119,12 @@ impl Recipe {
                 && r.x.checked_add(r.width).is_some()
                 && r.y.checked_add(r.height).is_some()
         });
+        let alignment_ok = self.alignment.is_none_or(|a| a.is_valid() && self.tiles == Tiles::ONE);
         let FrameRange { min, max } = self.frames;
         side(self.input.width)
             && side(self.input.height)
             && roi_ok
+            && alignment_ok
             && (1..=MAX_TILES).contains(&self.tiles.columns)
             && (1..=MAX_TILES).contains(&self.tiles.rows)
             && min.width > 0

@@ -6,18 +6,20 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::image_score::ImageScore;
-use crate::recipe::Recipe;
+use crate::recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 
 /// First bytes of every threshold file.
 pub const MAGIC: [u8; 4] = *b"NMNL";
-/// The format version that this crate writes and reads.
-pub const VERSION: u16 = 2;
+/// The format version that this crate writes; it reads [`FIRST_VERSION`] to this one.
+pub const VERSION: u16 = 3;
+/// The oldest format version that this crate reads.
+pub const FIRST_VERSION: u16 = 2;
 /// Magic, version and payload length.
 pub const HEADER_LEN: usize = 4 + 2 + 4;
 /// The CRC-32 at the end.
 pub const TRAILER_LEN: usize = 4;
 /// No valid file is larger; readers may use it to size a buffer.
-pub const MAX_LEN: usize = 2048;
+pub const MAX_LEN: usize = 8192;
 /// Most golden frames in a bundle.
 pub const MAX_GOLDEN: usize = 4;
 
@@ -148,7 +150,7 @@ pub enum FormatError {
     Magic,
     /// Written by a program with another format.
     #[error(
-        "the threshold file has format version {0}, this program reads version {VERSION}; export the bundle again with the matching trainer, or update this program"
+        "the threshold file has format version {0}, this program reads {FIRST_VERSION} to {VERSION}; export the bundle again with the matching trainer, or update this program"
     )]
     Version(u16),
     /// Fewer bytes than the header announces.
@@ -218,7 +220,7 @@ impl ThresholdFile {
             return Err(FormatError::Magic);
         }
         let version = u16::from_le_bytes([header[4], header[5]]);
-        if version != VERSION {
+        if !(FIRST_VERSION..=VERSION).contains(&version) {
             return Err(FormatError::Version(version));
         }
         let announced = u32::from_le_bytes([header[6], header[7], header[8], header[9]]) as usize;
@@ -233,7 +235,11 @@ impl ThresholdFile {
         if crc32fast::hash(checked).to_le_bytes() != *crc {
             return Err(FormatError::Checksum);
         }
-        match postcard::take_from_bytes::<Self>(&checked[HEADER_LEN..]) {
+        let payload = &checked[HEADER_LEN..];
+        let mut buffer = [0; MAX_LEN];
+        let payload =
+            if version == 2 { of_version_2(payload, &mut buffer).ok_or(FormatError::Malformed)? } else { payload };
+        match postcard::take_from_bytes::<Self>(payload) {
             Ok((decoded, [])) if decoded.is_valid() => Ok(decoded),
             _ => Err(FormatError::Malformed),
         }
@@ -254,6 +260,20 @@ impl ThresholdFile {
             && e.scores.is_valid()
             && self.golden.iter().all(|g| g.score.is_finite() && is_plain_file_name(&g.file))
     }
+}
+
+/// A payload of version 2 as version 3 has it: with a recipe that doesn't align.
+fn of_version_2<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
+    type Recipe = (Size, Option<Roi>, Tiles, Colour, FrameRange);
+    type ToRecipe = (String<32>, String<32>, String<64>, [u8; 32], Recipe);
+    let (_, rest) = postcard::take_from_bytes::<ToRecipe>(payload).ok()?;
+    let upgraded = buffer.get_mut(..=payload.len())?;
+    let (before, after) = upgraded.split_at_mut(payload.len() - rest.len());
+    let (absent, after) = after.split_first_mut()?;
+    before.copy_from_slice(&payload[..payload.len() - rest.len()]);
+    *absent = 0;
+    after.copy_from_slice(rest);
+    Some(upgraded)
 }
 
 /// A name that stays inside the folder it is joined to.

@@ -11,11 +11,21 @@ use shared_format::{FormatError, ThresholdFile};
 
 /// Written by hand from SPEC.md, not by this crate.
 const EXAMPLE: &[u8] = include_bytes!("data/example.threshold");
+/// The same as version 2 had it.
+const VERSION_2: &[u8] = include_bytes!("data/version-2.threshold");
 
 #[test]
 fn the_example_file_is_written_and_read_byte_by_byte() {
     assert_eq!(encoded(&example()), EXAMPLE);
     assert_eq!(ThresholdFile::decode(EXAMPLE), Ok(example()));
+}
+
+#[test]
+fn the_version_before_is_read() {
+    assert_eq!(ThresholdFile::decode(VERSION_2), Ok(example()));
+    for cut in 0..VERSION_2.len() {
+        assert!(ThresholdFile::decode(&VERSION_2[..cut]).is_err(), "{cut} bytes");
+    }
 }
 
 /// The hexadecimal bytes of the example in SPEC.md, each line being `OFFSET  BYTES  WHAT`.
@@ -45,9 +55,9 @@ fn the_checksum_is_the_one_that_the_specification_names() {
 #[test]
 fn the_largest_file_fits() {
     let bytes = encoded(&largest());
-    // Header 10, texts 33 + 33 + 65, SHA-256 32, recipe 4 + 21 + 2 + 1 + 20, arithmetic 1, score 1 + 72 × 4,
-    // thresholds 12, evidence 5 + 5 + 1 + 36, golden 1 + 4 × 69, CRC 4.
-    assert_eq!(bytes.len(), 851);
+    // Header 10, texts 33 + 33 + 65, SHA-256 32, recipe 4 + 21 + 2 + 1 + 20, alignment 1 + 1 + 2 + 2 + 2 + 4096, arithmetic 1,
+    // score 1 + 72 × 4, thresholds 12, evidence 5 + 5 + 1 + 36, golden 1 + 4 × 69, CRC 4.
+    assert_eq!(bytes.len(), 4955);
     assert!(bytes.len() <= MAX_LEN);
     assert_eq!(ThresholdFile::decode(&bytes), Ok(largest()));
 }

@@ -6,8 +6,10 @@ mod common;
 
 use common::{encoded, example, framed, valid};
 use proptest::prelude::*;
-use shared_format::threshold_file::{HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN};
-use shared_format::{Descriptor, FormatError, Golden, ImageScore, Roi, Size, ThresholdFile, Tiles};
+use shared_format::threshold_file::{FIRST_VERSION, HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN, VERSION};
+use shared_format::{
+    Alignment, Descriptor, FormatError, Golden, ImageScore, Motion, Reference, Roi, Size, ThresholdFile, Tiles,
+};
 
 proptest! {
     #[test]
@@ -31,7 +33,10 @@ proptest! {
                 let error = ThresholdFile::decode(&bytes).unwrap_err();
                 let is_right = match position {
                     0..4 => error == FormatError::Magic,
-                    4..6 => error == FormatError::Version(u16::from_le_bytes([bytes[4], bytes[5]])),
+                    4..6 => match u16::from_le_bytes([bytes[4], bytes[5]]) {
+                        version @ FIRST_VERSION..=VERSION => version != VERSION && error == FormatError::Checksum,
+                        version => error == FormatError::Version(version),
+                    },
                     6..HEADER_LEN => {
                         matches!(error, FormatError::Truncated { .. } | FormatError::Trailing { .. })
                     }
@@ -96,6 +101,28 @@ proptest! {
     }
 }
 
+fn alignment() -> Alignment {
+    let reference = Reference::new(8, 9, &[7; 72]).unwrap();
+    Alignment { motion: Motion::Shift, least_likeness: 500, reference }
+}
+
+#[test]
+fn a_reference_has_as_many_cells_as_its_sides_say() {
+    let mut file = example();
+    file.recipe.tiles = Tiles::ONE;
+    file.recipe.alignment = Some(alignment());
+    let payload = postcard::to_slice(&file, &mut [0; MAX_LEN]).unwrap().to_vec();
+    let at = payload.windows(5).position(|bytes| bytes == [8, 9, 72, 7, 7]).unwrap();
+    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(file));
+    for (offset, value) in [(0, 9), (0, 0), (1, 8), (1, 255), (2, 71), (2, 73)] {
+        let mut damaged = payload.clone();
+        damaged[at + offset] = value;
+        assert_eq!(ThresholdFile::decode(&framed(&damaged)), Err(FormatError::Malformed), "{offset} {value}");
+    }
+    assert_eq!(Reference::new(7, 9, &[0; 63]), None, "a side too short");
+    assert_eq!(Reference::new(64, 65, &[0; 4160]), None, "too many cells");
+}
+
 #[test]
 fn short_files_are_told_from_foreign_ones() {
     assert_eq!(ThresholdFile::decode(b""), Err(FormatError::Truncated { expected: HEADER_LEN, found: 0 }));
@@ -136,6 +163,11 @@ fn absurd_values_are_neither_written_nor_read() {
         }),
         ("region of interest past the end of numbers", |f| {
             f.recipe.roi = Some(Roi { x: u32::MAX, y: 0, width: 1, height: 1 });
+        }),
+        ("alignment of tiles", |f| f.recipe.alignment = Some(alignment())),
+        ("likeness above 1", |f| {
+            f.recipe.tiles = Tiles::ONE;
+            f.recipe.alignment = Some(Alignment { least_likeness: 1001, ..alignment() });
         }),
         ("frames without pixels", |f| f.recipe.frames.min = Size { width: 0, height: 1 }),
         ("frames with the minimum above the maximum", |f| f.recipe.frames.max.height = 239),
@@ -198,11 +230,12 @@ fn bytes_without_a_meaning_are_malformed() {
         ("colour 2", 0x5d, &[2]),
         ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
-        ("arithmetic of a third kind", 0x66, &[2]),
-        ("score of a third kind", 0x67, &[2]),
-        ("a sample of a third kind", 0x77, &[2]),
-        ("five golden frames", 0x9c, &[5]),
-        ("two golden frames announced, one given", 0x9c, &[2]),
+        ("alignment neither absent nor present", 0x66, &[2]),
+        ("arithmetic of a third kind", 0x67, &[2]),
+        ("score of a third kind", 0x68, &[2]),
+        ("a sample of a third kind", 0x78, &[2]),
+        ("five golden frames", 0x9d, &[5]),
+        ("two golden frames announced, one given", 0x9d, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");

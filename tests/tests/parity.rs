@@ -342,7 +342,7 @@ fn inputs(input: Size) -> Vec<Vec<f32>> {
     let size = Size { width: 300, height: 200 };
     let frames = FrameRange { min: size, max: size };
     let mut preparer =
-        Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames });
+        Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames, alignment: None });
     (0..NORMALS)
         .map(|seed| {
             let mut planes = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`alignment`] | whether and how parts move in view, learned from normals |
 //! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
 //! | [`claim`](mod@claim) | what thresholds claim, in words |
@@ -15,6 +16,7 @@
 //! | [`whitening`] | covariances → distances |
 //! | [`written`] | sizes, regions and grids as users write them |
 
+pub mod alignment;
 pub mod atomic;
 pub mod calibrate;
 pub mod claim;
@@ -28,6 +30,7 @@ pub mod seeded;
 pub mod whitening;
 pub mod written;
 
+pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, Pixels};
 pub use claim::{claim, claim_with_threshold, highest, lonely};
 pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, judged};

@@ -43,6 +43,7 @@
 //!         tiles: Tiles::ONE,
 //!         colour: Colour::Rgb,
 //!         frames: FrameRange { min: size, max: size },
+//!         alignment: None,
 //!     },
 //!     flip: Flip::None,
 //!     parts: &[/* the frames of each part */],

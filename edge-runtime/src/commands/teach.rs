@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
-use bundle::{PIXELS, claim_with_threshold, highest, input_shape, lonely, written};
+use bundle::{Align, PIXELS, alignment, claim_with_threshold, highest, input_shape, lonely, written};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::options::{Listed, Methods, Options};
@@ -62,6 +62,10 @@ pub struct Args {
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
+    /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
+    /// that it helps).
+    #[arg(long, default_value_t = Align::Auto)]
+    align: Align,
     /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
     /// or vertical (top and bottom exchanged).
     #[arg(long, default_value_t = Flip::None)]
@@ -204,8 +208,13 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
         format!("{} holds no image that can be used; give photos of good parts", folder.display())
     })?;
     let input = args.size.unwrap_or_else(|| input_shape(range, args.roi, Tiles::ONE, args.pixels));
-    let recipe = Recipe { input, roi: args.roi, tiles: Tiles::ONE, colour: found.colour, frames: range };
-    Ok((parts.into_iter().map(|part| part.frames).collect(), recipe))
+    let (roi, colour) = (args.roi, found.colour);
+    let mut recipe = Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None };
+    let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
+    let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
+    say(&format!("alignment: {}", aligned.description));
+    recipe.alignment = aligned.alignment;
+    Ok((parts, recipe))
 }
 
 /// A photo that is there twice is no further evidence. Frames of one part may well look alike.

@@ -28,6 +28,7 @@ fn thresholds() -> ThresholdFile {
             tiles: Tiles::ONE,
             colour: Colour::Rgb,
             frames: FrameRange { min: SIZE, max: SIZE },
+            alignment: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,

@@ -211,6 +211,7 @@ pub fn recipe() -> Recipe {
         tiles: Tiles::ONE,
         colour: Colour::Rgb,
         frames: FrameRange { min: size(64, 64), max: size(100, 100) },
+        alignment: None,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use heapless::{String, Vec};
 use proptest::prelude::*;
+use shared_format::alignment::MAX_CELLS;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
-    Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Recipe, Roi, Sample,
+    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Motion, Recipe, Reference, Roi, Sample,
     ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
 
@@ -50,6 +51,7 @@ pub fn example() -> ThresholdFile {
                 min: Size { width: 320, height: 240 },
                 max: Size { width: 640, height: 480 },
             },
+            alignment: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
@@ -89,9 +91,14 @@ pub fn largest() -> ThresholdFile {
         recipe: Recipe {
             input: Size { width: 1024, height: 1024 },
             roi: Some(Roi { x: 1 << 31, y: 1 << 31, width: 1 << 30, height: 1 << 30 }),
-            tiles: Tiles { columns: 16, rows: 16 },
+            tiles: Tiles::ONE,
             colour: Colour::Rgb,
             frames: FrameRange { min: far, max: far },
+            alignment: Some(Alignment {
+                motion: Motion::Rigid,
+                least_likeness: 1000,
+                reference: Reference::new(64, 64, &[0xff; MAX_CELLS]).unwrap(),
+            }),
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Descriptor(Descriptor { mean: [-1.5; 8], whitening: [[0.25; 8]; 8] }),
@@ -142,15 +149,34 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         max: Size { width: a.width.max(b.width), height: a.height.max(b.height) },
     });
     let colour = prop_oneof![Just(Colour::Rgb), Just(Colour::Grey)];
-    (2u32..=32, 2u32..=32, proptest::option::of(roi), 1u8..=16, 1u8..=16, colour, frames).prop_map(
-        |(width, height, roi, columns, rows, colour, frames)| Recipe {
+    let tiled = (1u8..=16, 1u8..=16).prop_map(|(columns, rows)| (Tiles { columns, rows }, None));
+    let aligned = alignment().prop_map(|alignment| (Tiles::ONE, Some(alignment)));
+    let kind = prop_oneof![tiled, aligned];
+    (2u32..=32, 2u32..=32, proptest::option::of(roi), kind, colour, frames).prop_map(
+        |(width, height, roi, (tiles, alignment), colour, frames)| Recipe {
             input: Size { width: width * 32, height: height * 32 },
             roi,
-            tiles: Tiles { columns, rows },
+            tiles,
             colour,
             frames,
+            alignment,
         },
     )
+}
+
+/// With few cells: the tests go through every byte.
+fn alignment() -> impl Strategy<Value = Alignment> {
+    let motion = prop_oneof![Just(Motion::Shift), Just(Motion::Rigid)];
+    let sides = (8u8..=10, 8u8..=10);
+    let reference = sides.prop_flat_map(|(columns, rows)| {
+        let cells = proptest::collection::vec(any::<u8>(), usize::from(columns) * usize::from(rows));
+        cells.prop_map(move |cells| Reference::new(columns, rows, &cells).unwrap())
+    });
+    (motion, 0u16..=1000, reference).prop_map(|(motion, least_likeness, reference)| Alignment {
+        motion,
+        least_likeness,
+        reference,
+    })
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {

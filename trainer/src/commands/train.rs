@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::{PIXELS, input_shape, written};
+use bundle::{Align, PIXELS, alignment, input_shape, written};
 use clap::builder::PossibleValue;
 use methods::Flip;
 use methods::options::Options;
@@ -67,6 +67,10 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
     #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
+    /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
+    /// that it helps)
+    #[arg(long, default_value_t = Align::Auto)]
+    align: Align,
     /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
     /// or vertical (top and bottom exchanged)
     #[arg(long, default_value_t = Flip::None)]
@@ -197,7 +201,13 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     }
     let Usable { found, frames, unused } = usable(&data, args.roi)?;
     let input = args.size.unwrap_or_else(|| input_shape(frames, args.roi, args.tiles, args.pixels));
-    let recipe = Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames };
+    let (roi, tiles, colour) = (args.roi, args.tiles, found.colour);
+    let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None };
+    let bar = progress::bar(found.usable.len() as u64, "How parts lie");
+    let aligned = alignment(args.align, &found.usable, recipe, || bar.inc(1))?;
+    bar.finish_and_clear();
+    eprintln!("alignment: {}", aligned.description);
+    recipe.alignment = aligned.alignment;
 
     let sets = split(found.usable.len(), args.seed);
     let names = |set: &[usize]| set.iter().map(|&index| relative(&found.usable[index], &data)).collect();

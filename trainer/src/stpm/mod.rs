@@ -60,7 +60,7 @@ impl Method for Stpm {
     }
 
     fn published(&self) -> Option<&'static [&'static str]> {
-        Some(&["--size", "256", "--schedule", "published", "--paper-score"])
+        Some(&["--size", "256", "--align", "off", "--schedule", "published", "--paper-score"])
     }
 
     fn plan(&self, options: &Value, _teacher: &Teacher, samples: usize) -> Result<Plan, TrainError> {

@@ -27,6 +27,8 @@ impl Method for Padim {
     const LEVELS: Levels = Levels::All;
     // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels.
     const PUBLISHED: Option<&'static [&'static str]> = Some(&[
+        "--align",
+        "off",
         "--size",
         "224",
         "--dimensions",

@@ -33,6 +33,8 @@ impl Method for PatchCore {
     // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels, and keeps a tenth of all
     // positions.
     const PUBLISHED: Option<&'static [&'static str]> = Some(&[
+        "--align",
+        "off",
         "--size",
         "224",
         "--dimensions",

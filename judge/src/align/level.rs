@@ -1,0 +1,232 @@
+//! The reference at one resolution.
+
+use shared_format::alignment::Motion;
+
+use super::grid::Grid;
+use super::movement::Movement;
+
+/// Steps at a level.
+const STEPS: usize = 12;
+/// A step that moves no cell by more than this share of one is the last.
+const STILL: f64 = 0.02;
+/// No step moves by more cells.
+const LONGEST: f64 = 2.0;
+/// The share of the reference that the picture must show.
+const LEAST_OVERLAP: f64 = 0.5;
+
+/// The reference in cells, with how each cell's value changes when the picture moves.
+#[derive(Debug)]
+pub struct Level {
+    sides: [usize; 2],
+    /// The picture's sides in pixels.
+    input: [f64; 2],
+    /// Pixels of a cell.
+    cell: [f64; 2],
+    values: Vec<f32>,
+    /// For a pixel to the right, a pixel down, a radian.
+    slopes: Vec<[f64; 3]>,
+}
+
+/// What a picture has where the reference has its cells.
+struct Compared {
+    mean: [f64; 2],
+    variance: [f64; 2],
+    covariance: f64,
+}
+
+impl Compared {
+    fn likeness(&self) -> f64 {
+        self.covariance / (self.variance[0] * self.variance[1]).sqrt()
+    }
+}
+
+impl Level {
+    /// For pictures of `input` pixels.
+    pub fn new(reference: &Grid, input: [usize; 2]) -> Self {
+        let [columns, rows] = reference.sides;
+        let input = input.map(|side| side as f64);
+        let cell = [input[0] / columns.max(1) as f64, input[1] / rows.max(1) as f64];
+        let at = |column: usize, row: usize| {
+            reference.values.get(row * columns + column).map_or(0.0, |&value| f64::from(value))
+        };
+        let mut level = Self { sides: reference.sides, input, cell, values: reference.values.clone(), slopes: vec![] };
+        for row in 0..rows {
+            for column in 0..columns {
+                let slope = |before: f64, after: f64, steps: usize| (after - before) / steps.max(1) as f64;
+                let (left, right) = (column.saturating_sub(1), (column + 1).min(columns - 1));
+                let (above, below) = (row.saturating_sub(1), (row + 1).min(rows - 1));
+                let across = slope(at(left, row), at(right, row), right - left) / cell[0];
+                let down = slope(at(column, above), at(column, below), below - above) / cell[1];
+                let [x, y] = level.place(column, row);
+                let [x, y] = [x - (input[0] - 1.0) / 2.0, y - (input[1] - 1.0) / 2.0];
+                level.slopes.push([across, down, down * x - across * y]);
+            }
+        }
+        level
+    }
+
+    /// Columns and rows.
+    pub const fn sides(&self) -> [usize; 2] {
+        self.sides
+    }
+
+    /// Width and height of a cell in pixels.
+    pub const fn cell(&self) -> [f64; 2] {
+        self.cell
+    }
+
+    /// The normalised correlation, −1..1, of the reference with a picture that lies by `movement`; `None` if it shows too little
+    /// of it, or one of the two is of one brightness.
+    pub fn likeness(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<f64> {
+        Some(self.compared(picture, movement, scratch)?.likeness())
+    }
+
+    /// A movement that is as good as steps from `start` make it, and its likeness.
+    pub fn refined(
+        &self,
+        picture: &Grid,
+        start: Movement,
+        motion: Motion,
+        scratch: &mut Vec<f32>,
+    ) -> Option<(Movement, f64)> {
+        let mut compared = self.compared(picture, start, scratch)?;
+        let mut best = (start, compared.likeness());
+        let mut movement = start;
+        for _ in 0..STEPS {
+            let Some([x, y, angle]) = self.step(&compared, motion, scratch) else { break };
+            movement = movement.less([x, y], angle);
+            let Some(next) = self.compared(picture, movement, scratch) else { break };
+            compared = next;
+            if compared.likeness() > best.1 {
+                best = (movement, compared.likeness());
+            }
+            let turned = angle.abs() * self.input[0].max(self.input[1]) / 2.0;
+            if (x.abs() + turned) / self.cell[0] < STILL && (y.abs() + turned) / self.cell[1] < STILL {
+                break;
+            }
+        }
+        Some(best)
+    }
+
+    /// The middle of a cell, in pixels.
+    fn place(&self, column: usize, row: usize) -> [f64; 2] {
+        [(column as f64 + 0.5) * self.cell[0] - 0.5, (row as f64 + 0.5) * self.cell[1] - 0.5]
+    }
+
+    /// Fills `scratch` with what the picture has at each cell; NaN beyond its edges.
+    fn compared(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<Compared> {
+        scratch.clear();
+        let [columns, rows] = self.sides;
+        for row in 0..rows {
+            for column in 0..columns {
+                let [x, y] = movement.of(self.place(column, row), self.input);
+                let at = [(x + 0.5) / self.cell[0] - 0.5, (y + 0.5) / self.cell[1] - 0.5];
+                scratch.push(value_at(picture, at).unwrap_or(f32::NAN));
+            }
+        }
+        let pairs = || {
+            let pairs = self.values.iter().zip(scratch.iter()).filter(|(_, its)| !its.is_nan());
+            pairs.map(|(&own, &its)| [f64::from(own), f64::from(its)])
+        };
+        let mut sums = [0.0; 2];
+        let mut count = 0.0;
+        for [own, its] in pairs() {
+            count += 1.0;
+            sums = [sums[0] + own, sums[1] + its];
+        }
+        if count < LEAST_OVERLAP * self.values.len() as f64 {
+            return None;
+        }
+        let mean = sums.map(|sum| sum / count);
+        let (mut squares, mut products) = ([0.0; 2], 0.0);
+        for [own, its] in pairs() {
+            let (own, its) = (own - mean[0], its - mean[1]);
+            squares = [squares[0] + own * own, squares[1] + its * its];
+            products += own * its;
+        }
+        let variance = squares.map(|sum| sum / count);
+        (variance[0] > 0.0 && variance[1] > 0.0).then(|| Compared { mean, variance, covariance: products / count })
+    }
+
+    /// The Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.
+    fn step(&self, compared: &Compared, motion: Motion, scratch: &[f32]) -> Option<[f64; 3]> {
+        let gain = (compared.variance[0] / compared.variance[1]).sqrt();
+        let mut normal = [[0.0; 3]; 3];
+        let mut sums = [0.0; 3];
+        for ((&own, &its), slope) in self.values.iter().zip(scratch).zip(&self.slopes) {
+            if its.is_nan() {
+                continue;
+            }
+            let difference =
+                (f64::from(its) - compared.mean[1]) * gain - (f64::from(own) - compared.mean[0]);
+            for ((line, sum), a) in normal.iter_mut().zip(&mut sums).zip(slope) {
+                *sum += a * difference;
+                line.iter_mut().zip(slope).for_each(|(cell, b)| *cell += a * b);
+            }
+        }
+        if motion == Motion::Shift {
+            normal[2] = [0.0, 0.0, 1.0];
+            (normal[0][2], normal[1][2], sums[2]) = (0.0, 0.0, 0.0);
+        }
+        let [x, y, angle] = solved(normal, sums)?;
+        let length = (x.abs() / self.cell[0]).max(y.abs() / self.cell[1]);
+        let shortened = (LONGEST / length.max(LONGEST)).min(1.0);
+        Some([x * shortened, y * shortened, angle * shortened])
+    }
+}
+
+/// The value between four cells; `None` beyond the edges.
+fn value_at(picture: &Grid, [x, y]: [f64; 2]) -> Option<f32> {
+    let [columns, rows] = picture.sides;
+    if !(x >= 0.0 && y >= 0.0 && x <= columns as f64 - 1.0 && y <= rows as f64 - 1.0) {
+        return None;
+    }
+    let (left, top) = ((x as usize).min(columns.saturating_sub(2)), (y as usize).min(rows.saturating_sub(2)));
+    let (right, below) = ((x - left as f64) as f32, (y - top as f64) as f32);
+    let [first, second] = [top, top + 1].map(|row| picture.values.get(row * columns + left..));
+    let (&[a, b, ..], &[c, d, ..]) = (first?, second?) else { return None };
+    let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
+    Some(upper + (lower - upper) * below)
+}
+
+/// The solution of three symmetric equations by elimination; `None` if there is none.
+fn solved(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
+    // Scaled, so that pixels and radians have a say alike.
+    let scale = [m[0][0], m[1][1], m[2][2]].map(f64::sqrt);
+    if scale.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+        return None;
+    }
+    for (line, (value, own)) in m.iter_mut().zip(v.iter_mut().zip(&scale)) {
+        line.iter_mut().zip(&scale).for_each(|(cell, other)| *cell /= own * other);
+        *value /= own;
+    }
+    let [[a, b, c], [_, d, e], [_, _, f]] = m;
+    // Cholesky's factors of a matrix with ones on its diagonal.
+    let l00 = a.sqrt();
+    let (l10, l20) = (b / l00, c / l00);
+    let l11 = (d - l10 * l10).sqrt();
+    let l21 = (e - l20 * l10) / l11;
+    let l22 = (f - l20 * l20 - l21 * l21).sqrt();
+    let y0 = v[0] / l00;
+    let y1 = (v[1] - l10 * y0) / l11;
+    let y2 = (v[2] - l20 * y0 - l21 * y1) / l22;
+    let x2 = y2 / l22;
+    let x1 = (y1 - l21 * x2) / l11;
+    let x0 = (y0 - l10 * x1 - l20 * x2) / l00;
+    let x = [x0 / scale[0], x1 / scale[1], x2 / scale[2]];
+    x.iter().all(|value| value.is_finite()).then_some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::solved;
+
+    #[test]
+    fn equations_are_solved() {
+        let (m, x) = ([[4.0, 1.0, 2.0], [1.0, 3.0, 0.5], [2.0, 0.5, 9.0]], [1.0, -2.0, 3.0]);
+        let v = m.map(|line: [f64; 3]| line.iter().zip(&x).map(|(a, b)| a * b).sum());
+        let found = solved(m, v).unwrap();
+        assert!(found.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        assert_eq!(solved([[0.0; 3]; 3], [1.0; 3]), None);
+    }
+}

@@ -1,0 +1,204 @@
+//! Takes out how a part is shifted and turned in view, before it is judged.
+//!
+//! The network's input is compared with a small reference picture, of at most [`MAX_CELLS`](shared_format::alignment::MAX_CELLS)
+//! cells, by their normalised correlation, to which a lamp's brightness means nothing. A search over a few shifts and turns finds
+//! the beginning, Gauss-Newton steps (Baker, Matthews: *Lucas-Kanade 20 Years On*, IJCV 2004, inverse compositional) the rest.
+//!
+//! Sums run in a fixed order, and nothing but +, −, ×, ÷ and √ of IEEE 754 is used: a part moves alike on every processor.
+//!
+//! | file | job |
+//! |---|---|
+//! | `grid.rs` | the picture in cells |
+//! | `movement.rs` | a shift and a turn |
+//! | `level.rs` | the reference at one resolution: likeness, and the step that improves it |
+//! | `warp.rs` | moves a picture |
+
+mod grid;
+mod level;
+mod movement;
+mod warp;
+
+use shared_format::alignment::{Alignment, MIN_SIDE, Motion};
+use shared_format::Size;
+
+use self::grid::Grid;
+use self::level::Level;
+pub use self::movement::Movement;
+pub use self::warp::moved;
+
+/// Shifts by more than this share of a side are not looked for …
+const REACH: f64 = 0.125;
+/// … and a movement that steps have taken farther than this share has not locked.
+const FARTHEST: f64 = 0.2;
+/// Turns that are looked for: tangents of half the angle, of 0, 3.5 and 7 degrees each way.
+const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
+/// A turn beyond about 12 degrees has not locked.
+const FARTHEST_TURN: f64 = 0.105;
+/// Beginnings that steps start from.
+const STARTS: usize = 3;
+/// A level of more cells has a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`].
+const COARSE: usize = 512;
+
+/// Why a part's position is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NotLocked {
+    /// How like the reference the frame is at best, −1..1.
+    pub likeness: f64,
+}
+
+/// Finds how frames lie.
+#[derive(Debug)]
+pub struct Aligner {
+    motion: Motion,
+    least_likeness: f64,
+    input: [f64; 2],
+    /// Finest first.
+    levels: Vec<Level>,
+    luma: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+impl Aligner {
+    /// For pictures of the size `input`.
+    #[must_use]
+    pub fn new(alignment: &Alignment, input: Size) -> Self {
+        let sides = [input.width as usize, input.height as usize];
+        let reference = &alignment.reference;
+        let luma = reference.luma().iter().map(|&v| f32::from(v)).collect();
+        let mut grid = Grid::new([reference.columns(), reference.rows()].map(usize::from), luma);
+        let mut levels = vec![Level::new(&grid, sides)];
+        while let Some(coarser) = coarser(grid.sides) {
+            grid = grid.reduced(coarser);
+            levels.push(Level::new(&grid, sides));
+        }
+        Self {
+            motion: alignment.motion,
+            least_likeness: alignment.least_likeness(),
+            input: sides.map(|side| side as f64),
+            levels,
+            luma: vec![],
+            scratch: vec![],
+        }
+    }
+
+    /// How the picture in `planes` (3 × height × width, of the input's size) lies, and how like the reference it is then.
+    ///
+    /// # Errors
+    /// [`NotLocked`] if it is less like the reference than it must be, or lies farther than is looked for.
+    pub fn find(&mut self, planes: &[f32]) -> Result<(Movement, f64), NotLocked> {
+        let Some(sides) = self.levels.first().map(Level::sides) else { return Err(NotLocked { likeness: -1.0 }) };
+        luma_of(planes, &mut self.luma);
+        let picture = Grid::new(self.input.map(|side| side as usize), std::mem::take(&mut self.luma));
+        let cells = picture.reduced(sides);
+        self.luma = picture.values;
+        self.find_cells(cells.values)
+    }
+
+    /// [`Self::find`] of a picture that [`cells`] has reduced to as many cells as the reference has.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(Movement, f64), NotLocked> {
+        let (movement, likeness) = self.best(cells).ok_or(NotLocked { likeness: -1.0 })?;
+        let [width, height] = self.input;
+        let [x, y] = movement.shift;
+        let near = x.abs() <= FARTHEST * width
+            && y.abs() <= FARTHEST * height
+            && movement.turn.abs() <= FARTHEST_TURN;
+        // Not a number is no likeness either.
+        if near && likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
+    }
+
+    /// How like the reference a picture is that lies by `movement`, −1..1, and what it has at each of the reference's cells, NaN
+    /// beyond its edges; `None` if it shows too little of it, or one of the two is of one brightness.
+    #[must_use]
+    pub fn compare(&mut self, cells: Vec<f32>, movement: Movement) -> Option<(f64, &[f32])> {
+        let finest = self.levels.first()?;
+        let picture = Grid::new(finest.sides(), cells);
+        let likeness = finest.likeness(&picture, movement, &mut self.scratch)?;
+        Some((likeness, &self.scratch))
+    }
+
+    fn best(&mut self, mut cells: Vec<f32>) -> Option<(Movement, f64)> {
+        let mut pictures = vec![];
+        for level in &self.levels {
+            let picture = match pictures.last() {
+                None => Grid::new(level.sides(), std::mem::take(&mut cells)),
+                Some(finer) => Grid::reduced(finer, level.sides()),
+            };
+            pictures.push(picture);
+        }
+        let mut levels = self.levels.iter().zip(&pictures).rev();
+        let (coarsest, picture) = levels.next()?;
+        let mut starts: Vec<(Movement, f64)> = vec![];
+        for movement in self.beginnings(coarsest) {
+            let Some(likeness) = coarsest.likeness(picture, movement, &mut self.scratch) else { continue };
+            let at = starts.partition_point(|(_, better)| *better >= likeness);
+            if at < STARTS {
+                starts.insert(at, (movement, likeness));
+                starts.truncate(STARTS);
+            }
+        }
+        let mut best: Option<(Movement, f64)> = None;
+        for (start, _) in starts {
+            let Some(found) = coarsest.refined(picture, start, self.motion, &mut self.scratch) else { continue };
+            if best.is_none_or(|(_, likeness)| found.1 > likeness) {
+                best = Some(found);
+            }
+        }
+        for (level, picture) in levels {
+            let (start, _) = best?;
+            best = level.refined(picture, start, self.motion, &mut self.scratch);
+        }
+        best
+    }
+
+    /// Shifts by whole cells of `level`, each with a few turns.
+    fn beginnings(&self, level: &Level) -> Vec<Movement> {
+        let turns = match self.motion {
+            Motion::Shift => TURNS.get(..1).unwrap_or_default(),
+            Motion::Rigid => &TURNS,
+        };
+        let cell = level.cell();
+        let reach = [0, 1].map(|axis| {
+            let side = self.input.get(axis).copied().unwrap_or_default();
+            let cell = cell.get(axis).copied().unwrap_or(1.0);
+            ((REACH * side / cell) as i32).max(1)
+        });
+        let [across, down] = reach;
+        let mut beginnings = vec![];
+        for &turn in turns {
+            for y in -down..=down {
+                for x in -across..=across {
+                    let shift = [f64::from(x) * cell[0], f64::from(y) * cell[1]];
+                    beginnings.push(Movement { shift, turn });
+                }
+            }
+        }
+        beginnings
+    }
+}
+
+/// The sides of the level above one of these sides.
+fn coarser(sides: [usize; 2]) -> Option<[usize; 2]> {
+    let halved = sides.map(|side| side / 2);
+    let usable = sides.iter().product::<usize>() > COARSE && halved.iter().all(|&side| side >= MIN_SIDE.into());
+    usable.then_some(halved)
+}
+
+/// The picture in `planes` (3 × height × width, 0..1) in columns × rows cells, each the mean luma of what it covers, 0 to 255.
+#[must_use]
+pub fn cells(planes: &[f32], input: Size, sides: [usize; 2]) -> Vec<f32> {
+    let mut luma = vec![];
+    luma_of(planes, &mut luma);
+    Grid::new([input.width as usize, input.height as usize], luma).reduced(sides).values
+}
+
+/// ITU-R BT.601 luma of planes 0..1, as 0..255.
+fn luma_of(planes: &[f32], luma: &mut Vec<f32>) {
+    let plane = planes.len() / 3;
+    let (red, rest) = planes.split_at(plane);
+    let (green, blue) = rest.split_at(plane);
+    luma.clear();
+    luma.extend(red.iter().zip(green).zip(blue).map(|((r, g), b)| 255.0 * (0.299 * r + 0.587 * g + 0.114 * b)));
+}

@@ -1,0 +1,81 @@
+//! A shift and a turn.
+
+/// How a part lies against the reference: what the reference has at x, the picture has at turn(x − c) + c + shift, with c the
+/// picture's middle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Movement {
+    /// To the right and down, in pixels of the picture.
+    pub shift: [f64; 2],
+    /// The tangent of half the angle, clockwise as people see it. Cosine and sine are quotients of it, which every processor rounds
+    /// alike.
+    pub turn: f64,
+}
+
+impl Movement {
+    /// It lies as the reference does.
+    pub const NONE: Self = Self { shift: [0.0; 2], turn: 0.0 };
+
+    /// Cosine and sine of the angle.
+    #[must_use]
+    pub fn rotation(&self) -> [f64; 2] {
+        let square = self.turn * self.turn;
+        [(1.0 - square) / (1.0 + square), 2.0 * self.turn / (1.0 + square)]
+    }
+
+    /// The angle in degrees, for people.
+    #[must_use]
+    pub fn degrees(&self) -> f64 {
+        2.0 * self.turn.atan().to_degrees()
+    }
+
+    /// The movement that undoes this one.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let [cos, sin] = self.rotation();
+        let [x, y] = self.shift;
+        Self { shift: [-(cos * x + sin * y), sin * x - cos * y], turn: -self.turn }
+    }
+
+    /// This movement after the inverse of a small one, by `shift` and by the angle `angle` in radians.
+    #[must_use]
+    pub(super) fn less(&self, shift: [f64; 2], angle: f64) -> Self {
+        let half = angle / 2.0;
+        let turn = (self.turn - half) / (1.0 + self.turn * half);
+        let new = Self { shift: self.shift, turn };
+        let [cos, sin] = new.rotation();
+        let [x, y] = shift;
+        Self { shift: [self.shift[0] - (cos * x - sin * y), self.shift[1] - (sin * x + cos * y)], turn }
+    }
+
+    /// Where the picture of these sides has what the reference has at `point`.
+    #[must_use]
+    pub fn of(&self, point: [f64; 2], sides: [f64; 2]) -> [f64; 2] {
+        let [cos, sin] = self.rotation();
+        let middle = sides.map(|side| (side - 1.0) / 2.0);
+        let [x, y] = [point[0] - middle[0], point[1] - middle[1]];
+        [cos * x - sin * y + middle[0] + self.shift[0], sin * x + cos * y + middle[1] + self.shift[1]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inverse_brings_points_back() {
+        let movement = Movement { shift: [7.0, -3.5], turn: 0.05 };
+        let sides = [200.0, 100.0];
+        for point in [[0.0, 0.0], [150.0, 20.0]] {
+            let back = movement.inverse().of(movement.of(point, sides), sides);
+            assert!((back[0] - point[0]).abs() < 1e-9 && (back[1] - point[1]).abs() < 1e-9, "{back:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_movement_less_itself_is_none() {
+        let angle = 0.02;
+        let small = Movement { shift: [0.3, 0.2], turn: (angle / 2.0_f64).tan() };
+        let left = small.less(small.shift, angle);
+        assert!(left.turn.abs() < 1e-6 && left.shift.iter().all(|s| s.abs() < 1e-2), "{left:?}");
+    }
+}
