@@ -125,10 +125,11 @@ impl Preparer {
     pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
         self.resize(frame, input)?;
         let Some(aligner) = &mut self.aligner else { return Ok(None) };
-        let (movement, _) = aligner.find(input).map_err(|NotLocked { likeness }| PrepareError::NotLocked {
-            likeness,
-            least: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
-        })?;
+        let (movement, _) =
+            aligner.find(input).map_err(|NotLocked { likeness }| PrepareError::NotLocked {
+                likeness,
+                least: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
+            })?;
         let sides = [self.recipe.input.width as usize, self.recipe.input.height as usize];
         moved(input, sides, movement, &mut self.as_it_lies);
         std::mem::swap(input, &mut self.as_it_lies);

@@ -90,7 +90,8 @@ fn a_movement_is_the_same_to_the_last_bit() {
 fn what_is_not_the_part_does_not_lock() {
     let mut aligner = Aligner::new(&alignment(Motion::Rigid), INPUT);
     let pixels = 3 * INPUT.width as usize * INPUT.height as usize;
-    let noise: Vec<f32> = (0..pixels as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as f32 / 255.0).collect();
+    let noise: Vec<f32> =
+        (0..pixels as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as f32 / 255.0).collect();
     for planes in [vec![0.0; pixels], vec![0.5; pixels], noise, vec![f32::NAN; pixels]] {
         let likeness = aligner.find(&planes).unwrap_err().likeness;
         assert!(likeness < 0.5, "{likeness}");

@@ -148,6 +148,7 @@ impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (columns, rows, read) = <(u8, u8, Read)>::deserialize(deserializer)?;
         let cells = read.luma.get(..read.count).unwrap_or_default();
-        Self::new(columns, rows, cells).ok_or(D::Error::custom("a reference with other sides than it has cells"))
+        Self::new(columns, rows, cells)
+            .ok_or(D::Error::custom("a reference with other sides than it has cells"))
     }
 }

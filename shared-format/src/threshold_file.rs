@@ -237,8 +237,11 @@ impl ThresholdFile {
         }
         let payload = &checked[HEADER_LEN..];
         let mut buffer = [0; MAX_LEN];
-        let payload =
-            if version == 2 { of_version_2(payload, &mut buffer).ok_or(FormatError::Malformed)? } else { payload };
+        let payload = if version == 2 {
+            of_version_2(payload, &mut buffer).ok_or(FormatError::Malformed)?
+        } else {
+            payload
+        };
         match postcard::take_from_bytes::<Self>(payload) {
             Ok((decoded, [])) if decoded.is_valid() => Ok(decoded),
             _ => Err(FormatError::Malformed),

@@ -8,7 +8,8 @@ use common::{encoded, example, framed, valid};
 use proptest::prelude::*;
 use shared_format::threshold_file::{FIRST_VERSION, HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN, VERSION};
 use shared_format::{
-    Alignment, Descriptor, FormatError, Golden, ImageScore, Motion, Reference, Roi, Size, ThresholdFile, Tiles,
+    Alignment, Descriptor, FormatError, Golden, ImageScore, Motion, Reference, Roi, Size, ThresholdFile,
+    Tiles,
 };
 
 proptest! {

@@ -13,8 +13,9 @@ use networks::teacher::Teacher;
 use networks::{Network, Weights};
 use shared_format::Size;
 use tests::teachers::random_weights;
-use trainer::efficientad::{self, Channels, Layout, MapScale, Trained};
-use trainer::stpm::{self, Scoring};
+use trainer::channels::Channels;
+use trainer::efficientad::{self, Layout, MapScale, Trained};
+use trainer::stpm::{self, Comparison, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
 const INPUT: Size = Size { width: 256, height: 256 };
@@ -30,7 +31,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let scoring = Scoring::Common { scales, image_score: ImageScore::plain([side / 4, side / 4]) };
             let input = Size { width: side as u32, height: side as u32 };
             let student = nearly(&teacher);
-            let onnx = stpm::build_graph(&network, &teacher, &student, &scoring, input, false);
+            let channels = network.levels.iter().filter_map(|&level| network.channels(level)).map(plain);
+            let comparison = Comparison::Channels(channels.collect());
+            let graph = (&comparison, &scoring);
+            let onnx = stpm::build_graph(&network, &teacher, &student, graph, input, false);
             std::fs::write(folder.join(format!("stpm-{name}-{side}.onnx")), onnx)?;
         }
     }
@@ -39,6 +43,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     std::fs::write(folder.join("patchcore-resnet18-256.onnx"), patchcore()?)?;
     Ok(())
+}
+
+/// Channels of which nothing was measured.
+fn plain(count: usize) -> Channels {
+    Channels { mean: vec![0.0; count], deviation: vec![1.0; count] }
 }
 
 /// With the bank that is the default: 512 KiB.
@@ -78,11 +87,10 @@ fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut weights = Weights::new();
     TrainableChain::random(layout.student(), compute).add_to(&mut weights, "student.");
     TrainableChain::random(layout.autoencoder(INPUT), compute).add_to(&mut weights, "autoencoder.");
-    let channels = |count: usize| Channels { mean: vec![0.0; count], deviation: vec![1.0; count] };
-    let (trunk, scales) = (layout.trunk().map(channels), [MapScale { low: 0.0, high: 1.0 }; 2]);
+    let (trunk, scales) = (layout.trunk().map(plain), [MapScale { low: 0.0, high: 1.0 }; 2]);
     let side = INPUT.width as usize / if trunk.is_some() { 8 } else { 4 } - 2 * layout.margin();
     let image_score = Some(ImageScore { margin: layout.margin(), ..ImageScore::plain([side, side]) });
-    let channels = channels(layout.features());
+    let channels = plain(layout.features());
     let trained = Trained { layout, weights, channels, trunk, scales, image_score };
     let weights = random_weights(&network, 1);
     let teacher = Teacher { name: teacher.to_owned(), network, weights };

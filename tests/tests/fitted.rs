@@ -39,7 +39,14 @@ impl Fixture {
         let weights = random_weights(&network, 1);
         let teacher = Teacher { name: "random".to_owned(), network, weights };
         let frames = FrameRange { min: SIZE, max: SIZE };
-        let recipe = Recipe { input: INPUT, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames, alignment: None };
+        let recipe = Recipe {
+            input: INPUT,
+            roi: None,
+            tiles: Tiles::ONE,
+            colour: Colour::Grey,
+            frames,
+            alignment: None,
+        };
         let folder = tempfile::tempdir().unwrap();
         write_parts(folder.path(), SIZE, PARTS, false);
         Self { teacher, recipe, folder }

@@ -14,9 +14,9 @@ use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 use tch::{Device, Kind, Tensor};
 use tests::images::part;
 use tests::teachers::random_weights;
-use trainer::efficientad::{self, Channels, Layout, MAP_OUTPUTS, MapScale, Trained};
-use trainer::samples::unit_length;
-use trainer::stpm::{LEVEL_OUTPUTS, Scoring, build_graph, combined, distances};
+use trainer::channels::Channels;
+use trainer::efficientad::{self, Layout, MAP_OUTPUTS, MapScale, Trained};
+use trainer::stpm::{Comparison, LEVEL_OUTPUTS, Scoring, build_graph, combined};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
 /// Largest difference of raw level maps, as a share of their maximum.
@@ -97,10 +97,11 @@ fn the_papers_map_is_the_product_of_the_levels_and_its_maximum_the_score() {
     let teacher = random_weights(&network, 1);
     let student = nearly(&teacher);
     let image = &inputs(input)[0];
-    let levels = libtorch(&network, &teacher, &student, image, input);
+    let comparison = Comparison::Directions;
+    let levels = libtorch(&network, (&teacher, &student), &comparison, image, input);
     let map = levels.iter().map(|level| level.upsample_bilinear2d([64, 96], false, None, None));
     let map = map.reduce(|product, level| product * level).unwrap();
-    let onnx = build_graph(&network, &teacher, &student, &Scoring::Paper, input, false);
+    let onnx = build_graph(&network, &teacher, &student, (&comparison, &Scoring::Paper), input, false);
     let mut tract = judge::Network::load(&onnx, [1, 3, 64, 96], &["anomaly_map", "score"], 1).unwrap();
     let ours = tract.run(image).unwrap();
     close(&ours[0], &to_array(&map).data, "the paper's map");
@@ -113,8 +114,12 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let teacher = teacher.unwrap_or_else(|| random_weights(&network, 1));
     let student = nearly(&teacher);
     let images = inputs(input);
-    let levels: Vec<Vec<Tensor>> =
-        images.iter().map(|image| libtorch(&network, &teacher, &student, image, input)).collect();
+    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+    let batch: Vec<Tensor> = images.iter().map(|image| normalised(&network, image, input)).collect();
+    let seen = Frozen::new(&network, &teacher, compute).levels(&Tensor::cat(&batch, 0));
+    let comparison = Comparison::Channels(seen.iter().map(measured).collect());
+    let of = |image: &Vec<f32>| libtorch(&network, (&teacher, &student), &comparison, image, input);
+    let levels: Vec<Vec<Tensor>> = images.iter().map(of).collect();
     let mean = |level: usize| {
         let sum = levels.iter().map(|levels| levels[level].mean(Kind::Double).double_value(&[])).sum::<f64>();
         (sum / levels.len() as f64) as f32
@@ -124,7 +129,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     // The first part is stained: it is no normal.
     let image_score = fitted(&maps[1..], 0, input);
     let scoring = Scoring::Common { scales, image_score: image_score.clone() };
-    let onnx = build_graph(&network, &teacher, &student, &scoring, input, true);
+    let onnx = build_graph(&network, &teacher, &student, (&comparison, &scoring), input, true);
 
     let folder = tempfile::tempdir().unwrap();
     let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
@@ -341,8 +346,14 @@ fn nearly(teacher: &Weights) -> Weights {
 fn inputs(input: Size) -> Vec<Vec<f32>> {
     let size = Size { width: 300, height: 200 };
     let frames = FrameRange { min: size, max: size };
-    let mut preparer =
-        Preparer::new(Recipe { input, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames, alignment: None });
+    let mut preparer = Preparer::new(Recipe {
+        input,
+        roi: None,
+        tiles: Tiles::ONE,
+        colour: Colour::Grey,
+        frames,
+        alignment: None,
+    });
     (0..NORMALS)
         .map(|seed| {
             let mut planes = Vec::new();
@@ -354,8 +365,8 @@ fn inputs(input: Size) -> Vec<Vec<f32>> {
 
 fn libtorch(
     network: &Network,
-    teacher: &Weights,
-    student: &Weights,
+    (teacher, student): (&Weights, &Weights),
+    comparison: &Comparison,
     image: &[f32],
     input: Size,
 ) -> Vec<Tensor> {
@@ -363,8 +374,7 @@ fn libtorch(
     let image = normalised(network, image, input);
     let [teacher, student] =
         [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
-    let targets: Vec<Tensor> = teacher.iter().map(unit_length).collect();
-    distances(&targets, &student)
+    comparison.distances(&comparison.targets(&teacher), &student)
 }
 
 fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], folder: &Path) -> Vec<Vec<f32>> {

@@ -85,8 +85,16 @@ impl Natural {
         // Photos come in every size.
         let (min, max) = (Size { width: 1, height: 1 }, Size { width: u32::MAX, height: u32::MAX });
         let frames = FrameRange { min, max };
-        let preparer =
-            |colour| Preparer::new(Recipe { input: size, roi: None, tiles: Tiles::ONE, colour, frames, alignment: None });
+        let preparer = |colour| {
+            Preparer::new(Recipe {
+                input: size,
+                roi: None,
+                tiles: Tiles::ONE,
+                colour,
+                frames,
+                alignment: None,
+            })
+        };
         let (colour, grey) = (preparer(Colour::Rgb), preparer(Colour::Grey));
         let unusable = BTreeSet::new();
         Ok(Self { folder: folder.to_owned(), paths, unusable, size, colour, grey })

@@ -18,7 +18,7 @@ use crate::torch::{Compute, Frozen, channels_last};
 pub struct Batch {
     /// N×3×H×W, normalised, in the number format asked for.
     pub image: Tensor,
-    /// The teacher's levels, see [`Features`].
+    /// The teacher's levels.
     pub targets: Vec<Tensor>,
 }
 
@@ -39,15 +39,6 @@ impl ImageSet {
     }
 }
 
-/// What is kept of the teacher's features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Features {
-    /// Scaled to unit length along the channels, see [`unit_length`].
-    UnitLength,
-    /// As they are.
-    Plain,
-}
-
 /// Images and targets are small numbers, for which half precision is finer than bf16 at the same size.
 const STORED_KIND: Kind = Kind::Half;
 /// Samples that the teacher sees at once.
@@ -63,7 +54,6 @@ pub struct Samples {
     std: Tensor,
     compute: Compute,
     teacher: Frozen,
-    features: Features,
     cache: Vec<Batch>,
 }
 
@@ -75,7 +65,7 @@ impl Samples {
     pub fn load(
         set: ImageSet,
         network: &Network,
-        (teacher, features): (Frozen, Features),
+        teacher: Frozen,
         compute: Compute,
         budget: usize,
         what: &str,
@@ -84,7 +74,7 @@ impl Samples {
         let (mean, std) = (per_channel(network.mean), per_channel(network.std));
         let preparer = Preparer::new(set.recipe);
         let images = set.paths.len();
-        let mut samples = Self { set, preparer, mean, std, compute, teacher, features, cache: vec![] };
+        let mut samples = Self { set, preparer, mean, std, compute, teacher, cache: vec![] };
         let bar = progress::bar(images as u64, what);
         let mut used = 0;
         for index in 0..images {
@@ -171,13 +161,7 @@ impl Samples {
         let parts: Vec<Vec<Tensor>> = image
             .split(TEACHER_BATCH, 0)
             .iter()
-            .map(|part| {
-                let levels = self.teacher.levels(&part.to_kind(self.teacher.kind()));
-                match self.features {
-                    Features::UnitLength => levels.iter().map(unit_length).collect(),
-                    Features::Plain => levels,
-                }
-            })
+            .map(|part| self.teacher.levels(&part.to_kind(self.teacher.kind())))
             .collect();
         let levels = parts.first().map_or(0, Vec::len);
         (0..levels)
@@ -212,17 +196,6 @@ impl Samples {
     }
 }
 
-/// Scales each position's feature vector (axis 1) to length 1, in 32-bit floats.
-pub fn unit_length(features: &Tensor) -> Tensor {
-    let features = features.to_kind(Kind::Float);
-    let square = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
-    // The floor comes before the root: at 0 the root's slope is infinite, and the gradient would be none.
-    features / square.clamp_min(UNIT_LENGTH_FLOOR * UNIT_LENGTH_FLOOR).sqrt()
-}
-
-/// A vector shorter than this keeps its direction but not the full length 1.
-pub const UNIT_LENGTH_FLOOR: f64 = 1e-12;
-
 /// Memory in bytes that samples may take: a third of what is available.
 #[must_use]
 pub fn memory_budget() -> usize {
@@ -231,16 +204,4 @@ pub fn memory_budget() -> usize {
 
 fn bytes(tensor: &Tensor) -> usize {
     tensor.numel() * if tensor.kind() == Kind::Float { 4 } else { 2 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_vector_of_zeros_has_a_finite_gradient() {
-        let features = Tensor::zeros([1, 4, 2, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        unit_length(&features).sum(Kind::Float).backward();
-        assert!(features.grad().isfinite().all().int64_value(&[]) == 1);
-    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use judge::{BundleError, Judge};
 use serde::Serialize;
-use shared_format::{Arithmetic, Colour, Evidence, Recipe, Sample, ThresholdFile};
+use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile};
 
 use crate::commands::outcome::Outcome;
 use crate::health::system::System;
@@ -151,9 +151,14 @@ fn recipe_in_words(recipe: &Recipe) -> String {
         Colour::Rgb => "in colour",
         Colour::Grey => "in grey",
     };
+    let aligned = match recipe.alignment.map(|alignment| alignment.motion) {
+        None => "as it lies",
+        Some(Motion::Shift) => "shifted to where the good parts are",
+        Some(Motion::Rigid) => "shifted and turned to lie as the good parts do",
+    };
     let (input, frames) = (recipe.input, recipe.frames);
     format!(
-        "{part} as {tiles} of {}×{} {colour}; training frames had {}×{} to {}×{} pixels",
+        "{part} as {tiles} of {}×{} {colour}, {aligned}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
 }

@@ -11,6 +11,10 @@ const STEPS: usize = 12;
 const STILL: f64 = 0.02;
 /// No step moves by more cells.
 const LONGEST: f64 = 2.0;
+/// A movement is not farther than this share of a side …
+const FARTHEST: f64 = 0.2;
+/// … nor turned by more than about 12 degrees: the tangent of half of it.
+const FARTHEST_TURN: f64 = 0.105;
 /// The share of the reference that the picture must show.
 const LEAST_OVERLAP: f64 = 0.5;
 
@@ -49,7 +53,8 @@ impl Level {
         let at = |column: usize, row: usize| {
             reference.values.get(row * columns + column).map_or(0.0, |&value| f64::from(value))
         };
-        let mut level = Self { sides: reference.sides, input, cell, values: reference.values.clone(), slopes: vec![] };
+        let mut level =
+            Self { sides: reference.sides, input, cell, values: reference.values.clone(), slopes: vec![] };
         for row in 0..rows {
             for column in 0..columns {
                 let slope = |before: f64, after: f64, steps: usize| (after - before) / steps.max(1) as f64;
@@ -95,6 +100,10 @@ impl Level {
         for _ in 0..STEPS {
             let Some([x, y, angle]) = self.step(&compared, motion, scratch) else { break };
             movement = movement.less([x, y], angle);
+            // A broken part may draw it anywhere; what counts is the best of where parts lie.
+            if !self.is_near(movement) {
+                break;
+            }
             let Some(next) = self.compared(picture, movement, scratch) else { break };
             compared = next;
             if compared.likeness() > best.1 {
@@ -106,6 +115,13 @@ impl Level {
             }
         }
         Some(best)
+    }
+
+    /// Whether parts may lie so.
+    fn is_near(&self, movement: Movement) -> bool {
+        let near = |shift: f64, side: f64| shift.abs() <= FARTHEST * side;
+        let ([x, y], [width, height]) = (movement.shift, self.input);
+        near(x, width) && near(y, height) && movement.turn.abs() <= FARTHEST_TURN
     }
 
     /// The middle of a cell, in pixels.
@@ -145,7 +161,11 @@ impl Level {
             products += own * its;
         }
         let variance = squares.map(|sum| sum / count);
-        (variance[0] > 0.0 && variance[1] > 0.0).then(|| Compared { mean, variance, covariance: products / count })
+        (variance[0] > 0.0 && variance[1] > 0.0).then(|| Compared {
+            mean,
+            variance,
+            covariance: products / count,
+        })
     }
 
     /// The Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.
@@ -157,8 +177,7 @@ impl Level {
             if its.is_nan() {
                 continue;
             }
-            let difference =
-                (f64::from(its) - compared.mean[1]) * gain - (f64::from(own) - compared.mean[0]);
+            let difference = (f64::from(its) - compared.mean[1]) * gain - (f64::from(own) - compared.mean[0]);
             for ((line, sum), a) in normal.iter_mut().zip(&mut sums).zip(slope) {
                 *sum += a * difference;
                 line.iter_mut().zip(slope).for_each(|(cell, b)| *cell += a * b);

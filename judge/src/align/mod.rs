@@ -18,22 +18,18 @@ mod level;
 mod movement;
 mod warp;
 
-use shared_format::alignment::{Alignment, MIN_SIDE, Motion};
 use shared_format::Size;
+use shared_format::alignment::{Alignment, MIN_SIDE, Motion};
 
 use self::grid::Grid;
 use self::level::Level;
 pub use self::movement::Movement;
 pub use self::warp::moved;
 
-/// Shifts by more than this share of a side are not looked for …
+/// Shifts of up to this share of a side are looked for.
 const REACH: f64 = 0.125;
-/// … and a movement that steps have taken farther than this share has not locked.
-const FARTHEST: f64 = 0.2;
 /// Turns that are looked for: tangents of half the angle, of 0, 3.5 and 7 degrees each way.
 const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
-/// A turn beyond about 12 degrees has not locked.
-const FARTHEST_TURN: f64 = 0.105;
 /// Beginnings that steps start from.
 const STARTS: usize = 3;
 /// A level of more cells has a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`].
@@ -84,9 +80,11 @@ impl Aligner {
     /// How the picture in `planes` (3 × height × width, of the input's size) lies, and how like the reference it is then.
     ///
     /// # Errors
-    /// [`NotLocked`] if it is less like the reference than it must be, or lies farther than is looked for.
+    /// [`NotLocked`] if it is less like the reference than it must be.
     pub fn find(&mut self, planes: &[f32]) -> Result<(Movement, f64), NotLocked> {
-        let Some(sides) = self.levels.first().map(Level::sides) else { return Err(NotLocked { likeness: -1.0 }) };
+        let Some(sides) = self.levels.first().map(Level::sides) else {
+            return Err(NotLocked { likeness: -1.0 });
+        };
         luma_of(planes, &mut self.luma);
         let picture = Grid::new(self.input.map(|side| side as usize), std::mem::take(&mut self.luma));
         let cells = picture.reduced(sides);
@@ -100,13 +98,8 @@ impl Aligner {
     /// As [`Self::find`].
     pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(Movement, f64), NotLocked> {
         let (movement, likeness) = self.best(cells).ok_or(NotLocked { likeness: -1.0 })?;
-        let [width, height] = self.input;
-        let [x, y] = movement.shift;
-        let near = x.abs() <= FARTHEST * width
-            && y.abs() <= FARTHEST * height
-            && movement.turn.abs() <= FARTHEST_TURN;
         // Not a number is no likeness either.
-        if near && likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
+        if likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
     }
 
     /// How like the reference a picture is that lies by `movement`, −1..1, and what it has at each of the reference's cells, NaN
@@ -141,7 +134,9 @@ impl Aligner {
         }
         let mut best: Option<(Movement, f64)> = None;
         for (start, _) in starts {
-            let Some(found) = coarsest.refined(picture, start, self.motion, &mut self.scratch) else { continue };
+            let Some(found) = coarsest.refined(picture, start, self.motion, &mut self.scratch) else {
+                continue;
+            };
             if best.is_none_or(|(_, likeness)| found.1 > likeness) {
                 best = Some(found);
             }
@@ -182,7 +177,8 @@ impl Aligner {
 /// The sides of the level above one of these sides.
 fn coarser(sides: [usize; 2]) -> Option<[usize; 2]> {
     let halved = sides.map(|side| side / 2);
-    let usable = sides.iter().product::<usize>() > COARSE && halved.iter().all(|&side| side >= MIN_SIDE.into());
+    let usable =
+        sides.iter().product::<usize>() > COARSE && halved.iter().all(|&side| side >= MIN_SIDE.into());
     usable.then_some(halved)
 }
 
@@ -200,5 +196,7 @@ fn luma_of(planes: &[f32], luma: &mut Vec<f32>) {
     let (red, rest) = planes.split_at(plane);
     let (green, blue) = rest.split_at(plane);
     luma.clear();
-    luma.extend(red.iter().zip(green).zip(blue).map(|((r, g), b)| 255.0 * (0.299 * r + 0.587 * g + 0.114 * b)));
+    luma.extend(
+        red.iter().zip(green).zip(blue).map(|((r, g), b)| 255.0 * (0.299 * r + 0.587 * g + 0.114 * b)),
+    );
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use shared_format::alignment::MAX_CELLS;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
-    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Motion, Recipe, Reference, Roi, Sample,
-    ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Motion, Recipe,
+    Reference, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
 
 /// Encodes, or panics.

@@ -77,7 +77,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 
     let Usable { found, frames, .. } = usable(&args.data, args.roi)?;
-    let recipe = Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames, alignment: None };
+    let recipe =
+        Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames, alignment: None };
     let bar = progress::bar(found.usable.len() as u64, "Judging normals");
     let request = Export {
         onnx: &adopted.onnx,

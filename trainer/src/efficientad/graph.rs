@@ -9,7 +9,8 @@ use networks::{Chain, State, StateError, Step, Weights, array_of, normalise, to_
 use shared_format::Size;
 
 use super::layout::Layout;
-use super::statistics::{Channels, MapScale, TEACHER, TRUNK};
+use super::statistics::{MapScale, TEACHER, TRUNK};
+use crate::channels::{Channels, standardised};
 
 /// Names of the outputs beside `anomaly_map` and `score`: where the student differs from the teacher, and where from the
 /// autoencoder; 1×1×h×w each, 0 at the 0.9 quantile of the selection images and 0.1 at the 0.995 quantile.
@@ -121,16 +122,6 @@ fn weighted_mean(g: &mut GraphBuilder, a: &Value, b: &Value, share: f32) -> Valu
     let [of_a, of_b] = [1.0 - share, share].map(|share| g.scalar(share));
     let [a, b] = [g.mul(a, &of_a), g.mul(b, &of_b)];
     g.add(&a, &b)
-}
-
-/// (x − mean) / deviation of each channel, as a depthwise convolution: one pass in every engine.
-fn standardised(g: &mut GraphBuilder, x: &Value, channels: &Channels, whose: &str) -> Value {
-    let count = channels.mean.len();
-    let scale: Vec<f32> = channels.deviation.iter().map(|deviation| 1.0 / deviation).collect();
-    let offset: Vec<f32> = channels.mean.iter().zip(&scale).map(|(mean, scale)| -mean * scale).collect();
-    let scale = g.constant(&format!("{whose}.scale"), &[count, 1, 1, 1], &scale);
-    let offset = g.constant(&format!("{whose}.offset"), &[count], &offset);
-    g.conv(x, &scale, &offset, 1, (0, 0), count)
 }
 
 /// The teacher's weights with its channels' scaling in the last convolution.

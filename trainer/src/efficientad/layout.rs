@@ -5,7 +5,8 @@ use shared_format::Size;
 use tch::Tensor;
 
 use super::pace::Pace;
-use super::statistics::{Channels, TEACHER, TRUNK};
+use super::statistics::{TEACHER, TRUNK};
+use crate::channels::Channels;
 use crate::schedule::Schedule;
 
 /// How student and autoencoder are laid out.

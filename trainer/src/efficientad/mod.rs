@@ -6,7 +6,6 @@ pub mod distill;
 mod graph;
 mod layout;
 mod losses;
-mod measure;
 mod networks;
 mod options;
 mod pace;
@@ -17,7 +16,7 @@ mod view;
 pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
 pub use layout::Layout;
 pub use options::{NaturalPhotos, Options};
-pub use statistics::{Channels, MapScale};
+pub use statistics::MapScale;
 
 use ::networks::StateError;
 use ::networks::teacher::Teacher;

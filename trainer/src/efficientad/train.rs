@@ -25,7 +25,7 @@ use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::progress;
 use crate::run::{CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Batch, Features, ImageSet, Samples, memory_budget};
+use crate::samples::{Batch, ImageSet, Samples, memory_budget};
 use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
@@ -92,7 +92,7 @@ impl<'a> Training<'a> {
         // The teacher sees each image once, so its features can be had in full precision.
         let exact = Compute { kind: Kind::Float, ..compute };
         let load = |paths: &[PathBuf], flip, budget, what| {
-            let teacher = (Frozen::new(network, &run.teacher.weights, exact), Features::Plain);
+            let teacher = Frozen::new(network, &run.teacher.weights, exact);
             let set = ImageSet { paths: settings.paths(paths), recipe: settings.recipe, flip };
             Samples::load(set, network, teacher, compute, budget, what)
         };

@@ -4,8 +4,8 @@ use networks::{StateError, Weights};
 use tch::Tensor;
 
 use super::layout::Layout;
-use super::measure::measure;
-use super::statistics::{Channels, TEACHER, TRUNK};
+use super::statistics::{TEACHER, TRUNK};
+use crate::channels::{Channels, measure};
 use crate::method::TrainError;
 use crate::samples::Samples;
 use crate::torch::Frozen;

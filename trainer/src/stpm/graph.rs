@@ -5,15 +5,15 @@ use networks::resample::bilinear;
 use networks::{Network, Weights, normalise, to_onnx};
 use shared_format::Size;
 
+use super::comparison::Comparison;
 use super::maps::{LEAST_SHARE, Scoring, level_weights};
-use crate::samples::UNIT_LENGTH_FLOOR;
 
 /// Names of the additional outputs that a graph with levels has: the distances, 1×1×h×w each, finest first.
 pub const LEVEL_OUTPUTS: [&str; 3] = ["level_1", "level_2", "level_3"];
 
 /// Builds the ONNX model for input size `input` from folded weights. `with_levels` adds [`LEVEL_OUTPUTS`].
 ///
-/// With dₗ the distance of level l (see [`super::distances`]) and Uₗ its bilinear resizing:
+/// With dₗ the distance of level l (see [`Comparison`]) and Uₗ its bilinear resizing:
 /// * [`Scoring::Common`]: `anomaly_map` and `score` are those that all methods make of a map
 ///   ([`methods::image_score`]), here of exp(Σ wₗ Uₗ log(dₗ / cₗ)) on the finest grid, with cₗ the mean distance on good parts:
 ///   a weighted geometric mean, which is the paper's product to a power that keeps it from underflowing;
@@ -23,7 +23,7 @@ pub fn build(
     network: &Network,
     teacher: &Weights,
     student: &Weights,
-    scoring: &Scoring,
+    (comparison, scoring): (&Comparison, &Scoring),
     input: Size,
     with_levels: bool,
 ) -> Vec<u8> {
@@ -34,7 +34,7 @@ pub fn build(
     let normalised = normalise(network, g, &image);
     let teacher = to_onnx(network, teacher, g, &normalised, "teacher.");
     let student = to_onnx(network, student, g, &normalised, "student.");
-    let distances: Vec<Value> = teacher.iter().zip(&student).map(|(t, s)| distance(g, t, s)).collect();
+    let distances = comparison.onnx(g, &teacher, &student);
     if with_levels {
         LEVEL_OUTPUTS.iter().zip(&distances).for_each(|(name, distance)| g.output(name, distance));
     }
@@ -88,21 +88,4 @@ fn weighted_sum(g: &mut GraphBuilder, levels: &[Value]) -> Option<Value> {
 fn resized(g: &mut GraphBuilder, map: &Value, sides: [usize; 2]) -> Value {
     let [rows, columns] = [0, 1].map(|axis| bilinear(map.shape()[2 + axis], sides[axis]));
     g.resample(map, &rows, &columns)
-}
-
-/// ‖t/‖t‖ − s/‖s‖‖² along the channels.
-fn distance(g: &mut GraphBuilder, t: &Value, s: &Value) -> Value {
-    let (t, s) = (unit_length(g, t), unit_length(g, s));
-    let difference = g.sub(&t, &s);
-    let square = g.mul(&difference, &difference);
-    g.sum_channels(&square)
-}
-
-fn unit_length(g: &mut GraphBuilder, x: &Value) -> Value {
-    let square = g.mul(x, x);
-    let sum = g.sum_channels(&square);
-    let length = g.sqrt(&sum);
-    let floor = g.scalar(UNIT_LENGTH_FLOOR as f32);
-    let length = g.max(&length, &floor);
-    g.div(x, &length)
 }

@@ -1,28 +1,13 @@
-//! From feature levels to distances, and from distances to a map.
+//! From the levels' distances to a map.
 
 use methods::image_score::ImageScore;
 use networks::{Array, State, StateError};
-use tch::{Kind, Tensor};
-
-use crate::samples::unit_length;
+use tch::Tensor;
 
 /// A distance counts as this share of its scale at least: its logarithm must stay finite.
 pub const LEAST_SHARE: f32 = 1e-3;
 /// The name of the levels' scales in a run's state.
 const SCALES: &str = "scoring.scales";
-
-/// Squared distances of the student's levels from the teacher's, N×1×h×w each, 0..4, in 32-bit floats: both are scaled
-/// to unit length along the channels. `targets` have unit length already.
-#[must_use]
-pub fn distances(targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
-    let pairs = targets.iter().zip(student);
-    pairs
-        .map(|(target, level)| {
-            let difference = target.to_kind(Kind::Float) - unit_length(level);
-            (&difference * &difference).sum_dim_intlist([1i64].as_slice(), true, Kind::Float)
-        })
-        .collect()
-}
 
 /// A position of a coarser level speaks for four times the area, and counts four times as much; they add up to 1.
 #[must_use]

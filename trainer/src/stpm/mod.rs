@@ -2,6 +2,7 @@
 //! Detection*, BMVC 2021). See this folder's README for what is ours and what it gains.
 
 mod augment;
+mod comparison;
 mod graph;
 mod maps;
 mod optimiser;
@@ -9,8 +10,9 @@ mod options;
 mod pace;
 mod train;
 
+pub use comparison::Comparison;
 pub use graph::{LEVEL_OUTPUTS, build as build_graph};
-pub use maps::{Scoring, combined, distances};
+pub use maps::{Scoring, combined};
 
 use clap::{ArgMatches, Args as _};
 use methods::options::Listed;
@@ -32,9 +34,8 @@ const PAPER_PASSES: u64 = 100;
 const PAPER_BATCH: usize = 32;
 /// Ours: in the same time the student comes nearer to its teacher in many small steps than in few large ones.
 const BATCH: usize = 2;
-/// Ours at most. Few images need no fewer steps than many, and from more steps a student learns to imitate its teacher on
-/// defects, too (figures in this folder's README).
-const STEPS: u64 = 700;
+/// Ours at most. Few images need no fewer steps than many, and more steps find no more (figures in this folder's README).
+const STEPS: u64 = 500;
 /// The longest time of ours, for slow machines and large inputs.
 const MINUTES: f64 = 5.0;
 
@@ -100,7 +101,9 @@ impl Method for Stpm {
             let damaged = |e: StateError| run.damaged(STUDENT, e);
             Scoring::common(&state, network.levels.len()).map_err(damaged)?
         };
+        let damaged = |e: StateError| run.damaged(STUDENT, e);
+        let comparison = Comparison::from_state(&state.weights, network.levels.len()).map_err(damaged)?;
         let input = run.settings.recipe.input;
-        Ok(build_graph(network, &run.teacher.weights, &student, &scoring, input, false))
+        Ok(build_graph(network, &run.teacher.weights, &student, (&comparison, &scoring), input, false))
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use super::augment::changed;
-use super::maps::{Scoring, combined, distances};
+use super::comparison::Comparison;
+use super::maps::{Scoring, combined};
 use super::optimiser::Optimiser;
 use super::options::Options;
 use super::pace::Pace;
@@ -18,7 +19,7 @@ use crate::method::{Ended, TrainError};
 use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Batch, Features, ImageSet, Samples, memory_budget};
+use crate::samples::{Batch, ImageSet, Samples, memory_budget};
 use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, Trainable, channels_last};
 
@@ -51,6 +52,7 @@ struct Training<'a> {
     options: Options,
     pace: Pace,
     student: Trainable,
+    comparison: Comparison,
     optimiser: Optimiser,
     fit: Samples,
     selection: Samples,
@@ -84,26 +86,36 @@ impl<'a> Training<'a> {
         let load = |paths: &[PathBuf], flip, budget, what| {
             let teacher = Frozen::new(network, &run.teacher.weights, exact);
             let set = ImageSet { paths: settings.paths(paths), recipe: settings.recipe, flip };
-            Samples::load(set, network, (teacher, Features::UnitLength), compute, budget, what)
+            Samples::load(set, network, teacher, compute, budget, what)
         };
         let budget = memory_budget();
         let options: Options = run.options()?;
         let schedule = options.schedule.unwrap_or(Schedule::Short);
         let optimiser = Optimiser::new(schedule, &student.parameters);
+        let mut fit = load(&settings.fit, settings.flip, budget, "Teacher: fit images")?;
+        let state = run.load(CHECKPOINT)?;
+        let comparison = match &state {
+            Some(state) => Comparison::from_state(&state.weights, network.levels.len())
+                .map_err(|reason| run.damaged(CHECKPOINT, reason))?,
+            None if options.follows_the_paper() => Comparison::Directions,
+            // Who asked to stop is heard before the first step.
+            None => Comparison::measured(network, &mut fit)?.unwrap_or(Comparison::Directions),
+        };
         let mut training = Self {
             run,
             pace: Pace::new(schedule, settings.steps),
             options,
             student,
+            comparison,
             optimiser,
-            fit: load(&settings.fit, settings.flip, budget, "Teacher: fit images")?,
+            fit,
             selection: load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?,
             step: 0,
             before: 0.0,
             started: Instant::now(),
             best: None,
         };
-        if let Some(state) = run.load(CHECKPOINT)? {
+        if let Some(state) = state {
             training.restore(&state).map_err(|reason| run.damaged(CHECKPOINT, reason))?;
         }
         run.cut_metrics(training.step)?;
@@ -174,7 +186,7 @@ impl<'a> Training<'a> {
         // Ours are set anew when they are needed.
         let momentum = if self.options.follows_the_paper() { PAPER_NORM_MOMENTUM } else { 0.0 };
         let levels = self.student.levels(&batch.image, Some(momentum));
-        let distances = distances(&batch.targets, &levels);
+        let distances = self.distances(&batch, &levels);
         let means: Vec<Tensor> = distances.iter().map(|d| d.mean(Kind::Float)).collect();
         let loss = Tensor::stack(&means, 0).sum(Kind::Float);
         let value = loss.double_value(&[]);
@@ -223,13 +235,18 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
+    /// Of the student's levels from the teacher's.
+    fn distances(&self, batch: &Batch, student: &[Tensor]) -> Vec<Tensor> {
+        self.comparison.distances(&self.comparison.targets(&batch.targets), student)
+    }
+
     /// The mean distance map of the selection images (lower is better): what the official code chooses by.
     fn selection_distance(&mut self) -> Result<f64, TrainError> {
         let (mut sum, count) = (0.0, self.selection.count());
         for indices in in_order(count) {
             let batch = self.selection.batch(&indices, self.student.kind())?;
             let levels = tch::no_grad(|| self.student.levels(&batch.image, None));
-            let distances = distances(&batch.targets, &levels);
+            let distances = self.distances(&batch, &levels);
             sum += distances.iter().map(|d| d.mean(Kind::Float).double_value(&[])).sum::<f64>()
                 * indices.len() as f64;
         }
@@ -251,6 +268,7 @@ impl<'a> Training<'a> {
         }
         let scoring = if self.options.paper_score { Scoring::Paper } else { self.scoring()? };
         let mut state = State { weights: self.student.state(), ..State::default() };
+        self.comparison.add_to(&mut state.weights);
         scoring.add_to(&mut state);
         self.run.save(STUDENT, &state)?;
         Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
@@ -258,10 +276,10 @@ impl<'a> Training<'a> {
 
     /// The common score, see [`image_score`].
     fn scoring(&mut self) -> Result<Scoring, TrainError> {
-        let student = &self.student;
+        let (student, comparison) = (&self.student, &self.comparison);
         let see = |batch: &Batch| {
             let levels = tch::no_grad(|| student.levels(&batch.image, None));
-            distances(&batch.targets, &levels)
+            comparison.distances(&comparison.targets(&batch.targets), &levels)
         };
         let (mut sums, mut count) = (vec![], 0);
         for samples in [&mut self.fit, &mut self.selection] {
@@ -303,6 +321,7 @@ impl<'a> Training<'a> {
     fn checkpoint(&self) -> State {
         let mut weights = self.student.state();
         self.optimiser.add_to(&mut weights);
+        self.comparison.add_to(&mut weights);
         let mut notes = vec![
             ("step".to_owned(), self.step.to_string()),
             ("seconds".to_owned(), self.seconds().to_string()),

@@ -161,6 +161,18 @@ impl Network {
         }
     }
 
+    /// Whether a value is never below 0.
+    #[must_use]
+    pub fn is_rectified(&self, value: usize) -> bool {
+        match value.checked_sub(1).and_then(|layer| self.layers.get(layer)) {
+            Some(Layer::Conv { conv: Conv { activation, .. }, .. } | Layer::Add { activation, .. }) => {
+                *activation != Activation::None
+            }
+            Some(Layer::MaxPool { from, .. } | Layer::AveragePool { from, .. }) => self.is_rectified(*from),
+            None => false,
+        }
+    }
+
     /// Appends a convolution and returns the index of its value.
     fn push_conv(&mut self, from: usize, conv: Conv) -> usize {
         self.push(Layer::Conv { from, conv })

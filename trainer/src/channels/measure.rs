@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::statistics::Channels;
+use super::Channels;
 use crate::method::TrainError;
 use crate::progress;
 use crate::samples::Samples;

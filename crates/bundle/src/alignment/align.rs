@@ -1,0 +1,57 @@
+//! What a user asks for.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What of the parts' position is taken out before they are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Align {
+    /// Nothing.
+    Off,
+    /// Shifts.
+    Shift,
+    /// Shifts and turns.
+    Rigid,
+    /// Shifts and turns, if the normals show that it helps.
+    #[default]
+    Auto,
+}
+
+impl Align {
+    const NAMES: [(&'static str, Self); 4] =
+        [("off", Self::Off), ("shift", Self::Shift), ("rigid", Self::Rigid), ("auto", Self::Auto)];
+}
+
+impl fmt::Display for Align {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES.iter().find(|(_, align)| align == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// A way to align that there isn't.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a way to align; write off, shift, rigid or auto")]
+pub struct UnknownAlign(String);
+
+impl FromStr for Align {
+    type Err = UnknownAlign;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAlign> {
+        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
+        known.map(|(_, align)| *align).ok_or_else(|| UnknownAlign(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (name, align) in Align::NAMES {
+            assert_eq!(name.parse(), Ok(align));
+            assert_eq!(align.to_string(), name);
+        }
+        assert!("both".parse::<Align>().is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether and how parts move in view, learned from normals.
+//!
+//! The reference is the mean of the normals, each moved onto that one of them which the others are most like. `auto` aligns only if
+//! all normals lock and are then clearly more alike than as they lie.
+//!
+//! | file | job |
+//! |---|---|
+//! | `align.rs` | what a user asks for |
+//! | `reference.rs` | what parts are aligned with |
+
+mod align;
+mod reference;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use judge::align::{Movement, cells};
+use judge::{DecodeError, PrepareError, Preparer, decode_file};
+use shared_format::{Alignment, Motion, Recipe, Reference, Size, Tiles};
+
+pub use self::align::{Align, UnknownAlign};
+use self::reference::{aligner, reference, sides, spread};
+
+/// Normals that are looked at; more say nothing new.
+const NORMALS: usize = 200;
+/// `auto` aligns if the least like normal, aligned, is this like the reference …
+const LIKE: f64 = 0.9;
+/// … and if on average aligned normals lack at most this share of what they lack of full likeness as they lie.
+const LESS: f64 = 0.5;
+/// A frame is a fault if it is less than this share as like the reference as the least like normal.
+const LOCKED: f64 = 0.5;
+
+/// Why parts can't be aligned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AlignError {
+    /// An image doesn't decode.
+    #[error("{path}: {source}; put the image back, or leave it out", path = .path.display())]
+    Decode {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// An image doesn't suit the recipe.
+    #[error("{path}: {source}; put the image back, or leave it out", path = .path.display())]
+    Prepare {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong.
+        source: PrepareError,
+    },
+    /// The region is cut into tiles.
+    #[error("parts are aligned as a whole; leave --tiles out, or take --align off")]
+    Tiles,
+    /// The input is so long and narrow that a reference of it says nothing.
+    #[error("the input of {}×{} pixels is too long and narrow to be aligned; take --align off", .0.width, .0.height)]
+    Narrow(Size),
+    /// Normals that lie otherwise than the others.
+    #[error(
+        "{count} image(s), such as {}, can't be brought to lie as the others do; leave them out, or take --align off", first.display()
+    )]
+    NotLocked {
+        /// How many.
+        count: usize,
+        /// The first.
+        first: PathBuf,
+    },
+}
+
+/// How parts are aligned, and what that does to the normals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aligned {
+    /// For the recipe; `None` if parts are judged as they lie.
+    pub alignment: Option<Alignment>,
+    /// For people: how far normals lie apart, and how like each other they are.
+    pub description: String,
+}
+
+/// Learns from `normals` how parts lie, for a recipe that doesn't align yet. `progress` is called after each image.
+///
+/// # Errors
+/// See [`AlignError`]. If parts can't be aligned, [`Align::Auto`] is no error but off.
+pub fn alignment(
+    align: Align,
+    normals: &[PathBuf],
+    recipe: Recipe,
+    progress: impl FnMut(),
+) -> Result<Aligned, AlignError> {
+    let off = |why: &str| Ok(Aligned { alignment: None, description: format!("off{why}") });
+    let motion = match align {
+        Align::Off => return off(""),
+        Align::Shift => Motion::Shift,
+        Align::Rigid | Align::Auto => Motion::Rigid,
+    };
+    let learned = learn(motion, normals, recipe, progress);
+    if align != Align::Auto {
+        return learned.map(|learned| learned.aligned(motion));
+    }
+    match learned {
+        Ok(learned) if learned.helps() => Ok(learned.aligned(motion)),
+        Ok(learned) => off(&format!("; {learned}")),
+        Err(AlignError::Tiles) => off("; the region is cut into tiles"),
+        Err(AlignError::Narrow(_)) => off("; the input is too long and narrow"),
+        Err(AlignError::NotLocked { count, .. }) => {
+            off(&format!("; {count} image(s) can't be brought to lie as the others do"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What normals show.
+struct Learned {
+    reference: Reference,
+    /// How like the reference they are, as they lie and aligned: the means.
+    likeness: [f64; 2],
+    /// The least, aligned.
+    least: f64,
+    /// How far they lie from the reference at most: pixels of the input, degrees.
+    apart: [f64; 2],
+}
+
+impl Learned {
+    fn helps(&self) -> bool {
+        let [lacks, lacked] = [1.0 - self.likeness[1], 1.0 - self.likeness[0]];
+        self.least >= LIKE && lacks <= LESS * lacked
+    }
+
+    fn aligned(&self, motion: Motion) -> Aligned {
+        let least_likeness = (1000.0 * LOCKED * self.least).clamp(0.0, 1000.0) as u16;
+        let align = if motion == Motion::Shift { Align::Shift } else { Align::Rigid };
+        Aligned {
+            alignment: Some(Alignment { motion, least_likeness, reference: self.reference }),
+            description: format!("{align}; {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Learned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([pixels, degrees], [before, after]) = (self.apart, self.likeness);
+        write!(
+            f,
+            "parts lie up to {pixels:.0} pixels of the input and {degrees:.1}° from their mean; they are {before:.2} like it on average \
+             as they lie, {after:.2} aligned, the least {:.2}",
+            self.least
+        )
+    }
+}
+
+fn learn(
+    motion: Motion,
+    normals: &[PathBuf],
+    recipe: Recipe,
+    progress: impl FnMut(),
+) -> Result<Learned, AlignError> {
+    if recipe.tiles != Tiles::ONE {
+        return Err(AlignError::Tiles);
+    }
+    let sides = sides(recipe.input).ok_or(AlignError::Narrow(recipe.input))?;
+    let paths: Vec<&PathBuf> = spread(normals, NORMALS).collect();
+    let seen = seen(&paths, recipe, sides, progress)?;
+    let Some(reference) = reference(&seen, motion, recipe.input, sides) else {
+        return Err(not_locked(&paths));
+    };
+    let mut aligner = aligner(motion, reference, recipe.input);
+    let (mut sums, mut least, mut apart) = ([0.0; 2], f64::INFINITY, [0.0f64; 2]);
+    let mut lost = vec![];
+    for (cells, path) in seen.into_iter().zip(&paths) {
+        let as_it_lies = aligner.compare(cells.clone(), Movement::NONE).map(|(likeness, _)| likeness);
+        let found = aligner.find_cells(cells).ok().filter(|(_, likeness)| *likeness > 0.0);
+        let (Some(before), Some((movement, after))) = (as_it_lies, found) else {
+            lost.push(*path);
+            continue;
+        };
+        sums = [sums[0] + before, sums[1] + after];
+        least = least.min(after);
+        let [x, y] = movement.shift;
+        apart = [apart[0].max(x.hypot(y)), apart[1].max(movement.degrees().abs())];
+    }
+    if !lost.is_empty() {
+        return Err(not_locked(&lost));
+    }
+    let likeness = sums.map(|sum| sum / paths.len().max(1) as f64);
+    Ok(Learned { reference, likeness, least, apart })
+}
+
+fn not_locked(lost: &[&PathBuf]) -> AlignError {
+    let first = lost.first().map(|path| path.to_path_buf()).unwrap_or_default();
+    AlignError::NotLocked { count: lost.len(), first }
+}
+
+/// The images in cells.
+fn seen(
+    paths: &[&PathBuf],
+    recipe: Recipe,
+    sides: [usize; 2],
+    mut progress: impl FnMut(),
+) -> Result<Vec<Vec<f32>>, AlignError> {
+    let mut preparer = Preparer::new(Recipe { alignment: None, ..recipe });
+    let mut planes = vec![];
+    let each = paths.iter().map(|&path| {
+        let frame = decode_file(path).map_err(|source| AlignError::Decode { path: path.clone(), source })?;
+        let prepared = preparer.prepare(&frame, &mut planes);
+        prepared.map_err(|source| AlignError::Prepare { path: path.clone(), source })?;
+        progress();
+        Ok(cells(&planes, recipe.input, sides))
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests;

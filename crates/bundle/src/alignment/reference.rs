@@ -1,0 +1,104 @@
+//! What parts are aligned with.
+
+use judge::align::Aligner;
+use shared_format::alignment::{MAX_CELLS, MIN_SIDE};
+use shared_format::{Alignment, Motion, Reference, Size};
+
+/// Normals that are tried as the one that the others are like …
+const CANDIDATES: usize = 10;
+/// … each against so many others.
+const OTHERS: usize = 20;
+
+/// Columns and rows of a reference for this input: cells of whole pixels if they divide it.
+pub(super) fn sides(input: Size) -> Option<[usize; 2]> {
+    let cells = |pixels: u32| [input.width / pixels, input.height / pixels];
+    let fits = |&[columns, rows]: &[u32; 2]| {
+        (columns * rows) as usize <= MAX_CELLS && columns.max(rows) <= u8::MAX.into()
+    };
+    let sides = (1..).map(cells).find(fits)?;
+    sides.iter().all(|&side| side >= MIN_SIDE.into()).then(|| sides.map(|side| side as usize))
+}
+
+/// At most `most` of the values, evenly spread.
+pub(super) fn spread<T>(values: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let count = values.len().min(most);
+    (0..count).map(move |n| &values[n * values.len() / count])
+}
+
+/// An aligner that takes any likeness.
+pub(super) fn aligner(motion: Motion, reference: Reference, input: Size) -> Aligner {
+    Aligner::new(&Alignment { motion, least_likeness: 0, reference }, input)
+}
+
+/// The mean of the normals, each moved onto the one that the others are most like; `None` if all are of one brightness.
+pub(super) fn reference(
+    seen: &[Vec<f32>],
+    motion: Motion,
+    input: Size,
+    sides: [usize; 2],
+) -> Option<Reference> {
+    let mut best: Option<(f64, Reference)> = None;
+    for candidate in spread(seen, CANDIDATES) {
+        let Some(reference) = stretched(candidate, sides) else { continue };
+        let mut aligner = aligner(motion, reference, input);
+        let likeness: f64 = spread(seen, OTHERS)
+            .map(|other| aligner.find_cells(other.clone()).map_or(0.0, |(_, likeness)| likeness))
+            .sum();
+        if best.as_ref().is_none_or(|(most, _)| likeness > *most) {
+            best = Some((likeness, reference));
+        }
+    }
+    let (_, first) = best?;
+    let mut aligner = aligner(motion, first, input);
+    let mut sums = vec![[0.0f64; 2]; sides[0] * sides[1]];
+    for normal in seen {
+        let Ok((movement, _)) = aligner.find_cells(normal.clone()) else { continue };
+        let Some((_, moved)) = aligner.compare(normal.clone(), movement) else { continue };
+        // Photos count alike, whatever their exposure.
+        let Some((mean, deviation)) = moments(moved) else { continue };
+        for ([sum, count], &value) in sums.iter_mut().zip(moved).filter(|(_, value)| !value.is_nan()) {
+            *sum += (f64::from(value) - mean) / deviation;
+            *count += 1.0;
+        }
+    }
+    let means: Vec<f32> = sums.iter().map(|[sum, count]| (sum / count) as f32).collect();
+    // Every cell is seen at least in the candidate itself.
+    stretched(&means, sides)
+}
+
+/// Mean and deviation of what is a number; `None` if it is all the same.
+fn moments(values: &[f32]) -> Option<(f64, f64)> {
+    let numbers = || values.iter().filter(|value| !value.is_nan()).map(|&value| f64::from(value));
+    let count = numbers().count() as f64;
+    let mean = numbers().sum::<f64>() / count;
+    let deviation = (numbers().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+    (deviation > 0.0).then_some((mean, deviation))
+}
+
+/// The cells from 0 to 255; `None` if they are of one brightness.
+fn stretched(cells: &[f32], sides: [usize; 2]) -> Option<Reference> {
+    let (low, high) = cells
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+    if high - low < 1e-6 || !(high - low).is_finite() {
+        return None;
+    }
+    let luma: Vec<u8> =
+        cells.iter().map(|value| ((value - low) / (high - low) * 255.0).round() as u8).collect();
+    Reference::new(sides[0].try_into().ok()?, sides[1].try_into().ok()?, &luma)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_has_the_inputs_shape() {
+        let of = |width, height| sides(Size { width, height });
+        assert_eq!(of(256, 256), Some([64, 64]));
+        assert_eq!(of(384, 160), Some([96, 40]));
+        assert_eq!(of(1024, 1024), Some([64, 64]));
+        assert_eq!(of(64, 64), Some([64, 64]));
+        assert_eq!(of(1024, 32), None);
+    }
+}

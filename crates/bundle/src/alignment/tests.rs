@@ -1,0 +1,105 @@
+//! Photos of parts that move, lie still, or show nothing.
+
+use std::path::Path;
+
+use judge::{Frame, Pixels, encode_png};
+use shared_format::{Colour, FrameRange};
+
+use super::*;
+use crate::seeded::Seeded;
+
+const INPUT: Size = Size { width: 128, height: 96 };
+
+fn recipe() -> Recipe {
+    let frames = FrameRange { min: INPUT, max: INPUT };
+    Recipe { input: INPUT, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames, alignment: None }
+}
+
+/// Writes pictures, each as `grey` paints it: the value at a pixel of picture n.
+fn write(folder: &Path, count: usize, grey: impl Fn(usize, [f64; 2]) -> u8) -> Vec<PathBuf> {
+    let paths = (0..count).map(|n| folder.join(format!("{n}.png")));
+    paths
+        .enumerate()
+        .map(|(n, path)| {
+            let pixels = (0..INPUT.height)
+                .flat_map(|y| (0..INPUT.width).map(move |x| [f64::from(x), f64::from(y)]))
+                .map(|at| grey(n, at))
+                .collect();
+            let frame = Frame::new(INPUT, Pixels::Grey8(pixels)).unwrap();
+            std::fs::write(&path, encode_png(&frame).unwrap()).unwrap();
+            path
+        })
+        .collect()
+}
+
+/// A bar and a square on a plate, as picture n shows them after a movement.
+fn part(movement: Movement, n: usize, at: [f64; 2]) -> u8 {
+    let [x, y] = movement.inverse().of(at, [f64::from(INPUT.width), f64::from(INPUT.height)]);
+    let value = if (30.0..44.0).contains(&x) && (20.0..80.0).contains(&y) {
+        200
+    } else if (60.0..90.0).contains(&x) && (30.0..50.0).contains(&y) {
+        20
+    } else {
+        110
+    };
+    // No two photos are lit alike.
+    value + (n % 20) as u8
+}
+
+fn movement(n: usize) -> Movement {
+    let n = n as f64;
+    Movement { shift: [(n * 1.7) % 13.0 - 6.0, (n * 2.3) % 9.0 - 4.0], turn: ((n * 0.013) % 0.06) - 0.03 }
+}
+
+fn learned(align: Align, paths: &[PathBuf], recipe: Recipe) -> Result<Aligned, AlignError> {
+    alignment(align, paths, recipe, || ())
+}
+
+#[test]
+fn auto_aligns_parts_that_move_and_leaves_those_that_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let moving = write(folder.path(), 12, |n, at| part(movement(n), n, at));
+    let aligned = learned(Align::Auto, &moving, recipe()).unwrap();
+    let found = aligned.alignment.unwrap();
+    assert_eq!(found.motion, Motion::Rigid, "{}", aligned.description);
+    assert!((450..=500).contains(&found.least_likeness), "{}", aligned.description);
+    assert!(aligned.description.starts_with("rigid; parts lie up to "), "{}", aligned.description);
+    assert!(Recipe { alignment: Some(found), ..recipe() }.is_valid());
+
+    let still = write(folder.path(), 12, |n, at| part(Movement::NONE, n, at));
+    let aligned = learned(Align::Auto, &still, recipe()).unwrap();
+    assert_eq!(aligned.alignment, None, "{}", aligned.description);
+    assert!(
+        learned(Align::Shift, &still, recipe()).unwrap().alignment.is_some_and(|a| a.motion == Motion::Shift)
+    );
+    assert_eq!(learned(Align::Off, &moving, recipe()).unwrap().alignment, None);
+}
+
+#[test]
+fn auto_leaves_textures_and_pictures_of_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let noise =
+        |n: usize, [x, y]: [f64; 2]| (Seeded::new(n as u64, (y * 1000.0 + x) as u64).below(256)) as u8;
+    let texture = write(folder.path(), 6, noise);
+    assert_eq!(learned(Align::Auto, &texture, recipe()).unwrap().alignment, None);
+    let blank = write(folder.path(), 6, |n, _| n as u8);
+    let aligned = learned(Align::Auto, &blank, recipe()).unwrap();
+    assert_eq!((aligned.alignment, &aligned.description[..3]), (None, "off"));
+    assert!(matches!(learned(Align::Rigid, &blank, recipe()), Err(AlignError::NotLocked { count: 6, .. })));
+}
+
+#[test]
+fn what_can_not_be_aligned_is_refused_only_if_it_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = write(folder.path(), 6, |n, at| part(movement(n), n, at));
+    let tiled = Recipe { tiles: Tiles { columns: 2, rows: 1 }, ..recipe() };
+    assert_eq!(learned(Align::Auto, &parts, tiled).unwrap().alignment, None);
+    assert!(learned(Align::Rigid, &parts, tiled).unwrap_err().to_string().contains("leave --tiles out"));
+    // A picture that shows something else.
+    write(folder.path(), 1, |_, [x, y]| if (x + y) % 40.0 < 20.0 { 250 } else { 5 });
+    assert_eq!(learned(Align::Auto, &parts, recipe()).unwrap().alignment, None);
+    std::fs::write(&parts[2], b"no picture").unwrap();
+    assert!(
+        matches!(learned(Align::Auto, &parts, recipe()), Err(AlignError::Decode { path, .. }) if path == parts[2])
+    );
+}
