@@ -13,6 +13,7 @@
 //! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
 //! | [`normalise`], [`pool`], [`resample`] | an image's normalisation; maximum of a window; resizing |
 //! | [`head`], [`least`], [`largest`] | distance of two images' features; minimum over channels; mean of the largest values |
+//! | [`batch`] | many small matrices times constant ones |
 //! | [`jpeg`] | a JPEG decoder's transform, upsampling and colours |
 //! | `simd` | the processor's vectors; [`Path`] says which, [`HalfPath`] for 16-bit floats |
 //! | `share` | one kernel's blocks on several threads |
@@ -39,6 +40,7 @@
     reason = "what is not inlined is not compiled for the path, see `simd::Task`"
 )]
 
+pub mod batch;
 pub mod bottleneck;
 pub mod conv;
 pub mod depth;

@@ -3,6 +3,7 @@
 
 mod reference;
 
+use kernels::batch::Batch;
 use kernels::depth::{self, SpaceToDepth};
 use kernels::head::Distance;
 use kernels::largest::MeanOfLargest;
@@ -187,6 +188,63 @@ fn the_mean_of_the_largest() {
 }
 
 /// What is not a number stays one: such a frame has no score.
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_batch_of_products_is_the_sum_of_products(
+        (batch, rows) in (1usize..5, 1usize..20),
+        sides in [1usize..40, 1usize..40],
+        centred in any::<bool>(),
+        seed in any::<u32>(),
+    ) {
+        let (seed, [inputs, outputs]) = (u64::from(seed), sides);
+        let input = noise(batch * rows * inputs, seed);
+        let weights = noise(batch * inputs * outputs, seed ^ 1);
+        let centres = noise(batch * inputs, seed ^ 2);
+        let centre = |at: usize, k: usize| if centred { f64::from(centres[at * inputs + k]) } else { 0.0 };
+        let mut expected = vec![];
+        for at in 0..batch {
+            for row in 0..rows {
+                for n in 0..outputs {
+                    let term = |k: usize| {
+                        (f64::from(input[(at * rows + row) * inputs + k]) - centre(at, k))
+                            * f64::from(weights[(at * inputs + k) * outputs + n])
+                    };
+                    expected.push((0..inputs).map(term).sum::<f64>());
+                }
+            }
+        }
+        for path in Path::all() {
+            let centres = centred.then_some(&centres[..]);
+            let kernel = Batch::new((batch, rows), sides, &weights, centres, path).unwrap();
+            let mut output = vec![f32::NAN; batch * rows * outputs];
+            kernel.run(&input, &mut output).unwrap();
+            close(&output, &expected, path.name());
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused() {
+    let path = Path::best();
+    let new = |batch, rows, sides: [usize; 2], weights: usize, centres: Option<usize>| {
+        let centres = centres.map(|count| vec![0.0; count]);
+        Batch::new((batch, rows), sides, &vec![0.0; weights], centres.as_deref(), path)
+    };
+    for (batch, rows, sides) in [(0, 1, [1, 1]), (1, 0, [1, 1]), (1, 1, [0, 1]), (1, 1, [1, 0])] {
+        assert!(matches!(
+            new(batch, rows, sides, batch * sides[0] * sides[1], None),
+            Err(Error::Unsupported(_))
+        ));
+    }
+    assert!(matches!(new(usize::MAX, 2, [3, 4], 24, None), Err(Error::Unsupported(_))));
+    assert!(matches!(new(2, 1, [3, 4], 23, None), Err(Error::Length { what: "weights", .. })));
+    assert!(matches!(new(2, 1, [3, 4], 24, Some(5)), Err(Error::Length { what: "centres", .. })));
+    let kernel = new(2, 1, [3, 4], 24, Some(6)).unwrap();
+    assert!(matches!(kernel.run(&[0.0; 5], &mut [0.0; 8]), Err(Error::Length { what: "input", .. })));
+    assert!(matches!(kernel.run(&[0.0; 6], &mut [0.0; 9]), Err(Error::Length { what: "output", .. })));
+}
+
 #[test]
 fn not_a_number_survives() {
     let path = Path::best();

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`alignment`] | whether and how parts move in view, learned from normals |
+//! | [`alignment`](mod@alignment) | whether and how parts move in view, learned from normals |
 //! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
 //! | [`claim`](mod@claim) | what thresholds claim, in words |

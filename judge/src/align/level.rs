@@ -8,13 +8,15 @@ use super::movement::Movement;
 /// Steps at a level.
 const STEPS: usize = 12;
 /// A step that moves no cell by more than this share of one is the last.
-const STILL: f64 = 0.02;
+const STILL: f64 = 0.04;
 /// No step moves by more cells.
 const LONGEST: f64 = 2.0;
 /// A movement is not farther than this share of a side …
 const FARTHEST: f64 = 0.2;
 /// … nor turned by more than about 12 degrees: the tangent of half of it.
 const FARTHEST_TURN: f64 = 0.105;
+/// A picture of less variance, with values from 0 to 255, is of one brightness.
+const LEAST_VARIANCE: f64 = 1e-6;
 /// The share of the reference that the picture must show.
 const LEAST_OVERLAP: f64 = 0.5;
 
@@ -133,39 +135,31 @@ impl Level {
     fn compared(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<Compared> {
         scratch.clear();
         let [columns, rows] = self.sides;
+        let (mut count, mut sums, mut squares, mut products) = (0.0, [0.0; 2], [0.0; 2], 0.0);
+        let mut cells = self.values.iter();
         for row in 0..rows {
             for column in 0..columns {
                 let [x, y] = movement.of(self.place(column, row), self.input);
                 let at = [(x + 0.5) / self.cell[0] - 0.5, (y + 0.5) / self.cell[1] - 0.5];
-                scratch.push(value_at(picture, at).unwrap_or(f32::NAN));
+                let its = value_at(picture, at);
+                scratch.push(its.unwrap_or(f32::NAN));
+                let (Some(&own), Some(its)) = (cells.next(), its) else { continue };
+                let (own, its) = (f64::from(own), f64::from(its));
+                count += 1.0;
+                sums = [sums[0] + own, sums[1] + its];
+                squares = [squares[0] + own * own, squares[1] + its * its];
+                products += own * its;
             }
-        }
-        let pairs = || {
-            let pairs = self.values.iter().zip(scratch.iter()).filter(|(_, its)| !its.is_nan());
-            pairs.map(|(&own, &its)| [f64::from(own), f64::from(its)])
-        };
-        let mut sums = [0.0; 2];
-        let mut count = 0.0;
-        for [own, its] in pairs() {
-            count += 1.0;
-            sums = [sums[0] + own, sums[1] + its];
         }
         if count < LEAST_OVERLAP * self.values.len() as f64 {
             return None;
         }
         let mean = sums.map(|sum| sum / count);
-        let (mut squares, mut products) = ([0.0; 2], 0.0);
-        for [own, its] in pairs() {
-            let (own, its) = (own - mean[0], its - mean[1]);
-            squares = [squares[0] + own * own, squares[1] + its * its];
-            products += own * its;
-        }
-        let variance = squares.map(|sum| sum / count);
-        (variance[0] > 0.0 && variance[1] > 0.0).then(|| Compared {
-            mean,
-            variance,
-            covariance: products / count,
-        })
+        let variance = [squares[0] / count - mean[0] * mean[0], squares[1] / count - mean[1] * mean[1]];
+        let covariance = products / count - mean[0] * mean[1];
+        // Below this it is one brightness, but for rounding.
+        let varies = |variance: f64| variance > LEAST_VARIANCE;
+        variance.into_iter().all(varies).then_some(Compared { mean, variance, covariance })
     }
 
     /// The Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.

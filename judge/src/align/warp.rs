@@ -9,32 +9,57 @@ pub fn moved(planes: &[f32], sides: [usize; 2], movement: Movement, out: &mut Ve
     let [cos, sin] = movement.rotation();
     let real = sides.map(|side| side as f64);
     out.clear();
-    for plane in planes.chunks_exact((width * height).max(1)) {
-        for row in 0..height {
-            let [x, y] = movement.of([0.0, row as f64], real);
-            out.extend((0..width).map(|column| {
-                let column = column as f64;
-                value_at(plane, sides, [x + cos * column, y + sin * column])
-            }));
+    out.resize(planes.len(), 0.0);
+    let size = width * height;
+    let mut corners = Vec::with_capacity(width);
+    for row in 0..height {
+        let [x, y] = movement.of([0.0, row as f64], real);
+        corners.clear();
+        corners.extend((0..width).map(|column| {
+            let column = column as f64;
+            Corners::of([x + cos * column, y + sin * column], sides)
+        }));
+        let rows = out.chunks_exact_mut(size.max(1)).zip(planes.chunks_exact(size.max(1)));
+        for (out, plane) in rows {
+            let Some(out) = out.get_mut(row * width..(row + 1) * width) else { continue };
+            out.iter_mut().zip(&corners).for_each(|(out, corners)| *out = corners.value(plane));
         }
     }
 }
 
-/// The value between four pixels.
-fn value_at(plane: &[f32], [width, height]: [usize; 2], [x, y]: [f64; 2]) -> f32 {
-    let last = [width - 1, height - 1];
-    let (x, y) = (x.clamp(0.0, last[0] as f64), y.clamp(0.0, last[1] as f64));
-    let (left, top) = (x as usize, y as usize);
-    let (right, below) = ((x - left as f64) as f32, (y - top as f64) as f32);
-    // At the last column and row the share of the next is 0.
-    let step = usize::from(left < last[0]);
-    let down = if top < last[1] { width } else { 0 };
-    let start = top * width + left;
-    let value = |at: usize| plane.get(at).copied().unwrap_or_default();
-    let (a, b) = (value(start), value(start + step));
-    let (c, d) = (value(start + down), value(start + down + step));
-    let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
-    upper + (lower - upper) * below
+/// The four pixels around a place, and how near it is to each.
+struct Corners {
+    /// The upper left one.
+    start: usize,
+    /// To the next column and row; 0 at the last, whose share is 0.
+    step: usize,
+    down: usize,
+    right: f32,
+    below: f32,
+}
+
+impl Corners {
+    fn of([x, y]: [f64; 2], [width, height]: [usize; 2]) -> Self {
+        let last = [width.saturating_sub(1), height.saturating_sub(1)];
+        let (x, y) = (x.clamp(0.0, last[0] as f64), y.clamp(0.0, last[1] as f64));
+        let (left, top) = (x as usize, y as usize);
+        Self {
+            start: top * width + left,
+            step: usize::from(left < last[0]),
+            down: if top < last[1] { width } else { 0 },
+            right: (x - left as f64) as f32,
+            below: (y - top as f64) as f32,
+        }
+    }
+
+    fn value(&self, plane: &[f32]) -> f32 {
+        let value = |at: usize| plane.get(at).copied().unwrap_or_default();
+        let (a, b) = (value(self.start), value(self.start + self.step));
+        let below = self.start + self.down;
+        let (c, d) = (value(below), value(below + self.step));
+        let (upper, lower) = (a + (b - a) * self.right, c + (d - c) * self.right);
+        upper + (lower - upper) * self.below
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What kernels replace: a table of patterns, each in a file of its own with what runs its kernel.
 
+mod batch;
 mod bottleneck;
 mod convolution;
 mod distance;
@@ -30,13 +31,14 @@ pub(super) trait Part {
 type Find = fn(&Rewriting<'_>, &TypedNode) -> TractResult<Option<Box<dyn Part>>>;
 
 /// The patterns by name. Of two that start at the same node, the first is taken.
-const PATTERNS: [(&str, Find); 9] = [
+const PATTERNS: [(&str, Find); 10] = [
     ("bottleneck", bottleneck::find),
     ("convolution", convolution::find),
     ("maximum", max_pool::find),
     ("mean of windows", mean_pool::find),
     ("resizing", resize::find),
     ("distance", distance::find),
+    ("batch of products", batch::find),
     ("minimum over channels", least::find),
     ("normalisation", normalise::find),
     ("mean of the largest", largest::find),
