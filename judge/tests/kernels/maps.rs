@@ -64,6 +64,38 @@ fn resizing_becomes_a_kernel() {
 
 /// As PatchCore's graph has them: features of two levels side by side, and the nearest of a bank's parts.
 #[test]
+fn a_batch_of_products_becomes_a_kernel() {
+    let value = |i: usize| (i % 13) as f32 * 0.1 - 0.5;
+    // Centred or not, the difference read by others, and a centre that isn't a row each.
+    for (centre, read_by_others, expected) in [
+        (Some([16, 1, 35]), false, &["direct", "batch of products"][..]),
+        (None, false, &["direct", "batch of products"][..]),
+        (Some([16, 1, 35]), true, &["direct", "batch of products"][..]),
+        (Some([16, 38, 35]), false, &["direct", "batch of products"][..]),
+    ] {
+        let mut g = Graph::default();
+        let x = g.conv("x", [16, 3, 3, 3], &[]);
+        let shape = g.integers(&[16, 38, 35]);
+        let mut x = g.node("Reshape", &[&x, &shape], &[]);
+        if let Some(dims) = centre {
+            let centre = g.constant(&dims, value);
+            x = g.node("Sub", &[&x, &centre], &[]);
+        }
+        let weights = g.constant(&[16, 35, 20], value);
+        let y = g.node("MatMul", &[&x, &weights], &[]);
+        let outputs = if read_by_others { vec![y.as_str(), x.as_str()] } else { vec![y.as_str()] };
+        assert_eq!(agree(&g.finish(&outputs), &outputs), expected, "{centre:?} {read_by_others}");
+    }
+    // Not of a constant.
+    let mut g = Graph::default();
+    let [a, b] = [g.conv("x", [16, 3, 3, 3], &[]), g.conv("x", [16, 3, 3, 3], &[])];
+    let (left, right) = (g.integers(&[16, 38, 35]), g.integers(&[16, 35, 38]));
+    let (a, b) = (g.node("Reshape", &[&a, &left], &[]), g.node("Reshape", &[&b, &right], &[]));
+    let y = g.node("MatMul", &[&a, &b], &[]);
+    assert_eq!(agree(&g.finish(&[&y]), &[&y]), ["direct", "direct"]);
+}
+
+#[test]
 fn means_and_minima_become_kernels() {
     let mut g = Graph::default();
     let x = g.conv("x", [16, 3, 3, 3], &[]);

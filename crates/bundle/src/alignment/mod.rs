@@ -27,8 +27,9 @@ const NORMALS: usize = 200;
 const LIKE: f64 = 0.9;
 /// … and if on average aligned normals lack at most this share of what they lack of full likeness as they lie.
 const LESS: f64 = 0.5;
-/// A frame is a fault if it is less than this share as like the reference as the least like normal.
-const LOCKED: f64 = 0.5;
+/// A frame is a fault if it is less than this share as like the reference as the least like normal. A part that a stain covers is
+/// still one, and is to be rejected.
+const LOCKED: f64 = 0.25;
 
 /// Why parts can't be aligned.
 #[derive(Debug, thiserror::Error)]
