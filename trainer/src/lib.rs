@@ -26,6 +26,7 @@
 //! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain; the trained ones and
 //! what only they need are left out.
 
+#[cfg(feature = "libtorch")]
 pub mod channels;
 pub mod commands;
 pub mod compute;
