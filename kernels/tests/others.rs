@@ -187,7 +187,6 @@ fn the_mean_of_the_largest() {
     assert!(matches!(kernel.run(&values, &mut [0.0]), Err(Error::Length { .. })));
 }
 
-/// What is not a number stays one: such a frame has no score.
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
@@ -245,6 +244,7 @@ fn a_batch_that_does_not_fit_is_refused() {
     assert!(matches!(kernel.run(&[0.0; 6], &mut [0.0; 9]), Err(Error::Length { what: "output", .. })));
 }
 
+/// What is not a number stays one: such a frame has no score.
 #[test]
 fn not_a_number_survives() {
     let path = Path::best();
