@@ -83,7 +83,7 @@ pub enum Arithmetic {
 pub struct Evidence {
     /// Calibration normals.
     pub normals: u32,
-    /// The image threshold is the `rank`-th largest of their scores; on average at most `rank / (normals + 1)` of
+    /// The image threshold is the `rank`-th largest of their scores, or between that and the next larger one; on average at most `rank / (normals + 1)` of
     /// new normals are rejected.
     pub rank: u32,
     /// How their scores came about.

@@ -2,6 +2,9 @@
 
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
+use crate::rule::Rule;
+use crate::tail;
+
 /// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
 const PIXEL_QUANTILE: f64 = 0.999;
 /// Scores may differ between processors by this share of the normals' spread (q99 − q50) …
@@ -104,16 +107,26 @@ impl Calibrator {
         &self.scores
     }
 
-    /// The thresholds for `target_fpr` (0..1, exclusive); `None` where no normal was added.
+    /// The thresholds for `target_fpr` (0..1, exclusive); `None` if no normal was added.
     #[must_use]
-    pub fn finish(mut self, target_fpr: f64) -> Option<Calibration> {
+    pub fn finish(mut self, target_fpr: f64, rule: Rule) -> Option<Calibration> {
         let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
         let mut named: Vec<(String, f32)> = self.names.into_iter().zip(self.scores.iter().copied()).collect();
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named.truncate(NAMED);
         self.scores.sort_by(f32::total_cmp);
-        let choice = conformal::choose(normals, target_fpr);
-        let image_threshold = self.scores[self.scores.len() - choice.rank as usize];
+        let mut choice = conformal::choose(normals, target_fpr);
+        let mut image_threshold = self.scores[self.scores.len() - choice.rank as usize];
+        if let Some(estimate) = tail::estimate(&self.scores, target_fpr)
+            && rule == Rule::Estimate
+            && estimate < image_threshold
+        {
+            image_threshold = estimate;
+            // The largest score that the threshold isn't below says what can be claimed.
+            let above = self.scores.iter().filter(|score| **score > estimate).count();
+            let rank = u32::try_from(above + 1).unwrap_or(normals).min(normals);
+            choice = conformal::Choice { rank, reaches_target: rank == choice.rank && choice.reaches_target };
+        }
         let q = |p| quantile(&self.scores, p);
         let scores = ScoreQuantiles {
             min: q(0.0),
@@ -162,7 +175,7 @@ mod tests {
             let map: Vec<f32> = (0..100).map(|p| (i as f32 + 1.0) * p as f32 / 99.0).collect();
             c.add(format!("{i}.png"), i as f32 + 1.0, &map);
         }
-        c.finish(target).unwrap()
+        c.finish(target, Rule::Claim).unwrap()
     }
 
     #[test]
@@ -189,7 +202,7 @@ mod tests {
         for _ in 0..2000 {
             let mut c = Calibrator::new(19, 1);
             (0..19).for_each(|_| c.add(String::new(), draw(), &[0.0]));
-            let threshold = c.finish(0.1).unwrap().image_threshold;
+            let threshold = c.finish(0.1, Rule::Claim).unwrap().image_threshold;
             alarms += (0..10).filter(|_| draw() > threshold).count();
         }
         let rate = alarms as f64 / 20_000.0;
@@ -197,10 +210,33 @@ mod tests {
     }
 
     #[test]
+    fn an_estimate_is_no_more_than_the_claim_and_says_what_it_can_claim() {
+        let finish = |scores: &[f32], target, rule| {
+            let mut c = Calibrator::new(scores.len(), 1);
+            scores.iter().for_each(|&score| c.add(String::new(), score, &[0.0]));
+            c.finish(target, rule).unwrap()
+        };
+        // Thirty like each other and one that isn't: the claim is its score, the estimate is far below it.
+        let odd: Vec<f32> = (0..30).map(|n| n as f32 / 10.0).chain([100.0]).collect();
+        let (claim, estimate) = (finish(&odd, 0.05, Rule::Claim), finish(&odd, 0.05, Rule::Estimate));
+        assert_eq!((claim.image_threshold, claim.evidence.rank), (100.0, 1));
+        assert!((2.9..5.0).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
+        assert_eq!((estimate.evidence.rank, estimate.reaches_target), (2, false));
+        // Scores without a tail: an estimate would lie above all of them.
+        let even: Vec<f32> = (0..31).map(|n| n as f32).collect();
+        assert_eq!(finish(&even, 0.01, Rule::Estimate).image_threshold, 30.0);
+        // Too few to estimate anything.
+        assert_eq!(
+            finish(&[1.0, 2.0, 9.0], 0.05, Rule::Estimate),
+            finish(&[1.0, 2.0, 9.0], 0.05, Rule::Claim)
+        );
+    }
+
+    #[test]
     fn one_normal_and_none() {
         let c = calibrate(1, 0.01);
         assert_eq!(c.image_threshold, 1.0);
         assert!(c.score_tolerance > 0.0);
-        assert_eq!(Calibrator::new(0, 1).finish(0.01), None);
+        assert_eq!(Calibrator::new(0, 1).finish(0.01, Rule::Claim), None);
     }
 }

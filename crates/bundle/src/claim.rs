@@ -35,8 +35,9 @@ pub fn claim(calibration: &Calibration) -> String {
 /// [`claim`], and which score the threshold is where the sample is too small for its target.
 #[must_use]
 pub fn claim_with_threshold(calibration: &Calibration) -> String {
-    let largest = if calibration.reaches_target { "" } else { ": the threshold is its largest score" };
-    format!("{}{largest}", claim(calibration))
+    let Calibration { evidence, reaches_target, image_threshold, .. } = calibration;
+    let largest = !reaches_target && evidence.rank == 1 && *image_threshold >= evidence.scores.max;
+    format!("{}{}", claim(calibration), if largest { ": the threshold is its largest score" } else { "" })
 }
 
 /// The normals of the highest scores in words: what a person should look at before trusting the threshold.
@@ -60,7 +61,8 @@ pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
     alone.then(|| {
         format!(
             "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it is no \
-             good part, take it out and {again}, or the gate lets through what it should reject"
+             good part, take it out and {again}, or the gate lets through what it should reject; if it is one, \
+             --threshold estimate keeps it from deciding alone"
         )
     })
 }
@@ -69,11 +71,12 @@ pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::calibrate::Calibrator;
+    use crate::rule::Rule;
 
     fn calibrate(n: usize, target: f64) -> Calibration {
         let mut c = Calibrator::new(n, 1);
         (0..n).for_each(|i| c.add(format!("{i}.png"), i as f32 + 1.0, &[0.0]));
-        c.finish(target).unwrap()
+        c.finish(target, Rule::Claim).unwrap()
     }
 
     #[test]
@@ -93,7 +96,7 @@ mod tests {
             for (index, &score) in scores.iter().enumerate() {
                 c.add(format!("good/{index}.png"), score, &[0.0]);
             }
-            let c = c.finish(0.01).unwrap();
+            let c = c.finish(0.01, Rule::Claim).unwrap();
             (highest(&c), lonely(&c, "teach again"))
         };
         let (named, alone) = warning(&[1.0, 9.0, 1.2, 1.4, 1.1]);

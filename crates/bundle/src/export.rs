@@ -16,6 +16,7 @@ use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator};
 use crate::claim::claim;
 use crate::descriptor::{self, DescriptorError};
+use crate::rule::Rule;
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
@@ -40,6 +41,8 @@ pub struct Export<'a> {
     pub calibration: &'a [PathBuf],
     /// The false-positive rate to aim at, 0..1 exclusive.
     pub target_fpr: f64,
+    /// How the scores of normals become the threshold.
+    pub rule: Rule,
     /// Refuse a sample that is too small to claim the target.
     pub require_claim: bool,
 }
@@ -198,7 +201,8 @@ fn finish(
     out: &Path,
 ) -> Result<Calibration, ExportError> {
     let places = golden_places(calibrator.scores());
-    let calibration = calibrator.finish(request.target_fpr).ok_or(ExportError::NoCalibration)?;
+    let calibration =
+        calibrator.finish(request.target_fpr, request.rule).ok_or(ExportError::NoCalibration)?;
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
     }

@@ -12,7 +12,9 @@
 //! | [`recalibrate`] | other thresholds for a bundle that is there |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | files and folders that appear whole or not at all |
+//! | [`rule`] | how scores become a threshold |
 //! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
+//! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
 //! | [`written`] | sizes, regions and grids as users write them |
 
@@ -26,7 +28,9 @@ pub mod evaluate;
 pub mod export;
 pub mod input_shape;
 pub mod recalibrate;
+pub mod rule;
 pub mod seeded;
+mod tail;
 pub mod whitening;
 pub mod written;
 
@@ -35,3 +39,4 @@ pub use calibrate::{Calibration, Calibrator, Pixels};
 pub use claim::{claim, claim_with_threshold, highest, lonely};
 pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, judged};
 pub use input_shape::{PIXELS, input_shape};
+pub use rule::Rule;

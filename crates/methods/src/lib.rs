@@ -49,6 +49,7 @@
 //!     parts: &[/* the frames of each part */],
 //!     method: method.as_ref(),
 //!     target_fpr: 0.01,
+//!     rule: bundle::Rule::Claim,
 //!     seed: 0,
 //!     threads: 2,
 //! };

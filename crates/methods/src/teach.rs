@@ -9,7 +9,7 @@ use crate::cross_fit::{CrossFit, CrossFitError};
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, likeness};
 use crate::method::Progress;
 use bundle::{Calibration, Calibrator};
-use bundle::{Export, ExportError, ScoreKind, export_calibrated};
+use bundle::{Export, ExportError, Rule, ScoreKind, export_calibrated};
 use networks::teacher::Teacher;
 
 /// Fewest parts that can be taught from.
@@ -30,6 +30,8 @@ pub struct Lesson<'a> {
     pub method: &'a dyn Configured,
     /// Share of good parts that may be rejected, 0..1 exclusive.
     pub target_fpr: f64,
+    /// How scores become the threshold.
+    pub rule: Rule,
     /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
@@ -124,6 +126,7 @@ pub fn teach(
         score: ScoreKind::Model,
         calibration: &first_frames,
         target_fpr: lesson.target_fpr,
+        rule: lesson.rule,
         require_claim: false,
     };
     Ok(Taught { calibration: export_calibrated(&request, calibrator, out)?, strangers, second_group })

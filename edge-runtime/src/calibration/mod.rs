@@ -8,7 +8,7 @@ mod error;
 mod folder;
 mod line;
 
-use bundle::{Calibration, Calibrator};
+use bundle::{Calibration, Calibrator, Rule};
 use judge::{AnomalyMap, Frame, Judge};
 
 use crate::line_file::Votes;
@@ -47,6 +47,8 @@ pub struct Options {
     pub parts: u32,
     /// Share of good parts that may be rejected (0..1, exclusive).
     pub target_fpr: f64,
+    /// How scores become the threshold.
+    pub rule: Rule,
 }
 
 /// Judges usable parts and finds the thresholds. A part that can't be used is named to `skipped` with the reason.
@@ -59,7 +61,7 @@ pub fn calibrate(
     options: &Options,
     mut skipped: impl FnMut(&str, &PartError),
 ) -> Result<Calibration, CalibrateError> {
-    let Options { votes, parts: most, target_fpr } = *options;
+    let Options { votes, parts: most, target_fpr, rule } = *options;
     let recipe = judge.bundle().thresholds.recipe;
     let positions = recipe.input.width as usize * recipe.input.height as usize * recipe.tiles.count();
     let mut calibrator = Calibrator::new(most as usize * usize::from(votes.frames), positions);
@@ -76,7 +78,7 @@ pub fn calibrate(
             Err(reason) => skipped(&part.name, &reason),
         }
     }
-    calibrator.finish(target_fpr).ok_or(CalibrateError::NoParts)
+    calibrator.finish(target_fpr, rule).ok_or(CalibrateError::NoParts)
 }
 
 /// The score that decides a part, and its frames' maps.

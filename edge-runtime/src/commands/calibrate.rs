@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use bundle::recalibrate::replace_thresholds;
-use bundle::{Calibration, claim_with_threshold, highest, lonely};
+use bundle::{Calibration, Rule, claim_with_threshold, highest, lonely};
 use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
@@ -36,6 +36,10 @@ pub struct Args {
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
+    /// photo decides nothing, but how many good parts are rejected is not bounded.
+    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
+    threshold: Rule,
     /// What the network computes with from now on; as before unless given. Thresholds belong to one or the other.
     #[arg(long, value_enum, value_name = "FLOATS")]
     arithmetic: Option<Floats>,
@@ -83,7 +87,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
         None => Box::new(CountedParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
-    let options = Options { votes: line.votes, parts: args.parts, target_fpr: args.target_fpr };
+    let options =
+        Options { votes: line.votes, parts: args.parts, target_fpr: args.target_fpr, rule: args.threshold };
     let calibration = calibrate(source.as_mut(), &mut judge, &options, |name, reason| {
         skipped += 1;
         let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");

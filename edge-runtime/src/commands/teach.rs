@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
-use bundle::{Align, PIXELS, alignment, claim_with_threshold, highest, input_shape, lonely, written};
+use bundle::{Align, PIXELS, Rule, alignment, claim_with_threshold, highest, input_shape, lonely, written};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::options::{Listed, Methods, Options};
@@ -73,6 +73,10 @@ pub struct Args {
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
+    /// photo decides nothing, but how many good parts are rejected is not bounded.
+    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
+    threshold: Rule,
     #[command(flatten, next_help_heading = "Options of methods")]
     options: Options<Fitted>,
 }
@@ -128,6 +132,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         parts: &parts,
         method: method.as_ref(),
         target_fpr: args.target_fpr,
+        rule: args.threshold,
         seed: 0,
         threads: line.as_ref().map_or(1, |line| line.threads.into()),
     };

@@ -174,6 +174,29 @@ fn a_bad_part_among_the_good_ones_is_pointed_at() {
 }
 
 #[test]
+fn an_estimate_is_not_decided_by_one_part() {
+    let bench = bench("");
+    (20..50).chain([200]).for_each(|spot| bench.write_frame(&format!("good/{spot}.png"), spot));
+    let calibrated = |rule: &str| {
+        let output = bench.calibrate(&["--from", "good", "--target-fpr", "0.05", "--threshold", rule]);
+        (code(&output), stdout(&output), stderr(&output), bench.thresholds())
+    };
+    let (_, _, warning, claim) = calibrated("claim");
+    assert!(near(claim.image_threshold, score(200)), "{}", claim.image_threshold);
+    assert!(warning.contains("--threshold estimate"), "{warning}");
+    let (code, told, warning, estimate) = calibrated("estimate");
+    assert_eq!((code, warning.as_str()), (0, ""));
+    assert!((score(50)..score(60)).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
+    // What it can claim is what the next lower score can.
+    assert_eq!(estimate.evidence.rank, 2);
+    assert!(told.contains("31 normals: at most 6.25 % false alarms on average"), "{told}");
+    assert!(!told.contains("its largest score"), "{told}");
+    let (code, _, refusal, kept) = calibrated("guess");
+    assert_eq!((code, kept), (2, estimate));
+    assert!(refusal.contains("write claim or estimate"), "{refusal}");
+}
+
+#[test]
 fn of_several_frames_the_one_that_decides_counts() {
     let bench = bench("[votes]\nframes = 3\nrule = \"at-least\"\nrejects = 2\n");
     for part in 0..9_u8 {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, ScoreKind, export, written};
+use bundle::{Export, Rule, ScoreKind, export, written};
 use networks::foreign::{Foreign, Normalisation, Wanted};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
@@ -54,6 +54,10 @@ pub struct Args {
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
+    /// photo decides nothing, but how many good parts are rejected is not bounded
+    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
+    threshold: Rule,
     /// Fail where there are too few images to claim the target
     #[arg(long)]
     require_claim: bool,
@@ -88,6 +92,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         score: ScoreKind::Model,
         calibration: &found.usable,
         target_fpr: args.target_fpr,
+        rule: args.threshold,
         require_claim: args.require_claim,
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use bundle::{Export, ScoreKind, export, export_calibrated};
+use bundle::{Export, Rule, ScoreKind, export, export_calibrated};
 
 use super::thresholds;
 use crate::run::{Run, Settings};
@@ -24,6 +24,10 @@ pub struct Args {
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
+    /// photo decides nothing, but how many good parts are rejected is not bounded
+    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
+    threshold: Rule,
     /// What gives a frame its score
     #[arg(long, value_enum, default_value = "model")]
     image_score: ImageScore,
@@ -72,6 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         score,
         calibration: &calibration,
         target_fpr: args.target_fpr,
+        rule: args.threshold,
         require_claim: args.require_claim,
     };
     let calibrated = match calibrator {
