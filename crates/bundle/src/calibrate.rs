@@ -117,8 +117,8 @@ impl Calibrator {
         self.scores.sort_by(f32::total_cmp);
         let mut choice = conformal::choose(normals, target_fpr);
         let mut image_threshold = self.scores[self.scores.len() - choice.rank as usize];
-        if let Some(estimate) = tail::estimate(&self.scores, target_fpr)
-            && rule == Rule::Estimate
+        if rule == Rule::Estimate
+            && let Some(estimate) = tail::estimate(&self.scores, target_fpr)
             && estimate < image_threshold
         {
             image_threshold = estimate;

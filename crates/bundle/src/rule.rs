@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::written::{name_of, named};
+
 /// How the scores of normals become a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
@@ -20,7 +22,7 @@ impl Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, rule)| rule == self).map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }
 
@@ -33,7 +35,6 @@ impl FromStr for Rule {
     type Err = UnknownRule;
 
     fn from_str(text: &str) -> Result<Self, UnknownRule> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
-        known.map(|(_, rule)| *rule).ok_or_else(|| UnknownRule(text.to_owned()))
+        named(&Self::NAMES, text).ok_or_else(|| UnknownRule(text.to_owned()))
     }
 }

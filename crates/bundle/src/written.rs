@@ -1,4 +1,4 @@
-//! Values as users write them on command lines: sizes, regions, grids.
+//! Values as users write them on command lines: names, sizes, regions, grids.
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::{Roi, Size, Tiles};
@@ -33,6 +33,18 @@ pub enum WrittenError {
     /// No grid.
     #[error("`{0}` is no grid; write COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
     Tiles(String),
+}
+
+/// The value that `text` names.
+#[must_use]
+pub fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Option<T> {
+    names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value)
+}
+
+/// The name of a value; empty if it has none.
+#[must_use]
+pub fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
+    names.iter().find(|(_, named)| named == value).map_or("", |(name, _)| name)
 }
 
 /// `256` or `384x256`.

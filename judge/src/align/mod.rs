@@ -98,7 +98,7 @@ impl Aligner {
     /// As [`Self::find`].
     pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(Movement, f64), NotLocked> {
         let (movement, likeness) = self.best(cells).ok_or(NotLocked { likeness: -1.0 })?;
-        // Not a number is no likeness either.
+        // A likeness that is not a number fails here, too.
         if likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::written::{name_of, named};
+
 /// What of the parts' position is taken out before they are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Align {
@@ -24,7 +26,7 @@ impl Align {
 
 impl fmt::Display for Align {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, align)| align == self).map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }
 
@@ -37,8 +39,7 @@ impl FromStr for Align {
     type Err = UnknownAlign;
 
     fn from_str(text: &str) -> Result<Self, UnknownAlign> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text);
-        known.map(|(_, align)| *align).ok_or_else(|| UnknownAlign(text.to_owned()))
+        named(&Self::NAMES, text).ok_or_else(|| UnknownAlign(text.to_owned()))
     }
 }
 

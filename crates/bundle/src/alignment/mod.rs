@@ -81,7 +81,7 @@ pub struct Aligned {
 /// Learns from `normals` how parts lie, for a recipe that doesn't align yet. `progress` is called after each image.
 ///
 /// # Errors
-/// See [`AlignError`]. If parts can't be aligned, [`Align::Auto`] is no error but off.
+/// See [`AlignError`]. If parts can't be aligned, [`Align::Auto`] leaves them as they lie instead.
 pub fn alignment(
     align: Align,
     normals: &[PathBuf],

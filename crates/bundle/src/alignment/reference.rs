@@ -6,7 +6,7 @@ use shared_format::{Alignment, Motion, Reference, Size};
 
 /// Normals that are tried as the one that the others are like …
 const CANDIDATES: usize = 10;
-/// … each against so many others.
+/// … each against this many others.
 const OTHERS: usize = 20;
 
 /// Columns and rows of a reference for this input: cells of whole pixels if they divide it.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bundle::written::{name_of, named};
 use serde::{Deserialize, Serialize};
 
 /// Mirrored copies of the images that are learned from.
@@ -51,7 +52,7 @@ impl Flip {
 
 impl fmt::Display for Flip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, flip)| flip == self).map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }
 
@@ -64,8 +65,7 @@ impl FromStr for Flip {
     type Err = FlipError;
 
     fn from_str(text: &str) -> Result<Self, FlipError> {
-        let found = Self::NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, flip)| *flip).ok_or_else(|| FlipError(text.to_owned()))
+        named(&Self::NAMES, text).ok_or_else(|| FlipError(text.to_owned()))
     }
 }
 
