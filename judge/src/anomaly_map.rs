@@ -1,5 +1,10 @@
 //! Where a frame is anomalous.
 
+use std::borrow::Cow;
+
+use crate::align::{Movement, moved};
+use crate::ignored::judged;
+
 /// How anomalous each place of the region of interest is: the tiles' maps side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnomalyMap {
@@ -7,6 +12,42 @@ pub struct AnomalyMap {
     pub width: usize,
     /// Tile rows × input height.
     pub height: usize,
-    /// Row by row from the top left; larger is more anomalous. No unit.
+    /// Row by row from the top left; larger is more anomalous. No unit. Places that are ignored have the smallest value of the others.
     pub values: Vec<f32>,
+    /// Whether the recipe's ignore mask covers each place, row by row; empty if there is none.
+    pub ignored: Vec<bool>,
+}
+
+impl AnomalyMap {
+    /// The values of the places that are judged.
+    #[must_use]
+    pub fn judged(&self) -> Cow<'_, [f32]> {
+        judged(&self.values, &self.ignored)
+    }
+
+    /// The map of the frame as it lies, if `movement` took out how it lies.
+    pub(crate) fn moved_back(&mut self, movement: Movement) {
+        let (sides, back) = ([self.width, self.height], movement.inverse());
+        let aligned = std::mem::take(&mut self.values);
+        moved(&aligned, sides, back, &mut self.values);
+        if !self.ignored.is_empty() {
+            let aligned: Vec<f32> =
+                self.ignored.iter().map(|&ignored| f32::from(u8::from(ignored))).collect();
+            let mut as_it_lies = vec![];
+            moved(&aligned, sides, back, &mut as_it_lies);
+            self.ignored = as_it_lies.iter().map(|share| *share > 0.0).collect();
+        }
+    }
+
+    /// Gives ignored places the smallest value of the others.
+    pub(crate) fn blank_ignored(&mut self) {
+        if self.ignored.is_empty() {
+            return;
+        }
+        let smallest = self.judged().iter().copied().fold(f32::INFINITY, f32::min);
+        // With alignment, what is ignored may cover all that is in view.
+        let smallest = if smallest.is_finite() { smallest } else { 0.0 };
+        let ignored = self.values.iter_mut().zip(&self.ignored).filter(|(_, ignored)| **ignored);
+        ignored.for_each(|(value, _)| *value = smallest);
+    }
 }

@@ -8,7 +8,7 @@ use crate::anomaly_map::AnomalyMap;
 /// The features of a frame with this map and this model score: see [`Descriptor`].
 #[must_use]
 pub fn features(map: &AnomalyMap, model_score: f32) -> [f32; FEATURES] {
-    let mut values = map.values.clone();
+    let mut values = map.judged().into_owned();
     let last = values.len().saturating_sub(1);
     let mut features = [model_score; FEATURES];
     // The quantiles ascend: each is sought among the values that are not below the one before.
@@ -44,10 +44,10 @@ mod tests {
     fn features_are_order_statistics_and_the_models_score() {
         // 0 to 1000, each once, the even ones first.
         let values: Vec<f32> = (0..1001).map(|i| (i * 2 % 1001) as f32).collect();
-        let map = AnomalyMap { width: 1001, height: 1, values };
+        let map = AnomalyMap { width: 1001, height: 1, values, ignored: vec![] };
         assert_eq!(features(&map, 3.5), [250.0, 500.0, 750.0, 900.0, 950.0, 990.0, 999.0, 3.5]);
         // Fewer values than quantiles: several share one.
-        let two = AnomalyMap { width: 2, height: 1, values: vec![2.0, 1.0] };
+        let two = AnomalyMap { width: 2, height: 1, values: vec![2.0, 1.0], ignored: vec![] };
         assert_eq!(features(&two, 0.0), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
     }
 

@@ -8,6 +8,7 @@
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, as the recipe says |
 //! | [`align`] | how a part is shifted and turned in view, taken out |
+//! | [`ignored`] | the pixels that are not judged |
 //! | [`onnx`] | the messages that an ONNX file is written with |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`anomaly_map`] | where a frame is anomalous |
@@ -54,7 +55,7 @@
 //! #     method: "brightest".try_into()?,
 //! #     teacher: "".try_into()?,
 //! #     model_sha256: judge::file_sha256(&onnx),
-//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames, alignment: None },
+//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames, alignment: None, ignore: None },
 //! #     arithmetic: Arithmetic::Single,
 //! #     image_score: ImageScore::Model,
 //! #     image_threshold: 0.5,
@@ -96,6 +97,7 @@ pub mod encode;
 pub mod engine;
 pub mod fault;
 pub mod frame;
+pub mod ignored;
 pub mod image_score;
 pub mod judge;
 pub mod onnx;
@@ -118,6 +120,7 @@ pub use engine::{Engine, EngineError, Network, OperationTime, Options, Replaced,
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
 pub use guard::{Panic, guarded, is_guarded};
+pub use ignored::Ignored;
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
@@ -127,6 +130,6 @@ pub use scorer::{Scored, Scorer, StageTimes};
 
 /// What a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{
-    Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, ImageScore, Recipe, Roi,
-    Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+    Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask, ImageScore,
+    Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
 };

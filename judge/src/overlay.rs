@@ -14,22 +14,24 @@ const REJECT: Rgb = [213, 20, 20];
 const FAULT: Rgb = [240, 170, 0];
 const CONTOUR: Rgb = [255, 255, 255];
 const BOX: Rgb = [0, 220, 255];
+const IGNORED: Rgb = [90, 90, 90];
+const IGNORED_LINE: Rgb = [140, 140, 140];
 /// Strongest heat covers this share of the frame's own pixel.
 const MAX_COVER: f32 = 0.65;
 
 /// Draws a judgement over its frame, as 8-bit RGB at the frame's size.
 ///
 /// Heat grows from yellow at half of `pixel_threshold` to red at twice it; a white line surrounds what is above
-/// `pixel_threshold`, a box the largest region, and the border has the verdict's colour (green pass, red reject, amber
+/// `pixel_threshold`, a box the largest region, grey hatching what the recipe ignores, and the border has the verdict's colour (green pass, red reject, amber
 /// fault). `roi` is the part of the frame that the map covers, see [`crate::region_of_interest`].
 #[must_use]
 pub fn overlay(frame: &Frame, judgement: &Judgement, roi: Roi, pixel_threshold: f32) -> Frame {
     let mut canvas = Canvas::of(frame);
-    if let Some(map) = &judgement.map {
-        canvas.heat(map, roi, pixel_threshold);
-    }
     let Size { width, height } = frame.size();
     let stroke = (width.min(height) / 200).max(1);
+    if let Some(map) = &judgement.map {
+        canvas.heat(map, roi, pixel_threshold, stroke);
+    }
     if let Some(region) = &judgement.region {
         canvas.region(region, stroke);
     }
@@ -72,7 +74,7 @@ impl Canvas {
         self.values.get_mut(at..at + 3)
     }
 
-    fn heat(&mut self, map: &AnomalyMap, roi: Roi, threshold: f32) {
+    fn heat(&mut self, map: &AnomalyMap, roi: Roi, threshold: f32, stroke: u32) {
         let field = Field { map, roi };
         let reach = if threshold == 0.0 { 1.0 } else { threshold.abs() };
         let (low, high) = (threshold - reach / 2.0, threshold + reach);
@@ -81,14 +83,18 @@ impl Canvas {
             let mut left = false;
             for (x, above) in (0..roi.width).zip(&mut above) {
                 let value = field.at(x, y);
-                let is_above = value > threshold;
+                let is_ignored = field.is_ignored(x, y);
+                let is_above = value > threshold && !is_ignored;
                 // Inside and outside meet here, seen from the pixels to the left and above.
                 let edge = (x > 0 && left != is_above) || (y > 0 && *above != is_above);
                 left = is_above;
                 *above = is_above;
                 let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
                 if let Some(pixel) = self.pixel(roi.x + x, roi.y + y) {
-                    if edge {
+                    if is_ignored {
+                        let is_line = ((x + y) / stroke).is_multiple_of(4);
+                        blend(pixel, if is_line { IGNORED_LINE } else { IGNORED }, MAX_COVER);
+                    } else if edge {
                         pixel.copy_from_slice(&CONTOUR);
                     } else {
                         blend(pixel, [255, (220.0 * (1.0 - share)) as u8, 0], MAX_COVER * share);
@@ -133,6 +139,15 @@ struct Field<'m> {
 }
 
 impl Field<'_> {
+    /// Whether the pixel's centre is ignored.
+    fn is_ignored(&self, x: u32, y: u32) -> bool {
+        let at = |pixel: u32, pixels: u32, positions: usize| {
+            (2 * u64::from(pixel) + 1) * positions as u64 / (2 * u64::from(pixels.max(1)))
+        };
+        let (column, row) = (at(x, self.roi.width, self.map.width), at(y, self.roi.height, self.map.height));
+        self.map.ignored.get(row as usize * self.map.width + column as usize) == Some(&true)
+    }
+
     /// Bilinear value at the centre of a pixel.
     fn at(&self, x: u32, y: u32) -> f32 {
         let (x0, x1, fx) = between(x, self.roi.width, self.map.width);

@@ -1,5 +1,5 @@
 //! Frame → the network's input, step by step as the recipe says: region of interest → tiles → antialiased bilinear
-//! resize → RGB planes scaled to 0..1 → aligned.
+//! resize → RGB planes scaled to 0..1 → aligned → ignored pixels blanked.
 //!
 //! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
 
@@ -10,6 +10,7 @@ use shared_format::{Colour, Recipe, Roi, Size};
 
 use crate::align::{Aligner, Movement, NotLocked, moved};
 use crate::frame::{Frame, Pixels};
+use crate::ignored::Ignored;
 
 /// Why a frame can't become the network's input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -81,6 +82,7 @@ pub struct Preparer {
     recipe: Recipe,
     aligner: Option<Aligner>,
     as_it_lies: Vec<f32>,
+    ignored: Ignored,
     resizer: Resizer,
     luma8: Vec<u8>,
     luma16: Vec<u16>,
@@ -93,8 +95,11 @@ impl Preparer {
     #[must_use]
     pub fn new(recipe: Recipe) -> Self {
         Self {
-            aligner: recipe.alignment.map(|alignment| Aligner::new(&alignment, recipe.input)),
+            aligner: recipe
+                .alignment
+                .map(|alignment| Aligner::new(&alignment, recipe.ignore.as_ref(), recipe.input)),
             as_it_lies: Vec::new(),
+            ignored: Ignored::new(&recipe),
             recipe,
             resizer: Resizer::new(),
             luma8: Vec::new(),
@@ -124,6 +129,13 @@ impl Preparer {
     /// position can't be found.
     pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
         self.resize(frame, input)?;
+        let movement = self.align(input)?;
+        self.ignored.blank(input);
+        Ok(movement)
+    }
+
+    /// Moves the part to lie as the recipe's reference does.
+    fn align(&mut self, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
         let Some(aligner) = &mut self.aligner else { return Ok(None) };
         let (movement, _) =
             aligner.find(input).map_err(|NotLocked { likeness }| PrepareError::NotLocked {
@@ -134,6 +146,12 @@ impl Preparer {
         moved(input, sides, movement, &mut self.as_it_lies);
         std::mem::swap(input, &mut self.as_it_lies);
         Ok(Some(movement))
+    }
+
+    /// The pixels that the recipe leaves out.
+    #[must_use]
+    pub const fn ignored(&self) -> &Ignored {
+        &self.ignored
     }
 
     /// The frame as it lies.

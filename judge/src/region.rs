@@ -98,7 +98,7 @@ mod tests {
 
     fn map(rows: [&str; 4]) -> AnomalyMap {
         let values = rows.iter().flat_map(|row| row.bytes()).map(|b| f32::from(b - b'0')).collect();
-        AnomalyMap { width: 4, height: 4, values }
+        AnomalyMap { width: 4, height: 4, values, ignored: vec![] }
     }
 
     #[test]

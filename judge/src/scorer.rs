@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use shared_format::{ImageScore, Recipe, Tiles};
 
-use crate::align::moved;
 use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, unexpected_output};
 use crate::fault::Fault;
@@ -140,20 +139,20 @@ impl Scorer {
                 check_finite("a value of the anomaly map", value)?;
             }
             score = score.max(tile_score);
-            mosaic.place(index, map);
+            mosaic.place(index, map, self.preparer.ignored().of_tile(index));
         }
+        let mut map = mosaic.map;
         if let ImageScore::Descriptor(descriptor) = &self.image_score {
-            score = distance(descriptor, &features(&mosaic.map, score));
+            score = distance(descriptor, &features(&map, score));
         }
         // People look for a defect where it is in the frame.
         if let Some(movement) = movement {
-            let AnomalyMap { width, height, values } = &mut mosaic.map;
-            let aligned = std::mem::take(values);
-            moved(&aligned, [*width, *height], movement.inverse(), values);
+            map.moved_back(movement);
         }
+        map.blank_ignored();
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("score", score)?;
-        Ok(Scored { score, map: mosaic.map, times })
+        Ok(Scored { score, map, times })
     }
 }
 
@@ -173,15 +172,26 @@ impl Mosaic {
     fn new(tiles: Tiles, tile_width: usize, tile_height: usize) -> Self {
         let columns = usize::from(tiles.columns);
         let (width, height) = (columns * tile_width, usize::from(tiles.rows) * tile_height);
-        let map = AnomalyMap { width, height, values: vec![0.0; width * height] };
+        let map = AnomalyMap { width, height, values: vec![0.0; width * height], ignored: vec![] };
         Self { map, columns, tile_width, tile_height }
     }
 
-    fn place(&mut self, index: usize, tile: &[f32]) {
+    /// `ignored` says of each value whether it is, or is empty if nothing is.
+    fn place(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
+        let (width, map) = (self.tile_width, &mut self.map);
+        if !ignored.is_empty() {
+            map.ignored.resize(map.values.len(), false);
+        }
         let (left, top) = (index % self.columns * self.tile_width, index / self.columns * self.tile_height);
-        for (y, row) in tile.chunks_exact(self.tile_width).enumerate() {
-            let start = (top + y) * self.map.width + left;
-            if let Some(out) = self.map.values.get_mut(start..start + row.len()) {
+        for (y, row) in tile.chunks_exact(width).enumerate() {
+            let start = (top + y) * map.width + left;
+            if let Some(out) = map.values.get_mut(start..start + row.len()) {
+                out.copy_from_slice(row);
+            }
+        }
+        for (y, row) in ignored.chunks_exact(width).enumerate() {
+            let start = (top + y) * map.width + left;
+            if let Some(out) = map.ignored.get_mut(start..start + row.len()) {
                 out.copy_from_slice(row);
             }
         }

@@ -53,7 +53,7 @@ fn lying(movement: Movement) -> Vec<f32> {
 
 #[test]
 fn shifts_and_turns_are_found_in_any_light() {
-    let mut aligner = Aligner::new(&alignment(Motion::Rigid), INPUT);
+    let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
     for (shift, turn) in [([0.0, 0.0], 0.0), ([13.0, -7.5], 0.0), ([-20.3, 9.0], 0.04), ([4.0, 4.0], -0.07)] {
         let planes = lying(Movement { shift, turn });
         let dimmed: Vec<f32> = planes.iter().map(|v| 0.1 + 0.5 * v).collect();
@@ -69,7 +69,7 @@ fn shifts_and_turns_are_found_in_any_light() {
 
 #[test]
 fn only_shifts_are_taken_out_if_that_is_what_is_asked_for() {
-    let mut aligner = Aligner::new(&alignment(Motion::Shift), INPUT);
+    let mut aligner = Aligner::new(&alignment(Motion::Shift), None, INPUT);
     let (found, _) = aligner.find(&lying(Movement { shift: [11.0, 5.0], turn: 0.02 })).unwrap();
     assert_eq!(found.turn, 0.0);
     assert!((found.shift[0] - 11.0).abs() < 2.0 && (found.shift[1] - 5.0).abs() < 2.0, "{found:?}");
@@ -78,7 +78,7 @@ fn only_shifts_are_taken_out_if_that_is_what_is_asked_for() {
 /// The same on every processor: a bundle's scores don't hang on where they were found.
 #[test]
 fn a_movement_is_the_same_to_the_last_bit() {
-    let mut aligner = Aligner::new(&alignment(Motion::Rigid), INPUT);
+    let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
     let (found, likeness) = aligner.find(&lying(Movement { shift: [-9.25, 6.5], turn: 0.03125 })).unwrap();
     let bits = [found.shift[0], found.shift[1], found.turn, likeness].map(f64::to_bits);
     let expected = [
@@ -92,7 +92,7 @@ fn a_movement_is_the_same_to_the_last_bit() {
 
 #[test]
 fn what_is_not_the_part_does_not_lock() {
-    let mut aligner = Aligner::new(&alignment(Motion::Rigid), INPUT);
+    let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
     let pixels = 3 * INPUT.width as usize * INPUT.height as usize;
     let noise: Vec<f32> =
         (0..pixels as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as f32 / 255.0).collect();

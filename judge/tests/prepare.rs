@@ -11,7 +11,7 @@ use support::size;
 /// Admits every size up to 4096.
 fn recipe(colour: Colour, roi: Option<Roi>, tiles: Tiles) -> Recipe {
     let frames = FrameRange { min: size(1, 1), max: size(2048, 2048) };
-    Recipe { input: size(64, 64), roi, tiles, colour, frames, alignment: None }
+    Recipe { input: size(64, 64), roi, tiles, colour, frames, alignment: None, ignore: None }
 }
 
 fn prepared(recipe: Recipe, frame: &Frame) -> Vec<f32> {

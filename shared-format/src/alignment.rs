@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::byte_array::{ByteArray, Bytes};
 
 /// Most cells of a [`Reference`].
 pub const MAX_CELLS: usize = 4096;
@@ -90,65 +92,16 @@ impl fmt::Debug for Reference {
     }
 }
 
-/// The cells alone.
-struct Cells<'r>(&'r [u8]);
-
-impl Serialize for Cells<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-/// The cells as they are read.
-struct Read {
-    count: usize,
-    luma: [u8; MAX_CELLS],
-}
-
-impl<'de> Deserialize<'de> for Read {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Read;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "at most {MAX_CELLS} bytes")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Read, E> {
-                let mut luma = [0; MAX_CELLS];
-                let cells = luma.get_mut(..bytes.len()).ok_or(E::invalid_length(bytes.len(), &self))?;
-                cells.copy_from_slice(bytes);
-                Ok(Read { count: bytes.len(), luma })
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Read, A::Error> {
-                let mut read = Read { count: 0, luma: [0; MAX_CELLS] };
-                while let Some(value) = values.next_element()? {
-                    let cell = read.luma.get_mut(read.count);
-                    *cell.ok_or(A::Error::invalid_length(read.count + 1, &self))? = value;
-                    read.count += 1;
-                }
-                Ok(read)
-            }
-        }
-
-        deserializer.deserialize_bytes(Visit)
-    }
-}
-
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.columns, self.rows, Cells(self.luma())).serialize(serializer)
+        (self.columns, self.rows, Bytes(self.luma())).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (columns, rows, read) = <(u8, u8, Read)>::deserialize(deserializer)?;
-        let cells = read.luma.get(..read.count).unwrap_or_default();
-        Self::new(columns, rows, cells)
+        let (columns, rows, cells) = <(u8, u8, ByteArray<MAX_CELLS>)>::deserialize(deserializer)?;
+        Self::new(columns, rows, cells.as_slice())
             .ok_or(D::Error::custom("a reference with other sides than it has cells"))
     }
 }

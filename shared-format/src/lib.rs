@@ -10,6 +10,7 @@
 //! | [`image_score`] | what the score of a frame is |
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`alignment`] | how a part's position in view is found |
+//! | [`ignore_mask`] | what of a part is not judged |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
 //! | [`telegram`] | what became of one part, for a serial line; encode, decode and a decoder for streams |
@@ -29,8 +30,10 @@
 #![forbid(unsafe_code)]
 
 pub mod alignment;
+mod byte_array;
 pub mod conformal;
 pub mod disposition;
+pub mod ignore_mask;
 pub mod image_score;
 pub mod recipe;
 pub mod telegram;
@@ -39,6 +42,7 @@ pub mod verdict;
 
 pub use alignment::{Alignment, Motion, Reference};
 pub use disposition::{Disposition, Reason};
+pub use ignore_mask::IgnoreMask;
 pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use telegram::{Telegram, TelegramError};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alignment::Alignment;
+use crate::ignore_mask::IgnoreMask;
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +84,7 @@ impl FrameRange {
 }
 
 /// How a frame becomes the network's input: upright → region of interest → tiles → antialiased bilinear resize →
-/// RGB planes scaled to 0..1 → aligned.
+/// RGB planes scaled to 0..1 → aligned → ignored pixels blanked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Size of the network's input.
@@ -99,6 +100,9 @@ pub struct Recipe {
     /// How a part's position is found and taken out; only of recipes with one tile. Absent in runs of earlier trainers.
     #[serde(default)]
     pub alignment: Option<Alignment>,
+    /// What of the region of interest is not judged; `None` if all of it is. Absent in runs of earlier trainers.
+    #[serde(default)]
+    pub ignore: Option<IgnoreMask>,
 }
 
 /// Smallest and largest input side that a recipe may name, in pixels; sides are multiples of [`INPUT_STEP`].

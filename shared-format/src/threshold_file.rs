@@ -265,17 +265,17 @@ impl ThresholdFile {
     }
 }
 
-/// A payload of version 2 as version 3 has it: with a recipe that doesn't align.
+/// A payload of version 2 as version 3 has it: with a recipe that neither aligns nor ignores anything.
 fn of_version_2<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
     type Recipe = (Size, Option<Roi>, Tiles, Colour, FrameRange);
     type ToRecipe = (String<32>, String<32>, String<64>, [u8; 32], Recipe);
     let (_, rest) = postcard::take_from_bytes::<ToRecipe>(payload).ok()?;
-    let upgraded = buffer.get_mut(..=payload.len())?;
-    let (before, after) = upgraded.split_at_mut(payload.len() - rest.len());
-    let (absent, after) = after.split_first_mut()?;
-    before.copy_from_slice(&payload[..payload.len() - rest.len()]);
-    *absent = 0;
-    after.copy_from_slice(rest);
+    const ABSENT: [u8; 2] = [0, 0];
+    let before = payload.len() - rest.len();
+    let upgraded = buffer.get_mut(..payload.len() + ABSENT.len())?;
+    upgraded[..before].copy_from_slice(&payload[..before]);
+    upgraded[before..before + ABSENT.len()].copy_from_slice(&ABSENT);
+    upgraded[before + ABSENT.len()..].copy_from_slice(rest);
     Some(upgraded)
 }
 

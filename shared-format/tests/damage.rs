@@ -8,8 +8,8 @@ use common::{encoded, example, framed, valid};
 use proptest::prelude::*;
 use shared_format::threshold_file::{FIRST_VERSION, HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN, VERSION};
 use shared_format::{
-    Alignment, Descriptor, FormatError, Golden, ImageScore, Motion, Reference, Roi, Size, ThresholdFile,
-    Tiles,
+    Alignment, Descriptor, FormatError, Golden, IgnoreMask, ImageScore, Motion, Reference, Roi, Size,
+    ThresholdFile, Tiles,
 };
 
 proptest! {
@@ -125,6 +125,34 @@ fn a_reference_has_as_many_cells_as_its_sides_say() {
 }
 
 #[test]
+fn an_ignore_mask_leaves_something_to_judge_and_is_written_one_way() {
+    let mut file = example();
+    let cells: Vec<bool> = (0..15).map(|cell| cell == 2 || cell == 9).collect();
+    file.recipe.ignore = IgnoreMask::new(5, 3, &cells);
+    let mask = file.recipe.ignore.unwrap();
+    assert!(mask.ignores(2, 0) && mask.ignores(4, 1) && !mask.ignores(0, 0) && !mask.ignores(5, 1));
+    assert!((mask.share() - 2.0 / 15.0).abs() < 1e-12);
+    let payload = postcard::to_slice(&file, &mut [0; MAX_LEN]).unwrap().to_vec();
+    let at = payload.windows(5).position(|bytes| bytes == [5, 3, 2, 0x04, 0x02]).unwrap();
+    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(file));
+    let damages: [(&str, &[u8]); 6] = [
+        ("more cells than bits", &[6, 3, 2, 0x04, 0x02]),
+        ("no cells", &[0, 3, 2, 0x04, 0x02]),
+        ("fewer cells than bits", &[2, 3, 2, 0x04, 0x02]),
+        ("nothing ignored", &[5, 3, 2, 0, 0]),
+        ("nothing judged", &[5, 3, 2, 0xff, 0x7f]),
+        ("a bit after the last cell", &[5, 3, 2, 0x04, 0x82]),
+    ];
+    for (what, bytes) in damages {
+        let mut damaged = payload.clone();
+        damaged[at..at + 5].copy_from_slice(bytes);
+        assert_eq!(ThresholdFile::decode(&framed(&damaged)), Err(FormatError::Malformed), "{what}");
+    }
+    assert_eq!(IgnoreMask::new(65, 64, &[true; 65 * 64]), None, "too many cells");
+    assert_eq!(IgnoreMask::new(4, 4, &[true; 15]), None, "a cell is missing");
+}
+
+#[test]
 fn short_files_are_told_from_foreign_ones() {
     assert_eq!(ThresholdFile::decode(b""), Err(FormatError::Truncated { expected: HEADER_LEN, found: 0 }));
     assert_eq!(ThresholdFile::decode(b"NMN"), Err(FormatError::Truncated { expected: HEADER_LEN, found: 3 }));
@@ -232,11 +260,12 @@ fn bytes_without_a_meaning_are_malformed() {
         ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
         ("alignment neither absent nor present", 0x66, &[2]),
-        ("arithmetic of a third kind", 0x67, &[2]),
-        ("score of a third kind", 0x68, &[2]),
-        ("a sample of a third kind", 0x78, &[2]),
-        ("five golden frames", 0x9d, &[5]),
-        ("two golden frames announced, one given", 0x9d, &[2]),
+        ("ignore mask neither absent nor present", 0x67, &[2]),
+        ("arithmetic of a third kind", 0x68, &[2]),
+        ("score of a third kind", 0x69, &[2]),
+        ("a sample of a third kind", 0x79, &[2]),
+        ("five golden frames", 0x9e, &[5]),
+        ("two golden frames announced, one given", 0x9e, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");

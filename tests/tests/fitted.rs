@@ -46,6 +46,7 @@ impl Fixture {
             colour: Colour::Grey,
             frames,
             alignment: None,
+            ignore: None,
         };
         let folder = tempfile::tempdir().unwrap();
         write_parts(folder.path(), SIZE, PARTS, false);

@@ -353,6 +353,7 @@ fn inputs(input: Size) -> Vec<Vec<f32>> {
         colour: Colour::Grey,
         frames,
         alignment: None,
+        ignore: None,
     });
     (0..NORMALS)
         .map(|seed| {

@@ -93,6 +93,7 @@ impl Natural {
                 colour,
                 frames,
                 alignment: None,
+                ignore: None,
             })
         };
         let (colour, grey) = (preparer(Colour::Rgb), preparer(Colour::Grey));

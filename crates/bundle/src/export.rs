@@ -134,7 +134,7 @@ pub fn export(
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     for path in request.calibration {
         let (_, scored) = judged(&mut scorer, path)?;
-        calibrator.add(path.display().to_string(), scored.score, &scored.map.values);
+        calibrator.add(path.display().to_string(), scored.score, &scored.map.judged());
         progress();
     }
     finish(request, &mut scorer, image_score, calibrator, out)

@@ -8,6 +8,7 @@
 //! | [`claim`](mod@claim) | what thresholds claim, in words |
 //! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
+//! | [`ignore_mask`](mod@ignore_mask) | a painted picture → what isn't judged |
 //! | [`input_shape`](mod@input_shape) | the network's input in the shape of what is judged |
 //! | [`recalibrate`] | other thresholds for a bundle that is there |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
@@ -26,6 +27,7 @@ pub mod dataset;
 pub mod descriptor;
 pub mod evaluate;
 pub mod export;
+pub mod ignore_mask;
 pub mod input_shape;
 pub mod recalibrate;
 pub mod rule;
@@ -38,5 +40,6 @@ pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, Pixels};
 pub use claim::{claim, claim_with_threshold, highest, lonely};
 pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, judged};
+pub use ignore_mask::{IgnoreError, ignore_mask};
 pub use input_shape::{PIXELS, input_shape};
 pub use rule::Rule;

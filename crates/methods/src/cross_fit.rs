@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use bundle::seeded::Seeded;
 use bundle::{ExportError, Pixels, judged};
-use judge::{DecodeError, EngineError, Network, Preparer, Scorer, decode_file};
+use judge::ignored::judged as judged_values;
+use judge::{DecodeError, EngineError, Ignored, Network, Preparer, Scorer, decode_file};
 use networks::teacher::Teacher;
 use shared_format::Recipe;
 
@@ -109,7 +110,7 @@ impl CrossFit<'_> {
                     match &mut judge {
                         Judge::Own(scorer) => {
                             let (_, scored) = judged(scorer, path)?;
-                            pixels.add(&scored.map.values);
+                            pixels.add(&scored.map.judged());
                             scores[part].push(scored.score);
                         }
                         Judge::Common(distances) => held_out.parts[part].push(distances.of_file(path)?),
@@ -124,10 +125,17 @@ impl CrossFit<'_> {
             }
         }
         let all: Vec<usize> = (0..frames).collect();
+        let ignored = Ignored::new(&self.recipe);
+        let mut tiles = (0..self.recipe.tiles.count()).cycle();
+        // Maps come frame by frame, each tile by tile.
+        let mut shown = |map: &[f32]| {
+            let tile = tiles.next().unwrap_or_default();
+            pixels.add(&judged_values(map, ignored.of_tile(tile)));
+        };
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;
         if held_out.parts.iter().any(|part| !part.is_empty())
-            && let Some((score, of_parts)) = ImageScore::fit(&held_out, input, &mut |map| pixels.add(map))
+            && let Some((score, of_parts)) = ImageScore::fit(&held_out, input, &mut shown)
         {
             (image_score, scores) = (Some(score), of_parts);
         }

@@ -43,7 +43,7 @@
 //!         tiles: Tiles::ONE,
 //!         colour: Colour::Rgb,
 //!         frames: FrameRange { min: size, max: size },
-//!         alignment: None,
+//!         alignment: None, ignore: None,
 //!     },
 //!     flip: Flip::None,
 //!     parts: &[/* the frames of each part */],

@@ -73,7 +73,7 @@ pub fn calibrate(
             Ok((score, maps)) => {
                 used += 1;
                 calibrator.add(part.name, score, &[]);
-                maps.iter().for_each(|map| calibrator.add_map(&map.values));
+                maps.iter().for_each(|map| calibrator.add_map(&map.judged()));
             }
             Err(reason) => skipped(&part.name, &reason),
         }

@@ -156,9 +156,11 @@ fn recipe_in_words(recipe: &Recipe) -> String {
         Some(Motion::Shift) => "shifted to where the good parts are",
         Some(Motion::Rigid) => "shifted and turned to lie as the good parts do",
     };
+    let ignored =
+        recipe.ignore.map_or(String::new(), |mask| format!(", {:.0} % of it ignored", 100.0 * mask.share()));
     let (input, frames) = (recipe.input, recipe.frames);
     format!(
-        "{part} as {tiles} of {}×{} {colour}, {aligned}; training frames had {}×{} to {}×{} pixels",
+        "{part} as {tiles} of {}×{} {colour}, {aligned}{ignored}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
 }

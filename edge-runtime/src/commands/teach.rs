@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
-use bundle::{Align, PIXELS, Rule, alignment, claim_with_threshold, highest, input_shape, lonely, written};
+use bundle::{
+    Align, PIXELS, Rule, alignment, claim_with_threshold, highest, ignore_mask, input_shape, lonely, written,
+};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::options::{Listed, Methods, Options};
@@ -62,6 +64,10 @@ pub struct Args {
     /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
+    /// Picture of what of the parts isn't judged (a label, the belt around them): of the photos' size, black where it isn't, white
+    /// everywhere else.
+    #[arg(long, value_name = "MASK")]
+    ignore: Option<PathBuf>,
     /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
     /// that it helps).
     #[arg(long, default_value_t = Align::Auto)]
@@ -214,7 +220,12 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
     })?;
     let input = args.size.unwrap_or_else(|| input_shape(range, args.roi, Tiles::ONE, args.pixels));
     let (roi, colour) = (args.roi, found.colour);
-    let mut recipe = Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None };
+    let mut recipe =
+        Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None, ignore: None };
+    recipe.ignore = args.ignore.as_deref().map(|mask| ignore_mask(mask, &recipe)).transpose()?;
+    if let Some(mask) = recipe.ignore {
+        say(&format!("ignored: {:.0} % of what is in view", 100.0 * mask.share()));
+    }
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
     let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
     say(&format!("alignment: {}", aligned.description));

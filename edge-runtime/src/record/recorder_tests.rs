@@ -29,6 +29,7 @@ fn thresholds() -> ThresholdFile {
             colour: Colour::Rgb,
             frames: FrameRange { min: SIZE, max: SIZE },
             alignment: None,
+            ignore: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
@@ -52,7 +53,7 @@ fn rejected(part: u64) -> Record {
         threshold: 0.5,
         region,
         fault: None,
-        map: Some(AnomalyMap { width: 4, height: 3, values: vec![0.6; 12] }),
+        map: Some(AnomalyMap { width: 4, height: 3, values: vec![0.6; 12], ignored: vec![] }),
         times: StageTimes::default(),
     };
     Record {

@@ -29,6 +29,10 @@ pub struct Level {
     /// Pixels of a cell.
     cell: [f64; 2],
     values: Vec<f32>,
+    /// Cells that don't count; empty if all do.
+    ignored: Vec<bool>,
+    /// How many do.
+    judged: usize,
     /// For a pixel to the right, a pixel down, a radian.
     slopes: Vec<[f64; 3]>,
 }
@@ -47,16 +51,17 @@ impl Compared {
 }
 
 impl Level {
-    /// For pictures of `input` pixels.
-    pub fn new(reference: &Grid, input: [usize; 2]) -> Self {
+    /// For pictures of `input` pixels. `ignored` are the reference's cells that don't count, row by row; empty if all do.
+    pub fn new(reference: &Grid, ignored: Vec<bool>, input: [usize; 2]) -> Self {
         let [columns, rows] = reference.sides;
         let input = input.map(|side| side as f64);
         let cell = [input[0] / columns.max(1) as f64, input[1] / rows.max(1) as f64];
         let at = |column: usize, row: usize| {
             reference.values.get(row * columns + column).map_or(0.0, |&value| f64::from(value))
         };
-        let mut level =
-            Self { sides: reference.sides, input, cell, values: reference.values.clone(), slopes: vec![] };
+        let (sides, values) = (reference.sides, reference.values.clone());
+        let judged = values.len() - ignored.iter().filter(|ignored| **ignored).count().min(values.len());
+        let mut level = Self { sides, input, cell, values, ignored, judged, slopes: vec![] };
         for row in 0..rows {
             for column in 0..columns {
                 let slope = |before: f64, after: f64, steps: usize| (after - before) / steps.max(1) as f64;
@@ -131,17 +136,18 @@ impl Level {
         [(column as f64 + 0.5) * self.cell[0] - 0.5, (row as f64 + 0.5) * self.cell[1] - 0.5]
     }
 
-    /// Fills `scratch` with what the picture has at each cell; NaN beyond its edges.
+    /// Fills `scratch` with what the picture has at each cell; NaN beyond its edges, and at cells that don't count.
     fn compared(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<Compared> {
         scratch.clear();
         let [columns, rows] = self.sides;
         let (mut count, mut sums, mut squares, mut products) = (0.0, [0.0; 2], [0.0; 2], 0.0);
         let mut cells = self.values.iter();
+        let mut ignored = self.ignored.iter();
         for row in 0..rows {
             for column in 0..columns {
                 let [x, y] = movement.of(self.place(column, row), self.input);
                 let at = [(x + 0.5) / self.cell[0] - 0.5, (y + 0.5) / self.cell[1] - 0.5];
-                let its = value_at(picture, at);
+                let its = if ignored.next() == Some(&true) { None } else { value_at(picture, at) };
                 scratch.push(its.unwrap_or(f32::NAN));
                 let (Some(&own), Some(its)) = (cells.next(), its) else { continue };
                 let (own, its) = (f64::from(own), f64::from(its));
@@ -151,7 +157,7 @@ impl Level {
                 products += own * its;
             }
         }
-        if count < LEAST_OVERLAP * self.values.len() as f64 {
+        if count < LEAST_OVERLAP * self.judged as f64 {
             return None;
         }
         let mean = sums.map(|sum| sum / count);

@@ -18,8 +18,8 @@ mod level;
 mod movement;
 mod warp;
 
-use shared_format::Size;
 use shared_format::alignment::{Alignment, MIN_SIDE, Motion};
+use shared_format::{IgnoreMask, Size};
 
 use self::grid::Grid;
 use self::level::Level;
@@ -34,6 +34,8 @@ const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
 const STARTS: usize = 3;
 /// A level of more cells has a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`].
 const COARSE: usize = 512;
+/// … or fewer cells than this that aren't ignored.
+pub const LEAST_CELLS: usize = 64;
 
 /// Why a part's position is not known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,17 +57,22 @@ pub struct Aligner {
 }
 
 impl Aligner {
-    /// For pictures of the size `input`.
+    /// For pictures of the size `input`. What `ignore` covers of the reference doesn't count.
     #[must_use]
-    pub fn new(alignment: &Alignment, input: Size) -> Self {
+    pub fn new(alignment: &Alignment, ignore: Option<&IgnoreMask>, input: Size) -> Self {
         let sides = [input.width as usize, input.height as usize];
         let reference = &alignment.reference;
         let luma = reference.luma().iter().map(|&v| f32::from(v)).collect();
         let mut grid = Grid::new([reference.columns(), reference.rows()].map(usize::from), luma);
-        let mut levels = vec![Level::new(&grid, sides)];
+        let ignored = |sides| ignore.map_or(vec![], |mask| ignored_cells(mask, sides));
+        let mut levels = vec![Level::new(&grid, ignored(grid.sides), sides)];
         while let Some(coarser) = coarser(grid.sides) {
+            let ignored = ignored(coarser);
+            if !ignored.is_empty() && ignored.iter().filter(|ignored| !**ignored).count() < LEAST_CELLS {
+                break;
+            }
             grid = grid.reduced(coarser);
-            levels.push(Level::new(&grid, sides));
+            levels.push(Level::new(&grid, ignored, sides));
         }
         Self {
             motion: alignment.motion,
@@ -172,6 +179,21 @@ impl Aligner {
         }
         beginnings
     }
+}
+
+/// Which cells of a picture in columns × rows a mask covers, if only in part.
+#[must_use]
+pub fn ignored_cells(mask: &IgnoreMask, [columns, rows]: [usize; 2]) -> Vec<bool> {
+    let covered = |cell: usize, cells: usize, of_mask: u8| {
+        let of_mask = usize::from(of_mask);
+        cell * of_mask / cells..((cell + 1) * of_mask).div_ceil(cells)
+    };
+    let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
+    let is_ignored = |(column, row)| {
+        covered(row, rows, mask.rows())
+            .any(|row| covered(column, columns, mask.columns()).any(|column| mask.ignores(column, row)))
+    };
+    cells.map(is_ignored).collect()
 }
 
 /// The sides of the level above one of these sides.

@@ -212,6 +212,7 @@ pub fn recipe() -> Recipe {
         colour: Colour::Rgb,
         frames: FrameRange { min: size(64, 64), max: size(100, 100) },
         alignment: None,
+        ignore: None,
     }
 }
 

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use shared_format::alignment::MAX_CELLS;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::{
-    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, ImageScore, Motion, Recipe,
-    Reference, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, IgnoreMask, ImageScore, Motion,
+    Recipe, Reference, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
 };
 
 /// Encodes, or panics.
@@ -52,6 +52,7 @@ pub fn example() -> ThresholdFile {
                 max: Size { width: 640, height: 480 },
             },
             alignment: None,
+            ignore: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
@@ -99,6 +100,7 @@ pub fn largest() -> ThresholdFile {
                 least_likeness: 1000,
                 reference: Reference::new(64, 64, &[0xff; MAX_CELLS]).unwrap(),
             }),
+            ignore: IgnoreMask::new(64, 64, &std::array::from_fn::<_, MAX_CELLS, _>(|cell| cell > 0)),
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Descriptor(Descriptor { mean: [-1.5; 8], whitening: [[0.25; 8]; 8] }),
@@ -152,16 +154,25 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let tiled = (1u8..=16, 1u8..=16).prop_map(|(columns, rows)| (Tiles { columns, rows }, None));
     let aligned = alignment().prop_map(|alignment| (Tiles::ONE, Some(alignment)));
     let kind = prop_oneof![tiled, aligned];
-    (2u32..=32, 2u32..=32, proptest::option::of(roi), kind, colour, frames).prop_map(
-        |(width, height, roi, (tiles, alignment), colour, frames)| Recipe {
+    (2u32..=32, 2u32..=32, proptest::option::of(roi), kind, colour, frames, ignore_mask()).prop_map(
+        |(width, height, roi, (tiles, alignment), colour, frames, ignore)| Recipe {
             input: Size { width: width * 32, height: height * 32 },
             roi,
             tiles,
             colour,
             frames,
             alignment,
+            ignore,
         },
     )
+}
+
+/// With few cells, and `None` if all of them or none would be ignored.
+fn ignore_mask() -> impl Strategy<Value = Option<IgnoreMask>> {
+    (1u8..=9, 1u8..=9).prop_flat_map(|(columns, rows)| {
+        let cells = proptest::collection::vec(any::<bool>(), usize::from(columns) * usize::from(rows));
+        cells.prop_map(move |cells| IgnoreMask::new(columns, rows, &cells))
+    })
 }
 
 /// With few cells: the tests go through every byte.

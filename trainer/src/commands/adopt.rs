@@ -8,7 +8,7 @@ use bundle::{Export, Rule, ScoreKind, export, written};
 use networks::foreign::{Foreign, Normalisation, Wanted};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::{Usable, usable};
+use super::images::{Usable, ignore, usable};
 use super::thresholds;
 use crate::progress;
 
@@ -51,6 +51,10 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size
     #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
+    /// Picture of what of the parts isn't judged (a label, the belt around them): of the photos' size, black where it isn't, white
+    /// everywhere else
+    #[arg(long, value_name = "MASK")]
+    ignore: Option<PathBuf>,
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
@@ -81,8 +85,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 
     let Usable { found, frames, .. } = usable(&args.data, args.roi)?;
-    let recipe =
-        Recipe { input, roi: args.roi, tiles: args.tiles, colour: found.colour, frames, alignment: None };
+    let mut recipe = Recipe {
+        input,
+        roi: args.roi,
+        tiles: args.tiles,
+        colour: found.colour,
+        frames,
+        alignment: None,
+        ignore: None,
+    };
+    ignore(&mut recipe, args.ignore.as_deref())?;
     let bar = progress::bar(found.usable.len() as u64, "Judging normals");
     let request = Export {
         onnx: &adopted.onnx,

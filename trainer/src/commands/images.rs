@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bundle::dataset::{DataError, MIN_NORMALS, Normals, Survey, normal_images, survey};
-use shared_format::{FrameRange, Roi};
+use bundle::ignore_mask;
+use shared_format::{FrameRange, Recipe, Roi};
 
 use crate::progress;
 
@@ -58,4 +59,13 @@ fn warn_of_likeness(alike: &[(PathBuf, PathBuf)]) {
             alike.len()
         );
     }
+}
+
+/// Leaves out of the recipe what a picture says.
+pub(super) fn ignore(recipe: &mut Recipe, mask: Option<&Path>) -> anyhow::Result<()> {
+    recipe.ignore = mask.map(|mask| ignore_mask(mask, recipe)).transpose()?;
+    if let Some(mask) = recipe.ignore {
+        eprintln!("ignored: {:.0} % of what is in view", 100.0 * mask.share());
+    }
+    Ok(())
 }

@@ -14,7 +14,7 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::{Usable, usable};
+use super::images::{Usable, ignore, usable};
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
 use crate::method::{Ended, Method, Plan};
@@ -67,6 +67,10 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
     #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
+    /// Picture of what of the parts isn't judged (a label, the belt around them): of the photos' size, black where it isn't, white
+    /// everywhere else
+    #[arg(long, value_name = "MASK")]
+    ignore: Option<PathBuf>,
     /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
     /// that it helps)
     #[arg(long, default_value_t = Align::Auto)]
@@ -202,7 +206,8 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let Usable { found, frames, unused } = usable(&data, args.roi)?;
     let input = args.size.unwrap_or_else(|| input_shape(frames, args.roi, args.tiles, args.pixels));
     let (roi, tiles, colour) = (args.roi, args.tiles, found.colour);
-    let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None };
+    let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None };
+    ignore(&mut recipe, args.ignore.as_deref())?;
     let bar = progress::bar(found.usable.len() as u64, "How parts lie");
     let aligned = alignment(args.align, &found.usable, recipe, || bar.inc(1))?;
     bar.finish_and_clear();

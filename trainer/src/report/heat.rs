@@ -40,8 +40,8 @@ mod tests {
         assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
         assert_eq!(colour(7.0), colour(1.0));
         assert_eq!(colour(f32::NAN.clamp(0.0, 1.0).max(0.0)), colour(0.0));
-        let map = AnomalyMap { width: 2, height: 1, values: vec![0.0, 3.0] };
+        let map = AnomalyMap { width: 2, height: 1, values: vec![0.0, 3.0], ignored: vec![] };
         assert_eq!(heat(&map, 3.0).unwrap().size(), Size { width: 2, height: 1 });
-        assert!(heat(&AnomalyMap { width: 0, height: 0, values: vec![] }, 1.0).is_none());
+        assert!(heat(&AnomalyMap { width: 0, height: 0, values: vec![], ignored: vec![] }, 1.0).is_none());
     }
 }

@@ -14,7 +14,7 @@ mod reference;
 use std::fmt;
 use std::path::PathBuf;
 
-use judge::align::{Movement, cells};
+use judge::align::{LEAST_CELLS, Movement, cells, ignored_cells};
 use judge::{DecodeError, PrepareError, Preparer, decode_file};
 use shared_format::{Alignment, Motion, Recipe, Reference, Size, Tiles};
 
@@ -57,6 +57,9 @@ pub enum AlignError {
     /// The input is so long and narrow that a reference of it says nothing.
     #[error("the input of {}×{} pixels is too long and narrow to be aligned; take --align off", .0.width, .0.height)]
     Narrow(Size),
+    /// Nearly everything is ignored.
+    #[error("the ignore mask leaves too little of the part to align by; ignore less, or take --align off")]
+    Ignored,
     /// Normals that lie otherwise than the others.
     #[error(
         "{count} image(s), such as {}, can't be brought to lie as the others do; leave them out, or take --align off", first.display()
@@ -103,6 +106,7 @@ pub fn alignment(
         Ok(learned) => off(&format!("; {learned}")),
         Err(AlignError::Tiles) => off("; the region is cut into tiles"),
         Err(AlignError::Narrow(_)) => off("; the input is too long and narrow"),
+        Err(AlignError::Ignored) => off("; the ignore mask leaves too little to align by"),
         Err(AlignError::NotLocked { count, .. }) => {
             off(&format!("; {count} image(s) can't be brought to lie as the others do"))
         }
@@ -159,12 +163,16 @@ fn learn(
         return Err(AlignError::Tiles);
     }
     let sides = sides(recipe.input).ok_or(AlignError::Narrow(recipe.input))?;
+    let judged = |mask| ignored_cells(mask, sides).iter().filter(|ignored| !**ignored).count();
+    if recipe.ignore.as_ref().is_some_and(|mask| judged(mask) < LEAST_CELLS) {
+        return Err(AlignError::Ignored);
+    }
     let paths: Vec<&PathBuf> = spread(normals, NORMALS).collect();
     let seen = seen(&paths, recipe, sides, progress)?;
-    let Some(reference) = reference(&seen, motion, recipe.input, sides) else {
+    let Some(reference) = reference(&seen, motion, &recipe, sides) else {
         return Err(not_locked(&paths));
     };
-    let mut aligner = aligner(motion, reference, recipe.input);
+    let mut aligner = aligner(motion, reference, &recipe);
     let (mut sums, mut least, mut apart) = ([0.0; 2], f64::INFINITY, [0.0f64; 2]);
     let mut lost = vec![];
     for (cells, path) in seen.into_iter().zip(&paths) {
@@ -198,7 +206,7 @@ fn seen(
     sides: [usize; 2],
     mut progress: impl FnMut(),
 ) -> Result<Vec<Vec<f32>>, AlignError> {
-    let mut preparer = Preparer::new(Recipe { alignment: None, ..recipe });
+    let mut preparer = Preparer::new(Recipe { alignment: None, ignore: None, ..recipe });
     let mut planes = vec![];
     let each = paths.iter().map(|&path| {
         let frame = decode_file(path).map_err(|source| AlignError::Decode { path: path.clone(), source })?;

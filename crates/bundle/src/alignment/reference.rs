@@ -2,7 +2,7 @@
 
 use judge::align::Aligner;
 use shared_format::alignment::{MAX_CELLS, MIN_SIDE};
-use shared_format::{Alignment, Motion, Reference, Size};
+use shared_format::{Alignment, Motion, Recipe, Reference, Size};
 
 /// Normals that are tried as the one that the others are like …
 const CANDIDATES: usize = 10;
@@ -25,22 +25,22 @@ pub(super) fn spread<T>(values: &[T], most: usize) -> impl Iterator<Item = &T> {
     (0..count).map(move |n| &values[n * values.len() / count])
 }
 
-/// An aligner that takes any likeness.
-pub(super) fn aligner(motion: Motion, reference: Reference, input: Size) -> Aligner {
-    Aligner::new(&Alignment { motion, least_likeness: 0, reference }, input)
+/// An aligner for `recipe`'s input, and what it ignores, that takes any likeness.
+pub(super) fn aligner(motion: Motion, reference: Reference, recipe: &Recipe) -> Aligner {
+    Aligner::new(&Alignment { motion, least_likeness: 0, reference }, recipe.ignore.as_ref(), recipe.input)
 }
 
 /// The mean of the normals, each moved onto the one that the others are most like; `None` if all are of one brightness.
 pub(super) fn reference(
     seen: &[Vec<f32>],
     motion: Motion,
-    input: Size,
+    recipe: &Recipe,
     sides: [usize; 2],
 ) -> Option<Reference> {
     let mut best: Option<(f64, Reference)> = None;
     for candidate in spread(seen, CANDIDATES) {
         let Some(reference) = stretched(candidate, sides) else { continue };
-        let mut aligner = aligner(motion, reference, input);
+        let mut aligner = aligner(motion, reference, recipe);
         let likeness: f64 = spread(seen, OTHERS)
             .map(|other| aligner.find_cells(other.clone()).map_or(0.0, |(_, likeness)| likeness))
             .sum();
@@ -49,7 +49,7 @@ pub(super) fn reference(
         }
     }
     let (_, first) = best?;
-    let mut aligner = aligner(motion, first, input);
+    let mut aligner = aligner(motion, first, recipe);
     let mut sums = vec![[0.0f64; 2]; sides[0] * sides[1]];
     for normal in seen {
         let Ok((movement, _)) = aligner.find_cells(normal.clone()) else { continue };
@@ -61,8 +61,9 @@ pub(super) fn reference(
             *count += 1.0;
         }
     }
-    let means: Vec<f32> = sums.iter().map(|[sum, count]| (sum / count) as f32).collect();
-    // Every cell is seen at least in the candidate itself.
+    // Every cell is seen at least in the candidate itself, unless it is ignored: those have the mean of all.
+    let mean = |&[sum, count]: &[f64; 2]| if count > 0.0 { (sum / count) as f32 } else { 0.0 };
+    let means: Vec<f32> = sums.iter().map(mean).collect();
     stretched(&means, sides)
 }
 

@@ -12,7 +12,15 @@ const INPUT: Size = Size { width: 128, height: 96 };
 
 fn recipe() -> Recipe {
     let frames = FrameRange { min: INPUT, max: INPUT };
-    Recipe { input: INPUT, roi: None, tiles: Tiles::ONE, colour: Colour::Grey, frames, alignment: None }
+    Recipe {
+        input: INPUT,
+        roi: None,
+        tiles: Tiles::ONE,
+        colour: Colour::Grey,
+        frames,
+        alignment: None,
+        ignore: None,
+    }
 }
 
 /// Writes pictures, each as `grey` paints it: the value at a pixel of picture n.

@@ -113,17 +113,22 @@ fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Ou
     if !keep_pixels {
         return outcome;
     }
-    if let (Some(AnomalyMap { width, height, values }), Ok(roi)) = (judgement.map, roi) {
+    if let (Some(map), Ok(roi)) = (judgement.map, roi) {
         if !image.is_defective() {
+            let values = map.judged().into_owned();
             let regions = vec![0; values.len()];
             outcome.pixels = Some(Pixels { values, regions });
             return outcome;
         }
+        let AnomalyMap { width, height, values, ignored } = map;
         if image.masks.is_empty() {
             return outcome;
         }
         match regions(&image.masks, frame.size(), roi, width, height) {
-            Ok(Some(regions)) => {
+            Ok(Some(mut regions)) => {
+                regions.iter_mut().zip(&ignored).filter(|(_, ignored)| **ignored).for_each(|(region, _)| {
+                    *region = IGNORED;
+                });
                 let known = values.into_iter().zip(regions).filter(|&(_, region)| region != IGNORED);
                 let (values, regions) = known.unzip();
                 outcome.pixels = Some(Pixels { values, regions });

@@ -1,0 +1,155 @@
+//! A picture painted by a user → the mask of what isn't judged.
+
+use std::path::{Path, PathBuf};
+
+use judge::{DecodeError, Frame, Pixels, PrepareError, decode_with_alpha, read_file, region_of_interest};
+use shared_format::ignore_mask::MAX_CELLS;
+use shared_format::{IgnoreMask, Recipe, Roi, Size};
+
+/// Levels below this share of the largest are black, …
+const BLACK: f32 = 0.125;
+/// … above this one white; a JPEG of black and white has next to nothing between.
+const WHITE: f32 = 0.875;
+/// The share of a mask's pixels that may be grey: the soft edges of brushes.
+const MOST_GREY: f64 = 0.05;
+
+/// Why a picture can't be used as an ignore mask.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IgnoreError {
+    /// It doesn't decode.
+    #[error("the ignore mask {path} can't be read: {source}", path = path.display())]
+    Decode {
+        /// The picture.
+        path: PathBuf,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// It isn't of the photos' size.
+    #[error(
+        "the ignore mask {path} has {}×{} pixels, but the photos have {}×{} to {}×{}; paint it over one of the photos",
+        found.width, found.height, min.width, min.height, max.width, max.height, path = path.display()
+    )]
+    Size {
+        /// The picture.
+        path: PathBuf,
+        /// Its size.
+        found: Size,
+        /// The smallest photos' size.
+        min: Size,
+        /// The largest photos' size.
+        max: Size,
+    },
+    /// The region of interest isn't within it.
+    #[error(transparent)]
+    Region(#[from] PrepareError),
+    /// It isn't black and white.
+    #[error(
+        "{percent:.0} % of the ignore mask {path} is neither black nor white; paint what isn't to be judged black, and all else white",
+        path = path.display()
+    )]
+    Grey {
+        /// The picture.
+        path: PathBuf,
+        /// How much of it is grey.
+        percent: f64,
+    },
+    /// Nothing is black.
+    #[error("the ignore mask {} has no black pixel in the region of interest; paint what isn't to be judged black", .0.display())]
+    Nothing(PathBuf),
+    /// All of it is black.
+    #[error("the ignore mask {} leaves nothing to judge; paint what is to be judged white", .0.display())]
+    Everything(PathBuf),
+}
+
+/// The mask that the picture at `path` shows for photos of `recipe`: what is black in it is ignored, and what is transparent isn't.
+///
+/// It must be of the photos' size. A cell of the mask is ignored if a black pixel has any share in what the network sees of it, so the
+/// mask may be wider than what is painted by a cell.
+///
+/// # Errors
+/// See [`IgnoreError`].
+pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreError> {
+    let failed = |source| IgnoreError::Decode { path: path.to_owned(), source };
+    let (picture, alpha) = decode_with_alpha(&read_file(path).map_err(failed)?).map_err(failed)?;
+    let (size, min, max) = (picture.size(), recipe.frames.min, recipe.frames.max);
+    let is_between = |side, min, max| (min..=max).contains(&side);
+    if !is_between(size.width, min.width, max.width) || !is_between(size.height, min.height, max.height) {
+        return Err(IgnoreError::Size { path: path.to_owned(), found: size, min, max });
+    }
+    let mut levels = levels(&picture);
+    if let Some(alpha) = alpha {
+        let most = alpha.iter().copied().max().unwrap_or_default();
+        let transparent = levels.iter_mut().zip(&alpha).filter(|(_, alpha)| **alpha <= most / 2);
+        transparent.for_each(|(level, _)| *level = 1.0);
+    }
+    let grey = levels.iter().filter(|level| (BLACK..WHITE).contains(*level)).count() as f64;
+    let share = grey / levels.len().max(1) as f64;
+    if share > MOST_GREY {
+        return Err(IgnoreError::Grey { path: path.to_owned(), percent: 100.0 * share });
+    }
+    let painted: Vec<bool> = levels.iter().map(|level| *level < 0.5).collect();
+    let roi = region_of_interest(recipe, size)?;
+    let [columns, rows] = grid(recipe);
+    let across = spans(columns, recipe.input.width * u32::from(recipe.tiles.columns), roi.width);
+    let down = spans(rows, recipe.input.height * u32::from(recipe.tiles.rows), roi.height);
+    let cells: Vec<bool> = down
+        .iter()
+        .flat_map(|&y| across.iter().map(move |&x| (x, y)))
+        .map(|(x, y)| is_painted(&painted, size, roi, x, y))
+        .collect();
+    if !cells.contains(&true) {
+        return Err(IgnoreError::Nothing(path.to_owned()));
+    }
+    IgnoreMask::new(columns, rows, &cells).ok_or_else(|| IgnoreError::Everything(path.to_owned()))
+}
+
+/// Columns and rows of a mask: the most cells of square numbers of pixels that it may have.
+fn grid(recipe: &Recipe) -> [u8; 2] {
+    let width = recipe.input.width * u32::from(recipe.tiles.columns);
+    let height = recipe.input.height * u32::from(recipe.tiles.rows);
+    let sides = (1u32..).map(|pixels| [(width / pixels).max(1), (height / pixels).max(1)]);
+    let fitting = sides.filter(|&[columns, rows]| (columns * rows) as usize <= MAX_CELLS);
+    let bytes = fitting.filter_map(|[columns, rows]| Some([columns.try_into().ok()?, rows.try_into().ok()?]));
+    bytes.into_iter().next().unwrap_or([1, 1])
+}
+
+/// For each cell of a side: first and last pixel of the region of interest, of `from` pixels, that have a share in the `to` pixels that
+/// the network sees of it.
+fn spans(cells: u8, to: u32, from: u32) -> Vec<(u32, u32)> {
+    let scale = f64::from(from) / f64::from(to);
+    // The resize filter reaches so far.
+    let margin = scale.max(1.0);
+    let (cells, last) = (u32::from(cells), from.saturating_sub(1));
+    let edge = |cell: u32| f64::from((cell * to).div_ceil(cells)) * scale;
+    (0..cells)
+        .map(|cell| {
+            let (start, end) = (edge(cell) - margin, edge(cell + 1) + margin);
+            ((start.max(0.0) as u32).min(last), (end.ceil() as u32).saturating_sub(1).min(last))
+        })
+        .collect()
+}
+
+fn is_painted(painted: &[bool], size: Size, roi: Roi, x: (u32, u32), y: (u32, u32)) -> bool {
+    (roi.y + y.0..=roi.y + y.1).any(|row| {
+        let start = row as usize * size.width as usize + roi.x as usize;
+        painted[start + x.0 as usize..=start + x.1 as usize].contains(&true)
+    })
+}
+
+/// The largest of each pixel's values, 0..1.
+fn levels(picture: &Frame) -> Vec<f32> {
+    match picture.pixels() {
+        Pixels::Grey8(p) => p.iter().map(|&v| f32::from(v) / 255.0).collect(),
+        Pixels::Grey16(p) => p.iter().map(|&v| f32::from(v) / 65535.0).collect(),
+        Pixels::Rgb8(p) => p.chunks_exact(3).map(|v| largest(v) / 255.0).collect(),
+        Pixels::Rgb16(p) => p.chunks_exact(3).map(|v| largest(v) / 65535.0).collect(),
+    }
+}
+
+fn largest<T: Copy + Ord + Into<f32>>(values: &[T]) -> f32 {
+    values.iter().max().map_or(0.0, |&value| value.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The pixels that an ignore mask leaves out.
+//!
+//! They are blanked before the network sees them, so that whatever a part shows there changes nothing. Models learn from pictures
+//! that are blanked in the same way.
+
+use std::borrow::Cow;
+
+use shared_format::{Colour, Recipe};
+
+/// What ignored pixels become: the mean of natural images, which networks see beyond a picture's edges, too.
+const BLANK: [f32; 3] = [0.485, 0.456, 0.406];
+/// The same in grey: its luma (ITU-R BT.601).
+const GREY: f32 = 0.459;
+
+/// The ignored pixels of the network's input, for each tile of the region of interest.
+#[derive(Debug)]
+pub struct Ignored {
+    /// For each tile whether each of its pixels is ignored, row by row; empty if nothing is.
+    tiles: Vec<Vec<bool>>,
+    blank: [f32; 3],
+}
+
+impl Ignored {
+    /// What a recipe leaves out.
+    #[must_use]
+    pub fn new(recipe: &Recipe) -> Self {
+        let blank = if recipe.colour == Colour::Grey { [GREY; 3] } else { BLANK };
+        let Some(mask) = &recipe.ignore else { return Self { tiles: vec![], blank } };
+        let [columns, rows] = [recipe.tiles.columns, recipe.tiles.rows].map(usize::from);
+        let [width, height] = [recipe.input.width, recipe.input.height].map(|side| side as usize);
+        let cell = |pixel: usize, pixels: usize, cells: u8| pixel * usize::from(cells) / pixels;
+        let tile = |tile: usize| {
+            let (left, top) = (tile % columns * width, tile / columns * height);
+            let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (left + x, top + y)));
+            let is_ignored = |(x, y)| {
+                mask.ignores(cell(x, columns * width, mask.columns()), cell(y, rows * height, mask.rows()))
+            };
+            pixels.map(is_ignored).collect()
+        };
+        Self { tiles: (0..columns * rows).map(tile).collect(), blank }
+    }
+
+    /// Whether nothing is ignored.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.tiles.is_empty()
+    }
+
+    /// Whether each pixel of a tile is ignored, row by row; empty if nothing is.
+    #[must_use]
+    pub fn of_tile(&self, tile: usize) -> &[bool] {
+        self.tiles.get(tile).map_or(&[], Vec::as_slice)
+    }
+
+    /// Blanks the ignored pixels of tiles × 3 × height × width values.
+    pub fn blank(&self, input: &mut [f32]) {
+        let length = input.len() / self.tiles.len().max(1);
+        for (tile, ignored) in input.chunks_exact_mut(length.max(1)).zip(&self.tiles) {
+            for (plane, blank) in tile.chunks_exact_mut(ignored.len().max(1)).zip(self.blank) {
+                let pixels = plane.iter_mut().zip(ignored).filter(|(_, ignored)| **ignored);
+                pixels.for_each(|(pixel, _)| *pixel = blank);
+            }
+        }
+    }
+}
+
+/// The values that are not ignored. `ignored` says it of each value, or is empty if none is.
+#[must_use]
+pub fn judged<'v>(values: &'v [f32], ignored: &[bool]) -> Cow<'v, [f32]> {
+    if ignored.is_empty() {
+        return Cow::Borrowed(values);
+    }
+    values.iter().zip(ignored).filter(|(_, ignored)| !**ignored).map(|(value, _)| *value).collect()
+}
