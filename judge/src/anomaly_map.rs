@@ -1,6 +1,6 @@
-//! Where a frame is anomalous.
+//! The anomaly map of a frame.
 
-/// How anomalous each place of the region of interest is: the tiles' maps side by side.
+/// The anomaly map of the region of interest: the tiles' maps side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnomalyMap {
     /// Tile columns × input width.
