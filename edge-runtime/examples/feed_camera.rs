@@ -1,7 +1,7 @@
-//! Plays JPEG files into a `v4l2loopback` device, as the camera of a line that has none:
-//! `feed_camera DEVICE WIDTH HEIGHT FPS FILE`. The file may be replaced while it runs (by rename): the next frame is the
-//! new one. Each frame is numbered in a comment, as no two of a live camera have the same bytes; while there is a file
-//! `FILE.stale` they are not, as if a driver gave its last buffer again and again.
+//! Plays a JPEG file into a `v4l2loopback` device, as the camera of a line that has none:
+//! `feed_camera DEVICE WIDTH HEIGHT FPS FILE`. The file may be replaced (by rename) while this runs; the next frame is then
+//! the new file. Each frame is numbered in a JPEG comment, because no two frames of a live camera have the same bytes. While
+//! a file `FILE.stale` exists, frames are not numbered, as if the driver returned its last buffer again and again.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -17,10 +17,13 @@ fn main() -> Result<()> {
     let [device, width, height, fps, file] = arguments.as_slice() else {
         bail!("give DEVICE WIDTH HEIGHT FPS FILE, for example /dev/video0 640 480 30 frame.jpg");
     };
-    let fps: f64 = fps.parse().context("FPS is a number, for example 30")?;
-    let period = Duration::try_from_secs_f64(1.0 / fps).context("FPS is above zero")?;
+    let fps: f64 = fps.parse().context("FPS must be a number, for example 30")?;
+    let period = Duration::try_from_secs_f64(1.0 / fps).context("FPS must be above zero")?;
     let mut camera = Device::with_path(device).with_context(|| format!("cannot open {device}"))?;
-    let size = (width.parse().context("WIDTH is a number")?, height.parse().context("HEIGHT is a number")?);
+    let size = (
+        width.parse().context("WIDTH must be a number")?,
+        height.parse().context("HEIGHT must be a number")?,
+    );
     camera.set_format(&Format::new(size.0, size.1, FourCC::new(b"MJPG"))).context("cannot set the format")?;
     let identity =
         |file: &str| std::fs::metadata(file).map(|found| (found.ino(), found.mtime(), found.mtime_nsec()));
@@ -41,7 +44,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The JPEG with a comment behind its start marker.
+/// Returns the JPEG with a comment after its start marker.
 fn numbered(jpeg: &[u8], number: u64) -> Vec<u8> {
     const COMMENT: [u8; 4] = [0xFF, 0xFE, 0, 10];
     let (start, rest) = jpeg.split_at(jpeg.len().min(2));

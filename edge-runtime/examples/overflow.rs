@@ -1,4 +1,4 @@
-//! How long the gate's longest round takes while five million parts that overflowed leave the gate at once:
+//! Measures the gate's longest round while five million overflowed parts leave the gate at once:
 //! `cargo run --release -p edge-runtime --example overflow`.
 
 use std::time::{Duration, Instant};

@@ -1,44 +1,44 @@
-//! The program on the device: captures frames, judges them with a bundle that the trainer wrote, and drives the reject
-//! gate.
+//! The program that runs on the device: captures frames, judges them with a bundle from the trainer, and drives the
+//! reject gate.
 //!
-//! A part passes the modules in this order:
+//! A part passes through the modules in this order:
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`line_file`] | the TOML file that says all there is to say about a line |
-//! | [`capture`] | cameras and what stands in for them, the last frames, and a thread that keeps the camera going |
-//! | [`trigger`] | when there is a part in front of the camera |
-//! | [`part`] | a part: its number, the votes of its frames, what becomes of it |
+//! | [`line_file`] | the TOML file that describes a line |
+//! | [`capture`] | cameras and their stand-ins, the most recent frames, and the thread that keeps the camera running |
+//! | [`trigger`] | detects when a part is in front of the camera |
+//! | [`part`] | a part: its number, the votes of its frames and its disposition |
 //! | [`input`] | what happens on the line: edges, encoder ticks, commands |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
-//! | [`output`] | who takes dispositions: levels on GPIO lines, JSON on standard output, a peer on the serial port |
-//! | [`run`] | a running line: its threads, and how they are joined |
+//! | [`output`] | receivers of dispositions: levels on GPIO lines, JSON on standard output, a peer on the serial port |
+//! | [`run`] | a running line: its threads and how they are connected |
 //!
-//! These serve them:
+//! These support them:
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`clock`] | points in time on the monotonic clock; the wall clock, for people |
-//! | [`realtime`] | priority, memory and exact waking of the gate's thread |
-//! | [`link`] | links with two ends, such as the serial port: an output and an input |
-//! | [`report`] | what is told of frames and parts: as text, JSON and telegram |
-//! | [`record`] | rejected frames on disk, bounded by bytes and age |
+//! | [`clock`] | points in time on the monotonic clock; wall-clock time, for people |
+//! | [`realtime`] | priority, locked memory and precise wake-ups for the gate's thread |
+//! | [`link`] | bidirectional links such as the serial port, shared by an output and an input |
+//! | [`report`] | reports on frames and parts, as text, JSON and telegrams |
+//! | [`record`] | rejected frames on disk, limited by size and age |
 //! | [`health`] | counters, latencies, drift and status |
-//! | [`log`] | log lines and panic messages that nobody waits for |
+//! | [`log`] | log lines and panic messages, written without blocking |
 //!
-//! And these work on files instead of a line:
+//! These work on files instead of a line:
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`commands`] | one file per command of the program |
-//! | [`calibration`] | good parts → thresholds with their evidence |
-//! | [`files`] | bundles opened; image files found and written |
+//! | [`commands`] | one file per command |
+//! | [`calibration`] | computes thresholds, with their evidence, from good parts |
+//! | [`files`] | opens bundles; finds and writes image files |
 
-// No panic on a part's way: a place that is not there is a case of its own.
+// Nothing on a part's path may panic: an index out of range is handled explicitly.
 #![deny(clippy::indexing_slicing)]
 
-// A panic in a decoder or in the network makes its part a fault, one of the gate's thread leaves the outputs in their safe
-// state, and any other thread that ends is told by the one that watches. All of that is done by unwinding.
+// A panic in a decoder or in the network makes its part a fault, a panic in the gate's thread leaves the outputs in
+// their safe state, and the supervisor reports any other thread that ends. All of this relies on unwinding.
 #[cfg(panic = "abort")]
 compile_error!(
     "with panic = \"abort\" a damaged frame could end the program and leave the outputs as they are; build edge-runtime \

@@ -1,4 +1,4 @@
-//! The command line of the program on the device.
+//! Command line of the program that runs on the device.
 #![deny(clippy::indexing_slicing)]
 
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use edge_runtime::log::{self, panics};
 
 /// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
 ///
-/// Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 wrong usage.
+/// Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 usage error.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 struct Cli {
@@ -19,16 +19,16 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    // Before any thread starts: the standard library's hook would wait for whoever reads standard error.
+    // Before any thread starts: the standard library's panic hook blocks if the reader of standard error is stuck.
     panics::install();
     let command = Cli::parse().command;
     let result = panics::caught(|| command.carry_out());
     match result.unwrap_or_else(|panic| Err(anyhow::anyhow!("the program failed: {panic}; report this"))) {
         Ok(outcome) => outcome.into(),
-        // Whoever read the output has gone, with `| head` for example: nobody is left to tell.
+        // The reader of the output has closed the pipe, as `| head` does: there is no one left to tell.
         Err(e) if is_broken_pipe(&e) => Outcome::Error.into(),
         Err(e) => {
-            // A line that failed must end, and be started again, even if nobody reads why.
+            // A line that failed must exit, so that it is restarted, even if the reason can't be written anywhere.
             log::say(&format!("error: {e:#}"));
             Outcome::Error.into()
         }

@@ -1,4 +1,4 @@
-//! Mutated line files and serial commands: each is read, or refused with a sentence.
+//! Fuzzes line files and serial commands: each input is accepted, or refused with an error message.
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use fuzzing::Fuzz;
 #[global_allocator]
 static MEMORY: fuzzing::Memory = fuzzing::Memory;
 
-/// The template with every key that is commented out.
+/// The template with all commented-out keys enabled.
 fn with_every_key() -> String {
     let lines = TEMPLATE.lines().filter(|line| !line.starts_with("# "));
     lines.map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect()

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, the gate keeps its promises.
+//! Property tests: the gate keeps its guarantees under any sequence of events.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -13,23 +13,23 @@ use shared_format::Verdict;
 #[derive(Debug, Clone)]
 enum Event {
     Trigger,
-    /// A verdict for a part so far from the last one.
+    /// A verdict for the part at this offset from the last one.
     Verdict(i64, Verdict),
     Encoder(u32),
-    /// So many triggers were lost, some time before now.
+    /// This many triggers were lost, this many nanoseconds ago.
     LoseTriggers(u32, u64),
-    /// The encoder's count is not to be trusted …
+    /// The encoder's count can't be trusted …
     LoseTracking,
-    /// … because it jumped, before it went on.
+    /// … because it jumped before it continued.
     EncoderJump(u32),
     Belt(bool),
     Fell,
     Hold(bool),
     Challenge(u16),
     Acknowledge,
-    /// Time goes by, with a poll at every wake …
+    /// Time passes, with a poll at every wake …
     Pass(u64),
-    /// … or with one poll that comes late.
+    /// … or with a single late poll.
     Stall(u64),
 }
 
@@ -83,7 +83,7 @@ impl Line {
     fn poll(&mut self) -> Result<(), TestCaseError> {
         let mut actions = vec![];
         self.gate.poll(self.now, &mut actions);
-        prop_assert!(actions.len() <= 128 + Signal::ALL.len(), "no heap of work");
+        prop_assert!(actions.len() <= 128 + Signal::ALL.len(), "a bounded number of actions per poll");
         for action in actions {
             match action {
                 Action::Set(Signal::Reject, on) => self.reject = on,
@@ -96,7 +96,7 @@ impl Line {
                     prop_assert!(release.verdict.is_none_or(|verdict| verdict.part == release.part));
                     if release.reason == Reason::Missed {
                         let pulse = self.gate.settings().pulse;
-                        prop_assert!(release.lateness > pulse, "only what is gone is missed");
+                        prop_assert!(release.lateness > pulse, "only a part that has gone by is missed");
                         prop_assert_eq!(release.disposition, Disposition::Pass);
                     } else if release.disposition == Disposition::Pass && self.gate_is_fail_safe() {
                         prop_assert_eq!(own, Some(Verdict::Pass), "nothing passes without a pass");
@@ -109,7 +109,7 @@ impl Line {
         prop_assert_eq!(counts.passed + counts.rejected, self.released);
         prop_assert_eq!(counts.triggered, self.parts);
         if self.gate.under_way() == 0 {
-            prop_assert_eq!(self.released, self.parts, "none is lost");
+            prop_assert_eq!(self.released, self.parts, "no part is lost");
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Line {
             self.now = self.now.max(wake);
             self.poll()?;
             polls += 1;
-            prop_assert!(polls < 10_000, "wakes up for nothing, for ever");
+            prop_assert!(polls < 10_000, "wakes up endlessly without work");
         }
         self.now = until;
         self.poll()
@@ -174,7 +174,7 @@ proptest! {
             }
             line.poll()?;
         }
-        // The belt runs on until the last part is through; then everything is at rest.
+        // The belt runs until the last part is through; then everything is at rest.
         line.gate.hold(Hold::Blind, false);
         line.gate.belt(true, line.now);
         line.gate.encoder(1000, line.now);

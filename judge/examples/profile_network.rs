@@ -1,6 +1,6 @@
-//! Where one ONNX model's time goes, on one thread: `profile_network kernels|half|plain MODEL`.
+//! Shows where one ONNX model's time goes, on one thread: `profile_network kernels|half|plain MODEL`.
 //!
-//! For models without a bundle; `edge-runtime bench --explain` tells the same of a bundle. The input is 1 × 3 × 256 × 256.
+//! For models without a bundle; for a bundle, use `edge-runtime bench --explain`. The input is 1 × 3 × 256 × 256.
 
 use judge::{Arithmetic, Engine, Network, Options};
 

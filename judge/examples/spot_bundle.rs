@@ -1,4 +1,4 @@
-//! Writes a tiny bundle that rejects whatever has a bright spot, for trying out packages, boards and images without
+//! Writes a tiny bundle that rejects anything with a bright spot, for trying out packages, boards and images without
 //! training: `cargo build --workspace --example spot_bundle`, then `target/debug/examples/spot_bundle FOLDER`.
 // A tool for tests: it may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -9,9 +9,9 @@ mod support;
 use std::path::PathBuf;
 
 fn main() {
-    let folder: PathBuf = std::env::args_os().nth(1).expect("give the folder to write").into();
+    let folder: PathBuf = std::env::args_os().nth(1).expect("usage: spot_bundle FOLDER").into();
     let mut file = support::write_usual_bundle(&folder);
-    // Frames of any camera.
+    // Admits the frames of any camera.
     file.recipe.frames.min = support::size(16, 16);
     file.recipe.frames.max = support::size(4096, 4096);
     support::write_thresholds(&folder, &file);

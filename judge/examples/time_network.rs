@@ -1,9 +1,9 @@
-//! Times one ONNX model, for comparisons between engines:
+//! Times one ONNX model, to compare engines:
 //! `time_network kernels|half|plain MODEL INPUT.f32 HEIGHTxWIDTH THREADS OUTPUT.f32`.
 //!
-//! The input is raw little-endian floats, 1 × 3 × height × width. Writes the outputs' values one after the other, says `ready`,
-//! the milliseconds from the file to the first result and the resident memory before it in KiB, and answers each line of
-//! standard input, a number of runs, with as many times in milliseconds.
+//! The input is raw little-endian floats, 1 × 3 × height × width. Writes the values of the outputs one after the other; prints
+//! `ready`, the milliseconds from the file to the first result, and the resident memory before it in KiB. Then answers each
+//! line of standard input, a number of runs, with that many times in milliseconds.
 
 use std::io::Write;
 use std::time::Instant;
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Resident memory in KiB.
+/// Returns the resident memory in KiB.
 fn resident() -> Result<u64, Box<dyn std::error::Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line =

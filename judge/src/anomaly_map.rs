@@ -1,31 +1,31 @@
-//! Where a frame is anomalous.
+//! The anomaly map of a frame.
 
 use std::borrow::Cow;
 
 use crate::align::{Movement, moved};
 use crate::ignored::judged;
 
-/// How anomalous each place of the region of interest is: the tiles' maps side by side.
+/// The anomaly map of the region of interest: the tiles' maps side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnomalyMap {
     /// Tile columns × input width.
     pub width: usize,
     /// Tile rows × input height.
     pub height: usize,
-    /// Row by row from the top left; larger is more anomalous. No unit. Places that are ignored have the smallest value of the others.
+    /// Row by row from the top left; larger is more anomalous. No unit. Ignored positions have the smallest of the other values.
     pub values: Vec<f32>,
-    /// Whether the recipe's ignore mask covers each place, row by row; empty if there is none.
+    /// Whether the recipe's ignore mask covers each position, row by row; empty if there is no mask.
     pub ignored: Vec<bool>,
 }
 
 impl AnomalyMap {
-    /// The values of the places that are judged.
+    /// Returns the values that are not ignored.
     #[must_use]
     pub fn judged(&self) -> Cow<'_, [f32]> {
         judged(&self.values, &self.ignored)
     }
 
-    /// The map of the frame as it lies, if `movement` took out how it lies.
+    /// Moves the map back onto the frame, from which alignment took `movement` out.
     pub(crate) fn moved_back(&mut self, movement: Movement) {
         let (sides, back) = ([self.width, self.height], movement.inverse());
         let aligned = std::mem::take(&mut self.values);
@@ -39,13 +39,13 @@ impl AnomalyMap {
         }
     }
 
-    /// Gives ignored places the smallest value of the others.
+    /// Sets ignored positions to the smallest of the other values.
     pub(crate) fn blank_ignored(&mut self) {
         if self.ignored.is_empty() {
             return;
         }
         let smallest = self.judged().iter().copied().fold(f32::INFINITY, f32::min);
-        // With alignment, what is ignored may cover all that is in view.
+        // With alignment, the mask may cover all that is in view.
         let smallest = if smallest.is_finite() { smallest } else { 0.0 };
         let ignored = self.values.iter_mut().zip(&self.ignored).filter(|(_, ignored)| **ignored);
         ignored.for_each(|(value, _)| *value = smallest);

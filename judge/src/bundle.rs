@@ -1,4 +1,4 @@
-//! The bundle: the folder that the trainer ships to the line, checked when it is opened.
+//! The bundle: the folder that the trainer ships to the line, verified when it is opened.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use crate::engine::EngineError;
 use crate::fault::Fault;
 use crate::regular_file::{ReadError, read_regular_file};
 
-/// The network, below the bundle's folder.
+/// The network, in the bundle's folder.
 pub const MODEL_FILE: &str = "model.onnx";
-/// Thresholds, evidence and recipe, below the bundle's folder.
+/// Thresholds, evidence and recipe, in the bundle's folder.
 pub const THRESHOLD_FILE: &str = "model.threshold";
-/// Folder with the golden frames, below the bundle's folder.
+/// Folder with the golden frames, in the bundle's folder.
 pub const GOLDEN_FOLDER: &str = "golden";
-/// Larger models are refused unread.
+/// Larger models are refused without being read.
 const MAX_MODEL_BYTES: u64 = 2 << 30;
 
 /// Why a bundle is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// No such folder.
+    /// The folder doesn't exist.
     #[error("{} is not a folder; give the bundle folder that `trainer export` wrote", folder.display())]
     NotAFolder {
         /// The path given.
         folder: PathBuf,
     },
-    /// A file of the bundle is not there.
+    /// A file of the bundle is missing.
     #[error("the bundle lacks {}; copy the whole bundle folder again", path.display())]
     Missing {
         /// The file.
@@ -40,24 +40,24 @@ pub enum BundleError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A folder, pipe or device where a file of the bundle is due.
-    #[error("{} is no regular file; copy the whole bundle folder again", path.display())]
+    /// A folder, pipe or device in place of a file of the bundle.
+    #[error("{} is not a regular file; copy the whole bundle folder again", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
-    /// A file is far larger than any trainer writes.
-    #[error("{} has {bytes} bytes, more than any bundle's; copy the bundle again", path.display())]
+    /// A file is far larger than any that a trainer writes.
+    #[error("{} has {bytes} bytes, more than any bundle file has; copy the bundle again", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// Its size.
         bytes: u64,
     },
-    /// The threshold file is not one, or damaged.
+    /// The threshold file is not one, or is damaged.
     #[error("{}: {source}", path.display())]
     Threshold {
         /// The file.
@@ -65,7 +65,7 @@ pub enum BundleError {
         /// What is wrong with it.
         source: FormatError,
     },
-    /// The model is another than the thresholds were made for.
+    /// The model is not the one that the thresholds were made for.
     #[error(
         "{} is not the model that {THRESHOLD_FILE} was made for (SHA-256 {}…, expected {}…); copy both files of one \
          bundle again",
@@ -74,9 +74,9 @@ pub enum BundleError {
     Hash {
         /// The model file.
         path: PathBuf,
-        /// In the threshold file.
+        /// According to the threshold file.
         expected: [u8; 32],
-        /// Of the model file.
+        /// Computed from the model file.
         found: [u8; 32],
     },
     /// The model can't be loaded.
@@ -84,7 +84,7 @@ pub enum BundleError {
     Model {
         /// The model file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: EngineError,
     },
     /// A golden frame can't be scored.
@@ -92,15 +92,15 @@ pub enum BundleError {
     Golden {
         /// The frame.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: Box<Fault>,
     },
 }
 
-/// A bundle's contents, with the model proved to be the one that the thresholds belong to.
+/// A bundle's contents, with the model verified to be the one that the thresholds belong to.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// Where it was read from.
+    /// The folder that it was read from.
     pub folder: PathBuf,
     /// Thresholds, evidence, recipe, golden scores.
     pub thresholds: ThresholdFile,
@@ -130,20 +130,20 @@ impl Bundle {
         Ok(Self { folder: folder.to_owned(), thresholds, onnx })
     }
 
-    /// The path of one of the bundle's golden frames.
+    /// Returns the path of one of the bundle's golden frames.
     #[must_use]
     pub fn golden_path(&self, file: &str) -> PathBuf {
         self.folder.join(GOLDEN_FOLDER).join(file)
     }
 }
 
-/// SHA-256 of a file's bytes, as a threshold file records it for its model.
+/// Returns the SHA-256 of a file's bytes, as a threshold file records it for its model.
 #[must_use]
 pub fn file_sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Enough of a hash to tell two files apart by eye.
+/// Returns enough of a hash to tell two files apart by eye.
 fn short_hex(hash: &[u8; 32]) -> String {
     hash.iter().take(6).map(|b| format!("{b:02x}")).collect()
 }

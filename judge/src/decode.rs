@@ -1,4 +1,4 @@
-//! Bytes → [`Frame`]. The format is told by the content, never by the name; the frame comes out upright.
+//! Bytes → [`Frame`]. The format is detected from the content, never from the name; the frame comes out upright.
 
 mod error;
 mod exif;
@@ -21,18 +21,18 @@ use crate::regular_file::{ReadError, read_regular_file};
 
 /// Images with more pixels are refused before memory is allocated for them.
 pub const MAX_PIXELS: u64 = 100_000_000;
-/// Most bytes that decoding may allocate for pixels: 16-bit colour with alpha at [`MAX_PIXELS`].
+/// Maximum number of bytes that decoding may allocate for pixels: 16-bit colour with alpha at [`MAX_PIXELS`].
 const MAX_PIXEL_BYTES: u64 = MAX_PIXELS * 8;
-/// What a decoder may allocate beside twice the pixels: its tables, rows and metadata.
+/// What a decoder may allocate beyond twice the pixels: its tables, rows and metadata.
 const DECODER_BYTES: u64 = 16 << 20;
-/// Larger files are refused unread. An uncompressed image of [`MAX_PIXELS`] fits.
+/// Larger files are refused without being read. An uncompressed image of [`MAX_PIXELS`] fits.
 const MAX_FILE_BYTES: u64 = MAX_PIXEL_BYTES + (1 << 20);
 
-/// Names that a folder scan takes for images, lower case. Only a scan looks at names.
+/// File extensions that a folder scan takes for images, in lower case. Only a scan looks at names.
 pub const IMAGE_EXTENSIONS: &[&str] =
     &["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp", "pgm", "ppm", "pnm"];
 
-/// Whether a folder scan takes the file for an image: by its extension, upper or lower case.
+/// Returns whether a folder scan takes the file for an image: by its extension, in upper or lower case.
 #[must_use]
 pub fn has_image_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str());
@@ -47,7 +47,7 @@ pub fn decode_file(path: &Path) -> Result<Frame, DecodeError> {
     decode(&read_file(path)?)
 }
 
-/// [`decode_file`], unless the frame is larger than `most`; see [`decode_within`].
+/// Like [`decode_file`], but refuses a frame larger than `most`; see [`decode_within`].
 ///
 /// # Errors
 /// [`DecodeError`].
@@ -55,7 +55,7 @@ pub fn decode_file_within(path: &Path, most: Size) -> Result<Frame, DecodeError>
     decode_within(&read_file(path)?, most)
 }
 
-/// Reads an image file's bytes, unless it is no file or larger than any image.
+/// Reads an image file's bytes, unless it is not a file or is larger than any image.
 ///
 /// # Errors
 /// [`DecodeError`]: unreadable, not a file, too large.
@@ -69,17 +69,17 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, DecodeError> {
     })
 }
 
-/// Decodes JPEG, PNG, BMP, TIFF, WebP or PNM, told by the content. 16-bit images keep their 16 bits, grey images stay
+/// Decodes JPEG, PNG, BMP, TIFF, WebP or PNM, detected from the content. 16-bit images keep their 16 bits, grey images stay
 /// grey, alpha is dropped, palettes are resolved and the EXIF orientation is applied.
 ///
 /// # Errors
-/// [`DecodeError`]: not an image, cut short, damaged, too large, or of a kind that is not read.
+/// [`DecodeError`]: not an image, cut short, damaged, too large, or of an unsupported kind.
 pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
     decode_within(bytes, Size { width: u32::MAX, height: u32::MAX })
 }
 
-/// [`decode`], unless the upright frame is wider or higher than `most`: that is told by the file's header, before memory is
-/// taken for pixels. A kilobyte can claim a hundred million of them.
+/// Like [`decode`], but refuses an upright frame that is wider or higher than `most`. The size is checked from the file's
+/// header, before memory is allocated for pixels: a kilobyte can claim a hundred million of them.
 ///
 /// # Errors
 /// [`DecodeError`]; [`DecodeError::LargerThanAllowed`] for a larger frame.
@@ -88,8 +88,8 @@ pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
     frame_of(image, format)
 }
 
-/// [`decode`], with the alpha channel: a value a pixel, row by row; `None` if the image has none. Masks of defects are drawn
-/// in it.
+/// Like [`decode`], but also returns the alpha channel, one value per pixel, row by row; `None` if the image has none.
+/// Defect masks are drawn in it.
 ///
 /// # Errors
 /// [`DecodeError`].
@@ -105,11 +105,11 @@ pub fn decode_with_alpha(bytes: &[u8]) -> Result<(Frame, Option<Vec<u16>>), Deco
     Ok((frame_of(image, format)?, alpha))
 }
 
-/// The decoded image, turned as its metadata say, and the name of its format.
+/// Returns the decoded image, turned upright according to its metadata, and the name of its format.
 fn upright(bytes: &[u8], most: Size) -> Result<(DynamicImage, &'static str), DecodeError> {
     let format = guess_format(bytes)?;
     let name = format_name(format);
-    // Damaged files are everyday input here and decoders index into what the file claims.
+    // Damaged files are everyday input here, and decoders index by what the file claims.
     let decoded = guarded(|| match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, most)),
         _ => decode_other(bytes, format, name, most),
@@ -121,7 +121,7 @@ fn upright(bytes: &[u8], most: Size) -> Result<(DynamicImage, &'static str), Dec
 }
 
 fn guess_format(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
-    // BigTIFF, which the decoder reads, though its library knows a TIFF by the number 42 only.
+    // BigTIFF: the decoder reads it, but its library recognises a TIFF by the number 42 only.
     if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
         return Ok(ImageFormat::Tiff);
     }
@@ -142,7 +142,7 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// Whether an image of this size, before it is turned upright, may be decoded.
+/// Checks whether an image of this size, before it is turned upright, may be decoded.
 fn check_size(size: Size, orientation: Orientation, most: Size) -> Result<(), DecodeError> {
     let Size { width, height } = size;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -214,19 +214,19 @@ fn frame_of(image: DynamicImage, format: &'static str) -> Result<Frame, DecodeEr
         DynamicImage::ImageRgb16(i) => Pixels::Rgb16(i.into_raw()),
         DynamicImage::ImageRgba16(i) => Pixels::Rgb16(colour_of(i.as_raw())),
         _ => {
-            let reason = "its values are floating-point numbers without a known range".to_owned();
+            let reason = "its values are floating-point numbers of unknown range".to_owned();
             return Err(DecodeError::Unsupported { format, reason });
         }
     };
     Frame::new(size, pixels).map_err(|e: FrameError| DecodeError::Malformed { format, reason: e.to_string() })
 }
 
-/// Without alpha, which is every second value.
+/// Drops the alpha channel, which is every second value.
 fn grey_of<T: Copy>(values: &[T]) -> Vec<T> {
     values.as_chunks().0.iter().map(|&[grey, _]| grey).collect()
 }
 
-/// Without alpha, which is every fourth value.
+/// Drops the alpha channel, which is every fourth value.
 fn colour_of<T: Copy>(values: &[T]) -> Vec<T> {
     values.as_chunks().0.iter().flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
 }

@@ -10,15 +10,15 @@ use crate::frame::{Frame, Pixels};
 #[error("the frame cannot be written as PNG ({0}); write a smaller one")]
 pub struct EncodeError(String);
 
-/// The frame as a PNG file: lossless, with its own depth and number of channels.
+/// Encodes the frame as a lossless PNG file with the frame's depth and number of channels.
 ///
 /// # Errors
-/// [`EncodeError`] where the encoder refuses, for example a frame beyond what PNG can hold.
+/// [`EncodeError`] if the encoder refuses, for example a frame larger than PNG can hold.
 pub fn encode_png(frame: &Frame) -> Result<Vec<u8>, EncodeError> {
     let (w, h) = (frame.size().width, frame.size().height);
     let mut png = Vec::new();
     let encoder = PngEncoder::new(&mut png);
-    // `Frame` promises that the values fit the size, so no buffer is `None`.
+    // `Frame` guarantees that the values fit the size, so no buffer is `None`.
     let written = match frame.pixels() {
         Pixels::Grey8(v) => {
             ImageBuffer::<Luma<u8>, &[u8]>::from_raw(w, h, v).map(|i| i.write_with_encoder(encoder))
@@ -36,6 +36,6 @@ pub fn encode_png(frame: &Frame) -> Result<Vec<u8>, EncodeError> {
     match written {
         Some(Ok(())) => Ok(png),
         Some(Err(e)) => Err(EncodeError(e.to_string())),
-        None => Err(EncodeError("its values do not fit its size".to_owned())),
+        None => Err(EncodeError("its values do not match its size".to_owned())),
     }
 }

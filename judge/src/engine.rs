@@ -32,25 +32,26 @@ pub struct Network {
     multiply_adds: u64,
     is_emulated: bool,
     plan: Arc<TypedRunnableModel>,
-    /// At least one; one for each thread after the first frame.
+    /// At least one; one per thread after the first frame.
     states: Vec<TypedSimpleState>,
-    /// Where there are several threads.
+    /// Only with several threads.
     schedule: Option<Schedule>,
     threads: usize,
-    /// The threads, started by the first frame: they inherit the priority of the thread that judges.
+    /// The threads, started by the first frame so that they inherit the priority of the judging thread.
     pool: Option<ThreadPool>,
     input: [usize; 4],
     output_shapes: Vec<Vec<usize>>,
 }
 
 impl Network {
-    /// Loads and optimises a model for a fixed input shape (batch, channels, height, width), by the kernels with 32-bit floats.
+    /// Loads and optimises a model for a fixed input shape (batch, channels, height, width), using the kernels with 32-bit
+    /// floats.
     ///
-    /// `outputs` names the results to compute, in this order; any named value of the graph will do. `threads` is that of
+    /// `outputs` names the results to compute, in this order; any named value of the graph will do. For `threads`, see
     /// [`Options`].
     ///
     /// # Errors
-    /// [`EngineError`]: not a usable model, other input shape, missing output.
+    /// [`EngineError`]: not a usable model, a different input shape, a missing output.
     pub fn load(
         onnx: &[u8],
         input: [usize; 4],
@@ -60,10 +61,10 @@ impl Network {
         Self::load_with(onnx, input, outputs, Options { threads, ..Options::default() })
     }
 
-    /// [`Self::load`] as the options say. Bytes that are given away are freed as soon as they are read.
+    /// Like [`Self::load`], with options. If `onnx` is passed by value, it is freed as soon as it has been read.
     ///
     /// # Errors
-    /// As [`Self::load`], and [`EngineError::Half`] where nothing computes with the arithmetic.
+    /// As [`Self::load`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
     pub fn load_with(
         onnx: impl AsRef<[u8]>,
         input: [usize; 4],
@@ -77,7 +78,7 @@ impl Network {
     /// Runs the model on batch × channels × height × width values and returns the outputs' values, row-major.
     ///
     /// # Errors
-    /// [`EngineError::InputLength`], or [`EngineError::Run`] where the engine fails; the network stays usable.
+    /// [`EngineError::InputLength`], or [`EngineError::Run`] if the engine fails; the network stays usable.
     pub fn run(&mut self, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         self.check(input)?;
         let ran = guarded(|| run(self, input));
@@ -89,26 +90,26 @@ impl Network {
         result
     }
 
-    /// What the project's own kernels compute; empty with [`Engine::Plain`] or where none matches.
+    /// Returns what the project's own kernels compute; empty with [`Engine::Plain`] or if no kernel matches.
     #[must_use]
     pub fn replaced(&self) -> &[Replaced] {
         &self.replaced
     }
 
-    /// Multiply-adds for one input, by the definition of the operators: what is replaced takes fewer.
+    /// Returns the multiply-adds for one input by the definition of the operators; kernels may take fewer.
     #[must_use]
     pub const fn multiply_adds(&self) -> u64 {
         self.multiply_adds
     }
 
-    /// Whether 16-bit floats are asked for that the kernels can't compute with on this processor, or on the vectors that
-    /// [`VECTORS`] names: they come to the same values by rounding others, slowly.
+    /// Returns whether 16-bit floats are requested but not supported by this processor, or by the vectors that [`VECTORS`]
+    /// names. They are then emulated: the same values, computed slowly by rounding wider floats.
     #[must_use]
     pub const fn is_emulated(&self) -> bool {
         self.is_emulated
     }
 
-    /// How long each operation takes on one thread: the median over `rounds` runs, in the order of evaluation.
+    /// Measures how long each operation takes on one thread: the median over `rounds` runs, in the order of evaluation.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -128,7 +129,7 @@ impl Network {
         }
     }
 
-    /// Shapes of the outputs, in the order of their names at [`Self::load`].
+    /// Returns the shapes of the outputs, in the order of their names at [`Self::load`].
     #[must_use]
     pub fn output_shapes(&self) -> &[Vec<usize>] {
         &self.output_shapes

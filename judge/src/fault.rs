@@ -4,7 +4,7 @@ use crate::decode::DecodeError;
 use crate::engine::EngineError;
 use crate::prepare::PrepareError;
 
-/// Why a frame got no trustworthy score. On the line it drives the outputs to the safe state.
+/// Why a frame got no trustworthy score. On the line, a fault drives the outputs to the safe state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -17,12 +17,12 @@ pub enum Fault {
     /// The network failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The network gave a value that is not a finite number.
+    /// The network returned a value that is not a finite number.
     #[error(
-        "the model gave {value} as {what}; judge the frame again, and export the bundle again if that repeats"
+        "the model returned {value} as {what}; judge the frame again, and export the bundle again if this repeats"
     )]
     NotFinite {
-        /// Which output.
+        /// The output.
         what: &'static str,
         /// Its value: NaN or an infinity.
         value: f32,

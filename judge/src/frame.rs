@@ -6,18 +6,18 @@ use shared_format::Size;
 /// Pixel values, row by row from the top left; colour values are interleaved red, green, blue.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Pixels {
-    /// One 8-bit value a pixel.
+    /// One 8-bit value per pixel.
     Grey8(Vec<u8>),
-    /// Three 8-bit values a pixel.
+    /// Three 8-bit values per pixel.
     Rgb8(Vec<u8>),
-    /// One 16-bit value a pixel.
+    /// One 16-bit value per pixel.
     Grey16(Vec<u16>),
-    /// Three 16-bit values a pixel.
+    /// Three 16-bit values per pixel.
     Rgb16(Vec<u16>),
 }
 
 impl Pixels {
-    /// Values in the buffer: pixels × channels.
+    /// Returns the number of values in the buffer: pixels × channels.
     fn values(&self) -> usize {
         match self {
             Self::Grey8(v) | Self::Rgb8(v) => v.len(),
@@ -34,7 +34,7 @@ impl Pixels {
 }
 
 impl Pixels {
-    /// The values' bytes as they lie in memory.
+    /// Returns the values' bytes as they are in memory.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -45,7 +45,7 @@ impl Pixels {
 }
 
 impl std::fmt::Debug for Pixels {
-    /// Kind and count only: a frame has millions of values.
+    /// Formats kind and count only: a frame has millions of values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match self {
             Self::Grey8(_) => "Grey8",
@@ -57,14 +57,14 @@ impl std::fmt::Debug for Pixels {
     }
 }
 
-/// An upright image: at least one pixel, and as many values as its size says.
+/// An upright image with at least one pixel; the number of values matches its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     size: Size,
     pixels: Pixels,
 }
 
-/// Why values are not a frame.
+/// Why values don't make a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -78,7 +78,7 @@ pub enum FrameError {
     },
     /// The number of values doesn't match the size.
     #[error(
-        "the frame has {found} values where its size needs {expected}; pass width × height × channels values"
+        "the frame has {found} values, but its size needs {expected}; pass width × height × channels values"
     )]
     Values {
         /// Width × height × channels.
@@ -89,10 +89,10 @@ pub enum FrameError {
 }
 
 impl Frame {
-    /// A frame of `size` with these values.
+    /// Creates a frame of `size` with these values.
     ///
     /// # Errors
-    /// [`FrameError`] where the size is empty or doesn't fit the number of values.
+    /// [`FrameError`] if the size is empty or doesn't match the number of values.
     pub fn new(size: Size, pixels: Pixels) -> Result<Self, FrameError> {
         let Size { width, height } = size;
         if width == 0 || height == 0 {
@@ -106,26 +106,26 @@ impl Frame {
         Ok(Self { size, pixels })
     }
 
-    /// Width and height in pixels.
+    /// Returns the width and height in pixels.
     #[must_use]
     pub const fn size(&self) -> Size {
         self.size
     }
 
-    /// The values.
+    /// Returns the pixel values.
     #[must_use]
     pub const fn pixels(&self) -> &Pixels {
         &self.pixels
     }
 
-    /// Whether the frame has one channel. A colour file with equal channels is not grey by this.
+    /// Returns whether the frame has one channel. A colour frame with equal channels doesn't count as grey.
     #[must_use]
     pub const fn is_grey(&self) -> bool {
         self.pixels.channels() == 1
     }
 
-    /// What tells this picture from another: SHA-256 of its size and pixels, whatever file it came from. Grey pixels hash as
-    /// the same grey in RGB, and 16-bit values as 8-bit ones if they say no more.
+    /// Identifies the picture by the SHA-256 of its size and pixels, whatever file it came from. Grey pixels hash like the
+    /// same grey in RGB, and 16-bit values like 8-bit ones if they carry no more information.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -153,12 +153,12 @@ impl Frame {
     }
 }
 
-/// Whether a 16-bit value is an 8-bit one that was widened.
+/// Returns whether a 16-bit value is a widened 8-bit one.
 const fn is_shallow(value: &u16) -> bool {
     value.is_multiple_of(257)
 }
 
-/// Hashes short pieces in pages: a call for each pixel would take longer than the hash.
+/// Hashes short pieces in pages: a call per pixel would take longer than the hashing itself.
 fn update<const N: usize>(hash: &mut Sha256, pieces: impl Iterator<Item = [u8; N]>) {
     const PAGE: usize = 6 << 10;
     let mut page = Vec::with_capacity(PAGE + N);

@@ -1,24 +1,24 @@
 //! Turns a panic in a dependency into an error.
 //!
-//! Needed because tract indexes instead of checking in places: a parsable ONNX file whose graph output no node
-//! produces, for example, panics there. On the line, a panic would stop the program where a verdict `fault` is due.
+//! Needed because tract sometimes indexes without checking: for example, it panics on a parsable ONNX file whose graph
+//! output no node produces. On the line, a panic would stop the program where a `fault` verdict is due.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
-    /// How many calls of [`guarded`] this thread is in.
+    /// How many calls of [`guarded`] this thread is inside.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A panic that [`guarded`] caught, by its message.
+/// The message of a panic that [`guarded`] caught.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Panic(pub String);
 
-/// Runs `work`; a panic becomes an error with its message.
+/// Runs `work`; a panic becomes an error with the panic's message.
 ///
-/// The caller must throw away whatever `work` was changing when it panicked.
+/// The caller must discard whatever `work` was changing when it panicked.
 ///
 /// # Errors
 /// The panic.
@@ -33,10 +33,11 @@ pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     })
 }
 
-/// Whether this thread is inside [`guarded`], so that a panic becomes an error that somebody tells. For a panic hook.
+/// Returns whether this thread is inside [`guarded`], so that a panic becomes an error that is reported. For a panic
+/// hook.
 #[must_use]
 pub fn is_guarded() -> bool {
-    // A thread that is ending may have no thread-local values any more.
+    // The thread-local values of a thread that is ending may already be gone.
     DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)
 }
 

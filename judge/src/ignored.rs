@@ -1,27 +1,27 @@
-//! The pixels that an ignore mask leaves out.
+//! The pixels that an ignore mask covers.
 //!
-//! They are blanked before the network sees them, so that whatever a part shows there changes nothing. Models learn from pictures
-//! that are blanked in the same way.
+//! They are blanked before the network sees them, so whatever a part shows there changes nothing. Models learn from images that
+//! were blanked in the same way.
 
 use std::borrow::Cow;
 
 use shared_format::{Colour, Recipe};
 
-/// What ignored pixels become: the mean of natural images, which networks see beyond a picture's edges, too.
+/// The value of ignored pixels: the mean of natural images, which is also what a network's zero padding stands for.
 const BLANK: [f32; 3] = [0.485, 0.456, 0.406];
-/// The same in grey: its luma (ITU-R BT.601).
+/// The same in grey: the luma of [`BLANK`] (ITU-R BT.601).
 const GREY: f32 = 0.459;
 
 /// The ignored pixels of the network's input, for each tile of the region of interest.
 #[derive(Debug)]
 pub struct Ignored {
-    /// For each tile whether each of its pixels is ignored, row by row; empty if nothing is.
+    /// For each tile, whether each of its pixels is ignored, row by row; empty if nothing is.
     tiles: Vec<Vec<bool>>,
     blank: [f32; 3],
 }
 
 impl Ignored {
-    /// What a recipe leaves out.
+    /// Returns the pixels that a recipe ignores.
     #[must_use]
     pub fn new(recipe: &Recipe) -> Self {
         let blank = if recipe.colour == Colour::Grey { [GREY; 3] } else { BLANK };
@@ -40,13 +40,13 @@ impl Ignored {
         Self { tiles: (0..columns * rows).map(tile).collect(), blank }
     }
 
-    /// Whether nothing is ignored.
+    /// Returns whether nothing is ignored.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.tiles.is_empty()
     }
 
-    /// Whether each pixel of a tile is ignored, row by row; empty if nothing is.
+    /// Returns whether each pixel of a tile is ignored, row by row; empty if nothing is.
     #[must_use]
     pub fn of_tile(&self, tile: usize) -> &[bool] {
         self.tiles.get(tile).map_or(&[], Vec::as_slice)
@@ -64,7 +64,7 @@ impl Ignored {
     }
 }
 
-/// The values that are not ignored. `ignored` says it of each value, or is empty if none is.
+/// Returns the values that are not ignored. `ignored` has an entry for each value, or is empty if none is ignored.
 #[must_use]
 pub fn judged<'v>(values: &'v [f32], ignored: &[bool]) -> Cow<'v, [f32]> {
     if ignored.is_empty() {

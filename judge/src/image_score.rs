@@ -1,17 +1,17 @@
-//! The score of a frame from what the model says of it, as the threshold file defines it.
+//! Computes a frame's score from the model's outputs, as the threshold file defines it.
 
 use shared_format::Descriptor;
 use shared_format::image_score::{FEATURES, MAP_QUANTILES};
 
 use crate::anomaly_map::AnomalyMap;
 
-/// The features of a frame with this map and this model score: see [`Descriptor`].
+/// Returns the features of a frame with this map and this model score; see [`Descriptor`].
 #[must_use]
 pub fn features(map: &AnomalyMap, model_score: f32) -> [f32; FEATURES] {
     let mut values = map.judged().into_owned();
     let last = values.len().saturating_sub(1);
     let mut features = [model_score; FEATURES];
-    // The quantiles ascend: each is sought among the values that are not below the one before.
+    // The quantiles ascend, so each is searched for among the values not below the previous one.
     let mut done = 0;
     for (feature, quantile) in features.iter_mut().zip(MAP_QUANTILES) {
         let place = (quantile * last as f64) as usize;
@@ -24,7 +24,7 @@ pub fn features(map: &AnomalyMap, model_score: f32) -> [f32; FEATURES] {
     features
 }
 
-/// The Mahalanobis distance of `features` from the normals'.
+/// Returns the Mahalanobis distance of `features` from those of the normals.
 #[must_use]
 pub fn distance(descriptor: &Descriptor, features: &[f32; FEATURES]) -> f32 {
     let mut centred = [0.0; FEATURES];
@@ -42,11 +42,11 @@ mod tests {
 
     #[test]
     fn features_are_order_statistics_and_the_models_score() {
-        // 0 to 1000, each once, the even ones first.
+        // 0 to 1000, each once, even numbers first.
         let values: Vec<f32> = (0..1001).map(|i| (i * 2 % 1001) as f32).collect();
         let map = AnomalyMap { width: 1001, height: 1, values, ignored: vec![] };
         assert_eq!(features(&map, 3.5), [250.0, 500.0, 750.0, 900.0, 950.0, 990.0, 999.0, 3.5]);
-        // Fewer values than quantiles: several share one.
+        // Fewer values than quantiles: several quantiles share one.
         let two = AnomalyMap { width: 2, height: 1, values: vec![2.0, 1.0], ignored: vec![] };
         assert_eq!(features(&two, 0.0), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
     }

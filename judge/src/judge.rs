@@ -1,4 +1,4 @@
-//! A bundle judging frames: score → verdict.
+//! Judges frames with a bundle: score → verdict.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,33 +15,33 @@ use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
 use crate::scorer::{Scored, Scorer, StageTimes};
 
-/// What is decided about a frame, and on what evidence.
+/// The verdict on a frame, with its evidence.
 #[derive(Debug)]
 pub struct Judgement {
     /// Pass, reject or fault.
     pub verdict: Verdict,
     /// The frame's score; `None` on a fault.
     pub score: Option<f32>,
-    /// What the score was compared with.
+    /// The threshold that the score was compared with.
     pub threshold: f32,
-    /// The largest region above the pixel threshold, whatever the verdict; `None` where nothing is above it.
+    /// The largest region above the pixel threshold, whatever the verdict; `None` if nothing is above it.
     pub region: Option<Region>,
     /// Why there is no score.
     pub fault: Option<Fault>,
-    /// Where the frame is how anomalous; `None` on a fault.
+    /// The anomaly map; `None` on a fault.
     pub map: Option<AnomalyMap>,
     /// How long each stage took.
     pub times: StageTimes,
 }
 
-/// A golden frame judged here, against the score that it got where the thresholds were found.
+/// A golden frame's score on this machine, compared with the one in the bundle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GoldenResult {
-    /// File name below the bundle's `golden/`.
+    /// File name inside the bundle's `golden/` folder.
     pub file: String,
     /// The score in the bundle.
     pub expected: f32,
-    /// The score here.
+    /// The score on this machine.
     pub score: f32,
     /// Whether the two differ by at most the bundle's tolerance.
     pub within: bool,
@@ -58,12 +58,12 @@ impl Judge {
     /// Opens a bundle and loads its model on `threads` threads (0 counts as 1).
     ///
     /// # Errors
-    /// [`BundleError`] where a file is missing, damaged or belongs to another bundle, or the model can't be loaded.
+    /// [`BundleError`] if a file is missing, damaged or belongs to another bundle, or the model can't be loaded.
     pub fn open(folder: &Path, threads: usize) -> Result<Self, BundleError> {
         Self::open_with(Engine::default(), folder, threads)
     }
 
-    /// [`Self::open`] with an engine of the caller's choice.
+    /// Like [`Self::open`], with the given engine.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -71,10 +71,10 @@ impl Judge {
         Self::load(engine, Bundle::open(folder)?, threads)
     }
 
-    /// Loads an opened bundle's model.
+    /// Loads the model of an opened bundle.
     ///
     /// # Errors
-    /// [`BundleError::Model`] where it can't be loaded.
+    /// [`BundleError::Model`] if it can't be loaded.
     pub fn from_bundle(bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
         Self::load(Engine::default(), bundle, threads)
     }
@@ -89,35 +89,35 @@ impl Judge {
         Ok(Self { bundle, scorer })
     }
 
-    /// The network, for measurements.
+    /// Returns the network, for measurements.
     pub const fn network(&mut self) -> &mut Network {
         self.scorer.network()
     }
 
-    /// The bundle. Its `onnx` is empty: the engine holds the model.
+    /// Returns the bundle. Its `onnx` is empty: the engine holds the model.
     #[must_use]
     pub const fn bundle(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// Multiply-adds for a frame, see [`Scorer::multiply_adds`].
+    /// Returns the multiply-adds for a frame; see [`Scorer::multiply_adds`].
     #[must_use]
     pub const fn multiply_adds(&self) -> u64 {
         self.scorer.multiply_adds()
     }
 
-    /// Judges a frame. Never fails: what goes wrong is the verdict `fault`.
+    /// Judges a frame. Never fails: any failure becomes the verdict `fault`.
     pub fn judge(&mut self, frame: &Frame) -> Judgement {
         self.judge_in(frame, Duration::ZERO)
     }
 
-    /// Decodes and judges an image file's bytes.
+    /// Decodes and judges the bytes of an image file.
     pub fn judge_bytes(&mut self, bytes: &[u8]) -> Judgement {
         let most = self.bundle.thresholds.recipe.frames.most();
         self.judge_from(|| decode_within(bytes, most)).1
     }
 
-    /// Obtains a frame by `source`, timed as decoding, and judges it; gives the frame back where there was one.
+    /// Obtains a frame from `source`, timed as decoding, and judges it. Returns the frame too, if `source` gave one.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), judge::BundleError> {
@@ -146,13 +146,13 @@ impl Judge {
     /// Scores every golden frame of the bundle.
     ///
     /// # Errors
-    /// [`BundleError::Golden`] where one is missing or can't be scored. A score that is off is no error but
+    /// [`BundleError::Golden`] if one is missing or can't be scored. A score that is off is not an error but
     /// `within: false`.
     pub fn check_golden(&mut self) -> Result<Vec<GoldenResult>, BundleError> {
         self.check_some_golden(usize::MAX)
     }
 
-    /// Scores the first `count` golden frames: a quick check at start.
+    /// Scores the first `count` golden frames, for a quick check at start-up.
     ///
     /// # Errors
     /// As [`Self::check_golden`].

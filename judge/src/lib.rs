@@ -1,26 +1,26 @@
-//! Frame to verdict: the one judging path. The trainer on the host and the program on the device both call it, so the
-//! scores that set a threshold and the scores that meet it come from the same code.
+//! Turns frames into verdicts: the one judging path. The trainer on the host and the program on the device both use it, so
+//! the scores that set a threshold and the scores compared with it come from the same code.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | [`frame`] | an upright image in memory, 8 or 16 bits, grey or colour |
-//! | [`decode`](mod@decode) | bytes → frame; damaged or cut files are refused |
+//! | [`decode`](mod@decode) | bytes → frame; damaged or truncated files are refused |
 //! | [`encode`] | frame → PNG |
-//! | [`prepare`] | frame → the network's input, as the recipe says |
-//! | [`align`] | how a part is shifted and turned in view, taken out |
-//! | [`ignored`] | the pixels that are not judged |
-//! | [`onnx`] | the messages that an ONNX file is written with |
+//! | [`prepare`] | frame → the network's input, by the recipe |
+//! | [`align`] | finds and corrects how a part is shifted and turned in view |
+//! | [`ignored`] | the pixels that an ignore mask covers |
+//! | [`onnx`] | the protobuf messages of an ONNX file |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
-//! | [`anomaly_map`] | where a frame is anomalous |
+//! | [`anomaly_map`] | the anomaly map of a frame |
 //! | [`scorer`] | frame → score and anomaly map |
-//! | [`image_score`] | what the model says of a frame → the frame's score |
-//! | [`region`] | anomaly map → the largest conspicuous region |
-//! | [`bundle`] | the folder that the trainer ships, checked when it is opened |
-//! | [`judge`] | a bundle judging frames: score → verdict |
+//! | [`image_score`] | the model's outputs → the frame's score |
+//! | [`region`] | anomaly map → the largest anomalous region |
+//! | [`bundle`] | the folder that the trainer ships, verified when it is opened |
+//! | [`judge`] | judges frames with a bundle: score → verdict |
 //! | [`fault`] | why a frame got no trustworthy score |
 //! | [`overlay`](mod@overlay) | a picture of the evidence, for people |
 //!
-//! A bundle judges a frame. This one holds a model whose map is the brightest of a pixel's colours, made on the spot:
+//! A bundle judges a frame. This one contains a model built on the spot, whose map is the brightest of each pixel's channels:
 //!
 //! ```
 //! use judge::{Frame, Judge, Pixels, Size, Verdict};
@@ -82,7 +82,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
-// Frames and bundles come from outside: a place that is not there is a sentence, and no panic.
+// Frames and bundles come from outside: an index out of range must be an error message, not a panic.
 #![deny(clippy::indexing_slicing)]
 
 pub mod align;
@@ -92,7 +92,7 @@ pub mod decode;
 pub mod encode;
 #[expect(
     clippy::indexing_slicing,
-    reason = "it works on graphs whose shapes it has checked when the bundle was opened"
+    reason = "it works on graphs whose shapes were checked when the bundle was opened"
 )]
 pub mod engine;
 pub mod fault;
@@ -128,7 +128,7 @@ pub use region::{Region, largest_region};
 pub use regular_file::{ReadError, read_regular_file};
 pub use scorer::{Scored, Scorer, StageTimes};
 
-/// What a bundle's thresholds and verdicts are made of, from `shared-format`.
+/// The types that a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{
     Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask, ImageScore,
     Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,

@@ -1,8 +1,8 @@
-//! ONNX's messages, as `onnx.proto` specifies them: for writing models, and for changing those of other makers.
+//! The messages of `onnx.proto`, for writing models and for changing models from other vendors.
 //!
-//! tract's messages, which [`engine`](crate::engine) reads, leave out an integer attribute that is zero; ONNX's checker and
-//! other engines refuse a file without it. What these messages don't know (training information, sparse constants) is
-//! lost when a file is read and written again; nothing that computes an inference is.
+//! tract's messages, which [`engine`](crate::engine) reads, omit an integer attribute that is zero; ONNX's checker and
+//! other engines refuse a file without it. Fields that these messages don't have (training information, sparse constants)
+//! are lost when a file is read and written again; nothing that inference needs is.
 #![allow(missing_docs, reason = "the fields are specified by ONNX, not by us")]
 
 use prost::Message;
@@ -38,7 +38,7 @@ pub struct OperatorSetIdProto {
     pub version: i64,
 }
 
-/// A function of the model's own; only its name is of interest here.
+/// A function that the model defines; only its name matters here.
 #[derive(Clone, PartialEq, Message)]
 pub struct FunctionProto {
     #[prost(string, tag = "1")]
@@ -77,7 +77,7 @@ pub struct NodeProto {
     pub domain: String,
 }
 
-/// One attribute; numbers are optional so that a zero is written and not left out.
+/// An attribute; numbers are optional so that a zero is written rather than omitted.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -131,7 +131,7 @@ pub struct TensorProto {
     pub double_data: Vec<f64>,
     #[prost(uint64, repeated, tag = "11")]
     pub uint64_data: Vec<u64>,
-    /// Where the values lie in another file.
+    /// Location of the values in another file.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,
     #[prost(int32, tag = "14")]
@@ -174,7 +174,7 @@ pub struct TensorShapeProto {
     pub dim: Vec<DimensionProto>,
 }
 
-/// A length, or none where it is only named or open.
+/// A length, or none if it is only named or open.
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
     #[prost(int64, optional, tag = "1")]

@@ -1,4 +1,4 @@
-//! A picture of the evidence, for people: heat over the frame, outlines, and a border in the verdict's colour.
+//! A picture of the evidence, for people: a heat map over the frame, outlines, and a border in the verdict's colour.
 
 use shared_format::{Roi, Size, Verdict};
 
@@ -16,14 +16,15 @@ const CONTOUR: Rgb = [255, 255, 255];
 const BOX: Rgb = [0, 220, 255];
 const IGNORED: Rgb = [90, 90, 90];
 const IGNORED_LINE: Rgb = [140, 140, 140];
-/// Strongest heat covers this share of the frame's own pixel.
+/// Opacity of the strongest heat over the frame's own pixel.
 const MAX_COVER: f32 = 0.65;
 
 /// Draws a judgement over its frame, as 8-bit RGB at the frame's size.
 ///
-/// Heat grows from yellow at half of `pixel_threshold` to red at twice it; a white line surrounds what is above
-/// `pixel_threshold`, a box the largest region, grey hatching what the recipe ignores, and the border has the verdict's colour (green pass, red reject, amber
-/// fault). `roi` is the part of the frame that the map covers, see [`crate::region_of_interest`].
+/// The heat goes from yellow at half of `pixel_threshold` to red at twice it. A white line surrounds what is above
+/// `pixel_threshold`, a box the largest region, grey hatching covers what the recipe ignores, and the border has the verdict's
+/// colour (green pass, red reject, amber fault). `roi` is the part of the frame that the map covers; see
+/// [`crate::region_of_interest`].
 #[must_use]
 pub fn overlay(frame: &Frame, judgement: &Judgement, roi: Roi, pixel_threshold: f32) -> Frame {
     let mut canvas = Canvas::of(frame);
@@ -61,7 +62,7 @@ impl Canvas {
         Self { size: frame.size(), values }
     }
 
-    /// The canvas has three values for each of the frame's pixels, so the fallback is never taken.
+    /// The canvas has three values per pixel of the frame, so the fallback is never taken.
     fn into_frame(self, frame: &Frame) -> Frame {
         Frame::new(self.size, Pixels::Rgb8(self.values)).unwrap_or_else(|_| frame.clone())
     }
@@ -105,7 +106,7 @@ impl Canvas {
     }
 
     fn region(&mut self, region: &Region, stroke: u32) {
-        // Outside of the region, so that the box hides none of it.
+        // Outside the region, so that the box hides none of it.
         let (x, y) = (region.x.saturating_sub(stroke), region.y.saturating_sub(stroke));
         let right = (region.x + region.width + stroke).min(self.size.width);
         let bottom = (region.y + region.height + stroke).min(self.size.height);
@@ -132,14 +133,14 @@ fn blend(pixel: &mut [u8], colour: Rgb, cover: f32) {
     }
 }
 
-/// The map between its positions, in pixels of the region of interest.
+/// The map interpolated between its positions, in pixels of the region of interest.
 struct Field<'m> {
     map: &'m AnomalyMap,
     roi: Roi,
 }
 
 impl Field<'_> {
-    /// Whether the pixel's centre is ignored.
+    /// Returns whether the pixel's centre is ignored.
     fn is_ignored(&self, x: u32, y: u32) -> bool {
         let at = |pixel: u32, pixels: u32, positions: usize| {
             (2 * u64::from(pixel) + 1) * positions as u64 / (2 * u64::from(pixels.max(1)))
@@ -148,7 +149,7 @@ impl Field<'_> {
         self.map.ignored.get(row as usize * self.map.width + column as usize) == Some(&true)
     }
 
-    /// Bilinear value at the centre of a pixel.
+    /// Returns the bilinear value at the centre of a pixel.
     fn at(&self, x: u32, y: u32) -> f32 {
         let (x0, x1, fx) = between(x, self.roi.width, self.map.width);
         let (y0, y1, fy) = between(y, self.roi.height, self.map.height);
@@ -161,7 +162,7 @@ impl Field<'_> {
     }
 }
 
-/// The two map positions around a pixel's centre, and how far the pixel is towards the second, 0..1.
+/// Returns the two map positions around a pixel's centre, and how far the pixel is towards the second, 0..1.
 fn between(pixel: u32, pixels: u32, positions: usize) -> (usize, usize, f32) {
     let at = (f64::from(pixel) + 0.5) * positions as f64 / f64::from(pixels) - 0.5;
     let last = positions.saturating_sub(1);

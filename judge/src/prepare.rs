@@ -1,7 +1,7 @@
-//! Frame → the network's input, step by step as the recipe says: region of interest → tiles → antialiased bilinear
-//! resize → RGB planes scaled to 0..1 → aligned → ignored pixels blanked.
+//! Frame → the network's input, step by step by the recipe: region of interest → tiles → antialiased bilinear resize → RGB planes
+//! scaled to 0..1 → aligned → ignored pixels blanked.
 //!
-//! Resizing stays in the frame's own integers: their arithmetic is the same on every processor, floats' need not be.
+//! Resizing stays in the frame's own integers: integer arithmetic is the same on every processor, while floats may differ.
 
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
@@ -16,7 +16,7 @@ use crate::ignored::Ignored;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
-    /// The region of interest reaches beyond the frame.
+    /// The region of interest extends beyond the frame.
     #[error(
         "the region of interest {}×{} at {},{} does not fit into the frame of {}×{} pixels; set the camera to the \
          mode of the training images, or train with another --roi",
@@ -28,9 +28,9 @@ pub enum PrepareError {
         /// The frame's size.
         frame: Size,
     },
-    /// A frame so unlike every training frame that its score would mean nothing.
+    /// The frame's size is so unlike every training frame that its score would mean nothing.
     #[error(
-        "the frame has {}×{} pixels but training saw {}×{} to {}×{}; set the camera to the mode of the training \
+        "the frame has {}×{} pixels, but training saw {}×{} to {}×{}; set the camera to the mode of the training \
          images, or train again with images of this size",
         frame.width, frame.height, min.width, min.height, max.width, max.height
     )]
@@ -44,24 +44,24 @@ pub enum PrepareError {
     },
     /// The part's position can't be found.
     #[error(
-        "the part's position can't be found: the frame is at most {likeness:.2} like the good parts, and must be {least:.2}; check \
-         that a part is in view, that it is this product, and that it lies as in the training images"
+        "the part's position can't be found: its best correlation with the good parts is {likeness:.2} and must be at \
+         least {least:.2}; check that a part is in view, that it is this product, and that it lies as in the training images"
     )]
     NotLocked {
         /// The best normalised correlation with the reference.
         likeness: f64,
-        /// The recipe's least.
+        /// The minimum that the recipe requires.
         least: f64,
     },
-    /// The resizer refused.
+    /// The resizer failed.
     #[error("the frame cannot be resized to the network's input ({0}); report this with the frame")]
     Resize(String),
 }
 
-/// The part of a frame that the recipe judges; the whole frame where it names none.
+/// Returns the part of a frame that the recipe judges; the whole frame if it names none.
 ///
 /// # Errors
-/// [`PrepareError::RoiOutside`] where the recipe's region is not within the frame.
+/// [`PrepareError::RoiOutside`] if the recipe's region is not within the frame.
 pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareError> {
     let Some(roi) = recipe.roi else {
         return Ok(Roi { x: 0, y: 0, width: frame.width, height: frame.height });
@@ -76,7 +76,7 @@ pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareEr
     }
 }
 
-/// Turns frames into the network's input; keeps its buffers from frame to frame.
+/// Turns frames into the network's input; reuses its buffers from frame to frame.
 #[derive(Debug)]
 pub struct Preparer {
     recipe: Recipe,
@@ -91,7 +91,7 @@ pub struct Preparer {
 }
 
 impl Preparer {
-    /// A preparer for one recipe.
+    /// Creates a preparer for one recipe.
     #[must_use]
     pub fn new(recipe: Recipe) -> Self {
         Self {
@@ -109,24 +109,24 @@ impl Preparer {
         }
     }
 
-    /// The recipe.
+    /// Returns the recipe.
     #[must_use]
     pub const fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
-    /// Values that [`Self::prepare`] writes: tiles × 3 × height × width.
+    /// Returns the number of values that [`Self::prepare`] writes: tiles × 3 × height × width.
     #[must_use]
     pub const fn input_len(&self) -> usize {
         self.recipe.tiles.count() * 3 * self.recipe.input.width as usize * self.recipe.input.height as usize
     }
 
-    /// Fills `input` with tiles × 3 × height × width values 0..1: tiles row by row, each as planes red, green, blue. Gives the
-    /// movement that was taken out, if the recipe says how.
+    /// Fills `input` with tiles × 3 × height × width values 0..1: tiles row by row, each as red, green and blue planes. Returns
+    /// the movement that was taken out, if the recipe has an alignment.
     ///
     /// # Errors
-    /// [`PrepareError`] if the frame's size is far from the training frames', it can't hold the region of interest, or the part's
-    /// position can't be found.
+    /// [`PrepareError`] if the frame's size is far from that of the training frames, the region of interest doesn't fit into it,
+    /// or the part's position can't be found.
     pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
         self.resize(frame, input)?;
         let movement = self.align(input)?;
@@ -134,7 +134,7 @@ impl Preparer {
         Ok(movement)
     }
 
-    /// Moves the part to lie as the recipe's reference does.
+    /// Moves the part onto the recipe's reference.
     fn align(&mut self, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
         let Some(aligner) = &mut self.aligner else { return Ok(None) };
         let (movement, _) =
@@ -148,13 +148,13 @@ impl Preparer {
         Ok(Some(movement))
     }
 
-    /// The pixels that the recipe leaves out.
+    /// Returns the pixels that the recipe ignores.
     #[must_use]
     pub const fn ignored(&self) -> &Ignored {
         &self.ignored
     }
 
-    /// The frame as it lies.
+    /// Resizes the frame without alignment.
     fn resize(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<(), PrepareError> {
         let size = frame.size();
         let roi = region_of_interest(&self.recipe, size)?;
@@ -168,7 +168,7 @@ impl Preparer {
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
         let grid = |source, at, roi| Grid { source, size: at, roi, tiles, to };
         let cut = Size { width: roi.width, height: roi.height };
-        // Pixel types are named here, not looked up by the resizer: it would bring code for all that there are.
+        // Pixel types are named here rather than looked up by the resizer, which would pull in code for all of them.
         match frame.pixels() {
             Pixels::Grey8(v) => grid(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
             Pixels::Rgb8(v) if to_luma => {
@@ -193,7 +193,7 @@ impl Preparer {
 
 /// A pixel value of an unsigned integer type.
 trait Value: bytemuck::Pod + Default {
-    /// 0..1: 1 is the type's largest value.
+    /// Scales the value to 0..1; 1 is the type's largest value.
     fn scaled(self) -> f32;
 }
 
@@ -209,7 +209,7 @@ impl Value for u16 {
     }
 }
 
-/// One frame's tiles, all resized to one size.
+/// The tiles of one frame, all resized to the same size.
 struct Grid<'f> {
     /// Native bytes of the image.
     source: &'f [u8],
@@ -248,7 +248,7 @@ impl Grid<'_> {
         let explain = |e: &dyn std::fmt::Display| PrepareError::Resize(e.to_string());
         let Size { width, height } = self.size;
         let image = TypedImageRef::<P>::from_buffer(width, height, self.source).map_err(|e| explain(&e))?;
-        // The cut comes first: the resize filter would otherwise read pixels beside the region of interest.
+        // The cut comes first: otherwise the resize filter would read pixels outside the region of interest.
         let Roi { x, y, width, height } = self.roi;
         let cut = TypedCroppedImage::from_ref(&image, x, y, width, height).map_err(|e| explain(&e))?;
         let mut out =
@@ -266,15 +266,15 @@ impl Grid<'_> {
     }
 }
 
-/// Start and length of part `index` of `parts` near-equal parts of a side, in fractional pixels.
+/// Returns the start and length of part `index` of `parts` near-equal parts of a side, in fractional pixels.
 fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
     let edge = |i: usize| f64::from(side) * i as f64 / f64::from(parts);
     let start = edge(index);
-    // A sum that is rounded up would reach beyond the frame.
+    // A sum that is rounded up could reach beyond the frame.
     (start, (edge(index + 1) - start).min(f64::from(side) - start))
 }
 
-/// Interleaved (or single) values → three planes.
+/// Splits interleaved (or single) values into three planes.
 fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
     let plane = planes.len() / 3;
     let (red, rest) = planes.split_at_mut(plane);
@@ -293,13 +293,13 @@ fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
     }
 }
 
-/// The values of one row of the region of interest; none where the frame does not hold it.
+/// Returns the values of one row of the region of interest; none if it is outside the frame.
 fn row<T>(values: &[T], frame: Size, roi: Roi, y: u32) -> &[T] {
     let start = 3 * ((roi.y + y) as usize * frame.width as usize + roi.x as usize);
     values.get(start..start + 3 * roi.width as usize).unwrap_or_default()
 }
 
-/// BT.601 luma in 16-bit fixed point; the weights add up to 65536, so equal channels keep their value.
+/// BT.601 luma in 16-bit fixed point; the weights sum to 65536, so equal channels keep their value.
 const WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
 
 fn luma8(rgb: &[u8], frame: Size, roi: Roi, luma: &mut Vec<u8>) {

@@ -1,4 +1,4 @@
-//! Anomaly map → the largest conspicuous region, in pixels of the frame.
+//! Anomaly map → the largest anomalous region, in pixels of the frame.
 
 use shared_format::Roi;
 
@@ -9,19 +9,19 @@ use crate::anomaly_map::AnomalyMap;
 pub struct Region {
     /// Left edge of its bounding box, in frame pixels.
     pub x: u32,
-    /// Upper edge.
+    /// Top edge.
     pub y: u32,
     /// Width of the box, at least 1.
     pub width: u32,
     /// Height of the box, at least 1.
     pub height: u32,
-    /// The region itself in frame pixels, as far as the map's resolution tells; at least 1.
+    /// Area of the region itself in frame pixels, as far as the map's resolution allows; at least 1.
     pub area: u32,
     /// Its largest map value.
     pub peak: f32,
 }
 
-/// Positions of one connected component.
+/// The positions of one connected component.
 struct Component {
     left: usize,
     top: usize,
@@ -31,8 +31,9 @@ struct Component {
     peak: f32,
 }
 
-/// The 8-connected component of values above `pixel_threshold` with the most positions; `None` where no value is above
-/// it. Of equally large ones the uppermost, then leftmost, wins. `roi` is the part of the frame that the map covers.
+/// Returns the 8-connected component of values above `pixel_threshold` with the most positions; `None` if no value is
+/// above it. Of equally large ones, the topmost and then the leftmost wins. `roi` is the part of the frame that the map
+/// covers.
 #[must_use]
 pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Option<Region> {
     let mut open: Vec<bool> = map.values.iter().map(|&v| v > pixel_threshold).collect();
@@ -49,7 +50,7 @@ pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Optio
     largest.map(|component| in_frame(&component, map, roi))
 }
 
-/// Collects the component that holds `start` and takes its positions out of `open`.
+/// Collects the component that contains `start` and removes its positions from `open`.
 fn flood(map: &AnomalyMap, start: usize, open: &mut [bool], stack: &mut Vec<usize>) -> Component {
     let (x, y) = (start % map.width, start / map.width);
     let mut found = Component { left: x, top: y, right: x, bottom: y, positions: 0, peak: f32::NEG_INFINITY };

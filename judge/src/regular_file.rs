@@ -1,26 +1,26 @@
-//! Files that are read whole. What is no regular file is refused unread: a pipe would be waited for, and a device may never
+//! Reads whole files. Anything but a regular file is refused without being read: a pipe would block, and a device may never
 //! end.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Why a file is not read.
+/// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The system refuses.
+    /// The system's error.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A folder, pipe or device.
-    #[error("it is no regular file; give a file")]
+    #[error("it is not a regular file; give a file")]
     NotAFile,
-    /// More bytes than whoever asked can use.
-    #[error("it has {bytes} bytes or more, where {most} are the most; give the file that was meant")]
+    /// The file is larger than the caller allows.
+    #[error("it has at least {bytes} bytes, but at most {most} are allowed; give the right file")]
     TooLarge {
-        /// How many it has at least.
+        /// Its size, or a lower bound of it.
         bytes: u64,
-        /// How many it may have.
+        /// The maximum allowed.
         most: u64,
     },
 }
@@ -30,7 +30,7 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`]
 pub fn read_regular_file(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
-    // Asked before opening: opening a pipe would wait for its writer.
+    // Checked before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(ReadError::NotAFile);
@@ -40,7 +40,7 @@ pub fn read_regular_file(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
         return Err(ReadError::TooLarge { bytes, most });
     }
     let mut contents = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    // The file may grow while it is read, and those of /proc say that they are empty.
+    // The file may grow while it is being read, and files in /proc report a size of zero.
     File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut contents)?;
     match contents.len() as u64 {
         bytes if bytes > most => Err(ReadError::TooLarge { bytes, most }),
@@ -61,7 +61,7 @@ mod tests {
         assert!(matches!(read_regular_file(&file, 4), Err(ReadError::TooLarge { bytes: 5, most: 4 })));
         assert!(matches!(read_regular_file(folder.path(), 9), Err(ReadError::NotAFile)));
         assert!(matches!(read_regular_file(Path::new("/dev/zero"), 9), Err(ReadError::NotAFile)));
-        // It says that it has no bytes.
+        // It reports a size of zero.
         let unsized_file = Path::new("/proc/self/status");
         assert!(matches!(read_regular_file(unsized_file, 9), Err(ReadError::TooLarge { most: 9, .. })));
         assert!(matches!(read_regular_file(&folder.path().join("none"), 9), Err(ReadError::Io(_))));

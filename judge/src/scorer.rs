@@ -1,4 +1,4 @@
-//! Frame → score and anomaly map. No threshold here: calibration scores normals by this, and verdicts rest on it.
+//! Frame → score and anomaly map. Knows no threshold: calibration scores normals with it, and verdicts rest on it.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::frame::Frame;
 use crate::image_score::{distance, features};
 use crate::prepare::Preparer;
 
-/// Name of the model's output with an anomaly value for each input pixel.
+/// Name of the model's output with an anomaly value per input pixel.
 const MAP: &str = "anomaly_map";
-/// Name of the model's output with one value for the image.
+/// Name of the model's output with one value per image.
 const SCORE: &str = "score";
 
 /// Wall-clock time of each stage of one frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageTimes {
-    /// Bytes → frame; zero where a frame was given.
+    /// Bytes → frame; zero if a frame was given.
     pub decode: Duration,
     /// Frame → network input.
     pub prepare: Duration,
@@ -30,7 +30,7 @@ pub struct StageTimes {
 }
 
 impl StageTimes {
-    /// All stages.
+    /// Returns the time of all stages together.
     #[must_use]
     pub fn total(&self) -> Duration {
         self.decode + self.prepare + self.infer + self.decide
@@ -40,11 +40,11 @@ impl StageTimes {
 /// What the network says about a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
-    /// As [`ImageScore`] says; larger is more anomalous. Finite.
+    /// Defined by [`ImageScore`]; larger is more anomalous. Finite.
     pub score: f32,
-    /// Where. All values finite.
+    /// The anomaly map. All values are finite.
     pub map: AnomalyMap,
-    /// How long it took.
+    /// How long each stage took.
     pub times: StageTimes,
 }
 
@@ -58,25 +58,25 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Loads a model that gives frames its own score, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the
-    /// recipe's input size, by the kernels with 32-bit floats.
+    /// Loads a model that scores frames itself, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the
+    /// recipe's input size, using the kernels with 32-bit floats.
     ///
     /// # Errors
-    /// [`EngineError`] where the bytes are no such model.
+    /// [`EngineError`] if the bytes are not such a model.
     pub fn new(onnx: &[u8], recipe: Recipe, threads: usize) -> Result<Self, EngineError> {
         Self::new_with(onnx, recipe, Options { threads, ..Options::default() })
     }
 
-    /// [`Self::new`] as the options say. Bytes that are given away are freed as soon as they are read.
+    /// Like [`Self::new`], with options. If `onnx` is passed by value, it is freed as soon as it has been read.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`EngineError::Half`] where nothing computes with the arithmetic.
+    /// As [`Self::new`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
     pub fn new_with(onnx: impl AsRef<[u8]>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
         let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
         let shape = [1, 3, height, width];
         let network = Network::load_with(onnx, shape, &[MAP, SCORE], options)?;
         let [map, score] = network.output_shapes() else {
-            return Err(EngineError::Model("it does not give two outputs".to_owned()));
+            return Err(EngineError::Model("it does not have two outputs".to_owned()));
         };
         let expected = [1, 1, height, width];
         if map[..] != expected {
@@ -93,24 +93,24 @@ impl Scorer {
         })
     }
 
-    /// The same, giving frames another score.
+    /// Returns the same scorer with another kind of image score.
     #[must_use]
     pub fn scoring_by(self, image_score: ImageScore) -> Self {
         Self { image_score, ..self }
     }
 
-    /// The network, for measurements.
+    /// Returns the network, for measurements.
     pub const fn network(&mut self) -> &mut Network {
         &mut self.network
     }
 
-    /// Multiply-adds for a frame with all its tiles, see [`Network::multiply_adds`].
+    /// Returns the multiply-adds for a frame with all its tiles; see [`Network::multiply_adds`].
     #[must_use]
     pub const fn multiply_adds(&self) -> u64 {
         self.network.multiply_adds() * self.preparer.recipe().tiles.count() as u64
     }
 
-    /// The recipe that frames are prepared by.
+    /// Returns the recipe that frames are prepared by.
     #[must_use]
     pub const fn recipe(&self) -> &Recipe {
         self.preparer.recipe()
@@ -119,7 +119,7 @@ impl Scorer {
     /// Scores a frame.
     ///
     /// # Errors
-    /// [`Fault`] where the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
+    /// [`Fault`] if the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
     pub fn score(&mut self, frame: &Frame) -> Result<Scored, Fault> {
         let start = Instant::now();
         let movement = self.preparer.prepare(frame, &mut self.input)?;
@@ -131,10 +131,10 @@ impl Scorer {
         for (index, tile) in self.input.chunks_exact(tile_len).enumerate() {
             let outputs = self.network.run(tile)?;
             let [map, tile_score] = &outputs[..] else {
-                return Err(EngineError::Run("it did not give two outputs".to_owned()).into());
+                return Err(EngineError::Run("it did not return two outputs".to_owned()).into());
             };
             let tile_score = tile_score.first().copied().unwrap_or(f32::NAN);
-            check_finite("score", tile_score)?;
+            check_finite("the score", tile_score)?;
             if let Some(&value) = map.iter().find(|v| !v.is_finite()) {
                 check_finite("a value of the anomaly map", value)?;
             }
@@ -151,7 +151,7 @@ impl Scorer {
         }
         map.blank_ignored();
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
-        check_finite("score", score)?;
+        check_finite("the score", score)?;
         Ok(Scored { score, map, times })
     }
 }
@@ -176,7 +176,7 @@ impl Mosaic {
         Self { map, columns, tile_width, tile_height }
     }
 
-    /// `ignored` says of each value whether it is, or is empty if nothing is.
+    /// Places a tile's map, and its ignored positions; `ignored` is empty if there are none.
     fn place(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
         let (width, map) = (self.tile_width, &mut self.map);
         if !ignored.is_empty() {

@@ -1,5 +1,5 @@
-//! Parts that lie otherwise than the reference: found, moved, judged, or refused.
-// The settings for tests cover test functions only, not their helpers.
+//! Parts that lie differently from the reference: found, moved, judged, or refused.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -12,7 +12,7 @@ use support::size;
 const INPUT: Size = Size { width: 256, height: 160 };
 const CELLS: [usize; 2] = [64, 40];
 
-/// A grey plate with a bar, a square and a disc, no two sides alike, as planes 0..1.
+/// Draws a grey plate with a bar, a square and a disc, no two sides alike, as planes 0..1.
 fn scene(input: Size) -> Vec<f32> {
     let [width, height] = [f64::from(input.width), f64::from(input.height)];
     let mut plane = vec![];
@@ -44,7 +44,7 @@ fn alignment(motion: Motion) -> Alignment {
     Alignment { motion, least_likeness: 500, reference: reference(&scene(INPUT), INPUT, CELLS) }
 }
 
-/// The scene, lying by `movement`.
+/// Returns the scene moved by `movement`.
 fn lying(movement: Movement) -> Vec<f32> {
     let mut planes = vec![];
     moved(&scene(INPUT), [INPUT.width as usize, INPUT.height as usize], movement.inverse(), &mut planes);
@@ -75,7 +75,7 @@ fn only_shifts_are_taken_out_if_that_is_what_is_asked_for() {
     assert!((found.shift[0] - 11.0).abs() < 2.0 && (found.shift[1] - 5.0).abs() < 2.0, "{found:?}");
 }
 
-/// The same on every processor: a bundle's scores don't hang on where they were found.
+/// The same on every processor: a bundle's scores don't depend on the machine that found them.
 #[test]
 fn a_movement_is_the_same_to_the_last_bit() {
     let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
@@ -100,11 +100,12 @@ fn what_is_not_the_part_does_not_lock() {
         let likeness = aligner.find(&planes).unwrap_err().likeness;
         assert!(likeness < 0.5, "{likeness}");
     }
-    // Nothing of a lost part is left behind.
+    // No trace of a lost part is left behind.
     assert!(aligner.find(&scene(INPUT)).is_ok());
 }
 
-/// A grey frame of 64×64: the support's dark frame with a mark to lock on, and a bright spot, moved to the right and down.
+/// A 64×64 grey frame: the support module's dark frame with a mark to align to and a bright spot, both moved to the right
+/// and down.
 fn marked(spot: u8, [right, down]: [usize; 2]) -> Frame {
     let mut values = vec![10; 64 * 64];
     let mut fill = |from: [usize; 2], to: [usize; 2], value: u8| {

@@ -1,5 +1,5 @@
-//! Bytes → frame with real files, whole and damaged.
-// The settings for tests cover test functions only, not their helpers.
+//! Bytes → frame with real files, intact and damaged.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -18,7 +18,7 @@ fn ramp8(count: usize) -> Vec<u8> {
     (0..count).map(|i| (i * 37 % 256) as u8).collect()
 }
 
-/// One frame of each kind, 7×5.
+/// Returns one 7×5 frame of each kind.
 fn frames() -> [Frame; 4] {
     [
         Pixels::Grey8(ramp8(35)),
@@ -47,7 +47,7 @@ fn written(image: &image::DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A little-endian EXIF block that holds the orientation alone.
+/// Builds a little-endian EXIF block that contains only the orientation.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -102,11 +102,11 @@ fn jpeg_keeps_grey_and_comes_close_in_colour() {
     assert!(values.iter().zip(&red).all(|(a, b)| a.abs_diff(*b) <= 3), "{:?}", &values[..3]);
 }
 
-/// What the corners of an upright frame show: upper left, upper right, lower left, lower right.
+/// Returns what the corners of an upright frame show: upper left, upper right, lower left, lower right.
 fn corners(frame: &Frame) -> [u8; 4] {
     let (w, h) = (frame.size().width as usize, frame.size().height as usize);
     let Pixels::Grey8(v) = frame.pixels() else { panic!("{frame:?}") };
-    // Rounded to tens: JPEG is off by a little.
+    // Rounded to tens: JPEG is slightly off.
     [0, w - 1, (h - 1) * w, h * w - 1].map(|i| v[i].saturating_add(5) / 10)
 }
 
@@ -225,7 +225,7 @@ fn what_follows_the_end_of_a_jpeg_is_ignored() {
     }
 }
 
-/// Bit errors must never be more than an error or a wrong picture.
+/// Bit errors must never cause more than an error or a wrong picture.
 #[test]
 fn flipped_bytes_never_panic() {
     let files = [
@@ -270,7 +270,7 @@ fn what_is_no_image_is_said_so_whatever_its_name() {
     let error = decode_file(&path).unwrap_err();
     assert!(matches!(error, DecodeError::UnknownFormat), "{error}");
     assert!(matches!(decode(b""), Err(DecodeError::UnknownFormat)));
-    // A picture under a wrong name is a picture.
+    // A picture under a misleading name is still a picture.
     std::fs::write(&path, jpeg(9, 9, PLAIN)).unwrap();
     assert_eq!(decode_file(&path).unwrap().size(), size(9, 9));
 }
@@ -291,7 +291,7 @@ fn extreme_shapes_are_frames_and_absurd_ones_are_refused_unread() {
         assert_eq!(decode(&encode_png(&frame).unwrap()).unwrap(), frame);
     }
     assert_eq!(decode(&jpeg(20000, 50, PLAIN)).unwrap().size(), size(20000, 50));
-    // 65500 × 65500 pixels claimed by a header alone.
+    // A header alone that claims 65500 × 65500 pixels.
     let mut bytes = jpeg(16, 16, PLAIN);
     let at = bytes.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
     bytes[at + 5..at + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDC]);
@@ -303,7 +303,8 @@ fn extreme_shapes_are_frames_and_absurd_ones_are_refused_unread() {
     assert!(matches!(error, DecodeError::Unsupported { .. }), "{error}");
 }
 
-/// A grey picture of 3 × 2 pixels as BigTIFF (Adobe Pagemaker's TIFF 6.0 with 64-bit offsets), in either byte order.
+/// Builds a grey picture of 3 × 2 pixels as BigTIFF (Adobe Pagemaker's TIFF 6.0 with 64-bit offsets), in either byte
+/// order.
 fn big_tiff(values: [u8; 6], little: bool) -> Vec<u8> {
     let order = |bytes: &[u8]| if little { bytes.iter().rev().copied().collect() } else { bytes.to_vec() };
     let short = |n: u16| order(&n.to_be_bytes());

@@ -1,5 +1,5 @@
 //! ONNX bytes → network, good and bad.
-// The settings for tests cover test functions only, not their helpers.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;

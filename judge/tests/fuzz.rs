@@ -1,6 +1,6 @@
-//! Mutated images and models: each is judged or refused with a sentence, soon, and none takes more memory than one that is
-//! allowed. tract's reader divides, indexes and allocates by what a model says.
-// The settings for tests cover test functions only, not their helpers.
+//! Mutated images and models: each is judged or refused with a message, quickly, and none takes more memory than an
+//! allowed one. tract's reader divides, indexes and allocates by what a model says.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -15,7 +15,7 @@ use support::{JpegKind, PLAIN, bottleneck_onnx, branching_onnx, jpeg, onnx, size
 #[global_allocator]
 static MEMORY: fuzzing::Memory = fuzzing::Memory;
 
-/// Fewer where a processor is emulated.
+/// Fewer on an emulated processor.
 const fn count(usual: u64) -> u64 {
     if cfg!(target_arch = "x86_64") { usual } else { usual / 10 }
 }
@@ -96,7 +96,7 @@ fn every_format_is_refused_by_its_header_if_it_is_too_large() {
 
 const MODEL_SIDE: usize = 16;
 
-/// Loads a model as a bundle's is, and judges a frame.
+/// Loads a model as a bundle's would be, and judges a frame.
 fn loaded_and_run(bytes: &[u8]) -> Result<(), EngineError> {
     let mut network = Network::load(bytes, [1, 3, MODEL_SIDE, MODEL_SIDE], &["anomaly_map", "score"], 1)?;
     network.run(&[0.5; 3 * MODEL_SIDE * MODEL_SIDE]).map(drop)
@@ -115,7 +115,7 @@ fn models() {
     for model in &valid {
         loaded_and_run(model).unwrap();
     }
-    // Sizes as protobuf has them, and names that mean something.
+    // Sizes as protobuf encodes them, and names with a meaning.
     let fuzz = Fuzz::new("models", count(6_000)).words(&[
         b"\x80\x80\x80\x80\x10",
         b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",

@@ -1,4 +1,4 @@
-//! What a mask covers isn't judged, whatever it shows.
+//! The area under an ignore mask changes nothing, whatever it shows.
 // The settings for tests cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,7 @@ fn what_is_ignored_changes_neither_score_nor_map() {
         let scored = scorer.score(&frame(spot)).unwrap();
         assert_eq!((scored.score, &scored.map), (dark.score, &dark.map), "{spot}");
     }
-    // Places that are ignored have the smallest of the other values.
+    // Ignored positions have the smallest of the other values.
     assert!(dark.map.values.iter().all(|value| *value == 10.0 / 255.0));
     assert_eq!(dark.map.ignored.iter().filter(|ignored| **ignored).count(), 64);
     assert_eq!(dark.map.judged().len(), 64 * 64 - 64);
@@ -109,7 +109,7 @@ fn marked(spot: u8, right: usize) -> Frame {
     Frame::new(size(64, 64), Pixels::Grey8(values)).unwrap()
 }
 
-/// A label that differs from part to part neither draws the part away nor is judged, wherever the part lies.
+/// A label that differs from part to part affects neither alignment nor verdict, wherever the part lies.
 #[test]
 fn a_mask_moves_with_the_part() {
     let mut planes = vec![];

@@ -1,5 +1,5 @@
-//! JPEG files that cameras send and lines lose bytes of.
-// The settings for tests cover test functions only, not their helpers.
+//! JPEG files as cameras send them, and with bytes lost on the way.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -9,13 +9,13 @@ use support::{JpegKind, PLAIN, jpeg, jpeg_of, size};
 
 const ROWS_APART: JpegKind = JpegKind { subsampled: true, restart: 10, ..PLAIN };
 
-/// Positions of the restart markers of a file, and of its end.
+/// Returns the positions of a file's restart markers, and of its end.
 fn markers(bytes: &[u8]) -> Vec<usize> {
     let is_marker = |w: &[u8]| w[0] == 0xFF && matches!(w[1], 0xD0..=0xD7 | 0xD9);
     bytes.windows(2).enumerate().filter(|(_, w)| is_marker(w)).map(|(at, _)| at).collect()
 }
 
-/// A shaded part with some grain, as a camera sees it; a restart interval is a row.
+/// Draws a shaded part with some grain, as a camera sees it; each restart interval is one row.
 fn part(width: u16, height: u16) -> Vec<u8> {
     let mut grain = 1_u32;
     let values: Vec<u8> = (0..usize::from(width) * usize::from(height) * 3)
@@ -29,7 +29,7 @@ fn part(width: u16, height: u16) -> Vec<u8> {
     jpeg_of(&values, width, height, JpegKind { restart: width.div_ceil(16), ..ROWS_APART }, None)
 }
 
-/// The file without its segments of one kind.
+/// Returns the file without its segments of one kind.
 fn without(bytes: &[u8], marker: u8) -> Vec<u8> {
     let mut rest = bytes.to_vec();
     while let Some(at) = rest.windows(2).position(|w| w == [0xFF, marker]) {
@@ -53,8 +53,9 @@ fn data_lost_within_a_restart_interval_are_a_fault() {
                 let short = [&whole[..from], &whole[from + lost..]].concat();
                 tried += 1;
                 match decode(&short) {
-                    Err(error) => ends += usize::from(error.to_string().contains("data are missing")),
-                    // The codes happen to find each other again, in as many blocks: libjpeg sees nothing either.
+                    Err(error) => ends += usize::from(error.to_string().contains("data is missing")),
+                    // The codes happen to resynchronise after the same number of blocks: libjpeg notices nothing
+                    // either.
                     Ok(_) => judged += 1,
                 }
             }
@@ -94,12 +95,12 @@ fn motion_jpeg_without_huffman_tables_is_read_with_the_typical_ones() {
         assert!(bare.len() < whole.len());
         let frame = decode(&whole).unwrap();
         assert_eq!(decode(&bare).unwrap(), frame, "{kind:?}");
-        // Whatever application segment comes first, or none.
+        // Whichever application segment comes first, or none.
         assert_eq!(decode(&without(&bare, 0xE0)).unwrap(), frame, "{kind:?}");
         let avi = [&[0xFF, 0xD8, 0xFF, 0xE0, 0, 7][..], b"AVI1\0", &without(&bare, 0xE0)[2..]].concat();
         assert_eq!(decode(&avi).unwrap(), frame, "{kind:?}");
     }
-    // A progressive file always brings its own.
+    // A progressive file always brings its own tables.
     let progressive = without(&jpeg(64, 48, JpegKind { progressive: true, ..PLAIN }), 0xC4);
     assert!(decode(&progressive).is_err());
 }
@@ -111,7 +112,7 @@ fn a_progressive_file_without_its_last_scans_is_a_fault() {
         whole.windows(2).enumerate().filter(|(_, w)| *w == [0xFF, 0xDA]).map(|(at, _)| at).collect();
     assert!(scans.len() > 2);
     for at in &scans[1..] {
-        // Whole scans, and an end: nothing but the fineness is missing.
+        // Whole scans, and an end: only the refinement is missing.
         let coarse = [&whole[..*at], &[0xFF, 0xD9]].concat();
         let error = decode(&coarse).unwrap_err().to_string();
         assert!(error.contains("scans"), "{error}");
@@ -123,7 +124,7 @@ fn coefficients_that_no_picture_has_are_a_fault() {
     let whole = jpeg(64, 48, JpegKind { grey: true, ..PLAIN });
     let at = whole.windows(2).position(|w| w == [0xFF, 0xDB]).unwrap();
     let mut coarse = whole.clone();
-    // Sixteen times the steps: the same coefficients now mean a picture far beyond white.
+    // Sixteen times the steps: the same coefficients now describe a picture far beyond white.
     coarse[at + 5..at + 69].iter_mut().for_each(|step| *step = step.saturating_mul(16).max(200));
     let error = decode(&coarse).unwrap_err().to_string();
     assert!(error.contains("larger than any picture has"), "{error}");
@@ -137,12 +138,12 @@ fn a_larger_frame_than_allowed_is_refused_by_its_header() {
         let error = decode_within(&bytes, most).unwrap_err();
         assert!(matches!(error, DecodeError::LargerThanAllowed { .. }), "{error}");
     }
-    // Upright it is 48 × 64.
+    // Upright, it is 48 × 64.
     let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     let turned = jpeg_of(&[90; 64 * 48 * 3], 64, 48, PLAIN, Some(exif));
     assert!(decode_within(&turned, size(48, 64)).is_ok());
     assert!(decode_within(&turned, size(64, 48)).is_err());
-    // The data are not looked at: there are none.
+    // The data is not looked at: there is none.
     let header = &bytes[..bytes.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap() + 14];
     let claim = [header, &[0xFF, 0xD9]].concat();
     assert!(matches!(decode_within(&claim, size(10, 10)), Err(DecodeError::LargerThanAllowed { .. })));

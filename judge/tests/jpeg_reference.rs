@@ -1,7 +1,8 @@
-//! JPEG files beside libjpeg-turbo's `djpeg`: the same pixels, or a fault; and a fault wherever it warns.
+//! Compares JPEG files with libjpeg-turbo's `djpeg`: the same pixels, or a fault; and a fault wherever it warns.
 //!
-//! Needs `cjpeg` and `djpeg` (Debian: libjpeg-turbo-progs; `cargo xtask test` brings them), and says so without them.
-// The settings for tests cover test functions only, not their helpers.
+//! Needs `cjpeg` and `djpeg` (Debian: libjpeg-turbo-progs; `cargo xtask test` installs them); reports a skip without
+//! them.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write as _;
@@ -14,10 +15,10 @@ use judge::{Frame, Pixels, decode};
 #[path = "support/times.rs"]
 mod times;
 
-/// Files to generate: fewer where a processor is emulated.
+/// Number of files to generate: fewer on an emulated processor.
 const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 300 };
 
-/// A picture as PNM: noise, waves, or steps with some noise.
+/// Draws a picture as PNM: noise, waves, or steps with some noise.
 fn picture(chance: &mut Chance, width: usize, height: usize, is_grey: bool) -> Vec<u8> {
     let channels = if is_grey { 1 } else { 3 };
     let mut bytes = format!("P{}\n{width} {height}\n255\n", if is_grey { 5 } else { 6 }).into_bytes();
@@ -61,7 +62,7 @@ const SCANS: [&str; 6] = [
      0 1 2: 0-0, 1, 0; 2: 1-63, 1, 0; 1: 1-63, 1, 0; 0: 1-63, 1, 0;",
 ];
 
-/// A whole JPEG of some kind.
+/// Makes an intact JPEG of some kind.
 fn whole(chance: &mut Chance, folder: &Path) -> Vec<u8> {
     let side = |chance: &mut Chance| match chance.below(3) {
         0 => chance.between(1, 40),
@@ -99,7 +100,7 @@ fn whole(chance: &mut Chance, folder: &Path) -> Vec<u8> {
     output.stdout
 }
 
-/// Data lost, changed, added or cut off at a random place behind the first scan's header, or a bit flipped anywhere.
+/// Loses, changes, adds or cuts off data at a random position after the first scan's header, or flips a bit anywhere.
 fn damage(chance: &mut Chance, mut bytes: Vec<u8>) -> Vec<u8> {
     let scan = bytes.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap() + 14;
     let at = chance.between(scan.min(bytes.len() - 3), bytes.len() - 3);
@@ -118,7 +119,7 @@ fn damage(chance: &mut Chance, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// What djpeg makes of a file; `None` if it fails, or warns of more than stray bytes before a marker.
+/// Returns what djpeg makes of a file; `None` if it fails, or warns about more than stray bytes before a marker.
 fn reference(folder: &Path, bytes: &[u8]) -> Option<(Vec<u32>, Vec<u8>)> {
     let path = folder.join("file.jpg");
     std::fs::write(&path, bytes).unwrap();
@@ -152,11 +153,9 @@ fn is_there(program: &str) -> bool {
 #[test]
 fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
     if !is_there("cjpeg") || !is_there("djpeg") {
-        // Straight to the file: the test harness captures what the print macros write.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: cjpeg and djpeg are not there; install libjpeg-turbo-progs"
-        );
+        // Written straight to the file: the test harness captures what the print macros write.
+        let _ =
+            writeln!(std::io::stderr(), "SKIPPED: cjpeg and djpeg not found; install libjpeg-turbo-progs");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -179,18 +178,18 @@ fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
         match decode(&bytes) {
             Ok(frame) => {
                 let Some(expected) = expected else { panic!("judged, though djpeg warns: {:?}", kept()) };
-                assert!(pixels(&frame) == expected, "other pixels than djpeg's: {:?}", kept());
+                assert!(pixels(&frame) == expected, "pixels differ from djpeg's: {:?}", kept());
                 if is_damaged { damaged_equal += 1 } else { whole_files += 1 }
             }
             Err(error) => {
-                assert!(is_damaged, "a whole file is refused: {error}: {:?}", kept());
+                assert!(is_damaged, "an intact file is refused: {error}: {:?}", kept());
                 refused += 1;
             }
         }
     }
     println!(
-        "{whole_files} whole, {damaged_equal} damaged and equal, {refused} refused, djpeg warns of {warned}"
+        "{whole_files} intact, {damaged_equal} damaged and equal, {refused} refused, djpeg warns about {warned}"
     );
-    // 55 of a hundred are whole, give or take a few among the few hundred that an emulated processor tries.
+    // 55 in a hundred are intact, give or take a few among the few hundred that an emulated processor tries.
     assert!(whole_files > files * 2 / 5 && damaged_equal > files / 50 && warned > files / 8, "too easy");
 }

@@ -1,5 +1,5 @@
 //! Bundle → verdicts, and bundles that are refused.
-// The settings for tests cover test functions only, not their helpers.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -47,7 +47,7 @@ fn a_descriptor_gives_the_score_where_the_threshold_file_says_so() {
     file.image_threshold = 1.0;
     write_thresholds(folder.path(), &file);
     let mut judge = Judge::open(folder.path(), 1).unwrap();
-    // A dark frame's map and score are the mean itself; a bright spot moves the score and no median.
+    // A dark frame's map and score equal the mean; a bright spot moves the score but no median.
     let normal = judge.judge(&frame(0));
     assert_eq!((normal.verdict, normal.score), (Verdict::Pass, Some(0.0)));
     let defective = judge.judge(&frame(200));
@@ -208,7 +208,7 @@ fn a_model_that_does_not_suit_the_recipe_is_refused() {
     assert!(matches!(error, BundleError::Model { .. }), "{error}");
 }
 
-/// Values of an overlay's pixel.
+/// Returns the values of an overlay's pixel.
 fn pixel(picture: &Frame, x: usize, y: usize) -> [u8; 3] {
     let Pixels::Rgb8(values) = picture.pixels() else { panic!("{picture:?}") };
     let at = 3 * (y * picture.size().width as usize + x);
@@ -226,12 +226,12 @@ fn an_overlay_shows_heat_contour_box_and_verdict() {
     };
     let (normal, defective) = (drawn(&frame(0)), drawn(&frame(200)));
     assert_eq!(normal.size(), size(64, 64));
-    assert_eq!(pixel(&normal, 20, 28), [10; 3], "cold places stay as they are");
+    assert_eq!(pixel(&normal, 20, 28), [10; 3], "areas without heat stay unchanged");
     assert_eq!(pixel(&defective, 40, 50), [10; 3]);
     let [red, green, blue] = pixel(&defective, 20, 28);
     assert!(red > 200 && green < 100 && blue < 100, "{red} {green} {blue}");
     assert_eq!(pixel(&defective, 16, 24), [255; 3], "contour");
-    assert_eq!(pixel(&defective, 15, 23), [0, 220, 255], "box outside of the region");
+    assert_eq!(pixel(&defective, 15, 23), [0, 220, 255], "box outside the region");
     let [red, green, _] = pixel(&normal, 0, 30);
     assert!(green > red, "a pass has a green border");
     let [red, green, _] = pixel(&defective, 63, 30);

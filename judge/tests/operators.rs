@@ -1,5 +1,5 @@
-//! Each ONNX operator that the engine knows, on a few numbers whose result can be followed by hand.
-// The settings for tests cover test functions only, not their helpers.
+//! Each ONNX operator that the engine supports, on a few numbers whose result can be checked by hand.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use judge::onnx::{
@@ -58,7 +58,7 @@ impl Node {
         self.constant(TensorProto { dims: dims.to_vec(), data_type: FLOAT, raw_data, ..Default::default() })
     }
 
-    /// As the typed list that other programs write.
+    /// Adds integers as the typed list that other programs write.
     fn integers(self, values: &[i64]) -> Self {
         let (dims, int64_data) = (vec![values.len() as i64], values.to_vec());
         self.constant(TensorProto { dims, data_type: INT64, int64_data, ..Default::default() })
@@ -68,7 +68,7 @@ impl Node {
         Network::load(&model(&[self]), SHAPE, &["y"], 1)
     }
 
-    /// Shape and values for the input [`X`].
+    /// Returns shape and values for the input [`X`].
     fn of_x(&self) -> (Vec<usize>, Vec<f32>) {
         let mut network = self.load().unwrap();
         (network.output_shapes()[0].clone(), network.run(&X).unwrap().remove(0))
@@ -157,7 +157,7 @@ fn pools() {
     let largest = node("MaxPool").ints("kernel_shape", &[2, 2]).ints("strides", &[1, 1]);
     assert_eq!(largest.of_x(), (vec![1, 2, 1, 2], vec![5.0, 6.0, -1.0, -2.0]));
     let mean = node("AveragePool").ints("kernel_shape", &[2, 2]).ints("pads", &[0, 1, 0, 0]);
-    // Padding is left out of the mean, unless it is asked for.
+    // Padding is left out of the mean unless requested.
     assert_eq!(mean.of_x().1, [2.5, 3.0, 4.0, -2.5, -3.0, -4.0]);
     assert_eq!(mean.int("count_include_pad", 1).of_x().1[0], 1.25);
 }
@@ -229,31 +229,31 @@ fn what_foreign_models_have() {
 fn what_is_not_known_is_refused_by_name() {
     let weights = || node("Conv").floats(&[1, 2, 1, 1], &[0.0; 2]);
     let cases = [
-        (node("NonMaxSuppression"), "doesn't know"),
-        (node("RandomNormalLike"), "doesn't know"),
-        (node("If"), "doesn't know"),
+        (node("NonMaxSuppression"), "not support"),
+        (node("RandomNormalLike"), "not support"),
+        (node("If"), "not support"),
         (node("Conv").floats(&[1, 3, 1, 1], &[0.0; 3]), "Conv"),
         (weights().floats(&[2], &[0.0; 2]), "Conv"),
-        (weights().ints("strides", &[0, 1]), "strides says 0"),
-        (weights().int("group", 0), "group says 0"),
-        (weights().ints("pads", &[1, 1]), "pads are 2 for 2 axes"),
-        (weights().ints("pads", &[1 << 61, 0, 0, 0]), "pads says 2305843009213693952"),
-        (node("MaxPool"), "no kernel_shape"),
+        (weights().ints("strides", &[0, 1]), "`strides` is 0"),
+        (weights().int("group", 0), "`group` is 0"),
+        (weights().ints("pads", &[1, 1]), "`pads` has 2 values for 2 axes"),
+        (weights().ints("pads", &[1 << 61, 0, 0, 0]), "`pads` is 2305843009213693952"),
+        (node("MaxPool"), "`kernel_shape` is missing"),
         (node("MaxPool").ints("kernel_shape", &[]), "0 axes"),
-        (node("MaxPool").ints("kernel_shape", &[2]), "1 axes and its image 4"),
+        (node("MaxPool").ints("kernel_shape", &[2]), "1 axes, but its image has 4"),
         (node("MaxPool").ints("kernel_shape", &[2, 9]), "larger than its image"),
-        (node("AveragePool").ints("kernel_shape", &[2, 2]).ints("pads", &[0, 0, 0, 2]), "holds nothing"),
+        (node("AveragePool").ints("kernel_shape", &[2, 2]).ints("pads", &[0, 0, 0, 2]), "not smaller"),
         (node("AveragePool").ints("kernel_shape", &[2, 2]).ints("dilations", &[1, 1 << 40]), "dilations"),
         (node("Reshape").integers(&[5, -1]), "Reshap"),
         (node("Reshape").integers(&[0, 0, 0, 0, 0]), "Reshap"),
-        (node("Transpose").ints("perm", &[0, 1, 1, 2]), "order"),
+        (node("Transpose").ints("perm", &[0, 1, 1, 2]), "permutation"),
         (node("TopK").integers(&[4]), "4 of 3"),
         (node("ReduceSum").integers(&[4]), "axis"),
         (node("Add"), "Add"),
         (node("Expand").integers(&[1 << 20, 1 << 20, 2, 3]), "values"),
-        (node("Expand").integers(&[1 << 40, 1, 1, 1]), "size of nothing"),
+        (node("Expand").integers(&[1 << 40, 1, 1, 1]), "not a valid size"),
         (node("Tile").integers(&[1, 1, 1 << 30, 1]), "values"),
-        (node("Pad").integers(&[0, 0, 0, 1 << 30, 0, 0, 0, 1]), "pads are 1073741824"),
+        (node("Pad").integers(&[0, 0, 0, 1 << 30, 0, 0, 0, 1]), "padding of 1073741824"),
         (node("Resize").floats(&[0], &[]).floats(&[4], &[1.0, 1.0, 1e12, 1.0]), "values"),
         (
             node("Add").constant(TensorProto { dims: vec![1 << 40], data_type: FLOAT, ..Default::default() }),
@@ -269,13 +269,13 @@ fn what_is_not_known_is_refused_by_name() {
     for (node, part) in cases {
         let refusal = node.refusal();
         assert!(refusal.contains(part), "{}, {part}: {refusal}", node.0.op_type);
-        // The node, its result or its constant, whichever says it first.
+        // The node, its result or its constant, whichever is named first.
         let names_it = ["`node`", "`y`", "\"y\"", "`constant0`"].iter().any(|name| refusal.contains(name));
         assert!(names_it, "{}, {part}: {refusal}", node.0.op_type);
     }
 }
 
-/// A constant is computed while the model is read: one of a terabyte isn't.
+/// A constant expression is evaluated while the model is read, but not one that takes a terabyte.
 #[test]
 fn constants_that_grow_are_refused_before_they_do() {
     let mut grown = node("ConstantOfShape").integers(&[1 << 20, 1 << 20]);
@@ -294,5 +294,5 @@ fn a_model_that_computes_for_minutes_is_refused() {
     let mut mean = node("AveragePool").ints("kernel_shape", &[4096, 4096]);
     mean.0.input = vec!["large".to_owned()];
     let refusal = Network::load(&model(&[&large, &mean]), SHAPE, &["y"], 1).unwrap_err().to_string();
-    assert!(refusal.contains("`y` it takes") && refusal.contains("multiply-adds"), "{refusal}");
+    assert!(refusal.contains("`y`, the model takes") && refusal.contains("multiply-adds"), "{refusal}");
 }

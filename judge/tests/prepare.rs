@@ -1,5 +1,5 @@
 //! Frame → network input: values that can be worked out by hand.
-// The settings for tests cover test functions only, not their helpers.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -8,7 +8,7 @@ use judge::{Frame, Pixels, PrepareError, Preparer, region_of_interest};
 use shared_format::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 use support::size;
 
-/// Admits every size up to 4096.
+/// Returns a recipe that admits every size up to 4096.
 fn recipe(colour: Colour, roi: Option<Roi>, tiles: Tiles) -> Recipe {
     let frames = FrameRange { min: size(1, 1), max: size(2048, 2048) };
     Recipe { input: size(64, 64), roi, tiles, colour, frames, alignment: None, ignore: None }
@@ -45,7 +45,8 @@ fn sixteen_bits_are_kept() {
     assert_eq!(input[2 * 64 * 64 + 4095], (4095.0 * 16.0) / 65535.0);
 }
 
-/// Halving by the antialiased triangle filter weighs 1 3 3 1 eighths; at the border the outer weights are missing.
+/// Halving with the antialiased triangle filter uses weights 1 3 3 1 eighths; at the border, the outer weights are
+/// missing.
 #[test]
 fn halving_weighs_like_the_triangle_filter() {
     let column = |x: usize| [0, 0, 80, 80, 160, 160, 240, 240][x % 8];
@@ -59,7 +60,7 @@ fn halving_weighs_like_the_triangle_filter() {
         (0, 80.0 / 7.0),
     ];
     for (x, value) in expected {
-        // Integer filters round each of the two passes.
+        // Integer filters round in each of the two passes.
         assert!(
             (input[64 * 20 + x] * 255.0 - value as f32).abs() <= 1.0,
             "{x}: {}",

@@ -1,15 +1,15 @@
-//! Times the bottlenecks of EfficientNet-Lite0 in one pass (with weights that lie in a near cache, and far) and in three: `cargo run --release -p kernels --example
-//! bottlenecks`, one thread.
+//! Times the bottlenecks of EfficientNet-Lite0 on one thread, in one pass (with weights in a near cache, and far from it) and in three:
+//! `cargo run --release -p kernels --example bottlenecks`.
 
 use std::time::Instant;
 
 use kernels::bottleneck::Stage;
 use kernels::{Bottleneck, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
 
-/// side, channels in, many, and out, kernel, stride
+/// side, channels (input, expanded, output), kernel, stride
 type Block = (usize, [usize; 3], usize, usize);
 
-/// The first one's many channels come from the image, by 3×3 of stride 2.
+/// The first one expands the image itself, by 3×3 of stride 2.
 const BLOCKS: [Block; 9] = [
     (256, [3, 32, 16], 3, 1),
     (128, [16, 96, 24], 3, 2),
@@ -63,14 +63,14 @@ fn main() -> Result<(), Error> {
         });
         let one = Bottleneck::new(&a, &b, &c, path)?;
         let three = [a, b, c].map(|s| Conv::new(s.spec, s.weights, s.bias, s.epilogue, path));
-        // As many copies as make each one's weights leave the second-level cache before their turn comes again.
+        // Enough copies that each one's weights have left the L2 cache before its next turn.
         let count = (8 << 20) / (4 * weights.iter().map(Vec::len).sum::<usize>()) + 1;
         let copies = (0..count).map(|_| Bottleneck::new(&a, &b, &c, path)).collect::<Result<Vec<_>, _>>()?;
         let image: Vec<f32> = (0..shape.len()).map(|i| (i % 13) as f32 * 0.1).collect();
         let mut times = [const { Vec::new() }; 5];
         let mut output = vec![0.0; one.output().len()];
         let three = three.into_iter().collect::<Result<Vec<_>, _>>()?;
-        // In turn: what else the machine does meets all alike.
+        // In turn, so that other load on the machine affects all alike.
         for round in 0..ROUNDS {
             one.run(&image, None, &mut output)?;
             let start = Instant::now();

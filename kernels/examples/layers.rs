@@ -1,5 +1,5 @@
-//! Times the layers of the judged networks, one thread: `cargo run --release -p kernels --example layers [PATH [LAYER]]`,
-//! LAYER a part of the line that a layer prints.
+//! Times the layers of the supported networks on one thread: `cargo run --release -p kernels --example layers [PATH [LAYER]]`, where
+//! LAYER is a part of the line printed for a layer.
 
 use std::time::Instant;
 
@@ -75,7 +75,7 @@ fn main() -> Result<(), Error> {
                 times.push(start.elapsed().as_secs_f64() * 1e3);
             }
             times.sort_by(f64::total_cmp);
-            // The least: what else the machine does only adds to it.
+            // The minimum: other load on the machine only adds to it.
             let ms = times[0];
             let macs = (sums.len() * per_output) as f64 / ms / 1e6;
             println!("{layer:<44} {:<22} {ms:>9.3} {macs:>9.1}", algorithm.name());

@@ -1,4 +1,4 @@
-//! Many small matrices times constant ones: what each place's neighbourhood sees, less a centre, in another basis.
+//! Many small matrices times constant ones: each position's feature, minus a centre, in another basis.
 
 use crate::buffer::lend;
 use crate::pointwise::{Pixels, Pointwise};
@@ -7,24 +7,24 @@ use crate::simd::{Path, Vectors};
 use crate::spec::{Epilogue, Error, Shape, check, values};
 use crate::tile::{Sink, Split};
 
-/// (x − centre) · weights, for each matrix x of a batch with its own centre and weights.
+/// (x − centre) · weights for each matrix x of a batch, each with its own centre and weights.
 #[derive(Debug)]
 pub struct Batch {
     rows: usize,
     inputs: usize,
     outputs: usize,
     path: Path,
-    /// batch × inputs, or nothing.
+    /// batch × inputs, or empty.
     centres: Vec<f32>,
     products: Vec<Pointwise>,
 }
 
 impl Batch {
-    /// For matrices of `rows` × `inputs`. `weights` are batch × `inputs` × `outputs`, `centres` batch × `inputs` if there are any.
+    /// Packs the constant matrices, for inputs of `rows` × `inputs`. `weights` is batch × `inputs` × `outputs`; `centres`, if given,
+    /// is batch × `inputs`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for matrices without values, or of more than a memory holds; [`Error::Length`] if a slice has another
-    /// length.
+    /// [`Error::Unsupported`] for matrices that are empty or too large for memory; [`Error::Length`] if a slice has the wrong length.
     pub fn new(
         (batch, rows): (usize, usize),
         [inputs, outputs]: [usize; 2],
@@ -33,7 +33,7 @@ impl Batch {
         path: Path,
     ) -> Result<Self, Error> {
         if batch == 0 || rows == 0 || inputs == 0 || outputs == 0 {
-            return Err(Error::Unsupported("a product of matrices without values".to_owned()));
+            return Err(Error::Unsupported("product of empty matrices".to_owned()));
         }
         for channels in [inputs, outputs] {
             Shape { height: batch, width: rows, channels }.within_limits()?;
@@ -54,10 +54,10 @@ impl Batch {
         Ok(Self { rows, inputs, outputs, path, centres, products })
     }
 
-    /// `input` is batch × rows × inputs, `output` batch × rows × outputs.
+    /// Computes the products. `input` is batch × rows × inputs, `output` is batch × rows × outputs.
     ///
     /// # Errors
-    /// [`Error::Length`] if a slice has another length.
+    /// [`Error::Length`] if a slice has the wrong length.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         let of_each = self.rows * self.inputs;
         check("input", values(self.products.len(), of_each), input)?;

@@ -1,4 +1,4 @@
-//! A convolution ready to run.
+//! Convolutions with packed weights, ready to run.
 
 use crate::depthwise::Depthwise;
 use crate::direct::Direct;
@@ -9,27 +9,27 @@ use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape, check};
 pub use crate::winograd::Tile;
 use crate::winograd::Winograd;
 
-/// How a convolution is computed.
+/// The algorithm that computes a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// Minimal filtering: kernels of the tile's side and stride.
+    /// Minimal filtering, for kernels with the tile's side and stride.
     Winograd(Tile),
-    /// Every product of the definition: any dense convolution.
+    /// All products of the definition, for any dense convolution.
     Direct,
-    /// Every product of the definition, for 1×1 kernels of stride 1.
+    /// All products of the definition, for 1×1 kernels of stride 1.
     Pointwise,
-    /// Every product of the definition, a filter a channel.
+    /// All products of the definition, with one filter per channel.
     Depthwise,
 }
 
-/// Fewer channels don't pay for the transforms.
+/// With fewer channels, the transforms cost more than they save.
 const LEAST_CHANNELS: usize = 16;
-/// Smaller images waste most of a tile of 4 × 4.
+/// With smaller images, most of a 4 × 4 tile is wasted.
 const LEAST_SIDE: usize = 4;
 
 impl Algorithm {
-    /// The fastest one for a convolution.
+    /// Returns the fastest algorithm for a convolution.
     #[must_use]
     pub fn for_spec(spec: &ConvSpec) -> Self {
         if spec.depthwise {
@@ -69,7 +69,7 @@ impl Algorithm {
         }
     }
 
-    /// In words, for lists of what was replaced.
+    /// Returns a readable name, for lists of replaced nodes.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ enum Packed {
     Depthwise(Depthwise),
 }
 
-/// A convolution of one input shape with its weights packed.
+/// A convolution for one input shape, with packed weights.
 #[derive(Debug)]
 pub struct Conv {
     input: Shape,
@@ -105,12 +105,12 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// Packs `weights` (output × channel × row × column, as in ONNX; one channel where depthwise) and `bias` (one value
-    /// an output), for the algorithm that suits the shape.
+    /// Packs `weights` (output × channel × row × column, as in ONNX; one channel if depthwise) and `bias` (one value per output) for
+    /// the algorithm that suits the shape.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for shapes that don't fit together or a combination that no kernel computes;
-    /// [`Error::Length`] where weights or bias have another length.
+    /// [`Error::Unsupported`] for shapes that don't fit together or a combination that no kernel supports; [`Error::Length`] if
+    /// weights or bias have the wrong length.
     pub fn new(
         spec: ConvSpec,
         weights: &[f32],
@@ -119,17 +119,17 @@ impl Conv {
         path: Path,
     ) -> Result<Self, Error> {
         let algorithm = match Algorithm::for_spec(&spec) {
-            // What is pooled is computed by rows.
+            // Pooling needs whole rows.
             Algorithm::Pointwise if epilogue.average_pool => Algorithm::Direct,
             algorithm => algorithm,
         };
         Self::with_algorithm(algorithm, spec, weights, bias, epilogue, path)
     }
 
-    /// [`Self::new`] with an algorithm of the caller's choice.
+    /// [`Self::new`] with a given algorithm.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`Error::Unsupported`] where the algorithm can't compute the convolution.
+    /// As [`Self::new`], and [`Error::Unsupported`] if the algorithm can't compute the convolution.
     pub fn with_algorithm(
         algorithm: Algorithm,
         spec: ConvSpec,
@@ -140,11 +140,11 @@ impl Conv {
     ) -> Result<Self, Error> {
         let sums = spec.sums()?;
         if !algorithm.fits(&spec) {
-            return Err(Error::Unsupported(format!("{} doesn't compute {spec:?}", algorithm.name())));
+            return Err(Error::Unsupported(format!("{} can't compute {spec:?}", algorithm.name())));
         }
         let pools = !matches!(algorithm, Algorithm::Depthwise | Algorithm::Pointwise);
         if epilogue.average_pool && (epilogue.residual || !pools) {
-            let words = format!("pooling with a residual, or behind a {} convolution", algorithm.name());
+            let words = format!("pooling with a residual, or after a {} convolution", algorithm.name());
             return Err(Error::Unsupported(words));
         }
         check("weights", spec.outputs * spec.taps(), weights)?;
@@ -178,18 +178,18 @@ impl Conv {
         })
     }
 
-    /// Writes the maxima of windows of what it would write, which then never leaves the cache.
+    /// Appends a max pooling, so that the convolution's own output never leaves the cache.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for an algorithm that can't, and for windows of another shape than the output's; it stays as
-    /// it was.
+    /// [`Error::Unsupported`] if the algorithm doesn't support it or the pooling's input doesn't have the output's shape. The
+    /// convolution is then unchanged.
     pub fn take_maximum(&mut self, pool: MaxPool) -> Result<(), Error> {
         let whole = match &self.packed {
             Packed::Winograd(winograd) => winograd.writes_sums(),
             _ => false,
         };
         if !whole || self.maximum.is_some() || pool.input() != self.output {
-            let words = format!("maxima behind {} that writes {:?}", self.algorithm.name(), self.output);
+            let words = format!("max pooling of {} with output {:?}", self.algorithm.name(), self.output);
             return Err(Error::Unsupported(words));
         }
         self.output = pool.output();
@@ -197,23 +197,23 @@ impl Conv {
         Ok(())
     }
 
-    /// Shape of the output.
+    /// Returns the shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
         self.output
     }
 
-    /// How it is computed.
+    /// Returns the algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Computes one image. `residual`, where the epilogue has one, and `output` have the output's shape, channels last.
-    /// On a thread of a rayon pool the pool's idle threads take part; the values are the same to the bit.
+    /// Computes one image. `output` and `residual` (if the epilogue has one) have the output's shape, channels last. On a thread of a
+    /// rayon pool, the pool's idle threads take part; the values are bit-identical.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length than the shapes say.
+    /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
         match (&self.packed, &self.maximum) {
@@ -227,7 +227,7 @@ impl Conv {
     }
 }
 
-/// Looks at what a convolution is run on, and gives the residual that it adds: none where its epilogue has none.
+/// Checks a convolution's arguments and returns the residual, or `None` if its epilogue has none.
 pub(crate) fn check_images<'a>(
     (input_shape, input): (Shape, &[f32]),
     (output_shape, output): (Shape, &[f32]),

@@ -1,18 +1,18 @@
-//! Space to depth: every 2 × 2 pixels become one pixel of four times the channels. A first convolution of stride 2 is one of
-//! stride 1 then, and minimal filtering computes that with a quarter of the multiplications.
+//! Space to depth: every 2 × 2 pixels become one pixel with four times the channels. This turns a first convolution of stride 2 into
+//! one of stride 1, which minimal filtering computes with a quarter of the multiplications.
 
 use crate::conv::Algorithm;
 use crate::share::{self, Target};
 use crate::spec::{ConvSpec, Error, Layout, Shape, check};
 use crate::winograd::Tile;
 
-/// Fewer outputs don't pay for the transforms.
+/// With fewer outputs, the transforms cost more than they save.
 const LEAST_OUTPUTS: usize = 16;
-/// Smaller images waste most of a tile.
+/// With smaller images, most of a tile is wasted.
 const LEAST_SIDE: usize = 8;
 
-/// A planar image's 2 × 2 blocks as pixels, channels last: row of the block, column of the block, channel. Where a side is
-/// odd, zeros are beyond it.
+/// Rearranges a planar image's 2 × 2 blocks into pixels, channels last, ordered by row in the block, column in the block, channel.
+/// Odd sides are padded with zeros.
 #[derive(Debug, Clone, Copy)]
 pub struct SpaceToDepth {
     input: Shape,
@@ -20,20 +20,20 @@ pub struct SpaceToDepth {
 }
 
 impl SpaceToDepth {
-    /// For planar images of this shape.
+    /// Prepares for planar images of this shape.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for an image without values, or with more of them than a memory holds.
+    /// [`Error::Unsupported`] if the image is empty or too large for memory.
     pub fn new(input: Shape) -> Result<Self, Error> {
         let Shape { height, width, channels } = input.within_limits()?;
         if input.len() == 0 {
-            return Err(Error::Unsupported("an image of nothing".to_owned()));
+            return Err(Error::Unsupported("empty image".to_owned()));
         }
         let output = Shape { height: height.div_ceil(2), width: width.div_ceil(2), channels: 4 * channels };
         Ok(Self { input, output: output.within_limits()? })
     }
 
-    /// Shape of the output.
+    /// Returns the shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
         self.output
@@ -42,7 +42,7 @@ impl SpaceToDepth {
     /// Rearranges one image.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length than the shapes say.
+    /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("input", self.input.len(), input)?;
         check("output", self.output.len(), output)?;
@@ -50,7 +50,7 @@ impl SpaceToDepth {
         let line = self.output.width * self.output.channels;
         let target = Target::new(output);
         share::for_each(self.output.height, |row| {
-            // SAFETY: each row is one block's own.
+            // SAFETY: each row belongs to one block.
             let line = unsafe { std::slice::from_raw_parts_mut(target.at(row * line, line), line) };
             for block_row in 0..2 {
                 let y = 2 * row + block_row;
@@ -79,8 +79,8 @@ impl SpaceToDepth {
     }
 }
 
-/// A convolution of stride 2 as one of stride 1 behind [`SpaceToDepth`], with its algorithm and its weights; `None` where
-/// it can't be, or gains nothing.
+/// Rewrites a convolution of stride 2 as one of stride 1 after [`SpaceToDepth`], and returns it with its algorithm and weights.
+/// Returns `None` if that is impossible or not faster.
 #[must_use]
 pub fn folded(spec: &ConvSpec, weights: &[f32]) -> Option<(ConvSpec, Algorithm, Vec<f32>)> {
     let sums = spec.sums().ok()?;
@@ -91,10 +91,10 @@ pub fn folded(spec: &ConvSpec, weights: &[f32]) -> Option<(ConvSpec, Algorithm, 
         return None;
     }
     let input = SpaceToDepth::new(spec.input).ok()?.output();
-    // An odd padding becomes even by a row or a column of zero weights.
+    // A row or column of zero weights makes odd padding even.
     let zeros = [0, 1].map(|axis| spec.padding[axis][0] % 2);
     let kernel = [0, 1].map(|axis| (spec.kernel[axis] + zeros[axis]).div_ceil(2));
-    // Of the definition's multiplications these are left: at least a half must go, or the transforms cost more.
+    // The remaining multiplications per output. Unless at least half are saved, the transforms cost more.
     let (tile, left) = match kernel {
         [4, 4] => (Tile::F4x4, 49.0 / 16.0),
         [3, 3] => (Tile::F4x3, 36.0 / 16.0),

@@ -1,16 +1,16 @@
-//! Depthwise convolution: each channel has a filter of its own, so the lanes are channels.
+//! Depthwise convolution: each channel has its own filter, so lanes are channels.
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
 use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
-/// Vectors of sums computed side by side: enough that none waits for its last addition.
+/// Vectors of sums computed in parallel: enough to hide the latency of an addition.
 const SUMS: usize = 8;
-/// Channels of an image that a kernel of its own is compiled for: a cache line.
+/// Number of channels for which a specialised kernel is compiled: a cache line.
 pub(crate) const BLOCK: usize = 16;
 
-/// A depthwise convolution with its weights by place.
+/// A depthwise convolution with its weights grouped by kernel position.
 #[derive(Debug)]
 pub(crate) struct Depthwise<E = f32> {
     spec: ConvSpec,
@@ -21,7 +21,7 @@ pub(crate) struct Depthwise<E = f32> {
     weights: Buffer<E>,
     bias: Buffer<E>,
     channels: usize,
-    /// Columns of sums whose kernel lies between the image's left and right borders: first and the one past the last.
+    /// Columns of sums whose kernel is between the image's left and right borders, as start and end (exclusive).
     inner: (usize, usize),
 }
 
@@ -50,7 +50,7 @@ impl<E: Element> Depthwise<E> {
         Self { spec: *spec, sums, low, high, weights: by_place, bias, channels, inner }
     }
 
-    /// The rows of the image that a row of sums reads: first and the one past the last.
+    /// Returns the image rows that a row of sums reads, as start and end (exclusive).
     pub fn reads(&self, row: usize) -> (usize, usize) {
         let top = row * self.spec.stride[0];
         let (before, height) = (self.spec.padding[0][0], self.spec.input.height);
@@ -60,7 +60,7 @@ impl<E: Element> Depthwise<E> {
 }
 
 impl Depthwise {
-    /// The slices have the lengths that the shapes say.
+    /// Computes one image. The slices' lengths must match the shapes.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         share::for_each(self.sums.height, |row| {
@@ -72,15 +72,15 @@ impl Depthwise {
 /// One row of sums.
 pub(crate) struct Row<'a, E = f32> {
     pub depthwise: &'a Depthwise<E>,
-    /// The image from row `top` on, at least those that are read.
+    /// The image from row `top` on, with at least the rows that are read.
     pub input: &'a [E],
     pub top: usize,
     /// An image of the output's shape.
     pub residual: Option<&'a [E]>,
     pub output: Target<'a, E>,
-    /// Which row of sums.
+    /// The index of the row of sums.
     pub row: usize,
-    /// The output's row that it becomes.
+    /// The output row that it is written to.
     pub to: usize,
 }
 
@@ -102,14 +102,14 @@ impl<E: Element> Task<E> for Row<'_, E> {
     }
 }
 
-/// A row whose kernel's width is `K`, its step to the right `T`, and its channels `C`; 0 for any. Where they are known,
-/// the innermost loop computes no addresses.
+/// A row with kernel width `K`, horizontal stride `T` and `C` channels; 0 stands for any value. With known values, the innermost loop
+/// computes no addresses.
 struct Sums<'a, E, const K: usize, const T: usize, const C: usize>(Row<'a, E>);
 
-/// What is the same for a row's pixels.
+/// Values shared by all pixels of a row.
 #[derive(Clone, Copy)]
 struct Common<V> {
-    /// The kernel's rows that meet the image: first and the one past the last.
+    /// The kernel rows that overlap the image, as start and end (exclusive).
     rows: (usize, usize),
     low: V,
     high: V,
@@ -142,7 +142,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Task<E> for Sum
 }
 
 impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, T, C> {
-    /// The kernel's rows that meet the image: first and the one past the last.
+    /// Returns the kernel rows that overlap the image, as start and end (exclusive).
     #[inline(always)]
     fn rows(&self) -> (usize, usize) {
         let spec = &self.0.depthwise.spec;
@@ -152,8 +152,8 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         (first, last)
     }
 
-    /// The row's sums of `V` vectors of channels, `P` pixels at a time: each weight is loaded once for all of them. `FULL`:
-    /// all lanes are channels.
+    /// Computes the row's sums for `V` vectors of channels, `P` pixels at a time, so that each weight is loaded once for all of them.
+    /// `FULL`: all lanes are channels.
     #[inline(always)]
     fn channels<S: Simd<E = E>, const P: usize, const V: usize, const FULL: bool>(
         &self,
@@ -161,7 +161,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         channel: usize,
     ) {
         let d = self.0.depthwise;
-        // Computed here, once: the compiler can't know that what is written leaves them alone.
+        // Computed once, here: the compiler can't know that writes to the output don't change them.
         let common = Common { rows: self.rows(), low: s.splat(d.low), high: s.splat(d.high) };
         let (first, last) = d.inner;
         for column in (0..first).chain(last..d.sums.width) {
@@ -171,7 +171,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         }
         let mut column = first;
         while column + P <= last {
-            // SAFETY: the kernels of all columns between `first` and `last` lie within the image's.
+            // SAFETY: the kernels of all columns between `first` and `last` are within the image's columns.
             unsafe { self.inner::<S, P, V, FULL>(s, channel, column, common) };
             column += P;
         }
@@ -182,10 +182,10 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         }
     }
 
-    /// `P` pixels from `column`, `V` vectors of channels.
+    /// Computes `P` pixels from `column` and `V` vectors of channels.
     ///
     /// # Safety
-    /// The pixels' kernels lie between the image's left and right borders.
+    /// The pixels' kernels must be between the image's left and right borders.
     #[inline(always)]
     unsafe fn inner<S: Simd<E = E>, const P: usize, const V: usize, const FULL: bool>(
         &self,
@@ -216,12 +216,12 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
                 let place = (y * kernel_width + x) * known::<C>(d.channels) + channel;
                 let from = ((image_row - self.0.top) * width + left + x) * channels + channel;
                 for vector in 0..V {
-                    // SAFETY: the weights have a padded pixel for each of the kernel's places.
+                    // SAFETY: the weights have a padded pixel for each kernel position.
                     let weight =
                         unsafe { s.load(at(d.weights.floats(), place + vector * S::LANES, S::LANES)) };
                     for pixel in 0..P {
                         let from = from + pixel * step + vector * S::LANES;
-                        // SAFETY: the caller's promise for the columns, `rows` for the rows.
+                        // SAFETY: the caller guarantees the columns, and `rows` bounds the rows.
                         let value = unsafe { s.load_if::<FULL>(at(self.0.input, from, lanes), lanes) };
                         sums[pixel][vector] = s.fma(value, weight, sums[pixel][vector]);
                     }
@@ -237,7 +237,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         }
     }
 
-    /// A pixel whose kernel crosses the image's left or right border.
+    /// Computes a pixel whose kernel crosses the image's left or right border.
     #[inline(always)]
     fn border<S: Simd<E = E>>(&self, s: S, channel: usize, column: usize, common: Common<S::V>) {
         let d = self.0.depthwise;
@@ -253,7 +253,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
                 if image_column < width {
                     let place = (y * d.spec.kernel[1] + x) * d.channels + channel;
                     let from = ((image_row - self.0.top) * width + image_column) * channels + channel;
-                    // SAFETY: the pixel lies inside the image; the weights are padded to whole vectors.
+                    // SAFETY: the pixel is inside the image; the weights are padded to whole vectors.
                     let (weight, value) = unsafe {
                         let weight = s.load(at(d.weights.floats(), place, S::LANES));
                         (weight, s.load_some(at(self.0.input, from, lanes), lanes))
@@ -266,7 +266,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         self.write::<S, false>(s, place, lanes, sum, common);
     }
 
-    /// A sum through the epilogue to the output's `place`.
+    /// Applies the epilogue to a sum and writes it to the output at `place`.
     #[inline(always)]
     fn write<S: Simd<E = E>, const FULL: bool>(
         &self,
@@ -282,7 +282,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
             value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, place, lanes), lanes) });
         }
         value = s.at_most(high, s.at_least(low, value));
-        // SAFETY: the row is this task's.
+        // SAFETY: the row belongs to this task.
         unsafe { s.store_if::<FULL>(self.0.output.at(place, lanes), value, lanes) };
     }
 }

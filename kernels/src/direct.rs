@@ -1,5 +1,5 @@
-//! Direct convolution as a matrix product without a copied matrix: channels last, a row of the kernel meets one run of
-//! floats of the image. Blocks of rows that need zeros around them, or that lie planar, are copied into the thread's room.
+//! Direct convolution as a matrix product, without im2col: with channels last, a kernel row covers one contiguous run of the image's
+//! floats. Blocks of rows that need padding or are planar are copied into the thread's scratch space.
 
 use crate::buffer::{Buffer, lend};
 use crate::share::{self, Target, at};
@@ -7,7 +7,7 @@ use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
 use crate::tile::{Bounds, Place, Rows, Sink, Split, cut, panels, product, with_height, write};
 
-/// Sums of a block, all outputs together: enough to pay for its start, few enough for a second-level cache.
+/// Sums per block, over all outputs: enough to outweigh the block's overhead, few enough for an L2 cache.
 const BLOCK_SUMS: usize = 1 << 15;
 
 /// A dense convolution with its weights in panels.
@@ -17,12 +17,12 @@ pub(crate) struct Direct<E = f32> {
     sums: Shape,
     average_pool: bool,
     bounds: Bounds<E>,
-    /// Weights of a filter.
+    /// Weights per filter.
     taps: usize,
     /// [panel][row][column][channel][lane], see [`panels`].
     panels: Buffer<E>,
     bias: Buffer<E>,
-    /// Rows of sums in a block; even where they are pooled.
+    /// Rows of sums per block; even if they are pooled.
     block_rows: usize,
 }
 
@@ -52,29 +52,29 @@ impl<E: Element> Direct<E> {
         self.spec.layout == Layout::Planar || self.spec.padding != [[0, 0], [0, 0]]
     }
 
-    /// Pixels of a row with the zeros around it.
+    /// Returns the pixels in a row, including padding.
     fn padded_width(&self) -> usize {
         self.spec.input.width + self.spec.padding[1][0] + self.spec.padding[1][1]
     }
 
-    /// Floats of the room that `rows` rows of sums need for [`Self::rows`].
+    /// Returns the scratch floats that [`Self::rows`] needs for `rows` rows of sums.
     pub fn copied(&self, rows: usize) -> usize {
         if self.is_copied() { self.read(rows) } else { 0 }
     }
 
-    /// Floats that [`Self::rows`] gives for `rows` rows of sums.
+    /// Returns the number of floats that [`Self::rows`] returns for `rows` rows of sums.
     pub fn read(&self, rows: usize) -> usize {
         let rows = (rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
         rows * self.padded_width() * self.spec.input.channels
     }
 
-    /// Floats of a block's sums before they are pooled.
+    /// Returns the floats of a block's sums before pooling.
     fn pooled(&self) -> usize {
         if self.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
     }
 
-    /// The image's rows that `rows` rows of sums from row `first` read, channels last, with the zeros around them: copied
-    /// into `copy` where the image doesn't lie like that.
+    /// Returns the image rows read by `rows` rows of sums from row `first`, channels last and padded with zeros. They are copied into
+    /// `copy` if the image isn't stored that way.
     pub fn rows<'a>(&self, input: &'a [f32], first: usize, rows: usize, copy: &'a mut [f32]) -> &'a [f32] {
         let spec = &self.spec;
         let Shape { height, width, channels } = spec.input;
@@ -120,7 +120,7 @@ impl<E: Element> Direct<E> {
 }
 
 impl Direct {
-    /// The slices have the lengths that the shapes say.
+    /// Computes one image. The slices' lengths must match the shapes.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         let copied = self.copied(self.block_rows).next_multiple_of(16);
@@ -135,8 +135,8 @@ impl Direct {
     }
 }
 
-/// `R` pixels, outputs from `first`: `P` vectors of them. Made by [`Sums`] only, of places that are its own and rows that it has
-/// bounded.
+/// `R` pixels and `P` vectors of outputs from `first`. Created only by [`Sums`], which guarantees that the positions are its own and
+/// that the rows are in bounds.
 struct Tile<'a, E, const R: usize, const P: usize> {
     direct: &'a Direct<E>,
     rows: Rows<E>,
@@ -156,12 +156,12 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * S::LANES, S::LANES)) };
         }
-        // SAFETY: the panels are whole ones, of all taps; `Sums` has bounded the rows.
+        // SAFETY: the panels are complete and cover all taps; `Sums` has checked the rows' bounds.
         let tile: [[S::V; P]; R] = unsafe {
             let panel = at(d.panels.floats(), first * d.taps, P * S::LANES * d.taps);
             product(s, rows, panel, start)
         };
-        // SAFETY: the places are the block's own.
+        // SAFETY: the positions belong to the block.
         unsafe {
             if place.left >= P * S::LANES {
                 write::<S, R, P, true>(s, &tile, place, sink, &d.bounds);
@@ -175,14 +175,14 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
 /// Some rows of sums.
 pub(crate) struct Sums<'a, E = f32> {
     pub direct: &'a Direct<E>,
-    /// What [`Direct::rows`] gave for them.
+    /// The result of [`Direct::rows`] for these rows.
     pub input: &'a [E],
     pub rows: usize,
     pub sink: Sink<'a, E>,
     pub split: Split,
-    /// The first sum's place in the output.
+    /// The first sum's pixel index in the output.
     pub place: usize,
-    /// Places from one row to the next.
+    /// Pixels from one row to the next.
     pub step: usize,
 }
 
@@ -204,7 +204,7 @@ impl<E: Element> Task<E> for Sums<'_, E> {
             for row in 0..self.rows {
                 for (start, count) in cut(d.sums.width, S::ROWS) {
                     let from = row * stride[0] * width * channels + start * step;
-                    // SAFETY: the sums' sides are such that every kernel lies within the padded rows.
+                    // SAFETY: the sums' shape ensures that every kernel is within the padded rows.
                     let from = unsafe { at(input, from, (count - 1) * step + last) };
                     let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
                     let pixel = self.place + row * self.step + start;
@@ -228,7 +228,7 @@ struct Block<'a> {
     input: &'a [f32],
     residual: Option<&'a [f32]>,
     output: Target<'a>,
-    /// Rows of sums.
+    /// First row of sums.
     first: usize,
     rows: usize,
     copy: &'a mut [f32],
@@ -255,7 +255,7 @@ impl Task for Block<'_> {
 }
 
 impl Block<'_> {
-    /// Means of 2 × 2 sums into the output.
+    /// Writes the means of 2 × 2 sums to the output.
     #[inline(always)]
     fn pool<S: Simd<E = f32>>(&self, s: S, sums: Target<'_>) {
         let Shape { width, channels, .. } = self.direct.sums;
@@ -268,11 +268,11 @@ impl Block<'_> {
                     let lower = upper + width * channels;
                     let mut sum = s.splat(0.0);
                     for from in [upper, upper + channels, lower, lower + channels] {
-                        // SAFETY: the four sums lie in the block's own.
+                        // SAFETY: the four sums are within the block's.
                         sum = s.add(sum, unsafe { s.load_some(sums.at(from, lanes), lanes) });
                     }
                     let mean = s.mul(sum, s.splat(0.25));
-                    // SAFETY: the mean's place is this block's.
+                    // SAFETY: the mean's position belongs to this block.
                     unsafe {
                         s.store_some(self.output.at(to, lanes), mean, lanes);
                     }

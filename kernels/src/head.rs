@@ -1,4 +1,4 @@
-//! The score map's head: how far two images' features lie apart.
+//! The anomaly map's head: the distance between two images' features.
 
 use std::ops::Range;
 
@@ -6,27 +6,27 @@ use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{Error, check, values};
 
-/// For each pixel the squared distance of two features, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
+/// The squared distance of two features at each pixel, ‖a − b‖², or of their directions, ‖a/‖a‖ − b/‖b‖‖².
 #[derive(Debug, Clone, Copy)]
 pub struct Distance {
-    /// Pixels of an image.
+    /// Number of pixels in an image.
     pub pixels: usize,
-    /// Values of a pixel.
+    /// Values per pixel.
     pub channels: usize,
-    /// Least length that a feature is divided by; `None` leaves the features as they are.
+    /// The smallest norm that a feature is divided by; `None` leaves features unnormalised.
     pub floor: Option<f32>,
-    /// The processor's instructions.
+    /// The vector instructions to use.
     pub path: Path,
 }
 
-/// Pixels of a block.
+/// Pixels per block.
 const BLOCK: usize = 128;
 
 impl Distance {
-    /// `a` and `b` are images channels last, `output` has one value a pixel.
+    /// Computes the distances. `a` and `b` are images, channels last; `output` has one value per pixel.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length.
+    /// [`Error::Length`] if a slice has the wrong length.
     pub fn run(&self, a: &[f32], b: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("left image", values(self.pixels, self.channels), a)?;
         check("right image", values(self.pixels, self.channels), b)?;
@@ -71,14 +71,14 @@ impl Task for Pixels<'_> {
                 sum = s.fma(difference, difference, sum);
             }
             let sum = s.sum(sum);
-            // SAFETY: the pixel is this block's.
+            // SAFETY: the pixel belongs to this block.
             unsafe { *self.output.at(pixel, 1) = sum };
         }
     }
 }
 
 impl Pixels<'_> {
-    /// What makes directions of the features from `start`.
+    /// Computes the factors that normalise the features from `start`.
     #[inline(always)]
     fn scales<S: Simd<E = f32>>(&self, s: S, start: usize, floor: f32) -> (S::V, S::V) {
         let channels = self.distance.channels;
@@ -93,7 +93,7 @@ impl Pixels<'_> {
             squares = [s.fma(a, a, squares[0]), s.fma(b, b, squares[1])];
         }
         let [a_length, b_length] = [s.sum(squares[0]).sqrt(), s.sum(squares[1]).sqrt()];
-        // Not `max`, which would hide what is not a number.
+        // Not `max`, which would hide NaN.
         let scale = |length: f32| 1.0 / if length < floor { floor } else { length };
         (s.splat(scale(a_length)), s.splat(scale(b_length)))
     }

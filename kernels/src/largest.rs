@@ -1,27 +1,30 @@
-//! Mean of the largest values: a map's score.
+//! Mean of the largest values, which is a map's score.
 
 use crate::buffer::lend;
 use crate::spec::{Error, check};
 
-/// The mean of the `count` largest of `values` values; not a number where one of the values is none.
+/// The mean of the `count` largest of `values` values; NaN if any value is NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct MeanOfLargest {
-    /// Values to choose from.
+    /// Number of input values.
     pub values: usize,
-    /// How many are chosen.
+    /// Number of values that are averaged.
     pub count: usize,
 }
 
 impl MeanOfLargest {
-    /// `output` is the mean alone.
+    /// Computes the mean into `output`, which has one value.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length; [`Error::Unsupported`] where so many can't be chosen.
+    /// [`Error::Length`] if a slice has the wrong length; [`Error::Unsupported`] if `count` is 0 or more than `values`.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("input", self.values, input)?;
         check("output", 1, output)?;
         if self.count == 0 || self.count > self.values {
-            return Err(Error::Unsupported(format!("the {} largest of {} values", self.count, self.values)));
+            return Err(Error::Unsupported(format!(
+                "mean of the {} largest of {} values",
+                self.count, self.values
+            )));
         }
         output[0] = if input.iter().any(|x| x.is_nan()) { f32::NAN } else { self.mean(input) };
         Ok(())

@@ -1,4 +1,4 @@
-//! Minimum over the channels of several images: the nearest entry of a bank that was compared part by part.
+//! Minimum over the channels of several images, for finding the nearest entry of a bank that is compared in parts.
 
 use std::ops::Range;
 
@@ -6,28 +6,28 @@ use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{Error, check, values};
 
-/// For each pixel the least of all its values in all images. Where none of them is a number, neither is the result.
+/// The minimum of each pixel's values across all images. If all of them are NaN, so is the result.
 #[derive(Debug, Clone, Copy)]
 pub struct Least {
-    /// Pixels of an image.
+    /// Number of pixels in an image.
     pub pixels: usize,
-    /// Values of a pixel in each image.
+    /// Values per pixel in each image.
     pub channels: usize,
-    /// The processor's instructions.
+    /// The vector instructions to use.
     pub path: Path,
 }
 
-/// Pixels of a block.
+/// Pixels per block.
 const BLOCK: usize = 128;
 
 impl Least {
-    /// `images` lie channels last, `output` has one value a pixel.
+    /// Computes the minima. `images` are stored channels last; `output` has one value per pixel.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length; [`Error::Unsupported`] where there is nothing to choose from.
+    /// [`Error::Length`] if a slice has the wrong length; [`Error::Unsupported`] if there are no images or no channels.
     pub fn run(&self, images: &[&[f32]], output: &mut [f32]) -> Result<(), Error> {
         if images.is_empty() || self.channels == 0 {
-            return Err(Error::Unsupported("the least of nothing".to_owned()));
+            return Err(Error::Unsupported("minimum over no values".to_owned()));
         }
         images.iter().try_for_each(|image| check("image", values(self.pixels, self.channels), image))?;
         check("output", self.pixels, output)?;
@@ -57,7 +57,7 @@ impl Task for Pixels<'_> {
             let mut least = s.splat(f32::INFINITY);
             for image in self.images {
                 for channel in (0..whole).step_by(S::LANES) {
-                    // SAFETY: the pixel has a whole vector of channels from there.
+                    // SAFETY: a whole vector of the pixel's channels remains from here.
                     let value = unsafe { s.load(at(image, start + channel, S::LANES)) };
                     least = s.at_most(least, value);
                 }
@@ -71,13 +71,13 @@ impl Task for Pixels<'_> {
                     result = at_most(result, value);
                 }
             }
-            // SAFETY: the pixel is this block's.
+            // SAFETY: the pixel belongs to this block.
             unsafe { *self.output.at(pixel, 1) = result };
         }
     }
 }
 
-/// As the vectors' `at_most`: not `min`, which would make infinity of what is not a number.
+/// Matches the vectors' `at_most`. Not `min`, which would turn NaN into infinity.
 #[inline(always)]
 fn at_most(high: f32, x: f32) -> f32 {
     if x > high { high } else { x }

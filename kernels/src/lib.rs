@@ -1,30 +1,30 @@
-//! Convolution kernels for judging frames, in 32-bit floats ([`Bottleneck`] in 16-bit ones, too): the same sums as ONNX's
-//! operators, computed with fewer multiplications and without copies between layouts.
+//! Convolution kernels for judging frames, in 32-bit floats ([`Bottleneck`] also supports 16-bit floats). They compute the same
+//! sums as ONNX's operators, with fewer multiplications and without copies between layouts.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`spec`] | what a convolution is: shapes, padding, and what happens to its sums before they are written |
-//! | [`conv`] | [`Conv`]: weights packed once, then run on image after image |
-//! | `winograd` | 3×3 and 4×4 kernels; with the maxima behind them, where there are |
+//! | [`spec`] | a convolution's description: shapes, padding, and the epilogue applied to its sums |
+//! | [`conv`] | [`Conv`]: weights packed once, then run on any number of images |
+//! | `winograd` | 3×3 and 4×4 kernels, optionally fused with a following max pooling |
 //! | `pointwise` | 1×1 kernels of stride 1 |
-//! | `direct` | every other dense kernel |
-//! | `depthwise` | one filter a channel |
+//! | `direct` | all other dense kernels |
+//! | `depthwise` | one filter per channel |
 //! | [`bottleneck`] | [`Bottleneck`]: 1×1 (or a network's first convolution), depthwise and 1×1 in one pass |
-//! | [`depth`] | a first convolution of stride 2 as one of stride 1 |
-//! | [`normalise`], [`pool`], [`resample`] | an image's normalisation; maximum of a window; resizing |
-//! | [`head`], [`least`], [`largest`] | distance of two images' features; minimum over channels; mean of the largest values |
+//! | [`depth`] | space to depth, which turns a first convolution of stride 2 into one of stride 1 |
+//! | [`normalise`], [`pool`], [`resample`] | image normalisation; max pooling; resizing |
+//! | [`head`], [`least`], [`largest`] | distance between two images' features; minimum over channels; mean of the largest values |
 //! | [`batch`] | many small matrices times constant ones |
-//! | [`jpeg`] | a JPEG decoder's transform, upsampling and colours |
-//! | `simd` | the processor's vectors; [`Path`] says which, [`HalfPath`] for 16-bit floats |
-//! | `share` | one kernel's blocks on several threads |
+//! | [`jpeg`] | a JPEG decoder's transform, upsampling and colour conversion |
+//! | `simd` | vector instructions, selected by [`Path`], or [`HalfPath`] for 16-bit floats |
+//! | `share` | splitting one kernel's blocks between threads |
 //!
-//! Images lie channels last: height × width × channels, a pixel's channels side by side. A path (AVX-512, AVX2, NEON, or
-//! what every processor has) is chosen when the program runs. Results don't depend on the number of threads, to the bit.
+//! Images are stored channels last: height × width × channels, with a pixel's channels contiguous. A path (AVX-512, AVX2, NEON, or
+//! the portable one) is chosen at run time. Results are bit-identical for any number of threads.
 //!
 //! ```
 //! use kernels::{Conv, ConvSpec, Epilogue, Path, Shape};
 //!
-//! // The sum of each pixel's 3 × 3 neighbourhood, zero beyond the border.
+//! // The sum of each pixel's 3 × 3 neighbourhood, with zeros beyond the border.
 //! let input = Shape { height: 4, width: 4, channels: 1 };
 //! let spec = ConvSpec { padding: [[1, 1], [1, 1]], ..ConvSpec::new(input, 1, [3, 3]) };
 //! let conv = Conv::new(spec, &[1.0; 9], &[0.0], Epilogue::default(), Path::best())?;
@@ -34,10 +34,10 @@
 //! # Ok::<(), kernels::Error>(())
 //! ```
 
-#![allow(clippy::needless_range_loop, reason = "loops over vectors count, see `simd::Task`")]
+#![allow(clippy::needless_range_loop, reason = "loops over vectors use indices, see `simd::Task`")]
 #![allow(
     clippy::inline_always,
-    reason = "what is not inlined is not compiled for the path, see `simd::Task`"
+    reason = "functions that aren't inlined aren't compiled for the path, see `simd::Task`"
 )]
 
 pub mod batch;

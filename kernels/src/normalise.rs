@@ -1,25 +1,25 @@
-//! Normalising an image, as a network expects it.
+//! Image normalisation, as expected by networks.
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{Error, check, values};
 
-/// Each channel of a planar image less its mean, times its factor.
+/// Subtracts a mean from each channel of a planar image and multiplies the difference by a factor.
 #[derive(Debug, Clone)]
 pub struct Normalise {
-    /// Pixels of an image.
+    /// Number of pixels in an image.
     pub pixels: usize,
     /// Mean and factor of each channel.
     pub channels: Vec<[f32; 2]>,
-    /// The processor's instructions.
+    /// The vector instructions to use.
     pub path: Path,
 }
 
 impl Normalise {
-    /// Both slices are planar images.
+    /// Normalises one image. Both slices are planar images.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length.
+    /// [`Error::Length`] if a slice has the wrong length.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         let length = values(self.pixels, self.channels.len());
         check("input", length, input)?;
@@ -49,7 +49,7 @@ impl Task for Channel<'_> {
         let [mean, factor] = self.by.map(|value| s.splat(value));
         for pixel in (0..self.pixels).step_by(S::LANES) {
             let (place, lanes) = (self.first + pixel, S::LANES.min(self.pixels - pixel));
-            // SAFETY: `lanes` pixels of the channel are left from there, and the channel is this block's own.
+            // SAFETY: `lanes` pixels of the channel remain from there, and the channel belongs to this block.
             unsafe {
                 let value = s.load_some(at(self.input, place, lanes), lanes);
                 s.store_some(self.output.at(place, lanes), s.mul(s.sub(value, mean), factor), lanes);

@@ -1,5 +1,5 @@
-//! 1×1 convolutions of stride 1: pixels × channels times channels × outputs. Pixels don't meet, so they are cut into
-//! blocks as caches like it.
+//! 1×1 convolutions of stride 1: pixels × channels times channels × outputs. Pixels are independent, so they are split into blocks
+//! that suit the caches.
 
 use crate::buffer::Buffer;
 use crate::share::{self, Target, at};
@@ -7,7 +7,7 @@ use crate::simd::{Element, Path, Simd, Task, Vectors};
 use crate::spec::Epilogue;
 use crate::tile::{Bounds, Place, Rows, Sink, Split, panels, product, with_height, write};
 
-/// Values of a block's pixels, inputs or outputs: few enough for a second-level cache beside the weights.
+/// Input or output values per block: few enough to fit an L2 cache together with the weights.
 const BLOCK_VALUES: usize = 1 << 15;
 
 /// A pointwise convolution with its weights in panels.
@@ -22,7 +22,7 @@ pub(crate) struct Pointwise<E = f32> {
 }
 
 impl<E: Element> Pointwise<E> {
-    /// `weights` are output × channel.
+    /// Packs `weights`, which are output × channel.
     pub fn new(
         path: E::Path,
         inputs: usize,
@@ -35,14 +35,14 @@ impl<E: Element> Pointwise<E> {
         Self { inputs, outputs, panels, bias, bounds: Bounds::of(epilogue) }
     }
 
-    /// Channels of a pixel.
+    /// Returns the channels per input pixel.
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
 }
 
 impl Pointwise {
-    /// The slices have the lengths that the shapes say.
+    /// Computes one image. The slices' lengths must match the shapes.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         let count = input.len() / self.inputs;
@@ -60,16 +60,16 @@ impl Pointwise {
     }
 }
 
-/// A run of pixels from place `first` of the output.
+/// A run of pixels, written to the output from pixel `first` on.
 pub(crate) struct Pixels<'a, E = f32> {
     pub pointwise: &'a Pointwise<E>,
     pub input: &'a [E],
-    /// Channels that lie side by side: all of a pixel's, or blocks of them, one image after the other.
+    /// Number of contiguous channels: all of a pixel's, or blocks of them, one image after the other.
     pub block: usize,
     pub sink: Sink<'a, E>,
     pub split: Split,
     pub first: usize,
-    /// Behind so many pixels the output has a gap of so many.
+    /// After each `.0` pixels, the output has a gap of `.1` pixels.
     pub gaps: Option<(usize, usize)>,
 }
 
@@ -81,7 +81,7 @@ impl<E: Element> Task<E> for Pixels<'_, E> {
         let Pointwise { inputs, outputs, .. } = *self.pointwise;
         let count = self.input.len() / inputs;
         let (line, gap) = self.gaps.unwrap_or((count, 0));
-        // Tiles of nearly the same height: the higher ones first.
+        // Tiles of nearly equal height, the taller ones first.
         let tiles = line.div_ceil(S::ROWS).max(1);
         let (height, higher) = (line / tiles, line % tiles);
         let middle = higher * (height + 1);
@@ -113,7 +113,7 @@ struct Tiles<'a, E, const R: usize, const P: usize> {
     channel: usize,
     start: usize,
     end: usize,
-    /// Pixels of the gaps before them.
+    /// Total gap pixels before them.
     gaps: usize,
 }
 
@@ -140,7 +140,7 @@ impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(bias.floats(), self.channel + vector * S::LANES, S::LANES)) };
         }
-        // SAFETY: the panels are whole ones, of all inputs.
+        // SAFETY: the panels are complete and cover all inputs.
         let panel = unsafe { at(panels.floats(), self.channel * inputs, P * S::LANES * inputs) };
         let Pixels { block, split, sink, .. } = *self.pixels;
         let runs = inputs / block;
@@ -151,7 +151,7 @@ impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
         }
         let mut pixel = self.start;
         while pixel + R <= self.end {
-            // SAFETY: the pixels lie inside the run.
+            // SAFETY: the pixels are within the run.
             let from = unsafe { at(self.pixels.input, pixel * block, (runs - 1) * run_step + R * block) };
             let rows = Rows { from, step: block, runs, run: block, run_step };
             // SAFETY: as bounded above.
@@ -162,7 +162,7 @@ impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
                 offsets,
                 left: outputs - self.channel,
             };
-            // SAFETY: the pixels are this run's.
+            // SAFETY: the pixels belong to this run.
             unsafe { write::<S, R, P, FULL>(s, &tile, place, sink, bounds) };
             pixel += R;
         }

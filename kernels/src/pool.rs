@@ -1,10 +1,10 @@
-//! Maximum of a window.
+//! Max pooling.
 
 use crate::share::{self, Target, at};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{ConvSpec, Error, Shape, check};
 
-/// ONNX's `MaxPool` of one image, channels last; places beyond the border don't count.
+/// ONNX's `MaxPool` of one image, channels last; pixels beyond the border are ignored.
 #[derive(Debug, Clone)]
 pub struct MaxPool {
     spec: ConvSpec,
@@ -13,37 +13,37 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
-    /// `spec` gives the window as a depthwise convolution's kernel.
+    /// Creates the pooling; `spec` gives the window as a depthwise convolution's kernel.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for shapes that don't fit together, or a window that can lie wholly beyond the border.
+    /// [`Error::Unsupported`] for shapes that don't fit together, or a window that can lie entirely beyond the border.
     pub fn new(spec: ConvSpec, path: Path) -> Result<Self, Error> {
         let output = spec.sums()?;
         let beyond =
             (0..2).any(|axis| spec.padding[axis].iter().any(|&padding| padding >= spec.kernel[axis]));
         if !spec.depthwise || beyond {
-            return Err(Error::Unsupported(format!("no maximum is taken as {spec:?}")));
+            return Err(Error::Unsupported(format!("max pooling as in {spec:?}")));
         }
         Ok(Self { spec, output, path })
     }
 
-    /// Shape of the output.
+    /// Returns the shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
         self.output
     }
 
-    /// Shape of the input.
+    /// Returns the shape of the input.
     pub(crate) const fn input(&self) -> Shape {
         self.spec.input
     }
 
-    /// The rows of the image that a row of the output reads: first and the one past the last.
+    /// Returns the image rows that an output row reads, as start and end (exclusive).
     pub(crate) fn reads(&self, row: usize) -> (usize, usize) {
         window(row, 0, &self.spec, self.spec.input.height)
     }
 
-    /// Rows of a window.
+    /// Returns the number of rows in a window.
     pub(crate) const fn window_rows(&self) -> usize {
         self.spec.kernel[0]
     }
@@ -51,7 +51,7 @@ impl MaxPool {
     /// Computes one image, channels last.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length than the shapes say.
+    /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("input", self.spec.input.len(), input)?;
         check("output", self.output.len(), output)?;
@@ -66,7 +66,7 @@ impl MaxPool {
 /// One row of the output.
 pub(crate) struct Row<'a> {
     pub pool: &'a MaxPool,
-    /// The image from row `top` on, at least those that are read.
+    /// The image from row `top` on, with at least the rows that are read.
     pub input: &'a [f32],
     pub top: usize,
     pub output: Target<'a>,
@@ -99,7 +99,7 @@ impl Task for Row<'_> {
 }
 
 impl Row<'_> {
-    /// One vector of channels of a window that lies inside. `FULL`: all lanes are channels.
+    /// Computes one vector of channels of a window inside the image. `FULL`: all lanes are channels.
     #[inline(always)]
     fn vector<S: Simd<E = f32>, const FULL: bool>(
         &self,
@@ -115,18 +115,18 @@ impl Row<'_> {
         for y in top..bottom {
             for x in left..right {
                 let from = ((y - self.top) * width + x) * channels + channel;
-                // SAFETY: the pixel lies inside the image.
+                // SAFETY: the pixel is inside the image.
                 let value = unsafe { s.load_if::<FULL>(at(self.input, from, lanes), lanes) };
                 most = s.at_least(most, value);
             }
         }
         let to = (self.row * output.width + column) * channels + channel;
-        // SAFETY: the row is this task's.
+        // SAFETY: the row belongs to this task.
         unsafe { s.store_if::<FULL>(self.output.at(to, lanes), most, lanes) };
     }
 }
 
-/// The part of a window that lies inside: first place and the one past the last.
+/// Returns the part of a window that is inside the image, as start and end (exclusive).
 #[inline(always)]
 fn window(index: usize, axis: usize, spec: &ConvSpec, side: usize) -> (usize, usize) {
     let start = index * spec.stride[axis];

@@ -1,4 +1,4 @@
-//! Resizing and smoothing: each axis of an image by a matrix, of whose values most are zero.
+//! Resizing and smoothing, by multiplying each axis of an image with a sparse matrix.
 
 use std::ops::Range;
 
@@ -7,17 +7,17 @@ use crate::share::{self, Target, at, at_mut};
 use crate::simd::{Path, Simd, Task, Vectors};
 use crate::spec::{Error, Shape, check, values};
 
-/// Fewer channels fill no vector: columns do then.
+/// With fewer channels than this, vectors hold columns instead of channels.
 const NARROW: usize = 8;
-/// Parts of an image of few channels, for as many threads.
+/// Number of parts into which an image with few channels is split, for as many threads.
 const BLOCKS: usize = 4;
 
-/// The values that are not zero of a matrix of few such values, row by row.
+/// A sparse matrix, stored by rows.
 #[derive(Debug, Clone)]
 struct Sparse {
-    /// Where each row's values start, and where the last one's end.
+    /// The start of each row's values, followed by the end of the last row's.
     starts: Vec<usize>,
-    /// Columns and values.
+    /// Columns and their non-zero values.
     values: Vec<(usize, f32)>,
 }
 
@@ -36,7 +36,7 @@ impl Sparse {
     }
 }
 
-/// rows · image · columnsᵀ, for every channel alike.
+/// rows · image · columnsᵀ, applied to every channel.
 #[derive(Debug, Clone)]
 pub struct Resample {
     input: Shape,
@@ -47,11 +47,10 @@ pub struct Resample {
 }
 
 impl Resample {
-    /// `rows` is output height × input height, `columns` output width × input width, both row-major.
+    /// Prepares the matrices. `rows` is output height × input height, `columns` is output width × input width, both row-major.
     ///
     /// # Errors
-    /// [`Error::Length`] where a matrix has another length; [`Error::Unsupported`] for a side of zero, or more values than a
-    /// memory holds.
+    /// [`Error::Length`] if a matrix has the wrong length; [`Error::Unsupported`] for a side of zero or an image too large for memory.
     pub fn new(
         input: Shape,
         (height, rows): (usize, &[f32]),
@@ -62,16 +61,16 @@ impl Resample {
         check("matrix of columns", values(width, input.width), columns)?;
         let (input, output) = (input.within_limits()?, Shape { height, width, ..input }.within_limits()?);
         if input.len() == 0 || output.len() == 0 {
-            return Err(Error::Unsupported("resizing from or to nothing".to_owned()));
+            return Err(Error::Unsupported("resizing from or to an empty image".to_owned()));
         }
-        // One axis is resized before the other.
+        // The intermediate image: one axis is resized before the other.
         Shape { width, ..input }.within_limits()?;
         let rows = Sparse::new(height, input.height, rows);
         let columns = Sparse::new(width, input.width, columns);
         Ok(Self { input, output, rows, columns, path })
     }
 
-    /// Shape of the output.
+    /// Returns the shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
         self.output
@@ -80,7 +79,7 @@ impl Resample {
     /// Computes one image, channels last.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length than the shapes say.
+    /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
         check("input", self.input.len(), input)?;
         check("output", self.output.len(), output)?;
@@ -105,7 +104,7 @@ impl Resample {
         Ok(())
     }
 
-    /// The rows of the input that these of the output are made of.
+    /// Returns the input rows that these output rows depend on.
     fn read_by(&self, rows: Range<usize>) -> Range<usize> {
         let values = &self.rows.values[self.rows.starts[rows.start]..self.rows.starts[rows.end]];
         let first = values.iter().map(|&(row, _)| row).min();
@@ -114,20 +113,20 @@ impl Resample {
     }
 }
 
-/// Rows of an image, one after the other.
+/// Consecutive rows of an image.
 struct Lines<'a> {
     values: &'a [f32],
-    /// Values of a row.
+    /// Values per row.
     length: usize,
-    /// The row of the image that comes first.
+    /// The index of the first row.
     first: usize,
 }
 
 impl Lines<'_> {
-    /// Adds up rows with weights. `to` says where so many lanes from that place of the row go.
+    /// Computes a weighted sum of rows. `to(start, lanes)` returns where the `lanes` values from `start` are written.
     ///
     /// # Safety
-    /// There is room for them, and the weights are for rows that are there (checked in debug builds).
+    /// There must be room for the values, and the weights must refer to existing rows (checked in debug builds).
     #[inline(always)]
     unsafe fn sum<S: Simd<E = f32>>(
         &self,
@@ -140,28 +139,28 @@ impl Lines<'_> {
             let mut sum = s.splat(0.0);
             for &(row, weight) in weights {
                 let place = (row - self.first) * self.length + start;
-                // SAFETY: `lanes` values of the row are left, which the caller says is there.
+                // SAFETY: `lanes` values of the row remain; the caller guarantees that the row exists.
                 let value = unsafe { s.load_some(at(self.values, place, lanes), lanes) };
                 sum = s.fma(s.splat(weight), value, sum);
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { s.store_some(to(start, lanes), sum, lanes) };
         }
     }
 }
 
-/// Some rows of an output of few channels: the columns first, for as many rows side by side as a vector has lanes; then all
-/// columns of a row side by side.
+/// Some rows of an output with few channels. Columns are resized first, for as many rows in parallel as a vector has lanes; then rows,
+/// with all columns in parallel.
 struct Block<'a> {
     resample: &'a Resample,
     input: &'a [f32],
     output: Target<'a>,
     rows: Range<usize>,
-    /// The rows of the input that are needed.
+    /// The input rows that are needed.
     read: Range<usize>,
-    /// Room for them in the output's width.
+    /// Scratch space for these rows at the output's width.
     half: &'a mut [f32],
-    /// Room for a vector's rows, column by column, and one vector.
+    /// Scratch space for a vector's rows, stored by columns, and one vector.
     turned: &'a mut [f32],
 }
 
@@ -184,7 +183,7 @@ impl Task for Block<'_> {
                 let mut sum = s.splat(0.0);
                 for &(from, weight) in columns.row(column) {
                     let from = (from * input.channels + channel) * S::LANES;
-                    // SAFETY: there is room for a vector of each place of a row.
+                    // SAFETY: there is room for a vector for each position in a row.
                     let values = unsafe { s.load_some(at(turned, from, S::LANES), S::LANES) };
                     sum = s.fma(s.splat(weight), values, sum);
                 }
@@ -195,7 +194,7 @@ impl Task for Block<'_> {
         }
         for row in self.rows {
             let lines = Lines { values: self.half, length: wide, first: self.read.start };
-            // SAFETY: the row is this task's, and the rows that it is made of were read.
+            // SAFETY: the row belongs to this task, and the input rows it depends on were read.
             unsafe { lines.sum(s, rows.row(row), |start, lanes| self.output.at(row * wide + start, lanes)) };
         }
     }
@@ -207,7 +206,7 @@ struct Row<'a> {
     input: &'a [f32],
     output: Target<'a>,
     row: usize,
-    /// Room for one row of the input's width.
+    /// Scratch space for one row at the input's width.
     line: &'a mut [f32],
 }
 
@@ -226,12 +225,12 @@ impl Task for Row<'_> {
                 let lanes = S::LANES.min(channels - start);
                 let mut sum = s.splat(0.0);
                 for &(from, weight) in columns.row(column) {
-                    // SAFETY: `lanes` channels of the pixel are left.
+                    // SAFETY: `lanes` channels of the pixel remain.
                     let value = unsafe { s.load_some(at(self.line, from * channels + start, lanes), lanes) };
                     sum = s.fma(s.splat(weight), value, sum);
                 }
                 let to = (self.row * output.width + column) * channels + start;
-                // SAFETY: the row is this task's.
+                // SAFETY: the row belongs to this task.
                 unsafe { s.store_some(self.output.at(to, lanes), sum, lanes) };
             }
         }

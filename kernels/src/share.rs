@@ -1,4 +1,4 @@
-//! One kernel's blocks on several threads.
+//! Splits one kernel's blocks between threads.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use crate::simd::Element;
 
-/// Calls `block` for 0..count. On a thread of a rayon pool the pool's idle threads take part; on any other thread, or in
-/// a pool of one, they come in order.
+/// Calls `block` for 0..count. On a thread of a rayon pool, the pool's idle threads take part; on any other thread, or in a pool of one,
+/// the calls are made in order.
 pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
     if threads() > 1 && count > 1 {
         (0..count).into_par_iter().with_max_len(1).for_each(block);
@@ -17,12 +17,12 @@ pub(crate) fn for_each(count: usize, block: impl Fn(usize) + Send + Sync) {
     }
 }
 
-/// [`for_each`] over ranges of at most `most` that make up 0..count.
+/// [`for_each`] over ranges of at most `most` that cover 0..count.
 pub(crate) fn for_each_range(count: usize, most: usize, range: impl Fn(Range<usize>) + Send + Sync) {
     for_each(count.div_ceil(most), |index| range(index * most..((index + 1) * most).min(count)));
 }
 
-/// Threads that may take part in [`for_each`].
+/// Returns the number of threads that may take part in [`for_each`].
 pub(crate) fn threads() -> usize {
     rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
 }
@@ -31,10 +31,10 @@ thread_local! {
     static BUSY: Cell<usize> = const { Cell::new(1) };
 }
 
-/// Runs `work`, whose kernels then know that `busy` threads of the pool, this one among them, compute something at the
-/// moment: a kernel that pays for being cut into more blocks is cut for the others only. Results are the same.
+/// Runs `work` and tells its kernels that `busy` threads of the pool, including this one, are busy. A kernel for which extra blocks are
+/// costly is then split only for the idle threads. Results are the same.
 pub fn beside<T>(busy: usize, work: impl FnOnce() -> T) -> T {
-    /// A thread that waits for its blocks may take up other work meanwhile: it then goes on with what it was told before.
+    /// Restores the previous value. A thread that waits for its blocks may take up other work meanwhile.
     struct Before(usize);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -45,12 +45,12 @@ pub fn beside<T>(busy: usize, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Threads for one kernel's blocks, as far as [`beside`] knows.
+/// Returns the number of threads for one kernel's blocks, according to [`beside`].
 pub(crate) fn idle_threads() -> usize {
     (threads() / BUSY.get()).max(1)
 }
 
-/// An output that several blocks write, each its own places.
+/// An output that several blocks write to, each at its own positions.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a, E = f32> {
     start: *mut E,
@@ -58,9 +58,9 @@ pub(crate) struct Target<'a, E = f32> {
     borrowed: std::marker::PhantomData<&'a mut [E]>,
 }
 
-// SAFETY: it is a mutable borrow of floats, which may move to another thread.
+// SAFETY: this is a mutable borrow of floats, which may move to another thread.
 unsafe impl<E: Element> Send for Target<'_, E> {}
-// SAFETY: it is only written through `at`, whose callers promise that no two blocks touch the same float.
+// SAFETY: it is only accessed through `at`, whose callers guarantee that no two blocks touch the same float.
 unsafe impl<E: Element> Sync for Target<'_, E> {}
 
 impl<'a, E> Target<'a, E> {
@@ -68,37 +68,37 @@ impl<'a, E> Target<'a, E> {
         Self { start: output.as_mut_ptr(), length: output.len(), borrowed: std::marker::PhantomData }
     }
 
-    /// Where the `count` floats from `index` lie.
+    /// Returns a pointer to the `count` floats from `index`.
     ///
     /// # Safety
-    /// They lie inside (checked in debug builds), and no other block reads or writes them meanwhile.
+    /// They must be in bounds (checked in debug builds), and no other block may read or write them meanwhile.
     #[inline(always)]
     pub unsafe fn at(self, index: usize, count: usize) -> *mut E {
         debug_assert!(index + count <= self.length, "{index} + {count} of {}", self.length);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.start.add(index) }
     }
 }
 
-/// Where the `count` floats from `index` lie.
+/// Returns a pointer to the `count` floats from `index`.
 ///
 /// # Safety
-/// They lie inside (checked in debug builds).
+/// They must be in bounds (checked in debug builds).
 #[inline(always)]
 pub(crate) unsafe fn at<E>(slice: &[E], index: usize, count: usize) -> *const E {
     debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { slice.as_ptr().add(index) }
 }
 
-/// [`at`] to write.
+/// [`at`] for writing.
 ///
 /// # Safety
-/// They lie inside (checked in debug builds).
+/// The floats must be in bounds (checked in debug builds).
 #[inline(always)]
 pub(crate) unsafe fn at_mut<E>(slice: &mut [E], index: usize, count: usize) -> *mut E {
     debug_assert!(index + count <= slice.len(), "{index} + {count} of {}", slice.len());
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { slice.as_mut_ptr().add(index) }
 }
 

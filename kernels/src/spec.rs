@@ -1,54 +1,54 @@
-//! What a convolution is.
+//! Descriptions of convolutions and images, and the crate's error type.
 
-/// Values of an image, with the zeros around it, and of all weights: gigabytes. The product of two such numbers can't wrap
-/// around, so that places and lengths that kernels compute from shapes that have passed are what they seem to be.
+/// Maximum number of values in an image, including its padding, and of weights: gigabytes. The product of two such numbers can't
+/// overflow, so offsets and lengths that kernels compute from checked shapes are correct.
 pub(crate) const MOST_VALUES: usize = 1 << (usize::BITS / 2 - 1);
 
-/// Why a convolution can't be set up or run.
+/// The reason why a kernel can't be set up or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A kernel of this kind is not among the crate's.
-    #[error("{0}; leave this convolution to the inference engine")]
+    /// The crate has no kernel for this.
+    #[error("{0}; leave this operation to the inference engine")]
     Unsupported(String),
-    /// A slice has another length than the shapes say.
-    #[error("the {what} has {found} values instead of {expected}; give it as the convolution's shapes say")]
+    /// A slice's length doesn't match the shapes.
+    #[error("the {what} has {found} values instead of {expected}; pass a slice that matches the shapes")]
     Length {
-        /// Which slice.
+        /// The slice's name.
         what: &'static str,
-        /// Values that the shapes ask for.
+        /// Number of values required by the shapes.
         expected: usize,
-        /// Values given.
+        /// Number of values given.
         found: usize,
     },
 }
 
 impl Error {
     fn too_large(what: &dyn std::fmt::Debug) -> Self {
-        Self::Unsupported(format!("more than {MOST_VALUES} values are computed at no time: {what:?}"))
+        Self::Unsupported(format!("more than {MOST_VALUES} values: {what:?}"))
     }
 }
 
-/// An image's sides and channels.
+/// An image's height, width and channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// Rows.
     pub height: usize,
     /// Pixels in a row.
     pub width: usize,
-    /// Values of a pixel.
+    /// Values per pixel.
     pub channels: usize,
 }
 
 impl Shape {
-    /// Values of an image; `usize::MAX`, which no slice has, where there are more than can be counted.
+    /// Returns the number of values in an image, or `usize::MAX` (more than any slice can have) on overflow.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a number of values, of which an image always has some")]
+    #[expect(clippy::len_without_is_empty, reason = "a number of values; an image is never empty")]
     pub const fn len(&self) -> usize {
         values(values(self.height, self.width), self.channels)
     }
 
-    /// The shape, unless it has too many values.
+    /// Returns the shape, or an error if it has too many values.
     pub(crate) fn within_limits(self) -> Result<Self, Error> {
         let sides = [self.height, self.width, self.channels];
         let largest = sides.into_iter().max().unwrap_or(0).max(self.len());
@@ -56,42 +56,42 @@ impl Shape {
     }
 }
 
-/// So many times so many values; `usize::MAX`, which no slice has, where there are more than can be counted.
+/// Returns `count` times `of_each`, or `usize::MAX` (more than any slice can have) on overflow.
 pub(crate) const fn values(count: usize, of_each: usize) -> usize {
     count.saturating_mul(of_each)
 }
 
-/// How an input image lies in memory. Outputs always lie channels last.
+/// An input image's memory layout. Outputs are always channels last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
     /// Height × width × channels.
     #[default]
     ChannelsLast,
-    /// Channels × height × width. Only for direct convolutions, where it saves a copy.
+    /// Channels × height × width. For direct convolutions only, where it saves a copy.
     Planar,
 }
 
-/// The geometry of a convolution (ONNX's `Conv` of one image, without dilation).
+/// The geometry of a convolution (ONNX's `Conv` on one image, without dilation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConvSpec {
     /// The input image.
     pub input: Shape,
-    /// How it lies in memory.
+    /// The input's memory layout.
     pub layout: Layout,
     /// Channels of the output.
     pub outputs: usize,
     /// Rows and columns of the kernel.
     pub kernel: [usize; 2],
-    /// Steps down and to the right.
+    /// Vertical and horizontal stride.
     pub stride: [usize; 2],
     /// Rows of zeros before and after, columns of zeros before and after.
     pub padding: [[usize; 2]; 2],
-    /// One filter for each channel instead of one over all: `outputs` equals the input's channels.
+    /// Whether each filter covers one channel instead of all; `outputs` then equals the input's channels.
     pub depthwise: bool,
 }
 
 impl ConvSpec {
-    /// Stride 1, no padding, channels last, dense.
+    /// Creates a dense convolution, channels last, with stride 1 and no padding.
     #[must_use]
     pub const fn new(input: Shape, outputs: usize, kernel: [usize; 2]) -> Self {
         Self {
@@ -105,10 +105,10 @@ impl ConvSpec {
         }
     }
 
-    /// Sides of the sums, before any pooling.
+    /// Returns the shape of the sums, before any pooling.
     ///
     /// # Errors
-    /// [`Error::Unsupported`]: a side of zero, a kernel larger than the padded image, or more values than a memory holds.
+    /// [`Error::Unsupported`] for a side of zero, a kernel larger than the padded image, or an image too large for memory.
     pub fn sums(&self) -> Result<Shape, Error> {
         let sizes = [self.input.height, self.input.width];
         let (mut padded, mut sides) = ([0; 2], [0; 2]);
@@ -118,7 +118,7 @@ impl ConvSpec {
             let fits = self.kernel[axis] > 0 && self.stride[axis] > 0 && sizes[axis] > 0;
             let room = padded[axis].checked_sub(self.kernel[axis]).filter(|_| fits);
             let Some(room) = room else {
-                return Err(Error::Unsupported(format!("the kernel has no place in the image: {self:?}")));
+                return Err(Error::Unsupported(format!("the kernel doesn't fit in the image: {self:?}")));
             };
             sides[axis] = (room / self.stride[axis]).saturating_add(1);
         }
@@ -128,10 +128,10 @@ impl ConvSpec {
         }
         if self.depthwise && self.outputs != channels {
             return Err(Error::Unsupported(
-                "a depthwise convolution with several filters a channel".to_owned(),
+                "a depthwise convolution with several filters per channel".to_owned(),
             ));
         }
-        // The input is within the padded image, and so is a kernel.
+        // The padded image's limit also covers the input and the kernel.
         Shape { height: padded[0], width: padded[1], channels }.within_limits()?;
         let weights = values(self.outputs, self.taps());
         if self.stride[0].max(self.stride[1]).max(weights) > MOST_VALUES {
@@ -140,49 +140,48 @@ impl ConvSpec {
         Shape { height: sides[0], width: sides[1], channels: self.outputs }.within_limits()
     }
 
-    /// Weights of a filter: channels × rows × columns.
+    /// Returns the number of weights in a filter: channels × rows × columns.
     pub(crate) const fn taps(&self) -> usize {
         let channels = if self.depthwise { 1 } else { self.input.channels };
         values(channels, values(self.kernel[0], self.kernel[1]))
     }
 }
 
-/// What happens to a sum before it is written: + bias, + residual, cut to `low..=high`, mean of 2 × 2.
+/// The operations applied to a sum before it is written: + bias, + residual, clamp to `low..=high`, mean of 2 × 2.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epilogue {
-    /// Least value: 0 for ReLU and ReLU6, minus infinity for none.
+    /// Lower bound: 0 for ReLU and ReLU6, minus infinity for none.
     pub low: f32,
-    /// Largest value: 6 for ReLU6, infinity for none.
+    /// Upper bound: 6 for ReLU6, infinity for none.
     pub high: f32,
-    /// An image of the output's shape is added, as in a residual block.
+    /// Whether an image of the output's shape is added, as in a residual block.
     pub residual: bool,
-    /// Writes the mean of every 2 × 2 outputs instead; a last odd row or column is dropped. Not with `residual`.
+    /// Whether the mean of every 2 × 2 outputs is written instead; a last odd row or column is dropped. Not with `residual`.
     pub average_pool: bool,
 }
 
 impl Default for Epilogue {
-    /// Writes the sums as they are.
+    /// Creates an epilogue that writes the sums unchanged.
     fn default() -> Self {
         Self { low: f32::NEG_INFINITY, high: f32::INFINITY, residual: false, average_pool: false }
     }
 }
 
 impl Epilogue {
-    /// Cuts negative values off.
+    /// Creates an epilogue that clamps negative values to 0.
     #[must_use]
     pub fn relu() -> Self {
         Self { low: 0.0, ..Self::default() }
     }
 
-    /// Cuts to 0..=6.
+    /// Creates an epilogue that clamps to 0..=6.
     #[must_use]
     pub fn relu6() -> Self {
         Self { low: 0.0, high: 6.0, ..Self::default() }
     }
 }
 
-/// Whether there are as many values as expected. Kernels trust in it: `expected` is a product that can't wrap around, see
-/// [`values`].
+/// Checks a slice's length. Kernels rely on this for safety: `expected` is a product that saturates instead of wrapping, see [`values`].
 pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
     if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
 }

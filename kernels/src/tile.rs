@@ -1,11 +1,11 @@
-//! The innermost loop: a few rows of one matrix times a panel of another, all sums in registers; and weights as panels.
+//! The innermost loop, a few rows of one matrix times a panel of another with all sums in registers; and packing weights into panels.
 
 use crate::buffer::Buffer;
 use crate::share::{Target, at};
 use crate::simd::{Element, Simd};
 use crate::spec::Epilogue;
 
-/// Calls `$body` with the constant `$R` that equals `$height`, 1 to `$S::ROWS`.
+/// Runs `$body` with a constant `$R` equal to `$height`, from 1 to `$S::ROWS`.
 macro_rules! with_height {
     ($S:ident, $height:expr, $R:ident => $body:expr) => {
         with_height!($S, $height, $R => $body; 1 2 3 4 5; 7 8 9 10 11 12)
@@ -16,7 +16,7 @@ macro_rules! with_height {
                 const $R: usize = $low;
                 $body
             })+
-            // The guard is a constant: paths of six rows hold no code for more.
+            // The guard is a constant, so paths with six rows contain no code for more.
             $($high if $S::ROWS > 6 => {
                 const $R: usize = $high;
                 $body
@@ -30,8 +30,8 @@ macro_rules! with_height {
 }
 pub(crate) use with_height;
 
-/// Does `$body` for each `$row` of the `$R` rows of a tile, at most 12, unrolled by us: where the compiler leaves a loop, a
-/// tile's index isn't constant, and the tile is kept in memory while it is summed.
+/// Runs `$body` for each `$row` of a tile's `$R` rows, at most 12. Unrolled by hand: if the compiler left a loop, the tile's index
+/// wouldn't be constant, and the tile would stay in memory while it is summed.
 macro_rules! for_each_row {
     ($R:ident, $row:ident => $body:expr) => {
         for_each_row!($R, $row => $body; 0 1 2 3 4 5 6 7 8 9 10 11)
@@ -44,8 +44,8 @@ macro_rules! for_each_row {
     };
 }
 
-/// Weights (output × channel × place of the kernel) by panels of outputs: [panel][place][channel][lane]. A panel has two
-/// vectors of lanes; the last one has one vector where that holds what is left.
+/// Packs weights (output × channel × kernel position) into panels of outputs: [panel][position][channel][lane]. A panel has two vectors
+/// of lanes; the last panel has one vector if that is enough for the remaining outputs.
 pub(crate) fn panels<E: Element>(lanes: usize, channels: usize, places: usize, weights: &[f32]) -> Buffer<E> {
     let taps = channels * places;
     let outputs = weights.len() / taps;
@@ -64,44 +64,44 @@ pub(crate) fn panels<E: Element>(lanes: usize, channels: usize, places: usize, w
     panels
 }
 
-/// Where the left matrix's rows lie. A row is `runs` runs of `run` floats each: a convolution's row consists of one run
-/// for each row of its kernel.
+/// The layout of the left matrix's rows. A row consists of `runs` runs of `run` floats each; for a convolution, one run for each
+/// kernel row.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<E> {
     pub from: *const E,
-    /// From one row to the next.
+    /// Distance from one row to the next.
     pub step: usize,
     pub runs: usize,
     pub run: usize,
-    /// From one run to the next.
+    /// Distance from one run to the next.
     pub run_step: usize,
 }
 
-/// How an output's channels lie: so many side by side, and the next as many an image further.
+/// The layout of an output's channels: `side_by_side` contiguous ones, with the following ones in the next image.
 #[derive(Clone, Copy)]
 pub(crate) struct Split {
     pub side_by_side: usize,
-    /// Floats from a pixel's channels to its next ones.
+    /// Floats from one group of a pixel's channels to the next.
     pub apart: usize,
 }
 
 impl Split {
-    /// All of a pixel's channels lie side by side.
+    /// All of a pixel's channels are contiguous.
     pub const fn none(channels: usize) -> Self {
         Self { side_by_side: channels, apart: 0 }
     }
 
-    /// Where a channel lies, from the pixel's first one.
+    /// Returns a channel's offset from the pixel's first one.
     #[inline(always)]
     pub const fn offset(self, channel: usize) -> usize {
         channel / self.side_by_side * self.apart + channel % self.side_by_side
     }
 }
 
-/// `R` rows times a panel of `P` vectors, plus `start`.
+/// Multiplies `R` rows by a panel of `P` vectors and adds `start`.
 ///
 /// # Safety
-/// The rows can be read as described, and `runs · run` rows of `P` vectors from `panel`.
+/// The rows must be readable as described, and so must `runs · run` rows of `P` vectors from `panel`.
 #[inline(always)]
 pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
     s: S,
@@ -112,7 +112,7 @@ pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
     let mut sums = [start; R];
     let mut panel = panel;
     for run in 0..rows.runs {
-        // SAFETY: the caller's promise, here and below.
+        // SAFETY: guaranteed by the caller, here and below.
         let from = unsafe { rows.from.add(run * rows.run_step) };
         for index in 0..rows.run {
             let mut weights = start;
@@ -134,7 +134,7 @@ pub(crate) unsafe fn product<S: Simd, const R: usize, const P: usize>(
     sums
 }
 
-/// Where a tile's sums go.
+/// The destination of a tile's sums.
 #[derive(Clone, Copy)]
 pub(crate) enum Sink<'a, E> {
     /// An image that leaves the kernel.
@@ -142,14 +142,14 @@ pub(crate) enum Sink<'a, E> {
         output: Target<'a>,
         /// An image of the output's shape.
         residual: Option<&'a [f32]>,
-        /// The sums are added to what the output holds.
+        /// Whether the sums are added to the output's current values.
         adds: bool,
     },
-    /// What the same kernel reads again.
+    /// An intermediate image that the same kernel reads again.
     Within(Target<'a, E>),
 }
 
-/// The least and the largest value of an epilogue, for sums that leave the kernel and for those that stay.
+/// An epilogue's bounds, for sums that leave the kernel and for intermediate ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds<E> {
     low: f32,
@@ -164,16 +164,16 @@ impl<E: Element> Bounds<E> {
     }
 }
 
-/// Where a tile lies in its [`Sink`].
+/// A tile's location in its [`Sink`].
 #[derive(Clone, Copy)]
 pub(crate) struct Place<const P: usize> {
     /// The first row's pixel.
     pub pixel: usize,
-    /// Channels that lie side by side, see [`Split`].
+    /// Number of contiguous channels, see [`Split`].
     pub side_by_side: usize,
-    /// Where the vectors lie, from the pixel's first channel.
+    /// The vectors' offsets from the pixel's first channel.
     pub offsets: [usize; P],
-    /// Channels from the tile's first one to the last.
+    /// Channels remaining from the tile's first one on.
     pub left: usize,
 }
 
@@ -187,10 +187,10 @@ struct Image<'a, V> {
 }
 
 impl<V: Copy> Image<'_, V> {
-    /// One vector of sums.
+    /// Writes one vector of sums.
     ///
     /// # Safety
-    /// The `count` places from `to` are the caller's, a vector's where `FULL`.
+    /// The `count` elements from `to` (a whole vector if `FULL`) must belong to the caller.
     #[inline(always)]
     unsafe fn write<S: Simd<E = f32, V = V>, const FULL: bool>(
         &self,
@@ -201,7 +201,7 @@ impl<V: Copy> Image<'_, V> {
     ) {
         let mut value = sums;
         if self.adds {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             value = s.add(value, unsafe { s.load_if::<FULL>(self.output.at(to, count), count) });
         }
         if let Some(residual) = self.residual {
@@ -209,16 +209,16 @@ impl<V: Copy> Image<'_, V> {
             value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, to, count), count) });
         }
         value = s.at_most(self.high, s.at_least(self.low, value));
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { s.store_if::<FULL>(self.output.at(to, count), value, count) };
     }
 }
 
-/// Writes a tile's sums between the bounds.
+/// Writes a tile's sums, clamped to the bounds.
 ///
 /// # Safety
-/// Every vector has a channel (`left` is more than `P − 1` vectors'), and all lanes of a `FULL` tile are channels. The channels'
-/// places, side by side from each vector's offset, lie in the sink and are the caller's; a residual has the sink's shape.
+/// Every vector must hold at least one channel (`left` exceeds `P − 1` vectors), and all lanes of a `FULL` tile must be channels. The
+/// channels, contiguous from each vector's offset, must lie in the sink and belong to the caller; a residual must have the sink's shape.
 #[inline(always)]
 pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: bool>(
     s: S,
@@ -238,7 +238,7 @@ pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: 
                     let count = left.saturating_sub(vector * S::LANES);
                     let to = (pixel + row) * side_by_side + offsets[vector];
                     let parts = s.widen(tile[row][vector]);
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     unsafe { image.write::<S::Wide, FULL>(wide, parts[0], to, lanes.min(count)) };
                     if S::LANES > lanes && (FULL || count > lanes) {
                         // SAFETY: as above.
@@ -254,7 +254,7 @@ pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: 
                     let count = S::LANES.min(left.saturating_sub(vector * S::LANES));
                     let to = (pixel + row) * side_by_side + offsets[vector];
                     let value = s.at_most(high, s.at_least(low, tile[row][vector]));
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     unsafe { s.store_if::<FULL>(output.at(to, count), value, count) };
                 }
             });
@@ -262,7 +262,7 @@ pub(crate) unsafe fn write<S: Simd, const R: usize, const P: usize, const FULL: 
     }
 }
 
-/// Cuts `count` rows into tiles of nearly the same height, at most `most`: first row and height of each.
+/// Splits `count` rows into tiles of nearly equal height, at most `most`, and yields the first row and height of each.
 pub(crate) fn cut(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let tiles = count.div_ceil(most);
     (0..tiles).map(move |index| {

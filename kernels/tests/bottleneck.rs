@@ -1,4 +1,4 @@
-//! Bottlenecks in one pass against their three convolutions by the definition.
+//! Compares one-pass bottlenecks with their three convolutions computed by definition.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
@@ -8,7 +8,7 @@ use kernels::{Bottleneck, ConvSpec, Epilogue, Error, HalfPath, Layout, Path, Sha
 use proptest::prelude::*;
 use reference::noise;
 
-/// Side lengths, channels in, many, and out, kernel, stride, padding; how the first convolution reads the image.
+/// Sides, channels (input, expanded, output), kernel, stride, padding, and the kind of the first convolution.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     height: usize,
@@ -24,9 +24,9 @@ struct Block {
 #[derive(Debug, Clone, Copy)]
 enum First {
     Pointwise,
-    /// 3×3 of stride 2 with a column and a row of zeros behind the image, as in EfficientNet-Lite.
+    /// 3×3 of stride 2, with a row and a column of zeros after the image, as in EfficientNet-Lite.
     Image(Layout),
-    /// 2×2 of stride 1 without zeros.
+    /// 2×2 of stride 1 without padding.
     Inner,
 }
 
@@ -102,7 +102,7 @@ impl Weights {
         Bottleneck::new_half(&a, &b, &c, path)
     }
 
-    /// For every path, with how far its sums may be off, as a share of their products' magnitude.
+    /// Packs for every path, with the allowed error relative to the products' magnitude.
     fn pack_all(&self) -> Vec<(String, Bottleneck, f64)> {
         let single = Path::all().into_iter();
         let single = single.map(|path| (path.name().to_owned(), self.pack(path).unwrap(), 1e-5));
@@ -112,7 +112,7 @@ impl Weights {
     }
 }
 
-/// 16-bit floats are rounded by up to 2⁻¹¹, and errors of three convolutions come together.
+/// 16-bit floats have rounding errors of up to 2⁻¹¹, and those of three convolutions add up.
 const HALF: f64 = 1e-2;
 
 fn check(block: Block, seed: u64) {
@@ -159,7 +159,7 @@ fn block() -> impl Strategy<Value = Block> {
     (sides, channels, kernel, first).prop_map(
         |((height, width), (inputs, groups, outputs), kernel, first)| {
             let (kernel, stride, pads, residual) = kernel;
-            // The sides of the first convolution's sums bound the depthwise kernel.
+            // The depthwise kernel must fit in the first convolution's sums.
             let side = |side: usize| match first {
                 First::Pointwise => side,
                 First::Image(_) => 2 * side,
@@ -168,7 +168,7 @@ fn block() -> impl Strategy<Value = Block> {
             let kernel = kernel.min(height).min(width);
             let (height, width) = (side(height), side(width));
             let [a, b, c, d] = pads.map(|pad| usize::from(pad) % kernel);
-            // 3×3 of more channels is left to minimal filtering.
+            // With more channels, 3×3 is left to minimal filtering.
             let inputs = if matches!(first, First::Image(_)) { inputs.min(8) } else { inputs };
             let channels = [inputs, groups * 48, outputs];
             Block { height, width, channels, kernel, stride, padding: [[a, b], [c, d]], residual, first }
@@ -176,7 +176,7 @@ fn block() -> impl Strategy<Value = Block> {
     )
 }
 
-/// Fewer where the processor is emulated.
+/// Fewer cases when the processor is emulated.
 const CASES: u32 = if cfg!(target_arch = "aarch64") { 10 } else { 60 };
 
 proptest! {
@@ -187,7 +187,7 @@ proptest! {
     }
 }
 
-/// Sides are divided by it for the board's processor, which is emulated.
+/// Divisor of the sides, larger for the board's processor because it is emulated.
 const FEWER: usize = if cfg!(target_arch = "aarch64") { 2 } else { 1 };
 
 #[test]
@@ -219,7 +219,7 @@ fn not_a_number_is_not_cut_off() {
 
 #[test]
 fn sixteen_bits_are_what_is_computed_with() {
-    // Two inputs of 1, weighed by 1 and 2⁻¹¹: 32 bits keep 1 + 2⁻¹¹, 16 bits round it to even.
+    // Two inputs of 1, weighted by 1 and 2⁻¹¹: 32 bits can represent 1 + 2⁻¹¹, 16 bits round it to even.
     let small = Block { height: 1, width: 1, channels: [2, 32, 1], kernel: 1, padding: [[0; 2]; 2], ..SMALL };
     let mut weights = small.weights(1);
     weights.bias.iter_mut().for_each(|bias| bias.fill(0.0));
@@ -243,7 +243,7 @@ fn sixteen_bits_overflow_to_infinity() {
         let packed = weights.pack_half(path).unwrap();
         let mut output = vec![0.0; packed.output().len()];
         packed.run(&input, None, &mut output).unwrap();
-        // Infinity times a weight of the other sign is not a number, so a frame's score isn't, and it is a fault.
+        // Infinities of opposite sign add up to NaN. The frame's score is then NaN, too, and its verdict is a fault.
         assert!(output.iter().any(|x| x.is_nan()), "{}", path.name());
     }
 }
@@ -256,7 +256,7 @@ fn what_is_no_bottleneck_is_refused() {
     let refused = |a: &Stage<'_>, b: &Stage<'_>, c: &Stage<'_>| Bottleneck::new(a, b, c, path).unwrap_err();
     assert!(matches!(refused(&b, &b, &c), Error::Unsupported(_)));
     assert!(matches!(refused(&a, &a, &c), Error::Unsupported(_)));
-    // Minimal filtering computes the first convolution with fewer products.
+    // Minimal filtering needs fewer products for the first convolution.
     let inputs = Shape { channels: 16, ..a.spec.input };
     let dense = ConvSpec { padding: [[1, 1]; 2], ..ConvSpec::new(inputs, 96, [3, 3]) };
     let dense = Stage { spec: dense, weights: &[0.0; 16 * 9 * 96], ..a };
@@ -267,7 +267,7 @@ fn what_is_no_bottleneck_is_refused() {
         refused(&Stage { bias: &a.bias[1..], ..a }, &b, &c),
         Error::Length { what: "bias", .. }
     ));
-    // No group of channels divides these.
+    // No group size divides 40 channels.
     let odd = Block { channels: [4, 40, 8], ..SMALL }.weights(1);
     assert!(matches!(odd.pack(path), Err(Error::Unsupported(_))));
     let packed = weights.pack(path).unwrap();

@@ -1,4 +1,4 @@
-//! Every kernel on every path of this processor against the definition.
+//! Compares every kernel, on every path of this processor, with the definition.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
@@ -8,7 +8,7 @@ use kernels::{Algorithm, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
-/// Rounding allowed, as a share of the sum of the products' magnitudes. Minimal filtering rounds more.
+/// Allowed rounding error, relative to the sum of the products' magnitudes. Minimal filtering has larger errors.
 fn rounding(algorithm: Algorithm) -> f64 {
     if matches!(algorithm, Algorithm::Winograd(_)) { 2e-5 } else { 1e-6 }
 }
@@ -18,7 +18,7 @@ fn algorithms() -> [Algorithm; 7] {
     [a, b, c, d, Algorithm::Direct, Algorithm::Pointwise, Algorithm::Depthwise]
 }
 
-/// Runs the convolution on every path by every algorithm that can, and compares.
+/// Runs the convolution on every path with every applicable algorithm and compares the outputs.
 fn check(spec: ConvSpec, epilogue: Epilogue, seed: u64) {
     let Ok(sums) = spec.sums() else { return };
     let input = noise(spec.input.len(), seed);
@@ -76,7 +76,7 @@ fn epilogue() -> impl Strategy<Value = Epilogue> {
     (plain, 0..3).prop_map(|(plain, more)| Epilogue { residual: more == 1, average_pool: more == 2, ..plain })
 }
 
-/// Fewer where the processor is emulated.
+/// Fewer cases when the processor is emulated.
 const CASES: u32 = if cfg!(target_arch = "aarch64") { 40 } else { 150 };
 
 proptest! {
@@ -123,7 +123,7 @@ fn real_layers_are_right() {
     }
 }
 
-/// Every channel and every place must come through on its own: one large value among zeros.
+/// Checks every channel and position separately: one large value among zeros.
 #[test]
 fn extreme_values_stay_where_they_are() {
     let input = Shape { height: 11, width: 9, channels: 17 };
@@ -148,7 +148,7 @@ fn extreme_values_stay_where_they_are() {
     }
 }
 
-/// A frame that can't be judged must be seen as such: not-a-number is no zero after ReLU.
+/// A frame that can't be judged must be recognised as such: ReLU must not turn NaN into zero.
 #[test]
 fn not_a_number_survives_the_epilogue() {
     let input = Shape { height: 8, width: 8, channels: 16 };
@@ -179,7 +179,7 @@ fn threads_change_no_bit() {
         (37, 32, 3, 2, false),
         (37, 32, 1, 1, false),
         (37, 32, 5, 1, true),
-        // So small that threads share its outputs.
+        // Small enough that threads share its outputs.
         (9, 160, 3, 1, false),
         (9, 160, 3, 2, false),
     ] {
@@ -224,7 +224,7 @@ fn what_does_not_fit_is_refused() {
     let error = conv.run(&[0.0; 31], Some(&[0.0; 12]), &mut output).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the input has 31 values instead of 32; give it as the convolution's shapes say"
+        "the input has 31 values instead of 32; pass a slice that matches the shapes"
     );
     assert!(matches!(conv.run(&[0.0; 32], None, &mut output), Err(Error::Length { what: "residual", .. })));
     assert!(matches!(

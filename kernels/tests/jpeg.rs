@@ -1,4 +1,4 @@
-//! The JPEG decoder's loops beside plain arithmetic.
+//! Compares the JPEG decoder's loops with plain arithmetic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
 use kernels::jpeg::{
@@ -6,7 +6,7 @@ use kernels::jpeg::{
 };
 use proptest::prelude::*;
 
-/// The transform by its definition, in double precision (ITU-T T.81, A.3.3).
+/// Computes the transform by its definition, in double precision (ITU-T T.81, A.3.3).
 fn by_definition(coefficients: &[[i32; 8]; 8]) -> [[f64; 8]; 8] {
     let scale = |frequency: usize| if frequency == 0 { 0.5_f64.sqrt() } else { 1.0 };
     let wave = |place: usize, frequency: usize| {
@@ -37,7 +37,7 @@ proptest! {
         for (place, value) in values {
             coefficients[place / 8][place % 8] = value;
         }
-        // Into the middle of a plane.
+        // Write into the middle of a plane.
         let mut plane = [77; 8 * 24];
         inverse(&coefficients, &mut plane[8..], 24);
         let expected = by_definition(&coefficients);

@@ -1,5 +1,5 @@
-//! Shapes whose sizes wrap around when they are multiplied: safe code can't make a kernel write beyond its slices.
-// The settings for tests cover test functions only, not their helpers.
+//! Shapes whose sizes overflow when multiplied: safe code must not be able to make a kernel write beyond its slices.
+// Clippy's settings for tests cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used)]
 
 use kernels::bottleneck::Stage;
@@ -14,12 +14,12 @@ use kernels::{Algorithm, Bottleneck, Conv, ConvSpec, Epilogue, Error, Layout, Pa
 const INPUT: Shape = Shape { height: 16, width: 16, channels: 16 };
 const BITS: u32 = usize::BITS;
 
-/// Large numbers: products with small ones wrap to zero, to little, or to something that looks right.
+/// Large numbers whose products with small ones wrap to zero, to a small number, or to one that looks right.
 fn large() -> impl Iterator<Item = usize> {
     (BITS / 2..BITS).flat_map(|bits| [1 << bits, (1 << bits) + 1]).chain([usize::MAX, usize::MAX - 15])
 }
 
-/// Geometries in which one number is `large`.
+/// Returns geometries in which one number is `large`.
 fn with(large: usize, depthwise: bool) -> Vec<ConvSpec> {
     let spec = ConvSpec { depthwise, ..ConvSpec::new(INPUT, 16, [3, 3]) };
     let mut specs = vec![];
@@ -28,7 +28,7 @@ fn with(large: usize, depthwise: bool) -> Vec<ConvSpec> {
             let mut padded = spec;
             padded.padding[axis][side] = large;
             specs.push(padded);
-            // With a step that leaves few sums.
+            // With a stride that leaves few sums.
             padded.stride[axis] = large / 2;
             specs.push(padded);
         }
@@ -110,7 +110,7 @@ fn no_other_kernel_is_made_of_sizes_that_wrap() {
         ] {
             refused(SpaceToDepth::new(input), &input);
             let rows = vec![0.5; input.height.min(16)];
-            // The matrices' sizes wrap to what is given.
+            // The matrices' sizes wrap to the given lengths.
             let made = Resample::new(input, (1, &rows), (1, &rows), Path::PORTABLE);
             assert!(made.is_err(), "{input:?}");
         }
@@ -126,7 +126,7 @@ fn no_other_kernel_is_made_of_sizes_that_wrap() {
 fn nothing_runs_on_slices_whose_length_only_seems_right() {
     let path = Path::PORTABLE;
     let is_length = |ran: Result<(), Error>| matches!(ran, Err(Error::Length { .. }));
-    // Two pixels of so many channels are no values at all, where the product wraps.
+    // Two pixels with this many channels are zero values if the product wraps.
     let (pixels, channels) = (2, 1 << (BITS - 1));
     let mut output = [0.0; 2];
     for floor in [None, Some(1e-12)] {

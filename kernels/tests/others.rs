@@ -1,4 +1,4 @@
-//! Maxima, distances and resizing on every path of this processor against their definitions.
+//! Compares pooling, distances and resizing, on every path of this processor, with their definitions.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
@@ -84,7 +84,7 @@ fn distance(channels: usize, floor: Option<f32>, a: &[f32], b: &[f32]) -> Vec<f6
     pairs.map(|(a, b)| unit(a).iter().zip(unit(b)).map(|(a, b)| (a - b).powi(2)).sum()).collect()
 }
 
-/// Fewer where the processor is emulated.
+/// Fewer cases when the processor is emulated.
 const CASES: u32 = if cfg!(target_arch = "aarch64") { 40 } else { 100 };
 
 proptest! {
@@ -244,7 +244,7 @@ fn a_batch_that_does_not_fit_is_refused() {
     assert!(matches!(kernel.run(&[0.0; 6], &mut [0.0; 9]), Err(Error::Length { what: "output", .. })));
 }
 
-/// What is not a number stays one: such a frame has no score.
+/// NaN must survive: such a frame has no score.
 #[test]
 fn not_a_number_survives() {
     let path = Path::best();
@@ -265,7 +265,7 @@ fn not_a_number_survives() {
     }
 }
 
-/// Stride 2 behind space to depth gives the convolution's own sums.
+/// A folded convolution after space to depth must give the original convolution's sums.
 #[test]
 fn a_folded_convolution_computes_the_same() {
     for (height, width, kernel, padding) in [

@@ -1,4 +1,4 @@
-//! A convolution with the maxima behind it in one pass, against the two one after the other.
+//! Compares a convolution fused with max pooling with the two run one after the other.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
@@ -19,7 +19,7 @@ fn window(input: Shape, kernel: usize, stride: usize, padding: [[usize; 2]; 2]) 
     ConvSpec { stride: [stride; 2], padding, depthwise: true, ..window }
 }
 
-/// Fewer where the processor is emulated.
+/// Fewer cases when the processor is emulated.
 const CASES: u32 = if cfg!(target_arch = "aarch64") { 10 } else { 60 };
 
 proptest! {

@@ -1,4 +1,4 @@
-//! How a part's position in view is found, so that it can be judged as if it lay as the others do.
+//! How a part's position in view is found, so that every part is judged in the same position.
 
 use core::fmt;
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::byte_array::{ByteArray, Bytes};
 
-/// Most cells of a [`Reference`].
+/// Maximum number of cells in a [`Reference`].
 pub const MAX_CELLS: usize = 4096;
-/// Fewest cells of one of its sides.
+/// Minimum number of cells along each of its sides.
 pub const MIN_SIDE: u8 = 8;
 
-/// What is taken out.
+/// The kind of movement that alignment takes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Motion {
-    /// Shifts.
+    /// Shifts only.
     Shift,
-    /// Shifts and turns in the plane of the picture.
+    /// Shifts and rotations in the image plane.
     Rigid,
 }
 
-/// How a part's position is found.
+/// Settings for finding a part's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alignment {
-    /// What is taken out.
+    /// The kind of movement that is taken out.
     pub motion: Motion,
-    /// A frame less like the reference than this, in thousandths of a normalised correlation, is a fault.
+    /// A frame whose normalised correlation with the reference is below this, in thousandths, is a fault.
     pub least_likeness: u16,
-    /// What the parts are aligned with.
+    /// The picture that parts are aligned with.
     pub reference: Reference,
 }
 
 impl Alignment {
-    /// [`Self::least_likeness`] as a correlation, 0..1.
+    /// Returns [`Self::least_likeness`] as a correlation, 0..1.
     #[must_use]
     pub fn least_likeness(&self) -> f64 {
         f64::from(self.least_likeness) / 1000.0
@@ -44,7 +44,7 @@ impl Alignment {
     }
 }
 
-/// A small grey picture of the region of interest: each cell the mean of what it covers.
+/// A small grey picture of the region of interest; each cell is the mean of the area it covers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Reference {
     columns: u8,
@@ -53,8 +53,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// From `columns` × `rows` cells, row by row; `None` if there are other than as many, more than [`MAX_CELLS`], or a side has fewer than
-    /// [`MIN_SIDE`].
+    /// Creates a reference from `columns` × `rows` cells, row by row. `None` if the number of cells differs from that or exceeds
+    /// [`MAX_CELLS`], or a side has fewer than [`MIN_SIDE`] cells.
     #[must_use]
     pub fn new(columns: u8, rows: u8, cells: &[u8]) -> Option<Self> {
         let count = usize::from(columns) * usize::from(rows);
@@ -66,19 +66,19 @@ impl Reference {
         Some(Self { columns, rows, luma })
     }
 
-    /// Cells in a row.
+    /// Returns the number of cells in a row.
     #[must_use]
     pub const fn columns(&self) -> u8 {
         self.columns
     }
 
-    /// Rows of cells.
+    /// Returns the number of rows.
     #[must_use]
     pub const fn rows(&self) -> u8 {
         self.rows
     }
 
-    /// The cells, row by row.
+    /// Returns the cells, row by row.
     #[must_use]
     pub fn luma(&self) -> &[u8] {
         let count = usize::from(self.columns) * usize::from(self.rows);
@@ -102,6 +102,6 @@ impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (columns, rows, cells) = <(u8, u8, ByteArray<MAX_CELLS>)>::deserialize(deserializer)?;
         Self::new(columns, rows, cells.as_slice())
-            .ok_or(D::Error::custom("a reference with other sides than it has cells"))
+            .ok_or(D::Error::custom("the number of cells does not match the reference's sides"))
     }
 }

@@ -1,11 +1,11 @@
-//! Byte strings of a bounded length, without allocation.
+//! Byte strings of bounded length, without allocation.
 
 use core::fmt;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Up to `N` bytes, written as their number and then the bytes.
+/// Up to `N` bytes, serialised as a length and the bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct ByteArray<const N: usize> {
     len: usize,
@@ -19,7 +19,7 @@ impl<const N: usize> ByteArray<N> {
     }
 }
 
-/// Writes bytes as a [`ByteArray`] reads them.
+/// Bytes, serialised the way [`ByteArray`] deserialises them.
 pub(crate) struct Bytes<'b>(pub(crate) &'b [u8]);
 
 impl Serialize for Bytes<'_> {

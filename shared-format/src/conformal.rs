@@ -1,4 +1,4 @@
-//! Which calibration score becomes the threshold, and what the sample then lets one claim.
+//! Chooses the calibration score that becomes the threshold, and computes what the sample lets one claim.
 //!
 //! Split conformal prediction (Vovk, Gammerman, Shafer: *Algorithmic Learning in a Random World*, 2005): with `n`
 //! held-out normals and the threshold at their `k`-th largest score, a new normal from the same process is rejected
@@ -13,11 +13,11 @@ pub struct Choice {
     pub reaches_target: bool,
 }
 
-/// The largest rank whose claim stays within `target_fpr`, or rank 1 with `reaches_target: false` where even the
+/// Returns the largest rank whose claim stays within `target_fpr`, or rank 1 with `reaches_target: false` if even the
 /// largest of `n` scores can't claim it.
 #[must_use]
 pub fn choose(n: u32, target_fpr: f64) -> Choice {
-    // The small addend keeps 0.05 × 100 at 5 although the product is computed in binary.
+    // The small addend keeps 0.05 × 100 at 5 despite binary rounding.
     let allowed = (target_fpr * (f64::from(n) + 1.0) + 1e-9) as u32;
     if allowed >= 1 && n >= 1 {
         Choice { rank: allowed.min(n), reaches_target: true }
@@ -26,15 +26,16 @@ pub fn choose(n: u32, target_fpr: f64) -> Choice {
     }
 }
 
-/// The marginal claim: at most this share of normals is rejected, averaged over calibration samples. `rank / (n + 1)`.
+/// Returns the marginal claim, `rank / (n + 1)`: at most this share of normals is rejected, averaged over calibration
+/// samples.
 #[must_use]
 pub fn marginal_bound(n: u32, rank: u32) -> f64 {
     (f64::from(rank) / (f64::from(n) + 1.0)).min(1.0)
 }
 
-/// Normals needed for the claim "with `confidence`, fewer than `target_fpr` of the normals are rejected", with the
-/// threshold at the largest score: the smallest `n` with `(1 - target_fpr)^n <= 1 - confidence`. `None` where no
-/// sample size below 10 million does.
+/// Returns how many normals are needed for the claim "with `confidence`, fewer than `target_fpr` of the normals are
+/// rejected" when the threshold is the largest score: the smallest `n` with `(1 - target_fpr)^n <= 1 - confidence`.
+/// `None` if no sample size up to 10 million suffices.
 #[must_use]
 pub fn normals_for(target_fpr: f64, confidence: f64) -> Option<u32> {
     let mut miss = 1.0;

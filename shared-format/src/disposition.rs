@@ -6,40 +6,41 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Disposition {
-    /// It went on.
+    /// It continued along the belt.
     Pass,
-    /// It was put out.
+    /// It was taken off the belt.
     Reject,
 }
 
-/// Why a part went there.
+/// Why a part went where it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Its verdict, pass or reject, was there in time.
+    /// Its verdict, pass or reject, arrived in time.
     Verdict,
-    /// Its verdict is `fault`: the safe side.
+    /// Its verdict is `fault`; it went to the safe side.
     Fault,
-    /// No verdict was there when it arrived: the safe side.
+    /// Its verdict was not there when it reached the gate; it went to the safe side.
     Missing,
-    /// More parts were under way than the queue holds: the safe side.
+    /// More parts were in transit than the queue holds; it went to the safe side.
     Overflow,
-    /// The line was held in its safe state: the safe side.
+    /// The line was held in its safe state; it went to the safe side.
     Held,
-    /// A challenge: known-bad parts are put out whatever their verdict.
+    /// A challenge part, known to be bad: rejected whatever its verdict.
     Challenge,
-    /// It passes, but the gate was still held for a part before it.
+    /// It should have passed, but the gate was still active for an earlier part.
     Swept,
-    /// It was served later than it can have been at the gate: it went by without its pulse.
+    /// It was handled too late: it had already passed the gate, without its pulse.
     Missed,
-    /// Its trigger was lost, so that nothing looked at it: the safe side.
+    /// Its trigger was lost, so it was never inspected; it went to the safe side.
     TriggerLost,
-    /// The encoder's count ran back or jumped while it was under way, so that its place is unknown: the safe side.
+    /// The encoder count ran backwards or jumped while it was in transit, so its position is unknown; it went to the
+    /// safe side.
     TrackingLost,
 }
 
 impl Disposition {
-    /// The lower-case word: `pass` or `reject`.
+    /// Returns the lower-case word: `pass` or `reject`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +51,7 @@ impl Disposition {
 }
 
 impl Reason {
-    /// The lower-case word used on every output, such as `missing`.
+    /// Returns the lower-case word used on every output, such as `missing`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

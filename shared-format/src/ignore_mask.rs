@@ -1,4 +1,4 @@
-//! The part of a picture that is not judged: a label, a serial number, the belt around the part.
+//! The area of a part that is not judged, such as a label, a serial number or the belt around it.
 
 use core::fmt;
 
@@ -7,24 +7,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::byte_array::{ByteArray, Bytes};
 
-/// Most cells of an [`IgnoreMask`].
+/// Maximum number of cells in an [`IgnoreMask`].
 pub const MAX_CELLS: usize = 4096;
 const MAX_BYTES: usize = MAX_CELLS / 8;
 
-/// The cells of the region of interest that are ignored: what they show changes neither score nor map.
+/// The cells of the region of interest that are ignored: their content changes neither the score nor the map.
 ///
 /// At least one cell is ignored, and at least one is judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IgnoreMask {
     columns: u8,
     rows: u8,
-    /// A bit a cell, row by row, the lowest bit of a byte first.
+    /// One bit per cell, row by row, lowest bit first.
     bits: [u8; MAX_BYTES],
 }
 
 impl IgnoreMask {
-    /// A mask of `columns` × `rows` cells, row by row, `true` for those that are ignored; `None` unless there are that many, at most
-    /// [`MAX_CELLS`], some of them ignored and some not.
+    /// Creates a mask of `columns` × `rows` cells from one value per cell, row by row, `true` if it is ignored. Returns `None` if
+    /// the number of values doesn't match, there are more than [`MAX_CELLS`], or all cells or none are ignored.
     #[must_use]
     pub fn new(columns: u8, rows: u8, ignored: &[bool]) -> Option<Self> {
         let count = usize::from(columns) * usize::from(rows);
@@ -39,19 +39,19 @@ impl IgnoreMask {
         some.then_some(Self { columns, rows, bits })
     }
 
-    /// Cells in a row.
+    /// Number of cells in a row.
     #[must_use]
     pub const fn columns(&self) -> u8 {
         self.columns
     }
 
-    /// Rows of cells.
+    /// Number of rows.
     #[must_use]
     pub const fn rows(&self) -> u8 {
         self.rows
     }
 
-    /// Whether a cell is ignored; cells beyond the mask are not.
+    /// Returns whether a cell is ignored; cells outside the mask are not.
     #[must_use]
     pub fn ignores(&self, column: usize, row: usize) -> bool {
         column < self.columns.into()
@@ -59,7 +59,7 @@ impl IgnoreMask {
             && self.bit(row * usize::from(self.columns) + column)
     }
 
-    /// The ignored share of the region of interest, 0..1.
+    /// Returns the ignored share of the region of interest, 0..1.
     #[must_use]
     pub fn share(&self) -> f64 {
         let ignored: u32 = self.bits.iter().map(|byte| byte.count_ones()).sum();
@@ -108,6 +108,8 @@ impl<'de> Deserialize<'de> for IgnoreMask {
             && bytes.as_slice().len() == count.div_ceil(8)
             && (count..count.next_multiple_of(8)).all(|cell| !mask.bit(cell))
             && (1..count).contains(&(ignored as usize));
-        is_valid.then_some(mask).ok_or(D::Error::custom("an ignore mask with other sides than it has cells"))
+        is_valid
+            .then_some(mask)
+            .ok_or(D::Error::custom("the cells of the ignore mask do not match its sides"))
     }
 }

@@ -1,19 +1,19 @@
-//! What the score of a frame is.
+//! How a frame's score is defined.
 
 use serde::{Deserialize, Serialize};
 
-/// Features of a frame in a [`Descriptor`].
+/// Number of features in a [`Descriptor`].
 pub const FEATURES: usize = 8;
-/// The quantiles of the anomaly map that are the first features; the last feature is the model's score.
+/// The quantiles of the anomaly map that form the first features; the last feature is the model's score.
 pub const MAP_QUANTILES: [f64; FEATURES - 1] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
-/// What the score of a frame is.
+/// How a frame's score is defined.
 #[expect(clippy::large_enum_variant, reason = "nothing allocates here, and a bundle has one")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ImageScore {
-    /// The model's output `score`; of several tiles the largest.
+    /// The model's output `score`; with several tiles, the largest.
     Model,
-    /// How far a few figures of the anomaly map are from those of normals.
+    /// How far a few statistics of the anomaly map are from those of normals.
     Descriptor(Descriptor),
 }
 
@@ -28,15 +28,15 @@ impl ImageScore {
     }
 }
 
-/// A Gaussian of the normals' features. The score is the Mahalanobis distance from it, ‖W (features − mean)‖, computed
-/// in 64-bit floats: no unit, but deviations of the normals.
+/// A Gaussian fitted to the normals' features. The score is the Mahalanobis distance from it, ‖W (features − mean)‖,
+/// computed in 64-bit floats: it has no physical unit, but counts standard deviations of the normals.
 ///
-/// The features of a frame are the [`MAP_QUANTILES`] of its whole anomaly map (all tiles together; of *n* ascending
-/// values, the one at place ⌊*q* · (*n* − 1)⌋, counted from 0 and computed in 64-bit floats) and the score of
+/// A frame's features are the [`MAP_QUANTILES`] of its whole anomaly map (all tiles together; of *n* ascending values,
+/// the one at index ⌊*q* · (*n* − 1)⌋, counted from 0 and computed in 64-bit floats), followed by the score of
 /// [`ImageScore::Model`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Descriptor {
-    /// The normals' mean features.
+    /// Mean of the normals' features.
     pub mean: [f32; FEATURES],
     /// W, row by row: WᵀW is the inverse of the normals' covariance.
     pub whitening: [[f32; FEATURES]; FEATURES],

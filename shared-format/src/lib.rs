@@ -1,25 +1,25 @@
-//! What crosses the boundary between the trainer (host) and the edge runtime (device).
+//! Types and formats shared by the trainer (host) and the edge runtime (device).
 //!
-//! `no_std`, no allocation, no `unsafe`: neither this crate nor what it depends on needs an operating system. Where the
-//! Rust target is installed, `cargo build -p shared-format --target thumbv7em-none-eabi` shows it. The bytes are
-//! specified in `SPEC.md`, beside this crate's manifest; golden-byte tests pin them.
+//! `no_std`, no allocation, no `unsafe`: neither this crate nor its dependencies need an operating system. If the Rust
+//! target is installed, `cargo build -p shared-format --target thumbv7em-none-eabi` shows it. The bytes are specified in
+//! `SPEC.md`, next to this crate's manifest; golden-byte tests pin them.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`threshold_file`] | `model.threshold`: the thresholds of one model, their evidence, the recipe; encode and decode |
-//! | [`image_score`] | what the score of a frame is |
+//! | [`threshold_file`] | `model.threshold`: one model's thresholds, their evidence and the recipe; encoder and decoder |
+//! | [`image_score`] | how a frame's score is defined |
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`alignment`] | how a part's position in view is found |
-//! | [`ignore_mask`] | what of a part is not judged |
+//! | [`ignore_mask`] | the area of a part that is not judged |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
-//! | [`telegram`] | what became of one part, for a serial line; encode, decode and a decoder for streams |
+//! | [`telegram`] | what became of one part, as bytes for a serial line; encoder, decoder and stream decoder |
 //! | [`conformal`] | which calibration score becomes the threshold, and what that lets one claim |
 //!
 //! ```
 //! use shared_format::{Verdict, conformal};
 //!
-//! // 62 normals, at most 5 % false alarms wanted: the third largest score is the threshold.
+//! // With 62 normals and at most 5 % false alarms, the threshold is the third-largest score.
 //! let choice = conformal::choose(62, 0.05);
 //! assert_eq!(choice.rank, 3);
 //! assert!(choice.reaches_target);

@@ -1,4 +1,4 @@
-//! How a frame becomes the network's input. Part of the bundle and of nothing else, so that line and bench can't differ.
+//! How a frame becomes the network's input. Kept only in the bundle, so that line and bench can't differ.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct Size {
     pub height: u32,
 }
 
-/// Region of interest, in pixels of the upright frame; everything outside is ignored.
+/// Region of interest, in pixels of the upright frame; everything outside it is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roi {
     /// Left edge.
@@ -27,7 +27,7 @@ pub struct Roi {
     pub height: u32,
 }
 
-/// The grid that the region of interest is cut into; each tile is resized to the input size and judged by itself.
+/// The grid that the region of interest is cut into; each tile is resized to the input size and judged separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tiles {
     /// Tiles in a row.
@@ -40,23 +40,23 @@ impl Tiles {
     /// One tile: the whole region of interest.
     pub const ONE: Self = Self { columns: 1, rows: 1 };
 
-    /// Tiles of one frame.
+    /// Returns the number of tiles in a frame.
     #[must_use]
     pub const fn count(self) -> usize {
         self.columns as usize * self.rows as usize
     }
 }
 
-/// What the network sees.
+/// The colours that the network sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Colour {
     /// Red, green, blue. Grey frames are repeated into three channels.
     Rgb,
-    /// Luma only (ITU-R BT.601 weights), repeated into three channels. Chosen when every training image was grey.
+    /// Luma only (ITU-R BT.601 weights), repeated into three channels. Chosen if every training image was grey.
     Grey,
 }
 
-/// The frame sizes seen in training, upright and before the region of interest is cut.
+/// The range of frame sizes seen in training, upright and before the region of interest is cut out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameRange {
     /// Smallest width and smallest height.
@@ -66,14 +66,15 @@ pub struct FrameRange {
 }
 
 impl FrameRange {
-    /// Width and height that no frame that is admitted exceeds.
+    /// Returns the largest width and height that an admitted frame can have.
     #[must_use]
     pub const fn most(&self) -> Size {
         Size { width: self.max.width.saturating_mul(2), height: self.max.height.saturating_mul(2) }
     }
 
-    /// Whether a frame is so unlike every training frame that its score would mean nothing: more than twice smaller
-    /// or larger along an axis than any of them. Such a frame is a fault (another camera mode, another crop).
+    /// Returns whether a frame is close enough in size to the training frames for its score to mean anything: along each
+    /// axis, at least half the smallest and at most twice the largest size seen. Any other frame is a fault (another
+    /// camera mode, another crop).
     #[must_use]
     pub const fn admits(&self, frame: Size) -> bool {
         frame.width >= self.min.width.div_ceil(2)
@@ -89,31 +90,31 @@ impl FrameRange {
 pub struct Recipe {
     /// Size of the network's input.
     pub input: Size,
-    /// The part of the frame that is judged; `None` is all of it.
+    /// The part of the frame that is judged; `None` for all of it.
     pub roi: Option<Roi>,
     /// The grid that the region of interest is cut into.
     pub tiles: Tiles,
-    /// What the network sees.
+    /// The colours that the network sees.
     pub colour: Colour,
-    /// The frame sizes seen in training.
+    /// The range of frame sizes seen in training.
     pub frames: FrameRange,
-    /// How a part's position is found and taken out; only of recipes with one tile. Absent in runs of earlier trainers.
+    /// How a part's position is found and corrected; only with a single tile. Absent in runs of earlier trainers.
     #[serde(default)]
     pub alignment: Option<Alignment>,
-    /// What of the region of interest is not judged; `None` if all of it is. Absent in runs of earlier trainers.
+    /// The area of the region of interest that is not judged; `None` if all of it is judged. Absent in runs of earlier trainers.
     #[serde(default)]
     pub ignore: Option<IgnoreMask>,
 }
 
-/// Smallest and largest input side that a recipe may name, in pixels; sides are multiples of [`INPUT_STEP`].
+/// Smallest and largest input side that a recipe may have, in pixels; sides are multiples of [`INPUT_STEP`].
 pub const INPUT_SIDES: core::ops::RangeInclusive<u32> = 64..=1024;
-/// The coarsest feature map has one position for this many input pixels.
+/// The coarsest feature map has one position per this many input pixels along an axis.
 pub const INPUT_STEP: u32 = 32;
-/// Most tiles along an axis.
+/// Maximum number of tiles along an axis.
 pub const MAX_TILES: u8 = 16;
 
 impl Recipe {
-    /// Whether every field is in its allowed range. A decoder calls this, so that no reader meets an absurd recipe.
+    /// Returns whether every field is in its allowed range. Decoders call this, so no reader ever sees an absurd recipe.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let side = |n: u32| INPUT_SIDES.contains(&n) && n.is_multiple_of(INPUT_STEP);

@@ -1,7 +1,7 @@
-//! Telegram: what became of one part, as bytes for a serial line.
+//! Telegrams: what became of one part, as bytes for a serial line.
 //!
-//! A version byte, a postcard payload and a CRC-32, made free of zeros by COBS (Cheshire, Baker: *Consistent Overhead
-//! Byte Stuffing*, IEEE/ACM Transactions on Networking 7, 1999) and ended by one; see `SPEC.md`.
+//! A version byte, a postcard payload and a CRC-32, stripped of zeros by COBS (Cheshire, Baker: *Consistent Overhead
+//! Byte Stuffing*, IEEE/ACM Transactions on Networking 7, 1999) and terminated by a zero; see `SPEC.md`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,66 +9,62 @@ use crate::{Disposition, Reason, Verdict};
 
 /// The telegram version that this crate writes and reads.
 pub const VERSION: u8 = 1;
-/// Ends every telegram and stands nowhere inside of one.
+/// Ends every telegram and never occurs inside one.
 pub const DELIMITER: u8 = 0;
-/// No valid telegram is longer, delimiter included.
+/// Maximum length of a valid telegram, delimiter included.
 pub const MAX_LEN: usize = MAX_CONTENT_LEN + COBS_LEN + 1;
 
 /// Version, run 5, part 10, product 3, verdict 2, disposition 1, reason 1, score 5, threshold 5, CRC.
 const MAX_CONTENT_LEN: usize = 1 + 32 + CRC_LEN;
 const CRC_LEN: usize = 4;
-/// COBS adds one byte to contents of at most 254.
+/// COBS adds one byte to contents of at most 254 bytes.
 const COBS_LEN: usize = 1;
 
 /// What became of one part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Telegram {
-    /// Start of the program that the part belongs to, counted on the device.
+    /// The program start that the part belongs to, counted on the device.
     pub run: u32,
-    /// The part, from 1 in each run.
+    /// The part's number, from 1 in each run.
     pub part: u64,
-    /// Place of its product in the line file, from 0.
+    /// Index of its product in the line file, from 0.
     pub product: u16,
-    /// Its verdict, where that was there in time.
+    /// Its verdict, if it arrived in time.
     pub verdict: Option<Verdict>,
     /// Where it went.
     pub disposition: Disposition,
     /// Why.
     pub reason: Reason,
-    /// Its score, where there is one.
+    /// Its score, if it has one.
     pub score: Option<f32>,
-    /// What the score was compared with.
+    /// The threshold that the score was compared with.
     pub threshold: Option<f32>,
 }
 
-/// Why bytes are not a telegram, or a telegram can't be written.
+/// Why bytes are not a telegram, or why a telegram can't be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TelegramError {
     /// More bytes without a delimiter than any telegram has.
     #[error(
-        "more than {MAX_LEN} bytes came without a delimiter; check that both ends use telegrams and the same bit rate"
+        "received more than {MAX_LEN} bytes without a delimiter; check that both ends use telegrams and the same bit rate"
     )]
     TooLong,
-    /// The bytes are not what COBS writes, or too few.
-    #[error(
-        "the telegram is cut short or not stuffed as COBS does; wait for the next one, or check the wiring"
-    )]
+    /// The bytes are not valid COBS, or there are too few.
+    #[error("the telegram is cut short or not valid COBS; wait for the next one, or check the wiring")]
     Framing,
     /// The checksum doesn't match.
     #[error(
         "the telegram is damaged (its CRC-32 does not match); wait for the next one, or check the wiring"
     )]
     Checksum,
-    /// Written by a program with another version.
-    #[error(
-        "the telegram has version {0}, this program reads version {VERSION}; update the older of the two ends"
-    )]
+    /// Written by a program that uses another version.
+    #[error("the telegram has version {0}, but this program reads version {VERSION}; update the older end")]
     Version(u8),
-    /// The checksum matches but the payload is not what this version writes, or a value is out of its range.
-    #[error("the telegram holds values that no device writes; give a finite score and threshold, or none")]
+    /// The checksum matches, but the payload is not one that this version writes, or a value is out of range.
+    #[error("the telegram has invalid values; give a finite score and threshold, or none")]
     Malformed,
     /// The buffer to encode into is too small; [`MAX_LEN`] bytes always suffice.
-    #[error("the buffer is too small for a telegram; give {MAX_LEN} bytes")]
+    #[error("the buffer is too small for a telegram; give it {MAX_LEN} bytes")]
     Buffer,
 }
 
@@ -76,8 +72,8 @@ impl Telegram {
     /// Encodes into `buffer` and returns the used part, delimiter included. Never allocates, never panics.
     ///
     /// # Errors
-    /// [`TelegramError::Buffer`] where the buffer is too small, [`TelegramError::Malformed`] where score or threshold
-    /// is not finite: what could not be read back is not written.
+    /// [`TelegramError::Buffer`] if the buffer is too small, [`TelegramError::Malformed`] if score or threshold is not
+    /// finite: what could not be read back is never written.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], TelegramError> {
         if !self.is_valid() {
             return Err(TelegramError::Malformed);
@@ -128,11 +124,11 @@ impl Telegram {
     }
 }
 
-/// Telegrams out of a stream of bytes. After garbage it begins anew at the next delimiter.
+/// A decoder for telegrams in a stream of bytes. After garbage, it resynchronises at the next delimiter.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     stuffed: [u8; MAX_LEN],
-    /// Bytes since the last delimiter, also those that found no room.
+    /// Bytes since the last delimiter, including those that did not fit.
     len: usize,
 }
 
@@ -143,14 +139,14 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing yet.
+    /// Creates a decoder that has seen nothing yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { stuffed: [0; MAX_LEN], len: 0 }
     }
 
-    /// Takes the next byte; gives a telegram, or why there is none, at each delimiter that ends something. Delimiters
-    /// without anything between them are silence.
+    /// Takes the next byte. At a delimiter that ends something, returns the telegram or the reason why it is not one.
+    /// Delimiters with nothing between them are ignored.
     pub fn push(&mut self, byte: u8) -> Option<Result<Telegram, TelegramError>> {
         if byte != DELIMITER {
             if let Some(place) = self.stuffed.get_mut(self.len) {
@@ -167,7 +163,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the next bytes, as many as there are; what they end comes out one by one.
+    /// Takes the next bytes and yields each telegram or error that they complete.
     pub fn extend<'d>(
         &'d mut self,
         bytes: &'d [u8],

@@ -1,4 +1,4 @@
-//! `model.threshold`: turns the scores of one ONNX model into verdicts, and says on what evidence.
+//! `model.threshold`: turns the scores of one ONNX model into verdicts, and records the evidence for its thresholds.
 //!
 //! The bytes are a header, a postcard payload and a CRC-32; see `SPEC.md`.
 
@@ -10,7 +10,7 @@ use crate::recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 
 /// First bytes of every threshold file.
 pub const MAGIC: [u8; 4] = *b"NMNL";
-/// The format version that this crate writes; it reads [`FIRST_VERSION`] to this one.
+/// The format version that this crate writes; it reads versions [`FIRST_VERSION`] to this one.
 pub const VERSION: u16 = 3;
 /// The oldest format version that this crate reads.
 pub const FIRST_VERSION: u16 = 2;
@@ -18,9 +18,9 @@ pub const FIRST_VERSION: u16 = 2;
 pub const HEADER_LEN: usize = 4 + 2 + 4;
 /// The CRC-32 at the end.
 pub const TRAILER_LEN: usize = 4;
-/// No valid file is larger; readers may use it to size a buffer.
+/// Maximum length of a valid file; readers may use it to size a buffer.
 pub const MAX_LEN: usize = 8192;
-/// Most golden frames in a bundle.
+/// Maximum number of golden frames in a bundle.
 pub const MAX_GOLDEN: usize = 4;
 
 /// Scores of the calibration normals at fixed quantiles (linear interpolation between order statistics).
@@ -45,7 +45,7 @@ pub struct ScoreQuantiles {
 }
 
 impl ScoreQuantiles {
-    /// q99 − q50: the unit in which score differences between engines are judged.
+    /// Returns q99 − q50: the unit in which score differences between engines are judged.
     #[must_use]
     pub fn spread(&self) -> f32 {
         self.q99 - self.q50
@@ -57,57 +57,56 @@ impl ScoreQuantiles {
     }
 }
 
-/// How the scores of the calibration normals came about.
+/// How the calibration normals were scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sample {
-    /// By the model itself; none of the normals trained it or chose its checkpoint. The claim holds.
+    /// By the model itself; none of the normals was used to train it or to choose its checkpoint. The claim holds.
     HeldOut,
-    /// Each by a model fitted to the other normals, while the shipped model was fitted to all of them: what the sample
-    /// claims is an estimate.
+    /// Each by a model fitted to the other normals, while the shipped model was fitted to all of them: the claim is an estimate.
     CrossFitted,
 }
 
-/// What the judge's kernels compute the network with.
+/// The floats that the judge's kernels compute the network with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Arithmetic {
     /// 32-bit floats.
     #[default]
     Single,
-    /// 16-bit floats (IEEE 754 binary16) in inverted bottlenecks, 32-bit floats in everything else. Scores differ from
-    /// those of [`Self::Single`] by more than processors do, so thresholds belong to one or the other.
+    /// 16-bit floats (IEEE 754 binary16) in inverted bottlenecks, 32-bit floats in everything else. Scores differ from those of
+    /// [`Self::Single`] by more than they do between processors, so thresholds are valid for only one of the two.
     Half,
 }
 
-/// What the threshold rests on.
+/// The evidence that the thresholds rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Calibration normals.
+    /// Number of calibration normals.
     pub normals: u32,
-    /// The image threshold is the `rank`-th largest of their scores, or between that and the next larger one; on average at most `rank / (normals + 1)` of
-    /// new normals are rejected.
+    /// The image threshold is the `rank`-th largest of their scores, or lies between that and the next larger one; on average,
+    /// at most `rank / (normals + 1)` of new normals are rejected.
     pub rank: u32,
-    /// How their scores came about.
+    /// How they were scored.
     pub sample: Sample,
-    /// The false-positive rate that was asked for, 0..1.
+    /// The requested false-positive rate, 0..1.
     pub target_fpr: f32,
-    /// Their scores.
+    /// Quantiles of their scores.
     pub scores: ScoreQuantiles,
 }
 
 impl Evidence {
-    /// The claimed bound on the average false-positive rate, 0..1.
+    /// Returns the claimed bound on the average false-positive rate, 0..1.
     #[must_use]
     pub fn claimed_fpr(&self) -> f64 {
         crate::conformal::marginal_bound(self.normals, self.rank)
     }
 }
 
-/// A frame shipped in the bundle with its score.
+/// A frame shipped in the bundle together with its score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
-    /// File name below the bundle's `golden/` folder.
+    /// File name inside the bundle's `golden/` folder.
     pub file: String<64>,
-    /// The score that the judge gave it where the model was exported; with another arithmetic, where it was calibrated for that.
+    /// The score that the judge gave it on the machine that exported the model or, with another arithmetic, calibrated for it.
     pub score: f32,
 }
 
@@ -118,29 +117,29 @@ pub struct ThresholdFile {
     pub producer: String<32>,
     /// The method, such as `stpm`.
     pub method: String<32>,
-    /// The teacher that the method used; empty where it used none.
+    /// The teacher that the method used; empty if it used none.
     pub teacher: String<64>,
     /// SHA-256 of the ONNX file that the thresholds belong to.
     pub model_sha256: [u8; 32],
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
-    /// What the network is computed with; the thresholds and all scores of this file come from it.
+    /// The floats that the network is computed with; all thresholds and scores in this file come from them.
     pub arithmetic: Arithmetic,
-    /// What a frame's score is; the thresholds and all scores of this file are of this kind.
+    /// How a frame's score is defined; all thresholds and scores in this file are of this kind.
     pub image_score: ImageScore,
     /// A frame is rejected when its score is above this.
     pub image_threshold: f32,
     /// A map position belongs to a region when its value is above this.
     pub pixel_threshold: f32,
-    /// How far a score may be from [`Golden::score`] on another processor, in score units.
+    /// How far a score may deviate from [`Golden::score`] on another processor, in score units.
     pub score_tolerance: f32,
-    /// What the thresholds rest on.
+    /// The evidence that the thresholds rest on.
     pub evidence: Evidence,
     /// Frames with known scores.
     pub golden: Vec<Golden, MAX_GOLDEN>,
 }
 
-/// Why bytes are not a threshold file, or a threshold file can't be written.
+/// Why bytes are not a threshold file, or why a threshold file can't be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// The first bytes are not [`MAGIC`].
@@ -148,15 +147,15 @@ pub enum FormatError {
         "this is not a Nominal threshold file (its first bytes are not NMNL); give the bundle's model.threshold"
     )]
     Magic,
-    /// Written by a program with another format.
+    /// Written by a program that uses another format version.
     #[error(
-        "the threshold file has format version {0}, this program reads {FIRST_VERSION} to {VERSION}; export the bundle again with the matching trainer, or update this program"
+        "the threshold file has format version {0}, but this program reads {FIRST_VERSION} to {VERSION}; export the bundle again with the matching trainer, or update this program"
     )]
     Version(u16),
     /// Fewer bytes than the header announces.
     #[error("the threshold file is cut short: {found} bytes of {expected}; copy the bundle again")]
     Truncated {
-        /// Bytes that a whole file would have (at least the header's, where that is cut).
+        /// Bytes that a complete file would have (if the header is cut short: the header's length).
         expected: usize,
         /// Bytes given.
         found: usize,
@@ -170,11 +169,11 @@ pub enum FormatError {
     /// The checksum doesn't match.
     #[error("the threshold file is damaged (its CRC-32 does not match); copy the bundle again")]
     Checksum,
-    /// The checksum matches but the payload is not what this version writes, or a value is out of its range.
-    #[error("the threshold file holds values that no trainer writes; export the bundle again")]
+    /// The checksum matches, but the payload is not one that this version writes, or a value is out of range.
+    #[error("the threshold file has invalid values; export the bundle again")]
     Malformed,
     /// The buffer to encode into is too small; [`MAX_LEN`] bytes always suffice.
-    #[error("the buffer is too small for a threshold file; give {MAX_LEN} bytes")]
+    #[error("the buffer is too small for a threshold file; give it {MAX_LEN} bytes")]
     Buffer,
 }
 
@@ -182,8 +181,8 @@ impl ThresholdFile {
     /// Encodes into `buffer` and returns the used part.
     ///
     /// # Errors
-    /// [`FormatError::Buffer`] where the buffer is too small, [`FormatError::Malformed`] where a value is out of range:
-    /// what could not be read back is not written.
+    /// [`FormatError::Buffer`] if the buffer is too small, [`FormatError::Malformed`] if a value is out of range: what could not
+    /// be read back is never written.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], FormatError> {
         if !self.is_valid() {
             return Err(FormatError::Malformed);
@@ -265,7 +264,7 @@ impl ThresholdFile {
     }
 }
 
-/// A payload of version 2 as version 3 has it: with a recipe that neither aligns nor ignores anything.
+/// Upgrades a version 2 payload to version 3, with a recipe that neither aligns nor ignores anything.
 fn of_version_2<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
     type Recipe = (Size, Option<Roi>, Tiles, Colour, FrameRange);
     type ToRecipe = (String<32>, String<32>, String<64>, [u8; 32], Recipe);
@@ -279,7 +278,7 @@ fn of_version_2<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b
     Some(upgraded)
 }
 
-/// A name that stays inside the folder it is joined to.
+/// Returns whether a name stays inside the folder that it is joined to.
 fn is_plain_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
 }

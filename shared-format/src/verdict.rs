@@ -15,7 +15,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict for a score. A score or threshold that is not finite is a [`Verdict::Fault`], never a pass.
+    /// Returns the verdict for a score. It is [`Verdict::Fault`], never a pass, if the score or the threshold is not
+    /// finite.
     #[must_use]
     pub fn of(score: f32, threshold: f32) -> Self {
         if !score.is_finite() || !threshold.is_finite() {
@@ -27,7 +28,7 @@ impl Verdict {
         }
     }
 
-    /// The lower-case word used on every output: `pass`, `reject` or `fault`.
+    /// Returns the lower-case word used on every output: `pass`, `reject` or `fault`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The bytes are those of SPEC.md, and stay so.
+//! The encoded bytes are those of SPEC.md, and stay that way.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
@@ -11,7 +11,7 @@ use shared_format::{FormatError, ThresholdFile};
 
 /// Written by hand from SPEC.md, not by this crate.
 const EXAMPLE: &[u8] = include_bytes!("data/example.threshold");
-/// The same as version 2 had it.
+/// The same file in version 2.
 const VERSION_2: &[u8] = include_bytes!("data/version-2.threshold");
 
 #[test]
@@ -28,7 +28,7 @@ fn the_version_before_is_read() {
     }
 }
 
-/// The hexadecimal bytes of the example in SPEC.md, each line being `OFFSET  BYTES  WHAT`.
+/// The hexadecimal bytes of the example in SPEC.md; each line is `OFFSET  BYTES  WHAT`.
 #[test]
 fn the_specification_shows_the_example_file() {
     let text = include_str!("../SPEC.md");

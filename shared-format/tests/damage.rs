@@ -1,4 +1,4 @@
-//! Damaged and absurd files are refused, each with the error that says what is wrong.
+//! Damaged and absurd files are refused, each with the error that names the problem.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
@@ -69,7 +69,7 @@ proptest! {
         prop_assert!(ThresholdFile::decode(&bytes).is_err());
     }
 
-    /// With a checksum that holds, whatever decodes is a valid value: it can be written and read again.
+    /// If the checksum is right, whatever decodes is a valid value: it can be written and read again.
     #[test]
     fn an_arbitrary_payload_with_a_right_checksum_is_refused_or_valid(
         noise in proptest::collection::vec(any::<u8>(), 0..300),
@@ -120,7 +120,7 @@ fn a_reference_has_as_many_cells_as_its_sides_say() {
         damaged[at + offset] = value;
         assert_eq!(ThresholdFile::decode(&framed(&damaged)), Err(FormatError::Malformed), "{offset} {value}");
     }
-    assert_eq!(Reference::new(7, 9, &[0; 63]), None, "a side too short");
+    assert_eq!(Reference::new(7, 9, &[0; 63]), None, "side too short");
     assert_eq!(Reference::new(64, 65, &[0; 4160]), None, "too many cells");
 }
 
@@ -168,7 +168,7 @@ fn a_length_beyond_any_memory_is_a_truncation() {
     assert!(matches!(ThresholdFile::decode(&bytes), Err(FormatError::Truncated { .. })));
 }
 
-/// Values that no writer lets through. They are put into a payload behind the writer's back.
+/// Values that no writer lets through, put into a payload behind the writer's back.
 #[test]
 fn absurd_values_are_neither_written_nor_read() {
     type Change = fn(&mut ThresholdFile);
@@ -190,7 +190,7 @@ fn absurd_values_are_neither_written_nor_read() {
         ("region of interest without height", |f| {
             f.recipe.roi = Some(Roi { x: 0, y: 0, width: 9, height: 0 })
         }),
-        ("region of interest past the end of numbers", |f| {
+        ("region of interest beyond 32 bits", |f| {
             f.recipe.roi = Some(Roi { x: u32::MAX, y: 0, width: 1, height: 1 });
         }),
         ("alignment of tiles", |f| f.recipe.alignment = Some(alignment())),
@@ -234,14 +234,14 @@ fn absurd_values_are_neither_written_nor_read() {
         assert_eq!(ThresholdFile::decode(&framed(&payload)), Err(FormatError::Malformed), "{what}");
     }
     let payload = postcard::to_slice(&example(), &mut [0; MAX_LEN]).unwrap().to_vec();
-    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(example()), "unchanged, it is read");
+    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(example()), "it decodes if unchanged");
 }
 
 fn name(file: &mut ThresholdFile, name: &str) {
     file.golden[0] = Golden { file: name.try_into().unwrap(), score: 0.25 };
 }
 
-/// Bytes that stand for no value at all, at places where the example has others.
+/// Bytes that encode no value, in places where the example has valid ones.
 #[test]
 fn bytes_without_a_meaning_are_malformed() {
     let bytes = encoded(&example());
@@ -270,7 +270,7 @@ fn bytes_without_a_meaning_are_malformed() {
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");
     }
-    assert_eq!(with(0x0a, &[13]), Ok(example()), "unchanged, it is read");
+    assert_eq!(with(0x0a, &[13]), Ok(example()), "it decodes if unchanged");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Mutated threshold files and telegrams: each is read or refused, and what is read is valid.
+//! Mutated threshold files and telegrams: each is either read or refused, and whatever is read is valid.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
@@ -14,7 +14,7 @@ use shared_format::{Disposition, Reason, Telegram, ThresholdFile, Verdict};
 #[global_allocator]
 static MEMORY: fuzzing::Memory = fuzzing::Memory;
 
-/// Numbers that are the largest or the smallest, or none.
+/// Extreme numbers, and bytes that are not a number at all.
 const NUMBERS: [&[u8]; 5] =
     [b"\xff\xff\xff\xff\x0f", b"\0\0\xc0\x7f", b"\0\0\x80\xff", b"\x80\x80\x80\x80\x80", b"\0\0\0\0"];
 
@@ -35,7 +35,7 @@ fn is_read(bytes: &[u8]) -> bool {
 fn threshold_files() {
     let valid = [encoded(&example()), encoded(&largest())];
     let taken = Fuzz::new("threshold_files", 5_000).mebibytes(1).words(&NUMBERS).run(&valid, |bytes| {
-        // A mutation rarely leaves the checksum right, so it is put right, too.
+        // A mutation rarely leaves the checksum right, so the payload is also tried with a correct one.
         let payload = bytes.get(HEADER_LEN..bytes.len().saturating_sub(TRAILER_LEN)).unwrap_or_default();
         is_read(bytes) | is_read(&framed(payload))
     });

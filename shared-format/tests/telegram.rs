@@ -46,7 +46,7 @@ fn decoded(bytes: &[u8]) -> Vec<Result<Telegram, TelegramError>> {
     Decoder::new().extend(bytes).collect()
 }
 
-/// Any content, stuffed with a checksum that holds.
+/// Any content, COBS-encoded with a valid checksum.
 fn framed(checked: &[u8]) -> Vec<u8> {
     let mut content = checked.to_vec();
     content.extend(crc32fast::hash(checked).to_le_bytes());
@@ -159,7 +159,7 @@ fn bytes_without_a_meaning_are_malformed_and_other_versions_are_named() {
         content[at] = byte;
         decoded(&framed(&content))
     };
-    // Verdict neither absent nor present, disposition 2, reason 10, score and threshold announced but not there.
+    // Verdict neither absent nor present, disposition 2, reason 10, score and threshold announced but missing.
     for (at, byte) in [(4, 2), (5, 2), (6, 10), (7, 1), (8, 1)] {
         assert_eq!(with(at, byte), [Err(TelegramError::Malformed)], "byte {at}");
     }
@@ -208,7 +208,7 @@ proptest! {
         let bytes = encoded(&telegram);
         for len in 0..bytes.len() - 1 {
             prop_assert!(Telegram::decode(&bytes[..len]).is_err());
-            // The front end lost.
+            // The beginning is lost.
             let rest = decoded(&bytes[len + 1..]);
             prop_assert!(rest.iter().all(Result::is_err), "{:?}", rest);
         }
@@ -226,7 +226,7 @@ proptest! {
         }
     }
 
-    /// What stands whole between two delimiters is read, whatever came before.
+    /// Whatever is intact between two delimiters is read, no matter what came before.
     #[test]
     fn garbage_between_telegrams_loses_only_what_it_hits(
         telegrams in proptest::collection::vec(valid(), 3),
@@ -237,7 +237,7 @@ proptest! {
         let read: Vec<_> = decoded(&bytes).into_iter().filter_map(Result::ok).collect();
         prop_assert_eq!(read.first(), Some(&telegrams[0]));
         prop_assert_eq!(read.last(), Some(&telegrams[2]));
-        // The second runs into the garbage before it, unless that ends with a delimiter.
+        // The second telegram runs into the garbage before it, unless the garbage ends with a delimiter.
         let spared = garbage.last().is_none_or(|byte| *byte == DELIMITER);
         prop_assert_eq!(read.len(), if spared { 3 } else { 2 });
     }
@@ -260,7 +260,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Neither panics nor invents a telegram, wherever bytes are changed, lost or put in.
+    /// Neither panics nor invents a telegram, wherever bytes are changed, lost or inserted.
     #[test]
     fn mutated_bytes_are_refused_without_a_panic(
         telegram in valid(),

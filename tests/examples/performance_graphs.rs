@@ -1,6 +1,6 @@
 //! Writes the networks whose speed is compared with other engines' into a folder: `performance_graphs FOLDER`.
 //!
-//! Weights are random, students near their teachers where that is possible: speed doesn't depend on them.
+//! Weights are random, and students are close to their teachers where possible: speed doesn't depend on them.
 
 use std::path::Path;
 
@@ -45,12 +45,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Channels of which nothing was measured.
+/// Channels without measured statistics.
 fn plain(count: usize) -> Channels {
     Channels { mean: vec![0.0; count], deviation: vec![1.0; count] }
 }
 
-/// With the bank that is the default: 512 KiB.
+/// Builds PatchCore with the default bank of 512 KiB.
 fn patchcore() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let (channels, dimensions, entries, side) = (128 + 256, 128, 1016, 32);
     let network = Network::by_name("resnet18").ok_or("no such network")?;
@@ -83,7 +83,7 @@ fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     tch::manual_seed(3);
     let compute = Compute { device: tch::Device::Cpu, kind: tch::Kind::Float };
     let network = Network::by_name(teacher).ok_or("no such network")?;
-    let layout = Layout::of(&network).ok_or("no teacher for efficientad")?;
+    let layout = Layout::of(&network).ok_or("not a teacher for efficientad")?;
     let mut weights = Weights::new();
     TrainableChain::random(layout.student(), compute).add_to(&mut weights, "student.");
     TrainableChain::random(layout.autoencoder(INPUT), compute).add_to(&mut weights, "autoencoder.");

@@ -1,4 +1,4 @@
-"""AUROC by scikit-learn. Reads {"scores": [...], "labels": [...]} from standard input, prints the area."""
+"""Computes the AUROC with scikit-learn. Reads {"scores": [...], "labels": [...]} from standard input, prints the area."""
 
 import json
 import sys

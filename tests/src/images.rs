@@ -1,4 +1,4 @@
-//! Images made on the spot: a woven texture, and the same with a stain.
+//! Generates images: a woven texture, with or without a stain.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use bundle::seeded::Seeded;
 use judge::{Frame, Pixels, encode_png};
 use shared_format::Size;
 
-/// A textured part of `size`; different for each seed. `stain` puts a bright blot on it.
+/// Returns a textured part of `size`, different for each seed. `stain` adds a bright blot.
 ///
 /// # Panics
 /// Never for sizes that fit in memory.
@@ -31,7 +31,7 @@ pub fn part(size: Size, seed: u64, stain: bool) -> Frame {
 /// Writes `count` good parts as PNG into `folder`.
 ///
 /// # Panics
-/// Where the folder can't be written.
+/// If the folder can't be written.
 pub fn write_parts(folder: &Path, size: Size, count: u64, stain: bool) {
     std::fs::create_dir_all(folder).unwrap();
     for seed in 0..count {
@@ -40,7 +40,7 @@ pub fn write_parts(folder: &Path, size: Size, count: u64, stain: bool) {
     }
 }
 
-/// A part as JPEG bytes, see [`part`].
+/// Returns a part as JPEG bytes, see [`part`].
 ///
 /// # Panics
 /// Never for sizes that JPEG allows.

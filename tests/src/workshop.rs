@@ -1,4 +1,4 @@
-//! A user's machine in a temporary folder: a home with a teacher, and the programs to run there.
+//! Simulates a user's machine in a temporary folder: a home with a teacher, and the programs to run there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use crate::teachers::random_weights;
 use crate::{program, succeed};
 
-/// Name of the teacher that every workshop has: a ResNet-18 with random weights.
+/// The teacher of every workshop: a ResNet-18 with random weights.
 pub const TEACHER: &str = "random";
 
-/// The temporary folder; it is removed with this.
+/// The temporary folder, which is removed on drop.
 #[derive(Debug)]
 pub struct Workshop {
     root: TempDir,
@@ -31,13 +31,13 @@ impl Default for Workshop {
 }
 
 impl Workshop {
-    /// A path below the folder.
+    /// Returns a path below the folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    /// The trainer with this workshop's home.
+    /// Returns the trainer with this workshop's home.
     #[must_use]
     pub fn trainer(&self) -> Command {
         let mut command = program("trainer");
@@ -45,15 +45,16 @@ impl Workshop {
         command
     }
 
-    /// Imports a weight file that must be usable.
+    /// Imports a valid weight file.
     ///
     /// # Panics
-    /// Where it isn't.
+    /// If it can't be imported.
     pub fn import(&self, file: &Path, name: &str) {
         succeed(self.trainer().args(["teacher", "import", "--name", name]).arg(file));
     }
 
-    /// `trainer train` from one folder of this workshop into another, short and on one thread unless `extra` says else.
+    /// Returns `trainer train` from one folder of this workshop into another, short and on one thread unless `extra`
+    /// overrides that.
     #[must_use]
     pub fn train(&self, data: &Path, run: &str, extra: &[&str]) -> Command {
         let mut command = self.trainer();
@@ -75,7 +76,7 @@ impl Workshop {
         command
     }
 
-    /// `trainer export`.
+    /// Returns `trainer export`.
     #[must_use]
     pub fn export(&self, run: &str, bundle: &Path, extra: &[&str]) -> Command {
         let mut command = self.trainer();
@@ -83,7 +84,7 @@ impl Workshop {
         command
     }
 
-    /// A bundle of PaDiM, which takes a second to make, from the good parts of a folder.
+    /// Makes a bundle with PaDiM, which takes a second, from the good parts of a folder.
     ///
     /// # Panics
     /// If it can't be made.

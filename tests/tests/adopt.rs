@@ -1,4 +1,5 @@
-//! `trainer adopt`: models of another maker (see `models/foreign/README.md`) in our judge, against onnxruntime's values.
+//! Tests `trainer adopt`: third-party models (see `models/foreign/README.md`) in our judge, against onnxruntime's
+//! values.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ fn reference() -> Value {
     serde_json::from_slice(&std::fs::read(model("reference.json")).unwrap()).unwrap()
 }
 
-/// The inputs that `models/foreign/make.py` defines.
+/// Returns the inputs defined in `models/foreign/make.py`.
 fn input(name: &str, size: Size) -> Vec<f32> {
     let (width, height) = (size.width as usize, size.height as usize);
     let plane = |value: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
@@ -50,7 +51,7 @@ fn judged(adopted: &Adopted, input: &[f32], size: Size) -> [Vec<f32>; 2] {
     network.run(input).unwrap().try_into().unwrap()
 }
 
-/// Compares with what onnxruntime said of one of the foreign model's outputs.
+/// Compares with onnxruntime's values for one of the foreign model's outputs.
 fn close(ours: &[f32], theirs: &Value, what: &str) {
     let number = |value: &Value| value.as_f64().unwrap();
     let values: Vec<f64> = theirs["values"].as_array().unwrap().iter().map(number).collect();
@@ -120,7 +121,7 @@ fn a_bare_network_gets_its_normalisation() {
     agree(&adopt("stfpm_bare.onnx", &said), "stfpm_bare.onnx", [map, score]);
     let normalised = Wanted { normalisation: Some(Normalisation::IMAGENET), ..said };
     agree(&adopt("stfpm_bare.onnx", &normalised), "stfpm_raw.onnx", ["anomaly_map", "pred_score"]);
-    // Without a score the map's largest value is one.
+    // Without a score, the map's largest value is the score.
     let adopted = adopt("stfpm_bare.onnx", &Wanted { score: None, ..normalised });
     let [map, score] = judged(&adopted, &input("ramp", SIZE), SIZE);
     assert_eq!((adopted.score, score[0]), (None, map.iter().copied().fold(f32::MIN, f32::max)));
@@ -132,7 +133,7 @@ fn any_size_and_weights_beside_the_file() {
     assert_eq!(foreign.size(), None);
     let size = Size { width: 96, height: 128 };
     let adopted = foreign.adopt(&Wanted::default(), size).unwrap();
-    // The model's own map has 64 × 64 positions whatever its input.
+    // The model's own map has 64 × 64 positions, whatever the input.
     let [map, _] = judged(&adopted, &input("ramp", size), size);
     assert_eq!(map.len(), 96 * 128);
     agree(
@@ -212,21 +213,17 @@ fn what_cannot_be_adopted_is_refused_in_a_sentence() {
     }
     for (path, extra, sentence) in [
         (workshop.path("nowhere.onnx"), &[][..], "check the path"),
-        (file("text.onnx", b"not a model"), &[], "is no ONNX model"),
-        (file("half.onnx", &whole[..whole.len() / 2]), &[], "is no ONNX model"),
+        (file("text.onnx", b"not a model"), &[], "is not a valid ONNX model"),
+        (file("half.onnx", &whole[..whole.len() / 2]), &[], "is not a valid ONNX model"),
         (file("alone.onnx", &outside), &[], "put that file beside the model"),
-        (file("climbing.onnx", &climbing), &[], "doesn't lie in the model's folder"),
-        (model("stfpm.onnx"), &["--size", "128"], "takes images of 64×64 only, not 128×128"),
+        (file("climbing.onnx", &climbing), &[], "isn't in the model's folder"),
+        (model("stfpm.onnx"), &["--size", "128"], "only takes images of 64×64, not 128×128"),
         (model("stfpm.onnx"), &["--map", "nothing"], "it has no value `nothing`"),
-        (model("stfpm.onnx"), &["--score", "anomaly_map"], "a score is one number"),
-        (model("stfpm.onnx"), &["--map", "pred_score"], "an anomaly map has a height and a width"),
-        (model("stfpm.onnx"), &["--normalise", "0.5/0"], "is no normalisation"),
+        (model("stfpm.onnx"), &["--score", "anomaly_map"], "a score must be one number"),
+        (model("stfpm.onnx"), &["--map", "pred_score"], "an anomaly map must have a height and a width"),
+        (model("stfpm.onnx"), &["--normalise", "0.5/0"], "invalid normalisation `0.5/0`"),
         (model("stfpm_bare.onnx"), &[], "--map NAME and --score NAME"),
-        (
-            model("cflow_bare.onnx"),
-            &["--map", "onnx::ReduceMax_1600", "--score", "1601"],
-            "can't be taken over",
-        ),
+        (model("cflow_bare.onnx"), &["--map", "onnx::ReduceMax_1600", "--score", "1601"], "can't be adopted"),
     ] {
         let (code, _, stderr) = run(&mut adopting(&workshop, &path, extra));
         assert!(code == 1 || code == 2, "{}: {stderr}", path.display());

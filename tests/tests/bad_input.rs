@@ -1,4 +1,5 @@
-//! What users really feed the trainer: each gets a sentence that names the next action, and nothing half-written.
+//! Tests the kinds of bad input that users really give the trainer: each gets a sentence that names the next
+//! action, and nothing half-written.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use tests::{run, succeed};
 
 const SIZE: Size = Size { width: 96, height: 80 };
 
-/// Trains for two steps, and returns exit code and what was said.
+/// Trains for two steps, and returns the exit code and standard error.
 fn train(workshop: &Workshop, data: &Path, extra: &[&str]) -> (i32, String) {
     let (code, _, stderr) = run(&mut workshop.train(data, "run", extra));
     (code, stderr)
@@ -32,7 +33,7 @@ fn folders_without_enough_images() {
     let data = workshop.path("photos");
     refuses(&workshop, &data, &[], "check the path");
     std::fs::create_dir(&data).unwrap();
-    refuses(&workshop, &data, &[], "holds no images of good parts");
+    refuses(&workshop, &data, &[], "contains no images of good parts");
     write_parts(&data, SIZE, 1, false);
     refuses(&workshop, &data, &[], "1 usable image(s) of good parts");
 }
@@ -75,9 +76,9 @@ fn absurd_settings() {
         &workshop,
         &data,
         &["--roi", "50,50,60,10"],
-        "the region of interest 50,50,60,10 reaches outside",
+        "the region of interest 50,50,60,10 extends beyond it",
     );
-    refuses(&workshop, &data, &["--roi", "1,2,3"], "write X,Y,WIDTH,HEIGHT");
+    refuses(&workshop, &data, &["--roi", "1,2,3"], "expected X,Y,WIDTH,HEIGHT");
     refuses(&workshop, &data, &["--method", "magic"], "stpm");
     let (code, _, stderr) =
         run(workshop.trainer().args(["train", "--teacher", "nobody", "--out", "x", "--data"]).arg(&data));
@@ -99,7 +100,7 @@ fn a_run_is_never_overwritten_and_a_run_that_is_none_is_not_exported() {
         run(workshop.trainer().arg("export").arg(&data).arg("--out").arg(workshop.path("b")));
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a training run"), "{stderr}");
-    // Photos are not replaced by a bundle, whatever --out says.
+    // Photos are never replaced by a bundle, whatever --out says.
     let (code, _, stderr) = run(&mut workshop.export("run", &data, &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("is not a bundle; choose another folder"), "{stderr}");
@@ -148,7 +149,7 @@ fn weight_files_of_every_format_and_every_fault() {
     refused(
         "nan.safetensors",
         &write_safetensors(&nan, Default::default()),
-        "`_blocks.1._expand_conv.weight` holds, or leads to, a value that is not finite",
+        "`_blocks.1._expand_conv.weight` contains, or leads to, a value that is not finite",
     );
     let mut misshapen = weights.clone();
     misshapen.get_mut("_conv_stem.weight").unwrap().shape = vec![32, 27];
@@ -161,10 +162,14 @@ fn weight_files_of_every_format_and_every_fault() {
     missing.remove("_blocks.3._depthwise_conv.weight");
     refused("missing.pth", &legacy_pth(&missing), "no tensor `_blocks.3._depthwise_conv.weight`");
     refused("cut.pth", &legacy[..legacy.len() - 100], "is cut short");
-    refused("cut.safetensors", &write_safetensors(&weights, Default::default())[..5000], "not a weight file");
-    refused("photo.pth", &jpeg(SIZE, 1, false), "not a weight file");
-    refused("empty.pth", b"", "not a weight file");
-    // A pickle that would run a command when loaded by Python: it is read, and nothing happens.
+    refused(
+        "cut.safetensors",
+        &write_safetensors(&weights, Default::default())[..5000],
+        "not a readable weight file",
+    );
+    refused("photo.pth", &jpeg(SIZE, 1, false), "not a readable weight file");
+    refused("empty.pth", b"", "not a readable weight file");
+    // A pickle that would run a command when loaded by Python is read without executing anything.
     let trap = workshop.path("trap");
     let call =
         format!("cposix\nsystem\n(X{}touch {}tR.", le(6 + trap.to_str().unwrap().len()), trap.display());
@@ -175,7 +180,7 @@ fn weight_files_of_every_format_and_every_fault() {
     let (code, _, stderr) = import("evil.pth", &evil);
     assert_eq!(code, 1, "{stderr}");
     assert!(!trap.exists());
-    // Nesting that would fill the call stack, and a dict that holds itself.
+    // Nesting that would overflow the call stack, and a dict that contains itself.
     let nested = [legacy_preamble(), b"\x80\x02)".to_vec(), vec![0x85; 1_000_000], b".".to_vec()].concat();
     refused("nested.pth", &nested, "nests tuples more than 64 deep");
     let name = b"X\x01\x00\x00\x00ah\x00s";
@@ -190,10 +195,10 @@ fn weight_files_of_every_format_and_every_fault() {
         .args(["teacher", "import", "--name", "../t"])
         .arg(workshop.path("a.safetensors")));
     assert_eq!(code, 1);
-    assert!(stderr.contains("can't be a teacher's name"), "{stderr}");
+    assert!(stderr.contains("invalid teacher name"), "{stderr}");
 }
 
-/// A length as four little-endian bytes that happen to be text.
+/// Returns a length as four little-endian bytes that happen to be text.
 fn le(n: usize) -> String {
     String::from_utf8((n as u32).to_le_bytes().to_vec()).unwrap()
 }

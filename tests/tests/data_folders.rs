@@ -1,4 +1,4 @@
-//! Folders as people and data sets have them: what isn't used is said, and copies count once.
+//! Tests folders as people and data sets organise them: unused files are reported, and copies count once.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn run_json(workshop: &Workshop, name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(workshop.path(name).join("run.json")).unwrap()).unwrap()
 }
 
-/// The part as an uncompressed BMP: another container with the same pixels.
+/// Encodes the part as an uncompressed BMP: another container with the same pixels.
 fn bmp(frame: &Frame) -> Vec<u8> {
     let Pixels::Grey8(grey) = frame.pixels() else { unreachable!("parts are grey") };
     let Size { width, height } = frame.size();
@@ -40,7 +40,7 @@ fn bmp(frame: &Frame) -> Vec<u8> {
     bytes
 }
 
-/// The PNG with a text chunk: other bytes, the same picture.
+/// Adds a text chunk to the PNG: different bytes, the same image.
 fn with_text(png: &[u8]) -> Vec<u8> {
     let after_header = 8 + 25;
     let body = b"tEXtComment\0copied";
@@ -99,7 +99,7 @@ fn one_photo_in_two_formats_is_named() {
     let workshop = Workshop::default();
     let photos = workshop.path("photos");
     for seed in 0..8 {
-        // Parts of different brightness: what is alike is a copy.
+        // Parts differ in brightness, so similar ones are copies.
         let Pixels::Grey8(grey) = part(SIZE, seed, false).pixels().clone() else { unreachable!() };
         let grey: Vec<u8> = grey.iter().map(|&value| (value >> 1) + 12 * seed as u8).collect();
         let frame = Frame::new(SIZE, Pixels::Grey8(grey.clone())).unwrap();
@@ -133,14 +133,14 @@ fn what_is_not_used_is_said_and_recorded() {
     assert_eq!(code, 0, "{stderr}");
     for clause in [
         "1 hidden file (._part-000.png)",
-        "1 file that is no image by its name (Thumbs.db)",
-        "3 images in folders below",
+        "1 file without an image extension (Thumbs.db)",
+        "3 images in subfolders",
     ] {
         assert!(stderr.contains(clause), "{clause}: {stderr}");
         let recorded = run_json(&workshop, "run")["unused"].to_string();
         assert!(recorded.contains(clause), "{clause}: {recorded}");
     }
-    // A folder that is called good: all below it is.
+    // If the folder is called good, everything below it is good.
     std::fs::rename(&photos, workshop.path("OK")).unwrap();
     std::fs::create_dir(&photos).unwrap();
     std::fs::rename(workshop.path("OK"), photos.join("OK")).unwrap();
@@ -176,7 +176,7 @@ fn one_still_picture_teaches_no_padim() {
     let workshop = Workshop::default();
     let photos = workshop.path("photos");
     std::fs::create_dir_all(&photos).unwrap();
-    // Different files, but no feature tells them apart: one pixel in a corner that the region leaves out.
+    // Different files with the same features: they differ only in a corner pixel outside the region.
     for seed in 0..8 {
         let mut grey = vec![90; 96 * 80];
         grey[0] = seed;
@@ -188,10 +188,10 @@ fn one_still_picture_teaches_no_padim() {
     train.args(["--roi", "16,16,64,64", "--data"]).arg(&photos).arg("--out").arg(workshop.path("run"));
     let (code, _, stderr) = run(&mut train);
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains("all show the same picture"), "{stderr}");
+    assert!(stderr.contains("all photos are the same"), "{stderr}");
 }
 
-/// A bundle, and a test folder with good and defective parts below `test`.
+/// Evaluates the bundle on a test folder with good and defective parts below `test`.
 fn evaluated(workshop: &Workshop, good: &str, masks: &[(&str, Vec<u8>)]) -> (Value, String) {
     let root = workshop.path("set");
     let _ = std::fs::remove_dir_all(&root);

@@ -1,4 +1,4 @@
-//! EfficientAD from its teachers to a verdict, by the programs that users run.
+//! Tests EfficientAD from its teachers to a verdict, through the programs that users run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use tests::{run, succeed};
 
 const SIZE: Size = Size { width: 160, height: 120 };
 
-/// The weights under other names.
+/// Renames weights.
 fn renamed(weights: &Weights, name: impl Fn(&str) -> String) -> Weights {
     weights.iter().map(|(old, array)| (name(old), array.clone())).collect()
 }
@@ -25,7 +25,7 @@ fn renamed(weights: &Weights, name: impl Fn(&str) -> String) -> Weights {
 #[test]
 fn teachers_are_read_as_they_are_published() {
     let workshop = Workshop::default();
-    // The places of the convolutions in the official code's sequences.
+    // The indices of the convolutions in the official code's sequences.
     let official: [(PdnSize, &[usize]); 3] =
         [(PdnSize::S, &[0, 3, 6, 8]), (PdnSize::M, &[0, 3, 6, 8, 10, 12]), (PdnSize::Xs, &[0, 3, 6, 8])];
     for (size, places) in official {
@@ -39,7 +39,7 @@ fn teachers_are_read_as_they_are_published() {
             let (conv, part) = name.split_once('.').unwrap();
             format!("{}.{part}", place[conv])
         });
-        // What anomalib saves beside the teacher must not be taken for it.
+        // Other networks that anomalib saves beside the teacher must not be mistaken for it.
         let mut anomalib = renamed(&weights, |name| format!("model.teacher.{name}"));
         for (name, array) in &weights {
             let mut student = array.clone();
@@ -73,7 +73,7 @@ fn teachers_are_read_as_they_are_published() {
     }
 }
 
-/// A workshop with a teacher `pdn-xs` of random weights, photos of `count` good parts, and five natural photos.
+/// Makes a workshop with a teacher `pdn-xs` with random weights, photos of `count` good parts, and five natural photos.
 fn workshop(count: u64) -> Workshop {
     let workshop = Workshop::default();
     let file = workshop.path("xs.safetensors");
@@ -85,8 +85,8 @@ fn workshop(count: u64) -> Workshop {
     workshop
 }
 
-/// `trainer train --method efficientad` with 128² pixels and the teacher `pdn-xs`, unless `extra` says else; `random` is a
-/// ResNet-18.
+/// Returns `trainer train --method efficientad` with 128² pixels and the teacher `pdn-xs`, unless `extra` overrides them;
+/// `random` is a ResNet-18.
 fn train(workshop: &Workshop, out: &str, extra: &[&str]) -> Command {
     let mut command = workshop.trainer();
     command.args(["train", "--threads", "1", "--precision", "f32", "--data"]);
@@ -101,7 +101,7 @@ fn train(workshop: &Workshop, out: &str, extra: &[&str]) -> Command {
     command
 }
 
-/// Interrupts the command as soon as the path is there.
+/// Interrupts the command as soon as the path exists.
 fn interrupt(command: &mut Command, when: &Path) {
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
@@ -129,7 +129,7 @@ fn told_apart(extra: &[&str]) -> Workshop {
         }
     }
     let natural = workshop.path("natural");
-    // In so few steps a student learns no more than how a texture goes on, and nothing of the edges that aligned photos have.
+    // In so few steps, a student only learns a texture, and not the edges that aligned photos have.
     succeed(train(&workshop, "run", extra).args(["--align", "off", "--natural"]).arg(&natural));
     let metrics = std::fs::read_to_string(workshop.path("run/metrics.jsonl")).unwrap();
     let lines: Vec<serde_json::Value> =
@@ -149,7 +149,7 @@ fn told_apart(extra: &[&str]) -> Workshop {
     workshop
 }
 
-/// Adam's rate at each check.
+/// Returns Adam's rate at each check.
 fn rates(workshop: &Workshop, run: &str) -> Vec<f64> {
     let metrics = std::fs::read_to_string(workshop.path(run).join("metrics.jsonl")).unwrap();
     let rate =
@@ -199,7 +199,7 @@ fn goes_on(extra: &[&str]) {
         command.args(["train", "--resume", "--out"]).arg(workshop.path("cut"));
         command
     };
-    // Another number of photos would be another training.
+    // A different number of photos would make a different training.
     let photo = natural.join("deeper/part-000.png");
     let bytes = std::fs::read(&photo).unwrap();
     std::fs::remove_file(&photo).unwrap();
@@ -277,7 +277,7 @@ fn what_does_not_fit_is_refused_before_a_run_is_started() {
     refused(train(&workshop, "run", &[]).arg("--natural").arg(&empty), "holds no readable photos");
     assert!(!workshop.path("run").exists());
 
-    // Five good parts and no natural photos are enough for a run that says what it lacks.
+    // Five good parts without natural photos are enough for a run, which says what it lacks.
     let (code, _, stderr) = run(&mut train(&workshop, "run", &["--size", "160x128"]));
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("warning: without --natural photos"), "{stderr}");
@@ -298,7 +298,7 @@ fn a_checkpoint_that_is_of_no_use_is_named_and_kept() {
     std::fs::write(&settings, text.replace("\"steps\": 2", "\"steps\": 4")).unwrap();
     let checkpoint = workshop.path("run/checkpoint.safetensors");
     let good = std::fs::read(&checkpoint).unwrap();
-    // Weights so large that the next loss is no number.
+    // Weights so large that the next loss is not finite.
     let (mut weights, notes) = read_safetensors(&good).unwrap();
     weights.get_mut("student.conv4.bias").unwrap().data.fill(1e30);
     let diverging = write_safetensors(&weights, notes);
@@ -328,7 +328,7 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
         command
     };
     succeed(&mut distill("whole.safetensors", "2", &[]));
-    // Once while the backbone looks at the photos, once at a step.
+    // Interrupted once while features are computed, and once at a step.
     let features = workshop.path("cut.safetensors.distill/features/0000001-colour.safetensors");
     interrupt(&mut distill("cut.safetensors", "2", &[]), &features);
     std::fs::write(&features, b"cut off").unwrap();
@@ -349,6 +349,6 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
     let (short, notes) = weights("short.safetensors");
     assert_eq!(notes["schedule"], "short");
     assert!(short != weights("whole.safetensors").0);
-    refused(&mut distill("new.safetensors", "2", &["--from", "pdn-xs"]), "is a pdn-xs and no backbone");
+    refused(&mut distill("new.safetensors", "2", &["--from", "pdn-xs"]), "is a pdn-xs, not a backbone");
     assert!(!workshop.path("new.safetensors.distill").exists());
 }

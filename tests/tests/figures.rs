@@ -1,4 +1,4 @@
-//! The figures against scikit-learn's.
+//! Compares the figures with scikit-learn's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::io::Write as _;

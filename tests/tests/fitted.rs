@@ -1,4 +1,5 @@
-//! The fitted methods: the exported graphs against a plain 64-bit implementation and onnxruntime, and what users feed them.
+//! Tests the fitted methods: the exported graphs against a plain 64-bit implementation and onnxruntime, and users' bad
+//! options.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ impl Fixture {
         (FeatureSet::new(extractor, paths), indices)
     }
 
-    /// A part that none was fitted to, as the model's input and as features.
+    /// Returns a part that no model was fitted to, as the model's input and as features.
     fn query(&self, levels: Levels) -> (Vec<f32>, Vec<f32>) {
         let frame = part(SIZE, 500, true);
         let mut input = vec![];
@@ -72,8 +73,8 @@ impl Fixture {
     }
 }
 
-/// Runs the graph in tract and, if it is installed, in onnxruntime, which must agree with `expected`, the first output, and
-/// each other; all outputs by our engine.
+/// Runs the graph in tract and, if it is installed, in onnxruntime. Both must agree with each other and with `expected`,
+/// the first output. Returns all outputs of our engine.
 fn agree_on(onnx: &[u8], input: &[f32], outputs: &[&str], expected: &[f64]) -> Vec<Vec<f32>> {
     let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
     let mut network = judge::Network::load(onnx, shape, outputs, 1).unwrap();
@@ -108,7 +109,7 @@ fn onnxruntime(python: &Path, onnx: &[u8], input: &[f32], outputs: &[&str], fold
     outputs.iter().map(values).collect()
 }
 
-/// matrix · (x − mean) for each vector, in 64-bit floats.
+/// Computes matrix · (x − mean) for each vector, in 64-bit floats.
 fn project(projection: &methods::features::Projection, vectors: &[f32]) -> Vec<Vec<f64>> {
     let channels = projection.mean.len();
     let row = |row: &[f32], vector: &[f32]| -> f64 {
@@ -171,7 +172,7 @@ fn patchcore_agrees_with_its_definition_in_two_engines() {
     }
 }
 
-/// The paper's score of a position whose distances from all entries are these.
+/// Computes the paper's score of a position with these distances from all entries.
 fn reweighted(entries: &[&[f32]], distances: &[f64]) -> f64 {
     let nearest = (0..entries.len()).min_by(|&a, &b| distances[a].total_cmp(&distances[b])).unwrap();
     let apart =
@@ -227,7 +228,7 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         let expected = least_distances(&model, &reduced, grid, usize::from(reach));
         let onnx = model.distances(&fixture.teacher, INPUT).unwrap();
         agree_on(&onnx, &input, &[DISTANCES], &expected);
-        // Three good parts have this map, a little more and a little less.
+        // Three good parts have this map, scaled slightly up or down.
         let map = |factor: f64| expected.iter().map(|d| (d * factor) as f32).collect();
         let held_out =
             HeldOut { grid, margin: 0, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
@@ -246,7 +247,7 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         let wanted = SHARES.iter().zip(&image_score.shares).map(of_share).sum::<f64>() / 3.0;
         let onnx = model.onnx(&fixture.teacher, INPUT, Some(&image_score));
         let ours = &agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted])[1];
-        // Smoothed and enlarged distances: none is larger than the largest of them.
+        // Smoothed and enlarged distances: their maximum doesn't exceed that of the distances.
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
         let shown = most(&mut ours.iter().map(|x| f64::from(*x)));
         let largest = most(&mut expected.iter().copied());
@@ -254,7 +255,8 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
     }
 }
 
-/// For each position the least Mahalanobis distance from the Gaussians of places up to `reach` away, in 64-bit floats.
+/// Computes, for each position, the smallest Mahalanobis distance from the Gaussians of positions up to `reach` away, in
+/// 64-bit floats.
 fn least_distances(
     model: &local_gaussians::Model,
     reduced: &[Vec<f64>],
@@ -289,7 +291,7 @@ fn a_bank_of_mirrored_copies_knows_a_mirrored_part() {
         let score = Some(patchcore::Score::Maximum);
         let method = PatchCore { bank, score, ..Default::default() };
         let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
-        // A part that is learned from, lying the other way round.
+        // A part from the training set, mirrored.
         let mut input = vec![];
         let learned = judge::decode_file(set.path(0)).unwrap();
         Preparer::new(fixture.recipe).prepare(&learned, &mut input).unwrap();
@@ -301,7 +303,7 @@ fn a_bank_of_mirrored_copies_knows_a_mirrored_part() {
     assert!(scores[1] < 0.02 && scores[0] > 10.0 * scores[1], "without and with mirrored copies: {scores:?}");
 }
 
-/// Top and bottom exchanged, one value at a time.
+/// Swaps top and bottom, one value at a time.
 fn upside_down(input: &[f32]) -> Vec<f32> {
     let (height, width) = (INPUT.height as usize, INPUT.width as usize);
     let from = |index: usize| {
@@ -311,7 +313,7 @@ fn upside_down(input: &[f32]) -> Vec<f32> {
     (0..input.len()).map(from).collect()
 }
 
-/// Whatever is in the registry: its model, kept and restored, gives the same bytes, and two engines agree on them.
+/// For every method in the registry: its stored and restored model gives the same bytes, and two engines agree on them.
 #[test]
 fn every_method_agrees_in_two_engines() {
     let fixture = Fixture::new();
@@ -323,7 +325,7 @@ fn every_method_agrees_in_two_engines() {
         let restored = entry.restore(&model.state(), &fixture.teacher, INPUT).unwrap();
         assert!(
             restored.onnx(&fixture.teacher, INPUT, None) == onnx,
-            "{}: the kept model is another",
+            "{}: the restored model differs",
             entry.name
         );
         assert!(entry.restore(&State::default(), &fixture.teacher, INPUT).is_err(), "{}", entry.name);
@@ -362,7 +364,7 @@ fn from_photos_to_verdicts_by_every_method() {
     }
 }
 
-/// `trainer train` without a length.
+/// Returns `trainer train` without a training length.
 fn fitting(workshop: &Workshop, data: &Path, out: &str, extra: &[&str]) -> Command {
     let mut command = workshop.trainer();
     command.args(["train", "--threads", "1", "--teacher", tests::workshop::TEACHER, "--data"]).arg(data);
@@ -377,11 +379,11 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
     write_parts(&data, SIZE, 6, false);
     for (extra, sentence) in [
         (&["--method", "patchcore", "--steps", "5"][..], "is fitted in one pass"),
-        (&["--method", "patchcore", "--bank", "lots"], "is no size of a bank"),
+        (&["--method", "patchcore", "--bank", "lots"], "invalid bank size `lots`"),
         (&["--method", "padim", "--bank", "1%"], "--bank is for --method patchcore, not padim; leave it out"),
-        (&["--method", "patchcore", "--precision", "bf16"], "leave out --device and --precision"),
-        (&["--method", "padim", "--shrinkage", "1.5"], "is no share"),
-        (&["--method", "padim", "--smoothing", "65"], "is no smoothing"),
+        (&["--method", "patchcore", "--precision", "bf16"], "omit --device and --precision"),
+        (&["--method", "padim", "--shrinkage", "1.5"], "invalid share `1.5`"),
+        (&["--method", "padim", "--smoothing", "65"], "invalid smoothing `65`"),
         (&["--method", "padim", "--flip", "sideways"], "write none, horizontal or vertical"),
     ] {
         let (code, _, stderr) = run(&mut fitting(&workshop, &data, "refused", extra));

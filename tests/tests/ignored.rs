@@ -1,4 +1,4 @@
-//! A label that nobody wants judged, from the painted mask to the verdict, by the programs that users run.
+//! A label that isn't judged: from the painted mask to the verdict, with the programs that users run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::Path;
@@ -11,12 +11,12 @@ use tests::{program, run, succeed};
 
 const SIZE: Size = Size { width: 160, height: 120 };
 
-/// Where each part has a label of its own.
+/// Returns whether a pixel belongs to the label, which is different on each part.
 fn is_label(x: usize, y: usize) -> bool {
     (80..130).contains(&x) && (20..60).contains(&y)
 }
 
-/// A good part that differs from another one of the same seed in its label, or if `scratched` by a bar below it.
+/// Returns a good part with a label, and with a bar below the label if `scratched`. Equal seeds give parts that differ in nothing else.
 fn labelled(seed: u64, label: u64, scratched: bool) -> Frame {
     let picture = part(SIZE, seed, false);
     let Pixels::Grey8(mut values) = picture.pixels().clone() else { panic!("{picture:?}") };
@@ -36,7 +36,7 @@ fn write(path: &Path, frame: &Frame) {
     std::fs::write(path, encode_png(frame).unwrap()).unwrap();
 }
 
-/// A workshop with thirty labelled parts, and three to judge: two that differ in their labels, and a scratched one.
+/// Returns a workshop with thirty labelled parts to learn from and three to judge: two that differ only in their labels, and a scratched one.
 fn workshop() -> Workshop {
     let workshop = Workshop::default();
     (0..30).for_each(|n| write(&workshop.path(&format!("photos/{n}.png")), &labelled(n, n + 1, false)));
@@ -51,7 +51,7 @@ fn workshop() -> Workshop {
     workshop
 }
 
-/// The labels' two parts get one score, to the last bit, and the scratched one a higher one.
+/// Checks that the two parts that differ in their labels get exactly the same score, and the scratched one a higher score.
 fn check(workshop: &Workshop, bundle: &Path) {
     let mut inspect = program("edge-runtime");
     inspect.args(["inspect", "--json", "--bundle"]).arg(bundle);

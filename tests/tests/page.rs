@@ -1,4 +1,4 @@
-//! The page of `trainer eval` in a browser: its script moves the threshold.
+//! Tests the page of `trainer eval` in a browser: its script moves the threshold.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::Path;
@@ -11,19 +11,19 @@ use tests::{skipped, succeed};
 
 const SIZE: Size = Size { width: 160, height: 128 };
 
-/// The page's elements after its scripts have run, or `None` without a browser.
+/// Returns the page's elements after its scripts have run, or `None` without a browser.
 fn dom(page: &Path, folder: &Path) -> Option<String> {
     let found = ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
         .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))?;
     let mut browser = Command::new(found);
-    // Without a sandbox of its own it runs as root, too.
+    // Without its sandbox it also runs as root.
     browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"]);
     browser.arg(format!("--user-data-dir={}", folder.join("browser").display()));
     Some(succeed(browser.arg(format!("file://{}", page.display()))))
 }
 
-/// The text of the element with this id.
+/// Returns the text of the element with this id.
 fn text<'d>(dom: &'d str, id: &str) -> &'d str {
     let after = dom.split(&format!("id=\"{id}\"")).nth(1).unwrap();
     after.split_once('>').unwrap().1.split('<').next().unwrap()
@@ -41,11 +41,11 @@ fn the_threshold_moves_and_both_rates_with_it() {
     succeed(eval.arg("eval").arg(&bundle).arg("--data").arg(&data).arg("--html").arg(&page));
 
     let written = std::fs::read_to_string(&page).unwrap();
-    assert!(!written.contains("http:") && !written.contains("https:"), "the page asks for something else");
+    assert!(!written.contains("http:") && !written.contains("https:"), "the page loads external resources");
     let Some(at_first) = dom(&page, &workshop.path("")) else {
         return skipped("the evaluation's page in a browser (no chromium; `cargo xtask test` installs it)");
     };
-    // What the script says of the bundle's threshold is what the page said without it.
+    // At the bundle's threshold, the script shows the same figures as the page without it.
     for id in ["found-0", "found-1"] {
         assert_eq!(text(&at_first, id), text(&written, id), "{id}");
     }
@@ -58,7 +58,8 @@ fn the_threshold_moves_and_both_rates_with_it() {
         std::fs::write(&copy, written.replace("</html>", &format!("{script}</html>"))).unwrap();
         dom(&copy, &workshop.path("")).unwrap()
     };
-    // At the largest score nothing is above the threshold; at the least all but that one image is.
+    // At the largest score, nothing is above the threshold; at the smallest, everything except that one image
+    // is.
     let most = moved("max");
     assert_eq!((text(&most, "found-0"), text(&most, "found-1")), ("0/5, 0.0 %", "0/7, 0.0 %"));
     let least = moved("min");

@@ -1,4 +1,4 @@
-//! The same weights in libtorch, onnxruntime and tract.
+//! Tests that libtorch, onnxruntime and tract agree on the same weights.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::Path;
@@ -126,7 +126,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     };
     let scales: Vec<f32> = (0..network.levels.len()).map(mean).collect();
     let maps: Vec<Tensor> = levels.iter().map(|levels| combined(levels, &scales).unwrap()).collect();
-    // The first part is stained: it is no normal.
+    // The first part is stained, so it isn't a normal.
     let image_score = fitted(&maps[1..], 0, input);
     let scoring = Scoring::Common { scales, image_score: image_score.clone() };
     let onnx = build_graph(&network, &teacher, &student, (&comparison, &scoring), input, true);
@@ -170,7 +170,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     }
 }
 
-/// The score of all methods by libtorch's own operators, from a map of distances.
+/// Computes the common image score of a distance map with libtorch's own operators.
 fn libtorch_score(map: &Tensor, score: &ImageScore) -> f32 {
     let standardised = (map.flatten(0, -1) - Tensor::from_slice(&score.places.mean))
         / Tensor::from_slice(&score.places.deviation);
@@ -182,7 +182,7 @@ fn libtorch_score(map: &Tensor, score: &ImageScore) -> f32 {
     told.sum::<f32>() / SHARES.len() as f32
 }
 
-/// The score that these maps of good parts, 1×1×h×w each, make.
+/// Fits the score to these maps of good parts, 1×1×h×w each.
 fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScore {
     let size = maps[0].size();
     let grid = [size[2] as usize, size[3] as usize];
@@ -190,8 +190,8 @@ fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScore {
     ImageScore::fit(&HeldOut { grid, margin, parts }, input, &mut |_| ()).unwrap().0
 }
 
-/// Teacher, student and autoencoder with random weights, in libtorch by its own operators and in the other engines as
-/// exported.
+/// Compares teacher, student and autoencoder with random weights, in libtorch with its own operators and in the other
+/// engines as exported.
 fn agree_on_efficientad(network: &str, input: Size) {
     tch::set_num_threads(1);
     tch::manual_seed(3);
@@ -205,7 +205,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     let student = TrainableChain::random(layout.student(), compute);
     let reproducer = TrainableChain::random(layout.autoencoder(input), compute);
     let mut images = inputs(input);
-    // The larger networks take a second a frame.
+    // The larger networks take a second per frame.
     images.truncate(4);
     let tensors: Vec<Tensor> = images.iter().map(|image| normalised(&network, image, input)).collect();
 
@@ -300,7 +300,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     for (ours, libtorch, onnxruntime) in scores {
         for theirs in [Some(libtorch), onnxruntime].into_iter().flatten() {
             let difference = (ours - theirs).abs();
-            // Networks that have learned nothing score all images alike, to a few roundings of the score.
+            // Untrained networks give all images the same score, up to a few roundings.
             let rounding = 8.0 * f32::EPSILON * theirs.abs();
             let tolerance = (SCORE_TOLERANCE * spread).max(rounding);
             assert!(difference <= tolerance, "{ours} against {theirs}, spread {spread}");
@@ -308,7 +308,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     }
 }
 
-/// Mean and deviation of each channel.
+/// Computes the mean and the deviation of each channel.
 fn measured(features: &Tensor) -> Channels {
     let features = features.to_kind(Kind::Double);
     let over = [0i64, 2, 3];
@@ -319,7 +319,7 @@ fn measured(features: &Tensor) -> Channels {
     Channels::new(&list(&mean), &list(&squares), (size[0] * size[2] * size[3]) as f64)
 }
 
-/// By a Gaussian of one position.
+/// Smooths by a Gaussian of one position.
 fn smoothed(map: &Tensor) -> Tensor {
     let [rows, columns] = [map.size()[2], map.size()[3]].map(|side| side as usize);
     let values = gaussian(rows, 1.0).apply(&to_array(map).data, &gaussian(columns, 1.0));
@@ -332,7 +332,7 @@ fn normalised(network: &Network, image: &[f32], input: Size) -> Tensor {
     (image - channel(network.mean)) / channel(network.std)
 }
 
-/// A student that sees almost what its teacher sees, as a trained one does.
+/// Returns a student with almost its teacher's weights, as if trained.
 fn nearly(teacher: &Weights) -> Weights {
     let mut student = teacher.clone();
     for (index, array) in student.values_mut().enumerate() {

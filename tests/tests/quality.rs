@@ -1,4 +1,4 @@
-//! `trainer quality` and `trainer stress`, as a user runs them on folders of his own.
+//! Tests `trainer quality` and `trainer stress` as users run them on their own folders.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn every_set_gets_its_rows_and_what_is_known_is_not_measured_again() {
         assert_eq!(figures["scores"].as_array().unwrap().len(), 10);
         assert!(figures["gmac"].as_f64().unwrap() > 0.5 && figures["frame_ms"].as_f64().unwrap() > 0.0);
     }
-    // The paper's recipe is another one.
+    // The paper's recipe differs.
     let of = |recipe: &str| measured.iter().find(|row| row["method"] == "padim" && row["recipe"] == recipe);
     assert_ne!(of("ours").unwrap()["measured"]["scores"], of("published").unwrap()["measured"]["scores"]);
     assert!(
@@ -50,7 +50,7 @@ fn every_set_gets_its_rows_and_what_is_known_is_not_measured_again() {
     let (code, again, stderr) = quality(&workshop, &methods);
     assert_eq!((code, stderr.matches(": known").count()), (0, 4), "{stderr}");
     assert_eq!(again, stdout);
-    // One photo more is another set.
+    // One more photo makes a different set.
     write_parts(&workshop.path("caps/test/stain"), SIZE, 7, true);
     let (_, _, stderr) = quality(&workshop, &["caps", "--methods", "padim"]);
     assert!(!stderr.contains(": known"), "{stderr}");
@@ -59,7 +59,7 @@ fn every_set_gets_its_rows_and_what_is_known_is_not_measured_again() {
 #[test]
 fn what_fails_says_why_and_the_rest_goes_on() {
     let workshop = Workshop::default();
-    // Too few to learn from; and a set without good or masked test images.
+    // One set with too few images to learn from, and one without good or masked test images.
     write_parts(&workshop.path("few/train/good"), SIZE, 2, false);
     write_parts(&workshop.path("few/test/stain"), SIZE, 2, true);
     write_parts(&workshop.path("odd/train/good"), SIZE, 8, false);

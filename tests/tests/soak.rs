@@ -1,6 +1,7 @@
-//! A hundred thousand frames judged by the real program on a line: nothing grows, nothing leaks, nothing is lost.
+//! Soak test: the real program judges a hundred thousand frames on a line; nothing grows, nothing leaks, nothing
+//! is lost.
 //!
-//! Not part of the tests: `cargo xtask soak` runs it.
+//! Not part of the ordinary tests: `cargo xtask soak` runs it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::io::{BufRead, BufReader};
@@ -14,18 +15,18 @@ use tests::images::{jpeg, write_parts};
 use tests::workshop::Workshop;
 use tests::{private, program, succeed};
 
-/// Judged frames before memory and handles are taken for settled.
+/// Judged frames until memory and handles count as settled.
 const WARM_UP: u64 = 5_000;
-/// Frames a second: what two cores judge with some room.
+/// Frames per second: what two cores can judge with some margin.
 const FPS: u32 = 120;
-/// How much memory may grow after that: allocators keep a little.
+/// Allowed memory growth after that: allocators retain a little.
 const GROWTH_KIB: u64 = 4_096;
 
 fn frames() -> u64 {
     std::env::var("NOMINAL_SOAK_FRAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000)
 }
 
-/// The line: every frame a part, as fast as the machine judges them.
+/// The line file: every frame is a part, as fast as the machine can judge them.
 fn line_file(fps: u32) -> String {
     format!(
         r#"
@@ -75,7 +76,7 @@ impl Running {
     }
 }
 
-/// The status file; the first comes after five seconds.
+/// Reads the status file; the first is written after five seconds.
 fn status(folder: &Path) -> Value {
     let path = folder.join("state/status.json");
     for _ in 0..100 {
@@ -93,7 +94,7 @@ fn a_hundred_thousand_frames() {
     let workshop = Workshop::default();
     let size = Size { width: 640, height: 480 };
     write_parts(&workshop.path("photos"), size, 30, false);
-    // Frames as a camera gives them: JPEG, and now and then a defective part.
+    // Frames as from a camera: JPEG, with an occasional defective part.
     std::fs::create_dir_all(workshop.path("frames")).unwrap();
     for seed in 0..40 {
         let bytes = jpeg(size, seed, seed % 20 == 19);

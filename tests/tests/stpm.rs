@@ -1,4 +1,4 @@
-//! How long STPM trains, and whose recipe it follows, by the programs that users run.
+//! Tests STPM's training length and recipes, through the programs that users run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use judge::Bundle;
@@ -38,7 +38,7 @@ fn a_time_limit_ends_training_before_its_last_step() {
     let last = metrics.last().unwrap();
     let steps = last["step"].as_u64().unwrap();
     assert!((1..most).contains(&steps), "{last}");
-    // The rate has fallen to its end.
+    // The rate has decayed completely.
     assert!(last["rate"].as_f64().unwrap() < 1e-9, "{last}");
     assert!(metrics.windows(2).all(|pair| pair[0]["step"].as_u64() < pair[1]["step"].as_u64()));
     let bundle = workshop.path("bundle");
@@ -51,8 +51,8 @@ fn a_time_that_is_none_or_has_no_use_is_refused() {
     let workshop = workshop();
     let photos = workshop.path("photos");
     for (extra, sentence) in [
-        (&["--minutes", "0"][..], "write minutes, such as 5 or 0.5"),
-        (&["--minutes", "soon"][..], "write minutes, such as 5 or 0.5"),
+        (&["--minutes", "0"][..], "expected minutes, such as 5 or 0.5"),
+        (&["--minutes", "soon"][..], "expected minutes, such as 5 or 0.5"),
         (&["--minutes", "1", "--steps", "5"][..], "cannot be used with"),
         (&["--minutes", "1", "--method", "padim"][..], "is fitted in one pass"),
         (&["--minutes", "1", "--schedule", "published"][..], "give --steps instead of --minutes"),
@@ -71,7 +71,7 @@ fn the_published_recipe_is_recorded_and_its_bundle_judges() {
     let settings = settings(&workshop, "run");
     assert_eq!((settings["batch"].as_u64(), settings["minutes"].as_f64()), (Some(32), None));
     assert_eq!(settings["options"], serde_json::json!({"schedule": "published", "paper_score": true}));
-    // The rate is the paper's to the end.
+    // The rate stays the paper's throughout.
     assert!(metrics(&workshop, "run").iter().all(|line| line["rate"].as_f64() == Some(0.4)));
     let bundle = workshop.path("bundle");
     succeed(&mut workshop.export("run", &bundle, &[]));

@@ -1,4 +1,4 @@
-//! `edge-runtime teach`, as a user runs it: from a folder and from a line's camera.
+//! Tests `edge-runtime teach` as users run it: from a folder and from a line's camera.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use judge::encode_png;
@@ -46,7 +46,7 @@ fn parts_of_the_line_are_added_to_those_of_an_earlier_lesson() {
                 [camera]\nsource = \"folder\"\npath = \"shots\"\nfps = 5\nrepeat = false\n\
                 [trigger]\nkind = \"interval\"\nevery_ms = 20\n[gate]\ndelay_ms = 50\npulse_ms = 10\n";
     std::fs::write(workshop.path("line.toml"), line).unwrap();
-    // What passes the camera: eight parts, and on another day eight others.
+    // Eight parts pass the camera, and eight others on another day.
     let shots = workshop.path("shots");
     let pass = |day: u64| {
         std::fs::create_dir_all(&shots).unwrap();
@@ -60,7 +60,7 @@ fn parts_of_the_line_are_added_to_those_of_an_earlier_lesson() {
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.contains("6 normals, each scored by a model of the others"), "{stdout}");
     let before = std::fs::read(workshop.path("taught/model.onnx")).unwrap();
-    // More than come by: the bundle stays as it was, the parts that came are kept.
+    // More parts than arrive: the bundle stays unchanged, and the parts that came are kept.
     pass(1);
     let (code, _, stderr) = teach(&workshop, &["--line", "line.toml", "--add", "20"]);
     assert_eq!(code, 1, "{stderr}");
@@ -69,7 +69,7 @@ fn parts_of_the_line_are_added_to_those_of_an_earlier_lesson() {
     pass(2);
     let (code, stdout, stderr) = teach(&workshop, &["--line", "line.toml", "--add", "4"]);
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("14 parts are there already"), "{stderr}");
+    assert!(stderr.contains("14 parts already in the folder"), "{stderr}");
     assert!(stdout.contains("18 normals, each scored by a model of the others"), "{stdout}");
     assert_ne!(std::fs::read(workshop.path("taught/model.onnx")).unwrap(), before);
 }
@@ -79,7 +79,7 @@ fn a_lesson_that_replaces_a_bundle_of_16_bit_floats_says_so() {
     let workshop = Workshop::default();
     write_parts(&workshop.path("photos"), SIZE, 12, false);
     let lesson = ["--from", "photos", "--method", "padim"];
-    let says_so = |stderr: &str| stderr.contains("the bundle before computed with 16-bit floats");
+    let says_so = |stderr: &str| stderr.contains("the previous bundle computed with 16-bit floats");
     let (code, _, stderr) = teach(&workshop, &lesson);
     assert!(code == 0 && !says_so(&stderr), "{stderr}");
     let file = workshop.path("taught").join(judge::THRESHOLD_FILE);
@@ -100,7 +100,7 @@ fn parts_that_teach_nothing_are_told() {
     let (code, _, stderr) = teach(&workshop, &["--from", "one"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("1 good part(s); at least 5"), "{stderr}");
-    // Different pictures, though not in the region that is judged.
+    // Different images, but not in the judged region.
     let same = workshop.path("same");
     std::fs::create_dir_all(&same).unwrap();
     let judge::Pixels::Grey8(grey) = part(SIZE, 1, false).pixels().clone() else { unreachable!() };
@@ -112,7 +112,7 @@ fn parts_that_teach_nothing_are_told() {
     }
     let (code, _, stderr) = teach(&workshop, &["--from", "same", "--roi", "8,8,144,112"]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains("the same picture again and again"), "{stderr}");
+    assert!(stderr.contains("parts show the same image"), "{stderr}");
     assert!(!workshop.path("taught").exists());
     // Parts of another product among the good ones.
     let mixed = workshop.path("mixed");

@@ -1,4 +1,4 @@
-//! From photos to a verdict, by the programs that users run.
+//! Tests the whole path from photos to a verdict, through the programs that users run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ fn stained_parts_are_told_from_good_ones() {
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.contains("<svg") && page.contains("data:image/jpeg;base64,"));
 
-    // A mask that is none counts in no figure, and is counted.
+    // An unreadable mask counts in no figure, but is reported.
     let masks = workshop.path("photos/ground_truth/stain");
     std::fs::create_dir_all(&masks).unwrap();
     std::fs::write(masks.join("3_mask.png"), &encode_png(&part(SIZE, 1, false)).unwrap()[..200]).unwrap();
@@ -79,7 +79,7 @@ fn stained_parts_are_told_from_good_ones() {
         (&figures["image_auroc"], &figures["pixel_auroc"])
     );
 
-    // The runtime gives the scores that the evaluation saw, and its threshold is the evaluation's.
+    // The runtime gives the same scores as the evaluation, and uses the same threshold.
     let (code, lines) = inspect(&workshop, &[workshop.path("photos/test/stain")]);
     assert_eq!(lines.len(), 8);
     let rejected = lines.iter().filter(|line| line["verdict"] == "reject").count();
@@ -94,7 +94,7 @@ fn stained_parts_are_told_from_good_ones() {
         names.iter().map(|name| workshop.path("photos").join(name.as_str().unwrap())).collect();
     assert_eq!(inspect(&workshop, &calibration).0, 0);
 
-    // A bundle with another's model is refused by name.
+    // A bundle with another bundle's model is refused, and the file is named.
     let other = workshop.path("other-bundle");
     succeed(&mut train(&workshop, "other", &["--seed", "1"]));
     succeed(&mut workshop.export("other", &other, &[]));
@@ -141,7 +141,7 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     }
     succeed(Command::new("kill").arg("-INT").arg(child.id().to_string()));
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    // Not trained to its end: no bundle yet.
+    // The training isn't finished, so there is no bundle yet.
     let (code, _, stderr) = run(&mut workshop.export("cut", &workshop.path("bundle"), &[]));
     assert_eq!(code, 1);
     assert!(stderr.contains("--resume"), "{stderr}");
@@ -185,7 +185,7 @@ fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundl
     let bundle = small.join("bundle");
     let first = run(&mut workshop.export("run", &bundle, &[]));
     let before = std::fs::read(bundle.join("model.threshold"));
-    // A second one does not fit beside the first.
+    // A second bundle does not fit beside the first.
     let second = run(&mut workshop.export("run", &bundle, &["--target-fpr", "0.3"]));
     let after = std::fs::read(bundle.join("model.threshold"));
     let names: Vec<_> = std::fs::read_dir(&small).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -197,7 +197,7 @@ fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundl
     assert_eq!(second.0, 1);
     assert!(second.2.contains("check free space and permissions"), "{}", second.2);
     assert_eq!(before.unwrap(), after.unwrap());
-    assert_eq!(names, ["bundle"], "something half-written stayed");
+    assert_eq!(names, ["bundle"], "something half-written was left behind");
     assert!(remount.is_ok_and(|status| status.success()));
     assert_eq!(third.0, 1);
     assert!(third.2.contains("check free space and permissions"), "{}", third.2);
@@ -255,14 +255,17 @@ fn a_descriptor_of_the_map_can_be_the_score() {
     let descriptor = ["--image-score", "descriptor"];
     let (code, _, stderr) = run(&mut workshop.export("few", &bundle, &descriptor));
     assert_eq!(code, 1);
-    assert!(stderr.contains("needs 16 normals that neither trained nor calibrate, here are 3"), "{stderr}");
+    assert!(
+        stderr.contains("needs 16 normals used neither for training nor for calibration, but there are 3"),
+        "{stderr}"
+    );
 
     write_parts(&workshop.path("photos"), SIZE, 160, false);
     succeed(&mut train(&workshop, "many", &[]));
     succeed(&mut workshop.export("many", &bundle, &descriptor));
     let thresholds = Bundle::open(&bundle).unwrap().thresholds;
     assert!(matches!(thresholds.image_score, ImageScore::Descriptor(_)));
-    // Deviations of eight features: their distance from the mean of normals is around √8.
+    // Deviations of eight features: the distance of normals from their mean is around √8.
     let scores = thresholds.evidence.scores;
     assert!((1.0..6.0).contains(&scores.q50), "{scores:?}");
     let (_, golden) = inspect(&workshop, &[bundle.join("golden/normal-1.png")]);

@@ -1,11 +1,11 @@
-//! Where and in which number format a method computes.
+//! The device and number format that a method computes with.
 
 use serde::{Deserialize, Serialize};
 
 /// The device that the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum DeviceChoice {
-    /// CUDA where libtorch finds it, else the CPU.
+    /// CUDA if libtorch finds it, otherwise the CPU.
     Auto,
     /// The CPU.
     Cpu,
@@ -13,15 +13,15 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are 32-bit floats always.
+/// Number format of the convolutions' inputs and weights; parameters, BatchNorm and loss are always 32-bit floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 on a CPU that is faster in it, as a short measurement finds, else f32.
+    /// bf16 on a CPU that a short measurement finds faster with it, otherwise f32.
     Auto,
     /// 32-bit floats.
     F32,
-    /// bfloat16: up to twice as fast on processors that have it, very slow on others.
+    /// bfloat16: up to twice as fast on processors that support it, very slow on others.
     Bf16,
 }
 
@@ -32,31 +32,31 @@ pub struct Wanted {
     pub device: DeviceChoice,
     /// The number format.
     pub precision: Precision,
-    /// Threads; `None` takes all cores.
+    /// Number of threads; `None` uses all cores.
     pub threads: Option<i32>,
 }
 
-/// What a method makes of it on this machine.
+/// The request as resolved on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The device.
     pub device: DeviceChoice,
     /// The number format, never [`Precision::Auto`].
     pub precision: Precision,
-    /// Threads.
+    /// Number of threads.
     pub threads: i32,
     /// In words, such as `cpu, bf16, 2 threads`.
     pub description: String,
 }
 
-/// Why it can't be computed as the user asked for.
+/// Why a request can't be met on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComputeError {
     /// The method is fitted.
-    #[error("this method is fitted on the CPU in 32-bit floats; leave out --device and --precision")]
+    #[error("this method is fitted on the CPU in 32-bit floats; omit --device and --precision")]
     Plain,
-    /// There is no GPU.
+    /// No CUDA GPU was found.
     #[error(
         "libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or \
          use --device cpu"
@@ -65,7 +65,7 @@ pub enum ComputeError {
 }
 
 impl Resolved {
-    /// For methods that need no libtorch: the CPU, 32-bit floats.
+    /// Resolves the request for methods that need no libtorch: the CPU, 32-bit floats.
     ///
     /// # Errors
     /// [`ComputeError::Plain`] if another device or number format was demanded.

@@ -1,4 +1,4 @@
-//! The methods that are fitted and not trained, as the trainer runs them; the crate `methods` has them.
+//! Runs the fitted methods of the crate `methods` in the trainer.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::method::{Ended, Method, TrainError, no_backbone};
 use crate::progress;
 use crate::run::{Run, STUDENT, Settings};
 
-/// The score of each image by a model of the others, in the state that a run keeps.
+/// Name, in a run's state, of each image's score by a model of the others.
 const SCORES: &str = "cross_fit.scores";
 const PIXEL_THRESHOLD: &str = "cross_fit.pixel_threshold";
 
@@ -70,7 +70,7 @@ impl Method for Fitted {
         let extractor =
             Extractor::new(&run.teacher, settings.recipe, settings.flip, method.levels(), threads)
                 .map_err(FitError::from)?;
-        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Looking at good parts");
+        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Extracting features");
         let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
         let mut set = FeatureSet::new(extractor, paths);
         let task = CrossFit {
@@ -126,17 +126,17 @@ impl Method for Fitted {
     }
 }
 
-/// After fitting every image has been looked at: this costs nothing.
+/// Warns of images that look unlike the others. The features are known after fitting, so this costs nothing.
 fn warn_of_strangers(set: &mut FeatureSet, indices: &[usize]) -> Result<(), FeatureError> {
     let found = likeness(set, indices)?;
     if found.identical {
         eprintln!(
-            "warning: all images show the same picture; what good parts differ by can't be learned from them"
+            "warning: all images show the same picture; the variation among good parts can't be learned from them"
         );
     }
     if let Some((&first, others)) = found.second_group.split_first() {
         eprintln!(
-            "warning: {} of {} images, such as {}, look like another product than the others; learn from one product at a time",
+            "warning: {} of {} images, such as {}, look like a different product from the others; learn from one product at a time",
             others.len() + 1,
             indices.len(),
             set.path(first).display()
@@ -144,7 +144,7 @@ fn warn_of_strangers(set: &mut FeatureSet, indices: &[usize]) -> Result<(), Feat
     }
     for &index in &found.strangers {
         eprintln!(
-            "warning: {} looks unlike the others; if it is no good part of this product, remove it and train again",
+            "warning: {} looks unlike the others; if it is not a good part of this product, remove it and train again",
             set.path(index).display()
         );
     }

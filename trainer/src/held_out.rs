@@ -1,4 +1,4 @@
-//! What a student says of good parts, for the score of all methods.
+//! A student's maps of good parts, from which the common image score is learned.
 
 use methods::image_score::{HeldOut, ImageScore};
 use tch::{Kind, Tensor};
@@ -8,11 +8,11 @@ use crate::order::in_order;
 use crate::samples::{Batch, Samples};
 use crate::torch::to_array;
 
-/// The common score of a student whose maps of a batch (N×1×h×w) `see` gives, from all images but those for calibration. It has
-/// learned from the fit images, but selection images are few, and say too little of what each place is like on good parts.
+/// Computes the common score of a student from all images but those for calibration; `see` returns its maps of a batch (N×1×h×w).
+/// The student has learned from the fit images, but the selection images alone are too few to show what is normal at each position.
 ///
 /// # Errors
-/// If an image that is not kept in memory can't be read any more.
+/// If an image that is not kept in memory can no longer be read.
 pub fn image_score(
     [fit, selection]: [&mut Samples; 2],
     margin: usize,
@@ -24,10 +24,11 @@ pub fn image_score(
     Ok(ImageScore::fit(&maps, input, &mut |_| ()).map(|(score, _)| score))
 }
 
-/// The maps of `samples` with `margin` positions beyond them on each side, of which `see` gives those of a batch (N×1×h×w), sorted by part, frame and tile.
+/// Computes the maps of `samples`, with `margin` positions beyond them on each side, sorted by part, frame and tile; `see` returns
+/// those of a batch (N×1×h×w).
 ///
 /// # Errors
-/// If an image that is not kept in memory can't be read any more.
+/// If an image that is not kept in memory can no longer be read.
 fn held_out(
     samples: &mut Samples,
     margin: usize,

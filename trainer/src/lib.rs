@@ -3,28 +3,28 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`commands`] | the program's commands, one file each |
-//! | [`teachers`] | the user's teachers, and those that come with this program |
-//! | [`method`] | what a method is |
+//! | [`teachers`] | the user's teachers, and those shipped with this program |
+//! | [`method`] | the trait that every method implements |
 //! | [`registry`] | every method: one line each |
-//! | [`fitted`] | the methods of the crate `methods`, which are fitted |
-//! | `stpm`, `efficientad` | the methods that are trained: a folder each |
+//! | [`fitted`] | the fitted methods, from the crate `methods` |
+//! | `stpm`, `efficientad` | the trained methods, a folder each |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
-//! | [`metrics`] | what a run logs while it trains |
+//! | [`metrics`] | the metrics that a run logs while it trains |
 //! | [`compute`] | devices and number formats |
 //! | [`order`] | which samples a step sees |
 //! | `natural` | natural photos |
 //! | `samples` | images, prepared by the judge's own code, with the teacher's features |
-//! | `schedule` | whose lengths and rates a training follows |
-//! | `held_out` | what a student says of good parts, for the score of all methods |
-//! | `memory` | how much memory samples may take |
-//! | `torch` | what the trained methods need of libtorch |
-//! | [`quality`] | how well methods see, on many sets |
+//! | `schedule` | training lengths and learning rates: the paper's or ours |
+//! | `held_out` | a student's maps of good parts, for the common image score |
+//! | `memory` | how much memory is available |
+//! | `torch` | the trained methods' layer over libtorch |
+//! | [`quality`] | how well methods find defects, on many sets |
 //! | [`report`] | figures as a table and as a page |
-//! | [`stress`] | good photos under other light, focus and place |
+//! | [`stress`] | good photos under changed light, focus and position |
 //! | [`progress`] | progress bars, Ctrl-C |
 //!
-//! Without the feature `libtorch` (on by default) the methods that are fitted and not trained remain; the trained ones and
-//! what only they need are left out.
+//! Without the feature `libtorch` (on by default) only the fitted methods are available; the trained ones and
+//! the modules that only they need are not compiled.
 
 #[cfg(feature = "libtorch")]
 pub mod channels;

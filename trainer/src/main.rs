@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes; a cause that a sentence already names isn't said twice.
+/// Joins the error and its causes; a cause whose text is already included isn't repeated.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -1,18 +1,18 @@
-//! How much memory there is to use, on this machine and in this container.
+//! Measures how much memory is available on this machine and in this container.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
-/// Assumed where the system says nothing.
+/// Assumed if the system doesn't report it.
 const UNKNOWN: usize = 6 << 30;
 
-/// Where the limits of this process's control groups lie: each line of `/proc/self/cgroup` is
+/// The files with the limits of this process's control groups: each line of `/proc/self/cgroup` is
 /// `hierarchy:controllers:path`, and version 2 has no controllers.
 struct Version {
     folder: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// The part of what is used that the kernel gives back by itself: file contents that nobody looked at lately.
+    /// The part of the used memory that the kernel reclaims by itself: file contents not accessed recently.
     reclaimable: &'static str,
 }
 
@@ -29,7 +29,7 @@ const V2: Version = Version {
     reclaimable: "inactive_file",
 };
 
-/// Memory in bytes that this process can still take: what the machine has, or less where a control group (a
+/// Returns the memory in bytes that this process can still allocate: the machine's, or less if a control group (a
 /// container) limits it.
 #[must_use]
 pub fn available() -> usize {
@@ -46,7 +46,7 @@ fn available_below(root: &Path) -> Option<usize> {
     machine.into_iter().chain(limits).min()
 }
 
-/// What is free in the group that a line names and in all groups above it: each of them limits.
+/// Returns the least free memory in the group that a line names and in all groups above it, since each has a limit.
 fn in_group(root: &Path, line: &str) -> Option<usize> {
     let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
     let version = match controllers {
@@ -55,21 +55,21 @@ fn in_group(root: &Path, line: &str) -> Option<usize> {
         _ => return None,
     };
     let top = root.join(version.folder);
-    // Inside a container the path can be the host's, of which only the topmost folder is there.
+    // Inside a container the path can be the host's, of which only the topmost folder is visible.
     let group: PathBuf = top.join(path.trim_start_matches('/'));
     group.ancestors().take_while(|folder| folder.starts_with(&top)).filter_map(|g| free(g, &version)).min()
 }
 
 fn free(group: &Path, version: &Version) -> Option<usize> {
     let read = |file: &str| read_to_string(group.join(file)).ok();
-    // Where there is no limit the file says `max`, or is missing.
+    // If there is no limit, the file contains `max` or is missing.
     let limit: usize = read(version.limit)?.trim().parse().ok()?;
     let used: usize = read(version.used)?.trim().parse().ok()?;
     let reclaimable = read("memory.stat").and_then(|text| number_after(&text, version.reclaimable));
     Some(limit.saturating_sub(used.saturating_sub(reclaimable.unwrap_or(0))))
 }
 
-/// The number in the line whose first word is `name`.
+/// Returns the number in the line whose first word is `name`.
 fn number_after(text: &str, name: &str) -> Option<usize> {
     let mut lines = text.lines().map(str::split_whitespace);
     lines.find_map(|mut words| if words.next() == Some(name) { words.next()?.parse().ok() } else { None })
@@ -124,7 +124,7 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 200000\n"),
         ];
         assert_eq!(machine(&files), Some(100_000));
-        // What a limit leaves can be nothing.
+        // A limit can leave nothing.
         assert_eq!(machine(&files[..4]), Some(0));
     }
 }

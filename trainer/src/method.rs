@@ -1,4 +1,4 @@
-//! What a method of the trainer is: it learns from normal images and exports one ONNX model.
+//! The trainer's methods: each learns from normal images and exports one ONNX model.
 
 use std::path::PathBuf;
 
@@ -19,64 +19,64 @@ use crate::run::{Run, RunError, Settings};
 
 /// A way to learn what good parts look like.
 pub trait Method {
-    /// The name on the command line and in bundles.
+    /// Returns the name used on the command line and in bundles.
     fn name(&self) -> &'static str;
 
-    /// One sentence for `trainer train --help`.
+    /// Returns one sentence for `trainer train --help`.
     fn about(&self) -> &'static str;
 
-    /// Its options, as a command line lists them.
+    /// Returns its options, as a command line lists them.
     fn listed(&self) -> Listed;
 
-    /// Its options as a run records them, of what a command line gives.
+    /// Converts the options given on the command line to those that a run records.
     ///
     /// # Errors
-    /// If an option can't be had.
+    /// If an option can't be used.
     fn options(&self, given: &ArgMatches, teacher: &Teacher) -> Result<Value, TrainError>;
 
-    /// The options of `trainer train` that stand for the paper's recipe; `None` if it can't be followed here.
+    /// Returns the options of `trainer train` that stand for the paper's recipe; `None` if it can't be followed here.
     fn published(&self) -> Option<&'static [&'static str]> {
         None
     }
 
-    /// Whether it is fitted in one pass over the images and has no plan.
+    /// Returns whether the method is fitted in one pass over the images, without a plan.
     fn is_fitted(&self) -> bool {
         false
     }
 
-    /// How to train on this many samples, unless the user says.
+    /// Returns how to train on this many samples by default.
     ///
     /// # Errors
-    /// If the options are not what [`Self::options`] gives.
+    /// If the options are not those that [`Self::options`] returns.
     fn plan(&self, _options: &Value, _teacher: &Teacher, _samples: usize) -> Result<Plan, TrainError> {
         Ok(Plan { steps: 1, batch: 1, minutes: None })
     }
 
-    /// Where to compute, from what the user wants and this machine has; sets the number of threads.
+    /// Chooses the device and number format from the user's request and this machine's hardware; sets the number of threads.
     ///
     /// # Errors
-    /// If that can't be had.
+    /// If the request can't be met.
     fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError>;
 
-    /// Whether the method can learn from this teacher with these settings.
+    /// Checks that the method can learn from this teacher with these settings.
     ///
     /// # Errors
     /// [`TrainError::Unfit`] if it can't.
     fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError>;
 
-    /// Trains, or goes on from the run's checkpoint; or fits.
+    /// Trains, resuming from the run's checkpoint if it has one, or fits.
     ///
     /// # Errors
-    /// If an image vanished, the disk refuses, or training diverges.
+    /// If an image is missing, the disk can't be written, or training diverges.
     fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError>;
 
-    /// The trained model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
+    /// Returns the trained model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
     ///
     /// # Errors
-    /// If the run has no student yet or a file of it is damaged.
+    /// If the run has no student yet or one of its files is damaged.
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError>;
 
-    /// The normals' scores, if training has found them; otherwise the run's calibration images are to be judged.
+    /// Returns the normals' scores if training has computed them; otherwise the caller judges the run's calibration images.
     ///
     /// # Errors
     /// As [`Self::onnx`].
@@ -85,10 +85,10 @@ pub trait Method {
     }
 }
 
-/// Why a method that needs a backbone can't learn from this teacher, which is none.
+/// Returns the error of a method that needs a backbone and was given another kind of teacher.
 pub(crate) fn no_backbone(method: &str, teacher: &Teacher) -> TrainError {
     TrainError::Unfit(format!(
-        "{method} needs a backbone with several levels and the teacher {} is a {}; give a ResNet or an EfficientNet-Lite \
+        "{method} needs a backbone with several levels, but the teacher {} is a {}; give a ResNet or an EfficientNet-Lite \
          as --teacher, or use --method efficientad",
         teacher.name, teacher.network.name
     ))
@@ -97,11 +97,11 @@ pub(crate) fn no_backbone(method: &str, teacher: &Teacher) -> TrainError {
 /// The length of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
-    /// Steps; if there are `minutes`, at most.
+    /// Number of steps; the maximum if `minutes` is set.
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
-    /// If given, training ends before its last step once the student doesn't get better any more, and after about this time.
+    /// If given, training ends early once the student stops improving, and after about this time.
     pub minutes: Option<f64>,
 }
 
@@ -110,17 +110,17 @@ pub struct Plan {
 pub enum Ended {
     /// All steps are done.
     Finished {
-        /// The step whose student the selection images chose, where they do.
+        /// The step whose student the selection images chose, if they choose one.
         chosen_step: Option<u64>,
     },
     /// The method was fitted.
     Fitted {
-        /// What there is now, in words.
+        /// Describes the fitted model.
         summary: String,
     },
-    /// Someone asked to stop; a checkpoint is there, or for a fitted method nothing.
+    /// A stop was requested; a checkpoint was written, except for a fitted method.
     Interrupted {
-        /// Steps done.
+        /// Number of steps done.
         step: u64,
     },
 }
@@ -129,28 +129,28 @@ pub enum Ended {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The run's folder.
+    /// The run's folder can't be used.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// An image doesn't decode any more.
+    /// An image can no longer be decoded.
     #[error("{path}: {source}; put the image back, or start a new run", path = path.display())]
     Decode {
         /// The image.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: DecodeError,
     },
-    /// An image doesn't fit the recipe any more.
+    /// An image no longer fits the recipe.
     #[error("{path}: {source}; put the image back, or start a new run", path = path.display())]
     Prepare {
         /// The image.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: PrepareError,
     },
     /// The loss is not a number.
     #[error(
-        "training diverged at step {step} (the loss is {loss}); the last good checkpoint is kept: go on from it with \
+        "training diverged at step {step} (the loss is {loss}); the last good checkpoint is kept: resume from it with \
          --resume --precision f32, or start again with another --seed"
     )]
     Diverged {
@@ -159,7 +159,7 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
     },
-    /// The device is gone.
+    /// The device can't be used.
     #[error(transparent)]
     Compute(#[from] ComputeError),
     /// Nothing could be fitted.
@@ -174,7 +174,7 @@ pub enum TrainError {
     /// The method can't work with this teacher or these settings.
     #[error("{0}")]
     Unfit(String),
-    /// The natural photos.
+    /// The natural photos can't be used.
     #[cfg(feature = "libtorch")]
     #[error(transparent)]
     Natural(#[from] NaturalError),

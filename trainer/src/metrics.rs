@@ -1,4 +1,4 @@
-//! A run's metrics: one JSON object a line, each with its step.
+//! A run's metrics: one JSON object per line, each with its step.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 /// Appends one line.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn append(path: &Path, metrics: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_string(metrics)?;
     line.push('\n');
     OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
 }
 
-/// Cuts the file back to what a run that goes on from `step` would have written: a power cut can leave half a line, and
-/// lines of steps that will be trained once more.
+/// Truncates the file to what a run that resumes from `step` would have written: a power cut can leave a partial line, and
+/// lines of steps that will be trained again.
 ///
 /// # Errors
-/// What the file system said; a missing file is none.
+/// The file system's error; a missing file is not an error.
 pub fn cut_back(path: &Path, step: u64) -> io::Result<()> {
     let bytes = match std::fs::read(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -40,7 +40,7 @@ struct Line {
     step: u64,
 }
 
-/// The length of the whole lines at the start whose steps rise and don't exceed `step`.
+/// Returns the length of the leading complete lines whose steps ascend and don't exceed `step`.
 fn kept_length(bytes: &[u8], step: u64) -> usize {
     let (mut kept, mut former) = (0, None);
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -61,7 +61,7 @@ mod tests {
     const WHOLE: &str =
         "{\"step\":30,\"loss\":3.1}\n{\"step\":60,\"loss\":1.9}\n{\"step\":90,\"loss\":1.2}\n";
 
-    /// What is left of `text` for a run that goes on from step 60.
+    /// Returns what remains of `text` for a run that resumes from step 60.
     fn after(text: &[u8]) -> String {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("metrics.jsonl");
@@ -76,12 +76,12 @@ mod tests {
         assert!(first_two.ends_with("1.9}\n"));
         assert_eq!(after(WHOLE.as_bytes()), first_two);
         assert_eq!(after(first_two.as_bytes()), first_two);
-        // Wherever the power went, only whole lines stay.
+        // Wherever the power failed, only complete lines remain.
         for length in 0..WHOLE.len() {
             let whole = WHOLE[..length.min(46)].rfind('\n').map_or(0, |end| end + 1);
             assert_eq!(after(&WHOLE.as_bytes()[..length]), WHOLE[..whole], "{length} bytes");
         }
-        // A line that an earlier version wrote twice, and blocks of zeros that some file systems leave.
+        // Lines that an earlier version wrote twice, and blocks of zeros that some file systems leave.
         assert_eq!(after(format!("{first_two}{first_two}").as_bytes()), first_two);
         assert_eq!(after(format!("{first_two}\0\0\0\n").as_bytes()), first_two);
     }

@@ -1,4 +1,4 @@
-//! Natural photos: what a student must not learn to imitate, and what a teacher is distilled on.
+//! Natural photos: a student must not learn to imitate its teacher on them, and a teacher is distilled on them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,35 +11,35 @@ use tch::{Kind, Tensor};
 /// Why a folder of natural photos can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NaturalError {
-    /// It can't be listed.
+    /// The folder can't be listed.
     #[error("{folder}: {source}; check the folder of natural photos", folder = folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is nothing in it.
+    /// The folder holds no usable photo.
     #[error(
-        "{0} holds no readable photos; give a folder of natural photos (JPEG, PNG …), or of folders with them"
+        "{0} holds no readable photos; give a folder of natural photos (JPEG, PNG …), or of subfolders with them"
     )]
     Empty(PathBuf),
-    /// It has changed.
+    /// The folder has changed.
     #[error(
-        "{folder} holds {found} natural photos now and held {expected} at the start; put them back, or start anew",
+        "{folder} holds {found} natural photos now and held {expected} at the start; put them back, or start a new run",
         folder = folder.display()
     )]
     Changed {
         /// The folder.
         folder: PathBuf,
-        /// Photos at the start.
+        /// Number of photos at the start.
         expected: usize,
-        /// Photos now.
+        /// Number of photos now.
         found: usize,
     },
 }
 
-/// The photos in a folder and in the folders in it, sorted.
+/// Lists the photos in a folder and its subfolders, sorted.
 ///
 /// # Errors
 /// If a folder can't be listed or there are none.
@@ -50,7 +50,7 @@ fn natural_photos(folder: &Path) -> Result<Listing, NaturalError> {
     if found.images.is_empty() { Err(NaturalError::Empty(folder.to_owned())) } else { Ok(found) }
 }
 
-/// How many photos there are to start with; what isn't used is said.
+/// Counts the photos at the start of a run and reports files that aren't used.
 ///
 /// # Errors
 /// If a folder can't be listed or there are none.
@@ -65,7 +65,7 @@ pub fn count_natural_photos(folder: &Path) -> Result<usize, NaturalError> {
 pub struct Natural {
     folder: PathBuf,
     paths: Vec<PathBuf>,
-    /// Those that can't be read, once that was said.
+    /// Unreadable photos that were already reported.
     unusable: BTreeSet<usize>,
     size: Size,
     colour: Preparer,
@@ -73,16 +73,17 @@ pub struct Natural {
 }
 
 impl Natural {
-    /// The photos of `folder`, resized to `size` whatever their aspect. `expected` is their number at an earlier start.
+    /// Opens the photos of `folder`, which are resized to `size` whatever their aspect ratio. `expected` is their number at an
+    /// earlier start.
     ///
     /// # Errors
-    /// Where there are none, or another number than expected.
+    /// If there are none, or their number differs from `expected`.
     pub fn open(folder: &Path, size: Size, expected: Option<usize>) -> Result<Self, NaturalError> {
         let paths = natural_photos(folder)?.images;
         if let Some(expected) = expected.filter(|&n| n != paths.len()) {
             return Err(NaturalError::Changed { folder: folder.to_owned(), expected, found: paths.len() });
         }
-        // Photos come in every size.
+        // Photos may have any size.
         let (min, max) = (Size { width: 1, height: 1 }, Size { width: u32::MAX, height: u32::MAX });
         let frames = FrameRange { min, max };
         let preparer = |colour| {
@@ -101,17 +102,17 @@ impl Natural {
         Ok(Self { folder: folder.to_owned(), paths, unusable, size, colour, grey })
     }
 
-    /// How many there are.
+    /// Returns the number of photos.
     #[must_use]
     pub fn count(&self) -> usize {
         self.paths.len()
     }
 
-    /// Photo number `index` as 1×3×H×W, RGB 0..1, on the CPU; as grey where asked for. In place of one that can't be read
-    /// comes the next that can.
+    /// Returns photo number `index` as 1×3×H×W, RGB 0..1, on the CPU, in grey if requested. An unreadable photo is replaced by the
+    /// next readable one.
     ///
     /// # Errors
-    /// Where none can be read.
+    /// If none can be read.
     pub fn photo(&mut self, index: usize, grey: bool) -> Result<Tensor, NaturalError> {
         let preparer = if grey { &mut self.grey } else { &mut self.colour };
         let mut planes = Vec::new();
@@ -124,7 +125,7 @@ impl Natural {
                 }
                 Err(reason) if self.unusable.insert(at) => {
                     eprintln!(
-                        "not used: {}: {reason}; another photo stands in for it",
+                        "not used: {}: {reason}; another photo is used instead",
                         self.paths[at].display()
                     );
                 }

@@ -1,12 +1,12 @@
-//! Which samples a step sees.
+//! Chooses the samples of each step.
 
 use bundle::seeded::Seeded;
 
-/// Samples in a step that doesn't learn.
+/// Number of samples in a batch for evaluation.
 const EVALUATION_BATCH: usize = 16;
 
-/// The samples of a step: each epoch is a new seeded shuffle of all samples, and epochs follow on one another without
-/// a gap. Depends on nothing but its arguments, so that a resumed run sees what an uninterrupted one would have.
+/// Returns the samples of a step: each epoch is a new seeded shuffle of all samples, and epochs follow each other without
+/// a gap. Depends only on its arguments, so a resumed run sees the same samples as an uninterrupted one.
 #[must_use]
 pub fn batch_indices(count: usize, batch: usize, step: u64, seed: u64) -> Vec<usize> {
     let first = step as usize * batch;
@@ -23,14 +23,14 @@ pub fn batch_indices(count: usize, batch: usize, step: u64, seed: u64) -> Vec<us
         .collect()
 }
 
-/// Batches of neighbours, for what doesn't depend on how samples are put together.
+/// Returns batches of consecutive samples, for results that don't depend on how samples are batched.
 pub fn in_order(count: usize) -> impl Iterator<Item = Vec<usize>> {
     (0..count)
         .step_by(EVALUATION_BATCH)
         .map(move |first| (first..(first + EVALUATION_BATCH).min(count)).collect())
 }
 
-/// All samples in an order that is none of the epochs'.
+/// Returns all samples in an order that differs from that of every epoch.
 #[must_use]
 pub fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     permuted(count, seed, u64::MAX)
@@ -55,7 +55,7 @@ mod tests {
             assert!(epoch.into_iter().eq(0..20));
         }
         assert_ne!(seen[..20], seen[20..40]);
-        // Fewer samples than a batch: the batch holds them several times.
+        // With fewer samples than a batch, the batch repeats them.
         assert_eq!(batch_indices(3, 8, 0, 0).len(), 8);
     }
 

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Makes the first Ctrl-C (or SIGTERM) a request that [`stop_requested`] shows; the second one ends the program.
+/// Turns the first Ctrl-C (or SIGTERM) into a request that [`stop_requested`] reports; the second one ends the program.
 pub fn catch_interrupts() {
     let result = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
@@ -19,13 +19,13 @@ pub fn catch_interrupts() {
     }
 }
 
-/// Whether someone asked to stop.
+/// Returns whether a stop was requested.
 #[must_use]
 pub fn stop_requested() -> bool {
     STOP.load(Ordering::SeqCst)
 }
 
-/// A bar over `length` steps of `what`, with rate and time left. Drawn on a terminal only.
+/// Creates a bar over `length` steps of `what`, with rate and time left. It is only drawn on a terminal.
 #[must_use]
 pub fn bar(length: u64, what: &str) -> ProgressBar {
     let template = "{msg:<24} {bar:32} {pos}/{len} [{elapsed} elapsed, {eta} left, {per_sec}]";
@@ -33,7 +33,7 @@ pub fn bar(length: u64, what: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style).with_message(what.to_owned())
 }
 
-/// Prints a line above the bar, or plainly where no terminal shows the bar.
+/// Prints a line above the bar, or on its own if no terminal shows the bar.
 pub fn say(bar: &ProgressBar, line: &str) {
     if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
 }

@@ -1,4 +1,4 @@
-//! Every method: those that are trained here, and those that are fitted.
+//! The registry of all methods: those trained here, and the fitted ones.
 
 use methods::METHODS;
 use methods::options::{Listed, Methods};
@@ -10,7 +10,7 @@ use crate::method::Method;
 #[cfg(feature = "libtorch")]
 use crate::stpm::Stpm;
 
-/// Every method. The first is taken unless the user names another.
+/// Returns every method. The first is the default.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
     let fitted = METHODS.iter().map(|entry| Box::new(Fitted(entry)) as Box<dyn Method>);
@@ -23,7 +23,7 @@ pub fn all() -> Vec<Box<dyn Method>> {
     fitted.chain(trained).collect()
 }
 
-/// The method with this name.
+/// Returns the method with this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Box<dyn Method>> {
     all().into_iter().find(|method| method.name() == name)

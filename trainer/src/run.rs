@@ -1,13 +1,13 @@
 //! A training run's folder: settings, teacher, checkpoint, best student, metrics.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
 //! | `run.json` | [`Settings`]: everything that reproduces the run, and which image is in which set |
-//! | `teacher.safetensors` | the teacher, so that the run stays whole when the library changes |
-//! | `checkpoint.safetensors` | where to resume |
-//! | `best.safetensors` | the student that the selection images chose so far |
-//! | `student.safetensors` | the finished student, with what export needs |
-//! | `metrics.jsonl` | one JSON object a line: step, loss, rate, selection |
+//! | `teacher.safetensors` | the teacher, so that the run stays complete if the library changes |
+//! | `checkpoint.safetensors` | the state to resume from |
+//! | `best.safetensors` | the best student so far, by the selection images |
+//! | `student.safetensors` | the finished student, with everything that export needs |
+//! | `metrics.jsonl` | one JSON object per line: step, loss, rate, selection |
 
 mod error;
 mod settings;
@@ -30,7 +30,7 @@ use crate::metrics;
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
-    /// What the run was started with.
+    /// The settings that the run was started with.
     pub settings: Settings,
     /// The teacher as it was when the run started.
     pub teacher: Teacher,
@@ -38,11 +38,11 @@ pub struct Run {
 
 const SETTINGS: &str = "run.json";
 const TEACHER: &str = "teacher.safetensors";
-/// Where to resume.
+/// The state to resume from.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
-/// The student that the selection images chose so far.
+/// The best student so far, by the selection images.
 pub const BEST: &str = "best.safetensors";
-/// The finished student, with what export needs.
+/// The finished student, with everything that export needs.
 pub const STUDENT: &str = "student.safetensors";
 /// The note that names the method.
 const METHOD: &str = "method";
@@ -52,14 +52,14 @@ impl Run {
     /// Starts a run in `folder`.
     ///
     /// # Errors
-    /// Where there is a run already, or the folder can't be written.
+    /// If the folder already holds a run, or can't be written.
     pub fn create(folder: &Path, settings: Settings, teacher: Teacher) -> Result<Self, RunError> {
         if folder.join(SETTINGS).exists() {
             return Err(RunError::Exists(folder.to_owned()));
         }
         let failed = |source| RunError::Io { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        // What a start that was cut off left behind may stay; anything else is somebody's.
+        // Leftovers of an interrupted start may stay; any other file belongs to someone else.
         let foreign = |name: std::ffi::OsString| name != TEACHER && !name.to_string_lossy().starts_with('.');
         if std::fs::read_dir(folder).map_err(failed)?.flatten().any(|entry| foreign(entry.file_name())) {
             return Err(RunError::Occupied(folder.to_owned()));
@@ -76,7 +76,7 @@ impl Run {
     /// Opens an existing run.
     ///
     /// # Errors
-    /// Where there is none, or its files are damaged.
+    /// If there is none, or its files are damaged.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(SETTINGS);
         let json = match std::fs::read(&path) {
@@ -94,17 +94,17 @@ impl Run {
     /// Writes [`CHECKPOINT`] or [`BEST`] in one step.
     ///
     /// # Errors
-    /// Where the disk refuses; the former file is then as it was.
+    /// If the disk can't be written; the previous file is then unchanged.
     pub fn save(&self, file: &str, state: &State) -> Result<(), RunError> {
         let mut notes = state.notes.clone();
         notes.insert(METHOD.to_owned(), self.settings.method.clone());
         self.write(file, &write_safetensors(&state.weights, notes))
     }
 
-    /// Reads what [`Self::save`] wrote; `None` where there is nothing.
+    /// Reads what [`Self::save`] wrote; `None` if there is no such file.
     ///
     /// # Errors
-    /// Where the file is damaged, or another method's.
+    /// If the file is damaged, or was written by another method.
     pub fn load(&self, file: &str) -> Result<Option<State>, RunError> {
         let path = self.path(file);
         let bytes = match std::fs::read(&path) {
@@ -123,18 +123,18 @@ impl Run {
         }
     }
 
-    /// The student that the selection images chose so far.
+    /// Reads the best student so far, by the selection images.
     ///
     /// # Errors
-    /// Where there is none yet, or it is damaged.
+    /// If there is none yet, or it is damaged.
     pub fn best(&self) -> Result<State, RunError> {
         self.load(BEST)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
     }
 
-    /// The finished student.
+    /// Reads the finished student.
     ///
     /// # Errors
-    /// Where training hasn't ended, or the file is damaged.
+    /// If training hasn't ended, or the file is damaged.
     pub fn student(&self) -> Result<State, RunError> {
         self.load(STUDENT)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
     }
@@ -142,36 +142,36 @@ impl Run {
     /// Appends one line to the metrics.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// If the disk can't be written.
     pub fn log(&self, metrics: &impl Serialize) -> Result<(), RunError> {
         let path = self.path(METRICS);
         metrics::append(&path, metrics).map_err(|source| RunError::Io { path, source })
     }
 
-    /// Removes what the metrics hold beyond `step`, from which the run goes on.
+    /// Removes the metrics after `step`, from which the run resumes.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// If the disk can't be written.
     pub fn cut_metrics(&self, step: u64) -> Result<(), RunError> {
         let path = self.path(METRICS);
         metrics::cut_back(&path, step).map_err(|source| RunError::Io { path, source })
     }
 
-    /// The method's own options, as the run records them.
+    /// Returns the method's own options, as the run records them.
     ///
     /// # Errors
-    /// If they are not what the method writes.
+    /// If they are not options of the method.
     pub fn options<T: DeserializeOwned>(&self) -> Result<T, RunError> {
         serde_json::from_value(self.settings.options.clone()).map_err(|e| self.damaged_settings(&e))
     }
 
-    /// Settings that the method doesn't know.
+    /// Returns the error for settings that the method can't parse.
     #[must_use]
     pub fn damaged_settings(&self, error: &serde_json::Error) -> RunError {
         self.damaged(SETTINGS, error)
     }
 
-    /// A file of the run that doesn't fit the others.
+    /// Returns the error for a file of the run that is inconsistent with the others.
     #[must_use]
     pub fn damaged(&self, file: &str, reason: impl ToString) -> RunError {
         RunError::Damaged { path: self.path(file), reason: reason.to_string() }

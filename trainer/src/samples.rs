@@ -1,4 +1,4 @@
-//! Images as training samples: prepared by the judge's own code, with the teacher's features beside them.
+//! Images as training samples: prepared by the judge's own code, with the teacher's features.
 
 use std::path::PathBuf;
 
@@ -13,16 +13,16 @@ use crate::method::TrainError;
 use crate::progress;
 use crate::torch::{Compute, Frozen, channels_last};
 
-/// Images (or their tiles) with what the teacher sees in them.
+/// Images (or their tiles) with the teacher's features of them.
 #[derive(Debug)]
 pub struct Batch {
-    /// N×3×H×W, normalised, in the number format asked for.
+    /// N×3×H×W, normalised, in the requested number format.
     pub image: Tensor,
     /// The teacher's levels.
     pub targets: Vec<Tensor>,
 }
 
-/// Which images, and what becomes of each.
+/// The images of a set, and how they become samples.
 #[derive(Debug)]
 pub struct ImageSet {
     /// The files.
@@ -39,13 +39,13 @@ impl ImageSet {
     }
 }
 
-/// Images and targets are small numbers, for which half precision is finer than bf16 at the same size.
+/// Images and targets are small numbers, for which half precision is finer than bf16 at the same memory size.
 const STORED_KIND: Kind = Kind::Half;
-/// Samples that the teacher sees at once.
+/// Number of samples that the teacher processes at once.
 const TEACHER_BATCH: i64 = 8;
 
-/// The samples of one set. They are kept in memory where they fit, so that each image is decoded, and seen by the
-/// teacher, once and not once an epoch.
+/// The samples of one set. Those that fit are kept in memory, so each image is decoded, and processed by the
+/// teacher, only once instead of once per epoch.
 #[derive(Debug)]
 pub struct Samples {
     set: ImageSet,
@@ -61,7 +61,7 @@ impl Samples {
     /// Prepares the images of `set`, keeping at most `budget` bytes in memory.
     ///
     /// # Errors
-    /// Where an image that was readable isn't any more.
+    /// If an image that was readable can no longer be read.
     pub fn load(
         set: ImageSet,
         network: &Network,
@@ -99,34 +99,34 @@ impl Samples {
         Ok(samples)
     }
 
-    /// Samples: images times tiles, twice as many with mirrored copies.
+    /// Returns the number of samples: images times tiles, twice as many with mirrored copies.
     #[must_use]
     pub fn count(&self) -> usize {
         self.set.paths.len() * self.set.per_image()
     }
 
-    /// Samples of one image: its tiles, and as many of each mirrored copy.
+    /// Returns the number of samples per image: its tiles, and as many of each mirrored copy.
     #[must_use]
     pub fn per_image(&self) -> usize {
         self.set.per_image()
     }
 
-    /// Size of the samples' images.
+    /// Returns the size of the samples' images.
     #[must_use]
     pub fn input(&self) -> Size {
         self.set.recipe.input
     }
 
-    /// Samples of one frame.
+    /// Returns the number of samples per frame.
     #[must_use]
     pub fn tiles(&self) -> usize {
         self.set.recipe.tiles.count()
     }
 
-    /// The samples at these indices, on the computing device; the images in the number format `kind`.
+    /// Returns the samples at these indices, on the computing device, with images in the number format `kind`.
     ///
     /// # Errors
-    /// Where an image that is not kept in memory can't be read any more.
+    /// If an image that is not kept in memory can no longer be read.
     pub fn batch(&mut self, indices: &[usize], kind: Kind) -> Result<Batch, TrainError> {
         let per_image = self.set.per_image();
         let mut fresh = Vec::new();
@@ -150,12 +150,12 @@ impl Samples {
         })
     }
 
-    /// Mean and deviation of the images' channels, 1×3×1×1 each, for RGB 0..1.
+    /// Returns mean and deviation of the images' channels, 1×3×1×1 each, for RGB 0..1.
     pub fn channels(&self) -> [&Tensor; 2] {
         [&self.mean, &self.std]
     }
 
-    /// The teacher's levels of normalised images, N×3×H×W.
+    /// Computes the teacher's levels of normalised images, N×3×H×W.
     #[must_use]
     pub fn see(&self, image: &Tensor) -> Vec<Tensor> {
         let parts: Vec<Vec<Tensor>> = image
@@ -169,7 +169,7 @@ impl Samples {
             .collect()
     }
 
-    /// One image's tiles, then their mirrored copies, on the CPU.
+    /// Reads one image's tiles, then their mirrored copies, on the CPU.
     fn read(&mut self, index: usize) -> Result<Vec<Batch>, TrainError> {
         let path = &self.set.paths[index];
         let frame = decode_file(path).map_err(|source| TrainError::Decode { path: path.clone(), source })?;
@@ -196,7 +196,7 @@ impl Samples {
     }
 }
 
-/// Memory in bytes that samples may take: a third of what is available.
+/// Returns the memory in bytes that samples may take: a third of what is available.
 #[must_use]
 pub fn memory_budget() -> usize {
     memory::available() / 3

@@ -1,27 +1,27 @@
-//! Whose schedule a training follows: one option, which the trained methods share.
+//! The training schedule, the paper's or ours: one option that the trained methods share.
 
 use std::f64::consts::PI;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What command lines say of it.
-pub const SCHEDULE_HELP: &str = "published: the paper's; short: ours, for a CPU; short unless given, but for efficientad with a \
+/// The option's help text.
+pub const SCHEDULE_HELP: &str = "published: the paper's; short: ours, for a CPU. Default: short, except for efficientad with a \
                                  patch description network";
 
-/// Which schedule the steps follow.
+/// The schedule that the steps follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     /// The paper's: many small steps
     #[default]
     Published,
-    /// Ours, for a CPU: few large steps that become smaller to the end
+    /// Ours, for a CPU: few large steps that become smaller towards the end
     Short,
 }
 
 impl Schedule {
-    /// The rate of step `step` (from 0) of `total`: half a cosine from `peak` to 0. `None` where it is the paper's.
+    /// Returns the rate of step `step` (from 0) of `total`: half a cosine from `peak` to 0. `None` for the paper's schedule.
     #[must_use]
     pub fn rate(self, peak: f64, step: u64, total: u64) -> Option<f64> {
         let done = step as f64 / total.max(1) as f64;

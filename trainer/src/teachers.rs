@@ -1,4 +1,4 @@
-//! The user's teachers, and those that come with this program. Each of these has a card in `models/teachers`.
+//! The user's teachers, and those shipped with this program. Each shipped teacher has a card in `models/teachers`.
 
 use networks::teacher::{Library, Shipped};
 
@@ -7,7 +7,7 @@ const SHIPPED: &[Shipped] = &[
     Shipped { name: "pdn-xs", file: include_bytes!("../../models/teachers/pdn-xs.safetensors") },
 ];
 
-/// What the user imported, and what comes with this program.
+/// Returns the library of imported teachers and those shipped with this program.
 #[must_use]
 pub fn user_library() -> Library {
     Library::of_user().with(SHIPPED)

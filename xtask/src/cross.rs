@@ -1,6 +1,6 @@
-//! `cargo xtask cross`: the crates that run on the board, built for 64-bit ARM and tested under QEMU's user emulation.
+//! `cargo xtask cross`: builds the board's crates for 64-bit ARM and tests them under QEMU's user emulation.
 //!
-//! `cross test` does the same for users with Docker, see `Cross.toml`; this needs Debian's packages only.
+//! `cross test` does the same for users with Docker, see `Cross.toml`; this command needs only Debian's packages.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,20 +11,20 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{shell, system, workspace};
 
-/// What the board runs.
+/// The board's target triple.
 pub const TARGET: &str = "aarch64-unknown-linux-gnu";
-/// The crates that run there. The others need libtorch, or a workstation.
+/// The crates that run on the board. The others need libtorch or a workstation.
 const CRATES: [&str; 7] =
     ["shared-format", "kernels", "judge", "networks", "bundle", "methods", "edge-runtime"];
-/// A linker and a C compiler, the C library to link and to run with, the emulator, and what V4L2's bindings are made by.
+/// A linker and a C compiler, the C library for linking and running, the emulator, and libclang for generating V4L2's bindings.
 const PACKAGES: [&str; 5] =
     ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libc6:arm64", "libclang-dev", "qemu-user"];
-/// Rust with a standard library for the board, where this machine's own Rust has none.
+/// Rust with a standard library for the board, in case this machine's own Rust has none.
 const RUST_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev:arm64"];
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
-/// Runs programs for the board on this machine.
+/// The emulator that runs the board's programs on this machine.
 pub const EMULATOR: &str = "qemu-aarch64";
 
 /// A cargo that builds for the board.
@@ -34,7 +34,7 @@ pub struct Cross {
 }
 
 impl Cross {
-    /// Installs what is missing.
+    /// Installs missing packages.
     pub fn set_up() -> Result<Self> {
         let root = workspace::root()?;
         let debians_rust = !has_own_target(&root);
@@ -45,39 +45,39 @@ impl Cross {
         Ok(Self { root, debians_rust })
     }
 
-    /// `cargo SUBCOMMAND` for the board's crates and processor.
+    /// Returns `cargo SUBCOMMAND` for these crates and the board's processor.
     pub fn cargo(&self, subcommand: &str, crates: &[&str]) -> Command {
         let mut cargo = workspace::cargo(&self.root);
         if self.debians_rust {
             cargo = Command::new(DEBIAN_CARGO);
             cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
         }
-        // What only tests and workstations need stays out of the board's program.
+        // Features that only tests and workstations need stay out of the board's program.
         let features = match subcommand {
             "test" => "edge-runtime/camera,edge-runtime/nokhwa",
             _ => "edge-runtime/camera",
         };
         cargo.args([subcommand, "--target", TARGET, "--features", features]);
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
-        // Whoever has another linker for boards has set it.
+        // Respect a linker that the user has configured.
         let linker = target_variable("LINKER");
         if env::var_os(&linker).is_none() {
             cargo.env(linker, "aarch64-linux-gnu-gcc");
         }
-        // Without `-L`: a second C library beside libc6:arm64's lets the first thread spin for ever.
+        // Without `-L`: with a second C library besides libc6:arm64's, the first thread spins forever.
         cargo.env(target_variable("RUNNER"), EMULATOR);
-        // Tests that start programs of this project start them by it.
+        // Tests use it to start this project's programs.
         cargo.env("NOMINAL_EMULATOR", EMULATOR);
         cargo.env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
         let headers = "-I/usr/aarch64-linux-gnu/include";
         cargo.env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu", headers);
-        // Nobody debugs these programs; without, they are a fifth in size.
+        // These programs aren't debugged; without debug information they have a fifth of the size.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "none");
         cargo
     }
 
-    /// `cargo build` of a program that needs no C library on the board: one that is linked with this machine's would ask
-    /// for one as new, which JetPack 5 (glibc 2.31) doesn't have.
+    /// Returns `cargo build` for a statically linked program. Linked dynamically, it would need a C library as new as this machine's,
+    /// which JetPack 5 (glibc 2.31) doesn't have.
     pub fn standalone_program(&self, name: &str) -> Command {
         let mut cargo = self.cargo("build", &[name]);
         cargo.env(target_variable("RUSTFLAGS"), "-C target-feature=+crt-static");
@@ -86,30 +86,28 @@ impl Cross {
 
     /// Builds the board's programs as the tests use them, and returns their folder.
     pub fn programs(&self) -> Result<PathBuf> {
-        // The same crates as for the tests: another selection would build tract once more.
+        // The same crates as for the tests: another selection would build tract again.
         shell::run(self.cargo("test", &CRATES).args(["--no-run", "--quiet"]))?;
         let folder = target_folder()?.join(TARGET).join("debug");
         let program = folder.join("edge-runtime");
-        ensure!(program.is_file(), "the build left no {}", program.display());
+        ensure!(program.is_file(), "the build didn't produce {}", program.display());
         Ok(folder)
     }
 }
 
-/// Tests by a part of their name that the emulation can't run: it lacks a call that serial ports need.
+/// Tests that can't run under user emulation, which lacks a system call needed for serial ports; matched by part of their name.
 const NEED_SERIAL_PORT: [&str; 3] = ["link::serial::tests", "line::a_serial_peer", "losses::"];
 
-/// Builds and tests, with the arguments for `cargo test`; the exit code is cargo's.
+/// Builds and tests, passing the arguments on to `cargo test`. Returns cargo's exit code.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let cross = Cross::set_up()?;
     let mut cargo = cross.cargo("test", &CRATES);
-    // All but the documents' examples: the host runs those, and rustdoc would have to be Debian's, too.
+    // Everything but the doc tests: the host runs those, and rustdoc would have to be Debian's, too.
     cargo.arg("--all-targets");
     let at = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
     cargo.args(&arguments[..at]).arg("--");
     for tests in NEED_SERIAL_PORT {
-        println!(
-            "SKIPPED: {tests}: no serial ports under user emulation; `cargo xtask board` has a real one"
-        );
+        println!("SKIPPED: {tests}: user emulation has no serial ports; `cargo xtask board` tests them");
         cargo.args(["--skip", tests]);
     }
     cargo.args(arguments.iter().skip(at + 1));
@@ -118,12 +116,12 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Cargo's variable for a setting of the board's target.
+/// Returns cargo's environment variable for a setting of the board's target.
 fn target_variable(name: &str) -> String {
     format!("CARGO_TARGET_{}_{name}", TARGET.replace('-', "_").to_uppercase())
 }
 
-/// Whether this machine's Rust can build for the board, as after `rustup target add`.
+/// Returns whether this machine's Rust can build for the board, for example after `rustup target add`.
 fn has_own_target(root: &Path) -> bool {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut rustc = Command::new(rustc);
@@ -132,7 +130,7 @@ fn has_own_target(root: &Path) -> bool {
     folder.is_some_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
-/// The folder of all build output; this program lies in a folder in it.
+/// Returns the folder of all build output, derived from this program's location.
 fn target_folder() -> Result<PathBuf> {
     let release = workspace::release_folder()?;
     Ok(release.parent().context("the target folder has no parent")?.to_path_buf())

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from photos of good cells to verdicts on unseen ones, with the commands that a user would type.
+//! `cargo xtask demo`: goes from photos of good cells to verdicts on unseen ones, with the commands a user would type.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::setup::{self, Purpose, Ready};
 use crate::{cache, samples, shell, teacher, workspace};
 
-/// Where results go, below the root of the checkout.
+/// The results folder, relative to the root of the checkout.
 const OUT: &str = "target/demo";
-/// `edge-runtime inspect` ends with these where frames were rejected or faulty.
+/// The exit code of `edge-runtime inspect` if frames were rejected.
 const REJECTED: i32 = 10;
-/// Share of good cells that may be rejected: what the student's 94 calibration cells can claim with a few to spare; the default
+/// The share of good cells that may be rejected. The student's 94 calibration cells support this claim with a few to spare; the default
 /// of 1 % needs 99.
 const TARGET: &str = "0.05";
-/// Cells of each kind that are judged one by one.
+/// Number of cells of each kind that are judged one by one.
 const CELLS: usize = 4;
 
 /// Sets up, builds and runs the demo.
@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
 
     let programs = clock.take("build", || Programs::build(&ready))?;
 
-    // An old result must not be taken for this run's.
+    // An old result must not be mistaken for this run's.
     let out = ready.root.join(OUT);
     cache::remove(&out)?;
     std::fs::create_dir_all(&out).with_context(|| format!("can't make the folder {}", out.display()))?;
@@ -66,19 +66,19 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds them.
+    /// Builds the programs.
     pub fn build(ready: &Ready) -> Result<Self> {
-        println!("\nbuilding the programs; the first time this takes several minutes");
+        println!("\nbuilding the programs; this takes several minutes the first time");
         let mut build = workspace::cargo(&ready.root);
         build.args(["build", "--release", "-p", "trainer", "-p", "edge-runtime"]);
         announced(&mut build, &ready.root)?;
         Ok(Self { folder: workspace::release_folder()?, root: ready.root.clone() })
     }
 
-    /// Makes sure that the trainer knows the teacher.
+    /// Imports the teacher into the trainer unless it is already there.
     pub fn import_teacher(&self, ready: &Ready) -> Result<()> {
         if is_listed(&mut self.trainer(&["teacher", "list"]))? {
-            println!("\nthe teacher {} is imported already", teacher::NAME);
+            println!("\nthe teacher {} is already imported", teacher::NAME);
             return Ok(());
         }
         let mut import = self.trainer(&["teacher", "import"]);
@@ -92,7 +92,7 @@ impl Programs {
         command
     }
 
-    /// The trainer, to be run in the root of the checkout.
+    /// Returns a command that runs the trainer in the root of the checkout.
     pub fn trainer(&self, arguments: &[&str]) -> Command {
         self.command("trainer", arguments)
     }
@@ -104,14 +104,14 @@ fn announced(command: &mut Command, root: &Path) -> Result<()> {
     shell::run(command)
 }
 
-/// Runs steps, and keeps how long each took.
+/// Runs steps and records how long each took.
 #[derive(Default)]
 struct Clock {
     steps: Vec<(&'static str, Duration)>,
 }
 
 impl Clock {
-    /// Does it, and keeps how long that took.
+    /// Does the work and records how long it took.
     fn take<T>(&mut self, step: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         let done = work()?;
@@ -119,7 +119,7 @@ impl Clock {
         Ok(done)
     }
 
-    /// Prints the command line, runs it, and fails where it ends with another exit code than those expected.
+    /// Prints the command line and runs it. Fails if the exit code isn't one of the expected ones.
     fn run(
         &mut self,
         step: &'static str,
@@ -139,14 +139,14 @@ impl Clock {
     }
 }
 
-/// Whether the trainer lists the teacher.
+/// Returns whether the trainer lists the teacher.
 fn is_listed(list: &mut Command) -> Result<bool> {
     let output = list.output().with_context(|| format!("can't start `{}`", shell::line(list, None)))?;
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(output.status.success() && names.split_whitespace().any(|word| word == teacher::NAME))
 }
 
-/// A few test cells, good ones first, spread over their folders.
+/// Returns a few test cells, good ones first, spread evenly over their folders.
 fn unseen_cells(data: &Path) -> Result<Vec<PathBuf>> {
     let mut cells = Vec::new();
     for folder in ["test/good", "test/defective"] {
@@ -158,12 +158,12 @@ fn unseen_cells(data: &Path) -> Result<Vec<PathBuf>> {
 
 fn summary(ready: &Ready, clock: &Clock) -> Result<()> {
     let page = ready.root.join(OUT).join("index.html");
-    anyhow::ensure!(page.is_file(), "the trainer wrote no {}", page.display());
-    println!("\nDone. How long it took:");
+    anyhow::ensure!(page.is_file(), "the trainer didn't write {}", page.display());
+    println!("\nDone. Time taken:");
     for (step, duration) in &clock.steps {
         println!("  {:<24} {:>7.1} s", step, duration.as_secs_f32());
     }
-    println!("\nFigures: {OUT}/eval.json      Heat maps of the cells judged one by one: {OUT}/overlays");
+    println!("\nFigures: {OUT}/eval.json      Anomaly maps of the cells judged one by one: {OUT}/overlays");
     println!("The bundle, ready for a device: {OUT}/bundle");
     println!("Look at the results: file://{}", page.display());
     Ok(())

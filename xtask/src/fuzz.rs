@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: mutated inputs of every kind, for as long as one likes.
+//! `cargo xtask fuzz`: tests every kind of input with mutations, for a given time.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,7 +10,7 @@ use clap_light::{Arg, ArgMatches, Command, value_parser};
 use crate::arguments::{choice, path, path_of, word_of};
 use crate::test;
 
-/// The kinds of input, each a test of some crate's `tests/fuzz.rs`.
+/// The kinds of input, each a test in some crate's `tests/fuzz.rs`.
 const TARGETS: [&str; 8] = [
     "threshold_files",
     "telegrams",
@@ -22,27 +22,27 @@ const TARGETS: [&str; 8] = [
     "zipped_weights",
 ];
 
-/// The command line.
+/// Returns the command's arguments and help.
 pub fn command() -> Command {
     let number = |name: &'static str, help| {
         Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64)).help(help)
     };
     Command::new("fuzz")
         .about(
-            "Sets up, then mutates valid inputs of each kind and tries whether all are taken or refused: without a panic, soon,\n\
-             and within some memory. An input that isn't is kept below target/fuzz. --minutes says how long for each kind (1\n\
-             unless given), --count how many inputs instead; --target chooses a kind, --input tries one file again.",
+            "Sets up, then mutates valid inputs of each kind and checks that each is accepted or rejected without a panic, in\n\
+             bounded time and memory. Failing inputs are kept in target/fuzz. --minutes sets the time for each kind (default\n\
+             1), --count the number of inputs instead; --target selects a kind, --input tests a single file.",
         )
         .args([
-            choice("target", &TARGETS, "The kind of input; all of them unless given"),
-            number("minutes", "For so long each").conflicts_with("count"),
-            number("count", "So many of each"),
-            number("seed", "Where chance starts: other inputs than those of seed 1"),
-            path("input", "FILE", "This input alone, as it is").requires("target"),
+            choice("target", &TARGETS, "The kind of input [default: all kinds]"),
+            number("minutes", "Minutes for each kind").conflicts_with("count"),
+            number("count", "Number of inputs of each kind"),
+            number("seed", "Seed of the random mutations [default: 1]"),
+            path("input", "FILE", "Test only this input, unchanged").requires("target"),
         ])
 }
 
-/// Runs the kinds that were chosen.
+/// Runs the selected kinds.
 pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     let input = path_of(given, "input").map(|path| absolute(&path)).transpose()?;
     let variables = variables(given, input);
@@ -51,24 +51,24 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     test::run_with(&words(word_of(given, "target")), &variables)
 }
 
-/// A test program runs in its package's folder.
+/// Makes a path absolute, because a test program runs in its package's folder.
 fn absolute(path: &Path) -> Result<OsString> {
     let found = path.canonicalize();
-    Ok(found.with_context(|| format!("{} can't be read; check the path", path.display()))?.into())
+    Ok(found.with_context(|| format!("can't read {}; check the path", path.display()))?.into())
 }
 
-/// For `cargo test`.
+/// Returns the arguments for `cargo test`.
 fn words(target: Option<&str>) -> Vec<OsString> {
     let all = ["--no-fail-fast", "--test", "fuzz"];
     let one = target.map(|target| ["--", "--exact", target]);
     all.into_iter().chain(one.into_iter().flatten()).map(OsString::from).collect()
 }
 
-/// What the test programs look for, see the crate `fuzzing`.
+/// Returns the environment variables that the test programs read, see the crate `fuzzing`.
 fn variables(given: &ArgMatches, input: Option<OsString>) -> Vec<(&'static str, OsString)> {
     let number = |name: &str| given.get_one::<u64>(name).map(|n| OsString::from(n.to_string()));
     let count = number("count");
-    // A count in place of minutes.
+    // A count replaces the minutes.
     let minutes = number("minutes").or_else(|| count.is_none().then(|| "1".into()));
     let all = [
         ("NOMINAL_FUZZ_MINUTES", minutes),

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-/// The file's SHA-256 in lower-case hexadecimal.
+/// Returns the file's SHA-256 in lower-case hexadecimal.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut file = File::open(path).with_context(|| format!("can't open {}", path.display()))?;
     let mut hasher = Sha256::new();
@@ -22,18 +22,18 @@ pub fn sha256(path: &Path) -> Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
-/// The text's SHA-256 in lower-case hexadecimal.
+/// Returns the text's SHA-256 in lower-case hexadecimal.
 pub fn sha256_of_text(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
-/// An error where the file's SHA-256 is another.
+/// Returns an error if the file's SHA-256 is different.
 pub fn check(path: &Path, expected: &str) -> Result<()> {
     let found = sha256(path)?;
     if found != expected {
         bail!(
-            "{} is not the file it should be: its SHA-256 is {found}, expected {expected}. \
-             Delete it and run the command again; if it happens again, the download is being changed on its way",
+            "{} has the wrong SHA-256: {found} instead of {expected}. Delete it and run the command again; if the error \
+             persists, the download is being modified in transit",
             path.display()
         );
     }

@@ -1,4 +1,4 @@
-//! libtorch 2.11.0 for the trainer: the CPU part of the PyTorch wheel, pruned, and a link to it in the checkout.
+//! libtorch 2.11.0 for the trainer: a pruned copy of the PyTorch wheel's CPU part, and a link to it in the checkout.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::wheel::{self, Wheel};
 const VERSION: &str = "2.11.0";
 /// The link's name in the root of the checkout; `.cargo/config.toml` points `LIBTORCH` to it.
 const LINK: &str = ".libtorch";
-/// Counts changes of what is kept of the wheels and where.
+/// Version of the selection and layout of the files kept.
 const LAYOUT: u32 = 1;
 
 const TORCH: Wheel = Wheel {
@@ -26,7 +26,7 @@ const TORCH: Wheel = Wheel {
     megabytes: 530.7,
     sha256: "0f68f4ac6d95d12e896c3b7a912b5871619542ec54d3649cf48cc1edd4dd2756",
 };
-// The CPU library is linked against these two, although it calls them only with a GPU.
+// The CPU library is linked against these two, although it only calls them with a GPU.
 const CUDA_RUNTIME: Wheel = Wheel {
     package: "nvidia-cuda-runtime",
     version: "13.0.96",
@@ -44,7 +44,7 @@ const CUPTI: Wheel = Wheel {
     sha256: "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
 };
 
-/// What is kept of each wheel, and where. The libraries lie in one folder: they look for each other beside themselves.
+/// The files kept from each wheel, and their locations. The libraries share a folder because they look for each other there.
 const KEPT: [(&Wheel, &[&str]); 3] = [
     (
         &TORCH,
@@ -72,40 +72,43 @@ const KEPT: [(&Wheel, &[&str]); 3] = [
     ),
 ];
 
-/// The wheels that libtorch is made of.
+/// Returns the wheels that libtorch is assembled from.
 pub fn wheels() -> Vec<&'static Wheel> {
     KEPT.iter().map(|(wheel, _)| *wheel).collect()
 }
 
-/// Where libtorch comes from.
+/// The origin of libtorch.
 #[derive(Debug, PartialEq)]
 enum Source {
-    /// `LIBTORCH_USE_PYTORCH=1`: torch-sys asks the user's Python, and looks at nothing else.
+    /// `LIBTORCH_USE_PYTORCH=1`: torch-sys asks the user's Python and nothing else.
     PyTorch,
     /// The user's own folder.
     Own(PathBuf),
-    /// This step brings it.
+    /// Downloaded by this step.
     Wheels,
 }
 
-/// Makes sure of libtorch and of the link to it in the checkout.
+/// Makes sure that libtorch, and the link to it in the checkout, exist.
 pub fn ensure(cache: &Cache, root: &Path, pip: &Pip) -> Result<()> {
     match source(root, &|name| env::var_os(name)) {
         Source::PyTorch => {
             println!(
-                "libtorch: that of your Python's PyTorch, since LIBTORCH_USE_PYTORCH=1 is set; it must be {VERSION}"
+                "libtorch: using your Python's PyTorch, since LIBTORCH_USE_PYTORCH=1 is set; it must be {VERSION}"
             );
             Ok(())
         }
         Source::Own(folder) => {
             if !folder.join("lib/libtorch_cpu.so").exists() && env::var_os("LIBTORCH_LIB").is_none() {
                 bail!(
-                    "LIBTORCH is set to {}, but that folder has no lib/libtorch_cpu.so: correct it, or unset it to \
-                     have libtorch {VERSION} downloaded",
+                    "LIBTORCH is set to {}, but that folder has no lib/libtorch_cpu.so; correct it, or unset it to \
+                     download libtorch {VERSION}",
                     folder.display()
                 );
             }
-            println!("libtorch: yours in {}, since LIBTORCH is set; it must be {VERSION}", folder.display());
+            println!(
+                "libtorch: using yours in {}, since LIBTORCH is set; it must be {VERSION}",
+                folder.display()
+            );
             Ok(())
         }
         Source::Wheels => {
@@ -113,7 +116,7 @@ pub fn ensure(cache: &Cache, root: &Path, pip: &Pip) -> Result<()> {
             let link = root.join(LINK);
             if is_other_libtorch(&link, &place) {
                 println!(
-                    "libtorch: {LINK} is there already, and not of this program's making; it is left as it is"
+                    "libtorch: {LINK} already exists and was not created by this program; using it unchanged"
                 );
                 return Ok(());
             }
@@ -127,14 +130,14 @@ fn source(root: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Source {
     if variable("LIBTORCH_USE_PYTORCH").is_some_and(|v| v == "1") {
         return Source::PyTorch;
     }
-    // Cargo sets LIBTORCH to the link where the user has not set it: see .cargo/config.toml.
+    // Cargo sets LIBTORCH to the link unless the user has set it, see .cargo/config.toml.
     match variable("LIBTORCH").filter(|v| !v.is_empty()).map(PathBuf::from) {
         Some(folder) if folder != root.join(LINK) => Source::Own(folder),
         _ => Source::Wheels,
     }
 }
 
-/// Whether the link, or a folder in its place, leads to a libtorch of the right version that is not the cache's.
+/// Returns whether the link, or a folder in its place, leads to a libtorch of the right version other than the cache's.
 fn is_other_libtorch(link: &Path, place: &Path) -> bool {
     let version = fs::read_to_string(link.join("build-version")).unwrap_or_default();
     let is_right = version.trim().starts_with(VERSION) && link.join("lib/libtorch_cpu.so").exists();
@@ -149,15 +152,15 @@ fn install(place: &Path, cache: &Cache, pip: &Pip) -> Result<()> {
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!(
-            "there is a libtorch to download only for Linux on x86-64: set LIBTORCH to a folder with libtorch \
-             {VERSION} for this machine, or LIBTORCH_USE_PYTORCH=1 to use that of an installed PyTorch {VERSION}"
+            "libtorch can only be downloaded for Linux on x86-64; set LIBTORCH to a folder with libtorch {VERSION} for \
+             this machine, or LIBTORCH_USE_PYTORCH=1 to use that of an installed PyTorch {VERSION}"
         );
     }
     cache::install(place, &stamp, |part| {
         wheel::unpack(&KEPT, part, cache, pip)?;
-        // The wheel's own libtorch.so needs the CUDA part. To the linker, this one stands for what was kept.
+        // The wheel's own libtorch.so needs the CUDA part. This linker script replaces it with the libraries kept.
         fs::write(part.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so libc10.so)\n")?;
-        // torch-sys compares this with the version that it is made for.
+        // torch-sys compares this with the version it supports.
         fs::write(part.join("build-version"), format!("{VERSION}\n"))?;
         Ok(())
     })?;
@@ -171,19 +174,19 @@ fn stamp() -> String {
     format!("layout {LAYOUT}\n{hashes}")
 }
 
-/// Makes `link` point to `place`, whatever it pointed to before; it is never missing in between.
+/// Makes `link` point to `place`, replacing an existing link atomically.
 fn point(link: &Path, place: &Path) -> Result<()> {
     match link.symlink_metadata() {
         Ok(_) if fs::read_link(link).is_ok_and(|target| target == place) => return Ok(()),
         Ok(found) if !found.is_symlink() => bail!(
-            "{} is there, but it is no libtorch {VERSION} and no link: move it away and run the command again",
+            "{} exists, but is neither libtorch {VERSION} nor a link; move it away and run the command again",
             link.display()
         ),
         _ => {}
     }
     let part = cache::beside(link, ".part");
     cache::remove(&part)?;
-    symlink(place, &part).with_context(|| format!("can't make the link {}", part.display()))?;
+    symlink(place, &part).with_context(|| format!("can't create the link {}", part.display()))?;
     cache::rename(&part, link)?;
     println!("{LINK} points to {}", place.display());
     Ok(())

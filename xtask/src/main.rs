@@ -1,23 +1,23 @@
-//! The project's own commands, `cargo xtask setup | demo | test | …`: from a fresh checkout to a judged frame.
+//! The project's own commands, `cargo xtask setup | demo | test | …`, from a fresh checkout to a judged frame.
 //!
-//! | module | job |
+//! | module | contents |
 //! |---|---|
 //! | [`commands`], [`arguments`] | the command line |
-//! | [`setup`] | the steps and their order |
+//! | [`setup`] | the set-up steps and their order |
 //! | [`system`] | Debian packages: a C++ compiler, Python |
-//! | [`libtorch`], [`teacher`], [`samples`], [`test_python`] | one step each |
-//! | [`split`] | which sample image is trained on and which is tested on |
-//! | [`cache`], [`wheel`], [`pip`], [`hash`] | how a step fetches, checks and keeps what it needs |
-//! | [`demo`], [`mod@test`] | the two commands that use all that |
-//! | [`checks`] | features one by one, licences and sources of dependencies |
-//! | [`fuzz`] | mutated inputs, for as long as one likes |
-//! | [`nightly`], [`quality`] | what is too long for every change |
-//! | [`peers`], [`instructions`] | the judge's engine beside other inference engines, and what it counts |
-//! | [`cross`], [`board`] | the board's processor, and an emulated board |
-//! | [`package`], [`deploy`] | the Debian package for a board, and bringing it there |
-//! | [`image`] | a card or disk image for a board, and the board that tries it |
-//! | [`root`] | a Debian root of a board's processor |
-//! | [`workspace`], [`shell`] | where the checkout is; running programs |
+//! | [`libtorch`], [`teacher`], [`samples`], [`test_python`] | one set-up step each |
+//! | [`split`] | splitting the sample images into training and test sets |
+//! | [`cache`], [`wheel`], [`pip`], [`hash`] | fetching, checking and caching downloads |
+//! | [`demo`], [`mod@test`] | the two commands that use the set-up |
+//! | [`checks`] | linting features separately; licences and sources of dependencies |
+//! | [`fuzz`] | fuzzing for a given time |
+//! | [`nightly`], [`quality`] | tests that take too long for every change |
+//! | [`peers`], [`instructions`] | comparison with other inference engines; instruction counts |
+//! | [`cross`], [`board`] | tests for the board's processor and on an emulated board |
+//! | [`package`], [`deploy`] | the Debian package for a board, and its deployment |
+//! | [`image`] | a card or disk image for a board, and its test on an emulated board |
+//! | [`root`] | Debian roots for a board's processor |
+//! | [`workspace`], [`shell`] | locating the checkout; running programs |
 
 mod arguments;
 mod board;

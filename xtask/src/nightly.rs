@@ -1,5 +1,5 @@
-//! `cargo xtask nightly`: what is too long for every change, one after the other. A failure doesn't keep the rest from
-//! running.
+//! `cargo xtask nightly`: runs the steps that take too long for every change, one after another. After a failure, the remaining steps
+//! still run.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use clap_light::{Arg, ArgAction, ArgMatches, Command};
 use crate::arguments::flag;
 use crate::{shell, workspace};
 
-/// One of them.
+/// A step of the nightly run.
 struct Step {
     name: &'static str,
     what: &'static str,
-    /// Behind `cargo xtask`.
+    /// The arguments for `cargo xtask`.
     words: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
-    /// A step before this one, without which it can't run.
+    /// An earlier step that this one depends on.
     after: Option<&'static str>,
 }
 
@@ -25,13 +25,13 @@ const fn step(name: &'static str, what: &'static str, words: &'static [&'static 
     Step { name, what, words, variables: &[], after: None }
 }
 
-/// In this order.
+/// All steps, in order.
 const STEPS: [Step; 14] = [
     Step {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
             "properties",
-            "property tests, those that take the usual number of cases with a hundred times as many",
+            "property tests; those with the default number of cases run a hundred times as many",
             &["test", "--", "--no-fail-fast", "-p", "shared-format", "-p", "kernels", "-p", "edge-runtime"],
         )
     },
@@ -39,26 +39,26 @@ const STEPS: [Step; 14] = [
         variables: &[("NOMINAL_TEST_TIMES", "50")],
         ..step(
             "jpeg",
-            "125,000 JPEGs beside libjpeg",
+            "125,000 JPEGs compared with libjpeg",
             &["test", "--", "--no-fail-fast", "-p", "judge", "--test", "jpeg_reference"],
         )
     },
-    step("fuzz", "mutated inputs, ten minutes of each kind", &["fuzz", "--minutes", "10"]),
+    step("fuzz", "mutated inputs, ten minutes for each kind", &["fuzz", "--minutes", "10"]),
     Step {
         variables: &[("NOMINAL_TEST_TIMES", "10")],
         ..step("power-cuts", "thirty power cuts on the emulated board", &["board", "--", "power_cuts"])
     },
     step("features", "every combination of features", &["features", "--powerset"]),
     step("demo", "the demo, from photos to verdicts", &["demo"]),
-    step("quality", "every method on every set that is there", &["quality"]),
+    step("quality", "every method on every available set", &["quality"]),
     step("soak", "a hundred thousand frames", &["soak"]),
     step("bench", "the line's latencies", &["bench"]),
-    step("instructions", "a 64-bit ARM processor's instructions for a frame", &["bench", "--instructions"]),
+    step("instructions", "a 64-bit ARM processor's instructions per frame", &["bench", "--instructions"]),
     Step {
         after: Some("demo"),
         ..step(
             "package",
-            "the package and its service in Debian roots; needs root",
+            "the package and its service, in Debian roots; needs root",
             &["package", "--target", "host", "--test", "--bundle", "target/demo/bundle"],
         )
     },
@@ -66,7 +66,7 @@ const STEPS: [Step; 14] = [
         after: Some("demo"),
         ..step(
             "deploy",
-            "deployments by ssh, failures included; needs root",
+            "deployments over ssh, including failures; needs root",
             &["deploy", "--test", "--bundle", "target/demo/bundle"],
         )
     },
@@ -74,12 +74,12 @@ const STEPS: [Step; 14] = [
     step("peers", "other inference engines; writes docs/performance.md", &["bench", "--peers"]),
 ];
 
-/// The command line.
+/// Returns the command's arguments and help.
 pub fn command() -> Command {
     Command::new("nightly")
         .about(
-            "Runs what is too long for every change, goes on after a failure, and ends with a table of what passed and how\n\
-             long it took. --list names the steps, --only NAME runs some of them. A few hours.",
+            "Runs the steps that take too long for every change, continues after failures, and ends with a table of results\n\
+             and times. --list lists the steps, --only NAME runs some of them. Takes a few hours.",
         )
         .args([
             flag("list", "List the steps"),
@@ -89,7 +89,7 @@ pub fn command() -> Command {
                 .value_parser(STEPS.map(|step| step.name))
                 .action(ArgAction::Append)
                 .hide_possible_values(true)
-                .help("Run this step; may be given more than once"),
+                .help("Run only this step and the one it depends on; may be repeated"),
         ])
 }
 
@@ -112,7 +112,7 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs every step, whatever became of those before it.
+/// Runs every step, regardless of earlier failures.
 fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outcome> {
     let one = |step: &&Step| {
         println!("\n=== {}: {}", step.name, line(step));
@@ -128,20 +128,20 @@ fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outc
     steps.iter().map(one).collect()
 }
 
-/// The steps with these names and those that they come after; all unless some are named.
+/// Returns the named steps and those they depend on; all steps if none is named.
 fn chosen(named: &[&str]) -> Vec<&'static Step> {
     let needed = |name| STEPS.iter().any(|step| step.after == Some(name) && named.contains(&step.name));
     let is_chosen = |name| named.is_empty() || named.contains(&name) || needed(name);
     STEPS.iter().filter(|step| is_chosen(step.name)).collect()
 }
 
-/// As one would type it.
+/// Formats a step as a user would type it.
 fn line(step: &Step) -> String {
     let variables = step.variables.iter().map(|(name, value)| format!("{name}={value} "));
     format!("{}cargo xtask {}", variables.collect::<String>(), step.words.join(" "))
 }
 
-/// What became of a step.
+/// The outcome of a step.
 struct Outcome {
     name: &'static str,
     passed: bool,

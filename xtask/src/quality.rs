@@ -1,4 +1,5 @@
-//! `cargo xtask quality`: how well each method sees, on the sample set and whatever sets are there; see `trainer quality`.
+//! `cargo xtask quality`: measures how well each method detects defects, on the sample set and any other available sets; see
+//! `trainer quality`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::demo::Programs;
 use crate::setup::{self, Purpose};
 use crate::{shell, teacher};
 
-/// Image AUROC that each method reached on the sample set (`docs/methods.md`, EfficientNet-Lite0, seed 0).
+/// The image AUROC that each method reached on the sample set (`docs/methods.md`, EfficientNet-Lite0, seed 0).
 const REACHED: [(&str, f64); 5] = [
     ("local-gaussians", 0.959),
     ("patchcore", 0.954),
@@ -18,17 +19,16 @@ const REACHED: [(&str, f64); 5] = [
     ("stpm", 0.937),
     ("efficientad", 0.948),
 ];
-/// What other processors' roundings may cost; seeds differ by less.
+/// Tolerance for rounding differences between processors; seeds differ by less.
 const ROOM: f64 = 0.01;
 /// The sample set's name.
 const SAMPLES: &str = "elpv";
-/// Other sets, beside the checkout, where they are.
+/// Other sets, if available, relative to the root of the checkout.
 const BESIDE: &str = "../shared/data";
-/// Rows that are known already, below the root of the checkout.
+/// The file of known rows, relative to the root of the checkout.
 const ROWS: &str = "docs/quality.json";
 
-/// Measures on `sets`, or on the sample set and those that lie beside the checkout. What follows is passed on to
-/// `trainer quality`.
+/// Measures on `sets`, or by default on the sample set and those beside the checkout. `passed_on` is passed on to `trainer quality`.
 pub fn run(sets: &[PathBuf], passed_on: &[OsString]) -> Result<()> {
     let ready = setup::run(Purpose::Demo)?;
     let programs = Programs::build(&ready)?;
@@ -44,11 +44,7 @@ pub fn run(sets: &[PathBuf], passed_on: &[OsString]) -> Result<()> {
     let output = quality.stderr(Stdio::inherit()).output().context("can't start the trainer")?;
     let table = String::from_utf8_lossy(&output.stdout);
     print!("{table}");
-    ensure!(
-        output.status.success(),
-        "`trainer quality` failed ({}); what failed is said above",
-        output.status
-    );
+    ensure!(output.status.success(), "`trainer quality` failed ({}); see the reason above", output.status);
     let worse: Vec<&str> = REACHED
         .iter()
         .filter(|(method, reached)| image_auroc(&table, method).is_some_and(|found| found < reached - ROOM))
@@ -56,13 +52,13 @@ pub fn run(sets: &[PathBuf], passed_on: &[OsString]) -> Result<()> {
         .collect();
     ensure!(
         worse.is_empty(),
-        "worse on the sample set than it was, by more than {ROOM}: {}",
+        "worse on the sample set than before, by more than {ROOM}: {}",
         worse.join(", ")
     );
     Ok(())
 }
 
-/// The folders with photos to learn from and to test with, by name.
+/// Returns the folders with photos for training and testing, ordered by name.
 fn beside(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut sets: Vec<PathBuf> =
@@ -71,7 +67,7 @@ fn beside(folder: &Path) -> Vec<PathBuf> {
     sets
 }
 
-/// The third cell of the method's row for the sample set, without its interval.
+/// Reads the third cell of the method's row for the sample set, without its interval.
 fn image_auroc(table: &str, method: &str) -> Option<f64> {
     let row = table.lines().find(|line| line.starts_with(&format!("| {SAMPLES} | {method} |")))?;
     row.split('|').nth(3)?.split_whitespace().next()?.parse().ok()

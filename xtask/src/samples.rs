@@ -1,4 +1,4 @@
-//! The demo's sample set: photos of solar cells, laid out as good and defective images.
+//! The demo's sample set: photos of solar cells, sorted into good and defective images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::pip::Pip;
 use crate::split::{self, Place};
 use crate::wheel::{self, Wheel};
 
-/// The package that holds the images.
+/// The package with the images.
 pub const WHEEL: Wheel = Wheel {
     package: "elpv-dataset",
     version: "1.0.0.post1",
@@ -19,14 +19,14 @@ pub const WHEEL: Wheel = Wheel {
     megabytes: 90.8,
     sha256: "85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c",
 };
-/// Counts changes of the split.
+/// Version of the split.
 const LAYOUT: u32 = 1;
 const UNPACKED: &str = ".wheel";
 
-/// What the licence asks to be said, and what was changed.
+/// The attribution that the licence requires, and the changes made.
 const ATTRIBUTION: &str = "\
 ELPV: electroluminescence images of solar cells, from https://github.com/zae-bayern/elpv-dataset
-(Python package elpv-dataset 1.0.0.post1). Licence of the images: CC BY-NC-SA 4.0, see LICENSE.md beside this file:
+(Python package elpv-dataset 1.0.0.post1). Licence of the images: CC BY-NC-SA 4.0, see LICENSE.md in this folder:
 attribution, no commercial use, share alike. They are not part of Nominal.
 
 Cite:
@@ -37,14 +37,14 @@ Cite:
   Deitsch et al., Segmentation of photovoltaic module cells in uncalibrated electroluminescence images,
     Machine Vision and Applications 32, 2021, doi:10.1007/s00138-021-01191-9
 
-Changed: only the monocrystalline cells are here, sorted into folders; the images themselves are as published.
-  good = probability of a defect 0, defective = probability 1, uncertain = in between (used by nothing).
-  Of the good cells, ordered by file name, every fifth is in test/good, the others in train/good.
-Cells of one solar module look alike and are on both sides of that split, so figures measured with it are better than
-those for cells of a module never seen.
+Changes: only the monocrystalline cells are included, sorted into folders; the images themselves are as published.
+  good = defect probability 0, defective = probability 1, uncertain = in between (not used).
+  Of the good cells, ordered by file name, every fifth is in test/good, the others are in train/good.
+Cells of one solar module look alike and are on both sides of this split, so measured figures are better than for cells
+of an unseen module.
 ";
 
-/// Makes sure of the sample set, and returns the folder that it lies in (as `elpv`).
+/// Downloads the sample set if it is missing, and returns the folder that contains it (as `elpv`).
 pub fn ensure(cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     let samples = cache.path("samples");
     let place = samples.join("elpv");
@@ -67,7 +67,7 @@ pub fn ensure(cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     let [train, good, defective, uncertain] = counts(&place)?;
     println!("{}\n{ATTRIBUTION}", "-".repeat(100));
     println!(
-        "{train} good cells to learn from, {good} good and {defective} defective ones to test with, \
+        "{train} good cells for training, {good} good and {defective} defective ones for testing, \
          {uncertain} uncertain ones set aside, in {}\n{}",
         place.display(),
         "-".repeat(100)
@@ -79,7 +79,7 @@ fn stamp() -> String {
     format!("layout {LAYOUT}\n{}", WHEEL.requirement())
 }
 
-/// Moves the unpacked images to their folders below `place`.
+/// Moves the unpacked images into their folders below `place`.
 fn lay_out(unpacked: &Path, place: &Path) -> Result<()> {
     let labels =
         fs::read_to_string(unpacked.join("labels.csv")).context("can't read the sample set's labels.csv")?;
@@ -88,14 +88,14 @@ fn lay_out(unpacked: &Path, place: &Path) -> Result<()> {
     }
     for (path, to) in split::places(&labels)? {
         let Some(name) = Path::new(&path).file_name() else {
-            bail!("the sample set's labels.csv names `{path}`, which is no file");
+            bail!("the sample set's labels.csv names `{path}`, which isn't a file name");
         };
         cache::rename(&unpacked.join(&path), &place.join(to.folder()).join(name))?;
     }
     Ok(())
 }
 
-/// Files in each place, in the order of [`Place::ALL`].
+/// Counts the files in each folder, in the order of [`Place::ALL`].
 fn counts(place: &Path) -> Result<[usize; 4]> {
     let mut counts = [0; 4];
     for (count, folder) in counts.iter_mut().zip(Place::ALL) {
@@ -104,7 +104,7 @@ fn counts(place: &Path) -> Result<[usize; 4]> {
     Ok(counts)
 }
 
-/// The files of a folder, ordered by name.
+/// Returns a folder's files, ordered by name.
 pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
     let mut paths = entries.map(|e| Ok(e?.path())).collect::<Result<Vec<_>>>()?;

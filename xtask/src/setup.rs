@@ -1,5 +1,5 @@
-//! `cargo xtask setup`: everything that a build, the demo or the tests need, in order. Each step looks first, and does
-//! nothing where its result is there.
+//! `cargo xtask setup`: installs everything that a build, the demo or the tests need, in order. Each step does nothing if its result
+//! already exists.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,16 @@ use crate::cache::Cache;
 use crate::pip::Pip;
 use crate::{libtorch, samples, system, teacher, test_python, workspace};
 
-/// What is being set up for.
+/// The purpose of the set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The demo.
     Demo,
-    /// The tests, and with them everything.
+    /// The tests, which need everything.
     Test,
 }
 
-/// Where things are after the set-up.
+/// The paths that the set-up provides.
 pub struct Ready {
     /// Root of the checkout.
     pub root: PathBuf,
@@ -26,11 +26,11 @@ pub struct Ready {
     pub weights: PathBuf,
     /// Folder of sample sets.
     pub samples: PathBuf,
-    /// A Python with the packages that tests compare against; `None` unless set up for tests.
+    /// A Python with the packages that tests compare against; `None` if not set up for tests.
     pub python: Option<PathBuf>,
 }
 
-/// Does what is still to be done.
+/// Runs all steps that are still needed.
 pub fn run(purpose: Purpose) -> Result<Ready> {
     let root = workspace::root()?;
     let cache = Cache::open()?;

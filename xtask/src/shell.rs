@@ -1,4 +1,4 @@
-//! Running programs, and printing command lines as one would type them.
+//! Running programs, and formatting command lines as a user would type them.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Runs to the end with this process's output; an exit status other than 0 is an error.
+/// Runs a command to its end, with output to this process's. An exit status other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("can't start `{}`", line(command, None)))?;
     if !status.success() {
@@ -15,7 +15,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs to the end and gives what it printed; an exit status other than 0 is an error.
+/// Runs a command to its end and returns its standard output. An exit status other than 0 is an error.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -28,7 +28,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether it can be started and exits with 0. Its output is dropped.
+/// Returns whether a command can be started and exits with 0. Its output is discarded.
 pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -38,14 +38,14 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|s| s.success())
 }
 
-/// The command line as one would type it. Paths below `folder` are shortened to relative ones.
+/// Formats the command line as a user would type it. Paths below `folder` are shortened to relative ones.
 pub fn line(command: &Command, folder: Option<&Path>) -> String {
     let word = |word: &OsStr| {
         let path = Path::new(word);
         let short = folder.and_then(|f| path.strip_prefix(f).ok()).unwrap_or(path);
         quoted(&short.to_string_lossy())
     };
-    // Cargo hands its own full path down; nobody types that.
+    // Cargo passes its own full path, which no one would type.
     let program = Path::new(command.get_program());
     let program = if program.ends_with("cargo") { OsStr::new("cargo") } else { program.as_os_str() };
     std::iter::once(program).chain(command.get_args()).map(word).collect::<Vec<_>>().join(" ")

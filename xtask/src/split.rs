@@ -1,25 +1,25 @@
-//! Which sample cell goes where, from the data set's list of labels.
+//! Splits the sample cells into training and test sets, according to the data set's labels.
 
 use anyhow::{Context, Result, bail};
 
-/// Where a cell is put.
+/// The set that a cell belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// A good cell to learn from.
+    /// A good cell for training.
     Train,
-    /// A good cell that training never sees.
+    /// A good cell for testing, unseen in training.
     TestGood,
     /// A defective cell.
     TestDefective,
-    /// A cell on which the people who labelled it did not agree.
+    /// A cell whose labellers did not agree.
     Uncertain,
 }
 
 impl Place {
-    /// Every place, in the order in which they are counted out.
+    /// All sets, in the order in which their counts are printed.
     pub const ALL: [Self; 4] = [Self::Train, Self::TestGood, Self::TestDefective, Self::Uncertain];
 
-    /// The folder, in the layout of MVTec AD; `uncertain` is outside of it and read by nothing.
+    /// Returns the folder, in the layout of MVTec AD; `uncertain` isn't part of that layout and isn't read.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Train => "train/good",
@@ -30,9 +30,9 @@ impl Place {
     }
 }
 
-/// The monocrystalline cells with their places. Each line of `labels` reads `PATH PROBABILITY TYPE`: the path of the
-/// image, the probability of a defect (0, 1/3, 2/3 or 1) and `mono` or `poly`. Of the good cells, ordered by path,
-/// every fifth (the fifth, tenth, …) is for testing.
+/// Returns the monocrystalline cells with their sets. Each line of `labels` has the form `PATH PROBABILITY TYPE`: the image's path, the
+/// defect probability (0, 1/3, 2/3 or 1) and `mono` or `poly`. Of the good cells, ordered by path, every fifth (the fifth, tenth, …) is
+/// for testing.
 pub fn places(labels: &str) -> Result<Vec<(String, Place)>> {
     let mut good = Vec::new();
     let mut others = Vec::new();
@@ -42,13 +42,13 @@ pub fn places(labels: &str) -> Result<Vec<(String, Place)>> {
         let (path, probability, kind) = match words.as_slice() {
             [] => continue,
             [path, probability, kind] => (*path, *probability, *kind),
-            _ => bail!("{} has not three columns", context()),
+            _ => bail!("{} doesn't have three columns", context()),
         };
         let probability: f64 = probability.parse().with_context(context)?;
         match kind {
             "poly" => continue,
             "mono" => {}
-            _ => bail!("{} names a type that is neither mono nor poly", context()),
+            _ => bail!("{} has a type other than mono and poly", context()),
         }
         match probability {
             0.0 => good.push(path.to_owned()),
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn every_fifth_good_cell_in_order_of_name_is_for_testing() {
-        // Listed backwards: the order of names counts, not that of lines.
+        // Listed backwards, because the order of names matters, not that of lines.
         let labels: String = (1..=12).rev().map(|i| format!("images/cell{i:04}.png  0.0   mono\n")).collect();
         let places = places(&labels).unwrap();
         let test: Vec<&str> =

@@ -1,13 +1,13 @@
-//! A board for tests of the scripts that run on boards: a root in a temporary folder, and stand-ins for the programs that
-//! only a board has. Everybody may run them, and nothing outside the folder is touched.
+//! A simulated board for testing the scripts that run on boards: a root in a temporary folder, and stand-ins for programs that only a
+//! board has. The tests need no privileges and change nothing outside the folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// The device's program: a model whose text begins with `good` holds, a line file that has a name does. Whoever calls it
-/// is written down.
+/// The device's program. A model is valid if its text begins with `good`, a line file if it has a name. Calls are logged with their
+/// user.
 const EDGE_RUNTIME: &str = r#"#!/bin/sh
 echo "${USER_HERE-root}: $*" >>"$NOMINAL_ROOT/calls"
 case "$*" in
@@ -19,7 +19,7 @@ case "$*" in
     doctor*) grep -q ^good "$3/model.onnx" || { echo "problem       the model is damaged"; exit 1; } ;;
     check*)
         for file in "$@"; do :; done
-        grep -q '^name' "$file" || { echo "error: $file is not understood" >&2; exit 1; }
+        grep -q '^name' "$file" || { echo "error: $file is invalid" >&2; exit 1; }
         ;;
 esac
 "#;
@@ -39,13 +39,13 @@ const STAND_INS: [(&str, &str); 9] = [
     ("ssh-keygen", "#!/bin/sh\n[ \"$1\" = -q ] || grep -q ^ssh- \"$3\"\n"),
 ];
 
-/// The board.
+/// The simulated board.
 pub struct StandIn {
     folder: tempfile::TempDir,
 }
 
 impl StandIn {
-    /// A board with the package, and without a bundle.
+    /// Creates a board with the package, and without a bundle.
     pub fn new() -> Self {
         let board = Self { folder: tempfile::tempdir().unwrap() };
         for (name, text) in STAND_INS {
@@ -65,24 +65,24 @@ impl StandIn {
         board
     }
 
-    /// A path of the board here.
+    /// Returns the local path of a path on the board.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file, and creates the folders above it.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// What a file says; nothing where there is none.
+    /// Returns a file's contents; empty if it doesn't exist.
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
-    /// The names in a folder.
+    /// Returns the names in a folder, sorted.
     pub fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<_> =
@@ -100,7 +100,7 @@ impl StandIn {
     }
 }
 
-/// All that a script said.
+/// Returns a script's standard output and standard error.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

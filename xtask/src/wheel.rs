@@ -9,13 +9,13 @@ use crate::cache::{self, Cache};
 use crate::hash;
 use crate::pip::Pip;
 
-/// One wheel, of which a few files are used.
+/// A wheel from which a few files are used.
 pub struct Wheel {
     /// The package's name on pypi.org.
     pub package: &'static str,
     /// The package's version.
     pub version: &'static str,
-    /// What it is for, in a few words.
+    /// A short description of its contents.
     pub what: &'static str,
     /// Its licence.
     pub licence: &'static str,
@@ -26,7 +26,7 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    /// The line of a pip requirements file that accepts this wheel and no other.
+    /// Returns the line of a pip requirements file that accepts only this wheel.
     pub fn requirement(&self) -> String {
         format!("{}=={} --hash=sha256:{}\n", self.package, self.version, self.sha256)
     }
@@ -38,13 +38,13 @@ impl Wheel {
         )
     }
 
-    /// The downloaded wheel. One that an earlier run left is used where it is whole.
+    /// Downloads the wheel and returns its path. A wheel left by an earlier run is used if it is intact.
     pub fn fetch(&self, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
         let folder = cache.path("downloads");
         let place = folder.join(format!("{}-{}.whl", self.package, self.version));
         if place.exists() {
             if hash::sha256(&place)? == self.sha256 {
-                println!("{} {} is downloaded already", self.package, self.version);
+                println!("{} {} is already downloaded", self.package, self.version);
                 return Ok(place);
             }
             cache::remove(&place)?;
@@ -62,7 +62,7 @@ impl Wheel {
     }
 }
 
-/// Fetches, unpacks into `folder` by rules (`name in the wheel=name below the folder`, see `unpack.py`).
+/// Downloads wheels and unpacks them into `folder` by rules (`name in the wheel=name below the folder`, see `unpack.py`).
 pub fn unpack(wheels: &[(&Wheel, &[&str])], folder: &Path, cache: &Cache, pip: &Pip) -> Result<()> {
     for (wheel, rules) in wheels {
         let file = wheel.fetch(cache, pip)?;
@@ -71,7 +71,7 @@ pub fn unpack(wheels: &[(&Wheel, &[&str])], folder: &Path, cache: &Cache, pip: &
     Ok(())
 }
 
-/// Drops the downloads: what was needed of them is installed.
+/// Deletes the downloaded wheels once their files are installed.
 pub fn forget(wheels: &[&Wheel], cache: &Cache) -> Result<()> {
     for wheel in wheels {
         cache::remove(&cache.path("downloads").join(format!("{}-{}.whl", wheel.package, wheel.version)))?;
@@ -90,7 +90,7 @@ fn only_wheel(folder: &Path) -> Result<PathBuf> {
     match wheels.pop() {
         Some(wheel) if wheels.is_empty() => Ok(wheel),
         _ => bail!(
-            "pip left not one wheel in {}: delete that folder and run the command again",
+            "pip left no wheel, or more than one, in {}; delete that folder and run the command again",
             folder.display()
         ),
     }
@@ -126,13 +126,13 @@ mod tests {
         sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     };
 
-    /// A pip that writes this text as the wheel, into the folder that is its last argument.
+    /// Creates a pip that writes this text as the wheel, into the folder given as its last argument.
     fn pip_that_brings(text: &str, folder: &Path) -> Pip {
         let script = folder.join("pip");
         let lines =
             format!("#!/bin/sh\nfor last; do :; done\nprintf {text} >\"$last/abc-1-py3-none-any.whl\"\n");
-        // Written by another process: a file that this one has open for writing, if only in a child that another
-        // test is just starting, can't be executed.
+        // Let another process write it: a file that this one has open for writing, even if only in a child that another test is just
+        // starting, can't be executed.
         let write = r#"printf %s "$1" >"$0" && chmod +x "$0""#;
         shell::run(Command::new("sh").args(["-c", write]).arg(&script).arg(lines)).unwrap();
         Pip::pretending(script)

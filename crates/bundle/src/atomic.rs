@@ -1,4 +1,4 @@
-//! Folders and files that appear whole or not at all.
+//! Writes folders and files atomically: they appear whole or not at all.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
@@ -9,12 +9,12 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tempfile::Builder;
 
-/// Fills a new folder beside `target` and puts it in `target`'s place by one rename. If `fill` or anything else fails,
-/// `target` is as it was and nothing is left behind; only if the file system can't say whether the rename reached the
-/// disk may `target` be new and an error be returned.
+/// Fills a new folder beside `target` and moves it into place with one rename. If `fill` or any other step fails,
+/// `target` is unchanged and nothing is left behind. The one exception: if the file system can't confirm that the rename
+/// reached the disk, an error is returned although `target` may already be new.
 ///
 /// # Errors
-/// What `fill` or the file system said.
+/// The error of `fill` or of the file system.
 pub fn write_folder<E: From<io::Error>>(
     target: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
@@ -25,7 +25,7 @@ pub fn write_folder<E: From<io::Error>>(
     fill(partial.path())?;
     sync_folder(partial.path())?;
     if target.symlink_metadata().is_ok() {
-        // What is left under the partial name is the replaced folder, which is removed with it.
+        // After the exchange the partial name holds the replaced folder, which is removed when `partial` is dropped.
         exchange(partial.path(), target)?;
     } else {
         fs::rename(partial.path(), target)?;
@@ -34,12 +34,12 @@ pub fn write_folder<E: From<io::Error>>(
     Ok(sync_folder(&parent(target))?)
 }
 
-/// Puts a folder that is complete in `target`'s place in one step, after all that is in it has reached the disk. What lay
-/// at `target` lies at `new` afterwards: the same call is the way back. At no moment is `target` absent or incomplete, so
-/// a file system that can't exchange two folders is an error, and nothing has moved.
+/// Replaces `target` with a complete folder in one step, after everything in it has reached the disk. Afterwards `new`
+/// holds the previous contents of `target`, so the same call undoes the replacement. `target` is never absent or
+/// incomplete: on a file system that can't exchange two folders nothing is moved, and an error is returned.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn replace_folder(new: &Path, target: &Path) -> io::Result<()> {
     sync_tree(new)?;
     if target.symlink_metadata().is_ok() {
@@ -57,7 +57,7 @@ pub fn replace_folder(new: &Path, target: &Path) -> io::Result<()> {
     sync_folder(&parent(new))
 }
 
-/// Waits until a folder and everything in it is on the disk.
+/// Flushes a folder and everything in it to the disk.
 fn sync_tree(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
@@ -70,11 +70,11 @@ fn sync_tree(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Writes a new file beside `target` and puts it in `target`'s place by one rename. A symbolic link stays one: the file
-/// that it names is replaced. What is no file (`/dev/stdout`) is written to.
+/// Writes a new file beside `target` and moves it into place with one rename. If `target` is a symbolic link, the file
+/// it points to is replaced and the link stays. If it isn't a regular file (`/dev/stdout`), the bytes are written to it.
 ///
 /// # Errors
-/// What the file system said; `target` is then as it was.
+/// The file system's error; `target` is then unchanged.
 pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
@@ -89,23 +89,23 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(&parent(target))
 }
 
-/// Writes a file and waits until it is on the disk.
+/// Writes a file and flushes it to the disk.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// Something under a hidden name beside `target`, after what processes that are gone left there was removed.
+/// Makes something under a hidden name beside `target`, after removing what processes that no longer exist left there.
 fn beside<T>(
     target: &Path,
     make: impl FnOnce(&mut Builder<'_, '_>, &Path) -> io::Result<T>,
 ) -> io::Result<T> {
     let Some(name) = target.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no name to write to"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
     let folder = parent(target);
     fs::create_dir_all(&folder)?;
@@ -120,20 +120,20 @@ fn beside<T>(
     make(Builder::new().prefix(&prefix), &folder)
 }
 
-/// What a file or folder of this name was to be called, if a process left it half-written.
+/// Returns the intended name of a file or folder that a process left half-written; `None` for other names.
 #[must_use]
 pub fn half_written(name: &str) -> Option<&str> {
     let (target, rest) = name.strip_prefix('.')?.split_once(".partial-")?;
     process(rest).map(|_| target)
 }
 
-/// The process that a partial's name ends with.
+/// Returns the ID of the process that made a partial file or folder, from its name.
 fn process(rest: &str) -> Option<u32> {
     rest.split('-').next()?.parse().ok()
 }
 
 fn remove(path: &Path) {
-    // Errors are of no use here: what stays is named `.partial`.
+    // Errors can be ignored: anything left behind has `.partial` in its name.
     if path.is_dir() {
         let _ = fs::remove_dir_all(path);
     } else {
@@ -151,7 +151,8 @@ fn parent(path: &Path) -> PathBuf {
 fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(()),
-        // Some file systems can't exchange: step aside, move in, and step back where that fails.
+        // Some file systems can't exchange: move the old one aside, move the new one in, and undo the first step if that
+        // fails.
         Err(Errno::INVAL | Errno::NOSYS) => {
             let aside = b.with_extension(format!("replaced-{}", std::process::id()));
             fs::rename(b, &aside)?;
@@ -165,10 +166,10 @@ fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     }
 }
 
-/// Waits until a folder's list of names is on the disk.
+/// Flushes a folder's list of names to the disk.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
@@ -203,7 +204,7 @@ mod tests {
     fn links_stay_links_devices_stay_devices_and_old_partials_go() {
         let root = tempfile::tempdir().unwrap();
         let (file, link) = (root.path().join("file"), root.path().join("link"));
-        // No process has this number: Linux stops far below.
+        // No process has this number: Linux's limit is far lower.
         fs::write(root.path().join(".file.partial-4194999999"), b"x").unwrap();
         fs::write(root.path().join(".file.partial-4194304-a1b2"), b"x").unwrap();
         write_file(&file, b"1").unwrap();
@@ -211,7 +212,7 @@ mod tests {
         write_file(&link, b"2").unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"2");
-        // Readable for those who may read a file that any program made here.
+        // As readable as a file that any other program makes here.
         fs::write(root.path().join("plain"), b"x").unwrap();
         let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode("file"), mode("plain"));
@@ -244,13 +245,13 @@ mod tests {
         write_synced_folder(&new, b"2");
         let changes = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
         inotify::add_watch(&changes, root.path(), inotify::WatchFlags::ALL_EVENTS).unwrap();
-        // There, and back.
+        // Forwards and back.
         for (now, before) in [(b"2", b"1"), (b"1", b"2")] {
             replace_folder(&new, &target).unwrap();
             assert_eq!(fs::read(target.join("model")).unwrap(), now);
             assert_eq!(fs::read(new.join("model")).unwrap(), before);
         }
-        // More than one step needs a third name, or a removal.
+        // Anything that takes more than one step would need a third name, or a removal.
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&changes, &mut buffer);
         let mut moves = 0;

@@ -1,39 +1,41 @@
-//! From the scores of held-out normals to thresholds with their evidence.
+//! Derives thresholds, and the evidence for them, from the scores of held-out normals.
 
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
 use crate::rule::Rule;
 use crate::tail;
 
-/// Share of the normals' map positions that may lie above the pixel threshold: it outlines regions and decides nothing.
+/// Share of the normals' map positions below the pixel threshold. The threshold only outlines regions; it decides
+/// nothing.
 const PIXEL_QUANTILE: f64 = 0.999;
 /// Scores may differ between processors by this share of the normals' spread (q99 − q50) …
 const TOLERANCE_OF_SPREAD: f32 = 0.01;
-/// … or, where a small sample has next to no spread, by this share of the largest score.
+/// … or, if a small sample has almost no spread, by this share of the largest score.
 const TOLERANCE_OF_SCORE: f32 = 1e-4;
-/// Normals that are named for their scores.
+/// Number of highest-scoring normals reported by name.
 const NAMED: usize = 3;
-/// Map positions that are kept for the pixel quantile; of more, every n-th is, with an odd n: map widths are even.
+/// Maximum number of map positions kept for the pixel quantile. If there are more, every n-th is kept, with an odd
+/// n because map widths are even.
 const MAX_PIXELS: usize = 8_000_000;
 
-/// Thresholds and what they rest on.
+/// Thresholds and the evidence for them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     /// A frame is rejected when its score is above this.
     pub image_threshold: f32,
     /// A map position belongs to a region when its value is above this.
     pub pixel_threshold: f32,
-    /// How far another processor's score of a golden frame may be from this one's.
+    /// How far a golden frame's score on another processor may be from the score here.
     pub score_tolerance: f32,
     /// Whether the sample is large enough to claim the target; if not, the threshold is the largest score.
     pub reaches_target: bool,
-    /// What the thresholds rest on.
+    /// The evidence for the thresholds.
     pub evidence: Evidence,
-    /// The normals of the highest scores, highest first: at most three.
+    /// The highest-scoring normals, highest first; at most three.
     pub highest: Vec<(String, f32)>,
 }
 
-/// Collects what the judge says of the calibration normals.
+/// Collects the scores and maps of the calibration normals.
 #[derive(Debug)]
 pub struct Calibrator {
     names: Vec<String>,
@@ -42,7 +44,7 @@ pub struct Calibrator {
     sample: Sample,
 }
 
-/// The normals' map positions, from which the pixel threshold follows.
+/// The normals' map values that determine the pixel threshold.
 #[derive(Debug)]
 pub struct Pixels {
     values: Vec<f32>,
@@ -50,7 +52,7 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// For `frames` maps of `positions` values each.
+    /// Prepares for `frames` maps of `positions` values each.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
         Self { values: vec![], stride: (frames * positions).div_ceil(MAX_PIXELS) | 1 }
@@ -61,7 +63,7 @@ impl Pixels {
         self.values.extend(map.iter().step_by(self.stride));
     }
 
-    /// The value that few positions of normals exceed; 0 without maps.
+    /// Returns the value that few positions of normals exceed; 0 without maps.
     #[must_use]
     pub fn threshold(mut self) -> f32 {
         self.values.sort_by(f32::total_cmp);
@@ -70,44 +72,45 @@ impl Pixels {
 }
 
 impl Calibrator {
-    /// For `frames` maps of `positions` values each, from normals that were held out.
+    /// Prepares for `frames` maps of `positions` values each, from held-out normals.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
         let pixels = Pixels::new(frames, positions);
         Self { names: vec![], scores: vec![], pixels, sample: Sample::HeldOut }
     }
 
-    /// For normals each of which is scored by a model of the others, whose maps' [`Pixels::threshold`] is known.
+    /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`Pixels::threshold`] is
+    /// already known.
     #[must_use]
     pub fn cross_fitted(pixel_threshold: f32) -> Self {
         let pixels = Pixels { values: vec![pixel_threshold], stride: 1 };
         Self { names: vec![], scores: vec![], pixels, sample: Sample::CrossFitted }
     }
 
-    /// Adds one normal: its name for people, its score and its anomaly map's values.
+    /// Adds one normal: its display name, its score and its anomaly map's values.
     pub fn add(&mut self, name: String, score: f32, map: &[f32]) {
         self.add_score(name, score);
         self.pixels.add(map);
     }
 
-    /// Adds a further map of the normal that was added last, where several frames show it.
+    /// Adds another map of the last normal, for parts with several frames.
     pub fn add_map(&mut self, map: &[f32]) {
         self.pixels.add(map);
     }
 
-    /// Adds one normal whose map is known already.
+    /// Adds one normal without a map.
     pub fn add_score(&mut self, name: String, score: f32) {
         self.names.push(name);
         self.scores.push(score);
     }
 
-    /// The scores, in the order they were added.
+    /// Returns the scores in the order they were added.
     #[must_use]
     pub fn scores(&self) -> &[f32] {
         &self.scores
     }
 
-    /// The thresholds for `target_fpr` (0..1, exclusive); `None` if no normal was added.
+    /// Computes the thresholds for `target_fpr` (0..1, exclusive); `None` if no normal was added.
     #[must_use]
     pub fn finish(mut self, target_fpr: f64, rule: Rule) -> Option<Calibration> {
         let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
@@ -122,7 +125,7 @@ impl Calibrator {
             && estimate < image_threshold
         {
             image_threshold = estimate;
-            // The largest score that the threshold isn't below says what can be claimed.
+            // What can be claimed follows from the largest score that doesn't exceed the threshold.
             let above = self.scores.iter().filter(|score| **score > estimate).count();
             let rank = u32::try_from(above + 1).unwrap_or(normals).min(normals);
             choice = conformal::Choice { rank, reaches_target: rank == choice.rank && choice.reaches_target };
@@ -156,7 +159,8 @@ impl Calibrator {
     }
 }
 
-/// The `p`-quantile (0..=1) of ascending values, with linear interpolation between order statistics; 0 of none.
+/// Returns the `p`-quantile (0..=1) of ascending values, interpolated linearly between order statistics; 0 if
+/// there are none.
 fn quantile(ascending: &[f32], p: f64) -> f32 {
     let Some(last) = ascending.len().checked_sub(1) else { return 0.0 };
     let at = p * last as f64;
@@ -183,7 +187,7 @@ mod tests {
         let c = calibrate(99, 0.05);
         assert_eq!((c.evidence.rank, c.image_threshold, c.reaches_target), (5, 95.0, true));
         assert_eq!(c.evidence.scores.q50, 50.0);
-        // 99 maps of 100 values each, from 0 to the map's number: few lie above 98.
+        // 99 maps of 100 values each, from 0 to the map's number: few values exceed 98.
         assert!(c.pixel_threshold > 95.0 && c.pixel_threshold < 99.0, "{}", c.pixel_threshold);
     }
 
@@ -195,7 +199,8 @@ mod tests {
 
     #[test]
     fn the_claim_holds_on_fresh_normals() {
-        // 2,000 samples of 19 normals at 10 %: the share of fresh normals above the threshold averages below it.
+        // 2,000 samples of 19 normals with a target of 10 %: on average at most that share of fresh normals
+        // exceeds the threshold.
         let mut random = crate::seeded::Seeded::new(3, 0);
         let mut draw = || (random.below(1 << 20)) as f32;
         let mut alarms = 0;
@@ -216,13 +221,13 @@ mod tests {
             scores.iter().for_each(|&score| c.add(String::new(), score, &[0.0]));
             c.finish(target, rule).unwrap()
         };
-        // Thirty like each other and one that isn't: the claim is its score, the estimate is far below it.
+        // Thirty similar scores and one outlier: the claim is the outlier's score, the estimate is far below it.
         let odd: Vec<f32> = (0..30).map(|n| n as f32 / 10.0).chain([100.0]).collect();
         let (claim, estimate) = (finish(&odd, 0.05, Rule::Claim), finish(&odd, 0.05, Rule::Estimate));
         assert_eq!((claim.image_threshold, claim.evidence.rank), (100.0, 1));
         assert!((2.9..5.0).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
         assert_eq!((estimate.evidence.rank, estimate.reaches_target), (2, false));
-        // Scores without a tail: an estimate would lie above all of them.
+        // Scores without a tail: an estimate would exceed all of them.
         let even: Vec<f32> = (0..31).map(|n| n as f32).collect();
         assert_eq!(finish(&even, 0.01, Rule::Estimate).image_threshold, 30.0);
         // Too few to estimate anything.

@@ -1,4 +1,4 @@
-//! What thresholds claim, in words for the person who decides whether to trust the gate.
+//! Puts what thresholds claim into words, for the person who decides whether to trust the gate.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use shared_format::{Evidence, Sample, conformal};
 
 use crate::calibrate::Calibration;
 
-/// A normal stands alone when its score is so many times as far above the median as the next one's.
+/// A normal stands alone if its score is more than this many times as far above the median as the next one's.
 const ALONE: f32 = 2.0;
 
-/// What the sample can claim.
+/// Says what the sample can claim.
 #[must_use]
 pub fn claim(calibration: &Calibration) -> String {
     let Evidence { normals, rank, target_fpr, sample, .. } = calibration.evidence;
@@ -32,7 +32,7 @@ pub fn claim(calibration: &Calibration) -> String {
     text
 }
 
-/// [`claim`], and which score the threshold is where the sample is too small for its target.
+/// Returns [`claim`], and adds that the threshold is the largest score if the sample is too small for its target.
 #[must_use]
 pub fn claim_with_threshold(calibration: &Calibration) -> String {
     let Calibration { evidence, reaches_target, image_threshold, .. } = calibration;
@@ -40,7 +40,7 @@ pub fn claim_with_threshold(calibration: &Calibration) -> String {
     format!("{}{}", claim(calibration), if largest { ": the threshold is its largest score" } else { "" })
 }
 
-/// The normals of the highest scores in words: what a person should look at before trusting the threshold.
+/// Lists the highest-scoring normals: what to look at before trusting the threshold.
 #[must_use]
 pub fn highest(calibration: &Calibration) -> String {
     let named = calibration.highest.iter().map(|(name, score)| {
@@ -50,8 +50,8 @@ pub fn highest(calibration: &Calibration) -> String {
     format!("highest of the normals: {}", named.collect::<Vec<_>>().join(", "))
 }
 
-/// A warning where the threshold is the score of one normal that stands far above all others: a bad part among the good
-/// ones makes the gate blind. `again` says what to do without it: `train and export again`.
+/// Returns a warning if the threshold is the score of one normal far above all others: a bad part among the good ones
+/// makes the gate blind. `again` says what to do after removing it: `train and export again`.
 #[must_use]
 pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
     let Calibration { evidence, highest, .. } = calibration;
@@ -60,8 +60,8 @@ pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
     let alone = evidence.rank == 1 && above(*first) > ALONE * above(*second).max(f32::MIN_POSITIVE);
     alone.then(|| {
         format!(
-            "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it is no \
-             good part, take it out and {again}, or the gate lets through what it should reject; if it is one, \
+            "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it isn't \
+             a good part, remove it and {again}, or the gate will pass what it should reject; if it is one, \
              --threshold estimate keeps it from deciding alone"
         )
     })
@@ -103,11 +103,11 @@ mod tests {
         assert_eq!(named, "highest of the normals: 1.png 9.0000, 3.png 1.4000, 2.png 1.2000");
         assert!(alone.is_some_and(|text| text.starts_with("good/1.png alone sets the threshold")));
         assert_eq!(warning(&[1.0, 1.5, 1.2, 1.4, 1.1]).1, None);
-        // Enough normals for the target: the threshold is not the largest.
+        // Enough normals for the target: the threshold is not the largest score.
         let many: Vec<f32> = (0..300).map(|i| if i == 7 { 99.0 } else { i as f32 / 300.0 }).collect();
         assert_eq!(warning(&many).1, None);
         assert_eq!(warning(&[1.0]), ("highest of the normals: 0.png 1.0000".to_owned(), None));
-        // All alike but one.
+        // All equal except one.
         assert!(warning(&[1.0, 1.0, 1.0, 1.1]).1.is_some());
     }
 }

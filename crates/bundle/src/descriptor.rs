@@ -1,39 +1,39 @@
-//! A [`Descriptor`] from the features of normals.
+//! Fits a [`Descriptor`] to the features of normals.
 
 use shared_format::Descriptor;
 use shared_format::image_score::FEATURES;
 
 use crate::whitening::inverse_factor;
 
-/// Fewest normals that a covariance of [`FEATURES`] features can rest on.
+/// Minimum number of normals for a covariance of [`FEATURES`] features.
 pub const MIN_NORMALS: usize = 2 * FEATURES;
-/// Weight of the diagonal in the covariance, in normals: few normals say little about how features go together.
+/// Weight of the diagonal in the covariance, in normals: few normals say little about how features correlate.
 const SHRINKAGE: f64 = FEATURES as f64;
-/// A feature's least deviation, as a share of its largest value: a feature that never moves must not decide alone.
+/// Minimum deviation of a feature, as a share of its largest value: a feature that never varies must not decide alone.
 const LEAST_DEVIATION: f64 = 1e-3;
 
-/// Why there is no descriptor.
+/// Why a descriptor can't be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DescriptorError {
     /// Too few normals.
     #[error(
-        "the descriptor needs {MIN_NORMALS} normals that neither trained nor calibrate, here are {0}; train with more images, or let the model give the score"
+        "the descriptor needs {MIN_NORMALS} normals used neither for training nor for calibration, but there are {0}; train with more images, or let the model give the score"
     )]
     TooFew(usize),
-    /// The normals' features are all the same, or no numbers.
+    /// The normals' features are all equal, or not finite.
     #[error(
-        "the normals' anomaly maps are all alike, so that no descriptor can be fitted; let the model give the score"
+        "the normals' anomaly maps are all alike, so no descriptor can be fitted; let the model give the score"
     )]
     Degenerate,
 }
 
-/// Fits a Gaussian to the features of normals, each from [`judge::image_score::features`].
+/// Fits a Gaussian to the features of normals, each computed by [`judge::image_score::features`].
 ///
-/// The covariance is Σ = n/(n+8)·S + 8/(n+8)·diag(S), after Ledoit and Wolf's idea of shrinking towards a matrix that few
-/// samples estimate well; W is the inverse of its Cholesky factor.
+/// The covariance is Σ = n/(n+8)·S + 8/(n+8)·diag(S), following Ledoit and Wolf: it is shrunk towards a matrix that few
+/// samples estimate well. W is the inverse of its Cholesky factor.
 ///
 /// # Errors
-/// [`DescriptorError`] where there are too few normals or they are all alike.
+/// [`DescriptorError`] if there are too few normals or they are all alike.
 pub fn fit(normals: &[[f32; FEATURES]]) -> Result<Descriptor, DescriptorError> {
     if normals.len() < MIN_NORMALS {
         return Err(DescriptorError::TooFew(normals.len()));
@@ -54,7 +54,7 @@ pub fn fit(normals: &[[f32; FEATURES]]) -> Result<Descriptor, DescriptorError> {
         normals.iter().map(|f| f64::from(f[i]).abs()).fold(f64::MIN_POSITIVE, f64::max)
     });
     let deviations = covariance.iter().step_by(FEATURES + 1).map(|variance| variance.sqrt());
-    // What rounding alone could give is no deviation.
+    // Anything that rounding alone could cause doesn't count as a deviation.
     if deviations.zip(&largest).all(|(deviation, largest)| deviation <= f64::from(f32::EPSILON) * largest) {
         return Err(DescriptorError::Degenerate);
     }
@@ -79,12 +79,12 @@ mod tests {
     use super::*;
     use crate::seeded::Seeded;
 
-    /// A sum of twelve uniform numbers is close to a Gaussian of deviation 1.
+    /// Returns a sum of twelve uniform numbers, which is close to a Gaussian of deviation 1.
     fn gaussian(random: &mut Seeded) -> f32 {
         (0..12).map(|_| random.below(1 << 20) as f32 / (1 << 20) as f32).sum::<f32>() - 6.0
     }
 
-    /// Features that go together, at very different scales.
+    /// Returns correlated features at very different scales.
     fn normals(count: usize, seed: u64) -> Vec<[f32; FEATURES]> {
         let mut random = Seeded::new(seed, 0);
         let mut normal = || {

@@ -1,4 +1,4 @@
-//! From an ONNX model and held-out normals to a bundle.
+//! Turns an ONNX model and held-out normals into a bundle.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::rule::Rule;
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
 
-/// So many different parts can't all have the same score.
+/// With at least this many parts, equal scores mean that something is wrong.
 const SPREAD_FROM: u32 = 10;
 
-/// What becomes a bundle.
+/// A request to export a bundle.
 #[derive(Debug)]
 pub struct Export<'a> {
     /// The model: input `image`, outputs `anomaly_map` and `score`.
@@ -33,40 +33,40 @@ pub struct Export<'a> {
     pub recipe: Recipe,
     /// The method's name.
     pub method: &'a str,
-    /// The teacher's name; empty where there is none.
+    /// The teacher's name; empty without one.
     pub teacher: &'a str,
-    /// What gives a frame its score.
+    /// How a frame is scored.
     pub score: ScoreKind<'a>,
-    /// Normals that neither trained the model nor chose its checkpoint.
+    /// Normals used neither to train the model nor to choose its checkpoint.
     pub calibration: &'a [PathBuf],
-    /// The false-positive rate to aim at, 0..1 exclusive.
+    /// The target false-positive rate, 0..1 exclusive.
     pub target_fpr: f64,
     /// How the scores of normals become the threshold.
     pub rule: Rule,
-    /// Refuse a sample that is too small to claim the target.
+    /// Whether to refuse a sample that is too small to claim the target.
     pub require_claim: bool,
 }
 
-/// What gives a frame its score.
+/// How a frame is scored.
 #[derive(Debug, Clone, Copy)]
 pub enum ScoreKind<'a> {
     /// The model's own score.
     Model,
-    /// A descriptor of the anomaly map, fitted to these normals: they must not have trained the model, and don't
-    /// calibrate.
+    /// A descriptor of the anomaly map, fitted to these normals, which must be used neither for training nor for
+    /// calibration.
     Descriptor(&'a [PathBuf]),
 }
 
-/// Why no bundle was written. Whatever stood at its place is untouched.
+/// Why no bundle was written. Anything already at its path is untouched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The target makes no sense.
+    /// The target isn't between 0 and 1.
     #[error(
-        "the target of {0} false alarms is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
+        "a target of {0} false alarms is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
     )]
     Target(f64),
-    /// The claim was required and the sample can't make it.
+    /// The claim is required, but the sample can't support it.
     #[error("{0}; collect more good images, or export without requiring the claim")]
     Claim(String),
     /// The descriptor can't be fitted.
@@ -75,15 +75,15 @@ pub enum ExportError {
     /// The model doesn't run.
     #[error("the exported model does not run: {0}; train again, and report the run if that fails too")]
     Engine(#[from] EngineError),
-    /// A calibration image is gone or damaged.
-    #[error("the calibration image {path} can't be read any more: {source}; put it back, or train again", path = path.display())]
+    /// A calibration image is missing or damaged.
+    #[error("the calibration image {path} can no longer be read: {source}; put it back, or train again", path = path.display())]
     Decode {
         /// The image.
         path: PathBuf,
         /// What is wrong with it.
         source: DecodeError,
     },
-    /// The judge finds no score for a calibration image.
+    /// A calibration image can't be scored.
     #[error("the calibration image {path} can't be judged: {source}; put the original back, or train again", path = path.display())]
     Judge {
         /// The image.
@@ -94,30 +94,30 @@ pub enum ExportError {
     /// No calibration images.
     #[error("there are no calibration images; train again")]
     NoCalibration,
-    /// Scores that are cut off at a bound, or of a model that sees nothing.
+    /// The scores are clipped, or the model is blind.
     #[error(
-        "nearly all of the {0} good parts get the same score, so that no threshold can be told from it; if the model cuts off \
-         its scores, export it without that"
+        "nearly all of the {0} good parts get the same score, so no threshold can be derived; if the model clips its \
+         scores, export it without clipping"
     )]
     Constant(u32),
     /// A golden frame can't be written as PNG.
     #[error("a golden frame can't be encoded: {0}; train with smaller images")]
     Encode(#[from] EncodeError),
-    /// A value has no place in the threshold file.
+    /// A value doesn't fit the threshold file.
     #[error("the threshold file can't be written: {0}; train again, and report the run if that fails too")]
     Format(#[from] FormatError),
-    /// A name is longer than the threshold file's field.
+    /// A name is longer than its field in the threshold file.
     #[error("the name `{0}` is too long for the threshold file; choose a shorter one")]
     NameTooLong(String),
-    /// The output folder holds something else.
+    /// The output folder exists and isn't a bundle.
     #[error("{0} exists and is not a bundle; choose another folder, or remove it")]
     Occupied(PathBuf),
-    /// The file system refused.
+    /// The bundle can't be written.
     #[error("can't write the bundle: {0}; check free space and permissions of the output folder")]
     Write(#[from] io::Error),
 }
 
-/// Judges the calibration normals, and writes the bundle to `out` in one step. `progress` is called after each normal.
+/// Judges the calibration normals and writes the bundle to `out` in one step. `progress` is called after each normal.
 ///
 /// # Errors
 /// See [`ExportError`]; nothing is left half-written.
@@ -140,7 +140,7 @@ pub fn export(
     finish(request, &mut scorer, image_score, calibrator, out)
 }
 
-/// The score that was asked for; `scorer` gives the model's.
+/// Returns the requested score; `scorer` computes the model's own.
 fn image_score(
     request: &Export<'_>,
     scorer: &mut Scorer,
@@ -156,8 +156,8 @@ fn image_score(
     Ok(ImageScore::Descriptor(descriptor::fit(&described)?))
 }
 
-/// Writes the bundle of a model whose calibration normals were scored by models of the others, see
-/// [`Calibrator::cross_fitted`]: in the calibrator's order, `request.calibration` names a frame of each normal.
+/// Writes the bundle of a model whose calibration normals were cross-fitted, see [`Calibrator::cross_fitted`].
+/// `request.calibration` names one frame of each normal, in the calibrator's order.
 ///
 /// # Errors
 /// See [`ExportError`]; nothing is left half-written.
@@ -170,7 +170,7 @@ pub fn export_calibrated(
     finish(request, &mut scorer, ImageScore::Model, calibrator, out)
 }
 
-/// What can be refused before anything is judged.
+/// Checks everything that can be checked before any frame is judged.
 fn start(request: &Export<'_>, out: &Path) -> Result<Scorer, ExportError> {
     check_target(request)?;
     refuse_occupied(out)?;
@@ -182,7 +182,7 @@ fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
     if stored > 0.0 && stored < 1.0 { Ok(()) } else { Err(ExportError::Target(request.target_fpr)) }
 }
 
-/// A frame of a file, with its score.
+/// Decodes and scores a file.
 ///
 /// # Errors
 /// [`ExportError::Decode`] or [`ExportError::Judge`].
@@ -216,10 +216,10 @@ fn finish(
     Ok(calibration)
 }
 
-/// A frame to ship: its file name, its PNG bytes and its score.
+/// A golden frame: its file name, its PNG bytes and its score.
 type GoldenFrame = (String, Vec<u8>, f32);
 
-/// Where the lowest, the median and the highest score are.
+/// Returns the indices of the lowest, the median and the highest score.
 fn golden_places(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
@@ -229,8 +229,8 @@ fn golden_places(scores: &[f32]) -> Vec<usize> {
     places.into_iter().filter_map(|place| order.get(place).copied()).collect()
 }
 
-/// Score and PNG come from one decoding, so that they belong together. Which frames they are is known only when all were
-/// judged, and keeping all of them until then would take gigabytes.
+/// Decodes each golden frame once for both its score and its PNG, so that they match. The choice is known only after all
+/// frames were judged, and keeping them all until then would take gigabytes.
 fn golden_frames(
     request: &Export<'_>,
     scorer: &mut Scorer,
@@ -293,7 +293,7 @@ fn write(
     })
 }
 
-/// Only a bundle or an empty folder is ever replaced: a mistyped `--out` must not cost someone's photos.
+/// Refuses to replace anything but a bundle or an empty folder: a mistyped `--out` must not cost someone's photos.
 fn refuse_occupied(out: &Path) -> Result<(), ExportError> {
     let replaceable = out.file_name().is_some()
         && match std::fs::read_dir(out) {

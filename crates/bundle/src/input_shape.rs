@@ -1,19 +1,20 @@
-//! The input of a network in the shape of what is judged.
+//! Chooses a network input in the shape of the judged region.
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP};
 use shared_format::{FrameRange, Roi, Size, Tiles};
 
-/// Pixels of the input unless a user says otherwise: those of 256×256.
+/// Default number of input pixels: that of 256×256.
 pub const PIXELS: u32 = 65_536;
-/// An input may have this share more pixels than asked for, if its shape then fits better.
+/// An input may exceed the requested pixels by this share if its shape then fits better.
 const MORE: f64 = 0.06;
-/// A wrong aspect counts more than a missing pixel: it squashes the part.
+/// Weight of a wrong aspect ratio, which squashes the part, against a wrong number of pixels.
 const ASPECT: f64 = 2.0;
 
-/// The input of about `pixels` pixels, its sides multiples of the networks' step, whose shape is most like that of a tile of
-/// the region of interest. For frames of different sizes it is that of the middle of their range.
+/// Returns an input of about `pixels` pixels, its sides multiples of the networks' step, whose shape is closest to that of a
+/// tile of the region of interest. If frames differ in size, the middle of their range counts.
 ///
-/// A square input squashes a long part: the same pixels in the part's own shape find more of its defects in the same time.
+/// A square input squashes a long part; the same number of pixels in the part's own shape reveals more defects in the same
+/// time.
 #[must_use]
 pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u32) -> Size {
     let middle = |a: u32, b: u32| (f64::from(a.max(1)) * f64::from(b.max(1))).sqrt();
@@ -50,7 +51,7 @@ mod tests {
         assert_eq!(of(576, 768, PIXELS), (224, 288));
         assert_eq!(of(640, 283, PIXELS), (384, 160));
         assert_eq!(of(512, 512, 147_456), (384, 384));
-        // Beyond what a network can have, the nearest.
+        // Outside a network's range, the nearest possible size.
         assert_eq!(of(10_000, 100, PIXELS), (1024, 64));
         assert_eq!(of(1, 1, 1), (64, 64));
         assert_eq!(of(u32::MAX, u32::MAX, u32::MAX), (1024, 1024));
@@ -65,7 +66,7 @@ mod tests {
         assert!(wide.width >= 2 * wide.height - 32, "{wide:?}");
         let halves = input_shape(frames, roi, Tiles { columns: 2, rows: 1 }, PIXELS);
         assert_eq!((halves.width, halves.height), (256, 256));
-        // Frames of many sizes: the middle of their range.
+        // For frames of many sizes, the middle of their range.
         let small = Size { width: 100, height: 50 };
         let large = Size { width: 400, height: 200 };
         let mixed = input_shape(FrameRange { min: small, max: large }, None, Tiles::ONE, PIXELS);

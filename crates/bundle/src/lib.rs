@@ -1,20 +1,20 @@
-//! From a model and images of good parts to a bundle with thresholds that state what they claim.
+//! Turns a model and images of good parts into a bundle with thresholds that state what they claim.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`alignment`](mod@alignment) | whether and how parts move in view, learned from normals |
-//! | [`dataset`] | finds images, tells which can be used, splits the normals into three disjoint sets |
+//! | [`dataset`] | finds images, checks which can be used, splits the normals into three disjoint sets |
 //! | [`calibrate`] | scores of held-out normals → thresholds with their evidence |
 //! | [`claim`](mod@claim) | what thresholds claim, in words |
 //! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
-//! | [`ignore_mask`](mod@ignore_mask) | a painted picture → what isn't judged |
-//! | [`input_shape`](mod@input_shape) | the network's input in the shape of what is judged |
-//! | [`recalibrate`] | other thresholds for a bundle that is there |
+//! | [`ignore_mask`](mod@ignore_mask) | a painted picture → the mask of what isn't judged |
+//! | [`input_shape`](mod@input_shape) | a network input in the shape of the judged region |
+//! | [`recalibrate`] | replaces the thresholds of an existing bundle |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
-//! | [`atomic`] | files and folders that appear whole or not at all |
+//! | [`atomic`] | writes files and folders whole or not at all |
 //! | [`rule`] | how scores become a threshold |
-//! | [`seeded`] | random numbers that a recorded seed reproduces for ever |
+//! | [`seeded`] | random numbers that a recorded seed always reproduces |
 //! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
 //! | [`written`] | sizes, regions and grids as users write them |

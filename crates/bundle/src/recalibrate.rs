@@ -1,4 +1,4 @@
-//! Other thresholds for a bundle that is there.
+//! Replaces the thresholds of an existing bundle.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,27 @@ use shared_format::{FormatError, ThresholdFile, threshold_file::MAX_LEN};
 
 use crate::atomic::write_file;
 
-/// Why a bundle's thresholds are what they were.
+/// Why a bundle's thresholds were not replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum RecalibrateError {
-    /// A value has no place in the threshold file.
+    /// A value doesn't fit the threshold file.
     #[error("the threshold file can't be written: {0}; calibrate again with other parts")]
     Format(#[from] FormatError),
-    /// The file system refused.
+    /// The thresholds can't be written.
     #[error("can't write the thresholds into {bundle}: {source}; check free space and permissions", bundle = bundle.display())]
     Write {
         /// The bundle.
         bundle: PathBuf,
-        /// What it said.
+        /// The file system's error.
         source: io::Error,
     },
 }
 
-/// Puts thresholds in the place of a bundle's, by rename, and keeps the old file as `model.threshold.old-N`, whose path it
-/// returns. At any moment the bundle is whole.
+/// Replaces a bundle's thresholds by a rename and keeps the old file as `model.threshold.old-N`, whose path it returns.
+/// The bundle is complete at every moment.
 ///
 /// # Errors
-/// [`RecalibrateError`]; the bundle is as it was.
+/// [`RecalibrateError`]; the bundle is then unchanged.
 pub fn replace_thresholds(bundle: &Path, thresholds: &ThresholdFile) -> Result<PathBuf, RecalibrateError> {
     let mut buffer = [0; MAX_LEN];
     let encoded = thresholds.encode(&mut buffer)?;
@@ -40,12 +40,12 @@ fn swap(bundle: &Path, encoded: &[u8]) -> io::Result<PathBuf> {
     let old = std::fs::read(&path)?;
     let kept = next_old(bundle)?;
     write_file(&kept, &old)?;
-    // Where the new one can't be written, nothing is left of the attempt.
+    // If the new file can't be written, no trace of the attempt remains.
     write_file(&path, encoded).inspect_err(|_| drop(std::fs::remove_file(&kept)))?;
     Ok(kept)
 }
 
-/// The name after the highest one there: the order tells which is older.
+/// Returns the name after the highest existing number, so that the order shows which file is older.
 fn next_old(bundle: &Path) -> io::Result<PathBuf> {
     let stem = format!("{THRESHOLD_FILE}.old-");
     let number = |name: &str| name.strip_prefix(&stem)?.parse::<u64>().ok();
@@ -73,7 +73,7 @@ mod tests {
         let names =
             ["model.threshold", "model.threshold.old-9", "model.threshold.old-8", "model.threshold.old-7"];
         assert_eq!(names.map(read), [b"3", b"2", b"1", b"0"]);
-        // A folder where the file is due can't be read, and nothing is added beside it.
+        // A folder in place of the file can't be read, and nothing is added beside it.
         std::fs::remove_file(root.path().join("model.threshold")).unwrap();
         std::fs::create_dir(root.path().join("model.threshold")).unwrap();
         assert!(swap(root.path(), b"4").is_err());

@@ -1,18 +1,19 @@
-//! How the scores of normals become a threshold.
+//! The rule that turns the scores of normals into a threshold.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::written::{name_of, named};
 
-/// How the scores of normals become a threshold.
+/// The rule that turns the scores of normals into a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
-    /// The score that as many exceed as the target allows, or the largest: what it claims holds whatever the scores' distribution.
+    /// The score that no more normals exceed than the target allows, or the largest score. Its claim holds whatever the
+    /// distribution of the scores.
     #[default]
     Claim,
-    /// What about the target of new normals exceed, estimated from the whole upper tail, but never more than [`Self::Claim`] takes:
-    /// one odd photo decides nothing.
+    /// The score that about the target share of new normals exceeds, estimated from the whole upper tail, but never above
+    /// [`Self::Claim`]: one odd photo doesn't decide it.
     Estimate,
 }
 
@@ -26,9 +27,9 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A rule that there isn't.
+/// An unknown rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a rule for thresholds; write claim or estimate")]
+#[error("unknown threshold rule `{0}`; write claim or estimate")]
 pub struct UnknownRule(String);
 
 impl FromStr for Rule {

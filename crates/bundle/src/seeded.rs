@@ -1,18 +1,19 @@
-//! Seeded random numbers whose sequence is part of this project: a recorded seed reproduces a split for ever.
+//! Seeded random numbers whose sequence is defined by this project, so that a recorded seed always reproduces a
+//! split.
 
 /// SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, 2014).
 #[derive(Debug, Clone)]
 pub struct Seeded(u64);
 
 impl Seeded {
-    /// The sequence of `seed`; `stream` tells independent uses of one seed apart.
+    /// Starts the sequence of `seed`; `stream` separates independent uses of one seed.
     #[must_use]
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut first = Self(stream);
         Self(seed ^ first.next_u64())
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -21,12 +22,12 @@ impl Seeded {
         z ^ (z >> 31)
     }
 
-    /// A number below `n` (`n` > 0); the bias of the multiplication is below n / 2⁶⁴.
+    /// Returns a number below `n` (`n` > 0); the bias of the multiplication is below n / 2⁶⁴.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// Fisher–Yates shuffle.
+    /// Shuffles items (Fisher–Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i + 1));

@@ -1,16 +1,16 @@
-//! A threshold estimated from all large scores of normals, instead of from the one or two largest.
+//! Estimates a threshold from all large scores of normals rather than from the largest one or two.
 //!
-//! With 20 to 60 normals the threshold that can be claimed is the largest score, and one odd photo decides it. Here the scores above
-//! their 70 % quantile are taken to fall off exponentially (peaks over threshold: Pickands, 1975, with a shape of 0), at the rate that
-//! the median of them says, which a few odd ones don't move. It is an estimate: how many good parts it rejects is not bounded.
+//! With 20 to 60 normals the threshold that can be claimed is the largest score, so one odd photo decides it. Here the scores above
+//! their 70 % quantile are assumed to fall off exponentially (peaks over threshold: Pickands, 1975, with a shape of 0), at the rate
+//! given by their median, which a few odd ones hardly move. It is an estimate: the number of good parts it rejects is not bounded.
 
 /// The tail is this share of the scores …
 const SHARE: f64 = 0.3;
-/// … and fewer scores in it say nothing.
+/// … and must hold at least this many of them.
 const FEWEST: usize = 5;
 
-/// What about `target` of new normals exceed; `None` if there are too few scores, or the target is not in their tail. `ascending` are
-/// the scores of normals.
+/// Estimates the score that about `target` of new normals exceeds; `None` if there are too few scores or the target is outside
+/// their tail. `ascending` are the scores of normals.
 pub(crate) fn estimate(ascending: &[f32], target: f64) -> Option<f32> {
     let start = ascending.get(((1.0 - SHARE) * ascending.len() as f64) as usize)?;
     let excesses: Vec<f64> =
@@ -32,7 +32,7 @@ mod tests {
     fn about_the_target_of_new_normals_exceeds_it() {
         let mut random = Seeded::new(7, 0);
         let mut uniform = || (random.below(1 << 20) as f64 + 0.5) / f64::from(1 << 20);
-        // Scores without a tail, with a light one and with a heavy one, by their quantiles.
+        // Quantile functions of scores without a tail, with a light one and with a heavy one.
         let kinds: [fn(f64) -> f64; 3] = [|u| u, |u| -(1.0 - u).ln(), |u| (1.0 - u).powf(-0.2)];
         for (kind, quantile) in kinds.iter().enumerate() {
             for (normals, target) in [(31, 0.05), (60, 0.05), (200, 0.01)] {

@@ -1,8 +1,8 @@
-//! From a covariance to what makes distances of it.
+//! Turns a covariance into the factor that whitens vectors.
 
-/// Wᵀ with W = L⁻¹ and covariance = L Lᵀ: for a row vector v, |v Wᵀ|² = v Σ⁻¹ vᵀ.
+/// Returns Wᵀ with W = L⁻¹ and covariance = L Lᵀ: for a row vector v, |v Wᵀ|² = v Σ⁻¹ vᵀ.
 ///
-/// `covariance` is d × d, row by row, as is the result; a direction without variance counts as one of next to none.
+/// `covariance` and the result are d × d, row-major. A direction without variance counts as having almost none.
 #[must_use]
 pub fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
     let mut lower = vec![0f64; d * d];

@@ -1,16 +1,16 @@
-//! Values as users write them on command lines: names, sizes, regions, grids.
+//! Parses values written on command lines: names, sizes, regions, grids.
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::{Roi, Size, Tiles};
 
-/// Why a value can't be used.
+/// Why a value can't be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WrittenError {
-    /// No size.
-    #[error("`{0}` is no size; write 256 or 384x256")]
+    /// Not a size.
+    #[error("invalid size `{0}`: expected 256 or 384x256")]
     Size(String),
-    /// A side that networks can't have.
+    /// A side that networks don't support.
     #[error(
         "{pixels} is not a multiple of {INPUT_STEP} from {} to {}; the nearest is {nearest}",
         INPUT_SIDES.start(), INPUT_SIDES.end()
@@ -18,39 +18,39 @@ pub enum WrittenError {
     Side {
         /// The side.
         pixels: u32,
-        /// The nearest that they can have.
+        /// The nearest side that they support.
         nearest: u32,
     },
-    /// No number of pixels, or one that networks can't have.
-    #[error("`{text}` is not a valid number of pixels; write one from {} to {}", INPUT_SIDES.start().pow(2), INPUT_SIDES.end().pow(2))]
+    /// Not a number of pixels, or one that networks don't support.
+    #[error("invalid number of pixels `{text}`: expected {} to {}", INPUT_SIDES.start().pow(2), INPUT_SIDES.end().pow(2))]
     Pixels {
         /// What was written.
         text: String,
     },
-    /// No region.
-    #[error("`{0}` is no region; write X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")]
+    /// Not a region.
+    #[error("invalid region `{0}`: expected X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")]
     Region(String),
-    /// No grid.
-    #[error("`{0}` is no grid; write COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
+    /// Not a grid.
+    #[error("invalid grid `{0}`: expected COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
     Tiles(String),
 }
 
-/// The value that `text` names.
+/// Returns the value named `text`.
 #[must_use]
 pub fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Option<T> {
     names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value)
 }
 
-/// The name of a value; empty if it has none.
+/// Returns the name of a value; empty if it has none.
 #[must_use]
 pub fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
     names.iter().find(|(_, named)| named == value).map_or("", |(name, _)| name)
 }
 
-/// `256` or `384x256`.
+/// Parses a size: `256` or `384x256`.
 ///
 /// # Errors
-/// Names the nearest size, or the way to write one.
+/// Names the nearest size, or the expected format.
 pub fn input_size(text: &str) -> Result<Size, WrittenError> {
     let (width, height) = text.split_once(['x', 'X', '×']).unwrap_or((text, text));
     let side = |side: &str| -> Result<u32, WrittenError> {
@@ -67,7 +67,7 @@ pub fn input_size(text: &str) -> Result<Size, WrittenError> {
     Ok(Size { width: side(width)?, height: side(height)? })
 }
 
-/// A number of pixels that a network's input can have: `65536`.
+/// Parses a number of pixels for a network's input: `65536`.
 ///
 /// # Errors
 /// Names the range.
@@ -81,10 +81,10 @@ pub fn pixels(text: &str) -> Result<u32, WrittenError> {
         .ok_or_else(|| WrittenError::Pixels { text: text.to_owned() })
 }
 
-/// `X,Y,W,H`.
+/// Parses a region: `X,Y,W,H`.
 ///
 /// # Errors
-/// Names the way to write a region.
+/// Names the expected format.
 pub fn region(text: &str) -> Result<Roi, WrittenError> {
     let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
     match numbers.as_deref() {
@@ -100,10 +100,10 @@ pub fn region(text: &str) -> Result<Roi, WrittenError> {
     }
 }
 
-/// `2x1`: columns × rows.
+/// Parses a grid: `2x1`, columns × rows.
 ///
 /// # Errors
-/// Names the way to write a grid.
+/// Names the expected format.
 pub fn tiles(text: &str) -> Result<Tiles, WrittenError> {
     let parse = |part: &str| part.trim().parse::<u8>().ok().filter(|n| (1..=MAX_TILES).contains(n));
     let grid = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((parse(c)?, parse(r)?)));

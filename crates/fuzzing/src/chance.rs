@@ -1,6 +1,6 @@
-//! Numbers that look like chance, and what they do to bytes.
+//! Pseudo-random numbers, and byte mutations driven by them.
 
-/// A small generator (xorshift), the same sequence for a seed in every run.
+/// A small pseudo-random generator (xorshift) with a reproducible sequence for each seed.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 
@@ -11,17 +11,17 @@ impl Default for Chance {
 }
 
 impl Chance {
-    /// The sequence for input `index` of a seed: near numbers give sequences that have nothing in common.
+    /// Starts the sequence for input `index` of a seed. Neighbouring numbers give unrelated sequences.
     #[must_use]
     pub const fn new(seed: u64, index: u64) -> Self {
         let mut state = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        // All but zero, from which xorshift never comes away.
+        // Anything but zero, in which xorshift would get stuck.
         Self((state ^ (state >> 31)) | 1)
     }
 
-    /// A number below `limit`, or zero.
+    /// Returns a number below `limit`, or zero if `limit` is zero.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -29,23 +29,23 @@ impl Chance {
         ((self.0 >> 11) % limit.max(1) as u64) as usize
     }
 
-    /// A number from `low` to `high`.
+    /// Returns a number from `low` to `high`.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high - low + 1)
     }
 
-    /// True in so many of a hundred cases.
+    /// Returns true in `percent` of a hundred cases.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several.
+    /// Returns one of the choices.
     pub fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
-    /// Flips, loses, doubles or overwrites some of the bytes, and puts in what other inputs (`others`) have or what their format
-    /// takes for something (`words`). At least one byte is left.
+    /// Flips, removes, duplicates or overwrites some of the bytes, and inserts pieces of other inputs (`others`) or tokens of
+    /// their format (`words`). At least one byte remains.
     pub fn mutate(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>], words: &[&[u8]]) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len());

@@ -1,7 +1,7 @@
-//! Mutated inputs for tests: valid ones with flipped, lost, doubled and inserted bytes. Every input must be taken or refused
-//! without a panic, soon, and within some memory; one that isn't is kept in a file.
+//! Tests with mutated inputs: valid ones with flipped, removed, duplicated and inserted bytes. Every input must be accepted
+//! or refused without a panic, within a time limit and within a memory limit; an input that fails is kept in a file.
 //!
-//! A test program is a crate's `tests/fuzz.rs`, with a test for each kind of input:
+//! Each test program is a crate's `tests/fuzz.rs`, with one test for each kind of input:
 //!
 //! ```
 //! #[global_allocator]
@@ -15,14 +15,14 @@
 //! # }
 //! ```
 //!
-//! Among the ordinary tests it tries a fixed number of inputs; `cargo xtask fuzz` sets these variables:
+//! As part of the ordinary tests it tries a fixed number of inputs; `cargo xtask fuzz` sets these variables:
 //!
-//! | variable | what it says |
+//! | variable | meaning |
 //! |---|---|
-//! | `NOMINAL_FUZZ_COUNT` | inputs of each kind |
-//! | `NOMINAL_FUZZ_MINUTES` | minutes for each kind, in place of a number of inputs |
-//! | `NOMINAL_FUZZ_SEED` | where chance starts; an input depends on it and on the input's number alone |
-//! | `NOMINAL_FUZZ_INPUT` | a file: this input alone, as it is |
+//! | `NOMINAL_FUZZ_COUNT` | number of inputs of each kind |
+//! | `NOMINAL_FUZZ_MINUTES` | minutes for each kind, instead of a number of inputs |
+//! | `NOMINAL_FUZZ_SEED` | the seed; an input depends only on it and on the input's number |
+//! | `NOMINAL_FUZZ_INPUT` | a file: tries only this input, unchanged |
 #![allow(clippy::panic, clippy::expect_used, reason = "this crate is test support")]
 
 mod chance;

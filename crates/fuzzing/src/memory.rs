@@ -1,12 +1,12 @@
-//! An allocator that counts.
+//! A counting allocator with a limit.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The system's allocator for a test program, with a limit. Who asks for more is held until the watch has ended the program:
-/// memory that isn't there would end it without a word.
+/// The system's allocator for a test program, with a limit. A thread that asks for more is blocked until the watch has ended
+/// the program; really running out of memory would end it without a message.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory;
 
@@ -19,12 +19,12 @@ thread_local! {
     static IS_WATCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread is never held.
+/// Exempts this thread from blocking.
 pub(crate) fn never_hold_this_thread() {
     IS_WATCH.set(true);
 }
 
-/// Does some work that may use so many bytes more than are used now. Returns how many more it used at most.
+/// Runs `work` with at most `bytes` more memory than is used now. Returns its peak usage beyond that.
 pub(crate) fn within<T>(bytes: usize, work: impl FnOnce() -> T) -> (T, usize) {
     let before = USED.load(Relaxed);
     MOST.store(before, Relaxed);
@@ -34,7 +34,7 @@ pub(crate) fn within<T>(bytes: usize, work: impl FnOnce() -> T) -> (T, usize) {
     (done, MOST.load(Relaxed).saturating_sub(before))
 }
 
-/// Whether somebody is held.
+/// Returns whether a thread is blocked.
 pub(crate) fn is_exceeded() -> bool {
     EXCEEDED.load(Relaxed)
 }
@@ -42,12 +42,12 @@ pub(crate) fn is_exceeded() -> bool {
 fn take(bytes: usize) {
     let used = USED.fetch_add(bytes, Relaxed).saturating_add(bytes);
     MOST.fetch_max(used, Relaxed);
-    // What a panic's message and its backtrace need, and keep for the next one, is no input's.
+    // The memory that a panic's message and backtrace take, and cache for the next one, isn't charged to the input.
     if std::thread::panicking() {
         let _ = LIMIT.fetch_update(Relaxed, Relaxed, |limit| Some(limit.saturating_add(bytes)));
         return;
     }
-    // A thread that is ending has no such variable any more, and asks for little.
+    // The variable is gone in a thread that is ending, which allocates little.
     if used > LIMIT.load(Relaxed) && !IS_WATCH.try_with(Cell::get).unwrap_or(true) {
         EXCEEDED.store(true, Relaxed);
         loop {
@@ -60,11 +60,11 @@ fn give_back(bytes: usize) {
     USED.fetch_sub(bytes, Relaxed);
 }
 
-// SAFETY: the system's allocator does the work; what is counted beside it allocates nothing.
+// SAFETY: the system's allocator does the work; the counting allocates nothing.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         take(layout.size());
-        // SAFETY: the caller's promise, here and below.
+        // SAFETY: upheld by the caller, here and below.
         unsafe { System.alloc(layout) }
     }
 

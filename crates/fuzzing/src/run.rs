@@ -1,4 +1,4 @@
-//! Trying one input after the other.
+//! Tries one input after the other.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use crate::memory;
 use crate::settings::Settings;
 use crate::watch::{Tried, Watch};
 
-/// A kind of input, and what one of them may take.
+/// A kind of input, and the limits for each input.
 #[derive(Debug, Clone)]
 pub struct Fuzz {
     name: &'static str,
@@ -20,57 +20,57 @@ pub struct Fuzz {
     memory: usize,
 }
 
-/// What became of the inputs.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Inputs tried.
     pub inputs: u64,
-    /// Those that were taken for valid ones.
+    /// Inputs accepted as valid.
     pub accepted: u64,
-    /// The longest time for one.
+    /// The longest time for one input.
     pub slowest: Duration,
-    /// The most memory for one, where the program's allocator is [`crate::Memory`].
+    /// The most memory for one input, if the program's allocator is [`crate::Memory`].
     pub memory: usize,
 }
 
-/// Kinds of input in one program take turns, so that memory is one's own.
+/// Kinds of input in one program take turns, so that each measures only its own memory.
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Fuzz {
-    /// A kind of input, called as its test is; `count` of them among the ordinary tests.
+    /// A kind of input, named like its test; `count` inputs are tried in the ordinary tests.
     #[must_use]
     pub const fn new(name: &'static str, count: u64) -> Self {
-        // Far longer than any of them takes, on a machine with much else to do.
+        // Far longer than any input takes, even on a busy machine.
         let patience = Duration::from_secs(60);
         Self { name, count, words: Vec::new(), patience, memory: 256 << 20 }
     }
 
-    /// Words that mean something in this kind of input.
+    /// Adds tokens that have a meaning in this kind of input.
     #[must_use]
     pub fn words(mut self, words: &[&'static [u8]]) -> Self {
         self.words.extend(words);
         self
     }
 
-    /// How long one input may take, in place of a minute.
+    /// Sets how long one input may take, instead of a minute.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Mebibytes that one input may take, in place of 256.
+    /// Sets how many mebibytes one input may use, instead of 256.
     #[must_use]
     pub const fn mebibytes(mut self, mebibytes: usize) -> Self {
         self.memory = mebibytes << 20;
         self
     }
 
-    /// Mutates valid inputs and tries them with `target`, which says whether one was taken for valid.
+    /// Mutates valid inputs and tries them with `target`, which returns whether it accepted one as valid.
     ///
     /// # Panics
-    /// Where the target panics, with a sentence that says where the input is. An input that takes too long or too much memory
-    /// ends the program, with such a sentence on standard error.
+    /// If the target panics, with a message that says where the input is. An input that takes too long or too much memory
+    /// ends the program, with such a message on standard error.
     pub fn run(&self, valid: &[Vec<u8>], mut target: impl FnMut(&[u8]) -> bool) -> Taken {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = Settings::new(self.count, |name| std::env::var(name).ok());
@@ -92,7 +92,7 @@ impl Fuzz {
         }
         if settings.is_asked {
             let Taken { inputs, accepted, slowest, memory } = taken;
-            // Straight to the file: the test harness captures what the print macros write.
+            // Bypasses the print macros, whose output the test harness captures.
             let _ = writeln!(
                 std::io::stderr(),
                 "{}: {inputs} inputs in {:.0} s, {accepted} of them valid; at most {} ms and {} KiB for one",

@@ -1,20 +1,20 @@
-//! What the environment asks for.
+//! Settings from the environment.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// See the crate's table of variables.
+/// The settings; see the crate's table of variables.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub end: End,
     pub seed: u64,
-    /// This input alone.
+    /// Only this input is tried.
     pub input: Option<PathBuf>,
-    /// Whether something was asked for: what was done is then worth a line.
+    /// Whether a run was requested explicitly, in which case it prints a summary.
     pub is_asked: bool,
 }
 
-/// When it is enough.
+/// When a run ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
     After(u64),
@@ -22,7 +22,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// Whether this many inputs are not enough yet.
+    /// Returns whether the run continues after this many inputs.
     pub fn is_ahead(self, inputs: u64) -> bool {
         match self {
             Self::After(count) => inputs < count,
@@ -32,7 +32,7 @@ impl End {
 }
 
 impl Settings {
-    /// Those of the environment; `count` inputs unless it says otherwise.
+    /// Reads the settings from the environment; `count` is the default number of inputs.
     pub fn new(count: u64, variable: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| {
             let text = variable(name)?;

@@ -1,4 +1,4 @@
-//! Who ends the program when an input takes too long or too much memory: the thread that tries it can't.
+//! Ends the program if an input takes too long or too much memory, which the thread that tries it can't do.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::memory;
 
-/// How often it looks.
+/// How often the watch checks.
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// An input that is being tried.
@@ -24,14 +24,14 @@ impl Tried {
     }
 }
 
-/// A thread that looks at what is tried at the moment.
+/// A thread that watches the input being tried.
 pub(crate) struct Watch {
     tried: Arc<Mutex<Option<Tried>>>,
     name: &'static str,
 }
 
 impl Watch {
-    /// Starts it. It ends with the value.
+    /// Starts the thread, which ends when the value is dropped.
     pub fn start(name: &'static str, patience: Duration) -> Self {
         let tried = Arc::new(Mutex::new(None));
         let seen = Arc::downgrade(&tried);
@@ -56,22 +56,22 @@ impl Watch {
             }
         };
         std::thread::Builder::new().name("watch".to_owned()).spawn(watch).expect("a thread starts");
-        // Until then it could be held itself.
+        // Until then the watch itself could be blocked.
         let _ = is_ready.recv();
         Self { tried, name }
     }
 
-    /// The input is tried from now on.
+    /// Records that the input is being tried.
     pub fn begin(&self, tried: Tried) {
         *lock(&self.tried) = Some(tried);
     }
 
-    /// The input is done.
+    /// Records that the input is done.
     pub fn done(&self) -> Option<Tried> {
         lock(&self.tried).take()
     }
 
-    /// Keeps an input that fails, and says in a sentence how to try it again.
+    /// Saves an input that fails; the returned sentence says how to try it again.
     pub fn keep(&self, tried: &Tried, why: &str) -> String {
         keep(self.name, tried, why)
     }
@@ -81,7 +81,7 @@ fn lock(tried: &Mutex<Option<Tried>>) -> std::sync::MutexGuard<'_, Option<Tried>
     tried.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The program can't go on: the thread that tries the input can't be stopped.
+/// Ends the program, since the thread that tries the input can't be stopped.
 fn end(name: &str, tried: &Tried, why: &str) -> ! {
     let sentence = keep(name, tried, why);
     // Straight to the file: the test harness captures what the print macros write.
@@ -103,7 +103,7 @@ fn keep(name: &str, tried: &Tried, why: &str) -> String {
     format!("input {index} of {name} with seed {seed} {why}: {place}")
 }
 
-/// `fuzz` below the folder that Cargo builds into.
+/// Returns the folder `fuzz` in Cargo's build folder.
 fn folder() -> PathBuf {
     // …/debug/deps/fuzz-0123456789abcdef, or …/debug/program.
     let program = std::env::current_exe().unwrap_or_default();

@@ -1,16 +1,16 @@
-//! What becomes of a program whose inputs make it panic, hang or fill the memory.
+//! Tests programs whose inputs make them panic, hang or fill the memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The program, told to fail.
+/// Runs the program, told how to fail.
 fn spoilt(what: &str, variables: &[(&str, &str)]) -> Output {
     let program = env!("CARGO_BIN_EXE_spoilt");
     Command::new(program).arg(what).envs(variables.iter().copied()).output().unwrap()
 }
 
-/// The sentence about the input, and the file that keeps it.
+/// Checks the sentence about the input and returns the path of the file that keeps it.
 fn told(output: &Output, why: &str) -> String {
     assert!(!output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -26,7 +26,7 @@ fn what_is_taken_well_ends_well() {
     let output = spoilt("nothing", &[]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"50 inputs\n");
-    // And says more where it was asked for.
+    // It says more if a run was requested.
     let output = spoilt("nothing", &[("NOMINAL_FUZZ_COUNT", "30")]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.starts_with("spoilt: 30 inputs in 0 s, "), "{said}");
@@ -36,7 +36,7 @@ fn what_is_taken_well_ends_well() {
 fn a_panic_is_told_with_the_input_that_is_kept() {
     let path = told(&spoilt("panics", &[("NOMINAL_FUZZ_SEED", "5")]), "with seed 5 panics: it is kept");
     assert!(path.ends_with("/fuzz/spoilt/5-19"), "{path}");
-    // The file alone, which is not the twentieth now.
+    // The file alone, which is now the first input rather than the twentieth.
     std::fs::write(&path, b"spoilt").unwrap();
     let output = spoilt("panics", &[("NOMINAL_FUZZ_INPUT", &path)]);
     assert!(!output.status.success(), "{output:?}");

@@ -1,4 +1,4 @@
-//! A method with its options, whichever it is.
+//! A method with its options, as a trait object.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::features::{FeatureSet, Levels};
 use crate::method::{FitError, Method, Model, Progress};
 
-/// What programs call: every [`Method`] is one.
+/// The object-safe interface of methods; every [`Method`] implements it.
 pub trait Configured: fmt::Debug + Send + Sync {
     /// See [`Method::NAME`].
     fn name(&self) -> &'static str;
@@ -15,7 +15,7 @@ pub trait Configured: fmt::Debug + Send + Sync {
     /// See [`Method::LEVELS`].
     fn levels(&self) -> Levels;
 
-    /// The options, as a run records them.
+    /// Returns the options as a run records them.
     ///
     /// # Errors
     /// If they can't be written as JSON.

@@ -1,9 +1,9 @@
-//! All good parts are learned from, and each is scored by a model of the others.
+//! Cross-fitting: the model learns from all good parts, and each part is scored by a model of the others.
 //!
-//! A part that a model has learned from can't say how far new parts are from it. So the parts are dealt into folds, and those of
-//! a fold are scored by a model that was fitted to the others. The model that is kept has seen all parts; a threshold from these
-//! scores is therefore an estimate (CV+: Barber et al.: *Predictive Inference with the Jackknife+*, 2021, who bound its false
-//! alarms by twice the target).
+//! A part that a model has learned from can't say how far new parts are from it. So the parts are split into folds, and those of
+//! a fold are scored by a model fitted to the others. The model that is kept has seen all parts, so a threshold from these
+//! scores is an estimate (CV+: Barber et al.: *Predictive Inference with the Jackknife+*, 2021, who bound its false alarms by
+//! twice the target).
 
 use std::path::PathBuf;
 
@@ -39,14 +39,14 @@ pub struct CrossFit<'a> {
     pub threads: usize,
 }
 
-/// A model of all parts, and what models of the others say of each.
+/// A model of all parts, and each part's scores from a model of the others.
 #[derive(Debug)]
 pub struct CrossFitted {
     /// The model.
     pub model: Box<dyn Model>,
     /// How its distances become the image's score; `None` if the method scores images its own way.
     pub image_score: Option<ImageScore>,
-    /// For each part the scores of its frames.
+    /// The scores of each part's frames.
     pub scores: Vec<Vec<f32>>,
     /// A map position belongs to a region when its value is above this.
     pub pixel_threshold: f32,
@@ -56,7 +56,7 @@ pub struct CrossFitted {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CrossFitError {
-    /// The method.
+    /// The method can't be fitted.
     #[error(transparent)]
     Fit(#[from] FitError),
     /// A frame can't be scored.
@@ -77,8 +77,8 @@ impl From<EngineError> for CrossFitError {
 }
 
 impl CrossFit<'_> {
-    /// Fits to all parts, whose frames `set` holds in their order. `progress` is called after each step (see [`steps`]) and says
-    /// whether to go on; `None` if it says no.
+    /// Fits to all parts, whose frames `set` holds in order. `progress` is called after each step (see [`steps`]) and says
+    /// whether to go on; returns `None` if it says no.
     ///
     /// # Errors
     /// See [`CrossFitError`].
@@ -142,7 +142,7 @@ impl CrossFit<'_> {
         Ok(Some(CrossFitted { model, image_score, scores, pixel_threshold: pixels.threshold() }))
     }
 
-    /// What scores the frames that a model hasn't seen.
+    /// Returns what scores the frames that a model hasn't seen.
     fn judge(&self, model: &dyn Model) -> Result<Judge, EngineError> {
         let (teacher, recipe) = (self.teacher, self.recipe);
         let Some(onnx) = model.distances(teacher, recipe.input) else {
@@ -167,7 +167,7 @@ impl CrossFit<'_> {
 enum Judge {
     /// The method's own score.
     Own(Box<Scorer>),
-    /// Maps of distances, of which the score is made when all are there.
+    /// Maps of distances, from which the score is computed once all are known.
     Common(Box<Distances>),
 }
 
@@ -180,7 +180,7 @@ struct Distances {
 }
 
 impl Distances {
-    /// The map of each tile.
+    /// Computes the map of each tile.
     fn of_file(&mut self, path: &std::path::Path) -> Result<Vec<Vec<f32>>, CrossFitError> {
         let decoded = |source: DecodeError| FeatureError::Decode { path: path.to_owned(), source };
         let frame = decode_file(path).map_err(decoded)?;
@@ -199,14 +199,14 @@ impl Distances {
     }
 }
 
-/// How often [`CrossFit::run`] calls its `progress`, for this many parts with this many frames in all.
+/// Returns how often [`CrossFit::run`] calls its `progress`, for this many parts with this many frames in total.
 #[must_use]
 pub fn steps(parts: usize, frames: usize) -> usize {
-    // Every part is in all folds' models but one, is scored once, and is in the final model.
+    // Every part is in all but one of the folds' models, is scored once, and is in the final model.
     (FOLDS - 1) * frames + parts + frames
 }
 
-/// The fold of each part; all folds are equally large, but for one part.
+/// Assigns a fold to each part; the folds' sizes differ by at most one part.
 fn folds(count: usize, seed: u64) -> Vec<usize> {
     let mut folds: Vec<usize> = (0..count).map(|part| part % FOLDS).collect();
     Seeded::new(seed, STREAM).shuffle(&mut folds);

@@ -1,23 +1,23 @@
-//! Methods that are fitted to images of good parts in one pass, on a workstation or on the board itself.
+//! Methods that are fitted to images of good parts in one pass, on a workstation or on the board.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`method`] | what a method is |
+//! | [`method`] | the traits of a method and its model |
 //! | [`registry`] | every method: one line each |
-//! | [`configured`] | a method with its options, whichever it is |
+//! | [`configured`] | a method with its options, as a trait object |
 //! | [`options`] | the options of several methods on one command line |
 //! | [`smoothing`](mod@smoothing) | an option that several methods share |
-//! | [`features`] | what a backbone sees at each position |
+//! | [`features`] | a backbone's features at each position |
 //! | [`image_score`] | a map of distances → the image's score |
-//! | [`local_gaussians`] | what good parts look like at each place and beside it: the default |
-//! | [`patchcore`] | a bank of what good parts look like, wherever |
+//! | [`local_gaussians`] | what good parts look like at and around each position: the default |
+//! | [`patchcore`] | a bank of what good parts look like at any position |
 //! | [`padim`] | what good parts look like at each position |
 //! | [`mahalanobis`] | what good parts look like as a whole |
 //! | [`gaussians`] | Gaussians at each position of a grid |
-//! | [`cross_fit`](mod@cross_fit) | fitting to all good parts, and scoring each by a model of the others |
-//! | [`teach`](mod@teach) | good parts, and nothing else → bundle |
+//! | [`cross_fit`](mod@cross_fit) | fits to all good parts, and scores each by a model of the others |
+//! | [`teach`](mod@teach) | good parts alone → bundle |
 //!
-//! Any method is taken by its name, with the options of a command line or its defaults:
+//! Any method can be looked up by name, with options from a command line or its defaults:
 //!
 //! ```
 //! let method = methods::by_name("patchcore").expect("it is in the registry").defaults();
@@ -25,7 +25,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! From good parts to a bundle; the threshold comes from models that each have seen the others only:
+//! From good parts to a bundle, with a threshold from cross-fitting:
 //!
 //! ```no_run
 //! use methods::Flip;
@@ -59,9 +59,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a method, write a folder with a type that implements [`Method`] and a README, and add its line to
-//! [`registry::METHODS`]. It is then in `trainer train` and `edge-runtime teach` with its options, and in the tests that
-//! compare every method's model with onnxruntime.
+//! To add a method, write a folder with a README and a type that implements [`Method`], and add its line to
+//! [`registry::METHODS`]. It is then available in `trainer train` and `edge-runtime teach` with its options, and is
+//! covered by the tests that compare every method's model with onnxruntime.
 
 pub mod configured;
 pub mod cross_fit;

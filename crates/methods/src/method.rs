@@ -1,4 +1,4 @@
-//! What a method is: options that fit a model, and a model that is exported.
+//! The traits of a method: options that fit a model, and a model that can be exported.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ pub const DISTANCES: &str = "distances";
 /// Called after each image; says whether to go on.
 pub type Progress<'a> = &'a mut dyn FnMut() -> bool;
 
-/// A method that is fitted to images of good parts in one pass. The type that implements it holds its options: as a
-/// command line gives them, and as a run records them.
+/// A method that is fitted to images of good parts in one pass. The implementing type holds its options, as a command line
+/// gives them and as a run records them.
 pub trait Method:
     clap::Args + Serialize + DeserializeOwned + Clone + Default + fmt::Debug + Send + Sync + 'static
 {
@@ -26,22 +26,21 @@ pub trait Method:
     const NAME: &'static str;
     /// One sentence for `--help`.
     const ABOUT: &'static str;
-    /// The backbone levels that its features are made of.
+    /// The backbone levels that make up its features.
     const LEVELS: Levels;
-    /// The command-line options, its own and the input's `--size`, that stand for the paper's recipe; `None` if there is none
-    /// that can be followed.
+    /// The command-line options, including `--size`, that reproduce the paper's recipe; `None` if it can't be reproduced.
     const PUBLISHED: Option<&'static [&'static str]> = None;
-    /// What it learns.
+    /// The model that it learns.
     type Model: Model + 'static;
 
-    /// Whether it can learn from this teacher. Most need a backbone with several levels.
+    /// Returns whether it can learn from this teacher. Most methods need a backbone with several levels.
     #[must_use]
     fn takes(teacher: &Teacher) -> bool {
         teacher.is_backbone()
     }
 
-    /// Fits a model to the images at `indices` of `set`; the seed reproduces every choice. `None` if `progress` says
-    /// `false`: someone asked to stop.
+    /// Fits a model to the images at `indices` of `set`; the seed reproduces every choice. `None` if `progress` returns
+    /// `false`, because someone asked to stop.
     ///
     /// # Errors
     /// See [`FitError`].
@@ -56,13 +55,13 @@ pub trait Method:
 
 /// A fitted model.
 pub trait Model: fmt::Debug {
-    /// What there is, in words.
+    /// Describes the model for people.
     fn summary(&self) -> String;
 
-    /// The model as named arrays and notes.
+    /// Returns the model as named arrays and notes.
     fn state(&self) -> State;
 
-    /// What [`Self::state`] gave, for this teacher and input size.
+    /// Restores a model from [`Self::state`], for this teacher and input size.
     ///
     /// # Errors
     /// Names what is missing or out of range.
@@ -70,12 +69,12 @@ pub trait Model: fmt::Debug {
     where
         Self: Sized;
 
-    /// The model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1, which is `image_score`
-    /// of the distances if there is one, and otherwise the method's own.
+    /// Returns the model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1. The score is
+    /// `image_score` of the distances if given, otherwise the method's own.
     fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScore>) -> Vec<u8>;
 
-    /// What an [`ImageScore`] is made of, as ONNX: the same input, output [`DISTANCES`] 1×1×h×w. `None` if the method scores
-    /// images its own way.
+    /// Returns the distances that an [`ImageScore`] is computed from, as ONNX: the same input, output [`DISTANCES`] 1×1×h×w.
+    /// `None` if the method has its own way to score images.
     fn distances(&self, _teacher: &Teacher, _input: Size) -> Option<Vec<u8>> {
         None
     }
@@ -88,7 +87,7 @@ pub enum FitError {
     /// An image has no features.
     #[error(transparent)]
     Features(#[from] FeatureError),
-    /// The options ask for what can't be had.
+    /// The options can't be satisfied.
     #[error(transparent)]
     Options(Box<dyn std::error::Error + Send + Sync>),
 }

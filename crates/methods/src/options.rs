@@ -1,13 +1,13 @@
 //! The options of several methods on one command line.
 //!
-//! Methods may share an option: it is then listed once, with the names of all that have it.
+//! Methods may share an option, which is then listed once, with the names of all methods that have it.
 
 use std::marker::PhantomData;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-/// A method's name, with the function that adds its options to a command.
+/// A method's name and the function that adds its options to a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Listed {
     /// The method's name.
@@ -24,7 +24,7 @@ impl Listed {
 
 /// The methods of a program.
 pub trait Methods {
-    /// All of them.
+    /// Lists all of them.
     fn listed() -> Vec<Listed>;
 }
 
@@ -48,7 +48,7 @@ pub struct Foreign {
 }
 
 impl<M: Methods> Options<M> {
-    /// What was given, if all of it is for the method `chosen`.
+    /// Returns the given options, if all of them belong to the method `chosen`.
     ///
     /// # Errors
     /// Names the first option that the method doesn't have.
@@ -65,7 +65,7 @@ impl<M: Methods> Options<M> {
     }
 }
 
-/// Every option once, with the methods that have it.
+/// Lists every option once, with the methods that have it.
 fn merged(methods: &[Listed]) -> Vec<(Arg, Vec<&'static str>)> {
     let mut merged: Vec<(Arg, Vec<&'static str>)> = vec![];
     for listed in methods {

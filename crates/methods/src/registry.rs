@@ -1,4 +1,4 @@
-//! Every method that is fitted: one line each. Programs list, choose and run methods through this table.
+//! The table of all fitted methods, one line each, through which programs list, choose and run them.
 
 use clap::{ArgMatches, Command};
 use networks::teacher::Teacher;
@@ -14,7 +14,7 @@ use crate::options::Listed;
 use crate::padim::Padim;
 use crate::patchcore::PatchCore;
 
-/// The methods, in the order in which programs list them. The first is what they take unless told otherwise.
+/// The methods, in listing order. The first is the default.
 pub const METHODS: &[Entry] = &[
     Entry::of::<LocalGaussians>(),
     Entry::of::<PatchCore>(),
@@ -22,7 +22,7 @@ pub const METHODS: &[Entry] = &[
     Entry::of::<Mahalanobis>(),
 ];
 
-/// The method with this name.
+/// Returns the method with this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Entry> {
     METHODS.iter().find(|entry| entry.name == name)
@@ -31,7 +31,7 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
 /// See [`Model::restore`].
 type Restore = fn(&State, &Teacher, Size) -> Result<Box<dyn Model>, StateError>;
 
-/// A method without its types.
+/// A type-erased method.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// The name on the command line and in bundles.
@@ -49,7 +49,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of a method.
+    /// Makes the entry of a method.
     #[must_use]
     pub const fn of<M: Method>() -> Self {
         Self {
@@ -65,15 +65,15 @@ impl Entry {
         }
     }
 
-    /// The method with the options that a command line gives; see [`crate::options`].
+    /// Returns the method with the options given on a command line; see [`crate::options`].
     ///
     /// # Errors
-    /// If `matches` is not of a command with the method's options.
+    /// If `matches` doesn't come from a command with the method's options.
     pub fn given(&self, matches: &ArgMatches) -> Result<Box<dyn Configured>, clap::Error> {
         (self.given)(matches)
     }
 
-    /// The method with the options that [`Configured::record`] gave.
+    /// Returns the method with the options recorded by [`Configured::record`].
     ///
     /// # Errors
     /// If an option is out of range.
@@ -81,7 +81,7 @@ impl Entry {
         (self.recorded)(options)
     }
 
-    /// The method with the options that it has unless told otherwise.
+    /// Returns the method with its default options.
     #[must_use]
     pub fn defaults(&self) -> Box<dyn Configured> {
         (self.defaults)()
@@ -106,7 +106,7 @@ impl Entry {
         (self.restore)(state, teacher, input)
     }
 
-    /// As a command line lists it.
+    /// Returns the entry for a command line's list.
     #[must_use]
     pub const fn listed(&self) -> Listed {
         Listed { method: self.name, add_options: self.add_options }
@@ -124,7 +124,7 @@ mod tests {
             assert!(METHODS[..index].iter().all(|other| other.name != entry.name), "{}", entry.name);
             let record = entry.defaults().record().unwrap();
             assert_eq!(entry.recorded(record.clone()).unwrap().record().unwrap(), record);
-            // What the command line gives unless told otherwise is what the record says.
+            // The command line's defaults match the record.
             let command = (entry.add_options)(Command::new("train"));
             let given = entry.given(&command.get_matches_from(["train"])).unwrap();
             assert_eq!(given.record().unwrap(), record, "{}", entry.name);

@@ -1,30 +1,31 @@
-//! How far maps of distances are smoothed: one option, which several methods share.
+//! The smoothing of distance maps: an option shared by several methods.
 
 use networks::{State, StateError};
 
 use crate::method::FitError;
 
-/// Standard deviation of the Gaussian that smooths maps of distances unless another is asked for, in their positions.
+/// Default standard deviation of the Gaussian that smooths distance maps, in positions.
 pub const SMOOTHING: f64 = 1.0;
-/// What command lines say of it.
-pub const SMOOTHING_HELP: &str = "how far the map is smoothed, in positions of the features' grid (of 8 pixels; standard \
-                                  deviation of a Gaussian); more finds larger and fainter defects, less draws small ones sharper";
-/// The most that makes sense.
+/// Help text of the option.
+pub const SMOOTHING_HELP: &str = "smoothing of the map: standard deviation of a Gaussian, in positions of the features' grid (8 \
+                                  pixels); more finds larger and fainter defects, less shows small ones more sharply";
+/// The largest useful value.
 const MAX: f64 = 64.0;
-/// The name under which a model's notes hold it.
+/// Its name in a model's notes.
 pub const SMOOTHING_NOTE: &str = "smoothing";
 
 /// A smoothing that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no smoothing; write a number of positions from 0 to {MAX}")]
+#[error("invalid smoothing `{0}`: expected a number of positions from 0 to {MAX}")]
 pub struct SmoothingError(String);
 
-/// A smoothing that would change nothing.
+/// A smoothing that would have no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--smoothing is for a score of the method's own; give {0} too, or leave it out")]
+#[error("--smoothing only applies to the method's own score; give {0} too, or leave it out")]
 struct UnusedSmoothing(&'static str);
 
-/// Refuses a smoothing that the common image score has no use for; `own_score` is the option that gives another one.
+/// Refuses a smoothing that the common image score would ignore; `own_score` is the option that selects the method's
+/// own score.
 ///
 /// # Errors
 /// Names that option.
@@ -36,16 +37,16 @@ pub fn check_use(smoothing: f64, has_own_score: bool, own_score: &'static str) -
     }
 }
 
-/// Reads a smoothing, as users and models' notes write it.
+/// Parses a smoothing, as written by users and in models' notes.
 ///
 /// # Errors
-/// Says which numbers can be used.
+/// Names the valid range.
 pub fn smoothing(text: &str) -> Result<f64, SmoothingError> {
     let sigma = text.parse::<f64>().ok().filter(|sigma| (0.0..=MAX).contains(sigma));
     sigma.ok_or_else(|| SmoothingError(text.to_owned()))
 }
 
-/// The smoothing in a model's notes; models that were fitted before there was a choice have none.
+/// Reads the smoothing from a model's notes; models fitted before the option existed have none.
 ///
 /// # Errors
 /// If it is out of range.

@@ -1,4 +1,4 @@
-//! Good parts, and nothing else, → a bundle: fitted to all of them, calibrated by cross-fitting.
+//! Turns good parts alone into a bundle: fitted to all of them, calibrated by cross-fitting.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use bundle::{Calibration, Calibrator};
 use bundle::{Export, ExportError, Rule, ScoreKind, export_calibrated};
 use networks::teacher::Teacher;
 
-/// Fewest parts that can be taught from.
+/// Minimum number of parts.
 pub const MIN_PARTS: usize = 5;
 
 /// What to learn from, and how.
@@ -22,7 +22,7 @@ pub struct Lesson<'a> {
     pub teacher: &'a Teacher,
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
-    /// Mirrored copies that are learned from, too.
+    /// Which mirrored copies are also learned from.
     pub flip: Flip,
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
@@ -38,47 +38,51 @@ pub struct Lesson<'a> {
     pub threads: usize,
 }
 
-/// What came of it.
+/// The result of teaching.
 #[derive(Debug)]
 pub struct Taught {
     /// The thresholds.
     pub calibration: Calibration,
     /// Frames of parts that look unlike the others.
     pub strangers: Vec<PathBuf>,
-    /// Frames of the smaller group, if there are two that look like two products.
+    /// Frames of the smaller group, if the parts form two groups that look like two products.
     pub second_group: Vec<PathBuf>,
 }
 
-/// Why nothing was taught; what stood at the bundle's place is untouched.
+/// Why nothing was taught; anything already at the bundle's path is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum TeachError {
     /// Too few parts.
-    #[error("{0} good part(s); at least {MIN_PARTS} are needed, to learn from some and calibrate on others")]
+    #[error(
+        "{0} good part(s); at least {MIN_PARTS} are needed, since each is scored by a model of the others"
+    )]
     TooFew(usize),
     /// All parts look the same.
     #[error(
-        "the {0} parts are the same picture again and again; show different parts: what good parts differ by is learned from them"
+        "all {0} parts show the same image; show different parts, since how good parts differ is learned from them"
     )]
     Identical(usize),
     /// A frame has no features.
     #[error(transparent)]
     Features(#[from] FeatureError),
-    /// The method, or a frame that can't be scored.
+    /// The method can't be fitted, or a frame can't be scored.
     #[error(transparent)]
     Fit(#[from] CrossFitError),
-    /// The bundle.
+    /// The bundle can't be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The frames of a part give no score.
-    #[error("a part's frames don't fit the rule of votes; take all parts with the same line file")]
+    /// A part's frames give no score for the part.
+    #[error(
+        "a part's frames don't match the line file's voting rule; record all parts with the same line file"
+    )]
     Votes,
     /// Someone asked to stop.
     #[error("stopped; nothing was written")]
     Stopped,
 }
 
-/// Fits, calibrates and writes the bundle to `out` in one step. `decide` makes of a part's frame scores the one that
-/// decides the part; `progress` is called after each step (see [`crate::cross_fit::steps`]) and says whether to go on.
+/// Fits, calibrates and writes the bundle to `out` in one step. `decide` turns a part's frame scores into the one that
+/// decides the part. `progress` is called after each step (see [`crate::cross_fit::steps`]) and says whether to go on.
 ///
 /// # Errors
 /// See [`TeachError`].

@@ -11,5 +11,5 @@ pub struct Array {
     pub data: Vec<f32>,
 }
 
-/// Named arrays, as a weight file holds them.
+/// Named arrays, as in a weight file.
 pub type Weights = BTreeMap<String, Array>;

@@ -1,16 +1,16 @@
-//! Convolutional networks as data, and what is made of them without libtorch.
+//! Convolutional networks as data, and everything built on them that doesn't need libtorch.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`array`](mod@array) | dense arrays, and weights as named arrays |
-//! | [`state`] | arrays with notes: what a run or a method keeps |
+//! | [`state`] | arrays with notes: the saved state of a run or a method |
 //! | [`architecture`] | backbones as data: one description for training, import and export |
-//! | [`foreign`] | anomaly models of other makers → models that the judge takes |
+//! | [`foreign`] | third-party anomaly models → models that the judge accepts |
 //! | [`onnx`] | writes ONNX models |
-//! | [`resample`] | resizing and smoothing of maps as matrices |
-//! | [`teacher`] | backbones with weights, imported and kept by name |
+//! | [`resample`] | resizes and smooths maps by matrices |
+//! | [`teacher`] | backbones with weights, imported and stored by name |
 //!
-//! A model that says where an image is bright, written as ONNX and run by the judge's engine:
+//! A model that shows where an image is bright, written as ONNX and run by the judge's engine:
 //!
 //! ```
 //! use networks::onnx::GraphBuilder;

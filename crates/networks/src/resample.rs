@@ -1,10 +1,10 @@
-//! Resizing and smoothing of maps as matrices: a separable linear map of a grid is `rows · grid · columnsᵀ`, which every
+//! Resizes and smooths maps by matrices: a separable linear map of a grid is `rows · grid · columnsᵀ`, which every
 //! inference engine computes as two matrix products, exactly and fast.
 
 use crate::array::Array;
 
-/// A matrix that resizes an axis of `from` positions to `to`, bilinearly with half-pixel centres (`align_corners=False`),
-/// without antialiasing.
+/// Returns a matrix that resizes an axis of `from` positions to `to`, bilinearly with half-pixel centres
+/// (`align_corners=False`), without antialiasing.
 #[must_use]
 pub fn bilinear(from: usize, to: usize) -> Matrix {
     let mut matrix = Matrix::zeros(to, from);
@@ -18,8 +18,9 @@ pub fn bilinear(from: usize, to: usize) -> Matrix {
     matrix
 }
 
-/// A matrix that smooths an axis of `length` positions by a Gaussian of standard deviation `sigma` positions, cut at
-/// 2 `sigma` (rounded up); beyond the ends the last value goes on. With `sigma` 0 all stays as it is.
+/// Returns a matrix that smooths an axis of `length` positions by a Gaussian with a standard deviation of `sigma`
+/// positions, truncated at 2 `sigma` (rounded up); the last value is repeated beyond the ends. `sigma` 0 changes
+/// nothing.
 #[must_use]
 pub fn gaussian(length: usize, sigma: f64) -> Matrix {
     if sigma <= 0.0 {
@@ -38,7 +39,7 @@ pub fn gaussian(length: usize, sigma: f64) -> Matrix {
     matrix
 }
 
-/// A matrix that puts `margin` zeros before and after an axis of `length` positions.
+/// Returns a matrix that adds `margin` zeros before and after an axis of `length` positions.
 #[must_use]
 pub fn zero_padded(length: usize, margin: usize) -> Matrix {
     let mut matrix = Matrix::zeros(length + 2 * margin, length);
@@ -48,7 +49,8 @@ pub fn zero_padded(length: usize, margin: usize) -> Matrix {
     matrix
 }
 
-/// A matrix that puts the first value `margin` times before an axis of `length` positions, and the last one behind it.
+/// Returns a matrix that repeats the first value `margin` times before an axis of `length` positions, and the last one
+/// after it.
 #[must_use]
 pub fn edge_padded(length: usize, margin: usize) -> Matrix {
     let mut matrix = Matrix::zeros(length + 2 * margin, length);
@@ -75,7 +77,7 @@ impl Matrix {
         &mut self.data[row * self.columns + column]
     }
 
-    /// `self · other`: first `other`, then `self`. `other` has as many rows as `self` columns.
+    /// Returns `self · other`: first `other`, then `self`. `other` must have as many rows as `self` has columns.
     #[must_use]
     pub fn after(&self, other: &Self) -> Self {
         let mut product = Self::zeros(self.rows, other.columns);
@@ -92,7 +94,7 @@ impl Matrix {
         product
     }
 
-    /// `selfᵀ`.
+    /// Returns `selfᵀ`.
     #[must_use]
     pub fn transposed(&self) -> Self {
         let mut other = Self::zeros(self.columns, self.rows);
@@ -104,7 +106,7 @@ impl Matrix {
         other
     }
 
-    /// `self · grid · columnsᵀ` for a row-major grid of self's columns × columns' columns.
+    /// Computes `self · grid · columnsᵀ` for a row-major grid of self's columns × columns' columns.
     #[must_use]
     pub fn apply(&self, grid: &[f32], columns: &Self) -> Vec<f32> {
         let row_of = |matrix: &Self, row: usize| {
@@ -124,7 +126,7 @@ impl Matrix {
         out
     }
 
-    /// Rows × columns, in 32-bit floats.
+    /// Returns the matrix as an array of 32-bit floats, rows × columns.
     #[must_use]
     pub fn to_array(&self) -> Array {
         Array { shape: vec![self.rows, self.columns], data: self.data.iter().map(|&x| x as f32).collect() }
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn bilinear_has_half_pixel_centres() {
-        // What PyTorch's interpolate(mode="linear", align_corners=False) gives.
+        // The results of PyTorch's interpolate(mode="linear", align_corners=False).
         assert_eq!(apply(&bilinear(2, 4), &[0.0, 1.0]), [0.0, 0.25, 0.75, 1.0]);
         assert_eq!(apply(&bilinear(4, 2), &[0.0, 1.0, 2.0, 3.0]), [0.5, 2.5]);
         assert_eq!(bilinear(5, 5), gaussian(5, 1e-3));

@@ -1,4 +1,4 @@
-//! Arrays with notes: what a run or a method keeps.
+//! Arrays with notes: the saved state of a run or a method.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::array::{Array, Weights};
 
-/// Named arrays with notes: a checkpoint, or what a method has learned.
+/// Named arrays with notes: a checkpoint, or a learned model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// Arrays by name.
@@ -16,7 +16,7 @@ pub struct State {
 }
 
 impl State {
-    /// A note as a number.
+    /// Returns a note as a number.
     #[must_use]
     pub fn number<T: FromStr>(&self, name: &str) -> Option<T> {
         self.notes.get(name)?.parse().ok()
@@ -27,10 +27,10 @@ impl State {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// An array or a note isn't there.
+    /// An array or a note is missing.
     #[error("it has no `{0}`")]
     Missing(Cow<'static, str>),
-    /// An array has another shape than its network's.
+    /// An array's shape differs from its network's.
     #[error("its `{name}` has shape {found:?}, not {expected:?}")]
     Shape {
         /// The array.
@@ -40,27 +40,27 @@ pub enum StateError {
         /// The network's.
         expected: Vec<usize>,
     },
-    /// Arrays don't fit each other, or the teacher and the input size.
-    #[error("its {0} has impossible sides")]
+    /// Arrays don't match each other, or the teacher and the input size.
+    #[error("its {0} has an invalid shape")]
     Sides(&'static str),
-    /// Values that no training and no fit gives.
-    #[error("its `{0}` holds impossible values")]
+    /// Values that no training or fit can produce.
+    #[error("its `{0}` holds invalid values")]
     Values(Cow<'static, str>),
 }
 
 impl StateError {
-    /// [`Self::Missing`].
+    /// Makes a [`Self::Missing`].
     pub fn missing(name: impl Into<Cow<'static, str>>) -> Self {
         Self::Missing(name.into())
     }
 
-    /// [`Self::Values`].
+    /// Makes a [`Self::Values`].
     pub fn values(name: impl Into<Cow<'static, str>>) -> Self {
         Self::Values(name.into())
     }
 }
 
-/// The array of that name, if it has the shape.
+/// Returns the array with this name if it has the shape.
 ///
 /// # Errors
 /// [`StateError::Missing`] or [`StateError::Shape`].

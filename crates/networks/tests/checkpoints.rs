@@ -1,8 +1,8 @@
-//! Checkpoints that hold more than the weights: all of these are found, or an error says why not.
+//! Tests checkpoints that contain more than the weights: all weights are found, or an error says why not.
 #![cfg(feature = "import")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
+#[allow(dead_code, reason = "each test program uses only part of it")]
 mod support;
 
 use networks::teacher::TeacherError;
@@ -29,14 +29,14 @@ fn why_not(bytes: &[u8]) -> String {
     read(bytes).unwrap_err().to_string()
 }
 
-/// `{name: … }` around what is written by `inner`.
+/// Writes `{name: … }` around what `inner` writes.
 fn dict(pickle: &mut Pickle, name: &str, inner: impl FnOnce(&mut Pickle)) {
     pickle.text(name).raw(b"}");
     inner(pickle);
     pickle.raw(b"s");
 }
 
-/// What an optimizer keeps of so many parameters.
+/// Writes an optimizer's state for this many parameters.
 fn optimizer(pickle: &mut Pickle, parameters: usize, moments: &Array) {
     dict(pickle, "optimizer", |pickle| {
         dict(pickle, "state", |pickle| {
@@ -89,7 +89,7 @@ fn weights_beside_an_optimizer_of_any_size_are_imported() {
     }
 }
 
-/// A dict for each loop of a training framework, and dicts in dicts.
+/// A training framework's state: a dict for each loop, with nested dicts.
 #[test]
 fn weights_beside_a_framework_s_own_state_are_imported() {
     let (_, weights) = weights();
@@ -121,7 +121,7 @@ fn python_2_names_weights_by_byte_strings() {
     for strings in [Strings::Short, Strings::Long, Strings::Quoted] {
         let mut plain = Pickle::new(strings);
         plain.state_dict(&weights);
-        // An OrderedDict is made of a list of pairs there.
+        // Python 2 builds an OrderedDict from a list of pairs.
         let mut pairs = Pickle::new(strings);
         pairs.raw(b"ccollections\nOrderedDict\n](");
         for (name, array) in &weights {
@@ -162,7 +162,7 @@ fn what_is_nested_too_deep_or_holds_itself_is_an_error_that_says_so() {
     assert!(why_not(&legacy(&tuples)).contains("tuples more than 64 deep"));
     let itself = b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.";
     assert!(why_not(&legacy(itself)).contains("nested more than 64 deep"));
-    // Twice as many ways to the end with each dict.
+    // Each dict doubles the number of paths to the end.
     let mut twice = b"\x80\x02}q\x00".to_vec();
     (0..40).for_each(|_| twice.extend(b"}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00uq\x00"));
     twice.push(b'.');
@@ -192,7 +192,7 @@ fn names_of_no_network_are_told_with_the_networks_that_there_are() {
 fn timm_s_efficientnet_lite_is_imported() {
     let network = Network::by_name("efficientnet-lite0").unwrap();
     let weights = random_weights(&network, 6);
-    // Folded weights have a bias in place of the norm; the first stage's block has two convolutions.
+    // Folded weights have a bias instead of the norm; the first stage's block has two convolutions.
     let renamed = |name: &str| {
         let (layer, tensor) = name.rsplit_once('.').unwrap();
         let parts: Vec<&str> = layer.split('.').collect();

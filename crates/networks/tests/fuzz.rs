@@ -1,8 +1,8 @@
-//! Mutated weight files: each is read, or refused with a sentence, whatever lengths and shapes it promises.
+//! Fuzzes weight files: each is read, or refused with a sentence, whatever lengths and shapes it declares.
 #![cfg(feature = "import")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
+#[allow(dead_code, reason = "each test program uses only part of it")]
 mod support;
 
 use fuzzing::Fuzz;
@@ -14,7 +14,7 @@ use support::{Pickle, Strings, legacy_of, legacy_pth, npy, npz, pickle, zip_of, 
 #[global_allocator]
 static MEMORY: fuzzing::Memory = fuzzing::Memory;
 
-/// Opcodes, and lengths that nothing has.
+/// Opcodes, and impossible lengths.
 const WORDS: [&[u8]; 26] = [
     b"(",
     b"t",
@@ -44,7 +44,7 @@ const WORDS: [&[u8]; 26] = [
     b"FloatStorage",
 ];
 
-/// Tensors of a few values, with names that some network has.
+/// Tensors of a few values, with names of a real network.
 fn weights() -> Weights {
     let array = |shape: &[usize]| {
         let count: usize = shape.iter().product();
@@ -56,7 +56,7 @@ fn weights() -> Weights {
     weights
 }
 
-/// A checkpoint with more than the weights.
+/// A checkpoint that contains more than the weights.
 fn checkpoint() -> Vec<u8> {
     let mut pickle = Pickle::new(Strings::Short);
     pickle.raw(b"}").text("epoch").integer(3).raw(b"s").text("state_dict").state_dict(&weights());
@@ -64,7 +64,7 @@ fn checkpoint() -> Vec<u8> {
     pickle.finish()
 }
 
-/// Reads a file; one that can be read is looked at as a teacher's, too.
+/// Reads a file; a readable one is also tried as a teacher.
 fn is_read(bytes: &[u8]) -> bool {
     match read_weights(bytes) {
         Ok(_) => {
@@ -97,7 +97,7 @@ fn weight_files() {
     assert!(taken.accepted > taken.inputs / 20 && refused > taken.inputs / 4, "{taken:?}");
 }
 
-/// What lies in a zip has a checksum: it is mutated before it is packed.
+/// Zip entries have a checksum, so they are mutated before they are packed.
 #[test]
 fn zipped_weights() {
     let weights = weights();

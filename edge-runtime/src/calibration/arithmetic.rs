@@ -1,4 +1,4 @@
-//! A bundle computed with another arithmetic: whether it wins, and what it does to scores.
+//! Compares two arithmetics for a bundle: which one is faster, and how far the scores move.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use shared_format::{Arithmetic, Golden};
 
 use crate::report::{in_ms, significant};
 
-/// Frames that each arithmetic is timed with, in turn.
+/// Frames used to time each arithmetic, in turn.
 const ROUNDS: usize = 15;
-/// What is less than this share faster is no reason to change.
+/// The gain in speed, as a share, below which the arithmetic is not worth changing.
 const MARGIN: f64 = 0.05;
-/// Golden frames may score otherwise by this share of the normals' spread (q99 − q50) …
+/// Scores of golden frames may move by this share of the normals' spread (q99 − q50) …
 const MOST_OF_SPREAD: f32 = 0.5;
-/// … or, where a small sample has next to no spread, by this share of the largest score.
+/// … or, if a small sample has hardly any spread, by this share of the largest score.
 const MOST_OF_SCORE: f32 = 0.05;
 
-/// Why a bundle is not computed with another arithmetic.
+/// Reason why a bundle can't be computed with another arithmetic.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArithmeticError {
     /// The bundle can't be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The folder holds another bundle now.
-    #[error("another bundle has just taken this one's place; start again")]
+    /// The folder now holds another bundle.
+    #[error("the bundle has been replaced in the meantime; start again")]
     Replaced,
-    /// The golden frames can't be judged with it.
-    #[error("with {arithmetic}", arithmetic = name(*arithmetic))]
+    /// The golden frames can't be judged with the new arithmetic.
+    #[error("cannot judge the golden frames with {arithmetic}", arithmetic = name(*arithmetic))]
     Golden {
         /// The new arithmetic.
         arithmetic: Arithmetic,
-        /// Why.
+        /// The cause.
         source: BundleError,
     },
     /// Scores move too far.
     #[error(
-        "golden frames score up to {moved} otherwise with {arithmetic}, more than rounding should do ({most}): this model is \
-         not for it; calibrate without --arithmetic",
+        "with {arithmetic}, the scores of golden frames move by up to {moved}, more than rounding explains ({most}): this \
+         model is unsuitable for it; calibrate without --arithmetic",
         moved = significant(*moved),
         arithmetic = name(*arithmetic),
         most = significant(*most)
@@ -45,15 +45,17 @@ pub enum ArithmeticError {
     Moved {
         /// The new arithmetic.
         arithmetic: Arithmetic,
-        /// How far.
+        /// How far they moved.
         moved: f32,
-        /// How far they may.
+        /// How far they may move.
         most: f32,
     },
-    /// There is nothing to compare by.
-    #[error("the bundle has no golden frames to compare by; export it again with this program's trainer")]
+    /// The bundle has nothing to compare with.
+    #[error(
+        "the bundle has no golden frames to compare with; export it again with the trainer of this version"
+    )]
     NoGolden,
-    /// A golden frame is no image.
+    /// A golden frame is not a valid image.
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// A golden frame can't be judged.
@@ -61,33 +63,33 @@ pub enum ArithmeticError {
     Fault(#[from] Fault),
 }
 
-/// A bundle's judges: one for each arithmetic.
+/// Two judges for a bundle, one for each arithmetic.
 #[derive(Debug)]
 pub struct Arithmetics {
     old: Judge,
     new: Judge,
 }
 
-/// What changes with the arithmetic.
+/// Effects of changing the arithmetic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The new one.
+    /// The new arithmetic.
     pub arithmetic: Arithmetic,
     /// The golden frames with their new scores.
     pub golden: Vec<Golden>,
-    /// How far their scores moved at most.
+    /// The largest change of their scores.
     pub moved: f32,
-    /// The same as a share of the normals' spread; `None` where they have none.
+    /// The same as a share of the normals' spread; `None` if they have none.
     pub moved_of_spread: Option<f32>,
-    /// How long a golden frame takes in the network, before and after.
+    /// Inference time of a golden frame, before and after.
     pub times: [Duration; 2],
 }
 
 impl Arithmetics {
-    /// The bundle that `old` judges by, and the same with the other arithmetic.
+    /// Takes the judge `old` and creates another for the same bundle with the other arithmetic.
     ///
     /// # Errors
-    /// Where the bundle can't be opened again.
+    /// If the bundle can't be opened again, or has been replaced.
     pub fn new(old: Judge, threads: usize) -> Result<Self, ArithmeticError> {
         let before = &old.bundle().thresholds;
         let mut bundle = Bundle::open(&old.bundle().folder)?;
@@ -101,21 +103,21 @@ impl Arithmetics {
         Ok(Self { new: Judge::from_bundle(bundle, threads)?, old })
     }
 
-    /// Whether the two compute anything differently: most models have nothing that is computed with 16-bit floats.
+    /// Returns whether the two compute anything differently: in most models nothing is computed with 16-bit floats.
     pub fn differ(&mut self) -> bool {
         let is_half = |kernel: &Replaced| kernel.arithmetic == Arithmetic::Half;
         [&mut self.old, &mut self.new].into_iter().any(|judge| judge.network().replaced().iter().any(is_half))
     }
 
-    /// Whether this processor would have to emulate the other arithmetic.
+    /// Returns whether this processor would have to emulate the other arithmetic.
     pub fn is_new_emulated(&mut self) -> bool {
         self.new.network().is_emulated()
     }
 
-    /// Judges the golden frames by both, in turn.
+    /// Judges the golden frames with both, in turn.
     ///
     /// # Errors
-    /// Where there is no golden frame, one can't be judged, or scores move further than rounding moves them.
+    /// If there is no golden frame, one can't be judged, or scores move further than rounding explains.
     pub fn compare(&mut self) -> Result<Change, ArithmeticError> {
         let thresholds = self.old.bundle().thresholds.clone();
         let arithmetic = self.new.bundle().thresholds.arithmetic;
@@ -136,7 +138,7 @@ impl Arithmetics {
         Ok(Change { arithmetic, golden, moved, moved_of_spread, times: self.times()? })
     }
 
-    /// Median times of the first golden frame; of one frame each where a processor has to emulate.
+    /// Measures the median times for the first golden frame; one run each if the processor has to emulate.
     fn times(&mut self) -> Result<[Duration; 2], ArithmeticError> {
         let bundle = self.old.bundle();
         let Some(first) = bundle.thresholds.golden.first() else {
@@ -159,13 +161,13 @@ impl Arithmetics {
         }))
     }
 
-    /// The judge with the arithmetic that was there.
+    /// Returns the judge with the original arithmetic.
     #[must_use]
     pub fn into_old(self) -> Judge {
         self.old
     }
 
-    /// The judge with the other arithmetic.
+    /// Returns the judge with the other arithmetic.
     #[must_use]
     pub fn into_new(self) -> Judge {
         self.new
@@ -173,14 +175,14 @@ impl Arithmetics {
 }
 
 impl Change {
-    /// Whether a frame takes clearly less time than before.
+    /// Returns whether a frame takes clearly less time than before.
     #[must_use]
     pub fn wins(&self) -> bool {
         let [before, after] = self.times.map(|time| time.as_secs_f64());
         after < (1.0 - MARGIN) * before
     }
 
-    /// For people.
+    /// Describes the change, for people.
     #[must_use]
     pub fn in_words(&self) -> String {
         let [before, after] = self.times.map(in_ms);
@@ -188,14 +190,14 @@ impl Change {
             .moved_of_spread
             .map_or(String::new(), |share| format!(", {:.0} % of the good parts' spread", share * 100.0));
         format!(
-            "a frame takes {after:.1} ms with {}, {before:.1} ms before; golden frames score up to {} otherwise{share}",
+            "a frame takes {after:.1} ms with {}, {before:.1} ms before; scores of golden frames move by up to {}{share}",
             name(self.arithmetic),
             significant(self.moved)
         )
     }
 }
 
-/// For people.
+/// Returns the name of an arithmetic, for people.
 #[must_use]
 pub const fn name(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {

@@ -1,4 +1,4 @@
-//! Why a part can't be calibrated with, or all of them can't.
+//! Errors of calibration: parts that can't be used, and failures as a whole.
 
 use std::path::PathBuf;
 
@@ -7,59 +7,59 @@ use judge::{DecodeError, Fault};
 use crate::capture::NoFrame;
 use crate::trigger::waiting::TriggerError;
 
-/// Why a part can't be calibrated with.
+/// Reason why a part can't be used for calibration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartError {
-    /// The camera gave no frame of it.
+    /// The camera delivered no frame of the part.
     #[error(transparent)]
     NoFrame(#[from] NoFrame),
-    /// A frame of the camera can't be decoded: the decoder's sentence.
+    /// A frame from the camera can't be decoded; holds the decoder's message.
     #[error("{0}")]
     Undecodable(String),
-    /// A file is no image.
+    /// A file is not a valid image.
     #[error("{file}: {source}")]
     File {
-        /// Its name.
+        /// Name of the file.
         file: String,
-        /// Why.
+        /// The cause.
         source: DecodeError,
     },
-    /// A file was there before, and is no further evidence.
+    /// A file repeats an earlier one, so it adds no evidence.
     #[error("{file}: the same picture as {original}", original = original.display())]
     Copy {
-        /// Its name.
+        /// Name of the file.
         file: String,
-        /// The first of them.
+        /// The first file with this picture.
         original: PathBuf,
     },
-    /// It has too few frames, or too many.
-    #[error("it has {found} frame(s); votes.frames = {needed} needs as many of each part")]
+    /// The part has too few or too many frames.
+    #[error("it has {found} frame(s); votes.frames = {needed} requires that many per part")]
     Frames {
-        /// Frames that it has.
+        /// Number of frames of the part.
         found: usize,
-        /// Frames that vote.
+        /// Number of frames that vote.
         needed: u16,
     },
     /// A frame can't be judged.
     #[error(transparent)]
     Fault(#[from] Fault),
     /// A frame has no score.
-    #[error("it got no score; judge it with `edge-runtime inspect`")]
+    #[error("it got no score; examine it with `edge-runtime inspect`")]
     NoScore,
     /// The votes have no deciding score.
-    #[error("its frames don't fit the rule of votes")]
+    #[error("its frames don't match the voting rule; check [votes] in the line file")]
     Votes,
 }
 
-/// Why there are no thresholds.
+/// Reason why no thresholds can be determined.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrateError {
-    /// No further part can be had.
+    /// The source can't supply another part.
     #[error(transparent)]
     Source(#[from] TriggerError),
-    /// Not one part can be used.
-    #[error("no part can be used; give good parts as the line's camera shows them")]
+    /// None of the parts can be used.
+    #[error("no part can be used; provide good parts as the line's camera shows them")]
     NoParts,
 }

@@ -1,4 +1,4 @@
-//! Parts from a folder.
+//! Reads good parts from a folder.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,21 +11,21 @@ use super::{PartError, PartSource, SourcedPart};
 use crate::files::parts::{Part, Parts};
 use crate::trigger::waiting::TriggerError;
 
-/// Why a folder has no parts.
+/// Reason why a folder yields no parts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// It can't be read.
+    /// The folder can't be read.
     #[error("cannot read the folder {folder}; check the path", folder = folder.display())]
     Read {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It holds neither an image nor a folder.
+    /// The folder holds neither images nor subfolders.
     #[error(
-        "no parts in {folder}; give a folder with images, or with a folder for each part",
+        "no parts in {folder}; provide a folder with images, or with a subfolder for each part",
         folder = folder.display()
     )]
     Empty {
@@ -34,12 +34,12 @@ pub enum FolderError {
     },
 }
 
-/// The parts of a folder, in name order, see [`Parts::list`].
+/// The parts of a folder, in name order; see [`Parts::list`].
 #[derive(Debug)]
 pub struct FolderParts {
     parts: std::vec::IntoIter<Part>,
     unused: Unused,
-    /// What was read already, by its pixels: a copy is no further evidence.
+    /// Files already read, by a hash of their pixels: a copy adds no evidence.
     seen: HashMap<[u8; 32], PathBuf>,
 }
 
@@ -57,7 +57,7 @@ impl FolderParts {
         Ok(Self { parts: found.parts.into_iter(), unused: found.unused, seen: HashMap::new() })
     }
 
-    /// Files that belong to no part.
+    /// Returns the files that belong to no part.
     #[must_use]
     pub const fn unused(&self) -> &Unused {
         &self.unused

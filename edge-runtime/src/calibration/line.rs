@@ -1,4 +1,4 @@
-//! Parts from a line's own camera and trigger.
+//! Takes good parts from a line's own camera and trigger.
 
 use shared_format::Roi;
 
@@ -8,14 +8,14 @@ use crate::line_file::LineFile;
 use crate::trigger::parts::{LineParts, LinePartsError, Look};
 use crate::trigger::waiting::TriggerError;
 
-/// The parts that a line's camera and trigger show, numbered from 1.
+/// The parts seen by a line's camera and trigger, numbered from 1.
 pub struct CountedParts {
     parts: LineParts,
     number: u64,
 }
 
 impl CountedParts {
-    /// Opens camera and trigger; `region` is where the product's bundle looks.
+    /// Opens camera and trigger; `region` is the region of interest of the product's bundle.
     ///
     /// # Errors
     /// [`LinePartsError`]

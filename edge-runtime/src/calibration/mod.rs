@@ -1,7 +1,7 @@
-//! Good parts → thresholds with their evidence.
+//! Determines thresholds, with their evidence, from good parts.
 //!
-//! What is calibrated is the score that decides a part, see [`deciding_score`]: the claim is about parts, whatever the
-//! number of frames that vote.
+//! Calibration uses the score that decides a part, see [`deciding_score`]: the claim is about parts, however many frames
+//! vote.
 
 mod arithmetic;
 mod error;
@@ -23,38 +23,39 @@ pub use line::CountedParts;
 /// A part to calibrate with.
 #[derive(Debug)]
 pub struct SourcedPart {
-    /// What to call it for people.
+    /// Display name, for people.
     pub name: String,
-    /// Its frames, in order, or why there are none.
+    /// Its frames, in order, or the reason why there are none.
     pub frames: Result<Vec<Frame>, PartError>,
 }
 
-/// Where good parts come from.
+/// A source of good parts.
 pub trait PartSource {
-    /// The next part; `None` after the last.
+    /// Returns the next part; `None` after the last.
     ///
     /// # Errors
-    /// Where no further part can be had. A part without usable frames is no error.
+    /// If the source can't supply another part. A part without usable frames is not an error.
     fn next_part(&mut self) -> Result<Option<SourcedPart>, TriggerError>;
 }
 
-/// How to calibrate.
+/// Calibration options.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// What decides a part.
+    /// The voting rule that decides a part.
     pub votes: Votes,
-    /// Usable parts to judge at most.
+    /// Maximum number of usable parts to judge.
     pub parts: u32,
     /// Share of good parts that may be rejected (0..1, exclusive).
     pub target_fpr: f64,
-    /// How scores become the threshold.
+    /// The rule that turns scores into the threshold.
     pub rule: Rule,
 }
 
-/// Judges usable parts and finds the thresholds. A part that can't be used is named to `skipped` with the reason.
+/// Judges usable parts and determines the thresholds. `skipped` is called with each part that can't be used, and the
+/// reason.
 ///
 /// # Errors
-/// Where the source fails, or gives no usable part.
+/// If the source fails or yields no usable part.
 pub fn calibrate(
     source: &mut dyn PartSource,
     judge: &mut Judge,
@@ -81,7 +82,7 @@ pub fn calibrate(
     calibrator.finish(target_fpr, rule).ok_or(CalibrateError::NoParts)
 }
 
-/// The score that decides a part, and its frames' maps.
+/// Returns the score that decides a part, and the anomaly maps of its frames.
 fn score(frames: &[Frame], judge: &mut Judge, votes: &Votes) -> Result<(f32, Vec<AnomalyMap>), PartError> {
     let (mut scores, mut maps) = (vec![], vec![]);
     let (found, needed) = (frames.len(), votes.frames);

@@ -1,4 +1,4 @@
-//! One frame as the camera gave it.
+//! One frame as the camera delivered it.
 
 use std::sync::OnceLock;
 
@@ -8,10 +8,10 @@ use shared_format::Size;
 use super::raw;
 use crate::clock::Moment;
 
-/// What came from the camera.
+/// Data from the camera.
 #[non_exhaustive]
 pub enum Data {
-    /// The bytes of an image file, JPEG from cameras.
+    /// The bytes of an image file; from cameras, a JPEG.
     Encoded(Vec<u8>),
     /// YUV 4:2:2, packed as Y U Y V, BT.601 in limited range.
     Yuyv {
@@ -29,17 +29,17 @@ pub enum Data {
     },
     /// A frame that needs no decoding.
     Frame(Frame),
-    /// Nothing that could be decoded, and why: the driver says that it is damaged, the file can't be read.
+    /// Nothing that could be decoded, with the reason: the driver reports damage, or the file can't be read.
     Refused(DecodeError),
 }
 
-/// One frame as the camera gave it. Presence, health and the inspector all look at the same one; it is decoded when the
-/// first of them asks.
+/// One frame as the camera delivered it. Presence, health and the inspector share it; it is decoded when the first of
+/// them asks for it.
 pub struct Captured {
     data: Data,
     captured_at: Moment,
     sequence: u64,
-    /// The largest frame that is decoded.
+    /// Size of the largest frame that is decoded.
     most: Option<Size>,
     frame: OnceLock<Result<Frame, DecodeError>>,
     fingerprint: OnceLock<u32>,
@@ -47,7 +47,7 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// A frame with the driver's capture time and its number; a gap in the numbers is a frame that the driver dropped.
+    /// Creates a frame with the driver's capture time and frame number; a gap in the numbers means dropped frames.
     #[must_use]
     pub const fn new(data: Data, captured_at: Moment, sequence: u64) -> Self {
         Self {
@@ -61,29 +61,29 @@ impl Captured {
         }
     }
 
-    /// Refuses a frame that is larger than `most`, by its header.
+    /// Refuses a frame larger than `most`, based on its header.
     #[must_use]
     pub const fn within(mut self, most: Option<Size>) -> Self {
         self.most = most;
         self
     }
 
-    /// When it was captured, by the driver.
+    /// Returns the driver's capture time.
     #[must_use]
     pub const fn captured_at(&self) -> Moment {
         self.captured_at
     }
 
-    /// Its number, by the driver.
+    /// Returns the driver's frame number.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// The frame, decoded at the first call.
+    /// Returns the frame, decoding it on the first call.
     ///
     /// # Errors
-    /// [`DecodeError`], the same at every call: damaged, cut short, or of another size than was agreed on.
+    /// [`DecodeError`], the same on every call, if the frame is damaged, truncated, or not of the agreed size.
     pub fn frame(&self) -> Result<&Frame, &DecodeError> {
         let decoded = match &self.data {
             Data::Frame(frame) => return Ok(frame),
@@ -98,7 +98,7 @@ impl Captured {
         decoded.as_ref()
     }
 
-    /// Bytes that it takes: what the camera gave, and the frame if it was decoded.
+    /// Returns the memory in use, in bytes: the camera's data, plus the frame if it was decoded.
     #[must_use]
     pub fn memory(&self) -> usize {
         let given = match &self.data {
@@ -110,13 +110,13 @@ impl Captured {
         given + decoded.map_or(0, |frame| frame.pixels().bytes().len())
     }
 
-    /// Whether somebody has asked for the frame.
+    /// Returns whether the frame has been decoded.
     #[cfg(test)]
     pub(super) fn is_decoded(&self) -> bool {
         self.frame.get().is_some()
     }
 
-    /// Whether the camera gave these bytes a few frames before already: they show something that has been, not what is.
+    /// Returns whether the camera already delivered these bytes a few frames earlier: they show the past, not the present.
     #[must_use]
     pub const fn is_repeated(&self) -> bool {
         self.is_repeated
@@ -126,7 +126,7 @@ impl Captured {
         self.is_repeated = true;
     }
 
-    /// The camera's own bytes if they are an image file's, damaged or not.
+    /// Returns the camera's own bytes if they are an image file, damaged or not.
     #[must_use]
     pub fn encoded(&self) -> Option<&[u8]> {
         match &self.data {
@@ -135,7 +135,7 @@ impl Captured {
         }
     }
 
-    /// The camera's own bytes where they are a JPEG: encoding again would lose.
+    /// Returns the camera's own bytes if they are a JPEG: encoding again would lose quality.
     #[must_use]
     pub fn jpeg(&self) -> Option<&[u8]> {
         match &self.data {
@@ -144,8 +144,8 @@ impl Captured {
         }
     }
 
-    /// Equal for equal bytes, computed at the first call. A live camera's noise makes each picture another one. It is a
-    /// CRC-32: of two different pictures, one pair in four thousand million is taken for equal.
+    /// Returns a fingerprint that is equal for equal bytes, computed on the first call. A live camera's noise makes every
+    /// picture different. It is a CRC-32: about one in four billion pairs of different pictures is taken for equal.
     #[must_use]
     pub fn fingerprint(&self) -> u32 {
         *self.fingerprint.get_or_init(|| self.hash())
@@ -157,14 +157,14 @@ impl Captured {
                 crc32fast::hash(bytes)
             }
             Data::Frame(frame) => crc32fast::hash(frame.pixels().bytes()),
-            // Damaged ones are no sign of life, nor are they the same picture.
+            // Damaged frames are neither a sign of life nor the same picture.
             Data::Refused(_) => crc32fast::hash(&self.sequence.to_le_bytes()),
         }
     }
 }
 
 impl std::fmt::Debug for Captured {
-    /// Without the bytes: there are millions.
+    /// Omits the bytes: there are millions.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.data {
             Data::Encoded(bytes) => format!("Encoded({} bytes)", bytes.len()),

@@ -4,7 +4,7 @@ use super::*;
 
 const SIZE: Size = Size { width: 32, height: 24 };
 
-/// Deterministic bytes; good enough to damage frames with.
+/// Deterministic noise, good enough to damage frames with.
 struct Noise(u64);
 
 impl Noise {
@@ -19,7 +19,7 @@ impl Noise {
         (self.next() % limit.max(1) as u64) as usize
     }
 
-    /// Flips, cuts, repeats or appends bytes, up to eight times.
+    /// Truncates, appends, removes or overwrites bytes, up to eight times.
     fn damage(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(8) {
             let at = self.below(bytes.len());

@@ -1,4 +1,4 @@
-//! A filled buffer of a camera → what was captured.
+//! Converts a filled camera buffer to captured data.
 
 use judge::DecodeError;
 use shared_format::Size;
@@ -6,28 +6,28 @@ use shared_format::Size;
 use super::Data;
 use crate::line_file::PixelFormat;
 
-/// How the camera lays out its pixels.
+/// Layout of the camera's pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
-    /// How pixels come.
+    /// Pixel format.
     pub(super) format: PixelFormat,
     /// Width and height in pixels.
     pub(super) size: Size,
-    /// Bytes from row to row; zero where rows have no place, as in a JPEG.
+    /// Bytes from one row to the next; zero if there are no fixed rows, as in a JPEG.
     pub(super) stride: u32,
 }
 
-/// What the driver put into a buffer.
+/// Contents of a buffer that the driver filled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filled<'b> {
-    /// As many as the driver says it used.
+    /// The bytes that the driver says it used.
     pub(super) bytes: &'b [u8],
-    /// Whether the driver says that they are damaged.
+    /// Whether the driver reports them as damaged.
     pub(super) is_damaged: bool,
 }
 
 impl Filled<'_> {
-    /// What can be decoded later, copied: the buffer goes back to the driver.
+    /// Copies the data, to be decoded later: the buffer goes back to the driver.
     pub(super) fn data(self, Layout { format, size, stride }: Layout) -> Data {
         let name = match format {
             PixelFormat::Mjpeg => "JPEG",
@@ -35,11 +35,11 @@ impl Filled<'_> {
             PixelFormat::Grey => "GREY",
         };
         if self.is_damaged {
-            let reason = "the camera's driver says so".to_owned();
+            let reason = "as reported by the camera's driver".to_owned();
             return Data::Refused(DecodeError::Malformed { format: name, reason });
         }
         match format {
-            // Without end marker it is kept whole: decoding refuses it and says that it is cut short.
+            // Without an end marker it is kept whole: decoding refuses it as truncated.
             PixelFormat::Mjpeg => Data::Encoded(judge::cut_jpeg(self.bytes).unwrap_or(self.bytes).to_vec()),
             PixelFormat::Yuyv => {
                 Data::Yuyv { size, bytes: rows(self.bytes, size.width.div_ceil(2) * 4, size.height, stride) }
@@ -51,7 +51,7 @@ impl Filled<'_> {
     }
 }
 
-/// The rows without what drivers put between them and after the last; fewer bytes where there are fewer.
+/// Copies the rows without the padding between them and after the last; a short buffer yields fewer bytes.
 fn rows(bytes: &[u8], row: u32, rows: u32, stride: u32) -> Vec<u8> {
     let (row, rows, stride) = (row as usize, rows as usize, stride.max(row) as usize);
     if stride == row {
@@ -102,7 +102,7 @@ mod tests {
         assert!(captured(PixelFormat::Mjpeg, 0, whole(&[])).frame().is_err());
     }
 
-    /// nokhwa doesn't say how many bytes of a buffer are used, nor how far rows are apart.
+    /// nokhwa reports neither the number of bytes used in a buffer nor the stride of its rows.
     #[test]
     fn buffers_of_unknown_use_are_read_as_far_as_they_make_sense() {
         let page = [&[90; 8][..], &[0; 4088]].concat();

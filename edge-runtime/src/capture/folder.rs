@@ -8,33 +8,33 @@ use super::pace::Pace;
 use super::{Camera, CaptureError, Captured, Data};
 use crate::files::images;
 
-/// The images of a file, folder or pattern in name order, so many a second.
+/// The images of a file, folder or glob pattern, in name order and at a fixed frame rate.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     images: Vec<PathBuf>,
     pace: Pace,
     repeat: bool,
-    /// The largest frame that is decoded.
+    /// Size of the largest frame that is decoded.
     most: Option<Size>,
     given: usize,
 }
 
 impl Folder {
-    /// Finds the images; they are read when they are due.
+    /// Finds the images; each is read when it is due.
     ///
     /// # Errors
-    /// [`CaptureError::Open`] where there are none or the folder can't be read.
+    /// [`CaptureError::Open`] if there are none or the folder can't be read.
     pub fn open(path: &Path, fps: f64, repeat: bool, most: Option<Size>) -> Result<Self, CaptureError> {
         let found = images::collect(&[path.to_owned()]);
         let found = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
-            // With its cause.
+            // Includes the cause.
             reason: format!("{:#}", anyhow::Error::from(e)),
         })?;
         let images::Images { paths: images, unused } = found;
         if !unused.is_empty() {
-            tracing::warn!("camera {}: not used: {unused}", path.display());
+            tracing::warn!("camera {}: ignored: {unused}", path.display());
         }
         Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
     }
@@ -42,10 +42,10 @@ impl Folder {
 
 impl Camera for Folder {
     fn describe(&self) -> String {
-        format!("{} images of {}", self.images.len(), self.path.display())
+        format!("{} images from {}", self.images.len(), self.path.display())
     }
 
-    /// A file that can't be read is a frame that can't be decoded: the files after it still come.
+    /// A file that can't be read counts as a frame that can't be decoded; the files after it still follow.
     fn next(&mut self) -> Result<Captured, CaptureError> {
         if !self.repeat && self.given >= self.images.len() {
             return Err(CaptureError::End);

@@ -1,80 +1,80 @@
-//! What a camera is, and why there is none, or no frame.
+//! The camera trait, and the errors of opening a camera and waiting for its frames.
 
 use super::Captured;
 
-/// Something that gives frames, one after the other.
+/// A source of frames, one after the other.
 pub trait Camera: Send {
-    /// What it is, in words.
+    /// Describes the camera in words.
     fn describe(&self) -> String;
 
     /// Waits for the next frame.
     ///
     /// # Errors
-    /// [`CaptureError::End`] where no more will come; anything else means that it has to be opened again.
+    /// [`CaptureError::End`] if there are no more frames; any other error means that the camera must be reopened.
     fn next(&mut self) -> Result<Captured, CaptureError>;
 
-    /// Whether it gives the same picture again on purpose. A live camera's noise makes each picture another one: equal
-    /// ones are old buffers.
+    /// Returns whether the camera may repeat a picture on purpose. A live camera's noise makes every picture different, so
+    /// identical ones are stale buffers.
     fn may_repeat(&self) -> bool {
         false
     }
 
-    /// What about it can move scores, one sentence each: locked controls that are no longer what they were set to,
-    /// and what the camera changes by itself.
+    /// Returns one sentence for each property that can shift scores: locked controls that no longer have the value they
+    /// were set to, and properties that the camera adjusts by itself.
     fn warnings(&mut self) -> Vec<String>;
 }
 
-/// Why there is no frame, or no camera.
+/// Reason why a frame, or the camera itself, is unavailable.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// It has given all its frames.
-    #[error("there are no more frames; set camera.repeat, or give more images")]
+    /// The camera has delivered all its frames.
+    #[error("there are no more frames; set camera.repeat, or provide more images")]
     End,
-    /// V4L2 is not compiled in.
+    /// V4L2 support is not compiled in.
     #[error("this build has no camera support; build with --features camera")]
     NoSupport,
-    /// nokhwa is not compiled in.
-    #[error("this build opens no cameras by nokhwa; build with --features nokhwa")]
+    /// nokhwa support is not compiled in.
+    #[error("this build has no nokhwa support; build with --features nokhwa")]
     NoNokhwa,
-    /// It can't be opened.
+    /// The camera can't be opened.
     #[error(
-        "cannot open the camera {camera}: {reason}; check the line file's [camera], the cable and permissions"
+        "cannot open the camera {camera}: {reason}; check [camera] in the line file, the cable and the permissions"
     )]
     Open {
         /// Device or path.
         camera: String,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
-    /// It has no such format or size.
+    /// The camera does not support the format or size.
     #[error(
-        "the camera {camera} does not give {wanted} but {found}; correct format, width and height of [camera]"
+        "the camera {camera} does not support {wanted}: it returned {found}; correct format, width and height in [camera]"
     )]
     Format {
         /// Device.
         camera: String,
         /// Format and size that the line file asks for.
         wanted: String,
-        /// What it gives instead, and what it offers.
+        /// What the camera returned instead, and its formats.
         found: String,
     },
-    /// It doesn't take the value of a control that is to be locked.
+    /// The camera refuses the value of a control that is to be locked.
     #[error("the camera refuses camera.{key} = {wanted}: {reason}; {allowed}")]
     Control {
-        /// Key of the line file.
+        /// Key in the line file.
         key: &'static str,
         /// Value in the line file.
         wanted: String,
-        /// What the camera or the system said.
+        /// Message of the camera or the system.
         reason: String,
-        /// What is allowed, as an advice.
+        /// Advice: what is allowed.
         allowed: String,
     },
-    /// It gives no frame any more.
-    #[error("the camera stopped giving frames: {reason}; check its cable and power")]
+    /// The camera no longer delivers frames.
+    #[error("the camera stopped delivering frames: {reason}; check its cable and power")]
     Lost {
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
 }

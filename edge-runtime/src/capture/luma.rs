@@ -1,4 +1,4 @@
-//! Brightness of a frame, sampled sparsely: enough for presence, exposure and thumbnails, and cheap on any frame size.
+//! Brightness of a frame, sampled sparsely: enough for presence, exposure and thumbnails, and cheap for any frame size.
 
 use judge::{Frame, Pixels};
 use shared_format::{Roi, Size};
@@ -6,16 +6,16 @@ use shared_format::{Roi, Size};
 /// A grid of cells, each sampled at `samples` × `samples` points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
-    /// Cells in a row.
+    /// Cells per row.
     pub columns: u32,
     /// Rows of cells.
     pub rows: u32,
-    /// Points in a row of a cell, and rows of points.
+    /// Points per row of a cell, and rows of points per cell.
     pub samples: u32,
 }
 
 impl Grid {
-    /// The mean luma (0 to 255) of each cell, row by row; nothing where region and frame have no pixel in common.
+    /// Computes the mean luma (0 to 255) of each cell, row by row; empty if region and frame don't overlap.
     #[must_use]
     pub fn lumas(self, frame: &Frame, region: Option<Roi>) -> Vec<f32> {
         let Some(region) = common(frame.size(), region) else { return Vec::new() };
@@ -38,21 +38,21 @@ impl Grid {
     }
 }
 
-/// How light a frame is.
+/// Brightness of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Exposure {
     /// Mean luma, 0 to 255.
     pub mean: f32,
-    /// Share of pixels with a channel at its end: what was lighter can't be told from it.
+    /// Share of pixels with a saturated channel: anything brighter looks the same.
     pub saturated: f32,
 }
 
-/// From here a channel counts as being at its end: sensors and JPEG seldom give a clean 255.
+/// A channel counts as saturated from this value on: sensors and JPEG rarely yield a clean 255.
 const SATURATED: u8 = 250;
 const POINTS: Size = Size { width: 64, height: 48 };
 
 impl Exposure {
-    /// Of 64 × 48 points of the frame.
+    /// Computes the exposure from 64 × 48 points of the frame.
     #[must_use]
     pub fn of(frame: &Frame) -> Self {
         let size = frame.size();
@@ -70,7 +70,7 @@ impl Exposure {
     }
 }
 
-/// The part of the region that lies in the frame; the whole frame without one.
+/// Returns the part of the region within the frame, or the whole frame if there is no region.
 fn common(size: Size, region: Option<Roi>) -> Option<Roi> {
     let whole = Roi { x: 0, y: 0, width: size.width, height: size.height };
     let region = region.unwrap_or(whole);
@@ -79,18 +79,18 @@ fn common(size: Size, region: Option<Roi>) -> Option<Roi> {
     (width > 0 && height > 0).then_some(Roi { width, height, ..region })
 }
 
-/// The middle of the `n`th of `of` equal stretches of `length` pixels.
+/// Returns the middle of the `n`th of `of` equal sections of `length` pixels.
 fn middle(n: u32, of: u32, length: u32) -> u32 {
     let at = (2 * u64::from(n) + 1) * u64::from(length) / (2 * u64::from(of.max(1)));
     u32::try_from(at).unwrap_or(0)
 }
 
-/// Luma by the weights of BT.601, 0 to 255.
+/// Computes luma (0 to 255) with the weights of BT.601.
 pub(crate) fn luma([red, green, blue]: [u8; 3]) -> u32 {
     (77 * u32::from(red) + 150 * u32::from(green) + 29 * u32::from(blue)) >> 8
 }
 
-/// The upper 8 bits of a pixel's values; black outside of the frame.
+/// Returns the upper 8 bits of a pixel's channels; black outside the frame.
 #[inline]
 pub(crate) fn colour(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
     let at = y as usize * frame.size().width as usize + x as usize;

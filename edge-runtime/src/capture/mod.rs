@@ -1,26 +1,26 @@
-//! Capture: frames from a camera, or from what stands in for one.
+//! Capture: frames from a camera or a stand-in for one.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `interface` | what a camera is, and why there is none |
-//! | `open` | the camera of a line file |
-//! | `captured` | one frame as the camera gave it, decoded once and only when asked |
-//! | `raw` | raw pixels of cameras → frame |
-//! | `folder`, `pattern` | image files, or a picture made on the spot, in place of a camera |
-//! | `pace` | so many frames a second |
-//! | `v4l2` | cameras (feature `camera`) |
-//! | [`nokhwa`] | whatever nokhwa opens, for trying and collecting (feature `nokhwa`) |
-//! | `filled` | a filled buffer of a camera → what was captured |
+//! | `interface` | the camera trait and its errors |
+//! | `open` | opens the camera that a line file names |
+//! | `captured` | one frame as the camera delivered it, decoded once and only on request |
+//! | `raw` | converts raw camera pixels to a frame |
+//! | `folder`, `pattern` | image files, or generated pictures, in place of a camera |
+//! | `pace` | keeps a fixed frame rate |
+//! | `v4l2` | V4L2 cameras (feature `camera`) |
+//! | [`nokhwa`] | cameras that nokhwa opens, for trials and collecting images (feature `nokhwa`) |
+//! | `filled` | converts a filled camera buffer to captured data |
 //! | [`luma`] | brightness of a frame, sampled on a coarse grid |
-//! | `ring` | the last frames, and waiting for the first one after a trigger |
-//! | `watch` | repeated, frozen, black and burnt-out pictures |
-//! | `thread` | keeps the camera going: takes every frame, re-opens what was lost |
+//! | `ring` | the most recent frames, and waiting for the first one after a trigger |
+//! | `watch` | detects repeated, frozen, black and burnt-out pictures |
+//! | `thread` | keeps the camera running: takes every frame and reopens a lost camera |
 //!
-//! A camera's time stamps count on the monotonic clock, so that a trigger and the frame exposed after it meet by time
-//! and not by order of arrival.
+//! Camera timestamps use the monotonic clock, so that a trigger and the frame exposed after it are matched by time, not
+//! by order of arrival.
 
 mod captured;
-// What is pure about cameras is tested in every build.
+// Code that needs no camera library is tested in every build.
 #[cfg(any(feature = "camera", feature = "nokhwa", test))]
 mod filled;
 mod folder;

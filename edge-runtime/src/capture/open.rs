@@ -5,11 +5,11 @@ use shared_format::Size;
 use super::{Camera, CaptureError, Folder, Pattern};
 use crate::line_file;
 
-/// Opens the camera of a line file. Frames that are larger than `most`, if that is given, or than the line file says of a
-/// V4L2 camera, are refused by their header.
+/// Opens the camera of a line file. Frames larger than `most` (if given), or than a V4L2 camera's size in the line file,
+/// are refused based on their header.
 ///
 /// # Errors
-/// [`CaptureError`]: not there, without the format, or refusing a control.
+/// [`CaptureError`] if the camera is absent, lacks the format, or refuses a control.
 pub fn open(camera: &line_file::Camera, most: Option<Size>) -> Result<Box<dyn Camera>, CaptureError> {
     match camera {
         line_file::Camera::Folder { path, fps, repeat } => {

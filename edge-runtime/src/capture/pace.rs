@@ -1,10 +1,10 @@
-//! So many frames a second.
+//! A fixed frame rate for cameras made of files or generated pictures.
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// Spaces calls evenly, as a camera spaces its frames.
+/// A timer that spaces calls evenly, as a camera spaces its frames.
 #[derive(Debug)]
 pub(super) struct Pace {
     interval: Duration,
@@ -12,13 +12,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The first call is due at once.
+    /// Creates a pace whose first call is due at once.
     pub(super) fn new(fps: f64) -> Self {
         let interval = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(Duration::from_secs(1));
         Self { interval, due: Moment::now() }
     }
 
-    /// Sleeps until the next is due and gives that time. What came too late is not made up for by a burst.
+    /// Sleeps until the next call is due and returns that time. A late call is not followed by a burst to catch up.
     pub(super) fn wait(&mut self) -> Moment {
         let now = Moment::now();
         std::thread::sleep(self.due.since(now));

@@ -1,4 +1,4 @@
-//! A moving picture made on the spot, for dry runs.
+//! A generated moving picture, for dry runs.
 
 use judge::{Frame, Pixels};
 use shared_format::Size;
@@ -6,12 +6,12 @@ use shared_format::Size;
 use super::pace::Pace;
 use super::{Camera, CaptureError, Captured, Data};
 
-/// Frames from one part to the next; for half of them the belt is empty.
+/// Frames from one part to the next; the belt is empty for half of them.
 const PERIOD: u64 = 48;
 const BELT: i32 = 70;
 const PART: [i32; 3] = [190, 160, 90];
 
-/// A belt with a bright disc that crosses it, with noise as a sensor has it.
+/// A belt with a bright disc crossing it, with sensor-like noise.
 #[derive(Debug)]
 pub struct Pattern {
     size: Size,
@@ -21,20 +21,20 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Pictures of this size, so many a second.
+    /// Creates a pattern with pictures of this size at this frame rate.
     #[must_use]
     pub fn new(size: Size, fps: f64) -> Self {
         Self { size, fps, pace: Pace::new(fps), given: 0 }
     }
 
-    /// The `number`th picture; always the same for the same number.
+    /// Generates the `number`th picture, always the same for the same number.
     fn picture(&self, number: u64) -> Vec<u8> {
         let (width, height) = (i64::from(self.size.width), i64::from(self.size.height));
         let radius = (width.min(height) / 4).max(1);
         let step = number % PERIOD * 2;
-        // It starts outside on the left, is outside on the right after half of the period, and stays there.
+        // The disc starts outside on the left, is outside on the right after half of the period, and stays there.
         let x0 = -radius + i64::try_from(step).unwrap_or(0) * (width + 2 * radius) / PERIOD as i64;
-        // No part is like the one before it.
+        // Each part differs from the one before it.
         let part = (number / PERIOD) as i64;
         let y0 = height / 2 + (part * 7 % 11 - 5) * height / 40;
         let shade = (part * 5 % 13) as i32 - 6;
@@ -59,7 +59,10 @@ impl Pattern {
 
 impl Camera for Pattern {
     fn describe(&self) -> String {
-        format!("a pattern of {}×{} pixels, {} frames a second", self.size.width, self.size.height, self.fps)
+        format!(
+            "a pattern of {}×{} pixels at {} frames per second",
+            self.size.width, self.size.height, self.fps
+        )
     }
 
     fn next(&mut self) -> Result<Captured, CaptureError> {

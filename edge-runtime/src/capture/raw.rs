@@ -1,12 +1,12 @@
-//! Raw pixels of cameras → frame.
+//! Converts raw camera pixels to frames.
 
 use judge::{DecodeError, Frame, Pixels};
 use shared_format::Size;
 
-/// YUYV → RGB by the equations of BT.601 for limited range (Y 16 to 235, U and V 16 to 240), in 8-bit fixed point.
+/// Converts YUYV to RGB by the BT.601 equations for limited range (Y 16 to 235, U and V 16 to 240), in 8-bit fixed point.
 ///
 /// # Errors
-/// [`DecodeError::RawLength`] unless each pair of pixels has its four bytes.
+/// [`DecodeError::RawLength`] unless there are exactly four bytes per pair of pixels.
 pub(super) fn yuyv(size: Size, bytes: &[u8]) -> Result<Frame, DecodeError> {
     let row_bytes = u64::from(size.width.div_ceil(2)) * 4;
     check(size, "YUYV", row_bytes, bytes)?;
@@ -15,7 +15,7 @@ pub(super) fn yuyv(size: Size, bytes: &[u8]) -> Result<Frame, DecodeError> {
     for (row, pairs) in bytes.chunks_exact(usize::try_from(row_bytes).unwrap_or(usize::MAX)).enumerate() {
         let (pairs, _) = pairs.as_chunks::<4>();
         rgb.extend(pairs.iter().flat_map(pair));
-        // Of a row of odd length the last pair has one pixel.
+        // In a row of odd length the last pair holds only one pixel.
         rgb.truncate((row + 1) * width * 3);
     }
     Frame::new(size, Pixels::Rgb8(rgb)).map_err(|e| malformed("YUYV", &e))
@@ -37,10 +37,10 @@ fn pair(&[y0, u, y1, v]: &[u8; 4]) -> [u8; 6] {
     ]
 }
 
-/// 8-bit grey → frame.
+/// Converts 8-bit grey to a frame.
 ///
 /// # Errors
-/// [`DecodeError::RawLength`] unless each pixel has its byte.
+/// [`DecodeError::RawLength`] unless there is exactly one byte per pixel.
 pub(super) fn grey(size: Size, bytes: &[u8]) -> Result<Frame, DecodeError> {
     check(size, "GREY", size.width.into(), bytes)?;
     Frame::new(size, Pixels::Grey8(bytes.to_vec())).map_err(|e| malformed("GREY", &e))
@@ -73,12 +73,12 @@ mod tests {
     fn colours_are_those_of_bt_601() {
         assert_eq!(rgb(16, 128, 128), [0, 0, 0]);
         assert_eq!(rgb(235, 128, 128), [255, 255, 255]);
-        // 75 % colour bars: yellow, cyan, magenta, as the standard's tables have them.
+        // 75 % colour bars: yellow, cyan, magenta, as in the standard's tables.
         for (yuv, bar) in [([162, 44, 142], [191, 191, 0]), ([131, 156, 44], [0, 191, 191])] {
             let found = rgb(yuv[0], yuv[1], yuv[2]);
             assert!(found.iter().zip(bar).all(|(&f, b): (&u8, u8)| f.abs_diff(b) <= 1), "{found:?} {bar:?}");
         }
-        // Beyond the range it ends, it does not wrap.
+        // Values beyond the range are clamped, they don't wrap.
         assert_eq!(rgb(255, 255, 255), [255, 125, 255]);
         assert_eq!(rgb(0, 0, 0), [0, 135, 0]);
     }

@@ -1,4 +1,4 @@
-//! The last frames, shared by the capture thread and whoever needs them.
+//! The most recent frames, shared by the capture thread and its consumers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,45 +6,47 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::Captured;
 use crate::clock::Moment;
 
-/// Why there is no frame for a trigger.
+/// Reason why there is no frame for a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoFrame {
-    /// None came in time.
-    #[error("no frame came in time; check the camera's frame rate and the exposure delay")]
+    /// No frame arrived in time.
+    #[error("no frame arrived in time; check the camera's frame rate and the exposure delay")]
     TimedOut,
-    /// The camera is lost; it is being opened again.
+    /// The camera is lost and is being reopened.
     #[error("the camera is lost: {0}")]
     Lost(String),
-    /// The camera has given all its frames.
+    /// The camera has delivered all its frames.
     #[error("the camera has no more frames")]
     Ended,
-    /// The driver dropped a frame between the trigger and the first frame that is there, or the camera was lost between
-    /// them: the part may have moved on.
-    #[error("the camera dropped a frame after the trigger, and the next may show another place of the part")]
+    /// The driver dropped a frame, or the camera was lost, between the trigger and the first available frame: the part may
+    /// have moved on.
+    #[error(
+        "the camera dropped a frame after the trigger, and the next one may show another position of the part"
+    )]
     Dropped,
-    /// The frame was there and has been overwritten: whoever asks came too late.
-    #[error("the part's frame is gone already; the inspector is too slow for this line")]
+    /// The frame has already been overwritten: the request came too late.
+    #[error("the part's frame has already been overwritten; the inspector is too slow for this line")]
     Stale,
 }
 
-/// What has passed through.
+/// Counts of the frames that passed through the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Frames that the camera gave.
+    /// Frames that the camera delivered.
     pub captured: u64,
-    /// Of those, overwritten unseen: free-running cameras give more than are asked for.
+    /// Of those, overwritten unseen: free-running cameras deliver more frames than are needed.
     pub dropped: u64,
-    /// Frames that the driver dropped, by the gaps in their numbers.
+    /// Frames that the driver dropped, judging by the gaps in their numbers.
     pub lost: u64,
-    /// Questions that came too late for their frame.
+    /// Requests that came too late for their frame.
     pub stale: u64,
 }
 
-/// Most bytes of frames that wait, decoded ones included, beside the newest: eight of five megapixels in grey.
+/// Maximum bytes of waiting frames besides the newest, including decoded ones: eight frames of five grey megapixels.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The last so many frames in order of capture.
+/// The most recent frames, in order of capture.
 #[derive(Debug)]
 pub struct FrameRing {
     state: Mutex<State>,
@@ -55,11 +57,11 @@ pub struct FrameRing {
 struct State {
     frames: VecDeque<Kept>,
     room: usize,
-    /// Why no frame will come soon.
+    /// Reason why no frame will come soon.
     pause: Option<NoFrame>,
     /// Capture time of the last frame that was overwritten.
     overwritten: Option<Moment>,
-    /// Number of the last frame of this camera; none after it was opened.
+    /// Number of this camera's last frame; `None` right after opening.
     last: Option<u64>,
     counts: Counts,
 }
@@ -86,7 +88,7 @@ impl Kept {
 }
 
 impl FrameRing {
-    /// Room for so many frames, at least one.
+    /// Creates a ring with room for `room` frames, at least one.
     #[must_use]
     pub fn new(room: usize) -> Self {
         let state = State {
@@ -100,16 +102,17 @@ impl FrameRing {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The camera was opened: its numbers begin again.
+    /// Notes that the camera was opened: its frame numbers restart.
     pub fn begin(&self) {
         self.lock().last = None;
     }
 
-    /// Adds the newest frame; the oldest makes room. Gives the number of frames that the driver dropped before it.
+    /// Adds the newest frame, dropping the oldest if there is no room. Returns the number of frames that the driver dropped
+    /// before it.
     pub fn push(&self, captured: Arc<Captured>) -> u64 {
         let mut state = self.lock();
         let lost = state.last.map(|last| missing(last, captured.sequence()));
-        // Nobody knows what there was before a camera was opened again.
+        // Frames missed while a camera was being reopened can't be counted.
         let after_gap = lost.map_or(state.counts.captured > 0, |lost| lost > 0);
         let lost = lost.unwrap_or(0);
         state.last = Some(captured.sequence());
@@ -127,24 +130,24 @@ impl FrameRing {
         lost
     }
 
-    /// Until the next frame, whoever waits for one is told this at once: what shows the part has passed by then.
+    /// Makes all waits fail at once with `reason`, until the next frame: by then the part has passed.
     pub fn pause(&self, reason: NoFrame) {
         self.lock().pause = Some(reason);
         self.changed.notify_all();
     }
 
-    /// The newest frame, if there is any yet.
+    /// Returns the newest frame, if there is one yet.
     #[must_use]
     pub fn newest(&self) -> Option<Arc<Captured>> {
         self.lock().frames.back_mut().map(Kept::give)
     }
 
-    /// The first frame captured at `moment` or later; waits for it until `deadline`. The frame that follows a frame is
-    /// the first one a nanosecond after it.
+    /// Returns the first frame captured at `moment` or later, waiting for it until `deadline`. To get the successor of a
+    /// frame, ask for one nanosecond after it.
     ///
     /// # Errors
-    /// [`NoFrame`]; [`NoFrame::Stale`] where that frame was overwritten, even if later ones are there;
-    /// [`NoFrame::Dropped`] where frames are missing just before it, one of which may have been the first.
+    /// [`NoFrame`]; [`NoFrame::Stale`] if that frame was overwritten, even if later ones are available;
+    /// [`NoFrame::Dropped`] if frames are missing just before it, one of which may have been the first.
     pub fn first_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
         self.wait(deadline, |state| {
             if state.overwritten.is_some_and(|at| at >= moment) {
@@ -153,14 +156,14 @@ impl FrameRing {
             }
             let first = state.frames.iter_mut().find(|kept| kept.captured.captured_at() >= moment);
             first.map(|kept| {
-                // A moment that is the frame's own asks for this one.
+                // A moment equal to the frame's own asks for exactly this frame.
                 let missed = kept.after_gap && kept.captured.captured_at() > moment;
                 if missed { Err(NoFrame::Dropped) } else { Ok(kept.give()) }
             })
         })
     }
 
-    /// The newest frame, if captured at `moment` or later; waits for one until `deadline`.
+    /// Returns the newest frame captured at `moment` or later, waiting for one until `deadline`.
     ///
     /// # Errors
     /// [`NoFrame`], but never [`NoFrame::Stale`].
@@ -171,7 +174,7 @@ impl FrameRing {
         })
     }
 
-    /// What has passed through so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
@@ -199,14 +202,14 @@ impl FrameRing {
         }
     }
 
-    /// A panic elsewhere leaves the frames as they were: each change is complete before anything can fail.
+    /// Ignores poisoning: a panic elsewhere leaves the frames intact, as each change is complete before anything can fail.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Frames that are missing between two numbers, which are the driver's 32 bits and wrap. Where a number does not grow,
-/// nothing can be told.
+/// Returns the number of frames missing between two frame numbers, which are the driver's 32 bits and wrap. If the number
+/// does not grow, nothing can be said, and the result is 0.
 const fn missing(last: u64, next: u64) -> u64 {
     let step = (next as u32).wrapping_sub(last as u32);
     if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) as u64 }
@@ -224,7 +227,7 @@ mod tests {
         Arc::new(Captured::new(Data::Refused(error), Moment(at), sequence))
     }
 
-    /// One every ten.
+    /// A frame every ten nanoseconds.
     fn captured(at: u64) -> Arc<Captured> {
         numbered(at, at / 10)
     }
@@ -272,10 +275,10 @@ mod tests {
         let ring = ring([10, 20, 30, 40, 50]);
         assert_eq!(at(ring.first_after(Moment(15), soon())), Err(NoFrame::Stale));
         assert_eq!(at(ring.first_after(Moment(20), soon())), Err(NoFrame::Stale));
-        // 20 is gone, but nobody after it asks for it.
+        // 20 is gone, but this request doesn't need it.
         assert_eq!(at(ring.first_after(Moment(21), soon())), Ok(30));
         ring.push(captured(60));
-        // 10 and 20 were never given, 30 was.
+        // 10 and 20 were never handed out, 30 was.
         assert_eq!(ring.counts(), Counts { captured: 6, dropped: 2, lost: 0, stale: 2 });
     }
 
@@ -318,7 +321,7 @@ mod tests {
         assert_eq!(at(ring.first_after(Moment(15), soon())), Ok(20));
         assert_eq!(at(ring.first_after(Moment(21), soon())), Err(NoFrame::Dropped));
         assert_eq!(at(ring.first_after(Moment(49), soon())), Err(NoFrame::Dropped));
-        // A frame that is itself the trigger is there; so is the one after it.
+        // A frame that is itself the trigger is available, and so is the one after it.
         assert_eq!(at(ring.first_after(Moment(50), soon())), Ok(50));
         assert_eq!(at(ring.first_after(Moment(51), soon())), Ok(60));
         assert_eq!(ring.counts().lost, 2);

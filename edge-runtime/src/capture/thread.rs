@@ -1,7 +1,7 @@
-//! The capture thread: takes every frame as it comes, and opens again what was lost.
+//! The capture thread: takes every frame as it comes, and reopens a lost camera.
 //!
-//! It never waits for anybody but the camera, so that a driver's queue of buffers is always drained to the newest frame.
-//! A driver may hang or panic: a hanging one is told by the age of the last frame, a panic is a lost camera.
+//! It never waits for anything but the camera, so that the driver's buffer queue is always drained to the newest frame.
+//! A driver may hang or panic: a hang shows in the age of the last frame, and a panic counts as a lost camera.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,12 +14,12 @@ use super::{Camera, CameraState, CaptureError, Captured, Counts, FrameRing, NoFr
 use crate::clock::Moment;
 use crate::line_file::Health;
 
-/// Frames kept for a slow inspector; a quarter of a second of a camera with 30 frames a second.
+/// Frames kept for a slow inspector: a quarter of a second at 30 frames per second.
 const ROOM: usize = 8;
-/// From a loss to the first attempt to open again; doubled with each failure.
+/// Time from a loss to the first attempt to reopen; doubled with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long [`Capture::stop`] waits for a driver that is in the middle of something.
+/// How long [`Capture::stop`] waits for a busy driver.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A camera and the thread that serves it, until dropped.
@@ -30,16 +30,16 @@ pub struct Capture {
     thread: JoinHandle<()>,
 }
 
-/// What capture has seen and done.
+/// Statistics of the capture thread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Of the frames.
+    /// Counts of the frames.
     pub frames: Counts,
-    /// How often the camera was opened again.
+    /// How often the camera was reopened.
     pub reopened: u64,
-    /// What the camera is, once it is open.
+    /// Description of the camera, once it is open.
     pub description: String,
-    /// What about it can move scores, as of the last look, which is every `health.every_s`.
+    /// Warnings about what can shift scores, as of the last check; checks run every `health.every_s`.
     pub warnings: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ struct Shared {
 #[derive(Debug)]
 struct Status {
     state: CameraState,
-    /// Arrival of the last frame; while there is none, when the camera was opened.
+    /// Arrival of the last frame, or the time of opening if none has arrived yet.
     heard_at: Moment,
     opened: u64,
     description: String,
@@ -64,12 +64,12 @@ struct Status {
 }
 
 impl Capture {
-    /// Starts the thread. `open` is called there, and again after each loss for as long as it takes; `on_frame` is called
-    /// there for each frame after it can be had from the ring, with the number of frames that the driver dropped before
-    /// it. It has to be quick.
+    /// Starts the thread. It calls `open` to open the camera, and again after each loss until it succeeds. It calls
+    /// `on_frame` for each frame, once the ring holds it, with the number of frames that the driver dropped before it.
+    /// `on_frame` has to be quick.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system can't start a thread.
     pub fn start(
         open: impl FnMut() -> Result<Box<dyn Camera>, CaptureError> + Send + 'static,
         health: &Health,
@@ -99,26 +99,26 @@ impl Capture {
             shared: Arc::clone(&shared),
             pause: FIRST_PAUSE,
         };
-        // Never joined: a driver may hang for ever. `Shared::finished` tells when it is done.
+        // Never joined: a driver may hang forever. `Status::finished` tells when the thread is done.
         let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || server.serve())?;
         Ok(Self { ring, shared, thread })
     }
 
-    /// The last frames.
+    /// Returns the ring with the most recent frames.
     #[must_use]
     pub const fn ring(&self) -> &Arc<FrameRing> {
         &self.ring
     }
 
-    /// How the camera is now.
+    /// Returns the current state of the camera.
     #[must_use]
     pub fn state(&self) -> CameraState {
-        // Asked first: a thread that is done says so before it ends.
+        // Checked first: a thread that is done sets `finished` before it ends.
         let is_over = self.thread.is_finished();
         let status = self.shared.lock();
         if is_over && !status.finished {
             return CameraState::Lost(
-                "its thread has ended by itself; start the line again and report this".to_owned(),
+                "its thread stopped unexpectedly; restart the line and report this".to_owned(),
             );
         }
         match &status.state {
@@ -128,7 +128,7 @@ impl Capture {
         }
     }
 
-    /// What was seen and done so far.
+    /// Returns the statistics so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let frames = self.ring.counts();
@@ -141,8 +141,8 @@ impl Capture {
         }
     }
 
-    /// Stops the thread and closes the camera; whether it is closed now. A driver that hangs is left behind after a
-    /// second: its frame, should it ever come, goes nowhere.
+    /// Stops the thread and closes the camera. Returns whether it is closed. A hanging driver is abandoned after a second:
+    /// its frame, should it ever arrive, is discarded.
     pub fn stop(&self) -> bool {
         let deadline = Moment::now() + GRACE;
         let mut status = self.shared.lock();
@@ -165,7 +165,7 @@ impl Drop for Capture {
 }
 
 impl Shared {
-    /// A panic elsewhere leaves the status as it was: each change is complete before anything can fail.
+    /// Ignores poisoning: a panic elsewhere leaves the status intact, as each change is complete before anything can fail.
     fn lock(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,7 +174,7 @@ impl Shared {
         self.changed.wait_timeout(status, time).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits for so long, or until it is to stop; whether it is.
+    /// Waits for `time` or until told to stop. Returns whether it was told to stop.
     fn stopping_within(&self, time: Duration) -> bool {
         let until = Moment::now() + time;
         let mut status = self.lock();
@@ -194,7 +194,7 @@ struct Server<O, F> {
     watch: Watch,
     ring: Arc<FrameRing>,
     shared: Arc<Shared>,
-    /// Before the next attempt to open.
+    /// Pause before the next attempt to open.
     pause: Duration,
 }
 
@@ -213,7 +213,7 @@ where
                     break;
                 }
                 Ok(Err(e)) => e.to_string(),
-                Err(panic) => format!("its software failed ({panic}); report that"),
+                Err(panic) => format!("its software failed ({panic}); report this"),
             };
             tracing::warn!("the camera is lost: {reason}");
             self.shared.lock().state = CameraState::Lost(reason.clone());
@@ -227,7 +227,7 @@ where
         self.shared.changed.notify_all();
     }
 
-    /// From opening to loss; without an error it was told to stop.
+    /// Runs from opening to loss; returns `Ok` if told to stop.
     fn session(&mut self) -> Result<(), CaptureError> {
         if self.shared.lock().stopping {
             return Ok(());

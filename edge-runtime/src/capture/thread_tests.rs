@@ -8,7 +8,7 @@ use crate::capture::Data;
 
 const SIZE: Size = Size { width: 8, height: 8 };
 
-/// Gives what its script says, by the number of the call.
+/// A camera that delivers what its script returns for the number of the call.
 struct Scripted<S>(S, u64);
 
 impl<S: FnMut(u64) -> Result<Data, CaptureError> + Send> Camera for Scripted<S> {
@@ -45,7 +45,7 @@ fn lost() -> Result<Data, CaptureError> {
     Err(CaptureError::Lost { reason: "unplugged".to_owned() })
 }
 
-/// Waits for a state; at most ten seconds on a busy machine.
+/// Waits up to ten seconds for a state: the machine may be busy.
 fn reaches(capture: &Capture, wanted: impl Fn(&CameraState) -> bool) -> bool {
     (0..2000).any(|_| {
         std::thread::sleep(Duration::from_millis(5));
@@ -73,7 +73,7 @@ fn frames_reach_the_ring_and_the_listener() {
     assert_eq!((stats.reopened, stats.description.as_str()), (0, "a script"));
     assert_eq!(stats.warnings, ["after 1"]);
     assert!(capture.stop());
-    // Its end of the channel is gone with the thread.
+    // The thread's end of the channel is gone.
     assert!(frames.iter().count() < 10_000);
 }
 
@@ -108,7 +108,7 @@ fn a_panic_in_the_camera_or_the_listener_is_a_lost_camera() {
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
 }
 
-/// What fails even while it is thrown away.
+/// A panic payload that panics again when dropped.
 struct FailsTwice;
 
 impl Drop for FailsTwice {
@@ -120,10 +120,13 @@ impl Drop for FailsTwice {
 #[test]
 fn a_thread_that_ends_by_itself_is_a_lost_camera() {
     let capture = start(|_| std::panic::panic_any(FailsTwice), &patient());
-    assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("by itself"))));
+    assert!(reaches(
+        &capture,
+        |state| matches!(state, CameraState::Lost(why) if why.contains("unexpectedly"))
+    ));
 }
 
-/// Two frames are missing before each third.
+/// A camera with two frames missing before every third.
 struct Gaps(u64);
 
 impl Camera for Gaps {
@@ -186,6 +189,6 @@ fn a_hanging_camera_is_silent_and_does_not_hold_up_the_end() {
     let asked = std::time::Instant::now();
     assert!(!capture.stop());
     assert!(asked.elapsed() < Duration::from_millis(2500));
-    // The frame that comes after all goes nowhere.
+    // The frame that arrives late is discarded.
     assert_eq!(heard.iter().collect::<Vec<_>>(), [1]);
 }

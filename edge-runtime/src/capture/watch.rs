@@ -1,4 +1,4 @@
-//! Repeated, frozen, black and burnt-out pictures: a camera that gives frames and yet shows nothing.
+//! Detects repeated, frozen, black and burnt-out pictures: a camera that delivers frames and yet shows nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use crate::capture::luma::Exposure;
 use crate::clock::Moment;
 use crate::line_file::Health;
 
-/// Light changes slowly, and looking at it decodes a frame that nobody else may ask for.
+/// Light changes slowly, and checking it decodes a frame that may not be needed otherwise.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Frames that a live camera's next one is compared with, unless the line file says how many: the four buffers that the
-/// driver is asked for, any of which it may hand out again, and one more.
+/// How many earlier frames each new one is compared with, unless the line file sets it: the four buffers that the driver
+/// is asked for, any of which it may hand out again, and one more.
 const EQUAL_FRAMES: u16 = 5;
 
-/// How the camera is.
+/// State of the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CameraState {
-    /// Opened, without a frame yet.
+    /// Opened, but no frame has arrived yet.
     Starting,
     /// Its frames can be judged.
     Live,
@@ -31,9 +31,9 @@ pub enum CameraState {
     Black,
     /// More saturated pixels than `health.burnt_above`.
     BurntOut,
-    /// It failed and is being opened again.
+    /// It failed and is being reopened.
     Lost(String),
-    /// It has given all its frames.
+    /// It has delivered all its frames.
     Ended,
 }
 
@@ -42,17 +42,17 @@ impl std::fmt::Display for CameraState {
         f.write_str(match self {
             Self::Starting => "the camera is starting",
             Self::Live => "the camera is live",
-            Self::Silent => "the camera gives no frames; check its cable and power",
-            Self::Frozen => "the camera gives the same picture again and again; connect it anew",
-            Self::Black => "the camera's picture is black; check light, lens cap and exposure",
-            Self::BurntOut => "the camera's picture is burnt out; check light and exposure",
+            Self::Silent => "the camera delivers no frames; check its cable and power",
+            Self::Frozen => "the camera keeps delivering the same picture; reconnect it",
+            Self::Black => "the camera's picture is black; check lighting, lens cap and exposure",
+            Self::BurntOut => "the camera's picture is burnt out; check lighting and exposure",
             Self::Lost(reason) => return write!(f, "the camera is lost: {reason}"),
             Self::Ended => "the camera has no more frames",
         })
     }
 }
 
-/// Looks at every frame.
+/// Checks every frame.
 #[derive(Debug)]
 pub(super) struct Watch {
     frozen_after: Duration,
@@ -60,14 +60,14 @@ pub(super) struct Watch {
     burnt_above: f64,
     /// `health.equal_frames`.
     equal_frames: Option<u16>,
-    /// With how many frames this camera's next one is compared; with none, a repeated one is no fault.
+    /// How many earlier frames each frame of this camera is compared with; with 0, a repeated frame is not a fault.
     compared: usize,
-    /// Fingerprints of the last frames, oldest first; at least of one.
+    /// Fingerprints of the last frames, oldest first; at least one is kept.
     last: VecDeque<u32>,
-    /// When there was a picture that was not among the last ones.
+    /// When the picture last differed from the ones before it.
     renewed: Option<Moment>,
     is_frozen: bool,
-    /// When light was looked at, and what was found.
+    /// When brightness was last checked, and the result.
     light: Option<(Moment, CameraState)>,
 }
 
@@ -86,7 +86,7 @@ impl Watch {
         }
     }
 
-    /// Another camera, or the same one again; whether it may repeat a picture.
+    /// Starts over with a newly opened camera; `may_repeat` says whether it may repeat a picture.
     pub(super) fn opened(&mut self, may_repeat: bool) {
         let usual = if may_repeat { 0 } else { EQUAL_FRAMES };
         self.compared = self.equal_frames.unwrap_or(usual).into();
@@ -94,8 +94,8 @@ impl Watch {
         self.renewed = None;
     }
 
-    /// Compares a frame that has just come with those before it, and marks it where it is one of them. Before anybody
-    /// judges it.
+    /// Compares a new frame with those before it, and marks it if it repeats one of them. Must be called before the frame is
+    /// judged.
     pub(super) fn compare(&mut self, mut captured: Captured) -> Captured {
         let (at, fingerprint) = (captured.captured_at(), captured.fingerprint());
         let is_repeated = self.last.contains(&fingerprint);
@@ -112,14 +112,15 @@ impl Watch {
         captured
     }
 
-    /// The camera's state by the frame that was compared last and those before it. A frame that can't be decoded says nothing about light.
+    /// Returns the camera's state, based on the last compared frame and those before it. A frame that can't be decoded says
+    /// nothing about light.
     pub(super) fn see(&mut self, captured: &Captured) -> CameraState {
         let at = captured.captured_at();
         if self.is_frozen {
             return CameraState::Frozen;
         }
         let due = self.light.as_ref().is_none_or(|(looked, _)| at.since(*looked) >= LOOK_EVERY);
-        // In this order: decoding each frame of a camera that runs freely would take a board's time.
+        // In this order: decoding every frame of a free-running camera would cost too much of the board's time.
         if due && let Ok(frame) = captured.frame() {
             self.light = Some((at, self.judge(Exposure::of(frame))));
         }
@@ -197,7 +198,7 @@ mod tests {
             (grey(99, 510), CameraState::Live),
             (still(99, 520), CameraState::Live),
         ] {
-            assert_eq!(see(&mut watch, captured), (state, false), "no fault where pictures may repeat");
+            assert_eq!(see(&mut watch, captured), (state, false), "no fault if pictures may repeat");
         }
     }
 
@@ -211,13 +212,13 @@ mod tests {
             seen[..3],
             [(CameraState::Live, false), (CameraState::Live, false), (CameraState::Live, true)]
         );
-        // Two stale buffers in turn: no new picture since 100 ms.
+        // Two stale buffers in turn: no new picture since the one at 100 ms.
         assert_eq!(
             seen[5..],
             [(CameraState::Live, true), (CameraState::Frozen, true), (CameraState::Frozen, true)]
         );
         assert_eq!(see(&mut watch, still(95, 800)), (CameraState::Live, false));
-        // A camera that was opened again begins from nothing.
+        // A reopened camera starts without history.
         watch.opened(false);
         assert_eq!(see(&mut watch, still(95, 900)), (CameraState::Live, false));
     }
@@ -233,7 +234,7 @@ mod tests {
         ] {
             let mut watch = Watch::new(&Health { equal_frames, ..Health::default() });
             watch.opened(may_repeat);
-            // The next frame, the fifth after it and the sixth are the same.
+            // The first, fifth or sixth frame after it repeats the picture.
             let found = [1, 5, 6].map(|after| {
                 watch.opened(may_repeat);
                 see(&mut watch, still(99, 0));

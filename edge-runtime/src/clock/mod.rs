@@ -1,6 +1,6 @@
-//! Time: for what has to be on time, and for people.
+//! Monotonic time, for timing, and wall-clock time, for people.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `moment` | points in time on the monotonic clock |
 //! | `wall` | the wall clock, for people |

@@ -1,14 +1,14 @@
-//! Points in time on the system's monotonic clock, the clock of camera and GPIO time stamps.
+//! Points in time on the system's monotonic clock, which camera and GPIO timestamps use too.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// Nanoseconds of `CLOCK_MONOTONIC`. A simulated line counts its own.
+/// A point in time in nanoseconds of `CLOCK_MONOTONIC`. A simulated line uses its own clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// The present.
+    /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -17,7 +17,7 @@ impl Moment {
         Self(seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0))
     }
 
-    /// From `earlier` to this; zero where that is later.
+    /// Returns the time from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -40,13 +40,13 @@ impl Sub<Duration> for Moment {
     }
 }
 
-/// A duration in nanoseconds; some 585 years at most.
+/// Converts a duration to nanoseconds, saturating at some 585 years.
 #[must_use]
 pub fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A checked number of milliseconds as a duration; what is no time is none.
+/// Converts a checked number of milliseconds to a duration; an invalid number gives zero.
 #[must_use]
 pub fn milliseconds(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::ZERO)

@@ -1,5 +1,5 @@
-//! The wall clock, in UTC and for people only: it jumps, and a board without a battery starts in 1970. What has to be in
-//! order goes by run and part, what has to be timed by [`crate::clock::Moment`].
+//! The wall clock, in UTC and for people only: it jumps, and a board without a battery starts in 1970. Ordering uses run
+//! and part numbers instead, and timing uses [`crate::clock::Moment`].
 
 use std::fmt;
 use std::ops::{Add, Range};
@@ -9,7 +9,7 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::clock::Moment;
 
-/// 2024-01-01: a clock that shows less was never set.
+/// 2024-01-01: a clock that shows an earlier time was never set.
 const FIRST_PLAUSIBLE: u64 = 1_704_067_200;
 /// The last second of the year 9999.
 const LAST: u64 = 253_402_300_799;
@@ -19,13 +19,13 @@ const LAST: u64 = 253_402_300_799;
 pub struct WallTime(u64);
 
 impl WallTime {
-    /// The present.
+    /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
         Self::of(SystemTime::now())
     }
 
-    /// What the clock showed at a moment, by what it shows now.
+    /// Returns what the clock showed at `moment`, based on what it shows now.
     #[must_use]
     pub fn at(moment: Moment) -> Self {
         let ago = Moment::now().since(moment);
@@ -36,20 +36,20 @@ impl WallTime {
         Self(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST))
     }
 
-    /// Whether the clock that showed this was ever set.
+    /// Returns whether the clock that showed this time was ever set.
     #[must_use]
     pub const fn is_set(self) -> bool {
         self.0 >= FIRST_PLAUSIBLE
     }
 
-    /// Since 1970.
+    /// Returns the seconds since 1970.
     #[must_use]
     pub const fn seconds(self) -> i64 {
-        // The year 9999 is no more than 2^38 seconds off.
+        // Even the year 9999 is less than 2^38 seconds away.
         self.0.cast_signed()
     }
 
-    /// `YYYYMMDD-HHMMSS`, for file names.
+    /// Formats the time as `YYYYMMDD-HHMMSS`, for file names.
     #[must_use]
     pub fn stamp(self) -> String {
         let t = self.date_time();
@@ -57,7 +57,7 @@ impl WallTime {
         format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", t.hour(), t.minute(), t.second())
     }
 
-    /// What [`Self::stamp`] gave; `None` where the text is no such thing.
+    /// Parses the output of [`Self::stamp`]; `None` if the text is not in that format.
     #[must_use]
     pub fn parse(stamp: &str) -> Option<Self> {
         let (date, time) = stamp.split_once('-')?;
@@ -74,7 +74,7 @@ impl WallTime {
     }
 
     fn date_time(self) -> OffsetDateTime {
-        // No later time than the last one that has four digits for its year is ever kept.
+        // Times are capped at the last one whose year has four digits.
         let seconds = i64::try_from(self.0).unwrap_or(0);
         OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
@@ -89,7 +89,7 @@ impl Add<Duration> for WallTime {
 }
 
 impl fmt::Display for WallTime {
-    /// `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339).
+    /// Formats the time as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let t = self.date_time();
         let (year, month, day) = (t.year(), u8::from(t.month()), t.day());

@@ -1,4 +1,4 @@
-//! `bench`: how long each stage takes on this machine.
+//! `bench`: measures how long each stage takes on this machine.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::health::percentiles::Stages;
 use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
 
-/// Frames judged before measuring: caches, clocks and buffers settle.
+/// Frames judged before measuring, so that caches, clocks and buffers settle.
 const WARM_UP: usize = 5;
 
-/// What to measure.
+/// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle folder that the trainer wrote.
@@ -30,16 +30,16 @@ pub struct Args {
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
-    /// Who computes the network.
+    /// The engine that runs the network.
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
-    /// List what the kernels replaced, and each operation's time on one thread.
+    /// List what the kernels replace, and the time of each operation on one thread.
     #[arg(long)]
     explain: bool,
-    /// Frames to measure, after the warm-up.
+    /// Number of frames to measure, after the warm-up.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
-    /// JSON instead of a table.
+    /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -49,10 +49,10 @@ struct Report {
     threads: u16,
     frames: u32,
     load_ms: f64,
-    /// `None` where the system doesn't say.
+    /// `None` if the system doesn't report it.
     peak_rss_mib: Option<f64>,
     ms: Stages,
-    /// The network's operations in the order in which they run; `None` unless asked for.
+    /// The network's operations in execution order; `None` without `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     operations: Option<Vec<Operation>>,
 }
@@ -60,23 +60,23 @@ struct Report {
 /// An operation of the network.
 #[derive(Debug, Serialize)]
 struct Operation {
-    /// The model's name of its result.
+    /// Name of its output in the model.
     name: String,
-    /// What computes it.
+    /// The kernel or tract operator that computes it.
     operation: String,
-    /// Nodes of the model that one of the project's kernels stands for; 0 where tract computes it.
+    /// Number of the model's nodes that the project's kernel replaces; 0 if tract computes it.
     replaces: usize,
-    /// Median on one thread.
+    /// Median time on one thread.
     ms: f64,
 }
 
-/// Runs for each operation's time.
+/// Number of runs for each operation's median time.
 const ROUNDS: usize = 20;
 
 /// Measures and reports.
 ///
 /// # Errors
-/// Where the bundle is not usable or a frame can't be judged: the time of a fault says nothing.
+/// If the bundle can't be used or a frame can't be judged: the time of a fault is meaningless.
 pub fn run(args: &Args) -> Result<Outcome> {
     let start = Instant::now();
     let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
@@ -99,7 +99,7 @@ fn explain(judge: &mut Judge) -> Result<Vec<Operation>> {
     let size = judge.bundle().thresholds.recipe.input;
     let image = vec![0.5; 3 * size.width as usize * size.height as usize];
     let network = judge.network();
-    let times = network.profile(&image, ROUNDS).context("the network can't be measured")?;
+    let times = network.profile(&image, ROUNDS).context("cannot profile the network")?;
     let replaces = |name: &str| network.replaced().iter().find(|r| r.name == name).map_or(0, |r| r.nodes);
     let operation = |time: OperationTime| Operation {
         replaces: replaces(&time.name),
@@ -110,7 +110,7 @@ fn explain(judge: &mut Judge) -> Result<Vec<Operation>> {
     Ok(times.into_iter().map(operation).collect())
 }
 
-/// The images to judge, read beforehand: the disk's speed is not the judge's.
+/// Reads the images to judge beforehand, so that the disk's speed isn't measured.
 fn images(args: &Args, judge: &Judge) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let bundle = judge.bundle();
     let paths: Vec<PathBuf> = match &args.image {
@@ -164,13 +164,16 @@ fn print(report: &Report, json: bool) -> Result<()> {
 fn print_operations(out: &mut impl Write, operations: &[Operation]) -> Result<()> {
     let replaced: usize = operations.iter().map(|o| o.replaces).sum();
     let kernels = operations.iter().filter(|o| o.replaces > 0).count();
-    writeln!(out, "\n{kernels} kernels stand for {replaced} of the model's nodes; one thread, medians:")?;
+    writeln!(
+        out,
+        "\n{kernels} kernels replace {replaced} of the model's nodes; median times on one thread:"
+    )?;
     writeln!(out, "{:>9}  {:>5}  {:<44}  result", "ms", "nodes", "operation")?;
     for Operation { name, operation, replaces, ms } in operations {
         let nodes = if *replaces > 0 { replaces.to_string() } else { "tract".to_owned() };
         writeln!(out, "{ms:>9.3}  {nodes:>5}  {operation:<44}  {name}")?;
     }
     let total: f64 = operations.iter().map(|o| o.ms).sum();
-    writeln!(out, "{total:>9.3}         together")?;
+    writeln!(out, "{total:>9.3}         total")?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `calibrate`: finds a product's threshold anew, from good parts.
+//! `calibrate`: recalibrates a product's threshold from good parts.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,51 +17,52 @@ use crate::files::bundles;
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
 
-/// What to calibrate, and with what.
+/// Arguments of `calibrate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The line file: its votes say what decides a part.
+    /// The line file; its votes decide how the frames of a part are combined.
     #[arg(long, value_name = "FILE")]
     line: PathBuf,
-    /// The product whose bundle gets the threshold; the line's first unless given.
+    /// The product whose bundle gets the new threshold; by default, the line's first.
     #[arg(long, value_name = "NAME")]
     product: Option<String>,
-    /// Good parts that were not trained with: an image each, or where several frames of a part vote a folder each, or files as
-    /// `collect` names them. Without it, good parts are taken from the line's own camera and trigger.
+    /// Good parts that were not used in training: one image per part or, if several frames of a part vote, one folder per part
+    /// or files named as `collect` names them. Without it, parts are taken with the line's camera and trigger.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
-    /// Parts to judge at most.
+    /// Maximum number of parts to judge.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     parts: u32,
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
-    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
-    /// photo decides nothing, but how many good parts are rejected is not bounded.
+    /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows, or the largest
+    /// score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected good parts is not
+    /// bounded.
     #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
     threshold: Rule,
-    /// What the network computes with from now on; as before unless given. Thresholds belong to one or the other.
+    /// The arithmetic the network uses from now on; unchanged by default. Thresholds are valid for one arithmetic only.
     #[arg(long, value_enum, value_name = "FLOATS")]
     arithmetic: Option<Floats>,
 }
 
-/// What a bundle's network computes with.
+/// The arithmetic of a bundle's network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Floats {
-    /// 32-bit floats, as every bundle comes.
+    /// 32-bit floats, as in every new bundle.
     F32,
-    /// 16-bit floats in the inverted bottlenecks of EfficientNet-Lite, 32-bit floats in everything else: for processors that
-    /// compute with them (Raspberry Pi 5, Jetson Orin).
+    /// 16-bit floats in EfficientNet-Lite's inverted bottlenecks, 32-bit floats in everything else; for processors with 16-bit
+    /// arithmetic (Raspberry Pi 5, Jetson Orin).
     F16,
-    /// The faster of the two, measured here.
+    /// The faster of the two on this machine, as measured.
     Auto,
 }
 
-/// Judges good parts by the product's bundle and puts the new thresholds into it; the old file stays beside them.
+/// Judges good parts with the product's bundle and writes the new thresholds into it, keeping the old threshold file.
 ///
 /// # Errors
-/// Where the line file, the bundle or the folder can't be used, no part is left, or the thresholds can't be written: the
-/// bundle is as it was then.
+/// If the line file, the bundle or the folder can't be used, no usable part is left, or the thresholds can't be written. The
+/// bundle is then unchanged.
 pub fn run(args: &Args) -> Result<Outcome> {
     let stored = args.target_fpr as f32;
     if !(stored > 0.0 && stored < 1.0) {
@@ -101,7 +102,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     write_change(&calibration, old, &mut out)?;
     writeln!(
         out,
-        "the old file is {}; a line that runs takes the new one at its next start",
+        "the old file is kept as {}; a running line uses the new one from its next start",
         kept.display()
     )?;
     Ok(Outcome::Fine)
@@ -118,7 +119,7 @@ fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
     })
 }
 
-/// The judge with the arithmetic that is wanted, and what changes with it if it is another.
+/// Returns the judge with the wanted arithmetic, and the change if the arithmetic is a new one.
 fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result<(Judge, Option<Change>)> {
     let before = old.bundle().thresholds.arithmetic;
     let same = match wanted {
@@ -140,7 +141,7 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
     }
     if wanted == Some(Floats::F16) && !both.differ() {
         bail!(
-            "nothing in this model is computed with 16-bit floats, only inverted bottlenecks are (EfficientNet-Lite's); \
+            "nothing in this model is computed with 16-bit floats, which only EfficientNet-Lite's inverted bottlenecks use; \
              calibrate without --arithmetic f16"
         );
     }
@@ -153,14 +154,14 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
             Ok(if takes { (both.into_new(), Some(change)) } else { (both.into_old(), None) })
         }
         Err(reason) if is_auto => {
-            let _ = writeln!(err, "{:#}: {} as before", anyhow::Error::from(reason), name(before));
+            let _ = writeln!(err, "{:#}: keeping {}", anyhow::Error::from(reason), name(before));
             Ok((both.into_old(), None))
         }
         Err(reason) => Err(reason.into()),
     }
 }
 
-/// The golden frames stay, and the tolerance for their scores; with another arithmetic they are scored anew.
+/// Makes the new threshold file. It keeps the golden frames and their tolerance; with another arithmetic they are rescored.
 fn renewed(old: &ThresholdFile, calibration: &Calibration, change: Option<Change>) -> Result<ThresholdFile> {
     let (arithmetic, golden) = match change {
         Some(change) => (change.arithmetic, change.golden.into_iter().collect()),

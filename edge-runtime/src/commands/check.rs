@@ -1,4 +1,4 @@
-//! `check`: whether a line file, its bundles and its devices are what they have to be.
+//! `check`: verifies a line file, its bundles and its devices.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -14,21 +14,21 @@ use crate::gate::{Measure, Settings};
 use crate::line_file::{Camera, LineFile, Safe, Trigger};
 use crate::output::KINDS;
 
-/// What to check.
+/// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The line file.
     #[arg(value_name = "FILE")]
     line: PathBuf,
-    /// Check the file alone: neither its bundles nor its devices have to be there yet.
+    /// Check only the file; its bundles and devices need not exist yet.
     #[arg(long)]
     file_only: bool,
 }
 
-/// Checks, and says in words what the line would do.
+/// Checks the line and prints in words what it would do.
 ///
 /// # Errors
-/// Where the line file can't be used. Bundles and devices that don't hold are listed and make the outcome an error.
+/// If the line file can't be used. Bundles and devices that fail are listed and make the outcome an error.
 pub fn run(args: &Args) -> Result<Outcome> {
     let line = LineFile::load(&args.line)?;
     let mut problems = vec![];
@@ -41,12 +41,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for problem in &problems {
         writeln!(out, "problem   {problem}")?;
     }
-    let end = if problems.is_empty() { "everything holds" } else { "not everything holds, see above" };
+    let end = if problems.is_empty() { "all checks passed" } else { "some checks failed, see above" };
     writeln!(out, "{end}")?;
     Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Error })
 }
 
-/// Opens every bundle and judges its golden frames, as the line does at its start.
+/// Opens every bundle and judges its golden frames, as the line does at start.
 fn bundles(line: &LineFile) -> Vec<String> {
     let mut problems = vec![];
     for product in &line.products {
@@ -79,18 +79,18 @@ fn devices(line: &LineFile) -> Vec<String> {
         let (index, path) = (nokhwa.index, format!("/dev/video{}", nokhwa.index));
         if !Path::new(&path).exists() {
             problems.push(format!(
-                "camera.index = {index}: {path} is not there; connect the camera, or correct the number"
+                "camera.index = {index}: {path} does not exist; connect the camera, or correct the number"
             ));
         }
     }
     let absent = paths.into_iter().filter(|(_, path)| !path.exists());
     problems.extend(
-        absent.map(|(key, path)| format!("{key} = {path:?} is not there; connect it, or correct the path")),
+        absent.map(|(key, path)| format!("{key} = {path:?} does not exist; connect it, or correct the path")),
     );
     problems
 }
 
-/// What the line would do.
+/// Describes what the line would do.
 fn describe(line: &LineFile) -> String {
     let mut text = format!("line      {}\n", line.name);
     for product in &line.products {
@@ -110,7 +110,7 @@ fn describe(line: &LineFile) -> String {
             format!("{:.1} % of the picture differs from the empty belt", 100.0 * share)
         }
     };
-    let _ = writeln!(text, "a part    {trigger}; {} frame(s) of it vote", line.votes.frames);
+    let _ = writeln!(text, "trigger   {trigger}; {} frame(s) of each part vote", line.votes.frames);
     let settings = Settings::of(line);
     let place = match settings.measure {
         Measure::Time => format!("{:?} of belt time", std::time::Duration::from_nanos(settings.distance)),
@@ -118,11 +118,11 @@ fn describe(line: &LineFile) -> String {
     };
     let safe = match settings.safe {
         Safe::Reject => "rejected",
-        Safe::Pass => "let go",
+        Safe::Pass => "let through",
     };
-    let _ = writeln!(text, "the gate  {place} after the trigger; a part without a verdict by then is {safe}");
+    let _ = writeln!(text, "gate      {place} after the trigger; a part without a verdict by then is {safe}");
     if !KINDS.iter().any(|kind| kind.is_named(line)) {
-        text.push_str("outputs   none: verdicts go nowhere but into the status\n");
+        text.push_str("outputs   none: verdicts appear only in the status\n");
     }
     text
 }

@@ -1,11 +1,11 @@
-//! `collect`: training photos through the line's own camera and trigger.
+//! `collect`: takes training photos with the line's camera and trigger.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `quality` | blurred, badly exposed and repeated pictures |
-//! | `album` | the numbered files |
+//! | `quality` | detects blurred, badly exposed and repeated pictures |
+//! | `album` | the numbered photo files |
 //!
-//! Whole frames are kept: the region of interest belongs to the bundle, and whoever trains may want another one.
+//! Whole frames are kept: the region of interest belongs to the bundle, and a training may use a different one.
 
 pub(super) mod album;
 mod quality;
@@ -23,25 +23,25 @@ use crate::commands::outcome::Outcome;
 use crate::line_file::LineFile;
 use crate::trigger::parts::{LineParts, Look};
 
-/// What to collect, and where.
+/// Arguments of `collect`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The line file: its camera, trigger and frames a part are used.
+    /// The line file; its camera, trigger and number of frames per part are used.
     #[arg(long, value_name = "FILE")]
     line: PathBuf,
-    /// Parts that the folder is to hold in the end.
+    /// Number of parts the folder holds in the end.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=99_999))]
     parts: u32,
-    /// Where photos go; those of an earlier run count.
+    /// Folder for the photos; those of an earlier run count.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
 
-/// Takes the frames of each part until the folder holds enough parts. Cameras that are lost are opened again.
+/// Takes the frames of each part until the folder holds enough parts. A lost camera is reopened.
 ///
 /// # Errors
-/// Where line file, camera or folder can't be used, or a photo can't be written. Where the camera ends before there are
-/// enough parts, the outcome is an error.
+/// If line file, camera or folder can't be used, or a photo can't be written. If the camera ends before there are enough
+/// parts, the outcome is an error.
 pub fn run(args: &Args) -> Result<Outcome> {
     gather(&LineFile::load(&args.line)?, Album::open(&args.out)?, args.parts)
 }
@@ -53,10 +53,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
 pub(super) fn gather(line: &LineFile, album: Album, wanted: u32) -> Result<Outcome> {
     let mut collector = Collector { album, quality: Quality::default(), wanted, repeated: 0 };
     if collector.album.parts() > 0 {
-        say(&format!("{} parts are there already", collector.album.parts()));
+        say(&format!("{} parts already in the folder", collector.album.parts()));
     }
     let mut parts = LineParts::open(line, None)?;
-    // The first thing that is said: the camera is live, parts may come.
+    // The first message tells people that the camera is live and parts may come.
     let (mut state, mut warnings) = (CameraState::Starting, vec![]);
     while collector.album.parts() < collector.wanted {
         let look = parts.look()?;
@@ -65,13 +65,13 @@ pub(super) fn gather(line: &LineFile, album: Album, wanted: u32) -> Result<Outco
             Look::Nothing => {}
             Look::Ended => break,
             Look::Part(Ok(frames)) => collector.take(&frames)?,
-            Look::Part(Err(e)) => say(&format!("a part without photo: {e}")),
+            Look::Part(Err(e)) => say(&format!("no photo of this part: {e}")),
         }
     }
     Ok(collector.end())
 }
 
-/// Says what changed about the camera.
+/// Reports changes of the camera's state and warnings.
 fn tell_news(capture: &Capture, state: &mut CameraState, warnings: &mut Vec<String>) {
     let now = capture.state();
     if now != *state && now != CameraState::Starting {
@@ -98,14 +98,14 @@ impl Collector {
         let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(e) => {
-                say(&format!("a part without photo: {e}"));
+                say(&format!("no photo of this part: {e}"));
                 return Ok(());
             }
         };
         let Some((first, others)) = decoded.split_first() else { return Ok(()) };
         if self.quality.is_repeated(first) {
             self.repeated += 1;
-            say("the same picture as before is not kept; is the belt moving?");
+            say("skipped a picture that repeats an earlier one; is the belt moving?");
             return Ok(());
         }
         let mut doubts = self.quality.doubts(first);
@@ -120,7 +120,7 @@ impl Collector {
         let (parts, wanted, folder) = (self.album.parts(), self.wanted, self.album.folder().display());
         let repeated = match self.repeated {
             0 => String::new(),
-            n => format!("; {n} repeated pictures were not kept"),
+            n => format!("; {n} repeated pictures were skipped"),
         };
         if parts < wanted {
             say(&format!(
@@ -133,7 +133,7 @@ impl Collector {
     }
 }
 
-/// On standard error, where people watch; who closed it doesn't.
+/// Prints to standard error; it doesn't matter if that is closed.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `doctor`: checks this machine, and whether a bundle does here what it did where it was made.
+//! `doctor`: checks this machine, and that a bundle scores the same here as where it was made.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use crate::commands::outcome::Outcome;
 use crate::health::system::System;
 use crate::report::significant;
 
-/// What to check.
+/// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A bundle folder to check as well.
+    /// Also check this bundle folder.
     #[arg(long, value_name = "FOLDER")]
     bundle: Option<PathBuf>,
-    /// JSON instead of text.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -29,7 +29,7 @@ struct Report {
     version: &'static str,
     system: System,
     bundle: Option<BundleReport>,
-    /// What doesn't hold and what to do about it.
+    /// One sentence per failed check, with what to do about it.
     problems: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ struct GoldenReport {
 /// Checks and reports.
 ///
 /// # Errors
-/// Only where the report can't be written: what doesn't hold is the report's business.
+/// Only if the report can't be written; failed checks are part of the report.
 pub fn run(args: &Args) -> Result<Outcome> {
     let mut problems = Vec::new();
     let bundle = args
@@ -88,7 +88,7 @@ fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, Bu
     let mut report = describe(folder, &judge.bundle().thresholds, is_emulated);
     match judge.check_golden() {
         Ok(results) if results.is_empty() => problems.push(
-            "the bundle has no golden frames, so nothing shows that this machine computes what another did; export \
+            "the bundle has no golden frames to compare this machine with the one that made it; export \
              the bundle again"
                 .to_owned(),
         ),
@@ -96,8 +96,8 @@ fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, Bu
             for golden in results {
                 if !golden.within {
                     problems.push(format!(
-                        "golden frame {} scores {} here but {} where the bundle was made, further apart than {}; copy the \
-                         bundle again, and export it again for this machine if that does not help",
+                        "golden frame {} scores {} here but {} where the bundle was made, a difference of more than {}; copy \
+                         the bundle again, and if that doesn't help, export it again for this machine",
                         golden.file,
                         significant(golden.score),
                         significant(golden.expected),
@@ -152,9 +152,9 @@ fn recipe_in_words(recipe: &Recipe) -> String {
         Colour::Grey => "in grey",
     };
     let aligned = match recipe.alignment.map(|alignment| alignment.motion) {
-        None => "as it lies",
-        Some(Motion::Shift) => "shifted to where the good parts are",
-        Some(Motion::Rigid) => "shifted and turned to lie as the good parts do",
+        None => "not aligned",
+        Some(Motion::Shift) => "shifted to align with the good parts",
+        Some(Motion::Rigid) => "shifted and turned to align with the good parts",
     };
     let ignored =
         recipe.ignore.map_or(String::new(), |mask| format!(", {:.0} % of it ignored", 100.0 * mask.share()));
@@ -169,7 +169,7 @@ const fn arithmetic_in_words(arithmetic: Arithmetic, is_emulated: bool) -> &'sta
     match arithmetic {
         Arithmetic::Single => "32-bit floats",
         Arithmetic::Half if is_emulated => {
-            "16-bit floats in bottlenecks, with which this processor doesn't compute: it judges slowly"
+            "16-bit floats in bottlenecks, emulated on this processor: it judges slowly"
         }
         Arithmetic::Half => "16-bit floats in bottlenecks, 32-bit floats in everything else",
     }
@@ -183,8 +183,8 @@ fn claim_in_words(evidence: &Evidence) -> String {
         Sample::CrossFitted => "an estimate by cross-fitting:",
     };
     format!(
-        "the threshold is {place} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected ({:.2} % \
-         was asked for)",
+        "the threshold is {place} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected (target: \
+         {:.2} %)",
         100.0 * evidence.claimed_fpr(),
         100.0 * target_fpr
     )
@@ -206,7 +206,7 @@ fn write_text(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for problem in &report.problems {
         writeln!(out, "problem       {problem}")?;
     }
-    let end = if report.ok { "everything holds" } else { "not everything holds, see above" };
+    let end = if report.ok { "all checks passed" } else { "some checks failed, see above" };
     writeln!(out, "{end}")
 }
 

@@ -1,14 +1,14 @@
-//! Who computes the network, as a command line says it.
+//! The `--engine` option: which engine runs the network.
 
 use judge::Engine;
 
-/// Who computes the network's operations.
+/// The engine that runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum EngineChoice {
-    /// The project's own kernels where they match, tract for the rest.
+    /// The project's kernels for the operations they support, tract for the rest.
     #[default]
     Kernels,
-    /// tract alone, to compare with.
+    /// tract alone, for comparison.
     Plain,
 }
 

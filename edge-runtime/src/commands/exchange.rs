@@ -1,7 +1,7 @@
-//! `exchange`: puts a bundle in another's place in one step.
+//! `exchange`: swaps two bundle folders in one step.
 //!
-//! Whoever installs a bundle on a board needs it: between two renames a line that starts finds no bundle, and a power cut
-//! leaves it so. Boards' `mv` can't exchange yet (coreutils 9.5 can).
+//! Installing a bundle on a board needs this: between two renames a starting line finds no bundle, and a power cut there
+//! makes that permanent. The `mv` on boards can't exchange yet (coreutils 9.5 can).
 
 use std::path::PathBuf;
 
@@ -10,24 +10,23 @@ use bundle::atomic::replace_folder;
 
 use crate::commands::outcome::Outcome;
 
-/// What goes where.
+/// Arguments of `exchange`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The complete folder of the new bundle, on the file system of PLACE. What lies at PLACE now lies here afterwards.
+    /// The complete folder of the new bundle, on the same file system as PLACE. Afterwards it holds the old bundle.
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// The folder that the line file names.
+    /// The bundle folder that the line file names.
     #[arg(value_name = "PLACE")]
     place: PathBuf,
 }
 
-/// Exchanges the two, or moves the first where there is no second.
+/// Exchanges the two folders, or moves the first if the second doesn't exist.
 ///
 /// # Errors
-/// Where the file system refuses; nothing has moved then.
+/// If the file system refuses; nothing has been moved then.
 pub fn run(args: &Args) -> Result<Outcome> {
-    replace_folder(&args.new, &args.place).with_context(|| {
-        format!("can't put {} in the place of {}", args.new.display(), args.place.display())
-    })?;
+    replace_folder(&args.new, &args.place)
+        .with_context(|| format!("cannot exchange {} with {}", args.new.display(), args.place.display()))?;
     Ok(Outcome::Fine)
 }

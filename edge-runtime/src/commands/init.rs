@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::outcome::Outcome;
 use crate::line_file::TEMPLATE;
 
-/// Where to write it.
+/// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The line file to write.
@@ -16,15 +16,15 @@ pub struct Args {
     file: PathBuf,
 }
 
-/// Writes the template, and never over something that is there.
+/// Writes the template, but never overwrites an existing file.
 ///
 /// # Errors
-/// Where the file exists or can't be written.
+/// If the file exists or can't be written.
 pub fn run(args: &Args) -> Result<Outcome> {
     let path = args.file.display();
     let mut file = match std::fs::File::create_new(&args.file) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            bail!("{path} is there already; give another name, or edit it")
+            bail!("{path} already exists; give another name, or edit it")
         }
         created => {
             created.with_context(|| format!("cannot write {path}; check the folder and its permissions"))?
@@ -32,10 +32,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     let written = file.write_all(TEMPLATE.as_bytes()).and_then(|()| file.sync_all());
     if written.is_err() {
-        // Half a line file is worse than none.
+        // A partial line file is worse than none.
         let _ = std::fs::remove_file(&args.file);
     }
     written.with_context(|| format!("cannot write {path}; check free space"))?;
-    writeln!(std::io::stdout(), "{path} is written; edit it, then: edge-runtime check {path}")?;
+    writeln!(std::io::stdout(), "wrote {path}; edit it, then run: edge-runtime check {path}")?;
     Ok(Outcome::Fine)
 }

@@ -13,34 +13,34 @@ use crate::files::overlays::Overlays;
 use crate::files::{bundles, images};
 use crate::report::Line;
 
-/// What to judge and how to report it.
+/// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle folder that the trainer wrote.
     #[arg(long, value_name = "FOLDER")]
     bundle: PathBuf,
-    /// Image files, folders (with everything below) or patterns such as 'shots/*.png'.
+    /// Image files, folders (searched recursively) or patterns such as 'shots/*.png'.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// One JSON object a line instead of aligned text.
+    /// Print one JSON object per line instead of aligned text.
     #[arg(long)]
     json: bool,
-    /// Write a picture for each frame that shows the evidence.
+    /// Write an overlay of the evidence for each frame into this folder.
     #[arg(long, value_name = "FOLDER")]
     overlay: Option<PathBuf>,
     /// Threads for the network.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
-    /// Who computes the network.
+    /// The engine that runs the network.
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
 }
 
-/// Judges the frames in turn, one line each, and counts the verdicts on standard error.
+/// Judges the frames in turn, prints one line each, and summarizes the verdicts on standard error.
 ///
 /// # Errors
-/// Before the first frame, where the bundle, the paths or the overlay folder are not usable; later, where a line or an
-/// overlay can't be written. A frame that can't be judged is no error but a fault.
+/// Before the first frame, if the bundle, the paths or the overlay folder can't be used; later, if a line or an overlay can't
+/// be written. A frame that can't be judged is a fault, not an error.
 pub fn run(args: &Args) -> Result<Outcome> {
     let images::Images { paths: images, unused } = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     bundles::warn_of_emulation(&mut judge);
     if args.engine == EngineChoice::Plain && judge.bundle().thresholds.arithmetic == Arithmetic::Half {
         bail!(
-            "the bundle's thresholds are for 16-bit floats and tract alone computes with 32; leave --engine plain out"
+            "the bundle's thresholds are for 16-bit floats, but tract alone computes with 32-bit floats; omit --engine plain"
         );
     }
     bundles::check_first_golden(&mut judge)?;

@@ -1,9 +1,9 @@
-//! The commands of the program, one file each.
+//! The program's commands, one file each.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | [`outcome`] | verdicts → exit code |
-//! | `engine` | who computes the network, as a command line says it |
+//! | [`outcome`] | maps verdicts to the exit code |
+//! | `engine` | the `--engine` option |
 
 pub mod bench;
 pub mod calibrate;
@@ -34,23 +34,23 @@ pub enum Command {
     Init(init::Args),
     /// Check a line file, its bundles and its devices.
     Check(check::Args),
-    /// Find a product's threshold anew, from good parts.
+    /// Recalibrate a product's threshold from good parts.
     Calibrate(calibrate::Args),
-    /// Take training photos of good parts with a line's own camera and trigger.
+    /// Take training photos of good parts with a line's camera and trigger.
     Collect(collect::Args),
-    /// Make a bundle from good parts alone, here on the device: fitted in seconds.
+    /// Fit a bundle on this device, from good parts alone, in seconds.
     Teach(teach::Args),
-    /// Check this machine, and whether a bundle does here what it did where it was made.
+    /// Check this machine, and that a bundle scores the same here as where it was made.
     Doctor(doctor::Args),
-    /// Put a bundle in another's place in one step, for what installs bundles on a board.
+    /// Exchange two bundle folders in one step, for scripts that install bundles on a board.
     Exchange(exchange::Args),
 }
 
 impl Command {
-    /// Carries it out.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Those of the command.
+    /// The command's errors.
     pub fn carry_out(self) -> anyhow::Result<Outcome> {
         match self {
             Self::Inspect(args) => inspect::run(&args),

@@ -1,15 +1,15 @@
-//! Verdicts → exit code.
+//! Maps verdicts to the program's exit code.
 
 use std::process::ExitCode;
 
 use shared_format::Verdict;
 
-/// How a command ended, apart from wrong usage (2), which clap reports.
+/// How a command ended. Wrong usage (exit code 2) is reported by clap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All frames pass; everything holds.
+    /// All frames pass, or all checks passed.
     Fine,
-    /// The command could not do its work, or found that something doesn't hold.
+    /// The command could not do its work, or a check failed.
     Error,
     /// At least one frame was rejected and none was a fault.
     Reject,
@@ -28,7 +28,7 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// How many frames got which verdict.
+/// Number of frames per verdict.
 #[derive(Debug, Default)]
 pub struct Tally {
     pass: usize,
@@ -46,7 +46,7 @@ impl Tally {
         }
     }
 
-    /// Fault wins over reject: a frame that was not judged is worse than one that was rejected.
+    /// Returns the worst outcome. A fault outranks a reject: a frame that was not judged is worse than a rejected one.
     pub fn outcome(&self) -> Outcome {
         if self.fault > 0 {
             Outcome::Fault

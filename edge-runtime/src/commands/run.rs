@@ -13,32 +13,33 @@ use crate::line_file::LineFile;
 use crate::log;
 use crate::run::Line;
 
-/// What to run.
+/// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The line file.
     #[arg(value_name = "FILE")]
     line: PathBuf,
-    /// More in the log.
+    /// Log more.
     #[arg(long)]
     verbose: bool,
 }
 
-/// Runs the line until it is told to end by SIGTERM, SIGINT, SIGQUIT or SIGHUP, as when its terminal closes, or its camera
-/// has no more frames.
+/// Runs the line until SIGTERM, SIGINT, SIGQUIT or SIGHUP (as when its terminal closes) tells it to end, or its camera has
+/// no more frames.
 ///
 /// # Errors
-/// Where the line can't be started, or a part of it ended by itself. The outputs are in their safe state then.
+/// If the line can't be started, or one of its threads ended unexpectedly. The outputs are then in their safe state.
 pub fn run(args: &Args) -> Result<Outcome> {
-    // Writes what waits when it is dropped.
+    // Flushes pending log lines when dropped.
     let _log = log::set_up(args.verbose)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] {
-        // What `nohup` was asked for is to outlive the terminal.
+        // Under `nohup`, the line must outlive the terminal.
         if signal == SIGHUP && is_ignored(SIGHUP) {
             continue;
         }
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .context("cannot install the signal handlers")?;
     }
     let line = LineFile::load(&args.line)?;
     let counts = Line::start(&line)?.supervise(&stop)?;
@@ -51,7 +52,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// Whether whoever started this program told the system to ignore the signal.
+/// Whether the signal was ignored when this program was started.
 fn is_ignored(signal: c_int) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignores(&status, signal)
@@ -60,7 +61,7 @@ fn is_ignored(signal: c_int) -> bool {
 fn ignores(status: &str, signal: c_int) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    // The lowest bit is that of signal 1.
+    // The lowest bit belongs to signal 1.
     signal
         .checked_sub(1)
         .and_then(|bit| mask.checked_shr(bit.cast_unsigned()))
@@ -76,7 +77,7 @@ mod tests {
         let status = "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\tffffffffffffffff\n";
         assert!(ignores(status, SIGHUP) && ignores(status, signal_hook::consts::SIGPIPE));
         assert!(!ignores(status, SIGTERM) && !ignores(status, 0) && !ignores("", SIGHUP));
-        // The Rust runtime ignores it in every program: a reader that goes away ends nothing.
+        // The Rust runtime ignores SIGPIPE in every program: a reader that goes away doesn't end it.
         assert!(is_ignored(signal_hook::consts::SIGPIPE));
     }
 }

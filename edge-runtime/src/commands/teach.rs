@@ -1,6 +1,6 @@
-//! `teach`: a bundle from good parts alone, on the device itself.
+//! `teach`: fits a bundle from good parts alone, on the device itself.
 //!
-//! Photos are kept: an interrupted run goes on where it was, and more parts can be added later.
+//! The photos are kept, so that an interrupted run can continue and more parts can be added later.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -26,61 +26,62 @@ use crate::files::parts::{Part, Parts};
 use crate::line_file::{LineFile, Votes};
 use crate::part::deciding_score;
 
-/// Images that look like others that are named; of more, the number is told.
+/// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
 const ALIKE: usize = 3;
 
-/// What to learn from, and how.
+/// Arguments of `teach`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The line file: good parts are taken from its camera by its trigger, and its votes say what decides a part.
+    /// The line file: good parts are taken with its camera and trigger, and its votes decide how a part's frames are combined.
     #[arg(long, value_name = "FILE", required_unless_present = "from")]
     line: Option<PathBuf>,
-    /// Take good parts from this folder instead of the camera: an image each, or a folder each where several frames of a
-    /// part vote.
+    /// Take good parts from this folder instead of the camera: one image per part or, if several frames of a part vote, one
+    /// folder per part.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
-    /// Good parts to take from the camera; those of an earlier run count.
+    /// Number of good parts to take with the camera; those of an earlier run count.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=99_999))]
     parts: u32,
-    /// Take so many good parts more than an earlier run did, and learn from all of them.
+    /// Take this many good parts in addition to those of an earlier run, and learn from all of them.
     #[arg(long, value_name = "N", conflicts_with_all = ["parts", "from"], value_parser = clap::value_parser!(u32).range(1..=99_999))]
     add: Option<u32>,
-    /// How to learn.
+    /// The method to learn with.
     #[arg(long, value_parser = PossibleValuesParser::new(names()), default_value = METHODS[0].name)]
     method: String,
-    /// Where the bundle goes; an older bundle there is replaced in one step. Photos are kept beside it, in OUT-parts.
+    /// Where to write the bundle; an older bundle there is replaced in one step. The photos are kept next to it, in OUT-parts.
     #[arg(long, value_name = "BUNDLE")]
     out: PathBuf,
     /// The teacher: its name in `trainer teacher list`, or its .safetensors file.
     #[arg(long, default_value = "efficientnet-lite0")]
     teacher: String,
-    /// Input size of the network, N or WxH, multiples of 32. Unless given, the shape of the frames (or of the region) with
-    /// about --pixels pixels.
+    /// Input size of the network, N or WxH, in multiples of 32. By default it has the shape of the frames (or of the region)
+    /// and about --pixels pixels.
     #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
     size: Option<Size>,
-    /// Pixels of the network's input; more find smaller defects, and take longer.
+    /// Number of pixels of the network's input; more pixels find smaller defects but take longer.
     #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
     pixels: u32,
-    /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given.
+    /// The region of each frame that is judged, X,Y,W,H in pixels; by default the whole frame.
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
-    /// Picture of what of the parts isn't judged (a label, the belt around them): of the photos' size, black where it isn't, white
-    /// everywhere else.
+    /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
+    /// ignored and white everywhere else.
     #[arg(long, value_name = "MASK")]
     ignore: Option<PathBuf>,
-    /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
-    /// that it helps).
+    /// Align parts before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show that it
+    /// helps).
     #[arg(long, default_value_t = Align::Auto)]
     align: Align,
-    /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
-    /// or vertical (top and bottom exchanged).
+    /// Also learn from mirrored copies, for parts that may come either way round: none, horizontal (left and right swapped) or
+    /// vertical (top and bottom swapped).
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
-    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
-    /// photo decides nothing, but how many good parts are rejected is not bounded.
+    /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows, or the largest
+    /// score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected good parts is not
+    /// bounded.
     #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
     threshold: Rule,
     #[command(flatten, next_help_heading = "Options of methods")]
@@ -91,7 +92,7 @@ fn names() -> Vec<PossibleValue> {
     METHODS.iter().map(|method| PossibleValue::new(method.name).help(method.about)).collect()
 }
 
-/// The methods that a board can fit.
+/// The methods that can be fitted on a board.
 #[derive(Debug, Clone, Copy)]
 struct Fitted;
 
@@ -104,9 +105,9 @@ impl Methods for Fitted {
 /// Takes good parts, learns from them and writes a bundle.
 ///
 /// # Errors
-/// Where line file, camera, folder or teacher can't be used, or there are too few parts: the bundle is as it was then.
+/// If line file, camera, folder or teacher can't be used, or there are too few parts. An existing bundle is then unchanged.
 pub fn run(args: &Args) -> Result<Outcome> {
-    // What can't be had is told before anyone shows fifty parts.
+    // Report a missing method or teacher before anyone shows fifty parts.
     let method = method(args)?;
     let teacher = teacher(&args.teacher)?;
     let line = args.line.as_deref().map(LineFile::load).transpose()?;
@@ -119,8 +120,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
             let wanted = args.add.map_or(args.parts, |more| album.parts().saturating_add(more));
             if collect::gather(line, album, wanted)? != Outcome::Fine {
                 bail!(
-                    "there are fewer than {wanted} parts in {}; go on with --parts {wanted}, or take what is there \
-                     with --from {}",
+                    "there are fewer than {wanted} parts in {}; continue with --parts {wanted}, or use the existing \
+                     ones with --from {}",
                     folder.display(),
                     folder.display()
                 );
@@ -150,14 +151,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if replaces_half {
         let _ = writeln!(
             std::io::stderr(),
-            "the bundle before computed with 16-bit floats, this one does with 32; `edge-runtime calibrate --arithmetic auto` \
-             changes that"
+            "the previous bundle computed with 16-bit floats, this one computes with 32-bit floats; to change that, run \
+             `edge-runtime calibrate --arithmetic auto`"
         );
     }
     Ok(Outcome::Fine)
 }
 
-/// The teacher by name, or from its file.
+/// Loads the teacher by name, or from its file.
 fn teacher(given: &str) -> Result<Teacher> {
     let path = Path::new(given);
     if path.extension().is_some_and(|extension| extension == "safetensors") {
@@ -167,30 +168,30 @@ fn teacher(given: &str) -> Result<Teacher> {
     let library = Library::of_user();
     let hint = || {
         format!(
-            "copy a teacher from where the trainer ran into {}, or give its .safetensors file as --teacher",
+            "copy a teacher from the trainer's machine into {}, or give its .safetensors file as --teacher",
             library.folder().display()
         )
     };
     library.load(given).with_context(hint)
 }
 
-/// The method, with the options that were given.
+/// Returns the method with the given options.
 fn method(args: &Args) -> Result<Box<dyn Configured>> {
     let given = args.options.of(&args.method)?;
     let method = methods::by_name(&args.method);
-    let method = method.with_context(|| format!("no method is called {}; see --help", args.method))?;
+    let method = method.with_context(|| format!("unknown method `{}`; see --help", args.method))?;
     Ok(method.given(given)?)
 }
 
-/// Beside the bundle, because a bundle is replaced as a whole.
+/// Returns the folder for photos: next to the bundle, because a bundle is replaced as a whole.
 fn photo_folder(bundle: &Path) -> Result<PathBuf> {
-    let name = bundle.file_name().context("--out names no folder; give the bundle's path")?;
+    let name = bundle.file_name().context("--out is not the path of a folder; give the bundle's path")?;
     let mut name = name.to_owned();
     name.push("-parts");
     Ok(bundle.with_file_name(name))
 }
 
-/// The parts whose frames can all be used, and the recipe that suits them.
+/// Returns the parts whose frames can all be used, and a recipe for them.
 fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
     let listed = Parts::list(folder)
         .with_context(|| format!("cannot read the folder {}; check the path", folder.display()))?;
@@ -209,22 +210,22 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
         if count != needed {
             let name = &part.name;
             say(&format!(
-                "skipped {name}: {count} frame(s) of this part; votes.frames = {needed} needs as many"
+                "skipped {name}: this part has {count} frame(s); votes.frames = {needed} needs exactly that many"
             ));
         }
         count == needed
     });
     warn_of_likeness(&found, &parts);
-    let range = found.frames.with_context(|| {
-        format!("{} holds no image that can be used; give photos of good parts", folder.display())
-    })?;
+    let range = found
+        .frames
+        .with_context(|| format!("{} holds no usable images; give photos of good parts", folder.display()))?;
     let input = args.size.unwrap_or_else(|| input_shape(range, args.roi, Tiles::ONE, args.pixels));
     let (roi, colour) = (args.roi, found.colour);
     let mut recipe =
         Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None, ignore: None };
     recipe.ignore = args.ignore.as_deref().map(|mask| ignore_mask(mask, &recipe)).transpose()?;
     if let Some(mask) = recipe.ignore {
-        say(&format!("ignored: {:.0} % of what is in view", 100.0 * mask.share()));
+        say(&format!("ignored: {:.0} % of the region of interest", 100.0 * mask.share()));
     }
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
     let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
@@ -233,7 +234,7 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
     Ok((parts, recipe))
 }
 
-/// A photo that is there twice is no further evidence. Frames of one part may well look alike.
+/// Warns of photos that look alike: a duplicate is no additional evidence. Frames of the same part may look alike.
 fn warn_of_likeness(found: &Survey, parts: &[Part]) {
     let part_of: HashMap<&PathBuf, usize> =
         parts.iter().enumerate().flat_map(|(at, part)| part.frames.iter().map(move |f| (f, at))).collect();
@@ -247,8 +248,8 @@ fn warn_of_likeness(found: &Survey, parts: &[Part]) {
     }
     if count > 0 {
         say(&format!(
-            "warning: {count} image(s) look like one of another part: if they show the same part, keep one of each, or what \
-             the threshold claims is untrue"
+            "warning: {count} image(s) look like an image of another part: if they show the same part, keep only one of \
+             each; otherwise the threshold's claim doesn't hold"
         ));
     }
 }
@@ -256,14 +257,14 @@ fn warn_of_likeness(found: &Survey, parts: &[Part]) {
 fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
     if let Some((first, others)) = taught.second_group.split_first() {
         say(&format!(
-            "warning: {} photos, such as {}, look like another product than the others; teach one product at a time",
+            "warning: {} photos, such as {}, seem to show a different product; teach one product at a time",
             others.len() + 1,
             first.display()
         ));
     }
     for stranger in &taught.strangers {
         say(&format!(
-            "warning: {} looks unlike the other parts; if it is no good part of this product, remove it and teach again",
+            "warning: {} looks unlike the other parts; if it isn't a good part of this product, remove it and teach again",
             stranger.display()
         ));
     }
@@ -276,7 +277,7 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
     writeln!(out, "{}", highest(calibration))?;
     writeln!(
         out,
-        "{}: {} from {parts} parts, learned in {:.0} s; their photos stay in {}",
+        "{}: {} from {parts} parts, learned in {:.0} s; the photos are kept in {}",
         args.out.display(),
         args.method,
         started.elapsed().as_secs_f64(),
@@ -285,7 +286,7 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
     Ok(())
 }
 
-/// On standard error, where people watch; who closed it doesn't.
+/// Prints to standard error; it doesn't matter if that is closed.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

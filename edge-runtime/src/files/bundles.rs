@@ -1,4 +1,4 @@
-//! Bundles, opened for judging.
+//! Opens bundles for judging.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,45 +7,45 @@ use judge::{Engine, Judge};
 
 use crate::report::significant;
 
-/// Why a bundle is not used.
+/// The reason why a bundle can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
     /// It can't be opened.
-    #[error("the bundle {bundle} is refused", bundle = bundle.display())]
+    #[error("cannot open the bundle {bundle}", bundle = bundle.display())]
     Refused {
-        /// The folder.
+        /// The bundle's folder.
         bundle: PathBuf,
-        /// Why.
+        /// The cause.
         source: judge::BundleError,
     },
     /// A golden frame can't be judged.
     #[error(transparent)]
     Golden(#[from] judge::BundleError),
-    /// This machine computes otherwise than the one on which the bundle was made.
+    /// This machine computes a different score than the one on which the bundle was made.
     #[error(
-        "golden frame {file} scores {score} here but {expected} where the bundle was made (tolerance {tolerance}); run \
-         `edge-runtime doctor --bundle {bundle}` for details, and copy or export the bundle again",
+        "golden frame {file} scores {score} on this machine but {expected} when the bundle was made (tolerance \
+         {tolerance}); run `edge-runtime doctor --bundle {bundle}` for details, and copy or export the bundle again",
         score = significant(*score),
         expected = significant(*expected),
         tolerance = significant(*tolerance),
         bundle = bundle.display()
     )]
     Computes {
-        /// The golden frame.
+        /// The golden frame's file.
         file: String,
-        /// Its score here.
+        /// Its score on this machine.
         score: f32,
-        /// Its score there.
+        /// Its score when the bundle was made.
         expected: f32,
-        /// How much they may differ.
+        /// How much the scores may differ.
         tolerance: f32,
-        /// The folder.
+        /// The bundle's folder.
         bundle: PathBuf,
     },
 }
 
-/// Opens a bundle, and says so if this processor is slow with its arithmetic.
+/// Opens a bundle, and warns if this processor has to emulate its arithmetic.
 ///
 /// # Errors
 /// [`BundleError::Refused`]
@@ -55,7 +55,7 @@ pub fn open(bundle: &Path, threads: usize) -> Result<Judge, BundleError> {
     Ok(judge)
 }
 
-/// Opens a bundle with an engine of the caller's choice.
+/// Opens a bundle with the given engine.
 ///
 /// # Errors
 /// [`BundleError::Refused`]
@@ -64,15 +64,15 @@ pub fn open_with(engine: Engine, bundle: &Path, threads: usize) -> Result<Judge,
     Judge::open_with(engine, bundle, threads).map_err(refused)
 }
 
-/// Says so where this processor is slow with the bundle's arithmetic.
+/// Warns if this processor has to emulate the bundle's arithmetic, which is slow.
 pub fn warn_of_emulation(judge: &mut Judge) {
     if judge.network().is_emulated() {
         let text = format!(
-            "the bundle {} is calibrated for 16-bit floats, with which this processor doesn't compute: it judges \
-             slowly; `edge-runtime calibrate --arithmetic f32` makes it fast here",
+            "the bundle {} is calibrated for 16-bit floats, which this processor doesn't support: it judges slowly; \
+             run `edge-runtime calibrate --arithmetic f32` to make it fast on this machine",
             judge.bundle().folder.display()
         );
-        // A line waits for nobody who reads standard error.
+        // A line must not wait for the reader of standard error.
         if tracing::dispatcher::has_been_set() {
             tracing::warn!("{text}");
         } else {
@@ -81,7 +81,8 @@ pub fn warn_of_emulation(judge: &mut Judge) {
     }
 }
 
-/// One golden frame costs one frame's time at start and finds a machine that computes otherwise; `doctor` checks all.
+/// Judges the first golden frame: at the cost of one frame at start, this detects a machine that computes different scores.
+/// `doctor` checks all golden frames.
 ///
 /// # Errors
 /// [`BundleError`]

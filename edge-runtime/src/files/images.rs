@@ -1,4 +1,4 @@
-//! Files, folders and patterns → image paths.
+//! Resolves files, folders and patterns to image paths.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 use bundle::dataset::listing::{Unused, list_below};
 use glob::MatchOptions;
 
-/// Why arguments name no images.
+/// The reason why arguments don't resolve to images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImagesError {
-    /// The folder holds none.
+    /// The folder contains no images.
     #[error("no images in {folder}; give a folder with {known} files", folder = folder.display(), known = known_extensions())]
     Empty {
         /// The folder.
         folder: PathBuf,
     },
-    /// There is no such file, and no file fits the pattern.
+    /// The file doesn't exist, or no file matches the pattern.
     #[error("nothing matches {argument}; give image files, folders or patterns", argument = argument.display())]
     NoMatch {
-        /// What was given.
+        /// The argument.
         argument: PathBuf,
     },
-    /// It is neither a file nor a pattern.
-    #[error("{argument} is neither a file nor a pattern; give image files, folders or patterns")]
+    /// The argument is neither a file nor a valid pattern.
+    #[error("{argument} is neither a file nor a valid pattern; give image files, folders or patterns")]
     NoPattern {
-        /// What was given.
+        /// The argument.
         argument: String,
-        /// What is wrong with it as a pattern.
+        /// What is wrong with the pattern.
         source: glob::PatternError,
     },
     /// A folder can't be read.
@@ -35,26 +35,26 @@ pub enum ImagesError {
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A folder that a pattern covers can't be read.
-    #[error("cannot read a folder that the pattern covers; check its permissions")]
+    /// A folder that the pattern matches can't be read.
+    #[error("cannot read a folder that the pattern matches; check its permissions")]
     Covered(#[source] glob::GlobError),
 }
 
-/// Images, and what lies beside them and isn't used.
+/// Images, and files in the same folders that aren't used.
 #[derive(Debug, Default)]
 pub struct Images {
-    /// The files.
+    /// The image files.
     pub paths: Vec<PathBuf>,
-    /// What the folders among the arguments hold besides.
+    /// Other files in the folders among the arguments.
     pub unused: Unused,
 }
 
-/// All images that the arguments name, without repetition. A file stands for itself whatever its name, a folder for
-/// the images in and below it, anything else is a pattern. Folders and patterns give their files in name order; hidden ones
-/// aren't taken: macOS leaves a `._photo.jpg` beside each photo on a stick.
+/// Collects all images that the arguments name, without duplicates. A file stands for itself, whatever its name; a folder
+/// for the images in and below it; anything else is a pattern. Folders and patterns yield their files in name order, without
+/// hidden ones: macOS leaves a `._photo.jpg` beside each photo on a USB stick.
 ///
 /// # Errors
 /// [`ImagesError`]
@@ -99,7 +99,7 @@ fn below(folder: &Path) -> Result<Images, ImagesError> {
 
 fn matches(pattern: &Path) -> Result<Images, ImagesError> {
     let mut found = Images::default();
-    // The glob crate matches text; a path that is no text can't be a pattern that somebody typed.
+    // The glob crate matches text; a path that isn't valid Unicode can't be a pattern.
     let Some(text) = pattern.to_str() else { return Ok(found) };
     let visible = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
     let paths = glob::glob_with(text, visible)

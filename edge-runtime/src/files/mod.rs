@@ -1,11 +1,11 @@
-//! Files that commands and lines share: bundles and images.
+//! File handling that commands and lines share: bundles, images and overlays.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`bundles`] | bundles, opened for judging |
-//! | [`images`] | files, folders and patterns → image paths |
+//! | [`bundles`] | opens bundles for judging |
+//! | [`images`] | resolves files, folders and patterns to image paths |
 //! | [`parts`] | the frames of each part in a folder |
-//! | [`overlays`] | overlay pictures, written by rename |
+//! | [`overlays`] | writes overlay pictures atomically |
 
 pub mod bundles;
 pub mod images;

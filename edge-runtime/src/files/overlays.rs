@@ -1,4 +1,4 @@
-//! Overlay pictures: one PNG a frame, written by rename, so that nobody ever reads half of one.
+//! Overlay pictures: one PNG per frame, written by rename, so that no reader ever sees a partial one.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,27 +6,27 @@ use std::path::{Path, PathBuf};
 use judge::{EncodeError, Frame, Judgement, encode_png, overlay, region_of_interest};
 use shared_format::{Roi, ThresholdFile};
 
-/// Why an overlay is not written.
+/// An error when writing an overlay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OverlayError {
     /// The folder can't be written to.
-    #[error("cannot write overlays to {folder}; give a folder that can be written", folder = folder.display())]
+    #[error("cannot write overlays to {folder}; give a writable folder", folder = folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The picture can't be made.
-    #[error("cannot write an overlay")]
+    /// The picture can't be encoded.
+    #[error("cannot encode an overlay")]
     Encode(#[from] EncodeError),
     /// The picture can't be written.
     #[error("cannot write the overlay {file}; check the space left on the disk", file = file.display())]
     Write {
-        /// The picture.
+        /// The picture's file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
@@ -35,12 +35,12 @@ pub enum OverlayError {
 #[derive(Debug)]
 pub struct Overlays {
     folder: PathBuf,
-    /// Lower case: two names that differ in case alone are one file on some systems.
+    /// Lower case: on some systems, two names that differ only in case are the same file.
     taken: HashSet<String>,
 }
 
 impl Overlays {
-    /// Makes the folder where it is not there, and proves that it can be written to.
+    /// Creates the folder if it doesn't exist, and checks that it is writable.
     ///
     /// # Errors
     /// [`OverlayError::Folder`]
@@ -52,11 +52,11 @@ impl Overlays {
         Ok(Self { folder: folder.to_owned(), taken: HashSet::new() })
     }
 
-    /// Writes the overlay of one frame as `STEM.png`, or `STEM-2.png` and so on where an earlier frame of this run has
-    /// the same stem.
+    /// Writes the overlay of one frame as `STEM.png`, or `STEM-2.png` and so on if an earlier frame of this run has the
+    /// same stem.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// If the overlay can't be encoded or written.
     pub fn write(
         &mut self,
         path: &Path,
@@ -83,22 +83,22 @@ impl Overlays {
     }
 }
 
-/// The overlay of a judged frame, as PNG.
+/// Draws the overlay of a judged frame, as PNG.
 ///
 /// # Errors
-/// Where the frame is too large for one.
+/// If the frame is too large for a PNG.
 pub fn draw(
     frame: &Frame,
     judgement: &Judgement,
     thresholds: &ThresholdFile,
 ) -> Result<Vec<u8>, EncodeError> {
-    // A frame that can't hold the region of interest gets its border all the same.
+    // A frame that can't hold the region of interest still gets its border.
     let all = Roi { x: 0, y: 0, width: frame.size().width, height: frame.size().height };
     let roi = region_of_interest(&thresholds.recipe, frame.size()).unwrap_or(all);
     encode_png(&overlay(frame, judgement, roi, thresholds.pixel_threshold))
 }
 
-/// Hidden and with the process's number: neither a reader nor a second run meets it.
+/// Returns a temporary name: hidden and with the process id, so that neither a reader nor a second run runs into it.
 fn temporary(name: &str) -> String {
     format!(".{name}.{}.part", std::process::id())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bundle::dataset::listing::{Unlisted, Unused, list, list_below};
 
-/// The parts of a folder, in name order, and what isn't used of it.
+/// The parts of a folder, in name order, and the files that aren't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
     /// The parts.
@@ -18,17 +18,18 @@ pub struct Parts {
 /// A part and the files of its frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// For people: the file or folder, or what the names of its files begin with.
+    /// A name for people: the file or folder, or the common prefix of its file names.
     pub name: String,
     /// At least one image.
     pub frames: Vec<PathBuf>,
 }
 
 impl Parts {
-    /// Lists a folder: a part is an image; or the images of a sub-folder; or the images that `collect` named alike.
+    /// Lists the parts of a folder: a part is an image, or the images of a subfolder, or the images to which `collect` gave
+    /// the same part number.
     ///
     /// # Errors
-    /// If the folder or a sub-folder can't be read.
+    /// If the folder or a subfolder can't be read.
     pub fn list(folder: &Path) -> io::Result<Self> {
         let top = list(folder)?;
         let mut unused = top.unused;
@@ -58,14 +59,14 @@ impl Parts {
     }
 }
 
-/// The name of a frame of a part that `collect` keeps, without its extension: the `frame`-th (from 1) if there are several.
+/// Returns the file stem that `collect` gives to a frame of a part: the `frame`-th (from 1) if there are several.
 #[must_use]
 pub fn stem(part: u32, frame: Option<usize>) -> String {
     let suffix = frame.map(|frame| format!("-{frame}")).unwrap_or_default();
     format!("part-{part:05}{suffix}")
 }
 
-/// The part's number in the name of one of the files that `collect` keeps.
+/// Returns the part number in the name of a file that `collect` has saved.
 #[must_use]
 pub fn number(name: &str) -> Option<u32> {
     let stem = name.strip_suffix(".jpg").or_else(|| name.strip_suffix(".png"))?;

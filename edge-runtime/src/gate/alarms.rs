@@ -1,22 +1,22 @@
-//! What drives the fault output, and what holds the line in its safe state.
+//! The alarms that drive the fault output, and the reasons to hold the line in its safe state.
 
 use serde::Serialize;
 
-/// Why the line is held in its safe state: while one holds, every part goes to the safe side.
+/// A reason to hold the line in its safe state: while any is active, every part goes to the safe side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    /// The program is starting or ending.
+    /// The program is starting or shutting down.
     NotReady,
-    /// No frames, and nothing else says when a part comes.
+    /// Parts can't be detected: no frames arrive, and nothing else tells when a part comes.
     Blind,
     /// An output could not be driven.
     Output,
 }
 
-/// What drives the fault output.
+/// The alarms that drive the fault output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Alarms {
-    /// Held: the program is starting or ending.
+    /// Held: the program is starting or shutting down.
     pub not_ready: bool,
     /// Held: parts may pass unseen.
     pub blind: bool,
@@ -28,22 +28,22 @@ pub struct Alarms {
     pub challenge_missed: bool,
     /// The last rejected part was not seen to fall.
     pub unconfirmed: bool,
-    /// Parts were served too late to be put out.
+    /// Parts were handled too late to be rejected.
     pub missed: bool,
     /// Triggers were lost.
     pub triggers_lost: bool,
-    /// The encoder's count ran back or jumped.
+    /// The encoder count ran backwards or jumped.
     pub tracking_lost: bool,
 }
 
 impl Alarms {
-    /// Whether the line is held in its safe state.
+    /// Returns whether the line is held in its safe state.
     #[must_use]
     pub const fn hold(&self) -> bool {
         self.not_ready || self.blind || self.output_failed
     }
 
-    /// Whether the fault output is on.
+    /// Returns whether the fault output is on.
     #[must_use]
     pub const fn any(&self) -> bool {
         self.hold()

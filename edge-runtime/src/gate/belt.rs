@@ -1,24 +1,24 @@
-//! How far the belt has come.
+//! How far the belt has moved.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::{Moment, nanoseconds};
 
-/// What a belt's way is counted in.
+/// The unit in which the belt's travel is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Nanoseconds for which the belt ran.
+    /// Nanoseconds of running time.
     Time,
     /// Encoder ticks.
     Ticks,
 }
 
-/// Changes that are remembered, so that a trigger that is reported late is placed where it was: 0.4 s at 10,000 ticks
-/// a second.
+/// Number of changes remembered, so that a trigger that is reported late is placed where it was: 0.4 s at 10,000 ticks
+/// per second.
 const MARKS: usize = 4096;
 
-/// From `at` on the belt stood at `position`, or ran on from there.
+/// From `at` on, the belt stood at `position`, or ran on from there.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     at: Moment,
@@ -26,7 +26,7 @@ struct Mark {
     running: bool,
 }
 
-/// The belt's way since the program's start.
+/// The belt's travel since the program started.
 #[derive(Debug)]
 pub struct Belt {
     measure: Measure,
@@ -36,7 +36,7 @@ pub struct Belt {
 }
 
 impl Belt {
-    /// A belt that runs from `now` on.
+    /// Creates a belt that runs from `now` on.
     #[must_use]
     pub fn new(measure: Measure, now: Moment) -> Self {
         let mut marks = VecDeque::with_capacity(MARKS);
@@ -44,7 +44,7 @@ impl Belt {
         Self { measure, marks, period: None }
     }
 
-    /// The belt moved by `ticks` up to `at`. Without effect where time is counted.
+    /// Advances the belt by `ticks` up to `at`. Has no effect if time is counted.
     pub fn advance(&mut self, ticks: u32, at: Moment) {
         if self.measure != Measure::Ticks || ticks == 0 {
             return;
@@ -54,20 +54,20 @@ impl Belt {
         self.mark(Mark { at: at.max(last.at), position: last.position + u64::from(ticks), ..last });
     }
 
-    /// The belt was started or stopped. Without effect where ticks are counted: a stopped belt gives none.
+    /// Records that the belt was started or stopped. Has no effect if ticks are counted: a stopped belt gives none.
     pub fn set_running(&mut self, running: bool, at: Moment) {
         let last = self.last();
         if self.measure == Measure::Time && running != last.running {
-            // Reported late: the belt has not run back for that.
+            // A change that is reported late must not move the belt back.
             let at = at.max(last.at);
             self.mark(Mark { at, position: self.position_at(at), running });
         }
     }
 
-    /// The position at a point in time, as far as it is known by now.
+    /// Returns the position at a point in time, as far as it is known by now.
     #[must_use]
     pub fn position_at(&self, at: Moment) -> u64 {
-        // Nearly always it is the last.
+        // Nearly always the last one.
         let mark = self.marks.iter().rev().find(|mark| mark.at <= at).or(self.marks.front());
         mark.map_or(0, |mark| match self.measure {
             Measure::Time if mark.running => mark.position + nanoseconds(at.since(mark.at)),
@@ -75,11 +75,11 @@ impl Belt {
         })
     }
 
-    /// When the belt reached `position`, or will; `None` if nobody can tell yet. Of a place so far back that it is no longer
-    /// remembered, the earliest moment that is: it was reached then or before.
+    /// Returns when the belt reached or will reach `position`; `None` if that can't be known yet. For a position too far
+    /// back to be remembered, returns the earliest remembered moment: it was reached then or before.
     #[must_use]
     pub fn reaches(&self, position: u64) -> Option<Moment> {
-        // Marks stand in order: a belt never runs back.
+        // Marks are in order: a belt never runs backwards.
         let next = self.marks.partition_point(|mark| mark.position < position);
         let Some(before) = next.checked_sub(1).and_then(|index| self.marks.get(index)) else {
             return self.marks.front().map(|mark| mark.at);
@@ -92,7 +92,7 @@ impl Belt {
         }
     }
 
-    /// The same, with an estimate from the last two ticks where ticks are counted.
+    /// Like [`Self::reaches`], but estimates from the last two ticks if ticks are counted.
     #[must_use]
     pub fn expects(&self, position: u64) -> Option<Moment> {
         self.reaches(position).or_else(|| {
@@ -103,7 +103,7 @@ impl Belt {
     }
 
     fn last(&self) -> Mark {
-        // There is one from the start on.
+        // There is always at least one mark.
         self.marks.back().copied().unwrap_or(Mark { at: Moment(0), position: 0, running: true })
     }
 
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(belt.reaches(20 * MS), None);
         belt.set_running(true, Moment(60 * MS));
         assert_eq!(belt.reaches(20 * MS), Some(Moment(70 * MS)));
-        // A trigger reported late lies where the belt was then.
+        // A trigger that is reported late is placed where the belt was then.
         assert_eq!(belt.position_at(Moment(4 * MS)), 4 * MS);
         assert_eq!(belt.position_at(Moment(30 * MS)), 10 * MS);
         belt.advance(7, Moment(61 * MS));

@@ -1,11 +1,11 @@
-//! Whether rejected parts did fall.
+//! Confirmation that rejected parts fell.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// Parts that were put out together and have not fallen yet.
+/// Parts that were rejected together and have not fallen yet.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     parts: u64,
@@ -22,21 +22,22 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// A part has `within` to fall; so many releases are waited for at most.
+    /// Gives each part `within` to fall, and waits for at most `most` releases.
     #[must_use]
     pub fn new(within: Duration, most: usize) -> Self {
         Self { within, waiting: VecDeque::with_capacity(most), most }
     }
 
-    /// Waits for `parts` released `at`, or from now on until [`Self::all_came`] if that is `None`. Gives back how many of
-    /// the oldest are given up for them, as parts that did not fall.
+    /// Waits for `parts` released at `at`, or released from now until [`Self::all_came`] if that is `None`. Returns how
+    /// many of the oldest parts it gives up to make room; they count as not fallen.
     pub fn expect(&mut self, parts: u64, at: Option<Moment>) -> u64 {
         let oldest = if self.waiting.len() >= self.most { self.waiting.pop_front() } else { None };
         self.waiting.push_back(Waiting { parts, deadline: at.map(|at| at + self.within) });
         oldest.map_or(0, |oldest| oldest.parts)
     }
 
-    /// The last of the parts for which the gate was on must have come by `at`.
+    /// Gives the parts without a deadline `within` from `at`, by when the last part for which the gate was on must have
+    /// come.
     pub fn all_came(&mut self, at: Moment) {
         let deadline = at + self.within;
         for waiting in &mut self.waiting {
@@ -44,7 +45,7 @@ impl Confirmation {
         }
     }
 
-    /// Something fell: whether a part was due.
+    /// Records a fall and returns whether a part was due.
     pub fn fell(&mut self) -> bool {
         let Some(waiting) = self.waiting.front_mut() else { return false };
         waiting.parts = waiting.parts.saturating_sub(1);
@@ -54,7 +55,7 @@ impl Confirmation {
         true
     }
 
-    /// How many parts' time is over at `now`.
+    /// Removes the parts whose time is over at `now` and returns how many there were.
     pub fn overdue(&mut self, now: Moment) -> u64 {
         let mut parts: u64 = 0;
         while self.next().is_some_and(|deadline| deadline <= now) {
@@ -63,7 +64,7 @@ impl Confirmation {
         parts
     }
 
-    /// When the oldest part's time is over.
+    /// Returns when the oldest part's time is over.
     #[must_use]
     pub fn next(&self) -> Option<Moment> {
         self.waiting.front().and_then(|waiting| waiting.deadline)

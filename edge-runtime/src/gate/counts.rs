@@ -1,59 +1,60 @@
-//! What the gate has seen and done.
+//! The gate's counters.
 
 use serde::{Deserialize, Serialize};
 
 use crate::part::{Disposition, Reason, Release};
 
-/// Parts by what became of them, and what went wrong. `triggered` = `passed` + `rejected` + `abandoned` + those under way.
+/// Counts of parts by disposition, and of what went wrong. `triggered` = `passed` + `rejected` + `abandoned` + those under
+/// way.
 ///
-/// A count that an older program did not keep reads as zero.
+/// A counter that an older version did not keep reads as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
     /// Parts seen by the trigger.
     pub triggered: u64,
-    /// Parts that went on.
+    /// Parts that stayed on the belt.
     pub passed: u64,
-    /// Parts that were put out, for whatever reason.
+    /// Parts that were rejected, for whatever reason.
     pub rejected: u64,
-    /// Parts that were under way when an earlier run was cut off: they met outputs in their safe state.
+    /// Parts that were under way when an earlier run was cut off: they met the outputs in their safe state.
     pub abandoned: u64,
-    /// Parts that were put out with the verdict `reject`.
+    /// Parts that were rejected because of the verdict `reject`.
     pub reject_verdicts: u64,
     /// Parts with the verdict `fault`.
     pub faults: u64,
-    /// Parts that had no verdict when they arrived.
+    /// Parts that had no verdict when they reached the gate.
     pub missing: u64,
     /// Parts that found the queue full.
     pub overflowed: u64,
-    /// Parts that arrived while the line was held in its safe state.
+    /// Parts that reached the gate while the line was held in its safe state.
     pub held: u64,
-    /// Parts that were served too late to be put out.
+    /// Parts that were handled too late to be rejected.
     pub missed: u64,
-    /// Parts whose trigger was lost.
+    /// Parts whose triggers were lost.
     pub triggers_lost: u64,
-    /// Parts that were under way when the encoder's count ran back or jumped.
+    /// Parts that were under way when the encoder count ran backwards or jumped.
     pub tracking_lost: u64,
     /// Known-bad parts of a challenge.
     pub challenged: u64,
-    /// … that were not recognised.
+    /// Known-bad parts that were not recognised.
     pub challenges_missed: u64,
-    /// Good parts put out with a part before them.
+    /// Good parts rejected along with a part before them.
     pub swept: u64,
-    /// Verdicts that came after their part.
+    /// Verdicts that came after their part had gone.
     pub late_verdicts: u64,
-    /// Verdicts for parts that nobody triggered, or a second one.
+    /// Verdicts for parts that were never triggered, or second verdicts for a part.
     pub stray_verdicts: u64,
     /// Rejected parts that were not seen to fall.
     pub unconfirmed: u64,
-    /// Falls while none was due.
+    /// Falls seen while none was due.
     pub unexpected_falls: u64,
     /// Requests to stop after too many rejects in a row.
     pub stops: u64,
 }
 
 impl Counts {
-    /// Counts of an earlier run, for one that starts now.
+    /// Carries the counters of an earlier run over to one that starts now.
     pub(super) const fn resumed(mut self) -> Self {
         self.abandoned = self.triggered.saturating_sub(self.passed).saturating_sub(self.rejected);
         self

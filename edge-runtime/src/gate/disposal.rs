@@ -1,4 +1,4 @@
-//! What becomes of a part that has come to the gate.
+//! The disposition of a part that has reached the gate.
 
 use shared_format::Verdict;
 
@@ -9,19 +9,19 @@ use crate::clock::Moment;
 use crate::line_file::Safe;
 use crate::part::{Disposition, Reason};
 
-/// Parts that a poll reports at most: what overflowed may be millions, and none of them may delay a pulse.
+/// Maximum number of parts reported in one poll: millions may have overflowed, and none of them may delay a pulse.
 pub(super) const PORTION: usize = 128;
 
 impl Gate {
-    /// Settles where a part goes and drives the outputs for it. Several parts of which nothing is known are settled at
-    /// once; reports of them follow in portions.
+    /// Settles where a part goes and drives the outputs for it. Several unknown parts in one entry are settled at once;
+    /// their reports follow in batches.
     pub(super) fn settle(&mut self, queued: &Queued, now: Moment) {
         let start = self.belt.reaches(queued.release).map_or(now, |start| start.min(now));
         let end = self.belt.reaches(queued.until);
         let gone = end.is_some_and(|end| now.since(end) > self.settings.pulse);
         let own = self.own_way(queued);
         let way = if gone { self.way_of_gone(own, start) } else { self.way_at_gate(queued, own, start) };
-        // The first of several may have gone by before the gate was on for them.
+        // The first of several may have gone by before the gate came on for them.
         let began_late = now.since(start) > self.settings.pulse && own.0 == Disposition::Reject;
         if way.1 == Reason::Missed || began_late && !was_on(self.reject_since, start) {
             self.alarms.missed = true;
@@ -41,7 +41,7 @@ impl Gate {
         });
     }
 
-    /// Counts and reports the next portion of what is settled.
+    /// Counts and reports the next batch of settled parts.
     pub(super) fn report(&mut self, actions: &mut Vec<Action>) {
         for _ in 0..PORTION {
             let Some(settled) = self.settled.front_mut() else { return };
@@ -56,7 +56,7 @@ impl Gate {
         }
     }
 
-    /// Where it goes by itself, whatever else is at the gate.
+    /// Returns where the part would go if nothing else were at the gate.
     fn own_way(&self, queued: &Queued) -> (Disposition, Reason) {
         let safe = match self.settings.safe {
             Safe::Reject => Disposition::Reject,
@@ -81,14 +81,15 @@ impl Gate {
         start: Moment,
     ) -> (Disposition, Reason) {
         let pulse = self.reject.until().is_some_and(|until| until > start);
-        // What is at the same place can't be told apart by the gate.
+        // The gate can't tell apart parts at the same position.
         let next = self.queue.front().filter(|next| next.release <= queued.release);
         let beside = next.is_some_and(|next| self.own_way(next).0 == Disposition::Reject);
         let sweeps = pulse || beside || self.unknown_until.is_some();
         if own.0 == Disposition::Pass && sweeps { (Disposition::Reject, Reason::Swept) } else { own }
     }
 
-    /// It has gone by with the gate as it was, and a pulse now would hit another part.
+    /// Returns where a part went that has already gone by: it met the gate as it was, and a pulse now would hit another
+    /// part.
     fn way_of_gone(&self, own: (Disposition, Reason), start: Moment) -> (Disposition, Reason) {
         let was_rejecting = was_on(self.reject_since, start);
         match own {
@@ -107,13 +108,13 @@ impl Gate {
                 self.in_a_row = 0;
                 self.alarms.rejects_in_a_row = false;
             }
-            // Its place is in another's pulse: it must not lengthen it.
+            // It is within another part's pulse, which it must not lengthen.
             (Disposition::Reject, Reason::Swept) => {}
             (Disposition::Reject, reason) => {
                 if !gone {
                     self.put_out(queued, now);
                 }
-                // A hold and a challenge say nothing of the process.
+                // A hold or a challenge says nothing about the process.
                 if !matches!(reason, Reason::Challenge | Reason::Held) {
                     self.count_in_a_row(queued.parts());
                 }
@@ -132,12 +133,12 @@ impl Gate {
         self.did_not_fall(given_up);
     }
 
-    /// Parts of which nothing is known pass the gate until the belt is there.
+    /// Keeps rejecting until the belt reaches `position`: unknown parts may pass the gate until then.
     pub(super) fn keep_rejecting_until(&mut self, position: u64) {
         self.unknown_until = Some(position.max(self.unknown_until.unwrap_or(0)));
     }
 
-    /// A challenge is met by each known-bad part that is seen to be bad and is put out.
+    /// Updates the challenge: each known-bad part meets it if it is recognised as bad and rejected.
     fn meet_challenge(&mut self, queued: &Queued, reason: Reason) {
         let parts = u64::from(queued.challenge);
         if parts == 0 {
@@ -171,7 +172,7 @@ impl Gate {
     }
 }
 
-/// Whether what is on since then was on at that moment.
+/// Returns whether what has been on since `since` was on at `at`.
 fn was_on(since: Option<Moment>, at: Moment) -> bool {
     since.is_some_and(|since| since <= at)
 }

@@ -1,4 +1,4 @@
-//! What comes into the queue between trigger and gate, and what becomes unknown there.
+//! Adding parts to the queue between trigger and gate, and losing track of them.
 
 use super::queued::Queued;
 use super::state::Gate;
@@ -7,7 +7,7 @@ use crate::line_file::Safe;
 use crate::part::{PartNumber, PartVerdict, Reason};
 
 impl Gate {
-    /// A part was triggered. Numbers grow by one from part to part.
+    /// Adds a triggered part. Numbers increase by one from part to part.
     pub fn trigger(&mut self, part: PartNumber, product: u16, at: Moment) {
         let challenge = self.take_challenge(1);
         if let Some((delay, _)) = self.settings.strobe
@@ -29,8 +29,8 @@ impl Gate {
         });
     }
 
-    /// The triggers of `parts` parts from the number `first` on were lost between the last trigger and `at`. Call it
-    /// before [`Self::trigger`] with the trigger that showed it.
+    /// Adds `parts` parts, numbered from `first`, whose triggers were lost between the last trigger and `at`. Call it
+    /// before calling [`Self::trigger`] for the trigger that revealed the loss.
     pub fn lose_triggers(&mut self, first: PartNumber, parts: u32, product: u16, at: Moment) {
         let Some(last) = first.checked_add(u64::from(parts)).and_then(|end| end.checked_sub(1)) else {
             return;
@@ -41,7 +41,7 @@ impl Gate {
         self.alarms.triggers_lost = true;
         // Known-bad parts may be among them.
         let challenge = self.take_challenge(parts);
-        // The first of them may be right behind the part before.
+        // The first of them may be right behind the previous part.
         let release = self.last_place;
         let until = self.place_behind_all(at);
         self.enter(Queued {
@@ -57,13 +57,13 @@ impl Gate {
         });
     }
 
-    /// The encoder's count ran back or jumped: nobody knows where the parts under way are. The gate stays on from now
-    /// until the last of them must have passed.
+    /// Handles an encoder count that ran backwards or jumped: the positions of the parts under way are unknown. The gate
+    /// stays on from now until the last of them must have passed.
     pub fn lose_tracking(&mut self, at: Moment) {
         self.alarms.tracking_lost = true;
         let here = self.belt.position_at(at);
         let until = self.place_behind_all(at);
-        // Those that came to the gate before this are gone, wherever the others are.
+        // Those that reached the gate before this are gone, wherever the others are.
         let there = self.queue.partition_point(|queued| queued.until <= here);
         let mut rejects = self.unknown_until.is_some();
         for queued in self.queue.range_mut(there..) {
@@ -77,14 +77,14 @@ impl Gate {
         }
     }
 
-    /// Whether a part triggered `at` that moment would be served at `now` later than it can be at the gate.
+    /// Returns whether a part triggered at `at` has gone past the gate by `now`.
     #[must_use]
     pub fn has_gone_by(&self, at: Moment, now: Moment) -> bool {
         let place = self.belt.position_at(at).saturating_add(self.settings.distance);
         self.belt.reaches(place).is_some_and(|due| now.since(due) > self.settings.pulse)
     }
 
-    /// The inspector has a part's verdict.
+    /// Records a part's verdict from the inspector.
     pub fn verdict(&mut self, verdict: PartVerdict) {
         let index = self.queue.partition_point(|queued| queued.last < verdict.part);
         match self.queue.get_mut(index) {
@@ -98,7 +98,7 @@ impl Gate {
         }
     }
 
-    /// Behind all that is queued; if that has no room, together with the last of it.
+    /// Adds an entry to the queue, or merges it into the last one if the queue is full.
     fn enter(&mut self, queued: Queued) {
         self.counts.triggered += queued.parts();
         self.last_part = queued.last;
@@ -114,15 +114,15 @@ impl Gate {
         }
     }
 
-    /// The place at the gate of a part triggered `at` that moment. A belt never runs back, and a trigger that is reported
-    /// late must not overtake.
+    /// Returns the belt position at which a part triggered at `at` is at the gate. A belt never runs backwards, and
+    /// a trigger that is reported late must not overtake earlier ones.
     fn place_behind_all(&mut self, at: Moment) -> u64 {
         let place = self.belt.position_at(at).saturating_add(self.settings.distance);
         self.last_place = place.max(self.last_place);
         self.last_place
     }
 
-    /// How many of the next `parts` are known to be bad.
+    /// Takes up to `parts` known-bad parts off the challenge and returns how many.
     fn take_challenge(&mut self, parts: u32) -> u32 {
         let taken = u16::try_from(parts).unwrap_or(u16::MAX).min(self.challenge);
         self.challenge -= taken;
@@ -131,7 +131,7 @@ impl Gate {
 }
 
 impl Queued {
-    /// Whether a verdict can be of use: to carry it out, or to report it and to see that a challenge was met.
+    /// Returns whether a verdict is of use: to carry it out, or to report it and to see that a challenge was met.
     fn can_be_told_apart(&self) -> bool {
         self.unknown.is_none() || self.part == self.last
     }

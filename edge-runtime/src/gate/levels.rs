@@ -6,14 +6,14 @@ use crate::clock::Moment;
 use crate::line_file::Safe;
 
 impl Gate {
-    /// Ends what is over at `now`.
+    /// Ends what is over at `now`: pulses, and the stretch in which unknown parts may pass.
     pub(super) fn end_pulses(&mut self, now: Moment) {
         if let Some(position) = self.unknown_until
             && let Some(due) = self.belt.reaches(position)
             && due <= now
         {
             self.unknown_until = None;
-            // The last of them may be there just now; if this comes late, it was on for it all the time.
+            // The last of them may only now be at the gate. If this runs late, the output was on for it all along.
             self.reject.start(due);
             if let Some(waiting) = &mut self.confirmation {
                 waiting.all_came(now);
@@ -29,7 +29,7 @@ impl Gate {
         }
     }
 
-    /// Keeps the reject output on from one pulse to the next if the rest between them would be too short. A part
+    /// Keeps the reject output on from one pulse to the next if the pause between them would be too short. A part
     /// without a verdict yet may become the next pulse.
     fn bridge(&mut self, now: Moment) -> bool {
         let next = self.queue.iter().find(|queued| queued.may_be_rejected(self.settings.safe));
@@ -43,7 +43,7 @@ impl Gate {
         }
     }
 
-    /// Since when the line has been held, as far as that was seen.
+    /// Records when the current hold was first seen.
     pub(super) fn watch_hold(&mut self, now: Moment) {
         self.held_since = self.alarms.hold().then(|| self.held_since.unwrap_or(now));
     }

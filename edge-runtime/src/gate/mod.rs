@@ -1,20 +1,20 @@
-//! The gate: every part's verdict reaches the reject output when the part does.
+//! The gate: applies each part's verdict to the reject output at the moment the part reaches it.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `state` | the gate: what it holds, and what it does when |
-//! | `entering` | what comes into the queue between trigger and gate, and what becomes unknown there |
-//! | `disposal` | what becomes of a part that has come to the gate |
+//! | `state` | the gate itself: its state, and what it does on each poll |
+//! | `entering` | adding parts to the queue between trigger and gate, and losing track of them |
+//! | `disposal` | the disposition of a part that has reached the gate |
 //! | `levels` | the levels of the outputs |
-//! | `queued` | a part in the queue, and one whose way is settled |
-//! | `signal` | what the gate asks of its outputs |
-//! | `alarms` | what drives the fault output |
-//! | `belt` | how far the belt has come, by time or encoder |
+//! | `queued` | a part in the queue, and a settled one that waits to be reported |
+//! | `signal` | the gate's outputs and the actions it requests |
+//! | `alarms` | the alarms that drive the fault output |
+//! | `belt` | how far the belt has moved, by time or encoder |
 //! | `pulse` | an output that is driven in pulses |
-//! | `confirmation` | whether rejected parts did fall |
-//! | `counts` | what the gate has seen and done |
+//! | `confirmation` | confirmation that rejected parts fell |
+//! | `counts` | the gate's counters |
 //!
-//! Nothing here knows a clock, a thread or a device: time comes in with each call and levels go out. A simulated line
+//! Nothing here touches a clock, a thread or a device: time comes in with each call and levels go out. A simulated line
 //! runs the same code as a real one.
 
 mod alarms;

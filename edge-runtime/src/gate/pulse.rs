@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// An output with a pulse length. Overlapping pulses are one.
+/// An output with a pulse length. Overlapping pulses merge into one.
 #[derive(Debug)]
 pub struct Pulse {
     length: Duration,
@@ -12,19 +12,19 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// An output at rest.
+    /// Creates an output at rest.
     #[must_use]
     pub const fn new(length: Duration) -> Self {
         Self { length, until: None }
     }
 
-    /// Starts a pulse, or lengthens the one that is on.
+    /// Starts a pulse, or lengthens the current one.
     pub fn start(&mut self, at: Moment) {
         let end = at + self.length;
         self.until = Some(self.until.map_or(end, |until| until.max(end)));
     }
 
-    /// Keeps it on until then.
+    /// Keeps the output on until `until`.
     pub const fn hold_until(&mut self, until: Moment) {
         self.until = Some(until);
     }
@@ -34,19 +34,19 @@ impl Pulse {
         self.until = None;
     }
 
-    /// Whether it is on.
+    /// Returns whether the output is on.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.until.is_some()
     }
 
-    /// When it ends, unless lengthened.
+    /// Returns when the pulse ends, unless lengthened.
     #[must_use]
     pub const fn until(&self) -> Option<Moment> {
         self.until
     }
 
-    /// Whether its time is over at `now`.
+    /// Returns whether the pulse is over at `now`.
     #[must_use]
     pub fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| until <= now)

@@ -1,4 +1,4 @@
-//! A part between trigger and gate, and one whose way is settled.
+//! A part between trigger and gate, and a settled one that waits to be reported.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::line_file::Safe;
 use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
 
-/// A part under way, or several of which nothing is known but between which places they are.
+/// A part under way, or several unknown parts: all that is known is the two positions they are between.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queued {
     pub part: PartNumber,
@@ -17,16 +17,16 @@ pub(super) struct Queued {
     pub triggered_at: Moment,
     pub release: u64,
     pub until: u64,
-    /// Of the first of them.
+    /// Verdict of the first of them.
     pub verdict: Option<PartVerdict>,
     /// How many of them are known to be bad.
     pub challenge: u32,
-    /// Why nothing is known of it: `Overflow`, `TriggerLost` or `TrackingLost`.
+    /// Why nothing is known about it: `Overflow`, `TriggerLost` or `TrackingLost`.
     pub unknown: Option<Reason>,
 }
 
 impl Queued {
-    /// Whether it goes, or may still go, to the reject side.
+    /// Returns whether it goes, or may still go, to the reject side.
     pub fn may_be_rejected(&self, safe: Safe) -> bool {
         let verdict = self.verdict.filter(|_| self.unknown.is_none()).map(|verdict| verdict.verdict);
         match verdict {
@@ -37,21 +37,21 @@ impl Queued {
         }
     }
 
-    /// How many parts it stands for.
+    /// Returns how many parts it stands for.
     pub const fn parts(&self) -> u64 {
         self.last.saturating_sub(self.part).saturating_add(1)
     }
 
-    /// Whether it is one known-bad part that was seen to be bad.
+    /// Returns whether it is a single known-bad part that was recognised as bad.
     pub fn is_recognised(&self) -> bool {
         self.part == self.last && self.verdict.is_some_and(|verdict| verdict.verdict == Verdict::Reject)
     }
 }
 
-/// A part whose way is settled, or several that go the same way. What is left to do is to count and report them.
+/// A part whose disposition is settled, or several with the same one. All that is left is to count and report them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settled {
-    /// The next one to be reported.
+    /// The next part to be reported.
     pub part: PartNumber,
     pub last: PartNumber,
     pub product: u16,
@@ -64,7 +64,7 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// The next one's report.
+    /// Returns the next part's report.
     pub fn release(&self) -> Release {
         Release {
             part: self.part,

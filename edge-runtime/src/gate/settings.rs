@@ -1,4 +1,4 @@
-//! The gate's part of the line file, in the gate's units.
+//! The gate's settings from the line file, in the gate's units.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use super::Measure;
 use crate::clock::{milliseconds, nanoseconds};
 use crate::line_file::{LineFile, Safe};
 
-/// How the gate works.
+/// The gate's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// What the way from trigger to gate is counted in.
+    /// Unit in which the distance from trigger to gate is counted.
     pub measure: Measure,
-    /// That way: nanoseconds of belt time, or ticks.
+    /// That distance: nanoseconds of belt time, or ticks.
     pub distance: u64,
     /// How long the reject output is driven for a part.
     pub pulse: Duration,
-    /// Shortest rest between two pulses.
+    /// Shortest pause between two pulses.
     pub gap: Duration,
     /// The safe side.
     pub safe: Safe,
-    /// Parts under way at most.
+    /// Maximum number of parts under way.
     pub queue: usize,
-    /// Rejects in a row that ask for a stop.
+    /// Number of rejects in a row that requests a stop.
     pub stop_after_rejects: Option<u32>,
     /// How long a rejected part may take to fall.
     pub confirm_within: Option<Duration>,
-    /// From trigger to strobe, and how long that is on.
+    /// Delay from trigger to strobe, and how long the strobe is on.
     pub strobe: Option<(Duration, Duration)>,
 }
 
 impl Settings {
-    /// From a checked line file.
+    /// Takes the settings from a checked line file.
     #[must_use]
     pub fn of(line: &LineFile) -> Self {
         let gate = &line.gate;

@@ -1,4 +1,4 @@
-//! What the gate asks of its outputs.
+//! The gate's outputs and the actions it requests.
 
 use crate::line_file::Safe;
 use crate::part::Release;
@@ -6,21 +6,21 @@ use crate::part::Release;
 /// An output of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Out with the part.
+    /// The part is taken off the belt.
     Reject,
     /// The part may go on.
     Pass,
-    /// Something is wrong, see [`Alarms`](super::Alarms); also the request to stop the line.
+    /// Something is wrong, see [`Alarms`](super::Alarms); also requests a stop of the line.
     Fault,
-    /// A part is exposed.
+    /// A part is being exposed.
     Strobe,
 }
 
 impl Signal {
-    /// All of them.
+    /// All outputs.
     pub const ALL: [Self; 4] = [Self::Reject, Self::Pass, Self::Fault, Self::Strobe];
 
-    /// Its level while nobody can be trusted: parts go to the safe side, and the fault output says so.
+    /// Returns its level in the safe state: parts go to the safe side, and the fault output is on.
     #[must_use]
     pub const fn safe_level(self, safe: Safe) -> bool {
         match (self, safe) {
@@ -30,7 +30,7 @@ impl Signal {
     }
 }
 
-/// What the gate wants done, in order.
+/// An action that the gate requests; actions are carried out in order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {
     /// Drive an output.

@@ -1,4 +1,4 @@
-//! The gate of one line: what it holds, and what it does when.
+//! The gate of one line: its state, and what it does on each poll.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,52 +14,52 @@ use super::signal::Action;
 use crate::clock::Moment;
 use crate::part::PartNumber;
 
-/// Entries of settled parts that wait for their reports at most. If there are more, parts at the gate wait, too, and may be
-/// missed: that takes millions of parts that overflow at once and, behind them, two hundred a second.
+/// Maximum number of settled entries that wait to be reported. Beyond that, parts at the gate wait too and may be missed;
+/// it takes millions of parts that overflow at once and, behind them, two hundred a second.
 const SETTLED: usize = 4096;
-/// From one portion of reports to the next.
+/// Pause between two batches of reports.
 const REST: Duration = Duration::from_micros(500);
 
-/// The gate of one line. It starts held as [`Hold::NotReady`].
+/// The gate of one line. It starts held with [`Hold::NotReady`].
 ///
-/// Whoever owns it feeds in what happens, calls [`Self::poll`] after that and at [`Self::next_wake`], and carries out
-/// the [`Action`]s. Nothing allocates after [`Self::new`] but `actions` if it has to grow, and no call takes longer than the
-/// queue is long: what became of parts is told in portions, up to 128 in each poll.
+/// The owner feeds in events, calls [`Self::poll`] after them and at [`Self::next_wake`], and carries out the
+/// [`Action`]s. After [`Self::new`], nothing allocates except `actions` if it has to grow, and the time of a call is at
+/// most proportional to the queue's length: parts are reported in batches, up to 128 in each poll.
 #[derive(Debug)]
 pub struct Gate {
     pub(super) settings: Settings,
     pub(super) belt: Belt,
     pub(super) queue: VecDeque<Queued>,
-    /// Parts that have come to the gate and wait for their report.
+    /// Parts that have reached the gate and wait to be reported.
     pub(super) settled: VecDeque<Settled>,
-    /// When the next portion of them is due, while there is more than one.
+    /// When the next batch of reports is due, while there is more than one.
     pub(super) report_from: Moment,
     pub(super) reject: Pulse,
     pub(super) pass: Pulse,
     pub(super) strobe: Pulse,
-    /// When the strobe is due, in order.
+    /// When strobes are due, in order.
     pub(super) strobes: VecDeque<Moment>,
-    /// Parts of which nothing is known pass the gate until the belt is there.
+    /// Unknown parts may pass the gate until the belt reaches this position.
     pub(super) unknown_until: Option<u64>,
     pub(super) confirmation: Option<Confirmation>,
     pub(super) last_part: PartNumber,
-    /// Where the last of all parts is at the gate.
+    /// Belt position at which the last part of all is at the gate.
     pub(super) last_place: u64,
     /// Known-bad parts still to be triggered.
     pub(super) challenge: u16,
     pub(super) in_a_row: u32,
     pub(super) alarms: Alarms,
     pub(super) counts: Counts,
-    /// Since when the line has been held …
+    /// Since when the line has been held.
     pub(super) held_since: Option<Moment>,
-    /// … and the reject output been on.
+    /// Since when the reject output has been on.
     pub(super) reject_since: Option<Moment>,
-    /// Levels as they were last given out: reject, pass, fault, strobe.
+    /// Output levels as last requested: reject, pass, fault, strobe.
     pub(super) levels: [Option<bool>; 4],
 }
 
 impl Gate {
-    /// A gate without parts, held in the safe state; `counts` are those of earlier runs.
+    /// Creates a gate without parts, held in the safe state; `counts` are those of earlier runs.
     #[must_use]
     pub fn new(settings: Settings, counts: Counts, now: Moment) -> Self {
         Self {
@@ -86,12 +86,12 @@ impl Gate {
         }
     }
 
-    /// The encoder gave `ticks` up to `at`.
+    /// Advances the belt by `ticks` encoder ticks up to `at`.
     pub fn encoder(&mut self, ticks: u32, at: Moment) {
         self.belt.advance(ticks, at);
     }
 
-    /// The belt was started or stopped. A start acknowledges the request to stop.
+    /// Records that the belt was started or stopped. A start acknowledges the request to stop.
     pub fn belt(&mut self, running: bool, at: Moment) {
         self.belt.set_running(running, at);
         if running {
@@ -99,7 +99,7 @@ impl Gate {
         }
     }
 
-    /// A part fell behind the gate.
+    /// Records a fall seen by the sensor behind the gate.
     pub fn fell(&mut self) {
         let Some(confirmation) = &mut self.confirmation else { return };
         if confirmation.fell() {
@@ -118,7 +118,7 @@ impl Gate {
         }
     }
 
-    /// Somebody has seen the alarms: those that don't hold by themselves end.
+    /// Acknowledges the alarms: clears all but the holds and a missed challenge.
     pub const fn acknowledge(&mut self) {
         self.alarms.rejects_in_a_row = false;
         self.alarms.unconfirmed = false;
@@ -128,47 +128,48 @@ impl Gate {
         self.in_a_row = 0;
     }
 
-    /// The next `parts` to be triggered are known to be bad: each is put out, and one without the verdict `reject` is an alarm
-    /// that only another challenge ends.
+    /// Starts a challenge: the next `parts` parts to be triggered are known to be bad. Each is rejected, and one without
+    /// the verdict `reject` raises an alarm that only another challenge clears.
     pub const fn challenge(&mut self, parts: u16) {
         self.challenge = parts;
         self.alarms.challenge_missed = false;
     }
 
-    /// Known-bad parts still to come.
+    /// Returns the number of known-bad parts still to come.
     #[must_use]
     pub const fn challenge_left(&self) -> u16 {
         self.challenge
     }
 
-    /// What has been seen and done.
+    /// Returns the gate's counters.
     #[must_use]
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// What drives the fault output.
+    /// Returns the alarms.
     #[must_use]
     pub const fn alarms(&self) -> &Alarms {
         &self.alarms
     }
 
-    /// How it works.
+    /// Returns the settings.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Parts between trigger and gate, and those that wait for their report; those of which nothing is known count as one.
+    /// Returns the number of parts between trigger and gate or waiting to be reported; an entry of several parts counts
+    /// as one.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.queue.len() + self.settled.len()
     }
 
-    /// When [`Self::poll`] is due again, if nothing else happens before.
+    /// Returns when [`Self::poll`] is due again if nothing else happens first.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        // A part for which there is no room waits for reports, not for the belt.
+        // A part for which there is no room waits for reports to go out, not for the belt.
         let front = self.queue.front().filter(|_| self.settled.len() < SETTLED);
         let release = front.and_then(|queued| self.belt.reaches(queued.release));
         let report = self.settled.front().map(|settled| settled.released_at.max(self.report_from));
@@ -179,8 +180,8 @@ impl Gate {
         pulses.into_iter().chain([release, report, unknown, fall]).flatten().min()
     }
 
-    /// Does what is due at `now`, and adds what follows from it to `actions`: levels, then reports, up to 128 of them
-    /// in half a millisecond.
+    /// Does what is due at `now` and adds the resulting actions to `actions`: levels, then reports, up to 128 of them
+    /// per half millisecond.
     pub fn poll(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.watch_hold(now);
         while self.strobes.front().is_some_and(|at| *at <= now) {
@@ -196,13 +197,13 @@ impl Gate {
         self.give_out_levels(now, actions);
         if now >= self.report_from {
             self.report(actions);
-            // Whoever takes the reports, on a board with one core, must come to run as well.
+            // On a board with one core, the thread that takes the reports must get to run as well.
             self.report_from = if self.settled.is_empty() { now } else { now + REST };
         }
     }
 
-    /// The end: whatever is under way will meet the safe state. Reports come in portions, as from [`Self::poll`]: call it
-    /// again while parts are [under way](Self::under_way).
+    /// Shuts the gate down: all parts under way will meet the safe state. Reports come in batches, as from
+    /// [`Self::poll`]: call it again while parts are [under way](Self::under_way).
     pub fn close(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.alarms.not_ready = true;
         self.watch_hold(now);
@@ -215,7 +216,7 @@ impl Gate {
         self.report(actions);
     }
 
-    /// Takes the next part out of the queue if it is at the gate.
+    /// Takes the next part out of the queue if it has reached the gate.
     fn arrived(&mut self, now: Moment) -> Option<Queued> {
         let front = self.queue.front()?;
         let due = self.belt.reaches(front.release)?;

@@ -1,14 +1,14 @@
-//! Whether the picture is as bright as at the start of the run.
+//! Detects whether the image is still as bright as at the start of the run.
 
-/// Frames whose mean is compared.
+/// Number of frames whose mean is compared.
 const FRAMES: u32 = 50;
-/// A change by this share of the brightness is worth a look …
+/// A change is worth a look if it exceeds this share of the brightness …
 const SHARE: f64 = 0.1;
-/// … where it is more than so many standard errors of the two means: parts differ from each other.
+/// … and this many standard errors of the two means, because parts differ from each other.
 const ERRORS: f64 = 6.0;
 
-/// The mean brightness of a product's frames, 0 to 255, in blocks of 50; the first block is what later ones are compared
-/// with.
+/// The mean brightness of a product's frames, 0 to 255, in blocks of 50; later blocks are compared with the
+/// first.
 #[derive(Debug, Default)]
 pub struct BrightnessDrift {
     start: Option<Block>,
@@ -27,7 +27,7 @@ impl BrightnessDrift {
         }
     }
 
-    /// What has changed, as a sentence; `None` before 100 frames.
+    /// Returns what has changed, as a sentence; `None` if nothing has, or before 100 frames.
     #[must_use]
     pub fn alarm(&self) -> Option<String> {
         let (start, last) = (self.start?, self.last?);
@@ -36,13 +36,13 @@ impl BrightnessDrift {
         let (now, then) = (last.mean, start.mean);
         changed.then(|| {
             format!(
-                "brightness drift: {now:.1} over {FRAMES} frames, {then:.1} at the start; check lamp and lens"
+                "brightness drift: {now:.1} over {FRAMES} frames, {then:.1} at the start; check the lamp and the lens"
             )
         })
     }
 }
 
-/// Mean and variance of some frames (Welford's recurrence).
+/// Mean and variance of a block of frames (Welford's recurrence).
 #[derive(Debug, Clone, Copy, Default)]
 struct Block {
     frames: u32,

@@ -1,7 +1,7 @@
 //! Counters that survive power cuts: two slots that are written in turn.
 //!
-//! A save overwrites the older slot in place and waits for the disk. Whenever that is cut off, the newer slot is whole:
-//! the counters of the save before.
+//! A save overwrites the older slot in place and waits for the disk. If that is cut off at any point, the newer slot is
+//! intact: it holds the counters of the previous save.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::slots::{NAMES, Newest, Slots};
 use crate::clock::Moment;
 use crate::log::limited;
 
-/// From one save to the next: flash wears, and a line that loses power loses no more than this.
+/// Interval between saves: flash wears out, and a line that loses power loses no more than this.
 pub const EVERY: Duration = Duration::from_secs(1);
 
 /// Why counters can't be kept.
@@ -27,10 +27,10 @@ pub enum CounterFileError {
     Io {
         /// The folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another process counts there.
+    /// Another process keeps its counters there.
     #[error("another program keeps its counters in {folder}; stop it, or give each line its own health.state", folder = folder.display())]
     InUse {
         /// The folder.
@@ -38,35 +38,35 @@ pub enum CounterFileError {
     },
 }
 
-/// The counters of a line on disk, for one process at a time.
+/// The counters of a line on disk, open in one process at a time.
 #[derive(Debug)]
 pub struct CounterFile {
     folder: PathBuf,
-    /// `None` while they are not to be had: the ones before were taken away.
+    /// `None` while unavailable: the previous ones were removed or replaced.
     slots: Option<Slots>,
-    /// Which slot comes next.
+    /// Index of the slot to write next.
     next: usize,
     sequence: u64,
-    /// What the slots hold; `None` where that is not known.
+    /// What the slots hold; `None` if that is unknown.
     saved: Option<Counters>,
     saved_at: Option<Moment>,
     every: Duration,
-    /// How often the slots were taken away.
+    /// How often the slots were removed or replaced.
     taken_away: u64,
     /// Why the last save failed.
     failure: Option<String>,
 }
 
 impl CounterFile {
-    /// Takes up the counters in a folder, which is made where it is not there: those of the last run, with the number of
-    /// the run one higher, on disk by the return. Damaged slots count as none, and are reported.
+    /// Opens the counters in a folder, which is created if it doesn't exist. Returns those of the last run with the run
+    /// number raised by one, already saved to disk. Damaged slots count as absent and are reported.
     ///
     /// # Errors
     /// [`CounterFileError`]
     pub fn open(folder: &Path) -> Result<(Self, Counters), CounterFileError> {
         let (slots, found) = take_up(folder)?;
         if found.is_none() && !slots.are_empty() {
-            tracing::error!("the counters in {} are damaged; they start again at zero", folder.display());
+            tracing::error!("the counters in {} are damaged; counting restarts at zero", folder.display());
         }
         let mut counters = found.map_or_else(Counters::default, |newest| newest.counters);
         counters.run = counters.run.saturating_add(1);
@@ -85,11 +85,11 @@ impl CounterFile {
         Ok((file, counters))
     }
 
-    /// Saves the counters where they changed and the last save is a second ago; tells whether it did. Where the folder was
-    /// removed or replaced, they go on in the one that is there now, which is made if there is none.
+    /// Saves the counters if they changed and the last save is a second ago; returns whether it did. If the folder was
+    /// removed or replaced, they continue in the current one, which is created if it doesn't exist.
     ///
     /// # Errors
-    /// What the disk says, or that another program counts in the folder that is there now; the next call tries again.
+    /// If writing fails, or another program keeps its counters in the current folder; the next call tries again.
     pub fn save(&mut self, counters: &Counters, now: Moment) -> Result<bool, CounterFileError> {
         let due = self.saved_at.is_none_or(|at| now.since(at) >= self.every);
         if !due || self.is_saved(counters) {
@@ -100,10 +100,10 @@ impl CounterFile {
         Ok(true)
     }
 
-    /// Saves the counters where they changed, at the end of a run.
+    /// Saves the counters if they changed, at the end of a run.
     ///
     /// # Errors
-    /// As [`Self::save`].
+    /// See [`Self::save`].
     pub fn save_now(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
         if self.is_saved(counters) {
             return Ok(());
@@ -113,20 +113,20 @@ impl CounterFile {
         written
     }
 
-    /// What is wrong: why the last save failed, and that the counters were taken away.
+    /// Returns what is wrong: why the last save failed, and that the counters were removed or replaced.
     pub fn problems(&self) -> impl Iterator<Item = String> {
         let taken_away = (self.taken_away > 0).then(|| {
             format!(
-                "{} times the counters in {} were removed or replaced while the line ran, and went on in what was there \
-                 then; leave that folder alone",
-                self.taken_away,
-                self.folder.display()
+                "the counters in {} were removed or replaced while the line ran (occurrences: {}), and counting continued \
+                 in what was there then; leave that folder alone",
+                self.folder.display(),
+                self.taken_away
             )
         });
         self.failure.clone().into_iter().chain(taken_away)
     }
 
-    /// Whether the folder can't be had any more: it may be another program's.
+    /// Returns whether the folder is no longer available: it may belong to another program.
     #[must_use]
     pub const fn is_lost(&self) -> bool {
         self.slots.is_none()
@@ -148,17 +148,17 @@ impl CounterFile {
             self.taken_away += 1;
             limited!(warn, "the counters in {} were removed or replaced", self.folder.display());
         }
-        // Unlocked first: one of them may be there still.
+        // Unlock first: one of the files may still be in the folder.
         (self.slots, self.saved) = (None, None);
         let (slots, found) = take_up(&self.folder)?;
         self.next = next_of(found);
-        // Older ones of ours, or what another program left meanwhile: those of the line that runs win.
+        // These may be older counters of ours, or some that another program left meanwhile: the running line's win.
         self.sequence = self.sequence.max(found.map_or(0, |newest| newest.sequence));
         self.slots = Some(slots);
         self.write_both(counters)
     }
 
-    /// From here on a save overwrites what has its place on the disk already.
+    /// Writes both slots, so that later saves overwrite space that is already allocated on the disk.
     fn write_both(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
         let both = NAMES.iter().try_for_each(|_| self.write(counters));
         both.and_then(|()| sync_folder(&self.folder)).map_err(|source| self.io(source))
@@ -167,9 +167,9 @@ impl CounterFile {
     fn write(&mut self, counters: &Counters) -> io::Result<()> {
         let sequence = self.sequence.saturating_add(1);
         let bytes = slot::encode(sequence, counters)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the counters don't fit their slot"))?;
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the counters don't fit in a slot"))?;
         self.slots.as_ref().ok_or(io::ErrorKind::NotFound)?.write(self.next, &bytes)?;
-        // Only a slot that is whole is left alone by the next save.
+        // Only now that this slot is intact does the next save leave it alone.
         self.next = 1 - self.next;
         self.sequence = sequence;
         self.saved = Some(*counters);
@@ -181,7 +181,7 @@ impl CounterFile {
     }
 }
 
-/// The slots in a folder, locked, and what was saved there last.
+/// Opens and locks the slots in a folder, and reads what was saved there last.
 fn take_up(folder: &Path) -> Result<(Slots, Option<Newest>), CounterFileError> {
     let slots = Slots::open(folder)?;
     let found =
@@ -189,7 +189,7 @@ fn take_up(folder: &Path) -> Result<(Slots, Option<Newest>), CounterFileError> {
     Ok((slots, found))
 }
 
-/// The slot that the next save overwrites: not the newest whole one.
+/// Returns the slot that the next save overwrites: not the newest intact one.
 fn next_of(found: Option<Newest>) -> usize {
     found.map_or(0, |newest| 1 - newest.place)
 }

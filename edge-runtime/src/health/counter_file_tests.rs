@@ -15,7 +15,8 @@ fn counted(parts: u64, run: u64) -> Counters {
     counters
 }
 
-/// Two slots as a line leaves them: 10 parts in the older, 20 in the newer. Which file is the newer one, and its bytes.
+/// Writes two slots as a line leaves them: 10 parts in the older, 20 in the newer. Returns the name of the newer file, its
+/// bytes and those of the older.
 fn two_saves(folder: &Path) -> (&'static str, Vec<u8>, Vec<u8>) {
     let (mut file, _) = CounterFile::open(folder).unwrap();
     file.save_now(&counted(10, 1)).unwrap();
@@ -41,7 +42,7 @@ fn runs_are_numbered_and_counters_go_on() {
     file.save_now(&counted(5, 1)).unwrap();
     drop(file);
     assert_eq!(CounterFile::open(&folder).unwrap().1, counted(5, 2));
-    // The number itself was kept, though nothing else was saved.
+    // The run number was saved, though nothing else was.
     assert_eq!(CounterFile::open(&folder).unwrap().1, counted(5, 3));
 }
 
@@ -65,13 +66,16 @@ fn counters_go_on_where_the_folder_is_made_anew() {
     file.save_now(&counted(5, 1)).unwrap();
     assert_eq!(file.problems().count(), 0);
     let at = |ms: u64| Moment(1) + Duration::from_millis(ms);
-    // Removed; and then one of the files alone, though nothing was counted since.
+    // First the folder is removed, then one file at a time, though nothing was counted in between.
     for (turn, taken) in [(1, &folder), (2, &folder.join(NAMES[0])), (3, &folder.join(NAMES[1]))] {
         if taken.is_dir() { std::fs::remove_dir_all(taken) } else { std::fs::remove_file(taken) }.unwrap();
         assert!(file.save(&counted(6, 1), at(turn * 2000)).unwrap(), "{taken:?}");
         assert!(!file.save(&counted(6, 1), at(turn * 2000 + 1000)).unwrap());
         let problems: Vec<String> = file.problems().collect();
-        assert!(problems.len() == 1 && problems[0].starts_with(&format!("{turn} times")), "{problems:?}");
+        assert!(
+            problems.len() == 1 && problems[0].contains(&format!("occurrences: {turn})")),
+            "{problems:?}"
+        );
         assert_eq!(found(&folder), Some(6));
         assert!(matches!(CounterFile::open(&folder), Err(CounterFileError::InUse { .. })));
     }
@@ -107,7 +111,9 @@ fn another_program_in_the_new_folder_is_told_and_left_alone_until_it_ends() {
     }
     let problems: Vec<String> = file.problems().collect();
     assert!(
-        problems.len() == 2 && problems[0].contains("another program") && problems[1].contains("1 times")
+        problems.len() == 2
+            && problems[0].contains("another program")
+            && problems[1].contains("occurrences: 1)")
     );
     drop(theirs);
     file.save_now(&counted(7, 1)).unwrap();
@@ -122,7 +128,7 @@ fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
     assert_eq!(found(root.path()), Some(20));
     let slot = File::options().write(true).open(&path).unwrap();
     for cut in 0..new.len() {
-        // The file shrinks or was never longer, what lay there before stays, or zeroes are there instead.
+        // After the cut, the file ends, keeps its old bytes or has zeros.
         for rest in [&[][..], &old[cut..], &vec![0; slot::LEN - cut]] {
             let bytes = [&new[..cut], rest].concat();
             slot.write_all_at(&bytes, 0).unwrap();
@@ -131,7 +137,7 @@ fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
             assert_eq!(found(root.path()), Some(expected), "at {cut}");
         }
     }
-    // And the line goes on from there, into the damaged slot.
+    // The line continues from there and overwrites the damaged slot.
     std::fs::write(&path, &new[..100]).unwrap();
     let (mut file, counters) = CounterFile::open(root.path()).unwrap();
     assert_eq!(counters, counted(10, 2));
@@ -167,7 +173,7 @@ fn a_disk_that_others_fill_takes_the_counters_still() {
     (1..20).for_each(|parts| file.save_now(&counted(parts, 1)).unwrap());
     drop(file);
     assert_eq!(CounterFile::open(&disk.path().join("state")).unwrap().1, counted(19, 2));
-    // On a disk that is full from the start there is an error, and no damage.
+    // A disk that is full from the start gives an error and no damage.
     let error = CounterFile::open(&disk.path().join("other")).unwrap_err();
     assert!(matches!(error, CounterFileError::Io { .. }), "{error}");
 }
@@ -175,7 +181,7 @@ fn a_disk_that_others_fill_takes_the_counters_still() {
 const FOLDER: &str = "NOMINAL_TEST_COUNTERS";
 const QUICK: Duration = Duration::from_millis(40);
 
-/// Not a test by itself: the process that [`a_killed_process_loses_no_more_than_one_interval`] kills.
+/// Not a test in itself: the process that [`a_killed_process_loses_no_more_than_one_interval`] kills.
 #[test]
 #[ignore = "started by another test"]
 fn counting_child() {
@@ -192,7 +198,7 @@ fn counting_child() {
     }
 }
 
-/// What the child said about its steps: count, begin and end of the attempt to save.
+/// Runs the child until it is killed and returns its steps: the count, and begin and end of each attempt to save.
 fn steps_until_killed(folder: &Path, after: Duration) -> Vec<[u64; 3]> {
     let mut child = emulated::command(std::env::current_exe().unwrap())
         .args(["health::counter_file::tests::counting_child", "--exact", "--ignored", "--nocapture"])
@@ -215,7 +221,7 @@ fn steps_until_killed(folder: &Path, after: Duration) -> Vec<[u64; 3]> {
         }
         false
     };
-    assert!(lines.by_ref().any(&mut step), "the child said nothing");
+    assert!(lines.by_ref().any(&mut step), "the child printed nothing");
     std::thread::sleep(after);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -233,8 +239,8 @@ fn a_killed_process_loses_no_more_than_one_interval() {
         let steps = steps_until_killed(root.path(), Duration::from_millis(random.below(250) as u64));
         let [last, _, killed] = *steps.last().unwrap();
         let kept = found(root.path()).unwrap();
-        assert!(kept <= last + 1, "{kept} were kept of {last}");
-        // An attempt that ended an interval before the last sign of life was followed by one that found its time come.
+        assert!(kept <= last + 1, "{kept} of {last} were kept");
+        // An attempt that ended an interval before the last sign of life was followed by one that was due.
         let slowest = steps.iter().map(|[_, begun, ended]| ended - begun).max().unwrap();
         let due = killed.saturating_sub(slowest + crate::clock::nanoseconds(QUICK) + 5_000_000);
         let least = steps.iter().filter(|[_, _, ended]| *ended <= due).map(|[count, ..]| *count).max();
@@ -245,6 +251,6 @@ fn a_killed_process_loses_no_more_than_one_interval() {
         let (_, counters) = CounterFile::open(root.path()).unwrap();
         assert_eq!(counters.gate.triggered, kept);
     }
-    // Each child and each look after it was a run.
+    // Each child and each check after it was a run.
     assert_eq!(CounterFile::open(root.path()).unwrap().1.run, 25);
 }

@@ -1,15 +1,15 @@
-//! What the line has seen and done, over all its runs.
+//! The counters of a line over all its runs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::gate::Counts;
 use crate::record::RecordCounts;
 
-/// All counters of a line. A count that an older program did not keep reads as zero.
+/// All counters of a line. A counter that an older version did not keep reads as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counters {
-    /// Number of the run, from 1: starts of the program.
+    /// Number of the run, counted from 1: how often the program was started.
     pub run: u64,
     /// Parts.
     pub gate: Counts,
@@ -21,24 +21,24 @@ pub struct Counters {
     pub records: RecordCounts,
 }
 
-/// What the camera gave.
+/// The camera's counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CameraCounts {
     /// Frames that arrived.
     pub captured: u64,
-    /// Frames that arrived and that nobody looked at.
+    /// Frames that arrived but were not looked at.
     pub dropped: u64,
-    /// Frames that the driver dropped, by the gaps in their numbers.
+    /// Frames that the driver dropped, according to gaps in their numbers.
     pub lost: u64,
     /// Frames that were too old for their part.
     pub stale: u64,
-    /// Times that the camera was opened again.
+    /// How often the camera was reopened.
     pub reopened: u64,
-    /// Times that the picture froze.
+    /// How often the image froze.
     pub frozen: u64,
-    /// Times that it went black.
+    /// How often the image went black.
     pub black: u64,
-    /// Times that it burnt out.
+    /// How often the image burnt out.
     pub burnt: u64,
 }

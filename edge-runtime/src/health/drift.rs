@@ -1,11 +1,11 @@
-//! Whether good parts look like those of the calibration still.
+//! Detects when good parts no longer look like those of the calibration.
 //!
-//! Where the parts on the belt and the parts of the calibration come from one process, in any order, the number of the
-//! next `m` scores that are above the `k`-th largest of `n` calibration scores follows a Pólya distribution, whatever the
-//! scores' own: that the calibration is a sample itself is in it. An alarm is a number that such parts reach with a
-//! probability of at most [`FALSE_ALARM`] at each part, so that false ones come at most once in a million parts on
-//! average. Parts that resemble their neighbours more than the rest (one batch, one lamp warming up) are what it is to
-//! find: for them the figure does not hold.
+//! If the parts on the belt and those of the calibration come from one process, in any order, the number of the next `m`
+//! scores that are above the `k`-th largest of `n` calibration scores follows a Pólya distribution, whatever the
+//! distribution of the scores; it accounts for the calibration being a sample itself. An alarm is a number that such
+//! parts reach with a probability of at most [`FALSE_ALARM`] at each part, so false alarms come at most once in a million
+//! parts on average. Parts that resemble their neighbours more than the rest (one batch, one lamp warming up) are what
+//! this is meant to find; the figure does not hold for them.
 
 use std::collections::VecDeque;
 
@@ -13,24 +13,24 @@ use shared_format::Evidence;
 
 use crate::report::significant;
 
-/// Scores that are looked at together.
+/// Number of scores that are looked at together.
 const WINDOW: usize = 200;
-/// Probability of a false alarm at a part, all three tests together.
+/// Probability of a false alarm at each part, for all three tests together.
 const FALSE_ALARM: f64 = 1e-6;
 const TESTS: f64 = 3.0;
 
-/// The scores of passed parts of one product against those of its calibration.
+/// The scores of one product's passed parts, compared with those of its calibration.
 #[derive(Debug)]
 pub struct ScoreDrift {
     evidence: Evidence,
     scores: VecDeque<f32>,
-    /// Numbers of scores above q95, and beyond q25 or q75, that are alarms.
+    /// Numbers of scores that raise an alarm: above q95, and beyond q25 or q75.
     tail: usize,
     middle: usize,
 }
 
 impl ScoreDrift {
-    /// No scores yet, against the evidence in the bundle's threshold file.
+    /// Starts without scores, against the evidence in the bundle's threshold file.
     #[must_use]
     pub fn new(evidence: &Evidence) -> Self {
         let limit =
@@ -39,7 +39,7 @@ impl ScoreDrift {
             evidence: *evidence,
             scores: VecDeque::with_capacity(WINDOW),
             tail: limit(0.05),
-            // A median outside means more than half of the scores, however little surprise that is.
+            // The median is outside only if more than half of the scores are, even if fewer would be improbable.
             middle: limit(0.25).max(WINDOW / 2 + 1),
         }
     }
@@ -52,7 +52,7 @@ impl ScoreDrift {
         self.scores.push_back(score);
     }
 
-    /// What is unlike the calibration, as a sentence; `None` before 200 parts.
+    /// Returns what differs from the calibration, as a sentence; `None` if nothing does, or before 200 parts.
     #[must_use]
     pub fn alarm(&self) -> Option<String> {
         if self.scores.len() < WINDOW {
@@ -65,13 +65,13 @@ impl ScoreDrift {
         if tail >= self.tail {
             let expected = WINDOW / 20;
             return Some(format!(
-                "scores drift: {tail} of the last {WINDOW} parts above the q95 of the calibration ({expected} expected)"
+                "score drift: {tail} of the last {WINDOW} parts are above the calibration's q95 ({expected} expected)"
             ));
         }
         let beyond = |side: &str, name: &str, quantile: f32| {
             let (median, quantile) = (significant(self.median()), significant(quantile));
             format!(
-                "scores drift: the median of the last {WINDOW} parts, {median}, is {side} the {name} of the calibration, \
+                "score drift: the median of the last {WINDOW} parts, {median}, is {side} the calibration's {name}, \
                  {quantile}"
             )
         };
@@ -91,23 +91,23 @@ impl ScoreDrift {
     }
 }
 
-/// Calibration scores at or beyond the order statistic next to the quantile that leaves `share` beyond it, on the side
-/// that makes alarms rarer: quantiles lie between order statistics.
+/// Returns the number of calibration scores at or beyond the order statistic next to the quantile that leaves `share`
+/// beyond it. A quantile is between two order statistics; this takes the one that makes alarms rarer.
 fn rank_of(normals: u32, share: f64) -> u32 {
     let inside = (1.0 - share) * f64::from(normals.saturating_sub(1));
-    // The small addend keeps a whole number whole although the product is computed in binary.
+    // The small addend keeps whole numbers whole despite binary rounding.
     normals.saturating_sub((inside + 1e-9) as u32)
 }
 
-/// Factors of the probability that none of [`WINDOW`] scores is above the `rank`-th largest of `normals`: as many as scores,
-/// however many normals a threshold file says there were.
+/// Returns the factors of the probability that none of [`WINDOW`] scores is above the `rank`-th largest of `normals`: one
+/// per score, however many normals a threshold file claims.
 fn none_above(normals: u32, rank: u32) -> impl ExactSizeIterator<Item = f64> {
     let (n, k) = (f64::from(normals), f64::from(rank));
     (0..WINDOW).map(move |i| (i + 1) as f64).map(move |i| (n - k + i) / (n + i))
 }
 
-/// The smallest number of [`WINDOW`] scores above the `rank`-th largest of `normals` that comes up with a probability of
-/// at most `alpha`; more than there are where none does.
+/// Returns the smallest number of [`WINDOW`] scores above the `rank`-th largest of `normals` that is reached with a
+/// probability of at most `alpha`; `WINDOW + 1` if there is none.
 fn alarm_at(normals: u32, rank: u32, alpha: f64) -> usize {
     let (m, n, k) = (WINDOW as f64, f64::from(normals), f64::from(rank));
     let mut probability: f64 = none_above(normals, rank).product();
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_probabilities_are_those_of_the_polya_distribution() {
-        // One in n + 1 is the chance of a new largest score; it is the rank for the certain alarm of one in one.
+        // The probabilities of all numbers of scores above the largest of n normals add up to one.
         for normals in [1, 19, 94, 299] {
             let mut all = 0.0;
             let (mut p, n, k, m) = (1.0, f64::from(normals), 1.0, WINDOW as f64);
@@ -172,7 +172,7 @@ mod tests {
         }
         let most = u32::MAX;
         assert_eq!(none_above(most, rank_of(most, 0.25)).len(), WINDOW);
-        // Of so many normals, a twentieth is a twentieth: the binomial distribution's limits.
+        // With this many normals the quantiles are exact: the limits are those of the binomial distribution.
         let limit = |share| alarm_at(most, rank_of(most, share), FALSE_ALARM / TESTS);
         assert_eq!((limit(0.05), limit(0.25)), (29, 83));
     }
@@ -196,7 +196,7 @@ mod tests {
                     (0..WINDOW).filter(|_| score(&mut random) > q95).count() >= limit
                 })
                 .count();
-            // At most 5 % of 2,000, and not by never.
+            // At most 5 % of 2,000, and not merely because none is ever raised.
             assert!((10..=130).contains(&alarms), "{normals}: {alarms} alarms at {limit}");
         }
     }
@@ -217,9 +217,9 @@ mod tests {
         assert!(parts < 100, "{parts}");
         let alarm = drift.alarm().unwrap();
         let found: usize =
-            alarm.strip_prefix("scores drift: ").unwrap().split(' ').next().unwrap().parse().unwrap();
+            alarm.strip_prefix("score drift: ").unwrap().split(' ').next().unwrap().parse().unwrap();
         let rest = format!(
-            "scores drift: {found} of the last 200 parts above the q95 of the calibration (10 expected)"
+            "score drift: {found} of the last 200 parts are above the calibration's q95 (10 expected)"
         );
         assert!(alarm == rest && found > 20, "{alarm}");
     }
@@ -230,7 +230,10 @@ mod tests {
         let mut drift = ScoreDrift::new(&evidence(299, &mut random));
         (0..WINDOW).for_each(|_| drift.add(0.001));
         let alarm = drift.alarm().unwrap();
-        assert!(alarm.contains("the median of the last 200 parts, 0.00100, is below the q25"), "{alarm}");
+        assert!(
+            alarm.contains("the median of the last 200 parts, 0.00100, is below the calibration's q25"),
+            "{alarm}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Times in buckets that grow with them: fixed memory, whatever the number of times.
+//! A histogram whose buckets widen with the times: fixed memory for any number of times.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,23 +7,23 @@ use crate::clock::nanoseconds;
 use crate::health::percentiles::Percentiles;
 use crate::report::in_ms;
 
-/// Buckets from a power of two to the next, as a power of two: a bucket is 1/64 of its times wide.
+/// Number of buckets per power of two, as a power of two: a bucket's width is 1/64 of its times.
 const STEP_BITS: u32 = 6;
 const STEPS: usize = 1 << STEP_BITS;
-/// Times below 2¹⁰ ns (a microsecond) share the first bucket …
+/// Times below 2¹⁰ ns (a microsecond) share the first bucket.
 const FIRST: u32 = 10;
-/// … and from 2³⁶ ns (69 s) on the last.
+/// Times from 2³⁶ ns (69 s) on share the last bucket.
 const END: u32 = 36;
 const BUCKETS: usize = (END - FIRST) as usize * STEPS;
 
-/// Times, counted. Adding is one atomic step on any number of threads and never waits.
+/// A histogram of times. Any number of threads can add to it; adding is atomic and never waits.
 #[derive(Debug)]
 pub struct Histogram {
     buckets: Box<[AtomicU32]>,
     largest: AtomicU64,
 }
 
-/// What a histogram holds.
+/// The summed contents of histograms.
 #[derive(Debug, Clone)]
 pub struct Tally {
     buckets: Vec<u64>,
@@ -52,7 +52,7 @@ impl Histogram {
         self.largest.store(0, Ordering::Relaxed);
     }
 
-    /// Adds what it holds to a tally.
+    /// Adds its contents to a tally.
     pub fn add_to(&self, tally: &mut Tally) {
         for (sum, bucket) in tally.buckets.iter_mut().zip(&self.buckets) {
             *sum += u64::from(bucket.load(Ordering::Relaxed));
@@ -68,14 +68,14 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Number of times.
+    /// Returns the number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// Percentiles (nearest rank) that are never below the true ones and at most 1/64 (1.6 %) above, for times from a
-    /// microsecond to 69 s; the largest is exact. `None` of no times.
+    /// Returns percentiles (nearest rank) that are never below the true ones and at most 1/64 (1.6 %) above, for times from
+    /// a microsecond to 69 s; the largest is exact. `None` if there are no times.
     #[must_use]
     pub fn percentiles(&self) -> Option<Percentiles> {
         let count = self.count();
@@ -84,7 +84,7 @@ impl Tally {
         (count > 0).then(|| Percentiles { p50: at(50), p95: at(95), p99: at(99), max })
     }
 
-    /// The upper edge of the bucket with the time of this rank, counted from 1.
+    /// Returns the upper edge of the bucket that contains the time of this rank, counted from 1.
     fn at_rank(&self, rank: u64) -> u64 {
         let mut seen = 0;
         let bucket = self.buckets.iter().position(|&count| {
@@ -105,7 +105,7 @@ fn bucket_of(time: u64) -> usize {
     (power - FIRST) as usize * STEPS + step
 }
 
-/// The largest time of a bucket.
+/// Returns the largest time in a bucket.
 const fn last_of(bucket: usize) -> u64 {
     let shift = bucket / STEPS + (FIRST - STEP_BITS) as usize;
     (((STEPS + bucket % STEPS + 1) as u64) << shift) - 1

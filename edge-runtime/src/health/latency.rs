@@ -9,12 +9,12 @@ use super::histogram::{Histogram, Tally};
 use crate::clock::Moment;
 use crate::health::percentiles::Percentiles;
 
-/// Slices of time that are kept.
+/// Number of time slices kept.
 const SLICES: usize = 6;
-/// One of them; together they cover the last five to six minutes.
+/// Length of a slice; together they cover the last five to six minutes.
 const SLICE: Duration = Duration::from_secs(60);
 
-/// What is timed.
+/// A timed stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// From the capture of the frame that decides a part to its verdict on the outputs.
@@ -29,12 +29,12 @@ pub enum Stage {
     Infer,
     /// Score → region and verdict.
     Decide,
-    /// How much later than its place on the belt a part was released.
+    /// How late a part was released, relative to when the belt brought it to the gate.
     Lateness,
 }
 
 impl Stage {
-    /// All of them, in the order of reports.
+    /// All stages, in the order of reports.
     pub const ALL: [Self; 7] = [
         Self::CapturedToWritten,
         Self::TriggeredToVerdict,
@@ -45,7 +45,7 @@ impl Stage {
         Self::Lateness,
     ];
 
-    /// Its name in reports.
+    /// Returns its name in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,16 +63,17 @@ impl Stage {
 /// Percentiles of a stage, over the last minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StageLatency {
-    /// Which stage.
+    /// Name of the stage.
     pub stage: &'static str,
-    /// Times that were measured.
+    /// Number of times measured.
     pub count: u64,
     /// In milliseconds: never below the true ones, at most 1.6 % above.
     #[serde(flatten)]
     pub ms: Percentiles,
 }
 
-/// Times by stage, in a third of a MiB. Any thread adds to it without ever waiting; one thread turns and reads it.
+/// Times by stage, in a third of a MiB. Any thread can add without ever waiting; one thread calls
+/// [`Self::turn`] and reads the percentiles.
 #[derive(Debug)]
 pub struct Latencies {
     slices: [[Histogram; Stage::ALL.len()]; SLICES],
@@ -82,7 +83,7 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// No times yet.
+    /// Starts without times; the first slice begins at `now`.
     #[must_use]
     pub fn new(now: Moment) -> Self {
         Self { slices: Default::default(), current: AtomicUsize::new(0), began: AtomicU64::new(now.0) }
@@ -96,7 +97,7 @@ impl Latencies {
         }
     }
 
-    /// Counts a frame's stages.
+    /// Counts a frame's stage times.
     pub fn add_stages(&self, times: &judge::StageTimes) {
         self.add(Stage::Decode, times.decode);
         self.add(Stage::Prepare, times.prepare);
@@ -104,8 +105,8 @@ impl Latencies {
         self.add(Stage::Decide, times.decide);
     }
 
-    /// Forgets what is too old. Called at least once a minute, by one thread. A time that another thread adds meanwhile
-    /// may get lost with those that are forgotten.
+    /// Forgets times that are too old. Call it at least once a minute, from one thread. A time that another thread adds
+    /// meanwhile may be lost along with the forgotten ones.
     pub fn turn(&self, now: Moment) {
         let mut began = Moment(self.began.load(Ordering::Relaxed));
         for _ in 0..SLICES {
@@ -124,7 +125,7 @@ impl Latencies {
         self.began.store(began.0, Ordering::Relaxed);
     }
 
-    /// The stages that were timed.
+    /// Returns the percentiles of the stages that were timed.
     #[must_use]
     pub fn percentiles(&self) -> Vec<StageLatency> {
         let of = |stage: Stage| {

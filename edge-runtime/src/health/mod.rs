@@ -1,15 +1,15 @@
-//! How the line is: counters that survive power cuts, latencies, drift and status.
+//! The line's health: counters that survive power cuts, latencies, drift and status.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `counters` | everything that is counted, over all runs |
-//! | `counter_file`, `slots`, `slot` | counters on disk: two slots that are written in turn |
+//! | `counters` | all counters, over all runs |
+//! | `counter_file`, `slots`, `slot` | the counters on disk: two slots written in turn |
 //! | `latency`, `histogram` | percentiles of stage times over the last minutes |
-//! | `drift`, `brightness` | whether scores and pictures are like those at the start |
-//! | `status` | the line's state as JSON and as a line of the log |
+//! | `drift`, `brightness` | whether scores and brightness have drifted |
+//! | `status` | the line's state as JSON and as a log line |
 //! | `monitor` | the thread that saves counters and reports the status |
-//! | [`percentiles`] | percentiles of stage times over a bench's frames |
-//! | [`system`] | what the machine is and has |
+//! | [`percentiles`] | percentiles of stage times over the frames of a benchmark |
+//! | [`system`] | the machine and its resources |
 
 mod brightness;
 mod counter_file;

@@ -16,19 +16,19 @@ use crate::line_file::LineFile;
 use crate::log::limited;
 use crate::realtime::side_thread;
 
-/// The health part of the line file.
+/// The health settings of the line file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The line's name.
     pub line: String,
-    /// Folder for the status file; none is written without.
+    /// Folder for the status file; without it, none is written.
     pub state: Option<PathBuf>,
-    /// From one status to the next.
+    /// Interval between status reports.
     pub every: Duration,
 }
 
 impl Settings {
-    /// From a checked line file.
+    /// Takes the settings from a checked line file.
     #[must_use]
     pub fn of(line: &LineFile) -> Self {
         let every = Duration::from_secs(line.health.every_s.into());
@@ -36,8 +36,8 @@ impl Settings {
     }
 }
 
-/// Saves the counters every second, and every so often writes the status file and logs its summary. A disk that is full,
-/// slow or gone, or a folder that is another one by now, is reported and tried again, and delays nobody but this thread.
+/// A thread that saves the counters every second and, at a set interval, writes the status file and logs its summary. A
+/// disk that is full, slow or gone, or a folder that was replaced, is reported and retried, and delays only this thread.
 #[derive(Debug)]
 pub struct Monitor {
     /// Dropped to end the thread.
@@ -46,11 +46,11 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Starts the thread. It asks `source` for a snapshot every second: the gate's side of that has to be a copy made
-    /// without waiting, such as one behind `try_lock`.
+    /// Starts the thread. It asks `source` for a snapshot every second: the gate's side of that must be a copy made without
+    /// waiting, such as one behind `try_lock`.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system can't start a thread.
     pub fn start(
         settings: Settings,
         latencies: Arc<Latencies>,
@@ -68,14 +68,14 @@ impl Monitor {
         Ok(Self { stop, ended })
     }
 
-    /// Whether the thread has ended by itself.
+    /// Returns whether the thread has ended by itself.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Ends the thread after a last save and a last status, and waits for it no longer than `patience`; tells whether it
-    /// ended by then.
+    /// Ends the thread after a last save and a last status, and waits for it no longer than `patience`; returns whether
+    /// it ended by then.
     #[must_use]
     pub fn stop(self, patience: Duration) -> bool {
         drop(self.stop);
@@ -124,7 +124,7 @@ impl<S: FnMut() -> Snapshot> Work<S> {
         if let Some(file) = &mut self.counters
             && let Err(e) = file.save_now(&snapshot.counters)
         {
-            tracing::warn!("at the end: {e}");
+            tracing::warn!("at shutdown: {e}");
         }
         self.report(snapshot, Moment::now());
     }
@@ -135,14 +135,14 @@ impl<S: FnMut() -> Snapshot> Work<S> {
         let status = Status::new(&self.settings.line, uptime, snapshot, self.latencies.percentiles());
         tracing::info!("{}", status.summary());
         let lost = self.counters.as_ref().is_some_and(CounterFile::is_lost);
-        // The status of whoever has the folder now stays.
+        // If the folder belongs to another program now, its status is left alone.
         if let Some(folder) = self.settings.state.as_ref().filter(|_| !lost) {
             let path = folder.join(STATUS_FILE);
             let written = serde_json::to_vec(&status)
                 .map_err(io::Error::from)
                 .and_then(|json| write_file(&path, &[json, b"\n".to_vec()].concat()));
             if let Err(e) = written {
-                limited!(warn, "cannot write the status {}: {e}; check the disk", path.display());
+                limited!(warn, "cannot write the status file {}: {e}; check the disk", path.display());
             }
         }
     }
@@ -218,7 +218,7 @@ mod tests {
         assert!(within_ten_seconds(|| told(&state).contains("removed or replaced")), "{}", told(&state));
         assert!(matches!(CounterFile::open(&state), Err(CounterFileError::InUse { .. })));
 
-        // Another program's is in its place: its status stays, and its counters.
+        // Another program's folder is in its place: its status and its counters are left alone.
         let other = root.path().join("other");
         let (theirs, _) = CounterFile::open(&other).unwrap();
         std::fs::write(other.join(STATUS_FILE), b"theirs").unwrap();
@@ -226,7 +226,13 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2500));
         assert_eq!(std::fs::read(state.join(STATUS_FILE)).unwrap(), b"theirs");
         drop(theirs);
-        assert!(within_ten_seconds(|| told(&state).starts_with("[\"2 times")), "{}", told(&state));
+        assert!(
+            within_ten_seconds(
+                || told(&state).starts_with("[\"the counters") && told(&state).contains("occurrences: 2)")
+            ),
+            "{}",
+            told(&state)
+        );
         assert!(monitor.stop(Duration::from_secs(10)));
         let (_, counters) = CounterFile::open(&state).unwrap();
         assert_eq!((counters.run, counters.gate.triggered), (2, 40));
@@ -239,7 +245,7 @@ mod tests {
         let monitor =
             Monitor::start(settings(root.path()), latencies, None, || panic!("a source that fails")).unwrap();
         assert!(!monitor.has_ended());
-        assert!(within_ten_seconds(|| monitor.has_ended()), "nobody noticed");
+        assert!(within_ten_seconds(|| monitor.has_ended()), "not noticed");
     }
 
     #[test]

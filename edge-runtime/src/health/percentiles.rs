@@ -21,7 +21,7 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    /// Of at least one time.
+    /// Computes the percentiles of at least one time.
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |percent: usize| {
@@ -43,7 +43,7 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// Of the frames' times.
+    /// Computes the percentiles of the frames' times.
     pub fn of(frames: &[StageTimes]) -> Self {
         let of = |stage: fn(&StageTimes) -> Duration| Percentiles::of(frames.iter().map(stage).collect());
         Self {
@@ -55,7 +55,7 @@ impl Stages {
         }
     }
 
-    /// The stages with their names, in the order that a frame passes them.
+    /// Returns the stages with their names, in the order in which a frame passes them.
     pub const fn named(&self) -> [(&'static str, Percentiles); 5] {
         [
             ("decode", self.decode),

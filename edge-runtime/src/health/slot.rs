@@ -3,21 +3,21 @@
 //! | offset | bytes | field | value |
 //! |---|---|---|---|
 //! | 0 | 4 | magic | `NMCT` |
-//! | 4 | 8 | sequence | grows by one from save to save, little-endian |
+//! | 4 | 8 | sequence | increases by one with each save, little-endian |
 //! | 12 | 4 | length *n* | of the counters, little-endian |
-//! | 16 | *n* | counters | JSON, so that another version of the program reads what it knows |
-//! | 16 + *n* | to 4092 | filling | zeroes |
-//! | 4092 | 4 | checksum | CRC-32 of all before, little-endian |
+//! | 16 | *n* | counters | JSON, so that another version of the program can read the fields it knows |
+//! | 16 + *n* | to 4092 | padding | zeros |
+//! | 4092 | 4 | checksum | CRC-32 of all preceding bytes, little-endian |
 
 use super::counters::Counters;
 
-/// Bytes of a slot: one block of nearly every disk.
+/// Size of a slot in bytes: one block on nearly every disk.
 pub const LEN: usize = 4096;
 const MAGIC: [u8; 4] = *b"NMCT";
 const HEADER_LEN: usize = 16;
 const CHECKED_LEN: usize = LEN - 4;
 
-/// A slot's bytes; `None` where the counters don't fit, which twenty digits for each still do.
+/// Encodes a slot; `None` if the counters don't fit, which they do even with twenty digits each.
 pub fn encode(sequence: u64, counters: &Counters) -> Option<Vec<u8>> {
     let json = serde_json::to_vec(counters).ok()?;
     let len = u32::try_from(json.len()).ok()?;
@@ -34,7 +34,7 @@ pub fn encode(sequence: u64, counters: &Counters) -> Option<Vec<u8>> {
     Some(slot)
 }
 
-/// Sequence and counters; `None` where the bytes are no whole slot.
+/// Decodes a slot's sequence and counters; `None` if the bytes aren't an intact slot.
 pub fn decode(bytes: &[u8]) -> Option<(u64, Counters)> {
     let (checked, checksum) = bytes.split_at_checked(CHECKED_LEN)?;
     if checksum != crc32fast::hash(checked).to_le_bytes() {

@@ -11,10 +11,10 @@ use super::slot;
 
 pub const NAMES: [&str; 2] = ["counters-0", "counters-1"];
 
-/// What the newest whole slot of a folder holds.
+/// The contents of the newest intact slot in a folder.
 #[derive(Debug, Clone, Copy)]
 pub struct Newest {
-    /// Which of the two it is.
+    /// Index of the slot.
     pub place: usize,
     /// Its sequence.
     pub sequence: u64,
@@ -22,12 +22,12 @@ pub struct Newest {
     pub counters: Counters,
 }
 
-/// Two open files, the first of which is locked for as long as they are.
+/// Two open files, the first of which is locked while they are open.
 #[derive(Debug)]
 pub struct Slots([File; 2]);
 
 impl Slots {
-    /// Opens the slots in a folder. Both are made where they are not there.
+    /// Opens the slots in a folder, creating them if they don't exist.
     ///
     /// # Errors
     /// [`CounterFileError`]
@@ -48,16 +48,16 @@ impl Slots {
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         let slots = Self(slots);
-        // Whoever took the folder away between opening and locking left the lock to nobody.
+        // If the folder was removed between opening and locking, the lock protects nothing.
         if slots.are_in(folder) {
             Ok(slots)
         } else {
-            Err(io(io::Error::new(io::ErrorKind::NotFound, "the folder was replaced just now")))
+            Err(io(io::Error::new(io::ErrorKind::NotFound, "the folder was just replaced")))
         }
     }
 
-    /// Whether these are the files that a folder's names lead to: not where the folder or a file was removed, moved or
-    /// replaced.
+    /// Returns whether the names in `folder` still refer to these files. They don't if the folder or a file was removed,
+    /// moved or replaced.
     pub fn are_in(&self, folder: &Path) -> bool {
         let place = |metadata: Metadata| (metadata.dev(), metadata.ino());
         self.0.iter().zip(NAMES).all(|(slot, name)| {
@@ -66,11 +66,11 @@ impl Slots {
         })
     }
 
-    /// The whole slot that was written last; `None` where none is whole.
+    /// Returns the intact slot that was written last; `None` if neither is intact.
     pub fn newest(&self) -> io::Result<Option<Newest>> {
         let mut newest: Option<Newest> = None;
         for (place, slot) in self.0.iter().enumerate() {
-            // Longer than a slot is no slot either.
+            // A file longer than a slot isn't a valid slot either.
             let mut bytes = vec![0; slot::LEN + 1];
             let len = read_at_most(slot, &mut bytes)?;
             let Some((sequence, counters)) = bytes.get(..len).and_then(slot::decode) else { continue };
@@ -81,12 +81,12 @@ impl Slots {
         Ok(newest)
     }
 
-    /// Whether none was ever written.
+    /// Returns whether neither slot was ever written.
     pub fn are_empty(&self) -> bool {
         self.0.iter().all(|slot| slot.metadata().is_ok_and(|metadata| metadata.len() == 0))
     }
 
-    /// Overwrites one, on disk by the return.
+    /// Overwrites a slot, which is on disk when this returns.
     pub fn write(&self, place: usize, bytes: &[u8]) -> io::Result<()> {
         let slot = self.0.get(place).ok_or(io::ErrorKind::InvalidInput)?;
         slot.write_all_at(bytes, 0)?;
@@ -97,7 +97,7 @@ impl Slots {
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        // Closing alone does not unlock while a process that is just being started has a copy of the handle.
+        // Closing alone doesn't unlock while a child process that is just being started has a copy of the handle.
         let [lock, _] = &self.0;
         let _ = lock.unlock();
     }

@@ -10,27 +10,27 @@ use crate::clock::WallTime;
 use crate::gate::Alarms;
 use crate::health::system::rss_mib;
 
-/// File with the last status, below `health.state`.
+/// Name of the file with the last status, in `health.state`.
 pub const STATUS_FILE: &str = "status.json";
 
-/// What only the line itself knows.
+/// The part of the status that only the line itself knows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     /// The product that is inspected.
     pub product: String,
     /// The camera's state in a word or two.
     pub camera: String,
-    /// What drives the fault output.
+    /// The alarms that drive the fault output.
     pub alarms: Alarms,
-    /// Everything that is counted.
+    /// All counters.
     pub counters: Counters,
-    /// What drifts, a sentence each.
+    /// What drifts, one sentence each.
     pub drift: Vec<String>,
-    /// What else is wrong, a sentence each.
+    /// What else is wrong, one sentence each.
     pub problems: Vec<String>,
 }
 
-/// `status.json`.
+/// The contents of `status.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The line's name.
@@ -39,30 +39,30 @@ pub struct Status {
     pub version: &'static str,
     /// Number of the run.
     pub run: u64,
-    /// When this was found, by the wall clock.
+    /// Wall-clock time of this status.
     pub at: WallTime,
-    /// For how long the program has run.
+    /// How long the program has run, in seconds.
     pub uptime_s: u64,
     /// The product that is inspected.
     pub product: String,
     /// The camera's state.
     pub camera: String,
-    /// What drives the fault output.
+    /// The alarms that drive the fault output.
     pub alarms: Alarms,
     /// What drifts.
     pub drift: Vec<String>,
     /// What else is wrong.
     pub problems: Vec<String>,
-    /// Over all runs.
+    /// Counters over all runs.
     pub counters: Counters,
-    /// Over the last minutes.
+    /// Latencies over the last minutes.
     pub latency_ms: Vec<StageLatency>,
-    /// Memory that the program holds; `None` where the system doesn't say.
+    /// Memory that the program holds, in MiB; `None` if the system doesn't say.
     pub memory_mib: Option<f64>,
 }
 
 impl Status {
-    /// The state now.
+    /// Builds the status as of now.
     #[must_use]
     pub fn new(line: &str, uptime: Duration, snapshot: Snapshot, latency_ms: Vec<StageLatency>) -> Self {
         let Snapshot { product, camera, alarms, counters, drift, problems } = snapshot;
@@ -83,7 +83,7 @@ impl Status {
         }
     }
 
-    /// One line for the log.
+    /// Returns the status as one line for the log.
     #[must_use]
     pub fn summary(&self) -> String {
         let gate = &self.counters.gate;
@@ -103,11 +103,11 @@ impl Status {
             (self.alarms.blind, "held: parts may pass unseen"),
             (self.alarms.rejects_in_a_row, "too many rejects in a row"),
             (self.alarms.challenge_missed, "a challenge was missed"),
-            (self.alarms.unconfirmed, "a rejected part did not fall"),
+            (self.alarms.unconfirmed, "a rejected part was not seen to fall"),
             (self.alarms.output_failed, "held: an output could not be driven"),
-            (self.alarms.missed, "parts were served too late to be put out"),
+            (self.alarms.missed, "parts were handled too late to be rejected"),
             (self.alarms.triggers_lost, "triggers were lost"),
-            (self.alarms.tracking_lost, "the encoder's count ran back or jumped"),
+            (self.alarms.tracking_lost, "the encoder count ran backwards or jumped"),
         ];
         let raised = raised.into_iter().filter(|(is, _)| *is).map(|(_, text)| text);
         for sentence in raised.chain(self.drift.iter().chain(&self.problems).map(String::as_str)) {
@@ -128,7 +128,7 @@ mod tests {
         let mut counters = Counters { run: 3, ..Counters::default() };
         (counters.gate.triggered, counters.gate.passed, counters.gate.rejected) = (12, 10, 2);
         let alarms = Alarms { blind: true, ..Alarms::default() };
-        let drift = vec!["scores drift: much".to_owned()];
+        let drift = vec!["score drift: much".to_owned()];
         let (product, camera) = ("cap".to_owned(), "runs".to_owned());
         let latencies = Latencies::new(Moment(0));
         latencies.add(Stage::CapturedToWritten, Duration::from_millis(31));
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(
             without_memory.summary(),
             "cap camera runs, 12 parts: 10 passed, 2 rejected, 0 faults, 0 missing; captured to written p50 31.0 ms, p99 \
-             31.0 ms; held: parts may pass unseen; scores drift: much"
+             31.0 ms; held: parts may pass unseen; score drift: much"
         );
     }
 

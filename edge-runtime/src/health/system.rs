@@ -1,26 +1,26 @@
-//! What the machine is and has.
+//! The machine and its resources.
 
 use serde::Serialize;
 
-/// The machine, as far as it bears on judging.
+/// The properties of the machine that matter for judging.
 #[derive(Debug, Serialize)]
 pub struct System {
     /// Operating system.
     pub os: &'static str,
     /// Processor architecture.
     pub arch: &'static str,
-    /// Instruction sets that this processor has, of those that the engine can use.
+    /// Instruction sets of this processor that the engine can use.
     pub cpu_features: Vec<&'static str>,
-    /// Threads that can run at the same time.
+    /// Number of threads that can run at the same time.
     pub cores: usize,
-    /// Memory in MiB; `None` where the system doesn't say.
+    /// Memory in MiB; `None` if the system doesn't say.
     pub memory_mib: Option<u64>,
-    /// Of that, free for programs.
+    /// The part of it that is free for programs, in MiB.
     pub available_mib: Option<u64>,
 }
 
 impl System {
-    /// Looks at the machine.
+    /// Probes the machine.
     pub fn probe() -> Self {
         let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         Self {
@@ -34,12 +34,12 @@ impl System {
     }
 }
 
-/// Most memory that this process has held so far, in MiB; `None` where the system doesn't say.
+/// Returns the most memory that this process has held so far, in MiB; `None` if the system doesn't say.
 pub fn peak_rss_mib() -> Option<f64> {
     status_mib("VmHWM")
 }
 
-/// Memory that this process holds now, in MiB; `None` where the system doesn't say.
+/// Returns the memory that this process holds now, in MiB; `None` if the system doesn't say.
 pub fn rss_mib() -> Option<f64> {
     status_mib("VmRSS")
 }
@@ -49,7 +49,7 @@ fn status_mib(field: &str) -> Option<f64> {
     kib_field(&status, field).map(|kib| kib as f64 / 1024.0)
 }
 
-/// The number in a line like `MemTotal:   16384 kB`.
+/// Returns the number in a line like `MemTotal:   16384 kB`.
 fn kib_field(text: &str, name: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     value.split_whitespace().next()?.parse().ok()

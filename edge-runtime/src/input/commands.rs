@@ -1,33 +1,33 @@
-//! Bytes of the serial port → commands. The grammar stands in `docs/serial.md`.
+//! Parses bytes from the serial port into commands. `docs/serial.md` specifies the grammar.
 
 use std::fmt;
 
-/// Bytes of a line at most, without its end: room for `P` and the longest name that a product may have.
+/// Maximum length of a line in bytes, without its ending: room for `P` and the longest possible product name.
 pub const MAX_LINE: usize = 66;
 
-/// What a peer asks for.
+/// A command from a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command<'l> {
     /// `T`: a part is in front of the camera.
     Trigger,
-    /// `E COUNT`: the encoder stands at this count.
+    /// `E COUNT`: the encoder is at this count.
     Encoder(u32),
     /// `P NAME`: the parts that follow are of this product.
     Product(&'l str),
     /// `C`: known-bad parts follow.
     Challenge,
-    /// `A`: the alarms were seen.
+    /// `A`: the alarms are acknowledged.
     Acknowledge,
-    /// `?`: how are you.
+    /// `?`: asks for the status.
     Status,
 }
 
-/// Why a line is no command.
+/// Reason why a line isn't a valid command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoCommand {
-    /// Too long, or no printable UTF-8: noise of the wire, not worth an answer.
+    /// Too long, or not printable UTF-8: noise on the wire that gets no answer.
     Garbage,
-    /// Readable, but not understood: the text is the answer.
+    /// Readable, but not understood; holds the text of the answer.
     Refused(&'static str),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for NoCommand {
     }
 }
 
-/// The command of a line.
+/// Parses a line as a command.
 ///
 /// # Errors
 /// [`NoCommand`].
@@ -52,7 +52,7 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, NoCommand> {
     let mut words = text.split_ascii_whitespace();
     let (word, argument, more) = (words.next().unwrap_or_default(), words.next(), words.next());
     if more.is_some() {
-        return Err(NoCommand::Refused("too many words; give a command and at most one word with it"));
+        return Err(NoCommand::Refused("too many words; give a command and at most one argument"));
     }
     match (word, argument) {
         ("E", Some(count)) => {
@@ -62,21 +62,21 @@ pub fn parse(line: &[u8]) -> Result<Command<'_>, NoCommand> {
         }
         ("P", Some(name)) => Ok(Command::Product(name)),
         ("E", None) => Err(NoCommand::Refused("E needs a count, such as E 1200")),
-        ("P", None) => Err(NoCommand::Refused("P needs a product's name")),
+        ("P", None) => Err(NoCommand::Refused("P needs a product name")),
         ("T", None) => Ok(Command::Trigger),
         ("C", None) => Ok(Command::Challenge),
         ("A", None) => Ok(Command::Acknowledge),
         ("?", None) => Ok(Command::Status),
-        ("T" | "C" | "A" | "?", Some(_)) => Err(NoCommand::Refused("this command takes no word with it")),
+        ("T" | "C" | "A" | "?", Some(_)) => Err(NoCommand::Refused("this command takes no argument")),
         _ => Err(NoCommand::Refused("unknown command; give T, E COUNT, P NAME, C, A or ?")),
     }
 }
 
-/// Lines out of a stream of bytes, each ended by carriage return, line feed or both.
+/// Splits a stream of bytes into lines, each ended by carriage return, line feed or both.
 #[derive(Debug, Clone)]
 pub struct Lines {
     line: [u8; MAX_LINE],
-    /// Bytes since the last end, also those that found no room.
+    /// Bytes since the last line ending, including those that didn't fit.
     len: usize,
 }
 
@@ -87,7 +87,7 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Takes the next byte; gives the line that it ends. Empty lines are silence; one that is too long is
+    /// Takes the next byte and returns the line that it ends, if any. Empty lines are ignored; one that is too long is
     /// [`NoCommand::Garbage`].
     pub fn push(&mut self, byte: u8) -> Option<Result<&[u8], NoCommand>> {
         if !matches!(byte, b'\r' | b'\n') {
@@ -105,7 +105,7 @@ impl Lines {
         }
     }
 
-    /// Forgets what has come of the present line.
+    /// Discards the partial line.
     pub const fn clear(&mut self) {
         self.len = 0;
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What lines a stream has, as text.
+    /// The lines in a stream, as text.
     fn lines(bytes: &[u8]) -> Vec<Result<String, NoCommand>> {
         let mut lines = Lines::default();
         let mut found = vec![];

@@ -1,9 +1,9 @@
-//! The level of an input whose contact bounces.
+//! Debounces an input.
 //!
-//! The first edge counts at once and with its own time; for a while after it none does. The kernel's debouncing waits for
-//! rest first: where the chip has none of its own, on a timer of whole ticks (1 to 10 ms), and the edge is stamped with
-//! the end of that wait (`debounce_work_func` in Linux' `gpiolib-cdev.c`). Parts would be placed that far off. The price is
-//! that a spike can count as an edge.
+//! The first edge counts at once and with its own time; edges shortly after it are ignored. The kernel's debouncing instead
+//! waits until the input is quiet: unless the chip debounces in hardware, it uses a timer of whole ticks (1 to 10 ms), and
+//! the edge gets the timestamp of the end of that wait (`debounce_work_func` in Linux's `gpiolib-cdev.c`). Part positions
+//! would be off by that much. The price is that a spike can count as an edge.
 
 use std::time::Duration;
 
@@ -12,46 +12,46 @@ use crate::clock::Moment;
 /// A change of level that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Whether it became active.
+    /// Whether the input became active.
     pub active: bool,
-    /// When.
+    /// When it changed.
     pub at: Moment,
 }
 
-/// An input with the shortest time between two edges that both count.
+/// An input with the minimum time between two edges that both count.
 #[derive(Debug, Clone, Copy)]
 pub struct Contact {
     rest: Duration,
-    /// As it counts, and since when.
+    /// Debounced level, and since when.
     level: bool,
     changed_at: Option<Moment>,
-    /// As it was last seen, and since when.
+    /// Level as last seen, and since when.
     seen: bool,
     seen_at: Moment,
 }
 
 impl Contact {
-    /// An input that has been at `level` for long.
+    /// Creates an input that has been at `level` for a long time.
     #[must_use]
     pub const fn new(rest: Duration, level: bool) -> Self {
         Self { rest, level, changed_at: None, seen: level, seen_at: Moment(0) }
     }
 
-    /// Takes an edge; gives the change where it counts. After `lost` edges one to the level that it had is a change too:
-    /// it was away from it in between. Call [`Self::settle`] with its time before.
+    /// Takes an edge and returns the change if it counts. If edges were lost, an edge to the current level is a change too:
+    /// the input left that level in between. Call [`Self::settle`] with the edge's time first.
     pub fn edge(&mut self, active: bool, at: Moment, lost: bool) -> Option<Change> {
         (self.seen, self.seen_at) = (active, at);
         let counts = !self.is_resting(at) && (active != self.level || lost);
         counts.then(|| self.change(active, at))
     }
 
-    /// Gives the change that the rest has hidden, where the level is not what it was when that began.
+    /// Returns the change hidden by the rest period, if the level at its end is not the one at its start.
     pub fn settle(&mut self, now: Moment) -> Option<Change> {
         let hidden = self.seen != self.level && !self.is_resting(now);
         hidden.then(|| self.change(self.seen, self.seen_at))
     }
 
-    /// When [`Self::settle`] is due.
+    /// Returns when [`Self::settle`] is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         (self.seen != self.level).then(|| self.changed_at.map_or(self.seen_at, |at| at + self.rest))
@@ -76,7 +76,7 @@ mod tests {
     const US: u64 = 1000;
     const REST: Duration = Duration::from_millis(1);
 
-    /// Changes that count among edges at these microseconds, each to the other level, as they come in and at the end.
+    /// The changes that count, given edges at these microseconds, each to the other level: during input and at the end.
     fn changes(rest: Duration, edges: &[u64]) -> Vec<(u64, bool)> {
         let mut contact = Contact::new(rest, false);
         let mut found = vec![];
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn the_level_after_the_rest_is_the_one_that_stays() {
-        // A pulse shorter than the rest.
+        // A pulse shorter than the rest period.
         assert_eq!(changes(REST, &[100, 300]), [(100, true), (300, false)]);
-        // The same, and the next edge comes before anybody looked.
+        // The same, but the next edge comes before `settle` is called.
         assert_eq!(changes(REST, &[100, 300, 5000]), [(100, true), (300, false), (5000, true)]);
     }
 
@@ -117,7 +117,7 @@ mod tests {
         let mut contact = Contact::new(REST, true);
         assert_eq!(contact.edge(true, Moment(5), false), None);
         assert_eq!(contact.edge(true, Moment(6), true), Some(Change { active: true, at: Moment(6) }));
-        // Within the rest it is a bounce.
+        // Within the rest period it is a bounce.
         assert_eq!(contact.edge(true, Moment(7), true), None);
     }
 
@@ -129,7 +129,7 @@ mod tests {
             prop_assert!(found.is_sorted());
             prop_assert!(found.iter().enumerate().all(|(i, (_, active))| *active == (i % 2 == 0)));
             prop_assert_eq!(found.len() % 2, edges.len() % 2);
-            // Each is an edge that there was.
+            // Each change is one of the edges.
             prop_assert!(found.iter().all(|(at, _)| edges.contains(at)));
         }
     }

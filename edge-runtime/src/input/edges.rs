@@ -1,4 +1,4 @@
-//! Level changes of GPIO lines → events.
+//! Turns level changes of GPIO lines into events.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use super::{Event, Happening};
 use crate::clock::{Moment, milliseconds};
 use crate::line_file::Gpio;
 
-/// The product inputs have to be quiet for so long, or for the debounce time where that is longer: their bits never
-/// change at the same time, and a number on the way from one to the other is no product.
+/// How long the product inputs must be quiet, unless the debounce time is longer: their bits never change at exactly the
+/// same time, and an intermediate number does not select a product.
 pub const SELECT_SETTLES: Duration = Duration::from_millis(20);
 
-/// What an input line is for.
+/// Purpose of an input line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// A part is in front of the camera.
@@ -24,7 +24,7 @@ pub enum Use {
     Confirm,
     /// A bit of the product's number.
     Select {
-        /// Its place, 0 being the lowest.
+        /// Index of the bit, 0 being the lowest.
         bit: u8,
     },
 }
@@ -36,11 +36,11 @@ pub struct InputLine {
     pub line: u32,
     /// Whether low means active.
     pub active_low: bool,
-    /// What it is for.
+    /// Its purpose.
     pub usage: Use,
-    /// Whether both edges matter. Where an input is debounced they do: a bounce can only be told from a second part by the
-    /// edge between them. Otherwise rising edges alone are surer, for the kernel reads the level some 0.1 ms after the
-    /// edge, and a pulse may be over by then.
+    /// Whether both edges matter. They do if an input is debounced: only the edge in between distinguishes a bounce from a
+    /// second part. Otherwise rising edges alone are more reliable, as the kernel reads the level some 0.1 ms after the
+    /// edge, when a pulse may already be over.
     pub both_edges: bool,
 }
 
@@ -51,9 +51,9 @@ pub struct Edge {
     pub line: u32,
     /// Whether it became active.
     pub active: bool,
-    /// When.
+    /// When it happened.
     pub at: Moment,
-    /// Counts the edges of this line from 1, wrapping; 0 where the kernel doesn't count.
+    /// Number of the edge on this line, counted from 1, wrapping; 0 if the kernel doesn't count.
     pub number: u32,
 }
 
@@ -66,7 +66,7 @@ struct Line {
     number: u32,
 }
 
-/// The input lines of a line file, and what became of their edges.
+/// The input lines of a line file, and the state derived from their edges.
 #[derive(Debug)]
 pub struct EdgeReader {
     lines: Vec<Line>,
@@ -74,13 +74,13 @@ pub struct EdgeReader {
     /// The number that the product inputs show, and when they last changed.
     select: u8,
     select_changed: Option<Moment>,
-    /// The number that was last given out.
+    /// The number last reported.
     selected: Option<u8>,
     lost_edges: u64,
 }
 
 impl EdgeReader {
-    /// The inputs of the line file.
+    /// Creates a reader for the inputs of the line file.
     #[must_use]
     pub fn new(gpio: &Gpio) -> Self {
         let rest = milliseconds(gpio.debounce_ms);
@@ -93,7 +93,7 @@ impl EdgeReader {
         let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), Use::Select { bit }));
         let lines = single.into_iter().chain(bits).filter_map(|(pin, usage)| {
             let pin = pin?;
-            // The encoder's ticks are shorter than any bounce, and never debounced.
+            // The encoder is never debounced: its ticks are shorter than any bounce.
             let both_edges = match usage {
                 Use::Belt | Use::Select { .. } => true,
                 Use::Trigger | Use::Confirm => !rest.is_zero(),
@@ -105,12 +105,12 @@ impl EdgeReader {
         Self { lines: lines.collect(), rest, select: 0, select_changed: None, selected: None, lost_edges: 0 }
     }
 
-    /// The lines to ask the kernel for.
+    /// Returns the lines to request from the kernel.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = InputLine> {
         self.lines.iter().map(|line| line.input)
     }
 
-    /// Takes the levels as they are at the start, by offset of the line, and adds what they say: whether the belt runs
+    /// Takes the levels at the start, by line offset, and appends the events that follow from them: whether the belt runs
     /// and which product is selected.
     pub fn start(&mut self, now: Moment, level: impl Fn(u32) -> bool, events: &mut Vec<Event>) {
         let mut selects = false;
@@ -132,9 +132,9 @@ impl EdgeReader {
         }
     }
 
-    /// Takes an edge and adds what it means. Edges that the kernel had no room for are noticed by the gap in their
-    /// numbers: those of the encoder are added as ticks, those of the trigger are parts that nobody saw (bounces may be
-    /// among them), others are counted.
+    /// Takes an edge and appends its events. A gap in the numbers shows edges that the kernel had no room for: on the encoder
+    /// they are added as ticks, on the trigger they are unseen parts (possibly including bounces), on other inputs they
+    /// are counted.
     pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
         let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
         let InputLine { usage, both_edges, .. } = line.input;
@@ -142,7 +142,7 @@ impl EdgeReader {
         let at = edge.at;
         let lost_rises = match (both_edges, line.seen) {
             (false, _) => lost,
-            // Levels alternate, so of an odd number one more was of the kind that came first.
+            // Levels alternate, so of an odd number of edges, the kind that came first has one more.
             (true, true) => lost / 2,
             (true, false) => lost.div_ceil(2),
         };
@@ -168,7 +168,8 @@ impl EdgeReader {
         }
     }
 
-    /// Adds what only shows by nothing happening: a level that stays, and the product's number once its inputs are quiet.
+    /// Appends events that follow from the absence of edges: a level that stays, and the product number once its inputs are
+    /// quiet.
     pub fn settle(&mut self, now: Moment, events: &mut Vec<Event>) {
         for place in 0..self.lines.len() {
             let Some(line) = self.lines.get_mut(place) else { break };
@@ -186,14 +187,14 @@ impl EdgeReader {
         }
     }
 
-    /// When [`Self::settle`] is due.
+    /// Returns when [`Self::settle`] is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         let contacts = self.lines.iter().filter_map(|line| line.contact.next_wake());
         contacts.chain(self.select_wake()).min()
     }
 
-    /// Edges of belt, confirm and select that the kernel had no room for.
+    /// Returns the number of edges of belt, confirm and select that the kernel had no room for.
     #[must_use]
     pub const fn lost_edges(&self) -> u64 {
         self.lost_edges
@@ -218,8 +219,8 @@ impl EdgeReader {
     }
 }
 
-/// Edges that are missing between two numbers. The kernel counts from 1; where it doesn't, or a number does not grow,
-/// nothing can be told.
+/// Returns the number of edges missing between two edge numbers. The kernel counts from 1; if it doesn't count, or the
+/// number does not grow, nothing can be said, and the result is 0.
 const fn lost_between(last: u32, number: u32) -> u32 {
     let step = number.wrapping_sub(last);
     if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) }

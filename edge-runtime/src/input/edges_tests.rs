@@ -50,7 +50,7 @@ fn without_a_debounce_time_every_rising_edge_is_a_part() {
     let both: Vec<_> = reader.lines().filter(|line| line.both_edges).map(|line| line.line).collect();
     assert_eq!(both, [13, 20, 21]);
     let triggers = [edge(5, true, 1, 1), edge(5, true, 2, 2), edge(5, true, 3, 5)];
-    // Told before the trigger that shows it.
+    // Reported before the trigger that reveals it.
     let lost = Happening::TriggersLost { parts: 2 };
     let told = [Happening::Trigger, Happening::Trigger, lost, Happening::Trigger];
     assert_eq!(read(&mut reader, &triggers), told);
@@ -68,7 +68,7 @@ fn bounces_of_a_part_that_comes_and_goes_are_one_trigger_and_every_tick_counts()
     assert_eq!(read(&mut reader, &edges), [Happening::Trigger]);
     let ticks: Vec<_> = (1..=4).map(|number| at(6, 50_000 + u64::from(number), true, number)).collect();
     assert_eq!(read(&mut reader, &ticks), [Happening::Encoder { ticks: 1 }; 4]);
-    // A stop and start within the rest: only the look afterwards shows that the belt runs.
+    // A start and stop within the rest period: only `settle` afterwards shows that the belt has stopped.
     assert_eq!(
         read(&mut reader, &[at(13, 60_000, true, 1), at(13, 60_500, false, 2)]),
         [Happening::Belt { running: true }]
@@ -88,7 +88,7 @@ fn edges_are_events_with_the_time_of_the_edge() {
     for e in [edge(5, true, 3, 1), edge(6, true, 4, 1), edge(13, false, 5, 1), edge(19, true, 6, 1)] {
         reader.edge(e, &mut events);
     }
-    // A line that nobody asked for.
+    // A line that was not requested.
     reader.edge(edge(17, true, 9, 1), &mut events);
     let expected = [
         (3, Happening::Trigger),
@@ -111,7 +111,7 @@ fn lost_ticks_are_added_and_lost_edges_counted() {
     let lost = Happening::TriggersLost { parts: 1 };
     let told = [Happening::Trigger, Happening::Trigger, lost, Happening::Trigger];
     assert_eq!(read(&mut reader, &triggers), told);
-    // Whatever was lost, the last edge tells how it is now.
+    // Whatever was lost, the last edge tells the current level.
     let belt = [edge(13, true, 500, 2), edge(13, true, 600, 4)];
     assert_eq!(read(&mut reader, &belt), [Happening::Belt { running: true }; 2]);
     assert_eq!(reader.lost_edges(), 2);
@@ -137,7 +137,7 @@ fn the_product_number_is_given_out_once_its_inputs_are_quiet() {
         [Happening::Belt { running: false }, Happening::Select(2)]
     );
     assert_eq!(reader.next_wake(), None);
-    // From 2 to 1 by way of 3.
+    // From 2 to 1 via 3.
     assert_eq!(read(&mut reader, &[edge(20, true, 100, 1), edge(21, false, 103, 1)]), []);
     assert_eq!(reader.next_wake(), Some(Moment(123 * MS)));
     events.clear();

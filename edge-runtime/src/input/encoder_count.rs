@@ -1,44 +1,44 @@
-//! Counts of an encoder that a peer sends → ticks.
+//! Turns encoder counts sent by a peer into ticks.
 //!
-//! A count with a wrong digit, or of a counter that was restarted, must not move the parts under way. Whether a
-//! difference can be the belt's way is told by the time that it took:
+//! A count with a wrong digit, or from a counter that was restarted, must not move the parts under way. Whether the belt
+//! can have moved by a difference depends on the time that passed:
 //!
-//! * The limit is [`EncoderCount::new`]'s ticks a second. Unless the line file gives one, it is four times the way from
-//!   trigger to gate, for a belt that needs less than a quarter of a second for that leaves no time to judge a part. A
-//!   faster one is learnt: four times the fastest second so far, if that is more. A second, for a single difference
-//!   that was taken wrongly must not raise the limit by much.
-//! * Counts come late and then several at once, by the peer's own rounds, by a USB adapter's latency timer (16 ms) and
-//!   by this machine's. So 50 ms more than passed are allowed for. They also serve the first moments of a belt that is
-//!   faster than the limit of the start.
-//! * After long silence no more than 10 s are allowed for: what was under way before has gone by then.
+//! * The limit in ticks per second is passed to [`EncoderCount::new`]. If the line file sets none, it is four times the
+//!   distance from trigger to gate, as a belt that covers that in less than a quarter of a second leaves no time to judge
+//!   a part. A faster belt is learned: four times the fastest second so far, if that is more. A whole second, because a
+//!   single wrongly accepted difference must not raise the limit by much.
+//! * Counts come late and then several at once, due to the peer's own cycle, a USB adapter's latency timer (16 ms) and
+//!   delays on this machine. So 50 ms are added to the time that passed. They also cover the first moments of a belt that
+//!   is faster than the initial limit.
+//! * After a long silence at most 10 s are allowed for: whatever was under way before has gone by then.
 
 use std::time::Duration;
 
 use crate::clock::{Moment, nanoseconds};
 use crate::line_file::LineFile;
 
-/// Times the distance, or the fastest second so far, a belt may go in a second.
+/// How many times the distance, or the fastest second so far, a belt may move per second.
 const FACTOR: u64 = 4;
 /// How late a count may come.
 const LATE: Duration = Duration::from_millis(50);
-/// Between two counts at most.
+/// Maximum time assumed between two counts.
 const LONGEST: Duration = Duration::from_secs(10);
-/// The shortest time over which speed is learnt.
+/// Minimum time over which the speed is learned.
 const LEARN: Duration = Duration::from_secs(1);
 const SECOND: u64 = 1_000_000_000;
 
-/// The last counts, and how fast they may grow. The peer's counter may wrap and may be restarted.
+/// Tracks the last counts and how fast they may grow. The peer's counter may wrap and may be restarted.
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderCount {
     distance: u64,
-    /// Ticks a second at most, by the line file.
+    /// Maximum ticks per second, from the line file.
     most: Option<u64>,
     last: Option<Count>,
-    /// The count before a jump, until it is known which of them was wrong.
+    /// The count before a jump, until it is known which of the two was wrong.
     before: Option<Count>,
-    /// Ticks a second, of the fastest second.
+    /// Ticks per second, in the fastest second so far.
     fastest: u64,
-    /// Ticks of the present second, and when it began.
+    /// Ticks in the current second, and when it began.
     second: (u64, Moment),
 }
 
@@ -49,14 +49,15 @@ struct Count {
 }
 
 impl EncoderCount {
-    /// What becomes of the counts that come over the serial port, if a line's encoder is read there.
+    /// Creates the tracker for a line whose encoder counts come over the serial port; `None` for other lines.
     #[must_use]
     pub fn of(line: &LineFile) -> Option<Self> {
         let distance = line.gate.distance_ticks.filter(|_| line.encoder_by_serial())?;
         Some(Self::new(distance, line.gate.max_ticks_per_s))
     }
 
-    /// No count yet. From trigger to gate are `distance` ticks; the belt gives `most` ticks a second, if that is known.
+    /// Creates a tracker without a count. The distance from trigger to gate is `distance` ticks; the belt makes at most
+    /// `most` ticks per second, if that is known.
     #[must_use]
     pub fn new(distance: u32, most: Option<u32>) -> Self {
         let (last, before) = (None, None);
@@ -64,9 +65,9 @@ impl EncoderCount {
         Self { distance: distance.into(), most, last, before, fastest: 0, second: (0, Moment(0)) }
     }
 
-    /// Ticks since the count before; none at the first. `None` if the count ran back or jumped: nobody knows how far
-    /// the belt went. The next difference is taken from the count before the jump if that one can be its beginning
-    /// and the jump can't, for then one count was wrong; otherwise from the jump on.
+    /// Returns the ticks since the previous count, 0 for the first. `None` if the count ran back or jumped: how far the belt
+    /// moved is unknown. The next difference is taken from the count before the jump if only that one is plausible, as
+    /// then a single count was wrong; otherwise from the jump.
     pub fn ticks(&mut self, count: u32, at: Moment) -> Option<u32> {
         let here = Count { count, at };
         let Some(last) = self.last.replace(here) else {
@@ -82,7 +83,7 @@ impl EncoderCount {
             return from_last.inspect(|ticks| self.learn(*ticks, at));
         };
         let ticks = match (self.way(before, here), from_last) {
-            // Which of them is right can't be told.
+            // It can't be known which of them is right.
             (Some(_), Some(_)) => None,
             (None, None) => {
                 self.before = Some(before);
@@ -93,12 +94,12 @@ impl EncoderCount {
         ticks.inspect(|ticks| self.learn(*ticks, at))
     }
 
-    /// The difference, if it can be the belt's way.
+    /// Returns the difference, if the belt can have moved that far.
     fn way(&self, from: Count, to: Count) -> Option<u32> {
         let ticks = to.count.wrapping_sub(from.count);
         let passed = to.at.since(from.at).min(LONGEST) + LATE;
         let limit = self.most.unwrap_or(FACTOR * self.distance.max(self.fastest));
-        // A count that ran back is a difference of some 4 billion.
+        // For a count that ran back, the difference is some 4 billion.
         let allowed = limit.saturating_mul(nanoseconds(passed)) / SECOND + 1;
         (u64::from(ticks) <= allowed.min(u64::from(u32::MAX / 2))).then_some(ticks)
     }
@@ -123,7 +124,7 @@ mod tests {
         Moment(ms * 1_000_000)
     }
 
-    /// 1000 ticks from trigger to gate, so 4000 a second at the start: 280 in 20 ms.
+    /// 1000 ticks from trigger to gate, so at first at most 4000 per second: 280 in 20 ms.
     fn counts(steps: &[(u64, u32)]) -> Vec<Option<u32>> {
         let mut encoder = EncoderCount::new(1000, None);
         steps.iter().map(|(ms, count)| encoder.ticks(*count, at(*ms))).collect()
@@ -146,14 +147,14 @@ mod tests {
     #[test]
     fn a_counter_that_starts_anew_is_a_jump_once() {
         assert_eq!(counts(&[(0, 5000), (20, 0), (40, 10), (60, 20)]), [Some(0), None, Some(10), Some(10)]);
-        // From so low a count that nobody can tell: twice, and then it is over.
+        // From such a low count that it is ambiguous: two jumps, then it recovers.
         let steps = [(0, 60), (20, 0), (40, 70), (60, 80), (80, 90)];
         assert_eq!(counts(&steps), [Some(0), None, None, Some(10), Some(10)]);
     }
 
     #[test]
     fn counts_that_come_late_and_at_once_are_the_belts_way() {
-        // 1000 ticks a second, each 10 ms, held up for 50 ms and then read together.
+        // 1000 ticks per second, sent every 10 ms, delayed by up to 50 ms and then read together.
         let late = [(0, 0), (10, 10), (60, 20), (60, 30), (60, 40), (60, 50), (60, 60), (61, 61)];
         assert!(counts(&late).iter().all(Option::is_some));
         // A port that was gone for two seconds.
@@ -165,11 +166,11 @@ mod tests {
         let run = |encoder: &mut EncoderCount, ticks: u32| -> usize {
             (0..200u32).filter(|n| encoder.ticks(n * ticks, at(u64::from(*n) * 10)).is_none()).count()
         };
-        // The way to the gate in a tenth of a second, counted every 10 ms.
+        // The distance to the gate in a tenth of a second, counted every 10 ms.
         let mut encoder = EncoderCount::new(100, None);
         assert_eq!(run(&mut encoder, 10), 0);
         assert_eq!(encoder.fastest, 1000);
-        // 1.5 times the distance in 20 ms: at the start a jump, on a belt of this speed a burst.
+        // 1.5 times the distance in 20 ms: a jump at first, a burst on a belt of this speed.
         assert_eq!(encoder.ticks(1990 + 150, at(2010)), Some(150));
         assert_eq!(EncoderCount::new(100, None).ticks(0, at(0)), Some(0));
         let mut slow = EncoderCount::new(100, None);
@@ -188,7 +189,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, a belt that then runs steadily is followed again after two counts.
+        /// After any input, a belt that then runs steadily is tracked again from the fourth count at the latest.
         #[test]
         fn nothing_is_lost_for_ever(noise in proptest::collection::vec((0u64..100, any::<u32>()), 0..20), from in any::<u32>()) {
             let mut encoder = EncoderCount::new(1000, None);

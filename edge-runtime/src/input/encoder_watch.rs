@@ -1,50 +1,51 @@
-//! An encoder that is silent although the belt must be moving: nobody knows then when parts are at the gate.
+//! Detects an encoder that is silent although the belt must be moving: it is then unknown when parts are at the gate.
 //!
-//! What shows that the belt moves is the belt input. Without one, it is a part that was triggered: parts don't come on
-//! a standing belt, but the last one before a stop does, and a contact may bounce on one. So without a belt input this
-//! is watched only if the line file gives a limit, and the next tick ends it in any case.
+//! The belt input shows that the belt moves. Without one, a triggered part does: parts don't arrive on a stopped belt,
+//! except for the last one before a stop, or if a contact bounces. So without a belt input, the encoder is watched only
+//! if the line file sets a limit, and in any case the next tick ends the silence.
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// Whoever looks does it at least so often; after a longer pause that thread has not run, and ticks may wait to be read.
+/// Maximum time between two calls of [`EncoderWatch::look`]; after a longer pause the calling thread has not run, and ticks
+/// may be waiting to be read.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What was last heard of the encoder. Time comes in with each call.
+/// Watches for silence of an encoder. The current time is passed with each call.
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderWatch {
     /// `None` if it is not watched.
     limit: Option<Duration>,
     has_belt_input: bool,
-    /// The belt input, as it was last.
+    /// Last state of the belt input.
     running: bool,
-    /// From when on a tick is due, if the belt moves.
+    /// Start of the time within which a tick is due, if the belt moves.
     since: Option<Moment>,
     looked_at: Option<Moment>,
     silent: bool,
 }
 
 impl EncoderWatch {
-    /// An encoder that must give a tick within `limit` while the belt moves.
+    /// Creates a watch for an encoder that must give a tick within `limit` while the belt moves.
     #[must_use]
     pub const fn new(limit: Option<Duration>, has_belt_input: bool) -> Self {
         Self { limit, has_belt_input, running: false, since: None, looked_at: None, silent: false }
     }
 
-    /// A tick; tells whether it ends a silence, after which the places of the parts under way are unknown.
+    /// Records a tick. Returns whether it ends a silence, after which the positions of the parts under way are unknown.
     pub const fn tick(&mut self, at: Moment) -> bool {
-        // Without a belt input the next part is to show that the belt still moves.
+        // Without a belt input, only the next part shows that the belt still moves.
         self.since = if self.has_belt_input { Some(at) } else { None };
         std::mem::replace(&mut self.silent, false)
     }
 
-    /// A part was triggered.
+    /// Records that a part was triggered.
     pub fn trigger(&mut self, at: Moment) {
         self.since.get_or_insert(at);
     }
 
-    /// The belt input has changed.
+    /// Records a change of the belt input.
     pub const fn belt(&mut self, running: bool, at: Moment) {
         if running && !self.running {
             self.since = Some(at);
@@ -52,7 +53,7 @@ impl EncoderWatch {
         self.running = running;
     }
 
-    /// Whether the encoder is silent, with or without parts under way. Call it in each round.
+    /// Returns whether the encoder is silent; `parts` says whether parts are under way. Call it regularly.
     pub fn look(&mut self, parts: bool, now: Moment) -> bool {
         let pause = self.looked_at.replace(now).is_some_and(|at| now.since(at) > PAUSE);
         if pause {
@@ -76,7 +77,7 @@ mod tests {
         Moment(ms * 1_000_000)
     }
 
-    /// Looks every 50 ms, as the gate's thread does, and gives the first time at which the encoder is silent.
+    /// Looks every 50 ms, as the gate's thread does, and returns the first time at which the encoder is silent.
     fn silent_from(watch: &mut EncoderWatch, parts: bool, from: u64, to: u64) -> Option<u64> {
         (from..to).step_by(50).find(|ms| watch.look(parts, at(*ms)))
     }
@@ -86,13 +87,13 @@ mod tests {
     #[test]
     fn with_a_belt_input_ticks_are_due_while_the_belt_runs_and_parts_are_under_way() {
         let mut watch = EncoderWatch::new(LIMIT, true);
-        assert_eq!(silent_from(&mut watch, true, 0, 5000), None, "it stands");
+        assert_eq!(silent_from(&mut watch, true, 0, 5000), None, "the belt is stopped");
         watch.belt(true, at(5000));
         assert_eq!(silent_from(&mut watch, false, 5000, 9000), None, "there are no parts");
         watch.tick(at(9000));
         assert_eq!(silent_from(&mut watch, true, 9000, 9500), None);
         assert!(watch.look(true, at(9500)));
-        // It stays so, though the belt stops: where the parts are is unknown.
+        // It stays silent even though the belt stops: the positions of the parts are unknown.
         watch.belt(false, at(9600));
         assert!(watch.look(true, at(9600)));
         assert!(watch.tick(at(9700)), "the silence ends");
@@ -120,7 +121,11 @@ mod tests {
         watch.trigger(at(5400));
         assert_eq!(silent_from(&mut watch, true, 5000, 9000), Some(5500));
         assert!(watch.tick(at(9000)));
-        assert_eq!(silent_from(&mut watch, true, 9000, 20_000), None, "a standing belt is held no longer");
+        assert_eq!(
+            silent_from(&mut watch, true, 9000, 20_000),
+            None,
+            "a line with a stopped belt is no longer held"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The GPIO inputs of a chip, by the kernel's character device.
+//! The GPIO inputs of a chip, via the kernel's character device.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,18 +13,18 @@ use super::{Event, Inputs};
 use crate::clock::Moment;
 use crate::line_file::Gpio;
 
-/// Edges that the kernel keeps for us: as many as it allows, 0.1 s at 10,000 ticks a second.
+/// Edges that the kernel buffers: the maximum it allows, 0.1 s at 10,000 ticks per second.
 const KERNEL_EDGES: u32 = 1024;
-/// Edges that are read at once.
+/// Maximum edges per read.
 const BATCH: usize = 64;
-/// Batches of one call at most: an input that never rests must not hold up the gate.
+/// Maximum batches per call: an input that never rests must not delay the gate.
 const MAX_BATCHES: usize = 16;
 
-/// Why the input lines can't be had.
+/// Reason why the input lines can't be requested.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot take the inputs {lines} of {chip}: {source}; check gpio.chip or gpio.input_chip, the line offsets (`gpioinfo` \
-     shows them and who holds them) and that this user may open the chip"
+     lists them with their users) and that this user may open the chip"
 )]
 pub struct GpioInputError {
     chip: String,
@@ -32,7 +32,7 @@ pub struct GpioInputError {
     source: gpiocdev::Error,
 }
 
-/// The input lines of one chip, and their edges with the kernel's time stamps (`CLOCK_MONOTONIC`).
+/// The input lines of one chip, and their edges with the kernel's timestamps (`CLOCK_MONOTONIC`).
 #[derive(Debug)]
 pub struct GpioInputs {
     request: Request,
@@ -41,8 +41,8 @@ pub struct GpioInputs {
 }
 
 impl GpioInputs {
-    /// Takes all input lines of the line file at once, and adds what their levels say to `events`. `None` where there
-    /// are no inputs.
+    /// Requests all input lines of the line file at once, and appends the events that follow from their levels to `events`.
+    /// Returns `None` if there are no inputs.
     ///
     /// # Errors
     /// [`GpioInputError`].
@@ -64,7 +64,7 @@ impl GpioInputs {
         Ok(Some(Self { request, reader, buffer }))
     }
 
-    /// Reading would wait where there is nothing.
+    /// Returns whether there are edges to read: otherwise reading would block.
     fn is_readable(&self) -> io::Result<bool> {
         match poll(&mut [PollFd::new(&self.request, PollFlags::IN)], Some(&Timespec::default())) {
             Ok(ready) => Ok(ready > 0),
@@ -124,7 +124,7 @@ fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
         if line.active_low {
             builder.as_active_low();
         }
-        // Not debounced by the kernel, see `contact`.
+        // Not debounced by the kernel; see `contact`.
         builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges {
             EdgeDetection::BothEdges
         } else {

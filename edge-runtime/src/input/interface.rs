@@ -1,4 +1,4 @@
-//! Inputs that whoever needs their events waits for and reads itself.
+//! The trait for inputs that the consumer polls and reads itself.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,20 +6,20 @@ use std::os::fd::BorrowedFd;
 use super::Event;
 use crate::clock::Moment;
 
-/// Inputs with a descriptor to wait for, so that trigger and encoder keep their order.
+/// Inputs with a file descriptor to poll, so that the events of trigger and encoder stay in order.
 pub trait Inputs: Send {
-    /// Readable when something has happened.
+    /// Returns the file descriptor, which is readable when something has happened.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// Adds what has happened. Never waits.
+    /// Appends new events to `events`. Never blocks.
     ///
     /// # Errors
-    /// What the system says where the device is gone.
+    /// The system's error if the device is gone.
     fn read(&mut self, events: &mut Vec<Event>) -> io::Result<()>;
 
-    /// When [`Self::read`] is due although nothing has happened.
+    /// Returns when [`Self::read`] is due even if nothing has happened.
     fn next_wake(&self) -> Option<Moment>;
 
-    /// Edges that were lost and of which no event tells.
+    /// Returns the number of lost edges that no event reports.
     fn lost_edges(&self) -> u64;
 }

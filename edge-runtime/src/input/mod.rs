@@ -1,16 +1,16 @@
-//! What happens on the line, from whichever input it comes.
+//! Events on the line, from all inputs.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`edges`] | level changes of GPIO lines → events |
-//! | [`contact`] | an input that bounces |
+//! | [`edges`] | turns level changes of GPIO lines into events |
+//! | [`contact`] | debounces an input |
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
-//! | [`commands`] | bytes of the serial port → commands |
-//! | [`serial`] | the commands of a peer on the serial port → events and answers |
-//! | [`encoder_count`] | counts of an encoder that a peer sends → ticks |
-//! | [`encoder_watch`] | an encoder that is silent although the belt must be moving |
-//! | `interface` | inputs that whoever needs their events waits for and reads itself |
-//! | `open` | those that a line file names |
+//! | [`commands`] | parses bytes from the serial port into commands |
+//! | [`serial`] | turns the commands of a peer on the serial port into events and answers |
+//! | [`encoder_count`] | turns encoder counts sent by a peer into ticks |
+//! | [`encoder_watch`] | detects an encoder that is silent although the belt must be moving |
+//! | `interface` | the trait for inputs that the consumer polls and reads itself |
+//! | `open` | opens the inputs that a line file names |
 
 pub mod commands;
 pub mod contact;
@@ -28,46 +28,46 @@ use crate::clock::Moment;
 pub use interface::Inputs;
 pub use open::{InputError, open};
 
-/// Something happened on the line.
+/// An event on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at: Moment,
-    /// What.
+    /// What happened.
     pub what: Happening,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Happening {
     /// A part is in front of the camera.
     Trigger,
-    /// Triggers before this moment were lost: parts went by that nobody saw.
+    /// Triggers before this moment were lost: parts passed unseen.
     TriggersLost {
-        /// So many, at least one.
+        /// Number of parts, at least one.
         parts: u32,
     },
     /// The belt has moved.
     Encoder {
-        /// By so many ticks; at least one.
+        /// Number of ticks, at least one.
         ticks: u32,
     },
-    /// The encoder's count ran back or jumped: nobody knows how far the belt has moved.
+    /// The encoder's count ran back or jumped: how far the belt has moved is unknown.
     EncoderJump,
     /// The belt was started or stopped.
     Belt {
-        /// Whether it runs.
+        /// Whether the belt runs.
         running: bool,
     },
     /// A rejected part has fallen.
     Fell,
     /// The product inputs show another number.
     Select(u8),
-    /// A product was asked for by name: its place in the line file.
+    /// A product was selected by name; holds its index in the line file.
     Product(usize),
     /// A challenge begins: known-bad parts follow.
     Challenge,
-    /// Somebody has seen the alarms.
+    /// The alarms were acknowledged.
     Acknowledge,
 }

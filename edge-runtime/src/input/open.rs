@@ -5,20 +5,21 @@ use super::gpio::{GpioInputError, GpioInputs};
 use super::{Event, Inputs};
 use crate::line_file::LineFile;
 
-/// Why the inputs of a line can't be had.
+/// Reason why the inputs of a line can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// GPIO is not compiled in.
-    #[error("this build has no GPIO; build with --features gpio")]
+    /// GPIO support is not compiled in.
+    #[error("this build has no GPIO support; build with --features gpio")]
     NoGpio,
-    /// The GPIO lines can't be taken.
+    /// The GPIO lines can't be requested.
     #[cfg(feature = "gpio")]
     #[error(transparent)]
     Gpio(#[from] GpioInputError),
 }
 
-/// Opens the inputs that a line file names, and adds what their levels say to `events`. `None` if there are none.
+/// Opens the inputs that a line file names, and appends the events that follow from their levels to `events`. Returns
+/// `None` if there are no inputs.
 ///
 /// # Errors
 /// [`InputError`]
@@ -29,7 +30,7 @@ pub fn open(line: &LineFile, events: &mut Vec<Event>) -> Result<Option<Box<dyn I
     Ok(inputs.map(|inputs| Box::new(inputs) as Box<dyn Inputs>))
 }
 
-/// Opens the inputs that a line file names, of which this build has none.
+/// Returns `None` if the line file names no GPIO inputs: this build can't open them.
 ///
 /// # Errors
 /// [`InputError`]

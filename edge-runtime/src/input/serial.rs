@@ -1,4 +1,4 @@
-//! The commands of a peer on the serial port → events and answers.
+//! Turns the commands of a peer on the serial port into events and answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,26 +9,27 @@ use super::{Event, Happening};
 use crate::clock::Moment;
 use crate::link::Incoming;
 
-const NO_TRIGGER: &str = "T makes parts only if trigger.kind is serial";
-const NO_ENCODER: &str = "E counts only with gate.distance_ticks and without gpio.encoder";
+const NO_TRIGGER: &str = "T is accepted only if trigger.kind is serial";
+const NO_ENCODER: &str = "E is accepted only with gate.distance_ticks and without gpio.encoder";
 
-/// What commands need of the line. It is called on the link's thread and must not wait.
+/// What commands need from the line. The functions are called on the link's thread and must not block.
 pub struct Handlers {
-    /// Names of the products, in the order of the line file, for `P NAME`.
+    /// Product names, in the order of the line file, for `P NAME`.
     pub products: Vec<Arc<str>>,
-    /// Whether `T` makes parts.
+    /// Whether `T` triggers parts.
     pub triggers: bool,
-    /// What becomes of the counts of `E`, if they move the belt. They stand while the device is gone: the belt may go on.
+    /// Converts the counts of `E`, if the belt is tracked by them. It is kept while the device is gone: the belt may keep
+    /// moving.
     pub encoder: Option<EncoderCount>,
-    /// Gets what happens, with the time at which it was read.
+    /// Receives the events, with the time at which each was read.
     pub event: Box<dyn FnMut(Event) + Send>,
-    /// The answer to `?`, see [`crate::report::text::status`].
+    /// Returns the answer to `?`, see [`crate::report::text::status`].
     pub status: Box<dyn FnMut() -> String + Send>,
-    /// Is told when the device is open, before anything is read, and when it is gone.
+    /// Called when the device has been opened, before anything is read, and when it is gone.
     pub connected: Box<dyn FnMut(bool) + Send>,
 }
 
-/// What became of the peer's lines.
+/// Counts of the peer's lines.
 #[derive(Debug, Default)]
 pub struct CommandCounts {
     commands: AtomicU64,
@@ -38,28 +39,28 @@ pub struct CommandCounts {
 }
 
 impl CommandCounts {
-    /// Commands that were understood.
+    /// Returns the number of commands that were carried out.
     pub fn commands(&self) -> u64 {
         self.commands.load(Ordering::Relaxed)
     }
 
-    /// Lines that were readable but no command, or one that this line does not take.
+    /// Returns the number of readable lines that were not a valid command, or not one that this line accepts.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Lines that were too long or no text.
+    /// Returns the number of lines that were too long or not text.
     pub fn garbage(&self) -> u64 {
         self.garbage.load(Ordering::Relaxed)
     }
 
-    /// Encoder counts that ran back or jumped: the way of the belt up to there is unknown.
+    /// Returns the number of encoder counts that ran back or jumped: how far the belt moved is unknown.
     pub fn encoder_jumps(&self) -> u64 {
         self.encoder_jumps.load(Ordering::Relaxed)
     }
 }
 
-/// The end of the serial port that takes commands.
+/// The receiving end of the serial port, which takes commands.
 pub struct PeerCommands {
     handlers: Handlers,
     lines: Lines,
@@ -67,13 +68,13 @@ pub struct PeerCommands {
 }
 
 impl PeerCommands {
-    /// Nothing has come yet.
+    /// Creates the receiving end, with nothing received yet.
     #[must_use]
     pub fn new(handlers: Handlers) -> Self {
         Self { handlers, lines: Lines::default(), counts: Arc::default() }
     }
 
-    /// What becomes of the lines, from now on too.
+    /// Returns the counts, which are updated continuously.
     #[must_use]
     pub fn counts(&self) -> Arc<CommandCounts> {
         Arc::clone(&self.counts)
@@ -82,7 +83,7 @@ impl PeerCommands {
 
 impl Incoming for PeerCommands {
     fn connected(&mut self, on: bool) {
-        // Half a line is lost with the cable.
+        // A partial line is lost with the connection.
         self.lines.clear();
         (self.handlers.connected)(on);
     }
@@ -108,7 +109,7 @@ impl Incoming for PeerCommands {
     }
 }
 
-/// What came of a command.
+/// Outcome of a command.
 enum Done {
     Yes,
     Refused,
@@ -142,7 +143,7 @@ fn carry_out(
         },
         Command::Product(name) => match handlers.products.iter().position(|product| **product == *name) {
             Some(place) => Happening::Product(place),
-            None => return refuse(&format!("no product is called {name}")),
+            None => return refuse(&format!("there is no product named {name}")),
         },
         Command::Status => {
             answer((handlers.status)());

@@ -1,4 +1,4 @@
-//! The keys of a line file's camera.
+//! The line file's `[camera]` table.
 
 use std::path::PathBuf;
 
@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 pub enum Camera {
     /// A V4L2 device.
     V4l2(V4l2),
-    /// Whatever nokhwa opens, such as a workstation's webcam: for trying, and for collecting photos.
+    /// A camera that nokhwa can open, such as a workstation's webcam; for testing and for collecting photos.
     Nokhwa(Nokhwa),
-    /// Image files, again and again, for dry runs.
+    /// Image files, for dry runs.
     Folder {
-        /// A folder, file or pattern, relative to the line file; in name order.
+        /// A folder, file or pattern, relative to the line file. The images come in name order.
         path: PathBuf,
-        /// Frames a second.
+        /// Frames per second.
         #[serde(default = "default_fps")]
         fps: f64,
-        /// Whether the first image follows the last; if not, the camera ends there.
+        /// Whether to start again after the last image; if not, the camera ends there.
         #[serde(default = "yes")]
         repeat: bool,
     },
-    /// A moving picture made on the spot, for dry runs.
+    /// A generated moving test pattern, for dry runs.
     Pattern {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// Frames a second.
+        /// Frames per second.
         #[serde(default = "default_fps")]
         fps: f64,
     },
@@ -44,61 +44,61 @@ const fn yes() -> bool {
     true
 }
 
-/// A V4L2 camera and what is locked on it.
+/// A V4L2 camera and the controls locked on it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct V4l2 {
-    /// The device, such as `/dev/video0` or a link below `/dev/v4l/by-id`.
+    /// The device, such as `/dev/video0` or a link in `/dev/v4l/by-id`.
     pub device: PathBuf,
-    /// How the pixels come.
+    /// Pixel format of the frames.
     pub format: PixelFormat,
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     #[serde(default = "default_fps")]
     pub fps: f64,
-    /// Exposure time in milliseconds; automatic unless given.
+    /// Exposure time in milliseconds; automatic by default.
     #[serde(default)]
     pub exposure_ms: Option<f64>,
-    /// Gain in the camera's own units.
+    /// Gain in the camera's units.
     #[serde(default)]
     pub gain: Option<i64>,
-    /// White balance in kelvin; automatic unless given.
+    /// White balance in kelvin; automatic by default.
     #[serde(default)]
     pub white_balance_k: Option<i64>,
-    /// Focus in the camera's own units; automatic unless given.
+    /// Focus in the camera's units; automatic by default.
     #[serde(default)]
     pub focus: Option<i64>,
 }
 
-/// A camera that nokhwa opens.
+/// A camera opened through nokhwa.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nokhwa {
-    /// Its number, such as 0 for `/dev/video0`.
+    /// The camera's index, such as 0 for `/dev/video0`.
     #[serde(default)]
     pub index: u32,
-    /// How the pixels come.
+    /// Pixel format of the frames.
     pub format: PixelFormat,
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
-    /// Frames a second: nokhwa takes whole numbers only.
+    /// Frames per second; nokhwa accepts only whole numbers.
     #[serde(default = "default_fps")]
     pub fps: f64,
 }
 
-/// How a camera sends pixels.
+/// The format in which a camera sends pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PixelFormat {
     /// Motion JPEG.
     Mjpeg,
-    /// YUV 4:2:2, packed.
+    /// Packed YUV 4:2:2.
     Yuyv,
     /// 8-bit grey.
     Grey,

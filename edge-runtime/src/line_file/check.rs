@@ -1,4 +1,4 @@
-//! Which values a line file may have, alone and together.
+//! Validates the values of a line file, alone and together.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -8,11 +8,11 @@ use super::camera::{Camera, PixelFormat};
 use super::devices::Gpio;
 use super::schema::{LineFile, Trigger, VoteRule};
 
-/// An hour: longer times are slips of the pen.
+/// One hour; longer times are taken for typing errors.
 const MAX_MS: f64 = 3_600_000.0;
 const MAX_SIDE: u32 = 16_384;
 
-/// One sentence for each value that is not allowed, in the order of the file.
+/// Returns one sentence for each value that is not allowed, in the order of the file.
 pub(super) fn problems(line: &LineFile) -> Vec<String> {
     let mut found = Problems::default();
     found.products(line);
@@ -64,7 +64,7 @@ impl Problems {
     }
 
     fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
-        // A NaN is in no range.
+        // A NaN is not in any range.
         if !allowed.contains(&value) {
             let (low, high) = (allowed.start(), allowed.end());
             self.say(format!("{key} = {value} is not allowed; give {low} to {high}"));
@@ -76,7 +76,7 @@ impl Problems {
             self.say("name is empty; give the line a name");
         }
         if line.products.is_empty() {
-            self.say("there is no [[product]]; give at least one, with name and bundle");
+            self.say("[[product]] is missing; give at least one, with name and bundle");
         }
         let (mut names, mut numbers) = (HashSet::new(), HashSet::new());
         let inputs = line.gpio.as_ref().map_or(0, |gpio| gpio.select.len());
@@ -85,16 +85,16 @@ impl Problems {
             if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) || name.len() > 64
             {
                 self.say(format!(
-                    "product.name = {name:?} is not allowed; give 1 to 64 bytes without blanks"
+                    "product.name = {name:?} is not allowed; give 1 to 64 bytes without whitespace"
                 ));
             }
             if !names.insert(name) {
-                self.say(format!("product.name = {name:?} is there twice; give each product its own name"));
+                self.say(format!("product.name = {name:?} is used twice; give each product its own name"));
             }
             let Some(number) = product.select else { continue };
             if !numbers.insert(number) {
                 self.say(format!(
-                    "product.select = {number} is there twice; give each product its own number"
+                    "product.select = {number} is used twice; give each product its own number"
                 ));
             }
             if usize::from(number) >= 1usize << inputs.min(8) {
@@ -132,7 +132,7 @@ impl Problems {
                 }
                 if nokhwa.format == PixelFormat::Grey {
                     self.say(
-                        "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which knows no grey cameras; \
+                        "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which doesn't support grey cameras; \
                          give camera.source = \"v4l2\"",
                     );
                 }
@@ -163,7 +163,7 @@ impl Problems {
             Trigger::Interval { every_ms } => self.within("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
             Trigger::Frame if line.votes.frames > 1 => {
                 self.say(format!(
-                    "votes.frames = {} is not allowed with trigger.kind = \"frame\", where each part has one; give 1",
+                    "votes.frames = {} is not allowed with trigger.kind = \"frame\", which makes every frame a part; give 1",
                     line.votes.frames
                 ));
             }
@@ -204,7 +204,8 @@ impl Problems {
         match (gate.delay_ms, gate.distance_ticks) {
             (Some(delay), None) => self.within("gate.delay_ms", delay, 0.0..=MAX_MS),
             (None, Some(ticks)) => self.within("gate.distance_ticks", ticks, 1..=10_000_000),
-            _ => self.say("the gate has no place; give either gate.delay_ms or gate.distance_ticks"),
+            _ => self
+                .say("the gate needs exactly one distance; give either gate.delay_ms or gate.distance_ticks"),
         }
         self.encoder(line);
         self.within("gate.pulse_ms", gate.pulse_ms, 0.1..=60_000.0);
@@ -221,7 +222,9 @@ impl Problems {
                     self.say("gate.confirm_within_ms needs gpio.confirm; add the input's line");
                 }
             }
-            None if confirm => self.say("gpio.confirm needs gate.confirm_within_ms; give the time to fall"),
+            None if confirm => self.say(
+                "gpio.confirm needs gate.confirm_within_ms; give the time a rejected part may take to fall",
+            ),
             None => {}
         }
     }
@@ -232,7 +235,7 @@ impl Problems {
             self.within("gate.encoder_silent_ms", silent, 1.0..=MAX_MS);
             if gate.distance_ticks.is_none() {
                 self.say(
-                    "gate.encoder_silent_ms needs gate.distance_ticks; remove it, or place the gate by ticks",
+                    "gate.encoder_silent_ms needs gate.distance_ticks; remove it, or give the gate's distance in ticks",
                 );
             }
         }
@@ -240,7 +243,7 @@ impl Problems {
             self.within("gate.max_ticks_per_s", most, 1..=10_000_000);
             if !line.encoder_by_serial() {
                 self.say(
-                    "gate.max_ticks_per_s is for counts on the serial port, with gate.distance_ticks and without \
+                    "gate.max_ticks_per_s is for counts from the serial port, with gate.distance_ticks and without \
                      gpio.encoder; remove it",
                 );
             }
@@ -255,7 +258,7 @@ impl Problems {
         let mut taken = HashSet::new();
         for (chip, line) in outputs.chain(inputs.map(|pin| (gpio.input_chip(), pin.line))) {
             if !taken.insert((chip, line)) {
-                self.say(format!("gpio line {line} is there twice; give each signal its own line"));
+                self.say(format!("gpio line {line} is used twice; give each signal its own line"));
             }
         }
         if gpio.select.len() > 8 {
@@ -263,7 +266,7 @@ impl Problems {
         }
         match (gpio.strobe, gpio.strobe_ms) {
             (Some(_), Some(on)) => self.within("gpio.strobe_ms", on, 0.01..=10_000.0),
-            (Some(_), None) => self.say("gpio.strobe needs gpio.strobe_ms; give the time that it is on"),
+            (Some(_), None) => self.say("gpio.strobe needs gpio.strobe_ms; give the time it stays on"),
             (None, Some(_)) => self.say("gpio.strobe_ms needs gpio.strobe; add the output's line"),
             (None, None) => {}
         }

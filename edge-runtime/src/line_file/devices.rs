@@ -1,4 +1,4 @@
-//! The keys of the devices that are inputs and outputs.
+//! The line file's `[gpio]` and `[serial]` tables.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 pub struct Gpio {
     /// The chip, such as `/dev/gpiochip0`.
     pub chip: PathBuf,
-    /// The inputs' chip, where that is another one, such as an I/O expander's.
+    /// The chip of the inputs, if it is a different one, such as an I/O expander.
     #[serde(default)]
     pub input_chip: Option<PathBuf>,
-    /// Output: out with the part.
+    /// Output: reject the part.
     #[serde(default)]
     pub reject: Option<Pin>,
     /// Output: the part may go on.
     #[serde(default)]
     pub pass: Option<Pin>,
-    /// Output: the program can't be trusted now; also the request to stop the line.
+    /// Output: the program can't be trusted at the moment; also requests a stop of the line.
     #[serde(default)]
     pub fault: Option<Pin>,
-    /// Output: changes level while the gate is served.
+    /// Output: toggles while the gate is served.
     #[serde(default)]
     pub heartbeat: Option<Pin>,
     /// Output: on while a part is exposed.
@@ -34,52 +34,52 @@ pub struct Gpio {
     /// Input: a part is in front of the camera.
     #[serde(default)]
     pub trigger: Option<Pin>,
-    /// Input: the belt has moved by a tick, on each rising edge.
+    /// Input: each rising edge is one tick of belt movement.
     #[serde(default)]
     pub encoder: Option<Pin>,
-    /// Input: the belt runs.
+    /// Input: the belt is running.
     #[serde(default)]
     pub belt: Option<Pin>,
     /// Input: a rejected part has fallen.
     #[serde(default)]
     pub confirm: Option<Pin>,
-    /// Inputs: number of the product, lowest bit first.
+    /// Inputs: the product's number in binary, lowest bit first.
     #[serde(default)]
     pub select: Vec<Pin>,
-    /// Shortest time between two edges of trigger, belt, confirm and select that both count.
+    /// Debounce time of trigger, belt, confirm and select: the shortest time between two edges that both count.
     #[serde(default)]
     pub debounce_ms: f64,
 }
 
 impl Gpio {
-    /// The chip that the inputs are lines of.
+    /// Returns the chip of the input lines.
     #[must_use]
     pub fn input_chip(&self) -> &Path {
         self.input_chip.as_deref().unwrap_or(&self.chip)
     }
 }
 
-/// A line of the chip.
+/// A line of a GPIO chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// Its offset.
+    /// The line's offset on the chip.
     pub line: u32,
-    /// Whether low means yes.
+    /// Whether the low level means active.
     #[serde(default)]
     pub active_low: bool,
 }
 
-/// Serial port.
+/// The serial port.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Serial {
     /// The device, such as `/dev/ttyUSB0`.
     pub device: PathBuf,
-    /// Bits a second; 8 data bits, no parity, one stop bit.
+    /// Bits per second, with 8 data bits, no parity and one stop bit.
     #[serde(default = "default_baud")]
     pub baud: u32,
-    /// What is sent for each part.
+    /// Format of the report on each part.
     #[serde(default)]
     pub format: SerialFormat,
 }
@@ -88,7 +88,7 @@ const fn default_baud() -> u32 {
     115_200
 }
 
-/// What is sent for each part.
+/// Format of the report that is sent for each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -96,6 +96,6 @@ pub enum SerialFormat {
     /// A line of text.
     #[default]
     Text,
-    /// A telegram: postcard, CRC, COBS.
+    /// A binary telegram: postcard with a CRC, framed by COBS.
     Telegram,
 }

@@ -1,30 +1,30 @@
-//! What a line file says of the encoder: over which way its ticks come, and when it is silent.
+//! Encoder settings derived from the line file: where ticks come from, and when the encoder counts as silent.
 
 use std::time::Duration;
 
 use super::{LineFile, Trigger};
 use crate::clock::milliseconds;
 
-/// A belt that runs gives a tick in this time, unless the line file says otherwise: encoders on lines give tens to
-/// thousands of ticks a second, and a belt that starts has turned its encoder by then.
+/// Default time within which a running belt must give a tick: encoders on lines give tens to thousands of ticks per second,
+/// and even a belt that is just starting has turned its encoder by then.
 const SILENT: Duration = Duration::from_millis(500);
 
 impl LineFile {
-    /// Whether the encoder's counts come over the serial port.
+    /// Whether the encoder's counts come from the serial port.
     #[must_use]
     pub fn encoder_by_serial(&self) -> bool {
         let by_gpio = self.gpio.as_ref().is_some_and(|gpio| gpio.encoder.is_some());
         self.gate.distance_ticks.is_some() && !by_gpio
     }
 
-    /// Whether the serial port says when or where parts are.
+    /// Whether the serial port provides triggers or encoder counts.
     #[must_use]
     pub fn needs_serial(&self) -> bool {
         matches!(self.trigger, Trigger::Serial { .. }) || self.encoder_by_serial()
     }
 
-    /// No tick for so long, although the belt must be moving, is a silent encoder. `None` if that is not watched:
-    /// without ticks, and without a belt input unless the line file gives a limit.
+    /// Returns the time without a tick after which the encoder counts as silent although the belt must be moving. `None` if
+    /// that isn't monitored: without ticks, or without a belt input unless the line file sets a limit.
     #[must_use]
     pub fn encoder_silent(&self) -> Option<Duration> {
         self.gate.distance_ticks?;

@@ -1,13 +1,13 @@
-//! The line file: one TOML file that says all there is to say about a line.
+//! The line file: a single TOML file that configures a line.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `schema` | the keys |
-//! | `camera` | those of the camera |
-//! | `devices` | those of GPIO lines and serial port |
-//! | `encoder` | what follows from them for the encoder |
-//! | `check` | which values are allowed, alone and together |
-//! | `template.toml` | what `edge-runtime init` writes: every key with its meaning |
+//! | `schema` | all keys except the following |
+//! | `camera` | the keys of the camera |
+//! | `devices` | the keys of GPIO lines and serial port |
+//! | `encoder` | encoder settings derived from the keys |
+//! | `check` | validation of values, alone and together |
+//! | `template.toml` | the file that `edge-runtime init` writes: every key, explained |
 
 mod camera;
 mod check;
@@ -23,46 +23,46 @@ pub use camera::{Camera, Nokhwa, PixelFormat, V4l2};
 pub use devices::{Gpio, Pin, Serial, SerialFormat};
 pub use schema::{Challenge, Gate, Health, LineFile, Product, Records, Safe, Trigger, VoteRule, Votes};
 
-/// What `edge-runtime init` writes.
+/// The file that `edge-runtime init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
-/// Larger files are no line files.
+/// Larger files are refused.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a line file can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineFileError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("cannot read the line file {path}: {source}; `edge-runtime init` writes one", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is no TOML, or has a key or type that no line file has.
-    #[error("the line file {path} is not understood: {reason}", path = path.display())]
+    /// The file isn't valid TOML, or has an unknown key or a wrong type.
+    #[error("cannot parse the line file {path}: {reason}", path = path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where and what.
+        /// Position and description of the error.
         reason: String,
     },
-    /// Values that are not allowed.
+    /// The file has values that are not allowed.
     #[error("the line file {path} can't be used:\n  {list}", path = path.display(), list = problems.join("\n  "))]
     Values {
         /// The file.
         path: PathBuf,
-        /// One sentence for each, with key, value and what is allowed.
+        /// One sentence per problem, with key, value and what is allowed.
         problems: Vec<String>,
     },
 }
 
 impl LineFile {
-    /// Reads and checks a line file. Paths in it become relative to its folder.
+    /// Reads and checks a line file. Relative paths in it are resolved against its folder.
     ///
     /// # Errors
-    /// [`LineFileError`], with every value that is not allowed.
+    /// [`LineFileError`]; it lists every value that is not allowed.
     pub fn load(path: &Path) -> Result<Self, LineFileError> {
         let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
             ReadError::Io(source) => LineFileError::Io { path: path.to_owned(), source },
@@ -71,7 +71,7 @@ impl LineFile {
         Self::parse(&bytes, path)
     }
 
-    /// Checks the bytes of the line file `path`. Paths in it become relative to its folder.
+    /// Parses and checks the contents of the line file `path`. Relative paths in it are resolved against its folder.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -87,7 +87,7 @@ impl LineFile {
         Ok(line)
     }
 
-    /// The product of this name.
+    /// Returns the index of the product with this name.
     #[must_use]
     pub fn product_named(&self, name: &str) -> Option<usize> {
         self.products.iter().position(|product| product.name == name)
@@ -114,7 +114,7 @@ mod tests {
         LineFile::load(file.path())
     }
 
-    /// The template with its commented keys: those are `#key = value`, prose is `# text`.
+    /// The template with all commented-out keys enabled: those are `#key = value`, prose is `# text`.
     fn with_every_key() -> String {
         let lines = TEMPLATE.lines().filter(|line| !line.starts_with("# "));
         lines.map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect()
@@ -185,7 +185,7 @@ mod tests {
         assert!(matches!(load("\0\u{fffd}["), Err(LineFileError::Syntax { .. })));
         assert!(matches!(LineFile::load(Path::new("/nowhere")), Err(LineFileError::Io { .. })));
         let device = LineFile::load(Path::new("/dev/null")).unwrap_err().to_string();
-        assert!(device.contains("/dev/null") && device.contains("no regular file"), "{device}");
+        assert!(device.contains("/dev/null") && device.contains("not a regular file"), "{device}");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         let refused = load(&camera("format = \"grey\"\nfps = 29.97")).unwrap_err();
         let LineFileError::Values { problems, .. } = refused else { panic!("{refused}") };
         assert!(problems[0].starts_with("camera.fps = 29.97 is not allowed"), "{problems:?}");
-        assert!(problems[1].contains("no grey") && problems.len() == 2, "{problems:?}");
+        assert!(problems[1].contains("grey cameras") && problems.len() == 2, "{problems:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The keys of a line file. What each means stands in `template.toml`, which `edge-runtime init` writes; which values
-//! are allowed, in [`super::check`].
+//! The keys of a line file. `template.toml`, which `edge-runtime init` writes, explains each; [`super::check`] says which
+//! values are allowed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use super::camera::Camera;
 use super::devices::{Gpio, Serial};
 use crate::clock::milliseconds;
 
-/// A whole line file.
+/// A complete line file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineFile {
-    /// What the line is called in status, logs and records.
+    /// The line's name in status, logs and records.
     pub name: String,
-    /// What is inspected; the first is the one at start.
+    /// The products; the first is active at start.
     #[serde(rename = "product")]
     pub products: Vec<Product>,
-    /// Threads of the network.
+    /// Number of threads that run the network.
     #[serde(default = "one")]
     pub threads: u16,
     /// Where frames come from.
     pub camera: Camera,
-    /// What makes a part a part.
+    /// What triggers a part.
     pub trigger: Trigger,
-    /// From a part's frames to the part's verdict.
+    /// How the verdicts of a part's frames are combined into the part's verdict.
     #[serde(default)]
     pub votes: Votes,
     /// When and how a verdict reaches the reject gate.
@@ -34,19 +34,19 @@ pub struct LineFile {
     /// GPIO inputs and outputs.
     #[serde(default)]
     pub gpio: Option<Gpio>,
-    /// Serial port.
+    /// The serial port.
     #[serde(default)]
     pub serial: Option<Serial>,
-    /// JSON lines on standard output.
+    /// Whether to write JSON lines to standard output.
     #[serde(default)]
     pub stdout: bool,
     /// Known-bad parts at the start of a shift.
     #[serde(default)]
     pub challenge: Option<Challenge>,
-    /// What is kept on disk.
+    /// Records kept on disk.
     #[serde(default)]
     pub records: Records,
-    /// Status and what is watched.
+    /// Status and monitoring.
     #[serde(default)]
     pub health: Health,
 }
@@ -59,40 +59,40 @@ const fn one() -> u16 {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
-    /// Its name, in reports and for the serial command.
+    /// The product's name, in reports and for the serial command.
     pub name: String,
     /// The bundle folder, relative to the line file.
     pub bundle: PathBuf,
-    /// The number on the product inputs that selects it.
+    /// The number on the `gpio.select` inputs that selects it.
     #[serde(default)]
     pub select: Option<u8>,
 }
 
-/// What makes a part a part.
+/// What triggers a part.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Trigger {
     /// A level change on `gpio.trigger`.
     Gpio {
-        /// From the edge to the first exposure that counts.
+        /// Time from the edge to the first exposure that counts.
         #[serde(default)]
         exposure_delay_ms: f64,
     },
     /// A command on the serial port.
     Serial {
-        /// From the command to the first exposure that counts.
+        /// Time from the command to the first exposure that counts.
         #[serde(default)]
         exposure_delay_ms: f64,
     },
-    /// A part every so often.
+    /// A part at fixed intervals.
     Interval {
-        /// From part to part.
+        /// Time from one part to the next.
         every_ms: f64,
     },
-    /// Every frame is a part: for dry runs, and for cameras that are triggered themselves.
+    /// Every frame is a part: for dry runs, and for cameras with a hardware trigger.
     Frame,
-    /// Something other than the empty belt is in sight.
+    /// Something other than the empty belt is in view.
     Presence {
         /// Share of the picture's cells that must differ from the empty belt's.
         #[serde(default = "default_presence_share")]
@@ -100,14 +100,14 @@ pub enum Trigger {
         /// How much a cell's brightness (0 to 255) must differ.
         #[serde(default = "default_presence_contrast")]
         contrast: f64,
-        /// From the moment it comes into sight to the first exposure that counts.
+        /// Time from the moment the part comes into view to the first exposure that counts.
         #[serde(default)]
         exposure_delay_ms: f64,
     },
 }
 
 impl Trigger {
-    /// From the trigger to the first exposure that counts.
+    /// Returns the time from the trigger to the first exposure that counts.
     #[must_use]
     pub fn exposure_delay(&self) -> Duration {
         match self {
@@ -118,7 +118,7 @@ impl Trigger {
         }
     }
 
-    /// Time from part to part, if that is the trigger.
+    /// Returns the time from one part to the next, if an interval is the trigger.
     #[must_use]
     pub fn every(&self) -> Option<Duration> {
         match self {
@@ -127,7 +127,7 @@ impl Trigger {
         }
     }
 
-    /// Whether the frames themselves are the trigger: parts pass unseen while there are none.
+    /// Whether parts are triggered by the frames themselves, so that they pass unseen while no frames come.
     #[must_use]
     pub const fn is_in_frames(&self) -> bool {
         matches!(self, Self::Frame | Self::Presence { .. })
@@ -142,17 +142,17 @@ const fn default_presence_contrast() -> f64 {
     20.0
 }
 
-/// From a part's frames to the part's verdict.
+/// How the verdicts of a part's frames are combined into the part's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Votes {
-    /// Frames that are judged of each part.
+    /// Number of frames that are judged per part.
     #[serde(default = "one")]
     pub frames: u16,
     /// When a part is rejected.
     #[serde(default)]
     pub rule: VoteRule,
-    /// For `rule = "at-least"`: rejected frames that reject the part.
+    /// For `rule = "at-least"`: number of rejected frames that reject the part.
     #[serde(default)]
     pub rejects: Option<u16>,
 }
@@ -173,11 +173,11 @@ pub enum VoteRule {
     Any,
     /// More than half of the frames.
     Majority,
-    /// As many as `rejects` says.
+    /// At least [`Votes::rejects`] frames.
     AtLeast,
 }
 
-/// When and how a verdict reaches the reject gate. Either `delay_ms` or `distance_ticks` places the gate.
+/// When and how a verdict reaches the reject gate. Either `delay_ms` or `distance_ticks` gives the distance to the gate.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
@@ -187,27 +187,27 @@ pub struct Gate {
     /// Encoder ticks from the trigger to the gate.
     #[serde(default)]
     pub distance_ticks: Option<u32>,
-    /// No tick for so long, although the belt must be moving, is a silent encoder.
+    /// If no tick arrives for this long although the belt must be moving, the encoder counts as silent.
     #[serde(default)]
     pub encoder_silent_ms: Option<f64>,
-    /// Ticks a second at most: counts on the serial port that grow faster have jumped.
+    /// Maximum ticks per second: a count on the serial port that grows faster is treated as a jump.
     #[serde(default)]
     pub max_ticks_per_s: Option<u32>,
     /// How long the reject output is driven.
     pub pulse_ms: f64,
-    /// Shortest rest between two pulses; closer ones become one.
+    /// Shortest rest between two pulses; closer ones are merged.
     #[serde(default)]
     pub gap_ms: f64,
-    /// What becomes of a part without a verdict in time, or with the verdict `fault`.
+    /// Where a part goes that has no verdict in time, or the verdict `fault`.
     #[serde(default)]
     pub without_verdict: Safe,
-    /// Parts between trigger and gate at most.
+    /// Maximum number of parts between trigger and gate.
     #[serde(default = "default_queue")]
     pub queue: u16,
-    /// Rejects in a row after which the line is told to stop; never unless given.
+    /// Number of consecutive rejects after which the line is told to stop; never by default.
     #[serde(default)]
     pub stop_after_rejects: Option<u32>,
-    /// How long after its release a rejected part may take to `gpio.confirm`.
+    /// How long a rejected part may take from its release to `gpio.confirm`.
     #[serde(default)]
     pub confirm_within_ms: Option<f64>,
 }
@@ -220,10 +220,10 @@ const fn default_queue() -> u16 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Safe {
-    /// Out with it.
+    /// Reject the part.
     #[default]
     Reject,
-    /// Let it go.
+    /// Let the part pass.
     Pass,
 }
 
@@ -231,24 +231,24 @@ pub enum Safe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Challenge {
-    /// Known-bad parts that are passed along.
+    /// Number of known-bad parts in a challenge.
     pub parts: u16,
-    /// Whether one is due at every start of the program.
+    /// Whether a challenge is due at every start of the program.
     #[serde(default)]
     pub at_start: bool,
 }
 
-/// What is kept on disk.
+/// Records kept on disk.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Records {
-    /// The folder, relative to the line file; nothing is kept unless given.
+    /// The folder, relative to the line file; without it nothing is kept.
     pub folder: Option<PathBuf>,
-    /// Bytes that all records together may take.
+    /// Maximum size of all records together, in MiB.
     pub max_mib: u32,
-    /// Days that a record is kept.
+    /// Number of days a record is kept.
     pub max_days: u32,
-    /// Whether frames are kept as the camera gave them, beside the overlay.
+    /// Whether to keep frames as the camera delivered them, next to the overlay.
     pub frames: bool,
 }
 
@@ -258,24 +258,24 @@ impl Default for Records {
     }
 }
 
-/// Status and what is watched.
+/// Status and monitoring.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
-    /// Folder for counters and status, relative to the line file; kept in memory only unless given.
+    /// Folder for counters and status, relative to the line file; without it they are only kept in memory.
     pub state: Option<PathBuf>,
-    /// From one status snapshot and log line to the next.
+    /// Time from one status snapshot and log line to the next.
     pub every_s: u32,
-    /// No new picture for so long is a frozen camera.
+    /// Time without a new picture after which the camera counts as frozen.
     pub frozen_s: f64,
-    /// A frame that is byte for byte one of so many before it is a fault; 0 for none. Unless given, 5 with a camera,
-    /// and 0 with files and the test pattern.
+    /// A frame that is byte for byte equal to one of this many frames before it is a fault; 0 turns this off. The default is 5
+    /// with a camera, and 0 with files and the test pattern.
     pub equal_frames: Option<u16>,
-    /// No frame for so long is a lost camera.
+    /// Time without a frame after which the camera counts as lost.
     pub silent_s: f64,
-    /// A mean brightness (0 to 255) below this is a black frame.
+    /// Mean brightness (0 to 255) below which a frame counts as black.
     pub black_below: f64,
-    /// A share of saturated pixels above this is a burnt-out frame.
+    /// Share of saturated pixels above which a frame counts as burnt out.
     pub burnt_above: f64,
 }
 

@@ -6,14 +6,14 @@ use super::LinkError;
 use super::serial::SerialLink;
 use crate::line_file::LineFile;
 
-/// The links of a line, each by the name of its table in the line file. Clones have the same links.
+/// The links of a line, each by the name of its table in the line file. Clones share the links.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
     serial: Option<Arc<SerialLink>>,
 }
 
 impl Links {
-    /// Those of a line file. Their devices are opened once somebody listens to them.
+    /// Creates the links of a line file. Their devices are opened once an input listens to them.
     ///
     /// # Errors
     /// [`LinkError`]
@@ -22,7 +22,7 @@ impl Links {
         Ok(Self { serial: serial.map(Arc::new) })
     }
 
-    /// `[serial]`
+    /// Returns the link of the table `[serial]`.
     #[must_use]
     pub const fn serial(&self) -> Option<&Arc<SerialLink>> {
         self.serial.as_ref()

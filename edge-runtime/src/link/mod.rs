@@ -1,10 +1,10 @@
-//! Links: devices with two ends. An output sends over a link, an input takes what comes back, and both have it from
+//! Links: bidirectional devices. An output sends over a link, an input takes what comes back, and both get it from
 //! [`Links`] by the name of its table in the line file.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `links` | the links that a line file names |
-//! | `ends` | what all links have in common |
+//! | `ends` | types common to all links |
 //! | [`serial`] | the serial port (feature `serial`) |
 
 mod ends;

@@ -1,4 +1,4 @@
-//! The serial port of a build that has none: there is never a link.
+//! Stand-in for the serial link in builds without serial port support.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use super::{Incoming, LinkCounts, LinkError};
 use crate::line_file::Serial;
 use crate::report::PartReport;
 
-/// Nobody has one.
+/// A serial link, which can't exist in this build.
 #[derive(Debug)]
 pub enum SerialLink {}
 
@@ -20,21 +20,21 @@ impl SerialLink {
         match *self {}
     }
 
-    /// Begins to listen.
+    /// Starts listening.
     ///
     /// # Errors
-    /// None.
+    /// Never.
     pub fn listen(&self, _incoming: Box<dyn Incoming>) -> io::Result<()> {
         match *self {}
     }
 
-    /// Whether its thread has ended.
+    /// Returns whether the link's thread has ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match *self {}
     }
 
-    /// What went over it.
+    /// Returns the counts of the link.
     #[must_use]
     pub fn counts(&self) -> LinkCounts {
         match *self {}

@@ -1,4 +1,4 @@
-//! The same message at most every ten seconds.
+//! Rate limiting: logs the same message at most every ten seconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,26 +7,26 @@ use crate::clock::{Moment, nanoseconds};
 
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Whether a message may be logged again. Each belongs to one place in the code: `limited!` makes it.
+/// The rate limiter of one log message. Each call site has its own, made by `limited!`.
 #[derive(Debug, Default)]
 pub struct Limited {
-    /// When it was last logged, plus one; 0 where it never was.
+    /// When the message was last logged, plus one; 0 if never.
     last: AtomicU64,
     suppressed: AtomicU64,
 }
 
 impl Limited {
-    /// A message that was not logged yet.
+    /// Creates the limiter of a message that has not been logged yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { last: AtomicU64::new(0), suppressed: AtomicU64::new(0) }
     }
 
-    /// `Some` with the number of times that it was held back before, where it may be logged at `now`.
+    /// Returns `Some` with the number of suppressed messages if the message may be logged at `now`.
     pub fn allow(&self, now: Moment) -> Option<u64> {
         let last = self.last.load(Ordering::Relaxed);
         let due = last == 0 || now.0 >= last.saturating_add(nanoseconds(EVERY));
-        // Of two threads that come at the same time, one logs.
+        // If two threads arrive at the same time, one of them logs.
         let mark = now.0.saturating_add(1);
         if due && self.last.compare_exchange(last, mark, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return Some(self.suppressed.swap(0, Ordering::Relaxed));
@@ -36,14 +36,14 @@ impl Limited {
     }
 }
 
-/// Logs as `tracing`'s macro of the given level does, but from each place at most every ten seconds and then with the
-/// number of times that it was held back: `limited!(warn, "cannot write {path}")`.
+/// Logs like `tracing`'s macro of the given level, but at most every ten seconds per call site, and then with the number
+/// of suppressed messages: `limited!(warn, "cannot write {path}")`.
 macro_rules! limited {
     ($level:ident, $($text:tt)+) => {{
         static LIMITED: $crate::log::Limited = $crate::log::Limited::new();
         match LIMITED.allow($crate::clock::Moment::now()) {
             Some(0) => tracing::$level!($($text)+),
-            Some(held_back) => tracing::$level!("{} ({held_back} more of these since the last)", format_args!($($text)+)),
+            Some(held_back) => tracing::$level!("{} ({held_back} more like this since the last)", format_args!($($text)+)),
             None => {}
         }
     }};

@@ -1,4 +1,4 @@
-//! A stream that nobody waits for: what its reader doesn't take in time is lost, and counted.
+//! A non-blocking stream: lines that its reader doesn't take in time are lost and counted.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::realtime::side_thread;
 
-/// Lines that wait for the reader at most.
+/// The largest number of lines that wait for the reader.
 const QUEUE: usize = 256;
 
 enum Message {
     Line(Vec<u8>),
-    /// Everything before this is out: say so.
+    /// Asks for a reply once everything before this is written.
     Flush(SyncSender<()>),
 }
 
@@ -25,10 +25,10 @@ pub struct Lossy {
 }
 
 impl Lossy {
-    /// Starts the thread that waits for the reader instead of others.
+    /// Starts the thread that waits for the reader, so that its callers don't have to.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If the system can't start a thread.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
@@ -37,17 +37,17 @@ impl Lossy {
         Ok(Self { queue, lost })
     }
 
-    /// Waits until everything is out, for no longer than `patience`.
+    /// Waits until everything is written, for no longer than `patience`.
     pub fn flush_within(&self, patience: Duration) {
         let (done, wait) = sync_channel(1);
-        // Where the queue is full, its reader has stopped reading.
+        // If the queue is full, the reader has stopped reading.
         if self.queue.try_send(Message::Flush(done)).is_ok() {
             let _ = wait.recv_timeout(patience);
         }
     }
 }
 
-/// Errors are of no use here: there is no other place to tell them.
+/// Writes the queued lines. Errors are ignored: there is nowhere else to report them.
 fn drain(messages: &Receiver<Message>, mut out: impl Write, lost: &AtomicU64) {
     for message in messages {
         match message {
@@ -59,7 +59,7 @@ fn drain(messages: &Receiver<Message>, mut out: impl Write, lost: &AtomicU64) {
         }
         let count = lost.swap(0, Ordering::Relaxed);
         if count > 0 {
-            let _ = writeln!(out, "{count} log lines are lost: whoever reads them is too slow");
+            let _ = writeln!(out, "{count} log lines lost: the log's reader is too slow");
         }
     }
 }
@@ -93,7 +93,7 @@ mod tests {
         for _ in 0..2000 {
             log.write_all(&line).unwrap();
         }
-        // 2 MB into a pipe of 64 KiB that nobody reads.
+        // 2 MB into a pipe of 64 KiB that is not read.
         assert!(start.elapsed() < Duration::from_secs(5));
         log.flush_within(Duration::from_millis(20));
         let reading =

@@ -1,12 +1,12 @@
 //! Log lines on standard error, without colours: they go to the journal more often than to a terminal.
 //!
-//! Nobody who logs waits for whoever reads that: what is not read in time is lost, and counted.
+//! Logging never waits for the reader: lines that are not read in time are lost and counted.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `lossy` | a stream that nobody waits for |
-//! | `limited` | the same line not too often |
-//! | `panics` | panic messages, which go there, too |
+//! | `lossy` | a non-blocking stream |
+//! | `limited` | rate limiting of repeated lines |
+//! | `panics` | panic messages, which go to the log, too |
 
 mod limited;
 mod lossy;
@@ -22,28 +22,28 @@ use self::lossy::Lossy;
 pub use limited::Limited;
 pub(crate) use limited::limited;
 
-/// How long the end of the program waits for whoever reads the last lines.
+/// How long the program waits at its end for the last lines to be read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The environment variable that sets the level.
 pub const VARIABLE: &str = "NOMINAL_LOG";
 
-/// Why there is no log.
+/// An error when setting up the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// The variable holds no level.
-    #[error("{VARIABLE}={0:?} is no log level; give off, error, warn, info, debug or trace")]
+    /// The variable doesn't hold a valid level.
+    #[error("{VARIABLE}={0:?} is not a log level; set it to off, error, warn, info, debug or trace")]
     Level(String),
-    /// The system gives no thread for it.
-    #[error("the log can't be set up: {0}; check the limits on threads and memory")]
+    /// The system can't start its thread.
+    #[error("cannot set up the log: {0}; check the limits on threads and memory")]
     Thread(#[from] io::Error),
-    /// The process has a log already.
+    /// The process already has a log.
     #[error("the log is set up twice; set it up once, at the start")]
     Twice,
 }
 
-/// Kept until the end of the program: dropped, it waits up to a second for the last lines to get out.
+/// A guard to keep until the end of the program: on drop, it waits up to a second for the last lines to be written.
 #[must_use]
 pub struct Log(Lossy);
 
@@ -53,8 +53,8 @@ impl Drop for Log {
     }
 }
 
-/// Sets the log up for the whole process: at the level that [`VARIABLE`] names, else at `debug` where `verbose`, else at
-/// `info`.
+/// Sets up the log for the whole process: at the level given by [`VARIABLE`], otherwise at `debug` if `verbose` and at
+/// `info` if not.
 ///
 /// # Errors
 /// [`LogError`]
@@ -68,14 +68,14 @@ pub fn set_up(verbose: bool) -> Result<Log, LogError> {
         .with_ansi(false)
         .with_target(false)
         .with_max_level(level)
-        // It would write to standard error itself.
+        // Its messages would go to standard error directly.
         .log_internal_errors(false)
         .try_init()
         .map_err(|_| LogError::Twice)?;
     Ok(log)
 }
 
-/// Writes a last line to standard error, and waits for its reader a second at most.
+/// Writes a last line to standard error, waiting at most a second for its reader.
 pub fn say(text: &str) {
     let Ok(mut lines) = Lossy::start(io::stderr()) else { return };
     let _ = lines.write_all(format!("{text}\n").as_bytes());
@@ -106,6 +106,6 @@ mod tests {
             assert_eq!(level(given, verbose).unwrap(), expected, "{given:?} {verbose}");
         }
         let error = level(Some("loud"), false).unwrap_err().to_string();
-        assert!(error.contains("NOMINAL_LOG=\"loud\"") && error.contains("give off, error"), "{error}");
+        assert!(error.contains("NOMINAL_LOG=\"loud\"") && error.contains("set it to off, error"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
-//! What becomes of panic messages.
+//! A panic hook that sends messages to the log.
 //!
-//! The standard library's hook writes them to standard error and waits for whoever reads that. On the line nobody may: a
-//! reader that has stopped would keep the thread that panicked for ever, the gate's before it has driven the safe state.
+//! The standard library's hook writes to standard error and waits for its reader. A line can't afford that: a reader that
+//! has stopped would block the panicking thread forever, the gate thread even before it has driven the safe state.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -11,19 +11,19 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 use super::limited;
 
-/// Characters of a message that are kept: some hold whole tensors.
+/// The number of characters of a message that are kept: some messages hold whole tensors.
 const MOST: usize = 300;
 
 thread_local! {
-    /// Whether somebody on this thread catches panics and tells them.
+    /// Whether a caller on this thread catches panics and reports them.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
-    /// What the last panic said that is to be told by that somebody.
+    /// The message of the last panic, for that caller to report.
     static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Replaces the standard library's hook for the whole process. Messages go to the log, which nobody waits for, at most every
-/// ten seconds; those that [`caught`] or [`judge::guarded`] turns into errors are told by whoever called these. Only while
-/// there is no log a panic of which nobody else would tell is written to standard error.
+/// Replaces the standard library's hook for the whole process. Messages go to the non-blocking log, at most every ten
+/// seconds; panics that [`caught`] or [`judge::guarded`] turns into errors are reported by their callers. Only while there
+/// is no log, a panic that would otherwise go unreported is written to standard error.
 pub fn install() {
     std::panic::set_hook(Box::new(hook));
 }
@@ -31,21 +31,21 @@ pub fn install() {
 fn hook(panic: &PanicHookInfo<'_>) {
     let said = describe(panic);
     if CAUGHT.try_with(Cell::get).unwrap_or(false) {
-        // Before anything that might wait: this may be the gate's thread.
+        // Before anything that might wait: this may be the gate thread.
         let _ = SAID.try_with(|kept| kept.try_borrow_mut().map(|mut kept| *kept = Some(said)));
         return;
     }
     let thread = std::thread::current();
-    let name = thread.name().unwrap_or("without a name");
+    let name = thread.name().unwrap_or("<unnamed>");
     if !tracing::dispatcher::has_been_set() {
         if !judge::is_guarded() {
-            let _ = writeln!(std::io::stderr(), "error: the thread {name} failed: {said}; report this");
+            let _ = writeln!(std::io::stderr(), "error: the thread {name} panicked: {said}; report this");
         }
     } else if judge::is_guarded() {
-        // A place of its own: damaged frames by the second must not hide that a thread has ended.
-        limited!(warn, "the thread {name} has caught a failure: {said}");
+        // A separate call site: frequent damaged frames must not hide the message that a thread has ended.
+        limited!(warn, "the thread {name} caught a panic: {said}");
     } else {
-        limited!(error, "the thread {name} failed: {said}; report this");
+        limited!(error, "the thread {name} panicked: {said}; report this");
     }
 }
 
@@ -62,10 +62,10 @@ fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
-/// A panic that was caught and not yet told.
+/// A panic that was caught and not yet reported.
 pub struct Panic {
     said: String,
-    /// What it was raised with, for [`std::panic::resume_unwind`].
+    /// The panic's payload, for [`std::panic::resume_unwind`].
     pub payload: Box<dyn Any + Send>,
 }
 
@@ -81,18 +81,18 @@ impl fmt::Debug for Panic {
     }
 }
 
-/// Runs `work`. A panic is told nobody, but handed to the caller, who does first what comes first.
+/// Runs `work`. A panic is not reported but handed to the caller, which can do more urgent things first.
 ///
-/// The caller must throw away whatever `work` was changing when it panicked.
+/// The caller must discard whatever `work` was changing when it panicked.
 ///
 /// # Errors
-/// The panic.
+/// The panic, if `work` panicked.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     let before = CAUGHT.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     CAUGHT.set(before);
     result.map_err(|payload| {
-        // Another hook, as in tests, keeps nothing.
+        // Another hook, as in tests, stores no message.
         let said = SAID.take().unwrap_or_else(|| text_of(&*payload).chars().take(MOST).collect());
         Panic { said, payload }
     })

@@ -1,18 +1,18 @@
-//! Who takes dispositions: levels for the gate, and reports of each part.
+//! The outputs, which take dispositions: as levels that drive the gate, and as a report on each part.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `interface` | what an output is, and a kind of them |
-//! | `kinds` | the kinds that there are |
-//! | `outputs` | those of a line: driven as they are to be, what could not be driven again, and asked how they are |
+//! | `interface` | the traits [`Output`] and [`Kind`] |
+//! | `kinds` | the list of all kinds of output |
+//! | `outputs` | the outputs of a line: drives them, retries after failures, reports their problems |
 //! | [`gpio`] | levels on the GPIO lines of a chip (feature `gpio`) |
 //! | [`stdout`] | JSON lines on standard output |
 //! | [`serial`] | the peer on the serial port (feature `serial`) |
 //!
-//! Nothing here makes the gate wait: a reader that is slow or gone loses reports, and how many is counted.
+//! No output makes the gate wait: a slow or missing reader loses reports, and the lost ones are counted.
 //!
-//! To add an output, make a folder here with its [`Kind`] and its [`Output`], name it in `kinds`, and give the line file
-//! its table in `line_file`. The rest of the program opens, drives, tells, asks and checks it by these traits.
+//! To add an output, create a folder here with its [`Kind`] and its [`Output`], list it in `kinds`, and add its table to the
+//! line file in `line_file`. The rest of the program uses it only through these traits.
 
 pub mod gpio;
 mod interface;

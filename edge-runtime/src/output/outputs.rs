@@ -1,5 +1,4 @@
-//! The outputs of a line as the gate wants them, whatever the system says at first: what could not be driven is driven
-//! again.
+//! The outputs of a line, driven as the gate wants them: signals that could not be driven are retried.
 
 use std::io;
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use crate::link::Links;
 use crate::log::limited;
 use crate::report::PartReport;
 
-/// At the end the safe state is tried so often, with this pause between: a bus that hangs for a moment is not the end.
+/// Number of attempts to drive the safe state at the end, with a pause between them: a bus may hang for a moment.
 const SAFE_TRIES: u32 = 20;
 const SAFE_PAUSE: Duration = Duration::from_millis(10);
 
-/// The outputs, and the level that each signal was last to have. Whoever holds them drives them: the gate's thread.
+/// The outputs, and the level last requested for each signal. Owned and driven by the gate's thread.
 pub struct Outputs {
     all: Vec<Arc<dyn Output>>,
     wanted: [Option<bool>; Signal::ALL.len()],
@@ -25,22 +24,22 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Opens those that a line file names, in their safe state.
+    /// Opens the outputs that a line file enables, in their safe state.
     ///
     /// # Errors
-    /// [`OpenError`]; those that were opened before are left in their safe state.
+    /// [`OpenError`]; outputs that were already opened are left in their safe state.
     pub fn open(line: &LineFile, links: &Links) -> Result<Self, OpenError> {
         let opened = KINDS.iter().filter_map(|kind| kind.open(line, links).transpose());
         Ok(Self::new(opened.collect::<Result<_, _>>()?))
     }
 
-    /// Outputs that are in their safe state.
+    /// Wraps outputs that are in their safe state.
     #[must_use]
     pub fn new(all: Vec<Arc<dyn Output>>) -> Self {
         Self { all, wanted: [None; Signal::ALL.len()], beat: None, failing: false }
     }
 
-    /// Asks them how they are, from any thread.
+    /// Returns a handle to query the outputs' state from any thread.
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch(self.all.clone())
@@ -49,7 +48,7 @@ impl Outputs {
     /// Drives a signal.
     ///
     /// # Errors
-    /// What the system says: the signal may have any level until [`Self::retry`] succeeds.
+    /// The system's error; the signal may have any level until [`Self::retry`] succeeds.
     pub fn set(&mut self, signal: Signal, on: bool) -> io::Result<()> {
         for (of, wanted) in Signal::ALL.into_iter().zip(&mut self.wanted) {
             if of == signal {
@@ -70,21 +69,21 @@ impl Outputs {
         self.note(driven)
     }
 
-    /// Tells them what became of a part.
+    /// Delivers the report on a part to all outputs.
     pub fn deliver(&self, report: &PartReport) {
         self.all.iter().for_each(|output| output.deliver(report));
     }
 
-    /// Whether a signal could not be driven, and not all of them have been driven since.
+    /// Whether a signal could not be driven, and [`Self::retry`] has not succeeded since.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failing
     }
 
-    /// Drives all signals as they were last to be, if one of them could not be driven. Call it at a limited rate.
+    /// Drives all signals to their last requested level again, if one of them could not be driven. Call it at a limited rate.
     ///
     /// # Errors
-    /// What the system says of the first that can't be driven; the others are driven nevertheless.
+    /// The system's error for the first signal that can't be driven; the others are still driven.
     pub fn retry(&mut self) -> io::Result<()> {
         if !self.failing {
             return Ok(());
@@ -100,15 +99,15 @@ impl Outputs {
         }
         if result.is_ok() {
             self.failing = false;
-            limited!(info, "all outputs could be driven again");
+            limited!(info, "all outputs can be driven again");
         }
         self.note(result)
     }
 
-    /// Drives the safe state. It is tried for a fifth of a second, and it waits that long: only for the end.
+    /// Drives the safe state, retrying for up to a fifth of a second. It blocks that long, so call it only at the end.
     ///
     /// # Errors
-    /// What the system says at last: the outputs may have any level.
+    /// The system's last error; the outputs may then have any level.
     pub fn safe_state(&mut self) -> io::Result<()> {
         let mut result = self.each(|output| output.safe_state());
         for _ in 1..SAFE_TRIES {
@@ -121,7 +120,7 @@ impl Outputs {
         self.note(result)
     }
 
-    /// The first error; the other outputs are driven nevertheless.
+    /// Drives all outputs and returns the first error.
     fn each(&self, drive: impl Fn(&dyn Output) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
         for output in &self.all {
@@ -135,32 +134,32 @@ impl Outputs {
             self.failing = true;
             limited!(
                 error,
-                "an output can't be driven: {e}; the line is held, check gpio.chip and its supply"
+                "an output can't be driven: {e}; the line is held; check gpio.chip and its power supply"
             );
         }
         driven
     }
 }
 
-/// How the outputs of a line are. Clones see the same outputs.
+/// A handle to query the state of a line's outputs. Clones refer to the same outputs.
 #[derive(Clone, Default)]
 pub struct Watch(Vec<Arc<dyn Output>>);
 
 impl Watch {
-    /// Reports that nobody got.
+    /// Returns the number of reports that were lost.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.iter().map(|output| output.dropped()).sum()
     }
 
-    /// What is wrong with them, one sentence each.
+    /// Returns the outputs' current problems, one sentence each.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let ended = self.ended().into_iter().map(str::to_owned);
         ended.chain(self.0.iter().flat_map(|output| output.problems())).collect()
     }
 
-    /// Those whose thread has ended by itself, a sentence each.
+    /// Returns one sentence for each output whose thread has ended unexpectedly.
     #[must_use]
     pub fn ended(&self) -> Vec<&'static str> {
         self.0.iter().filter_map(|output| output.ended()).collect()
@@ -192,7 +191,7 @@ mod tests {
         assert!(outputs.retry().is_err() && outputs.is_failing());
         let (changes, beats) = (levels.levels.changes().len(), levels.levels.heartbeats());
         levels.fails.store(false, Ordering::Release);
-        // One that works again is not yet all.
+        // One output that works again is not enough.
         outputs.set(Signal::Pass, true).unwrap();
         assert!(outputs.is_failing());
         outputs.retry().unwrap();
@@ -203,7 +202,7 @@ mod tests {
             [Some(false), Some(true), Some(false)]
         );
         assert_eq!((levels.levels.changes().len(), levels.levels.heartbeats()), (changes + 4, beats + 1));
-        // Without a failure nothing is driven.
+        // Without a failure, a retry drives nothing.
         outputs.retry().unwrap();
         assert_eq!(levels.levels.changes().len(), changes + 4);
     }

@@ -1,4 +1,4 @@
-//! A part: its number, what is decided about it, and what becomes of it.
+//! A part: its number, its verdict and its disposition.
 
 mod votes;
 
@@ -11,7 +11,7 @@ use crate::clock::Moment;
 pub use shared_format::{Disposition, Reason};
 pub use votes::{Votes, deciding_score};
 
-/// Counts from 1 in each run of the program.
+/// The number of a part, counted from 1 in each run of the program.
 pub type PartNumber = u64;
 
 /// What the inspector found about a part.
@@ -19,16 +19,16 @@ pub type PartNumber = u64;
 pub struct PartVerdict {
     /// The part.
     pub part: PartNumber,
-    /// The vote of its frames.
+    /// The verdict that its frames voted for.
     pub verdict: Verdict,
-    /// The score that decides: above the threshold exactly where the part is rejected. With one frame, or where one is
-    /// enough to reject, the largest of its frames'; `None` where no frame could be judged.
+    /// The deciding score: above the threshold exactly if the part is rejected. With one frame, or if one is enough to
+    /// reject, the largest of its frames' scores; `None` if no frame could be judged.
     pub score: Option<f32>,
-    /// What the scores were compared with.
+    /// The threshold that the scores were compared with.
     pub threshold: f32,
-    /// Frames that were judged.
+    /// Number of frames that were judged.
     pub frames: u16,
-    /// Capture time of the last of them.
+    /// Capture time of the last of these frames.
     pub captured_at: Option<Moment>,
 }
 
@@ -37,18 +37,18 @@ pub struct PartVerdict {
 pub struct Release {
     /// Its number.
     pub part: PartNumber,
-    /// Place of its product in the line file.
+    /// Index of its product in the line file.
     pub product: u16,
     /// When it was triggered.
     pub triggered_at: Moment,
     /// When it was released.
     pub released_at: Moment,
-    /// How much later than its place on the belt asked for.
+    /// How late it was released, relative to when the belt brought it to the gate.
     pub lateness: Duration,
-    /// What was found about it, where that was there in time.
+    /// Its verdict, if it came in time.
     pub verdict: Option<PartVerdict>,
     /// Where it went.
     pub disposition: Disposition,
-    /// Why.
+    /// Why it went there.
     pub reason: Reason,
 }

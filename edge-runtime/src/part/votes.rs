@@ -1,10 +1,10 @@
-//! Verdicts of a part's frames → the part's verdict.
+//! Combines the verdicts of a part's frames into the part's verdict.
 
 use shared_format::Verdict;
 
 use crate::line_file::{self, VoteRule};
 
-/// Votes of one part's frames.
+/// The votes of one part's frames.
 #[derive(Debug, Clone, Copy)]
 pub struct Votes {
     frames: u16,
@@ -15,7 +15,7 @@ pub struct Votes {
 }
 
 impl Votes {
-    /// No votes yet, by the rule of the line file.
+    /// Starts without votes, under the rule of the line file.
     #[must_use]
     pub const fn new(rule: &line_file::Votes) -> Self {
         Self { frames: rule.frames, needed: needed(rule), judged: 0, rejects: 0, faults: 0 }
@@ -31,22 +31,22 @@ impl Votes {
         }
     }
 
-    /// The score that stands for the part, of those of the frames that were judged: above the threshold exactly where the
-    /// part is rejected. It may be decided before all frames are there; with fewer scores than rejects are needed it is
-    /// the smallest.
+    /// Returns the score that stands for the part, out of those of the judged frames: above the threshold exactly if the
+    /// part is rejected. A part may be decided before all its frames are in; with fewer scores than the number of rejects
+    /// needed, it is the smallest.
     #[must_use]
     pub fn decisive(&self, scores: &[f32]) -> Option<f32> {
         kth_largest(scores, self.needed)
     }
 
-    /// Frames that have voted.
+    /// Returns the number of frames that have voted.
     #[must_use]
     pub const fn judged(&self) -> u16 {
         self.judged
     }
 
-    /// The part's verdict, once no further frame can change it; `None` before. A frame that could not be judged counts
-    /// for no side: where the others don't decide without it, the part is a fault.
+    /// Returns the part's verdict once no further frame can change it; `None` before. A frame that could not be judged
+    /// counts for neither side: if the others don't decide without it, the part is a fault.
     #[must_use]
     pub const fn decided(&self) -> Option<Verdict> {
         let open = self.frames.saturating_sub(self.judged);
@@ -61,7 +61,7 @@ impl Votes {
         }
     }
 
-    /// The verdict where no further frame comes: those that are missing count as faults.
+    /// Returns the verdict if no further frame comes: missing frames count as faults.
     #[must_use]
     pub const fn close(mut self) -> Verdict {
         self.faults += self.frames.saturating_sub(self.judged);
@@ -73,7 +73,7 @@ impl Votes {
     }
 }
 
-/// Rejected frames that reject a part.
+/// Returns the number of rejected frames that reject a part.
 const fn needed(rule: &line_file::Votes) -> u16 {
     match (rule.rule, rule.rejects) {
         (VoteRule::Majority, _) => rule.frames / 2 + 1,
@@ -82,8 +82,8 @@ const fn needed(rule: &line_file::Votes) -> u16 {
     }
 }
 
-/// The score that decides a part, from those of all its frames: where `k` rejected frames reject it, the `k`-th largest.
-/// The part is rejected exactly where this is above the threshold. `None` where frames are missing or too many.
+/// Returns the score that decides a part, out of those of all its frames: if `k` rejected frames reject it, the `k`-th
+/// largest. The part is rejected exactly if this is above the threshold. `None` if there are too few or too many scores.
 #[must_use]
 pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
     if scores.len() != usize::from(rule.frames) {
@@ -92,7 +92,7 @@ pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
     kth_largest(scores, needed(rule))
 }
 
-/// The `k`-th largest score, the smallest where there are fewer than `k`; `None` where there are none.
+/// Returns the `k`-th largest score, or the smallest if there are fewer than `k`; `None` if there are none.
 fn kth_largest(scores: &[f32], k: u16) -> Option<f32> {
     let mut descending = scores.to_vec();
     descending.sort_by(|a, b| b.total_cmp(a));

@@ -1,4 +1,4 @@
-//! Priority, timers and memory: each with what the system said.
+//! Requests for priority, timers and memory, each with the system's answer.
 
 use std::fmt;
 use std::io;
@@ -6,16 +6,16 @@ use std::thread::Builder;
 
 use rustix::mm::{MlockAllFlags, mlockall};
 
-/// The priority among `SCHED_FIFO` threads, 1 to 99: just below the kernel's own interrupt threads (50), which bring the
-/// edges that the gate waits for.
+/// The gate's priority among `SCHED_FIFO` threads, 1 to 99: just below the kernel's own interrupt threads (50), which
+/// deliver the edges that the gate waits for.
 pub const PRIORITY: i32 = 49;
-/// Nanoseconds that a sleep may last longer than asked for. The system's own choice is 50 µs.
+/// Nanoseconds by which a sleep may last longer than requested. The system's default is 50 µs.
 const TIMER_SLACK: libc::c_ulong = 1;
 
-/// Bytes of a side thread's stack; the system's own choice is 2 MiB.
+/// Stack size of a side thread in bytes; the default is 2 MiB.
 const SIDE_STACK: usize = 512 << 10;
 
-/// Something that was asked of the system.
+/// A request to the system and its result.
 #[derive(Debug)]
 pub struct Grant {
     what: &'static str,
@@ -28,7 +28,7 @@ impl Grant {
         Self { what, without, refused: result.err() }
     }
 
-    /// Whether it was granted.
+    /// Returns whether it was granted.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
         self.refused.is_none()
@@ -45,8 +45,8 @@ impl fmt::Display for Grant {
     }
 }
 
-/// Asks for real-time priority and exact timers for the calling thread. What is refused leaves all as it was: the line
-/// works, but a busy machine delays its gate.
+/// Requests real-time priority and exact timers for the calling thread. A refusal changes nothing: the line works, but a
+/// busy machine delays its gate.
 #[must_use]
 pub fn claim() -> [Grant; 2] {
     [
@@ -57,17 +57,17 @@ pub fn claim() -> [Grant; 2] {
         ),
         Grant::new(
             "exact timers for the gate (timer slack of 1 ns)",
-            "the gate may wake 50 µs late; nothing needs to be done where the real-time priority is granted",
+            "the gate may wake 50 µs late; no action is needed if the real-time priority is granted",
             wake_exactly(),
         ),
     ]
 }
 
-/// Keeps what the process now has in memory from being paged out, and brings in what is not there yet: program,
-/// libraries, bundles, stacks. Call it once, when all bundles are open.
+/// Keeps the process's current memory from being paged out, and pages in what isn't resident yet: program, libraries,
+/// bundles, stacks. Call it once, when all bundles are open.
 ///
-/// It does not reach for what comes later (`MCL_FUTURE`): under a limit each later allocation would then fail instead of
-/// being pageable, and without one every frame in passing would be pinned.
+/// It doesn't cover later allocations (`MCL_FUTURE`): under a limit, each of them would then fail instead of being
+/// pageable, and without one, every passing frame would be pinned.
 #[must_use]
 pub fn lock_memory() -> Grant {
     Grant::new(
@@ -77,16 +77,17 @@ pub fn lock_memory() -> Grant {
     )
 }
 
-/// A thread beside the parts' way. [`lock_memory`] brings in whole stacks, so one whose calls are few gets a small one.
+/// Prepares a thread that handles no parts. [`lock_memory`] pages in whole stacks, so a thread with shallow calls gets a
+/// small one.
 pub fn side_thread(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(SIDE_STACK)
 }
 
 fn run_first() -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: PRIORITY };
-    // A thread that this one starts must not run before others too.
+    // A thread started by this one must not inherit the priority.
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
-    // SAFETY: the pointer is to a local value that lives through the call, which only reads it; 0 is the calling thread.
+    // SAFETY: the pointer is to a local value that outlives the call, which only reads it; 0 is the calling thread.
     let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_granted_is_in_force_and_what_is_refused_is_said() {
-        // In a thread of its own, so that no other test gets a priority.
+        // In a separate thread, so that no other test gets the priority.
         let check = || {
             let [priority, timers] = claim();
             // SAFETY: 0 is the calling thread, and no pointer is given.
@@ -112,7 +113,7 @@ mod tests {
             assert_eq!(std::thread::spawn(policy).join().unwrap(), libc::SCHED_OTHER);
             // SAFETY: this option takes no pointer.
             let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
-            // The system reports none for a real-time thread, which has no slack anyway.
+            // The system reports no slack for a real-time thread, which has none anyway.
             assert!(!timers.is_granted() || slack <= 1, "{timers}, slack {slack}");
         };
         std::thread::spawn(check).join().unwrap();

@@ -1,8 +1,8 @@
-//! What the gate's thread asks of the system: to run before others, to stay in memory, to wake when it is due.
+//! What the gate's thread requests from the system: to run before others, to stay in memory and to wake on time.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `grants` | priority, timers, memory: each with what the system said |
+//! | `grants` | requests for priority, timers and memory, each with the system's answer |
 //! | `waiter` | waiting for a deadline, for messages and for devices at once |
 
 mod grants;

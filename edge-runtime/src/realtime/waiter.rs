@@ -1,4 +1,4 @@
-//! Waiting for a deadline, for messages and for devices at once.
+//! Waiting for a deadline, for messages and for devices at the same time.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,32 +12,32 @@ use rustix::time::{
 
 use crate::clock::Moment;
 
-/// Devices that can be waited for at once.
+/// Maximum number of devices that can be waited for at once.
 pub const MAX_FDS: usize = 4;
 
-/// What ended the wait. Where a signal did, it is nothing of this.
+/// What ended the wait; all fields are unset if it was a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Woken {
-    /// The deadline is there.
+    /// The deadline has passed.
     pub due: bool,
-    /// Somebody called [`Waker::wake`].
+    /// [`Waker::wake`] was called.
     pub messages: bool,
-    /// Devices with something to read, or gone; one bit each, lowest first.
+    /// Devices that have something to read or are gone; one bit each, lowest first.
     fds: u8,
 }
 
 impl Woken {
-    /// Whether the device at this place in the list has something to read, or is gone.
+    /// Returns whether the device at index `place` of the list has something to read or is gone.
     #[must_use]
     pub const fn fd(&self, place: usize) -> bool {
         place < MAX_FDS && self.fds & (1 << place) != 0
     }
 }
 
-/// Waits for whatever comes first. One thread waits, others wake it.
+/// Waits for whichever event comes first. One thread waits, others wake it.
 ///
-/// The deadline is a timer of the kernel (`timerfd`): the time-out of `ppoll` counts from the call and may be lengthened
-/// by the thread's timer slack.
+/// The deadline is a kernel timer (`timerfd`): the timeout of `ppoll` starts at the call and may be lengthened by the
+/// thread's timer slack.
 #[derive(Debug)]
 pub struct Waiter {
     timer: OwnedFd,
@@ -49,18 +49,18 @@ pub struct Waiter {
 pub struct Waker(Arc<OwnedFd>);
 
 impl Waker {
-    /// Wakes the waiter, or spares it the next wait. Never waits itself.
+    /// Wakes the waiter, or makes its next wait return at once. Never blocks.
     pub fn wake(&self) {
-        // It fails only where the counter is full: then the waiter is woken already.
+        // This fails only if the counter is full, and then the waiter has already been woken.
         let _ = write(&*self.0, &1u64.to_ne_bytes());
     }
 }
 
 impl Waiter {
-    /// A waiter that nobody has woken yet.
+    /// Creates a waiter that has not been woken yet.
     ///
     /// # Errors
-    /// What the system says where it has no more file descriptors.
+    /// If the system has no more file descriptors.
     pub fn new() -> io::Result<Self> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
@@ -68,29 +68,29 @@ impl Waiter {
         Ok(Self { timer, messages: Arc::new(messages) })
     }
 
-    /// What wakes it.
+    /// Returns a handle that wakes it.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(Arc::clone(&self.messages))
     }
 
-    /// Waits until `deadline`, a message, or something to read on one of `fds`, of which the first [`MAX_FDS`] count.
+    /// Waits for `deadline`, a message, or something to read on one of `fds`; only the first [`MAX_FDS`] count.
     ///
     /// # Errors
-    /// What the system says; none that a later call would not meet again.
+    /// If the system can't wait; later calls would fail too.
     pub fn wait(&mut self, deadline: Option<Moment>, fds: &[BorrowedFd<'_>]) -> io::Result<Woken> {
         let devices = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN));
         self.wait_for(deadline, devices)
     }
 
-    /// The same with the events to wait for named by the caller.
+    /// Like [`Self::wait`], with the events to wait for chosen by the caller.
     pub(crate) fn wait_for<'f>(
         &'f self,
         deadline: Option<Moment>,
         devices: impl Iterator<Item = PollFd<'f>>,
     ) -> io::Result<Woken> {
         self.set_timer(deadline)?;
-        // Those that are not there stand for nothing: no events are asked of them.
+        // Unused entries request no events.
         let absent = || PollFd::new(&*self.messages, PollFlags::empty());
         let mut polled: [PollFd<'_>; 2 + MAX_FDS] = std::array::from_fn(|_| absent());
         let own = [PollFd::new(&self.timer, PollFlags::IN), PollFd::new(&*self.messages, PollFlags::IN)];
@@ -120,7 +120,7 @@ impl Waiter {
     }
 
     fn set_timer(&self, deadline: Option<Moment>) -> io::Result<()> {
-        // Zero would switch it off; a deadline in the past is due at once.
+        // Zero would disarm it; a deadline in the past is due at once.
         let at = deadline.map_or(0, |deadline| deadline.0.max(1));
         let it_value = Timespec { tv_sec: seconds(at), tv_nsec: nanoseconds(at) };
         let timer = Itimerspec { it_interval: Timespec::default(), it_value };
@@ -130,7 +130,7 @@ impl Waiter {
 }
 
 fn seconds(at: u64) -> i64 {
-    // 584 years at most.
+    // At most 584 years.
     i64::try_from(at / 1_000_000_000).unwrap_or(i64::MAX)
 }
 
@@ -138,7 +138,7 @@ fn nanoseconds(at: u64) -> rustix::time::Nsecs {
     (at % 1_000_000_000) as rustix::time::Nsecs
 }
 
-/// Counted messages are one: whoever is woken looks at all of them.
+/// Clears the counter of messages: the woken thread looks at all of them.
 fn clear(fd: BorrowedFd<'_>) {
     let _ = read(fd, &mut [0u8; 8]);
 }
@@ -182,7 +182,7 @@ mod tests {
         });
         assert_eq!(waiter.wait(in_a_minute(), &[]).unwrap(), messages);
         other.join().unwrap();
-        // All of them are taken.
+        // All messages have been consumed.
         let soon = Some(Moment::now() + Duration::from_millis(5));
         assert!(!waiter.wait(soon, &[]).unwrap().messages);
     }

@@ -1,35 +1,35 @@
-//! The clock that records grow old by: the wall clock without its jumps.
+//! The clock that measures the age of records: the wall clock without its jumps.
 //!
-//! A board's clock may be wrong by years when the program starts, and nothing tells a clock that was set wrong from a line
+//! A board's clock may be wrong by years when the program starts, and a clock that was set wrong can't be told from a line
 //! that stood still. So time counts only as far as it was seen to pass: while the program runs, and over pauses that are
-//! short beside the age at which records go. What a longer step says more is left out, forwards and backwards.
+//! short compared with the age limit of records. The excess of any longer step is ignored, forwards and backwards.
 
 use std::time::Duration;
 
 use crate::clock::{Moment, WallTime};
 
-/// A step of the clock counts as time up to a tenth of the age at which records go: three days of thirty, a weekend. A
-/// clock that is wrong by less makes records go so much too early at most.
+/// A step of the clock counts as time up to a tenth of the age limit of records: three days of thirty, a weekend. A clock
+/// that is wrong by less removes records too early by that much at most.
 const SLACK: u32 = 10;
 
-/// What the wall clock showed, and how far it has jumped.
+/// The last reading of the wall clock, and how far it has jumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AgeClock {
-    /// At the last look; `None` before the first.
+    /// The last reading; `None` before the first.
     pub seen: Option<WallTime>,
-    /// Seconds that the wall clock is ahead by its jumps, or behind.
+    /// The seconds by which its jumps have put the wall clock ahead; negative if behind.
     pub ahead: i64,
-    /// When the last look was; `None` where that was another process.
+    /// When the clock was last read; `None` if another process read it.
     looked: Option<Moment>,
 }
 
 impl AgeClock {
-    /// A clock as it was left.
+    /// Restores a saved clock.
     pub const fn new(seen: Option<WallTime>, ahead: i64) -> Self {
         Self { seen, ahead, looked: None }
     }
 
-    /// The wall clock shows `now`, at a moment of this process. `age` is the one at which records go.
+    /// Takes a reading `now` of the wall clock at moment `at` of this process. `age` is the age limit of records.
     pub fn look(&mut self, now: WallTime, at: Moment, age: Duration) {
         let ran = self.looked.map_or(Duration::ZERO, |looked| at.since(looked));
         if self.step(now, ran, age) {
@@ -37,8 +37,8 @@ impl AgeClock {
         }
     }
 
-    /// The wall clock shows `now`, of which it is known that the program has run for so long since the last step. `false`
-    /// where it was never set, so that there is nothing to learn from it.
+    /// Takes a reading `now` of the wall clock; the program is known to have run for `ran` since the last step. Returns
+    /// `false` if the clock was never set, so that the reading says nothing.
     pub fn step(&mut self, now: WallTime, ran: Duration, age: Duration) -> bool {
         if !now.is_set() {
             return false;
@@ -52,8 +52,8 @@ impl AgeClock {
         true
     }
 
-    /// How long before the last look a record was captured that was written while the clock was ahead by so much; `None`
-    /// where its clock was never set.
+    /// Returns the age, at the last reading, of a record that was written while the clock was `ahead` seconds ahead;
+    /// `None` if the clock was not set at its capture.
     pub fn age_of(&self, captured: WallTime, ahead: i64) -> Option<Duration> {
         let seen = self.seen.filter(|_| captured.is_set())?;
         let passed = seen.seconds() - self.ahead - (captured.seconds() - ahead);
@@ -72,7 +72,7 @@ mod tests {
     const HOUR: u64 = 3600;
     const AGE: Duration = Duration::from_secs(30 * 24 * HOUR);
 
-    /// So many hours after a day on which the clock was set.
+    /// Returns the time this many hours after a day on which the clock was set.
     fn wall(hours: u64) -> WallTime {
         WallTime::parse("20261101-000000").unwrap() + Duration::from_secs(hours * HOUR)
     }
@@ -92,7 +92,7 @@ mod tests {
         let months = 90 * 24;
         (0..=months).for_each(|hour| clock.look(wall(hour), ran(5 + hour), AGE));
         assert_eq!((hours(&clock, wall(0), 0), clock.ahead), (months, 0));
-        // Each time another process.
+        // A new process each time.
         for hour in [months + 14, months + 28, months + 28 + 65] {
             clock = AgeClock::new(clock.seen, clock.ahead);
             clock.look(wall(hour), ran(0), AGE);

@@ -1,8 +1,8 @@
-//! The age clock on disk, beside the records: what it showed last, and by how much the wall clock was ahead of it when each
-//! record was written.
+//! The age clock on disk, beside the records: its last reading, and how far the wall clock was ahead when each record was
+//! written.
 //!
-//! Text: the first line holds the wall clock's last reading and the seconds that it is ahead; each further line a record's
-//! name and the seconds that it was ahead from that record on.
+//! The file is text. The first line holds the wall clock's last reading and the seconds by which it is ahead; each further
+//! line holds a record's name and the seconds by which it was ahead from that record on.
 
 use std::io;
 use std::path::Path;
@@ -14,17 +14,17 @@ use super::RecordName;
 use super::age::AgeClock;
 use crate::clock::WallTime;
 
-/// Hidden, and no record's name.
+/// The file's name: hidden, and not a valid record name.
 pub const NAME: &str = ".clock";
-/// Far more than there are jumps.
+/// A limit far beyond any plausible number of jumps.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// By how much the clock was ahead, from which record on; oldest first.
+/// The seconds by which the clock was ahead, and the record from which on this holds; oldest first.
 #[derive(Debug)]
 pub struct Jumps(Vec<(RecordName, i64)>);
 
 impl Jumps {
-    /// Of records in order, with what belongs to each.
+    /// Collects the jumps from records in order, each with the seconds by which the clock was ahead.
     pub fn of(records: impl Iterator<Item = (RecordName, i64)>) -> Self {
         let mut jumps: Vec<(RecordName, i64)> = vec![];
         for (name, ahead) in records {
@@ -35,14 +35,14 @@ impl Jumps {
         Self(jumps)
     }
 
-    /// By how much it was ahead when a record was written.
+    /// Returns the seconds by which the clock was ahead when a record was written.
     pub fn at(&self, name: RecordName) -> i64 {
         let up_to = self.0.partition_point(|(from, _)| *from <= name);
         up_to.checked_sub(1).and_then(|last| self.0.get(last)).map_or(0, |(_, ahead)| *ahead)
     }
 }
 
-/// Keeps the clock in a folder of records.
+/// Saves the clock in a folder of records.
 pub fn write(folder: &Path, clock: &AgeClock, jumps: &Jumps) -> io::Result<()> {
     let Some(seen) = clock.seen else { return Ok(()) };
     let mut text = format!("{} {}\n", seen.stamp(), clock.ahead);
@@ -52,7 +52,7 @@ pub fn write(folder: &Path, clock: &AgeClock, jumps: &Jumps) -> io::Result<()> {
     write_file(&folder.join(NAME), text.as_bytes())
 }
 
-/// The clock as it was left in a folder of records; `None` where it was not, or where that can't be read.
+/// Reads the clock from a folder of records; `None` if the file is missing or invalid.
 pub fn read(folder: &Path) -> Option<(AgeClock, Jumps)> {
     let bytes = read_regular_file(&folder.join(NAME), MAX_BYTES).ok()?;
     let mut lines = std::str::from_utf8(&bytes).ok()?.lines();

@@ -1,23 +1,23 @@
-//! Why a record can't be kept.
+//! Errors when keeping records.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::RecordName;
 
-/// Why a record can't be kept.
+/// An error when keeping a record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot keep records in {folder}: {source}; check space and permissions", folder = folder.display())]
     Io {
         /// The folder of records.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another folder lies in its place by now, or none.
-    #[error("the folder {folder} is gone; mount or make it again", folder = folder.display())]
+    /// The folder is missing, or has been replaced by another one.
+    #[error("the folder {folder} is gone; mount it again or recreate it", folder = folder.display())]
     Gone {
         /// The folder of records.
         folder: PathBuf,
@@ -28,14 +28,14 @@ pub enum RecordError {
         /// The folder of records.
         folder: PathBuf,
     },
-    /// One record would take more than all may.
-    #[error("a record of {bytes} bytes is larger than all may be together; raise records.max_mib")]
+    /// A single record exceeds the limit for all records.
+    #[error("a record of {bytes} bytes exceeds the limit for all records; raise records.max_mib")]
     TooLarge {
-        /// What it would take.
+        /// The record's size on disk.
         bytes: u64,
     },
-    /// There is one of this name.
-    #[error("the record {0} is there already; give each part of a run its own number")]
+    /// A record of this name exists.
+    #[error("the record {0} already exists; give each part of a run its own number")]
     Exists(RecordName),
     /// The frame or its overlay can't be encoded.
     #[error(transparent)]

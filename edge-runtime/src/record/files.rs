@@ -14,7 +14,7 @@ const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";
 const OVERLAY: &str = "overlay.png";
 const DESCRIPTION: &str = "record.json";
-/// Every name that a file of a record can have: anything else in its folder is somebody else's.
+/// Every name that a file of a record can have: anything else in its folder is foreign.
 pub const NAMES: [&str; 4] = [JPEG, PNG, OVERLAY, DESCRIPTION];
 
 /// A file's name and bytes.
@@ -34,14 +34,14 @@ struct Description<'a> {
     region: Option<RegionFields>,
     fault: Option<String>,
     captured_at: WallTime,
-    /// Its first twelve digits: they tell two models apart by eye.
+    /// The first twelve hex digits, enough to tell two models apart by eye.
     model_sha256: String,
 }
 
-/// The files of a record. The frame itself is among them where `with_frame`.
+/// Returns the files of a record, including the frame itself if `with_frame`.
 ///
 /// # Errors
-/// Where the frame or its overlay can't be written as PNG.
+/// If the frame or its overlay can't be encoded as PNG.
 pub fn of(
     record: &Record,
     line: &str,
@@ -59,7 +59,7 @@ pub fn of(
     Ok(files)
 }
 
-/// As the camera gave it, where programs for people can show that.
+/// Returns the frame as the camera delivered it if that is a JPEG or PNG, otherwise encoded as PNG.
 fn frame(record: &Record) -> Result<Option<RecordFile>, EncodeError> {
     match (&record.bytes, &record.frame) {
         (Some(bytes), _) if bytes.starts_with(b"\xff\xd8\xff") => Ok(Some((JPEG, bytes.clone()))),
@@ -85,7 +85,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         captured_at,
         model_sha256: record.thresholds.model_sha256.iter().take(6).map(|b| format!("{b:02x}")).collect(),
     };
-    // Strings and numbers only: nothing that JSON can't hold.
+    // Strings and numbers only: serialization can't fail.
     let mut json = serde_json::to_vec_pretty(&description).unwrap_or_default();
     json.push(b'\n');
     json

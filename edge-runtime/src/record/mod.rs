@@ -1,19 +1,19 @@
-//! Records: rejected frames and faults on disk, bounded by bytes and age.
+//! Records: rejected frames and faults on disk, bounded by size and age.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `recorder` | the thread that writes, behind a queue that nobody waits for |
-//! | `ring` | the folder: what is there, what has to go, what is half-written |
-//! | `place` | a record's folder: what it takes, and how it goes |
-//! | `age`, `age_file` | the clock that records grow old by, in memory and on disk |
+//! | `recorder` | the writer thread, behind a non-blocking queue |
+//! | `ring` | the folder of records: adds, removes and cleans up |
+//! | `place` | a record's folder: its size, and how it is removed |
+//! | `age`, `age_file` | the clock that measures the age of records, in memory and on disk |
 //! | `files` | a record's files: frame, overlay, description |
 //! | `name` | the name of a record's folder |
-//! | `error` | why a record can't be kept |
+//! | `error` | errors when keeping records |
 //!
-//! A record is a folder `YYYYMMDD-HHMMSS-RUN-PART` that appears whole, by rename, once its files are on the disk. The
-//! date (UTC, of the capture) is for people: clocks jump, and boards without a battery start in 1970. Which record is
-//! older is told by run and part alone, and those make the names unique. Ages count by a clock without the jumps of the
-//! wall clock, and are only known where that was set; a record without one goes when bytes are needed.
+//! A record is a folder `YYYYMMDD-HHMMSS-RUN-PART` that appears complete, by rename, once its files are on the disk. The
+//! date (UTC, of the capture) is for people: clocks jump, and boards without a battery start in 1970. Records are ordered
+//! by run and part alone, which also make the names unique. Ages are measured by a clock that leaves out the jumps of the
+//! wall clock, and are only known if the wall clock was set; a record of unknown age is removed when space is needed.
 
 mod age;
 mod age_file;
@@ -38,36 +38,36 @@ pub use name::RecordName;
 pub use recorder::{Recorder, Settings};
 pub use ring::{Limits, Ring};
 
-/// A frame that is to be kept: one that was judged, or of a part that is a fault because it could not be.
+/// A frame to keep: one that was judged, or one that could not be judged and made its part a fault.
 #[derive(Debug)]
 pub struct Record {
-    /// Its part.
+    /// The frame's part.
     pub part: PartNumber,
-    /// Which of the part's frames, from 1.
+    /// The number of the frame within its part, from 1.
     pub frame_of_part: u16,
-    /// Its product.
+    /// The part's product.
     pub product: String,
-    /// What was found.
+    /// The judge's result.
     pub judgement: Judgement,
-    /// When it was captured.
+    /// When the frame was captured.
     pub captured_at: Moment,
-    /// The frame; `None` where the bytes are none.
+    /// The frame; `None` if the bytes can't be decoded.
     pub frame: Option<Frame>,
-    /// The camera's own bytes, of any format; kept where they are a JPEG or PNG.
+    /// The camera's original bytes, in any format; kept if they are a JPEG or PNG.
     pub bytes: Option<Vec<u8>>,
-    /// Why it was not judged.
+    /// Why the frame was not judged.
     pub refused: Option<String>,
-    /// What it was judged by.
+    /// The thresholds the frame was judged by.
     pub thresholds: Arc<ThresholdFile>,
 }
 
-/// Records by what became of them.
+/// Numbers of records by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecordCounts {
-    /// On disk, though the oldest may have gone since.
+    /// Written to disk, though the oldest may have been removed since.
     pub written: u64,
-    /// Not taken: too many were waiting for the disk.
+    /// Dropped: too many were waiting for the disk.
     pub dropped: u64,
     /// Not written: the disk was full, gone, or could not be written to.
     pub failed: u64,

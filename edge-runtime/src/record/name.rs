@@ -5,21 +5,21 @@ use std::fmt;
 use crate::clock::WallTime;
 use crate::part::PartNumber;
 
-/// `YYYYMMDD-HHMMSS-RUN-PART`, and `-FRAME` for any but a part's first. Ordered by run, part and frame.
+/// A name `YYYYMMDD-HHMMSS-RUN-PART`, with `-FRAME` for all but a part's first frame. Ordered by run, part and frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordName {
-    /// Number of the run.
+    /// The number of the run.
     pub run: u64,
-    /// Number of the part in it.
+    /// The number of the part within the run.
     pub part: PartNumber,
-    /// Which of the part's frames, from 1.
+    /// The number of the frame within the part, from 1.
     pub frame: u16,
-    /// When it was captured, by the wall clock.
+    /// When the frame was captured, by the wall clock.
     pub captured: WallTime,
 }
 
 impl RecordName {
-    /// What its `Display` gave; `None` for any other text, which is somebody else's.
+    /// Parses the output of `Display`; `None` for any other text, so that foreign folders are left alone.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (stamp, rest) = text.split_at_checked(15)?;

@@ -1,4 +1,4 @@
-//! A record's folder on disk: what it takes, and how it goes.
+//! A record's folder on disk: its size, and how it is removed.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
@@ -9,14 +9,14 @@ use bundle::atomic::half_written;
 use super::RecordName;
 use super::files::NAMES;
 
-/// What a disk gives out at once: a file takes a whole number of these, a folder one.
+/// The allocation unit of a disk: a file takes a whole number of these, a folder one.
 pub const BLOCK: u64 = 4096;
 
 pub const fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK) * BLOCK
 }
 
-/// What a record takes; `None` where the folder holds nothing of one. What else lies in it is somebody else's.
+/// Returns the size of a record on disk; `None` if the folder holds no file of a record. Other files in it don't count.
 pub fn bytes_of(folder: &Path) -> io::Result<Option<u64>> {
     let mut bytes = None;
     for name in NAMES {
@@ -27,14 +27,15 @@ pub fn bytes_of(folder: &Path) -> io::Result<Option<u64>> {
     Ok(bytes)
 }
 
-/// Removes a record: its files, and its folder unless somebody has put something of his own there.
+/// Removes a record: its files, and its folder unless that holds foreign files.
 pub fn remove(folder: &Path, hidden: &Path) -> io::Result<()> {
-    // Hidden first: nobody meets half of it, and the next start removes what is left.
+    // Hidden first, so that no reader sees a partial record; the next start removes any remains.
     std::fs::rename(folder, hidden)?;
     if remove_files(hidden)? { Ok(()) } else { std::fs::rename(hidden, folder) }
 }
 
-/// Removes a record's files and its folder; anything else in it stays, and the folder with it. Tells whether that went.
+/// Removes a record's files and its folder; foreign files stay, and then the folder does too. Returns whether the folder
+/// was removed.
 pub fn remove_files(folder: &Path) -> io::Result<bool> {
     for name in NAMES {
         let path = folder.join(name);
@@ -49,7 +50,7 @@ pub fn remove_files(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// A regular file's metadata: a record has nothing else, and a link leads to what is not ours.
+/// Returns the metadata of a regular file. Anything else isn't part of a record: a link leads to foreign files.
 fn file(path: &Path) -> io::Result<Option<Metadata>> {
     match path.symlink_metadata() {
         Ok(metadata) => Ok(metadata.is_file().then_some(metadata)),
@@ -58,7 +59,7 @@ fn file(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Whether this is the name under which a record is written before it is renamed.
+/// Whether this is the temporary name under which a record is written before it is renamed.
 pub fn is_leftover(name: &str) -> bool {
     half_written(name).is_some_and(|name| RecordName::parse(name).is_some())
 }

@@ -1,4 +1,4 @@
-//! The thread that writes records, behind a queue that nobody waits for.
+//! The thread that writes records, behind a non-blocking queue.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,28 +14,28 @@ use crate::line_file::LineFile;
 use crate::log::limited;
 use crate::realtime::side_thread;
 
-/// Records that wait for the disk at most: of 2 megapixels in colour they hold some 60 MB.
+/// The largest number of records that wait for the disk; at 2 megapixels in colour they hold some 60 MB.
 const QUEUE: usize = 8;
-/// After a failure the disk is left alone for so long.
+/// How long the disk is left alone after a failure.
 const RETRY: Duration = Duration::from_secs(10);
-/// From one look for old records to the next.
+/// The interval between checks for expired records.
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
-/// The records part of the line file.
+/// The `records` section of the line file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The line's name.
     pub line: String,
     /// The folder of records.
     pub folder: PathBuf,
-    /// How much is kept.
+    /// Limits on what is kept.
     pub limits: Limits,
-    /// Whether the frame itself is kept beside the overlay.
+    /// Whether the frame itself is kept along with the overlay.
     pub frames: bool,
 }
 
 impl Settings {
-    /// From a checked line file; `None` where no records are kept.
+    /// Reads the settings from a checked line file; `None` if no records are kept.
     #[must_use]
     pub fn of(line: &LineFile) -> Option<Self> {
         let records = &line.records;
@@ -48,7 +48,7 @@ impl Settings {
     }
 }
 
-/// Keeps records. A disk that is full, slow, read-only or gone is counted, reported and tried again, and delays nobody.
+/// Keeps records. If the disk is full, slow, read-only or gone, this is counted, reported and retried, and delays no caller.
 #[derive(Debug)]
 pub struct Recorder {
     queue: SyncSender<Record>,
@@ -66,11 +66,12 @@ struct Shared {
 }
 
 impl Recorder {
-    /// Starts the thread. Counting goes on from `counts`. Records get the number of the run; where a record there has as
-    /// high a one, because runs are not numbered across restarts, the next higher.
+    /// Starts the thread. Counting continues from `counts`. Records get the run's number, or the next higher one if an
+    /// existing record has the same or a higher number (runs may not be numbered across restarts).
     ///
     /// # Errors
-    /// Where the system gives no thread. A folder that can't be used is no error but a problem, and is tried again.
+    /// If the system can't start a thread. A folder that can't be used is not an error but a [`problem`](Self::problem),
+    /// and is retried.
     pub fn start(settings: Settings, run: u64, counts: RecordCounts) -> io::Result<Self> {
         Self::start_with(settings, run, counts, RETRY)
     }
@@ -100,8 +101,8 @@ impl Recorder {
         Ok(Self { queue, shared, ended: Mutex::new(ended) })
     }
 
-    /// Hands a record over, never waiting: where too many wait for the disk already it is dropped, and counted. Tells
-    /// whether it was taken.
+    /// Hands over a record without waiting. If too many already wait for the disk, the record is dropped and counted.
+    /// Returns whether it was taken.
     pub fn offer(&self, record: Record) -> bool {
         let taken = self.queue.try_send(record).is_ok();
         if !taken {
@@ -110,26 +111,26 @@ impl Recorder {
         taken
     }
 
-    /// What became of the records so far.
+    /// Returns the numbers of records so far, by outcome.
     #[must_use]
     pub fn counts(&self) -> RecordCounts {
         self.shared.counts()
     }
 
-    /// Why the last record was not written, as a sentence; `None` where it was.
+    /// Returns a sentence that says why the last record was not written; `None` if it was.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the thread has ended by itself.
+    /// Whether the thread has stopped unexpectedly.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Lets the thread write what waits, for no longer than `patience`, and gives the final counts.
+    /// Lets the thread write the waiting records, for no longer than `patience`, and returns the final counts.
     #[must_use]
     pub fn close(self, patience: Duration) -> RecordCounts {
         let Self { queue, shared, ended } = self;
@@ -161,10 +162,10 @@ struct Writer {
     ring: Option<Ring>,
     opened_before: bool,
     retry: Duration,
-    /// The disk failed and is left alone until then.
+    /// After a failure: when the disk is tried again.
     rest_until: Option<Moment>,
     expire_at: Moment,
-    /// Dropped records that were reported.
+    /// Dropped records that have been reported.
     dropped: u64,
     shared: Arc<Shared>,
 }
@@ -182,7 +183,7 @@ impl Writer {
         }
     }
 
-    /// Opens the folder and removes old records, where it is time for that.
+    /// Opens the folder and removes old records, when due.
     fn care(&mut self) {
         let now = Moment::now();
         let due = self.ring.is_none() || now >= self.expire_at;
@@ -233,7 +234,7 @@ impl Writer {
         self.rest_until.is_some_and(|until| now < until)
     }
 
-    /// Reports, and leaves a disk that failed alone for a while.
+    /// Reports an error, and leaves a failed disk alone for a while.
     fn fail(&mut self, error: &RecordError) {
         limited!(warn, "{error}");
         if matches!(error, RecordError::Io { .. } | RecordError::Gone { .. } | RecordError::InUse { .. }) {
@@ -243,12 +244,12 @@ impl Writer {
         self.shared.set_problem(Some(error.to_string()));
     }
 
-    /// Here and not in [`Recorder::offer`], whose caller must not wait for a log line either.
+    /// Logs newly dropped records: here and not in [`Recorder::offer`], whose caller must not wait for the log either.
     fn report_dropped(&mut self) {
         let dropped = self.shared.dropped.load(Ordering::Relaxed);
         if dropped > self.dropped {
             let new = dropped - self.dropped;
-            limited!(warn, "{new} records were dropped: the disk is slower than rejects come");
+            limited!(warn, "{new} records were dropped: rejects come faster than the disk can write them");
             self.dropped = dropped;
         }
     }

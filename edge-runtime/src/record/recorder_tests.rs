@@ -91,10 +91,10 @@ fn start(settings: Settings, run: u64) -> Recorder {
     Recorder::start(settings, run, RecordCounts::default()).unwrap()
 }
 
-/// The records in a folder by part, each with the names of its files.
+/// Returns the records in a folder in order, each with the names of its files.
 fn found(folder: &Path) -> Vec<(RecordName, Vec<String>)> {
     let names = |folder: &Path| -> Vec<String> {
-        // Another process may have removed the folder by now.
+        // Another process may have removed the folder meanwhile.
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
         names.sort();
@@ -229,7 +229,7 @@ fn a_disk_that_comes_back_is_used_again() {
 
 const FOLDER: &str = "NOMINAL_TEST_RECORDS";
 
-/// Not a test by itself: the process that [`a_killed_process_leaves_whole_records_only`] kills.
+/// Not a test itself: the process that [`a_killed_process_leaves_whole_records_only`] kills.
 #[test]
 #[ignore = "started by another test"]
 fn recording_child() {
@@ -272,7 +272,7 @@ fn a_killed_process_leaves_whole_records_only() {
         let newest = records.last().unwrap().0;
         last = newest.run;
     }
-    // The next start removes what was half-written, and the bound holds.
+    // The next start removes half-written records, and the limit holds.
     let limits = Limits { bytes: 40 * 4096, ..settings(root.path()).limits };
     let ring = Ring::open(root.path(), limits).unwrap();
     let others = |entry: &std::fs::DirEntry| entry.file_name() != crate::record::age_file::NAME;

@@ -1,4 +1,4 @@
-//! The folder of records: what is there, what has to go, what is half-written.
+//! The folder of records: adds records, removes the oldest, and cleans up half-written ones.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -18,28 +18,28 @@ use super::place::{self, BLOCK, blocks};
 use crate::clock::{Moment, WallTime};
 use crate::log::limited;
 
-/// How much is kept.
+/// Limits on the records that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that all records together take.
+    /// The total size of all records, in bytes.
     pub bytes: u64,
-    /// Age of the oldest.
+    /// The age of the oldest record.
     pub age: Duration,
 }
 
-/// A record that is there.
+/// A record in the folder.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     bytes: u64,
-    /// By how much the wall clock was ahead when it was written, in seconds.
+    /// The seconds by which the wall clock was ahead when the record was written.
     ahead: i64,
 }
 
-/// The records in a folder, oldest first. Nothing there but records, and the clock that they grow old by, is ever touched.
+/// The records in a folder, oldest first. It never touches anything there except records and the age clock's file.
 #[derive(Debug)]
 pub struct Ring {
     folder: PathBuf,
-    /// Locked, so that no other process takes this one's half-written record for a leftover.
+    /// Locked, so that no other process mistakes this one's half-written record for a leftover.
     handle: File,
     limits: Limits,
     records: BTreeMap<RecordName, Kept>,
@@ -48,8 +48,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Makes the folder where it is not there, removes what a power cut left half-written, and takes the records there
-    /// into account.
+    /// Creates the folder if it doesn't exist, removes records that a power cut left half-written, and counts the existing
+    /// ones.
     ///
     /// # Errors
     /// [`RecordError::Io`], [`RecordError::InUse`]
@@ -57,7 +57,7 @@ impl Ring {
         let io = |source| RecordError::Io { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(io)?;
         let handle = File::open(folder).map_err(io)?;
-        // Where the file system knows no locks, there is none to respect.
+        // A file system without locks has none to respect.
         if matches!(handle.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(RecordError::InUse { folder: folder.to_owned() });
         }
@@ -69,39 +69,39 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Bytes that the records take.
+    /// Returns the total size of the records in bytes.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Their number.
+    /// Returns the number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// The highest number of a run that has a record; 0 where there are none.
+    /// Returns the highest run number among the records; 0 if there are none.
     #[must_use]
     pub fn last_run(&self) -> u64 {
         self.records.last_key_value().map_or(0, |(name, _)| name.run)
     }
 
-    /// Tells the ring what the wall clock shows: before each record, and every so often.
+    /// Takes a reading of the wall clock; call it before each record and from time to time.
     pub fn look(&mut self, now: WallTime, at: Moment) {
         self.clock.look(now, at, self.limits.age);
     }
 
-    /// Removes records that are too old. Time counts as far as the wall clock was seen to pass: a jump of the clock doesn't count.
+    /// Removes records that are too old. Jumps of the wall clock don't count towards their age.
     ///
     /// # Errors
-    /// [`RecordError::Io`] where one can't be removed, [`RecordError::Gone`].
+    /// [`RecordError::Io`] if a record can't be removed, [`RecordError::Gone`].
     pub fn expire(&mut self) -> Result<(), RecordError> {
         self.check_place()?;
         let is_old = |(name, kept): &(&RecordName, &Kept)| {
@@ -113,7 +113,7 @@ impl Ring {
         Ok(())
     }
 
-    /// The clock as it was left, or what the records themselves tell of it.
+    /// Restores the saved clock, or else reconstructs it from the records themselves.
     fn take_up_clock(&mut self) {
         if let Some((clock, jumps)) = age_file::read(&self.folder) {
             self.clock = clock;
@@ -126,24 +126,24 @@ impl Ring {
         }
     }
 
-    /// Keeps the clock on disk, with a record that is about to be written. Without it the next start counts less time.
+    /// Saves the clock to disk, together with a record about to be written. If that fails, the next start counts less time.
     fn keep_clock(&self, next: Option<RecordName>) {
         let records = self.records.iter().map(|(name, kept)| (*name, kept.ahead));
         let jumps = Jumps::of(records.chain(next.map(|name| (name, self.clock.ahead))));
         if let Err(e) = age_file::write(&self.folder, &self.clock, &jumps) {
             limited!(
                 warn,
-                "cannot keep the age of records in {}: {e}; check the disk",
+                "cannot save the age of records in {}: {e}; check the disk",
                 self.folder.display()
             );
         }
     }
 
-    /// Writes a record, on disk by the return, after the oldest have made room for it. On a disk that is full before the
-    /// limit is reached, older records make room as well.
+    /// Removes the oldest records to make room and writes a record, which is on disk on return. If the disk is full before
+    /// the limit is reached, older records make room as well.
     ///
     /// # Errors
-    /// [`RecordError`]; nothing of the record is left then.
+    /// [`RecordError`]; nothing of the record is then left.
     pub fn write(&mut self, name: RecordName, files: &[RecordFile]) -> Result<(), RecordError> {
         let bytes = BLOCK + files.iter().map(|(_, bytes)| blocks(bytes.len() as u64)).sum::<u64>();
         if bytes > self.limits.bytes {
@@ -177,7 +177,8 @@ impl Ring {
         })
     }
 
-    /// A disk that was taken out leaves an empty folder in its place, which must not be filled instead.
+    /// Checks that the folder is still the one that was opened: an unmounted disk leaves an empty folder in its place,
+    /// which must not be filled instead.
     fn check_place(&self) -> Result<(), RecordError> {
         let place = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
         let there = std::fs::metadata(&self.folder).ok().map(place);
@@ -199,12 +200,12 @@ impl Ring {
     }
 
     fn count(&mut self, name: RecordName, kept: Kept) {
-        // A name can only be there already where somebody took its folder away.
+        // The name can only exist already if its folder was removed by hand.
         let before = self.records.insert(name, kept).map_or(0, |before| before.bytes);
         self.bytes = self.bytes.saturating_add(kept.bytes).saturating_sub(before);
     }
 
-    /// Takes a record out of the account and off the disk. What somebody has put into its folder stays there.
+    /// Removes a record from the count and from the disk. Foreign files in its folder stay.
     fn remove(&mut self, name: RecordName) -> Result<(), RecordError> {
         let path = self.folder.join(name.to_string());
         let hidden = self.folder.join(format!(".{name}.partial-{}", std::process::id()));
@@ -223,7 +224,7 @@ impl Ring {
             let entry = entry?;
             let file_name = entry.file_name();
             let Some(text) = file_name.to_str() else { continue };
-            // A link is not followed: what it leads to is not ours.
+            // Links are not followed: they lead to foreign files.
             if !entry.file_type()?.is_dir() {
                 continue;
             }
@@ -247,7 +248,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // Closing alone does not unlock while a process that is just being started has a copy of the handle.
+        // Closing alone does not unlock while a child process that is just starting holds a copy of the handle.
         let _ = self.handle.unlock();
     }
 }

@@ -53,7 +53,7 @@ fn the_oldest_make_room() {
         ring.write(ring.records.keys().next().copied().unwrap(), &small()),
         Err(RecordError::Exists(_))
     ));
-    // Opened again, all count towards a smaller bound, whatever the clock said meanwhile.
+    // Reopened, all count towards a smaller limit, whatever the clock showed meanwhile.
     drop(ring);
     let mut ring = Ring::open(root.path(), Limits { bytes: 4 * 2 * BLOCK, ..LARGE }).unwrap();
     assert_eq!((ring.bytes(), ring.len(), ring.last_run()), (limits.bytes, 4, 1));
@@ -72,7 +72,7 @@ fn old_records_go_and_those_without_a_known_age_stay() {
     {
         ring.write(dated(stamp, part), &small()).unwrap();
     }
-    // A clock that was never set tells no age.
+    // A clock that was never set says nothing about ages.
     expire(&mut ring, WallTime::parse("19700101-000100").unwrap());
     assert_eq!(ring.len(), 4);
     expire(&mut ring, now);
@@ -85,11 +85,11 @@ fn a_start_with_the_clock_far_ahead_costs_no_record_and_records_grow_old_all_the
     let limits = Limits { age: Duration::from_secs(30 * 86_400), ..LARGE };
     let day = |day: u64| WallTime::parse("20260101-120000").unwrap() + Duration::from_secs(day * 86_400);
     let captured = |run, at| RecordName { captured: day(at), ..name(run, at) };
-    // The last one of a version that kept no clock.
+    // Records of a version that kept no clock.
     let mut ring = Ring::open(root.path(), limits).unwrap();
     (1..=20).for_each(|at| ring.write(captured(1, at), &small()).unwrap());
     drop(ring);
-    // Twice, and with rejects meanwhile.
+    // Twice, each time with a reject.
     for run in [2, 3] {
         let mut ring = Ring::open(root.path(), limits).unwrap();
         expire(&mut ring, day(420));
@@ -97,13 +97,14 @@ fn a_start_with_the_clock_far_ahead_costs_no_record_and_records_grow_old_all_the
         expire(&mut ring, day(420));
         assert_eq!(ring.len(), 19 + usize::try_from(run).unwrap(), "run {run}");
     }
-    // The clock is right again, and the line runs for a month, off for two thirds of each day.
+    // The clock is right again, and the line runs for almost a month, off for two thirds of each day.
     for at in 21..=45 {
         let mut ring = Ring::open(root.path(), limits).unwrap();
         expire(&mut ring, day(at));
         ring.write(captured(at, at), &small()).unwrap();
     }
-    // Thirteen are older than thirty days by now, without the day of the jumps; the two ahead are 24 days old.
+    // Thirteen are now older than thirty days, not counting the day of the jumps; the two with the clock ahead are 24 days
+    // old.
     let mut left = parts(root.path());
     left.sort_unstable();
     assert_eq!(left, [(14..=45).collect(), vec![420, 420]].concat());
@@ -139,7 +140,7 @@ fn leftovers_go_and_what_is_not_ours_is_never_touched() {
         std::fs::create_dir_all(below(path)).unwrap();
         files.iter().for_each(|file| std::fs::write(below(path).join(file), b"bytes").unwrap());
     };
-    // Half-written by a process that is no more, and by one whose number somebody else has by now.
+    // Half-written by a process that no longer exists, and by one whose id now belongs to another process.
     record(".20261125-030101-000001-00000001.partial-1-a1b2", &["frame.jpg"]);
     record(".20261125-030101-000001-00000002.partial-4194304", &["frame.png", "overlay.png"]);
     let theirs = [
@@ -185,7 +186,7 @@ fn what_others_put_into_records_stays_and_the_bound_holds() {
     let mut ring = Ring::open(root.path(), limits).unwrap();
     for part in 1..=10 {
         if part == 5 {
-            // They count after a new start, too.
+            // They count after a restart, too.
             drop(ring);
             ring = Ring::open(root.path(), limits).unwrap();
             assert_eq!(ring.bytes(), taken());
@@ -247,7 +248,7 @@ fn on_a_full_disk_old_records_make_room_and_nothing_is_left_half_written() {
     let kept = parts(&root.join("records"));
     assert!(kept.len() > 3 && kept.last() == Some(&20), "{kept:?}");
     assert_eq!(kept.len(), ring.len());
-    // Somebody else takes the whole disk.
+    // Another program fills the whole disk.
     drop(ring);
     std::fs::remove_dir_all(root.join("records")).unwrap();
     let mut ring = Ring::open(&root.join("records"), LARGE).unwrap();
@@ -257,7 +258,7 @@ fn on_a_full_disk_old_records_make_room_and_nothing_is_left_half_written() {
     assert!(error.to_string().contains("check space"), "{error}");
     assert_eq!((listing(&root.join("records")).len(), ring.bytes()), (0, 0));
     std::fs::remove_file(root.join("theirs")).unwrap();
-    // A busy kernel gives the space back a moment later.
+    // A busy kernel frees the space a moment later.
     let until = Instant::now() + Duration::from_secs(10);
     while let Err(e) = ring.write(name(1, 31), &frame) {
         assert!(Instant::now() < until, "{e}");

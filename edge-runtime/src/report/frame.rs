@@ -8,7 +8,7 @@ use judge::{Judgement, Region, StageTimes};
 use serde::Serialize;
 use shared_format::Verdict;
 
-/// What the line says; its fields are the JSON's.
+/// The contents of the line; its fields are those of the JSON.
 #[derive(Debug, Serialize)]
 pub struct Line {
     path: String,
@@ -48,13 +48,13 @@ struct StageMs {
     total: f64,
 }
 
-/// Milliseconds, to the microsecond.
+/// Converts a time to milliseconds, rounded to the microsecond.
 pub fn in_ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 impl Line {
-    /// The line for one frame.
+    /// Creates the line for one frame.
     pub fn new(path: &Path, judgement: &Judgement) -> Self {
         let times: StageTimes = judgement.times;
         Self {
@@ -77,16 +77,16 @@ impl Line {
     /// Writes the line as JSON.
     ///
     /// # Errors
-    /// What writing gives.
+    /// If writing to `out` fails.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut *out, self)?;
         writeln!(out)
     }
 
-    /// Writes the line for people: verdict, score, threshold, time, path, then region or fault.
+    /// Writes the line as text: verdict, score, threshold, time, path, then region or fault.
     ///
     /// # Errors
-    /// What writing gives.
+    /// If writing to `out` fails.
     pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         let score = self.score.map_or_else(|| "-".to_owned(), significant);
         let threshold = significant(self.threshold);
@@ -105,7 +105,7 @@ impl Line {
     }
 }
 
-/// A score at five significant digits: methods differ in scale by orders of magnitude.
+/// Formats a score with five significant digits: methods differ in scale by orders of magnitude.
 pub fn significant(value: f32) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {

@@ -1,11 +1,11 @@
-//! What is told of frames and parts: as text, as JSON and as telegrams.
+//! Reports on frames and parts: as text, JSON and telegrams.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `frame` | one judged frame as a line of text or JSON |
-//! | [`part`] | what became of a part: as telegram and JSON |
-//! | [`text`] | the lines of text that a serial peer gets |
-//! | [`queue`] | reports on their way to a slow reader: the oldest are dropped |
+//! | [`part`] | the report on a part, as telegram and JSON |
+//! | [`text`] | the lines of text for a serial peer |
+//! | [`queue`] | a queue of reports for a slow reader, which drops the oldest |
 
 mod frame;
 pub mod part;

@@ -1,4 +1,4 @@
-//! What became of a part: as telegram and JSON. As text it stands in [`super::text`].
+//! The report on a part, as telegram and JSON. For the text form, see [`super::text`].
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use shared_format::{Telegram, Verdict};
 use crate::part::{Disposition, Reason, Release};
 use crate::report::in_ms;
 
-/// What became of a part, for whoever reads it.
+/// The report on a part that has passed the gate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartReport {
-    /// Start of the program that the part belongs to.
+    /// The number of the run that the part belongs to.
     pub run: u32,
-    /// Name of its product.
+    /// The name of its product.
     pub product: Arc<str>,
-    /// How it passed the gate.
+    /// How the part passed the gate.
     pub release: Release,
 }
 
@@ -42,19 +42,19 @@ struct JsonMs {
 }
 
 impl PartReport {
-    /// The score of its verdict, where there is one.
+    /// Returns the score of the part's verdict, if any.
     #[must_use]
     pub fn score(&self) -> Option<f32> {
         self.release.verdict?.score.filter(|score| score.is_finite())
     }
 
-    /// What the score was compared with, where there is a verdict.
+    /// Returns the threshold that the score was compared with, if there is a verdict.
     #[must_use]
     pub fn threshold(&self) -> Option<f32> {
         Some(self.release.verdict?.threshold).filter(|threshold| threshold.is_finite())
     }
 
-    /// The telegram of the part.
+    /// Returns the part's telegram.
     #[must_use]
     pub fn telegram(&self) -> Telegram {
         Telegram {
@@ -73,7 +73,7 @@ impl PartReport {
     /// frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
     ///
     /// # Errors
-    /// None that a vector gives; the type is the serializer's.
+    /// Never, as writing to a vector can't fail; the return type is the serializer's.
     pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let release = &self.release;
         let since = |at| in_ms(release.released_at.since(at));
@@ -109,7 +109,7 @@ pub(crate) mod tests {
 
     pub const MS: u64 = 1_000_000;
 
-    /// Part 123, put out for its score of 0.87.
+    /// Part 123, rejected for its score of 0.87.
     pub fn rejected() -> PartReport {
         let verdict = PartVerdict {
             part: 123,
@@ -132,7 +132,7 @@ pub(crate) mod tests {
         PartReport { run: 7, product: "cap".into(), release }
     }
 
-    /// Part 125, put out because its verdict was missing.
+    /// Part 125, rejected because its verdict was missing.
     pub fn missing() -> PartReport {
         let mut report = rejected();
         report.release.part = 125;

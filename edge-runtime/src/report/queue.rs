@@ -1,4 +1,4 @@
-//! Reports on their way to a slow reader: never waits, and drops the oldest.
+//! A queue of reports for a slow reader: never blocks, and drops the oldest.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,10 +6,10 @@ use crossbeam_queue::ArrayQueue;
 
 use super::PartReport;
 
-/// Reports that wait at most.
+/// The largest number of waiting reports.
 pub const CAPACITY: usize = 256;
 
-/// A bounded queue without locks: whoever adds is never held up by whoever takes.
+/// A bounded lock-free queue: its reader never holds up its writers.
 #[derive(Debug)]
 pub struct ReportQueue {
     waiting: ArrayQueue<PartReport>,
@@ -23,30 +23,30 @@ impl Default for ReportQueue {
 }
 
 impl ReportQueue {
-    /// Adds a report; where the queue is full, the oldest is dropped and counted.
+    /// Adds a report; if the queue is full, the oldest is dropped and counted.
     pub fn push(&self, report: PartReport) {
         if self.waiting.force_push(report).is_some() {
             self.count_dropped();
         }
     }
 
-    /// Takes the oldest.
+    /// Takes the oldest report.
     pub fn pop(&self) -> Option<PartReport> {
         self.waiting.pop()
     }
 
-    /// Whether nothing waits.
+    /// Whether the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Counts a report that was taken but can't be delivered.
+    /// Counts a report that was taken from the queue but can't be delivered.
     pub fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Reports that nobody got.
+    /// Returns the number of reports that were not delivered.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

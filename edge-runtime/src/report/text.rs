@@ -1,4 +1,4 @@
-//! The lines of text that a serial peer gets. Their grammar stands in `docs/serial.md`.
+//! The lines of text for a serial peer. For their grammar, see `docs/serial.md`.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::gate::{Alarms, Counts};
 use crate::part::{Disposition, Reason};
 use crate::report::significant;
 
-/// Appends the line of a part, such as `P 123 REJECT 0.87000`; where the verdict is not the reason, the reason follows.
+/// Appends the line of a part, such as `P 123 REJECT 0.87000`, followed by the reason if that isn't the verdict.
 pub fn write_part(report: &PartReport, out: &mut String) {
     let release = &report.release;
     let word = match release.disposition {
@@ -15,7 +15,7 @@ pub fn write_part(report: &PartReport, out: &mut String) {
         Disposition::Reject => "REJECT",
     };
     let score = report.score().map_or_else(|| "-".to_owned(), significant);
-    // A string takes whatever is written.
+    // Writing to a string can't fail.
     let _ = write!(out, "P {} {word} {score}", release.part);
     if release.reason != Reason::Verdict {
         let _ = write!(out, " {}", release.reason);
@@ -23,8 +23,8 @@ pub fn write_part(report: &PartReport, out: &mut String) {
     out.push('\n');
 }
 
-/// The answer to `?`: parts triggered, passed, rejected, with a fault, without a verdict in time, beyond the queue and
-/// held, then the alarms.
+/// Formats the answer to `?`: the numbers of parts triggered, passed, rejected, with a fault, without a verdict in time,
+/// beyond the queue, and held, followed by the alarms.
 #[must_use]
 pub fn status(counts: &Counts, alarms: &Alarms) -> String {
     let Counts { triggered, passed, rejected, faults, missing, overflowed, held, .. } = counts;

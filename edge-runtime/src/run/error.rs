@@ -1,4 +1,4 @@
-//! Why a line does not start, or has ended.
+//! Errors when a line starts, runs or stops.
 
 use std::io;
 
@@ -8,17 +8,17 @@ use crate::input::InputError;
 use crate::link::LinkError;
 use crate::output::OpenError;
 
-/// Why a line does not start. Its outputs are left in their safe state.
+/// An error that keeps a line from starting. Its outputs are left in their safe state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A link can't be had.
+    /// A link can't be opened.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// An output can't be opened.
     #[error(transparent)]
     Output(#[from] OpenError),
-    /// The inputs can't be had.
+    /// The inputs can't be opened.
     #[error(transparent)]
     Inputs(#[from] InputError),
     /// The counters of earlier runs can't be read.
@@ -27,56 +27,56 @@ pub enum StartError {
     /// A product's bundle can't be used.
     #[error("product {product}")]
     Bundle {
-        /// Its name.
+        /// The product's name.
         product: String,
-        /// Why.
+        /// The cause.
         source: Box<BundleError>,
     },
-    /// The system gives nothing to wait for.
-    #[error("cannot wait for events; raise the limit of open files")]
+    /// The system can't provide a descriptor to wait on.
+    #[error("cannot wait for events; raise the limit on open files")]
     Waiter(#[source] io::Error),
-    /// The system has no more threads.
+    /// The system can't start another thread.
     #[error("cannot start {what}; raise the {limits}")]
     Thread {
         /// The thread.
         what: &'static str,
-        /// What to raise.
+        /// The limits to raise.
         limits: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl StartError {
-    /// For a thread that could not be started.
+    /// Returns a function that makes the error for a thread that could not be started.
     pub(super) fn thread(what: &'static str) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Thread { what, limits: "limit of threads", source }
+        move |source| Self::Thread { what, limits: "limit on threads", source }
     }
 }
 
-/// Why a line has ended though nobody asked it to. Its outputs are in their safe state unless [`ServeError`] says otherwise.
+/// The reason why a line has ended unasked. Its outputs are in their safe state unless [`ServeError`] says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The gate's thread.
-    #[error("the gate's thread has ended by itself; start the line again and report this")]
+    /// The gate thread stopped.
+    #[error("the gate thread stopped unexpectedly; restart the line and report this")]
     Gate,
-    /// The inspector's thread.
-    #[error("the inspector's thread has ended by itself; start the line again and report this")]
+    /// The inspector thread stopped.
+    #[error("the inspector thread stopped unexpectedly; restart the line and report this")]
     Inspector,
-    /// At the end, the gate could not be left.
+    /// The gate could not be shut down properly.
     #[error(transparent)]
     Serve(#[from] ServeError),
 }
 
-/// Why the gate could not be served to the end.
+/// The reason why the gate could not be served to the end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The thread could not wait any more, or the outputs can't be driven.
-    #[error("the gate could not be served to the end; check its outputs")]
+    /// The thread could no longer wait for events, or the outputs can't be driven.
+    #[error("the gate thread stopped with an error; check the outputs")]
     Unserved(#[source] io::Error),
     /// The thread panicked.
-    #[error("the gate's thread failed; the outputs are in their safe state")]
+    #[error("the gate thread panicked; the outputs are in their safe state")]
     Failed,
 }

@@ -1,4 +1,4 @@
-//! The thread that serves the gate: events and verdicts come in, levels and reports go out, when they are due.
+//! The gate thread: takes in events and verdicts, and puts out levels and reports when they are due.
 
 #[path = "gatekeeper_intake.rs"]
 mod intake;
@@ -24,51 +24,51 @@ use crate::part::{PartNumber, PartVerdict, Release};
 use crate::realtime::Waiter;
 use crate::report::PartReport;
 
-/// Half a period of the heartbeat: whatever guards it may call two missing changes silence, within 200 ms.
+/// Half a period of the heartbeat. A monitor may treat two missing edges as silence, and so react within 200 ms.
 pub const HEARTBEAT: Duration = Duration::from_millis(50);
 
-/// A part that was triggered, for the inspector.
+/// A triggered part, for the inspector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartStart {
-    /// Its number.
+    /// The part's number.
     pub part: PartNumber,
-    /// Place of its product in the line file.
+    /// The index of its product in the line file.
     pub product: u16,
-    /// When it was triggered.
+    /// When the part was triggered.
     pub triggered_at: Moment,
 }
 
-/// What the gate's thread works with.
+/// The gate thread's resources.
 pub struct Gatekeeper {
     /// The gate, held as not ready.
     pub gate: Gate,
-    /// The outputs, in their safe state: they are driven, and told what became of each part.
+    /// The outputs, in their safe state: they are driven, and get each part's report.
     pub outputs: Outputs,
-    /// The inputs, where there are any.
+    /// The inputs, if there are any.
     pub inputs: Option<Box<dyn Inputs>>,
-    /// What tells a silent encoder.
+    /// Detects a silent encoder.
     pub encoder: EncoderWatch,
-    /// What waits for all of them.
+    /// Waits for deadlines, inputs and messages.
     pub waiter: Waiter,
-    /// Where the other threads leave messages.
+    /// Messages from the other threads.
     pub mailbox: Mailbox,
-    /// Parts for the inspector; one that finds it full goes without a verdict.
+    /// Parts for the inspector; if the channel is full, the part goes without a verdict.
     pub starts: SyncSender<PartStart>,
     /// Shared with the other threads.
     pub shared: Arc<Shared>,
-    /// Time from part to part, where that is the trigger.
+    /// The time between parts, if they are triggered by time.
     pub every: Option<Duration>,
-    /// Names of the products, in the order of the line file.
+    /// The names of the products, in the order of the line file.
     pub products: Vec<Arc<str>>,
-    /// Place of the product for each number on the product inputs.
+    /// The index of the product for each number on the product inputs.
     pub selected_by: Vec<(u8, u16)>,
-    /// Number of this run.
+    /// The number of this run.
     pub run: u32,
-    /// Known-bad parts of a challenge.
+    /// The number of known-bad parts in a challenge.
     pub challenge: u16,
 }
 
-/// What changes while it works.
+/// The gatekeeper's state while it serves the gate.
 struct Serving {
     keeper: Gatekeeper,
     part: PartNumber,
@@ -79,23 +79,23 @@ struct Serving {
     events: Vec<Event>,
     actions: Vec<Action>,
     unpublished: bool,
-    /// Inputs that were there are gone.
+    /// Whether the inputs have disappeared.
     inputs_lost: bool,
     unseen: Unseen,
-    /// What the mailbox has lost, as far as the gate knows of it.
+    /// Losses of the mailbox that the gate has already accounted for.
     lost: Lost,
 }
 
 impl Gatekeeper {
-    /// Serves the gate until it is told to stop, and leaves the outputs in their safe state: after a panic, too, which
-    /// goes on from there.
+    /// Serves the gate until it is told to stop, and leaves the outputs in their safe state. After a panic it does so too,
+    /// and then resumes the panic.
     ///
     /// # Errors
-    /// What the system says where it can't wait any more; the safe state is driven then, too.
+    /// The system's error if waiting fails; the safe state is driven in that case, too.
     pub fn serve(self, first_events: Vec<Event>) -> io::Result<()> {
         let mut serving = self.serving(Moment::now(), first_events);
         let result = panics::caught(|| serving.work());
-        // Before anything else, and whatever has happened.
+        // First, whatever has happened.
         let safe = serving.keeper.outputs.safe_state();
         match result {
             Ok(result) => {
@@ -104,10 +104,10 @@ impl Gatekeeper {
             }
             Err(panic) => {
                 match safe {
-                    Ok(()) => tracing::error!("the gate's thread failed, the outputs are safe: {panic}"),
+                    Ok(()) => tracing::error!("the gate thread panicked, the outputs are safe: {panic}"),
                     Err(e) => {
                         tracing::error!(
-                            "the gate's thread failed, the outputs can't be driven ({e}): {panic}"
+                            "the gate thread panicked, the outputs can't be driven ({e}): {panic}"
                         );
                     }
                 }
@@ -157,7 +157,7 @@ impl Serving {
         }
     }
 
-    /// Reports what is still under way, and says how it all ended.
+    /// Reports the parts still under way and publishes the final state.
     fn close(&mut self) {
         let mut actions = std::mem::take(&mut self.actions);
         loop {
@@ -185,14 +185,14 @@ impl Serving {
             self.unseen.next_wake(),
             inputs.and_then(|inputs| inputs.next_wake()),
         ];
-        // An output that has just failed holds the line at once.
+        // An output that has just failed must hold the line at once.
         let fails = keeper.outputs.is_failing() && !keeper.gate.alarms().output_failed;
         let deadline = if fails { Some(Moment::now()) } else { wakes.into_iter().flatten().min() };
         let fd = inputs.map(|inputs| inputs.fd());
         keeper.waiter.wait(deadline, fd.as_slice()).map(drop)
     }
 
-    /// From the next part on.
+    /// Sets the product from the next part on.
     fn set_product(&mut self, product: usize) {
         if let Ok(place) = u16::try_from(product)
             && product < self.keeper.products.len()
@@ -207,7 +207,7 @@ impl Serving {
         let start = PartStart { part: self.part, product: self.product, triggered_at: at };
         self.keeper.gate.trigger(start.part, start.product, at);
         self.keeper.encoder.trigger(at);
-        // An inspector that is so far behind would be too late for this part anyway.
+        // If the queue is full, the inspector would be too late for this part anyway.
         if self.keeper.starts.try_send(start).is_err() {
             add(&self.keeper.shared.troubles.unstarted, 1);
         }
@@ -220,7 +220,7 @@ impl Serving {
             return;
         }
         self.trigger(due);
-        // After a pause of the whole machine no heap of parts follows, but none of them is left out of account.
+        // After a pause of the whole machine, the overdue parts don't come all at once, but each of them is counted.
         let period = nanoseconds(every).max(1);
         let passed = nanoseconds(now.since(due)) / period;
         let after = |parts: u64| Moment(due.0.saturating_add(period.saturating_mul(parts)));
@@ -244,7 +244,7 @@ impl Serving {
         }
         self.unpublished = true;
         let actions = std::mem::take(&mut self.actions);
-        // Levels first: no report delays a pulse.
+        // Levels first: a report must not delay a pulse.
         for action in &actions {
             if let Action::Set(signal, on) = action
                 && self.keeper.outputs.set(*signal, *on).is_err()
@@ -275,7 +275,7 @@ impl Serving {
             return;
         }
         self.beat = !self.beat;
-        // What could not be driven is tried again here, and so no more often than this.
+        // Failed outputs are retried here, which limits the rate of retries.
         let driven = self.keeper.outputs.heartbeat(self.beat);
         if driven.and_then(|()| self.keeper.outputs.retry()).is_err() {
             add(&self.keeper.shared.troubles.output_errors, 1);
@@ -285,7 +285,7 @@ impl Serving {
     }
 }
 
-/// How many of the numbers 1 to `last` hold, of which the first hold and the others don't.
+/// Returns how many of the numbers 1 to `last` satisfy `holds`, which must be true up to some number and false beyond.
 fn partition(last: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut held, mut end) = (0, last);
     while held < end {

@@ -1,11 +1,11 @@
-//! Parts by the clock, after a pause of the whole process.
+//! Parts triggered by time, after a pause of the whole process.
 
 use super::*;
 use crate::part::Reason;
 
 const EVERY: Duration = Duration::from_millis(20);
 
-/// What a line that is not held reports after a pause of that length, from its first part on.
+/// Returns what a line that isn't held reports after a pause of this length, from its first part on.
 fn after(pause: Duration) -> (Vec<Release>, Serving, RecordedLevels) {
     let levels = RecordedLevels::new(Safe::Reject);
     let (mut keeper, _starts, reports) = keeper(&levels, Some(EVERY), false);
@@ -18,14 +18,14 @@ fn after(pause: Duration) -> (Vec<Release>, Serving, RecordedLevels) {
     let now = start + EVERY + pause;
     serving.trigger_by_time(now);
     serving.poll(now);
-    // Until the first of them is at the gate.
+    // Until the first of them reaches the gate.
     serving.poll(now.max(start + EVERY + DELAY));
     (reports.try_iter().map(|report| report.release).collect(), serving, levels)
 }
 
 #[test]
 fn parts_of_a_pause_are_missed_or_on_the_safe_side_and_each_has_a_number() {
-    // 60 ms to the gate, and 5 ms there: of 50 parts, those of the last 65 ms have not gone by.
+    // 60 ms to the gate and 5 ms at it: of 50 parts, those of the last 65 ms have not passed yet.
     let (reports, serving, levels) = after(Duration::from_millis(990));
     let numbers: Vec<_> = reports.iter().map(|release| release.part).collect();
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>());

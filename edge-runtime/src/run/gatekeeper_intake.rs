@@ -1,4 +1,4 @@
-//! What comes in to the gate: events, verdicts, what was lost of them, and what holds the line.
+//! The gate thread's intake: events, verdicts, losses of either, and holds.
 
 use std::sync::atomic::Ordering;
 
@@ -16,8 +16,7 @@ impl Serving {
             let read = inputs.read(&mut self.events);
             troubles.lost_edges.store(inputs.lost_edges(), Ordering::Relaxed);
             if read.is_err() {
-                // A chip that is gone would wake this thread for ever. Without inputs parts pass unseen: the line is
-                // held.
+                // A missing chip would wake this thread forever. Without inputs, parts pass unseen, so the line is held.
                 self.keeper.inputs = None;
                 self.inputs_lost = true;
                 troubles.inputs_lost.store(true, Ordering::Relaxed);
@@ -31,9 +30,9 @@ impl Serving {
     }
 
     pub(super) fn take_messages(&mut self) {
-        // Before the messages: what was lost by now, was lost behind those that are there.
+        // Read before the messages: whatever is lost by now was sent after those in the queue.
         let lost = self.keeper.mailbox.lost();
-        // No more than fit in: whoever sends all the time must not hold up the gate.
+        // At most as many as fit in, so that a constant stream of messages can't hold up the gate.
         for _ in 0..CAPACITY {
             let Some((lost, message)) = self.keeper.mailbox.take() else { break };
             self.unpublished = true;
@@ -51,7 +50,7 @@ impl Serving {
         self.lose(lost, Moment::now());
     }
 
-    /// Messages were lost up to `at`: their parts go to the safe side.
+    /// Accounts for messages that were lost up to `at`: their parts go to the safe side.
     fn lose(&mut self, lost: Lost, at: Moment) {
         let triggers = lost.triggers.saturating_sub(self.lost.triggers);
         self.lose_triggers(triggers, at);
@@ -59,12 +58,12 @@ impl Serving {
             self.keeper.gate.lose_tracking(at);
             self.unpublished = true;
         }
-        // Senders on other threads may have seen less.
+        // Other threads may have seen smaller counts when they sent.
         self.lost.triggers = self.lost.triggers.max(lost.triggers);
         self.lost.ways = self.lost.ways.max(lost.ways);
     }
 
-    /// Parts went by up to `at` that nobody saw: they get their numbers, and nothing else is known of them.
+    /// Accounts for parts that passed unseen up to `at`: they get numbers, but nothing else is known of them.
     pub(super) fn lose_triggers(&mut self, parts: u64, at: Moment) {
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
@@ -75,7 +74,7 @@ impl Serving {
 
     pub(super) fn hold(&mut self, now: Moment) {
         let Gatekeeper { gate, mailbox, encoder, outputs, shared, .. } = &mut self.keeper;
-        // In this order: a line that becomes ready sees by then.
+        // In this order: sight must be up to date before the line becomes ready.
         let not_ready = mailbox.is_held(Hold::NotReady);
         let unseen = self.unseen.look(mailbox.is_held(Hold::Blind), !not_ready, now);
         let silent = encoder.look(gate.under_way() > 0, now);

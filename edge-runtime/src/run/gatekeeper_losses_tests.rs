@@ -1,4 +1,4 @@
-//! Inputs that are gone or silent, messages that are lost, outputs that can't be driven.
+//! Inputs that disappear or fall silent, lost messages, and outputs that can't be driven.
 
 use super::*;
 use crate::gate::Hold;
@@ -19,10 +19,10 @@ use crate::testing::outputs::{Failing, Reports};
 
 const LONG: Duration = Duration::from_secs(20);
 const DISTANCE: u64 = 100;
-/// Parts that wait for the inspector.
+/// The capacity of the inspector's queue.
 const QUEUE: usize = 16;
 
-/// A served gate 100 ticks behind the trigger.
+/// A running gate thread with the gate 100 ticks behind the trigger.
 struct Line {
     mailbox: Mailbox,
     outputs: Failing,
@@ -37,7 +37,7 @@ impl Line {
         Self::prepared(encoder, inputs, |_| {})
     }
 
-    /// `first` is called before the gate is served.
+    /// Like `start`, but calls `first` before the thread starts.
     fn prepared(encoder: EncoderWatch, inputs: Option<Box<dyn Inputs>>, first: impl Fn(&Mailbox)) -> Self {
         let settings = Settings {
             measure: Measure::Ticks,
@@ -136,7 +136,7 @@ fn a_blind_line_is_held_until_what_passed_unseen_is_behind_the_gate() {
     line.until_level(Signal::Reject, true);
     line.mailbox.blind(Blind::Serial, false);
     // It sees again, but the belt has not moved.
-    line.until("sight", |_| line.told().contains("parts that nobody saw"));
+    line.until("sight", |_| line.told().contains("unseen parts"));
     line.happen(Happening::Encoder { ticks: 99 });
     line.happen(Happening::Trigger);
     line.pass(1);
@@ -189,7 +189,7 @@ fn a_count_that_jumped_loses_the_parts_under_way_and_no_others() {
     line.happen(WAY);
     assert_eq!(line.report(), (3, Disposition::Pass, Reason::Verdict));
     assert!(line.shared.gate().alarms.tracking_lost);
-    assert!(line.told().starts_with("1 encoder counts that ran back or jumped"), "{}", line.told());
+    assert!(line.told().starts_with("1 encoder counts that ran backwards or jumped"), "{}", line.told());
     line.end();
 }
 
@@ -217,7 +217,7 @@ fn lost_triggers_get_their_numbers_before_the_trigger_that_shows_them() {
 
 #[test]
 fn what_a_full_mailbox_loses_is_on_the_safe_side() {
-    // A part, as many messages as fit in, and then what finds no room.
+    // A part, as many messages as fit in, and then some that don't.
     let line = Line::prepared(EncoderWatch::new(None, false), None, |mailbox| {
         mailbox.send(message(Happening::Trigger));
         (1..CAPACITY).for_each(|_| mailbox.send(message(Happening::Fell)));
@@ -242,7 +242,7 @@ fn outputs_that_fail_for_a_while_hold_the_line_and_are_then_as_they_should_be() 
     line.until_level(Signal::Fault, false);
     line.outputs.fails.store(true, Ordering::Release);
     line.until("the hold", |gate| gate.alarms.output_failed);
-    // A good part goes to the safe side although the network had no fault to find.
+    // A held line sends even a good part to the safe side.
     line.happen(Happening::Trigger);
     line.pass(1);
     line.happen(WAY);
@@ -258,7 +258,7 @@ fn outputs_that_fail_for_a_while_hold_the_line_and_are_then_as_they_should_be() 
     line.until("the end of the hold", |gate| !gate.alarms.output_failed);
     line.until_level(Signal::Reject, false);
     line.until_level(Signal::Fault, false);
-    // While it was held, the outputs said so as soon as they could.
+    // As soon as they could be driven, the outputs showed the hold.
     let changes = line.outputs.levels.changes();
     let held = changes.iter().rposition(|change| change.signal == Signal::Fault && change.on).unwrap();
     assert!(changes[held..].iter().any(|change| change.signal == Signal::Fault && !change.on));
@@ -279,7 +279,7 @@ fn a_safe_state_that_fails_at_first_is_tried_again_at_the_end() {
     assert_eq!(outputs.levels.level(Signal::Reject), Some(true));
 }
 
-/// Inputs that are gone at the second look, and have lost edges before.
+/// Inputs that fail at the second read and have lost edges before.
 struct Gone(std::io::PipeReader, u32);
 
 impl Inputs for Gone {
@@ -307,7 +307,7 @@ fn inputs_that_are_gone_hold_the_line_and_are_told_with_the_edges_they_lost() {
     let line = Line::start(EncoderWatch::new(None, false), Some(Box::new(Gone(reader, 0))));
     line.until("the hold", |gate| gate.alarms.blind);
     let told = line.told();
-    assert!(told.contains("7 edges of belt") && told.contains("the GPIO inputs are gone"), "{told}");
+    assert!(told.contains("7 edges on belt") && told.contains("the GPIO inputs are gone"), "{told}");
     line.end();
 }
 
@@ -316,6 +316,6 @@ fn a_part_that_finds_the_inspectors_queue_full_is_told() {
     let line = Line::unwatched();
     (0..QUEUE + 1).for_each(|_| line.happen(Happening::Trigger));
     line.until("the parts", |gate| gate.counts.triggered > QUEUE as u64);
-    assert_eq!(line.told(), "1 parts not looked at, the inspector's queue was full");
+    assert_eq!(line.told(), "1 parts not inspected: the inspector's queue was full");
     line.end();
 }

@@ -1,4 +1,4 @@
-//! A panic of the gate's thread while nobody reads the log.
+//! A panic of the gate thread while nothing reads the log.
 
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use crate::testing::emulated;
 const FILE: &str = "NOMINAL_TEST_SAFE_STATE";
 const LONG: Duration = Duration::from_secs(30);
 
-/// A pipe with no room left, and its other end, which nobody reads.
+/// Returns a full pipe and its other end, which is never read.
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
@@ -22,14 +22,14 @@ fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     (reader, writer)
 }
 
-/// Not a test by itself: the process that the next one starts with nobody to read its standard error.
+/// Not a test itself: the process that the next test starts with its standard error unread.
 #[test]
 #[ignore = "started by another test"]
 fn panicking_child() {
     let file = std::env::var_os(FILE).expect("started by another test");
     let _log = log::set_up(false).unwrap();
     panics::install();
-    // More than the log holds.
+    // More lines than the log's queue holds.
     for line in 0..1000 {
         tracing::error!("line {line}");
     }

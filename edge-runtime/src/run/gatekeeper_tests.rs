@@ -14,7 +14,7 @@ use crate::testing::outputs::{RecordedLevels, Reports};
 
 const DELAY: Duration = Duration::from_millis(60);
 
-/// A served gate, with what it is told, what it drives and what it reports.
+/// A running gate thread with access to its mailbox, levels, started parts and reports.
 struct Line {
     mailbox: Mailbox,
     levels: RecordedLevels,
@@ -23,7 +23,7 @@ struct Line {
     thread: JoinHandle<io::Result<()>>,
 }
 
-/// A gatekeeper, its starts and its reports, which fail where `fails`.
+/// Returns a gatekeeper, its started parts and its reports; delivering a report panics if `fails`.
 fn keeper(
     levels: &RecordedLevels,
     every: Option<Duration>,
@@ -109,11 +109,11 @@ fn parts_are_served_between_two_safe_states() {
         let release = line.report();
         assert_eq!(release.part, start.part);
         assert_eq!(release.disposition == Disposition::Pass, verdict == Verdict::Pass);
-        // Never early; how late is the machine's business.
+        // Never early; how late depends on the machine.
         assert!(release.released_at.since(start.triggered_at) >= DELAY);
     }
     assert_eq!(line.levels.level(Signal::Fault), Some(false));
-    // Under way at the end: reported, too.
+    // Parts under way at the end are reported, too.
     let last = line.trigger();
     line.mailbox.stop();
     line.thread.join().unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The thread that looks at parts: frames of a part → votes → the part's verdict.
+//! The thread that inspects parts: frames of a part → votes → the part's verdict.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,80 +19,80 @@ use crate::line_file;
 use crate::log::limited;
 use crate::part::{PartVerdict, Votes};
 
-/// Why a frame was not judged.
+/// The reason why a frame was not judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The camera's state says that its picture means nothing.
-    #[error("the camera's picture is not to be trusted ({0})")]
+    /// The camera's state says that its picture can't be trusted.
+    #[error("the camera's picture can't be trusted: {0}")]
     Untrusted(CameraState),
-    /// The camera gave it a second time.
+    /// The camera delivered it a second time.
     #[error(
-        "the camera gave a picture again, byte for byte; connect it anew, or give health.equal_frames = 0 for a camera \
-         whose picture may stand still"
+        "the camera delivered the same picture again, byte for byte; reconnect the camera, or set \
+         health.equal_frames = 0 if its picture may stand still"
     )]
     Repeated,
-    /// It can't be decoded: the decoder's sentence.
+    /// It can't be decoded; this is the decoder's message.
     #[error("{0}")]
     Undecodable(String),
     /// The part's product is not in the line file.
-    #[error("there is no such product")]
+    #[error("the part's product is not in the line file")]
     NoProduct,
 }
 
-/// A frame that was looked at.
+/// An inspected frame.
 #[derive(Debug)]
 pub struct Seen {
-    /// The frame as the camera gave it.
+    /// The frame as the camera delivered it.
     pub captured: Arc<Captured>,
-    /// What the judge said; a fault without more where it was not asked.
+    /// The judge's result; a bare fault if the frame was not judged.
     pub judgement: Judgement,
-    /// Why it was not asked: the frame can't be decoded, or not be trusted.
+    /// Why the frame was not judged: it can't be decoded or can't be trusted.
     pub refused: Option<Refusal>,
 }
 
-/// Who wants to know what an inspected part looked like: the part, its verdict, and the frame that decided, where
-/// there is one: of a fault's frames, one that could not be judged. Never makes the inspector wait.
+/// A callback for each inspected part: the part, its verdict, and the decisive frame, if any (for a fault, one of its
+/// frames that could not be judged). It must never block the inspector.
 pub type Witness = Box<dyn Fn(&PartStart, &PartVerdict, Option<Seen>) + Send>;
 
-/// What the inspector works with.
+/// The inspector and everything it needs.
 pub struct Inspector {
-    /// A judge for each product.
+    /// One judge per product.
     pub judges: Vec<Judge>,
     /// How frames vote.
     pub votes: line_file::Votes,
-    /// Where frames come from.
+    /// The source of frames.
     pub frames: Arc<FrameRing>,
-    /// How the camera is.
+    /// Returns the camera's state.
     pub camera: Box<dyn Fn() -> CameraState + Send>,
-    /// From the trigger to the first exposure that counts.
+    /// The time from the trigger to the first exposure that counts.
     pub exposure_delay: Duration,
-    /// How long a frame is waited for.
+    /// How long to wait for a frame.
     pub patience: Duration,
-    /// Parts, in order.
+    /// The triggered parts, in order.
     pub starts: Receiver<PartStart>,
-    /// Where verdicts go.
+    /// Receives the verdicts.
     pub mailbox: Mailbox,
     /// Shared with the other threads.
     pub shared: Arc<Shared>,
-    /// Who is shown each inspected part.
+    /// Called with each inspected part.
     pub witness: Witness,
 }
 
 impl Inspector {
-    /// Inspects parts until nobody triggers any more.
+    /// Inspects parts until the channel of triggered parts is closed.
     pub fn inspect_all(mut self) {
         while let Ok(start) = self.starts.recv() {
-            // The part has gone where parts without a verdict go; the next one may still be in time.
+            // The part has already passed the gate without a verdict; the next one may still be in time.
             if start.part <= self.shared.released() {
                 self.shared.troubles.skipped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect(&start)));
-            // A panic may have left it begun.
+            // A panic may have left it marked as busy.
             self.shared.judging.rest();
             let (verdict, seen) = inspected.unwrap_or_else(|_| {
-                limited!(error, "the inspector failed at part {}; it is a fault", start.part);
+                limited!(error, "the inspector panicked on part {}; the part is a fault", start.part);
                 (self.fault(&start), None)
             });
             self.mailbox.send(Message::Verdict(verdict));
@@ -112,7 +112,7 @@ impl Inspector {
         PartVerdict { part: start.part, verdict, score: None, threshold, frames: 0, captured_at }
     }
 
-    /// The part's verdict, and the frame with the highest score.
+    /// Returns the part's verdict and the frame with the highest score.
     fn inspect(&mut self, start: &PartStart) -> (PartVerdict, Option<Seen>) {
         let mut votes = Votes::new(&self.votes);
         let mut verdict = self.fault(start);
@@ -127,7 +127,7 @@ impl Inspector {
                     break;
                 }
             };
-            // What came after a pause of the whole machine shows another part.
+            // A frame after a pause of the whole machine shows another part.
             if captured.captured_at() > from + self.patience {
                 limited!(warn, "part {}: {}", start.part, NoFrame::TimedOut);
                 break;
@@ -163,7 +163,7 @@ impl Inspector {
         }
     }
 
-    /// `Err` says why the frame can't be trusted or decoded: a fault.
+    /// Judges a frame. `Err` says why the frame can't be trusted or decoded, which makes it a fault.
     fn judge(&mut self, start: &PartStart, captured: &Captured) -> Result<Judgement, Refusal> {
         let state = (self.camera)();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
@@ -189,7 +189,7 @@ impl Inspector {
     }
 }
 
-/// A fault's frame is shown only where there is no other.
+/// Ranks a frame for the witness: one without a score is shown only if there is no other.
 fn score(judgement: &Judgement) -> f32 {
     judgement.score.unwrap_or(f32::NEG_INFINITY)
 }

@@ -1,4 +1,4 @@
-//! Messages to the thread that serves the gate.
+//! Messages to the gate thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use crate::input::{Event, Happening};
 use crate::part::PartVerdict;
 use crate::realtime::Waker;
 
-/// Messages that wait at most: the gate looks at all of them whenever it wakes.
+/// The largest number of waiting messages; the gate takes all of them whenever it wakes.
 pub const CAPACITY: usize = 4096;
 
-/// What the gate is told.
+/// A message to the gate thread.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Message {
@@ -23,49 +23,49 @@ pub enum Message {
     Verdict(PartVerdict),
 }
 
-/// Why parts may pass unseen.
+/// The reason why parts may pass unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Blind {
-    /// The camera that finds them gives no frames.
+    /// The camera that detects parts delivers no frames.
     Camera,
-    /// The serial port that says when or where they are is not there.
+    /// The serial port that reports triggers or the belt's movement is unavailable.
     Serial,
 }
 
-/// Messages that a full mailbox has lost, by what they were.
+/// Numbers of messages that a full mailbox has lost, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lost {
     /// Parts that were triggered.
     pub triggers: u64,
-    /// Ways of the belt.
+    /// Movements of the belt.
     pub ways: u64,
-    /// Verdicts, whose parts go to the safe side without them, and what else there is.
+    /// Verdicts, without which parts go to the safe side, and all other messages.
     pub others: u64,
 }
 
 impl Lost {
-    /// All of them.
+    /// Returns the total.
     #[must_use]
     pub const fn all(&self) -> u64 {
         self.triggers + self.ways + self.others
     }
 }
 
-/// Where any thread leaves messages without ever waiting. Holds and the end are no messages but states: they can't be
-/// lost.
+/// A mailbox to which any thread sends without ever waiting. Holds and the stop request are states, not messages, so
+/// they can't be lost.
 #[derive(Debug, Clone)]
 pub struct Mailbox(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Each with what had been lost before it.
+    /// Each message with what had been lost before it.
     messages: ArrayQueue<(Lost, Message)>,
     lost_triggers: AtomicU64,
     lost_ways: AtomicU64,
     lost_others: AtomicU64,
     not_ready: AtomicBool,
-    /// A bit for each reason.
+    /// One bit per [`Blind`] reason.
     blind: AtomicU8,
     output_failed: AtomicBool,
     stopped: AtomicBool,
@@ -73,7 +73,7 @@ struct Inner {
 }
 
 impl Mailbox {
-    /// An empty mailbox of a line that is not ready; `waker` wakes its owner.
+    /// Creates an empty mailbox for a line that is not ready; `waker` wakes its owner.
     #[must_use]
     pub fn new(waker: Waker) -> Self {
         Self(Arc::new(Inner {
@@ -89,7 +89,7 @@ impl Mailbox {
         }))
     }
 
-    /// Leaves a message. A full mailbox loses it, which is counted: a part then goes without a verdict to the safe side.
+    /// Sends a message. A full mailbox loses and counts it; the part then goes to the safe side without a verdict.
     pub fn send(&self, message: Message) {
         if let Err((_, message)) = self.0.messages.push((self.lost(), message)) {
             let (counter, count) = match message {
@@ -107,13 +107,13 @@ impl Mailbox {
         self.0.waker.wake();
     }
 
-    /// Takes the oldest message, with what had been lost before it was left.
+    /// Takes the oldest message, with what had been lost before it was sent.
     #[must_use]
     pub fn take(&self) -> Option<(Lost, Message)> {
         self.0.messages.pop()
     }
 
-    /// Messages that were lost.
+    /// Returns the numbers of lost messages.
     #[must_use]
     pub fn lost(&self) -> Lost {
         let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
@@ -124,7 +124,7 @@ impl Mailbox {
         }
     }
 
-    /// Holds the line in its safe state, or not. [`Hold::Blind`] is [`Blind::Camera`].
+    /// Holds the line in its safe state, or lifts that hold. [`Hold::Blind`] stands for [`Blind::Camera`].
     pub fn hold(&self, hold: Hold, on: bool) {
         match hold {
             Hold::NotReady => self.0.not_ready.store(on, Ordering::Release),
@@ -134,7 +134,7 @@ impl Mailbox {
         self.0.waker.wake();
     }
 
-    /// Whether the line is to be held for that reason.
+    /// Whether the line is to be held for this reason.
     #[must_use]
     pub fn is_held(&self, hold: Hold) -> bool {
         match hold {
@@ -144,7 +144,7 @@ impl Mailbox {
         }
     }
 
-    /// Holds the line as blind for this reason, or no longer.
+    /// Marks the line as blind for this reason, or clears the mark.
     pub fn blind(&self, reason: Blind, on: bool) {
         if on {
             self.0.blind.fetch_or(bit(reason), Ordering::AcqRel);
@@ -160,13 +160,13 @@ impl Mailbox {
         self.0.blind.load(Ordering::Acquire) & bit(reason) != 0
     }
 
-    /// The end: the safe state is to be driven and the gate left.
+    /// Asks the gate thread to drive the safe state and stop.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::Release);
         self.0.waker.wake();
     }
 
-    /// Whether the end has come.
+    /// Whether the gate thread is asked to stop.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.stopped.load(Ordering::Acquire)

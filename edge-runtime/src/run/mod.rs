@@ -1,26 +1,26 @@
-//! A running line: its threads, and how they are joined.
+//! A running line: its threads and how they work together.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`gatekeeper`] | the thread that serves the gate: the only one that has to be on time |
-//! | [`inspector`] | the thread that looks at parts |
-//! | [`mailbox`] | messages to the gate |
-//! | [`progress`] | whether a thread gets on with its work |
-//! | [`shared`] | what the threads know of each other |
-//! | [`troubles`] | what went wrong, counted and told |
-//! | `unseen` | parts that passed while the line was blind |
-//! | `peer` | the commands of the peer on the serial port |
-//! | `snapshots` | what health is told |
-//! | `witness` | records and drift: what else becomes of an inspected part |
-//! | `error` | why a line does not start, or has ended |
-//! | `served` | the gatekeeper's thread, started and ended |
-//! | `start` | everything is opened, outputs first, in their safe state |
-//! | `side_threads` | threads that the gate can do without, but nobody should |
-//! | `supervise` | watches camera and threads, and ends the line |
-//! | `service` | what systemd is told: ready, alive, how it goes |
+//! | [`gatekeeper`] | the gate thread: the only one with deadlines |
+//! | [`inspector`] | the thread that inspects parts |
+//! | [`mailbox`] | messages to the gate thread |
+//! | [`progress`] | detects a thread that is stuck |
+//! | [`shared`] | state that the threads share |
+//! | [`troubles`] | counts and reports problems |
+//! | `unseen` | tracks parts that passed while the line was blind |
+//! | `peer` | commands from the serial peer |
+//! | `snapshots` | snapshots of the line for the health monitor |
+//! | `witness` | records and drift statistics of inspected parts |
+//! | `error` | errors when a line starts, runs or stops |
+//! | `served` | starts and stops the gate thread |
+//! | `start` | opens everything, outputs first, in their safe state |
+//! | `side_threads` | watches the threads that the gate doesn't depend on |
+//! | `supervise` | watches the camera and the threads, and stops the line |
+//! | `service` | reports readiness, liveness and status to systemd |
 //!
-//! Capture, serial port, standard output, records and health have threads of their own. None of them is ever waited
-//! for by the gate: whatever is late, lost or gone leaves a part without a verdict, and such a part goes to the safe side.
+//! Capture, serial port, standard output, records and health each run on a separate thread. The gate never waits for
+//! any of them: anything late, lost or gone leaves a part without a verdict, and such a part goes to the safe side.
 
 pub mod gatekeeper;
 pub mod inspector;

@@ -1,4 +1,4 @@
-//! The peer on the serial port, as far as its commands go.
+//! Receives the commands of the serial peer.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::link::Links;
 use crate::link::serial::SerialLink;
 use crate::report::text;
 
-/// The end of the serial port that takes commands, if the line has one.
+/// The receiver of serial commands, if the line has a serial port.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Peer {
     link: Option<Arc<SerialLink>>,
     counts: Arc<CommandCounts>,
-    /// Whether it says when or where parts are.
+    /// Whether the line depends on it for triggers or the belt's movement.
     is_needed: bool,
 }
 
 impl Peer {
-    /// Begins to listen, if the line file names a serial port.
+    /// Starts listening if the line file names a serial port.
     pub(super) fn listen(
         line: &LineFile,
         links: &Links,
@@ -49,13 +49,13 @@ impl Peer {
         Ok(Self { link: Some(Arc::clone(link)), counts, is_needed })
     }
 
-    /// What is wrong with its commands.
+    /// Says what is wrong with its commands, if anything.
     pub(super) fn problem(&self) -> Option<String> {
         let refused = self.counts.refused();
         (refused > 0).then(|| format!("{refused} serial commands refused"))
     }
 
-    /// Whether nobody says any more when or where parts are.
+    /// Whether the line depends on the peer and its thread has ended.
     pub(super) fn is_blind(&self) -> bool {
         self.is_needed && self.link.as_ref().is_some_and(|link| link.has_ended())
     }

@@ -1,35 +1,35 @@
-//! Whether a thread gets on with its work.
+//! Detects a thread that is stuck in one piece of work.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// Since when a thread has been at one piece of work. The thread tells, whoever watches over it reads; nobody waits.
+/// The time at which a thread began its current piece of work. The thread writes it and its watchers read it, without locks.
 #[derive(Debug)]
 pub struct Progress(AtomicU64);
 
 impl Progress {
-    /// Of a thread that waits for work, however long that takes.
+    /// The value for a thread that waits for work, for any length of time.
     const RESTS: u64 = u64::MAX;
 
-    /// A thread without work.
+    /// Creates the progress of a thread without work.
     #[must_use]
     pub const fn resting() -> Self {
         Self(AtomicU64::new(Self::RESTS))
     }
 
-    /// A piece of work begins, and with it ends the one before.
+    /// Marks the beginning of a piece of work, which ends the previous one.
     pub fn begin(&self, now: Moment) {
         self.0.store(now.0, Ordering::Relaxed);
     }
 
-    /// Nothing is to be done now.
+    /// Marks the thread as idle.
     pub fn rest(&self) {
         self.0.store(Self::RESTS, Ordering::Relaxed);
     }
 
-    /// How long the piece of work has taken up to `now`; nothing where there is none.
+    /// Returns how long the current piece of work has taken at `now`; zero if the thread is idle.
     #[must_use]
     pub fn busy_for(&self, now: Moment) -> Duration {
         now.since(Moment(self.0.load(Ordering::Relaxed)))

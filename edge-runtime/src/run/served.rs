@@ -1,4 +1,4 @@
-//! The gatekeeper's thread: started with its inputs and outputs, and ended.
+//! Starts the gate thread with its inputs and outputs, and stops it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -18,13 +18,13 @@ use crate::link::Links;
 use crate::output::Outputs;
 use crate::realtime::{self, Waiter};
 
-/// The gatekeeper's thread. Dropping it ends the thread, which leaves the outputs in their safe state.
+/// A handle to the gate thread. Dropping it stops the thread, which leaves the outputs in their safe state.
 pub(super) struct Served {
     pub(super) mailbox: Mailbox,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-/// What the gatekeeper is made from, beside what it owns.
+/// What is borrowed to build the gatekeeper.
 pub(super) struct Keep<'l> {
     pub(super) line: &'l LineFile,
     pub(super) links: &'l Links,
@@ -47,8 +47,8 @@ impl Served {
         let mut first_events = vec![];
         let inputs = input::open(line, &mut first_events)?;
         let peer = Peer::listen(line, links, &mailbox, shared).map_err(|source| StartError::Thread {
-            what: "the serial port's thread",
-            limits: "limits of threads and open files",
+            what: "the serial port thread",
+            limits: "limits on threads and open files",
             source,
         })?;
         let keeper = Gatekeeper {
@@ -74,23 +74,23 @@ impl Served {
         let thread = std::thread::Builder::new()
             .name("gate".to_owned())
             .spawn(serve)
-            .map_err(StartError::thread("the gate's thread"))?;
-        // The gate's thread itself must not wait for whoever reads the log.
+            .map_err(StartError::thread("the gate thread"))?;
+        // Logged here: the gate thread itself must not wait for the log's reader.
         for grant in granted.recv().into_iter().flatten() {
             if grant.is_granted() { tracing::info!("{grant}") } else { tracing::warn!("{grant}") }
         }
         Ok((Self { mailbox, thread: Some(thread) }, peer))
     }
 
-    /// Whether the thread has ended, though nobody asked it to.
+    /// Whether the thread has stopped unexpectedly.
     pub(super) fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Ends the thread, which leaves the outputs in their safe state.
+    /// Stops the thread, which leaves the outputs in their safe state.
     ///
     /// # Errors
-    /// Where it ended by itself or the outputs can't be driven.
+    /// If the thread stopped unexpectedly or the outputs can't be driven.
     pub(super) fn stop(&mut self) -> Result<(), ServeError> {
         self.mailbox.stop();
         let Some(thread) = self.thread.take() else { return Ok(()) };
@@ -103,7 +103,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // Only on the way out of an error, which says more.
+        // Only reached after another error, which says more.
         let _ = self.stop();
     }
 }
@@ -112,7 +112,7 @@ fn has_belt_input(line: &LineFile) -> bool {
     line.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some())
 }
 
-/// Place of the product for each number on the product inputs.
+/// Maps each number on the product inputs to the index of its product.
 fn selections(line: &LineFile) -> Vec<(u8, u16)> {
     (0u16..).zip(&line.products).filter_map(|(place, product)| Some((product.select?, place))).collect()
 }

@@ -1,5 +1,5 @@
-//! What the service manager is told, where one started this program: ready, alive, how it goes, ending. systemd reads
-//! it from the socket that `NOTIFY_SOCKET` names (sd_notify(3)); without that variable nobody is told.
+//! Notifies the service manager, if one started this program: ready, alive, status, stopping. systemd reads this from
+//! the socket named by `NOTIFY_SOCKET` (sd_notify(3)); without that variable nothing is sent.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::capture::CameraState;
 use crate::clock::Moment;
 use crate::log::limited;
 
-/// A round of the gate's thread takes no longer. It is woken for the heartbeat twenty times in that.
+/// A round of the gate thread that takes longer is stuck: the heartbeat wakes the thread twenty times in that time.
 const GATE_PATIENCE: Duration = Duration::from_secs(1);
-/// One frame is decoded and judged in that by the slowest board and the largest network.
+/// Even the slowest board with the largest network decodes and judges a frame within this time.
 const INSPECTOR_PATIENCE: Duration = Duration::from_secs(30);
-/// From one message to the next, where no watchdog wants them oftener.
+/// The interval between messages, unless a watchdog needs them more often.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// The service manager, as the supervisor sees it.
+/// The supervisor's connection to the service manager.
 #[derive(Debug)]
 pub(super) struct Service {
     every: Duration,
@@ -26,18 +26,19 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(now: Moment) -> Self {
-        // Three messages may be late before the watchdog takes the silence for a failure.
+        // Three messages may be late before the watchdog acts.
         let every = sd_notify::watchdog_enabled().map_or(EVERY, |limit| EVERY.min(limit / 4));
         Self { every, due: now }
     }
 
-    /// The line runs: bundles are open and have judged their first golden frames, gate, inspector and camera are served.
+    /// Reports that the line is running: bundles are open and have judged their first golden frames; gate, inspector and
+    /// camera are up.
     pub(super) fn ready() {
         send(&[NotifyState::Ready]);
     }
 
-    /// Where it is time: how the line is, and that it is alive. A line whose gate or inspector is stuck says so and asks
-    /// for no more time: the watchdog ends it.
+    /// Reports, when due, the line's status and that it is alive. If the gate or the inspector is stuck, it reports that
+    /// instead and sends no keep-alive, so the watchdog ends the process.
     pub(super) fn tell(&mut self, shared: &Shared, camera: &CameraState, now: Moment) {
         if now < self.due {
             return;
@@ -57,14 +58,14 @@ impl Service {
     }
 }
 
-/// Which thread does not get on, if one doesn't. An inspector without parts, or waiting for a frame, is not stuck: the
-/// line file says how long it waits for one.
+/// Says which thread is stuck, if one is. An inspector that has no part or waits for a frame isn't stuck: the line file
+/// bounds the wait for a frame.
 fn stuck(shared: &Shared, now: Moment) -> Option<&'static str> {
     if shared.gate_round.busy_for(now) > GATE_PATIENCE {
-        return Some("the gate's thread is stuck; the watchdog starts the line again, report this");
+        return Some("the gate thread is stuck; the watchdog restarts the line, report this");
     }
     if shared.judging.busy_for(now) > INSPECTOR_PATIENCE {
-        return Some("the inspector is stuck in one frame; the watchdog starts the line again, report this");
+        return Some("the inspector is stuck on a frame; the watchdog restarts the line, report this");
     }
     None
 }
@@ -74,13 +75,13 @@ fn status(shared: &Shared, camera: &CameraState) -> String {
     let held = if gate.alarms.hold() { "held; " } else { "" };
     let counts = gate.counts;
     let (parts, passed, rejected) = (counts.triggered, counts.passed, counts.rejected);
-    // One line: the next would be taken for another message.
+    // A single line: systemd would take a second line for another message.
     format!("{held}{parts} parts, {passed} passed, {rejected} rejected; {camera}").replace('\n', " ")
 }
 
 fn send(states: &[NotifyState<'_>]) {
     if let Err(e) = sd_notify::notify(states) {
-        limited!(warn, "cannot tell the service manager: {e}; check the unit's NotifyAccess");
+        limited!(warn, "cannot notify the service manager: {e}; check NotifyAccess in the unit");
     }
 }
 

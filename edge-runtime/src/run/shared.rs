@@ -1,4 +1,4 @@
-//! What the threads of a line know of each other.
+//! State that the threads of a line share.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +10,12 @@ use crate::gate::{Alarms, Counts, Gate};
 use crate::health::Latencies;
 use crate::part::PartNumber;
 
-/// The gate, as it was a moment ago.
+/// The gate's state a moment ago.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct GateState {
-    /// What it has seen and done.
+    /// What the gate has seen and done.
     pub counts: Counts,
-    /// What drives the fault output.
+    /// The alarms that drive the fault output.
     pub alarms: Alarms,
     /// Parts between trigger and gate.
     pub under_way: usize,
@@ -34,24 +34,24 @@ impl GateState {
     }
 }
 
-/// Shared by all threads of one line; nobody waits for it but for the copying of [`GateState`].
+/// State shared by all threads of a line. The only lock is held just long enough to copy [`GateState`].
 #[derive(Debug)]
 pub struct Shared {
-    /// How long the stages take.
+    /// The latencies of the stages.
     pub latencies: Arc<Latencies>,
-    /// The round of the gate's thread, its waiting included.
+    /// Progress of the gate thread: one round, its wait included.
     pub gate_round: Progress,
-    /// The inspector's decoding and judging of one frame.
+    /// Progress of the inspector: decoding and judging one frame.
     pub judging: Progress,
     gate: Mutex<GateState>,
     released: AtomicU64,
     product: AtomicU16,
-    /// What went wrong.
+    /// Problems so far.
     pub troubles: Troubles,
 }
 
 impl Shared {
-    /// At the start of a line with these counts of earlier runs.
+    /// Creates the state of a line that starts with these counts of earlier runs.
     #[must_use]
     pub fn new(counts: Counts, now: Moment) -> Self {
         Self {
@@ -65,19 +65,19 @@ impl Shared {
         }
     }
 
-    /// The gate's thread tells how it is. Where somebody is reading just now, it leaves that for the next time.
+    /// Publishes the gate's state without waiting. Returns `false` if another thread holds the lock; try again next time.
     pub(super) fn publish(&self, gate: &Gate) -> bool {
         let Ok(mut state) = self.gate.try_lock() else { return false };
         *state = GateState::of(gate);
         true
     }
 
-    /// The same at the end, when there is time to wait.
+    /// Publishes the gate's final state, waiting for the lock.
     pub(super) fn publish_last(&self, gate: &Gate) {
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = GateState::of(gate);
     }
 
-    /// The gate, as it was a moment ago.
+    /// Returns the gate's last published state.
     #[must_use]
     pub fn gate(&self) -> GateState {
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +87,7 @@ impl Shared {
         self.released.store(part, Ordering::Relaxed);
     }
 
-    /// The last part that has passed the gate; 0 before the first.
+    /// Returns the last part that has passed the gate; 0 before the first.
     #[must_use]
     pub fn released(&self) -> PartNumber {
         self.released.load(Ordering::Relaxed)
@@ -97,7 +97,7 @@ impl Shared {
         self.product.store(product, Ordering::Relaxed);
     }
 
-    /// Place in the line file of the product that is inspected.
+    /// Returns the index, in the line file, of the product being inspected.
     #[must_use]
     pub fn product(&self) -> u16 {
         self.product.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! Threads beside the gate's and the inspector's: one that ends by itself is noticed and told.
+//! Watches the threads other than the gate and inspector threads, and reports one that stops unexpectedly.
 
 use super::mailbox::{Blind, Mailbox};
 use super::peer::Peer;
@@ -6,13 +6,12 @@ use crate::health::Monitor;
 use crate::output::Watch;
 use crate::record::Recorder;
 
-pub(super) const RECORDER: &str =
-    "the thread that keeps records has ended by itself; start the line again and report this";
-/// Nobody else tells: it is the one that writes the status.
-const MONITOR: &str = "the thread that keeps counters and status has ended by itself; start the line again and report \
-     this";
+pub(super) const RECORDER: &str = "the records thread stopped unexpectedly; restart the line and report this";
+/// Only logged: the thread that stopped is the one that writes the status.
+const MONITOR: &str = "the health thread, which writes counters and status, stopped unexpectedly; restart the line and \
+     report this";
 
-/// What the supervisor knows of the side threads. The camera's is told by its state.
+/// The supervisor's view of the side threads. The capture thread is not among them: the camera's state covers it.
 pub(super) struct SideThreads {
     outputs: Watch,
     peer: Peer,
@@ -20,12 +19,12 @@ pub(super) struct SideThreads {
 }
 
 impl SideThreads {
-    /// All are alive.
+    /// Creates the view with all threads alive.
     pub(super) const fn new(outputs: Watch, peer: Peer) -> Self {
         Self { outputs, peer, told: vec![] }
     }
 
-    /// Logs once what has ended, and holds the line if it can't do without.
+    /// Logs each thread that has stopped once, and holds the line if it can't do without it.
     pub(super) fn look(&mut self, monitor: &Monitor, recorder: Option<&Recorder>, mailbox: &Mailbox) {
         let mut ended = self.outputs.ended();
         if recorder.is_some_and(Recorder::has_ended) {

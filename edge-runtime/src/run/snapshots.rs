@@ -1,4 +1,4 @@
-//! What health is told about a line, once a second.
+//! Takes the snapshots that the health monitor gets once a second.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::health::{CameraCounts, Counters, Snapshot};
 use crate::output::Watch;
 use crate::record::Recorder;
 
-/// Where snapshots come from.
+/// The sources of a snapshot.
 pub(super) struct Snapshots {
     /// Counters of earlier runs.
     pub(super) before: Counters,
@@ -27,7 +27,7 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// The line as it is now.
+    /// Takes a snapshot of the line now.
     pub(super) fn take(&self) -> Snapshot {
         let gate = self.shared.gate();
         let product = self.products.get(usize::from(self.shared.product()));
@@ -59,7 +59,7 @@ impl Snapshots {
         problems.extend(count(self.mailbox.lost().all(), "messages to the gate lost"));
         if gate.alarms.output_failed {
             problems.push(
-                "an output can't be driven, and the line is held; check the chip and its supply".to_owned(),
+                "an output can't be driven and the line is held; check the chip and its supply".to_owned(),
             );
         }
         problems.extend(recorder.filter(|recorder| recorder.has_ended()).map(|_| RECORDER.to_owned()));

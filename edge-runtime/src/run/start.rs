@@ -1,4 +1,4 @@
-//! Opens everything that a line needs: outputs first, in their safe state, and the rest behind them.
+//! Opens everything that a line needs: outputs first, in their safe state, then the rest.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -28,7 +28,7 @@ use crate::realtime;
 use crate::record::{self, Recorder};
 use crate::trigger::frames::listener;
 
-/// A line whose threads run. It is held in its safe state until it is supervised, and left in it when dropped.
+/// A line whose threads are running. It is held in its safe state until it is supervised, and returns to it when dropped.
 pub struct Line {
     pub(super) served: Served,
     pub(super) shared: Arc<Shared>,
@@ -37,7 +37,7 @@ pub struct Line {
     pub(super) monitor: Monitor,
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) side_threads: SideThreads,
-    /// Whether parts pass unseen while the camera gives no frames.
+    /// Whether parts pass unseen while the camera delivers no frames.
     pub(super) camera_sees_parts: bool,
 }
 
@@ -45,10 +45,10 @@ impl Line {
     /// Opens outputs, inputs, bundles and camera, and starts the threads.
     ///
     /// # Errors
-    /// [`StartError`]; the outputs are left in their safe state then.
+    /// [`StartError`]; the outputs are then left in their safe state.
     pub fn start(line: &LineFile) -> Result<Self, StartError> {
         let links = Links::of(line)?;
-        // First of all: until this is done, nobody rejects.
+        // First: until the outputs are open, nothing rejects parts.
         let outputs = Outputs::open(line, &links)?;
         let watch = outputs.watch();
         let (counter_file, counters) = counters(line)?;
@@ -82,7 +82,7 @@ impl Line {
         let latencies = Arc::clone(&shared.latencies);
         let monitor =
             Monitor::start(health::Settings::of(line), latencies, counter_file, move || snapshots.take())
-                .map_err(StartError::thread("the thread that watches over the line"))?;
+                .map_err(StartError::thread("the health thread"))?;
         let witness = witness(recorder.clone(), drift, products, &judges);
         let camera = Arc::clone(&capture);
         let inspector = Inspector {
@@ -100,7 +100,7 @@ impl Line {
         let inspector = std::thread::Builder::new()
             .name("inspector".to_owned())
             .spawn(move || inspector.inspect_all())
-            .map_err(StartError::thread("the inspector's thread"))?;
+            .map_err(StartError::thread("the inspector thread"))?;
         tracing::info!("{}", realtime::lock_memory());
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
             mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
@@ -110,7 +110,7 @@ impl Line {
     }
 }
 
-/// The counters of earlier runs, and where this run's are kept.
+/// Returns the counters of earlier runs, and the file for this run's.
 fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters), CounterFileError> {
     match &line.health.state {
         Some(folder) => {
@@ -136,7 +136,7 @@ fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
 fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>, StartError> {
     let settings = record::Settings::of(line);
     let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
-    let recorder = recorder.transpose().map_err(StartError::thread("the thread that keeps records"))?;
+    let recorder = recorder.transpose().map_err(StartError::thread("the records thread"))?;
     Ok(recorder.map(Arc::new))
 }
 
@@ -148,7 +148,7 @@ fn start_capture(
 ) -> Result<Capture, StartError> {
     let settings = line.camera.clone();
     let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.most());
-    // What one of the products can be.
+    // Large enough for a frame of any product.
     let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
     let open = move || capture::open(&settings, most);
     // Each product has its own region of interest.
@@ -160,6 +160,5 @@ fn start_capture(
         move || shared.product().into(),
         move |event| mailbox.send(Message::Event(event)),
     );
-    Capture::start(open, &line.health, listener)
-        .map_err(StartError::thread("the thread that captures frames"))
+    Capture::start(open, &line.health, listener).map_err(StartError::thread("the capture thread"))
 }

@@ -1,4 +1,4 @@
-//! Watches camera and threads of a running line, and ends it.
+//! Watches the camera and the threads of a running line, and stops the line.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,19 +12,19 @@ use crate::capture::CameraState;
 use crate::clock::Moment;
 use crate::gate::{Counts, Hold};
 
-/// How often camera and threads are looked at.
+/// How often the camera and the threads are checked.
 const LOOK: Duration = Duration::from_millis(20);
-/// A line whose camera has ended is through after so many looks without a part under way.
+/// A line whose camera has ended is finished after this many checks without a part under way.
 const LOOKS_AT_REST: u32 = 10;
-/// How long the end may wait for a disk.
+/// How long shutdown may wait for a disk.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Line {
-    /// Lets the line run until `stop`, or until a camera that has an end is at its end and its last part is through.
-    /// Gives what the gate has seen and done, earlier runs included.
+    /// Runs the line until `stop` is set, or until a finite camera source has ended and its last part has passed the gate.
+    /// Returns the gate's counts, earlier runs included.
     ///
     /// # Errors
-    /// [`RunError`], where a thread of the line has ended by itself.
+    /// [`RunError`] if a thread of the line stopped unexpectedly.
     pub fn supervise(mut self, stop: &AtomicBool) -> Result<Counts, RunError> {
         let mailbox = self.served.mailbox.clone();
         let mut service = Service::new(Moment::now());
@@ -32,7 +32,7 @@ impl Line {
         let mut at_rest = 0;
         let ended = loop {
             let state = self.capture.state();
-            // First of all: a line that becomes ready sees by then.
+            // First: sight must be up to date before the line becomes ready.
             let sees = matches!(state, CameraState::Live | CameraState::Ended);
             if self.camera_sees_parts && mailbox.is_blind(Blind::Camera) == sees {
                 mailbox.blind(Blind::Camera, !sees);
@@ -42,10 +42,10 @@ impl Line {
             if !ready && started {
                 ready = true;
                 mailbox.hold(Hold::NotReady, false);
-                tracing::info!("the line runs");
+                tracing::info!("the line is running");
                 Service::ready();
             }
-            // The last frame's trigger may be on its way to the gate.
+            // The last frame's trigger may still be on its way to the gate.
             let rests = state == CameraState::Ended && self.shared.gate().under_way == 0;
             at_rest = if rests { at_rest + 1 } else { 0 };
             if stop.load(Ordering::Relaxed) || at_rest > LOOKS_AT_REST {
@@ -63,15 +63,15 @@ impl Line {
         Service::stopping();
         let stopped = self.served.stop();
         self.capture.stop();
-        // The gatekeeper held the sending end of the inspector's channel, so that one ends, too; it may be inside the
-        // network for some time yet.
+        // The gatekeeper held the sending end of the inspector's channel, so the inspector ends too; it may still be
+        // running the network for some time.
         let counts = self.shared.gate().counts;
         let deadline = Instant::now() + PATIENCE;
         while !self.inspector.is_finished() && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }
         if !self.monitor.stop(PATIENCE) {
-            tracing::warn!("the disk did not take the last counters in time; check it");
+            tracing::warn!("the last counters were not written in time; check the disk");
         }
         if let Some(recorder) = self.recorder.and_then(Arc::into_inner) {
             let _ = recorder.close(PATIENCE);

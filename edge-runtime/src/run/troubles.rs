@@ -1,52 +1,58 @@
-//! What went wrong on the way to the gate and back, counted by the gate's thread and told by health.
+//! Problems on the way to the gate and back, counted by the gate thread and reported by the health monitor.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Counts since the start, and what is wrong now. Nobody waits for anybody.
+/// Counts since the start, and current problems, all lock-free.
 #[derive(Debug, Default)]
 pub struct Troubles {
-    /// Outputs that could not be driven.
+    /// Failures to drive an output.
     pub output_errors: AtomicU64,
-    /// Parts that were not looked at because they had passed the gate already.
+    /// Parts that were not inspected because they had already passed the gate.
     pub skipped: AtomicU64,
-    /// Parts that found the inspector's queue full.
+    /// Parts that were not inspected because the inspector's queue was full.
     pub unstarted: AtomicU64,
     /// Parts whose trigger was lost.
     pub lost_triggers: AtomicU64,
-    /// Edges of other inputs that the kernel had no room for.
+    /// Edges on other inputs that the kernel had no room for.
     pub lost_edges: AtomicU64,
-    /// Encoder counts that ran back or jumped.
+    /// Encoder counts that ran backwards or jumped.
     pub encoder_jumps: AtomicU64,
-    /// Silences of the encoder while the belt must have been moving.
+    /// Times the encoder was silent although the belt must have been moving.
     pub encoder_silences: AtomicU64,
-    /// The encoder is silent now.
+    /// Whether the encoder is silent now.
     pub encoder_silent: AtomicBool,
-    /// GPIO inputs that were there are gone.
+    /// Whether the GPIO inputs have disappeared.
     pub inputs_lost: AtomicBool,
-    /// Parts that nobody saw are between trigger and gate.
+    /// Whether there may be unseen parts between trigger and gate.
     pub unseen: AtomicBool,
 }
 
 impl Troubles {
-    /// One sentence for each.
+    /// Returns one sentence per problem.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let counts = [
             (&self.output_errors, "times an output could not be driven"),
-            (&self.skipped, "parts not looked at, the inspector is too slow"),
-            (&self.unstarted, "parts not looked at, the inspector's queue was full"),
+            (&self.skipped, "parts not inspected: the inspector is too slow"),
+            (&self.unstarted, "parts not inspected: the inspector's queue was full"),
             (&self.lost_triggers, "parts whose trigger was lost"),
-            (&self.lost_edges, "edges of belt, confirm and select lost by the kernel"),
-            (&self.encoder_jumps, "encoder counts that ran back or jumped; check the peer and the wire"),
+            (&self.lost_edges, "edges on belt, confirm and select lost by the kernel"),
+            (
+                &self.encoder_jumps,
+                "encoder counts that ran backwards or jumped; check the peer and the wiring",
+            ),
             (&self.encoder_silences, "times the encoder was silent while the belt moved"),
         ];
         let states = [
-            (&self.encoder_silent, "the encoder is silent, and the line held until its next tick; check it"),
+            (
+                &self.encoder_silent,
+                "the encoder is silent and the line is held until its next tick; check the encoder",
+            ),
             (
                 &self.inputs_lost,
-                "the GPIO inputs are gone, and the line is held; check the chip and start the line again",
+                "the GPIO inputs are gone and the line is held; check the chip and restart the line",
             ),
-            (&self.unseen, "the line is held until parts that nobody saw have passed the gate"),
+            (&self.unseen, "the line is held until unseen parts have passed the gate"),
         ];
         let counts = counts.into_iter().filter_map(|(counter, text)| {
             let count = counter.load(Ordering::Relaxed);

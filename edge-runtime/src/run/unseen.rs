@@ -1,13 +1,13 @@
-//! Parts that passed camera or trigger while the line was blind: it is held until they must have passed the gate.
+//! Parts that passed the camera or trigger while the line was blind: the line is held until they must have passed the gate.
 
 use crate::clock::Moment;
 use crate::gate::Measure;
 
-/// Whether there may be parts between trigger and gate that nobody saw. Time comes in with each call.
+/// Tracks whether there may be unseen parts between trigger and gate. Each call passes the time in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unseen {
     measure: Measure,
-    /// From trigger to gate, in nanoseconds of belt time or ticks.
+    /// The distance from trigger to gate, in nanoseconds of belt time or in ticks.
     distance: u64,
     running: bool,
     state: State,
@@ -15,35 +15,35 @@ pub(super) struct Unseen {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// There are none.
+    /// There are no unseen parts.
     No,
-    /// They come now.
+    /// The line is blind: unseen parts may be passing now.
     Come,
-    /// Sight is back, and the belt has moved them so far up to a moment.
+    /// The line sees again; the belt has moved the last of them by `way` up to `at`.
     Leave { way: u64, at: Moment },
 }
 
 impl Unseen {
-    /// None, on a belt that runs.
+    /// Creates a tracker without unseen parts, on a running belt.
     pub(super) const fn new(measure: Measure, distance: u64) -> Self {
         Self { measure, distance, running: true, state: State::No }
     }
 
-    /// The encoder gave ticks.
+    /// Adds ticks of the encoder.
     pub(super) const fn encoder(&mut self, ticks: u32) {
         if let (Measure::Ticks, State::Leave { way, .. }) = (self.measure, &mut self.state) {
             *way = way.saturating_add(ticks as u64);
         }
     }
 
-    /// The belt was started or stopped.
+    /// Records that the belt was started or stopped.
     pub(super) fn belt(&mut self, running: bool, at: Moment) {
         self.move_on(at);
         self.running = running;
     }
 
-    /// Whether there are any, given whether the line is blind. What came before it was ready for the first time is not
-    /// waited for: sight and readiness come in the same moment then.
+    /// Updates the state and returns whether the line must be held: it is blind, or unseen parts may be on their way.
+    /// Parts from before the line was first ready are not waited for: there, sight and readiness come at the same moment.
     pub(super) fn look(&mut self, blind: bool, ready: bool, now: Moment) -> bool {
         self.move_on(now);
         self.state = match self.state {
@@ -55,12 +55,12 @@ impl Unseen {
         blind || self.state != State::No
     }
 
-    /// Whether sight is back and they are still on their way.
+    /// Whether the line sees again but unseen parts are still on their way.
     pub(super) const fn leave(&self) -> bool {
         matches!(self.state, State::Leave { .. })
     }
 
-    /// When the last of them is at the gate, if time tells.
+    /// Returns when the last of them reaches the gate, if that is measured by time.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         match self.state {
             State::Leave { way, at } if self.measure == Measure::Time && self.running => {
@@ -110,7 +110,7 @@ mod tests {
         unseen.encoder(99);
         assert!(unseen.look(false, true, Moment(1_000_000_000)));
         assert_eq!(unseen.next_wake(), None);
-        // Blind once more: all of the way again.
+        // Blind once more: the whole distance counts again.
         assert!(unseen.look(true, true, Moment(1_000_000_001)));
         assert!(unseen.look(false, true, Moment(1_000_000_002)));
         unseen.encoder(99);

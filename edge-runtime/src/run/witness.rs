@@ -1,4 +1,4 @@
-//! What else becomes of an inspected part: a record of rejects and faults, and a look at how scores and light drift.
+//! Records rejects and faults, and tracks the drift of scores and brightness.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::health::{BrightnessDrift, ScoreDrift};
 use crate::part::PartVerdict;
 use crate::record::{Record, Recorder};
 
-/// How one product's scores and light drift.
+/// The drift of one product's scores and brightness.
 #[derive(Debug)]
 struct ProductDrift {
     product: Arc<str>,
@@ -20,12 +20,12 @@ struct ProductDrift {
     light: BrightnessDrift,
 }
 
-/// How all products drift; filled by the inspector's thread, read by health.
+/// The drift of all products; written by the inspector thread, read by the health monitor.
 #[derive(Debug, Clone)]
 pub(super) struct Drift(Arc<Mutex<Vec<ProductDrift>>>);
 
 impl Drift {
-    /// Of these products, judged by these judges.
+    /// Creates the drift statistics of these products and their judges.
     pub(super) fn new(products: &[Arc<str>], judges: &[Judge]) -> Self {
         let drift = products.iter().zip(judges).map(|(product, judge)| ProductDrift {
             product: Arc::clone(product),
@@ -41,7 +41,7 @@ impl Drift {
         if let (Verdict::Pass, Some(score)) = (verdict.verdict, verdict.score) {
             drift.scores.add(score);
         }
-        // What is black or frozen says so itself.
+        // Black and frozen frames are reported separately.
         if seen.refused.is_none()
             && let Ok(frame) = seen.captured.frame()
         {
@@ -49,7 +49,7 @@ impl Drift {
         }
     }
 
-    /// One sentence for each thing that has drifted.
+    /// Returns one sentence for each quantity that has drifted.
     pub(super) fn sentences(&self) -> Vec<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |drift: &ProductDrift| {
@@ -61,7 +61,7 @@ impl Drift {
     }
 }
 
-/// The witness of a line that keeps records, or doesn't.
+/// Creates the witness of a line, with or without a recorder.
 pub(super) fn witness(
     recorder: Option<Arc<Recorder>>,
     drift: Drift,
@@ -85,7 +85,7 @@ pub(super) fn witness(
         // Dropped records are counted by the recorder.
         recorder.offer(Record {
             part: start.part,
-            // None of its frames may have been judged.
+            // It is possible that none of its frames was judged.
             frame_of_part: verdict.frames.max(1),
             product: product.to_string(),
             judgement: seen.judgement,

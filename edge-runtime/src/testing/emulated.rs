@@ -1,12 +1,12 @@
-//! Starting this project's own programs in tests, also where an emulator runs them.
+//! Starts this project's own programs in tests, under an emulator if necessary.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// Names the emulator that runs programs for another processor; the system may not know it by itself.
+/// The variable that names the emulator for another processor's programs; the system may not be configured to use it.
 const EMULATOR: &str = "NOMINAL_EMULATOR";
 
-/// A command that runs a program for the processor of this one.
+/// Returns a command that runs a program built for the same processor as this one.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     match std::env::var_os(EMULATOR) {
         Some(emulator) => {

@@ -1,4 +1,4 @@
-//! Outputs that exist only here, for tests to look at and to let fail.
+//! Simulated outputs that tests can inspect and make fail.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,19 +10,19 @@ use crate::line_file::Safe;
 use crate::output::Output;
 use crate::report::PartReport;
 
-/// Changes that are remembered.
+/// The number of changes that are kept.
 const MAX_CHANGES: usize = 4096;
 
-/// An output that was driven.
+/// A change of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Which.
+    /// The signal that was driven.
     pub signal: Signal,
-    /// To which level.
+    /// The level that it was driven to.
     pub on: bool,
 }
 
-/// Levels that are only remembered. Clones see the same outputs; the last 4096 changes are kept.
+/// An output that only records its levels. Clones share the record, which keeps the last 4096 changes.
 #[derive(Debug, Clone)]
 pub struct RecordedLevels {
     safe: Safe,
@@ -36,7 +36,7 @@ struct Seen {
 }
 
 impl RecordedLevels {
-    /// Outputs in their safe state.
+    /// Creates outputs in their safe state.
     pub fn new(safe: Safe) -> Self {
         let seen = Seen { changes: VecDeque::with_capacity(MAX_CHANGES), heartbeats: 0 };
         let levels = Self { safe, seen: Arc::new(Mutex::new(seen)) };
@@ -44,23 +44,23 @@ impl RecordedLevels {
         levels
     }
 
-    /// The last changes, oldest first.
+    /// Returns the last changes, oldest first.
     pub fn changes(&self) -> Vec<Change> {
         self.with(|seen| seen.changes.iter().copied().collect())
     }
 
-    /// The level that an output was last driven to.
+    /// Returns the level that an output was last driven to.
     pub fn level(&self, signal: Signal) -> Option<bool> {
         self.with(|seen| seen.changes.iter().rev().find(|change| change.signal == signal).map(|c| c.on))
     }
 
-    /// How often the heartbeat was driven.
+    /// Returns how often the heartbeat was driven.
     pub fn heartbeats(&self) -> u64 {
         self.with(|seen| seen.heartbeats)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
-        // A panic elsewhere leaves the list as good as it was.
+        // A panic elsewhere leaves the list intact.
         look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -97,7 +97,7 @@ impl Output for RecordedLevels {
     }
 }
 
-/// Reports that go to a function.
+/// An output that passes reports to a function.
 pub struct Reports<F>(pub F);
 
 impl<F: Fn(&PartReport) + Send + Sync> Output for Reports<F> {
@@ -106,12 +106,12 @@ impl<F: Fn(&PartReport) + Send + Sync> Output for Reports<F> {
     }
 }
 
-/// Outputs that can't be driven while a switch is on. Clones share it.
+/// Outputs that fail while `fails` is set. Clones share the flag.
 #[derive(Clone)]
 pub struct Failing {
     pub levels: RecordedLevels,
     pub fails: Arc<AtomicBool>,
-    /// Safe states that fail in any case.
+    /// The number of calls of `safe_state` that fail in any case.
     pub unsafe_for: Arc<AtomicU64>,
 }
 

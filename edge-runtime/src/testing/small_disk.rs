@@ -1,13 +1,13 @@
-//! A disk for tests to fill and to make read-only.
+//! A small disk that tests can fill or make read-only.
 
 use std::path::Path;
 use std::process::Command;
 
-/// A disk of one MiB.
+/// A disk of 1 MiB.
 pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// `None`, and said so, where this process may not mount.
+    /// Mounts the disk. Prints a notice and returns `None` if this process isn't allowed to mount.
     pub fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["-t", "tmpfs", "-o", "size=1m", "tmpfs"];
@@ -23,7 +23,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// `ro` or `rw`.
+    /// Remounts the disk as `ro` or `rw`.
     pub fn remount(&self, access: &str) {
         let options = format!("remount,{access}");
         assert!(Command::new("mount").args(["-o", &options]).arg(self.path()).status().unwrap().success());
@@ -32,7 +32,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a test that fails has files open.
+        // Lazily: a failing test still has files open.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }

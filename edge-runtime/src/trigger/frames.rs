@@ -1,4 +1,4 @@
-//! Triggers from the frames themselves: each is a part, or something other than the empty belt comes into sight.
+//! Triggers from the frames themselves: each frame is a part, or something other than the empty belt comes into view.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::capture::Captured;
 use crate::input::{Event, Happening};
 use crate::line_file::Trigger;
 
-/// What the capture thread calls for each frame, with the number of frames that were dropped before it.
+/// A callback that the capture thread calls for each frame, with the number of frames dropped before it.
 pub type Listener = Box<dyn FnMut(&Arc<Captured>, u64) + Send>;
 
-/// What has to listen to the frames for this trigger; for one that doesn't come from them, nobody. `happened` gets
-/// [`Happening::Trigger`] and [`Happening::TriggersLost`] with capture times. Presence is looked for in the region of the
-/// product, or in the whole frame where that is `None`: `regions` has one for each product, and `product` gives the place
-/// of the one that is inspected.
+/// Returns the listener for a trigger; if the trigger doesn't come from frames, the listener does nothing. `happened`
+/// receives [`Happening::Trigger`] and [`Happening::TriggersLost`] with capture times. Presence is looked for in the
+/// product's region, or in the whole frame if that is `None`: `regions` has one entry per product, and `product` returns
+/// the index of the one that is inspected.
 pub fn listener(
     trigger: &Trigger,
     regions: &[Option<Roi>],
@@ -25,7 +25,7 @@ pub fn listener(
     match trigger {
         Trigger::Frame => Box::new(move |captured, dropped| {
             let at = captured.captured_at();
-            // Each was a part that nobody saw.
+            // Each dropped frame was a part that was not seen.
             if dropped > 0 {
                 let parts = u32::try_from(dropped).unwrap_or(u32::MAX);
                 happened(Event { at, what: Happening::TriggersLost { parts } });

@@ -1,4 +1,4 @@
-//! Parts as a line's own camera and trigger show them, without a gate: for collecting photos and for calibrating.
+//! Parts from a line's own camera and trigger, without a gate: for collecting photos and for calibrating.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use crate::capture::{self, CameraState, Capture, CaptureError, Captured, NoFrame
 use crate::clock::Moment;
 use crate::line_file::LineFile;
 
-/// How long one look for a part takes.
+/// Longest wait for a part in one look.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How long a part's frame is waited for.
+/// Longest wait for a part's frame.
 const FRAME_WITHIN: Duration = Duration::from_secs(2);
 
-/// Why a line's camera or trigger can't be had.
+/// Why a line's camera or trigger can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinePartsError {
-    /// The trigger's device.
+    /// The trigger's device failed.
     #[error(transparent)]
     Trigger(#[from] TriggerError),
-    /// The camera.
+    /// The camera failed.
     #[error(transparent)]
     Camera(#[from] CaptureError),
-    /// The system gives no thread.
-    #[error("cannot start the thread that captures frames; raise the limit of threads")]
+    /// The system can't start a thread.
+    #[error("cannot start the thread that captures frames; raise the limit on threads")]
     Thread(#[source] std::io::Error),
 }
 
@@ -38,7 +38,7 @@ pub struct LineParts {
     frames: u16,
 }
 
-/// What a look for a part gave.
+/// The result of a look for a part.
 #[derive(Debug)]
 pub enum Look {
     /// No part came.
@@ -50,14 +50,14 @@ pub enum Look {
 }
 
 impl LineParts {
-    /// Opens camera and trigger; `region` is where the product's bundle looks, if there is one yet.
+    /// Opens the camera and the trigger; `region` is the region of interest of the product's bundle, if there is one yet.
     ///
     /// # Errors
-    /// Where one of them can't be had.
+    /// If one of them can't be opened.
     pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self, LinePartsError> {
         let (triggers, listener) = waiting::of(line, region)?;
         let camera = line.camera.clone();
-        // Opened here for the first time: a mistake in the line file is told at once instead of tried again.
+        // The first open happens here, so that a mistake in the line file is reported at once and not retried.
         let mut first = Some(capture::open(&camera, None)?);
         let open = move || first.take().map_or_else(|| capture::open(&camera, None), Ok);
         let capture = Capture::start(open, &line.health, listener).map_err(LinePartsError::Thread)?;
@@ -65,16 +65,16 @@ impl LineParts {
         Ok(Self { capture, triggers, exposure_delay, frames: line.votes.frames })
     }
 
-    /// The camera.
+    /// Returns the camera.
     #[must_use]
     pub const fn capture(&self) -> &Capture {
         &self.capture
     }
 
-    /// Waits a moment for a part.
+    /// Waits briefly for a part.
     ///
     /// # Errors
-    /// Where no part will ever come.
+    /// If no part will ever come.
     pub fn look(&mut self) -> Result<Look, TriggerError> {
         match self.triggers.next(PATIENCE)? {
             Some(at) => Ok(match self.frames_of_part(at + self.exposure_delay) {
@@ -86,7 +86,7 @@ impl LineParts {
         }
     }
 
-    /// The first frame captured after that moment, and those that follow it.
+    /// Returns the first frame captured after `from`, and those that follow it.
     fn frames_of_part(&self, mut from: Moment) -> Result<Vec<Arc<Captured>>, NoFrame> {
         let mut found = vec![];
         for _ in 0..self.frames {

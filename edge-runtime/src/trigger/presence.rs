@@ -1,18 +1,18 @@
-//! Presence: something other than the empty belt is in sight. The trigger of a line that has no other sensor.
+//! Presence: something other than the empty belt is in view. The trigger of a line that has no other sensor.
 //!
 //! A frame is reduced to the brightness of 32 × 24 cells and compared with what has been learnt of the empty belt. A
 //! part begins when the share of cells that differ exceeds the setting, and ends when it falls below half of it. The
-//! belt is learnt only while nothing is there: slow changes of light (up to about a fifth of the contrast a second) are
-//! followed, and dirt that is too small for a part within a few minutes.
+//! belt is learnt only while it is empty: slow changes of light (up to about a fifth of the contrast per second) are
+//! followed, and dirt that is too small for a part is learnt within a few minutes.
 //!
-//! What it can't do:
-//! * The first frame is taken for the empty belt. With a part in it, parts are missed or counted twice until the picture
-//!   has been another one for ten seconds.
-//! * Two parts without empty belt between them (in the region, in at least one frame) are one part.
-//! * A part as light as the belt is not seen, whatever its colour.
-//! * Light that changes at once is a part for ten seconds; then the new picture is taken for the empty belt.
-//! * So is a part that stands in sight for ten seconds. When it leaves and the belt is as it was before, that is
-//!   recognised; when it only moves on a little, it is counted again.
+//! Limitations:
+//! * The first frame is taken for the empty belt. If a part is in it, parts are missed or counted twice until the image
+//!   has been different for ten seconds.
+//! * Two parts without empty belt between them (in the region, in at least one frame) count as one part.
+//! * A part as bright as the belt is not seen, whatever its colour.
+//! * A sudden change of light is a part for ten seconds; then the new image is taken for the empty belt.
+//! * So is a part that stays in view for ten seconds. If it leaves and the belt is as it was before, that is recognised;
+//!   if it only moves on a little, it is counted again.
 
 use std::time::Duration;
 
@@ -23,12 +23,13 @@ use crate::capture::luma::Grid;
 use crate::clock::Moment;
 
 const GRID: Grid = Grid { columns: 32, rows: 24, samples: 4 };
-/// Time in which two thirds of a change are learnt: where it is below the contrast, and where it is above.
+/// Time in which two thirds of a change are learnt if it is below the contrast.
 const LEARN: Duration = Duration::from_secs(5);
+/// The same for a change above the contrast.
 const LEARN_DIFFERENT: Duration = Duration::from_secs(60);
-/// The same for the picture that may become the new belt.
+/// The same for the image that may become the new belt.
 const LEARN_STUCK: Duration = Duration::from_secs(1);
-/// A part that is in sight for so long is none.
+/// Something that stays in view this long isn't a part.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// What a frame shows.
@@ -50,9 +51,9 @@ pub struct Presence {
     share: f32,
     contrast: f32,
     region: Option<Roi>,
-    /// Cells of the empty belt; none before the first frame.
+    /// Cells of the empty belt; empty before the first frame.
     belt: Vec<f32>,
-    /// The belt before it was learnt anew.
+    /// The belt before it was relearnt.
     former: Option<Vec<f32>>,
     part: Option<InSight>,
     seen_at: Moment,
@@ -61,12 +62,13 @@ pub struct Presence {
 #[derive(Debug)]
 struct InSight {
     since: Moment,
-    /// What the belt looks like if that is no part.
+    /// What the belt looks like if this isn't a part.
     average: Vec<f32>,
 }
 
 impl Presence {
-    /// `share` of the cells must differ by more than `contrast` (0 to 255) within the region, or the whole frame.
+    /// Detects a part if more than `share` of the cells differ by more than `contrast` (0 to 255), within the region or in
+    /// the whole frame.
     #[must_use]
     pub fn new(share: f64, contrast: f64, region: Option<Roi>) -> Self {
         let (share, contrast) = (share as f32, contrast as f32);
@@ -74,10 +76,10 @@ impl Presence {
         Self { share, contrast, region, belt, former: None, part: None, seen_at }
     }
 
-    /// Looks at the next frame, captured at `at`. Costs the same for any size of frame.
+    /// Looks at the next frame, captured at `at`. The cost doesn't depend on the size of the frame.
     pub fn see(&mut self, frame: &Frame, at: Moment) -> Sight {
         let cells = GRID.lumas(frame, self.region);
-        // A gap in the frames is no long time of learning.
+        // A gap in the frames must not count as a long time of learning.
         let passed = at.since(self.seen_at).min(Duration::from_secs(1));
         self.seen_at = at;
         if self.belt.len() != cells.len() {
@@ -112,7 +114,8 @@ impl Presence {
         Sight::Stays
     }
 
-    /// Whether the belt is as it was before it was learnt anew. That is found once: later a part could look like it.
+    /// Returns whether the belt is as it was before it was relearnt. That is recognised once: later a part could look like
+    /// it.
     fn is_as_before(&mut self, cells: &[f32]) -> bool {
         let known = |former: &Vec<f32>| self.share_that_differs(former, cells) < self.share / 2.0;
         if !self.former.as_ref().is_some_and(known) {
@@ -134,7 +137,7 @@ impl Presence {
     }
 }
 
-/// Moves each value towards its aim by a share of the difference that depends on its size.
+/// Moves each value towards its target by a share of the difference that depends on the difference's size.
 fn approach(values: &mut [f32], aims: &[f32], share: impl Fn(f32) -> f32) {
     for (value, aim) in values.iter_mut().zip(aims) {
         *value += (aim - *value) * share((aim - *value).abs());
@@ -155,7 +158,7 @@ mod tests {
     const SIZE: Size = Size { width: 160, height: 96 };
     const FPS: u64 = 30;
 
-    /// A belt with parts of 40 × 40 pixels at the given places, and noise.
+    /// A belt with parts of 40 × 40 pixels at the given positions, and noise.
     struct Belt {
         presence: Presence,
         light: f32,
@@ -190,7 +193,7 @@ mod tests {
             (0..frames).for_each(|_| _ = self.see(&[]));
         }
 
-        /// One part that crosses at 8 pixels a frame, with others that many pixels behind it.
+        /// Moves one part across at 8 pixels per frame, with `others` that many pixels behind it.
         fn cross(&mut self, others: &[i64]) {
             let last = others.iter().max().copied().unwrap_or(0);
             for x in (-40..=160 + last).step_by(8) {
@@ -264,7 +267,7 @@ mod tests {
         belt.empty(10);
         (0..12 * FPS).for_each(|_| _ = belt.see(&[60]));
         assert_eq!(belt.sights.last(), Some(&Sight::Empty));
-        // Taken away by hand.
+        // Removed by hand.
         belt.empty(3);
         assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (1, 1));
         belt.cross(&[]);

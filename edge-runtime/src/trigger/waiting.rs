@@ -18,54 +18,53 @@ use crate::link::{LinkError, Links};
 use crate::realtime::Waiter;
 use crate::report::text;
 
-/// Parts that wait for their photo at most; of more the frames would be gone.
+/// Maximum number of parts that wait for their photo; with more, the frames would be gone.
 const WAITING: usize = 8;
 
 /// Why no part will ever come.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
-    /// The inputs can't be had.
+    /// The inputs can't be opened.
     #[error(transparent)]
     Inputs(#[from] InputError),
-    /// The serial port can't be had.
+    /// The serial port can't be opened.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The line file names no input for triggers.
-    #[error("the line has no gpio.trigger; add the input's line")]
+    /// The line file has no input for triggers.
+    #[error("the line file has no gpio.trigger; add it with the input's GPIO line")]
     NoInput,
-    /// The line file names no serial port.
-    #[error("the line has no [serial]; add it with its device")]
+    /// The line file has no serial port.
+    #[error("the line file has no [serial] section; add it with the port's device")]
     NoSerial,
-    /// The system gives nothing to wait for.
-    #[error("cannot wait for events; raise the limit of open files")]
+    /// The system can't provide the timer and event to wait for.
+    #[error("cannot wait for events; raise the limit on open files")]
     Waiter(#[source] std::io::Error),
-    /// The inputs are gone.
+    /// The inputs can no longer be read.
     #[error("cannot read the GPIO inputs; check gpio.chip")]
     Read(#[source] std::io::Error),
-    /// The system can't wait for the inputs any more.
+    /// The system can no longer wait for the inputs.
     #[error("cannot wait for the GPIO inputs")]
     Wait(#[source] std::io::Error),
-    /// The system gives no thread for the serial port.
-    #[error("cannot start the serial port's thread; raise the limit of threads")]
+    /// The system can't start a thread for the serial port.
+    #[error("cannot start the serial port's thread; raise the limit on threads")]
     Thread(#[source] std::io::Error),
 }
 
-/// Where parts come from.
+/// A source of triggers.
 pub trait Triggers {
-    /// Waits for the next part, up to `patience`, and gives the time of its trigger; `None` where no part
-    /// came.
+    /// Waits up to `patience` for the next part and returns the time of its trigger; `None` if no part came.
     ///
     /// # Errors
-    /// Where no part will ever come.
+    /// If no part will ever come.
     fn next(&mut self, patience: Duration) -> Result<Option<Moment>, TriggerError>;
 }
 
-/// The triggers that a line file names, and what has to listen to the frames for them. Presence is looked for within
-/// the region, or in the whole frame.
+/// Returns the triggers that a line file names, and the listener that must get the frames. Presence is looked for
+/// within the region, or in the whole frame.
 ///
 /// # Errors
-/// Where their device can't be had.
+/// If their device can't be opened.
 pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Listener), TriggerError> {
     let (seen, happened) = seen();
     let triggers: Box<dyn Triggers> = match &line.trigger {
@@ -83,7 +82,7 @@ pub fn of(line: &LineFile, region: Option<Roi>) -> Result<(Box<dyn Triggers>, Li
     Ok((triggers, frames::listener(&line.trigger, &[region], || 0, happened)))
 }
 
-/// A part every so often.
+/// A part at a fixed interval.
 struct Interval {
     every: Duration,
     due: Moment,
@@ -106,12 +105,12 @@ impl Triggers for Interval {
 /// Parts that another thread has seen.
 struct Seen(Receiver<Moment>);
 
-/// With what that thread calls.
+/// Returns a [`Seen`] and the callback for the other thread.
 fn seen() -> (Seen, impl FnMut(Event) + Send) {
     let (send, parts) = sync_channel(WAITING);
     let happened = move |event: Event| {
         if event.what == Happening::Trigger {
-            // Full: whoever collects is slower than the belt, and the part goes without photo.
+            // Full: collecting is slower than the belt, and the part gets no photo.
             let _ = send.try_send(event.at);
         }
     };
@@ -123,7 +122,7 @@ impl Triggers for Seen {
         match self.0.recv_timeout(patience) {
             Ok(at) => Ok(Some(at)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            // The thread has ended, as its camera has.
+            // The thread has ended because its camera has.
             Err(RecvTimeoutError::Disconnected) => Ok(None),
         }
     }
@@ -174,13 +173,13 @@ struct Commands {
 impl Commands {
     fn listen(line: &LineFile, link: &Arc<SerialLink>) -> Result<Self, TriggerError> {
         let (parts, happened) = seen();
-        // There is no gate, so it counts nothing and is not ready.
+        // There is no gate: the status reports zero counts and not ready.
         let gate = (Counts::default(), Alarms { not_ready: true, ..Alarms::default() });
         let handlers = Handlers {
             products: line.products.iter().map(|product| product.name.as_str().into()).collect(),
             event: Box::new(happened),
             triggers: true,
-            // A peer that counts need not know that nobody measures by it now.
+            // A peer that sends counts need not know that they aren't used here.
             encoder: EncoderCount::of(line),
             status: Box::new(move || text::status(&gate.0, &gate.1)),
             connected: Box::new(|_| {}),

@@ -1,4 +1,4 @@
-//! `bench`: figures and refusals.
+//! Tests of `bench`: figures and errors.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn operations_are_explained() {
     assert!(!operations.is_empty());
     assert!(operations.iter().all(|o| o["ms"].as_f64().unwrap() >= 0.0 && o["replaces"] == 0));
     let text = stdout(&bench.run("bench", &["--frames", "1", "--explain"]));
-    assert!(text.contains("of the model's nodes; one thread, medians:"), "{text}");
+    assert!(text.contains("of the model's nodes; median times on one thread:"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `calibrate`: thresholds from folders of good parts.
+//! Tests of `calibrate`: thresholds from folders of good parts.
 
 use shared_format::{Arithmetic, ThresholdFile};
 
@@ -70,14 +70,14 @@ fn a_folder_of_images_gives_the_threshold_that_it_can_claim() {
         text.starts_with("cap: 30 judged, 0 skipped\n30 normals: at most 9.68 % false alarms on average")
     );
     assert!(
-        text.contains("before    0.50000") && text.contains("model.threshold.old-1; a line that runs"),
+        text.contains("before    0.50000") && text.contains("model.threshold.old-1; a running line"),
         "{text}"
     );
     let after = bench.thresholds();
     assert!(near(after.image_threshold, score(47)), "{after:?}");
     assert_eq!((after.evidence.normals, after.evidence.rank), (30, 3));
     assert!(near(after.evidence.scores.max, score(49)) && after.pixel_threshold < 0.2);
-    // All else is as it was.
+    // Everything else is unchanged.
     assert_eq!((&after.golden, after.score_tolerance), (&before.golden, before.score_tolerance));
     assert_eq!((after.recipe, after.model_sha256), (before.recipe, before.model_sha256));
     assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), model);
@@ -116,13 +116,13 @@ fn the_arithmetic_changes_with_its_own_thresholds() {
         "{words}"
     );
     assert_eq!(half.arithmetic, Arithmetic::Half);
-    // Every threshold and score is of the other arithmetic: near those before, and not the same.
+    // Every threshold and score comes from the other arithmetic: close to those before, but not equal.
     let differ = |a: f32, b: f32| a != b && (a - b).abs() < 5e-3 * a.abs();
     assert!(differ(single.image_threshold, half.image_threshold), "{single:?} {half:?}");
     for (single, half) in single.golden.iter().zip(&half.golden) {
         assert!(differ(single.score, half.score), "{single:?} {half:?}");
     }
-    // It is judged by that from now on.
+    // The bundle is judged with 16-bit floats from now on.
     let output = bench.run("doctor", &[]);
     assert_eq!(code(&output), 0, "{}", stdout(&output));
     assert!(stdout(&output).contains("16-bit floats"), "{}", stdout(&output));
@@ -131,12 +131,12 @@ fn the_arithmetic_changes_with_its_own_thresholds() {
     let is_slow = stdout(&bench.run("doctor", &[])).contains("judges slowly");
     assert_eq!(stderr(&output).contains("calibrate --arithmetic f32"), is_slow, "{}", stderr(&output));
     let output = bench.run("inspect", &["good/48.png", "--engine", "plain"]);
-    assert_eq!((code(&output), stderr(&output).contains("leave --engine plain out")), (1, true));
-    // Again without a word about it: it stays.
+    assert_eq!((code(&output), stderr(&output).contains("omit --engine plain")), (1, true));
+    // Calibrating without --arithmetic keeps it.
     assert_eq!(calibrate(&[]).0, half);
     let (back, _) = calibrate(&["--arithmetic", "f32"]);
     assert_eq!(back, single);
-    // The faster one, whichever that is here; where it would have to be emulated it is not even tried.
+    // `auto` takes the faster one on this machine; 16-bit floats that would have to be emulated aren't even tried.
     let (faster, words) = calibrate(&["--arithmetic", "auto"]);
     assert!([&half, &back].contains(&&faster), "{faster:?}");
     assert!((faster == back && words.is_empty()) || words.contains("from now on"), "{words}");
@@ -187,7 +187,7 @@ fn an_estimate_is_not_decided_by_one_part() {
     let (code, told, warning, estimate) = calibrated("estimate");
     assert_eq!((code, warning.as_str()), (0, ""));
     assert!((score(50)..score(60)).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
-    // What it can claim is what the next lower score can.
+    // Its claim is that of the next lower score.
     assert_eq!(estimate.evidence.rank, 2);
     assert!(told.contains("31 normals: at most 6.25 % false alarms on average"), "{told}");
     assert!(!told.contains("its largest score"), "{told}");
@@ -204,7 +204,7 @@ fn of_several_frames_the_one_that_decides_counts() {
             bench.write_frame(&format!("good/{part}/{name}.png"), spot);
         }
     }
-    // As `collect` names them.
+    // Named as by `collect`.
     for (frame, spot) in [(1, 30), (2, 90), (3, 31)] {
         bench.write_frame(&format!("good/part-00001-{frame}.png"), spot);
     }
@@ -219,7 +219,7 @@ fn of_several_frames_the_one_that_decides_counts() {
         "{}",
         stderr(&output)
     );
-    // The second largest of each part's three.
+    // The second largest of each part's three scores.
     assert!(near(bench.thresholds().image_threshold, score(48)));
 }
 

@@ -1,4 +1,4 @@
-//! `collect`, with what stands in for a camera.
+//! Tests of `collect` with simulated cameras.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn parts_in_sight_are_kept_without_loss_and_a_second_run_goes_on() {
     assert!(stderr(&output).contains("2 of 2 parts: part-00002-1.png"), "{}", stderr(&output));
     let output = collect(&bench, "3");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("2 parts are there already"));
+    assert!(stderr(&output).starts_with("2 parts already in the folder"));
     let names = names(&bench.path("photos"));
     assert_eq!(names.len(), 6, "{names:?}");
     for name in names {

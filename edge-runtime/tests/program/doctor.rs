@@ -1,4 +1,4 @@
-//! `doctor`: what it says and when it says no.
+//! Tests of `doctor`: what it reports and when it fails.
 
 use serde_json::Value;
 
@@ -23,11 +23,11 @@ fn a_bundle_is_described_in_words() {
     let text = stdout(&output);
     for words in [
         "tests 1, method brightest",
-        "the whole frame as one piece of 64×64 in colour, as it lies; training frames had 64×64 to 100×100 pixels",
+        "the whole frame as one piece of 64×64 in colour, not aligned; training frames had 64×64 to 100×100 pixels",
         "the threshold is the largest of 99 normal scores: on average at most 1.00 % of normal parts are rejected",
         "normal.png holds",
         "defective.png holds: score 0.78431",
-        "everything holds",
+        "all checks passed",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
@@ -58,7 +58,7 @@ fn a_refused_bundle_is_a_problem_with_a_reason() {
     let output = bench.run("doctor", &[]);
     assert_eq!(code(&output), 1);
     let text = stdout(&output);
-    assert!(text.contains("problem") && text.contains("cut short") && text.contains("not everything holds"));
+    assert!(text.contains("problem") && text.contains("cut short") && text.contains("some checks failed"));
     std::fs::remove_dir_all(bench.path("bundle")).unwrap();
     let report: Value = serde_json::from_str(&stdout(&bench.run("doctor", &["--json"]))).unwrap();
     assert!(report["problems"][0].as_str().unwrap().contains("not a folder"), "{report}");

@@ -1,4 +1,4 @@
-//! `exchange`: one bundle in another's place, and back.
+//! Tests of `exchange`: swapping two bundles, and swapping them back.
 
 use crate::{Bench, code, program, stderr};
 
@@ -12,17 +12,13 @@ fn a_bundle_takes_another_s_place_and_the_other_stays_beside_it() {
     assert_eq!(code(&exchange()), 0);
     assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), b"new");
     assert_eq!(std::fs::read(bench.path(".bundle.beside/model.onnx")).unwrap(), old);
-    // The way back is the same.
+    // Exchanging again restores the old bundle.
     assert_eq!(code(&exchange()), 0);
     assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), old);
 
     std::fs::remove_dir_all(bench.path(".bundle.beside")).unwrap();
     let refused = exchange();
     assert_eq!(code(&refused), 1);
-    assert!(
-        stderr(&refused).contains("can't put .bundle.beside in the place of bundle"),
-        "{}",
-        stderr(&refused)
-    );
+    assert!(stderr(&refused).contains("cannot exchange .bundle.beside with bundle"), "{}", stderr(&refused));
     assert_eq!(std::fs::read(bench.path("bundle/model.onnx")).unwrap(), old);
 }

@@ -1,4 +1,4 @@
-//! `inspect`: exit codes, lines, inputs, overlays, refusals.
+//! Tests of `inspect`: exit codes, output lines, inputs, overlays, errors.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

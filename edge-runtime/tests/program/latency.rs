@@ -1,5 +1,5 @@
-//! How long the line takes beside the network, and how late its gate is. No tests: `cargo xtask bench` runs them, and they
-//! print figures.
+//! Measures how long the line takes apart from the network, and how late its gate is. These are benchmarks, not tests:
+//! `cargo xtask bench` runs them, and they print figures.
 
 use judge::MODEL_FILE;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use shared_format::{FrameRange, Recipe};
 use crate::support::{PLAIN, jpeg_of, onnx, recipe, size, thresholds, write_thresholds};
 use crate::{Bench, code, program, stderr, stdout};
 
-/// A bundle for 640×480 frames at 256×256, whose network does next to nothing, or takes e⁻ˣ so many times at each position.
+/// A bundle for 640×480 frames at 256×256, whose network takes e⁻ˣ `times` times at each position: with 0 it does next to nothing.
 fn bench(times: usize) -> Bench {
     let bench = Bench::new();
     let onnx = onnx(256, &["Neg", "Exp"].repeat(times));
@@ -30,7 +30,7 @@ fn bench(times: usize) -> Bench {
     bench
 }
 
-/// Runs a line for half a minute and prints the latencies of these stages.
+/// Runs a line for half a minute and prints the latencies of `stages`.
 fn measure(bench: &Bench, what: &str, fps: u32, trigger: &str, stages: &[&str]) {
     let line = format!(
         r#"
@@ -89,7 +89,7 @@ fn latency_of_the_gate_at_50_parts_a_second_with_inference_running() {
     measure(&bench(50), "50 parts a second", 50, "kind = \"interval\"\n        every_ms = 20", &stages);
 }
 
-/// Of a 640×480 frame with a smooth picture and some grain, as most cameras send it: 4:2:2 and 4:2:0, with restart markers.
+/// A 640×480 JPEG of a smooth picture with some grain, as most cameras send it: 4:2:2 or 4:2:0, with restart markers.
 fn camera_frame(sampling: jpeg_encoder::SamplingFactor) -> Vec<u8> {
     let mut state = 7_u32;
     let values: Vec<u8> = (0..640 * 480 * 3)
@@ -124,7 +124,7 @@ fn latency_of_decoding_beside_zune_jpeg() {
             std::hint::black_box(zune_jpeg::JpegDecoder::new(reader).decode().unwrap());
         };
         let ours = || drop(std::hint::black_box(judge::decode(&bytes).unwrap()));
-        // In turn, so that a busy moment hits both.
+        // Alternate, so that a busy moment affects both.
         let mut best = [f64::MAX; 2];
         for _ in 0..300 {
             best = [best[0].min(milliseconds(&ours)), best[1].min(milliseconds(&theirs))];

@@ -1,4 +1,4 @@
-//! `edge-runtime run` as a line's supervisor and its peers see it.
+//! Tests of `edge-runtime run` as a line's supervisor and peers see it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::{Bench, code, program, stderr, stdout};
 
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// A line that takes every image of `frames/` for a part, and what else is given.
+/// A line file that makes every image in `frames/` a part, followed by `extra`.
 pub fn line_file(extra: &str) -> String {
     format!(
         r#"
@@ -91,7 +91,7 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     assert_eq!(status["counters"]["gate"]["faults"], 1);
     assert_eq!(status["alarms"]["not_ready"], true);
 
-    // The next run counts on, and says that it is another.
+    // The next run continues the counters and has a new run number.
     let parts = self::parts(&run(&bench));
     assert_eq!((parts.len(), &parts[0]["part"], &parts[0]["run"]), (9, &1.into(), &2.into()));
     let status: Value =
@@ -140,7 +140,7 @@ fn what_cannot_be_run_says_why_before_anything_moves() {
             assert!(code(&output) == 1 && stderr(&output).contains(said), "{right}: {}", stderr(&output));
             assert!(output.stdout.is_empty());
         }
-        // The file alone is right where only what it names is missing.
+        // The file alone is valid if only the things it names are missing.
         let output =
             program(bench.folder.path()).args(["check", "--file-only", "wrong.toml"]).output().unwrap();
         assert_eq!(code(&output) == 0, said.starts_with("no"), "{right}: {}", stdout(&output));
@@ -156,7 +156,7 @@ fn init_writes_a_line_file_once() {
     assert_eq!(code(&init()), 0);
     let written = std::fs::read(bench.path("new.toml")).unwrap();
     let again = init();
-    assert!(code(&again) == 1 && stderr(&again).contains("is there already"));
+    assert!(code(&again) == 1 && stderr(&again).contains("already exists"));
     assert_eq!(std::fs::read(bench.path("new.toml")).unwrap(), written);
 }
 
@@ -168,14 +168,14 @@ impl Running {
         Self::start_telling(folder, Stdio::null())
     }
 
-    /// With a reader of its log.
+    /// Starts the line with this standard error.
     pub fn start_telling(folder: &Path, stderr: Stdio) -> Self {
         let mut command: Command = program(folder);
         command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(stderr);
         Self(command.spawn().unwrap())
     }
 
-    /// Reads reports until there are `count`, and gives them.
+    /// Reads and returns `count` reports.
     pub fn reports(&mut self, count: usize) -> Vec<Value> {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
         lines.take(count).map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
@@ -197,7 +197,7 @@ impl Running {
 
     pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.0.id()).unwrap();
-        // SAFETY: the child has not been waited for, so that its number is still its own.
+        // SAFETY: the child has not been waited for, so its PID can't have been reused.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
@@ -207,7 +207,7 @@ impl Running {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < LONG, "it does not end");
+            assert!(started.elapsed() < LONG, "the line does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -250,17 +250,17 @@ fn a_killed_line_counts_on_from_the_last_second() {
         let reports = line.reports(usize::try_from(10 + 17 * turn).unwrap());
         line.signal(libc::SIGKILL);
         line.end();
-        // Looking at the counters counts as a run, too.
+        // Opening the counters below counts as a run, too.
         assert_eq!(reports[0]["run"], 2 * turn + 1);
         let (_, counters) = CounterFile::open(&bench.path("state")).unwrap();
-        // All parts that were reported but those of the last second, at 25 a second; and none twice.
+        // All reported parts are counted, except those of the last second (25 per second), and none twice.
         let (counted, reported) = (counters.gate.triggered, before + reports.len() as u64);
         assert!(counted + 40 >= reported, "{counted} of {reported}");
         before = counted;
     }
 }
 
-/// The next line from a serial peer.
+/// Reads the next line from the serial port.
 #[cfg(feature = "serial")]
 pub fn read_line(port: &mut impl BufRead) -> String {
     let mut line = String::new();
@@ -276,7 +276,7 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     let (mut master, slave) = serialport::TTYPort::pair().unwrap();
     serialport::SerialPort::set_timeout(&mut master, LONG).unwrap();
     let device = serialport::SerialPort::name(&slave).unwrap();
-    // A pseudo terminal that nobody holds is gone; one that a `TTYPort` holds is locked.
+    // Keeps the pseudo terminal open: without any holder it disappears, and a `TTYPort` would lock it.
     let _held = std::fs::File::open(&device).unwrap();
     drop(slave);
     let bench = bench("");
@@ -295,7 +295,7 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     peer.get_mut().write_all(b"T\n").unwrap();
     let told = read_line(&mut peer);
     assert!(told.starts_with("P 1 PASS 0.0"), "{told}");
-    // Another product from the next part on; a challenge: the part is put out although it looks good.
+    // The next part is of another product and, being a challenge, rejected although it looks good.
     peer.get_mut().write_all(b"P other\nC\nT\n").unwrap();
     let told = read_line(&mut peer);
     assert!(told.starts_with("P 2 REJECT 0.0") && told.ends_with(" challenge"), "{told}");

@@ -1,4 +1,4 @@
-//! What `edge-runtime run` does if the serial port that brings parts and counts is gone, or brings what can't be.
+//! Tests of `edge-runtime run` when the serial port for triggers and counts is missing, or delivers impossible counts.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -11,10 +11,10 @@ use serialport::{SerialPort, TTYPort};
 use crate::Bench;
 use crate::line::{LONG, Running, bench, line_file, read_line};
 
-/// A device below the bench's folder that can be unplugged.
+/// A serial device in the bench's folder that can be unplugged.
 struct Cable {
     peer: BufReader<TTYPort>,
-    /// A pseudo terminal that nobody holds is gone; one that a `TTYPort` holds is locked.
+    /// Keeps the pseudo terminal open: without any holder it disappears, and a `TTYPort` would lock it.
     _held: File,
 }
 
@@ -37,7 +37,7 @@ impl Cable {
         self.peer.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
-    /// The next line that begins so.
+    /// Returns the next line that starts with `begin`.
     fn hear(&mut self, begin: &str) -> String {
         loop {
             let line = read_line(&mut self.peer);
@@ -61,7 +61,7 @@ fn serial_bench(trigger: &str, gate: &str) -> Bench {
     bench
 }
 
-/// Waits for a status.
+/// Waits for a status that fulfils `reached`.
 fn until(bench: &Bench, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
@@ -94,7 +94,7 @@ fn a_line_whose_triggers_or_counts_come_by_a_port_that_is_not_there_is_held() {
         let mut cable = Cable::plug_in(&bench);
         cable.say("?\n");
         cable.hear("S");
-        // The belt has to move what passed unseen to the gate.
+        // The belt must move unseen parts past the gate.
         for count in way {
             cable.say(&format!("E {count}\n"));
             std::thread::sleep(std::time::Duration::from_millis(400));
@@ -129,12 +129,12 @@ fn a_wrong_count_displaces_no_part() {
     line.wait_until_ready(&bench);
     cable.say("E 0\nT\n");
     let started = Instant::now();
-    // 70 became 700.
+    // A transmission error: 70 became 700.
     for count in [10, 20, 30, 40, 50, 60, 700, 80] {
         std::thread::sleep(std::time::Duration::from_millis(20));
         cable.say(&format!("E {count}\n"));
     }
-    // A machine so busy that the belt could have come that far has seen no jump.
+    // On a machine so busy that the belt could have moved that far, this isn't a jump.
     let busy = started.elapsed() > std::time::Duration::from_millis(220);
     cable.say("?\n");
     let said = cable.hear("S");

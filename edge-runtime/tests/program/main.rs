@@ -1,5 +1,5 @@
-//! The program as a user runs it.
-// The settings for tests cover test functions only, not their helpers.
+//! Tests of the program as a user runs it.
+// Clippy's exemptions for tests cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../../judge/tests/support/mod.rs"]
@@ -26,7 +26,7 @@ use std::process::{Command, Output};
 
 use support::{frame, write_usual_bundle};
 
-/// A folder with the usual bundle in `bundle`, and frames.
+/// A temporary folder with the usual bundle in `bundle`, and frames.
 struct Bench {
     folder: tempfile::TempDir,
 }
@@ -52,7 +52,7 @@ impl Bench {
         self.write(name, &judge::encode_png(&frame(spot)).unwrap());
     }
 
-    /// The folders of the records in `records`, in the order of their names. What lies there for the recorder itself is hidden.
+    /// Returns the record folders in `records`, sorted by name, without the recorder's own hidden files.
     fn records(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.path("records")).unwrap().map(|entry| entry.unwrap());
         let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
@@ -61,7 +61,7 @@ impl Bench {
         records
     }
 
-    /// Runs a command with the bundle, in the folder.
+    /// Runs a command with the bundle in the folder.
     fn run(&self, command: &str, arguments: &[&str]) -> Output {
         program(self.folder.path()).args([command, "--bundle", "bundle"]).args(arguments).output().unwrap()
     }

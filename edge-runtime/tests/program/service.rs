@@ -1,4 +1,4 @@
-//! `edge-runtime run` as systemd sees it: messages on the socket that `NOTIFY_SOCKET` names.
+//! Tests of `edge-runtime run` as systemd sees it: messages on the socket named by `NOTIFY_SOCKET`.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
@@ -35,7 +35,7 @@ impl Served {
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 
-    /// The first message with this in it, and those before.
+    /// Returns the messages up to the first one that contains `text`.
     fn until(&self, text: &str) -> Vec<String> {
         let start = Instant::now();
         let mut messages = vec![];
@@ -90,7 +90,7 @@ fn it_is_ready_then_alive_with_a_status_and_ends_when_told() {
     let mut served = Served::start(&bench, Duration::from_secs(1));
     let messages = served.until("READY=1");
     assert!(messages.iter().all(|m| !m.contains("STOPPING")), "{messages:?}");
-    // The watchdog wants a message a second; four times as many come.
+    // The watchdog needs one message per second; the line sends four.
     let begin = Instant::now();
     for _ in 0..8 {
         served.until("WATCHDOG=1");
@@ -110,12 +110,12 @@ fn a_line_that_stands_still_asks_for_no_more_time() {
     let served = Served::start(&bench, Duration::from_secs(1));
     served.until("READY=1");
     served.signal("-STOP");
-    // What was under way when it stopped may still come.
+    // Messages sent before the stop may still arrive.
     served.socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut bytes = [0; 4096];
     while served.socket.recv(&mut bytes).is_ok() {}
     served.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    assert!(served.socket.recv(&mut bytes).is_err(), "it told that it is alive");
+    assert!(served.socket.recv(&mut bytes).is_err(), "a stopped line reported that it is alive");
     served.signal("-CONT");
     served.socket.set_read_timeout(Some(LONG)).unwrap();
     served.until("WATCHDOG=1");

@@ -1,4 +1,4 @@
-//! A line in trouble: damaged and repeated frames, failing decoders, nobody who reads, a process that is stopped.
+//! Tests of a line in trouble: damaged and repeated frames, failing decoders, an unread log, a stopped process.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ fn chunk(name: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
     chunk
 }
 
-/// An animation whose one frame says 16×2 pixels and holds 32×32: its decoder indexes out of bounds.
+/// An animation whose only frame is declared as 16×2 pixels and holds 32×32: its decoder indexes out of bounds.
 fn panicking_webp() -> Vec<u8> {
     let three = |number: u32| number.to_le_bytes()[..3].to_vec();
     let first_partition = 256u32;
@@ -32,7 +32,7 @@ fn panicking_webp() -> Vec<u8> {
     chunk(b"RIFF", &body.concat())
 }
 
-/// A pipe with no room left, and its other end, which nobody reads.
+/// A full pipe whose other end isn't read.
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
@@ -106,7 +106,7 @@ fn every_signal_that_asks_for_an_end_gets_one_in_order() {
     for signal in [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT] {
         let mut line = Running::start(bench.folder.path());
         line.reports(2);
-        // Nobody listens any more: no reason to end.
+        // A broken pipe is no reason to end.
         line.signal(libc::SIGPIPE);
         line.reports(2);
         line.signal(signal);
@@ -123,7 +123,7 @@ fn a_process_that_was_stopped_says_what_it_missed() {
         .replace("kind = \"frame\"", "kind = \"interval\"\nevery_ms = 50");
     bench.write("line.toml", text.as_bytes());
     bench.write_frame("frames/0.png", 0);
-    // No rejects: a process that is stopped during a pulse leaves the output on, and puts out what comes.
+    // No rejects: a process stopped during a pulse would leave the output on and reject whatever comes.
     bench.write_frame("frames/1.png", 1);
     let mut line = Running::start(bench.folder.path());
     line.wait_until_ready(&bench);

@@ -1,4 +1,4 @@
-//! A belt that jitters, stops and starts, by encoder ticks or by a signal that it runs.
+//! A simulated belt that jitters, stops and starts, reported by encoder ticks or by a belt-running signal.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub struct SimulatedBelt {
     next: Moment,
     ticks: u64,
     running: bool,
-    /// Time for which it ran, up to `changed`.
+    /// Total running time up to `changed`.
     ran: u64,
     changed: Moment,
 }
@@ -25,19 +25,19 @@ impl SimulatedBelt {
         Self { measure, random: Seeded::new(seed, 2), next, ticks: 0, running: true, ran: 0, changed: start }
     }
 
-    /// When it next gives a tick, stops or starts.
+    /// Returns when the belt next gives a tick, stops or starts.
     pub fn next(&self) -> Moment {
         self.next
     }
 
-    /// Does that.
+    /// Carries out that event.
     pub fn happen(&mut self, gate: &mut Gate) {
         let now = self.next;
         let until_next = match self.measure {
             Measure::Ticks => {
                 self.ticks += 1;
                 gate.encoder(1, now);
-                // 4 ms a tick with a quarter of jitter; now and then the belt stops for some seconds.
+                // A tick every 4 ms with a quarter of jitter; now and then the belt stops for some seconds.
                 match self.random.below(20_000) {
                     0 => 3000 * MS,
                     _ => 3 * MS + self.random.below(2 * MS as usize) as u64,

@@ -1,4 +1,4 @@
-//! An inspector that takes its time: one part after the other, now and then slowly, and some frames get lost.
+//! A simulated inspector: it judges one part after another, is slow now and then, and loses some frames.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl SimulatedInspector {
         Self { random: Seeded::new(seed, 3), free: Moment(0), at_work: VecDeque::new() }
     }
 
-    /// Begins with a part, and tells when which verdict will be there; `None` where it gets lost.
+    /// Starts on a part and returns when its verdict will be available, and which; `None` if it gets lost.
     pub fn start(&mut self, part: u64, now: Moment) -> Option<(Moment, Verdict)> {
         let verdict = match self.random.below(1000) {
             0..5 => return None,
@@ -38,12 +38,12 @@ impl SimulatedInspector {
         Some((self.free, verdict))
     }
 
-    /// When the next verdict is there.
+    /// Returns when the next verdict is available.
     pub fn next(&self) -> Option<Moment> {
         self.at_work.front().map(|(at, ..)| *at)
     }
 
-    /// That verdict.
+    /// Returns that verdict.
     pub fn finish(&mut self) -> PartVerdict {
         let (_, part, verdict) = self.at_work.pop_front().unwrap();
         PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }

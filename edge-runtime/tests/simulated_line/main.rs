@@ -1,5 +1,5 @@
-//! Millions of parts on a virtual clock, through the gate that a real line runs: every part has exactly one disposition,
-//! every reject is driven at its place on the belt, and what can't be is counted and on the safe side.
+//! Simulates millions of parts on a virtual clock with the gate that a real line runs: every part gets exactly one disposition,
+//! every reject is driven when the part is at the gate, and parts for which that is impossible are counted and go to the safe side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod belt;
@@ -18,7 +18,7 @@ use shared_format::Verdict;
 use belt::SimulatedBelt;
 use inspector::SimulatedInspector;
 
-/// Fewer for the board's processor, which is emulated: it does the same arithmetic.
+/// Fewer parts on the board's processor, which is emulated here: it does the same arithmetic.
 const PARTS: u64 = if cfg!(target_arch = "aarch64") { 1_000_000 } else { 5_000_000 };
 const MS: u64 = 1_000_000;
 
@@ -26,9 +26,9 @@ const MS: u64 = 1_000_000;
 struct Part {
     number: u64,
     place: u64,
-    /// When its verdict was there, and what it is; `None` where it got lost.
+    /// When its verdict was available, and which; `None` if it got lost.
     verdict: Option<(Moment, Verdict)>,
-    /// Whether more parts were under way than the queue holds when it or the next one came.
+    /// Whether more parts than the queue holds were under way when it or the next one came.
     crowded: bool,
     /// Why the gate can't know where it is.
     lost: Option<Reason>,
@@ -43,9 +43,9 @@ struct Simulation {
     random: Seeded,
     next_part: Moment,
     triggered: u64,
-    /// Of those, the last ones whose triggers were lost and nobody has told the gate yet.
+    /// How many of the last of those had lost triggers that the gate doesn't know of yet.
     untold: u32,
-    /// True places of parts whose places the gate doesn't know, in order.
+    /// True positions on the belt, in order, of parts whose positions the gate doesn't know.
     lost_places: VecDeque<u64>,
     released: u64,
     reject_is_on: bool,
@@ -53,7 +53,7 @@ struct Simulation {
     seen: Seen,
 }
 
-/// How often what is to be tested came up.
+/// How often each case to be tested came up.
 #[derive(Debug, Default)]
 struct Seen {
     missing: u64,
@@ -92,7 +92,7 @@ impl Simulation {
         simulation
     }
 
-    /// One event: whatever comes next.
+    /// Handles the next event.
     fn step(&mut self, last_part: bool) {
         let next = [
             Some(self.belt.next()),
@@ -121,7 +121,7 @@ impl Simulation {
         }
         let place = self.belt.position(now) + self.settings.distance;
         if self.random.below(3000) == 0 && self.triggered < PARTS {
-            // The kernel lost its edge; that of the next part, which shows it, comes soon.
+            // The kernel lost this part's edge. The next part's edge, which reveals it, comes soon.
             self.untold += 1;
             self.lost_places.push_back(place);
             let lost = Some(Reason::TriggerLost);
@@ -170,7 +170,7 @@ impl Simulation {
         }
         actions.clear();
         self.actions = actions;
-        // Wherever the gate believes them to be: it is on when they come by.
+        // The gate must be on when these parts come by, wherever it believes them to be.
         let here = self.belt.position(now);
         while self.lost_places.pop_front_if(|place| *place <= here).is_some() {
             assert!(self.reject_is_on, "at {here}");
@@ -184,16 +184,16 @@ impl Simulation {
         assert_eq!(release.part, self.released);
         let part = self.under_way.pop_front().unwrap();
         assert_eq!(part.number, release.part);
-        // More than a portion that overflow are released at once and reported soon after.
+        // If more than one batch overflows, all are released at once and reported soon after.
         let told_later = release.released_at != now;
         assert!(now.since(release.released_at) < Duration::from_millis(5), "{release:?}");
         let unknown = matches!(release.reason, Reason::Overflow | Reason::TriggerLost | Reason::TrackingLost);
-        // Parts that overflow share an entry with those before them, and the reason for that.
+        // Overflowed parts share an entry with those before them, and its reason.
         assert!(part.crowded || unknown == part.lost.is_some(), "{release:?}");
         assert!(part.crowded || !unknown || part.lost == Some(release.reason), "{release:?}");
-        // Parts whose triggers were lost may be right behind one that has gone by.
+        // Parts whose triggers were lost may directly follow one that has gone by.
         assert!(release.lateness.is_zero() || release.reason == Reason::TriggerLost, "{release:?}");
-        // At its place. Those that can't be told apart are reported together, and the gate is on when each comes by.
+        // Released at its place. Parts that can't be told apart are reported together, and the gate is on when each comes by.
         let here = self.belt.position(now);
         if !unknown && told_later {
             assert!(here >= part.place, "{release:?}");
@@ -218,7 +218,7 @@ impl Simulation {
             Some(Verdict::Fault) | None => safe,
         };
         assert_eq!(release.disposition, expected, "{release:?} {in_time:?}");
-        // What counts in the end is whether the gate was on as the part came by.
+        // What matters in the end is whether the gate was on when the part came by.
         match release.disposition {
             _ if told_later => {}
             Disposition::Reject => assert!(self.reject_is_on || was_on, "{release:?}"),
@@ -235,7 +235,7 @@ impl Simulation {
         self.seen.rejects += u64::from(release.disposition == Disposition::Reject);
     }
 
-    /// Two parts within one tick: the gate can't tell them apart.
+    /// Whether two parts are within one tick, so that the gate can't tell them apart.
     fn shares_its_place(&self, part: &Part) -> bool {
         self.under_way.front().is_some_and(|next| next.place == part.place)
     }
@@ -293,7 +293,7 @@ fn everything_came_up(seen: &Seen) {
     assert!(all.iter().all(|&n| n > 100), "{seen:?}");
 }
 
-// One test, so that neither run sees the other's memory.
+// A single test, so that neither run measures the other's memory.
 #[test]
 fn millions_of_parts_by_encoder_and_by_time() {
     everything_came_up(&Simulation::new(settings(Measure::Ticks, Safe::Reject), 1).run());

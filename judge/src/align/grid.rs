@@ -1,6 +1,6 @@
-//! A picture in cells.
+//! A picture as a grid of cells.
 
-/// Values row by row.
+/// Values in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     /// Columns and rows.
@@ -10,12 +10,12 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A picture of its own pixels.
+    /// Creates a grid with one cell per pixel of a picture.
     pub const fn new(sides: [usize; 2], values: Vec<f32>) -> Self {
         Self { sides, values }
     }
 
-    /// The same picture in fewer cells, each the mean of the area that it covers.
+    /// Returns the same picture in fewer cells, each the mean of the area that it covers.
     pub fn reduced(&self, sides: [usize; 2]) -> Self {
         let [columns, rows] = sides;
         let [from_columns, from_rows] = self.sides;
@@ -36,7 +36,7 @@ impl Grid {
     }
 }
 
-/// What a cell takes of a row or column.
+/// The range of a row or column that a cell covers, with the weight of each pixel.
 struct Cell {
     first: usize,
     weights: Vec<f32>,
@@ -48,7 +48,7 @@ impl Cell {
     }
 }
 
-/// The cells of a side of `from` pixels.
+/// Divides a side of `from` pixels into cells.
 fn shares(from: usize, cells: usize) -> Vec<Cell> {
     let length = from as f64 / cells as f64;
     (0..cells)
@@ -73,7 +73,7 @@ mod tests {
     fn cells_are_means_of_what_they_cover() {
         let picture = Grid::new([4, 2], vec![1.0, 3.0, 5.0, 7.0, 1.0, 3.0, 5.0, 7.0]);
         assert_eq!(picture.reduced([2, 1]).values, [2.0, 6.0]);
-        // A cell of 4/3 pixels takes a third of its second one.
+        // A cell of 4/3 pixels covers a third of its second pixel.
         let thirds = picture.reduced([3, 2]).values;
         assert!((thirds[0] - 1.5).abs() < 1e-6 && (thirds[1] - 4.0).abs() < 1e-6, "{thirds:?}");
         assert_eq!(picture.reduced([4, 2]), picture);

@@ -5,19 +5,19 @@ use shared_format::alignment::Motion;
 use super::grid::Grid;
 use super::movement::Movement;
 
-/// Steps at a level.
+/// Maximum number of steps at a level.
 const STEPS: usize = 12;
-/// A step that moves no cell by more than this share of one is the last.
+/// Stop after a step that moves no cell by more than this share of a cell.
 const STILL: f64 = 0.04;
-/// No step moves by more cells.
+/// Maximum length of a step, in cells.
 const LONGEST: f64 = 2.0;
-/// A movement is not farther than this share of a side …
+/// A movement shifts by at most this share of a side …
 const FARTHEST: f64 = 0.2;
-/// … nor turned by more than about 12 degrees: the tangent of half of it.
+/// … and turns by at most about 12 degrees: the tangent of half the angle.
 const FARTHEST_TURN: f64 = 0.105;
-/// A picture of less variance, with values from 0 to 255, is of one brightness.
+/// A picture with less variance than this, with values from 0 to 255, counts as uniform.
 const LEAST_VARIANCE: f64 = 1e-6;
-/// The share of the reference that the picture must show.
+/// The share of the reference that must lie within the picture.
 const LEAST_OVERLAP: f64 = 0.5;
 
 /// The reference in cells, with how each cell's value changes when the picture moves.
@@ -26,18 +26,18 @@ pub struct Level {
     sides: [usize; 2],
     /// The picture's sides in pixels.
     input: [f64; 2],
-    /// Pixels of a cell.
+    /// Width and height of a cell in pixels.
     cell: [f64; 2],
     values: Vec<f32>,
-    /// Cells that don't count; empty if all do.
+    /// Whether each cell is ignored; empty if none is.
     ignored: Vec<bool>,
-    /// How many do.
+    /// Number of cells that aren't ignored.
     judged: usize,
-    /// For a pixel to the right, a pixel down, a radian.
+    /// Per pixel to the right, per pixel down, per radian.
     slopes: Vec<[f64; 3]>,
 }
 
-/// What a picture has where the reference has its cells.
+/// Statistics of the reference's cells and of the picture's values at the same cells.
 struct Compared {
     mean: [f64; 2],
     variance: [f64; 2],
@@ -51,7 +51,8 @@ impl Compared {
 }
 
 impl Level {
-    /// For pictures of `input` pixels. `ignored` are the reference's cells that don't count, row by row; empty if all do.
+    /// Creates a level for pictures of `input` pixels. `ignored` says which of the reference's cells don't count, row by row;
+    /// empty if all do.
     pub fn new(reference: &Grid, ignored: Vec<bool>, input: [usize; 2]) -> Self {
         let [columns, rows] = reference.sides;
         let input = input.map(|side| side as f64);
@@ -77,23 +78,23 @@ impl Level {
         level
     }
 
-    /// Columns and rows.
+    /// Returns the number of columns and rows.
     pub const fn sides(&self) -> [usize; 2] {
         self.sides
     }
 
-    /// Width and height of a cell in pixels.
+    /// Returns the width and height of a cell in pixels.
     pub const fn cell(&self) -> [f64; 2] {
         self.cell
     }
 
-    /// The normalised correlation, −1..1, of the reference with a picture that lies by `movement`; `None` if it shows too little
-    /// of it, or one of the two is of one brightness.
+    /// Returns the normalised correlation, −1..1, of the reference with a picture moved by `movement`; `None` if the two overlap
+    /// too little, or one of them is uniform.
     pub fn likeness(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<f64> {
         Some(self.compared(picture, movement, scratch)?.likeness())
     }
 
-    /// A movement that is as good as steps from `start` make it, and its likeness.
+    /// Refines `start` in steps, and returns the best movement found and its correlation.
     pub fn refined(
         &self,
         picture: &Grid,
@@ -107,7 +108,7 @@ impl Level {
         for _ in 0..STEPS {
             let Some([x, y, angle]) = self.step(&compared, motion, scratch) else { break };
             movement = movement.less([x, y], angle);
-            // A broken part may draw it anywhere; what counts is the best of where parts lie.
+            // A broken part may pull it anywhere; only positions within the limits count.
             if !self.is_near(movement) {
                 break;
             }
@@ -124,19 +125,19 @@ impl Level {
         Some(best)
     }
 
-    /// Whether parts may lie so.
+    /// Returns whether the movement is within the limits.
     fn is_near(&self, movement: Movement) -> bool {
         let near = |shift: f64, side: f64| shift.abs() <= FARTHEST * side;
         let ([x, y], [width, height]) = (movement.shift, self.input);
         near(x, width) && near(y, height) && movement.turn.abs() <= FARTHEST_TURN
     }
 
-    /// The middle of a cell, in pixels.
+    /// Returns the centre of a cell, in pixels.
     fn place(&self, column: usize, row: usize) -> [f64; 2] {
         [(column as f64 + 0.5) * self.cell[0] - 0.5, (row as f64 + 0.5) * self.cell[1] - 0.5]
     }
 
-    /// Fills `scratch` with what the picture has at each cell; NaN beyond its edges, and at cells that don't count.
+    /// Fills `scratch` with the picture's value at each cell; NaN beyond its edges and at ignored cells.
     fn compared(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<Compared> {
         scratch.clear();
         let [columns, rows] = self.sides;
@@ -163,12 +164,12 @@ impl Level {
         let mean = sums.map(|sum| sum / count);
         let variance = [squares[0] / count - mean[0] * mean[0], squares[1] / count - mean[1] * mean[1]];
         let covariance = products / count - mean[0] * mean[1];
-        // Below this it is one brightness, but for rounding.
+        // Below this, the picture is uniform except for rounding.
         let varies = |variance: f64| variance > LEAST_VARIANCE;
         variance.into_iter().all(varies).then_some(Compared { mean, variance, covariance })
     }
 
-    /// The Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.
+    /// Computes the Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.
     fn step(&self, compared: &Compared, motion: Motion, scratch: &[f32]) -> Option<[f64; 3]> {
         let gain = (compared.variance[0] / compared.variance[1]).sqrt();
         let mut normal = [[0.0; 3]; 3];
@@ -194,7 +195,7 @@ impl Level {
     }
 }
 
-/// The value between four cells; `None` beyond the edges.
+/// Interpolates between four cells; `None` beyond the edges.
 fn value_at(picture: &Grid, [x, y]: [f64; 2]) -> Option<f32> {
     let [columns, rows] = picture.sides;
     if !(x >= 0.0 && y >= 0.0 && x <= columns as f64 - 1.0 && y <= rows as f64 - 1.0) {
@@ -208,9 +209,9 @@ fn value_at(picture: &Grid, [x, y]: [f64; 2]) -> Option<f32> {
     Some(upper + (lower - upper) * below)
 }
 
-/// The solution of three symmetric equations by elimination; `None` if there is none.
+/// Solves three symmetric equations by Cholesky decomposition; `None` if there is no solution.
 fn solved(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
-    // Scaled, so that pixels and radians have a say alike.
+    // Scaled so that pixels and radians have equal weight.
     let scale = [m[0][0], m[1][1], m[2][2]].map(f64::sqrt);
     if scale.iter().any(|s| !s.is_finite() || *s <= 0.0) {
         return None;
@@ -220,7 +221,7 @@ fn solved(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
         *value /= own;
     }
     let [[a, b, c], [_, d, e], [_, _, f]] = m;
-    // Cholesky's factors of a matrix with ones on its diagonal.
+    // Cholesky factors of a matrix with ones on its diagonal.
     let l00 = a.sqrt();
     let (l10, l20) = (b / l00, c / l00);
     let l11 = (d - l10 * l10).sqrt();

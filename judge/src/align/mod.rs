@@ -1,16 +1,16 @@
-//! Takes out how a part is shifted and turned in view, before it is judged.
+//! Finds and corrects how a part is shifted and turned in view, before it is judged.
 //!
-//! The network's input is compared with a small reference picture, of at most [`MAX_CELLS`](shared_format::alignment::MAX_CELLS)
-//! cells, by their normalised correlation, to which a lamp's brightness means nothing. A search over a few shifts and turns finds
-//! the beginning, Gauss-Newton steps (Baker, Matthews: *Lucas-Kanade 20 Years On*, IJCV 2004, inverse compositional) the rest.
+//! The network's input is compared with a small reference picture of at most [`MAX_CELLS`](shared_format::alignment::MAX_CELLS)
+//! cells by normalised correlation, which ignores the lamp's brightness. A search over a few shifts and rotations finds starting
+//! points, and Gauss-Newton steps (Baker, Matthews: *Lucas-Kanade 20 Years On*, IJCV 2004, inverse compositional) refine them.
 //!
-//! Sums run in a fixed order, and nothing but +, −, ×, ÷ and √ of IEEE 754 is used: a part moves alike on every processor.
+//! Sums run in a fixed order, and only +, −, ×, ÷ and √ of IEEE 754 are used, so the result is the same on every processor.
 //!
-//! | file | job |
+//! | file | contents |
 //! |---|---|
-//! | `grid.rs` | the picture in cells |
-//! | `movement.rs` | a shift and a turn |
-//! | `level.rs` | the reference at one resolution: likeness, and the step that improves it |
+//! | `grid.rs` | a picture as a grid of cells |
+//! | `movement.rs` | a shift and a rotation |
+//! | `level.rs` | the reference at one resolution: the correlation, and the step that improves it |
 //! | `warp.rs` | moves a picture |
 
 mod grid;
@@ -26,25 +26,25 @@ use self::level::Level;
 pub use self::movement::Movement;
 pub use self::warp::moved;
 
-/// Shifts of up to this share of a side are looked for.
+/// The search covers shifts of up to this share of a side.
 const REACH: f64 = 0.125;
-/// Turns that are looked for: tangents of half the angle, of 0, 3.5 and 7 degrees each way.
+/// Rotations that the search covers, as tangents of half the angle: 0, 3.5 and 7 degrees each way.
 const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
-/// Beginnings that steps start from.
+/// Number of starting points that are refined.
 const STARTS: usize = 3;
-/// A level of more cells has a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`].
+/// A level with more cells than this gets a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`] cells.
 const COARSE: usize = 512;
-/// … or fewer cells than this that aren't ignored.
+/// … or fewer than this many cells that aren't ignored.
 pub const LEAST_CELLS: usize = 64;
 
-/// Why a part's position is not known.
+/// The error when a part's position can't be found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NotLocked {
-    /// How like the reference the frame is at best, −1..1.
+    /// The best correlation with the reference, −1..1.
     pub likeness: f64,
 }
 
-/// Finds how frames lie.
+/// Finds the position of the part in a frame.
 #[derive(Debug)]
 pub struct Aligner {
     motion: Motion,
@@ -57,7 +57,7 @@ pub struct Aligner {
 }
 
 impl Aligner {
-    /// For pictures of the size `input`. What `ignore` covers of the reference doesn't count.
+    /// Creates an aligner for pictures of size `input`. Cells of the reference that `ignore` covers don't count.
     #[must_use]
     pub fn new(alignment: &Alignment, ignore: Option<&IgnoreMask>, input: Size) -> Self {
         let sides = [input.width as usize, input.height as usize];
@@ -84,10 +84,11 @@ impl Aligner {
         }
     }
 
-    /// How the picture in `planes` (3 × height × width, of the input's size) lies, and how like the reference it is then.
+    /// Returns the movement of the picture in `planes` (3 × height × width, of the input's size) and its correlation with the
+    /// reference.
     ///
     /// # Errors
-    /// [`NotLocked`] if it is less like the reference than it must be.
+    /// [`NotLocked`] if the correlation is below the required minimum.
     pub fn find(&mut self, planes: &[f32]) -> Result<(Movement, f64), NotLocked> {
         let Some(sides) = self.levels.first().map(Level::sides) else {
             return Err(NotLocked { likeness: -1.0 });
@@ -99,18 +100,18 @@ impl Aligner {
         self.find_cells(cells.values)
     }
 
-    /// [`Self::find`] of a picture that [`cells`] has reduced to as many cells as the reference has.
+    /// Like [`Self::find`], for a picture that [`cells`] has reduced to the reference's number of cells.
     ///
     /// # Errors
     /// As [`Self::find`].
     pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(Movement, f64), NotLocked> {
         let (movement, likeness) = self.best(cells).ok_or(NotLocked { likeness: -1.0 })?;
-        // A likeness that is not a number fails here, too.
+        // A correlation of NaN fails here, too.
         if likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
     }
 
-    /// How like the reference a picture is that lies by `movement`, −1..1, and what it has at each of the reference's cells, NaN
-    /// beyond its edges; `None` if it shows too little of it, or one of the two is of one brightness.
+    /// Returns the correlation, −1..1, of the reference with a picture moved by `movement`, and the picture's value at each of
+    /// the reference's cells, NaN beyond its edges; `None` if the two overlap too little, or one of them is uniform.
     #[must_use]
     pub fn compare(&mut self, cells: Vec<f32>, movement: Movement) -> Option<(f64, &[f32])> {
         let finest = self.levels.first()?;
@@ -155,7 +156,7 @@ impl Aligner {
         best
     }
 
-    /// Shifts by whole cells of `level`, each with a few turns.
+    /// Returns shifts by whole cells of `level`, each with a few rotations.
     fn beginnings(&self, level: &Level) -> Vec<Movement> {
         let turns = match self.motion {
             Motion::Shift => TURNS.get(..1).unwrap_or_default(),
@@ -181,7 +182,7 @@ impl Aligner {
     }
 }
 
-/// Which cells of a picture in columns × rows a mask covers, if only in part.
+/// Returns, for each cell of a picture in columns × rows, whether a mask covers at least a part of it.
 #[must_use]
 pub fn ignored_cells(mask: &IgnoreMask, [columns, rows]: [usize; 2]) -> Vec<bool> {
     let covered = |cell: usize, cells: usize, of_mask: u8| {
@@ -196,7 +197,7 @@ pub fn ignored_cells(mask: &IgnoreMask, [columns, rows]: [usize; 2]) -> Vec<bool
     cells.map(is_ignored).collect()
 }
 
-/// The sides of the level above one of these sides.
+/// Returns the sides of the next coarser level, if there is one.
 fn coarser(sides: [usize; 2]) -> Option<[usize; 2]> {
     let halved = sides.map(|side| side / 2);
     let usable =
@@ -204,7 +205,8 @@ fn coarser(sides: [usize; 2]) -> Option<[usize; 2]> {
     usable.then_some(halved)
 }
 
-/// The picture in `planes` (3 × height × width, 0..1) in columns × rows cells, each the mean luma of what it covers, 0 to 255.
+/// Reduces the picture in `planes` (3 × height × width, 0..1) to columns × rows cells, each the mean luma, 0 to 255, of the area
+/// it covers.
 #[must_use]
 pub fn cells(planes: &[f32], input: Size, sides: [usize; 2]) -> Vec<f32> {
     let mut luma = vec![];
@@ -212,7 +214,7 @@ pub fn cells(planes: &[f32], input: Size, sides: [usize; 2]) -> Vec<f32> {
     Grid::new([input.width as usize, input.height as usize], luma).reduced(sides).values
 }
 
-/// ITU-R BT.601 luma of planes 0..1, as 0..255.
+/// Computes the ITU-R BT.601 luma, 0..255, of planes 0..1.
 fn luma_of(planes: &[f32], luma: &mut Vec<f32>) {
     let plane = planes.len() / 3;
     let (red, rest) = planes.split_at(plane);

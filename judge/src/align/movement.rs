@@ -1,34 +1,34 @@
-//! A shift and a turn.
+//! A shift and a rotation.
 
-/// How a part lies against the reference: what the reference has at x, the picture has at turn(x − c) + c + shift, with c the
-/// picture's middle.
+/// How a part lies relative to the reference: what the reference has at x, the picture has at turn(x − c) + c + shift, with c the
+/// centre of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Movement {
     /// To the right and down, in pixels of the picture.
     pub shift: [f64; 2],
-    /// The tangent of half the angle, clockwise as people see it. Cosine and sine are quotients of it, which every processor rounds
-    /// alike.
+    /// The tangent of half the angle, clockwise as seen on screen. Cosine and sine are quotients of it, which every processor
+    /// rounds alike.
     pub turn: f64,
 }
 
 impl Movement {
-    /// It lies as the reference does.
+    /// No movement: the part lies as in the reference.
     pub const NONE: Self = Self { shift: [0.0; 2], turn: 0.0 };
 
-    /// Cosine and sine of the angle.
+    /// Returns the cosine and sine of the angle.
     #[must_use]
     pub fn rotation(&self) -> [f64; 2] {
         let square = self.turn * self.turn;
         [(1.0 - square) / (1.0 + square), 2.0 * self.turn / (1.0 + square)]
     }
 
-    /// The angle in degrees, for people.
+    /// Returns the angle in degrees, for people.
     #[must_use]
     pub fn degrees(&self) -> f64 {
         2.0 * self.turn.atan().to_degrees()
     }
 
-    /// The movement that undoes this one.
+    /// Returns the movement that undoes this one.
     #[must_use]
     pub fn inverse(&self) -> Self {
         let [cos, sin] = self.rotation();
@@ -36,7 +36,7 @@ impl Movement {
         Self { shift: [-(cos * x + sin * y), sin * x - cos * y], turn: -self.turn }
     }
 
-    /// This movement after the inverse of a small one, by `shift` and by the angle `angle` in radians.
+    /// Returns this movement after the inverse of a small one, by `shift` and by `angle` in radians.
     #[must_use]
     pub(super) fn less(&self, shift: [f64; 2], angle: f64) -> Self {
         let half = angle / 2.0;
@@ -47,7 +47,7 @@ impl Movement {
         Self { shift: [self.shift[0] - (cos * x - sin * y), self.shift[1] - (sin * x + cos * y)], turn }
     }
 
-    /// Where the picture of these sides has what the reference has at `point`.
+    /// Returns where a picture with these sides has what the reference has at `point`.
     #[must_use]
     pub fn of(&self, point: [f64; 2], sides: [f64; 2]) -> [f64; 2] {
         let [cos, sin] = self.rotation();

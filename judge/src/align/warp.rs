@@ -2,8 +2,8 @@
 
 use super::movement::Movement;
 
-/// Writes to `out` what each plane of `planes` (each of `sides` = width × height) has where `movement` takes each pixel; beyond its
-/// edges what the edge has.
+/// Writes to `out` each plane of `planes` (each of `sides` = width × height), sampled where `movement` takes each pixel. Beyond the
+/// edges, the edge's value is repeated.
 pub fn moved(planes: &[f32], sides: [usize; 2], movement: Movement, out: &mut Vec<f32>) {
     let [width, height] = sides;
     let [cos, sin] = movement.rotation();
@@ -27,11 +27,11 @@ pub fn moved(planes: &[f32], sides: [usize; 2], movement: Movement, out: &mut Ve
     }
 }
 
-/// The four pixels around a place, and how near it is to each.
+/// The four pixels around a point, and the point's distance to each.
 struct Corners {
-    /// The upper left one.
+    /// Index of the upper left pixel.
     start: usize,
-    /// To the next column and row; 0 at the last, whose share is 0.
+    /// Offset to the next column and row; 0 at the last one, whose weight is 0.
     step: usize,
     down: usize,
     right: f32,

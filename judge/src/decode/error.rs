@@ -15,24 +15,24 @@ pub enum DecodeError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A folder, pipe or device where an image file is due.
+    /// A folder, pipe or device in place of an image file.
     #[error("{} is not a file; give an image file", path.display())]
     NotAFile {
         /// The path given.
         path: PathBuf,
     },
-    /// No image format that this program reads.
-    #[error("this is not an image that can be read; give JPEG, PNG, BMP, TIFF, WebP or PNM")]
+    /// Not an image format that this program reads.
+    #[error("this is not an image in a supported format; give JPEG, PNG, BMP, TIFF, WebP or PNM")]
     UnknownFormat,
-    /// A valid file of a kind that is not read.
+    /// A valid file of an unsupported kind.
     #[error("the {format} image cannot be read: {reason}; save it as 8- or 16-bit PNG, grey or RGB")]
     Unsupported {
         /// Name of the format.
         format: &'static str,
-        /// What is special about it.
+        /// What makes it unsupported.
         reason: String,
     },
     /// The file ends before the image does.
@@ -41,17 +41,17 @@ pub enum DecodeError {
         /// Name of the format.
         format: &'static str,
     },
-    /// Bytes that the format doesn't allow.
+    /// The bytes violate the format.
     #[error("the {format} image is damaged ({reason}); copy or capture it again")]
     Malformed {
         /// Name of the format.
         format: &'static str,
-        /// What the decoder says.
+        /// The decoder's message.
         reason: String,
     },
-    /// Raw pixels of a camera whose number doesn't fit their size.
+    /// The number of bytes of a camera's raw frame doesn't match its size.
     #[error(
-        "the {format} frame has {found} bytes where {} × {} pixels take {expected}; check the camera's cable, format \
+        "the {format} frame has {found} bytes, but {} × {} pixels take {expected}; check the camera's cable, format \
          and size", size.width, size.height
     )]
     RawLength {
@@ -59,26 +59,26 @@ pub enum DecodeError {
         format: &'static str,
         /// Pixels that the frame should have.
         size: Size,
-        /// Bytes that they take.
+        /// Bytes that these pixels take.
         expected: u64,
-        /// Bytes that came.
+        /// Bytes received.
         found: usize,
     },
-    /// Larger than whoever asked for it can use.
+    /// Larger than the caller allows.
     #[error(
-        "the image has {} × {} pixels where {} × {} are the most that bundle and camera allow; check the camera's mode, or \
-         give the image that was meant", found.width, found.height, most.width, most.height
+        "the image has {} × {} pixels, but bundle and camera allow at most {} × {}; check the camera's mode, or \
+         give the right image", found.width, found.height, most.width, most.height
     )]
     LargerThanAllowed {
-        /// Its size, upright.
+        /// Its size when upright.
         found: Size,
-        /// The largest size that is allowed.
+        /// The largest size allowed.
         most: Size,
     },
     /// More pixels than [`MAX_PIXELS`], or a file too large to hold fewer.
     #[error("the image is too large ({found}); give at most {} million pixels", MAX_PIXELS / 1_000_000)]
     TooLarge {
-        /// Its size in words.
+        /// Its size as text.
         found: String,
     },
 }

@@ -1,7 +1,7 @@
 //! The orientation in EXIF metadata (EXIF 2.3; its structure is TIFF 6.0's).
 //!
-//! `image` reads it as SHORT only, as the standard has it; some cameras and programs write BYTE or LONG, and everything that
-//! shows photos takes those, too.
+//! `image` reads it as SHORT only, as the standard says; some cameras and programs write BYTE or LONG, which everything that
+//! shows photos accepts as well.
 
 use image::metadata::Orientation;
 
@@ -9,7 +9,7 @@ const ORIENTATION: u32 = 0x0112;
 /// Bytes of an entry: tag, type, count, value or offset.
 const ENTRY: usize = 12;
 
-/// The orientation that the metadata (from `II` or `MM` on) say; `None` if they say none.
+/// Returns the orientation in the metadata (starting at `II` or `MM`); `None` if there is none.
 pub(super) fn orientation(exif: &[u8]) -> Option<Orientation> {
     let number: fn(&[u8]) -> u32 = match exif.get(..4)? {
         [b'I', b'I', 42, 0] => |bytes| bytes.iter().rev().fold(0, |n, &byte| n << 8 | u32::from(byte)),
@@ -36,7 +36,7 @@ pub(super) fn orientation(exif: &[u8]) -> Option<Orientation> {
 mod tests {
     use super::*;
 
-    /// Metadata with one other entry before the orientation.
+    /// Builds metadata with one other entry before the orientation.
     fn exif(little: bool, kind: u16, value: &[u8]) -> Vec<u8> {
         let order = |mut bytes: Vec<u8>| {
             if little {

@@ -1,17 +1,17 @@
 //! JPEG: baseline, extended sequential and progressive, 8 bits, grey or colour (ITU-T T.81, JFIF 1.02).
 //!
-//! A decoder of our own, since those that there are in Rust draw what they can of a damaged file: a camera or a copy that
-//! lost bytes leaves a part without its defect. Here all bits must be there and be used. Whole files have the same
-//! pixels as with libjpeg-turbo, to the bit: what was trained elsewhere sees what the line sees.
+//! A decoder of our own, because existing Rust decoders draw what they can of a damaged file: if a camera or a copy lost
+//! bytes, a part may appear without its defect. Here, all bits must be present and used. Intact files give the same
+//! pixels as libjpeg-turbo, to the bit, so the line sees the same as training did elsewhere.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `file` | segments and scans → samples of the components |
-//! | `segments`, `header`, `tables` | what segments say |
+//! | `segments`, `header`, `tables` | the contents of segments |
 //! | `intervals` | a scan's restart intervals, and the blocks in them |
 //! | `huffman`, `bits` | codes, and the bits of a restart interval |
-//! | `sequential`, `progressive`, `block` | coefficients of blocks |
-//! | `upsample` | components at full size; this, the transform and colours are loops of `kernels::jpeg` |
+//! | `sequential`, `progressive`, `block` | the coefficients of blocks |
+//! | `upsample` | components at full size; this, the transform and the colour conversion use loops of `kernels::jpeg` |
 //! | `error` | what is wrong with a file |
 
 mod bits;
@@ -36,7 +36,7 @@ use error::Damage;
 use file::{Admit, Decoded};
 
 /// Decodes a JPEG; grey stays grey, anything else becomes RGB. The orientation is returned, not applied. `admit` is
-/// asked before memory is taken for pixels.
+/// called before memory is allocated for pixels.
 pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(DynamicImage, Orientation), DecodeError> {
     let (decoded, orientation) = file::decode(bytes, admit)?;
     let (width, height) = (decoded.width, decoded.height);
@@ -68,8 +68,8 @@ fn rgb(decoded: &Decoded) -> Vec<u8> {
     pixels
 }
 
-/// The bytes of a JPEG up to and with its end-of-image marker: a camera's buffer goes on after it. `None` if there is
-/// no such marker: the picture was cut short.
+/// Returns the bytes of a JPEG up to and including its end-of-image marker: a camera's buffer continues after it. `None`
+/// if there is no such marker, because the picture was cut short.
 #[must_use]
 pub fn cut_jpeg(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(..segments::end_of_image(bytes)? + 2)

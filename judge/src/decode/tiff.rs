@@ -1,10 +1,10 @@
-//! What a TIFF file promises of its values, before its decoder takes memory for them.
+//! Checks what a TIFF file promises about its values, before its decoder allocates memory for them.
 //!
-//! The decoder reads some of the values before it can be told of any limit, and takes up to 256 MiB for them: a kilobyte can
-//! promise six million.
+//! The decoder reads some of the values before a limit can be set, and allocates up to 256 MiB for them: a kilobyte can
+//! promise six million values.
 
-/// Whether the values that the first image's directory names can lie in the file. What is no directory is left to the
-/// decoder, which says so.
+/// Returns whether the values that the first image's directory names can fit into the file. Anything that is not a directory
+/// is left to the decoder, which reports it.
 pub(super) fn values_fit(bytes: &[u8]) -> bool {
     let Some(directory) = Directory::of(bytes) else { return true };
     (0..directory.entries)
@@ -14,7 +14,7 @@ pub(super) fn values_fit(bytes: &[u8]) -> bool {
 struct Directory<'a> {
     bytes: &'a [u8],
     is_big_endian: bool,
-    /// 8 for BigTIFF, 4 otherwise: bytes of a length or a place.
+    /// 8 for BigTIFF, 4 otherwise: bytes of a length or an offset.
     wide: usize,
     first: usize,
     entries: usize,
@@ -29,14 +29,14 @@ impl<'a> Directory<'a> {
             _ => return None,
         };
         let start = usize::try_from(number(bytes, at, wide, is_big_endian)?).ok()?;
-        // A directory begins with how many there are.
+        // A directory begins with the number of its entries.
         let counted = if wide == 8 { 8 } else { 2 };
         let entries = number(bytes, start, counted, is_big_endian)?;
         let entries = usize::try_from(entries).unwrap_or(usize::MAX).min(bytes.len());
         Some(Self { bytes, is_big_endian, wide, first: start.checked_add(counted)?, entries })
     }
 
-    /// Bytes of an entry's value; `None` beyond the file's end.
+    /// Returns the number of bytes of an entry's value; `None` beyond the end of the file.
     fn value(&self, index: usize) -> Option<u64> {
         let entry = self.first.checked_add(index.checked_mul(4 + 2 * self.wide)?)?;
         let kind = number(self.bytes, entry.checked_add(2)?, 2, self.is_big_endian)?;
@@ -61,7 +61,7 @@ fn number(bytes: &[u8], at: usize, count: usize, is_big_endian: bool) -> Option<
 mod tests {
     use super::values_fit;
 
-    /// A file with one entry of so many values of a type of two bytes.
+    /// Builds a file with one entry of `count` values of a two-byte type.
     fn file(big: bool, wide: bool, count: u32) -> Vec<u8> {
         let order = |value: u64, bytes: usize| {
             let all = value.to_be_bytes();
@@ -92,7 +92,7 @@ mod tests {
                 for more in [length / 2 + 1, 0x5e_0001, u32::MAX] {
                     assert!(!values_fit(&file(big, wide, more)), "{big} {wide} {more}");
                 }
-                // What is cut short is the decoder's to say.
+                // A file that is cut short is the decoder's to report.
                 let whole = file(big, wide, u32::MAX);
                 assert!(values_fit(&whole[..12]));
             }

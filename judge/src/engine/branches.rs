@@ -1,8 +1,8 @@
-//! Runs a network's nodes on several threads: nodes that don't wait for each other run side by side, and the kernels share
-//! out their blocks among threads that have nothing else to do.
+//! Runs a network's nodes on several threads: nodes that don't depend on each other run side by side, and the kernels
+//! share their blocks with idle threads.
 //!
-//! A teacher and a student, for example, read the same image and meet in the distance between their features. Every
-//! node computes what it computes in a plain run, so the results are the same to the bit.
+//! A teacher and a student, for example, read the same image and meet in the distance between their features. Every node
+//! computes the same as in a plain run, so the results are bit-identical.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,30 +15,30 @@ use tract_core::prelude::*;
 
 use crate::guard::guarded;
 
-/// Which node waits for which. All vectors are indexed by a node's number.
+/// The dependencies between nodes. All vectors are indexed by node number.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// The values known beforehand: constants.
+    /// The values known in advance: constants.
     constants: Vec<Option<TVec<TValue>>>,
-    /// Inputs that have to be computed first.
+    /// Number of inputs that have to be computed first.
     waits: Vec<usize>,
-    /// Readers of the node's values; an output counts as one.
+    /// Number of readers of the node's values; an output counts as one.
     uses: Vec<usize>,
-    /// The nodes that read the node's values, once for each input.
+    /// The nodes that read the node's values, once per input.
     readers: Vec<Vec<usize>>,
-    /// Nodes from here to the end on the longest way: the more, the sooner it must run.
+    /// Number of nodes on the longest path from here to the end: the larger, the sooner the node must run.
     urgency: Vec<usize>,
-    /// The nodes that wait for none.
+    /// The nodes that depend on no other.
     first: Vec<usize>,
-    /// Nodes that can run side by side.
+    /// Maximum number of nodes that can run side by side.
     width: usize,
     input: usize,
     outputs: Vec<OutletId>,
 }
 
 impl Schedule {
-    /// The schedule of a plan with one input; `None` where the plan's own order has to be kept: shapes that are known
-    /// only after a node has run, or nodes that remember something.
+    /// Returns the schedule of a plan with one input; `None` if the plan's own order has to be kept because shapes are
+    /// only known after a node has run, or because nodes keep state.
     ///
     /// # Errors
     /// The plan can't be run at all.
@@ -85,12 +85,12 @@ impl Schedule {
         Ok(Some(Self { constants, waits, uses, readers, urgency, first, width, input, outputs }))
     }
 
-    /// Without kernels that share out their blocks, more threads than this find nothing to do.
+    /// Returns the number of threads beyond which there is nothing to do, unless kernels share their blocks.
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Runs the plan on the pool's threads. `states` are the plan's; more are added where a thread needs another one.
+    /// Runs the plan on the pool's threads. `states` are the plan's; more are added if a thread needs another one.
     ///
     /// # Errors
     /// A node's error or panic. The states are not usable afterwards.
@@ -127,7 +127,7 @@ impl Schedule {
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 struct Progress {
     values: Vec<Option<TVec<TValue>>>,
     waits: Vec<usize>,
@@ -141,7 +141,7 @@ impl Progress {
         value.cloned().ok_or_else(|| format_err!("a node's value is missing"))
     }
 
-    /// The values that a node reads. The last reader gets them for its own: it may then write in their place.
+    /// Returns the values that a node reads. The last reader gets ownership, so it may write in place.
     fn inputs(&mut self, node: &TypedNode) -> TractResult<TVec<TValue>> {
         let inputs = node.inputs.iter().map(|&input| self.value(input)).collect();
         for input in &node.inputs {
@@ -157,11 +157,11 @@ impl Progress {
 struct Work<'a> {
     schedule: &'a Schedule,
     plan: &'a Arc<TypedRunnableModel>,
-    /// States that no thread uses. A thread that waits for its kernel's blocks may take another node: it then needs a
-    /// second one.
+    /// States that no thread is using. A thread that waits for its kernel's blocks may take another node, and then needs a
+    /// second state.
     free: Mutex<Vec<TypedSimpleState>>,
     progress: Mutex<Progress>,
-    /// Nodes that are being computed.
+    /// Number of nodes being computed.
     busy: AtomicUsize,
 }
 
@@ -170,8 +170,8 @@ impl Work<'_> {
         scope.spawn(move |scope| self.follow(scope, id));
     }
 
-    /// Computes a node and those that wait for nothing else. The most urgent of these comes next; the others are left to
-    /// threads that have nothing to do.
+    /// Computes a node and then the nodes that waited only for it. The most urgent of these comes next; the others are
+    /// left to idle threads.
     fn follow<'s>(&'s self, scope: &Scope<'s>, first: usize) {
         let mut next = Some(first);
         while let Some(id) = next {
@@ -183,7 +183,7 @@ impl Work<'_> {
         }
     }
 
-    /// `None` after a failure.
+    /// Returns the node's inputs; `None` after a failure.
     fn inputs(&self, id: usize) -> Option<TractResult<TVec<TValue>>> {
         let mut progress = lock(&self.progress);
         progress.failure.is_none().then(|| progress.inputs(self.plan.model().node(id)))
@@ -202,7 +202,7 @@ impl Work<'_> {
         values
     }
 
-    /// Keeps the node's values and returns the nodes that can run now, the most urgent last.
+    /// Stores the node's values and returns the nodes that can run now, the most urgent last.
     fn finish(&self, id: usize, computed: TractResult<TVec<TValue>>) -> Vec<usize> {
         let mut progress = lock(&self.progress);
         let mut ready = Vec::new();

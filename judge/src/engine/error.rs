@@ -1,29 +1,29 @@
-//! Why a model can't be loaded or run, in words.
+//! Errors from loading or running a model.
 
 use tract_core::prelude::TractError;
 
-/// The environment variable that names the vector instructions of the kernels, such as `portable` or `avx2`, where the fastest
-/// of the processor are not wanted: to measure, or to rule them out when a machine gives wrong results.
+/// The environment variable that selects the vector instructions of the kernels, such as `portable` or `avx2`, instead of the
+/// processor's fastest: for measurements, or to rule them out when a machine gives wrong results.
 pub const VECTORS: &str = "NOMINAL_VECTORS";
 
 /// Why a model can't be loaded or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The bytes are not an ONNX model that the engine understands.
+    /// The bytes are not an ONNX model that the engine can read.
     #[error("the model cannot be read as ONNX ({0}); export or copy the bundle again")]
     Model(String),
     /// Not exactly one input of 32-bit floats.
-    #[error("the model has {0}; a judged model has one input of 32-bit floats: export it again")]
+    #[error("the model has {0}, but must have exactly one input of 32-bit floats; export it again")]
     Input(String),
-    /// The model's input has another shape than the recipe.
+    /// The model's input has a different shape from the recipe's.
     #[error(
-        "the model takes {model} but the recipe gives {recipe}; model and threshold file belong to different bundles: copy both again"
+        "the model takes {model}, but the recipe gives {recipe}; model and threshold file belong to different bundles: copy both again"
     )]
     InputShape {
-        /// Declared in the model.
+        /// The shape declared in the model.
         model: String,
-        /// Asked for.
+        /// The recipe's shape.
         recipe: String,
     },
     /// No output of that name.
@@ -33,10 +33,10 @@ pub enum EngineError {
     OutputMissing {
         /// The name asked for.
         wanted: String,
-        /// The names there are.
+        /// The names of the existing outputs.
         found: String,
     },
-    /// An output that is not floats of a fixed shape, or not of the shape that a judged model gives.
+    /// An output is not floats of a fixed shape, or not of the shape that a judged model must have.
     #[error(
         "the model's output `{name}` is {found}, not {expected}; export it again with this program's trainer"
     )]
@@ -48,9 +48,9 @@ pub enum EngineError {
         /// What it should be.
         expected: String,
     },
-    /// The number of values given isn't the input's.
+    /// The number of values doesn't match the input.
     #[error(
-        "the model takes {expected} values, {found} were given; prepare the frame with the model's own recipe"
+        "the model takes {expected} values, but {found} were given; prepare the frame with the model's own recipe"
     )]
     InputLength {
         /// Product of the input's dimensions.
@@ -58,19 +58,17 @@ pub enum EngineError {
         /// Values given.
         found: usize,
     },
-    /// [`VECTORS`] names what this processor doesn't have.
-    #[error(
-        "{VECTORS} is `{wanted}`, this processor has {found}; name one of them, or unset it for the fastest"
-    )]
+    /// [`VECTORS`] names instructions that this processor doesn't have.
+    #[error("{VECTORS} is `{wanted}`, but this processor has {found}; set it to one of these, or unset it")]
     Vectors {
-        /// What it says.
+        /// The value of the variable.
         wanted: String,
-        /// What there is.
+        /// The instructions that the processor has.
         found: String,
     },
-    /// 16-bit floats are asked for, with which this processor, or the vectors that [`VECTORS`] names, doesn't compute.
+    /// 16-bit floats are requested, but neither this processor nor the vectors that [`VECTORS`] names support them.
     #[error(
-        "the bundle is calibrated for 16-bit floats, with which this processor's `{vectors}` instructions don't compute; \
+        "the bundle is calibrated for 16-bit floats, which this processor's `{vectors}` instructions do not support; \
          calibrate it for 32-bit floats where it was made, or judge with a program that emulates 16-bit floats"
     )]
     Half {
@@ -96,7 +94,7 @@ pub(super) fn in_words(shape: &[usize]) -> String {
     if sides.is_empty() { "a single value".to_owned() } else { sides.join("×") }
 }
 
-/// The error for an output of an unexpected shape.
+/// Returns the error for an output of an unexpected shape.
 pub(crate) fn unexpected_output(name: &str, found: &[usize], expected: &[usize]) -> EngineError {
     EngineError::Output { name: name.to_owned(), found: in_words(found), expected: in_words(expected) }
 }

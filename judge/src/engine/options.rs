@@ -1,4 +1,4 @@
-//! How a model is computed: by whom, with which floats and vectors, on how many threads.
+//! Options for running a model: engine, arithmetic, vectors and threads.
 
 use kernels::Path;
 use shared_format::Arithmetic;
@@ -15,26 +15,26 @@ pub(super) fn vectors() -> Result<Path, EngineError> {
     })
 }
 
-/// Whether this program computes with that arithmetic on this processor, natively or by emulation.
+/// Checks that this program can compute with the arithmetic on this processor, natively or by emulation.
 ///
 /// # Errors
-/// [`EngineError::Half`] where it doesn't, [`EngineError::Vectors`] where [`VECTORS`] names what the processor lacks.
+/// [`EngineError::Half`] if it can't, [`EngineError::Vectors`] if [`VECTORS`] names instructions that the processor lacks.
 pub fn check_arithmetic(arithmetic: Arithmetic) -> Result<(), EngineError> {
     Paths::of(vectors()?, arithmetic).map(drop)
 }
 
-/// Who computes a model's operations.
+/// What computes a model's operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Engine {
     /// The project's own kernels where they match, tract for everything else.
     #[default]
     Kernels,
-    /// tract alone: to compare with.
+    /// tract alone, for comparison.
     Plain,
 }
 
-/// How a model is to be computed.
+/// How to run a model.
 ///
 /// ```
 /// use judge::{Arithmetic, Engine, Options};
@@ -44,18 +44,18 @@ pub enum Engine {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Who computes.
+    /// What computes the operations.
     pub engine: Engine,
-    /// What the kernels compute with; [`Engine::Plain`] always computes with 32-bit floats. With those, engines differ in
-    /// rounding: at most 1e-4 of a map's maximum.
+    /// The floats that the kernels compute with; [`Engine::Plain`] always uses 32-bit floats. With those, engines differ
+    /// only in rounding: by at most 1e-4 of a map's maximum.
     pub arithmetic: Arithmetic,
-    /// Above 1, independent branches of the graph, such as a teacher and a student, run side by side, and idle threads take
-    /// part in the others' kernels; values are the same to the bit. 0 counts as 1.
+    /// Above 1, independent branches of the graph, such as a teacher and a student, run side by side, and idle threads help
+    /// with the others' kernels; results are bit-identical. 0 counts as 1.
     pub threads: usize,
 }
 
 impl Default for Options {
-    /// The kernels with 32-bit floats on one thread.
+    /// Returns the kernels with 32-bit floats on one thread.
     fn default() -> Self {
         Self { engine: Engine::default(), arithmetic: Arithmetic::default(), threads: 1 }
     }

@@ -1,4 +1,4 @@
-//! Where a network's time goes.
+//! Measures the time of each of a network's operations.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use tract_core::prelude::*;
 /// An operation and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationTime {
-    /// The model's name of the result.
+    /// The model's name for the result.
     pub name: String,
-    /// What computes it: one of the project's kernels, or tract's name of the operation.
+    /// What computes it: one of the project's kernels, or tract's name for the operation.
     pub operation: String,
-    /// Median.
+    /// The median time.
     pub time: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Convolutions and what joins them.
+//! Convolutions and the operations fused with them.
 
 #[cfg(not(any(feature = "half-emulation", target_arch = "aarch64")))]
 use judge::EngineError;
@@ -6,7 +6,7 @@ use judge::{Arithmetic, Engine, Network, Options};
 
 use crate::graph::{Graph, SHAPE, agree};
 
-/// The attributes of a maximum as ResNet has it.
+/// The attributes of ResNet's max pool.
 const HALVING: [(&str, &[i64]); 3] =
     [("kernel_shape", &[3, 3]), ("strides", &[2, 2]), ("pads", &[1, 1, 1, 1])];
 
@@ -49,7 +49,7 @@ fn a_depthwise_network_becomes_kernels() {
     assert_eq!(kernels, ["direct, ReLU6", "depthwise, ReLU6", "pointwise, residual"]);
 }
 
-/// Inverted bottlenecks, and the name of what they give.
+/// Builds inverted bottlenecks, and returns the name of their result.
 fn bottlenecks() -> (Vec<u8>, String) {
     let mut g = Graph::default();
     let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
@@ -74,7 +74,7 @@ fn bottlenecks() -> (Vec<u8>, String) {
 fn inverted_bottlenecks_become_kernels() {
     let (onnx, x) = bottlenecks();
     let kernels = agree(&onnx, &[&x]);
-    // 40 channels are no whole number of blocks: three kernels instead of one.
+    // 40 channels are not a whole number of blocks: three kernels instead of one.
     let expected = [
         "direct",
         "bottleneck, residual",
@@ -105,11 +105,11 @@ fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
     let most = single.iter().fold(0f32, |most, x| most.max(x.abs()));
     let apart = single.iter().zip(&half).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
     assert!(apart > 1e-5 * most && apart < 2e-2 * most, "{apart} of {most}");
-    // tract computes with 32 bits whatever is asked for.
+    // tract computes with 32 bits whatever is requested.
     assert_eq!(run(Engine::Plain, Arithmetic::Half), run(Engine::Plain, Arithmetic::Single));
 }
 
-/// Neither rounded to 32-bit floats in silence nor a panic.
+/// Neither silently rounded to 32-bit floats nor a panic.
 #[cfg(not(any(feature = "half-emulation", target_arch = "aarch64")))]
 #[test]
 fn sixteen_bits_are_refused_where_nothing_computes_with_them() {
@@ -122,7 +122,7 @@ fn sixteen_bits_are_refused_where_nothing_computes_with_them() {
     assert!(error.to_string().contains("32-bit floats where it was made"), "{error}");
     assert_eq!(judge::check_arithmetic(Arithmetic::Half), Err(error));
     assert_eq!(judge::check_arithmetic(Arithmetic::Single), Ok(()));
-    // tract computes with 32 bits whatever is asked for.
+    // tract computes with 32 bits whatever is requested.
     assert!(load(Engine::Plain).is_ok());
 }
 
@@ -131,7 +131,7 @@ fn a_first_convolution_and_the_block_behind_it_become_one_kernel() {
     for channels in [3, 8] {
         let mut g = Graph::default();
         let (low, high) = (g.constant(&[], |_| 0.0), g.constant(&[], |_| 6.0));
-        // Eight channels come from a kernel of their own, channels last.
+        // Eight channels come from a separate kernel, channels last.
         let image = if channels == 3 { "x".to_owned() } else { g.conv("x", [8, 3, 2, 2], &[]) };
         let x = g.conv(&image, [32, channels, 3, 3], &[("strides", &[2, 2]), ("pads", &[0, 0, 1, 1])]);
         let x = g.node("Clip", &[&x, &low, &high], &[]);
@@ -159,7 +159,7 @@ fn a_maximum_joins_the_convolution_before_it() {
             assert_eq!(kernels, ["direct", "Winograd F(4×4, 3×3), ReLU, maximum"]);
         }
     }
-    // A direct convolution leaves the maximum to its own kernel.
+    // A direct convolution leaves the max pool to its own kernel.
     let mut g = Graph::default();
     let x = g.conv("x", [24, 3, 3, 3], &[]);
     let y = g.node("MaxPool", &[&x], &HALVING);

@@ -1,4 +1,4 @@
-//! Models of a few nodes, judged by both engines.
+//! Models of a few nodes, run by both engines.
 
 use judge::onnx::{
     AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
@@ -9,7 +9,7 @@ use prost::Message;
 
 pub const SHAPE: [usize; 4] = [1, 3, 40, 37];
 
-/// A graph under construction. Values are named by their nodes.
+/// A graph under construction. Values are named after their nodes.
 #[derive(Default)]
 pub struct Graph(GraphProto);
 
@@ -50,7 +50,7 @@ impl Graph {
         name
     }
 
-    /// Weights are output × channel × row × column.
+    /// Adds a convolution; weights are output × channel × row × column.
     pub fn conv(&mut self, x: &str, weights: [i64; 4], attributes: &[(&str, &[i64])]) -> String {
         let seed = self.0.node.len();
         let scale = 2.0 / ((weights[1] * weights[2] * weights[3]) as f32).sqrt();
@@ -96,7 +96,7 @@ pub fn image() -> Vec<f32> {
     (0..SHAPE.iter().product()).map(|i| ((i * 31 % 257) as f32 / 128.0) - 1.0).collect()
 }
 
-/// Both engines agree, on any number of threads. Returns the kernels.
+/// Asserts that both engines agree, on any number of threads. Returns the kernels.
 pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
     let plain = Options { engine: Engine::Plain, ..Options::default() };
     let mut plain = Network::load_with(onnx, SHAPE, outputs, plain).unwrap();
@@ -112,7 +112,7 @@ pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
             for ((found, expected), name) in found.iter().zip(&expected).zip(outputs) {
                 let most = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
                 for (a, b) in found.iter().zip(expected) {
-                    assert!((a - b).abs() <= 1e-5 * most, "{name}: {a} instead of {b}, at most {most}");
+                    assert!((a - b).abs() <= 1e-5 * most, "{name}: {a} instead of {b}, largest value {most}");
                 }
             }
             assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{threads} threads change bits");

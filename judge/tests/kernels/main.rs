@@ -1,5 +1,5 @@
-//! The project's kernels in a model against tract alone.
-// The settings for tests cover test functions only, not their helpers.
+//! The project's kernels in a model, compared with tract alone.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod convolutions;
@@ -10,7 +10,7 @@ use judge::Network;
 
 use crate::graph::{Graph, SHAPE, agree, image};
 
-/// What no kernel computes stays tract's, in the middle of what they do.
+/// Whatever no kernel computes stays with tract, in between the kernels.
 #[test]
 fn unusual_operations_stay_right() {
     let mut g = Graph::default();
@@ -31,7 +31,7 @@ fn unusual_operations_stay_right() {
     assert_eq!(kernels, ["direct", "direct"]);
 }
 
-/// A convolution by computed weights, and a model without any.
+/// A convolution with computed weights, and a model without any convolution.
 #[test]
 fn models_without_a_match_run() {
     let mut g = Graph::default();

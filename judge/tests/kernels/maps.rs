@@ -1,4 +1,4 @@
-//! What makes maps and scores of features.
+//! Operations that turn features into maps and scores.
 
 use crate::graph::{Graph, SHAPE, agree};
 
@@ -62,11 +62,11 @@ fn resizing_becomes_a_kernel() {
     assert_eq!(agree(&g.finish(&[&y]), &[&y]), ["direct", "resampling", "direct", "resampling"]);
 }
 
-/// As PatchCore's graph has them: features of two levels side by side, and the nearest of a bank's parts.
+/// As in PatchCore's graph: features of two levels side by side, and the nearest of a bank's parts.
 #[test]
 fn a_batch_of_products_becomes_a_kernel() {
     let value = |i: usize| (i % 13) as f32 * 0.1 - 0.5;
-    // Centred or not, the difference read by others, and a centre that isn't a row each.
+    // Centred or not, the difference read by others, and a centre that is more than one row.
     for (centre, read_by_others, expected) in [
         (Some([16, 1, 35]), false, &["direct", "batch of products"][..]),
         (None, false, &["direct", "batch of products"][..]),
@@ -86,7 +86,7 @@ fn a_batch_of_products_becomes_a_kernel() {
         let outputs = if read_by_others { vec![y.as_str(), x.as_str()] } else { vec![y.as_str()] };
         assert_eq!(agree(&g.finish(&outputs), &outputs), expected, "{centre:?} {read_by_others}");
     }
-    // Not of a constant.
+    // The product of two computed values stays with tract.
     let mut g = Graph::default();
     let [a, b] = [g.conv("x", [16, 3, 3, 3], &[]), g.conv("x", [16, 3, 3, 3], &[])];
     let (left, right) = (g.integers(&[16, 38, 35]), g.integers(&[16, 35, 38]));
@@ -109,7 +109,7 @@ fn means_and_minima_become_kernels() {
     let least = g.node("Min", &[&parts[0], &parts[1]], &[]);
     let least = g.node("Min", &[&parts[2], &least], &[]);
     let least = g.node("ReduceMin", &[&least], &[("axes", &[1])]);
-    // Read once more: this minimum is no part of the one over the channels.
+    // Read once more: this minimum is not part of the one over the channels.
     let twice = g.node("Min", &[&parts[0], &parts[2]], &[]);
     let own = g.node("ReduceMin", &[&twice], &[("axes", &[1])]);
     let outputs = [least.as_str(), &own, &twice, &strided];
@@ -119,7 +119,7 @@ fn means_and_minima_become_kernels() {
     assert_eq!(count("minimum over channels"), 2, "{kernels:?}");
 }
 
-/// The image's normalisation and the score, as every exported graph has them; and others that only look like that.
+/// The image's normalisation and the score, as in every exported graph, and lookalikes.
 #[test]
 fn normalisations_and_scores_become_kernels() {
     let mut g = Graph::default();

@@ -1,5 +1,5 @@
-//! What tests need: tiny ONNX models, bundles made of them, frames, JPEG bytes. Shared with edge-runtime's tests.
-// Each test program uses a part of it.
+//! Test fixtures: tiny ONNX models, bundles made of them, frames, JPEG bytes. Shared with edge-runtime's tests.
+// Each test program uses only a part of it.
 #![allow(dead_code)]
 
 use std::path::Path;
@@ -55,7 +55,7 @@ fn max_over(axes: &[u64], keep: bool, input: &str, output: &str) -> Message {
         .message(5, integer("keepdims", keep.into()))
 }
 
-/// Attributes.
+/// Builds an attribute.
 fn integers(name: &str, values: &[u64]) -> Message {
     let named = Message::default().text(1, name);
     values.iter().fold(named, |ints, &value| ints.varint(8, value)).varint(20, 7)
@@ -65,14 +65,14 @@ fn integer(name: &str, value: u64) -> Message {
     Message::default().text(1, name).varint(3, value).varint(20, 2)
 }
 
-/// A constant tensor.
+/// Builds a constant tensor.
 fn initializer(name: &str, shape: &[u64], values: &[f32]) -> Message {
     let dims = shape.iter().fold(Message::default(), |dims, &side| dims.varint(1, side));
     let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
     dims.varint(2, 1).text(8, name).bytes(9, &bytes)
 }
 
-/// A constant vector of 64-bit integers.
+/// Builds a constant vector of 64-bit integers.
 fn whole_numbers(name: &str, values: &[u64]) -> Message {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Message::default().varint(1, values.len() as u64).varint(2, 7).text(8, name).bytes(9, &bytes)
@@ -87,13 +87,13 @@ fn float_value(name: &str, shape: &[u64]) -> Message {
     Message::default().text(1, name).message(2, Message::default().message(1, tensor))
 }
 
-/// A model for side × side input: the map is the brightest channel after the element-wise `operations`, the score the
-/// map's maximum. A bright spot in a dark frame is the defect.
+/// Builds a model for side × side input: the map is the brightest channel after the element-wise `operations`, the
+/// score the map's maximum. A bright spot in a dark frame is the defect.
 pub fn onnx(side: u64, operations: &[&str]) -> Vec<u8> {
     onnx_with_outputs(side, operations, ["anomaly_map", "score"])
 }
 
-/// [`onnx`] whose graph announces other outputs than its nodes produce, where the names differ.
+/// Like [`onnx`], but with a graph that declares outputs that its nodes don't produce, if the names differ.
 pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> Vec<u8> {
     let mut graph = Message::default().message(1, max_over(&[1], true, "image", "peak"));
     let mut last = "peak".to_owned();
@@ -105,8 +105,8 @@ pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> 
     model(graph.message(1, node("Identity", &last, "anomaly_map")), side, outputs)
 }
 
-/// A model whose graph has branches: the map is the matrix product of exp and root of the brightest channel, less that
-/// channel. A brightest value of 1 and more is an index out of range: the model fails on such a frame.
+/// Builds a model whose graph has branches: the map is the matrix product of exp and root of the brightest channel,
+/// less that channel. If the brightest value is 1 or more, an index is out of range and the model fails on the frame.
 pub fn branching_onnx(side: u64) -> Vec<u8> {
     let to_integer = Message::default().text(1, "to").varint(3, 7).varint(20, 2);
     let graph = Message::default()
@@ -121,10 +121,11 @@ pub fn branching_onnx(side: u64) -> Vec<u8> {
     model(graph, side, ["anomaly_map", "score"])
 }
 
-/// A model with an inverted bottleneck, whose map is the mean of the channels as far as the arithmetic gives it.
+/// Builds a model with an inverted bottleneck, whose map is the mean of the channels, as accurately as the arithmetic
+/// allows.
 pub fn bottleneck_onnx(side: u64) -> Vec<u8> {
     const WIDE: u64 = 32;
-    // Nine weights a channel, of which only the middle one counts.
+    // Nine weights per channel, of which only the middle one counts.
     let middle: Vec<f32> = (0..9 * WIDE).map(|place| f32::from(u8::from(place % 9 == 4))).collect();
     let weights = [
         ("expand", [WIDE, 3, 1, 1], vec![1.0 / 3.0; 3 * WIDE as usize]),
@@ -149,7 +150,8 @@ pub fn bottleneck_onnx(side: u64) -> Vec<u8> {
     model(graph, side, ["anomaly_map", "score"])
 }
 
-/// A model of windows and of operators with constants, which say sizes: the map is small parts of the image, resized.
+/// Builds a model with windows and with operators whose constants are sizes: the map is a resized reduction of the
+/// image.
 pub fn window_onnx(side: u64) -> Vec<u8> {
     let half = side / 2;
     let pool = |kind, input, output, pads: &[u64]| {
@@ -203,7 +205,7 @@ pub fn size(width: u32, height: u32) -> Size {
     Size { width, height }
 }
 
-/// The whole frame to 64×64; frames of 32 to 200 pixels a side are admitted.
+/// Returns a recipe for the whole frame at 64×64; frames of 32 to 200 pixels a side are admitted.
 pub fn recipe() -> Recipe {
     Recipe {
         input: size(64, 64),
@@ -216,7 +218,8 @@ pub fn recipe() -> Recipe {
     }
 }
 
-/// A dark grey frame with one bright square of 8 pixels at 16,24 (score `spot` / 255), or without where `spot` is 0.
+/// Returns a dark grey frame with one bright square of 8 pixels at 16,24 (score `spot` / 255), or without it if `spot`
+/// is 0.
 pub fn frame(spot: u8) -> Frame {
     let mut values = vec![10; 64 * 64];
     if spot > 0 {
@@ -277,12 +280,12 @@ pub fn write_thresholds(folder: &Path, file: &ThresholdFile) {
     std::fs::write(folder.join(THRESHOLD_FILE), file.encode(&mut buffer).unwrap()).unwrap();
 }
 
-/// The bundle that most tests use: one normal golden frame, one defective.
+/// Writes the bundle that most tests use: one normal golden frame, one defective.
 pub fn write_usual_bundle(folder: &Path) -> ThresholdFile {
     write_bundle(folder, &onnx(64, &[]), &[("normal.png", frame(0)), ("defective.png", frame(200))])
 }
 
-/// How a JPEG is to be written.
+/// How to write a JPEG.
 #[derive(Clone, Copy, Debug)]
 pub struct JpegKind {
     pub grey: bool,
@@ -293,7 +296,7 @@ pub struct JpegKind {
 
 pub const PLAIN: JpegKind = JpegKind { grey: false, subsampled: false, progressive: false, restart: 0 };
 
-/// A textured JPEG.
+/// Encodes a textured JPEG.
 pub fn jpeg(width: u16, height: u16, kind: JpegKind) -> Vec<u8> {
     let mut state = 1_u32;
     let count = usize::from(width) * usize::from(height) * if kind.grey { 1 } else { 3 };
@@ -306,7 +309,7 @@ pub fn jpeg(width: u16, height: u16, kind: JpegKind) -> Vec<u8> {
     jpeg_of(&values, width, height, kind, None)
 }
 
-/// A JPEG of these values; `exif` becomes its EXIF segment.
+/// Encodes a JPEG of these values; `exif` becomes its EXIF segment.
 pub fn jpeg_of(values: &[u8], width: u16, height: u16, kind: JpegKind, exif: Option<&[u8]>) -> Vec<u8> {
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
     let mut bytes = Vec::new();

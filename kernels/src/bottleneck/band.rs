@@ -1,4 +1,4 @@
-//! Some rows of a bottleneck's output, group after group of its channels.
+//! Computes some rows of a bottleneck's output, one channel group after another.
 
 use super::convert::converted;
 use super::expand::Rows;
@@ -16,22 +16,22 @@ pub(super) struct Band<'a, E: Element> {
     pub input: &'a [f32],
     pub residual: Option<&'a [f32]>,
     pub output: Target<'a>,
-    /// Rows of the output: first and the one past the last.
+    /// Rows of the output, as start and end (exclusive).
     pub rows: (usize, usize),
-    /// The rows of the many channels that they read.
+    /// The rows of expanded channels that they read.
     pub read: (usize, usize),
     pub room: Room<'a, E>,
 }
 
-/// What is kept while a band is computed.
+/// Scratch space for computing a band.
 pub(super) struct Room<'a, E> {
-    /// The rows that are read: block of the part, pixel, channel of the block.
+    /// The rows that are read: [block of the part][pixel][channel of the block].
     pub expanded: &'a mut [E],
-    /// The output's rows: block, pixel, channel of the block.
+    /// The output's rows: [block][pixel][channel of the block].
     pub filtered: &'a mut [E],
-    /// The input's rows, where they are copied.
+    /// The input's rows, if they are copied.
     pub copy: &'a mut [f32],
-    /// The input's rows, where they are converted.
+    /// The input's rows, if they are converted.
     pub converted: &'a mut [E],
 }
 

@@ -1,9 +1,9 @@
-//! Floats as another type of float.
+//! Conversion to another float type.
 
 use crate::share::{at, at_mut};
 use crate::simd::{Element, Simd, Task};
 
-/// The floats as they are where they are of the type; else the nearest ones, in `room`, which has at least as many.
+/// Returns the floats unchanged if they already have the type, otherwise rounded into `room`, which must be at least as long.
 #[inline(always)]
 pub(super) fn converted<'a, S: Simd>(s: S, floats: &'a [f32], room: &'a mut [S::E]) -> &'a [S::E] {
     if S::E::IS_SINGLE {
@@ -16,7 +16,7 @@ pub(super) fn converted<'a, S: Simd>(s: S, floats: &'a [f32], room: &'a mut [S::
 
 struct Convert<'a, E> {
     floats: &'a [f32],
-    /// As many.
+    /// Of the same length.
     to: &'a mut [E],
 }
 
@@ -33,7 +33,7 @@ impl<E: Element> Task<E> for Convert<'_, E> {
                 let (before, count) = (part * lanes, count.saturating_sub(part * lanes));
                 if count > 0 {
                     let count = count.min(lanes);
-                    // SAFETY: so many floats are left.
+                    // SAFETY: `count` floats remain.
                     parts[part] = unsafe { wide.load_some(at(self.floats, first + before, count), count) };
                 }
             }

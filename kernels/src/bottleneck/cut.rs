@@ -1,4 +1,4 @@
-//! How much of a bottleneck is computed at a time.
+//! Chooses how much of a bottleneck is computed at a time.
 
 use std::ops::RangeInclusive;
 
@@ -7,17 +7,17 @@ use crate::depthwise::BLOCK;
 use crate::simd::{Element, Vectors};
 use crate::spec::Shape;
 
-/// How many floats a thread works on at a time.
+/// The number of floats that a thread works on at a time.
 struct Room {
-    /// Expanded rows of a block, which is [`BLOCK`] channels side by side, pixel after pixel.
+    /// Expanded rows of a block, which stores [`BLOCK`] channels contiguously, pixel after pixel.
     expanded: usize,
     /// A group's filtered rows.
     filtered: usize,
 }
 
 impl Room {
-    /// What second-level caches hold: a processor with vectors of sixteen has 1 MiB and more, a board's 512 KiB. 16-bit floats are
-    /// for boards; where they are rounded to, the cut is the same, and with it the sums.
+    /// Sizes the scratch space for the L2 cache: processors with vectors of sixteen floats have 1 MiB or more, boards 512 KiB. 16-bit
+    /// floats are meant for boards; emulation uses the same cut, so that the sums are the same.
     fn of<E: Element>(path: E::Path) -> Self {
         let wide = E::IS_SINGLE && path.lanes() > 8;
         let floats = if wide { 1 << 16 } else { (1 << 14) * size_of::<f32>() / size_of::<E>() };
@@ -25,22 +25,22 @@ impl Room {
     }
 }
 
-/// Channels of a group, the blocks that are projected at a time.
+/// Channels per group, i.e. in the blocks that are projected together.
 const GROUP: RangeInclusive<usize> = 2 * BLOCK..=10 * BLOCK;
-/// What adding to an output value costs, in multiplications.
+/// The cost of adding to an output value, in multiplications.
 const ADDING: usize = 4;
 
-/// Channels and rows at a time.
+/// The channels and rows computed at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cut {
-    /// Channels of a group.
+    /// Channels per group.
     pub group: usize,
-    /// Rows of the output, at most.
+    /// Maximum number of output rows.
     pub rows: usize,
 }
 
 impl Cut {
-    /// That of the least work; `None` where the channels can't be cut into groups.
+    /// Returns the cut with the least work; `None` if the channels can't be split into groups.
     pub fn best<E: Element>(
         path: E::Path,
         expand: &Stage<'_>,
@@ -56,7 +56,7 @@ impl Cut {
             let most = expanded.min(room.filtered / (output.width * group)).max(1);
             let bands = output.height.div_ceil(most);
             let rows = output.height.div_ceil(bands);
-            // Rows that a band reads beyond those of its own are expanded twice.
+            // Rows that a band shares with the next one are expanded twice.
             let again = (bands - 1) * kernel.saturating_sub(stride) * wide.width;
             let expanding = again * expand.spec.taps() * wide.channels;
             let adding = wide.channels / group * output.len() * ADDING;

@@ -1,4 +1,4 @@
-//! The first convolution of a bottleneck: few channels to many.
+//! The first convolution of a bottleneck, which expands the channels.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(super) enum Expand<E> {
 }
 
 impl<E: Element> Expand<E> {
-    /// That of some of the channels. `wide` is the shape of all.
+    /// Packs the convolution for some of the channels; `wide` is the shape with all of them.
     pub fn new(path: E::Path, stage: &Stage<'_>, wide: Shape, channels: Range<usize>) -> Self {
         let outputs = channels.len();
         let (weights, bias) = stage.of(channels);
@@ -33,7 +33,7 @@ impl<E: Element> Expand<E> {
         Self::Direct(Direct::new(path, &spec, sums, weights, bias, &stage.epilogue))
     }
 
-    /// Floats of the room that [`Self::rows`] needs for so many rows.
+    /// Returns the scratch floats that [`Self::rows`] needs for `rows` rows.
     pub fn copied(&self, rows: usize) -> usize {
         match self {
             Self::Pointwise(_) => 0,
@@ -41,7 +41,7 @@ impl<E: Element> Expand<E> {
         }
     }
 
-    /// Floats that [`Self::rows`] gives for so many rows of an image.
+    /// Returns the number of floats that [`Self::rows`] returns for `rows` rows of an image.
     pub fn read(&self, shape: Shape, rows: usize) -> usize {
         match self {
             Self::Pointwise(_) => rows * shape.width * shape.channels,
@@ -49,7 +49,7 @@ impl<E: Element> Expand<E> {
         }
     }
 
-    /// What is read of `image` for the rows from `top` to `bottom`.
+    /// Returns the part of `image` that is read for the rows from `top` to `bottom`.
     pub fn rows<'a>(
         &self,
         image: &'a [f32],
@@ -70,11 +70,11 @@ impl<E: Element> Expand<E> {
 /// Some rows of a part's channels.
 pub(super) struct Rows<'a, E> {
     pub expand: &'a Expand<E>,
-    /// What [`Expand::rows`] gave for them.
+    /// The result of [`Expand::rows`] for these rows.
     pub input: &'a [E],
     /// The part's blocks, one image after the other.
     pub output: Target<'a, E>,
-    /// Floats from one to the next.
+    /// Floats from one block's image to the next.
     pub apart: usize,
     pub rows: usize,
     pub width: usize,

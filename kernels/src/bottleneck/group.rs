@@ -1,4 +1,4 @@
-//! A bottleneck's weights, packed for some of its channels at a time.
+//! A bottleneck's weights, packed for one group of channels at a time.
 
 use std::ops::Range;
 
@@ -9,21 +9,21 @@ use crate::pointwise::Pointwise;
 use crate::simd::{Element, Vectors};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 
-/// Some of the many channels.
+/// A group of the expanded channels.
 #[derive(Debug)]
 pub(super) struct Group<E> {
     pub parts: Vec<Part<E>>,
     pub project: Pointwise<E>,
 }
 
-/// As many blocks as are expanded at a time.
+/// The blocks that are expanded together.
 #[derive(Debug)]
 pub(super) struct Part<E> {
     pub expand: Expand<E>,
     pub blocks: Vec<Depthwise<E>>,
 }
 
-/// Channels that are expanded at a time: a tile's.
+/// Returns the number of channels that are expanded together: a tile's.
 fn part<E: Element>(path: E::Path) -> usize {
     BLOCK.max(2 * path.lanes())
 }
@@ -37,7 +37,7 @@ impl<E: Element> Group<E> {
         channels: Range<usize>,
     ) -> Result<Self, Error> {
         let (wide, outputs) = (expand.spec.outputs, project.spec.outputs);
-        // The rows have zeros beside them.
+        // The rows are already padded with zeros.
         let Shape { height, width, .. } = depthwise.spec.input;
         let [rows, columns] = depthwise.spec.padding;
         let input = Shape { height, width: width + columns[0] + columns[1], channels: BLOCK };
@@ -55,7 +55,7 @@ impl<E: Element> Group<E> {
         });
         let parts = parts.collect();
 
-        // The first group brings the bias, the last one what is done to the whole sums.
+        // The first group adds the bias; the last one applies the epilogue to the complete sums.
         let rows = project.weights.chunks_exact(wide);
         let weights: Vec<f32> = rows.flat_map(|row| &row[channels.clone()]).copied().collect();
         let bias = if channels.start == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };

@@ -1,6 +1,6 @@
-//! An inverted bottleneck (Sandler et al.: *MobileNetV2*, 2018): 1×1 to many channels, depthwise, 1×1 to few. Computed
-//! for some rows and channels at a time, so that the many channels never leave the cache. A network's first convolution
-//! stands for the first 1×1 where a block without one follows.
+//! Inverted bottlenecks (Sandler et al.: *MobileNetV2*, 2018): a 1×1 expansion, a depthwise convolution and a 1×1 projection. They are
+//! computed for some rows and channels at a time, so that the expanded channels never leave the cache. A network's first convolution
+//! takes the role of the expansion if the block after it has none.
 
 mod band;
 mod convert;
@@ -18,7 +18,7 @@ use crate::conv::{Algorithm, check_images};
 use crate::simd::{Element, HalfPath, Path};
 use crate::spec::{Error, Shape, check};
 
-/// A bottleneck of one input shape with its weights packed.
+/// A bottleneck for one input shape, with packed weights.
 #[derive(Debug)]
 pub struct Bottleneck {
     input: Shape,
@@ -27,7 +27,7 @@ pub struct Bottleneck {
     packed: Kind,
 }
 
-/// The weights, as what it computes with.
+/// The weights, in the float type used for computing.
 #[derive(Debug)]
 enum Kind {
     Single(Packed<f32>),
@@ -38,8 +38,8 @@ impl Bottleneck {
     /// Packs the three convolutions.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where they are no bottleneck, or its many channels make no whole groups; [`Error::Length`]
-    /// where weights or bias have another length.
+    /// [`Error::Unsupported`] if they don't form a bottleneck or its expanded channels can't be split into groups; [`Error::Length`] if
+    /// weights or bias have the wrong length.
     pub fn new(
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
@@ -49,9 +49,9 @@ impl Bottleneck {
         Self::with(expand, depthwise, project, path, Kind::Single)
     }
 
-    /// [`Self::new`], computing with 16-bit floats: input and weights become the nearest ones, the products of some of the
-    /// many channels are summed with 16 bits, and these sums with 32 bits into the output. Twice as many values a vector,
-    /// and three decimal digits each.
+    /// [`Self::new`], computing with 16-bit floats. Input and weights are rounded to 16 bits; within a group of expanded channels,
+    /// products are summed with 16 bits, and the groups' sums are added to the output with 32 bits. This doubles the values per vector,
+    /// at a precision of three decimal digits.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -72,7 +72,7 @@ impl Bottleneck {
         kind: fn(Packed<E>) -> Kind,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
-        // Minimal filtering beats what is saved here.
+        // Minimal filtering saves more than fusing does.
         let expands = matches!(Algorithm::for_spec(&expand.spec), Algorithm::Pointwise | Algorithm::Direct);
         let of_three = expands
             && !expand.epilogue.average_pool
@@ -86,7 +86,9 @@ impl Bottleneck {
             && !depthwise.epilogue.residual
             && !depthwise.epilogue.average_pool;
         if !of_three {
-            return Err(Error::Unsupported("these convolutions are no inverted bottleneck".to_owned()));
+            return Err(Error::Unsupported(
+                "these convolutions don't form an inverted bottleneck".to_owned(),
+            ));
         }
         for stage in [expand, depthwise, project] {
             check("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
@@ -96,22 +98,22 @@ impl Bottleneck {
         Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, packed })
     }
 
-    /// Shape of the output.
+    /// Returns the shape of the output.
     #[must_use]
     pub const fn output(&self) -> Shape {
         self.output
     }
 
-    /// Whether it computes with 16-bit floats.
+    /// Returns whether it computes with 16-bit floats.
     #[must_use]
     pub const fn is_half(&self) -> bool {
         matches!(self.packed, Kind::Half(_))
     }
 
-    /// Computes one image. `residual`, where there is one, and `output` have the output's shape.
+    /// Computes one image. `output` and `residual`, if any, have the output's shape.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has another length than the shapes say.
+    /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
         match &self.packed {

@@ -1,4 +1,4 @@
-//! A bottleneck's weights for one type of float, and how its work is cut into bands.
+//! A bottleneck's weights for one float type, and the splitting of its work into bands.
 
 use super::band::{Band, Room};
 use super::cut::Cut;
@@ -10,7 +10,7 @@ use crate::share::{self, Target};
 use crate::simd::{Element, Vectors};
 use crate::spec::{Error, Shape};
 
-/// The weights by groups of the many channels.
+/// The weights, by groups of the expanded channels.
 #[derive(Debug)]
 pub(super) struct Packed<E: Element> {
     pub input: Shape,
@@ -24,7 +24,7 @@ pub(super) struct Packed<E: Element> {
 }
 
 impl<E: Element> Packed<E> {
-    /// The stages are a bottleneck's, with as many weights as they say.
+    /// Packs the stages, which must form a bottleneck and have the right numbers of weights.
     pub fn new(
         expand: &Stage<'_>,
         depthwise: &Stage<'_>,
@@ -33,8 +33,9 @@ impl<E: Element> Packed<E> {
         path: E::Path,
     ) -> Result<Self, Error> {
         let wide = depthwise.spec.input;
-        let cut = Cut::best::<E>(path, expand, depthwise, output)
-            .ok_or_else(|| Error::Unsupported(format!("no group of {} channels fits", wide.channels)))?;
+        let cut = Cut::best::<E>(path, expand, depthwise, output).ok_or_else(|| {
+            Error::Unsupported(format!("{} channels can't be split into groups", wide.channels))
+        })?;
         let groups = (0..wide.channels).step_by(cut.group);
         let groups =
             groups.map(|first| Group::new(path, expand, depthwise, project, first..first + cut.group));
@@ -43,14 +44,14 @@ impl<E: Element> Packed<E> {
         Ok(Self { input, wide, columns, output, groups, cut, path })
     }
 
-    /// The slices have the lengths that the shapes say.
+    /// Computes one image. The slices' lengths must match the shapes.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         let height = self.output.height;
         let bands = height.div_ceil(self.cut.rows).next_multiple_of(share::idle_threads()).min(height);
         share::for_each(bands, |band| {
             let rows @ (first, end) = (band * height / bands, (band + 1) * height / bands);
-            // All parts are alike, but for a last one of fewer blocks.
+            // All parts are alike, except that the last may have fewer blocks.
             let part = &self.groups[0].parts[0];
             let read = (part.blocks[0].reads(first).0, part.blocks[0].reads(end - 1).1);
             let width = self.wide.width + self.columns[0] + self.columns[1];

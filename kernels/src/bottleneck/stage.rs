@@ -4,21 +4,21 @@ use std::ops::Range;
 
 use crate::spec::{ConvSpec, Epilogue};
 
-/// A convolution of a bottleneck as [`crate::Conv::new`] takes it.
+/// A convolution of a bottleneck, with the arguments of [`crate::Conv::new`].
 #[derive(Debug, Clone, Copy)]
 pub struct Stage<'a> {
     /// The geometry.
     pub spec: ConvSpec,
     /// Output × channel × row × column.
     pub weights: &'a [f32],
-    /// One value an output.
+    /// One value per output.
     pub bias: &'a [f32],
-    /// What happens to its sums.
+    /// The operations applied to its sums.
     pub epilogue: Epilogue,
 }
 
 impl Stage<'_> {
-    /// Weights and bias of some outputs.
+    /// Returns the weights and bias of some outputs.
     pub(super) fn of(&self, outputs: Range<usize>) -> (&[f32], &[f32]) {
         let taps = self.spec.taps();
         (&self.weights[outputs.start * taps..outputs.end * taps], &self.bias[outputs])

@@ -1,4 +1,4 @@
-//! YCbCr → RGB (JFIF 1.02, ITU-R BT.601 with full range), as libjpeg rounds it.
+//! Conversion from YCbCr to RGB (JFIF 1.02, full-range ITU-R BT.601), rounded as in libjpeg.
 
 use super::vector::by_vectors;
 
@@ -14,11 +14,11 @@ const GREEN_BLUE: i32 = fixed(0.344_14);
 const GREEN_RED: i32 = fixed(0.714_14);
 const BLUE: i32 = fixed(1.772);
 
-/// Pixels that are computed before they are interleaved: vectors don't do both at once.
+/// Pixels computed before they are interleaved, because the two steps don't vectorise together.
 const BLOCK: usize = 32;
 
 by_vectors! {
-    /// Interleaved red, green and blue of a row.
+    /// Converts a row to interleaved red, green and blue.
     pub fn rgb_of_ycbcr(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
         let inputs = luma.chunks(BLOCK).zip(blue.chunks(BLOCK)).zip(red.chunks(BLOCK));
         for (((luma, blue), red), out) in inputs.zip(out.chunks_mut(3 * BLOCK)) {
@@ -51,7 +51,7 @@ fn block(luma: &[u8; BLOCK], blue: &[u8; BLOCK], red: &[u8; BLOCK], out: &mut [u
     }
 }
 
-/// The last pixels of a row, with zeros behind them.
+/// Returns the last pixels of a row, padded with zeros.
 fn padded(samples: &[u8]) -> [u8; BLOCK] {
     let mut whole = [0; BLOCK];
     let len = samples.len().min(BLOCK);
@@ -59,7 +59,7 @@ fn padded(samples: &[u8]) -> [u8; BLOCK] {
     whole
 }
 
-/// The same of planes that are red, green and blue already.
+/// Interleaves planes that are already red, green and blue.
 pub fn interleaved(planes: [&[u8]; 3], out: &mut [u8]) {
     interleave(planes, out);
 }

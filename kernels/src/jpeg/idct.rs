@@ -1,16 +1,15 @@
 //! The inverse discrete cosine transform of 8×8 blocks.
 //!
-//! That of libjpeg's `islow`, to the bit: Loeffler, Ligtenberg and Moschytz, *Practical Fast 1-D DCT Algorithms with 11
-//! Multiplications*, ICASSP 1989, with constants of 13 bits, so that a frame has the same pixels here as wherever
-//! libjpeg-turbo decodes it.
+//! Bit-identical to libjpeg's `islow`: Loeffler, Ligtenberg and Moschytz, *Practical Fast 1-D DCT Algorithms with 11
+//! Multiplications*, ICASSP 1989, with 13-bit constants. A frame decodes to the same pixels here as with libjpeg-turbo.
 
 use super::lanes::{Block, Lanes, widest};
 
-/// Fraction bits of the constants, and those that the first pass keeps.
+/// Fraction bits of the constants, and fraction bits kept by the first pass.
 const CONST_BITS: i32 = 13;
 const PASS_BITS: i32 = 2;
 
-/// A constant of the transform.
+/// Converts a constant of the transform to fixed point.
 const fn fixed(value: f64) -> i32 {
     (value * (1 << CONST_BITS) as f64 + 0.5) as i32
 }
@@ -28,7 +27,7 @@ const F2_053: i32 = fixed(2.053119869);
 const F2_562: i32 = fixed(2.562915447);
 const F3_072: i32 = fixed(3.072711026);
 
-/// Transforms down the columns, and drops `SHIFT` fraction bits after `offset` is added.
+/// Transforms the columns, adds `offset` and drops `SHIFT` fraction bits.
 #[inline(always)]
 fn down<const SHIFT: i32, L: Lanes>(offset: i32, [r0, r1, r2, r3, r4, r5, r6, r7]: [L; 8]) -> [L; 8] {
     // Even rows.
@@ -65,12 +64,12 @@ fn down<const SHIFT: i32, L: Lanes>(offset: i32, [r0, r1, r2, r3, r4, r5, r6, r7
 fn samples<L: Lanes>(coefficients: &Block) -> [[u8; 8]; 8] {
     let rows = L::load(coefficients);
     let rows = L::transposed(down::<{ CONST_BITS - PASS_BITS }, L>(0, rows));
-    // Three bits more: each pass enlarges by the root of eight. Samples are around 128.
+    // Three more bits, because each pass scales by √8. Samples are centred on 128.
     let rows = L::transposed(down::<{ CONST_BITS + PASS_BITS + 3 }, L>(128, rows));
     L::bytes(rows)
 }
 
-/// Samples of a block of dequantised coefficients, row by row in natural order, into eight rows of `out`, which are
+/// Transforms a block of dequantised coefficients, row by row in natural order, and writes the samples to eight rows of `out` that are
 /// `stride` apart.
 #[inline]
 pub fn inverse(coefficients: &Block, out: &mut [u8], stride: usize) {
@@ -82,9 +81,9 @@ pub fn inverse(coefficients: &Block, out: &mut [u8], stride: usize) {
     }
 }
 
-/// Samples of a block that has a DC coefficient alone.
+/// Writes the samples of a block that has only a DC coefficient.
 pub fn flat(dc: i32, out: &mut [u8], stride: usize) {
-    // As the two passes round it.
+    // Rounded as by the two passes.
     let value = ((dc << PASS_BITS) + (1 << (PASS_BITS + 2))) >> (PASS_BITS + 3);
     let value = (value + 128).clamp(0, 255) as u8;
     for out in out.chunks_mut(stride) {
@@ -106,7 +105,7 @@ mod tests {
             (state >> 20) as i32 - 2048
         };
         for round in 0..500 {
-            // From faint blocks to such as no picture has.
+            // From faint blocks to ones that no picture contains.
             let block = std::array::from_fn(|_| std::array::from_fn(|_| random() >> (round % 10)));
             let mut widest = [0; 64];
             inverse(&block, &mut widest, 8);

@@ -3,22 +3,22 @@
 /// Eight rows of eight values.
 pub(super) type Block = [[i32; 8]; 8];
 
-/// A row. Sums and products wrap; nothing that a decoder lets through comes near.
+/// A row of eight values. Sums and products wrap, but no input that the decoder accepts comes close to overflowing.
 pub(super) trait Lanes: Copy {
     fn load(block: &Block) -> [Self; 8];
     fn splat(value: i32) -> Self;
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
     fn times(self, factor: i32) -> Self;
-    /// Shifted to the right; the sign stays.
+    /// Shifts right arithmetically.
     fn shifted<const BITS: i32>(self) -> Self;
-    /// Rows become columns.
+    /// Transposes rows and columns.
     fn transposed(rows: [Self; 8]) -> [Self; 8];
-    /// Clamped to 0..=255.
+    /// Clamps the values to 0..=255.
     fn bytes(rows: [Self; 8]) -> [[u8; 8]; 8];
 }
 
-/// What every processor has.
+/// The portable implementation.
 impl Lanes for [i32; 8] {
     #[inline(always)]
     fn load(block: &Block) -> [Self; 8] {
@@ -67,11 +67,11 @@ pub(super) mod avx2 {
 
     use super::{Block, Lanes};
 
-    /// A row in a register. It is made only where AVX2 has been found, see [`super::widest`].
+    /// A row in a register, created only after AVX2 has been detected, see [`super::widest`].
     #[derive(Clone, Copy)]
     pub(in super::super) struct Row(__m256i);
 
-    // SAFETY, for every block in here: `widest` calls this code only on a processor with AVX2.
+    // SAFETY, for every block in this impl: `widest` calls this code only on a processor with AVX2.
     #[allow(clippy::undocumented_unsafe_blocks, reason = "the same for all, see above")]
     impl Lanes for Row {
         #[inline(always)]
@@ -140,7 +140,7 @@ pub(super) mod avx2 {
         fn bytes(rows: [Self; 8]) -> [[u8; 8]; 8] {
             let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
             unsafe {
-                // Packing saturates, and leaves fours of a row apart.
+                // Packing saturates and separates the two halves of a row.
                 let order = bytemuck::cast([0_i32, 4, 1, 5, 2, 6, 3, 7]);
                 let pack = |a, b, c, d| {
                     let words = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
@@ -170,7 +170,7 @@ pub(super) mod neon {
         }
     }
 
-    // SAFETY, for every block in here: NEON is part of the target.
+    // SAFETY, for every block in this impl: NEON is part of the target.
     #[allow(unused_unsafe, clippy::undocumented_unsafe_blocks, reason = "the same for all, see above")]
     impl Lanes for Row {
         #[inline(always)]
@@ -245,7 +245,7 @@ pub(super) mod neon {
     }
 }
 
-/// Calls a function over [`Lanes`] with the widest ones that the processor has.
+/// Calls a function that is generic over [`Lanes`] with the processor's widest implementation.
 macro_rules! widest {
     ($function:ident($argument:expr)) => {{
         let argument = $argument;

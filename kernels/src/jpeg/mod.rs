@@ -1,6 +1,6 @@
-//! The loops over samples of a JPEG decoder, with the results of libjpeg-turbo's, to the bit.
+//! A JPEG decoder's loops over samples, bit-identical to libjpeg-turbo's.
 //!
-//! They are written as plain loops that the compiler turns into vectors; see `vector` for which.
+//! They are written as plain loops that the compiler vectorises; see `vector` for the instruction sets.
 
 mod colour;
 mod idct;

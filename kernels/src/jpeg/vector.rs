@@ -1,7 +1,7 @@
-//! The same loops, compiled once for every processor and once for those with wider vectors.
+//! Compiles a loop once for every processor and once for those with wider vectors.
 
-/// Defines a function that takes the processor's widest vectors. Its body is compiled twice on x86-64: for AVX2, and
-/// for any processor. Elsewhere once: 64-bit ARM always has its vectors.
+/// Defines a function that uses the processor's widest vectors. On x86-64 its body is compiled twice: for AVX2 and for any processor.
+/// Elsewhere it is compiled once, since 64-bit ARM always has NEON.
 macro_rules! by_vectors {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$doc])*

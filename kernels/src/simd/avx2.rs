@@ -1,10 +1,10 @@
-//! AVX2 with fused multiplication and conversions of 16-bit floats: one 256-bit register a vector.
+//! AVX2 with FMA and 16-bit float conversions (F16C): one 256-bit register per vector.
 
 use std::arch::x86_64::*;
 
 use super::{Simd, Task};
 
-/// Made by [`Avx2::detect`] only: with FMA and F16C, as every processor since 2013 that has AVX2.
+/// AVX2, FMA and F16C, which every AVX2 processor since 2013 has. Created only by [`Avx2::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Avx2(());
 
@@ -27,7 +27,7 @@ impl Simd for Avx2 {
     type V = __m256;
 
     const LANES: usize = 8;
-    /// With the two vectors of the panel and one factor they fill the sixteen registers.
+    /// Together with the panel's two vectors and one factor, they fill the sixteen registers.
     const ROWS: usize = 6;
 
     #[inline(always)]
@@ -70,7 +70,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn at_least(self, low: __m256, x: __m256) -> __m256 {
-        // SAFETY: see `splat`. The instruction returns its second operand where one is not a number.
+        // SAFETY: see `splat`. The instruction returns its second operand if either is NaN.
         unsafe { _mm256_max_ps(low, x) }
     }
 

@@ -1,10 +1,10 @@
-//! AVX-512: one 512-bit register a vector, of thirty-two, and masks for vectors of which only a part is meant.
+//! AVX-512: one 512-bit register per vector, out of thirty-two, and masks for partial vectors.
 
 use std::arch::x86_64::*;
 
 use super::{Simd, Task};
 
-/// Made by [`Avx512::detect`] only.
+/// AVX-512. Created only by [`Avx512::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Avx512(());
 
@@ -66,7 +66,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn at_least(self, low: __m512, x: __m512) -> __m512 {
-        // SAFETY: see `splat`. The instruction returns its second operand where one is not a number.
+        // SAFETY: see `splat`. The instruction returns its second operand if either is NaN.
         unsafe { _mm512_max_ps(low, x) }
     }
 
@@ -90,15 +90,15 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load_some(self, from: *const f32, count: usize) -> __m512 {
-        // SAFETY: see `splat`; what the mask leaves out is not read, and the caller promises the rest.
+        // SAFETY: see `splat`; masked-out lanes are not read, and the caller promises the rest.
         unsafe { _mm512_maskz_loadu_ps(first(count), from) }
     }
 
     #[inline(always)]
     unsafe fn store_some(self, to: *mut f32, x: __m512, count: usize) {
-        // SAFETY: see `splat`; what the mask leaves out is not written, and the caller promises the rest.
+        // SAFETY: see `splat`; masked-out lanes are not written, and the caller promises the rest.
         unsafe {
-            // Most images end with a whole vector or a half one, and Zen 4 takes hundreds of cycles for a mask.
+            // Most images end with a whole or half vector, and Zen 4 takes hundreds of cycles for a masked store.
             match count {
                 16.. => _mm512_storeu_ps(to, x),
                 8 => _mm256_storeu_ps(to, _mm512_castps512_ps256(x)),
@@ -108,7 +108,7 @@ impl Simd for Avx512 {
     }
 }
 
-/// The mask of the first `count` lanes; of all from sixteen on.
+/// Returns the mask of the first `count` lanes, or of all lanes if `count` is sixteen or more.
 #[inline(always)]
 const fn first(count: usize) -> __mmask16 {
     if count >= 16 { u16::MAX } else { (1 << count) - 1 }

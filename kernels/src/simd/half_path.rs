@@ -24,7 +24,7 @@ impl Element for f16 {
     }
 }
 
-/// Which vector instructions compute with 16-bit floats (IEEE 754 binary16).
+/// The vector instructions for computing with 16-bit floats (IEEE 754 binary16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HalfPath(Kind);
 
@@ -39,21 +39,21 @@ enum Kind {
 }
 
 impl HalfPath {
-    /// The path that belongs to the one for 32-bit floats; `None` where the processor doesn't compute with 16-bit floats by
-    /// those instructions, and this build can't emulate them (feature `half-emulation`).
+    /// Returns the counterpart of a path for 32-bit floats; `None` if those instructions don't support 16-bit floats and this build
+    /// can't emulate them (feature `half-emulation`).
     #[must_use]
     pub fn beside(single: Path) -> Option<Self> {
         let all = Self::all();
         let named = all.iter().find(|path| path.name() == single.name()).copied();
-        // Instructions without a path of their own are emulated by the fastest of the others.
+        // If a path has no counterpart, the fastest of the others emulates it.
         named.or_else(|| all.last().copied().filter(|path| !path.is_native()))
     }
 
-    /// Every path that this processor can take, the fastest last. Emulated ones are among them in builds with the feature
-    /// `half-emulation`.
+    /// Returns every path that this processor supports, the fastest last. Builds with the feature `half-emulation` include emulated
+    /// ones.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        #[allow(unused_mut, reason = "a processor without any, in a build that emulates none")]
+        #[allow(unused_mut, reason = "processors without any path, in builds without emulation")]
         let mut paths = vec![];
         #[cfg(feature = "half-emulation")]
         paths.push(Self(Kind::Portable(Rounded(Portable))));
@@ -64,8 +64,8 @@ impl HalfPath {
         paths
     }
 
-    /// Whether the processor itself computes with 16-bit floats. Otherwise it comes to the same values by
-    /// computing each with more bits and rounding it: slower than 32-bit floats by far.
+    /// Returns whether the processor computes with 16-bit floats itself. Otherwise each value is computed with more bits and then
+    /// rounded, with the same results but far slower than 32-bit floats.
     #[must_use]
     pub const fn is_native(self) -> bool {
         match self.0 {
@@ -78,7 +78,7 @@ impl HalfPath {
         }
     }
 
-    /// `portable`, `avx2` or `neon`, as the 32-bit path that it belongs to.
+    /// Returns `portable`, `avx2` or `neon`, like the corresponding 32-bit path.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -93,7 +93,7 @@ impl HalfPath {
 }
 
 impl Vectors<f16> for HalfPath {
-    #[allow(unused_variables, reason = "a processor without any path, in a build that emulates none")]
+    #[allow(unused_variables, reason = "processors without any path, in builds without emulation")]
     fn run<T: Task<f16>>(self, task: T) -> T::Output {
         match self.0 {
             #[cfg(feature = "half-emulation")]

@@ -1,13 +1,13 @@
-//! Eight or sixteen floats at a time, by whatever the processor has for it.
+//! Vectors of eight or sixteen floats, implemented with the instructions that the processor has.
 //!
-//! Every kernel is written once, over [`Simd`], and compiled for each [`Path`]; [`Path::best`] chooses when the program
-//! runs. A path says how many lanes its vectors have (eight in two registers on NEON) and how high the tiles are that its
-//! registers hold; weights are packed for it. This is not one of the portable-vector crates because their fallback for
-//! processors without fused multiplication calls the C library for every `fma`.
+//! Every kernel is written once, generic over [`Simd`], and compiled for each [`Path`]; [`Path::best`] chooses at run time. A path
+//! defines how many lanes its vectors have (eight in two registers on NEON) and how tall the tiles are that fit its registers; weights
+//! are packed for it. We don't use a portable SIMD crate because, on processors without fused multiply-add, their fallback calls the C
+//! library for every `fma`.
 //!
-//! Some kernels are written over the type of float, too: [`Element`]. [`HalfPath`] has the paths for 16-bit floats.
+//! Some kernels are also generic over the float type, [`Element`]. [`HalfPath`] has the paths for 16-bit floats.
 
-/// What vectors of 32-bit floats say of them in [`Simd`].
+/// The items of [`Simd`] that are the same for all vectors of 32-bit floats.
 macro_rules! are_single {
     () => {
         type E = f32;
@@ -51,118 +51,118 @@ use std::fmt::Debug;
 
 use bytemuck::Pod;
 
-/// Lanes of the widest vector.
+/// The number of lanes in the widest vector.
 const MOST_LANES: usize = 16;
 
-/// What kernels compute with.
+/// A float type that kernels compute with.
 pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
-    /// Whose vectors compute with it.
+    /// The paths that support it.
     type Path: Vectors<Self>;
 
-    /// Whether it is `f32`, so that floats need no conversion.
+    /// Whether this is `f32`, so that inputs need no conversion.
     const IS_SINGLE: bool;
 
-    /// The nearest one.
+    /// Rounds to the nearest value of this type.
     fn nearest(x: f32) -> Self;
 }
 
-/// A processor's vector instructions. A value of the type is the proof that this processor has them.
+/// A processor's vector instructions. A value of an implementing type proves that this processor has them.
 pub(crate) trait Simd: Copy + Send + Sync {
     type E: Element;
-    /// [`Self::LANES`] of them.
+    /// A vector of [`Self::LANES`] elements.
     type V: Copy;
-    /// The same processor's for 32-bit floats, with as many lanes or half as many.
+    /// The same processor's vectors of 32-bit floats, with as many lanes or half as many.
     type Wide: Simd<E = f32>;
 
-    /// Lanes of a vector, 8 or 16.
+    /// Lanes per vector, 8 or 16.
     const LANES: usize;
-    /// Rows of two vectors of sums that the registers hold beside what is multiplied, at most 12.
+    /// Rows of two vectors of sums that fit the registers in addition to the operands, at most 12.
     const ROWS: usize;
 
-    /// Runs the task compiled for these instructions, as a function of its own: within a large one the compiler finds no
-    /// registers for an innermost loop's sums.
+    /// Runs the task, compiled for these instructions, as a separate function: if it were inlined into a large one, the compiler
+    /// wouldn't keep the innermost loop's sums in registers.
     fn run<T: Task<Self::E>>(self, task: T) -> T::Output;
 
-    /// The same processor's vectors of 32-bit floats.
+    /// Returns the same processor's vectors of 32-bit floats.
     fn wide(self) -> Self::Wide;
-    /// The lanes as 32-bit floats: two vectors where those have half as many lanes, else the first of these.
+    /// Converts the lanes to 32-bit floats: two vectors if those have half as many lanes, otherwise only the first is meaningful.
     fn widen(self, x: Self::V) -> [<Self::Wide as Simd>::V; 2];
-    /// The nearest ones to what [`Self::widen`] gives.
+    /// Rounds to the nearest values; the inverse of [`Self::widen`].
     fn narrow(self, x: [<Self::Wide as Simd>::V; 2]) -> Self::V;
 
     fn splat(self, x: Self::E) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a · b + c`, rounded once where the processor can.
+    /// Computes `a · b + c`, rounded once if the processor supports it.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `x`, but at least `low`. Not-a-number in `x` stays.
+    /// Returns `x`, but at least `low`. Propagates NaN in `x`.
     fn at_least(self, low: Self::V, x: Self::V) -> Self::V;
-    /// `x`, but at most `high`. Not-a-number in `x` stays.
+    /// Returns `x`, but at most `high`. Propagates NaN in `x`.
     fn at_most(self, high: Self::V, x: Self::V) -> Self::V;
 
     /// # Safety
-    /// [`Self::LANES`] floats can be read at `from`; it needs no alignment beyond theirs.
+    /// [`Self::LANES`] floats must be readable at `from`, which needs no more than their alignment.
     unsafe fn load(self, from: *const Self::E) -> Self::V;
 
     /// # Safety
-    /// [`Self::LANES`] floats can be written at `to`; it needs no alignment beyond theirs.
+    /// [`Self::LANES`] floats must be writable at `to`, which needs no more than their alignment.
     unsafe fn store(self, to: *mut Self::E, x: Self::V);
 
-    /// The first `count` floats at `from`, the rest zero; all from [`Self::LANES`] on.
+    /// Loads the first `count` floats at `from`, or all lanes if `count` is [`Self::LANES`] or more; the remaining lanes are zero.
     ///
     /// # Safety
-    /// `count` floats can be read at `from`.
+    /// `count` floats must be readable at `from`.
     #[inline(always)]
     unsafe fn load_some(self, from: *const Self::E, count: usize) -> Self::V {
         if count >= Self::LANES {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             return unsafe { self.load(from) };
         }
         let mut lanes = [Self::E::default(); MOST_LANES];
-        // SAFETY: the caller's promise; `lanes` has room for any vector.
+        // SAFETY: guaranteed by the caller; `lanes` has room for any vector.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
             self.load(lanes.as_ptr())
         }
     }
 
-    /// Writes the first `count` lanes; all from [`Self::LANES`] on.
+    /// Writes the first `count` lanes, or all lanes if `count` is [`Self::LANES`] or more.
     ///
     /// # Safety
-    /// `count` floats can be written at `to`.
+    /// `count` floats must be writable at `to`.
     #[inline(always)]
     unsafe fn store_some(self, to: *mut Self::E, x: Self::V, count: usize) {
         if count >= Self::LANES {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             return unsafe { self.store(to, x) };
         }
         let lanes = self.lanes(x);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count) }
     }
 
-    /// [`Self::load_some`] where `FULL` says beforehand that all lanes are meant: an inner loop then has no branch.
+    /// [`Self::load_some`], with `FULL` stating at compile time that all lanes are loaded, so that an inner loop has no branch.
     ///
     /// # Safety
-    /// `count` floats can be read at `from`, [`Self::LANES`] where `FULL`.
+    /// `count` floats must be readable at `from`, or [`Self::LANES`] if `FULL`.
     #[inline(always)]
     unsafe fn load_if<const FULL: bool>(self, from: *const Self::E, count: usize) -> Self::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { if FULL { self.load(from) } else { self.load_some(from, count) } }
     }
 
-    /// [`Self::store_some`], as [`Self::load_if`].
+    /// [`Self::store_some`] in the manner of [`Self::load_if`].
     ///
     /// # Safety
-    /// `count` floats can be written at `to`, [`Self::LANES`] where `FULL`.
+    /// `count` floats must be writable at `to`, or [`Self::LANES`] if `FULL`.
     #[inline(always)]
     unsafe fn store_if<const FULL: bool>(self, to: *mut Self::E, x: Self::V, count: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { if FULL { self.store(to, x) } else { self.store_some(to, x, count) } }
     }
 
-    /// The lanes, with zeros behind them.
+    /// Returns the lanes, followed by zeros.
     #[inline(always)]
     fn lanes(self, x: Self::V) -> [Self::E; MOST_LANES] {
         let mut lanes = [Self::E::default(); MOST_LANES];
@@ -171,7 +171,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
         lanes
     }
 
-    /// The sum of the lanes, added pairwise: the same order on every path of as many lanes.
+    /// Sums the lanes pairwise, in the same order on all paths with as many lanes.
     #[inline(always)]
     fn sum(self, x: Self::V) -> f32
     where
@@ -183,31 +183,31 @@ pub(crate) trait Simd: Copy + Send + Sync {
     }
 }
 
-/// Work that is compiled once for each path. `run` must be `#[inline(always)]`, and so must all that it calls with `S`:
-/// only what ends up inside the path's own function is compiled with its instructions. Closures and iterators over vectors
-/// may not, so loops over vectors count.
+/// Work that is compiled once for each path. `run` must be `#[inline(always)]`, and so must every function it calls with `S`: only code
+/// inlined into the path's own function is compiled for its instructions. Closures and iterators over vectors may not be inlined, so
+/// loops over vectors use indices.
 pub(crate) trait Task<E: Element = f32> {
     type Output;
     fn run<S: Simd<E = E>>(self, simd: S) -> Self::Output;
 }
 
-/// A choice among the vector instructions that compute with `E`.
+/// A run-time choice of vector instructions for computing with `E`.
 pub(crate) trait Vectors<E: Element>: Copy + Debug + Send + Sync {
-    /// Runs the task by these.
+    /// Runs the task with these instructions.
     fn run<T: Task<E>>(self, task: T) -> T::Output;
 
-    /// Lanes of a vector.
+    /// Returns the lanes per vector.
     fn lanes(self) -> usize {
         self.run(Sizes).0
     }
 
-    /// Rows of a tile.
+    /// Returns the rows per tile.
     fn rows(self) -> usize {
         self.run(Sizes).1
     }
 }
 
-/// Lanes of a vector, rows of a tile.
+/// Queries the lanes per vector and the rows per tile.
 struct Sizes;
 
 impl<E: Element> Task<E> for Sizes {

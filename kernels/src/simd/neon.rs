@@ -1,10 +1,10 @@
-//! NEON: two 128-bit registers a vector, of the thirty-two that 64-bit ARM has.
+//! NEON: two 128-bit registers per vector, out of 64-bit ARM's thirty-two.
 
 use std::arch::aarch64::*;
 
 use super::{Simd, Task};
 
-/// Made by [`Neon::detect`] only.
+/// NEON. Created only by [`Neon::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Neon(());
 
@@ -23,7 +23,7 @@ fn compiled_for_neon<T: Task>(simd: Neon, task: T) -> T::Output {
     task.run(simd)
 }
 
-/// Both halves by one instruction.
+/// Applies one instruction to both halves.
 macro_rules! halves {
     ($instruction:ident($($x:ident),+)) => {
         // SAFETY: a value of `Neon` exists, so the processor has the instruction.
@@ -73,7 +73,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn at_least(self, low: Pair, x: Pair) -> Pair {
-        // The instruction keeps what is not a number.
+        // The instruction propagates NaN.
         halves!(vmaxq_f32(low, x))
     }
 

@@ -1,5 +1,5 @@
-//! NEON's arithmetic with 16-bit floats (Armv8.2-A, FEAT_FP16: Cortex-A76 of the Raspberry Pi 5, A78AE of the Jetson Orin): two
-//! 128-bit registers a vector.
+//! NEON's 16-bit float arithmetic (Armv8.2-A, FEAT_FP16: Cortex-A76 of the Raspberry Pi 5, A78AE of the Jetson Orin): two 128-bit
+//! registers per vector.
 
 #![allow(
     inline_always_mismatching_target_features,
@@ -13,7 +13,7 @@ use half::f16;
 use super::neon::{Neon, Pair};
 use super::{Simd, Task};
 
-/// Made by [`NeonHalf::detect`] only.
+/// NEON with 16-bit arithmetic. Created only by [`NeonHalf::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NeonHalf(Neon);
 
@@ -33,7 +33,7 @@ fn compiled_for_half<T: Task<f16>>(simd: NeonHalf, task: T) -> T::Output {
     task.run(simd)
 }
 
-/// Both halves by one instruction.
+/// Applies one instruction to both halves.
 macro_rules! halves {
     ($instruction:ident($($x:ident),+)) => {
         // SAFETY: a value of `NeonHalf` exists, so the processor has the instruction.
@@ -111,7 +111,7 @@ impl Simd for NeonHalf {
 
     #[inline(always)]
     fn at_least(self, low: HalfPair, x: HalfPair) -> HalfPair {
-        // The instruction keeps what is not a number.
+        // The instruction propagates NaN.
         halves!(vmaxq_f16(low, x))
     }
 

@@ -19,7 +19,7 @@ impl Element for f32 {
     }
 }
 
-/// Which of the processor's vector instructions the kernels use.
+/// The vector instructions that kernels use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Path(Kind);
 
@@ -35,16 +35,16 @@ enum Kind {
 }
 
 impl Path {
-    /// What every processor can do.
+    /// The path that every processor supports.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// The fastest path of this processor.
+    /// Returns this processor's fastest path.
     #[must_use]
     pub fn best() -> Self {
         Self::all().last().copied().unwrap_or(Self::PORTABLE)
     }
 
-    /// Every path that this processor can take, the fastest last.
+    /// Returns every path that this processor supports, the fastest last.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut paths = vec![Self::PORTABLE];
@@ -58,7 +58,7 @@ impl Path {
         paths
     }
 
-    /// `portable`, `avx2`, `avx512` or `neon`.
+    /// Returns `portable`, `avx2`, `avx512` or `neon`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {

@@ -1,4 +1,4 @@
-//! Arrays, which the compiler turns into what every processor of the target has (SSE2 on x86-64).
+//! Plain arrays, which the compiler turns into the target's baseline vector instructions (SSE2 on x86-64).
 
 use super::{Simd, Task};
 
@@ -66,13 +66,13 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> Array {
-        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        // SAFETY: guaranteed by the caller; an array of floats needs no more alignment than a float.
         Array(unsafe { from.cast::<[f32; LANES]>().read() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: Array) {
-        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        // SAFETY: guaranteed by the caller; an array of floats needs no more alignment than a float.
         unsafe { to.cast::<[f32; LANES]>().write(x.0) }
     }
 }

@@ -1,4 +1,4 @@
-//! A block of tiles: transformed, multiplied, transformed back and written, on one thread.
+//! Processes a block of tiles on one thread: transforms them, multiplies them by the filters, transforms them back and writes them.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -15,9 +15,9 @@ pub(super) struct Block<'a> {
     pub input: &'a [f32],
     pub residual: Option<&'a [f32]>,
     pub output: Target<'a>,
-    /// The output's first row. 0 where means are written.
+    /// The output's first row; 0 if means are written.
     pub top: usize,
-    /// The tiles' numbers, row by row.
+    /// The tiles' indices, in row-major order.
     pub tiles: Range<usize>,
     /// Whole groups of outputs.
     pub outputs: Range<usize>,
@@ -38,17 +38,17 @@ pub(super) struct TypedBlock<'a, T, const A: usize, const M: usize, const R: usi
     transform: PhantomData<T>,
 }
 
-/// Two rows of intermediate values whose distance is a power of two would compete for the same cache lines.
+/// Padding between rows of intermediate values: rows a power of two apart would compete for the same cache lines.
 const GAP: usize = 16;
 
-/// Floats of intermediate values that a block of `tiles` tiles needs.
+/// Returns the scratch floats that a block of `tiles` tiles needs.
 pub(super) fn room(w: &Winograd, tiles: usize) -> usize {
     let [input, sums, filters] = steps(w, tiles);
     let [points, own] = w.points;
     points * (input + sums) + own * filters
 }
 
-/// Floats from point to point of the transformed input, of the sums, and of the filters that the block transforms.
+/// Returns the distances in floats between points, for the transformed input, the sums, and the filters that the block transforms.
 fn steps(w: &Winograd, tiles: usize) -> [usize; 3] {
     let filters = match w.filters {
         Filters::Transformed(_) => 0,
@@ -57,13 +57,13 @@ fn steps(w: &Winograd, tiles: usize) -> [usize; 3] {
     [tiles * w.channels + GAP, tiles * w.group + GAP, filters]
 }
 
-/// Filters that one multiplication takes.
+/// The filters of one multiplication.
 #[derive(Clone, Copy)]
 struct Factor {
-    /// Panels of so many filters, [panel][channel][lane].
+    /// [panel][channel][lane].
     filters: *const f32,
     panels: usize,
-    /// The first channel, and how many.
+    /// The first channel and the number of channels.
     channels: (usize, usize),
 }
 
@@ -105,7 +105,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
                 Filters::Plain(filters) => {
                     for channel in (0..all).step_by(CHANNELS) {
                         let few = CHANNELS.min(all - channel);
-                        // SAFETY: as above; `anew` has room for a group of filters of so many channels.
+                        // SAFETY: as above; `anew` has room for a group of filters of `few` channels.
                         unsafe {
                             let plain = Plain { floats: &filters.floats()[R * R * first * all..], panels };
                             let range = channel..channel + few;
@@ -131,14 +131,14 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
 }
 
 impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
-    /// Which of the filters a point has.
+    /// Returns the index of a point's filter.
     #[inline(always)]
     fn filter_of(point: usize) -> usize {
         let [row, column] = [point / A, point % A].map(|place| place.min(T::FILTERS - 1));
         row * T::FILTERS + column
     }
 
-    /// The tile's place in the output.
+    /// Returns the tile's position in the output.
     #[inline(always)]
     pub(super) fn origin(&self, tile: usize) -> (usize, usize) {
         let number = self.block.tiles.start + tile;
@@ -146,12 +146,12 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         (number / across * M, number % across * M)
     }
 
-    /// One point's matrix product: the tiles' channels times filters. Those of the first channel begin the sums, others
-    /// are added to them.
+    /// Computes one point's matrix product, the tiles' channels times the filters. The first channels initialise the sums; later ones
+    /// are added.
     ///
     /// # Safety
-    /// `transformed` and `sums` hold A · A matrices, their steps apart, with a row for each of the block's tiles; the
-    /// factor's panels have two vectors for each of its channels.
+    /// `transformed` and `sums` must hold A · A matrices, at their steps, with a row for each of the block's tiles; the factor's
+    /// panels must have two vectors for each of its channels.
     #[inline(always)]
     unsafe fn multiply<S: Simd<E = f32>>(
         &self,
@@ -165,7 +165,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         let (channel, channels) = factor.channels;
         let columns = 2 * S::LANES;
         for panel in 0..factor.panels {
-            // SAFETY: the caller's promise, here and below.
+            // SAFETY: guaranteed by the caller, here and below.
             let filters = unsafe { factor.filters.add(panel * channels * columns) };
             for (start, height) in cut(self.block.tiles.len(), S::ROWS) {
                 let from = point * input_step + start * w.channels + channel;

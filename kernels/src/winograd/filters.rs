@@ -1,4 +1,4 @@
-//! The filters, transformed: once, or for each block anew.
+//! Filter transforms, done once or for each block.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -8,19 +8,19 @@ use crate::buffer::Buffer;
 use crate::share::{at, at_mut};
 use crate::simd::{Simd, Task};
 
-/// Channels whose filters are transformed at a time: as few as leave the products long enough.
+/// Channels whose filters are transformed at a time: as few as keep the products long enough.
 pub(super) const CHANNELS: usize = 64;
 
-/// What a convolution keeps of its filters.
+/// The form in which a convolution stores its filters.
 #[derive(Debug)]
 pub(super) enum Filters {
     /// Transformed: [group of outputs][point][panel][channel][lane].
     Transformed(Buffer),
-    /// As they are: [group of outputs][channel][panel][tap][lane].
+    /// Untransformed: [group of outputs][channel][panel][tap][lane].
     Plain(Buffer),
 }
 
-/// Filters (output × channel × tap) in groups of `group` outputs and panels of `columns`: [group][channel][panel][tap][lane].
+/// Packs filters (output × channel × tap) into groups of `group` outputs and panels of `columns`: [group][channel][panel][tap][lane].
 pub(super) fn grouped(
     (group, columns): (usize, usize),
     channels: usize,
@@ -44,7 +44,7 @@ pub(super) fn grouped(
     grouped
 }
 
-/// A group's filters, as [`grouped`] orders them.
+/// A group's filters in the order of [`grouped`].
 #[derive(Clone, Copy)]
 pub(super) struct Plain<'a> {
     pub floats: &'a [f32],
@@ -52,10 +52,10 @@ pub(super) struct Plain<'a> {
 }
 
 impl Plain<'_> {
-    /// G g Gᵀ of the group's filters for `channels`: [point][panel][channel][lane], `step` floats from point to point.
+    /// Computes G g Gᵀ of the group's filters for `channels`: [point][panel][channel][lane], with points `step` floats apart.
     ///
     /// # Safety
-    /// The group has the channels, and `transformed` room for them.
+    /// The group must have the channels, and `transformed` must have room for them.
     #[inline(always)]
     pub unsafe fn transform<S, T, const A: usize, const M: usize, const R: usize>(
         self,
@@ -77,7 +77,7 @@ impl Plain<'_> {
                     let mut g = [s.splat(0.0); R];
                     for row in 0..R {
                         let from = from + (row * R + column) * columns;
-                        // SAFETY: the caller's promise, here and below.
+                        // SAFETY: guaranteed by the caller, here and below.
                         g[row] = unsafe { s.load(at(self.floats, from, S::LANES)) };
                     }
                     half[column] = T::filter(s, g);
@@ -101,7 +101,7 @@ impl Plain<'_> {
 
 /// Transforms all filters, for [`Filters::Transformed`].
 pub(super) struct TransformAll<'a, T, const A: usize, const M: usize, const R: usize> {
-    /// As [`grouped`] orders them.
+    /// The filters in the order of [`grouped`].
     pub plain: &'a [f32],
     pub channels: usize,
     /// Rounded up to whole panels.

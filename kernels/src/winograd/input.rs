@@ -1,4 +1,4 @@
-//! Tiles of the image → their transformed values.
+//! Transforms tiles of the input image.
 
 use std::mem::MaybeUninit;
 
@@ -8,10 +8,10 @@ use crate::share::{at, at_mut};
 use crate::simd::Simd;
 
 impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
-    /// Bᵀ d B of one tile, all channels: one row of each of the A · A matrices.
+    /// Computes Bᵀ d B of one tile for all channels: one row of each of the A · A matrices.
     ///
     /// # Safety
-    /// `transformed` has room for A · A matrices `step` apart, each of more than `tile` rows of the rounded channels.
+    /// `transformed` must have room for A · A matrices `step` apart, each with more than `tile` rows of the rounded channels.
     #[inline(always)]
     pub(super) unsafe fn transform_input<S: Simd<E = f32>>(
         &self,
@@ -24,13 +24,13 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         let (height, width, channels) = (w.input.height, w.input.width, w.input.channels);
         let (top, left) = self.origin(tile);
         let (top, left) = (top * T::STRIDE, left * T::STRIDE);
-        // Wrapping: a place above or left of the image becomes larger than any side.
+        // Wrapping: coordinates above or left of the image become larger than any side.
         let (top, left) = (top.wrapping_sub(w.before[0]), left.wrapping_sub(w.before[1]));
         let inside = |start: usize, side: usize| start < side && start + A <= side;
         let inside = inside(top, height) && inside(left, width);
         let place = (top, left);
         for channel in (0..channels).step_by(S::LANES) {
-            // SAFETY: the caller's promise; a whole vector of channels is left where `FULL`.
+            // SAFETY: guaranteed by the caller; a whole vector of channels remains if `FULL`.
             unsafe {
                 match (channels - channel >= S::LANES, inside) {
                     (true, true) => {
@@ -45,11 +45,11 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         }
     }
 
-    /// [`Self::transform_input`] of one vector of channels. `FULL`: all its lanes are channels; `INSIDE`: the whole tile,
-    /// whose place wraps around, lies inside the image.
+    /// [`Self::transform_input`] for one vector of channels. `FULL`: all its lanes are channels; `INSIDE`: the whole tile, whose
+    /// coordinates wrap around, is inside the image.
     ///
     /// # Safety
-    /// As [`Self::transform_input`], and what `FULL` and `INSIDE` say is true.
+    /// As for [`Self::transform_input`]; what `FULL` and `INSIDE` state must be true.
     #[inline(always)]
     unsafe fn transform_vector<S: Simd<E = f32>, const FULL: bool, const INSIDE: bool>(
         &self,
@@ -71,7 +71,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
                 let y = top.wrapping_add(row);
                 if INSIDE || (y < height && x < width) {
                     let from = (y * width + x) * channels + channel;
-                    // SAFETY: the pixel lies inside the image, and `lanes` channels of it are left.
+                    // SAFETY: the pixel is inside the image, and `lanes` of its channels remain.
                     d[row] = unsafe { s.load_if::<FULL>(at(self.block.input, from, lanes), lanes) };
                 }
             }
@@ -83,13 +83,13 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         for row in 0..A {
             let mut d = [s.splat(0.0); A];
             for column in 0..A {
-                // SAFETY: every place of `half` was written above.
+                // SAFETY: every element of `half` was written above.
                 d[column] = unsafe { half[column][row].assume_init() };
             }
             let values = T::input(s, d);
             for column in 0..A {
                 let to = (row * A + column) * step + tile * w.channels + channel;
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe { s.store(at_mut(transformed, to, S::LANES), values[column]) };
             }
         }

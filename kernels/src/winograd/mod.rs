@@ -1,5 +1,5 @@
-//! Winograd's minimal filtering (Lavin & Gray 2016): tiles of the input are transformed, multiplied
-//! with transformed filters as A² matrix products, and transformed back.
+//! Winograd's minimal filtering (Lavin & Gray 2016): input tiles are transformed, multiplied by transformed filters as A² matrix
+//! products, and transformed back.
 
 mod block;
 mod filters;
@@ -19,7 +19,7 @@ use block::{Block, room};
 use filters::{Filters, TransformAll, grouped};
 use transform::{F2x3, F4x3, F4x3Stride2, F4x4, Transform};
 
-/// Which minimal filtering: outputs of a tile's side, and taps of the kernel's.
+/// A minimal filtering algorithm, F(outputs per tile, taps of the kernel).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tile {
     /// F(2×2, 3×3): 2.25 times fewer multiplications.
@@ -28,12 +28,12 @@ pub enum Tile {
     F4x3,
     /// F(4×4, 4×4): 5.2 times fewer.
     F4x4,
-    /// F(4×4, 3×3) of stride 2: 1.8 times fewer.
+    /// F(4×4, 3×3) with stride 2: 1.8 times fewer.
     F4x3Stride2,
 }
 
 impl Tile {
-    /// The kernel's side and its stride.
+    /// Returns the kernel's side and its stride.
     pub(crate) const fn kernel(self) -> (usize, usize) {
         match self {
             Self::F2x3 | Self::F4x3 => (3, 1),
@@ -43,26 +43,27 @@ impl Tile {
     }
 }
 
-/// How a convolution is cut into parts whose values stay near a core's second-level cache.
+/// How a convolution is split into parts whose values roughly fit a core's L2 cache.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
-    /// Whether the filters are kept transformed; otherwise each block transforms them anew.
+    /// Whether the transformed filters are stored; otherwise each block transforms them again.
     keeps: bool,
-    /// Tiles of a block.
+    /// Tiles per block.
     tiles: usize,
-    /// Output channels that are computed at a time.
+    /// Output channels computed at a time.
     group: usize,
 }
 
 impl Cut {
-    /// For a convolution with so many tiles and floats of transformed filters.
+    /// Chooses the cut from the numbers of tiles and of transformed filter floats.
     const fn of(tiles: usize, filters: usize) -> Self {
         const MIB: usize = 1 << 18;
         if tiles <= 64 && filters > MIB {
-            // Read once a frame, from memory: transforming what they were made from, a quarter of them, takes less time.
+            // The filters would be read from memory once per frame. Reading the untransformed ones, a quarter of the size, and
+            // transforming them is faster.
             Self { keeps: false, tiles: 32, group: 32 }
         } else if filters > 4 * MIB {
-            // Read from memory by every block: fewer blocks.
+            // Every block reads the filters from memory, so use fewer blocks.
             Self { keeps: true, tiles: 128, group: 256 }
         } else {
             Self { keeps: true, tiles: if filters > MIB { 64 } else { 24 }, group: 128 }
@@ -70,7 +71,7 @@ impl Cut {
     }
 }
 
-/// Does `$body` with the transform of `$tile` and its sides.
+/// Runs `$body` with the transform of `$tile` and its dimensions.
 macro_rules! with_transform {
     ($tile:expr, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {
         match $tile {
@@ -89,17 +90,17 @@ macro_rules! with_transform {
     }};
 }
 
-/// A Winograd convolution with its filters.
+/// A Winograd convolution with its packed filters.
 #[derive(Debug)]
 pub(crate) struct Winograd {
     tile: Tile,
-    /// Rows and columns of sums of a tile.
+    /// Rows and columns of sums per tile.
     side: usize,
-    /// Points of a tile, and those that have filters of their own.
+    /// Points per tile, and those with their own filter.
     points: [usize; 2],
     input: Shape,
     before: [usize; 2],
-    /// Sums that are needed: without the odd row and column that pooling drops.
+    /// The sums that are needed, without the odd row and column that pooling drops.
     sums: Shape,
     epilogue: Epilogue,
     filters: Filters,
@@ -165,11 +166,11 @@ impl Winograd {
         }
     }
 
-    /// The slices have the lengths that the shapes say.
+    /// Computes one image. The slices' lengths must match the shapes.
     pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
         let output = Target::new(output);
         let blocks = self.tiles.div_ceil(self.block_tiles.max(1));
-        // Where there are fewer blocks than threads, several threads compute one, each some of its outputs.
+        // If there are fewer blocks than threads, several threads share a block, each computing some of its outputs.
         let groups = self.outputs.div_ceil(self.group);
         let parts = share::threads().div_ceil(blocks.max(1)).clamp(1, groups.max(1));
         share::for_each(blocks * parts, |index| {
@@ -186,7 +187,7 @@ impl Winograd {
         });
     }
 
-    /// Whether it writes its sums as they are: neither means nor sums of two images.
+    /// Returns whether the sums are written directly, without average pooling or a residual.
     pub const fn writes_sums(&self) -> bool {
         !self.epilogue.average_pool && !self.epilogue.residual
     }

@@ -1,4 +1,4 @@
-//! Sums of products → the output's tiles, through the epilogue.
+//! Transforms sums of products back into the output's tiles and applies the epilogue.
 
 use std::mem::MaybeUninit;
 
@@ -8,10 +8,10 @@ use crate::share::at;
 use crate::simd::Simd;
 
 impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
-    /// Aᵀ m A of one tile, `width` outputs from `first`, through the epilogue into the output.
+    /// Computes Aᵀ m A of one tile for `width` outputs from `first`, applies the epilogue and writes the output.
     ///
     /// # Safety
-    /// `sums` holds A · A matrices `step` apart, each of more than `tile` rows.
+    /// `sums` must hold A · A matrices `step` apart, each with more than `tile` rows.
     #[inline(always)]
     pub(super) unsafe fn transform_output<S: Simd<E = f32>>(
         &self,
@@ -29,7 +29,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
             if output >= outputs {
                 break;
             }
-            // SAFETY: the caller's promise; a whole vector of outputs is left where `FULL`.
+            // SAFETY: guaranteed by the caller; a whole vector of outputs remains if `FULL`.
             unsafe {
                 if outputs - output >= S::LANES {
                     self.output_vector::<S, true>(s, tile, (top, left), channel, output, sums, step);
@@ -40,10 +40,10 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         }
     }
 
-    /// [`Self::transform_output`] of one vector of outputs, channel `channel` of the group. `FULL`: all lanes are outputs.
+    /// [`Self::transform_output`] for one vector of outputs, from channel `channel` of the group. `FULL`: all lanes are outputs.
     ///
     /// # Safety
-    /// As [`Self::transform_output`], and what `FULL` says is true.
+    /// As for [`Self::transform_output`]; what `FULL` states must be true.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the body of a loop")]
     unsafe fn output_vector<S: Simd<E = f32>, const FULL: bool>(
@@ -65,7 +65,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
             let mut m = [s.splat(0.0); A];
             for row in 0..A {
                 let from = (row * A + column) * step + tile * w.group + channel;
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 m[row] = unsafe { s.load(at(sums, from, S::LANES)) };
             }
             let values = T::output(s, m);
@@ -76,7 +76,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         // SAFETY: the bias is padded to whole panels.
         let bias = unsafe { s.load(at(w.bias.floats(), output, S::LANES)) };
         let mut above = [s.splat(0.0); M];
-        // Not `min` with the tile's sides in the loops: they are unrolled as long as their bounds are constant.
+        // Not folded into the loop bounds with `min`: the loops are unrolled only if their bounds are constant.
         let (rows, columns) = (w.sums.height - top, w.sums.width - left);
         for row in 0..M {
             if row >= rows {
@@ -84,7 +84,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
             }
             let mut m = [s.splat(0.0); A];
             for column in 0..A {
-                // SAFETY: every place of `half` was written above.
+                // SAFETY: every element of `half` was written above.
                 m[column] = unsafe { half[column][row].assume_init() };
             }
             let mut values = T::output(s, m);
@@ -94,7 +94,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
                     && column < columns
                 {
                     let from = ((top + row) * w.sums.width + left + column) * outputs + output;
-                    // SAFETY: the residual has the output's shape, and the place lies inside.
+                    // SAFETY: the residual has the output's shape, and the position is inside it.
                     let residual = unsafe { s.load_if::<FULL>(at(residual, from, lanes), lanes) };
                     values[column] = s.add(values[column], residual);
                 }
@@ -105,7 +105,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
                     if column < columns {
                         let to_row = top + row - self.block.top;
                         let to = (to_row * w.sums.width + left + column) * outputs + output;
-                        // SAFETY: the place lies inside, and belongs to this tile alone.
+                        // SAFETY: the position is inside the output and belongs to this tile alone.
                         unsafe { s.store_if::<FULL>(self.block.output.at(to, lanes), values[column], lanes) };
                     }
                 }
@@ -119,7 +119,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
                         let mean = s.mul(s.add(upper, lower), s.splat(0.25));
                         let pixel = (top + row) / 2 * (w.sums.width / 2) + left / 2 + pixel;
                         let to = pixel * outputs + output;
-                        // SAFETY: the place lies inside, and belongs to this tile alone.
+                        // SAFETY: the position is inside the output and belongs to this tile alone.
                         unsafe { s.store_if::<FULL>(self.block.output.at(to, lanes), mean, lanes) };
                     }
                 }

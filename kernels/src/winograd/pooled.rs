@@ -1,4 +1,4 @@
-//! A convolution and the maxima of windows behind it in one pass: the large image between them never leaves the cache.
+//! A convolution fused with the max pooling after it, so that the large image between them never leaves the cache.
 
 use std::ops::Range;
 
@@ -9,15 +9,15 @@ use crate::pool::{MaxPool, Row};
 use crate::share::{self, Target};
 use crate::simd::{Path, Vectors};
 
-/// Floats of the convolution's values that are computed at a time: half of a small processor's second-level cache.
+/// Convolution values computed at a time: half of a small processor's L2 cache.
 const VALUES: usize = 1 << 16;
 
 impl Winograd {
-    /// The maxima of `pool`, whose input has the shape of the sums. The slices have the lengths that the shapes say.
+    /// Computes the maxima of `pool`, whose input must have the shape of the sums. The slices' lengths must match the shapes.
     pub fn run_pooled(&self, path: Path, pool: &MaxPool, input: &[f32], output: &mut [f32]) {
         let output = Target::new(output);
         let height = pool.output().height;
-        // Each strip computes the values at its upper border that the one above it computes, too.
+        // At its upper border, each strip recomputes values that the strip above it computes, too.
         let strips = share::idle_threads().min(height);
         share::for_each(strips, |strip| {
             let rows = strip * height / strips..(strip + 1) * height / strips;
@@ -25,7 +25,7 @@ impl Winograd {
         });
     }
 
-    /// Some rows of the maxima.
+    /// Computes some rows of the maxima.
     fn strip(&self, path: Path, pool: &MaxPool, input: &[f32], output: Target<'_>, rows: Range<usize>) {
         let line = self.sums.width * self.sums.channels;
         let (first, end) = (pool.reads(rows.start).0, pool.reads(rows.end - 1).1);
@@ -35,7 +35,7 @@ impl Winograd {
         let block_tiles = self.block_tiles.min(step * self.tiles_across);
         lend(values + room(self, block_tiles), |room| {
             let (values, room) = room.split_at_mut(values);
-            // The rows of values that are held, and the next row of maxima.
+            // The rows of values held in the buffer, and the next row of maxima.
             let mut held = tile_rows.start * self.side..tile_rows.start * self.side;
             let mut next = rows.start;
             for tile_row in tile_rows.clone().step_by(step) {
@@ -56,7 +56,7 @@ impl Winograd {
                     path.run(Row { pool, input: values, top: held.start, output, row: next });
                     next += 1;
                 }
-                // What the next window needs again.
+                // Keep the rows that the next window needs again.
                 let kept = pool.reads(next).0.clamp(held.start, held.end);
                 values.copy_within((kept - held.start) * line..(held.end - held.start) * line, 0);
                 held.start = kept;

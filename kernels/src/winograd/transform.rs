@@ -1,21 +1,21 @@
-//! Winograd's one-dimensional transforms, by Lavin & Gray 2016 (arXiv:1509.09308) after Toom and Cook.
+//! Winograd's one-dimensional transforms, following Lavin & Gray 2016 (arXiv:1509.09308), after Toom and Cook.
 //!
 //! F(m, r) computes m outputs of a filter of r taps with m + r − 1 multiplications: output = Aᵀ((G g) ⊙ (Bᵀ d)). In two
-//! dimensions each transform runs along both axes. The interpolation points are those with the smallest rounding error in
-//! f32 that we found: small ones whose reciprocals are exact, see Barabasz et al. 2020 (arXiv:1803.10986).
+//! dimensions, each transform is applied along both axes. The interpolation points are those with the smallest f32 rounding error
+//! we found: small ones with exact reciprocals, see Barabasz et al. 2020 (arXiv:1803.10986).
 
 use crate::simd::Simd;
 
-/// F(M, R) with `A` points: M + R − 1 where the stride is 1.
+/// F(M, R) with `A` points, which is M + R − 1 for stride 1.
 pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send + Sync {
-    /// From one output to the next, in values of the input.
+    /// Distance between outputs, in input values.
     const STRIDE: usize = 1;
-    /// Points with a filter of their own: the first ones. Those behind share the last of them.
+    /// Number of points with their own filter; the points after them share the last one.
     const FILTERS: usize = A;
-    /// G: how a filter of R taps becomes A.
+    /// G, which maps a filter's R taps to A points.
     const FILTER: [[f64; R]; A];
 
-    /// G g.
+    /// Computes G g.
     #[inline(always)]
     fn filter<S: Simd<E = f32>>(s: S, g: [S::V; R]) -> [S::V; A] {
         let mut values = [s.splat(0.0); A];
@@ -30,13 +30,13 @@ pub(super) trait Transform<const A: usize, const M: usize, const R: usize>: Send
         values
     }
 
-    /// Bᵀ d.
+    /// Computes Bᵀ d.
     fn input<S: Simd<E = f32>>(s: S, d: [S::V; A]) -> [S::V; A];
-    /// Aᵀ m.
+    /// Computes Aᵀ m.
     fn output<S: Simd<E = f32>>(s: S, m: [S::V; A]) -> [S::V; M];
 }
 
-/// `start` + Σ factor · value.
+/// Computes `start` + Σ factor · value.
 #[inline(always)]
 fn sum<S: Simd<E = f32>, const N: usize>(s: S, start: S::V, terms: [(f32, S::V); N]) -> S::V {
     let mut sum = start;
@@ -141,8 +141,8 @@ impl Transform<4, 2, 3> for F2x3 {
     }
 }
 
-/// F(4, 3) of stride 2: F(4, 2) at 0, 1, −1, ½ and infinity for the taps that meet every other value, and four products
-/// for the tap between them.
+/// F(4, 3) with stride 2: F(4, 2) at 0, 1, −1, ½ and infinity for the outer taps, which meet every other value, and four products for
+/// the middle tap.
 pub(super) struct F4x3Stride2;
 
 impl Transform<9, 4, 3> for F4x3Stride2 {

@@ -1,10 +1,10 @@
 //! Convolutions by their definition, in f64.
-// Each test program uses a part of it.
+// Each test program uses only a part of it.
 #![allow(dead_code)]
 
 use kernels::{ConvSpec, Epilogue, Layout, Shape};
 
-/// The output, and for each value the sum of the products' magnitudes, by which rounding is judged.
+/// Returns the output and the largest sum of the products' magnitudes, to which rounding errors are compared.
 pub fn conv(
     spec: &ConvSpec,
     input: &[f32],
@@ -69,7 +69,7 @@ fn pooled(values: &[f64], sums: Shape) -> Vec<f64> {
     means
 }
 
-/// Values between −1 and 1 that look random.
+/// Returns pseudo-random values between −1 and 1.
 pub fn noise(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {

@@ -14,7 +14,7 @@ pub fn encoded(file: &ThresholdFile) -> std::vec::Vec<u8> {
     file.encode(&mut [0; MAX_LEN]).unwrap().to_vec()
 }
 
-/// The file around a payload, with the right length and checksum.
+/// Wraps a payload in a file with the right length and checksum.
 pub fn framed(payload: &[u8]) -> std::vec::Vec<u8> {
     let mut file = [b"NMNL".as_slice(), &VERSION.to_le_bytes()].concat();
     file.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
@@ -23,7 +23,7 @@ pub fn framed(payload: &[u8]) -> std::vec::Vec<u8> {
     file
 }
 
-/// CRC-32, one bit at a time as SPEC.md describes it, so that the crate's own is checked against something else.
+/// Computes the CRC-32 one bit at a time as SPEC.md describes it, as an independent check of the crate's own.
 pub fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
@@ -35,7 +35,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// The example of SPEC.md.
+/// Returns the example of SPEC.md.
 pub fn example() -> ThresholdFile {
     ThresholdFile {
         producer: "nominal 0.1.0".try_into().unwrap(),
@@ -79,7 +79,7 @@ pub fn example() -> ThresholdFile {
     }
 }
 
-/// The value with the longest encoding: full texts and lists, every number as long as it may be.
+/// Returns the value with the longest encoding: full texts and lists, every number as long as it can be.
 #[allow(dead_code, reason = "each test program uses its part of this module")]
 pub fn largest() -> ThresholdFile {
     let golden = Golden { file: long("g"), score: 1.0 };
@@ -124,7 +124,7 @@ fn text<const N: usize>() -> impl Strategy<Value = String<N>> {
     proptest::collection::vec(any::<char>(), 0..=N).prop_map(|characters| {
         let mut text = String::new();
         for character in characters {
-            // One that doesn't fit is left out.
+            // A character that doesn't fit is left out.
             let _ = text.push(character);
         }
         text
@@ -167,7 +167,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     )
 }
 
-/// With few cells, and `None` if all of them or none would be ignored.
+/// `None` if all cells or none would be ignored.
 fn ignore_mask() -> impl Strategy<Value = Option<IgnoreMask>> {
     (1u8..=9, 1u8..=9).prop_flat_map(|(columns, rows)| {
         let cells = proptest::collection::vec(any::<bool>(), usize::from(columns) * usize::from(rows));
@@ -175,7 +175,7 @@ fn ignore_mask() -> impl Strategy<Value = Option<IgnoreMask>> {
     })
 }
 
-/// With few cells: the tests go through every byte.
+/// Only a few cells, because the tests go through every byte.
 fn alignment() -> impl Strategy<Value = Alignment> {
     let motion = prop_oneof![Just(Motion::Shift), Just(Motion::Rigid)];
     let sides = (8u8..=10, 8u8..=10);
@@ -222,7 +222,7 @@ fn golden() -> impl Strategy<Value = Golden> {
     (name, finite()).prop_map(|(file, score)| Golden { file, score })
 }
 
-/// Any value that may be written.
+/// Any valid value.
 pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let names = (text(), text(), text(), any::<[u8; 32]>());
     let thresholds = (finite(), finite(), finite());

@@ -1,7 +1,7 @@
-"""Makes tiny ONNX models of the kind that users of anomalib bring, and the outputs that are expected of them.
+"""Makes tiny ONNX models like those that users of anomalib have, and their expected outputs.
 
-The networks have random weights and are fitted on pictures drawn here, so nothing is downloaded. The models are
-useless as inspectors: they show that files which anomalib writes are read and run correctly.
+The networks have random weights and are fitted on images drawn here, so nothing is downloaded. The models are
+useless for inspection: they test that files written by anomalib are read and run correctly.
 
     pip install anomalib torch torchvision onnx onnxscript onnxruntime   # README.md lists the versions
     python make.py OUT
@@ -32,7 +32,7 @@ from anomalib.models.image.stfpm import torch_model as stfpm_model
 from anomalib.pre_processing import PreProcessor
 
 SIZE = 64
-# Networks of timm's own tests; the layers lie at one fourth and one eighth of the picture's size.
+# Networks from timm's own tests; the layers are at one fourth and one eighth of the image size.
 RESNET = {"backbone": "test_resnet", "layers": ["layer1", "layer2"]}
 EFFICIENTNET = {"backbone": "test_efficientnet", "layers": ["blocks.1", "blocks.2"]}
 
@@ -41,7 +41,7 @@ EFFICIENTNET = {"backbone": "test_efficientnet", "layers": ["blocks.1", "blocks.
 
 
 def ramp(height, width):
-    """Red rises to the right, green downwards, blue along the diagonal."""
+    """Red increases to the right, green downwards, blue along the diagonal."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.stack([x / (width - 1), y / (height - 1), (x + y) / (width + height - 2)]).astype(np.float32)
 
@@ -60,8 +60,8 @@ INPUTS = {"ramp": ramp, "noise": noise}
 
 
 def draw_pictures(folder):
-    """Eight good parts, each a disc on a soft texture. The bad ones are far apart, so that the scores of the reference
-    inputs fall inside the range that anomalib scales to 0..1."""
+    """Draws eight good parts, each a disc on a soft texture. The bad ones are far apart, so that the scores of the
+    reference inputs fall inside the range that anomalib scales to 0..1."""
     random = np.random.default_rng(7)
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     disc = 90 + 80 * ((x - 31.5) ** 2 + (y - 31.5) ** 2 < 20**2)[..., None]
@@ -78,7 +78,7 @@ def draw_pictures(folder):
 
 
 def build(method):
-    """The model with random weights, and anomalib's usual preparation at 64 x 64 instead of 256 x 256."""
+    """Builds the model with random weights, and anomalib's usual pre-processing at 64 x 64 instead of 256 x 256."""
     resize = Resize((SIZE, SIZE), antialias=True)
     prepared = PreProcessor(Compose([resize, Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])]))
     options = {"pre_processor": prepared, "evaluator": False, "visualizer": False}
@@ -103,8 +103,8 @@ def build(method):
 
 
 def tidy(source, target, beside=False):
-    """Copies a model without the exporter's notes (which name folders of the machine), by default as one file. With
-    `beside`, the weights stay in a second file, as anomalib leaves them."""
+    """Copies a model without the exporter's notes (which contain local paths), by default as one file. With `beside`,
+    the weights stay in a second file, as anomalib leaves them."""
     model = onnx.load(source)
     parts = [model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output]
     for part in [*parts, *model.graph.initializer]:
@@ -139,28 +139,28 @@ def write(out, scratch):
             engine.export(model, ExportType.ONNX, export_root=scratch, model_file_name=name, input_size=size)
             tidy(scratch / f"weights/onnx/{name}.onnx", out / f"{name}.onnx", beside)
 
-        # What `Engine.export` writes: preparation, network, scaling to 0..1 and thresholds.
+        # What `Engine.export` writes: pre-processing, network, scaling to 0..1 and thresholds.
         export(method, (SIZE, SIZE))
         if method == "patchcore":
-            # The same without `input_size`, which is the default: any height and width, resized inside.
+            # The same without `input_size`, the default: any height and width, resized inside.
             export("patchcore_dynamic", None, beside=True)
         if method == "padim":
-            # The same by torch's older exporter, which anomalib still offered before 2.7.
+            # The same with torch's older exporter, which anomalib still offered before 2.7.
             names = ["pred_score", "pred_label", "anomaly_map", "pred_mask"]
             script(model, scratch / "padim_script.onnx", names, {name: {0: "batch_size"} for name in ["input", *names]})
             tidy(scratch / "padim_script.onnx", out / "padim_script.onnx")
 
-        # The network alone, by the older exporter: normalised input, raw scores, outputs with made-up names.
+        # Only the network, with the older exporter: normalised input, raw scores, outputs with generated names.
         script(model.model, scratch / "bare.onnx", None, None)
         tidy(scratch / "bare.onnx", out / f"{method}_bare.onnx")
 
-        # The preparation and the network, without scaling and thresholds.
+        # Pre-processing and network, without scaling and thresholds.
         model.post_processor = None
         export(f"{method}_raw", (SIZE, SIZE))
 
 
 def script(model, path, output_names, dynamic_axes):
-    """Exports by torch's older exporter, TorchScript."""
+    """Exports with torch's older exporter, TorchScript."""
     torch.onnx.export(
         model.eval(), (torch.zeros(1, 3, SIZE, SIZE),), str(path), dynamo=False, opset_version=14,
         input_names=["input"], output_names=output_names, dynamic_axes=dynamic_axes,
@@ -168,8 +168,8 @@ def script(model, path, output_names, dynamic_axes):
 
 
 def reference(path):
-    """What onnxruntime makes of the two inputs: of each output its shape, type, smallest and largest value, sum, and
-    16 values at even steps, the first and the last among them."""
+    """Describes onnxruntime's outputs for the two inputs: for each output, its shape, type, smallest and largest value,
+    sum, and 16 evenly spaced values including the first and the last."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     sizes = [(SIZE, SIZE)] if isinstance(given.shape[2], int) else [(SIZE, SIZE), (96, 80)]

@@ -14,7 +14,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Adds a folder. Those above it have to be there.
+    /// Adds a folder. Its parents must already exist.
     pub fn folder(&mut self, name: &str) {
         self.entry(name, FOLDER, &[]);
     }
@@ -24,13 +24,13 @@ impl Archive {
         self.entry(name, FILE, content);
     }
 
-    /// Adds a file of this machine.
+    /// Adds a file from this machine.
     pub fn copy(&mut self, name: &str, from: &Path) {
         let content = std::fs::read(from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
         self.file(name, &content);
     }
 
-    /// Adds the files of a folder, and those of the folders in it.
+    /// Adds the files of a folder and its subfolders.
     pub fn copy_folder(&mut self, name: &str, from: &Path) {
         self.folder(name);
         let mut entries: Vec<_> =
@@ -42,7 +42,7 @@ impl Archive {
         }
     }
 
-    /// The whole archive.
+    /// Returns the whole archive.
     pub fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes

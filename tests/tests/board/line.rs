@@ -1,27 +1,28 @@
-//! A line that runs on the board, and what is expected of it.
+//! Runs a line on the board and checks its behaviour.
 
 use std::time::{Duration, Instant};
 
 use crate::lines::{FAULT, HEARTBEAT, PASS, REJECT};
 use crate::machine::{Machine, now};
 
-/// How long a frame is shown before the trigger, and after it at least, in milliseconds: a few of the camera's frames.
+/// How long a frame is shown before the trigger, and at least how long after it, in milliseconds: a few of the camera's
+/// frames.
 const SETTLE_MS: u32 = 280;
 const GAP_MS: u32 = 130;
-/// Until all reports have come.
+/// How long to wait for all reports.
 const LAST_REPORT: Duration = Duration::from_secs(20);
-/// What the line says of its camera, once a second.
+/// Checks what the line says about its camera, once a second.
 const CAMERA_IS_LIVE: &str = "grep -q 'camera is live' /data/state/status.json";
-/// What an earlier run of it said tells nothing of this one.
+/// Removes the status of an earlier run, which says nothing about this one.
 const FORGET_STATUS: &str = "rm -f /data/state/status.json";
-/// A line that is dead must be silent after this, in seconds.
+/// A dead line must be silent after this many seconds.
 const SILENT_WITHIN: f64 = 0.2;
 
-/// A frame that the camera sees when a part triggers, and whether the part is to be rejected.
+/// A frame that the camera sees when a part triggers, and whether the part should be rejected.
 pub struct Shown {
-    /// Below `/frames`.
+    /// Its file name in `/frames`.
     pub frame: String,
-    /// What is expected.
+    /// Whether a reject is expected.
     pub rejected: bool,
 }
 
@@ -29,58 +30,58 @@ pub struct Shown {
 pub struct Line {
     /// The board.
     pub board: Machine,
-    /// Parts so far.
+    /// Number of parts so far.
     pub parts: usize,
-    /// From a trigger to the next frame.
+    /// Time from a trigger to the next frame.
     gap_ms: u32,
     /// How long a frame takes to judge.
     judging_ms: u32,
 }
 
-/// Where the records of pins and peer stood.
+/// A position in the records of the pins and the peer.
 struct Mark {
     changes: usize,
     reports: usize,
 }
 
 impl Line {
-    /// A board without a running line.
+    /// Wraps a board without a running line.
     pub const fn on(board: Machine) -> Self {
         Self { board, parts: 0, gap_ms: GAP_MS, judging_ms: 0 }
     }
 
-    /// Finds out how long a frame takes to judge on this emulated processor, and lets parts come no faster.
+    /// Measures how long judging a frame takes on this emulated processor, and spaces parts accordingly.
     pub fn set_pace(&mut self) -> u32 {
         let report = self.board.run("edge-runtime bench --bundle /bundles/cell --frames 5 --threads 2");
         let total = report.lines().find_map(|line| line.strip_prefix("total")).unwrap();
         let median: f64 = total.split_whitespace().next().unwrap().parse().unwrap();
         let judging = median.ceil() as u32;
         self.judging_ms = judging;
-        // Half as long again: other programs run on the host.
+        // Half as long again, since other programs run on the host.
         self.gap_ms = (judging + judging / 2).saturating_sub(SETTLE_MS).max(GAP_MS);
         judging
     }
 
-    /// The camera delivers.
+    /// Makes the camera deliver frames.
     pub fn feed(&mut self) {
         self.board.run("test -e /feed/now.jpg || cp $(ls -d /frames/good* | head -n 1) /feed/now.jpg");
         self.board.run("test -c /dev/video1 || insmod /modules/v4l2loopback.ko video_nr=1 exclusive_caps=1");
         self.board.run("feed_camera /dev/video1 300 300 8 /feed/now.jpg >/tmp/feed.log 2>&1 & true");
     }
 
-    /// The camera delivers no more.
+    /// Makes the camera stop delivering frames.
     pub fn unplug(&mut self) {
         self.board.run("killall feed_camera");
         self.board.wait_for(&format!("! {CAMERA_IS_LIVE}"));
     }
 
-    /// The camera delivers again, and the line has noticed.
+    /// Makes the camera deliver again, and waits until the line has noticed.
     pub fn plug_in(&mut self) {
         self.feed();
         self.board.wait_for(CAMERA_IS_LIVE);
     }
 
-    /// The camera's driver gives the same buffer again and again, or no longer.
+    /// Makes the camera's driver repeat the same buffer, or stop doing so.
     pub fn repeat_frames(&mut self, on: bool) {
         let change = if on { "touch" } else { "rm" };
         self.board.run(&format!("{change} /feed/now.jpg.stale; sleep 1"));
@@ -93,7 +94,7 @@ impl Line {
         self.wait_until_ready();
     }
 
-    /// An orderly end.
+    /// Stops the line in an orderly way.
     pub fn stop(&mut self) {
         self.board.run("kill $(cat /tmp/supervisor); killall -TERM edge-runtime");
         self.board.wait_for("! pidof edge-runtime >/dev/null");
@@ -126,27 +127,28 @@ impl Line {
         std::thread::sleep(Duration::from_millis(300));
     }
 
-    /// Shows parts and expects each one's disposition, on the pins and at the serial peer.
+    /// Shows parts and checks each one's disposition, on the pins and at the serial peer.
     pub fn expect(&mut self, what: &str, shown: &[Shown]) {
         let mark = self.mark();
         self.show(shown);
         self.check(what, &mark, shown, true);
     }
 
-    /// As [`Self::expect`], for a line whose verdicts don't count: all go to the safe side, which holds the output.
+    /// Like [`Self::expect`], for a line whose verdicts don't count: all parts go to the safe side, which holds the
+    /// output.
     pub fn expect_safe(&mut self, what: &str, shown: &[Shown]) {
         let mark = self.mark();
         self.show(shown);
         self.check(what, &mark, shown, false);
     }
 
-    /// As [`Self::expect`], with a belt that moves.
+    /// Like [`Self::expect`], with a moving belt.
     pub fn expect_by_encoder(&mut self, what: &str, shown: &[Shown]) {
         let tick = "echo pull-up >$ENCODER; usleep 4000; echo pull-down >$ENCODER; usleep 4000";
         self.board.run(&format!(
             "touch /tmp/belt; (while test -e /tmp/belt; do {tick}; done) >/dev/null 2>&1 & true"
         ));
-        // The belt takes one of the board's two cores: the network has half as much.
+        // The belt takes one of the board's two cores, which leaves half for the network.
         let gap_ms = self.gap_ms;
         self.gap_ms += self.judging_ms;
         self.expect(what, shown);
@@ -154,7 +156,7 @@ impl Line {
         self.board.run("rm /tmp/belt");
     }
 
-    /// Shows parts to whatever camera there is: each must be judged, however.
+    /// Shows parts to any camera; each must be judged, with any verdict.
     pub fn expect_judged(&mut self, what: &str, shown: &[Shown]) {
         let mark = self.mark();
         self.show(shown);
@@ -163,8 +165,8 @@ impl Line {
         self.passed(what, shown.len());
     }
 
-    /// Teaches the board itself a product, from good parts that pass its camera. Interrupted between two parts: it goes
-    /// on from the photos that it has.
+    /// Teaches a product on the board itself, from good parts that pass its camera. Teaching is interrupted between two
+    /// parts, and must continue from the photos it has.
     pub fn teach(&mut self, bundle: &str, good: &[Shown]) {
         let first = good.len() / 2;
         let teach = |parts: usize| {
@@ -194,14 +196,14 @@ impl Line {
         self.passed("taught on the board, interrupted once", good.len());
     }
 
-    /// Shows parts while this goes on.
+    /// Shows parts continuously in the background.
     pub fn show_without_end(&mut self, shown: &[Shown]) {
         let frames: Vec<String> = shown.iter().map(|shown| format!("/frames/{}", shown.frame)).collect();
         let show = format!("parts.sh {SETTLE_MS} {} {}", self.gap_ms, frames.join(" "));
         self.board.run(&format!("(while true; do {show}; done) >/dev/null 2>&1 & true"));
     }
 
-    /// Kills the program without warning: the heartbeat has to stop, and the restart has to begin in the safe state.
+    /// Kills the program without warning: the heartbeat must stop, and the restart must begin in the safe state.
     pub fn kill(&mut self) {
         let beats = |changes: &[crate::pins::Change]| {
             changes
@@ -211,7 +213,7 @@ impl Line {
                 .collect::<Vec<_>>()
         };
         let known = self.board.pins.changes().len();
-        // The supervisor waits, so that the silence can be seen.
+        // The supervisor is paused, so that the silence can be observed.
         self.board.run("kill -STOP $(cat /tmp/supervisor); killall -KILL edge-runtime");
         let killed = now();
         std::thread::sleep(Duration::from_secs(1));
@@ -223,7 +225,7 @@ impl Line {
         self.wait_until_ready();
         let changes = self.board.pins.changes();
         let first = changes.iter().skip(known).find(|change| change.at > killed && change.line != HEARTBEAT);
-        // Parts go out, and the fault output says so, before anything else happens.
+        // Before anything else happens, parts are rejected or the fault output is set.
         let first = first.expect("no output changed at the restart");
         assert!(first.high && matches!(first.line, REJECT | FAULT), "{first:?}");
         self.board.run("grep -q 'ended with 137' /tmp/line.err");
@@ -238,14 +240,14 @@ impl Line {
         self.board.run(&format!("parts.sh {SETTLE_MS} {} {}", self.gap_ms, frames.join(" ")));
     }
 
-    /// The reports of parts since then, as many as expected.
+    /// Returns the reports of parts since then, waiting for the expected number.
     fn reports(&self, mark: &Mark, count: usize) -> Vec<(u64, String, String)> {
         let until = Instant::now() + LAST_REPORT;
         let since = || self.board.peer.parts().split_off(mark.reports);
         while since().len() < count && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // One too many would come a moment later.
+        // A superfluous report would arrive a moment later.
         std::thread::sleep(Duration::from_millis(200));
         since()
     }

@@ -38,7 +38,7 @@ height = 300
 fps = 8
 "#;
 
-/// vivid's picture is not this line's product: what matters is that each part is judged.
+/// vivid's image doesn't show this line's product: what matters is that each part is judged.
 const VIVID: &str = r#"
 [camera]
 source = "v4l2"
@@ -50,7 +50,7 @@ fps = 10
 gain = 77
 "#;
 
-/// The same picture by nokhwa, which locks nothing.
+/// The same image through nokhwa, which locks no settings.
 const WEBCAM: &str = r#"
 [camera]
 source = "nokhwa"
@@ -61,7 +61,7 @@ height = 180
 fps = 10
 "#;
 
-/// An emulated processor is slow: the gate is far from the camera, and a part may be served late by many milliseconds.
+/// An emulated processor is slow, so the gate is far from the camera, and a part may be served many milliseconds late.
 const BY_TIME: &str = "
 [gate]
 delay_ms = 4000
@@ -105,13 +105,13 @@ max_mib = 16
 [health]
 state = "/data/state"
 every_s = 1
-# A frame that is given again is a fault by itself; the camera's state is to stay.
+# A repeated frame is a fault by itself; the camera's state must not change.
 frozen_s = 3600
 "#
     )
 }
 
-/// Names and texts.
+/// Returns the names and contents of all line files.
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("cell", line(&[CELL, STRICT], LOOPBACK, BY_TIME, "", "/data/records")),

@@ -9,23 +9,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::pins::Pins;
 
-/// Longer than anything takes that is waited for.
+/// Longer than any wait should take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running board. Dropping it cuts its power.
 pub struct Machine {
     qemu: Child,
     shell: BufReader<UnixStream>,
-    /// What is wired to its GPIO outputs.
+    /// The observer of its GPIO outputs.
     pub pins: Pins,
-    /// What is at the other end of its serial port.
+    /// The other end of its serial port.
     pub peer: Peer,
     console: PathBuf,
     started: Instant,
 }
 
 impl Machine {
-    /// Switches the board on and waits for its shell. Files go into `folder`, which is used by one board at a time.
+    /// Switches the board on and waits for its shell. Its files go into `folder`, which only one board may use at a
+    /// time.
     pub fn boot(kernel: &Path, root: &Path, disk: &Path, folder: &Path) -> Self {
         let path = |name: &str| folder.join(name);
         for name in ["shell", "peer", "pins.log", "console.log"] {
@@ -43,7 +44,7 @@ impl Machine {
         qemu.arg("-chardev").arg(socket("peer"));
         qemu.args(["-device", "qemu-xhci", "-device", "usb-serial,chardev=peer"]);
         qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio", disk.display()));
-        // Every change of an output pin, with the time.
+        // Logs every change of an output pin, with the time.
         qemu.args(["-msg", "timestamp=on", "-trace", "enable=pl061_set_output", "-D"]).arg(path("pins.log"));
         let started = Instant::now();
         let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
@@ -57,12 +58,12 @@ impl Machine {
         board
     }
 
-    /// Since it was switched on.
+    /// Returns the time since it was switched on.
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Runs a line of shell commands on the board; returns what it printed, and its exit code.
+    /// Runs a line of shell commands on the board; returns their output and the exit code.
     pub fn try_run(&mut self, command: &str) -> (String, i32) {
         loop {
             self.shell.get_mut().write_all(format!("run: {command}\n").as_bytes()).unwrap();
@@ -72,7 +73,7 @@ impl Machine {
         }
     }
 
-    /// As [`Self::try_run`], for commands that must succeed.
+    /// Like [`Self::try_run`], for commands that must succeed.
     pub fn run(&mut self, command: &str) -> String {
         let (output, code) = self.try_run(command);
         assert_eq!(code, 0, "`{command}` on the board: {output}");
@@ -96,7 +97,7 @@ impl Machine {
         }
     }
 
-    /// What was printed and the exit code; `None` where the command's line got lost.
+    /// Reads the output and the exit code; `None` if the command line got lost.
     fn answer(&mut self) -> Option<(String, i32)> {
         let mut output = String::new();
         loop {
@@ -117,7 +118,7 @@ impl Machine {
 }
 
 impl Machine {
-    /// Switches it off at once; what its serial peer has heard remains.
+    /// Switches it off at once, and returns its serial peer with everything received.
     pub fn cut_power(mut self) -> Peer {
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
@@ -139,7 +140,7 @@ fn connect(path: &Path) -> UnixStream {
     loop {
         match UnixStream::connect(path) {
             Ok(stream) => return stream,
-            Err(e) => assert!(Instant::now() < until, "QEMU gives no {}: {e}", path.display()),
+            Err(e) => assert!(Instant::now() < until, "QEMU doesn't open {}: {e}", path.display()),
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -148,7 +149,7 @@ fn connect(path: &Path) -> UnixStream {
 /// The serial peer: what the reject gate's controller would see.
 pub struct Peer {
     port: UnixStream,
-    /// With the time at which each came.
+    /// The received lines with their times.
     lines: Arc<Mutex<Vec<(f64, String)>>>,
 }
 
@@ -175,13 +176,13 @@ impl Peer {
         self.port.write_all(format!("{command}\n").as_bytes()).unwrap();
     }
 
-    /// The answers to `?` so far.
+    /// Returns the answers to `?` so far.
     pub fn statuses(&self) -> Vec<String> {
         let lines = self.lines.lock().unwrap();
         lines.iter().map(|(_, line)| line).filter(|line| line.starts_with("S ")).cloned().collect()
     }
 
-    /// The reports of parts so far: number, way (`PASS` or `REJECT`) and reason.
+    /// Returns the reports of parts so far: number, disposition (`PASS` or `REJECT`) and reason.
     pub fn parts(&self) -> Vec<(u64, String, String)> {
         let lines = self.lines.lock().unwrap();
         let reports = lines.iter().filter_map(|(_, line)| line.strip_prefix("P "));
@@ -196,13 +197,14 @@ impl Peer {
 }
 
 impl Peer {
-    /// How many parts were reported before that time.
+    /// Returns how many parts were reported before that time.
     pub fn parts_before(&self, time: f64) -> u64 {
         let lines = self.lines.lock().unwrap();
         lines.iter().filter(|(at, line)| *at < time && line.starts_with("P ")).count() as u64
     }
 
-    /// Parts that have triggered, over all runs of the program, as its newest status says.
+    /// Returns the number of parts that have triggered, over all runs of the program, according to its latest
+    /// status.
     pub fn triggered(&self) -> u64 {
         let statuses = self.statuses();
         let newest = statuses.last().expect("the line has said nothing");
@@ -210,7 +212,7 @@ impl Peer {
     }
 }
 
-/// Seconds since 1970, as in [`Pins`].
+/// Returns the seconds since 1970, as in [`Pins`].
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }

@@ -1,6 +1,7 @@
-//! The device's program on an emulated ARM board: real kernel, real V4L2, GPIO and serial devices, watched from outside.
+//! Tests the device's program on an emulated ARM board: real kernel, real V4L2, GPIO and serial devices, observed from
+//! outside.
 //!
-//! `cargo xtask board` gets ready what this needs and runs it.
+//! `cargo xtask board` prepares what it needs and runs it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod initramfs;
@@ -16,7 +17,7 @@ use bundle::seeded::Seeded;
 use crate::line::{Line, Shown};
 use crate::stage::Stage;
 
-/// So many frames, good and defective ones mixed, the same ones every time.
+/// Returns this many frames, good and defective ones mixed, the same every time.
 fn mixed(stage: &Stage, count: usize, seed: u64) -> Vec<Shown> {
     let mut random = Seeded::new(seed, 5);
     let mut choose = |from: &[String]| from[random.below(from.len())].clone();
@@ -29,7 +30,7 @@ fn mixed(stage: &Stage, count: usize, seed: u64) -> Vec<Shown> {
     shown
 }
 
-/// Good frames, none of them twice.
+/// Returns good frames without repetition.
 fn different(stage: &Stage, count: usize) -> Vec<Shown> {
     let good = stage.good.iter().take(count);
     good.map(|frame| Shown { frame: frame.clone(), rejected: false }).collect()
@@ -64,18 +65,18 @@ fn a_shift_on_the_board() {
     line.plug_in();
     line.expect("the camera is back", &mixed(&stage, 10, 6));
 
-    // The frames change from part to part: a driver's buffers would not.
+    // The frames usually change from part to part; a driver that repeats its buffer doesn't change them.
     line.repeat_frames(true);
     let part = mixed(&stage, 1, 13).swap_remove(0);
     let repeated: Vec<Shown> = (0..4).map(|_| Shown { frame: part.frame.clone(), rejected: true }).collect();
-    line.expect("a picture that is given again and again", &repeated);
+    line.expect("an image that is repeated", &repeated);
     line.repeat_frames(false);
     line.expect("and moves again", &mixed(&stage, 4, 14));
 
     line.kill();
     line.expect("after kill -9 and the supervisor's restart", &mixed(&stage, 10, 7));
 
-    // Nothing can be written, and nothing fails either: a card in its last days.
+    // Writes neither succeed nor fail, as on a dying card.
     line.board.run("fsfreeze --freeze /data");
     line.expect("the disk of records and counters hangs", &mixed(&stage, 20, 11));
     line.board.run("fsfreeze --unfreeze /data");
@@ -97,11 +98,11 @@ fn a_shift_on_the_board() {
 
     line.board.run("insmod /modules/vivid.ko n_devs=1 node_types=0x1 vid_cap_nr=0");
     line.start("vivid");
-    line.expect_judged("vivid's YUYV picture, gain locked", &mixed(&stage, 10, 10));
+    line.expect_judged("vivid's YUYV image, gain locked", &mixed(&stage, 10, 10));
     line.stop();
 
     line.start("webcam");
-    line.expect_judged("the same picture by nokhwa", &mixed(&stage, 10, 15));
+    line.expect_judged("the same image through nokhwa", &mixed(&stage, 10, 15));
     line.stop();
 
     let report = line.board.run("edge-runtime bench --bundle /bundles/large --frames 1 --threads 2 --json");
@@ -112,7 +113,7 @@ fn a_shift_on_the_board() {
     println!("{} parts, none lost, doubled or wrong", line.parts);
 }
 
-/// Counters are kept once a second; what was reported this long before a cut, in seconds, has to be counted.
+/// Counters are saved once a second; whatever was reported this many seconds before a power cut must be counted.
 const COUNTED_WITHIN: f64 = 2.5;
 
 #[test]
@@ -136,24 +137,24 @@ fn power_cuts() {
         let reports = 6 + random.below(6);
         line.board.wait_for(&format!("test $(grep -c part /tmp/line.out) -ge {reports}"));
         std::thread::sleep(std::time::Duration::from_millis(random.below(1000) as u64));
-        // The emulator dies: what the board has not yet given to its disk is gone.
+        // The emulator dies: data that the board hasn't yet written to its disk is lost.
         let peer = line.board.cut_power();
         let sure = peer.parts_before(machine::now() - COUNTED_WITHIN);
-        // Those that were between trigger and gate have been counted, too, but not reported.
+        // Parts between trigger and gate have been counted, too, but not reported.
         counted = triggered + sure..=triggered + peer.parts().len() as u64 + UNDER_WAY;
     }
 }
 
-/// How often the power goes; `cargo xtask nightly` asks for more.
+/// Returns the number of power cuts; `cargo xtask nightly` asks for more.
 fn cuts() -> u64 {
     let Ok(times) = std::env::var("NOMINAL_TEST_TIMES") else { return 3 };
     3 * times.parse::<u64>().unwrap()
 }
 
-/// Parts between trigger and gate at most.
+/// Maximum number of parts between trigger and gate.
 const UNDER_WAY: u64 = 64;
 
-/// Prints what is wrong with any record: a file that lacks its end, or a folder that lacks a file.
+/// Prints what is wrong with any record: a truncated file, or a folder that lacks a file.
 const WHOLE_RECORDS: &str = "for record in $(ls -d /data/records/2* /data/records/1* 2>/dev/null); do \
     tail -c 2 $record/record.json | grep -q } || echo $record record.json; \
     tail -c 8 $record/overlay.png | grep -q IEND || echo $record overlay.png; \

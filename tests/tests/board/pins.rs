@@ -1,4 +1,4 @@
-//! The board's output pins, seen from outside: QEMU's own record of every change of its GPIO chip, a PL061.
+//! The board's output pins, observed from outside: QEMU's record of every change of its GPIO chip, a PL061.
 
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,12 @@ pub struct Change {
 pub struct Pins(PathBuf);
 
 impl Pins {
-    /// The record in this file.
+    /// Opens the record in this file.
     pub fn of(file: &Path) -> Self {
         Self(file.to_owned())
     }
 
-    /// All changes so far.
+    /// Returns all changes so far.
     pub fn changes(&self) -> Vec<Change> {
         let text = std::fs::read_to_string(&self.0).unwrap_or_default();
         // The last line may be half-written.
@@ -30,7 +30,7 @@ impl Pins {
         whole.lines().filter_map(parse).collect()
     }
 
-    /// Rising edges of these lines after that place in the record, in order.
+    /// Returns the rising edges of these lines after that position in the record, in order.
     pub fn pulses(&self, after: usize, lines: &[u32]) -> Vec<u32> {
         let changes = self.changes();
         let rising = changes.iter().skip(after).filter(|change| change.high && lines.contains(&change.line));
@@ -38,7 +38,7 @@ impl Pins {
     }
 }
 
-/// Such as `4711@1700000000.123456:pl061_set_output 9030000.pl061 setting output 5 to 1`.
+/// Parses a line such as `4711@1700000000.123456:pl061_set_output 9030000.pl061 setting output 5 to 1`.
 fn parse(line: &str) -> Option<Change> {
     let (stamp, event) = line.split_once(":pl061_set_output ")?;
     let at = stamp.split_once('@')?.1.parse().ok()?;

@@ -1,4 +1,5 @@
-//! What the board boots from: the kernel's modules, a shell, this project's programs, bundles and frames.
+//! Builds what the board boots from: the kernel's modules, a shell, this project's programs, bundles and
+//! frames.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::Command;
 
 use crate::initramfs::Archive;
 
-/// What the scenarios need, with all that those need.
+/// The modules that the scenarios need; their dependencies are added.
 const MODULES: [&str; 9] = [
     "configfs",
     "vivid",
@@ -18,7 +19,7 @@ const MODULES: [&str; 9] = [
     "crc32c_generic",
     "ext4",
 ];
-/// The C library's parts that a Rust program is linked with, from Debian's `libc6:arm64`.
+/// The parts of the C library that a Rust program is linked with, from Debian's `libc6:arm64`.
 const LIBRARIES: [&str; 4] = [
     "ld-linux-aarch64.so.1",
     "aarch64-linux-gnu/libc.so.6",
@@ -26,7 +27,7 @@ const LIBRARIES: [&str; 4] = [
     "aarch64-linux-gnu/libgcc_s.so.1",
 ];
 
-/// The kernel's part: `folder` is what `cargo xtask board` has prepared.
+/// Returns the kernel's part; `cargo xtask board` has prepared `folder`.
 pub fn base(folder: &Path) -> Archive {
     let mut root = Archive::default();
     for name in ["bin", "dev", "proc", "sys", "tmp", "root", "modules", "lib", "lib/aarch64-linux-gnu"] {
@@ -55,7 +56,7 @@ pub fn base(folder: &Path) -> Archive {
     root
 }
 
-/// The modules' files, each after those that it needs.
+/// Returns the modules' files, each after its dependencies.
 fn modules(folder: &Path) -> Vec<PathBuf> {
     let release = std::fs::read_dir(folder.join("modules")).unwrap().next().unwrap().unwrap().path();
     let index = std::fs::read_to_string(release.join("modules.dep")).unwrap();
@@ -70,7 +71,7 @@ fn modules(folder: &Path) -> Vec<PathBuf> {
     };
     let mut found = vec![];
     for name in MODULES {
-        // What is no module is built in.
+        // A missing module is built into the kernel.
         let Some(file) = named(name) else { continue };
         add(file, &needs, &mut found);
     }

@@ -1,4 +1,4 @@
-//! The scenarios' stage: bundles trained for them, frames that they show, and the board that has both.
+//! Prepares the scenarios: trains bundles, selects frames to show, and boots the board with both.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,24 +15,24 @@ use crate::{lines, root};
 
 /// Side of the frames in pixels.
 pub const SIDE: u32 = 300;
-/// Scores this near to the threshold, as a share of it, could fall on the other side on another processor.
+/// Scores this close to the threshold, as a share of it, could fall on the other side on another processor.
 const MARGIN: f64 = 0.02;
 
-/// A threshold below every score: the lowest score of the calibration's cells is not the lowest of all.
+/// A threshold below every score: the lowest score of the calibration's cells is not the lowest possible.
 const NOTHING_PASSES: f32 = -1e6;
 
 /// Everything that a board is booted with.
 pub struct Stage {
     kernel: PathBuf,
     folder: TempDir,
-    /// Names of frames that the bundle passes, and of those that it rejects, as judged on this machine.
+    /// Names of frames that the bundle passes, as judged on this machine.
     pub good: Vec<String>,
-    /// See `good`.
+    /// Names of frames that it rejects.
     pub defective: Vec<String>,
 }
 
 impl Stage {
-    /// Trains the bundles, chooses frames, and packs the board's root.
+    /// Trains the bundles, selects frames, and packs the board's root.
     pub fn set() -> Self {
         let variable = |name: &str| {
             let path = std::env::var_os(name).map(PathBuf::from);
@@ -62,14 +62,14 @@ impl Stage {
         stage
     }
 
-    /// An empty disk for the next board.
+    /// Makes an empty disk for the next board.
     pub fn new_disk(&self) {
         let disk = self.folder.path().join("disk");
         let _ = std::fs::remove_file(&disk);
         succeed(Command::new("mke2fs").args(["-q", "-t", "ext4"]).arg(&disk).arg("64M"));
     }
 
-    /// A board that has just been switched on, its disk mounted at `/data`, its inputs on simulated lines.
+    /// Switches on a board, with its disk mounted at `/data` and its inputs on simulated lines.
     pub fn board(&self) -> Machine {
         let path = |name: &str| self.folder.path().join(name);
         let mut board = Machine::boot(&self.kernel, &path("root.cpio"), &path("disk"), self.folder.path());
@@ -83,7 +83,7 @@ impl Stage {
     }
 }
 
-/// Real cells where the sample set is there, else parts made on the spot: good ones to train on, and frames to show.
+/// Returns real cells if the sample set is available, else generated parts: good ones to train on, and frames to show.
 fn photos(workshop: &Workshop) -> PathBuf {
     let place = workshop.path("photos");
     let samples = std::env::var_os("NOMINAL_SAMPLES").map(|samples| PathBuf::from(samples).join("elpv"));
@@ -108,8 +108,8 @@ fn photos(workshop: &Workshop) -> PathBuf {
     place
 }
 
-/// `cell`, small enough for an emulated processor; `strict`, the same network with a threshold that nothing passes; and
-/// `large`, of the size that real boards run.
+/// Makes the bundles `cell`, small enough for an emulated processor; `strict`, the same network with a threshold that
+/// nothing passes; and `large`, of the size that real boards run.
 fn bundles(workshop: &Workshop, photos: &Path) -> PathBuf {
     let bundles = workshop.path("bundles");
     std::fs::create_dir(&bundles).unwrap();
@@ -132,7 +132,7 @@ fn bundles(workshop: &Workshop, photos: &Path) -> PathBuf {
     bundles
 }
 
-/// Writes test images as the JPEGs that a camera would give, and sorts them by this machine's own verdict.
+/// Writes test images as JPEGs, as from a camera, and sorts them by this machine's own verdict.
 fn frames_of(photos: &Path, frames: &Path, bundle: &Path) -> (Vec<String>, Vec<String>) {
     for kind in ["good", "defective"] {
         for (index, entry) in std::fs::read_dir(photos.join("test").join(kind)).unwrap().enumerate() {
@@ -157,7 +157,7 @@ fn frames_of(photos: &Path, frames: &Path, bundle: &Path) -> (Vec<String>, Vec<S
             continue;
         }
         let right = (score < threshold) == name.starts_with("good");
-        // The bundle judges most cells rightly, not all; the board shows those.
+        // The bundle judges most cells correctly, but not all; only those are shown.
         if right && score < threshold {
             good.push(name)
         } else if right {

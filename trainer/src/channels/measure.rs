@@ -1,4 +1,4 @@
-//! The pass over the fit images that gives the teacher's channels their mean and deviation.
+//! Measures mean and deviation of the teacher's channels over the fit images.
 
 use tch::{Device, Kind, Tensor};
 
@@ -8,11 +8,11 @@ use crate::progress;
 use crate::samples::Samples;
 use crate::torch::to_array;
 
-/// Of each of the tensors (N×C×h×w) that `see` makes of the teacher's levels, in two passes over the fit images; `None` where
-/// someone asked to stop.
+/// Measures the channels of each tensor (N×C×h×w) that `see` computes from the teacher's levels, in two passes over the fit images.
+/// Returns `None` if a stop was requested.
 ///
 /// # Errors
-/// Where an image that is not kept in memory can't be read any more.
+/// If an image that is not kept in memory can no longer be read.
 pub fn measure(
     fit: &mut Samples,
     see: impl Fn(&[Tensor]) -> Vec<Tensor>,

@@ -1,4 +1,4 @@
-//! The teacher's channels, as they are on good parts.
+//! Mean and deviation of the teacher's channels on good parts.
 
 mod measure;
 
@@ -8,8 +8,8 @@ use tch::{Kind, Tensor};
 
 pub use measure::measure;
 
-/// A channel that hardly varies must not be scaled up to decide alone: its deviation counts as this share of the
-/// channels' mean, at least.
+/// A channel that hardly varies must not be scaled up so that it decides alone: its deviation is at least this share of the
+/// channels' mean deviation.
 const DEVIATION_FLOOR: f64 = 1e-3;
 
 /// Mean and standard deviation of each channel on the fit images.
@@ -17,17 +17,17 @@ const DEVIATION_FLOOR: f64 = 1e-3;
 pub struct Channels {
     /// C means.
     pub mean: Vec<f32>,
-    /// C deviations, none of them 0.
+    /// C standard deviations, none of them 0.
     pub deviation: Vec<f32>,
 }
 
 impl Channels {
-    /// From the sums over all positions: of the features, and of their squared distances from their mean.
+    /// Computes them from sums over all positions: of the features, and of their squared distances from their mean.
     #[must_use]
     pub fn new(mean: &[f64], squares: &[f64], positions: f64) -> Self {
         let deviation: Vec<f64> = squares.iter().map(|s| (s / positions).sqrt()).collect();
         let floor = DEVIATION_FLOOR * deviation.iter().sum::<f64>() / deviation.len() as f64;
-        // All images may be the same single colour.
+        // All images may have the same single colour.
         let floor = floor.max(f64::from(f32::MIN_POSITIVE));
         Self {
             mean: mean.iter().map(|&m| m as f32).collect(),
@@ -35,17 +35,17 @@ impl Channels {
         }
     }
 
-    /// Adds them to a run's state, as those of `whose`.
+    /// Adds them to a run's state, under the name `whose`.
     pub fn add_to(&self, state: &mut Weights, whose: &str) {
         for (part, data) in [("mean", &self.mean), ("deviation", &self.deviation)] {
             state.insert(format!("{whose}.{part}"), Array { shape: vec![data.len()], data: data.clone() });
         }
     }
 
-    /// What [`Self::add_to`] gave, for `count` channels.
+    /// Reads what [`Self::add_to`] wrote, for `count` channels.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn from_state(state: &Weights, whose: &str, count: usize) -> Result<Self, StateError> {
         let get = |part: &str| {
             let name = &format!("{whose}.{part}");
@@ -60,7 +60,7 @@ impl Channels {
         Ok(Self { mean, deviation })
     }
 
-    /// Features (N×C×h×w, any float format) with mean 0 and deviation 1, in 32-bit floats.
+    /// Scales features (N×C×h×w, any float format) to mean 0 and deviation 1, in 32-bit floats.
     pub fn normalise(&self, features: &Tensor) -> Tensor {
         let channel =
             |values: &[f32]| Tensor::from_slice(values).reshape([1, -1, 1, 1]).to_device(features.device());
@@ -68,7 +68,7 @@ impl Channels {
     }
 }
 
-/// (x − mean) / deviation of each channel, as a depthwise convolution: one pass in every engine.
+/// Adds (x − mean) / deviation of each channel, as a depthwise convolution: one pass in every engine.
 pub fn standardised(g: &mut GraphBuilder, x: &Value, channels: &Channels, whose: &str) -> Value {
     let count = channels.mean.len();
     let scale: Vec<f32> = channels.deviation.iter().map(|deviation| 1.0 / deviation).collect();

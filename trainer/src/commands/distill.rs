@@ -23,32 +23,32 @@ pub struct Args {
     /// The imported backbone
     #[arg(long)]
     from: String,
-    /// Size of the small network
+    /// Size of the small network that learns
     #[arg(long, visible_alias = "size", value_enum)]
     size_class: SizeClass,
-    /// Folder of natural photos, or of folders with them
+    /// Folder of natural photos, or of subfolders with them
     #[arg(long)]
     images: PathBuf,
-    /// The teacher's file (safetensors)
+    /// Output file for the teacher (safetensors)
     #[arg(long)]
     out: PathBuf,
-    /// Length in steps of 16 photos
+    /// Number of steps of 16 photos
     #[arg(long, default_value_t = STEPS, value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: u64,
     /// Published: the paper's rate, from whole photos; short: ten times the rate, falling to 0 at the last step, from a
-    /// window of 160² of each photo (a CPU takes a third of the time for a step)
+    /// window of 160² of each photo (a step takes a CPU a third of the time)
     #[arg(long, value_enum, default_value = "published")]
     schedule: Schedule,
-    /// Seeds the first weights and the order of the photos
+    /// Seed for the initial weights and the order of the photos
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to compute
+    /// Device to compute on
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceChoice,
     /// Number format of the small network's convolutions while it learns
     #[arg(long, value_enum, default_value = "auto")]
     precision: Precision,
-    /// Threads; all cores unless given
+    /// Number of threads; all cores by default
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: Option<i32>,
 }
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
         tch::set_num_threads(threads);
     }
     let compute = Compute::resolve(args.device, args.precision)?;
-    let from = library.load(&args.from).context("--from names no usable backbone")?;
+    let from = library.load(&args.from).context("--from does not name a usable backbone")?;
     let (size, out) = (args.size_class.pdn(), args.out.display());
     let request = Request {
         from: &from,
@@ -83,12 +83,12 @@ pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
     match distill(&request)? {
         Ended::Finished { .. } | Ended::Fitted { .. } => {
             let work = work_folder(&args.out);
-            eprintln!("{out} is written; {} can be removed", work.display());
+            eprintln!("{out} is written; {} can be deleted", work.display());
             eprintln!("next: trainer teacher import {out} --name {network}");
             Ok(ExitCode::SUCCESS)
         }
         Ended::Interrupted { step } => {
-            eprintln!("stopped after step {step} of {}; the same command goes on", args.steps);
+            eprintln!("stopped after step {step} of {}; run the same command to resume", args.steps);
             Ok(ExitCode::from(INTERRUPTED))
         }
     }

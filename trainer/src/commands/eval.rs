@@ -12,17 +12,17 @@ use judge::Judge;
 use crate::report::Evaluated;
 use crate::{progress, report};
 
-/// Measure a bundle on images with known answers, through the judge of the line.
+/// Measure a bundle on images with known answers, with the line's own judge.
 ///
 /// DIR has test/good and test/<defect> (MVTec AD layout; masks in ground_truth/<defect>/<name>_mask.png), or good and
-/// <defect> right below it. The folder of good parts may also be called ok, normal or defect_free. What each folder was
-/// taken for, and which files are not used, is said first. AUROC: 1 is perfect, 0.5 is guessing.
+/// <defect> directly in it. The folder of good parts may also be called ok, normal or defect_free. The command first reports
+/// how each folder was classified and which files are not used. AUROC: 1 is perfect, 0.5 is guessing.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The bundle
     bundle: PathBuf,
-    /// The images
+    /// Folder of images
     #[arg(long)]
     data: PathBuf,
     /// Another bundle to measure on the same images, shown beside the first; may be given more than once
@@ -34,7 +34,7 @@ pub struct Args {
     /// Write a page with histogram, ROC curve and overlays
     #[arg(long)]
     html: Option<PathBuf>,
-    /// Threads of the engine
+    /// Number of threads of the engine
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
 }
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let images = set.images;
     if tests_on_training_images(&args.data) {
         eprintln!(
-            "warning: `trainer train` learns from the good parts of {}; if it did, these figures flatter: put unseen ones \
+            "warning: `trainer train` learns from the good parts of {}; if it did, these figures are too good: put unseen ones \
              into test/good",
             args.data.display()
         );
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Judges the images, and prints the table.
+/// Judges the images and prints the table.
 fn evaluated(bundle: &Path, images: &[TestImage], threads: u16) -> anyhow::Result<Evaluated> {
     let mut judge = Judge::open(bundle, threads.into())?;
     let bar = progress::bar(images.len() as u64, "Judging");

@@ -12,36 +12,37 @@ use crate::{progress, registry};
 
 /// Write a bundle for the device: ONNX model, thresholds, golden frames.
 ///
-/// The calibration images are judged by the very code that runs on the line. The threshold is the score that at most
-/// the target share of good parts exceeds, as far as the number of calibration images allows such a claim.
+/// The calibration images are judged by the same code that runs on the line. The threshold is the score that at most
+/// the target share of good parts exceeds, as far as the number of calibration images supports such a claim.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A finished training run
     run: PathBuf,
-    /// Folder for the bundle; an older bundle there is replaced in one step
+    /// Folder for the bundle; an existing bundle there is replaced in one step
     #[arg(long)]
     out: PathBuf,
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
-    /// How the threshold is found: claim, the score that as many good parts exceed as the target allows, or the largest; or estimate, from all large scores: one odd
-    /// photo decides nothing, but how many good parts are rejected is not bounded
+    /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score; or
+    /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded
     #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
     threshold: Rule,
-    /// What gives a frame its score
+    /// How a frame's score is computed
     #[arg(long, value_enum, default_value = "model")]
     image_score: ImageScore,
-    /// Fail where there are too few calibration images to claim the target
+    /// Fail if there are too few calibration images to claim the target
     #[arg(long)]
     require_claim: bool,
 }
 
-/// What gives a frame its score.
+/// How a frame's score is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ImageScore {
     /// The method's own score
     Model,
-    /// How far the map's quantiles are from those of normals (the selection images, or where the method learns from those half of the calibration images): for small and diffuse defects
+    /// How far the map's quantiles are from those of normals (the selection images, or half of the calibration images if the method
+    /// learns from the former): for small and diffuse defects
     Descriptor,
 }
 
@@ -56,8 +57,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ImageScore::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
         ImageScore::Model => (vec![], settings.paths(&settings.calibration)),
         ImageScore::Descriptor if calibrator.is_some() => bail!(
-            "{} has learned from all images, and a descriptor needs some that it hasn't seen; leave --image-score out: its own \
-             score looks for small and diffuse defects, too",
+            "{} has learned from all images, and a descriptor needs unseen ones; omit --image-score: the method's own \
+             score also looks for small and diffuse defects",
             settings.method
         ),
         ImageScore::Descriptor => apart(settings, method.is_fitted()),
@@ -89,14 +90,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The images that the descriptor is fitted to, and those that calibrate: it must have learned from neither.
+/// Returns the images that the descriptor is fitted to, and those for calibration; the method must have learned from neither.
 fn apart(settings: &Settings, fitted: bool) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let calibration = settings.paths(&settings.calibration);
     if !fitted {
         return (settings.paths(&settings.selection), calibration);
     }
-    // A fitted method has learned from the selection images. By turns: the images are in the order of their names,
-    // often that of their shots.
+    // A fitted method has learned from the selection images. They are taken alternately, because images are sorted by name,
+    // often in the order in which they were taken.
     let half = |odd: usize| calibration.iter().skip(odd).step_by(2).cloned().collect();
     (half(1), half(0))
 }

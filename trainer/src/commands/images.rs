@@ -1,4 +1,4 @@
-//! The images of good parts that a command starts from.
+//! Finds the images of good parts that a command starts from.
 
 use std::path::{Path, PathBuf};
 
@@ -9,28 +9,28 @@ use shared_format::{FrameRange, Recipe, Roi};
 
 use crate::progress;
 
-/// Images that look like others that are named; of more, the number is told.
+/// Maximum number of similar images that are listed by name; beyond that only the total is reported.
 const ALIKE: usize = 3;
 
-/// What there is to start from.
+/// The images that a command starts from.
 pub(super) struct Usable {
-    /// The images.
+    /// The images, usable and skipped.
     pub(super) found: Survey,
-    /// Their range of sizes.
+    /// The range of their sizes.
     pub(super) frames: FrameRange,
-    /// What else lies there and isn't used, a clause for each reason.
+    /// Other files in the folder that aren't used, a clause for each reason.
     pub(super) unused: Vec<String>,
 }
 
-/// The usable ones; the others are named.
+/// Finds the usable images and reports the others.
 pub(super) fn usable(data: &Path, roi: Option<Roi>) -> anyhow::Result<Usable> {
     let Normals { images: paths, unused, .. } = normal_images(data)?;
     unused.line(data).iter().for_each(|line| eprintln!("{line}"));
-    let bar = progress::bar(paths.len() as u64, "Looking at the images");
+    let bar = progress::bar(paths.len() as u64, "Reading the images");
     let found = survey(&paths, roi, || bar.inc(1));
     bar.finish_and_clear();
     if progress::stop_requested() {
-        bail!("stopped before anything was learned; nothing was written");
+        bail!("stopped before learning began; nothing was written");
     }
     for skipped in &found.skipped {
         eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
@@ -47,7 +47,7 @@ pub(super) fn usable(data: &Path, roi: Option<Roi>) -> anyhow::Result<Usable> {
     }
 }
 
-/// One photo that is there twice is no further evidence: it may teach in one set and calibrate in another.
+/// Warns of images that look alike: a duplicate adds no evidence, and may be learned from in one set and calibrate in another.
 fn warn_of_likeness(alike: &[(PathBuf, PathBuf)]) {
     for (copy, first) in alike.iter().take(ALIKE) {
         eprintln!("warning: {} looks like {}", copy.display(), first.display());
@@ -55,17 +55,17 @@ fn warn_of_likeness(alike: &[(PathBuf, PathBuf)]) {
     if !alike.is_empty() {
         eprintln!(
             "warning: {} image(s) look like another: if they show the same part from the same photo or moment, keep one of \
-             each, or what the threshold claims is untrue",
+             each, or the threshold's claim does not hold",
             alike.len()
         );
     }
 }
 
-/// Leaves out of the recipe what a picture says.
+/// Adds the ignore mask that a picture shows to the recipe.
 pub(super) fn ignore(recipe: &mut Recipe, mask: Option<&Path>) -> anyhow::Result<()> {
     recipe.ignore = mask.map(|mask| ignore_mask(mask, recipe)).transpose()?;
     if let Some(mask) = recipe.ignore {
-        eprintln!("ignored: {:.0} % of what is in view", 100.0 * mask.share());
+        eprintln!("ignored: {:.0} % of the region of interest", 100.0 * mask.share());
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 ///   trainer eval bundles/cap --data photos/
 ///   edge-runtime inspect --bundle bundles/cap new/*.jpg
 ///
-/// `photos/` holds good parts only (for `eval` also `test/good` and `test/<defect>`). Two hundred are a good start.
+/// `photos/` holds good parts only (for `eval` also `test/good` and `test/<defect>`). Two hundred photos is a good start.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
 pub struct Cli {
@@ -38,7 +38,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Import and list teachers: networks that know natural images
+    /// Import, list and distil teachers: networks pre-trained on natural images
     #[command(subcommand)]
     Teacher(teacher::Command),
     /// Learn from images of good parts
@@ -46,22 +46,22 @@ enum Command {
     Train(Box<train::Args>),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
-    /// Take over an anomaly model of another maker (ONNX): calibrate it, write a bundle
+    /// Adopt a third-party anomaly model (ONNX): calibrate it and write a bundle
     Adopt(Box<adopt::Args>),
     /// Measure a bundle on images with known answers
     Eval(eval::Args),
-    /// Measure how well methods see, on many sets
+    /// Measure how well methods find defects, on many sets
     Quality(quality::Args),
-    /// Find out how much other light, focus and place a bundle bears
+    /// Measure how much change of light, focus and position a bundle withstands
     Stress(stress::Args),
 }
 
 impl Cli {
-    /// Reads a command line, the program's name first; a wrong one ends the program with a sentence, as does `--help`. A
-    /// recipe stands for options, before those that are given: the last one counts.
+    /// Parses a command line, starting with the program's name; an invalid one ends the program with a message, as does `--help`. A
+    /// recipe is expanded to options before the given ones, so the given ones win.
     ///
     /// # Errors
-    /// If there is no such recipe.
+    /// If the recipe doesn't exist.
     pub fn of_words(words: Vec<OsString>) -> anyhow::Result<Self> {
         let cli = Self::parse_from(&words);
         let Command::Train(args) = &cli.command else { return Ok(cli) };
@@ -78,7 +78,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// A sentence that names what to do.
+    /// If the command fails; the message names the next action.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Teacher(command) => teacher::run(command),

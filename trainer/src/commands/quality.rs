@@ -12,23 +12,23 @@ use crate::quality::table::table;
 use crate::quality::{Job, Origin, Row, Store, measure};
 use crate::{progress, registry};
 
-/// Measure how well methods see: train, export and evaluate each on each set, and print a table.
+/// Measure how well methods find defects: train, export and evaluate each on each set, and print a table.
 ///
-/// A set is a folder with images to learn from and test images with known answers (see docs/data.md). Figures come with the
-/// interval that 95 of 100 sets of as many photos would lie in. With --json, rows are kept: what is there with the same
-/// method, options, images, teacher, seed and version of this program is not measured again.
+/// A set is a folder with images to learn from and test images with known answers (see docs/data.md). Figures come with 95 %
+/// intervals. With --json, rows are kept: a row with the same method, options, images, teacher, seed and version of this
+/// program is not measured again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sets
     #[arg(required = true)]
     sets: Vec<PathBuf>,
-    /// The methods; all unless given
+    /// The methods; all by default
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(methods()))]
     methods: Vec<String>,
     /// Whose settings
     #[arg(long, value_enum, value_delimiter = ',', default_value = "ours")]
     recipes: Vec<Origin>,
-    /// Splits of the images, and seeds of what is random, to repeat everything with
+    /// Number of seeds to repeat everything with; each gives another split of the images
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: u64,
     /// The imported teacher to learn from
@@ -37,7 +37,7 @@ pub struct Args {
     /// Keep rows in this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Measure anew what --json has
+    /// Measure again rows that --json already has
     #[arg(long, requires = "json")]
     again: bool,
     /// Write the table to this file, too
@@ -66,14 +66,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             continue;
         }
         if progress::stop_requested() {
-            bail!("stopped; rows that were measured are kept if --json is given");
+            bail!("stopped; the rows measured so far are kept if --json is given");
         }
         eprintln!("{name}, recipe {}, seed {}", job.recipe.name(), job.seed);
-        let scratch =
-            tempfile::tempdir().context("can't make a temporary folder; set TMPDIR to one with space")?;
+        let scratch = tempfile::tempdir()
+            .context("can't create a temporary folder; set TMPDIR to a folder with free space")?;
         let result = measure(job, scratch.path()).map_err(|error| format!("{error:#}"));
         if progress::stop_requested() {
-            bail!("stopped; rows that were measured are kept if --json is given");
+            bail!("stopped; the rows measured so far are kept if --json is given");
         }
         if let Err(reason) = &result {
             eprintln!("{name}: {reason}");
@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if rows.iter().any(|row| row.failed.is_some()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Set by set, so that a run that is stopped has whole ones.
+/// Lists the jobs set by set, so that an interrupted run has complete sets.
 fn jobs<'a>(args: &Args, sets: &'a [Set]) -> Vec<Job<'a>> {
     let mut jobs = Vec::new();
     for set in sets {
@@ -100,7 +100,7 @@ fn jobs<'a>(args: &Args, sets: &'a [Set]) -> Vec<Job<'a>> {
             for &recipe in args.recipes.iter().filter(|_| wanted) {
                 let options = match recipe {
                     Origin::Ours => Some(&[][..]),
-                    // Blank where nobody can follow it here: no shortened one may go by its name.
+                    // Omitted if it can't be followed here: a shortened recipe must not use its name.
                     Origin::Published => method.published(),
                 };
                 let Some(options) = options else { continue };

@@ -11,16 +11,16 @@ use judge::{Judge, decode_file_within};
 use crate::progress;
 use crate::stress::{report, rounds, stress};
 
-/// Judge good photos again under other light, out of focus, shifted, turned, compressed: in steps, to see at which strength the
-/// bundle rejects more of them than it claims.
+/// Judge good photos again under changed light, out of focus, shifted, rotated and compressed, in steps, to find the strength at
+/// which the bundle rejects more of them than it claims.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bundle
     bundle: PathBuf,
-    /// Photos of good parts; best those that trained nothing
+    /// Photos of good parts, preferably ones that were not used for training
     #[arg(long)]
     data: PathBuf,
-    /// Photos to take at most, evenly from all
+    /// Maximum number of photos, spread evenly over all
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     photos: u32,
     /// Write the outcomes as JSON
@@ -29,7 +29,7 @@ pub struct Args {
     /// Write a page with curves
     #[arg(long)]
     html: Option<PathBuf>,
-    /// Threads of the engine
+    /// Number of threads of the engine
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
 }
@@ -50,7 +50,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     if photos.is_empty() {
-        bail!("no photo of {} can be used; give photos as the bundle was made from", args.data.display());
+        bail!(
+            "no photo in {} can be used; give photos like those that the bundle was made from",
+            args.data.display()
+        );
     }
     let bar = progress::bar((photos.len() * rounds()) as u64, "Judging");
     let outcomes = stress(&mut judge, &photos, &mut || {

@@ -12,11 +12,12 @@ use crate::teachers::user_library;
 /// `trainer teacher …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Read published weights and keep them under a name
+    /// Import published weights under a name
     ///
     /// Reads ResNet-18, 34, 50 and Wide ResNet-50-2 as torchvision publishes them, EfficientNet-Lite0 to 4 as their PyTorch
-    /// port does, and EfficientAD's teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (the zip layout and the older one; nothing
-    /// in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with the BatchNorm folded.
+    /// port does, and EfficientAD's teachers (teacher_small.pth, teacher_medium.pth, anomalib's): `.pth` (both the zip layout and
+    /// the older one; nothing in the file is executed), `.safetensors`, `.npz`; with BatchNorm or with BatchNorm folded into the
+    /// convolutions.
     Import {
         /// The weight file
         file: PathBuf,
@@ -24,12 +25,12 @@ pub enum Command {
         #[arg(long)]
         name: String,
     },
-    /// List the teachers that are there
+    /// List the available teachers
     List,
-    /// Make a teacher for efficientad: a small network learns to give a backbone's features
+    /// Make a teacher for efficientad: a small network learns to reproduce a backbone's features
     ///
-    /// Ctrl-C leaves a checkpoint beside --out, in the folder FILE.distill; the same command goes on from it. That folder
-    /// also keeps the backbone's features of each photo (0.6 to 1.6 MB); it can be removed at the end.
+    /// Ctrl-C leaves a checkpoint beside --out, in the folder FILE.distill; the same command resumes from it. That folder
+    /// also keeps the backbone's features of each photo (0.6 to 1.6 MB); it can be deleted at the end.
     #[cfg(feature = "libtorch")]
     Distill(distill::Args),
 }

@@ -1,8 +1,8 @@
-//! What a command that calibrated says of it.
+//! The report of a command that calibrated.
 
 use bundle::{Calibration, claim_with_threshold, highest, lonely};
 
-/// Claim, threshold and the normals with the highest scores; `again` says what to do without a bad one among them.
+/// Prints claim, threshold and the normals with the highest scores; `again` is the action to take after removing a bad one.
 pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) {
     let scores = &calibration.evidence.scores;
     println!("{}", claim_with_threshold(calibration));

@@ -29,16 +29,16 @@ pub(super) const DEFAULT_TEACHER: &str = "efficientnet-lite0";
 
 /// Learn from images of good parts.
 ///
-/// The images are split once, by the seed, into three sets that share no image: fit (learns), selection (chooses the
-/// checkpoint) and calibration (sets the threshold, in `trainer export`). Ctrl-C leaves a checkpoint; go on with
-/// `trainer train --resume --out RUN`.
+/// A fitted method learns from all images. For a trained one, the seed splits them once into three disjoint sets: fit (to learn
+/// from), selection (to choose the checkpoint) and calibration (to set the threshold, in `trainer export`). Ctrl-C leaves a
+/// checkpoint; resume with `trainer train --resume --out RUN`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How to learn
+    /// The method
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(methods()), default_value = first())]
     method: String,
-    /// Whose settings: those of this program, or the paper's as far as this program can follow it; options that are given
-    /// besides win
+    /// Whose settings to use: this program's, or the paper's as far as this program can follow it; options given explicitly
+    /// override them
     #[arg(long, value_enum, default_value = "ours")]
     recipe: Origin,
     /// Folder of good images, or with train/good below it (MVTec AD layout)
@@ -47,69 +47,68 @@ pub struct Args {
     /// Folder for this run: settings, checkpoint, metrics
     #[arg(long)]
     out: PathBuf,
-    /// The imported teacher to learn from; unless given, efficientnet-lite0, or the one that --size-class names
+    /// The imported teacher to learn from; efficientnet-lite0 by default, or the one that --size-class names
     #[arg(long)]
     teacher: Option<String>,
-    /// For efficientad as published, with a patch description network for its teacher: their size, which is the teacher's (xs
-    /// and s come with trainer). Without it efficientad learns from a backbone, which takes less work and finds more
+    /// For efficientad as published, with a patch description network as teacher: the networks' size, which must be the teacher's
+    /// (xs and s come with trainer). Without this, efficientad learns from a backbone, which is faster and finds more
     #[arg(long, value_enum)]
     size_class: Option<SizeClass>,
-    /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it. Unless given, the shape of the
+    /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it. By default, the shape of the
     /// frames (or of the region, or its tiles) with about --pixels pixels
     #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
     size: Option<Size>,
-    /// Pixels of the network's input; more find smaller defects, and take longer
+    /// Number of pixels of the network's input; more find smaller defects but take longer
     #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
     pixels: u32,
-    /// The part of each frame that is judged, X,Y,W,H in pixels; all of it unless given
+    /// Region of each frame that is judged, X,Y,W,H in pixels; the whole frame by default
     #[arg(long, value_parser = written::region)]
     roi: Option<Roi>,
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
     #[arg(long, default_value = "1x1", value_parser = written::tiles)]
     tiles: Tiles,
-    /// Picture of what of the parts isn't judged (a label, the belt around them): of the photos' size, black where it isn't, white
-    /// everywhere else
+    /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
+    /// ignored and white everywhere else
     #[arg(long, value_name = "MASK")]
     ignore: Option<PathBuf>,
-    /// Take out how parts lie in view before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show
-    /// that it helps)
+    /// Align parts before they are judged: off, shift, rigid (shifts and rotations) or auto (rigid, if the images show that it helps)
     #[arg(long, default_value_t = Align::Auto)]
     align: Align,
-    /// Learn from mirrored copies too, for parts that may come either way round: none, horizontal (left and right exchanged)
+    /// Also learn from mirrored copies, for parts that may lie either way round: none, horizontal (left and right exchanged)
     /// or vertical (top and bottom exchanged)
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
-    /// Length in steps, of as many samples (images, their tiles and mirrored copies) as the method takes at once; the
-    /// method's own choice unless given
+    /// Number of steps, each of as many samples (images, their tiles and mirrored copies) as the method's batch size; chosen by
+    /// the method by default
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
     steps: Option<u64>,
-    /// Length in passes over the samples to learn from
+    /// Number of passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
-    /// Longest time to train, in minutes; it ends earlier once the student gets no better on the selection images. The method's
-    /// own choice unless given
+    /// Maximum training time in minutes; training ends earlier once the student stops improving on the selection images. Chosen by
+    /// the method by default
     #[arg(long, conflicts_with_all = ["steps", "epochs"], value_parser = minutes)]
     minutes: Option<f64>,
-    /// Seeds the split, the first weights and the order of the images
+    /// Seed for the split, the initial weights and the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Go on with the run in --out by its own settings; only --device, --precision and --threads can be changed
+    /// Resume the run in --out with its own settings; only --device, --precision and --threads can be changed
     #[arg(long)]
     resume: bool,
-    /// Where to compute
+    /// Device to compute on
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceChoice,
-    /// Number format of the convolutions while training (auto unless given); the exported model is f32 in any case
+    /// Number format of the convolutions during training (default: auto); the exported model is always f32
     #[arg(long, value_enum)]
     precision: Option<Precision>,
-    /// Threads; all cores unless given
+    /// Number of threads; all cores by default
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: Option<i32>,
     #[command(flatten, next_help_heading = "Options of methods")]
     options: Options<All>,
 }
 
-/// The first that is there.
+/// Returns the name of the first method, the default.
 fn first() -> &'static str {
     registry::all().first().map_or("", |method| method.name())
 }
@@ -119,7 +118,7 @@ fn methods() -> Vec<PossibleValue> {
 }
 
 impl Args {
-    /// The options, as this command takes them, that the recipe stands for.
+    /// Returns the options that the recipe stands for, as this command takes them.
     ///
     /// # Errors
     /// If the method has no published recipe that can be followed here.
@@ -127,7 +126,7 @@ impl Args {
         match self.recipe {
             Origin::Ours => Ok(&[]),
             Origin::Published => known(&self.method)?.published().with_context(|| {
-                format!("the published recipe of {} can't be followed here; leave --recipe out", self.method)
+                format!("the published recipe of {} can't be followed here; omit --recipe", self.method)
             }),
         }
     }
@@ -180,12 +179,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ended::Interrupted { .. } if method.is_fitted() => {
-            eprintln!("stopped before the end; begin anew with: trainer train --resume --out {out}");
+            eprintln!("stopped before the end; start over with: trainer train --resume --out {out}");
             Ok(ExitCode::from(INTERRUPTED))
         }
         Ended::Interrupted { step } => {
             eprintln!(
-                "stopped after step {step} of {}; go on with: trainer train --resume --out {out}",
+                "stopped after step {step} of {}; resume with: trainer train --resume --out {out}",
                 settings.steps
             );
             Ok(ExitCode::from(INTERRUPTED))
@@ -193,7 +192,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Looks at the images, splits them and starts the run's folder.
+/// Reads the images, splits them and creates the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
     let given = args.options.of(&args.method)?;
@@ -208,7 +207,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let (roi, tiles, colour) = (args.roi, args.tiles, found.colour);
     let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None };
     ignore(&mut recipe, args.ignore.as_deref())?;
-    let bar = progress::bar(found.usable.len() as u64, "How parts lie");
+    let bar = progress::bar(found.usable.len() as u64, "Measuring alignment");
     let aligned = alignment(args.align, &found.usable, recipe, || bar.inc(1))?;
     bar.finish_and_clear();
     eprintln!("alignment: {}", aligned.description);
@@ -231,7 +230,9 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.threads = compute.threads;
     let normals = found.usable.len();
     if method.is_fitted() {
-        eprintln!("{normals} normals to learn from; each calibrates, too, scored by a model of the others");
+        eprintln!(
+            "{normals} normals to learn from; each is also used for calibration, scored by a model of the others"
+        );
     } else {
         eprintln!(
             "{normals} normals: {} to learn from, {} to choose the checkpoint, {} to calibrate",
@@ -247,7 +248,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     Ok(Run::create(&args.out, settings, teacher)?)
 }
 
-/// The teacher that the user names, or the one of the size that the user asks for.
+/// Loads the teacher that the user names, or the one of the requested size.
 fn teacher(args: &Args) -> anyhow::Result<Teacher> {
     let size = args.size_class.map(SizeClass::pdn);
     let unless_named = size.map_or(DEFAULT_TEACHER, PdnSize::network_name);
@@ -255,7 +256,7 @@ fn teacher(args: &Args) -> anyhow::Result<Teacher> {
     let teacher = user_library().load(name)?;
     match size {
         Some(size) if size.network_name() != teacher.network.name => bail!(
-            "the teacher {name} is a {}, not the {} that --size-class asks for; give another --teacher, or no --size-class",
+            "the teacher {name} is a {}, not the {} that --size-class asks for; give another --teacher, or omit --size-class",
             teacher.network.name,
             size.network_name()
         ),
@@ -267,7 +268,7 @@ fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {
     registry::by_name(name).with_context(|| format!("this trainer doesn't know the method {name}; update it"))
 }
 
-/// What the user says, and otherwise the method's plan.
+/// Returns the method's plan, with the user's settings in place of its own.
 fn plan(
     args: &Args,
     method: &dyn Method,
@@ -278,7 +279,7 @@ fn plan(
     let has_length = args.steps.is_some() || args.epochs.is_some();
     if method.is_fitted() && (has_length || args.minutes.is_some()) {
         bail!(
-            "{} is fitted in one pass over the images; leave out --steps, --epochs and --minutes",
+            "{} is fitted in one pass over the images; omit --steps, --epochs and --minutes",
             method.name()
         );
     }
@@ -296,14 +297,14 @@ fn plan(
 
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse::<f64>().ok().filter(|minutes| (0.05..=100_000.0).contains(minutes));
-    minutes.ok_or_else(|| format!("`{text}` is not a time; write minutes, such as 5 or 0.5"))
+    minutes.ok_or_else(|| format!("invalid time `{text}`: expected minutes, such as 5 or 0.5"))
 }
 
 fn relative(path: &Path, data: &Path) -> PathBuf {
     path.strip_prefix(data).unwrap_or(path).to_owned()
 }
 
-/// A path as a record can hold it: one that isn't UTF-8 with a sign for what can't be written.
+/// Converts a path so that a record can hold it: bytes that aren't UTF-8 become replacement characters.
 fn recordable(path: &Path, data: &Path) -> PathBuf {
     relative(path, data).to_string_lossy().into_owned().into()
 }

@@ -1,4 +1,4 @@
-//! What the autoencoder's images and the natural photos go through, drawn anew for each step from the run's seed.
+//! Augments the autoencoder's images and the natural photos, drawn for each step from the run's seed.
 
 use bundle::seeded::Seeded;
 use tch::{Kind, Tensor};
@@ -9,19 +9,19 @@ const JITTER: f64 = 0.2;
 const GREY: f64 = 0.3;
 /// ITU-R BT.601.
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
-/// Tells these numbers from the run's other random ones.
+/// Separates these random numbers from the run's others.
 const STREAM: u64 = 0xeff1_c1e7;
 
-/// What a step does to its images; depends on seed and step alone, so that a resumed run does the same.
+/// A step's augmentation; it depends only on seed and step, so a resumed run does the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw {
-    /// What of the autoencoder's image is changed.
+    /// The property of the autoencoder's image that is changed.
     pub property: Property,
-    /// By which factor.
+    /// The factor.
     pub factor: f64,
-    /// Which natural photo the student must not imitate.
+    /// Index of the natural photo on which the student must not imitate the teacher.
     pub photo: usize,
-    /// Whether it is shown in grey.
+    /// Whether the photo is shown in grey.
     pub grey: bool,
 }
 
@@ -37,7 +37,7 @@ pub enum Property {
 }
 
 impl Draw {
-    /// For a step, with `photos` natural photos at hand.
+    /// Draws the augmentation of a step, with `photos` natural photos available.
     #[must_use]
     pub fn new(seed: u64, step: u64, photos: usize) -> Self {
         let mut random = Seeded::new(seed, STREAM.wrapping_add(step));

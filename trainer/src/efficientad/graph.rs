@@ -1,4 +1,4 @@
-//! The exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
+//! Builds the exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
 use methods::features::{Levels, add_features_of};
 use methods::image_score::ImageScore;
@@ -16,28 +16,28 @@ use crate::channels::{Channels, standardised};
 /// autoencoder; 1×1×h×w each, 0 at the 0.9 quantile of the selection images and 0.1 at the 0.995 quantile.
 pub const MAP_OUTPUTS: [&str; 2] = ["map_structural", "map_logical"];
 
-/// What training leaves behind.
+/// The result of training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
     /// How the networks are laid out.
     pub layout: Layout,
     /// `student.…` and `autoencoder.…`.
     pub weights: Weights,
-    /// The channels of the features that were learned.
+    /// The channels of the features to learn.
     pub channels: Channels,
-    /// The channels of the level that the student starts from, where it does.
+    /// The channels of the level that the student starts from, if it starts from one.
     pub trunk: Option<Channels>,
     /// The scales of [`MAP_OUTPUTS`].
     pub scales: [MapScale; 2],
-    /// Of the weighted mean of [`MAP_OUTPUTS`]; `None` for the paper's score.
+    /// The score of the weighted mean of [`MAP_OUTPUTS`]; `None` for the paper's score.
     pub image_score: Option<ImageScore>,
 }
 
 impl Trained {
-    /// From a run's state.
+    /// Reads it from a run's state.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn from_state(layout: Layout, state: State) -> Result<Self, StateError> {
         let image_score = ImageScore::kept(&state)?;
         let weights = state.weights;
@@ -53,12 +53,12 @@ impl Trained {
 /// autoencoder's:
 /// * `map_structural` = 0.1 (m − q₀.₉) / (q₀.₉₉₅ − q₀.₉), m = mean over the channels of (T̂ − S)²; `map_logical` is the
 ///   same of (A − S′)²;
-/// * with an image score `anomaly_map` and `score` are what it makes of their weighted mean, see [`Layout::logical_share`];
-/// * without one `score` is the maximum of that mean, and `anomaly_map` the mean, resized to the image: of patch description
-///   networks with 4 zeros around it, else smoothed by a Gaussian of `smoothing` positions.
+/// * with an image score, it computes `anomaly_map` and `score` from their weighted mean, see [`Layout::logical_share`];
+/// * without one, `score` is the maximum of that mean, and `anomaly_map` is the mean, resized to the image: padded with 4 zeros for
+///   patch description networks, otherwise smoothed by a Gaussian of `smoothing` positions.
 ///
 /// # Errors
-/// Names a tensor that is missing or misshapen.
+/// If a tensor is missing or has the wrong shape; the error names it.
 pub fn build(
     teacher: &Teacher,
     trained: &Trained,
@@ -111,20 +111,20 @@ pub fn build(
     });
     let map = g.resample(&mean, &rows, &columns);
     g.output("anomaly_map", &map);
-    // Before zeros are put around it, which would hide that a whole map is below 0.
+    // Before the zero padding, which would hide that a whole map is below 0.
     let score = g.mean_of_largest(&mean, 1);
     g.output("score", &score);
     Ok(graph.finish())
 }
 
-/// (1 − share) a + share b.
+/// Adds (1 − share) a + share b.
 fn weighted_mean(g: &mut GraphBuilder, a: &Value, b: &Value, share: f32) -> Value {
     let [of_a, of_b] = [1.0 - share, share].map(|share| g.scalar(share));
     let [a, b] = [g.mul(a, &of_a), g.mul(b, &of_b)];
     g.add(&a, &b)
 }
 
-/// The teacher's weights with its channels' scaling in the last convolution.
+/// Folds the channels' scaling into the last convolution of the teacher's weights.
 fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, StateError> {
     let mut weights = teacher.weights.clone();
     let last = teacher.network.convs().last().map(|conv| conv.name.clone()).unwrap_or_default();
@@ -144,7 +144,7 @@ fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, StateError>
     Ok(weights)
 }
 
-/// The halves of the student's features: one chain, and its last convolution as two.
+/// Adds the two halves of the student's features: one chain whose last convolution is split in two.
 fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Value; 2], StateError> {
     let Chain { mut steps } = trained.layout.student();
     let Some(Step::Conv(last)) = steps.pop() else { return Err(StateError::Sides("student")) };
@@ -165,7 +165,7 @@ fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Va
     Ok([half(0)?, half(1)?])
 }
 
-/// The mean over the channels of (a − b)², by the scale.
+/// Adds the mean over the channels of (a − b)², scaled.
 fn scaled_distance(
     g: &mut GraphBuilder,
     (a, b): (&Value, &Value),
@@ -175,7 +175,7 @@ fn scaled_distance(
     let difference = g.sub(a, b);
     let square = g.mul(&difference, &difference);
     let sum = g.sum_channels(&square);
-    // The mean's division and the scale are one factor.
+    // The mean's division and the scale are combined into one factor.
     let factor = g.scalar(scale.factor() / channels as f32);
     let offset = g.scalar(scale.low * scale.factor());
     let scaled = g.mul(&sum, &factor);

@@ -1,4 +1,4 @@
-//! What EfficientAD trains depends on its teacher.
+//! The layout of EfficientAD's networks, which depends on the teacher.
 
 use networks::{Chain, Grid, Network, PdnSize, StateError, Weights, autoencoder, trunk_student};
 use shared_format::Size;
@@ -9,21 +9,21 @@ use super::statistics::{TEACHER, TRUNK};
 use crate::channels::Channels;
 use crate::schedule::Schedule;
 
-/// How student and autoencoder are laid out.
+/// The layout of student and autoencoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// As published: the teacher is a patch description network, and the student another.
+    /// As published: teacher and student are patch description networks.
     Patches(PdnSize),
-    /// The teacher is a backbone, and the student goes on from its first level: they share a trunk. What both are to give are
+    /// The teacher is a backbone, and the student continues from its first level: they share a trunk. The features to learn are
     /// the levels of strides 8 and 16, each averaged over 3×3 positions, on the grid of stride 8.
     Trunk {
-        /// Of the backbone's levels of strides 4, 8 and 16.
+        /// Channel counts of the backbone's levels of strides 4, 8 and 16.
         channels: [usize; 3],
     },
 }
 
 impl Layout {
-    /// For this teacher; `None` where it is neither a patch description network nor a backbone with three levels.
+    /// Returns the layout for this teacher; `None` if it is neither a patch description network nor a backbone with three levels.
     #[must_use]
     pub fn of(teacher: &Network) -> Option<Self> {
         if let Some(size) = PdnSize::of(teacher.name) {
@@ -34,7 +34,7 @@ impl Layout {
         Some(Self::Trunk { channels: channels?.try_into().ok()? })
     }
 
-    /// Channels of the features that student and autoencoder are to give.
+    /// Returns the number of channels of the features to learn.
     #[must_use]
     pub const fn features(self) -> usize {
         match self {
@@ -43,7 +43,7 @@ impl Layout {
         }
     }
 
-    /// Channels of the teacher's level that the student starts from; `None` where it starts from the image.
+    /// Returns the number of channels of the teacher's level that the student starts from; `None` if it starts from the image.
     #[must_use]
     pub const fn trunk(self) -> Option<usize> {
         match self {
@@ -52,17 +52,17 @@ impl Layout {
         }
     }
 
-    /// The channels that a run's state holds: of the features, and of the level that the student starts from.
+    /// Reads the channels in a run's state: of the features, and of the level that the student starts from.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn channels(self, state: &Weights) -> Result<(Channels, Option<Channels>), StateError> {
         let features = Channels::from_state(state, TEACHER, self.features())?;
         let trunk = self.trunk().map(|count| Channels::from_state(state, TRUNK, count)).transpose()?;
         Ok((features, trunk))
     }
 
-    /// The student, with twice the features: the first half for the teacher's, the second for the autoencoder's.
+    /// Returns the student, with twice the features: the first half for the teacher's, the second for the autoencoder's.
     #[must_use]
     pub fn student(self) -> Chain {
         match self {
@@ -71,7 +71,7 @@ impl Layout {
         }
     }
 
-    /// The autoencoder for this input size.
+    /// Returns the autoencoder for this input size.
     #[must_use]
     pub fn autoencoder(self, input: Size) -> Chain {
         let grid = match self {
@@ -81,8 +81,8 @@ impl Layout {
         autoencoder([input.height as usize, input.width as usize], self.features(), grid)
     }
 
-    /// Share of the logical map in the anomaly map. The paper's half draws the outlines of defects worse where features
-    /// reach far (docs/methods.md has figures).
+    /// Returns the share of the logical map in the anomaly map. The paper's share of a half outlines defects worse if features
+    /// reach far (this folder's README has figures).
     #[must_use]
     pub const fn logical_share(self) -> f32 {
         match self {
@@ -91,7 +91,7 @@ impl Layout {
         }
     }
 
-    /// Positions that the maps lack on each side.
+    /// Returns the number of positions that the maps lack on each side.
     #[must_use]
     pub const fn margin(self) -> usize {
         match self {
@@ -100,7 +100,7 @@ impl Layout {
         }
     }
 
-    /// The features that are to be learned, of the teacher's levels, N×C×h×w.
+    /// Computes the features to learn from the teacher's levels, N×C×h×w.
     pub fn target(self, levels: &[Tensor]) -> Tensor {
         match (self, levels) {
             (Self::Trunk { .. }, [_, fine, coarse]) => {
@@ -114,7 +114,7 @@ impl Layout {
         }
     }
 
-    /// How the student learns on this schedule.
+    /// Returns the student's pace on this schedule.
     #[must_use]
     pub const fn pace(self, schedule: Schedule) -> Pace {
         match (self, schedule) {

@@ -1,21 +1,21 @@
-//! What EfficientAD's student and autoencoder are trained by. Features are N×C×h×w in 32-bit floats.
+//! The losses of EfficientAD's student and autoencoder. Features are N×C×h×w in 32-bit floats.
 
 use tch::{Kind, Tensor};
 
-/// The mean of the squared differences that reach their quantile `hard` (0.999 in the paper): the student must not learn to
-/// imitate the teacher where that is easy already.
+/// Computes the mean of the squared differences that reach their quantile `hard` (0.999 in the paper), so that the student doesn't
+/// learn to imitate the teacher where that is already easy.
 pub fn hard_features(teacher: &Tensor, student: &Tensor, hard: f64) -> Tensor {
     let difference = teacher - student;
     let square = (&difference * &difference).flatten(0, -1);
     let elements = square.numel();
-    // Sorted, the quantile lies at this place, most often between two elements.
+    // The quantile's position among the sorted elements, usually between two of them.
     let place = hard * (elements - 1) as f64;
     let hard = elements - place.ceil() as usize;
     let (hardest, _) = square.topk(hard as i64, 0, true, false);
     hardest.mean(Kind::Float)
 }
 
-/// The mean squared difference of all elements.
+/// Computes the mean squared difference of all elements.
 pub fn mean_square(a: &Tensor, b: &Tensor) -> Tensor {
     let difference = a - b;
     (&difference * &difference).mean(Kind::Float)
@@ -27,12 +27,12 @@ mod tests {
 
     #[test]
     fn only_the_hardest_thousandth_counts() {
-        // 10,000 differences 0 … 9,999: the quantile lies at 9,989.001, ten are above it.
+        // 10,000 differences 0 … 9,999: the quantile is 9,989.001, ten are above it.
         let student = Tensor::arange(10_000, (Kind::Float, tch::Device::Cpu)).reshape([1, 4, 50, 50]);
         let loss = hard_features(&student.zeros_like(), &student, 0.999).double_value(&[]);
         let expected = (9_990..10_000).map(|d| f64::from(d * d)).sum::<f64>() / 10.0;
         assert!((loss / expected - 1.0).abs() < 1e-6, "{loss} {expected}");
-        // Of a handful the largest alone counts.
+        // With only a few, the largest alone counts.
         let few = student.narrow(1, 0, 1).narrow(2, 0, 1).narrow(3, 0, 5);
         assert_eq!(hard_features(&few.zeros_like(), &few, 0.999).double_value(&[]), 16.0);
     }

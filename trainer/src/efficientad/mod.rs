@@ -1,5 +1,5 @@
 //! EfficientAD (Batzner, Heckler, König: *EfficientAD: Accurate Visual Anomaly Detection at Millisecond-Level
-//! Latencies*, WACV 2024). See this folder's README for what is the paper's and what is ours.
+//! Latencies*, WACV 2024). This folder's README lists the differences from the paper.
 
 mod augment;
 pub mod distill;
@@ -31,7 +31,7 @@ use crate::method::{Ended, Method, Plan, TrainError};
 use crate::run::{Run, STUDENT, Settings};
 use crate::torch::Compute;
 
-/// Shorter sides leave the autoencoder nothing between its ends; longer ones were never tried.
+/// Shorter sides leave nothing between the autoencoder's ends; longer ones were never tried.
 const SIDES: std::ops::RangeInclusive<u32> = 128..=512;
 
 /// The method.
@@ -44,7 +44,7 @@ impl Method for EfficientAd {
     }
 
     fn about(&self) -> &'static str {
-        "a student learns to see good parts as its teacher does, an autoencoder what belongs together in them"
+        "a student learns to reproduce its teacher's features of good parts, an autoencoder how their pieces belong together"
     }
 
     fn listed(&self) -> Listed {
@@ -99,11 +99,11 @@ impl Method for EfficientAd {
     }
 }
 
-/// The layout is the teacher's.
+/// Returns the layout, which depends on the teacher.
 fn layout(teacher: &Teacher) -> Result<Layout, TrainError> {
     Layout::of(&teacher.network).ok_or_else(|| {
         TrainError::Unfit(format!(
-            "efficientad can't learn from the teacher {}: it has not three levels; give another --teacher",
+            "efficientad can't learn from the teacher {}: it does not have three levels; give another --teacher",
             teacher.name
         ))
     })

@@ -1,4 +1,4 @@
-//! Student and autoencoder, and what trains them.
+//! Student and autoencoder with their optimiser.
 
 use networks::{StateError, Weights};
 use shared_format::Size;
@@ -21,7 +21,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Random weights from libtorch's global generator.
+    /// Creates the networks with random weights from libtorch's global generator.
     #[must_use]
     pub fn random(layout: Layout, input: Size, compute: Compute) -> Self {
         let student = TrainableChain::random(layout.student(), compute);
@@ -30,20 +30,20 @@ impl Networks {
         Self { student, autoencoder, adam, features: layout.features() as i64 }
     }
 
-    /// The student's features for the teacher, and those for the autoencoder. It starts from `entry`, N×C×H×W: the image or
+    /// Computes the student's features for the teacher, and those for the autoencoder. It starts from `entry`, N×C×H×W: the image or
     /// the trunk's level.
     pub fn student(&self, entry: &Tensor) -> [Tensor; 2] {
         let both = self.student.forward(entry, true);
         [0, self.features].map(|first| both.narrow(1, first, self.features))
     }
 
-    /// The autoencoder's features.
+    /// Computes the autoencoder's features.
     pub fn autoencoder(&self, image: &Tensor, training: bool) -> Tensor {
         self.autoencoder.forward(image, training)
     }
 
-    /// `map_structural` and `map_logical` of images before their scaling, N×1×h×w. `target` are the teacher's features,
-    /// normalised.
+    /// Computes `map_structural` and `map_logical` of images before their scaling, N×1×h×w. `target` are the teacher's normalised
+    /// features.
     pub fn maps(&self, image: &Tensor, entry: &Tensor, target: &Tensor) -> [Tensor; 2] {
         tch::no_grad(|| {
             let [structural, logical] = self.student(entry);
@@ -55,19 +55,19 @@ impl Networks {
         })
     }
 
-    /// Learns from the gradients.
+    /// Updates the parameters from their gradients.
     pub fn step(&mut self, step: u64, rate: f64) {
         let parameters = self.student.parameters.iter_mut().chain(&mut self.autoencoder.parameters);
         self.adam.step(parameters, step, rate);
     }
 
-    /// Computes in 32-bit floats from now on, as the exported model does.
+    /// Switches to 32-bit floats, as in the exported model.
     pub fn set_exact(&mut self) {
         self.student.set_kind(Kind::Float);
         self.autoencoder.set_kind(Kind::Float);
     }
 
-    /// The weights under their names.
+    /// Returns the weights under their names.
     #[must_use]
     pub fn weights(&self) -> Weights {
         let mut weights = Weights::new();
@@ -76,7 +76,7 @@ impl Networks {
         weights
     }
 
-    /// The weights and the optimiser's state.
+    /// Returns the weights and the optimiser's state.
     #[must_use]
     pub fn state(&self) -> Weights {
         let mut state = self.weights();
@@ -84,10 +84,10 @@ impl Networks {
         state
     }
 
-    /// Takes over what [`Self::state`] gave.
+    /// Loads what [`Self::state`] returned.
     ///
     /// # Errors
-    /// Where a tensor is missing or misshapen.
+    /// If a tensor is missing or has the wrong shape.
     pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         self.student.load(state, STUDENT)?;
         self.autoencoder.load(state, AUTOENCODER)?;

@@ -11,34 +11,34 @@ use crate::method::TrainError;
 use crate::natural::{NaturalError, count_natural_photos};
 use crate::schedule::{SCHEDULE_HELP, Schedule};
 
-/// As the command line gives them.
+/// The options as given on the command line.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// folder of natural photos: the student learns not to imitate the teacher on them
+    /// folder of natural photos, on which the student learns not to imitate the teacher
     #[arg(long, value_name = "FOLDER")]
     natural: Option<PathBuf>,
     #[arg(long, value_enum, hide_possible_values = true, help = SCHEDULE_HELP)]
     schedule: Option<Schedule>,
     #[arg(long, value_name = "POSITIONS", default_value_t = SMOOTHING, value_parser = smoothing, help = SMOOTHING_HELP)]
     smoothing: f64,
-    /// the paper's own map and score, instead of those of all methods
+    /// use the paper's own map and score instead of the common ones
     #[arg(long)]
     paper_score: bool,
 }
 
-/// As a run records them.
+/// The options as recorded in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// What the student must not learn to imitate.
+    /// Natural photos, on which the student must not learn to imitate the teacher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub natural: Option<NaturalPhotos>,
     /// How fast the networks learn.
     pub schedule: Schedule,
-    /// Standard deviation of the Gaussian that smooths the map of a student with a backbone, in positions of the features'
+    /// Standard deviation of the Gaussian that smooths the map of a student on a backbone, in positions of the features'
     /// grid.
     pub smoothing: f64,
-    /// The paper's own map and score, instead of those of all methods.
+    /// Whether to use the paper's own map and score instead of the common ones.
     pub paper_score: bool,
 }
 
@@ -47,7 +47,7 @@ pub struct Options {
 pub struct NaturalPhotos {
     /// Their folder, absolute.
     pub folder: PathBuf,
-    /// How many there were at the start.
+    /// Number of photos at the start.
     pub count: usize,
 }
 
@@ -58,17 +58,17 @@ impl Default for Options {
 }
 
 impl Options {
-    /// From the command line; the photos are counted, and who gives none is told what that means.
+    /// Reads the options from the command line and counts the photos; warns if none are given.
     ///
     /// # Errors
-    /// If there are no photos in their folder.
+    /// If the folder holds no photos.
     pub fn of(given: &ArgMatches, layout: Layout) -> Result<Self, TrainError> {
         let arguments = Arguments::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))?;
         let natural = arguments.natural.map(count).transpose()?;
         if natural.is_none() {
             eprintln!(
                 "warning: without --natural photos the student may learn to imitate its teacher on defects, too, \
-                 and then misses them; give a folder of photos of anything else than the parts"
+                 and then miss these defects; give a folder of photos of anything but the parts"
             );
         }
         let unless_given = match layout {

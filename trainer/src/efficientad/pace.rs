@@ -1,28 +1,28 @@
-//! How fast a student learns.
+//! Learning rate, length and batch size of a student's training.
 
 use crate::schedule::Schedule;
 
-/// The share of the steps after which the published rate is a tenth of what it was.
+/// The share of the steps after which the published rate drops to a tenth.
 const LATE: f64 = 0.95;
 
-/// Length, rate and what of a step's features counts.
+/// Length, learning rate, batch size, and the share of a step's features that counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Adam's rate at the first step.
     pub rate: f64,
-    /// The student learns from the features that reach this quantile of all.
+    /// The student learns from the features whose differences reach this quantile.
     pub hard: f64,
-    /// Samples in a step.
+    /// Number of samples in a step.
     pub batch: usize,
-    /// Steps, unless the user says.
+    /// Default number of steps.
     pub steps: u64,
 }
 
 impl Pace {
-    /// The paper's.
+    /// The paper's pace.
     pub const PUBLISHED: Self = Self { rate: 1e-4, hard: 0.999, batch: 1, steps: 70_000 };
 
-    /// Adam's rate at step `step` (from 0) of `total`.
+    /// Returns Adam's rate at step `step` (from 0) of `total`.
     #[must_use]
     pub fn rate(&self, schedule: Schedule, step: u64, total: u64) -> f64 {
         let published = || if (step as f64) < LATE * total as f64 { self.rate } else { 0.1 * self.rate };

@@ -1,12 +1,12 @@
-//! What is measured on images after training: the maps of normals.
+//! Statistics measured after training: the quantiles of normals' maps.
 
 use networks::{Array, StateError, Weights};
 
 /// The quantiles of the normals' maps that become 0 and 0.1.
 const QUANTILES: [f64; 2] = [0.9, 0.995];
-/// Whose channels they are, in the names of a run's state: the features that are to be learned.
+/// Name, in a run's state, of the channels of the features to learn.
 pub const TEACHER: &str = "teacher";
-/// The level that the student starts from.
+/// Name, in a run's state, of the channels of the level that the student starts from.
 pub const TRUNK: &str = "trunk";
 
 /// The quantiles of a map's values on the selection images.
@@ -19,7 +19,7 @@ pub struct MapScale {
 }
 
 impl MapScale {
-    /// Of all values (one at least) of all maps.
+    /// Computes the quantiles of all values (at least one) of all maps.
     #[must_use]
     pub fn new(mut values: Vec<f32>) -> Self {
         values.sort_unstable_by(f32::total_cmp);
@@ -27,23 +27,23 @@ impl MapScale {
         Self { low, high }
     }
 
-    /// What a value is multiplied by after `low` was taken off it.
+    /// Returns the factor for a value after `low` was subtracted from it.
     #[must_use]
     pub fn factor(&self) -> f32 {
-        // A map that is the same everywhere has nothing to say.
+        // A map that is the same everywhere carries no information.
         let range = self.high - self.low;
         if range > f32::EPSILON * self.high.abs() { 0.1 / range } else { 0.0 }
     }
 
-    /// Adds it to a run's state, as `name`.
+    /// Adds it to a run's state, under `name`.
     pub fn add_to(&self, state: &mut Weights, name: &str) {
         state.insert(name.to_owned(), Array { shape: vec![2], data: vec![self.low, self.high] });
     }
 
-    /// What [`Self::add_to`] gave.
+    /// Reads what [`Self::add_to`] wrote.
     ///
     /// # Errors
-    /// Where it is missing or out of range.
+    /// If it is missing or out of range.
     pub fn from_state(state: &Weights, name: &str) -> Result<Self, StateError> {
         match state.get(name).map(|array| array.data.as_slice()) {
             Some(&[low, high]) if low.is_finite() && high.is_finite() && low <= high => {
@@ -55,7 +55,7 @@ impl MapScale {
     }
 }
 
-/// The quantile of sorted values, linear between neighbours.
+/// Returns a quantile of sorted values, interpolated linearly between neighbours.
 fn quantile(sorted: &[f32], q: f64) -> f32 {
     let place = q * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);

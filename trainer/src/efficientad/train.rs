@@ -29,11 +29,11 @@ use crate::samples::{Batch, ImageSet, Samples, memory_budget};
 use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
-/// How often the losses are written down and the selection images asked.
+/// Number of checks, at which losses are logged and the selection images evaluated.
 const CHECKS: u64 = 20;
-/// Longest time that a power cut can cost.
+/// Maximum training time that a power cut can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// The parts of the loss, in the order in which they are kept and written down.
+/// Number of parts of the loss, in the order in which they are kept and logged.
 const PARTS: usize = 4;
 
 /// One line of the metrics.
@@ -60,14 +60,14 @@ struct Training<'a> {
     natural: Option<Natural>,
     fit: Samples,
     selection: Samples,
-    /// Of the images, for RGB 0..1.
+    /// Mean of the images' channels, for RGB 0..1.
     mean: Tensor,
     std: Tensor,
     compute: Compute,
     step: u64,
 }
 
-/// Trains the run's networks to the end, or until someone asks to stop.
+/// Trains the run's networks to the end, or until a stop is requested.
 pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
     let Some(mut training) = Training::start(run, compute)? else {
         let reached = run.load(CHECKPOINT)?.and_then(|state| state.number("step"));
@@ -80,7 +80,7 @@ pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
 }
 
 impl<'a> Training<'a> {
-    /// Reads the images; `None` where someone asked to stop meanwhile.
+    /// Reads the images; returns `None` if a stop was requested meanwhile.
     fn start(run: &'a Run, compute: Compute) -> Result<Option<Self>, TrainError> {
         let settings = &run.settings;
         let network = &run.teacher.network;
@@ -89,7 +89,7 @@ impl<'a> Training<'a> {
         let networks = Networks::random(layout, settings.recipe.input, compute);
         let options: Options = run.options()?;
         let natural = open_natural(run, &options)?;
-        // The teacher sees each image once, so its features can be had in full precision.
+        // The teacher processes each image only once, so full precision is affordable.
         let exact = Compute { kind: Kind::Float, ..compute };
         let load = |paths: &[PathBuf], flip, budget, what| {
             let teacher = Frozen::new(network, &run.teacher.weights, exact);
@@ -131,7 +131,7 @@ impl<'a> Training<'a> {
         Ok(Some(training))
     }
 
-    /// Runs the remaining steps; `false` where it was interrupted.
+    /// Runs the remaining steps; returns `false` if interrupted.
     fn steps(&mut self) -> Result<bool, TrainError> {
         let total = self.run.settings.steps;
         let check_every = (total / CHECKS).max(1);
@@ -165,7 +165,7 @@ impl<'a> Training<'a> {
 
     fn one_step(&mut self) -> Result<[f64; PARTS], TrainError> {
         let settings = &self.run.settings;
-        // Dropout draws from libtorch's generator: a resumed run must find it as an uninterrupted one does.
+        // Dropout draws from libtorch's generator: a resumed run must find it in the same state as an uninterrupted one.
         tch::manual_seed((settings.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
         let draw = Draw::new(settings.seed, self.step, self.natural.as_ref().map_or(0, Natural::count));
         let indices = batch_indices(self.fit.count(), settings.batch, self.step, settings.seed);
@@ -182,7 +182,7 @@ impl<'a> Training<'a> {
         let changed_levels = self.view.levels(&changed);
         let target = self.view.target(&batch.targets);
         let changed_target = self.view.target(&changed_levels);
-        // The student sees all of a step's images at once: fewer, larger products.
+        // The student processes all of a step's images at once: fewer, larger products.
         let count = batch.image.size()[0];
         let mut entries =
             vec![self.view.entry(&batch.image, &batch.targets), self.view.entry(&changed, &changed_levels)];
@@ -211,13 +211,13 @@ impl<'a> Training<'a> {
         Ok(losses.map(|loss| loss.double_value(&[])))
     }
 
-    /// Adam's, at this step.
+    /// Returns Adam's rate at this step.
     fn rate(&self) -> f64 {
         let settings = &self.run.settings;
         self.pace.rate(self.schedule, self.step, settings.steps)
     }
 
-    /// Writes down how far it is.
+    /// Logs the progress.
     fn check(
         &mut self,
         losses: &[[f64; PARTS]],
@@ -260,7 +260,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// The unscaled maps of the selection images.
+    /// Computes the unscaled maps of the selection images.
     fn see_selection(&mut self, mut see: impl FnMut([Tensor; 2])) -> Result<(), TrainError> {
         for index in 0..self.selection.count() {
             let batch = self.selection.batch(&[index], Kind::Float)?;
@@ -270,7 +270,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// Scales the maps by the selection images: the fit images' are smaller than those of any other part.
+    /// Scales the maps by the selection images: the fit images' maps are smaller than those of any other part.
     fn finish(mut self) -> Result<Ended, TrainError> {
         self.networks.set_exact();
         let bar = progress::bar(self.selection.count() as u64, "Quantiles of the maps");
@@ -299,7 +299,7 @@ impl<'a> Training<'a> {
         Ok(Ended::Finished { chosen_step: None })
     }
 
-    /// The common score, see [`image_score`].
+    /// Computes the common score, see [`image_score`].
     fn image_score(&mut self, scales: [MapScale; 2]) -> Result<ImageScore, TrainError> {
         let layout = super::layout(&self.run.teacher)?;
         let share = f64::from(layout.logical_share());
@@ -317,7 +317,7 @@ impl<'a> Training<'a> {
         image_score(seen, layout.margin(), see)?.ok_or(diverged)
     }
 
-    /// Replaces the checkpoint, but never a good one by one that holds no numbers.
+    /// Replaces the checkpoint, but never a good one with one that isn't finite.
     fn save(&self) -> Result<(), TrainError> {
         let mut weights = self.networks.state();
         if weights.values().flat_map(|array| &array.data).any(|x| !x.is_finite()) {
@@ -329,7 +329,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// The natural photos at twice the input's size, of which the middle is shown.
+/// Opens the natural photos at twice the input's size; their middle is shown.
 fn open_natural(run: &Run, options: &Options) -> Result<Option<Natural>, TrainError> {
     let Some(natural) = &options.natural else { return Ok(None) };
     let Size { width, height } = run.settings.recipe.input;

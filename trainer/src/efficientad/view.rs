@@ -1,4 +1,4 @@
-//! What the student is shown of an image, and what it is to give.
+//! The student's inputs and targets.
 
 use networks::{StateError, Weights};
 use tch::Tensor;
@@ -10,21 +10,21 @@ use crate::method::TrainError;
 use crate::samples::Samples;
 use crate::torch::Frozen;
 
-/// A teacher with the channels of what it shows, as they are on good parts.
+/// A teacher with the statistics of its channels on good parts.
 #[derive(Debug)]
 pub struct View {
     layout: Layout,
     teacher: Frozen,
     channels: Channels,
-    /// Of the level that the student starts from.
+    /// Channels of the level that the student starts from.
     trunk: Option<Channels>,
 }
 
 impl View {
-    /// Measures the channels on the fit images; `None` where someone asked to stop.
+    /// Measures the channels on the fit images; returns `None` if a stop was requested.
     ///
     /// # Errors
-    /// Where an image that is not kept in memory can't be read any more.
+    /// If an image that is not kept in memory can no longer be read.
     pub fn measured(layout: Layout, teacher: Frozen, fit: &mut Samples) -> Result<Option<Self>, TrainError> {
         let channels = measure(fit, |levels| {
             let trunk = layout.trunk().and(levels.first()).map(Tensor::shallow_clone);
@@ -35,16 +35,16 @@ impl View {
         Ok(channels.pop().map(|channels| Self { layout, teacher, channels, trunk }))
     }
 
-    /// With the channels of an earlier run's state.
+    /// Restores the channels from a run's state.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn restored(layout: Layout, teacher: Frozen, state: &Weights) -> Result<Self, StateError> {
         let (channels, trunk) = layout.channels(state)?;
         Ok(Self { layout, teacher, channels, trunk })
     }
 
-    /// Adds what [`Self::restored`] takes.
+    /// Adds the channels that [`Self::restored`] reads.
     pub fn add_to(&self, state: &mut Weights) {
         self.channels.add_to(state, TEACHER);
         if let Some(trunk) = &self.trunk {
@@ -52,17 +52,17 @@ impl View {
         }
     }
 
-    /// The teacher's levels of normalised images (N×3×H×W) that aren't samples.
+    /// Computes the teacher's levels of normalised images (N×3×H×W) that aren't samples.
     pub fn levels(&self, image: &Tensor) -> Vec<Tensor> {
         self.teacher.levels(&image.to_kind(self.teacher.kind()))
     }
 
-    /// The features that are to be learned, normalised.
+    /// Computes the normalised features to learn.
     pub fn target(&self, levels: &[Tensor]) -> Tensor {
         self.channels.normalise(&self.layout.target(levels))
     }
 
-    /// What the student starts from, of an image and its levels.
+    /// Returns the student's input for an image and its levels.
     pub fn entry(&self, image: &Tensor, levels: &[Tensor]) -> Tensor {
         match (&self.trunk, levels.first()) {
             (Some(trunk), Some(level)) => trunk.normalise(level),
@@ -70,9 +70,9 @@ impl View {
         }
     }
 
-    /// What the student starts from, of a normalised image that isn't a sample.
+    /// Computes the student's input for a normalised image that isn't a sample.
     pub fn entry_of(&self, image: &Tensor) -> Tensor {
-        // The teacher is not asked where the student starts from the image.
+        // The teacher isn't needed if the student starts from the image.
         let levels = if self.trunk.is_some() { self.levels(image) } else { vec![] };
         self.entry(image, &levels)
     }

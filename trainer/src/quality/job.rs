@@ -1,4 +1,4 @@
-//! A method on a set, and what tells it from any other.
+//! A job is a method on a set, identified by everything that affects its result.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use bundle::dataset::listing::list_below;
 use judge::file_sha256;
 use serde::{Deserialize, Serialize};
 
-/// Whose settings a method is run with.
+/// Whose settings a method runs with.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// What this program takes unless told otherwise
+    /// This program's defaults
     Ours,
     /// The paper's, as far as this program can follow it
     Published,
 }
 
 impl Origin {
-    /// As a command line names it.
+    /// Returns its name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -65,20 +65,20 @@ pub struct Job<'a> {
     pub set: &'a Set,
     /// The method's name.
     pub method: &'static str,
-    /// Whose settings.
+    /// Whose settings to use.
     pub recipe: Origin,
-    /// The options that they stand for, as `trainer train` takes them.
+    /// The options that the recipe stands for, as `trainer train` takes them.
     pub options: &'static [&'static str],
-    /// Splits the images, and seeds what is random.
+    /// Seed for the split and everything random.
     pub seed: u64,
     /// The teacher's name.
     pub teacher: String,
-    /// Of the program.
+    /// The program's version.
     pub version: String,
 }
 
 impl Job<'_> {
-    /// Equal for two jobs exactly if they do the same.
+    /// Returns a key that is equal for two jobs exactly if they do the same.
     #[must_use]
     pub fn key(&self) -> String {
         let Self { set, method, recipe, options, seed, teacher, version } = self;
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(key, job(&set, 0, Origin::Ours));
         assert_ne!(key, job(&set, 1, Origin::Ours));
         assert_ne!(key, job(&set, 0, Origin::Published));
-        // The place of the folder says nothing, its content all.
+        // The folder's path doesn't matter, only its contents.
         let moved = root.path().join("elsewhere");
         std::fs::rename(&folder, &moved).unwrap();
         assert_eq!(Set::open(&moved).unwrap().digest, set.digest);

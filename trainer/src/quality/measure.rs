@@ -1,4 +1,4 @@
-//! Trains, exports and evaluates, as a user does it.
+//! Trains, exports and evaluates, as a user would.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,10 +15,10 @@ use super::row::{Measured, Shares};
 use crate::progress;
 use crate::run::Run;
 
-/// Trains in `scratch`, which must not be there yet, by this very program: what fails there fails alone.
+/// Trains in `scratch`, which must not exist yet, by running this program again, so that a failure stays isolated.
 ///
 /// # Errors
-/// What a step said last, or why a test image can't be had.
+/// The last line of a failed step's output, or why a test image can't be used.
 pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
     let TestSet { images, .. } = test_images(&job.set.folder)?;
     let run = scratch.join("run");
@@ -59,9 +59,9 @@ pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
     })
 }
 
-/// What another threshold rejects.
+/// Returns the shares that another threshold rejects.
 fn shares(outcomes: &[Outcome], threshold: f32) -> Shares {
-    // Without the pixels: they are many, and no share needs them.
+    // Without the pixels: there are many, and no share needs them.
     let again = |outcome: &Outcome| Outcome {
         path: outcome.path.clone(),
         kind: outcome.kind.clone(),
@@ -88,7 +88,7 @@ fn program() -> anyhow::Result<Command> {
 }
 
 fn succeed(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stdin(Stdio::null()).output().context("this program can't be started again")?;
+    let output = command.stdin(Stdio::null()).output().context("this program can't be run again")?;
     if output.status.success() {
         return Ok(());
     }

@@ -1,12 +1,12 @@
-//! How well methods see: a table of figures over sets of images with known answers.
+//! Measures how well methods find defects: a table of figures over sets of images with known answers.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`job`] | a method on a set, and what tells it from any other |
-//! | [`row`] | what came of it: figures, or why there are none |
+//! | [`job`] | a method on a set, identified by everything that affects its result |
+//! | [`row`] | its result: figures, or why there are none |
 //! | [`measure`](mod@measure) | train, export, evaluate |
-//! | [`store`] | rows that are known already |
-//! | [`table`] | rows for people: means, worst sets, differences |
+//! | [`store`] | rows that were already measured |
+//! | [`table`] | the report: rows, means, worst sets, differences |
 
 pub mod job;
 pub mod measure;

@@ -1,4 +1,4 @@
-//! What came of a job.
+//! The result of a job.
 
 use bundle::evaluate::{Figures, Interval};
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ pub struct Row {
     pub method: String,
     /// Whose settings.
     pub recipe: Origin,
-    /// Seeds the split and what is random.
+    /// Seed for the split and everything random.
     pub seed: u64,
     /// The teacher's name.
     pub teacher: String,
-    /// Of the program.
+    /// The program's version.
     pub version: String,
     /// The figures.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -31,7 +31,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a job.
+    /// Creates the row of a job.
     #[must_use]
     pub fn of(job: &Job<'_>, result: Result<Measured, String>) -> Self {
         let (measured, failed) = match result {
@@ -51,7 +51,7 @@ impl Row {
         }
     }
 
-    /// The method with whose settings, for people.
+    /// Returns the method's name and whose settings it used, for display.
     #[must_use]
     pub fn name(&self) -> String {
         match self.recipe {
@@ -64,16 +64,16 @@ impl Row {
 /// The figures of a method on a set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Normals that were learned from or calibrated with.
+    /// Number of normals that were learned from or calibrated with.
     pub normals: usize,
     /// At the threshold for 1 % false alarms.
     pub figures: Figures,
     /// At the threshold for 5 %.
     pub at_5_percent: Shares,
-    /// Score and whether the part is defective, of each test image that has a score, in order of their names: differences
-    /// between methods are found from them.
+    /// The score of each test image that has one, and whether the part is defective, sorted by name: differences
+    /// between methods are computed from these.
     pub scores: Vec<(f32, bool)>,
-    /// Billions of multiply-adds a frame.
+    /// Billions of multiply-adds per frame.
     pub gmac: f64,
     /// Milliseconds to judge a decoded frame on one thread: the median.
     pub frame_ms: f64,
@@ -81,15 +81,15 @@ pub struct Measured {
     pub train_s: f64,
 }
 
-/// What a threshold rejects.
+/// The shares of parts that a threshold rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
     /// Of the good parts.
     pub good: Option<f64>,
     /// Of the defective ones.
     pub defective: Option<f64>,
-    /// How far off the former could be.
+    /// The interval of `good`.
     pub good_interval: Option<Interval>,
-    /// How far off the latter could be.
+    /// The interval of `defective`.
     pub defective_interval: Option<Interval>,
 }

@@ -1,4 +1,4 @@
-//! Rows that are known already, in a JSON file.
+//! A JSON file of rows that were already measured.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use bundle::atomic::write_file;
 
 use super::row::Row;
 
-/// The rows of a file, in the order in which they came.
+/// The rows of a file, in the order in which they were measured.
 #[derive(Debug)]
 pub struct Store {
     path: Option<PathBuf>,
@@ -21,15 +21,15 @@ pub enum StoreError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file holds something else.
+    /// The file holds no rows.
     #[error("{path} holds no rows of this command ({source}); give another --json", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The file can't be written.
@@ -37,16 +37,16 @@ pub enum StoreError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
 impl Store {
-    /// Without a path nothing is kept.
+    /// Opens the file; without a path nothing is kept.
     ///
     /// # Errors
-    /// [`StoreError`] if the file is there and can't be used.
+    /// [`StoreError`] if the file exists but can't be used.
     pub fn open(path: Option<&Path>) -> Result<Self, StoreError> {
         let mut rows = Vec::new();
         if let Some(path) = path {
@@ -62,16 +62,17 @@ impl Store {
         Ok(Self { path: path.map(Path::to_owned), rows })
     }
 
-    /// The figures of this job, if they are known. What failed is tried again.
+    /// Returns the row of this job if it was already measured. Failed jobs are tried again.
     #[must_use]
     pub fn known(&self, key: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.key == key && row.measured.is_some())
     }
 
-    /// Keeps a row in place of an older one of the same job, at once: hours of work must not hang on the last row.
+    /// Stores a row, replacing an older one of the same job, and writes the file at once, so that hours of work don't depend on the
+    /// last row.
     ///
     /// # Errors
-    /// [`StoreError`] if the file can't be written; it is then as it was.
+    /// [`StoreError`] if the file can't be written; it is then unchanged.
     pub fn keep(&mut self, row: Row) -> Result<(), StoreError> {
         self.rows.retain(|known| known.key != row.key);
         self.rows.push(row);

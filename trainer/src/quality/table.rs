@@ -1,4 +1,4 @@
-//! Rows for people, as Markdown.
+//! Formats rows as Markdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use bundle::evaluate::bootstrap::{Ranked, draws};
 
 use super::row::{Measured, Row};
 
-/// A table of the rows; then mean and worst set of each method, and how methods differ.
+/// Formats a table of the rows, then mean and worst set of each method, and how methods differ.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
@@ -69,7 +69,7 @@ fn share(value: Option<f64>, interval: Option<Interval>) -> String {
     value.map_or("–".to_owned(), |value| format!("{:.0} %{within}", 100.0 * value))
 }
 
-/// The measured rows of each method; several seeds of a set count as one set, by their mean.
+/// Groups the measured rows by method; several seeds of a set count as one set, by their mean.
 fn by_method(rows: &[Row]) -> BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> {
     let mut methods: BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> = BTreeMap::new();
     for row in rows {
@@ -113,7 +113,7 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Every two methods on each set with the same seed: the same draws of the same images.
+/// Compares every two methods on each set with the same seed, on the same resamples of the same images.
 fn differences(rows: &[Row]) -> String {
     let mut text = String::new();
     let sets: BTreeSet<(&str, u64)> = rows.iter().map(|row| (row.set.as_str(), row.seed)).collect();
@@ -139,7 +139,7 @@ fn differences(rows: &[Row]) -> String {
     text
 }
 
-/// `None` if the two judged different images.
+/// Returns the difference and its interval, or `None` if the two judged different images.
 fn difference(a: &Measured, b: &Measured) -> Option<(f64, Interval)> {
     let sorts: Vec<bool> = a.scores.iter().map(|score| score.1).collect();
     if !sorts.iter().eq(b.scores.iter().map(|score| &score.1)) {

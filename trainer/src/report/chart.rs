@@ -1,4 +1,4 @@
-//! Charts as SVG text. `script.js` moves their thresholds.
+//! Draws charts as SVG text. `script.js` moves their thresholds.
 
 use std::fmt::Write as _;
 
@@ -13,16 +13,16 @@ const BOTTOM: f64 = 26.0;
 const ROC_WIDTH: f64 = 420.0;
 const ROC_HEIGHT: f64 = 280.0;
 const MARGIN: f64 = 44.0;
-/// The largest share of rejected good parts that the ROC curve shows: nobody runs a line with more.
+/// The largest share of rejected good parts that the ROC curve shows: no line runs with more.
 const USEFUL: f64 = 0.1;
 
-/// Colours of normal and defective images; told apart with any colour vision.
+/// Colours of normal and defective images, distinguishable with any colour vision.
 pub const NORMAL: &str = "#0072b2";
 /// See [`NORMAL`].
 pub const DEFECTIVE: &str = "#d55e00";
 
-/// Where scores lie on an axis from 0 to 1: by their logarithm, so that the good ones are not one bar; by their rank if there
-/// are scores without a logarithm.
+/// Maps scores to an axis from 0 to 1: by their logarithm, so that the good ones don't collapse into one bar, or by their rank if
+/// some scores have no logarithm.
 #[derive(Debug)]
 pub struct Scale {
     sorted: Vec<f32>,
@@ -30,7 +30,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// For these scores; the threshold counts as one.
+    /// Creates a scale for these scores and the threshold.
     #[must_use]
     pub fn new(scores: &[f32], threshold: f32) -> Self {
         let mut sorted: Vec<f32> = scores.iter().copied().chain([threshold]).collect();
@@ -40,7 +40,7 @@ impl Scale {
         Self { sorted, is_logarithmic }
     }
 
-    /// The place of a score.
+    /// Returns a score's position.
     #[must_use]
     pub fn place(&self, score: f32) -> f64 {
         let (Some(&least), Some(&most)) = (self.sorted.first(), self.sorted.last()) else { return 0.5 };
@@ -59,7 +59,7 @@ impl Scale {
     }
 }
 
-/// A row of dots for each kind, the good parts first, with the threshold as a line. `kinds` are names, whether defective, and
+/// Draws a row of dots for each kind, the good parts first, with the threshold as a line. `kinds` are name, whether defective, and
 /// scores.
 pub fn strips(kinds: &[(String, bool, Vec<f32>)], threshold: f32, scale: &Scale) -> String {
     let height = TOP + ROW * kinds.len() as f64 + BOTTOM;
@@ -76,7 +76,7 @@ pub fn strips(kinds: &[(String, bool, Vec<f32>)], threshold: f32, scale: &Scale)
             escape(name)
         );
         for (number, &score) in scores.iter().enumerate() {
-            // Equal scores lie beside each other.
+            // Equal scores are drawn beside each other.
             let y = middle + (number % 5) as f64 * 4.0 - 8.0;
             let _ = write!(
                 svg,
@@ -98,13 +98,13 @@ pub fn strips(kinds: &[(String, bool, Vec<f32>)], threshold: f32, scale: &Scale)
     svg + "</svg>"
 }
 
-/// Where in [`strips`] a score lies, in its units.
+/// Returns a score's x position in [`strips`], in its units.
 #[must_use]
 pub fn across(score: f32, scale: &Scale) -> f64 {
     LEFT + scale.place(score) * (WIDTH - LEFT - RIGHT)
 }
 
-/// The ROC curve of the image scores, up to the most rejected good parts that a line can bear. `items` are (score, is
+/// Draws the ROC curve of the image scores, up to the largest tolerable share of rejected good parts. `items` are (score, is
 /// defective).
 pub fn roc(items: &[(f32, bool)]) -> String {
     let mut sorted = items.to_vec();
@@ -154,8 +154,8 @@ pub fn roc(items: &[(f32, bool)]) -> String {
     svg + "</svg>"
 }
 
-/// What `script.js` needs to place the working point on [`roc`]: left, width for a share of 1, bottom, height, and the largest
-/// share shown.
+/// Returns the values that `script.js` needs to place the working point on [`roc`]: left, width for a share of 1, bottom, height, and
+/// the largest share shown.
 #[must_use]
 pub fn roc_frame() -> [f64; 5] {
     let (width, height) = (ROC_WIDTH - 2.0 * MARGIN, ROC_HEIGHT - 2.0 * MARGIN);

@@ -1,13 +1,13 @@
-//! An anomaly map as a picture.
+//! Draws an anomaly map as a picture.
 
 use judge::{AnomalyMap, Frame, Pixels};
 use shared_format::Size;
 
-/// From dark to bright: equal steps of the value are equal steps of brightness, for any colour vision.
+/// Colours from dark to bright: equal steps of the value are equal steps of brightness, for any colour vision.
 const STOPS: [[f32; 3]; 5] =
     [[0.0, 0.0, 4.0], [81.0, 18.0, 124.0], [183.0, 55.0, 121.0], [252.0, 137.0, 97.0], [252.0, 253.0, 191.0]];
 
-/// The map's values from 0 to `most` as colours; larger ones look like `most`. `None` for a map without values.
+/// Draws the map's values from 0 to `most` as colours; larger ones look like `most`. Returns `None` for a map without values.
 #[must_use]
 pub fn heat(map: &AnomalyMap, most: f32) -> Option<Frame> {
     let pixels = map.values.iter().flat_map(|&value| colour(value / most.max(f32::MIN_POSITIVE))).collect();
@@ -22,7 +22,7 @@ fn colour(share: f32) -> [u8; 3] {
     [0, 1, 2].map(|channel| (low[channel] + share * (high[channel] - low[channel])).round() as u8)
 }
 
-/// The scale as CSS, from left to right.
+/// Returns the scale as CSS, from left to right.
 #[must_use]
 pub fn gradient() -> String {
     let stops: Vec<String> = STOPS.iter().map(|[r, g, b]| format!("rgb({r},{g},{b})")).collect();

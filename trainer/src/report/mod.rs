@@ -1,4 +1,4 @@
-//! Figures for people: a table for the terminal, a page with pictures.
+//! Reports figures: a table for the terminal and a page with pictures.
 
 mod chart;
 mod heat;
@@ -8,7 +8,7 @@ mod table;
 pub use page::{Evaluated, page};
 pub use table::table;
 
-/// Text as HTML.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,5 +1,5 @@
-//! The figures as one self-contained page: what was found of each kind, scores, ROC curve, a threshold to move, and the worst
-//! misses and false alarms with their maps.
+//! Writes the figures as one self-contained page: defects found of each kind, scores, ROC curve, an adjustable threshold, and the
+//! worst escapes and false alarms with their maps.
 
 use std::fmt::Write as _;
 
@@ -16,14 +16,14 @@ use super::chart::{DEFECTIVE, NORMAL, Scale, across, roc, roc_frame, strips};
 use super::heat::{gradient, heat};
 use super::{escape, table};
 
-/// Pictures in each group.
+/// Number of pictures in each group.
 const PICTURES: usize = 6;
-/// Places of the slider, at most.
+/// Maximum number of positions of the slider.
 const PLACES: usize = 400;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// A bundle with what it says of the test images.
+/// A bundle with its verdicts on the test images.
 #[derive(Debug)]
 pub struct Evaluated {
     /// The bundle, open.
@@ -34,7 +34,7 @@ pub struct Evaluated {
     pub figures: Figures,
 }
 
-/// The page's HTML: a bundle, and others on the same images beside it. The pictures are judged and drawn again.
+/// Writes the page's HTML: a bundle, and others measured on the same images for comparison. The pictures are judged and drawn again.
 #[must_use]
 pub fn page(bundle: &mut Evaluated, beside: &mut [Evaluated]) -> String {
     let mut html = format!(
@@ -43,14 +43,14 @@ pub fn page(bundle: &mut Evaluated, beside: &mut [Evaluated]) -> String {
     );
     html += &section(bundle, true);
     for other in beside {
-        let _ = write!(html, "<h1>Beside it: {}</h1>", escape(&other.judge.bundle().thresholds.method));
+        let _ = write!(html, "<h1>For comparison: {}</h1>", escape(&other.judge.bundle().thresholds.method));
         html += &section(other, false);
     }
     let _ = write!(html, "<script>{SCRIPT}</script></html>");
     html + "\n"
 }
 
-/// What is shown of one bundle; the threshold to move is for one only.
+/// Writes the section of one bundle; only one section has an adjustable threshold.
 fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) -> String {
     let thresholds = &judge.bundle().thresholds;
     let (method, teacher) = (escape(&thresholds.method), escape(&thresholds.teacher));
@@ -61,11 +61,11 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
     let scores: Vec<f32> = items.iter().map(|item| item.0).collect();
     let scale = Scale::new(&scores, threshold);
     let mut html = format!(
-        "<p>Method {method}, teacher {teacher}. The threshold rests on {} normals{}: at most {:.2} % of good parts are \
-         rejected on average, where the line's parts are like them.</p><pre>{}</pre>",
+        "<p>Method {method}, teacher {teacher}. The threshold is based on {} normals{}: at most {:.2} % of good parts are \
+         rejected on average, if the line's parts are like them.</p><pre>{}</pre>",
         evidence.normals,
         match evidence.sample {
-            Sample::HeldOut => " that trained nothing",
+            Sample::HeldOut => " not used for training",
             Sample::CrossFitted => ", each scored by a model of the others (an estimate)",
         },
         evidence.claimed_fpr() * 100.0,
@@ -87,7 +87,7 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
     html + &pictures(judge, outcomes)
 }
 
-/// The good parts first, then each kind of defect: name, whether defective, scores.
+/// Lists the good parts, then each kind of defect: name, whether defective, scores.
 fn kinds(outcomes: &[Outcome]) -> Vec<(String, bool, Vec<f32>)> {
     let mut names: Vec<&str> = outcomes.iter().map(|o| o.kind.as_str()).collect();
     names.sort_unstable_by_key(|name| (*name != GOOD, *name));
@@ -99,7 +99,7 @@ fn kinds(outcomes: &[Outcome]) -> Vec<(String, bool, Vec<f32>)> {
     names.into_iter().map(of_kind).collect()
 }
 
-/// The slider, what is rejected of each kind, and what the script needs.
+/// Writes the slider, the rejected share of each kind, and the script's data.
 fn threshold_section(
     kinds: &[(String, bool, Vec<f32>)],
     scores: &[f32],
@@ -115,7 +115,7 @@ fn threshold_section(
     places.dedup();
     let exported = places.iter().position(|&place| place == threshold).unwrap_or(0);
     let mut html = format!(
-        "<h2>What is rejected</h2><p id=\"at-threshold\"></p><p><input id=\"slider\" type=\"range\" min=\"0\" max=\"{}\" \
+        "<h2>Rejected parts</h2><p id=\"at-threshold\"></p><p><input id=\"slider\" type=\"range\" min=\"0\" max=\"{}\" \
          value=\"{exported}\" aria-label=\"threshold\"> <button id=\"back\">the bundle's threshold</button></p><table>",
         places.len() - 1
     );
@@ -142,7 +142,7 @@ fn threshold_section(
     html
 }
 
-/// The worst misses beside the worst false alarms, then what was right, all maps by one scale of colours.
+/// Writes the worst escapes beside the worst false alarms, then correct verdicts, all maps on one colour scale.
 fn pictures(judge: &mut Judge, outcomes: &[Outcome]) -> String {
     let groups: [(&str, bool, Verdict); 4] = [
         ("Defective, passed: the lowest scores", true, Verdict::Pass),
@@ -175,7 +175,7 @@ fn pictures(judge: &mut Judge, outcomes: &[Outcome]) -> String {
     html + "</div>"
 }
 
-/// A photo with what the judge sees in it.
+/// A photo with its map and regions.
 struct Picture {
     caption: String,
     photo: Vec<u8>,
@@ -215,7 +215,7 @@ impl Picture {
     }
 }
 
-/// As JPEG, which is a tenth of a PNG: a page holds four dozen pictures.
+/// Encodes as JPEG, a tenth of a PNG's size: a page holds four dozen pictures.
 fn jpeg(frame: &Frame) -> Option<Vec<u8>> {
     const QUALITY: u8 = 85;
     let Size { width, height } = frame.size();

@@ -1,5 +1,5 @@
 "use strict";
-// Moves the threshold: the line among the scores, the working point on the ROC curve, and what is rejected of each kind.
+// Moves the threshold: the line among the scores, the working point on the ROC curve, and the rejected share of each kind.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const slider = document.getElementById("slider");
@@ -25,7 +25,7 @@
     const share = good ? alarms / good : 0;
     of("working-point").setAttribute("cx", left + Math.min(share, most) * wide);
     of("working-point").setAttribute("cy", bottom - (defects ? found / defects : 0) * high);
-    of("beyond").textContent = share > most ? "The working point lies beyond this curve's end." : "";
+    of("beyond").textContent = share > most ? "The working point is beyond the end of this curve." : "";
   };
   slider.addEventListener("input", show);
   of("back").addEventListener("click", () => {

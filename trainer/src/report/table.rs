@@ -1,10 +1,10 @@
-//! The figures as a table.
+//! Formats the figures as a table.
 
 use std::fmt::Write as _;
 
 use bundle::evaluate::{Figures, Interval, Intervals, KindFigures};
 
-/// A table with a row for each kind of defect and one for all; a dash stands for what the images can't tell.
+/// Formats a table with a row for each kind of defect and one for all; a dash marks a figure that the images can't provide.
 #[must_use]
 pub fn table(figures: &Figures) -> String {
     let mut text =
@@ -18,14 +18,18 @@ pub fn table(figures: &Figures) -> String {
     intervals(&mut text, &figures.all.intervals);
     let _ = writeln!(text, "threshold {:.4}", figures.threshold);
     if figures.n_fault > 0 {
-        let _ =
-            writeln!(text, "{} image(s) could not be judged (fault) and count in no figure", figures.n_fault);
+        let _ = writeln!(
+            text,
+            "{} image(s) could not be judged (fault) and are excluded from all figures",
+            figures.n_fault
+        );
     }
     for (count, what) in
         [(figures.unreadable_masks, "can't be read"), (figures.empty_masks, "of defective images are empty")]
     {
         if count > 0 {
-            let _ = writeln!(text, "{count} mask(s) {what}: their images count in no pixel figure");
+            let _ =
+                writeln!(text, "{count} mask(s) {what}: their images are excluded from the pixel figures");
         }
     }
     text
@@ -47,7 +51,7 @@ fn row(text: &mut String, kind: &str, figures: &KindFigures) {
     );
 }
 
-/// Below the figures, how far off they could be.
+/// Adds the intervals below the figures.
 fn intervals(text: &mut String, of: &Intervals) {
     let area = |interval: Option<Interval>| {
         interval.map_or("–".to_owned(), |i| format!("{:.3}–{:.3}", i.low, i.high))

@@ -7,34 +7,34 @@ use networks::teacher::TeacherError;
 /// Why a run's folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// It can't be read or written.
+    /// A file can't be read or written.
     #[error("{path}: {source}; check free space and permissions", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is a run already.
-    #[error("{0} holds a training run already; continue it with --resume, or choose another --out")]
+    /// The folder already holds a run.
+    #[error("{0} already holds a training run; continue it with --resume, or choose another --out")]
     Exists(PathBuf),
-    /// There is something else.
+    /// The folder holds other files.
     #[error("{0} is not empty and holds no training run; choose another --out")]
     Occupied(PathBuf),
-    /// There is none.
+    /// The folder holds no run.
     #[error(
         "{0} is not a training run (it has no run.json); give the folder that was --out of `trainer train`"
     )]
     Absent(PathBuf),
     /// A file is damaged.
-    #[error("{path} is damaged: {reason}; start the run anew with another --out", path = path.display())]
+    #[error("{path} is damaged: {reason}; start a new run with another --out", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         reason: String,
     },
-    /// A file of another run.
+    /// A file was written by another run's method.
     #[error(
         "{path} was written by the method {found}, and this run's is {method}; put the run's own file back, or remove it \
          and start its training from the first step with --resume",
@@ -48,10 +48,10 @@ pub enum RunError {
         /// The run's method.
         method: String,
     },
-    /// Nothing to export yet.
-    #[error("{0} is not trained to its end; go on with `trainer train --resume --out {0}`")]
+    /// There is nothing to export yet.
+    #[error("the training in {0} is not finished; resume it with `trainer train --resume --out {0}`")]
     Unfinished(PathBuf),
-    /// Its teacher can't be loaded or saved.
+    /// The run's teacher can't be loaded or saved.
     #[error(transparent)]
     Teacher(#[from] TeacherError),
 }

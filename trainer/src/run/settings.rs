@@ -1,4 +1,4 @@
-//! What reproduces a run, as `run.json` keeps it.
+//! The settings that reproduce a run, stored in `run.json`.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use shared_format::Recipe;
 use crate::compute::Precision;
 
 const FORMAT: u32 = 2;
-/// Longest training.
+/// Maximum length of a training.
 pub const MAX_STEPS: u64 = 100_000_000;
 const MAX_BATCH: usize = 4096;
 
@@ -28,38 +28,38 @@ pub struct Settings {
     pub data: PathBuf,
     /// How a frame becomes the network's input.
     pub recipe: Recipe,
-    /// Seeds the split, the initial weights and the order of the images.
+    /// Seed for the split, the initial weights and the order of the images.
     pub seed: u64,
-    /// Training steps; if there are `minutes`, at most.
+    /// Number of training steps; the maximum if `minutes` is set.
     pub steps: u64,
-    /// If given, training ends before its last step once the student doesn't get better any more, and after about this time.
+    /// If given, training ends early once the student stops improving, and after about this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes: Option<f64>,
     /// Samples in a step.
     pub batch: usize,
     /// Number format of the convolutions.
     pub precision: Precision,
-    /// Threads that compute; another number rounds differently.
+    /// Number of threads; another number rounds differently.
     pub threads: i32,
-    /// Mirrored copies that train too.
+    /// Mirrored copies that are also learned from.
     pub flip: Flip,
     /// The method's own options.
     pub options: Value,
-    /// Images that train, relative to `data`.
+    /// Images to learn from, relative to `data`.
     pub fit: Vec<PathBuf>,
     /// Images that choose the checkpoint; none for a fitted method.
     pub selection: Vec<PathBuf>,
-    /// Images that calibrate and do nothing else; none for a fitted method, which scores each image by a model of the others.
+    /// Images used only for calibration; none for a fitted method, which scores each image by a model of the others.
     pub calibration: Vec<PathBuf>,
     /// Images that aren't used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
-    /// What else lies in the data folder and isn't used, a clause for each reason. Absent in older runs.
+    /// Other files in the data folder that aren't used, a clause for each reason. Absent in older runs.
     #[serde(default)]
     pub unused: Vec<String>,
 }
 
 impl Settings {
-    /// Settings without images; [`super::Run::create`]'s caller fills the sets.
+    /// Creates settings without images; [`super::Run::create`]'s caller fills the sets.
     #[must_use]
     pub fn new(method: &str, teacher: &str, data: &Path, recipe: Recipe, seed: u64) -> Self {
         Self {
@@ -84,10 +84,10 @@ impl Settings {
         }
     }
 
-    /// Reads what a trainer of this version or an earlier one wrote.
+    /// Reads settings that a trainer of this version or an earlier one wrote.
     ///
     /// # Errors
-    /// A clause: what is wrong with it.
+    /// If they are invalid; the error is a clause that names the cause.
     pub(super) fn read(json: &[u8]) -> Result<Self, String> {
         let mut json: Value = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         upgrade(&mut json);
@@ -96,7 +96,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Whether a trainer of this version can have written them.
+    /// Checks that a trainer of this version can have written them.
     fn check(&self) -> Result<(), &'static str> {
         let sets = [&self.fit, &self.selection, &self.calibration];
         let images: HashSet<&PathBuf> = sets.into_iter().flatten().collect();
@@ -115,14 +115,14 @@ impl Settings {
         }
     }
 
-    /// The paths of one of the sets.
+    /// Returns the paths of one of the sets.
     #[must_use]
     pub fn paths(&self, set: &[PathBuf]) -> Vec<PathBuf> {
         set.iter().map(|path| self.data.join(path)).collect()
     }
 }
 
-/// Settings of format 1, which had the options of all methods in places of their own.
+/// Upgrades settings of format 1, which had separate keys for the options of all methods.
 fn upgrade(json: &mut Value) {
     let Some(settings) = json.as_object_mut().filter(|settings| settings.get("format") == Some(&json!(1)))
     else {

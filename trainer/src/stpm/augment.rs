@@ -1,17 +1,17 @@
-//! What a step does to its images, so that few photos teach more.
+//! Augments the images of a step, so that the student learns more from few photos.
 
 use bundle::seeded::Seeded;
 use tch::{Kind, Tensor};
 
-/// An image is shifted by at most so many pixels each way …
+/// Maximum shift of an image in pixels, each way.
 const SHIFT: usize = 8;
-/// … and its brightness by at most this share, in thousandths.
+/// Maximum change of its brightness, in thousandths.
 const BRIGHTNESS: usize = 100;
 const STREAM: u64 = 0x5717;
 
-/// N×3×H×W, normalised by `mean` and `std` (1×3×1×1 each) → the same images, each at another place and in other light. What
-/// comes in at an edge repeats the edge. Depends on nothing but its arguments, so that a resumed run sees what an uninterrupted
-/// one would have.
+/// Shifts images (N×3×H×W, normalised by `mean` and `std`, 1×3×1×1 each) and changes their brightness, each differently. Pixels
+/// that come in at an edge repeat the edge. Depends only on its arguments, so a resumed run sees the same images as an
+/// uninterrupted one.
 pub fn changed(images: &Tensor, (mean, std): (&Tensor, &Tensor), seed: u64, step: u64) -> Tensor {
     let [mean, std] = [mean, std].map(|values| values.to_device(images.device()));
     let mut random = Seeded::new(seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15), STREAM);

@@ -1,4 +1,4 @@
-//! How a level of the student is compared with the teacher's.
+//! Compares the student's levels with the teacher's.
 
 use networks::onnx::{GraphBuilder, Value};
 use networks::{Network, StateError, Weights};
@@ -8,10 +8,10 @@ use crate::channels::{Channels, measure, standardised};
 use crate::method::TrainError;
 use crate::samples::Samples;
 
-/// A vector shorter than this keeps its direction but not the full length 1.
+/// A vector shorter than this keeps its direction but isn't scaled to the full length 1.
 const UNIT_LENGTH_FLOOR: f64 = 1e-12;
 
-/// What of two vectors is compared.
+/// How two feature vectors are compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
     /// The paper's: their directions, ‖t/‖t‖ − s/‖s‖‖².
@@ -22,15 +22,15 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Ours, with the channels of the teacher on the fit images; `None` if someone asked to stop.
+    /// Measures the teacher's channels on the fit images, for our comparison; returns `None` if a stop was requested.
     ///
     /// # Errors
-    /// If an image that is not kept in memory can't be read any more.
+    /// If an image that is not kept in memory can no longer be read.
     pub fn measured(network: &Network, fit: &mut Samples) -> Result<Option<Self>, TrainError> {
         let levels = |levels: &[Tensor]| levels.iter().map(Tensor::shallow_clone).collect();
         let Some(mut channels) = measure(fit, levels)? else { return Ok(None) };
         for (channels, &level) in channels.iter_mut().zip(&network.levels) {
-            // The student's own level can't be below 0 there either.
+            // The student's level can't be below 0 there either.
             if network.is_rectified(level) {
                 channels.mean.fill(0.0);
             }
@@ -38,7 +38,7 @@ impl Comparison {
         Ok(Some(Self::Channels(channels)))
     }
 
-    /// What the student is to give, N×C×h×w each, of the teacher's levels, in 32-bit floats.
+    /// Computes the student's targets from the teacher's levels, N×C×h×w each, in 32-bit floats.
     #[must_use]
     pub fn targets(&self, teacher: &[Tensor]) -> Vec<Tensor> {
         match self {
@@ -49,7 +49,7 @@ impl Comparison {
         }
     }
 
-    /// The distances of the student's levels from [`Self::targets`], N×1×h×w each, in 32-bit floats.
+    /// Computes the distances of the student's levels from [`Self::targets`], N×1×h×w each, in 32-bit floats.
     #[must_use]
     pub fn distances(&self, targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
         let squares = |target: &Tensor, level: &Tensor| (target.to_kind(Kind::Float) - level).square();
@@ -88,17 +88,17 @@ impl Comparison {
             .collect()
     }
 
-    /// Adds it to what a student keeps.
+    /// Adds it to a student's state.
     pub fn add_to(&self, state: &mut Weights) {
         if let Self::Channels(levels) = self {
             levels.iter().enumerate().for_each(|(level, channels)| channels.add_to(state, &name(level)));
         }
     }
 
-    /// What [`Self::add_to`] gave, of `levels` levels.
+    /// Reads what [`Self::add_to`] wrote, for `levels` levels.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn from_state(state: &Weights, levels: usize) -> Result<Self, StateError> {
         let counts: Vec<usize> = (0..levels)
             .filter_map(|level| state.get(&format!("{}.mean", name(level))).map(|mean| mean.data.len()))
@@ -117,16 +117,16 @@ impl Comparison {
 fn unit_length(features: &Tensor) -> Tensor {
     let features = features.to_kind(Kind::Float);
     let square = (&features * &features).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
-    // The floor comes before the root: at 0 the root's slope is infinite, and the gradient would be none.
+    // The floor comes before the root: at 0 the root's slope is infinite, and the gradient would be NaN.
     features / square.clamp_min(UNIT_LENGTH_FLOOR * UNIT_LENGTH_FLOOR).sqrt()
 }
 
-/// Whose channels they are, in the names of a run's state.
+/// Returns the name of a level's channels in a run's state.
 fn name(level: usize) -> String {
     format!("level_{}", level + 1)
 }
 
-/// ‖a − b‖² along the channels.
+/// Adds ‖a − b‖² along the channels.
 fn distance(g: &mut GraphBuilder, a: &Value, b: &Value) -> Value {
     let difference = g.sub(a, b);
     let square = g.mul(&difference, &difference);

@@ -1,4 +1,4 @@
-//! The exported model: image → teacher and student → distances → anomaly map and score.
+//! Builds the exported model: image → teacher and student → distances → anomaly map and score.
 
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::bilinear;
@@ -14,7 +14,7 @@ pub const LEVEL_OUTPUTS: [&str; 3] = ["level_1", "level_2", "level_3"];
 /// Builds the ONNX model for input size `input` from folded weights. `with_levels` adds [`LEVEL_OUTPUTS`].
 ///
 /// With dₗ the distance of level l (see [`Comparison`]) and Uₗ its bilinear resizing:
-/// * [`Scoring::Common`]: `anomaly_map` and `score` are those that all methods make of a map
+/// * [`Scoring::Common`]: `anomaly_map` and `score` are those that all methods compute from a map
 ///   ([`methods::image_score`]), here of exp(Σ wₗ Uₗ log(dₗ / cₗ)) on the finest grid, with cₗ the mean distance on good parts:
 ///   a weighted geometric mean, which is the paper's product to a power that keeps it from underflowing;
 /// * [`Scoring::Paper`]: `anomaly_map` = Π Uₗ dₗ at the image's size, `score` its maximum.
@@ -59,7 +59,7 @@ pub fn build(
     graph.finish()
 }
 
-/// log(factor · x), finite for all x.
+/// Adds log(factor · x), finite for all x.
 fn log(g: &mut GraphBuilder, x: &Value, factor: f32) -> Value {
     let factor = g.scalar(factor);
     let scaled = g.mul(x, &factor);
@@ -68,7 +68,7 @@ fn log(g: &mut GraphBuilder, x: &Value, factor: f32) -> Value {
     g.log(&floored)
 }
 
-/// Σ weight · level on the grid of the first level.
+/// Adds Σ weight · level on the grid of the first level.
 fn weighted_sum(g: &mut GraphBuilder, levels: &[Value]) -> Option<Value> {
     let fine = levels.first()?.shape();
     let sides = [fine[2], fine[3]];

@@ -1,15 +1,16 @@
-//! From the levels' distances to a map.
+//! Combines the levels' distances into a map.
 
 use methods::image_score::ImageScore;
 use networks::{Array, State, StateError};
 use tch::Tensor;
 
-/// A distance counts as this share of its scale at least: its logarithm must stay finite.
+/// A distance counts as at least this share of its scale, so that its logarithm stays finite.
 pub const LEAST_SHARE: f32 = 1e-3;
 /// The name of the levels' scales in a run's state.
 const SCALES: &str = "scoring.scales";
 
-/// A position of a coarser level speaks for four times the area, and counts four times as much; they add up to 1.
+/// Returns the levels' weights, which add up to 1: a position of the next coarser level covers four times the area and counts four
+/// times as much.
 #[must_use]
 pub fn level_weights(levels: usize) -> Vec<f32> {
     let areas: Vec<f32> = (0..levels).map(|level| 4f32.powi(level as i32)).collect();
@@ -17,7 +18,8 @@ pub fn level_weights(levels: usize) -> Vec<f32> {
     areas.into_iter().map(|area| area / total).collect()
 }
 
-/// The weighted geometric mean over the levels of each distance by its scale, on the finest grid: N×1×h×w, about 1 on good parts.
+/// Computes the weighted geometric mean over the levels of each distance divided by its scale, on the finest grid: N×1×h×w, about 1
+/// on good parts.
 #[must_use]
 pub fn combined(distances: &[Tensor], scales: &[f32]) -> Option<Tensor> {
     let fine = distances.first()?.size();
@@ -32,11 +34,11 @@ pub fn combined(distances: &[Tensor], scales: &[f32]) -> Option<Tensor> {
 /// How the levels' distances become a map and a score.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scoring {
-    /// One map, scored as all methods' maps are.
+    /// One map with the score common to all methods.
     Common {
-        /// The mean distance of each level on good parts, finest first: what makes levels comparable.
+        /// The mean distance of each level on good parts, finest first; it makes levels comparable.
         scales: Vec<f32>,
-        /// Of the map that [`combined`] gives.
+        /// The score of the map that [`combined`] returns.
         image_score: ImageScore,
     },
     /// The paper's: the product of the levels, and its maximum.
@@ -44,10 +46,10 @@ pub enum Scoring {
 }
 
 impl Scoring {
-    /// The common scoring that [`Self::add_to`] wrote, of `levels` levels.
+    /// Reads the common scoring that [`Self::add_to`] wrote, for `levels` levels.
     ///
     /// # Errors
-    /// Names what is missing or out of range.
+    /// If a value is missing or out of range; the error names it.
     pub fn common(state: &State, levels: usize) -> Result<Self, StateError> {
         let scales = state.weights.get(SCALES).ok_or(StateError::missing(SCALES))?.data.clone();
         if scales.len() != levels || scales.iter().any(|scale| !scale.is_normal() || *scale < 0.0) {
@@ -57,7 +59,7 @@ impl Scoring {
         Ok(Self::Common { scales, image_score })
     }
 
-    /// Adds the scoring to what a student keeps.
+    /// Adds the scoring to a student's state.
     pub fn add_to(&self, state: &mut State) {
         if let Self::Common { scales, image_score } = self {
             let array = Array { shape: vec![scales.len()], data: scales.clone() };

@@ -1,5 +1,5 @@
 //! Student-Teacher Feature Pyramid Matching (Wang et al.: *Student-Teacher Feature Pyramid Matching for Anomaly
-//! Detection*, BMVC 2021). See this folder's README for what is ours and what it gains.
+//! Detection*, BMVC 2021). This folder's README lists the differences from the paper and what they gain.
 
 mod augment;
 mod comparison;
@@ -27,16 +27,16 @@ use crate::method::{Ended, Method, Plan, TrainError, no_backbone};
 use crate::run::{Run, STUDENT, Settings};
 use crate::torch::Compute;
 
-/// What runs of earlier versions keep in place of the common score.
+/// Name of the score in runs of earlier versions, which had no common score.
 const EARLIER_SCORE: &str = "scoring.0.mean";
-/// The paper's passes over the images, and samples in a step.
+/// The paper's number of passes over the images, and of samples in a step.
 const PAPER_PASSES: u64 = 100;
 const PAPER_BATCH: usize = 32;
-/// Ours: in the same time the student comes nearer to its teacher in many small steps than in few large ones.
+/// Our batch size: in the same time the student gets closer to its teacher in many small steps than in few large ones.
 const BATCH: usize = 2;
-/// Ours at most. Few images need no fewer steps than many, and more steps find no more (figures in this folder's README).
+/// Our maximum. Few images need as many steps as many images do, and more steps don't find more (figures in this folder's README).
 const STEPS: u64 = 500;
-/// The longest time of ours, for slow machines and large inputs.
+/// Our maximum time, for slow machines and large inputs.
 const MINUTES: f64 = 5.0;
 
 /// The method.
@@ -49,7 +49,7 @@ impl Method for Stpm {
     }
 
     fn about(&self) -> &'static str {
-        "a student learns to see good parts as its teacher does; where it fails, the part is anomalous"
+        "a student learns to reproduce its teacher's features of good parts; where it fails, the part is anomalous"
     }
 
     fn listed(&self) -> Listed {
@@ -94,7 +94,7 @@ impl Method for Stpm {
             Scoring::Paper
         } else if state.weights.contains_key(EARLIER_SCORE) {
             return Err(TrainError::Unfit(
-                "an earlier version of trainer trained this run, with a score that this one doesn't write; train it again"
+                "this run was trained by an earlier version of trainer, with a score that this version doesn't support; train it again"
                     .to_owned(),
             ));
         } else {

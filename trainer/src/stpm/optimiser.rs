@@ -1,4 +1,4 @@
-//! How a student learns from its gradients.
+//! The optimisers of a student, the paper's and ours.
 
 use networks::{StateError, Weights};
 use tch::Tensor;
@@ -15,12 +15,12 @@ const WEIGHT_DECAY: f64 = 1e-4;
 pub enum Optimiser {
     /// The paper's.
     Sgd(Sgd),
-    /// Ours: in the same time the student comes far nearer to its teacher.
+    /// Ours: in the same time the student gets far closer to its teacher.
     Adam(Adam),
 }
 
 impl Optimiser {
-    /// For these parameters.
+    /// Creates the optimiser for these parameters.
     pub fn new(schedule: Schedule, parameters: &[Tensor]) -> Self {
         match schedule {
             Schedule::Published => Self::Sgd(Sgd::new(parameters, MOMENTUM, WEIGHT_DECAY)),
@@ -28,7 +28,7 @@ impl Optimiser {
         }
     }
 
-    /// Step number `step`, counted from 0; the gradients are then zero.
+    /// Performs step number `step`, counted from 0, and clears the gradients.
     pub fn step(&mut self, parameters: &mut [Tensor], step: u64, rate: f64) {
         match self {
             Self::Sgd(sgd) => sgd.step(parameters, rate),
@@ -48,10 +48,10 @@ impl Optimiser {
         }
     }
 
-    /// Takes over what [`Self::add_to`] gave.
+    /// Loads what [`Self::add_to`] wrote.
     ///
     /// # Errors
-    /// If a tensor is missing or misshapen.
+    /// If a tensor is missing or has the wrong shape.
     pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         match self {
             Self::Sgd(sgd) => {

@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use crate::method::TrainError;
 use crate::schedule::{SCHEDULE_HELP, Schedule};
 
-/// As the command line gives them, and as a run records them.
+/// The options, as given on the command line and as recorded in a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Whose lengths and rates; ours unless given.
+    /// The schedule; ours by default.
     #[arg(long, value_enum, hide_possible_values = true, help = SCHEDULE_HELP)]
     pub schedule: Option<Schedule>,
-    /// the paper's own map and score, instead of those of all methods
+    /// use the paper's own map and score instead of the common ones
     #[arg(long)]
     pub paper_score: bool,
 }
 
 impl Options {
-    /// From the command line.
+    /// Reads the options from the command line.
     ///
     /// # Errors
-    /// If it has no such options.
+    /// If the command line lacks these options.
     pub fn of(given: &ArgMatches) -> Result<Self, TrainError> {
         Self::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))
     }
 
-    /// Whether the paper's schedule is followed.
+    /// Returns whether the paper's schedule is followed.
     #[must_use]
     pub fn follows_the_paper(&self) -> bool {
         self.schedule == Some(Schedule::Published)

@@ -1,4 +1,4 @@
-//! How fast a step learns, and when training ends.
+//! The learning rate of each step, and when training ends.
 
 use crate::schedule::Schedule;
 
@@ -8,37 +8,37 @@ const PAPER_RATE: f64 = 0.4;
 const RATE: f64 = 0.02;
 /// … with a linear warm-up over this many steps.
 const WARM_UP: f64 = 15.0;
-/// A selection distance that is lower by less than this share is no progress …
+/// A selection distance that is lower by less than this share isn't progress …
 const PROGRESS: f64 = 0.01;
-/// … and after so many checks without progress the rate falls.
+/// … and after this many checks without progress the rate falls.
 const PATIENCE: u64 = 4;
 
-/// Where training is between its first step and its last.
+/// The progress of a training between its first step and its last.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     schedule: Schedule,
-    /// Steps in all.
+    /// Total number of steps.
     pub total: u64,
     /// The step at which the rate begins to fall.
     falls_from: u64,
-    /// The selection distance that the next must be lower than, by [`PROGRESS`].
+    /// The selection distance that the next must fall below by [`PROGRESS`].
     reference: f64,
-    /// Checks since there was progress.
+    /// Number of checks since the last progress.
     stale: u64,
 }
 
 impl Pace {
-    /// The share of a training before the rate falls to 0: with a fall the last step needs no luck.
+    /// The share of a training before the rate falls to 0: with the fall, the result doesn't depend on luck in the last step.
     pub const HOLD: f64 = 0.75;
 
-    /// At most `total` steps.
+    /// Starts a training of at most `total` steps.
     #[must_use]
     pub fn new(schedule: Schedule, total: u64) -> Self {
         let falls_from = (total as f64 * Self::HOLD) as u64;
         Self { schedule, total, falls_from, reference: f64::INFINITY, stale: 0 }
     }
 
-    /// The rate of step `step` (from 0).
+    /// Returns the rate of step `step` (from 0).
     #[must_use]
     pub fn rate(&self, step: u64) -> f64 {
         if self.schedule == Schedule::Published {
@@ -49,13 +49,13 @@ impl Pace {
         RATE * warm_up.min(1.0) * left.min(1.0)
     }
 
-    /// Whether the rate has begun to fall.
+    /// Returns whether the rate has begun to fall.
     #[must_use]
     pub fn falls(&self, step: u64) -> bool {
         step >= self.falls_from
     }
 
-    /// Takes in the selection distance at a check; whether the student has stopped to get better.
+    /// Records the selection distance at a check; returns whether the student has stopped improving.
     pub fn has_converged(&mut self, selection: f64) -> bool {
         if selection < self.reference * (1.0 - PROGRESS) {
             (self.reference, self.stale) = (selection, 0);
@@ -65,7 +65,7 @@ impl Pace {
         self.stale >= PATIENCE
     }
 
-    /// The rate falls from `step` on, and with it training comes to its end.
+    /// Lets the rate fall from `step` on, which ends the training.
     pub fn end(&mut self, step: u64) {
         if !self.falls(step) {
             self.falls_from = step;
@@ -73,7 +73,7 @@ impl Pace {
         }
     }
 
-    /// As a checkpoint keeps it.
+    /// Returns the state that a checkpoint stores.
     #[must_use]
     pub fn notes(&self) -> [(&'static str, String); 4] {
         [
@@ -84,7 +84,7 @@ impl Pace {
         ]
     }
 
-    /// What [`Self::notes`] gave, if `number` finds it.
+    /// Restores what [`Self::notes`] returned, if `number` finds it.
     pub fn restore(&mut self, number: impl Fn(&str) -> Option<f64>) {
         if let (Some(total), Some(falls_from)) = (number("total"), number("falls_from")) {
             (self.total, self.falls_from) = (total as u64, falls_from as u64);
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(converged, [false, false, false, false, false, false, true]);
         pace.end(step);
         assert_eq!((pace.total, pace.falls(699), pace.falls(700)), (934, false, true));
-        // What falls already isn't cut again.
+        // A rate that is already falling isn't cut again.
         pace.end(800);
         assert_eq!(pace.total, 934);
         let mut restored = Pace::new(Schedule::Short, 4000);

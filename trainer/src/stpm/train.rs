@@ -25,15 +25,15 @@ use crate::torch::{Compute, Frozen, Trainable, channels_last};
 
 /// The share of a batch in BatchNorm's running statistics, as in the paper's code.
 const PAPER_NORM_MOMENTUM: f64 = 0.1;
-/// Steps between questions to the selection images …
+/// Steps between checks on the selection images …
 const CHECK_EVERY: u64 = 50;
-/// … and how often a short training asks them.
+/// … and the number of checks in a short training.
 const CHECKS: u64 = 10;
-/// Longest time that a power cut can cost.
+/// Maximum training time that a power cut can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Fit samples that give BatchNorm its statistics for a check; after training all of them do.
+/// Number of fit samples that set BatchNorm's statistics for a check; after training all of them are used.
 const CHECK_SAMPLES: usize = 64;
-/// Least mean distance of a level: a student that imitates a still picture to the last digit has none.
+/// Minimum mean distance of a level: a student that imitates a constant picture to the last digit has a distance of 0.
 const LEAST_SCALE: f32 = 1e-9;
 
 /// One line of the metrics.
@@ -63,7 +63,7 @@ struct Training<'a> {
     best: Option<(u64, f64)>,
 }
 
-/// Trains the run's student to the end, or until someone asks to stop.
+/// Trains the run's student to the end, or until a stop is requested.
 pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
     let mut training = Training::start(run, compute)?;
     if progress::stop_requested() {
@@ -81,7 +81,7 @@ impl<'a> Training<'a> {
         let network = &run.teacher.network;
         tch::manual_seed(settings.seed as i64);
         let student = Trainable::random(network, compute);
-        // The teacher sees each image once, so its features can be had in full precision.
+        // The teacher processes each image only once, so full precision is affordable.
         let exact = Compute { kind: Kind::Float, ..compute };
         let load = |paths: &[PathBuf], flip, budget, what| {
             let teacher = Frozen::new(network, &run.teacher.weights, exact);
@@ -98,7 +98,7 @@ impl<'a> Training<'a> {
             Some(state) => Comparison::from_state(&state.weights, network.levels.len())
                 .map_err(|reason| run.damaged(CHECKPOINT, reason))?,
             None if options.follows_the_paper() => Comparison::Directions,
-            // Who asked to stop is heard before the first step.
+            // A stop request is honoured before the first step.
             None => Comparison::measured(network, &mut fit)?.unwrap_or(Comparison::Directions),
         };
         let mut training = Self {
@@ -123,7 +123,7 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
-    /// Runs the remaining steps; `false` if it was interrupted.
+    /// Runs the remaining steps; returns `false` if interrupted.
     fn steps(&mut self) -> Result<bool, TrainError> {
         let bar = progress::bar(self.pace.total, "Training");
         bar.set_position(self.step);
@@ -155,7 +155,7 @@ impl<'a> Training<'a> {
         Ok(true)
     }
 
-    /// Steps between checks: the paper's code asks after each pass over the images.
+    /// Returns the number of steps between checks: the paper's code checks after each pass over the images.
     fn check_every(&self) -> u64 {
         if self.options.follows_the_paper() {
             self.fit.count().div_ceil(self.run.settings.batch) as u64
@@ -168,7 +168,7 @@ impl<'a> Training<'a> {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
-    /// Whether only the time for the rate's fall is left.
+    /// Returns whether only the time for the rate's fall is left.
     fn is_late(&self) -> bool {
         let minutes = self.run.settings.minutes;
         minutes.is_some_and(|minutes| self.seconds() > Pace::HOLD * minutes * 60.0)
@@ -183,7 +183,7 @@ impl<'a> Training<'a> {
             let image = channels_last(&changed(&batch.image, (mean, std), seed, self.step));
             batch = Batch { targets: self.fit.see(&image), image: image.to_kind(self.student.kind()) };
         }
-        // Ours are set anew when they are needed.
+        // Our statistics are recomputed when they are needed.
         let momentum = if self.options.follows_the_paper() { PAPER_NORM_MOMENTUM } else { 0.0 };
         let levels = self.student.levels(&batch.image, Some(momentum));
         let distances = self.distances(&batch, &levels);
@@ -198,7 +198,7 @@ impl<'a> Training<'a> {
         Ok(value)
     }
 
-    /// Asks the selection images, and keeps the student where they find it the best so far.
+    /// Evaluates the selection images, and keeps the student if it is the best so far.
     fn check(
         &mut self,
         losses: &mut Vec<f64>,
@@ -235,12 +235,12 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// Of the student's levels from the teacher's.
+    /// Computes the distances of the student's levels from the teacher's.
     fn distances(&self, batch: &Batch, student: &[Tensor]) -> Vec<Tensor> {
         self.comparison.distances(&self.comparison.targets(&batch.targets), student)
     }
 
-    /// The mean distance map of the selection images (lower is better): what the official code chooses by.
+    /// Computes the mean of the selection images' distance maps (lower is better), the official code's criterion.
     fn selection_distance(&mut self) -> Result<f64, TrainError> {
         let (mut sum, count) = (0.0, self.selection.count());
         for indices in in_order(count) {
@@ -253,12 +253,12 @@ impl<'a> Training<'a> {
         Ok(sum / count as f64)
     }
 
-    /// Takes the chosen student, gives its BatchNorms the statistics of all fit images, and learns what its distances are on
+    /// Loads the chosen student, sets its BatchNorm statistics from all fit images, and measures its distances on
     /// good parts.
     fn finish(mut self) -> Result<Ended, TrainError> {
         let best = self.run.best()?;
         self.student.load(&best.weights).map_err(|reason| self.run.damaged(BEST, reason))?;
-        // As the exported model will compute: what is normal must not hold another number format's noise.
+        // As in the exported model: statistics of normals must not contain another number format's noise.
         self.student.set_kind(Kind::Float);
         if !self.options.follows_the_paper() {
             let count = self.fit.count();
@@ -274,7 +274,7 @@ impl<'a> Training<'a> {
         Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
     }
 
-    /// The common score, see [`image_score`].
+    /// Computes the common score, see [`image_score`].
     fn scoring(&mut self) -> Result<Scoring, TrainError> {
         let (student, comparison) = (&self.student, &self.comparison);
         let see = |batch: &Batch| {
@@ -300,15 +300,15 @@ impl<'a> Training<'a> {
         Ok(Scoring::Common { scales, image_score })
     }
 
-    /// Gives the BatchNorms the mean of the statistics of batches, over the first `samples` of the shuffled fit samples.
-    /// Batches as training had them: files lie in an order (by exposure, by module), and the variance within a batch
+    /// Sets the BatchNorm statistics to the mean over batches of the first `samples` shuffled fit samples.
+    /// Batches are composed as in training: files are in some order (by exposure, by module), and the variance within a batch
     /// of neighbours is not that of the parts.
     fn set_norms(&mut self, samples: usize, done: impl Fn()) -> Result<(), TrainError> {
         let settings = &self.run.settings;
         let order = shuffled(self.fit.count(), settings.seed);
         let mut seen = 0;
         for indices in order[..samples.min(order.len())].chunks(settings.batch) {
-            // A batch moves the running statistics by its share of what was seen: in the end they are the mean over all.
+            // Each batch moves the running statistics by its share of the samples so far, so they end up as the mean over all.
             seen += indices.len();
             let momentum = indices.len() as f64 / seen as f64;
             let image = self.fit.batch(indices, self.student.kind())?.image;

@@ -1,4 +1,4 @@
-//! Photo → the same part, seen less well.
+//! Disturbs a photo: the same part under worse conditions.
 
 use bundle::seeded::Seeded;
 use jpeg_encoder::{ColorType, Encoder};
@@ -8,23 +8,23 @@ use shared_format::Size;
 
 const STREAM: u64 = 0x57E5;
 
-/// What may change between the photos that taught and the line.
+/// A change that may occur between the photos learned from and the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disturbance {
     /// Brighter or darker light: every value times the strength.
     Gain,
-    /// Another curve of the camera: values (0 to 1) to the power of the strength.
+    /// A different tone curve of the camera: values (0 to 1) to the power of the strength.
     Gamma,
     /// Warmer (above 0) or colder light: red times 1 + strength, blue times 1 − strength.
     Temperature,
-    /// Out of focus: a Gaussian of so many pixels.
+    /// Out of focus: a Gaussian with a standard deviation in pixels.
     Blur,
-    /// A noisier sensor: Gaussian noise with a deviation of so many levels of 255.
+    /// A noisier sensor: Gaussian noise with a standard deviation in levels of 255.
     Noise,
-    /// The part lies so many pixels to the right and below; its edge is drawn out.
+    /// The part is shifted by a number of pixels to the right and down; the edge is extended.
     Shift,
-    /// The part is turned by so many degrees about the middle; its edge is drawn out.
+    /// The part is rotated by a number of degrees about the centre; the edge is extended.
     Rotation,
     /// Compressed as JPEG of this quality.
     Jpeg,
@@ -43,7 +43,7 @@ impl Disturbance {
         Self::Jpeg,
     ];
 
-    /// As people read it.
+    /// Returns its display name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Disturbance {
         }
     }
 
-    /// Strengths to try, in ascending order of the number.
+    /// Returns the strengths to try, in ascending order.
     #[must_use]
     pub const fn strengths(self) -> &'static [f64] {
         match self {
@@ -73,7 +73,7 @@ impl Disturbance {
         }
     }
 
-    /// The strength that changes nothing, or next to nothing.
+    /// Returns the strength that changes nothing, or next to nothing.
     #[must_use]
     pub const fn neutral(self) -> f64 {
         match self {
@@ -83,13 +83,14 @@ impl Disturbance {
         }
     }
 
-    /// Whether it changes colour only.
+    /// Returns whether it only affects colour photos.
     #[must_use]
     pub const fn needs_colour(self) -> bool {
         matches!(self, Self::Temperature)
     }
 
-    /// The photo under this disturbance, in 8 bits; the seed makes the noise. `None` for a photo whose sides JPEG doesn't have.
+    /// Returns the photo under this disturbance, in 8 bits; the seed determines the noise. `None` for a photo whose sides JPEG doesn't
+    /// support.
     #[must_use]
     pub fn apply(self, photo: &Frame, strength: f64, seed: u64) -> Option<Frame> {
         let mut image = Image::of(photo);
@@ -121,7 +122,7 @@ impl Disturbance {
     }
 }
 
-/// About a standard normal: the sum of twelve uniform numbers.
+/// Draws an approximately standard normal number: the sum of twelve uniform ones.
 fn normal(random: &mut Seeded) -> f64 {
     const LEVELS: usize = 1 << 20;
     (0..12).map(|_| random.below(LEVELS) as f64 / LEVELS as f64).sum::<f64>() - 6.0
@@ -171,14 +172,14 @@ impl Image {
         self.values.iter_mut().enumerate().for_each(|(i, value)| *value = change(*value, i % channels));
     }
 
-    /// The value at a pixel, or at the nearest one if it lies outside.
+    /// Returns the value at a pixel, or at the nearest one if it is outside.
     fn at(&self, x: isize, y: isize, channel: usize) -> f64 {
         let x = x.clamp(0, self.width as isize - 1) as usize;
         let y = y.clamp(0, self.height as isize - 1) as usize;
         self.values[(y * self.width + x) * self.channels + channel]
     }
 
-    /// Each pixel from the place that `from` names, between pixels bilinearly.
+    /// Samples each pixel bilinearly at the position that `from` returns.
     fn sampled(&mut self, from: impl Fn(f64, f64) -> (f64, f64)) {
         let mut values = Vec::with_capacity(self.values.len());
         for y in 0..self.height {

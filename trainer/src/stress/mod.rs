@@ -1,10 +1,10 @@
-//! Good photos under other light, another focus, another place: from what strength on a bundle rejects more of them than it
+//! Judges good photos under changed light, focus and position, to find the strength from which a bundle rejects more of them than it
 //! claims.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`disturbance`] | photo → the same part, seen less well |
-//! | [`outcome`] | what was rejected, and where the claim breaks |
+//! | [`disturbance`] | photo → the same part under worse conditions |
+//! | [`outcome`] | how many were rejected, and where the claim breaks |
 //! | [`report`] | a table, and a page with curves |
 
 pub mod disturbance;
@@ -17,8 +17,8 @@ pub use outcome::{Outcomes, Step};
 use judge::{Frame, Judge};
 use shared_format::Verdict;
 
-/// Judges every photo as it is and under each disturbance of each strength; `progress` is called after each photo and says
-/// whether to go on: `None` if not.
+/// Judges every photo as it is and under each disturbance at each strength. `progress` is called after each photo and returns
+/// whether to continue; if not, the result is `None`.
 pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() -> bool) -> Option<Outcomes> {
     let thresholds = &judge.bundle().thresholds;
     let (claimed, threshold) = (thresholds.evidence.claimed_fpr(), thresholds.image_threshold);
@@ -52,7 +52,7 @@ pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() ->
     Some(Outcomes { claimed, undisturbed, steps })
 }
 
-/// How many photos [`stress`] judges for each of `photos`.
+/// Returns how many photos [`stress`] judges for each of `photos`.
 #[must_use]
 pub fn rounds() -> usize {
     1 + Disturbance::ALL.iter().map(|disturbance| disturbance.strengths().len()).sum::<usize>()

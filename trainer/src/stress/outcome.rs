@@ -1,31 +1,31 @@
-//! What was rejected, and where the claim breaks.
+//! How many photos were rejected, and where the claim breaks.
 
 use serde::Serialize;
 
 use super::disturbance::Disturbance;
 
-/// So unlikely must the number of rejected photos be, if the claim held, before it is called broken.
+/// The claim counts as broken if the number of rejected photos would be less probable than this under the claim.
 const UNLIKELY: f64 = 0.05;
 
-/// All photos under one disturbance of one strength.
+/// All photos under one disturbance at one strength.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
     /// `None` for the photos as they are.
     pub disturbance: Option<Disturbance>,
     /// See [`Disturbance`].
     pub strength: f64,
-    /// Photos that were rejected, or could not be judged.
+    /// Number of photos that were rejected or could not be judged.
     pub rejected: usize,
-    /// Photos.
+    /// Number of photos.
     pub judged: usize,
-    /// The median score over the threshold: above 1 half of the photos are rejected.
+    /// The median score divided by the threshold: above 1, half of the photos are rejected.
     pub median: Option<f32>,
 }
 
-/// What came of all steps.
+/// The outcomes of all steps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcomes {
-    /// The share of good parts that the bundle claims to reject at most.
+    /// The maximum share of good parts that the bundle claims to reject.
     pub claimed: f64,
     /// The photos as they are.
     pub undisturbed: Step,
@@ -33,7 +33,7 @@ pub struct Outcomes {
     pub steps: Vec<Step>,
 }
 
-/// Up to where the claim holds on one side of the neutral strength.
+/// How far the claim holds on one side of the neutral strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Side<'a> {
     /// The last step that holds; `None` if the first one doesn't.
@@ -43,13 +43,13 @@ pub struct Side<'a> {
 }
 
 impl Outcomes {
-    /// Whether so many were rejected that the claim doesn't hold.
+    /// Returns whether the number of rejected photos contradicts the claim.
     #[must_use]
     pub fn is_broken(&self, step: &Step) -> bool {
         tail(step.rejected, step.judged, self.claimed) < UNLIKELY
     }
 
-    /// Weaker and stronger than neutral, as far as there are steps.
+    /// Returns the sides below and above the neutral strength, as far as they have steps.
     #[must_use]
     pub fn sides(&self, disturbance: Disturbance) -> [Side<'_>; 2] {
         let of = |below: bool| {
@@ -70,7 +70,7 @@ impl Outcomes {
     }
 }
 
-/// The probability of at least `hits` among `n` if each has the probability `p`.
+/// Returns the probability of at least `hits` among `n` if each has the probability `p`.
 fn tail(hits: usize, n: usize, p: f64) -> f64 {
     if hits == 0 || p >= 1.0 {
         return 1.0;

@@ -1,4 +1,4 @@
-//! What came of it, for people.
+//! Reports the outcomes: a table and a page.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;mar
     background:#fff}pre{background:#f4f4f4;padding:1rem;overflow:auto}svg{width:300px;font-size:11px;fill:currentColor}\
     figure{display:inline-block;width:300px;margin:.6rem;vertical-align:top}figcaption{font-weight:600}";
 
-/// A row for each step, and a sentence for each disturbance.
+/// Formats a row for each step and a sentence for each disturbance.
 #[must_use]
 pub fn table(outcomes: &Outcomes) -> String {
     let mut text = String::from("disturbance           strength  rejected   median score / threshold\n");
@@ -46,22 +46,22 @@ fn tried(outcomes: &Outcomes) -> impl Iterator<Item = Disturbance> + '_ {
         .filter(|disturbance| outcomes.steps.iter().any(|step| step.disturbance == Some(*disturbance)))
 }
 
-/// Up to where the claim holds.
+/// States how far the claim holds.
 fn sentence(outcomes: &Outcomes, disturbance: Disturbance) -> String {
     let [below, above] = outcomes.sides(disturbance);
     let side = |side: Side<'_>, way: &str| match side {
         Side { holds: None, breaks: None } => None,
         Side { holds: Some(last), breaks: None } => {
-            Some(format!("holds {way} {}, the most that was tried", last.strength))
+            Some(format!("holds {way} {}, the limit tested", last.strength))
         }
         Side { holds: Some(last), breaks: Some(_) } => Some(format!("holds {way} {}", last.strength)),
-        Side { holds: None, breaks: Some(first) } => Some(format!("breaks at {} already", first.strength)),
+        Side { holds: None, breaks: Some(first) } => Some(format!("already breaks at {}", first.strength)),
     };
     let both: Vec<String> = [side(below, "down to"), side(above, "up to")].into_iter().flatten().collect();
     both.join("; ")
 }
 
-/// A page with a curve for each disturbance.
+/// Writes a page with a curve for each disturbance.
 #[must_use]
 pub fn page(outcomes: &Outcomes) -> String {
     let mut html = format!(
@@ -84,7 +84,7 @@ pub fn page(outcomes: &Outcomes) -> String {
     html + "\n"
 }
 
-/// Rejected share by strength, the photos as they are among them.
+/// Draws the rejected share by strength, including the undisturbed photos.
 fn curve(outcomes: &Outcomes, disturbance: Disturbance) -> String {
     let neutral = Step { strength: disturbance.neutral(), ..outcomes.undisturbed.clone() };
     let of_disturbance = outcomes.steps.iter().filter(|step| step.disturbance == Some(disturbance));
@@ -155,7 +155,7 @@ mod tests {
         let steps = vec![step(0.8, 30), step(0.9, 0), step(1.1, 1)];
         let outcomes = Outcomes { claimed: 0.05, undisturbed, steps };
         let text = table(&outcomes);
-        assert!(text.contains("gain: holds down to 0.9; holds up to 1.1, the most that was tried"), "{text}");
+        assert!(text.contains("gain: holds down to 0.9; holds up to 1.1, the limit tested"), "{text}");
         assert!(text.contains("30/40*"), "{text}");
         let page = page(&outcomes);
         assert_eq!(page.matches("<circle").count(), 4);

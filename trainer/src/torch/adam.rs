@@ -10,16 +10,16 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Weights and moments below this count for nothing beside [`EPSILON`], and are set to zero. Left alone, weight decay
-/// and the moments' own decay take what a silent channel no longer needs into the range of subnormal numbers, where
+/// Weights and moments below this are negligible compared with [`EPSILON`], and are set to zero. Otherwise weight decay
+/// and the moments' own decay shrink the values of a silent channel into the range of subnormal numbers, where
 /// they stay (0.9 of a few units in the last place rounds to itself) and where a processor computes many times slower.
 const NEGLIGIBLE: f64 = 1e-20;
 
-/// Steps from one clearing to the next. What decay takes from [`NEGLIGIBLE`] to the first subnormal number (1e-38)
+/// Steps from one clearing to the next. Decay from [`NEGLIGIBLE`] to the first subnormal number (1e-38)
 /// takes longer.
 const CLEARING_INTERVAL: u64 = 16;
 
-/// The optimiser. libtorch's own keeps its moments where no binding reaches them, so a run could not be resumed.
+/// The optimiser. No binding gives access to the moments of libtorch's own, so a run could not be resumed.
 #[derive(Debug)]
 pub struct Adam {
     weight_decay: f64,
@@ -28,15 +28,15 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// For these parameters, with zero moments. `weight_decay` times the parameter is added to the gradient (the
-    /// original's way, not AdamW's).
+    /// Creates the optimiser for these parameters, with zero moments. `weight_decay` times the parameter is added to the gradient (as
+    /// in the original, not as in AdamW).
     #[must_use]
     pub fn new<'a>(parameters: impl Iterator<Item = &'a Tensor>, weight_decay: f64) -> Self {
         let moments = parameters.map(|p| (p.zeros_like().detach(), p.zeros_like().detach())).collect();
         Self { weight_decay, moments }
     }
 
-    /// Step number `step`, counted from 0; the gradients are then zero.
+    /// Performs step number `step`, counted from 0, and clears the gradients.
     pub fn step<'a>(&mut self, parameters: impl Iterator<Item = &'a mut Tensor>, step: u64, rate: f64) {
         let correction = |beta: f64| 1.0 - beta.powf(step as f64 + 1.0);
         let (first, second) = (correction(BETA_1), correction(BETA_2));
@@ -71,10 +71,10 @@ impl Adam {
         }
     }
 
-    /// Takes over what [`Self::add_to`] gave.
+    /// Loads what [`Self::add_to`] wrote.
     ///
     /// # Errors
-    /// Where a tensor is missing or misshapen.
+    /// If a tensor is missing or has the wrong shape.
     pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         for (index, (mean, square)) in self.moments.iter_mut().enumerate() {
             load_tensor(state, &mean_name(index), mean)?;
@@ -128,7 +128,7 @@ mod tests {
         let mut parameters = [Tensor::from_slice(&[0.5f32, -0.25]).set_requires_grad(true)];
         let mut adam = Adam::new(parameters.iter(), 1e-5);
         for step in 0..4000 {
-            // It speaks for ten steps; from then on only weight decay moves it.
+            // It has a gradient for ten steps; from then on only weight decay moves it.
             let factor = if step < 10 { 1e-4 } else { 0.0 };
             (&parameters[0] * factor).sum(Kind::Float).backward();
             adam.step(parameters.iter_mut(), step, 1e-2);

@@ -1,19 +1,19 @@
-//! Whether a CPU trains faster in bf16.
+//! Measures whether a CPU trains faster in bf16.
 
 use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
-/// Below this gain 32-bit floats are taken: they lose nothing.
+/// Below this gain 32-bit floats are used, because they lose nothing.
 const GAIN: f64 = 1.2;
 const REPEATS: usize = 3;
-/// Samples, channels and side of what is measured: a middle layer of the backbones in a small step.
+/// Samples, channels and side of the measured tensor: a middle layer of the backbones in a small step.
 const SAMPLES: i64 = 4;
 const CHANNELS: i64 = 96;
 const SIDE: i64 = 32;
 
-/// Whether convolutions forwards and backwards, dense and by channel, take clearly less time in bf16. That a processor has
-/// instructions for it says little: some libtorch builds and virtual machines are slower with them than without.
+/// Returns whether convolutions, forwards and backwards, dense and depthwise, take clearly less time in bf16. A processor's support
+/// for it isn't enough: some libtorch builds and virtual machines are slower with these instructions than without.
 pub fn is_faster() -> bool {
     if !has_instructions() {
         return false;
@@ -22,7 +22,7 @@ pub fn is_faster() -> bool {
     float > fastest(Kind::BFloat16).mul_f64(GAIN)
 }
 
-/// Whether the CPU multiplies bf16 in hardware; emulated it is many times slower than f32.
+/// Returns whether the CPU multiplies bf16 in hardware; emulated bf16 is many times slower than f32.
 fn has_instructions() -> bool {
     #[cfg(target_arch = "x86_64")]
     let has = std::arch::is_x86_feature_detected!("avx512bf16");
@@ -33,7 +33,7 @@ fn has_instructions() -> bool {
     has
 }
 
-/// The shortest of a few times. The first is always a long one: code is generated, memory is fetched.
+/// Returns the shortest of a few measured times. The first is always long: code is generated, memory is allocated.
 fn fastest(kind: Kind) -> Duration {
     let tensor = |shape: [i64; 4]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
     let image = super::channels_last(&tensor([SAMPLES, CHANNELS, SIDE, SIDE]));

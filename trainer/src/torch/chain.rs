@@ -1,4 +1,4 @@
-//! A [`Chain`] that learns.
+//! A trainable [`Chain`].
 
 use networks::{Chain, ChainConv, StateError, Step, Weights};
 use tch::{Device, Kind, Tensor};
@@ -17,7 +17,7 @@ pub struct TrainableChain {
 }
 
 impl TrainableChain {
-    /// Random weights, uniform within 1 / √(inputs of a position), as torch's own layers start. Uses libtorch's global
+    /// Creates random weights, uniform within 1 / √(inputs of a position), as in torch's own layers. Uses libtorch's global
     /// generator.
     #[must_use]
     pub fn random(chain: Chain, compute: Compute) -> Self {
@@ -35,7 +35,7 @@ impl TrainableChain {
         Self { chain, kind: compute.kind, parameters }
     }
 
-    /// The result for `x` (N×C×H×W), in 32-bit floats. Dropout acts in training only, by libtorch's global generator.
+    /// Computes the result for `x` (N×C×H×W), in 32-bit floats. Dropout is active in training only and uses libtorch's global generator.
     pub fn forward(&self, x: &Tensor, training: bool) -> Tensor {
         let mut x = x.to_kind(self.kind);
         let mut parameters = self.parameters.chunks_exact(2);
@@ -67,22 +67,22 @@ impl TrainableChain {
         if conv.relu { y.relu() } else { y }
     }
 
-    /// The number format of the convolutions from now on.
+    /// Sets the number format of the convolutions.
     pub fn set_kind(&mut self, kind: Kind) {
         self.kind = kind;
     }
 
-    /// Adds every tensor to `state`, its name behind `prefix`.
+    /// Adds every tensor to `state`, its name prefixed with `prefix`.
     pub fn add_to(&self, state: &mut Weights, prefix: &str) {
         for (name, tensor) in self.names(prefix).into_iter().zip(&self.parameters) {
             state.insert(name, to_array(tensor));
         }
     }
 
-    /// Takes over what [`Self::add_to`] gave.
+    /// Loads what [`Self::add_to`] wrote.
     ///
     /// # Errors
-    /// Where a tensor is missing or misshapen.
+    /// If a tensor is missing or has the wrong shape.
     pub fn load(&mut self, state: &Weights, prefix: &str) -> Result<(), StateError> {
         for (name, tensor) in self.names(prefix).into_iter().zip(&mut self.parameters) {
             load_tensor(state, &name, tensor)?;

@@ -1,4 +1,4 @@
-//! Where and in which number format training runs.
+//! The device and number format of a training.
 
 use tch::{Cuda, Device, Kind};
 
@@ -33,14 +33,14 @@ impl Compute {
     /// Resolves what the user asked for on this machine.
     ///
     /// # Errors
-    /// [`ComputeError::NoCuda`] if CUDA was demanded and isn't there.
+    /// [`ComputeError::NoCuda`] if CUDA was requested but isn't available.
     pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Self, ComputeError> {
         let cuda = device != DeviceChoice::Cpu && has_cuda();
         if device == DeviceChoice::Cuda && !cuda {
             return Err(ComputeError::NoCuda);
         }
         let device = if cuda { Device::Cuda(0) } else { Device::Cpu };
-        // On a GPU only where it is asked for: not all compute in it.
+        // On a GPU only on request: not all of them support it.
         let bf16 = match precision {
             Precision::Bf16 => true,
             Precision::F32 => false,
@@ -49,13 +49,13 @@ impl Compute {
         Ok(Self { device, kind: if bf16 { Kind::BFloat16 } else { Kind::Float } })
     }
 
-    /// The number format as a setting.
+    /// Returns the number format as a setting.
     #[must_use]
     pub fn precision(&self) -> Precision {
         if self.kind == Kind::BFloat16 { Precision::Bf16 } else { Precision::F32 }
     }
 
-    /// In words, such as `cpu, bf16, 2 threads`.
+    /// Describes it in words, such as `cpu, bf16, 2 threads`.
     #[must_use]
     pub fn describe(&self) -> String {
         let kind = if self.kind == Kind::BFloat16 { "bf16" } else { "f32" };
@@ -67,8 +67,8 @@ impl Compute {
 }
 
 fn has_cuda() -> bool {
-    // The build links against libtorch's CPU part. Where a CUDA build of the same version is on the library path,
-    // loading its CUDA part makes the devices known; this must come before the first query, whose answer is cached.
+    // The build links against libtorch's CPU part. If a CUDA build of the same version is on the library path,
+    // loading its CUDA part makes the devices known. This must precede the first query, whose answer is cached.
     #[cfg(target_os = "linux")]
     // SAFETY: the name is a NUL-terminated string, and loading the library only runs libtorch's own registration.
     unsafe {

@@ -1,4 +1,4 @@
-//! What is common to all methods that train with libtorch.
+//! Code shared by all methods that train with libtorch.
 
 mod adam;
 mod allocator;

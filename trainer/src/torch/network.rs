@@ -16,10 +16,10 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// From folded weights; computes in `compute`'s number format.
+    /// Creates the network from folded weights; it computes in `compute`'s number format.
     ///
     /// # Panics
-    /// Where `weights` lacks a tensor of `network`; [`networks::fold`] returns all of them.
+    /// If `weights` lacks a tensor of `network`; [`networks::fold`] returns all of them.
     #[must_use]
     pub fn new(network: &Network, weights: &Weights, compute: Compute) -> Self {
         let load = |conv: &Conv, part: &str| {
@@ -32,13 +32,13 @@ impl Frozen {
         Self { network: network.clone(), kind: compute.kind, convs }
     }
 
-    /// The number format it computes in; images are given in it.
+    /// Returns the number format that it computes in and expects of images.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Feature levels of `image` (N×3×H×W, RGB 0..1, already normalised).
+    /// Computes the feature levels of `image` (N×3×H×W, RGB 0..1, already normalised).
     #[must_use]
     pub fn levels(&self, image: &Tensor) -> Vec<Tensor> {
         tch::no_grad(|| {
@@ -50,7 +50,7 @@ impl Frozen {
     }
 }
 
-/// A network that learns: convolutions without bias, each followed by BatchNorm.
+/// A trainable network: convolutions without bias, each followed by BatchNorm.
 #[derive(Debug)]
 pub struct Trainable {
     network: Network,
@@ -62,7 +62,7 @@ pub struct Trainable {
 }
 
 impl Trainable {
-    /// Random weights (He et al., 2015: normal, fan-out), BatchNorm at identity. Uses libtorch's global generator.
+    /// Creates random weights (He et al., 2015: normal, fan-out), with BatchNorm at identity. Uses libtorch's global generator.
     #[must_use]
     pub fn random(network: &Network, compute: Compute) -> Self {
         let options = (Kind::Float, compute.device);
@@ -81,7 +81,7 @@ impl Trainable {
         Self { network: network.clone(), compute, parameters, statistics }
     }
 
-    /// Feature levels of `image` (N×3×H×W, normalised). In training BatchNorm uses the batch's statistics and moves the
+    /// Computes the feature levels of `image` (N×3×H×W, normalised). In training, BatchNorm uses the batch's statistics and moves the
     /// running ones by `momentum`; with `None` it uses the running ones.
     #[must_use]
     pub fn levels(&self, image: &Tensor, momentum: Option<f64>) -> Vec<Tensor> {
@@ -95,7 +95,7 @@ impl Trainable {
         })
     }
 
-    /// The number format of the convolutions; images are given in it.
+    /// Returns the number format of the convolutions, also expected of images.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.compute.kind
@@ -106,7 +106,7 @@ impl Trainable {
         self.compute.kind = kind;
     }
 
-    /// Every tensor under its published name.
+    /// Returns every tensor under its published name.
     #[must_use]
     pub fn state(&self) -> Weights {
         let mut state = Weights::new();
@@ -116,10 +116,10 @@ impl Trainable {
         state
     }
 
-    /// Takes over what [`Self::state`] gave.
+    /// Loads what [`Self::state`] returned.
     ///
     /// # Errors
-    /// Where a tensor is missing or misshapen.
+    /// If a tensor is missing or has the wrong shape.
     pub fn load(&mut self, state: &Weights) -> Result<(), StateError> {
         let names = self.names();
         for (name, tensor) in names.into_iter().zip(self.parameters.iter_mut().chain(&mut self.statistics)) {
@@ -143,7 +143,7 @@ impl Trainable {
 /// Copies `state`'s array `name` into `tensor`.
 ///
 /// # Errors
-/// Where it is missing or misshapen.
+/// If it is missing or has the wrong shape.
 pub(crate) fn load_tensor(state: &Weights, name: &str, tensor: &mut Tensor) -> Result<(), StateError> {
     let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
     let array = array_of(state, name, &shape)?;
@@ -188,12 +188,12 @@ fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> 
     padded.conv2d(weight, bias, square(conv.stride), [0, 0], [1, 1], conv.groups as i64)
 }
 
-/// The mean of each 2×2 window, stride 2; the zeros of the padding count.
+/// Computes the mean of each 2×2 window with stride 2; the zeros of the padding count.
 pub(super) fn average_pool(x: &Tensor, padding: usize) -> Tensor {
     x.avg_pool2d([2, 2], [2, 2], [padding as i64; 2], false, true, None)
 }
 
-/// In place where backpropagation needs no more than the result.
+/// Applies the activation, in place if backpropagation needs only the result.
 fn activate(mut x: Tensor, activation: Activation) -> Tensor {
     match activation {
         Activation::None => x,
@@ -216,7 +216,7 @@ mod tests {
             tch::manual_seed(4);
             let trained = Trainable::random(&network, compute);
             let image = Tensor::randn([4, 3, 64, 96], (Kind::Float, Device::Cpu));
-            // Moves the running statistics away from where they start.
+            // Moves the running statistics away from their initial values.
             for _ in 0..5 {
                 tch::no_grad(|| drop(trained.levels(&image, Some(0.3))));
             }

@@ -2,23 +2,23 @@
 
 use tch::Tensor;
 
-/// The optimiser. libtorch's own keeps its momentum where no binding reaches it, so a run could not be resumed.
+/// The optimiser. No binding gives access to the momentum of libtorch's own, so a run could not be resumed.
 #[derive(Debug)]
 pub struct Sgd {
     momentum: f64,
     weight_decay: f64,
-    /// One velocity a parameter, in the same order.
+    /// One velocity per parameter, in the same order.
     pub velocities: Vec<Tensor>,
 }
 
 impl Sgd {
-    /// For these parameters, with zero velocities.
+    /// Creates the optimiser for these parameters, with zero velocities.
     #[must_use]
     pub fn new(parameters: &[Tensor], momentum: f64, weight_decay: f64) -> Self {
         Self { momentum, weight_decay, velocities: parameters.iter().map(Tensor::zeros_like).collect() }
     }
 
-    /// v ← momentum · v + gradient + decay · p; p ← p − rate · v; the gradients are then zero.
+    /// Performs a step: v ← momentum · v + gradient + decay · p; p ← p − rate · v. Then clears the gradients.
     pub fn step(&mut self, parameters: &mut [Tensor], rate: f64) {
         tch::no_grad(|| {
             for (p, v) in parameters.iter_mut().zip(&mut self.velocities) {

@@ -1,15 +1,15 @@
-//! Between our arrays and libtorch's tensors.
+//! Converts between our arrays and libtorch's tensors.
 
 use networks::Array;
 use tch::{Device, Kind, Tensor};
 
-/// A tensor of 32-bit floats on the CPU.
+/// Creates a tensor of 32-bit floats on the CPU.
 pub fn from_array(array: &Array) -> Tensor {
     let shape: Vec<i64> = array.shape.iter().map(|&n| n as i64).collect();
     Tensor::from_slice(&array.data).reshape(shape)
 }
 
-/// The tensor's values as 32-bit floats, row-major.
+/// Returns the tensor's values as 32-bit floats, row-major.
 #[must_use]
 pub fn to_array(tensor: &Tensor) -> Array {
     let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
@@ -20,7 +20,7 @@ pub fn to_array(tensor: &Tensor) -> Array {
     Array { shape, data }
 }
 
-/// The same 4-D tensor, stored with the channels innermost: what the CPU's convolutions are fastest with.
+/// Stores a 4-D tensor with the channels innermost, the fastest layout for the CPU's convolutions.
 pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }

@@ -1,7 +1,7 @@
-//! The emulated board's kernel: Debian's own for 64-bit ARM, a shell, and two modules that Debian doesn't build.
+//! The emulated board's kernel: Debian's kernel for 64-bit ARM, a shell, and two modules that Debian doesn't build.
 //!
-//! `v4l2loopback` (a camera whose frames a program supplies) comes as source in Debian's package; `gpio-sim` (GPIO lines
-//! that a script can pull up and down) is in the kernel's source package, and needs `irq_sim` beside it.
+//! `v4l2loopback` (a camera whose frames a program supplies) is packaged by Debian as source; `gpio-sim` (GPIO lines that a script can
+//! pull up and down) is in the kernel's source package and also needs `irq_sim`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use anyhow::{Context, Result, ensure};
 use crate::cache::{self, Cache};
 use crate::shell;
 
-/// Counts changes of what this module makes.
+/// Version of this module's output.
 const LAYOUT: u32 = 1;
-/// The newest kernel of Debian's that has these drivers; this package names its version.
+/// The newest Debian kernel that has these drivers; this package depends on its exact version.
 const META: &str = "linux-image-6.12-arm64:arm64";
 const PROCESSOR: [&str; 2] = ["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"];
 
-/// Makes sure of the folder with `vmlinuz`, `busybox` and `modules`.
+/// Returns the folder with `vmlinuz`, `busybox` and `modules`, and builds it if it is missing.
 pub fn ensure(cache: &Cache) -> Result<PathBuf> {
     let place = cache.path("board");
     let stamp = format!("layout {LAYOUT}");
@@ -40,11 +40,11 @@ pub fn ensure(cache: &Cache) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Downloads and unpacks Debian's packages into `root`; returns the kernel's release, such as `6.12.1-arm64`.
+/// Downloads Debian's packages and unpacks them into `root`. Returns the kernel's release, such as `6.12.1-arm64`.
 fn unpack(work: &Path) -> Result<String> {
     let depends = output(Command::new("apt-cache").args(["depends", META]))?;
     let image = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: linux-image-"));
-    let image = image.with_context(|| format!("apt knows no {META}; run `apt-get update`"))?;
+    let image = image.with_context(|| format!("apt doesn't know {META}; run `apt-get update`"))?;
     let release = image.split(':').next().unwrap_or(image).to_owned();
     let version = release.trim_end_matches("-arm64");
     let packages = [
@@ -67,7 +67,7 @@ fn unpack(work: &Path) -> Result<String> {
     Ok(release)
 }
 
-/// The headers expect to lie in `/usr`; makes them find each other below `root`. Returns their folder.
+/// Changes the headers' paths from `/usr` to below `root`. Returns their folder.
 fn prepare_headers(work: &Path, release: &str) -> Result<PathBuf> {
     let root = work.join("root");
     let headers = root.join("usr/src").join(format!("linux-headers-{release}"));
@@ -78,7 +78,7 @@ fn prepare_headers(work: &Path, release: &str) -> Result<PathBuf> {
         let text = text.replace("/usr/src/linux", &here("/usr/src/linux"));
         fs::write(&path, text.replace("/usr/lib/linux", &here("/usr/lib/linux")))?;
     }
-    // Without it no type information is made, which would need more programs.
+    // Without it, no type information (BTF) is generated, which would need more programs.
     cache::remove(&headers.join("vmlinux"))?;
     Ok(headers)
 }
@@ -94,9 +94,9 @@ fn loopback(work: &Path, headers: &Path) -> Result<PathBuf> {
     let name = fs::read_dir(&sources)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .find(|name| name.starts_with("v4l2loopback-"))
-        .context("Debian's package v4l2loopback-dkms holds no source")?;
+        .context("Debian's package v4l2loopback-dkms contains no source")?;
     let source = sources.join(name);
-    // The kernel has replaced the one by the other since this version.
+    // The kernel has replaced strlcpy by strscpy since this version.
     build(headers, &source, "-Dstrlcpy=strscpy")?;
     Ok(source.join("v4l2loopback.ko"))
 }
@@ -111,7 +111,7 @@ fn simulator(work: &Path, headers: &Path) -> Result<PathBuf> {
     shell::run(tar.args(["--strip-components=3", "-xJf"]).arg(archive).arg("-C").arg(&source).args(inside))?;
     let simulated = source.join("irq_sim.c");
     let text = fs::read_to_string(&simulated)?;
-    // What the kernel itself calls here is not offered to modules; this does the same by the interrupt's number.
+    // The function that the kernel calls here isn't exported to modules; this one does the same by interrupt number.
     let (inner, offered) = ("handle_simple_irq(irq_to_desc(irqnum));", "generic_handle_irq(irqnum);");
     ensure!(text.contains(inner), "the kernel's irq_sim.c has changed; adapt xtask/src/board/kernel.rs");
     fs::write(&simulated, text.replace(inner, offered))?;
@@ -123,14 +123,14 @@ fn simulator(work: &Path, headers: &Path) -> Result<PathBuf> {
     Ok(source.join("gpio-simulator.ko"))
 }
 
-/// What is kept: kernel, shell, and the modules with their index.
+/// Collects the files that are kept: kernel, shell, and the modules with their index.
 fn collect(work: &Path, part: &Path, release: &str, built: &[PathBuf]) -> Result<()> {
     let root = work.join("root");
     cache::rename(&root.join("boot").join(format!("vmlinuz-{release}")), &part.join("vmlinuz"))?;
     cache::rename(&root.join("bin/busybox"), &part.join("busybox"))?;
     let modules = root.join("lib/modules").join(release);
     for module in built {
-        let name = module.file_name().context("a module without name")?;
+        let name = module.file_name().context("a module has no name")?;
         fs::copy(module, modules.join("kernel").join(name))
             .with_context(|| format!("can't keep {}", module.display()))?;
     }

@@ -1,10 +1,10 @@
-//! `cargo xtask board`: the device's program on an emulated ARM board, with real devices of a real kernel.
+//! `cargo xtask board`: runs the device's program on an emulated ARM board, with a real kernel's device drivers.
 //!
-//! | module | job |
+//! | module | contents |
 //! |---|---|
-//! | [`kernel`] | Debian's kernel for the board, and the two modules it lacks |
+//! | [`kernel`] | Debian's kernel for the board, and two modules that it lacks |
 //!
-//! The scenarios are tests, `tests/tests/board`; this gets ready what they need.
+//! The scenarios are the tests in `tests/tests/board`; this command prepares what they need.
 
 mod kernel;
 
@@ -17,10 +17,10 @@ use crate::cache::Cache;
 use crate::cross::Cross;
 use crate::{system, test};
 
-/// The emulator, a file system for its disk, and what kernel modules are built and packed with.
+/// The emulator, file system tools for its disk, and tools for building and packing kernel modules.
 const PACKAGES: [&str; 5] = ["qemu-system-arm", "e2fsprogs", "make", "kmod", "xz-utils"];
 
-/// Gets everything ready and runs the scenarios, or those with that name.
+/// Prepares everything and runs the scenarios, or only those named.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
     if let Err(error) = system::ensure_packages(&PACKAGES) {
         println!("board: SKIPPED, its emulator can't be installed here: {error:#}");

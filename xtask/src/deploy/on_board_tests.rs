@@ -1,9 +1,9 @@
-//! What `on-board.sh` does on a board, without one. `cargo xtask deploy --test` tries the same with the real programs.
+//! Tests `on-board.sh` without a board. `cargo xtask deploy --test` tests the same with the real programs.
 
 use super::{BUNDLES, ON_BOARD};
 use crate::stand_in::{StandIn, said};
 
-/// A board that was sent a package, a bundle with this model, and a line file.
+/// Creates a board that has received a package, a bundle with this model, and a line file.
 fn board(model: &str) -> StandIn {
     let board = StandIn::new();
     board.write("sent/bundles.sh", BUNDLES);
@@ -18,7 +18,7 @@ fn with_old_bundle(board: StandIn) -> StandIn {
     board
 }
 
-/// Deploys, and gives whether that succeeded and what was said.
+/// Deploys, and returns whether that succeeded and the output.
 fn deploy(board: &StandIn) -> (bool, String) {
     let output = board.run("sent", ON_BOARD);
     (output.status.success(), said(&output))
@@ -35,7 +35,7 @@ const OLD: [&str; 2] = ["good, old", "name = \"old\"\n"];
 fn a_bundle_takes_the_other_s_place_and_leaves_no_traces() {
     for board in [board("good, new"), with_old_bundle(board("good, new"))] {
         let (deployed, words) = deploy(&board);
-        assert!(deployed && words.contains("in force"), "{words}");
+        assert!(deployed && words.contains("deployed: nominal"), "{words}");
         assert_eq!(state(&board), NEW);
         assert_eq!(board.names("var/lib/nominal/bundles"), ["cap"]);
     }
@@ -44,7 +44,7 @@ fn a_bundle_takes_the_other_s_place_and_leaves_no_traces() {
 #[test]
 fn the_place_is_never_empty() {
     let board = with_old_bundle(board("good, new"));
-    // Every rename but the program's own, which is one step.
+    // Record every rename except the program's own, which is atomic.
     board.write("bin/mv", "#!/bin/sh\necho \"$*\" >>\"$NOMINAL_ROOT/moves\"\nexec /bin/mv \"$@\"\n");
     let program = board.read("package/usr/bin/edge-runtime").replace("mv \"", "/bin/mv \"");
     board.write("package/usr/bin/edge-runtime", &program);
@@ -64,7 +64,7 @@ fn a_stranger_s_model_is_never_read_by_root() {
         if !user {
             std::fs::remove_file(board.path("has-user")).unwrap();
         }
-        // As mktemp makes it: what is sent must be readable for the service's user all the same.
+        // The permissions that mktemp sets. The service's user must be able to read the files all the same.
         let closed =
             board.run("", "chmod 700 sent sent/bundle sent/bundle/cap; chmod 600 sent/bundle/cap/model.onnx");
         assert!(closed.status.success());

@@ -9,12 +9,12 @@ use crate::arguments::{choice, flag, path, path_of, word_of};
 use crate::package::TARGETS;
 
 const ABOUT: &str = "\
-Brings package, bundle and line file onto a board by ssh (as root, or as a user that sudo asks for no password),
-runs `edge-runtime doctor` and `check` there and restarts the line; what fails is rolled back. Without --package
-it packs anew, as `cargo xtask package --target aarch64` does. --test tries that out, failures included, with an ssh
-server on loopback and a Debian root; it needs a bundle and root.";
+Installs package, bundle and line file on a board over ssh (as root, or as a user with passwordless sudo), runs
+`edge-runtime doctor` and `check` there and restarts the line; if anything fails, it rolls back. Without --package,
+builds the package like `cargo xtask package --target aarch64`. --test tests deployments, including failures, with
+an ssh server on loopback and a Debian root; it needs a bundle and root.";
 
-/// The command line.
+/// Returns the command's arguments and help.
 pub fn command() -> Command {
     let only_a_deployment = ["host", "line", "target", "ssh-config"];
     Command::new("deploy").about(ABOUT).args([
@@ -22,54 +22,54 @@ pub fn command() -> Command {
             .value_name("HOST")
             .value_parser(host)
             .required_unless_present("test")
-            .help("The board, as ssh takes it: a name, or user@name"),
+            .help("The board's ssh destination: a name, or user@name"),
         path("bundle", "DIR", "The bundle; its folder's name is its name on the board"),
         path("line", "FILE", "The line file"),
-        path("package", "DEB", "The package; packed anew unless given").conflicts_with("target"),
-        choice("target", &TARGETS, "What to pack for").default_value("aarch64"),
-        path("ssh-config", "FILE", "For `ssh -F`"),
-        flag("test", "Test the deploying itself; needs --bundle")
+        path("package", "DEB", "The package [default: built now]").conflicts_with("target"),
+        choice("target", &TARGETS, "The target to build the package for").default_value("aarch64"),
+        path("ssh-config", "FILE", "The configuration file for `ssh -F`"),
+        flag("test", "Test deployments; needs --bundle")
             .requires("bundle")
             .conflicts_with_all(only_a_deployment),
     ])
 }
 
-/// ssh would take a word with a dash for an option, such as a command to run here.
+/// Checks the host: ssh would take a leading dash for an option, such as a command to run on this machine.
 fn host(word: &str) -> Result<String, &'static str> {
     if word.starts_with('-') || word.is_empty() {
-        return Err("give the board's name as ssh takes it");
+        return Err("give the board's ssh destination: a name, or user@name");
     }
     Ok(word.to_owned())
 }
 
-/// What goes where.
+/// What to deploy, and where to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
-    /// As `ssh` takes it: a name, or `user@name`.
+    /// The ssh destination: a name, or `user@name`.
     pub host: String,
     /// A bundle; its folder's name is its name on the board.
     pub bundle: Option<PathBuf>,
     /// The line file.
     pub line: Option<PathBuf>,
-    /// The package; packed anew unless given.
+    /// The package; built if not given.
     pub package: Option<PathBuf>,
-    /// What to pack for.
+    /// The target to build the package for.
     pub target: String,
-    /// For `ssh -F`.
+    /// The configuration file for `ssh -F`.
     pub ssh_config: Option<PathBuf>,
 }
 
-/// What the words behind `deploy` ask for.
+/// The task given on the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Task {
     /// A deployment.
     Deploy(Options),
-    /// A test of deployments, with this bundle; the package is made for this host unless given.
+    /// A test of deployments with this bundle; the package is built for this host if not given.
     Test { package: Option<PathBuf>, bundle: PathBuf },
 }
 
 impl Task {
-    /// From what was given on the command line.
+    /// Reads the command line.
     pub fn from(given: &ArgMatches) -> Result<Self> {
         let (package, bundle) = (path_of(given, "package"), path_of(given, "bundle"));
         if given.get_flag("test") {
@@ -79,7 +79,7 @@ impl Task {
             });
         }
         Ok(Self::Deploy(Options {
-            host: word_of(given, "host").context("which board? Give its name as ssh takes it")?.to_owned(),
+            host: word_of(given, "host").context("no board was given; give its ssh destination")?.to_owned(),
             bundle,
             line: path_of(given, "line"),
             package,

@@ -1,5 +1,5 @@
-# over-loopback.sh XTASK PACKAGE BUNDLE FOLDER: deploys to a board that is a Debian root in FOLDER/board behind an ssh
-# server of its own. A stand-in for systemctl there starts the line as a plain process; all else is the real thing.
+# over-loopback.sh XTASK PACKAGE BUNDLE FOLDER: deploys to a board that is a Debian root in FOLDER/board with its own ssh
+# server. A stand-in for systemctl starts the line as a plain process; everything else is real.
 set -euo pipefail
 xtask=$1 package=$2 bundle=$3 folder=$4
 board=$folder/board
@@ -9,7 +9,7 @@ fail() {
     tail -n 30 "$folder/sshd.log" "$folder/said" "$board/run/nominal.log" >&2 || true
     exit 1
 }
-must() { "$@" || fail "not so: $*"; }
+must() { "$@" || fail "failed: $*"; }
 
 ssh-keygen -q -t ed25519 -N '' -f "$folder/host"
 ssh-keygen -q -t ed25519 -N '' -f "$folder/key"
@@ -32,7 +32,7 @@ Host board
     IdentityFile $folder/key
     IdentitiesOnly yes
     UserKnownHostsFile $folder/known
-# The connection drops after so many bytes.
+# The connection drops after 400000 bytes.
 Host board-that-drops
     ProxyCommand bash -c 'exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & head -c 400000 >&3; kill %%1'
     User root
@@ -44,16 +44,16 @@ C
 echo "127.0.0.1 $(cut -d' ' -f1,2 "$folder/host.pub")" >"$folder/known"
 /usr/sbin/sshd -D -f "$folder/sshd_config" -E "$folder/sshd.log" &
 
-# What the board has that a bare root has not.
+# Add what a board has and a bare root lacks.
 mount --bind /proc "$board/proc"
 mkdir -p "$board/run/systemd/system"
 cat >"$board/usr/bin/systemctl" <<'S'
 #!/bin/sh
-# Stands in for systemd: the unit's check and program, as a plain process.
+# Stands in for systemd: runs the unit's check and program as a plain process.
 case "$*" in
     *is-active*) kill -0 "$(cat /run/nominal.pid 2>/dev/null)" 2>/dev/null ;;
     *start*nominal*)
-        # As systemd does, the old one has ended before the new one starts: both write the same counters.
+        # Like systemd, wait for the old process to end before starting the new one: both write the same counters.
         if [ -e /run/nominal.pid ]; then
             kill "$(cat /run/nominal.pid)" 2>/dev/null || true
             while kill -0 "$(cat /run/nominal.pid)" 2>/dev/null; do sleep 0.1; done
@@ -77,7 +77,7 @@ pid() { cat "$board/run/nominal.pid"; }
 version() { on_board dpkg-query -W -f '${Version}' nominal; }
 sum() { (cd "$board/var/lib/nominal/bundles" && find . -type f -exec sha256sum {} + | sort | sha256sum); }
 no_traces() { must test -z "$(ls "$board/var/tmp")"; must test -z "$(ls -A "$board/var/lib/nominal/bundles" | grep '^\.' || true)"; }
-another() { # VERSION FILE SHELL: the package with another version, changed by a command in its folder
+another() { # VERSION FILE SHELL: builds the package with another version, modified by a command in its folder
     rm -rf "$folder/another"
     dpkg-deb -R "$package" "$folder/another"
     sed -i "s/^Version: .*/Version: $1/" "$folder/another/DEBIAN/control"
@@ -110,7 +110,7 @@ mkdir "$folder/good"
 cp -r "$bundle" "$folder/good/spot"
 for _ in $(seq 50); do ssh -F "$folder/config" -o BatchMode=yes board true 2>/dev/null && break; sleep 0.2; done
 
-say "a first package, on a board without a bundle: the line waits"
+say "first package, on a board without a bundle: the line waits"
 deploy board --package "$package" || fail "the first package"
 said "the line waits for one"
 first=$(version)
@@ -124,7 +124,7 @@ must cmp "$folder/line.toml" "$board/etc/nominal/line.toml"
 in_force=$(sum)
 no_traces
 
-say "a corrupted bundle: refused by doctor, the old one in force, the line not even restarted"
+say "corrupted bundle: refused by doctor, the old one stays, the line isn't even restarted"
 mkdir "$folder/bad"
 cp -r "$bundle" "$folder/bad/spot"
 printf 'X' | dd of="$folder/bad/spot/model.onnx" bs=1 seek=40 conv=notrunc status=none
@@ -136,14 +136,14 @@ must test "$(pid)" = "$running"
 must runs
 no_traces
 
-say "a package whose program does not run: refused before anything moves"
+say "package whose program does not run: refused before anything changes"
 another 3-1 "$folder/broken.deb" 'echo "#!/bin/false" >usr/bin/edge-runtime'
 refused board --package "$folder/broken.deb"
 said "does not run on this board"
 must test "$(version)" = "$first"
 must test "$(pid)" = "$running"
 
-say "a later package with a line file that does not hold: package, bundle and line file as before"
+say "newer package with an invalid line file: package, bundle and line file are rolled back"
 another 2-1 "$folder/later.deb" 'true'
 sed 's/spot"$/nowhere"/' "$folder/line.toml" >"$folder/wrong.toml"
 cp -r "$folder/good" "$folder/new"
@@ -160,7 +160,7 @@ must grep -q "/etc/nominal/line.toml $delivered" "$board/var/lib/dpkg/status"
 must runs
 no_traces
 
-say "a package that does not install: as before"
+say "package that does not install: rolled back"
 another 4-1 "$folder/unwilling.deb" 'printf "#!/bin/sh\nexit 1\n" >DEBIAN/preinst; chmod 755 DEBIAN/preinst'
 refused board --package "$folder/unwilling.deb" --bundle "$folder/new/spot"
 said "rolling back"
@@ -168,7 +168,7 @@ must test "$(version)" = "$first"
 must test "$(sum)" = "$in_force"
 must runs
 
-say "a connection that drops in the upload: nothing has changed, nothing is left"
+say "connection drops during the upload: nothing has changed, nothing is left over"
 running=$(pid)
 refused board-that-drops --package "$folder/later.deb" --bundle "$folder/new/spot"
 said "failed or dropped"
@@ -178,7 +178,7 @@ must test "$(sum)" = "$in_force"
 must test "$(pid)" = "$running"
 no_traces
 
-say "a bundle is judged by the service's user, and at no moment is its place empty"
+say "a bundle is judged as the service's user, and its path always exists"
 another 1.5-1 "$folder/watched.deb" 'mv usr/bin/edge-runtime usr/bin/edge-runtime.real
 printf "#!/bin/sh\n[ \"\$1\" != doctor ] || id -un >>/tmp/readers\nexec \"\$0.real\" \"\$@\"\n" >usr/bin/edge-runtime
 chmod 755 usr/bin/edge-runtime'
@@ -198,14 +198,14 @@ rm "$board/tmp/readers"
 must runs
 no_traces
 
-say "a power cut between the two renames of an earlier deployment: a refused one afterwards leaves the bundle in force"
+say "power cut between the two renames of an earlier version: a refused deployment afterwards restores the bundle"
 mv "$board/var/lib/nominal/bundles/spot" "$board/var/lib/nominal/bundles/.spot.old"
 refused board --package "$folder/unwilling.deb" --bundle "$folder/new/spot"
 must test "$(sum)" = "$in_force"
 must runs
 no_traces
 
-say "the later package and another bundle: in force, and the line runs"
+say "newer package and another bundle: installed, and the line runs"
 deploy board --package "$folder/later.deb" --bundle "$folder/new/spot" || fail "the later package"
 must test "$(version)" = 2-1
 must test "$(sum)" != "$in_force"

@@ -1,5 +1,5 @@
-//! Deploying to an ssh server on loopback, whose sessions lie in a Debian root: to fresh and to used boards, and with
-//! everything that can go wrong. This machine itself is not changed: server, root and network are in a private place.
+//! Tests deployments to an ssh server on loopback whose sessions run in a Debian root: to fresh and to used boards, and with
+//! everything that can go wrong. The machine itself isn't changed: server, root and network are in separate namespaces.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,14 +11,14 @@ use crate::{package, root, shell, system};
 
 const OVER_LOOPBACK: &str = include_str!("over-loopback.sh");
 
-/// Tests with a package and a bundle.
+/// Runs the test with a package and a bundle.
 pub fn run(deb: &Path, bundle: &Path) -> Result<()> {
     root::ensure_possible()?;
     system::ensure_programs(&[("sshd", "openssh-server"), ("ssh", "openssh-client"), ("ip", "iproute2")])?;
     let begin = Instant::now();
     let cache = Cache::open()?;
     let tar = root::tar(&cache, "least", &package::field(deb, "Architecture")?, &[], "")?;
-    // Not below /tmp: the ssh server refuses a root that others could replace.
+    // Not in /tmp: the ssh server refuses a root that other users could replace.
     let folder = tempfile::tempdir_in(cache.path("")).context("can't make a folder for the root")?;
     drop(cache);
     let board = folder.path().join("board");
@@ -32,6 +32,9 @@ pub fn run(deb: &Path, bundle: &Path) -> Result<()> {
     let mut arguments = vec!["-c", OVER_LOOPBACK, "over-loopback"];
     arguments.extend(words.iter().map(String::as_str));
     shell::run(&mut root::private(false, "bash", &arguments))?;
-    println!("deployed, refused, rolled back and cut off in {:.0} s", begin.elapsed().as_secs_f32());
+    println!(
+        "deployments passed, including refusals, rollbacks and a dropped connection, in {:.0} s",
+        begin.elapsed().as_secs_f32()
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! QEMU as a board: processor, firmware (UEFI), disk, network, GPIO chip, and a console in a file.
+//! An emulated board (QEMU) with processor, UEFI firmware, disk, network, GPIO chip, and its console in a file.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,36 +11,36 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::shell;
 
 const FIRMWARE: &str = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
-/// What has to be installed.
+/// The required programs and files, with their Debian packages.
 pub const PROGRAMS: [(&str, &str); 4] = [
     ("qemu-system-aarch64", "qemu-system-arm"),
     (FIRMWARE, "qemu-efi-aarch64"),
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
 ];
-/// An emulated board that shares its two cores with a build has been seen to need three minutes.
+/// Time limit for waiting. An emulated board that shared its two cores with a build has taken three minutes to boot.
 const BOOT: Duration = Duration::from_secs(600);
 
-/// What ssh calls it.
+/// The board's name for ssh.
 pub const NAME: &str = "board";
 
-/// A board that is on. Dropping it cuts its power.
+/// A running board. Dropping it cuts its power.
 pub struct Board {
     qemu: Child,
     console: PathBuf,
-    /// How ssh reaches it, under the name [`NAME`].
+    /// The ssh configuration for the host [`NAME`].
     pub ssh_config: PathBuf,
     on: Instant,
 }
 
 impl Board {
-    /// Switches on a board with this disk.
+    /// Starts a board with this disk.
     pub fn boot(disk: &Path, folder: &Path, key: &Path) -> Result<Self> {
         let port = free_port()?;
         let (console, ssh_config) = (folder.join("console.log"), folder.join("ssh_config"));
         fs::write(&ssh_config, settings_of_ssh(port, key)).context("can't write ssh's settings")?;
         let mut qemu = Command::new("qemu-system-aarch64");
-        // By device tree, as boards describe themselves; with ACPI the kernel finds no GPIO chip here.
+        // With a device tree, as on real boards; with ACPI, the kernel finds no GPIO chip here.
         qemu.args([
             "-M",
             "virt,acpi=off",
@@ -63,39 +63,44 @@ impl Board {
         Ok(Self { qemu, console, ssh_config, on: Instant::now() })
     }
 
-    /// Since it was switched on.
+    /// Returns the time since the board was started.
     pub fn on_for(&self) -> Duration {
         self.on.elapsed()
     }
 
-    /// What it answers to a line for its shell; an exit status other than 0 is an error with the console's end.
+    /// Runs a shell command on the board and returns its output. An exit status other than 0 is an error, which includes the end of the
+    /// console's log.
     pub fn ask(&self, line: &str) -> Result<String> {
         shell::output(&mut self.shell(line))
             .with_context(|| format!("the board's console ends:\n{}", self.console_end()))
     }
 
-    /// Waits until a line for its shell succeeds there.
+    /// Waits until a shell command succeeds on the board.
     pub fn wait_for(&mut self, what: &str, line: &str) -> Result<Duration> {
         let begin = Instant::now();
         while begin.elapsed() < BOOT {
             if shell::succeeds(&mut self.shell(line)) {
                 return Ok(begin.elapsed());
             }
-            if let Some(status) = self.qemu.try_wait().context("can't look after QEMU")? {
-                bail!("the board went off ({status}); its console ends:\n{}", self.console_end());
+            if let Some(status) = self.qemu.try_wait().context("can't query QEMU's state")? {
+                bail!("the board stopped ({status}); its console ends:\n{}", self.console_end());
             }
             std::thread::sleep(Duration::from_millis(500));
         }
-        bail!("{what}: not within {} s; the board's console ends:\n{}", BOOT.as_secs(), self.console_end())
+        bail!("{what} within {} s; the board's console ends:\n{}", BOOT.as_secs(), self.console_end())
     }
 
-    /// Switches it off as one should.
+    /// Shuts the board down properly.
     pub fn power_off(mut self) -> Result<()> {
         // The connection ends with the board.
         let _ = shell::succeeds(&mut self.shell("systemctl poweroff"));
         let begin = Instant::now();
-        while self.qemu.try_wait().context("can't look after QEMU")?.is_none() {
-            ensure!(begin.elapsed() < BOOT, "the board does not go off:\n{}", self.console_end());
+        while self.qemu.try_wait().context("can't query QEMU's state")?.is_none() {
+            ensure!(
+                begin.elapsed() < BOOT,
+                "the board doesn't shut down; its console ends:\n{}",
+                self.console_end()
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
         Ok(())
@@ -122,7 +127,7 @@ impl Drop for Board {
     }
 }
 
-/// A new board has a new key each time.
+/// Returns the ssh configuration. It doesn't check the host key, because each new board has a new one.
 fn settings_of_ssh(port: u16, key: &Path) -> String {
     format!(
         "Host {NAME}\n  HostName 127.0.0.1\n  Port {port}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
@@ -131,7 +136,7 @@ fn settings_of_ssh(port: u16, key: &Path) -> String {
     )
 }
 
-/// A port that nobody listens to now.
+/// Returns a port that is currently free.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
     Ok(listener.local_addr().context("no port is free")?.port())

@@ -1,5 +1,5 @@
-//! Partitions and file systems in one file. Nothing is mounted and no loop device is needed: each tool writes at its
-//! partition's place in the file.
+//! Creates partitions and file systems in a file, without mounting or loop devices: each tool writes at its partition's offset in the
+//! file.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,17 +10,17 @@ use anyhow::{Context, Result, ensure};
 
 use crate::shell;
 
-/// What has to be installed.
+/// The required programs and their Debian packages.
 pub const PROGRAMS: [(&str, &str); 4] =
     [("sfdisk", "fdisk"), ("mkfs.vfat", "dosfstools"), ("mcopy", "mtools"), ("mke2fs", "e2fsprogs")];
 
-/// Where the boot partition begins.
+/// Start of the boot partition.
 const BOOT_AT_MIB: u64 = 1;
-/// Room for two kernels and a few bundles.
+/// Size of the boot partition: room for two kernels and a few bundles.
 const BOOT_MIB: u64 = 320;
-/// Room that the root has beyond what lies in it; on the card it grows to all there is.
+/// Free space in the root partition; on the card, it grows to fill the card.
 const ROOM_MIB: u64 = 256;
-/// What the spare partition table at the end takes.
+/// Size of the backup partition table at the end.
 const END_MIB: u64 = 1;
 
 /// Writes the image from the two partitions' contents.
@@ -31,7 +31,7 @@ pub fn write(image: &Path, boot: &Path, root: &Path) -> Result<()> {
     file.set_len((root_at + root_mib + END_MIB) << 20).context("can't make the image's file")?;
     drop(file);
     partition(image, root_mib)?;
-    // Two sectors of 512 bytes are a kibibyte, in which mkfs.vfat counts.
+    // mkfs.vfat takes its offset in sectors of 512 bytes and its size in KiB.
     let mut mkfs = tool("mkfs.vfat");
     mkfs.args(["-F", "32", "-n", "NOMINAL", "--offset", &(BOOT_AT_MIB * 2048).to_string()]);
     silently(mkfs.arg(image).arg((BOOT_MIB * 1024).to_string()))?;
@@ -44,7 +44,7 @@ pub fn write(image: &Path, boot: &Path, root: &Path) -> Result<()> {
     silently(mke2fs.arg("-d").arg(root).arg(image).arg(format!("{root_mib}m")))
 }
 
-/// Copies a file or folder to the boot partition of an image, over what is there.
+/// Copies a file or folder to the boot partition of an image, and overwrites existing files.
 pub fn copy_to_boot(image: &Path, from: &Path, to: &str) -> Result<()> {
     let place = format!("{}@@{BOOT_AT_MIB}M", image.display());
     shell::run(Command::new("mcopy").args(["-s", "-o", "-Q", "-i", &place]).arg(from).arg(to))
@@ -52,13 +52,13 @@ pub fn copy_to_boot(image: &Path, from: &Path, to: &str) -> Result<()> {
 
 fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
-    // Root's programs are not on everybody's path.
+    // Root's programs aren't on every user's path.
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command
 }
 
-/// Runs to the end; what it says is of interest only where it fails. mkfs.vfat wonders that the file is larger.
+/// Runs a command to its end, and shows its output only if it fails. mkfs.vfat warns that the file is larger than the file system.
 fn silently(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("can't start `{}`", shell::line(command, None)))?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -66,7 +66,7 @@ fn silently(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The partition table: a GPT, whose types tell firmware and systemd what is what.
+/// Writes the partition table, a GPT whose types identify the partitions to firmware and systemd.
 fn partition(image: &Path, root_mib: u64) -> Result<()> {
     let table = format!(
         "label: gpt\n\
@@ -83,10 +83,13 @@ fn partition(image: &Path, root_mib: u64) -> Result<()> {
     sfdisk
         .stdin
         .take()
-        .context("sfdisk takes no input")?
+        .context("sfdisk has no standard input")?
         .write_all(table.as_bytes())
         .context("can't write to sfdisk")?;
-    ensure!(sfdisk.wait().context("can't wait for sfdisk")?.success(), "sfdisk made no partitions");
+    ensure!(
+        sfdisk.wait().context("can't wait for sfdisk")?.success(),
+        "sfdisk failed to create the partitions"
+    );
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What `first-boot` makes of a boot partition.
+//! Tests how `first-boot` applies the settings on a boot partition.
 
 use crate::deploy::BUNDLES;
 use crate::stand_in::{StandIn, said};
@@ -6,7 +6,7 @@ use crate::stand_in::{StandIn, said};
 const FIRST_BOOT: &str = include_str!("files/first-boot");
 const GOOD: &str = "good, new";
 
-/// A board with a bundle in force, and a boot partition with these settings.
+/// Creates a board with an installed bundle, and a boot partition with these settings.
 fn board(settings: &str) -> StandIn {
     let board = StandIn::new();
     board.write("usr/lib/nominal/bundles.sh", BUNDLES);
@@ -19,7 +19,7 @@ fn board(settings: &str) -> StandIn {
     board
 }
 
-/// Starts the board, and gives whether all was applied and what was said.
+/// Starts the board, and returns whether everything was applied and the output.
 fn start(board: &StandIn) -> (bool, String) {
     let output = board.run("", FIRST_BOOT);
     (output.status.success(), said(&output))
@@ -41,7 +41,7 @@ fn all_that_is_named_is_applied_once() {
     assert_eq!(board.read("etc/hostname"), "line-7\n");
     assert_eq!(board.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAA me\n");
     assert_eq!(board.names("var/lib/nominal/bundles"), ["cap"]);
-    // Nothing has changed on the card: what is changed on the board stays.
+    // While the card is unchanged, changes made on the board are kept.
     board.write("var/lib/nominal/bundles/cap/model.onnx", "good, deployed");
     assert!(start(&board).0);
     assert_eq!(model(&board), "good, deployed");
@@ -57,7 +57,7 @@ fn a_key_without_a_value_is_said_and_what_follows_is_applied() {
     let (applied, words) = start(&board);
     assert!(applied, "{words}");
     for key in ["hostname", "ssh_key", "bundle", "line"] {
-        assert!(words.contains(&format!("'{key} =' says nothing")), "{words}");
+        assert!(words.contains(&format!("'{key} =' has no value")), "{words}");
     }
     assert_eq!(board.names("var/lib/nominal/bundles"), ["cap"]);
     assert_eq!(model(&board), GOOD);
@@ -72,15 +72,15 @@ fn a_damaged_bundle_leaves_the_good_one_and_what_follows_is_applied() {
     board.write("boot/nominal/bundles/lid/model.onnx", GOOD);
     let (applied, words) = start(&board);
     assert!(!applied && words.contains("problem       the model is damaged"), "{words}");
-    assert!(words.contains("bundle = bundles/cap: it was refused"), "{words}");
+    assert!(words.contains("bundle = bundles/cap: refused"), "{words}");
     assert_eq!(model(&board), "good, old");
     assert_eq!(board.names("var/lib/nominal/bundles"), ["cap", "lid"]);
     assert_eq!(board.read("etc/nominal/line.toml"), "name = \"new\"\n");
-    // A stranger's model is read by the service's user alone.
+    // An untrusted model is read only by the service's user.
     let calls = board.read("calls");
     assert!(calls.contains("nominal: doctor"), "{calls}");
     assert!(!calls.contains("root: doctor"), "{calls}");
-    // It is tried again, and applied as soon as the card is right.
+    // It is tried again, and applied as soon as the card is correct.
     assert!(!start(&board).0);
     board.write("boot/nominal/bundles/cap/model.onnx", GOOD);
     assert!(start(&board).0);
@@ -92,8 +92,8 @@ fn a_damaged_line_file_and_a_damaged_key_leave_the_good_ones() {
     let board = board("ssh_key = ssh-rsa BBBB you\nssh_key = AAAA\nline = line.toml\nbundle = bundles/cap\n");
     board.write("boot/nominal/line.toml", "\0\0\0\0");
     let (applied, words) = start(&board);
-    assert!(!applied && words.contains("line = line.toml: it was refused"), "{words}");
-    assert!(words.contains("ssh_key = AAAA: this is no public key"), "{words}");
+    assert!(!applied && words.contains("line = line.toml: refused"), "{words}");
+    assert!(words.contains("ssh_key = AAAA: not a public key"), "{words}");
     assert_eq!(board.read("etc/nominal/line.toml"), "name = \"old\"\n");
     assert_eq!(board.read("root/.ssh/authorized_keys"), "ssh-rsa BBBB you\n");
     assert_eq!(model(&board), GOOD);
@@ -105,18 +105,18 @@ fn a_damaged_line_file_and_a_damaged_key_leave_the_good_ones() {
 #[test]
 fn what_is_named_wrongly_is_said_and_nothing_of_it_is_copied() {
     for (wrong, words) in [
-        ("bundle = .", "is no name"),
-        ("bundle = /", "is no name"),
-        ("bundle = bundles/..", "is not beside"),
-        ("bundle = ../../../etc", "is not beside"),
-        ("bundle = bundles", "is no bundle"),
-        ("bundle = bundles\\cap", "bundles\\cap is not there"),
-        ("bundle = vmlinuz", "is no bundle"),
-        ("line = bundles", "this is no file"),
-        ("line = ../../etc/shadow", "is not beside"),
-        ("hostname = a b", "letters, digits and hyphens only"),
-        ("bundel = bundles/cap", "'bundel' is not known"),
-        ("bundles/cap", "is not understood"),
+        ("bundle = .", "is not a valid name"),
+        ("bundle = /", "is not a valid name"),
+        ("bundle = bundles/..", "is not a path beside"),
+        ("bundle = ../../../etc", "is not a path beside"),
+        ("bundle = bundles", "not a bundle"),
+        ("bundle = bundles\\cap", "bundles\\cap does not exist"),
+        ("bundle = vmlinuz", "not a bundle"),
+        ("line = bundles", "not a file"),
+        ("line = ../../etc/shadow", "is not a path beside"),
+        ("hostname = a b", "use only letters, digits and hyphens"),
+        ("bundel = bundles/cap", "unknown key 'bundel'"),
+        ("bundles/cap", "invalid line 'bundles/cap'"),
     ] {
         let board = board(&format!("{wrong}\nssh_key = ssh-rsa BBBB you\n"));
         let (applied, said) = start(&board);

@@ -1,14 +1,14 @@
-//! `cargo xtask image`: a disk or card image with Debian, the package and a text file of settings, and its test on an
-//! emulated board.
+//! `cargo xtask image`: makes a card or disk image with Debian, the package and a text file of settings, and tests it on an emulated
+//! board.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `options` | the command line |
-//! | `settings` | the boot partition's text file, with line file, bundles and key |
-//! | `system` | the root: Debian, the package, what a card needs beyond it |
-//! | `disk` | partitions and file systems in one file, without loop devices |
-//! | `board` | QEMU as a board that the image boots |
-//! | `test` | the image boots to a running line, its settings hold, a deployment reaches it |
+//! | `settings` | the boot partition's settings file, with line file, bundles and key |
+//! | `system` | the root: Debian, the package and additional files for a card |
+//! | `disk` | partitions and file systems in a file, without loop devices |
+//! | `board` | the emulated board (QEMU) |
+//! | `test` | tests that the image boots to a running line, applies its settings and accepts deployments |
 
 mod board;
 mod disk;
@@ -28,7 +28,7 @@ use crate::cache::Cache;
 use crate::{package, root, workspace};
 pub use options::{Options, command};
 
-/// Makes the image, and tests it where that is asked for.
+/// Makes the image, and tests it if requested.
 pub fn run(options: &Options) -> Result<()> {
     root::ensure_possible()?;
     crate::system::ensure_programs(&disk::PROGRAMS)?;
@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> Result<()> {
     let architecture = package::field(&package, "Architecture")?;
     ensure!(
         architecture == "arm64",
-        "{} is for {architecture}, and the image is for arm64 boards; give a package made by --target aarch64",
+        "{} is for {architecture}, but the image is for arm64 boards; give a package built with --target aarch64",
         package.display()
     );
     let image = options.out.clone().map_or_else(default_place, Ok)?;
@@ -57,14 +57,14 @@ fn make(image: &Path, package: &Path, options: &Options) -> Result<()> {
     let tar = root::tar(&Cache::open()?, "board", "arm64", &system::PACKAGES, system::PREPARE)?;
     let folder = image.parent().context("the image's path has no folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
-    let work = tempfile::tempdir_in(folder).context("can't make a folder to work in")?;
+    let work = tempfile::tempdir_in(folder).context("can't make a temporary folder")?;
     let (system, boot) = (work.path().join("root"), work.path().join("boot"));
     system::fill(&system, &boot, &tar, package)?;
     settings::write(&boot, options)?;
     let part = work.path().join("image");
     disk::write(&part, &boot, &system)?;
     crate::cache::rename(&part, image)?;
-    let megabytes = image.metadata().context("can't look at the image")?.len() / 1_000_000;
+    let megabytes = image.metadata().context("can't read the image's size")?.len() / 1_000_000;
     println!("{}: {megabytes} MB, made in {:.0} s", image.display(), begin.elapsed().as_secs_f32());
     println!("  write it to a card:  dd if={} of=/dev/CARD bs=4M conv=fsync", image.display());
     Ok(())

@@ -8,29 +8,29 @@ use clap_light::{Arg, ArgAction, ArgMatches, Command};
 use crate::arguments::{flag, path, path_of, paths_of, word_of};
 
 const ABOUT: &str = "\
-Writes an image for a card or disk of an arm64 board with UEFI: Debian, the package (made for aarch64 unless it
-is given) and a boot partition with nominal.txt, which says name, key, line file and bundles and can be changed in
-any computer. --test boots a copy on an emulated board (QEMU) with a camera, and looks whether the line runs;
---test-only does that with an image made before. Needs root.";
+Writes a card or disk image for an arm64 board with UEFI: Debian, the package (built for aarch64 unless given) and a
+boot partition with nominal.txt, which sets name, key, line file and bundles and can be edited on any computer.
+--test boots a copy on an emulated board (QEMU) with a camera and checks that the line runs; --test-only does that
+with an existing image. Needs root.";
 
-/// The command line.
+/// Returns the command's arguments and help.
 pub fn command() -> Command {
     Command::new("image").about(ABOUT).args([
-        path("package", "FILE", "The package; made unless given"),
+        path("package", "FILE", "The package [default: built now]"),
         Arg::new("hostname").long("hostname").value_name("NAME").help("The board's name"),
         path("ssh-key", "FILE", "A public key that may log in"),
         path("line", "FILE", "The line file"),
-        path("bundle", "FOLDER", "A bundle; may be given more than once").action(ArgAction::Append),
-        path("out", "FILE", "Where the image goes, unless target/image will do"),
+        path("bundle", "FOLDER", "A bundle; may be repeated").action(ArgAction::Append),
+        path("out", "FILE", "The image file [default: in target/image]"),
         flag("test", "Boot a copy on an emulated board").conflicts_with("test-only"),
-        flag("test-only", "The same with an image made before"),
+        flag("test-only", "Like --test, with an existing image"),
     ])
 }
 
 /// What goes into the image.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The package; made unless given.
+    /// The package; built if not given.
     pub package: Option<PathBuf>,
     /// The board's name.
     pub hostname: Option<String>,
@@ -40,16 +40,16 @@ pub struct Options {
     pub line: Option<PathBuf>,
     /// Bundle folders.
     pub bundles: Vec<PathBuf>,
-    /// Where the image goes.
+    /// The image file.
     pub out: Option<PathBuf>,
     /// Whether the image is tested.
     pub test: bool,
-    /// Whether it is there already.
+    /// Whether the image already exists.
     pub made: bool,
 }
 
 impl Options {
-    /// From what was given on the command line.
+    /// Reads the command line.
     pub fn from(given: &ArgMatches) -> Result<Self> {
         let made = given.get_flag("test-only");
         Ok(Self {

@@ -1,4 +1,4 @@
-//! The boot partition's text file of settings, and what it names.
+//! The boot partition's settings file, and the files it names.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, ensure};
 use super::Options;
 use crate::shell;
 
-/// The file with nothing set but the board's name; its comments tell how it is meant.
+/// The settings file with only the board's name set; its comments explain the keys.
 const TEMPLATE: &str = include_str!("files/nominal.txt");
 
-/// Writes `nominal.txt`, and copies what it names beside it.
+/// Writes `nominal.txt`, and copies the files it names beside it.
 pub fn write(boot: &Path, options: &Options) -> Result<()> {
     let mut text = TEMPLATE.to_owned();
     if let Some(name) = &options.hostname {
@@ -22,7 +22,7 @@ pub fn write(boot: &Path, options: &Options) -> Result<()> {
         let key = fs::read_to_string(key).with_context(|| format!("can't read {}", key.display()))?;
         ensure!(
             key.starts_with("ssh-") || key.starts_with("ecdsa-"),
-            "--ssh-key wants the public key, *.pub"
+            "--ssh-key needs a public key; give the .pub file"
         );
         text = with(&text, "ssh_key", &[key.trim().to_owned()])?;
     }
@@ -33,7 +33,7 @@ pub fn write(boot: &Path, options: &Options) -> Result<()> {
     let mut bundles = vec![];
     for bundle in &options.bundles {
         let name = bundle.file_name().with_context(|| format!("{} has no name", bundle.display()))?;
-        ensure!(bundle.join("model.threshold").is_file(), "{} is no bundle folder", bundle.display());
+        ensure!(bundle.join("model.threshold").is_file(), "{} is not a bundle folder", bundle.display());
         fs::create_dir_all(boot.join("bundles")).context("can't make the folder of bundles")?;
         shell::run(Command::new("cp").arg("-r").arg(bundle).arg(boot.join("bundles").join(name)))?;
         bundles.push(format!("bundles/{}", name.to_string_lossy()));
@@ -44,10 +44,13 @@ pub fn write(boot: &Path, options: &Options) -> Result<()> {
     fs::write(boot.join("nominal.txt"), text).context("can't write nominal.txt")
 }
 
-/// The text with the line of this key, or its example, replaced by lines with these values.
+/// Replaces the line of this key, or its commented-out example, by lines with these values.
 pub fn with(text: &str, key: &str, values: &[String]) -> Result<String> {
     let is_it = |line: &str| line.trim_start_matches('#').starts_with(&format!("{key} ="));
-    ensure!(text.lines().filter(|line| is_it(line)).count() == 1, "nominal.txt has not one line `{key} =`");
+    ensure!(
+        text.lines().filter(|line| is_it(line)).count() == 1,
+        "nominal.txt must have exactly one line `{key} =`"
+    );
     let lines = text.lines().map(|line| {
         if is_it(line) {
             values.iter().map(|value| format!("{key} = {value}\n")).collect()
@@ -80,6 +83,6 @@ mod tests {
         let options = Options { ssh_key: Some(key), ..Options::default() };
         assert!(write(folder.path(), &options).unwrap_err().to_string().contains("public key"));
         let options = Options { bundles: vec![folder.path().to_path_buf()], ..Options::default() };
-        assert!(write(folder.path(), &options).unwrap_err().to_string().contains("no bundle folder"));
+        assert!(write(folder.path(), &options).unwrap_err().to_string().contains("not a bundle folder"));
     }
 }

@@ -1,4 +1,4 @@
-//! The root of an image: Debian, the package, and what a card needs beyond them.
+//! The root of an image: Debian, the package, and additional files for a card.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::{cache, deploy, root, shell};
 
-/// What the root has beyond Debian's least.
+/// The root's packages beyond Debian's minimum.
 pub const PACKAGES: [&str; 16] = [
     "adduser",
     "dbus",
@@ -28,14 +28,14 @@ pub const PACKAGES: [&str; 16] = [
     "zstd",
 ];
 
-/// The initial RAM disk brings what a board may have its root on, and not every driver there is: choosing among those
-/// takes minutes under emulation.
+/// Limits the initial RAM disk to drivers for devices that may contain a board's root. Selecting among all drivers would take minutes
+/// under emulation.
 pub const PREPARE: &str = r#"mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
 echo MODULES=list >"$1/etc/initramfs-tools/conf.d/nominal"
 printf '%s\n' virtio_pci virtio_mmio virtio_blk virtio_scsi nvme ahci sd_mod usb_storage uas xhci_pci xhci_hcd \
     sdhci_pci sdhci_acpi sdhci_iproc mmc_block ext4 >"$1/usr/share/initramfs-tools/modules.d/nominal""#;
 
-/// Files of the root: where, with which rights, what.
+/// Files of the root: path, mode, contents.
 const FILES: [(&str, u32, &str); 8] = [
     ("usr/lib/nominal/first-boot", 0o755, include_str!("files/first-boot")),
     ("usr/lib/nominal/bundles.sh", 0o644, deploy::BUNDLES),
@@ -53,19 +53,19 @@ const BOOT_FILES: [(&str, &str); 2] = [
     ("loader/entries/nominal.conf", include_str!("files/entry.conf")),
 ];
 
-/// Fills the two folders.
+/// Fills the folders of the root and the boot partition.
 pub fn fill(system: &Path, boot: &Path, tar: &Path, package: &Path) -> Result<()> {
     fs::create_dir_all(system.join("boot/nominal")).context("can't make the root's folder")?;
     root::unpack(tar, system)?;
     for (path, mode, text) in FILES {
         write(&system.join(path), text)?;
         fs::set_permissions(system.join(path), fs::Permissions::from_mode(mode))
-            .with_context(|| format!("can't set the rights of {path}"))?;
+            .with_context(|| format!("can't set the mode of {path}"))?;
     }
     fs::copy(package, system.join("nominal.deb"))
         .with_context(|| format!("can't copy {}", package.display()))?;
     in_root(system, "dpkg -i /nominal.deb && systemctl enable systemd-networkd nominal-settings")?;
-    // A board beside a conveyor is updated by people, not at night by itself.
+    // A board beside a conveyor is updated by people, not automatically at night.
     in_root(system, "systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer")?;
     make_anonymous(system)?;
     fill_boot(system, boot)
@@ -77,7 +77,7 @@ fn in_root(system: &Path, script: &str) -> Result<()> {
     shell::run(&mut root::private(false, "chroot", &[&system, "/bin/sh", "-ec", &script]))
 }
 
-/// What must differ from board to board is made by each board itself.
+/// Removes everything that must differ between boards; each board generates it itself.
 fn make_anonymous(system: &Path) -> Result<()> {
     cache::remove(&system.join("nominal.deb"))?;
     write(&system.join("etc/machine-id"), "")?;
@@ -92,7 +92,7 @@ fn make_anonymous(system: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The boot partition: boot loader, kernel, initial RAM disk.
+/// Fills the boot partition with boot loader, kernel and initial RAM disk.
 fn fill_boot(system: &Path, boot: &Path) -> Result<()> {
     for (path, text) in BOOT_FILES {
         write(&boot.join(path), text)?;
@@ -110,7 +110,7 @@ fn fill_boot(system: &Path, boot: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The root has one kernel; a later one is copied by the root's own hook.
+/// Returns the newest file with this prefix in `boot`. The root has one kernel; later ones are copied by the root's own hook.
 fn newest(system: &Path, prefix: &str) -> Result<PathBuf> {
     let boot = system.join("boot");
     let entries = boot.read_dir().context("the root has no folder boot")?;
@@ -120,7 +120,7 @@ fn newest(system: &Path, prefix: &str) -> Result<PathBuf> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().context("a file without a folder")?;
+    let folder = path.parent().context("the file's path has no folder")?;
     fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
 }

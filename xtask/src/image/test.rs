@@ -1,5 +1,5 @@
-//! The image on an emulated board: it boots to a running line with its settings, comes back from what befalls it, and is
-//! reached by deployments.
+//! Tests the image on an emulated board: it boots to a running line with its settings, recovers from failures, and accepts
+//! deployments.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ const LINE: &str = include_str!("line.toml");
 const ENTRY: &str = include_str!("files/entry.conf");
 /// The board's name in the test.
 const HOSTNAME: &str = "line-7";
-/// What the card is larger than the image.
+/// How much larger the card is than the image.
 const CARD_MIB: u64 = 512;
-/// A part has gone its way.
+/// Succeeds once a part has had a disposition.
 const JUDGED: &str = "journalctl -u nominal -o cat | grep -m 1 '\"disposition\"'";
 
 /// Runs the test with a copy of the image.
@@ -34,7 +34,7 @@ pub fn run(image: &Path, package: &Path) -> Result<()> {
 
     let mut board = Board::boot(&card, folder, &key)?;
     board.wait_for("no SSH", "true")?;
-    println!("  it answers                      {:>6.1} s", board.on_for().as_secs_f32());
+    println!("  SSH answers                     {:>6.1} s", board.on_for().as_secs_f32());
     board.wait_for("the line does not run", "systemctl is-active nominal")?;
     board.wait_for("no part was judged", JUDGED)?;
     println!("  first part judged (seen by ssh) {:>6.1} s", board.on_for().as_secs_f32());
@@ -42,11 +42,11 @@ pub fn run(image: &Path, package: &Path) -> Result<()> {
     comes_back(&mut board)?;
     deployments(&mut board, folder, package, &bundle)?;
     board.power_off()?;
-    println!("the image boots to a running line, and comes back from all of this");
+    println!("the image boots to a running line and recovers from all of these failures");
     Ok(())
 }
 
-/// A bundle that admits any camera's frames.
+/// Creates a bundle that accepts any camera's frames.
 fn small_bundle(folder: &Path) -> Result<PathBuf> {
     let bundle = folder.join("spot");
     let mut cargo = workspace::cargo(&workspace::root()?);
@@ -56,11 +56,11 @@ fn small_bundle(folder: &Path) -> Result<PathBuf> {
     Ok(bundle)
 }
 
-/// A larger card with the image on it and settings on its boot partition, as a technician would write them.
+/// Creates a larger card with the image on it, and with settings on its boot partition as a technician would write them.
 fn prepare(image: &Path, card: &Path, folder: &Path, bundle: &Path) -> Result<()> {
     shell::run(Command::new("cp").arg("--sparse=always").arg(image).arg(card))?;
     let file = OpenOptions::new().write(true).open(card).context("can't open the card's file")?;
-    let size = file.metadata().context("can't look at the card's file")?.len();
+    let size = file.metadata().context("can't read the size of the card's file")?.len();
     file.set_len(size + (CARD_MIB << 20)).context("can't make the card larger")?;
     let key = fs::read_to_string(folder.join("key.pub")).context("ssh-keygen wrote no key")?;
     let mut text = TEMPLATE.to_owned();
@@ -80,17 +80,17 @@ fn prepare(image: &Path, card: &Path, folder: &Path, bundle: &Path) -> Result<()
     fs::create_dir(&bundles).context("can't make the folder of bundles")?;
     shell::run(Command::new("cp").arg("-r").arg(bundle).arg(&bundles))?;
     disk::copy_to_boot(card, &bundles, "::/")?;
-    // The camera's driver is loaded by nobody's plugging it in.
+    // No device is plugged in that would load the camera's driver, so load it at boot.
     let entry = ENTRY.replace("rootwait", "rootwait modules_load=vivid vivid.n_devs=1 vivid.node_types=0x1");
     disk::copy_to_boot(card, &write("nominal.conf", &entry)?, "::/loader/entries/")
 }
 
-/// What must be so on the board.
+/// Checks the state of the running board.
 fn holds(board: &Board) -> Result<()> {
     let facts = [
-        ("its name", "hostname", HOSTNAME),
-        ("whose the program is", "stat -c %U /proc/$(systemctl show -P MainPID nominal)", "nominal"),
-        ("starts again", "systemctl show -P NRestarts nominal", "0"),
+        ("host name", "hostname", HOSTNAME),
+        ("the program's user", "stat -c %U /proc/$(systemctl show -P MainPID nominal)", "nominal"),
+        ("restarts", "systemctl show -P NRestarts nominal", "0"),
         (
             "real-time priority",
             "chrt -p $(ls /proc/$(systemctl show -P MainPID nominal)/task | while read t; do \
@@ -99,13 +99,13 @@ fn holds(board: &Board) -> Result<()> {
         ),
         ("first core left alone", "taskset -cp $(systemctl show -P MainPID nominal) | sed 's/.*: //'", "1"),
         (
-            "the system is closed to it",
+            "write access to the system",
             "nsenter -t $(systemctl show -P MainPID nominal) -m touch /usr/x 2>/dev/null && \
           echo open || echo closed",
             "closed",
         ),
         (
-            "its bundles, too",
+            "write access to its bundles",
             "nsenter -t $(systemctl show -P MainPID nominal) -m touch /var/lib/nominal/bundles/x \
           2>/dev/null && echo open || echo closed",
             "closed",
@@ -116,12 +116,12 @@ fn holds(board: &Board) -> Result<()> {
     for (what, line, wanted) in facts {
         let found = board.ask(line)?;
         let found = found.trim();
-        ensure!(found == wanted, "{what}: {found:?} where {wanted:?} was to be; `{line}`");
+        ensure!(found == wanted, "{what}: found {found:?}, expected {wanted:?}; see `{line}`");
     }
     let free = board.ask("df --output=size -BM / | tail -n 1 | tr -dc 0-9")?;
     let used = board.ask("df --output=used -BM / | tail -n 1 | tr -dc 0-9")?;
-    let number = |text: &str| text.trim().parse::<u64>().with_context(|| format!("df said {text:?}"));
-    ensure!(number(&free)? > number(&used)? + CARD_MIB, "the root did not grow to the card: {free} MB");
+    let number = |text: &str| text.trim().parse::<u64>().with_context(|| format!("df printed {text:?}"));
+    ensure!(number(&free)? > number(&used)? + CARD_MIB, "the root did not grow to fill the card: {free} MB");
     println!("  status     {}", board.ask("systemctl show -P StatusText nominal")?.trim());
     println!(
         "  memory     {}",
@@ -132,20 +132,20 @@ fn holds(board: &Board) -> Result<()> {
     Ok(())
 }
 
-/// Killed, and stuck: the supervisor starts it again.
+/// Checks that the supervisor restarts the line when it is killed and when it hangs.
 fn comes_back(board: &mut Board) -> Result<()> {
-    for (what, signal, restarts) in [("killed", "KILL", 1), ("standing still", "STOP", 2)] {
+    for (what, signal, restarts) in [("killed", "KILL", 1), ("hung", "STOP", 2)] {
         board.ask(&format!("kill -{signal} $(systemctl show -P MainPID nominal)"))?;
         let again = format!(
             "test $(systemctl show -P NRestarts nominal) -ge {restarts} && systemctl is-active --quiet nominal"
         );
-        let took = board.wait_for("the line did not start again", &again)?;
+        let took = board.wait_for("the line did not restart", &again)?;
         println!("  {what:<14} runs again after {:>5.1} s", took.as_secs_f32());
     }
     Ok(())
 }
 
-/// A damaged bundle and a wrong line file leave what was there; a good deployment is in force.
+/// Checks that a damaged bundle and a wrong line file leave the board unchanged, and that a good deployment takes effect.
 fn deployments(board: &mut Board, folder: &Path, package: &Path, bundle: &Path) -> Result<()> {
     let ssh_config = board.ssh_config.clone();
     let deploy = |bundle: Option<&Path>, line: Option<&Path>| {
@@ -170,12 +170,12 @@ fn deployments(board: &mut Board, folder: &Path, package: &Path, bundle: &Path) 
         *byte ^= 1;
     }
     fs::write(&model, bytes).context("can't damage the bundle")?;
-    ensure!(deploy(Some(&damaged), None).is_err(), "a damaged bundle was taken");
+    ensure!(deploy(Some(&damaged), None).is_err(), "a damaged bundle was accepted");
     ensure!(board.ask(state)? == before, "a damaged bundle changed the board");
 
     let wrong = folder.join("wrong.toml");
     fs::write(&wrong, LINE.replace("/dev/video0", "/dev/video9")).context("can't write a line file")?;
-    ensure!(deploy(None, Some(&wrong)).is_err(), "a line file without its camera was taken");
+    ensure!(deploy(None, Some(&wrong)).is_err(), "a line file whose camera is missing was accepted");
     ensure!(board.ask(state)? == before, "a wrong line file changed the board");
     board.wait_for("the line does not run as before", "systemctl is-active nominal")?;
 
@@ -185,7 +185,7 @@ fn deployments(board: &mut Board, folder: &Path, package: &Path, bundle: &Path) 
     ensure!(board.ask("systemctl is-active nominal")?.trim() == "active", "the deployed line does not run");
     ensure!(
         board.ask("grep ^name /etc/nominal/line.toml | head -n 1")?.contains("deployed"),
-        "the old line file is left"
+        "the line file was not replaced"
     );
     Ok(())
 }

@@ -1,5 +1,5 @@
-// A plugin for QEMU's user emulation that counts the instructions a program executes, and says how many as it ends.
-// The few declarations are QEMU's plugin interface (docs/devel/tcg-plugins), whose header Debian doesn't package.
+// A plugin for QEMU's user emulation that counts the instructions a program executes and prints the number when it ends.
+// The declarations are part of QEMU's plugin interface (docs/devel/tcg-plugins), whose header Debian doesn't package.
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsi
 void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 
-// Of the interface; QEMU refuses one that it doesn't know.
+// Version of the interface; QEMU refuses versions that it doesn't know.
 int qemu_plugin_version = INTERFACE;
 
 static uint64_t executed;

@@ -1,5 +1,6 @@
-//! `cargo xtask bench --instructions`: how many of a 64-bit ARM processor's instructions a frame takes, by the judge's
-//! kernels (with 32-bit floats, and with 16-bit floats where they have them) and by tract's own. Counted under emulation, so the figure depends on no machine; it is no time.
+//! `cargo xtask bench --instructions`: counts the instructions that a 64-bit ARM processor executes per frame, with the judge's kernels
+//! (using 32-bit floats, and 16-bit floats if they support them) and with tract's own. They are counted under emulation, so the figure is
+//! independent of the machine; it isn't a time.
 
 use std::fs;
 use std::io::Write;
@@ -13,15 +14,15 @@ use crate::cross::{Cross, EMULATOR, TARGET};
 use crate::setup::{self, Purpose};
 use crate::{peers, shell, workspace};
 
-/// Of those that `cargo xtask bench --peers` times. The emulation computes by the value: others take hours.
+/// A subset of the networks that `cargo xtask bench --peers` times. Emulation computes one value at a time, so others take hours.
 pub const NETWORKS: [&str; 2] = ["stpm-resnet18-256", HALVED];
-/// The one with inverted bottlenecks, which are what the kernels compute with 16-bit floats.
+/// The network with inverted bottlenecks, which the kernels can compute with 16-bit floats.
 const HALVED: &str = "stpm-efficientnet-lite0-256";
-/// Versions of QEMU's plugin interface, one of which every QEMU from 5.1 on knows.
+/// Versions of QEMU's plugin interface; every QEMU since 5.1 supports one of them.
 const INTERFACES: std::ops::RangeInclusive<u32> = 1..=6;
 const PIXELS: usize = 3 * 256 * 256;
 
-/// Prints a line for each network, or for those that are named.
+/// Prints the counts for the named networks, or for all if none is named.
 pub fn run(named: &[&str]) -> Result<()> {
     let networks = if named.is_empty() { &NETWORKS[..] } else { named };
     let root = setup::run(Purpose::Test)?.root;
@@ -32,7 +33,7 @@ pub fn run(named: &[&str]) -> Result<()> {
     let counter = Counter { plugin: plugin(&root, &folder)?, program, folder };
     let image: Vec<u8> = (0..PIXELS).flat_map(|i| ((i % 251) as f32 / 251.0).to_le_bytes()).collect();
     fs::write(counter.image(), image).context("can't write the image")?;
-    println!("instructions of a frame, 64-bit ARM with NEON, one thread, in millions:");
+    println!("instructions per frame, 64-bit ARM with NEON, one thread, in millions:");
     println!("{:<30} {:<16} {:>8} {:>6}", "network", "engine", "count", "ratio");
     for network in networks {
         let engines: &[(&str, &str)] =
@@ -63,7 +64,7 @@ fn plugin(root: &Path, folder: &Path) -> Result<PathBuf> {
             return Ok(plugin);
         }
     }
-    bail!("{EMULATOR} takes no plugin of ours; QEMU 5.1 or later, built with plugins, does")
+    bail!("{EMULATOR} can't load our plugin; install QEMU 5.1 or later with plugin support")
 }
 
 struct Counter {
@@ -77,7 +78,7 @@ impl Counter {
         self.folder.join("image.f32")
     }
 
-    /// Of one frame more, after the first, by each engine.
+    /// Counts the instructions of one additional frame after the first, for each engine.
     fn frame(&self, network: &str, engines: &[&str]) -> Result<Vec<u64>> {
         let counts: Vec<Result<u64>> = thread::scope(|scope| {
             let started: Vec<_> = engines
@@ -90,14 +91,14 @@ impl Counter {
             let more = |[one, two]: [_; 2]| {
                 let (one, two) = (count(one)?, count(two)?);
                 let more = two.checked_sub(one).filter(|&count| count > 0);
-                more.context("a frame more took no instruction more")
+                more.context("an additional frame took no additional instructions")
             };
             started.into_iter().map(more).collect()
         });
         counts.into_iter().collect()
     }
 
-    /// Of a whole run: one frame, and those that `more` asks for.
+    /// Counts the instructions of a whole run: one frame, and those that `more` requests.
     fn count(&self, engine: &str, network: &str, more: &str) -> Result<u64> {
         let mut emulator = Command::new(EMULATOR);
         emulator.arg("-plugin").arg(&self.plugin).arg(&self.program).arg(engine);
@@ -110,6 +111,8 @@ impl Counter {
         let words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`{}` failed: {words}", shell::line(&emulator, None));
         let count = words.lines().find_map(|line| line.strip_prefix("instructions "));
-        count.and_then(|count| count.parse().ok()).with_context(|| format!("nothing was counted: {words}"))
+        count
+            .and_then(|count| count.parse().ok())
+            .with_context(|| format!("the plugin printed no count: {words}"))
     }
 }

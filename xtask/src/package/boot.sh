@@ -1,5 +1,5 @@
-# boot.sh ROOT GROUP: becomes the systemd of a Debian root, with /proc, /sys and control groups of its own. Runs as the first
-# process of a private place.
+# boot.sh ROOT GROUP: executes the systemd of a Debian root, with its own /proc, /sys and control groups. Runs as the first
+# process of a sandbox.
 set -eu
 root=$1 group=$2
 groups=/sys/fs/cgroup
@@ -15,7 +15,7 @@ exec unshare --cgroup sh -c '
     mount -t cgroup2 cgroup2 sys/fs/cgroup
     mount -t tmpfs tmpfs run
     mount -t tmpfs tmpfs tmp
-    # A root that is only changed into can not be unmounted, which the service needs for its own view of the system.
+    # Not chroot: the service needs to unmount the root to get its own view of the system.
     pivot_root . .
     umount -l .
     exec env -i container=nominal-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \

@@ -1,4 +1,4 @@
-//! What a program asks of its system: the processor, and the version of the C library.
+//! A program's system requirements: the processor, and the version of the C library.
 
 use std::fmt;
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::shell;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc(pub u32, pub u32);
 
-/// What a program asks for that is linked statically.
+/// The version recorded for a statically linked program.
 const STATIC: Glibc = Glibc(2, 0);
 
 impl fmt::Display for Glibc {
@@ -22,32 +22,32 @@ impl fmt::Display for Glibc {
     }
 }
 
-/// What was found in a program.
+/// A program's system requirements.
 #[derive(Debug)]
 pub struct Elf {
-    /// Debian's name of the processor.
+    /// Debian's name for the processor.
     pub debian: &'static str,
-    /// Rust's name of the platform.
+    /// Rust's target triple.
     pub triple: &'static str,
-    /// Program that strips it.
+    /// The program for stripping it.
     pub strip: &'static str,
-    /// The highest version that any of its symbols asks for; 2.0 where it is linked statically.
+    /// The highest C library version that any of its symbols needs; 2.0 if it is statically linked.
     pub glibc: Glibc,
 }
 
 impl Elf {
-    /// Looks into a program for 64-bit Linux.
+    /// Reads a program for 64-bit Linux.
     pub fn read(program: &Path) -> Result<Self> {
         let mut head = [0; 20];
         std::fs::File::open(program)
             .and_then(|mut file| file.read_exact(&mut head))
             .with_context(|| format!("can't read the program {}", program.display()))?;
-        ensure!(head.starts_with(b"\x7fELF\x02\x01"), "{} is no 64-bit Linux program", program.display());
+        ensure!(head.starts_with(b"\x7fELF\x02\x01"), "{} is not a 64-bit Linux program", program.display());
         let (debian, triple, strip) = match u16::from_le_bytes([head[18], head[19]]) {
             62 => ("amd64", "x86_64-unknown-linux-gnu", "strip"),
             183 => ("arm64", "aarch64-unknown-linux-gnu", "aarch64-linux-gnu-strip"),
             other => {
-                bail!("{} is for processor number {other}, which no package is made for", program.display())
+                bail!("{} is for the unsupported processor number {other}", program.display())
             }
         };
         let versions =
@@ -55,23 +55,23 @@ impl Elf {
         Ok(Self { debian, triple, strip, glibc: highest_glibc(&versions).unwrap_or(STATIC) })
     }
 
-    /// Whether the program brings its C library with it.
+    /// Returns whether the program is statically linked.
     pub fn is_static(&self) -> bool {
         self.glibc == STATIC
     }
 }
 
-/// Debian's name of this host's processor.
+/// Returns Debian's name for this host's processor.
 pub fn host() -> Result<&'static str> {
     Ok(Elf::read(&std::env::current_exe().context("can't find this program's own path")?)?.debian)
 }
 
-/// The highest in what `readelf --version-info` prints.
+/// Returns the highest version in the output of `readelf --version-info`.
 fn highest_glibc(versions: &str) -> Option<Glibc> {
     versions.split_whitespace().filter_map(|word| version(word.strip_prefix("GLIBC_")?)).max()
 }
 
-/// What a package's `Depends` says about the C library.
+/// Returns the C library version declared in a package's `Depends`.
 pub fn promised_glibc(depends: &str) -> Option<Glibc> {
     let (_, rest) = depends.split_once("libc6 (>= ")?;
     version(rest.split_once(')')?.0)
@@ -104,6 +104,6 @@ mod tests {
         assert!(this.glibc > Glibc(2, 2), "{}", this.glibc);
         let text = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(text.path(), "#!/bin/sh\necho a script, no program").unwrap();
-        assert!(Elf::read(text.path()).unwrap_err().to_string().contains("no 64-bit Linux program"));
+        assert!(Elf::read(text.path()).unwrap_err().to_string().contains("not a 64-bit Linux program"));
     }
 }

@@ -1,12 +1,12 @@
-# What a package must do and must not do, in a root of its own: /nominal.deb is installed, upgraded, removed, purged.
+# Tests the package /nominal.deb in a separate root: installs, upgrades, removes and purges it.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 say() { echo "  $*"; }
 fail() { echo "package test: $*" >&2; exit 1; }
-must() { "$@" || fail "not so: $*"; }
+must() { "$@" || fail "failed: $*"; }
 owner() { stat -c %U:%G "$1"; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' nominal 2>/dev/null)" = installed ]; }
-# A later package, with a line file that says something else than this one's.
+# later FROM TO: builds a newer package, with a different line file.
 later() {
     dpkg-deb -R "/$1.deb" /later
     sed -i 's/^Version: .*/Version: 999-1/' /later/DEBIAN/control
@@ -31,12 +31,12 @@ unit=$(ls /lib/systemd/system/nominal.service)
 must test -L /etc/systemd/system/multi-user.target.wants/nominal.service
 must test "$(getent passwd nominal | cut -d: -f7)" = /usr/sbin/nologin
 
-say "what a technician sees before there is a bundle"
+say "check without a bundle: it names the missing bundle"
 if edge-runtime check /etc/nominal/line.toml >/tmp/log 2>&1; then fail "the default line file passes without a bundle"; fi
 grep '^problem' /tmp/log
 must grep -q 'bundles/cap' /tmp/log
 
-say "upgrade: the technician's line file and all state stay"
+say "upgrade: the technician's line file and all state are kept"
 echo '# Mine.' >>/etc/nominal/line.toml
 mkdir -p /var/lib/nominal/state /var/lib/nominal/bundles/cap
 echo 7 >/var/lib/nominal/state/counters
@@ -50,23 +50,23 @@ must test "$(cat /var/lib/nominal/state/counters)" = 7
 must test "$(owner /var/lib/nominal)" = nominal:nominal
 must test -L /etc/systemd/system/multi-user.target.wants/nominal.service
 
-say "back to the earlier version"
+say "downgrade to the earlier version"
 dpkg --force-confdef --force-confold -i /nominal.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "the downgrade"; }
 must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
 
-say "a service that was disabled stays so"
+say "upgrade with the service disabled: it stays disabled"
 rm /etc/systemd/system/multi-user.target.wants/nominal.service
 dpkg --force-confdef --force-confold -i /later.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "the upgrade"; }
 must test ! -e /etc/systemd/system/multi-user.target.wants/nominal.service
 
-say "remove: program and unit go, line file and state stay"
+say "remove: program and unit are deleted, line file and state are kept"
 dpkg -r nominal >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -r"; }
 must test ! -e /usr/bin/edge-runtime
 must test ! -e "$unit"
 must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
 must test "$(cat /var/lib/nominal/state/counters)" = 7
 
-say "install again: it goes on where it was"
+say "install again: line file and state are still there"
 dpkg --force-confdef --force-confold -i /nominal.deb >/tmp/log 2>&1 </dev/null || { cat /tmp/log; fail "installing again"; }
 must test "$(tail -n 1 /etc/nominal/line.toml)" = '# Mine.'
 must test "$(cat /var/lib/nominal/state/counters)" = 7
@@ -77,5 +77,5 @@ for path in /etc/nominal /var/lib/nominal /usr/bin/edge-runtime /usr/share/doc/n
     /etc/systemd/system/multi-user.target.wants/nominal.service; do
     must test ! -e "$path"
 done
-if getent passwd nominal; then fail "the user is left"; fi
-if installed; then fail "dpkg thinks it is there"; fi
+if getent passwd nominal; then fail "the user still exists"; fi
+if installed; then fail "dpkg still lists the package as installed"; fi

@@ -1,14 +1,14 @@
-//! `cargo xtask package`: the Debian package for a board: program, service, line file, documents.
+//! `cargo xtask package`: makes the Debian package for a board, with program, service, line file and documents.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `options` | the command line |
-//! | `elf` | what a program asks of its system |
-//! | `stage` | program and line file, as they will lie in the package |
-//! | `notices` | the licences of what is linked into the program |
-//! | `tool` | `cargo-deb`, which packs |
-//! | `test` | installing, upgrading, removing and purging in a Debian root of the board's processor |
-//! | `service_test` | the service under a systemd of its own |
+//! | `elf` | a program's system requirements |
+//! | `stage` | staging program and line file for packing |
+//! | `notices` | the licences of everything linked into the program |
+//! | `tool` | packing with `cargo-deb` |
+//! | `test` | tests the package in a Debian root for the board's processor |
+//! | `service_test` | tests the service under a separate systemd |
 
 mod elf;
 mod notices;
@@ -28,10 +28,10 @@ use crate::{shell, workspace};
 use elf::Elf;
 pub use options::{Options, TARGETS, command};
 
-/// What the program may weigh, stripped: a board's update goes over whatever network the factory has.
+/// Maximum size of the stripped program, because updates go over whatever network the factory has.
 const PROGRAM_MB: f64 = 18.0;
 
-/// Packs, and tests the package where that is asked for.
+/// Makes the package, and tests it if requested.
 pub fn run(options: &Options) -> Result<()> {
     let package = pack(options, "1")?;
     if options.test {
@@ -41,20 +41,20 @@ pub fn run(options: &Options) -> Result<()> {
                 service_test::run(&package, bundle)?
             }
             Some(_) => {
-                println!("the service was not tried: systemd runs on the package's own processor only")
+                println!("the service was not tested: that needs a package for this host's processor")
             }
-            None => println!("the service was not tried: give --bundle"),
+            None => println!("the service was not tested; give --bundle"),
         }
     }
     Ok(())
 }
 
-/// Packs for a target with the usual settings.
+/// Makes the package for a target with the default settings.
 pub fn pack_for(target: &str) -> Result<PathBuf> {
     pack(&Options::for_target(target)?, "1")
 }
 
-/// Builds the program unless it is given, and packs it. `revision` tells packages of one version apart.
+/// Builds the program unless one is given, and packs it. `revision` distinguishes packages of one version.
 pub fn pack(options: &Options, revision: &str) -> Result<PathBuf> {
     let root = workspace::root()?;
     let target = workspace::target_folder()?;
@@ -86,38 +86,39 @@ fn build(options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
     build.args(["--profile", &options.profile]);
     println!("$ {}", shell::line(&build, Some(root)));
     shell::run(&mut build)?;
-    // Cargo's one exception: the profile `dev` builds into `debug`.
+    // Cargo's only exception: the profile `dev` builds into `debug`.
     let profile = if options.profile == "dev" { "debug" } else { &options.profile };
     Ok(folder.join(profile).join("edge-runtime"))
 }
 
-/// Says what was made, and fails where the package promises less of the C library than its program asks for.
+/// Reports the package, and fails if its program needs a newer C library than the package declares.
 fn report(package: &Path, program: &Path, elf: &Elf) -> Result<()> {
     let mega = |path: &Path| -> Result<f64> {
-        let bytes = path.metadata().with_context(|| format!("can't look at {}", path.display()))?.len();
+        let bytes =
+            path.metadata().with_context(|| format!("can't read the size of {}", path.display()))?.len();
         Ok(bytes as f64 / 1e6)
     };
     let depends = field(package, "Depends")?;
     let promised = elf::promised_glibc(&depends)
-        .with_context(|| format!("{} names no libc6 (>= VERSION): {depends}", package.display()))?;
+        .with_context(|| format!("{} doesn't depend on libc6 (>= VERSION): {depends}", package.display()))?;
     ensure!(
         elf.glibc <= promised,
-        "the program asks for the C library {}, and the package promises that {promised} will do. Build it for an older \
-         system, or pack it for newer ones with --for bookworm",
+        "the program needs the C library {}, but the package declares {promised}. Build the program for an older system, or \
+         pack it for newer ones with --for bookworm",
         elf.glibc
     );
     let size = mega(program)?;
     println!("{}: {:.1} MB", package.display(), mega(package)?);
     println!(
         "  program        {size:.1} MB stripped{}",
-        if size > PROGRAM_MB { format!(", more than the {PROGRAM_MB} MB aimed at") } else { String::new() }
+        if size > PROGRAM_MB { format!(", above the target of {PROGRAM_MB} MB") } else { String::new() }
     );
     println!("  processor      {}", elf.debian);
-    println!("  C library      {} or later needed, {promised} promised", elf.glibc);
+    println!("  C library      {} or later needed, {promised} declared", elf.glibc);
     Ok(())
 }
 
-/// A field of a package's description.
+/// Returns a field of a package's control file.
 pub fn field(package: &Path, name: &str) -> Result<String> {
     let mut command = Command::new("dpkg-deb");
     shell::output(command.arg("--field").arg(package).arg(name)).map(|text| text.trim().to_owned())

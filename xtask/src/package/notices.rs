@@ -1,6 +1,6 @@
-//! `third-party.txt`: every crate that is linked into the program, its licence and the texts in its sources.
+//! Writes `third-party.txt`: every crate linked into the program, with its licence and the licence texts from its sources.
 //!
-//! Cargo knows the crates, and the registry's folder on this machine has their sources: nothing is fetched.
+//! Cargo lists the crates, and their sources are in the registry's folder on this machine, so nothing is downloaded.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,29 +13,29 @@ use anyhow::{Context, Result, ensure};
 use crate::{shell, workspace};
 
 const HEAD: &str = "\
-The program edge-runtime is linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and from what is listed here: each
-crate with its version, its licence as its authors state it, and where its source is. The crates are used as published.
-Where there is a choice of licences, each of them may be chosen. The licence texts found in the crates' sources follow the
-list, each once; the numbers behind a crate say which are its own.
+The program edge-runtime is linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
+with its version, its licence as stated by its authors, and the location of its source. The crates are used unmodified. If a
+component offers a choice of licences, any of them may be chosen. The licence texts found in the crates' sources follow the
+list, each once; the numbers after a crate refer to its texts.
 ";
 const STANDARD_LIBRARY: &str = "\
 The Rust standard library | MIT OR Apache-2.0
     source: https://github.com/rust-lang/rust/tree/master/library
     parts by others: COPYRIGHT-library.html in share/doc/rust of the compiler
 ";
-/// What a program brings with it that needs no C library on the board.
+/// Additional components of a statically linked program.
 const C_LIBRARY: &str = "\
 The GNU C library, linked statically | LGPL-2.1-or-later
     source: https://sources.debian.org/src/glibc/
-    text: /usr/share/common-licenses/LGPL-2.1 on the board. Nominal's source is open, so the program can be linked anew with
+    text: /usr/share/common-licenses/LGPL-2.1 on the board. Nominal's source is open, so the program can be relinked with
     another C library: cargo xtask package
 libgcc, linked statically | GPL-3.0-or-later WITH GCC-exception-3.1
     source: https://sources.debian.org/src/gcc-12/
 ";
-/// Names of files, and of folders of files, that state a licence; in any case and with any ending.
+/// Prefixes of the names of licence files, and of folders of such files; case is ignored.
 const TEXTS: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
-/// A crate that is linked into the program.
+/// A crate linked into the program.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Crate {
     name: String,
@@ -44,17 +44,17 @@ struct Crate {
     repository: String,
 }
 
-/// What a board's program is built with beyond the usual.
+/// The additional features of a board's program.
 pub const FEATURES: &str = "edge-runtime/camera";
 
-/// Writes the file for a program for this platform with these features.
+/// Writes the file for a program with this platform and these features.
 pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
     let mut tree = workspace::cargo(root);
     tree.args(["tree", "--locked", "--offline", "--package", "edge-runtime", "--target", triple]);
     tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
     tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
     let printed =
-        shell::output(&mut tree).context("cargo can't list what is linked; run `cargo fetch --locked`")?;
+        shell::output(&mut tree).context("cargo can't list the linked crates; run `cargo fetch --locked`")?;
     let crates = linked(&printed)?;
     let registry = registry()?;
     let mut found = vec![];
@@ -65,21 +65,24 @@ pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Pa
     fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
 }
 
-/// The crates in what `cargo tree` prints, each once. Those of the workspace are named with their path.
+/// Reads the crates from the output of `cargo tree`, each once. Those of the workspace, which have a path, are left out.
 fn linked(printed: &str) -> Result<Vec<Crate>> {
     let mut crates = vec![];
     for line in printed.lines().filter(|line| !line.is_empty()) {
         let fields: Vec<&str> = line.trim_end_matches(" (*)").split('\t').collect();
         let [package, licence, repository] = fields[..] else {
-            anyhow::bail!("`cargo tree` printed {line:?}, which is not understood");
+            anyhow::bail!("unexpected output of `cargo tree`: {line:?}");
         };
         if package.contains(" (/") {
             continue;
         }
         let (name, version) = package
             .split_once(" v")
-            .with_context(|| format!("`cargo tree` printed {package:?}, which names no version"))?;
-        ensure!(!licence.is_empty(), "{name} {version} states no licence; look whether it may be shipped");
+            .with_context(|| format!("unexpected output of `cargo tree`, without a version: {package:?}"))?;
+        ensure!(
+            !licence.is_empty(),
+            "{name} {version} states no licence; check whether it may be distributed"
+        );
         let [name, version, licence, repository] =
             [name, version, licence, repository].map(|word| word.trim().to_owned());
         crates.push(Crate { name, version, licence, repository });
@@ -89,15 +92,15 @@ fn linked(printed: &str) -> Result<Vec<Crate>> {
     Ok(crates)
 }
 
-/// Folders with the sources of crates.
+/// Returns the folders with the sources of crates.
 fn registry() -> Result<Vec<PathBuf>> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
-        .context("where cargo keeps its sources is not known: set CARGO_HOME")?;
+        .context("can't find cargo's folder of sources; set CARGO_HOME")?;
     let folder = home.join("registry/src");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("{} has no sources; build first", folder.display()))?;
+    let entries = fs::read_dir(&folder)
+        .with_context(|| format!("can't read the sources in {}; build first", folder.display()))?;
     Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
 }
 
@@ -110,7 +113,7 @@ fn source(registry: &[PathBuf], one: &Crate) -> Result<PathBuf> {
         .with_context(|| format!("the source of {name} is not on this machine; run `cargo fetch --locked`"))
 }
 
-/// The licence texts in a crate's sources; who wrote it, where there is none.
+/// Returns the licence texts in a crate's sources.
 fn texts(folder: &Path) -> Result<Vec<String>> {
     let is_text = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -227,7 +230,7 @@ mod tests {
             assert!(text.contains(&format!("\n{name} {} | {licence}\n", version(name))), "{name}");
         }
         assert!(text.contains("Mozilla Public License") && text.contains("github.com/serialport"));
-        // A macro is at work in the build alone, a test's helper not even there.
+        // Procedural macros and test dependencies aren't linked into the program.
         assert!(!text.contains("\nserde_derive ") && !text.contains("\nproptest "));
     }
 }

@@ -9,38 +9,38 @@ use crate::arguments::{choice, flag, path, path_of, word_of};
 use crate::cross;
 
 const ABOUT: &str = "\
-Builds edge-runtime (profile `device` unless said otherwise) and packs it as target/package/nominal_*.deb with
-service, line file and documents. --program packs a program that was built elsewhere. --for says how old a system
-may be: JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default
-for this host). --test then installs, upgrades, removes and purges it in a Debian root of the package's
-processor, which needs root and a few more Debian packages; with a bundle, and where the processor is this host's, it
-also lets a systemd of its own run the service: killed, standing still, upgraded, without rights.";
+Builds edge-runtime (with the profile `device` by default) and packs it as target/package/nominal_*.deb, with
+service, line file and documents. --program packs a program built elsewhere. --for sets the oldest supported system:
+JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default for this
+host). --test then installs, upgrades, removes and purges the package in a Debian root for its processor, which
+needs root and a few more Debian packages. With a bundle, and if the processor is this host's, it also tests the
+service under a separate systemd: killed, hung, upgraded, without privileges.";
 
-/// What can be packed for.
+/// The targets that packages can be built for.
 pub const TARGETS: [&str; 2] = ["aarch64", "host"];
 
-/// The command line.
+/// Returns the command's arguments and help.
 pub fn command() -> Command {
     Command::new("package").about(ABOUT).args([
-        choice("target", &TARGETS, "What to build for").default_value("host"),
-        Arg::new("profile").long("profile").default_value("device").help("Cargo's profile"),
-        path("program", "FILE", "A program that is built already"),
-        choice("for", &["jetpack5", "bookworm"], "The oldest system that it is for"),
+        choice("target", &TARGETS, "The target to build for").default_value("host"),
+        Arg::new("profile").long("profile").default_value("device").help("The cargo profile"),
+        path("program", "FILE", "Pack this program instead of building one"),
+        choice("for", &["jetpack5", "bookworm"], "The oldest supported system"),
         flag("test", "Test the package in a Debian root"),
         path("bundle", "DIR", "A bundle for testing the service").requires("test"),
     ])
 }
 
-/// What to pack.
+/// The package's options.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Rust's name of the board's platform; this host's where there is none.
+    /// The board's target triple; `None` for this host.
     pub triple: Option<&'static str>,
-    /// Cargo's profile.
+    /// The cargo profile.
     pub profile: String,
-    /// A program that is built already.
+    /// A program to pack instead of building one.
     pub program: Option<PathBuf>,
-    /// The oldest system.
+    /// The oldest supported system.
     pub oldest: Oldest,
     /// Whether the package is tested.
     pub test: bool,
@@ -48,7 +48,7 @@ pub struct Options {
     pub bundle: Option<PathBuf>,
 }
 
-/// The oldest system that the package is for.
+/// The oldest system that the package supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oldest {
     /// JetPack 5, which is Ubuntu 20.04.
@@ -58,17 +58,17 @@ pub enum Oldest {
 }
 
 impl Options {
-    /// The usual ones for one of [`TARGETS`].
+    /// Returns the default options for one of [`TARGETS`].
     pub fn for_target(target: &str) -> Result<Self> {
         let (triple, oldest) = match target {
             "aarch64" => (Some(cross::TARGET), Oldest::Jetpack5),
             "host" => (None, Oldest::Bookworm),
-            other => bail!("--target {other} is not known; give {}", TARGETS.join(" or ")),
+            other => bail!("unknown --target {other}; give {}", TARGETS.join(" or ")),
         };
         Ok(Self { triple, profile: "device".to_owned(), program: None, oldest, test: false, bundle: None })
     }
 
-    /// From what was given on the command line.
+    /// Reads the command line.
     pub fn from(given: &ArgMatches) -> Result<Self> {
         let usual = Self::for_target(word_of(given, "target").unwrap_or("host"))?;
         Ok(Self {

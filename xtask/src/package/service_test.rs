@@ -1,4 +1,4 @@
-//! The service under a systemd of its own, in a Debian root and a private place of this machine.
+//! Tests the service under a separate systemd, in a Debian root and a sandbox on this machine.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,12 +12,12 @@ use crate::{root, shell};
 
 const BOOT: &str = include_str!("boot.sh");
 const IN_SYSTEMD: &str = include_str!("in-systemd.sh");
-/// What the root needs beyond the least.
+/// The root's packages beyond the minimum.
 const PACKAGES: [&str; 3] = ["systemd-sysv", "procps", "adduser"];
-/// Runs the test when systemd is up, and ends systemd with it.
+/// The unit that runs the test once systemd is up, and then ends systemd.
 const UNIT: &str = "[Unit]\nSuccessAction=exit-force\nFailureAction=exit-force\n[Service]\nExecStart=/bin/sh /in-systemd.sh\n\
                     StandardOutput=file:/log\nStandardError=inherit\nRuntimeMaxSec=300\n";
-/// A line that needs no devices.
+/// A line file that needs no devices.
 const LINE: &str = r#"
 name = "test"
 stdout = false
@@ -40,7 +40,7 @@ state = "/var/lib/nominal/state"
 every_s = 1
 "#;
 
-/// Runs the test; the root is thrown away with all that was done in it.
+/// Runs the test; the root is deleted afterwards.
 pub fn run(package: &Path, bundle: &Path) -> Result<()> {
     let begin = Instant::now();
     let tar = root::tar(&Cache::open()?, "systemd", &field(package, "Architecture")?, &PACKAGES, "")?;
@@ -62,20 +62,20 @@ pub fn run(package: &Path, bundle: &Path) -> Result<()> {
         .context("can't write into the root")?;
     let group = format!("nominal-test-{}", std::process::id());
     let root = place.to_string_lossy();
-    // How systemd ends says nothing: the file that the test writes last does.
+    // systemd's exit status is meaningless; the test writes a file at its end if it passed.
     let ended = root::private(false, "sh", &["-c", BOOT, "boot", &root, &group]).status();
     forget_groups(&group);
-    ended.context("can't start a private place")?;
+    ended.context("can't start a sandbox")?;
     print!("{}", std::fs::read_to_string(place.join("log")).unwrap_or_default());
-    ensure!(place.join("passed").is_file(), "the service does not do what it should; what it did is above");
+    ensure!(place.join("passed").is_file(), "the service failed its test; see its output above");
     println!(
-        "killed, stood still, upgraded and purged under systemd in {:.0} s",
+        "service killed, hung, upgraded and purged under systemd in {:.0} s",
         begin.elapsed().as_secs_f32()
     );
     Ok(())
 }
 
-/// The kernel keeps control groups that nobody is in.
+/// Removes the test's control groups, which the kernel keeps even when they are empty.
 fn forget_groups(group: &str) {
     let all = "find /sys/fs/cgroup -depth -type d -path \"*/$1*\" -exec rmdir {} + 2>/dev/null";
     let _ = Command::new("sh").args(["-c", all, "forget", group]).status();

@@ -1,4 +1,4 @@
-//! Program, line file and the licences of others, as they will lie in the package.
+//! Stages program, line file and third-party licences for packing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ use super::elf::Elf;
 use super::notices;
 use crate::{cache, shell};
 
-/// Where things lie for packing.
+/// The staged files.
 pub struct Stage {
-    /// What cargo-deb takes for the target folder.
+    /// The folder that cargo-deb uses as target folder.
     pub target: PathBuf,
-    /// The stripped program in it.
+    /// The stripped program in this folder.
     pub program: PathBuf,
 }
 
-/// What a line file of the service says otherwise than one that `edge-runtime init` writes: where bundles and state are,
-/// and that the journal is no place for each part.
+/// The differences of the service's line file from one that `edge-runtime init` writes: the paths of bundles and state, and that parts
+/// aren't logged to the journal.
 const CHANGES: [(&str, &str); 5] = [
     (
         "# Check it with `edge-runtime check line.toml`, start it with `edge-runtime run line.toml`.",
         "# Check it with `edge-runtime check /etc/nominal/line.toml`, then `systemctl restart nominal`.\n\
-         # Bundles belong into /var/lib/nominal/bundles; while that is empty the service is skipped.",
+         # Bundles belong in /var/lib/nominal/bundles; while that is empty, the service is skipped.",
     ),
     ("stdout = true", "stdout = false"),
     ("bundle = \"bundles/cap\"", "bundle = \"/var/lib/nominal/bundles/cap\""),
@@ -32,14 +32,14 @@ const CHANGES: [(&str, &str); 5] = [
     ("#state = \"state\"", "state = \"/var/lib/nominal/state\""),
 ];
 
-/// Fills the folder anew.
+/// Clears and fills the folder.
 pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Stage> {
     cache::remove(folder)?;
     let release = folder.join(elf.triple).join("release");
     fs::create_dir_all(&release).with_context(|| format!("can't make the folder {}", release.display()))?;
     let stripped = release.join("edge-runtime");
     shell::run(Command::new(elf.strip).arg("-o").arg(&stripped).arg(program)).with_context(|| {
-        format!("{} strips the program; it comes with Debian's binutils for {}", elf.strip, elf.debian)
+        format!("can't strip the program with {}; install Debian's binutils for {}", elf.strip, elf.debian)
     })?;
     let template = root.join("edge-runtime/src/line_file/template.toml");
     let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
@@ -50,12 +50,12 @@ pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Sta
     Ok(Stage { target: folder.to_path_buf(), program: stripped })
 }
 
-/// The service's line file, from the template.
+/// Derives the service's line file from the template.
 fn line_file(template: &str) -> Result<String> {
     CHANGES.iter().try_fold(template.to_owned(), |text, (from, to)| {
         ensure!(
             text.matches(from).count() == 1,
-            "the line file's template no longer has {from:?} once; correct CHANGES in xtask/src/package/stage.rs"
+            "the line file's template must contain {from:?} exactly once; update CHANGES in xtask/src/package/stage.rs"
         );
         Ok(text.replacen(from, to, 1))
     })

@@ -1,4 +1,4 @@
-//! The package in a Debian root of its processor: installed, upgraded, removed, purged.
+//! Tests the package in a Debian root for its processor: installs, upgrades, removes and purges it.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,10 +10,10 @@ use super::field;
 use crate::cache::Cache;
 use crate::{root, shell, workspace};
 
-/// What happens in the root; it stops at the first thing that is not as it should be.
+/// The script that runs in the root; it stops at the first failure.
 const IN_ROOT: &str = include_str!("in-root.sh");
 
-/// Runs the test; the root is thrown away with all that was done in it.
+/// Runs the test; the root is deleted afterwards.
 pub fn run(package: &Path) -> Result<()> {
     verify_unit(&workspace::root()?)?;
     root::ensure_possible()?;
@@ -30,12 +30,12 @@ pub fn run(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// systemd's own opinion of the unit, where systemd is there.
+/// Checks the unit with systemd's own tools.
 fn verify_unit(root: &Path) -> Result<()> {
     let folder = tempfile::tempdir().context("can't make a folder for the unit")?;
     let unit = std::fs::read_to_string(root.join("edge-runtime/packaging/nominal.service"))
         .context("can't read the service's unit")?;
-    // The program need not be installed here.
+    // The program needn't be installed on this machine.
     let unit = unit.replace("/usr/bin/edge-runtime", "/bin/true");
     let path = folder.path().join("nominal.service");
     std::fs::write(&path, unit).context("can't write the unit")?;
@@ -48,9 +48,9 @@ fn verify_unit(root: &Path) -> Result<()> {
     let said = String::from_utf8_lossy(&problems.stderr);
     anyhow::ensure!(
         problems.status.success() && said.trim().is_empty(),
-        "systemd finds fault with the unit: {said}"
+        "systemd reports problems with the unit: {said}"
     );
-    // Tenths: 0 is a service that may do nothing at all, 10 one that may do everything.
+    // The threshold is in tenths; 0 is a fully confined service, 10 an unconfined one.
     let mut security = Command::new("systemd-analyze");
     security.args(["security", "--offline=yes", "--no-pager", "--threshold=15"]).arg(&path);
     let said = shell::output(&mut security)?;
@@ -62,7 +62,7 @@ fn verify_unit(root: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// The least memory of a board that the documents name.
+    /// The smallest memory of the boards in the documentation.
     const BOARD_MB: u32 = 1024;
 
     #[test]
@@ -76,8 +76,8 @@ mod tests {
         let promised: u32 =
             row.rsplit('|').nth(1).unwrap().trim().strip_suffix(" MB").unwrap().parse().unwrap();
         assert!(BOARD_MB * share / 100 >= 3 * promised, "{share} % of {BOARD_MB} MB, {promised} MB promised");
-        assert!(share <= 75, "{share} % leaves the board too little");
-        // It would put the gate to sleep.
+        assert!(share <= 75, "{share} % leaves the board too little memory");
+        // It would throttle the gate.
         assert!(!unit.contains("\nMemoryHigh="));
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo-deb`, which packs: built once from crates.io, kept in the cache.
+//! Packing with `cargo-deb`, which is built once from crates.io and kept in the cache.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::{shell, workspace};
 
 const VERSION: &str = "3.8.0";
 
-/// Packs what is staged, and gives the package.
+/// Packs the staged files, and returns the package's path.
 pub fn pack(
     root: &Path,
     stage: &Stage,
@@ -23,7 +23,7 @@ pub fn pack(
     out: &Path,
 ) -> Result<PathBuf> {
     let tool = ensure(root)?;
-    // What it prints last is the package.
+    // The last line of its output is the package's path.
     let mut command = std::process::Command::new(tool);
     command.current_dir(root).env("CARGO_TARGET_DIR", &stage.target);
     command.args(["--package", "edge-runtime", "--no-build", "--no-strip", "--no-dbgsym", "--quiet"]);
@@ -32,23 +32,23 @@ pub fn pack(
         command.args(["--variant", "bookworm"]);
     }
     let printed = shell::output(&mut command)?;
-    let package = printed.lines().last().map(PathBuf::from).context("cargo-deb names no package")?;
+    let package = printed.lines().last().map(PathBuf::from).context("cargo-deb printed no package")?;
     Ok(package)
 }
 
-/// The tool, built where it is missing.
+/// Returns the tool, which is built if it is missing.
 fn ensure(root: &Path) -> Result<PathBuf> {
     let cache = Cache::open()?;
     let place = cache.path("cargo-deb");
     if !cache::is_installed(&place, VERSION) {
-        println!("building cargo-deb {VERSION} from crates.io; this takes a minute or two, once");
+        println!("building cargo-deb {VERSION} from crates.io; this takes a minute or two the first time");
         let begin = Instant::now();
         cache::install(&place, VERSION, |part| {
             let mut install = workspace::cargo(root);
             install.args(["install", "--locked", "--quiet", "cargo-deb", "--version", VERSION, "--root"]);
             shell::run(install.arg(part))
         })?;
-        println!("cargo-deb is built: {:.0} s", begin.elapsed().as_secs_f32());
+        println!("built cargo-deb in {:.0} s", begin.elapsed().as_secs_f32());
     }
     Ok(place.join("bin/cargo-deb"))
 }

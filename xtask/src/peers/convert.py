@@ -1,5 +1,5 @@
-"""Makes of an exported ONNX file what the engines take that read other formats. They get the anomaly map alone: their converters
-don't take the score's TopK, which is next to no work."""
+"""Converts an exported ONNX file for engines that read other formats. They compute only the anomaly map: their converters don't
+support the score's TopK, which takes almost no time."""
 
 import importlib.util
 import pathlib
@@ -13,7 +13,7 @@ MAP = "anomaly_map"
 
 
 def map_alone(model, folder):
-    """The part of the model that gives the anomaly map, as a file of its own."""
+    """Writes the part of the model that computes the anomaly map to a separate file and returns its path."""
     path = folder / f"{pathlib.Path(model).stem}-map.onnx"
     extractor = onnx.utils.Extractor(onnx.load(model))
     onnx.save(extractor.extract_model(["image"], [MAP]), path)
@@ -21,20 +21,20 @@ def map_alone(model, folder):
 
 
 def to_ncnn(model, folder):
-    """By pnnx, into FOLDER/NAME.ncnn.param and .bin; returns the first without its ending."""
+    """Converts with pnnx to FOLDER/NAME.ncnn.param and .bin; returns the path without its last extension."""
     path = map_alone(model, folder)
     program = pathlib.Path(importlib.util.find_spec("pnnx").origin).with_name("pnnx")
     shape = ",".join(str(side) for side in input_shape(model))
     quietly([program, path.name, f"inputshape=[{shape}]", "fp16=0"], folder)
     parameters = folder / f"{path.stem.replace('-', '_')}.ncnn.param"
-    # pnnx forgets the axis of a sum over channels, which is the first one without the batch.
+    # pnnx loses the axis of a sum over channels, which is the first one when the batch isn't counted.
     text = re.sub(r"^(Reduction .*) -23303=0 ", r"\1 -23303=1,0 ", parameters.read_text(), flags=re.MULTILINE)
     parameters.write_text(text)
     return parameters.with_suffix("")
 
 
 def to_litert(model, folder, python):
-    """By onnx2tf, in the Python that has it; returns the file."""
+    """Converts with onnx2tf, in the Python that has it; returns the file."""
     path = map_alone(model, folder)
     out = folder / f"{path.stem}.litert"
     quietly([python, "-m", "onnx2tf", "-i", path, "-o", out, "-tb", "flatbuffer_direct", "-n"], folder)
@@ -53,7 +53,7 @@ def input_shape(model):
 
 
 def multiplications(model):
-    """Products of a weight or a value with another in convolutions and matrix products of one frame."""
+    """Counts the multiplications in the convolutions and matrix products of one frame."""
     graph = onnx.shape_inference.infer_shapes(onnx.load(model)).graph
     shapes = {i.name: list(i.dims) for i in graph.initializer}
     for value in (*graph.value_info, *graph.input, *graph.output):

@@ -1,4 +1,4 @@
-"""docs/performance.md."""
+"""Generates docs/performance.md."""
 
 import datetime
 import importlib.metadata
@@ -7,38 +7,38 @@ import pathlib
 
 PACKAGES = ("onnxruntime", "openvino", "ncnn")
 
-INTRODUCTION = """Written by `cargo xtask bench --peers`. Every engine runs the same network on the same input, 32-bit floats, batch 1, in turn
-and in one run; figures are medians; CPU ms is the processor time of all threads, by which engines compare where the machine was
-busy. `nominal` is what judges frames: tract with this project's kernels (`kernels/`), on this processor's widest vectors unless a
-narrower path is named (`NOMINAL_VECTORS`); `tract` is the same program with `--engine plain`. ncnn (by pnnx) and LiteRT (by onnx2tf) give the anomaly
-map alone. The last column is the largest difference of the anomaly map from ONNX Runtime's, by the map's largest value. Weights
-are random, unless a table says otherwise: speed doesn't depend on them.
+INTRODUCTION = """Written by `cargo xtask bench --peers`. All engines run the same network on the same input, with 32-bit floats and batch size 1,
+taking turns in a single run. Times are medians. CPU ms is the processor time of all threads, which is the better comparison if the
+machine was busy. `nominal` is the engine that judges frames: tract with this project's kernels (`kernels/`), on this processor's
+widest vectors unless a narrower path is named (`NOMINAL_VECTORS`). `tract` is the same program with `--engine plain`. ncnn (through
+pnnx) and LiteRT (through onnx2tf) compute only the anomaly map. The last column is the largest difference of the anomaly map from
+ONNX Runtime's, relative to the map's largest value. Weights are random unless a table says otherwise; speed doesn't depend on them.
 
-% of peak: the network's multiplications a second, by those of a large matrix product (the faster of NumPy's OpenBLAS and ONNX
-Runtime, as many threads). Minimal filtering (Winograd) needs fewer multiplications than the network has,
-so it can be more than all."""
+% of peak is the network's multiplications per second, relative to those of a large matrix product (the faster of NumPy's OpenBLAS
+and ONNX Runtime, with as many threads). Minimal filtering (Winograd) needs fewer multiplications than the network has, so the figure
+can exceed 100 %."""
 
-SIZES = "The same network at other input sizes, one thread, ms. Multiplications grow with the area."
-LOADING = """From the model file to the first result, one thread; memory is the most that was resident, less what was before the model was read
-(Python and the engine's library themselves are not counted)."""
-TRAINED = "Bundles that were trained on real parts, one thread: the map's largest difference with such weights."
+SIZES = "The same network at other input sizes, on one thread, in ms. Multiplications grow with the area."
+LOADING = """Time from the model file to the first result, on one thread. Memory is the peak resident size minus the size before the model was
+read, so Python and the engine's library aren't counted."""
+TRAINED = "Bundles trained on real parts, on one thread: the map's largest difference with such weights."
 
 
 def described(rows, litert):
-    """`rows` is what drive.py writes; `litert` the version of LiteRT, or None."""
+    """Returns the document. `rows` are those of drive.py; `litert` is the version of LiteRT, or None."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
     versions += [f"LiteRT {litert}"] if litert else []
     date = datetime.date.today().isoformat()
-    lines = ["# Speed beside other inference engines", "", INTRODUCTION, ""]
+    lines = ["# Speed compared with other inference engines", "", INTRODUCTION, ""]
     lines += [f"{date}, {processor()}, {os.cpu_count()} processors; versions: {', '.join(versions)}."]
     if not litert:
-        lines += ["LiteRT was left out: its converter needs Python 3.12 or 3.13."]
+        lines += ["LiteRT was left out because its converter needs Python 3.12 or 3.13."]
     main = [row for row in rows if row["table"] == "main"]
     have = {(row["graph"], row["engine"]) for row in main}
     graphs, engines = (list(dict.fromkeys(row[key] for row in main)) for key in ("graph", "engine"))
     missing = [f"{engine} on {graph}" for graph in graphs for engine in engines if (graph, engine) not in have]
     if missing:
-        lines += ["", f"Left out, because what its converter made of the model doesn't run: {', '.join(missing)}."]
+        lines += ["", f"Left out because the converted model doesn't run: {', '.join(missing)}."]
     for threads, title in ((1, "One thread"), (2, "Two threads")):
         lines += ["", f"## {title}", ""] + speeds([row for row in main if row["threads"] == threads])
     lines += ["", "## Start and memory", "", LOADING, "", *table("network", "engine", "ms", "MiB")]

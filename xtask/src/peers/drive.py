@@ -1,10 +1,10 @@
 """Times every engine on the same networks and the same input, in turn:
 python drive.py TIME_NETWORK FOLDER OUTPUT.json DOCUMENT.md LITERT_PYTHON|- [BUNDLE…].
 
-Every engine runs in a process of its own and takes its turn for a few frames, round after round, so that what else the machine
-does falls on all of them alike. Writes rows of table, graph, engine, threads, median_ms, speedup_over_onnxruntime, percent_of_peak,
-cpu_ms (processor time of all threads, which a busy machine inflates less), load_ms, memory_mib and max_diff_over_max: the largest
-difference of the anomaly map from ONNX Runtime's, by the map's largest value.
+Every engine runs in its own process. The engines take turns of a few frames each, round after round, so that other load on the
+machine affects all of them alike. Writes rows of table, graph, engine, threads, median_ms, speedup_over_onnxruntime,
+percent_of_peak, cpu_ms (processor time of all threads, which a busy machine inflates less), load_ms, memory_mib and
+max_diff_over_max: the largest difference of the anomaly map from ONNX Runtime's, relative to the map's largest value.
 """
 
 import json
@@ -34,7 +34,7 @@ OURS = ("tract", "nominal")
 NARROWER = ("nominal-avx2", "nominal-portable")
 ENGINES = pathlib.Path(__file__).with_name("engines.py")
 SECONDS = 6
-"""Time for each engine, graph and number of threads."""
+"""Measuring time for each engine, graph and number of threads."""
 
 
 class Driver:
@@ -46,7 +46,7 @@ class Driver:
         self.peaks = {threads: peak(threads) for threads in (1, 2)}
 
     def compare(self, table, name, model, engines, threads):
-        """A row for each engine that can run the model."""
+        """Measures each engine that can run the model, and returns a row for each."""
         shape = convert.input_shape(model)
         source = self.folder / "input.f32"
         np.random.default_rng(1).random(shape, dtype=np.float32).tofile(source)
@@ -60,12 +60,12 @@ class Driver:
             except RuntimeError as reason:
                 if engine not in CONVERTED:
                     raise
-                # A mistake of its converter can show only now: the other engines are compared all the same.
+                # A converter's mistake may only show up now. The other engines are compared all the same.
                 print(f"{engine} is left out of {model}: {reason}", flush=True)
                 self.models[engine, model] = None
         times = {engine: [] for engine in workers}
         busy = {engine: [] for engine in workers}
-        # The first runs are not counted; they also say how many fit a turn.
+        # The first runs are warm-up; they also determine how many frames fit in a turn.
         slowest = max(statistics.median(worker.turn(2)) for worker in workers.values())
         frames = max(1, int(500 / slowest))
         for _ in range(max(3, int(SECONDS * 1000 / (frames * slowest)))):
@@ -100,7 +100,7 @@ class Driver:
         return rows
 
     def command(self, engine, model, source, shape, threads):
-        """What starts the engine; None where it can't run the model."""
+        """Returns the command that starts the engine, or None if it can't run the model."""
         mine = {"tract": "plain"}.get(engine, "kernels")
         arguments = [source, f"{shape[2]}x{shape[3]}", threads, self.map_of(engine)]
         if engine not in PEERS:
@@ -119,7 +119,7 @@ class Driver:
                     "litert": lambda: convert.to_litert(model, self.folder, self.litert),
                 }
                 self.models[engine, model] = convert_for.get(engine, lambda: model)()
-            except Exception as reason:  # A converter's own: the other engines are compared all the same.
+            except Exception as reason:  # Any error of a converter: the other engines are compared all the same.
                 print(f"{engine} is left out of {model}: {reason}", flush=True)
                 self.models[engine, model] = None
         return self.models[engine, model]
@@ -134,7 +134,7 @@ class Worker:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables)
         words = self.process.stdout.readline().split()
         if not words or words[0] != "ready":
-            raise RuntimeError(f"{engine} can't run it: read its message above, or install its package again")
+            raise RuntimeError(f"{engine} can't run the model; see its message above, or reinstall its package")
         self.load_ms = float(words[1])
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         (most,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
@@ -146,7 +146,7 @@ class Worker:
         return [float(word) for word in self.process.stdout.readline().split()]
 
     def processor_ms(self):
-        """What all threads have run, by Linux's scheduler."""
+        """Returns the processor time of all threads, from Linux's scheduler."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
@@ -156,7 +156,7 @@ class Worker:
 
 
 def environment(engine):
-    """`nominal-avx2` is the same program, told to take that path."""
+    """Returns the environment variables; `nominal-avx2` is the same program with that path selected."""
     _, _, path = engine.partition("nominal-")
     return {**os.environ, **({"NOMINAL_VECTORS": path} if path else {})}
 

@@ -1,9 +1,9 @@
-"""One inference engine in a process of its own: python engines.py ENGINE MODEL INPUT.f32 HEIGHTxWIDTH
+"""Runs one inference engine in its own process: python engines.py ENGINE MODEL INPUT.f32 HEIGHTxWIDTH
 THREADS OUTPUT.f32.
 
-Writes the outputs' values one after the other, then `ready`, the milliseconds from the file to the first result, and the resident
-memory before it in KiB; answers each line of standard input, a number of frames, with as many times in milliseconds.
-`python engines.py peak THREADS` prints a matrix product's billions of multiplications a second.
+Writes the outputs' values to OUTPUT.f32 one after the other. Prints `ready`, the milliseconds from the file to the first result, and
+the resident memory before that in KiB. Then answers each line of standard input, a number of frames, with that many times in
+milliseconds. `python engines.py peak THREADS` prints the speed of a matrix product, in billions of multiplications per second.
 """
 
 import importlib
@@ -50,7 +50,7 @@ def onnxruntime_runner(onnxruntime, model, threads, image):
 
 
 def onnxruntime_session(onnxruntime, model, threads):
-    """`model` is a file's path or its bytes."""
+    """Creates a session; `model` is a file's path or its bytes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -75,7 +75,7 @@ def openvino_runner(openvino, model, threads, image):
 
 
 def ncnn_runner(ncnn, model, threads, image):
-    """`model` is what stands before `.param` and `.bin`."""
+    """`model` is the path without `.param` or `.bin`."""
     net = ncnn.Net()
     net.opt.num_threads = threads
     for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage", "use_vulkan_compute"):
@@ -116,8 +116,8 @@ RUNNERS = {
 
 
 def peak(threads):
-    """The most that some products of 2048 × 2048 matrices come to, by the BLAS that NumPy comes with or by ONNX Runtime: which of them
-    is the faster depends on the processor, and on what its BLAS was told to take it for (`OPENBLAS_CORETYPE`)."""
+    """Prints the highest speed of several products of 2048 × 2048 matrices, with NumPy's BLAS and with ONNX Runtime. Which one is faster
+    depends on the processor, and on the core type that BLAS assumes (`OPENBLAS_CORETYPE`)."""
     side = 2048
     a = np.random.default_rng(1).random((side, side), dtype=np.float32)
     product = matrix_product(side, int(threads))
@@ -131,7 +131,7 @@ def peak(threads):
 
 
 def matrix_product(side, threads):
-    """ONNX Runtime's square of a matrix `a`."""
+    """Creates an ONNX Runtime session that squares a matrix `a`."""
     import onnx
     import onnxruntime
 

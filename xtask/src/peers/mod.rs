@@ -1,4 +1,4 @@
-//! `cargo xtask bench --peers`: the judge's engine beside other inference engines, on the same networks and inputs.
+//! `cargo xtask bench --peers`: compares the judge's engine with other inference engines, on the same networks and inputs.
 
 use std::fs;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::pip::{Environment, Pip};
 use crate::setup::{self, Purpose};
 use crate::{shell, system, workspace};
 
-/// The packages that tests compare against, and more.
+/// The packages that tests compare against, and the other engines.
 const ENVIRONMENT: Environment = Environment {
     name: "peers",
     what: "the other inference engines",
@@ -20,7 +20,7 @@ const ENVIRONMENT: Environment = Environment {
     contents: "about 200 MB: onnxruntime (MIT), openvino (Apache-2.0), ncnn and pnnx (BSD-3-Clause)",
     imports: "import numpy, onnx, onnxruntime, openvino, ncnn",
 };
-/// Apart, because its converter wants other versions of the same packages.
+/// Separate, because its converter needs other versions of the same packages.
 const LITERT: Environment = Environment {
     name: "litert",
     what: "LiteRT and its converter",
@@ -28,14 +28,14 @@ const LITERT: Environment = Environment {
     contents: "about 220 MB: ai-edge-litert (Apache-2.0), onnx2tf (MIT) and what they import",
     imports: "import numpy, onnx2tf; from ai_edge_litert import interpreter",
 };
-/// The Pythons that its packages are made for.
+/// The Pythons that its packages support.
 const LITERT_PYTHONS: [&str; 3] = ["python3", "python3.13", "python3.12"];
 const LITERT_VERSIONS: Range<u8> = 12..14;
-/// Where the figures are published.
+/// The document with the published figures.
 const DOCUMENT: &str = "docs/performance.md";
 
-/// Writes the networks, times every engine and writes `docs/performance.md`, and the rows into the file `json`. The
-/// folders `bundles` are compared besides.
+/// Writes the networks, times every engine, and writes `docs/performance.md` and the rows to the file `json`. The folders in `bundles`
+/// are also compared.
 pub fn run(json: Option<&Path>, bundles: &[PathBuf]) -> Result<()> {
     let json = json.map(std::path::absolute).transpose()?;
     let bundles = bundles.iter().map(|folder| bundle(folder)).collect::<Result<Vec<_>>>()?;
@@ -68,13 +68,13 @@ fn bundle(folder: &Path) -> Result<PathBuf> {
     let model = folder.join("model.onnx");
     anyhow::ensure!(
         model.is_file(),
-        "{} is not there; give the bundle folder that `trainer export` wrote",
+        "{} does not exist; give the bundle folder that `trainer export` wrote",
         model.display()
     );
     Ok(folder)
 }
 
-/// The Python that has LiteRT; none where no Python is new enough for it.
+/// Returns the Python with LiteRT; `None` if no Python is new enough for it.
 fn litert(cache: &Cache, root: &Path) -> Result<Option<PathBuf>> {
     match system::python(&LITERT_PYTHONS, LITERT_VERSIONS) {
         Some(python) => Pip::new(python, cache).kept(cache, root, &LITERT).map(Some),
@@ -87,7 +87,7 @@ fn litert(cache: &Cache, root: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Writes the networks that are compared, as ONNX, and gives their folder.
+/// Writes the compared networks as ONNX, and returns their folder.
 pub fn graphs(root: &Path) -> Result<PathBuf> {
     let folder = workspace::target_folder()?.join("peers");
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
@@ -97,7 +97,7 @@ pub fn graphs(root: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Of the whole workspace: another selection of packages would build tract once more.
+/// Builds the whole workspace, because another selection of packages would build tract again.
 fn build(root: &Path, arguments: &[&str]) -> Result<()> {
     let mut cargo = workspace::cargo(root);
     shell::run(cargo.args(["build", "--quiet", "--workspace"]).args(arguments))

@@ -1,8 +1,7 @@
-//! A Debian root of a board's processor, and a private place to run programs in it.
+//! Debian roots for a board's processor, and a sandbox for running programs in them.
 //!
-//! The place is a mount name space of its own with loopback as its only network: what is mounted, registered or listened
-//! to there is gone with the last program in it. Programs for another processor run by qemu-user, which the kernel is
-//! told by binfmt_misc.
+//! The sandbox has its own mount namespace and only loopback as network, so mounts, registrations and listening sockets vanish with
+//! its last program. Programs for another processor are run by qemu-user, registered through binfmt_misc.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,38 +12,38 @@ use anyhow::{Result, ensure};
 use crate::cache::{self, Cache};
 use crate::{shell, system};
 
-/// Debian's release on the boards.
+/// The Debian release on the boards.
 pub const SUITE: &str = "bookworm";
 const MIRROR: &str = "http://deb.debian.org/debian";
 const SECURITY: &str = "deb http://deb.debian.org/debian-security bookworm-security main";
-/// Prepares the place and becomes the program that is to run there.
+/// Prepares the sandbox and executes the program in it.
 const ENTER: &str = include_str!("enter.sh");
 
-/// What has to be installed for any of this.
+/// The required programs and their Debian packages.
 const PROGRAMS: [(&str, &str); 4] = [
     ("mmdebstrap", "mmdebstrap"),
-    // By which mmdebstrap sees that the processor's programs run.
+    // mmdebstrap uses it to check that the processor's programs can run.
     ("arch-test", "arch-test"),
     ("qemu-aarch64-static", "qemu-user-static"),
     ("unshare", "util-linux"),
 ];
 
-/// Looks that there is what a root needs: this user's rights, programs, a kernel that can tell processors apart.
+/// Checks the requirements for a root: root privileges, programs, and a kernel with binfmt_misc.
 pub fn ensure_possible() -> Result<()> {
     ensure!(
         system::is_root(),
-        "a Debian root for a board is made by root only: run this by `sudo -E env PATH=\"$PATH\" cargo xtask …`, or in a \
+        "only root can make a Debian root for a board; run this with `sudo -E env PATH=\"$PATH\" cargo xtask …`, or in a \
          container"
     );
     system::ensure_programs(&PROGRAMS)?;
     ensure!(
         shell::succeeds(&mut private(false, "true", &[])),
-        "the kernel gives no private place with binfmt_misc (in a container: run it with --privileged)"
+        "can't create a sandbox with binfmt_misc; in a container, run it with --privileged"
     );
     Ok(())
 }
 
-/// A program in a private place; `online` leaves it this machine's network.
+/// Returns a command that runs a program in a sandbox; `online` leaves it this machine's network.
 pub fn private(online: bool, program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--mount-proc"]);
@@ -55,19 +54,19 @@ pub fn private(online: bool, program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// A kept root as a tar file, made where it is missing. `name` says what it is for, `packages` what it has beyond the
-/// least, `prepare` is a shell command on the root (`$1`) before those are installed.
+/// Returns a cached root as a tar file, which is made if it is missing. `name` describes its purpose, `packages` are its packages
+/// beyond the minimum, and `prepare` is a shell command run on the root (`$1`) before they are installed.
 pub fn tar(cache: &Cache, name: &str, debian: &str, packages: &[&str], prepare: &str) -> Result<PathBuf> {
     let place = cache.path(&format!("root-{name}-{debian}"));
     let file = place.join("root.tar");
     let include = packages.join(",");
-    // A root of last month lacks this month's corrections; what is tested here does not depend on them.
+    // A root made last month lacks this month's fixes, but the tests here don't depend on them.
     let stamp = format!("{SUITE} {debian} {include}{prepare}");
     if !cache::is_installed(&place, &stamp) {
-        println!("making a Debian {SUITE} root for {debian}; this takes minutes, once");
+        println!("making a Debian {SUITE} root for {debian}; this takes minutes the first time");
         let begin = Instant::now();
         cache::install(&place, &stamp, |part| make(&part.join("root.tar"), debian, &include, prepare))?;
-        println!("the root is made: {:.0} s", begin.elapsed().as_secs_f32());
+        println!("made the root in {:.0} s", begin.elapsed().as_secs_f32());
     }
     Ok(file)
 }

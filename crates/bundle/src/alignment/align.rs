@@ -1,20 +1,20 @@
-//! What a user asks for.
+//! How a user asks for parts to be aligned.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::written::{name_of, named};
 
-/// What of the parts' position is taken out before they are judged.
+/// Which movement of parts is removed before they are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Align {
     /// Nothing.
     Off,
     /// Shifts.
     Shift,
-    /// Shifts and turns.
+    /// Shifts and rotations.
     Rigid,
-    /// Shifts and turns, if the normals show that it helps.
+    /// Shifts and rotations, if the normals show that it helps.
     #[default]
     Auto,
 }
@@ -30,9 +30,9 @@ impl fmt::Display for Align {
     }
 }
 
-/// A way to align that there isn't.
+/// An unknown way to align.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a way to align; write off, shift, rigid or auto")]
+#[error("unknown alignment `{0}`; write off, shift, rigid or auto")]
 pub struct UnknownAlign(String);
 
 impl FromStr for Align {

@@ -1,12 +1,12 @@
-//! Whether and how parts move in view, learned from normals.
+//! Learns from normals whether and how parts move in view.
 //!
-//! The reference is the mean of the normals, each moved onto that one of them which the others are most like. `auto` aligns only if
-//! all normals lock and are then clearly more alike than as they lie.
+//! The reference is the mean of the normals, each moved onto the one that is most like the others. `auto` aligns only if all
+//! normals lock onto the reference and are then clearly more alike than without alignment.
 //!
 //! | file | job |
 //! |---|---|
-//! | `align.rs` | what a user asks for |
-//! | `reference.rs` | what parts are aligned with |
+//! | `align.rs` | how a user asks for it |
+//! | `reference.rs` | the reference that parts are aligned with |
 
 mod align;
 mod reference;
@@ -21,14 +21,14 @@ use shared_format::{Alignment, Motion, Recipe, Reference, Size, Tiles};
 pub use self::align::{Align, UnknownAlign};
 use self::reference::{aligner, reference, sides, spread};
 
-/// Normals that are looked at; more say nothing new.
+/// Maximum number of normals examined; more add nothing.
 const NORMALS: usize = 200;
-/// `auto` aligns if the least like normal, aligned, is this like the reference …
+/// `auto` aligns if, once aligned, the least similar normal is this similar to the reference …
 const LIKE: f64 = 0.9;
-/// … and if on average aligned normals lack at most this share of what they lack of full likeness as they lie.
+/// … and if, on average, aligned normals fall short of full similarity by at most this share of what unaligned ones do.
 const LESS: f64 = 0.5;
-/// A frame is a fault if it is less than this share as like the reference as the least like normal. A part that a stain covers is
-/// still one, and is to be rejected.
+/// A frame is a fault if its similarity to the reference is below this share of the least similar normal's. The share is small
+/// because a part covered by a stain is still a part, and must be rejected.
 const LOCKED: f64 = 0.25;
 
 /// Why parts can't be aligned.
@@ -40,29 +40,29 @@ pub enum AlignError {
     Decode {
         /// The image.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: DecodeError,
     },
-    /// An image doesn't suit the recipe.
+    /// An image doesn't fit the recipe.
     #[error("{path}: {source}; put the image back, or leave it out", path = .path.display())]
     Prepare {
         /// The image.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: PrepareError,
     },
     /// The region is cut into tiles.
-    #[error("parts are aligned as a whole; leave --tiles out, or take --align off")]
+    #[error("parts can only be aligned as a whole; leave --tiles out, or use --align off")]
     Tiles,
-    /// The input is so long and narrow that a reference of it says nothing.
-    #[error("the input of {}×{} pixels is too long and narrow to be aligned; take --align off", .0.width, .0.height)]
+    /// The input is too long and narrow for a useful reference.
+    #[error("the input of {}×{} pixels is too long and narrow to be aligned; use --align off", .0.width, .0.height)]
     Narrow(Size),
-    /// Nearly everything is ignored.
-    #[error("the ignore mask leaves too little of the part to align by; ignore less, or take --align off")]
+    /// The ignore mask leaves too little of the part.
+    #[error("the ignore mask leaves too little of the part to align by; ignore less, or use --align off")]
     Ignored,
-    /// Normals that lie otherwise than the others.
+    /// Some normals can't be brought onto the others.
     #[error(
-        "{count} image(s), such as {}, can't be brought to lie as the others do; leave them out, or take --align off", first.display()
+        "{count} image(s), such as {}, can't be aligned with the others; leave them out, or use --align off", first.display()
     )]
     NotLocked {
         /// How many.
@@ -72,19 +72,19 @@ pub enum AlignError {
     },
 }
 
-/// How parts are aligned, and what that does to the normals.
+/// How parts are aligned, and the effect on the normals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aligned {
-    /// For the recipe; `None` if parts are judged as they lie.
+    /// The alignment for the recipe; `None` if parts are judged as they lie.
     pub alignment: Option<Alignment>,
-    /// For people: how far normals lie apart, and how like each other they are.
+    /// A description for people: how far normals lie apart, and how similar they are.
     pub description: String,
 }
 
-/// Learns from `normals` how parts lie, for a recipe that doesn't align yet. `progress` is called after each image.
+/// Learns from `normals` how parts lie, for a recipe without alignment. `progress` is called after each image.
 ///
 /// # Errors
-/// See [`AlignError`]. If parts can't be aligned, [`Align::Auto`] leaves them as they lie instead.
+/// See [`AlignError`]. [`Align::Auto`] turns alignment off instead if parts can't be aligned.
 pub fn alignment(
     align: Align,
     normals: &[PathBuf],
@@ -108,20 +108,20 @@ pub fn alignment(
         Err(AlignError::Narrow(_)) => off("; the input is too long and narrow"),
         Err(AlignError::Ignored) => off("; the ignore mask leaves too little to align by"),
         Err(AlignError::NotLocked { count, .. }) => {
-            off(&format!("; {count} image(s) can't be brought to lie as the others do"))
+            off(&format!("; {count} image(s) can't be aligned with the others"))
         }
         Err(error) => Err(error),
     }
 }
 
-/// What normals show.
+/// What the normals show.
 struct Learned {
     reference: Reference,
-    /// How like the reference they are, as they lie and aligned: the means.
+    /// Their mean similarity to the reference, as they lie and aligned.
     likeness: [f64; 2],
-    /// The least, aligned.
+    /// The lowest similarity, aligned.
     least: f64,
-    /// How far they lie from the reference at most: pixels of the input, degrees.
+    /// The largest distance from the reference: pixels of the input, degrees.
     apart: [f64; 2],
 }
 
@@ -146,8 +146,8 @@ impl fmt::Display for Learned {
         let ([pixels, degrees], [before, after]) = (self.apart, self.likeness);
         write!(
             f,
-            "parts lie up to {pixels:.0} pixels of the input and {degrees:.1}° from their mean; they are {before:.2} like it on average \
-             as they lie, {after:.2} aligned, the least {:.2}",
+            "parts lie up to {pixels:.0} pixels of the input and {degrees:.1}° from their mean; their similarity to it is {before:.2} on \
+             average as they lie, {after:.2} aligned, and at least {:.2}",
             self.least
         )
     }
@@ -199,7 +199,7 @@ fn not_locked(lost: &[&PathBuf]) -> AlignError {
     AlignError::NotLocked { count: lost.len(), first }
 }
 
-/// The images in cells.
+/// Reduces the images to cells.
 fn seen(
     paths: &[&PathBuf],
     recipe: Recipe,

@@ -1,15 +1,15 @@
-//! What parts are aligned with.
+//! The reference that parts are aligned with.
 
 use judge::align::Aligner;
 use shared_format::alignment::{MAX_CELLS, MIN_SIDE};
 use shared_format::{Alignment, Motion, Recipe, Reference, Size};
 
-/// Normals that are tried as the one that the others are like …
+/// Number of normals tried as the one most like the others …
 const CANDIDATES: usize = 10;
 /// … each against this many others.
 const OTHERS: usize = 20;
 
-/// Columns and rows of a reference for this input: cells of whole pixels if they divide it.
+/// Returns the columns and rows of a reference for this input: cells of whole pixels if they divide it.
 pub(super) fn sides(input: Size) -> Option<[usize; 2]> {
     let cells = |pixels: u32| [input.width / pixels, input.height / pixels];
     let fits = |&[columns, rows]: &[u32; 2]| {
@@ -19,18 +19,19 @@ pub(super) fn sides(input: Size) -> Option<[usize; 2]> {
     sides.iter().all(|&side| side >= MIN_SIDE.into()).then(|| sides.map(|side| side as usize))
 }
 
-/// At most `most` of the values, evenly spread.
+/// Selects at most `most` of the values, evenly spread.
 pub(super) fn spread<T>(values: &[T], most: usize) -> impl Iterator<Item = &T> {
     let count = values.len().min(most);
     (0..count).map(move |n| &values[n * values.len() / count])
 }
 
-/// An aligner for `recipe`'s input, and what it ignores, that takes any likeness.
+/// Returns an aligner for `recipe`'s input and ignore mask that accepts any similarity.
 pub(super) fn aligner(motion: Motion, reference: Reference, recipe: &Recipe) -> Aligner {
     Aligner::new(&Alignment { motion, least_likeness: 0, reference }, recipe.ignore.as_ref(), recipe.input)
 }
 
-/// The mean of the normals, each moved onto the one that the others are most like; `None` if all are of one brightness.
+/// Returns the mean of the normals, each moved onto the one that is most like the others; `None` if all are uniform in
+/// brightness.
 pub(super) fn reference(
     seen: &[Vec<f32>],
     motion: Motion,
@@ -54,20 +55,20 @@ pub(super) fn reference(
     for normal in seen {
         let Ok((movement, _)) = aligner.find_cells(normal.clone()) else { continue };
         let Some((_, moved)) = aligner.compare(normal.clone(), movement) else { continue };
-        // Photos count alike, whatever their exposure.
+        // Photos count equally, whatever their exposure.
         let Some((mean, deviation)) = moments(moved) else { continue };
         for ([sum, count], &value) in sums.iter_mut().zip(moved).filter(|(_, value)| !value.is_nan()) {
             *sum += (f64::from(value) - mean) / deviation;
             *count += 1.0;
         }
     }
-    // Every cell is seen at least in the candidate itself, unless it is ignored: those have the mean of all.
+    // Every cell is covered at least by the candidate itself, unless it is ignored: ignored cells get the mean of all.
     let mean = |&[sum, count]: &[f64; 2]| if count > 0.0 { (sum / count) as f32 } else { 0.0 };
     let means: Vec<f32> = sums.iter().map(mean).collect();
     stretched(&means, sides)
 }
 
-/// Mean and deviation of what is a number; `None` if it is all the same.
+/// Returns the mean and deviation of the values that aren't NaN; `None` if they are all equal.
 fn moments(values: &[f32]) -> Option<(f64, f64)> {
     let numbers = || values.iter().filter(|value| !value.is_nan()).map(|&value| f64::from(value));
     let count = numbers().count() as f64;
@@ -76,7 +77,7 @@ fn moments(values: &[f32]) -> Option<(f64, f64)> {
     (deviation > 0.0).then_some((mean, deviation))
 }
 
-/// The cells from 0 to 255; `None` if they are of one brightness.
+/// Stretches the cells to 0..=255; `None` if they are uniform in brightness.
 fn stretched(cells: &[f32], sides: [usize; 2]) -> Option<Reference> {
     let (low, high) = cells
         .iter()

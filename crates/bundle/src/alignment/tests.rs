@@ -23,7 +23,7 @@ fn recipe() -> Recipe {
     }
 }
 
-/// Writes pictures, each as `grey` paints it: the value at a pixel of picture n.
+/// Writes images painted by `grey`, which gives the value at a pixel of image n.
 fn write(folder: &Path, count: usize, grey: impl Fn(usize, [f64; 2]) -> u8) -> Vec<PathBuf> {
     let paths = (0..count).map(|n| folder.join(format!("{n}.png")));
     paths
@@ -40,7 +40,7 @@ fn write(folder: &Path, count: usize, grey: impl Fn(usize, [f64; 2]) -> u8) -> V
         .collect()
 }
 
-/// A bar and a square on a plate, as picture n shows them after a movement.
+/// A bar and a square on a plate, as image n shows them after a movement.
 fn part(movement: Movement, n: usize, at: [f64; 2]) -> u8 {
     let [x, y] = movement.inverse().of(at, [f64::from(INPUT.width), f64::from(INPUT.height)]);
     let value = if (30.0..44.0).contains(&x) && (20.0..80.0).contains(&y) {
@@ -50,7 +50,7 @@ fn part(movement: Movement, n: usize, at: [f64; 2]) -> u8 {
     } else {
         110
     };
-    // No two photos are lit alike.
+    // The lighting differs between photos.
     value + (n % 20) as u8
 }
 
@@ -103,7 +103,7 @@ fn what_can_not_be_aligned_is_refused_only_if_it_was_asked_for() {
     let tiled = Recipe { tiles: Tiles { columns: 2, rows: 1 }, ..recipe() };
     assert_eq!(learned(Align::Auto, &parts, tiled).unwrap().alignment, None);
     assert!(learned(Align::Rigid, &parts, tiled).unwrap_err().to_string().contains("leave --tiles out"));
-    // A picture that shows something else.
+    // An image of something else.
     write(folder.path(), 1, |_, [x, y]| if (x + y) % 40.0 < 20.0 { 250 } else { 5 });
     assert_eq!(learned(Align::Auto, &parts, recipe()).unwrap().alignment, None);
     std::fs::write(&parts[2], b"no picture").unwrap();

@@ -1,32 +1,32 @@
-//! Pictures that look the same: one photo that was saved twice, in a format that loses something.
+//! Finds images that look the same: one photo saved twice, in a lossy format.
 
 use judge::{Frame, Pixels};
 use shared_format::Size;
 
 /// Cells in a row and in a column of a thumbnail.
 const SIDE: usize = 16;
-/// Two pictures look the same if no cell's mean brightness differs by more, of 255. JPEG at a quality of 75 changed a cell by
-/// at most 1.3, in nine sets of photos; among 1,200 photos of different parts in them, the two most alike differed by 1.8.
+/// Two images look the same if no cell's mean brightness (0 to 255) differs by more. JPEG at a quality of 75 changed a cell
+/// by at most 1.3 in nine sets of photos; among 1,200 photos of different parts in them, the two most alike differed by 1.8.
 const MOST: f32 = 1.5;
 
-/// Side of the square in the middle whose noise is compared, in pixels.
+/// Side of the central square whose noise is compared, in pixels.
 const MIDDLE: usize = 64;
-/// Least correlation of the noise of one photo that was saved twice. That of two photos of a smooth part is 0, give or take
-/// a few hundredths; what JPEG leaves of it is far above.
+/// Minimum correlation between the noise of two copies of one photo. For two photos of a smooth part it is 0, give or take a
+/// few hundredths; after JPEG compression of one photo it is far higher.
 const CORRELATED: f32 = 0.15;
 
-/// The mean brightness (0 to 255) of each cell of a 16 × 16 grid over the picture, and its noise in the middle.
+/// The mean brightness (0 to 255) of each cell of a 16 × 16 grid over the image, and the noise in its centre.
 #[derive(Debug, Clone)]
 pub(super) struct Thumbnail {
     cells: Vec<f32>,
     mean: f32,
     size: Size,
-    /// Each pixel less the mean of its neighbourhood, scaled to unit length; empty without any.
+    /// Each pixel minus the mean of its neighbourhood, scaled to unit length; empty if there is no noise.
     noise: Vec<f32>,
 }
 
 impl Thumbnail {
-    /// Of a frame of any size.
+    /// Computes the thumbnail of a frame of any size.
     pub(super) fn of(frame: &Frame) -> Self {
         let width = frame.size().width as usize;
         let brightness: Vec<f32> = match frame.pixels() {
@@ -56,14 +56,15 @@ impl Thumbnail {
         self.cells.iter().zip(&other.cells).all(|(a, b)| (a - b).abs() <= MOST) && self.shares_noise(other)
     }
 
-    /// Whether the two may have the same noise: of different sizes, or without noise, nobody can tell.
+    /// Whether the two may have the same noise; true if their sizes differ or one has no noise, since they can't be
+    /// compared.
     fn shares_noise(&self, other: &Self) -> bool {
         let comparable = self.size == other.size && !self.noise.is_empty() && !other.noise.is_empty();
         !comparable || self.noise.iter().zip(&other.noise).map(|(a, b)| a * b).sum::<f32>() > CORRELATED
     }
 }
 
-/// Each pixel of the middle less the mean of the 3 × 3 pixels around it, scaled to unit length.
+/// Computes each central pixel minus the mean of the 3 × 3 pixels around it, scaled to unit length.
 fn noise(brightness: &[f32], width: usize) -> Vec<f32> {
     let height = brightness.len() / width;
     let (wide, high) = (MIDDLE.min(width.saturating_sub(2)), MIDDLE.min(height.saturating_sub(2)));
@@ -87,9 +88,9 @@ fn luma<T: Into<f32>>([red, green, blue]: [T; 3]) -> f32 {
     0.299 * red.into() + 0.587 * green.into() + 0.114 * blue.into()
 }
 
-/// Pictures that look like an earlier one: index of the picture, and of the first that it looks like.
+/// Finds images that look like an earlier one: the index of each, and of the first that it looks like.
 pub(super) fn alike(thumbnails: &[Thumbnail]) -> Vec<(usize, usize)> {
-    // Where the means differ, a cell does: only neighbours in brightness are compared.
+    // If the means differ, so does a cell: only images of similar brightness are compared.
     let mut order: Vec<usize> = (0..thumbnails.len()).collect();
     order.sort_by(|&a, &b| thumbnails[a].mean.total_cmp(&thumbnails[b].mean));
     let mut first: Vec<Option<usize>> = vec![None; thumbnails.len()];
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use crate::seeded::Seeded;
 
-    /// A part with its own texture, and noise of `noise` levels in each pixel.
+    /// A part with its own texture and noise of ±`noise` levels in each pixel.
     fn photo(part: u64, noise: u64, seed: u64) -> Frame {
         let (mut texture, mut random) = (Seeded::new(part, 1), Seeded::new(seed, 2));
         let mut pixels = Vec::new();

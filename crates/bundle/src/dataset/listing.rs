@@ -1,4 +1,4 @@
-//! What a folder holds: its images, and what isn't used of it and why. Whoever lists files says what was left out.
+//! Lists folders: the images, and which files aren't used and why. Every listing reports what was left out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 
 use judge::has_image_extension;
 
-/// Most names that a sentence gives as examples of one kind.
+/// Maximum number of example names given for one reason.
 const EXAMPLES: usize = 2;
 
 /// Why a file isn't used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unlisted {
-    /// Its name starts with a dot: what macOS and file managers leave on sticks and shares.
+    /// Its name starts with a dot, like those that macOS and file managers leave on sticks and shares.
     Hidden,
-    /// Its name isn't that of an image.
+    /// Its name doesn't have an image's extension.
     NoImage,
-    /// It lies in a folder below the one whose images are used.
+    /// It is in a subfolder of the one whose images are used.
     Below,
-    /// It lies beside the folders whose images are used.
+    /// It is beside the folders whose images are used.
     Beside,
-    /// A folder that should hold images and holds none.
+    /// A folder that should contain images but has none.
     Empty,
-    /// A link to a folder that it lies in.
+    /// A link to a folder that contains the link.
     Circle,
     /// A mask that belongs to no image.
     Mask,
@@ -35,13 +35,13 @@ impl Unlisted {
     const fn in_words(self) -> (&'static str, &'static str) {
         match self {
             Self::Hidden => ("hidden file", "hidden files"),
-            Self::NoImage => ("file that is no image by its name", "files that are no images by their names"),
-            Self::Below => ("image in a folder below", "images in folders below"),
+            Self::NoImage => ("file without an image extension", "files without an image extension"),
+            Self::Below => ("image in a subfolder", "images in subfolders"),
             Self::Beside => {
                 ("image beside the folders that are used", "images beside the folders that are used")
             }
             Self::Empty => ("folder without images", "folders without images"),
-            Self::Circle => ("link to a folder that it lies in", "links to folders that they lie in"),
+            Self::Circle => ("link to a folder that contains it", "links to folders that contain them"),
             Self::Mask => ("mask that belongs to no test image", "masks that belong to no test image"),
         }
     }
@@ -67,7 +67,7 @@ impl Unused {
         }
     }
 
-    /// Counts what another listing didn't use.
+    /// Adds the counts of another listing.
     pub fn merge(&mut self, other: Self) {
         for (reason, more) in other.0 {
             let left = self.0.entry(reason).or_default();
@@ -77,19 +77,19 @@ impl Unused {
         }
     }
 
-    /// Files that aren't used for this reason.
+    /// Returns how many files aren't used for this reason.
     #[must_use]
     pub fn count(&self, reason: Unlisted) -> usize {
         self.0.get(&reason).map_or(0, |left| left.count)
     }
 
-    /// Whether everything is used.
+    /// Returns whether everything is used.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A clause for each reason, with examples relative to `folder`: `3 hidden files, such as ._1.jpg`.
+    /// Returns a clause for each reason, with examples relative to `folder`: `3 hidden files, such as ._1.jpg`.
     #[must_use]
     pub fn clauses(&self, folder: &Path) -> Vec<String> {
         let clause = |(reason, left): (&Unlisted, &Left)| {
@@ -104,7 +104,7 @@ impl Unused {
         self.0.iter().map(clause).collect()
     }
 
-    /// One line for people; `None` if everything is used.
+    /// Returns one line for people; `None` if everything is used.
     #[must_use]
     pub fn line(&self, folder: &Path) -> Option<String> {
         let clauses = self.clauses(folder);
@@ -118,10 +118,10 @@ impl fmt::Display for Unused {
     }
 }
 
-/// What a folder holds, in name order.
+/// The contents of a folder, in name order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Files with the name of an image.
+    /// Files with an image's extension.
     pub images: Vec<PathBuf>,
     /// Folders.
     pub folders: Vec<PathBuf>,
@@ -129,7 +129,7 @@ pub struct Listing {
     pub unused: Unused,
 }
 
-/// Lists the folder itself. Hidden folders aren't listed.
+/// Lists the folder itself, without hidden folders.
 ///
 /// # Errors
 /// If the folder can't be read.
@@ -152,7 +152,8 @@ pub fn list(folder: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// The images in a folder and below it, each folder's own first. Links to folders are followed, unless they lead back.
+/// Lists the images in a folder and its subfolders, each folder's own first. Links to folders are followed unless they
+/// lead back.
 ///
 /// # Errors
 /// If a folder can't be read.
@@ -177,7 +178,7 @@ fn descend(folder: &Path, all: &mut Listing) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a link to one of the folders that it lies in.
+/// Returns whether this is a link to a folder that contains it.
 fn leads_back(folder: &Path) -> io::Result<bool> {
     if !folder.is_symlink() {
         return Ok(false);
@@ -186,7 +187,7 @@ fn leads_back(folder: &Path) -> io::Result<bool> {
     Ok(place.starts_with(folder.canonicalize()?))
 }
 
-/// Whether a listing passes over this name.
+/// Returns whether listings skip this name.
 #[must_use]
 pub fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(own.unused.count(Unlisted::Hidden), 2);
         let line = own.unused.line(root.path()).unwrap();
         let expected =
-            "2 hidden files, such as .DS_Store and ._a.JPG; 1 file that is no image by its name (notes.txt)";
+            "2 hidden files, such as .DS_Store and ._a.JPG; 1 file without an image extension (notes.txt)";
         assert!(line.ends_with(expected), "{line}");
         assert_eq!(list_below(root.path()).unwrap().images.len(), 4);
         assert_eq!(Unused::default().line(root.path()), None);

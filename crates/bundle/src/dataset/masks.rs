@@ -1,4 +1,4 @@
-//! Which mask belongs to which test image.
+//! Matches masks to test images.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use super::listing::{Unlisted, Unused, list, list_below};
 use super::names::file_name;
 use super::{DataError, readable};
 
-/// What data sets put behind an image's name to name its mask.
+/// Suffixes that data sets append to an image's name for its mask.
 const SUFFIXES: [&str; 4] = ["mask", "gt", "label", "seg"];
 
 /// The masks of a data set, by the image that they belong to.
 ///
-/// In `ground_truth/KIND` or right below `ground_truth`, a mask has its image's path, whatever the extension, perhaps with
-/// `_mask`, `_gt`, `_label` or `_seg` behind it (upper or lower case; MVTec AD, BTAD, VisA); or it is one of several in a
-/// folder that has its image's name (MVTec LOCO).
+/// In `ground_truth/KIND` or directly in `ground_truth`, a mask has its image's path with any extension, optionally with
+/// the suffix `_mask`, `_gt`, `_label` or `_seg` (upper or lower case; MVTec AD, BTAD, VisA); or it is one of several in a
+/// folder with its image's name (MVTec LOCO).
 #[derive(Debug, Default)]
 pub struct Masks {
-    /// Kind (empty: any), image's path in its kind's folder without extension → files.
+    /// Kind (empty: any) and image's path in its kind's folder without extension → files.
     files: BTreeMap<(String, PathBuf), Vec<PathBuf>>,
     used: BTreeSet<PathBuf>,
 }
 
 impl Masks {
-    /// Adds the masks of `ground_truth` or whatever the folder is called.
+    /// Adds the masks of a mask folder such as `ground_truth`.
     ///
     /// # Errors
     /// If it can't be listed.
@@ -45,7 +45,7 @@ impl Masks {
         }
     }
 
-    /// The masks of the image with this path in the folder of its kind.
+    /// Returns the masks of the image with this path in its kind's folder.
     pub(super) fn of(&mut self, kind: &str, image: &Path) -> Vec<PathBuf> {
         let stem = image.with_extension("");
         let found = [kind, ""].iter().find_map(|kind| self.files.get(&((*kind).to_owned(), stem.clone())));
@@ -54,7 +54,7 @@ impl Masks {
         found
     }
 
-    /// The masks that belong to no image.
+    /// Returns the masks that belong to no image.
     pub(super) fn left(self) -> Unused {
         let mut unused = Unused::default();
         let all: BTreeSet<PathBuf> = self.files.into_values().flatten().collect();
@@ -63,7 +63,8 @@ impl Masks {
     }
 }
 
-/// The images that a mask with this path may belong to: of its own name, of its name without the suffix, of its folder's.
+/// Returns the images that a mask with this path may belong to: one with its name, with its name without the suffix, or
+/// with its folder's name.
 fn keys(mask: &Path) -> Vec<PathBuf> {
     let mut keys = vec![mask.to_owned()];
     let name = file_name(mask);
@@ -86,7 +87,7 @@ mod tests {
     use crate::dataset::listing::Unlisted;
     use crate::dataset::{test_images, touch};
 
-    /// Masks of each defective image.
+    /// Counts the masks of each defective image, and those left over.
     fn masks(files: &[&str]) -> (Vec<usize>, usize) {
         let root = tempfile::tempdir().unwrap();
         touch(root.path(), &["test/good/1.png", "test/hole/2.png", "test/hole/3.v2.png"]);

@@ -1,4 +1,4 @@
-//! Image folders: which images are there, which of them can be used, and who gets which.
+//! Image folders: finds images, checks which can be used, and splits them.
 //!
 //! | layout | good parts to learn from | test images |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | MVTec AD 2 | `train/good` | `test_public/good`, `test_public/bad`, masks in `test_public/ground_truth/bad` |
 //! | plain | `good`, or the folder itself | `good`, `KIND` |
 //!
-//! A folder of good parts may be called `good`, `ok`, `normal` or `defect_free`, upper or lower case. Whoever lists files
-//! counts those that aren't used and says why, see [`listing`].
+//! A folder of good parts may be called `good`, `ok`, `normal` or `defect_free`, in upper or lower case. Every listing counts
+//! the files that aren't used and says why, see [`listing`].
 
 mod likeness;
 pub mod listing;
@@ -29,34 +29,34 @@ use std::path::{Path, PathBuf};
 /// Why a data folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The folder or a part of it can't be listed.
+    /// The folder or one of its subfolders can't be listed.
     #[error("can't read the folder {folder}: {source}; check the path", folder = folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// No image files where good images should be.
-    #[error("{folder} holds no images of good parts; put them there, or into train/good or good below it (jpg, png, bmp, tif, webp, pgm, ppm){others}", folder = folder.display(), others = elsewhere(others))]
+    /// The folder contains no images of good parts.
+    #[error("{folder} contains no images of good parts; put them there, or into its subfolder train/good or good (jpg, png, bmp, tif, webp, pgm, ppm){others}", folder = folder.display(), others = elsewhere(others))]
     NoNormals {
         /// The folder given.
         folder: PathBuf,
-        /// Names of the folders in it that hold images.
+        /// Names of its subfolders that contain images.
         others: Vec<String>,
     },
     /// No test images.
-    #[error("{folder} holds no test images; evaluation needs test/good and test/<defect>, or good and <defect>, below it", folder = folder.display())]
+    #[error("{folder} contains no test images; evaluation needs the subfolders test/good and test/<defect>, or good and <defect>", folder = folder.display())]
     NoTest {
         /// The folder given.
         folder: PathBuf,
     },
     /// Too few usable images.
-    #[error("{usable} usable image(s) of good parts in {folder}; at least {MIN_NORMALS} different ones are needed, to learn from, to choose the checkpoint and to calibrate on different parts", folder = folder.display())]
+    #[error("{usable} usable image(s) of good parts in {folder}; at least {MIN_NORMALS} different ones are needed, since training, choosing the checkpoint and calibrating each need different parts", folder = folder.display())]
     TooFew {
         /// The folder given.
         folder: PathBuf,
-        /// Images that decode and have a sensible size.
+        /// Images that decode and have a usable size.
         usable: usize,
     },
 }
@@ -65,7 +65,7 @@ fn elsewhere(others: &[String]) -> String {
     if others.is_empty() { String::new() } else { format!("; images are in {}", others.join(", ")) }
 }
 
-/// Lists a folder that has to be there.
+/// Lists a folder that must exist.
 fn readable(
     folder: &Path,
     list: fn(&Path) -> std::io::Result<listing::Listing>,
@@ -73,7 +73,7 @@ fn readable(
     list(folder).map_err(|source| DataError::Folder { folder: folder.to_owned(), source })
 }
 
-/// Makes files with these names.
+/// Creates files with these names.
 #[cfg(test)]
 fn touch(root: &Path, names: &[impl AsRef<Path>]) {
     for name in names {

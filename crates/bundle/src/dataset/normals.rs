@@ -1,4 +1,4 @@
-//! The images of good parts to learn from.
+//! Finds the images of good parts to learn from.
 
 use std::path::{Path, PathBuf};
 
@@ -6,22 +6,22 @@ use super::listing::{Listing, Unlisted, Unused, list, list_below};
 use super::names::{GOOD_NAMES, TEST_NAMES, file_name, is_named, named};
 use super::{DataError, readable};
 
-/// Images of good parts, and what lies beside them.
+/// Images of good parts, and what was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normals {
     /// The images, sorted by folder and name.
     pub images: Vec<PathBuf>,
     /// The folders that they were taken from.
     pub folders: Vec<PathBuf>,
-    /// What wasn't taken.
+    /// Files that weren't taken.
     pub unused: Unused,
 }
 
-/// The images of good parts to learn from: those in and below `train/good` or `good`, by whichever of [`GOOD_NAMES`]
-/// the folder is called; otherwise those in `train`, or in the folder itself.
+/// Finds the images of good parts to learn from: those in and below `train/good` or `good` (or another of
+/// [`GOOD_NAMES`]); otherwise those in `train`, or in the folder itself.
 ///
 /// # Errors
-/// If the folder can't be listed or holds none.
+/// If the folder can't be listed or contains none.
 pub fn normal_images(folder: &Path) -> Result<Normals, DataError> {
     let top = readable(folder, list)?;
     let train = named(&top.folders, &["train"]).into_iter().next();
@@ -34,7 +34,7 @@ pub fn normal_images(folder: &Path) -> Result<Normals, DataError> {
     } else if let good = named(&top.folders, &GOOD_NAMES)
         && !good.is_empty()
     {
-        // The folders beside it hold defects: they are for tests.
+        // The folders beside it contain defects, for tests.
         normals.take(good)?;
     } else if is_named(folder, &GOOD_NAMES) {
         normals.take(vec![folder.to_owned()])?;
@@ -50,7 +50,8 @@ pub fn normal_images(folder: &Path) -> Result<Normals, DataError> {
     Ok(normals)
 }
 
-/// Whether [`super::test_images`] would take the very folder that [`normal_images`] learns from for its good parts.
+/// Returns whether [`super::test_images`] would take its good parts from the same folder that [`normal_images`]
+/// learns from.
 #[must_use]
 pub fn tests_on_training_images(folder: &Path) -> bool {
     let Ok(top) = list(folder) else { return false };
@@ -61,7 +62,7 @@ pub fn tests_on_training_images(folder: &Path) -> bool {
 }
 
 impl Normals {
-    /// Takes what is in and below the folders.
+    /// Takes the images in and below the folders.
     fn take(&mut self, folders: Vec<PathBuf>) -> Result<(), DataError> {
         for folder in folders {
             let below = readable(&folder, list_below)?;
@@ -72,7 +73,7 @@ impl Normals {
         Ok(())
     }
 
-    /// Takes what is in the folder itself: nobody said that what is below it is good.
+    /// Takes the images in the folder itself; its subfolders may not be good parts.
     fn take_plain(&mut self, folder: &Path) -> Result<(), DataError> {
         let Listing { images, folders, unused } = readable(folder, list)?;
         self.images.extend(images);
@@ -129,7 +130,7 @@ mod tests {
         let found = normal_images(root.path()).unwrap();
         assert_eq!((found.images.len(), found.unused.count(Unlisted::Below)), (1, 2));
         let line = found.unused.line(root.path()).unwrap();
-        assert!(line.contains("2 images in folders below, such as batch2/b.png"), "{line}");
+        assert!(line.contains("2 images in subfolders, such as batch2/b.png"), "{line}");
         assert_eq!(names(&root.path().join("batch2")).len(), 2);
     }
 

@@ -1,8 +1,8 @@
-//! Three disjoint sets of normals: one trains, one chooses the checkpoint, one calibrates.
+//! Splits normals into three disjoint sets: for training, for choosing the checkpoint, and for calibration.
 
 use crate::seeded::Seeded;
 
-/// Fewest usable normals that training accepts.
+/// Minimum number of usable normals for training.
 pub const MIN_NORMALS: usize = 5;
 const STREAM: u64 = 0x5911;
 

@@ -1,4 +1,4 @@
-//! Looks at every image once: which can be used, how large they are, whether any has colour.
+//! Examines every image once: which can be used, how large they are, and whether any has colour.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,9 +9,9 @@ use shared_format::{Colour, FrameRange, Roi, Size};
 
 use super::likeness::{Thumbnail, alike};
 
-/// Smallest side of a usable image, in pixels.
+/// Minimum side of a usable image, in pixels.
 const MIN_SIDE: u32 = 16;
-/// Largest ratio of the sides of a usable image.
+/// Maximum ratio of the sides of a usable image.
 const MAX_ASPECT: u32 = 20;
 
 /// An image that isn't used, and why.
@@ -19,7 +19,7 @@ const MAX_ASPECT: u32 = 20;
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
-    /// Why not.
+    /// The reason.
     pub reason: SkipReason,
 }
 
@@ -27,7 +27,7 @@ pub struct Skipped {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Its name can't be recorded.
+    /// Its name isn't UTF-8, so it can't be recorded.
     #[error("its name is not UTF-8; rename it")]
     Name,
     /// It doesn't decode.
@@ -36,11 +36,11 @@ pub enum SkipReason {
     /// It is too small to show a part.
     #[error("{0}×{1} pixels; the shorter side must have at least {MIN_SIDE}")]
     Small(u32, u32),
-    /// It is too long to show a part.
+    /// It is too elongated to show a part.
     #[error("{0}×{1} pixels; one side may be at most {MAX_ASPECT} times the other")]
     Long(u32, u32),
-    /// It doesn't hold the region of interest.
-    #[error("{width}×{height} pixels; the region of interest {},{},{},{} reaches outside", .roi.x, .roi.y, .roi.width, .roi.height)]
+    /// It doesn't contain the whole region of interest.
+    #[error("{width}×{height} pixels; the region of interest {},{},{},{} extends beyond it", .roi.x, .roi.y, .roi.width, .roi.height)]
     Outside {
         /// Its width.
         width: u32,
@@ -49,29 +49,29 @@ pub enum SkipReason {
         /// The region.
         roi: Roi,
     },
-    /// A copy of an image in another set would make the calibration's claim untrue.
+    /// It is a copy of another image; in another set, it would invalidate the calibration's claim.
     #[error("the same picture as {}", .0.display())]
     Copy(PathBuf),
 }
 
-/// The result of looking at every image.
+/// The result of examining every image.
 #[derive(Debug)]
 pub struct Survey {
-    /// Images that decode, have a sensible size and are no copy of an earlier one.
+    /// Images that decode, have a usable size and aren't a copy of an earlier one.
     pub usable: Vec<PathBuf>,
     /// The others.
     pub skipped: Vec<Skipped>,
-    /// Usable images that look like another one: each with the first that it looks like. They may be one photo that was saved
-    /// twice, and then say twice as much as was seen.
+    /// Usable images that look like another one, each with the first that it looks like. They may be one photo saved twice,
+    /// which would then count as double the evidence.
     pub alike: Vec<(PathBuf, PathBuf)>,
-    /// Sizes of the usable images; `None` where there are none.
+    /// Sizes of the usable images; `None` if there are none.
     pub frames: Option<FrameRange>,
-    /// [`Colour::Grey`] when every usable image is grey.
+    /// [`Colour::Grey`] if every usable image is grey.
     pub colour: Colour,
 }
 
-/// Decodes every image of `paths`; an image outside which `roi` reaches is skipped like an unreadable one. `progress`
-/// is called after each.
+/// Decodes every image of `paths`. An image that doesn't contain `roi` is skipped like an unreadable one. `progress` is
+/// called after each image.
 pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -> Survey {
     let mut found =
         Survey { usable: vec![], skipped: vec![], alike: vec![], frames: None, colour: Colour::Grey };

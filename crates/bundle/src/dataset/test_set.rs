@@ -1,4 +1,4 @@
-//! Test images with known answers.
+//! Finds test images with known answers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,36 +15,36 @@ pub struct TestImage {
     pub path: PathBuf,
     /// [`GOOD`], whatever the folder of good parts is called, or the kind of defect: the name of its folder.
     pub kind: String,
-    /// Its masks (0 = normal): one, several that are taken together, or none.
+    /// Its masks (0 = normal): one, several to be combined, or none.
     pub masks: Vec<PathBuf>,
 }
 
 impl TestImage {
-    /// Whether the part is defective.
+    /// Returns whether the part is defective.
     #[must_use]
     pub fn is_defective(&self) -> bool {
         self.kind != GOOD
     }
 }
 
-/// The test images of a folder, and what was taken for what.
+/// The test images of a folder, and how each subfolder was classified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestSet {
     /// The images, sorted by folder and name.
     pub images: Vec<TestImage>,
-    /// Images in each folder of good parts, by its name.
+    /// Number of images in each folder of good parts, by name.
     pub good: BTreeMap<String, usize>,
-    /// Images in each folder of defects.
+    /// Number of images in each folder of defects, by name.
     pub defects: BTreeMap<String, usize>,
-    /// What wasn't taken.
+    /// Files that weren't taken.
     pub unused: Unused,
 }
 
-/// The test images below `test`, `test_public` or the folder itself: a folder for each kind, with everything below it.
-/// Masks are found in `ground_truth` or `masks` by the names that data sets give them, see `docs/data.md`.
+/// Finds the test images below `test`, `test_public` or the folder itself: a subfolder for each kind, with everything
+/// below it. Masks are found in `ground_truth` or `masks` by the names that data sets give them, see `docs/data.md`.
 ///
 /// # Errors
-/// If the folder can't be listed or holds none.
+/// If the folder can't be listed or contains none.
 pub fn test_images(folder: &Path) -> Result<TestSet, DataError> {
     let top = readable(folder, list)?;
     let test = TEST_NAMES.iter().find_map(|name| named(&top.folders, &[name]).into_iter().next());
@@ -63,7 +63,7 @@ pub fn test_images(folder: &Path) -> Result<TestSet, DataError> {
             if is_named(other, &MASK_NAMES) {
                 masks.add_root(other)?;
             } else if *other != place && !is_named(other, &meant_for_more) && !is_named(other, &GOOD_NAMES) {
-                // Such as MVTec AD 2's test_private, whose answers nobody has.
+                // Such as MVTec AD 2's test_private, whose answers aren't published.
                 let below = readable(other, list_below)?;
                 below.images.iter().for_each(|path| set.unused.add(Unlisted::Beside, path));
             }
@@ -90,7 +90,7 @@ impl TestSet {
         let kind = if is_good { GOOD.to_owned() } else { name.clone() };
         for path in below.images {
             let relative = path.strip_prefix(folder).unwrap_or(&path);
-            // A good part has no defective pixel, whatever its mask says.
+            // A good part has no defective pixels, whatever its mask says.
             let found = masks.of(&name, relative);
             let masks = if is_good { vec![] } else { found };
             self.images.push(TestImage { path, kind: kind.clone(), masks });
@@ -98,7 +98,7 @@ impl TestSet {
         Ok(())
     }
 
-    /// What each folder was taken for, and what is missing, in lines for people.
+    /// Describes how each folder was classified and what is missing, in lines for people.
     #[must_use]
     pub fn in_words(&self) -> Vec<String> {
         let folders = |of: &BTreeMap<String, usize>| {
@@ -110,12 +110,12 @@ impl TestSet {
                 format!("good parts: {}; defects: {}", folders(&self.good), folders(&self.defects))
             }
             (true, _) => format!(
-                "defects: {}; no folder of good parts ({}): AUROC and the share of rejected good parts can't be told",
+                "defects: {}; no folder of good parts ({}): AUROC and the share of rejected good parts can't be computed",
                 folders(&self.defects),
                 GOOD_NAMES.join(", ")
             ),
             (false, true) => format!(
-                "good parts: {}; no folder of defects: AUROC and the share of rejected bad parts can't be told",
+                "good parts: {}; no folder of defects: AUROC and the share of rejected bad parts can't be computed",
                 folders(&self.good)
             ),
         }];
@@ -128,7 +128,7 @@ impl TestSet {
                     "masks: none for the {defective} defective image(s), so there are no pixel figures"
                 ),
                 _ => format!(
-                    "masks: {} of {defective} defective images have none and count in no pixel figure",
+                    "masks: {} of {defective} defective images have none and don't count in pixel figures",
                     defective - masked
                 ),
             });

@@ -1,10 +1,11 @@
-//! Map values in bins, to compute pixel figures of many draws of images.
+//! Bins map values, to compute pixel figures for many bootstrap draws.
 
 use super::Pixels;
 
-/// Bins of about as many values each: a draw's figures are off by less than their intervals' third decimal.
+/// Number of bins, each with about the same number of values: the error in a draw's figures is below the third
+/// decimal of their intervals.
 const BINS: usize = 400;
-/// Values that the bins' edges are found from.
+/// Number of values from which the bins' edges are found.
 const SAMPLE: usize = 200_000;
 
 /// The values of several images in common bins.
@@ -13,19 +14,19 @@ pub(super) struct Binned {
     images: Vec<Bins>,
 }
 
-/// An image's values in bins, of ascending value.
+/// An image's values in bins of ascending value.
 #[derive(Debug, Clone)]
 struct Bins {
     /// Normal pixels.
     normal: Vec<f64>,
     /// Defective pixels.
     defective: Vec<f64>,
-    /// What the defective pixels add to the sum over regions of the share that is covered.
+    /// What the defective pixels contribute to the sum, over regions, of the share that is covered.
     overlap: Vec<f64>,
     regions: f64,
 }
 
-/// Area under the curves of a draw; `None` without normal or without defective pixels.
+/// Areas under the curves of a draw; `None` without normal or without defective pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Areas {
     pub(super) auroc: Option<f64>,
@@ -79,7 +80,8 @@ impl Binned {
         Self { images: images.iter().map(bins).collect() }
     }
 
-    /// With image `i` counted `times[i]` times; AUPRO up to a false-positive rate of `limit`.
+    /// Computes the areas with image `i` counted `times[i]` times; AUPRO up to a false-positive rate of
+    /// `limit`.
     pub(super) fn areas(&self, times: impl Iterator<Item = u32>, limit: f64) -> Areas {
         let mut all = Bins::empty();
         for (image, times) in self.images.iter().zip(times).filter(|(_, times)| *times > 0) {

@@ -1,21 +1,21 @@
-//! How far figures could be off: 95 % intervals by the percentile bootstrap over images (Efron, Tibshirani: *An Introduction
-//! to the Bootstrap*, 1993).
+//! Uncertainty of figures: 95 % intervals by the percentile bootstrap over images (Efron, Tibshirani: *An Introduction to
+//! the Bootstrap*, 1993).
 //!
-//! Good and defective images are drawn anew separately, each as often as there are of its sort; a figure is computed of each
-//! draw. The interval says how much another set of as many photos of the same sort could change the figure; it knows nothing
-//! of other parts.
+//! Good and defective images are resampled separately, each to its original number, and the figure is computed for each
+//! draw. The interval says how much the figure could change with another set of as many photos of the same parts; it says
+//! nothing about other parts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::seeded::Seeded;
 
-/// Draws. More change the ends of an interval in the third decimal.
+/// Number of draws. More change the ends of an interval in the third decimal.
 pub const DRAWS: usize = 1000;
 /// Share of the draws that an interval leaves out at each end.
 const TAIL: f64 = 0.025;
 const STREAM: u64 = 0xB007;
 
-/// Where 95 % of the draws lie; in JSON a list of two.
+/// The range of 95 % of the draws; in JSON, a list of two.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "[f64; 2]", into = "[f64; 2]")]
 pub struct Interval {
@@ -38,7 +38,7 @@ impl From<Interval> for [f64; 2] {
 }
 
 impl Interval {
-    /// Of the draws' figures; `None` if a draw has none.
+    /// Computes the interval of the draws' figures; `None` if a draw has none.
     #[must_use]
     pub fn of(draws: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
         let mut figures = draws.into_iter().collect::<Option<Vec<f64>>>()?;
@@ -49,8 +49,8 @@ impl Interval {
     }
 }
 
-/// How often each image is drawn, in each of [`DRAWS`] draws; the same for the same images. `defective` says which sort each
-/// image is of.
+/// Returns how often each image is drawn in each of [`DRAWS`] draws; always the same for the same images. `defective` says
+/// which images are defective.
 pub fn draws(defective: &[bool]) -> impl Iterator<Item = Vec<u32>> {
     let of_sort =
         |sort: bool| -> Vec<usize> { (0..defective.len()).filter(|&i| defective[i] == sort).collect() };
@@ -67,16 +67,16 @@ pub fn draws(defective: &[bool]) -> impl Iterator<Item = Vec<u32>> {
     })
 }
 
-/// Image scores in order, to compute AUROC of many draws.
+/// Image scores in order, to compute the AUROC of many draws.
 #[derive(Debug)]
 pub struct Ranked {
-    /// Indices of images, by ascending score; equal scores in one group.
+    /// Indices of images by ascending score; equal scores share a group.
     groups: Vec<Vec<usize>>,
     defective: Vec<bool>,
 }
 
 impl Ranked {
-    /// Of (score, is defective).
+    /// Ranks (score, is defective) pairs.
     #[must_use]
     pub fn new(items: &[(f32, bool)]) -> Self {
         let mut order: Vec<usize> = (0..items.len()).collect();
@@ -85,7 +85,7 @@ impl Ranked {
         Self { groups, defective: items.iter().map(|item| item.1).collect() }
     }
 
-    /// AUROC with image `i` counted `times[i]` times; `None` without good or without defective images.
+    /// Computes the AUROC with image `i` counted `times[i]` times; `None` without good or without defective images.
     #[must_use]
     pub fn auroc(&self, times: &[u32]) -> Option<f64> {
         let (mut good, mut defective, mut twice_wins) = (0u64, 0u64, 0u64);
@@ -139,7 +139,7 @@ mod tests {
             assert!(interval.low < figure && figure < interval.high, "{interval:?} {figure}");
             interval.high - interval.low
         };
-        // Four times the images: half the width.
+        // Four times the images halve the width.
         let ratio = width(50) / width(200);
         assert!((1.5..2.7).contains(&ratio), "{ratio}");
         assert_eq!(Interval::of([Some(1.0), None]), None);

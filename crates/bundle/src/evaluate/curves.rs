@@ -2,9 +2,9 @@
 
 use super::Pixels;
 
-/// Area under the receiver operating characteristic: the probability that a random positive scores higher than a
-/// random negative, ties counting half. `None` where either is absent. `items` are (score, is positive); they get
-/// sorted.
+/// Computes the area under the receiver operating characteristic: the probability that a random positive scores
+/// higher than a random negative, with ties counting half. `None` if either is absent. `items` are (score, is
+/// positive); they get sorted.
 pub fn auroc(items: &mut [(f32, bool)]) -> Option<f64> {
     items.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let (mut negatives, mut positives, mut twice_wins) = (0u64, 0u64, 0u128);
@@ -19,11 +19,12 @@ pub fn auroc(items: &mut [(f32, bool)]) -> Option<f64> {
     (pairs > 0).then(|| twice_wins as f64 / (2 * pairs) as f64)
 }
 
-/// Area under the per-region-overlap curve up to a false-positive rate of `limit`, divided by `limit`: each connected
-/// defective region weighs the same, however large it is. `None` where there is no region or no normal pixel.
+/// Computes the area under the per-region-overlap curve up to a false-positive rate of `limit`, divided by `limit`:
+/// each connected defective region has the same weight, whatever its size. `None` without regions or without normal
+/// pixels.
 #[must_use]
 pub fn aupro(images: &[&Pixels], limit: f64) -> Option<f64> {
-    // One item a pixel: its value, and what it adds to the mean overlap (0 for a normal pixel).
+    // One item per pixel: its value, and what it adds to the mean overlap (0 for a normal pixel).
     let mut items: Vec<(f32, f32)> = Vec::with_capacity(images.iter().map(|i| i.values.len()).sum());
     let mut total_regions = 0usize;
     for image in images {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
     use crate::seeded::Seeded;
 
-    /// Every pair compared: the definition.
+    /// Compares every pair, as in the definition.
     fn plain_auroc(items: &[(f32, bool)]) -> f64 {
         let (mut wins, mut pairs) = (0.0, 0.0);
         for p in items.iter().filter(|i| i.1) {
@@ -81,7 +82,7 @@ mod tests {
         wins / pairs
     }
 
-    /// Every threshold tried, every region's overlap counted: the definition.
+    /// Tries every threshold and counts every region's overlap, as in the definition.
     fn plain_aupro(images: &[&Pixels], limit: f64) -> f64 {
         let mut thresholds: Vec<f32> = images.iter().flat_map(|i| i.values.clone()).collect();
         thresholds.sort_by(|a, b| b.total_cmp(a));

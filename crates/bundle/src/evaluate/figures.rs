@@ -1,4 +1,4 @@
-//! The figures of an evaluation, as they are printed and written as JSON.
+//! The figures of an evaluation, as printed and as written to JSON.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ pub struct Figures {
     pub all: KindFigures,
     /// The bundle's image threshold.
     pub threshold: f32,
-    /// Images without a score; they count in no other figure.
+    /// Images without a score; they don't count in any other figure.
     pub n_fault: usize,
-    /// Images with a score whose mask can't be read; like the next two, they count in no pixel figure.
+    /// Images with a score whose mask can't be read; like the next two kinds, they don't count in pixel figures.
     pub unreadable_masks: usize,
     /// Defective images with a score and a mask that marks nothing.
     pub empty_masks: usize,
@@ -30,7 +30,8 @@ pub struct Figures {
     pub kinds: BTreeMap<String, KindFigures>,
 }
 
-/// Figures over the normals and one kind of defect (or all of them). `None` (JSON null) where the images can't tell.
+/// Figures over the normals and one kind of defect (or all kinds). `None` (JSON null) if the images don't allow the
+/// figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KindFigures {
     /// Area under the ROC curve of the image scores.
@@ -47,13 +48,13 @@ pub struct KindFigures {
     pub n_normal: usize,
     /// Defective ones with a score.
     pub n_defective: usize,
-    /// How far the figures could be off.
+    /// The uncertainty of the figures.
     pub intervals: Intervals,
 }
 
 /// 95 % intervals of the figures of the same names, see [`super::bootstrap`].
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "they are called what they are of")]
+#[allow(missing_docs, reason = "named after their figures")]
 pub struct Intervals {
     pub image_auroc: Option<Interval>,
     pub pixel_auroc: Option<Interval>,
@@ -62,7 +63,7 @@ pub struct Intervals {
     pub tpr_at_threshold: Option<Interval>,
 }
 
-/// The figures of `outcomes`, judged at `threshold`.
+/// Computes the figures of `outcomes`, judged at `threshold`.
 #[must_use]
 pub fn figures(outcomes: &[Outcome], threshold: f32) -> Figures {
     let scored: Vec<&Outcome> = outcomes.iter().filter(|o| o.score.is_some()).collect();

@@ -1,19 +1,19 @@
-//! Ground-truth masks at the map's resolution, cut into connected regions.
+//! Reads ground-truth masks at the map's resolution, split into connected regions.
 //!
-//! Any level above 0 is defective, as in MVTec LOCO and VisA, with three exceptions: a JPEG's levels count from half of the
-//! largest on, since its background is never quite 0; in a mask of class numbers up to 20, 255 is the border that nobody
-//! judges (Pascal VOC); and if the alpha channel varies, it is the mask, whatever the colours below it.
+//! Any level above 0 is defective, as in MVTec LOCO and VisA, with three exceptions: in a JPEG, levels count from half of
+//! the largest, since its background is never quite 0; in a mask of class numbers up to 20, 255 is a border that isn't
+//! judged (Pascal VOC); and if the alpha channel varies, it is the mask, whatever the colours.
 
 use std::path::{Path, PathBuf};
 
 use judge::{DecodeError, Frame, Pixels, decode_with_alpha, read_file};
 use shared_format::{Roi, Size};
 
-/// Masks without other levels than 0, 255 and those up to this are masks of class numbers (VOC has 20 classes) if they
-/// have any of these.
+/// Masks whose only levels are 0, 255 and those up to this are masks of class numbers (VOC has 20 classes), provided that
+/// one of the latter occurs.
 const MOST_CLASSES: u16 = 20;
 const BORDER: u16 = 255;
-/// The region of pixels whose truth nobody knows.
+/// The region of pixels whose truth is unknown.
 pub const IGNORED: u32 = u32::MAX;
 
 /// Why a mask can't be used.
@@ -27,8 +27,8 @@ pub enum MaskError {
         /// What is wrong.
         source: DecodeError,
     },
-    /// It belongs to another image.
-    #[error("the mask {path} is {found:?}, its image {expected:?}; give a mask of the image's size", path = path.display())]
+    /// Its size isn't the image's.
+    #[error("the mask {path} is {found:?} but its image is {expected:?}; use a mask of the image's size", path = path.display())]
     Size {
         /// The mask.
         path: PathBuf,
@@ -39,12 +39,12 @@ pub enum MaskError {
     },
 }
 
-/// The masks' part inside `roi`, sampled at the centres of a `width` × `height` map: 0 if the part is normal, [`IGNORED`] if
-/// nobody knows, else the number (from 1) of its 8-connected region. What is defective in one of the masks is defective.
-/// `None` if no pixel of them is: they say nothing of where the defect is.
+/// Samples the masks inside `roi` at the centres of a `width` × `height` map: 0 if the part is normal, [`IGNORED`] if
+/// unknown, else the number (from 1) of its 8-connected region. What is defective in any of the masks is defective. `None`
+/// if they mark no pixel, and so don't say where the defect is.
 ///
 /// # Errors
-/// If a mask doesn't decode or has another size than its image.
+/// If a mask doesn't decode or differs in size from its image.
 pub fn regions(
     paths: &[PathBuf],
     frame: Size,
@@ -80,7 +80,7 @@ pub fn regions(
     Ok(Some(labels))
 }
 
-/// What a mask says of a pixel.
+/// What a mask says about a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Truth {
     Normal,
@@ -103,7 +103,7 @@ fn read(path: &Path) -> Result<Mask, MaskError> {
     Ok(Mask { size: frame.size(), truth: truth(&levels, is_jpeg) })
 }
 
-/// The largest of a pixel's values.
+/// Returns the largest of each pixel's values.
 fn levels(mask: &Frame) -> Vec<u16> {
     match mask.pixels() {
         Pixels::Grey8(p) => p.iter().map(|&v| v.into()).collect(),
@@ -204,7 +204,7 @@ mod tests {
     fn a_mask_drawn_in_the_alpha_channel_is_read_from_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mask.png");
-        // A red picture of 2 × 1 pixels whose left one is transparent, by its chunks.
+        // A red image of 2 × 1 pixels, the left one transparent, built chunk by chunk.
         let chunk = |kind: &[u8; 4], data: &[u8]| {
             let body = [&kind[..], data].concat();
             let length = (data.len() as u32).to_be_bytes();

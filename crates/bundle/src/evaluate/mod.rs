@@ -1,4 +1,4 @@
-//! How well a bundle separates good from defective parts, on images with known answers.
+//! Measures how well a bundle separates good from defective parts, on images with known answers.
 
 mod bins;
 pub mod bootstrap;
@@ -22,7 +22,7 @@ use crate::dataset::TestImage;
 /// The largest false-positive rate that counts for AUPRO (Bergmann et al.: *The MVTec Anomaly Detection Dataset*, 2021).
 pub const PRO_LIMIT: f64 = 0.3;
 
-/// What the judge said of one test image.
+/// The judgement of one test image.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The file.
@@ -37,14 +37,14 @@ pub struct Outcome {
     pub took: Duration,
     /// Why there is no score, or no mask.
     pub problem: Option<String>,
-    /// What is known of where the defect is.
+    /// What is known about where the defect is.
     pub mask: Mask,
-    /// The map's values with the region (0 = normal, 1… = regions of the mask) of each, for images whose truth is known
-    /// per pixel: normal ones and those with a mask.
+    /// The map's values with the region of each (0 = normal, 1… = regions of the mask), for images whose truth is known per
+    /// pixel: normal ones and those with a mask.
     pub pixels: Option<Pixels>,
 }
 
-/// What is known of where a part's defect is.
+/// What is known about where a part's defect is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
     /// The part has no defect, or its mask shows where the defect is.
@@ -62,12 +62,12 @@ pub enum Mask {
 pub struct Pixels {
     /// The anomaly map's values.
     pub values: Vec<f32>,
-    /// For each value: 0 = normal, n = the mask's n-th connected region. Values whose truth nobody knows are left out.
+    /// For each value: 0 = normal, n = the mask's n-th connected region. Values whose truth is unknown are left out.
     pub regions: Vec<u32>,
 }
 
 /// Judges test images, keeping what pixel figures need if there are masks. `progress` is called after each and says whether to go
-/// on: `None` if not.
+/// on; returns `None` if it says no.
 pub fn evaluate(
     judge: &mut Judge,
     images: &[TestImage],
@@ -84,7 +84,7 @@ pub fn evaluate(
     Some(outcomes)
 }
 
-/// Judges one test image. `keep_pixels` keeps what pixel figures need, 8 bytes a pixel of the map.
+/// Judges one test image. `keep_pixels` keeps what pixel figures need, 8 bytes per pixel of the map.
 fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Outcome {
     let mut outcome = Outcome {
         path: image.path.clone(),

@@ -1,4 +1,4 @@
-//! A picture painted by a user → the mask of what isn't judged.
+//! Turns a picture painted by a user into the mask of what isn't judged.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use judge::{DecodeError, Frame, Pixels, PrepareError, decode_with_alpha, read_fi
 use shared_format::ignore_mask::MAX_CELLS;
 use shared_format::{IgnoreMask, Recipe, Roi, Size};
 
-/// Levels below this share of the largest are black, …
+/// Levels below this are black, …
 const BLACK: f32 = 0.125;
-/// … above this one white; a JPEG of black and white has next to nothing between.
+/// … and above this white, on the scale 0..1. A JPEG of black and white has next to nothing in between.
 const WHITE: f32 = 0.875;
-/// The share of a mask's pixels that may be grey: the soft edges of brushes.
+/// The largest share of a mask's pixels that may be grey, for the soft edges of brushes.
 const MOST_GREY: f64 = 0.05;
 
 /// Why a picture can't be used as an ignore mask.
@@ -25,7 +25,7 @@ pub enum IgnoreError {
         /// What is wrong.
         source: DecodeError,
     },
-    /// It isn't of the photos' size.
+    /// It isn't the photos' size.
     #[error(
         "the ignore mask {path} has {}×{} pixels, but the photos have {}×{} to {}×{}; paint it over one of the photos",
         found.width, found.height, min.width, min.height, max.width, max.height, path = path.display()
@@ -45,7 +45,7 @@ pub enum IgnoreError {
     Region(#[from] PrepareError),
     /// It isn't black and white.
     #[error(
-        "{percent:.0} % of the ignore mask {path} is neither black nor white; paint what isn't to be judged black, and all else white",
+        "{percent:.0} % of the ignore mask {path} is neither black nor white; paint what should be ignored black, and everything else white",
         path = path.display()
     )]
     Grey {
@@ -55,17 +55,17 @@ pub enum IgnoreError {
         percent: f64,
     },
     /// Nothing is black.
-    #[error("the ignore mask {} has no black pixel in the region of interest; paint what isn't to be judged black", .0.display())]
+    #[error("the ignore mask {} has no black pixels in the region of interest; paint what should be ignored black", .0.display())]
     Nothing(PathBuf),
     /// All of it is black.
-    #[error("the ignore mask {} leaves nothing to judge; paint what is to be judged white", .0.display())]
+    #[error("the ignore mask {} leaves nothing to judge; paint what should be judged white", .0.display())]
     Everything(PathBuf),
 }
 
-/// The mask that the picture at `path` shows for photos of `recipe`: what is black in it is ignored, and what is transparent isn't.
+/// Reads the mask that the picture at `path` shows for photos of `recipe`: black pixels are ignored, transparent ones are not.
 ///
-/// It must be of the photos' size. A cell of the mask is ignored if a black pixel has any share in what the network sees of it, so the
-/// mask may be wider than what is painted by a cell.
+/// The picture must have the photos' size. A cell of the mask is ignored if a black pixel contributes anything to what the network
+/// sees of it, so the mask may reach up to a cell beyond the painted area.
 ///
 /// # Errors
 /// See [`IgnoreError`].
@@ -104,7 +104,7 @@ pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreErr
     IgnoreMask::new(columns, rows, &cells).ok_or_else(|| IgnoreError::Everything(path.to_owned()))
 }
 
-/// Columns and rows of a mask: the most cells of square numbers of pixels that it may have.
+/// Returns the number of columns and rows: as many square cells as a mask may have.
 fn grid(recipe: &Recipe) -> [u8; 2] {
     let width = recipe.input.width * u32::from(recipe.tiles.columns);
     let height = recipe.input.height * u32::from(recipe.tiles.rows);
@@ -114,11 +114,11 @@ fn grid(recipe: &Recipe) -> [u8; 2] {
     bytes.into_iter().next().unwrap_or([1, 1])
 }
 
-/// For each cell of a side: first and last pixel of the region of interest, of `from` pixels, that have a share in the `to` pixels that
-/// the network sees of it.
+/// Returns, for each cell of a side, the first and last of the `from` pixels of the region of interest that contribute to the cell's
+/// share of the `to` pixels that the network sees.
 fn spans(cells: u8, to: u32, from: u32) -> Vec<(u32, u32)> {
     let scale = f64::from(from) / f64::from(to);
-    // The resize filter reaches so far.
+    // The reach of the resize filter.
     let margin = scale.max(1.0);
     let (cells, last) = (u32::from(cells), from.saturating_sub(1));
     let edge = |cell: u32| f64::from((cell * to).div_ceil(cells)) * scale;
@@ -137,7 +137,7 @@ fn is_painted(painted: &[bool], size: Size, roi: Roi, x: (u32, u32), y: (u32, u3
     })
 }
 
-/// The largest of each pixel's values, 0..1.
+/// Returns the largest of each pixel's values, 0..1.
 fn levels(picture: &Frame) -> Vec<f32> {
     match picture.pixels() {
         Pixels::Grey8(p) => p.iter().map(|&v| f32::from(v) / 255.0).collect(),

@@ -1,4 +1,4 @@
-//! A program that doesn't take its inputs well: it panics, never ends, or fills the memory, as its argument says. For tests.
+//! A program for tests that mishandles its inputs: it panics, hangs or fills the memory, depending on its argument.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn main() {
         match what.as_str() {
             "panics" => assert!(!is_spoilt, "no"),
             "hangs" if is_spoilt => std::thread::sleep(Duration::from_secs(3600)),
-            // On another thread, as an engine's are.
+            // On another thread, as in an engine.
             "fills" if is_spoilt => {
                 let filled = std::thread::spawn(|| vec![1_u8; 64 << 20].len());
                 assert!(filled.join().is_ok());

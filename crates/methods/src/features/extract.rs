@@ -1,4 +1,4 @@
-//! Features of frames, by the judge's engine.
+//! Computes features of frames with the judge's engine.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub enum FeatureError {
         /// What is wrong.
         source: PrepareError,
     },
-    /// A feature is infinite or no number.
+    /// A feature is infinite or NaN.
     #[error("{what} gives features that are not finite; import the teacher again, or leave the image out")]
     NotFinite {
         /// The image or part.
@@ -61,10 +61,10 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// For frames prepared by `recipe`, and their mirrored copies; `threads` as in [`Network::load`].
+    /// Makes an extractor for frames prepared by `recipe`, and their mirrored copies; `threads` as in [`Network::load`].
     ///
     /// # Errors
-    /// Where the engine can't run the teacher.
+    /// If the engine can't run the teacher.
     pub fn new(
         teacher: &Teacher,
         recipe: Recipe,
@@ -82,38 +82,38 @@ impl Extractor {
         Ok(Self { network, preparer: Preparer::new(recipe), flip, input: vec![], shape, groups })
     }
 
-    /// Channels, rows and columns of a tile's features.
+    /// Returns the channels, rows and columns of a tile's features.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// Channels of each backbone level, in order.
+    /// Returns the channels of each backbone level, in order.
     #[must_use]
     pub fn groups(&self) -> &[usize] {
         &self.groups
     }
 
-    /// Samples of a frame: its tiles, and their mirrored copies.
+    /// Returns the number of samples of a frame: its tiles and their mirrored copies.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.preparer.recipe().tiles.count() * self.flip.copies()
     }
 
-    /// The features of an image file, one for each of its [`Self::samples`].
+    /// Computes the features of an image file, one for each of its [`Self::samples`].
     ///
     /// # Errors
-    /// Where it doesn't decode, or see [`Self::of_frame`].
+    /// If it doesn't decode; see also [`Self::of_frame`].
     pub fn of_file(&mut self, path: &Path) -> Result<Vec<Features>, FeatureError> {
         let frame =
             decode_file(path).map_err(|source| FeatureError::Decode { path: path.to_owned(), source })?;
         self.of_frame(&frame, &path.display().to_string())
     }
 
-    /// The features of a frame, one for each of its [`Self::samples`]; `what` names it in errors.
+    /// Computes the features of a frame, one for each of its [`Self::samples`]; `what` names it in errors.
     ///
     /// # Errors
-    /// Where the frame doesn't fit the recipe, the engine fails, or a feature is not finite.
+    /// If the frame doesn't fit the recipe, the engine fails, or a feature is not finite.
     pub fn of_frame(&mut self, frame: &Frame, what: &str) -> Result<Vec<Features>, FeatureError> {
         let prepared = self.preparer.prepare(frame, &mut self.input);
         prepared.map_err(|source| FeatureError::Prepare { what: what.to_owned(), source })?;
@@ -137,7 +137,7 @@ impl Extractor {
     }
 }
 
-/// Channels × positions → positions × channels.
+/// Transposes channels × positions to positions × channels.
 fn by_position(planes: &[f32], positions: usize) -> Vec<f32> {
     let channels = planes.len() / positions;
     let mut vectors = vec![0.0; planes.len()];

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bundle::written::{name_of, named};
 use serde::{Deserialize, Serialize};
 
-/// Mirrored copies of the images that are learned from.
+/// Which mirrored copies of the images are learned from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flip {
@@ -23,7 +23,7 @@ impl Flip {
     const NAMES: [(&'static str, Self); 3] =
         [("none", Self::None), ("horizontal", Self::Horizontal), ("vertical", Self::Vertical)];
 
-    /// Samples made of one: itself, and its mirrored copy.
+    /// Returns the number of samples per image: itself and its mirrored copy.
     #[must_use]
     pub const fn copies(self) -> usize {
         match self {
@@ -32,10 +32,10 @@ impl Flip {
         }
     }
 
-    /// Mirrors planes of `height` × `width` values in place; as they are for [`Flip::None`]. Panics in debug builds where
-    /// `planes` isn't made of whole planes.
+    /// Mirrors planes of `height` × `width` values in place; [`Flip::None`] leaves them unchanged. Panics in debug builds
+    /// if `planes` isn't made of whole planes.
     pub fn mirror(self, planes: &mut [f32], height: usize, width: usize) {
-        debug_assert!(planes.len().is_multiple_of((height * width).max(1)), "no whole planes");
+        debug_assert!(planes.len().is_multiple_of((height * width).max(1)), "not whole planes");
         match self {
             Self::None => (),
             Self::Horizontal => planes.chunks_exact_mut(width.max(1)).for_each(<[f32]>::reverse),
@@ -56,9 +56,9 @@ impl fmt::Display for Flip {
     }
 }
 
-/// A way to mirror that there isn't.
+/// An unknown way to mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no way to mirror; write none, horizontal or vertical")]
+#[error("unknown flip `{0}`; write none, horizontal or vertical")]
 pub struct FlipError(String);
 
 impl FromStr for Flip {

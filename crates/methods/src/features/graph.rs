@@ -1,4 +1,4 @@
-//! Backbone levels → one feature vector for each position, as ONNX nodes.
+//! Combines backbone levels into one feature vector per position, as ONNX nodes.
 
 use shared_format::Size;
 
@@ -8,10 +8,10 @@ use networks::resample::{bilinear, edge_padded};
 use networks::teacher::Teacher;
 use networks::{normalise, to_onnx};
 
-/// A position's feature is the mean over the positions around it: 3×3, as in PatchCore.
+/// Each feature is averaged over its neighbourhood of 3×3 positions, as in PatchCore.
 const NEIGHBOURHOOD: usize = 3;
 
-/// The backbone levels that make up a feature, counted from the finest, which is 0.
+/// The backbone levels that make up a feature, counted from the finest (0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Levels {
     /// Levels 1 and 2 on the grid of level 1: PatchCore's choice (layer2 and layer3 of a ResNet).
@@ -21,7 +21,7 @@ pub enum Levels {
 }
 
 impl Levels {
-    /// Of a network with this many levels.
+    /// Returns their indices in a network with this many levels.
     const fn indices(self, levels: usize) -> std::ops::Range<usize> {
         match self {
             _ if levels == 1 => 0..1,
@@ -32,15 +32,16 @@ impl Levels {
 }
 
 /// Adds the features of `image` (1×3×H×W, RGB 0..1) to `graph`: 1×C×h×w on the grid of level 1 (an eighth of the input's
-/// sides). Each level is averaged over its 3×3 neighbourhood, then resized bilinearly. A patch description network has one
-/// level only, of a quarter of the sides less what its patches need: its outermost positions go on to the edges.
+/// sides). Each level is averaged over its 3×3 neighbourhood, then resized bilinearly. A patch description network has only
+/// one level, of a quarter of the sides minus the border that its patches need; its outermost positions are repeated to the
+/// edges.
 #[must_use]
 pub fn add_features(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
     let all = add_levels(teacher, graph, image);
     add_features_of(&all, levels, graph, image)
 }
 
-/// As [`add_features`], of `all` the levels of the backbone, where they are in the graph already.
+/// Like [`add_features`], but from `all` levels of the backbone, which are already in the graph.
 #[must_use]
 pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
     let alignment = Alignment::of(all.len(), image);
@@ -51,8 +52,8 @@ pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, 
 
 /// Adds the projection of the features that [`add_features`] adds: 1×outputs×h×w.
 ///
-/// Each level is projected by itself and the results are added up. Resizing and projecting can change places, so a level with
-/// a coarser grid is projected before it is resized, where it has fewer positions.
+/// Each level is projected separately and the results are added up. Resizing and projecting commute, so a level with a
+/// coarser grid is projected before it is resized, when it has fewer positions.
 #[must_use]
 pub fn add_projected_features(
     teacher: &Teacher,
@@ -83,19 +84,19 @@ pub fn add_projected_features(
     sum.unwrap_or_else(|| graph.scalar(0.0))
 }
 
-/// All levels of the backbone.
+/// Adds all levels of the backbone.
 fn add_levels(teacher: &Teacher, graph: &mut GraphBuilder, image: &Value) -> Vec<Value> {
     let normalised = normalise(&teacher.network, graph, image);
     to_onnx(&teacher.network, &teacher.weights, graph, &normalised, "teacher.")
 }
 
-/// The chosen levels, each averaged over its neighbourhood.
+/// Adds the chosen levels, each averaged over its neighbourhood.
 fn add_means(all: &[Value], levels: Levels, graph: &mut GraphBuilder) -> Vec<Value> {
     let chosen = levels.indices(all.len()).filter_map(|index| all.get(index));
     chosen.map(|level| graph.local_mean(level, NEIGHBOURHOOD)).collect()
 }
 
-/// How levels come to lie on one grid.
+/// Brings levels onto one grid.
 struct Alignment {
     grid: [usize; 2],
     /// The one level of a patch description network lacks positions at the edges.
@@ -125,7 +126,7 @@ impl Alignment {
     }
 }
 
-/// Channels, rows and columns of the features for this input size, and the channels of each level.
+/// Returns the channels, rows and columns of the features for this input size, and the channels of each level.
 #[must_use]
 pub(super) fn shape(teacher: &Teacher, levels: Levels, input: Size) -> ([usize; 3], Vec<usize>) {
     let mut graph = GraphBuilder::new("shape");
@@ -137,7 +138,7 @@ pub(super) fn shape(teacher: &Teacher, levels: Levels, input: Size) -> ([usize; 
     ([channels, rows, columns], groups.collect())
 }
 
-/// Positions of the features' grid for this input size.
+/// Returns the number of positions of the features' grid for this input size.
 #[must_use]
 pub fn positions(teacher: &Teacher, input: Size) -> usize {
     let ([_, rows, columns], _) = shape(teacher, Levels::Coarse, input);

@@ -1,7 +1,7 @@
-//! What a backbone sees at each position of a frame: the input of the methods that need no training.
+//! A backbone's features at each position of a frame: the input of the methods that need no training.
 //!
-//! Features are computed by the judge's engine from the nodes that the exported model will hold; that only projects them level
-//! by level, which is the same but for rounding.
+//! Features are computed by the judge's engine from the same nodes as in the exported model. The model only projects them
+//! level by level, which is equivalent up to rounding.
 
 mod extract;
 mod flip;

@@ -1,7 +1,8 @@
-//! Fewer dimensions: features centred, levels balanced, and projected onto the directions in which normals vary most.
+//! Reduces dimensions: features are centred, levels are balanced, and the result is projected onto the directions in which
+//! normals vary most.
 //!
-//! Distances within the bank hardly change, and the nearest-neighbour search, which grows with the number of dimensions,
-//! gets cheaper. Centring keeps the squares of the distances, |a|² − 2ab + |b|², from cancelling in 32-bit floats.
+//! Distances hardly change, and the nearest-neighbour search, whose cost grows with the number of dimensions, gets cheaper.
+//! Centring keeps the squared distances, |a|² − 2ab + |b|², from cancelling in 32-bit floats.
 
 use std::ops::Range;
 
@@ -9,11 +10,11 @@ use bundle::seeded::Seeded;
 use networks::Array;
 use networks::onnx::{GraphBuilder, Value};
 
-/// Rounds of orthogonal iteration. Directions of nearly equal variance need not be told apart: only their span matters.
+/// Rounds of orthogonal iteration. Directions of nearly equal variance need not be separated: only their span matters.
 const ROUNDS: usize = 30;
 const STREAM: u64 = 0x9a07;
 
-/// Sums from which mean and covariance follow.
+/// Sums from which the mean and the covariance are computed.
 #[derive(Debug, Clone)]
 pub struct Moments {
     channels: usize,
@@ -25,7 +26,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Without vectors yet.
+    /// Starts without vectors.
     #[must_use]
     pub fn new(channels: usize) -> Self {
         Self {
@@ -42,7 +43,7 @@ impl Moments {
         if self.origin.is_empty() {
             self.origin = vectors[..self.channels].to_vec();
         }
-        // Products are summed in 32 bits over a few vectors only, then in 64.
+        // Products are summed in 32 bits over only a few vectors, then in 64 bits.
         let mut partial = vec![0f32; self.channels * self.channels];
         for few in vectors.chunks(64 * self.channels) {
             partial.fill(0.0);
@@ -58,7 +59,7 @@ impl Moments {
         }
     }
 
-    /// Mean and covariance (row-major) of what was added.
+    /// Returns the mean and the covariance (row-major) of the added vectors.
     #[must_use]
     pub fn finish(&self) -> (Vec<f64>, Vec<f64>) {
         let n = self.count.max(1.0);
@@ -74,7 +75,7 @@ impl Moments {
 /// An affine map of feature vectors: `matrix · (x − mean)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projection {
-    /// Dimensions out.
+    /// Number of output dimensions.
     pub outputs: usize,
     /// The normals' mean feature.
     pub mean: Vec<f32>,
@@ -83,7 +84,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// The directions of largest variance after each group of channels (a level) was scaled to a total variance of 1.
+    /// Fits the directions of largest variance, after scaling each group of channels (a level) to a total variance of 1.
     /// `groups` are the levels' channels, in order.
     #[must_use]
     pub fn fit(moments: &Moments, groups: &[usize], outputs: usize, seed: u64) -> Self {
@@ -100,7 +101,7 @@ impl Projection {
         Self { outputs, mean: mean.iter().map(|&m| m as f32).collect(), matrix: matrix.collect() }
     }
 
-    /// Random orthonormal rows, outputs × channels.
+    /// Returns random orthonormal rows, outputs × channels.
     #[must_use]
     pub fn orthonormal(channels: usize, outputs: usize, random: &mut Seeded) -> Vec<f32> {
         random_rows(channels, outputs, random).iter().map(|&x| x as f32).collect()
@@ -119,8 +120,8 @@ impl Projection {
         out
     }
 
-    /// What the features' channels of this range add to the same map, as a node: 1×channels×h×w → 1×outputs×h×w. The sum over
-    /// ranges that make up all channels is the map.
+    /// Adds a node for this range of channels' contribution to the projection: 1×channels×h×w → 1×outputs×h×w. The sum over
+    /// ranges that cover all channels is the projection.
     pub(super) fn add_part(
         &self,
         graph: &mut GraphBuilder,
@@ -142,7 +143,7 @@ impl Projection {
         graph.conv(features, &matrix, &bias, 1, (0, 0), 1)
     }
 
-    /// Mean and matrix as arrays.
+    /// Returns the mean and the matrix as arrays.
     #[must_use]
     pub fn to_arrays(&self) -> [Array; 2] {
         let channels = self.mean.len();
@@ -152,7 +153,7 @@ impl Projection {
         ]
     }
 
-    /// What [`Self::to_arrays`] gave; `None` where the shapes don't fit.
+    /// Restores a projection from [`Self::to_arrays`]; `None` if the shapes don't fit.
     #[must_use]
     pub fn from_arrays(mean: &Array, matrix: &Array) -> Option<Self> {
         let (&[channels], &[outputs, across]) = (&mean.shape[..], &matrix.shape[..]) else { return None };
@@ -161,7 +162,7 @@ impl Projection {
     }
 }
 
-/// The inner product, in eight sums that a compiler computes side by side.
+/// Computes the inner product in eight sums that a compiler can vectorise.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; 8];
     let (a8, b8) = (a.as_chunks::<8>(), b.as_chunks::<8>());
@@ -174,7 +175,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// For each channel 1 / √(total variance of its group); 1 for a group that never varies.
+/// Returns, for each channel, 1 / √(total variance of its group); 1 for a group that never varies.
 fn group_scales(covariance: &[f64], channels: usize, groups: &[usize]) -> Vec<f64> {
     let variance: Vec<f64> = (0..channels).map(|i| covariance[i * channels + i].max(0.0)).collect();
     let mut scales = Vec::with_capacity(channels);
@@ -187,7 +188,7 @@ fn group_scales(covariance: &[f64], channels: usize, groups: &[usize]) -> Vec<f6
     scales
 }
 
-/// An orthonormal basis (outputs × channels) of the subspace with the largest variance, by orthogonal iteration.
+/// Computes an orthonormal basis (outputs × channels) of the subspace with the largest variance, by orthogonal iteration.
 fn leading_directions(covariance: &[f64], channels: usize, outputs: usize, seed: u64) -> Vec<f64> {
     let mut random = Seeded::new(seed, STREAM);
     let mut basis = random_rows(channels, outputs, &mut random);
@@ -199,7 +200,7 @@ fn leading_directions(covariance: &[f64], channels: usize, outputs: usize, seed:
                 out.iter_mut().zip(line).for_each(|(sum, c)| *sum += x * c);
             }
         }
-        // Where normals vary in fewer directions than are asked for, the others stay as they were.
+        // If normals vary in fewer directions than requested, the others keep their previous values.
         for (row, old) in next.chunks_exact_mut(channels).zip(basis.chunks_exact(channels)) {
             row.iter_mut().zip(old).for_each(|(x, o)| *x += 1e-12 * o);
         }
@@ -209,16 +210,16 @@ fn leading_directions(covariance: &[f64], channels: usize, outputs: usize, seed:
     basis
 }
 
-/// Orthonormal rows of random direction.
+/// Returns orthonormal rows of random direction.
 fn random_rows(channels: usize, outputs: usize, random: &mut Seeded) -> Vec<f64> {
-    // Sums of uniform numbers are near enough to Gaussian for the direction to have no preference.
+    // Sums of uniform numbers are close enough to Gaussian for the direction to be unbiased.
     let mut normal = || (0..6).map(|_| random.below(1 << 24) as f64 / f64::from(1 << 24) - 0.5).sum();
     let mut rows: Vec<f64> = (0..outputs * channels).map(|_| normal()).collect();
     orthonormalise(&mut rows, channels);
     rows
 }
 
-/// Modified Gram–Schmidt, twice, on rows of `length` values.
+/// Orthonormalises rows of `length` values by applying modified Gram–Schmidt twice.
 fn orthonormalise(rows: &mut [f64], length: usize) {
     for _ in 0..2 {
         for index in 0..rows.len() / length {

@@ -1,10 +1,10 @@
-//! A few of many.
+//! Random subsets of indices.
 
 use bundle::seeded::Seeded;
 
 const STREAM: u64 = 0xf17;
 
-/// At most `most` of the indices, chosen by the seed, in order.
+/// Returns at most `most` of the indices, chosen by the seed, in order.
 pub(super) fn some(indices: &[usize], most: usize, seed: u64) -> Vec<usize> {
     let mut chosen = indices.to_vec();
     Seeded::new(seed, STREAM).shuffle(&mut chosen);

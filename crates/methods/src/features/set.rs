@@ -1,4 +1,4 @@
-//! The features of a list of images: computed when they are asked for, and kept while they are few.
+//! The features of a list of images: computed on demand, and cached if they fit in memory.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use super::extract::{Extractor, FeatureError, Features};
 use super::projection::{Moments, Projection};
 use super::sample::some;
 
-/// Features that are kept at most, in bytes: of some 800 images at 256² with EfficientNet-Lite0, of 300 with ResNet-18.
+/// Maximum size of the cache, in bytes: about 800 images at 256² with EfficientNet-Lite0, 300 with ResNet-18.
 const KEPT: usize = 256 << 20;
 
-/// Images whose features choose a projection; more change nothing.
+/// Number of images that a projection is fitted to; more change nothing.
 const PROJECTION_IMAGES: usize = 64;
-/// The largest number of 16 bits.
+/// The largest 16-bit float.
 const LARGEST: f32 = 65_504.0;
 
 /// Images with their features.
@@ -21,15 +21,15 @@ const LARGEST: f32 = 65_504.0;
 pub struct FeatureSet {
     extractor: Extractor,
     paths: Vec<PathBuf>,
-    /// In 16 bits: what a backbone sees isn't known better than to a thousandth.
+    /// In 16 bits: a backbone's features aren't accurate to better than a thousandth.
     kept: Vec<Option<Vec<Vec<f16>>>>,
     keeps: bool,
-    /// The mean feature of each image that was looked at.
+    /// The mean feature of each image seen so far.
     means: Vec<Option<Vec<f64>>>,
 }
 
 impl FeatureSet {
-    /// Of the images at `paths`.
+    /// Makes a set of the images at `paths`.
     #[must_use]
     pub fn new(extractor: Extractor, paths: Vec<PathBuf>) -> Self {
         let bytes = extractor.shape().iter().product::<usize>()
@@ -40,37 +40,37 @@ impl FeatureSet {
         Self { extractor, kept, keeps: bytes <= KEPT, means, paths }
     }
 
-    /// Channels, rows and columns of a sample's features.
+    /// Returns the channels, rows and columns of a sample's features.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         self.extractor.shape()
     }
 
-    /// Channels of each backbone level, in order.
+    /// Returns the channels of each backbone level, in order.
     #[must_use]
     pub fn groups(&self) -> &[usize] {
         self.extractor.groups()
     }
 
-    /// Samples of each image: its tiles, and their mirrored copies.
+    /// Returns the number of samples of each image: its tiles and their mirrored copies.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.extractor.samples()
     }
 
-    /// The images.
+    /// Returns the paths of the images.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// An image.
+    /// Returns the path of an image.
     #[must_use]
     pub fn path(&self, index: usize) -> &Path {
         &self.paths[index]
     }
 
-    /// The mean of an image's features over all positions, which is kept for every image.
+    /// Returns the mean of an image's features over all positions, which is cached for every image.
     ///
     /// # Errors
     /// See [`FeatureError`].
@@ -81,7 +81,7 @@ impl FeatureSet {
         Ok(self.means[index].as_deref().unwrap_or_default())
     }
 
-    /// The features of an image's samples.
+    /// Returns the features of an image's samples.
     ///
     /// # Errors
     /// See [`FeatureError`].
@@ -97,7 +97,7 @@ impl FeatureSet {
             let half = |x: &f32| f16::from_f32(x.clamp(-LARGEST, LARGEST));
             let kept: Vec<Vec<f16>> =
                 features.iter().map(|sample| sample.vectors.iter().map(half).collect()).collect();
-            // The same the first time as each time later.
+            // The first call must return the same values as later ones.
             for (sample, kept) in features.iter_mut().zip(&kept) {
                 sample.vectors.iter_mut().zip(kept).for_each(|(x, half)| *x = half.to_f32());
             }
@@ -108,7 +108,8 @@ impl FeatureSet {
 }
 
 impl FeatureSet {
-    /// The projection on the directions in which some of the images at `indices` vary most, chosen by the seed.
+    /// Fits a projection onto the directions in which some of the images at `indices`, chosen by the seed, vary
+    /// most.
     ///
     /// # Errors
     /// See [`FeatureError`].

@@ -1,30 +1,31 @@
-//! Parts that look unlike the others: of another product, upside down, or no part at all.
+//! Finds parts that look unlike the others: another product, a part upside down, or no part at all.
 
 use super::extract::FeatureError;
 use super::set::FeatureSet;
 
-/// A part is unlike the others when its mean feature is farther from their median than this many times the median part's.
+/// A part is unlike the others if its mean feature is farther from their median than this many times the median distance.
 const TIMES: f64 = 4.0;
-/// Two groups of parts are two products when their centres are this many times as far apart as parts are from their own centre.
-/// On eight sets of one product each it is 1.7 at most, on all mixtures of two of them 3.2 at least.
+/// Two groups of parts are two products if their centres are this many times as far apart as parts are from their own centre.
+/// The ratio is at most 1.7 on eight sets of one product each, and at least 3.2 on all mixtures of two of them.
 const APART: f64 = 2.5;
-/// A group has at least this many parts.
+/// Minimum number of parts in a group.
 const GROUP: usize = 2;
-/// A group of at most this many parts, all of them strangers, is named one by one.
+/// A group of at most this many parts, all of them strangers, is reported part by part.
 const FEW: usize = 5;
-/// Rounds in which groups find their centres.
+/// Rounds of Lloyd's algorithm.
 const ROUNDS: usize = 10;
-/// Distances below this share of the features' own size are rounding noise: the pictures are the same.
+/// Distances below this share of the features' magnitude are rounding noise: the images are the same.
 const SAME: f64 = 1e-4;
 
-/// What the mean features of parts say of them.
+/// What the mean features of parts reveal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Likeness {
     /// Indices of the images that look unlike the others.
     pub strangers: Vec<usize>,
-    /// Indices of the images of the smaller group, if there are two that look like two products; these are no strangers then.
+    /// Indices of the images of the smaller group, if there are two groups that look like two products; these then don't count
+    /// as strangers.
     pub second_group: Vec<usize>,
-    /// Whether all images show the same picture.
+    /// Whether all images are the same.
     pub identical: bool,
 }
 
@@ -59,8 +60,8 @@ fn compare(means: &[Vec<f64>], indices: &[usize]) -> Likeness {
     Likeness { strangers, second_group, identical: distances.iter().all(|&d| d <= SAME * size) }
 }
 
-/// The smaller of two groups that are far apart, by two means (Lloyd) from the image that is farthest from the centre of all and
-/// the one that is farthest from that. `least`: distances below it are rounding noise.
+/// Returns the smaller of two groups that are far apart, by 2-means (Lloyd), starting from the image farthest from the common
+/// centre and the image farthest from that one. Distances below `least` are rounding noise.
 fn second_group(means: &[Vec<f64>], from_centre: &[f64], least: f64) -> Vec<usize> {
     let farthest = |distances: &[f64]| {
         let places = distances.iter().enumerate();

@@ -1,8 +1,8 @@
-//! Which positions share a covariance.
+//! The cells of positions that share a covariance.
 
 use super::GaussiansError;
 
-/// A grid of positions in square cells.
+/// A grid of positions divided into square cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cells {
     rows: usize,
@@ -11,10 +11,10 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// `rows` × `columns` positions in cells of `side` × `side`.
+    /// Divides `rows` × `columns` positions into cells of `side` × `side`.
     ///
     /// # Errors
-    /// If these don't tile the grid.
+    /// If the cells don't tile the grid.
     pub fn new(rows: usize, columns: usize, side: usize) -> Result<Self, GaussiansError> {
         if side > 0 && rows.is_multiple_of(side) && columns.is_multiple_of(side) {
             Ok(Self { rows, columns, side })
@@ -23,25 +23,25 @@ impl Cells {
         }
     }
 
-    /// Positions in all.
+    /// Returns the number of positions.
     #[must_use]
     pub fn positions(self) -> usize {
         self.rows * self.columns
     }
 
-    /// Positions of one cell.
+    /// Returns the number of positions in one cell.
     #[must_use]
     pub fn each(self) -> usize {
         self.side * self.side
     }
 
-    /// How many cells.
+    /// Returns the number of cells.
     #[must_use]
     pub fn count(self) -> usize {
         self.positions() / self.each().max(1)
     }
 
-    /// The cell of a position; both are counted row by row.
+    /// Returns the cell of a position; both are numbered row by row.
     #[must_use]
     pub fn of(self, position: usize) -> usize {
         let (row, column) = (position / self.columns, position % self.columns);

@@ -1,4 +1,4 @@
-//! Images of good parts → Gaussians.
+//! Fits Gaussians to images of good parts.
 
 use super::{Cells, Gaussians};
 use crate::features::{FeatureError, FeatureSet, Projection};
@@ -9,9 +9,9 @@ use crate::method::{FitError, Progress};
 pub struct Fit {
     /// Positions, and which of them share a covariance.
     pub cells: Cells,
-    /// Of the vectors.
+    /// Dimensions of the vectors.
     pub dimensions: usize,
-    /// Full covariances, or their diagonals only.
+    /// Whether covariances are full, or only their diagonals.
     pub full: bool,
     /// See [`Gaussians::finish`].
     pub shrinkage: f64,
@@ -19,24 +19,24 @@ pub struct Fit {
     pub trusted: Option<f64>,
 }
 
-/// Gaussians, as [`Gaussians::finish`] gives them.
+/// Gaussians, as returned by [`Gaussians::finish`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
     /// The mean of each position.
     pub mean: Vec<f32>,
-    /// What whitens a vector, for each cell.
+    /// The whitening factors of each cell.
     pub whitening: Vec<f32>,
 }
 
 /// Why no Gaussians were fitted.
 #[derive(Debug, thiserror::Error)]
 pub enum GaussiansError {
-    /// The features.
+    /// An image has no features.
     #[error(transparent)]
     Features(#[from] FeatureError),
     /// The model would be too large.
     #[error(
-        "{cells} covariances of {dimensions} dimensions take {} MiB, more than {} MiB; take --dimensions {largest}, {or_else}",
+        "{cells} covariances of {dimensions} dimensions take {} MiB, more than the limit of {} MiB; use --dimensions {largest}, {or_else}",
         .bytes >> 20, .limit >> 20
     )]
     TooLarge {
@@ -44,23 +44,23 @@ pub enum GaussiansError {
         dimensions: usize,
         /// Covariances.
         cells: usize,
-        /// Bytes they would take.
+        /// Bytes that they would take.
         bytes: usize,
-        /// The most bytes that they may take.
+        /// The limit in bytes.
         limit: usize,
         /// The most dimensions that fit.
         largest: usize,
         /// What else makes it smaller, in words.
         or_else: &'static str,
     },
-    /// Nothing differs between the photos.
+    /// The photos don't differ.
     #[error(
-        "the photos all show the same picture, which doesn't tell how good parts differ; give photos of different parts"
+        "all photos are the same, so how good parts differ can't be learned; give photos of different parts"
     )]
     NoVariance,
     /// The cells don't tile the features' grid.
     #[error(
-        "a grid of {rows}×{columns} positions can't be cut into cells of {side}×{side}; take another --size, or smaller cells"
+        "a grid of {rows}×{columns} positions can't be cut into cells of {side}×{side}; use another --size, or smaller cells"
     )]
     Untiled {
         /// Rows of the features' grid.
@@ -82,8 +82,8 @@ impl From<GaussiansError> for FitError {
 }
 
 impl Fit {
-    /// Refuses full covariances that take more than `limit` bytes: a frame's verdict reads all of them. `or_else` says what else
-    /// than fewer dimensions makes them smaller.
+    /// Refuses full covariances that take more than `limit` bytes, all of which are read to judge a frame. `or_else` says what
+    /// else, besides fewer dimensions, makes them smaller.
     ///
     /// # Errors
     /// Names the most dimensions that fit.
@@ -97,10 +97,10 @@ impl Fit {
         Ok(())
     }
 
-    /// The Gaussians of what `projection` makes of the images at `indices`; `None` if `progress` says `false`.
+    /// Fits Gaussians to the projected features of the images at `indices`; `None` if `progress` returns `false`.
     ///
     /// # Errors
-    /// If an image has no features, or nothing differs between them.
+    /// If an image has no features, or the images don't differ.
     pub fn run(
         &self,
         set: &mut FeatureSet,

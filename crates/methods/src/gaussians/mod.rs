@@ -1,4 +1,4 @@
-//! Gaussians of what a backbone sees at each position of a grid, which several methods share.
+//! Gaussians of a backbone's features at each position of a grid, shared by several methods.
 
 mod cells;
 mod fit;

@@ -1,13 +1,13 @@
-//! A Gaussian for each position: sums while images pass, then means and whitening matrices.
+//! A Gaussian for each position: running sums over images, then means and whitening matrices.
 
 use super::cells::Cells;
 use bundle::whitening::inverse_factor;
 
-/// Share of the mean variance below which no direction's variance is taken to lie: rounding noise must not decide.
+/// Minimum variance of a direction, as a share of the mean variance: rounding noise must not decide.
 const VARIANCE_FLOOR: f64 = 1e-4;
 
-/// Running sums for a Gaussian of `dimensions` values at each position of a grid, with a mean of its own and a covariance that
-/// the positions of a cell share.
+/// Running sums for a Gaussian of `dimensions` values at each position of a grid, each with its own mean and a covariance shared
+/// by the positions of a cell.
 #[derive(Debug, Clone)]
 pub struct Gaussians {
     dimensions: usize,
@@ -17,12 +17,12 @@ pub struct Gaussians {
     /// The first vector of each position is subtracted before summing: large means must not drown small variances.
     origin: Vec<f32>,
     sum: Vec<f64>,
-    /// Sums of products, cells × dimensions × dimensions, of which those below the diagonal stay 0; or of squares alone.
+    /// Sums of products, cells × dimensions × dimensions, with 0 below the diagonal; or only sums of squares.
     products: Vec<f64>,
 }
 
 impl Gaussians {
-    /// With full covariances, or with their diagonals only.
+    /// Starts without images, for full covariances or only their diagonals.
     #[must_use]
     pub fn new(cells: Cells, dimensions: usize, full: bool) -> Self {
         let each = if full { dimensions * dimensions } else { dimensions };
@@ -55,7 +55,7 @@ impl Gaussians {
             }
             sum.iter_mut().zip(&centred).for_each(|(s, x)| *s += x);
             if self.full {
-                // From the diagonal on: below it is the same.
+                // Only the upper triangle: the lower one mirrors it.
                 for (i, row) in products.chunks_exact_mut(d).enumerate() {
                     let a = centred[i];
                     row[i..].iter_mut().zip(&centred[i..]).for_each(|(p, b)| *p += a * b);
@@ -66,12 +66,12 @@ impl Gaussians {
         }
     }
 
-    /// The mean of each position, and for each cell what turns a centred row vector into one whose squared length is its squared
-    /// Mahalanobis distance: cells × d × d (upper triangular), or cells × d factors.
+    /// Returns the mean of each position, and for each cell the factor that turns a centred row vector into one whose squared
+    /// length is its squared Mahalanobis distance: cells × d × d (upper triangular), or cells × d factors.
     ///
-    /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with S that of the deviations from each position's own mean
-    /// over all positions of the cell, and v̄ their mean variance. If `trusted` is given, S is first drawn towards the mean S of
-    /// all cells, which counts as much as the cell's own if that many images were seen.
+    /// Covariances are Σ = (1 − shrinkage) S + shrinkage · v̄ I, with S the covariance of the deviations from each position's
+    /// own mean over all positions of the cell, and v̄ their mean variance. If `trusted` is given, S is first shrunk towards the
+    /// mean S of all cells, which has the same weight as the cell's own S if that many images were seen.
     #[must_use]
     pub fn finish(&self, shrinkage: f64, trusted: Option<f64>) -> (Vec<f32>, Vec<f32>) {
         let d = self.dimensions;
@@ -103,7 +103,8 @@ impl Gaussians {
         (mean, whitening)
     }
 
-    /// Each cell's unbiased S, or its diagonal. `shift`: the positions' means less their origins, over `n` images.
+    /// Computes each cell's unbiased S, or its diagonal. `shift` holds the positions' means minus their origins, over `n`
+    /// images.
     fn covariances(&self, shift: &[f64], n: f64) -> Vec<f64> {
         let d = self.dimensions;
         let each = if self.full { d * d } else { d };
@@ -122,14 +123,14 @@ impl Gaussians {
                 s.iter_mut().zip(shift).for_each(|(s, x)| *s -= n * x * x);
             }
         }
-        // One image alone has no variance.
+        // A single image has no variance.
         let degrees = (self.count - 1.0).max(1.0) * self.cells.each() as f64;
         covariances.iter_mut().for_each(|s| *s /= degrees);
         covariances
     }
 }
 
-/// What is below the diagonal becomes what is above it.
+/// Copies the upper triangle to the lower one.
 fn mirror(square: &mut [f64], d: usize) {
     for row in 1..d {
         for column in 0..row {
@@ -138,7 +139,7 @@ fn mirror(square: &mut [f64], d: usize) {
     }
 }
 
-/// Each block of `each` values becomes `own` of itself and the rest of the blocks' mean.
+/// Replaces each block of `each` values by `own` times itself plus the remaining share of the blocks' mean.
 fn draw_to_mean(blocks: &mut [f64], each: usize, own: f64) {
     let mut mean = vec![0.0; each];
     let count = (blocks.len() / each).max(1) as f64;
@@ -157,7 +158,7 @@ mod tests {
 
     const D: usize = 3;
 
-    /// Two positions, each with a covariance of its own.
+    /// Two positions with separate covariances.
     fn apart() -> Cells {
         Cells::new(1, 2, 1).unwrap()
     }
@@ -177,7 +178,7 @@ mod tests {
             .collect()
     }
 
-    /// v Σ⁻¹ vᵀ by Cramer's rule.
+    /// Computes v Σ⁻¹ vᵀ by Cramer's rule.
     fn mahalanobis(s: [[f64; D]; D], v: [f64; D]) -> f64 {
         let minor = |r: usize, c: usize| {
             let rows: Vec<usize> = (0..D).filter(|&i| i != r).collect();

@@ -1,23 +1,23 @@
-//! Maps of parts that the model hasn't seen → the score, and what it is for each of them.
+//! Fits the score to maps of parts that the model hasn't seen, and scores each of those parts.
 
 use shared_format::Size;
 
 use super::places::PlaceSums;
 use super::{ImageScore, SHARES, Usual, enlarge, places_of};
 
-/// A spread is at least this many deviations: parts that are all alike don't make the least difference count.
+/// Minimum spread, in deviations: if parts are all alike, a tiny difference must not count.
 const LEAST_SPREAD: f32 = 0.1;
-/// The interquartile range of a Gaussian, in its deviations.
+/// The interquartile range of a Gaussian, in deviations.
 const QUARTILES: f32 = 1.349;
 
-/// Maps of distances of good parts, each by a model that hasn't seen the part.
+/// Distance maps of good parts, each by a model that hasn't seen the part.
 #[derive(Debug, Clone)]
 pub struct HeldOut {
     /// Rows and columns of the maps.
     pub grid: [usize; 2],
-    /// Positions that lie beyond the maps on each side.
+    /// Positions beyond the maps on each side.
     pub margin: usize,
-    /// The parts, each with the maps of its frames, each with those of its tiles.
+    /// For each part, for each of its frames, the maps of the tiles.
     pub parts: Vec<Vec<Vec<Vec<f32>>>>,
 }
 
@@ -25,8 +25,9 @@ pub struct HeldOut {
 type Standardised = Vec<Vec<f32>>;
 
 impl ImageScore {
-    /// The score, and what it is for each part's frames; `shown` sees their anomaly maps, of the input's size. A part's own maps
-    /// don't count when its places are standardised: it must be as new to the score as to the model. `None` without parts.
+    /// Fits the score, and computes it for each part's frames; `shown` receives their anomaly maps at the input's size. A part's
+    /// own maps don't count when its positions are standardised: the part must be as new to the score as to the model. `None`
+    /// without parts.
     #[must_use]
     pub fn fit(
         held_out: &HeldOut,
@@ -54,14 +55,14 @@ impl ImageScore {
         let enlarge = enlarge(held_out.grid, held_out.margin, input);
         let maps = held_out.parts.iter().flatten().flatten();
         maps.for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
-        // As on the line: the worst tile decides.
+        // The worst tile decides, as on the line.
         let of =
             |frame: &Standardised| frame.iter().map(|map| score.of(map)).fold(f32::NEG_INFINITY, f32::max);
         let scores = parts.iter().map(|part| part.iter().map(of).collect()).collect();
         Some((score, scores))
     }
 
-    /// The score of a standardised map.
+    /// Computes the score of a standardised map.
     fn of(&self, map: &[f32]) -> f32 {
         let shares = SHARES.iter().zip(&self.shares);
         let told = shares
@@ -70,7 +71,7 @@ impl ImageScore {
     }
 }
 
-/// The mean of the `count` largest values.
+/// Returns the mean of the `count` largest values.
 fn worst(map: &[f32], count: usize) -> f32 {
     let mut values = map.to_vec();
     values.sort_unstable_by(|a, b| b.total_cmp(a));

@@ -1,4 +1,4 @@
-//! The score in an exported model.
+//! Adds the score to an exported model.
 
 use networks::onnx::{GraphBuilder, Value};
 use shared_format::Size;
@@ -6,7 +6,8 @@ use shared_format::Size;
 use super::{ImageScore, SHARES, enlarge, places_of};
 
 impl ImageScore {
-    /// Adds the outputs `anomaly_map` (1×1×H×W), the distances smoothed, and `score` (1) of `distances` (1×1×h×w) to `graph`.
+    /// Adds the outputs `anomaly_map` (1×1×H×W), the smoothed distances, and `score` (1), computed from `distances`
+    /// (1×1×h×w), to `graph`.
     pub fn add(&self, graph: &mut GraphBuilder, distances: &Value, input: Size) {
         let [down, across] = enlarge(self.grid, self.margin, input);
         let shown = graph.resample(distances, &down, &across);

@@ -1,4 +1,4 @@
-//! The score as named arrays, between fitting and export.
+//! Stores the score as named arrays between fitting and export.
 
 use networks::{Array, State, StateError};
 
@@ -6,11 +6,11 @@ use super::{ImageScore, Places, SHARES, Usual};
 
 const PLACES: [&str; 2] = ["image_score.mean", "image_score.deviation"];
 const SHARES_USUAL: &str = "image_score.shares";
-/// Without it there is no margin.
+/// Absent if there is no margin.
 const MARGIN: &str = "image_score.margin";
 
 impl ImageScore {
-    /// Adds the score to what a model keeps.
+    /// Adds the score to a model's state.
     pub fn keep(&self, state: &mut State) {
         for (name, data) in PLACES.into_iter().zip([&self.places.mean, &self.places.deviation]) {
             let array = Array { shape: self.grid.to_vec(), data: data.clone() };
@@ -25,7 +25,7 @@ impl ImageScore {
         }
     }
 
-    /// What [`Self::keep`] added; `None` if there is nothing.
+    /// Reads back what [`Self::keep`] added; `None` if it added nothing.
     ///
     /// # Errors
     /// Names what is missing or out of range.

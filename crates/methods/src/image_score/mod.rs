@@ -1,19 +1,20 @@
-//! A map of distances → the image's score: one way for all methods that give such a map.
+//! Turns a map of distances into the image's score, in the same way for all methods with such a map.
 //!
-//! Distances are standardised place by place: how many deviations a place is from what good parts have there. Then the worst
-//! places count, at several shares of the map, so that a scratch of a few pixels and a stain over a quarter of the part are both
-//! found. Each share's mean is told against that of good parts, and the score is their mean:
+//! Distances are standardised position by position: by how many deviations a position differs from good parts. Then the worst
+//! positions count, at several shares of the map, so that both a scratch of a few pixels and a stain over a quarter of the part
+//! are found. The mean of each share is compared with that of good parts, and the score is the average:
 //!
 //! score = mean over shares s of (mean of the worst s of the standardised map − cₛ) / dₛ
 //!
-//! with cₛ and dₛ the median and the spread on good parts. What good parts have is measured on parts that the model hasn't seen.
+//! with cₛ and dₛ the median and the spread on good parts. All statistics come from parts that the model hasn't seen.
 //!
-//! People see the distances themselves, smoothed: standardising tells images apart, but draws the outlines of defects no better.
+//! The displayed map shows the smoothed distances themselves: standardising separates images better, but doesn't outline defects
+//! better.
 //!
 //! | file | job |
 //! |---|---|
-//! | `places.rs` | mean and deviation of each place |
-//! | `fit.rs` | maps of parts that the model hasn't seen → the score, and what it is for each of them |
+//! | `places.rs` | mean and deviation at each position |
+//! | `fit.rs` | maps of parts that the model hasn't seen → the score, and its value for each of them |
 //! | `graph.rs` | the score in an exported model |
 //! | `kept.rs` | the score as named arrays |
 
@@ -30,23 +31,23 @@ pub use places::Places;
 
 use crate::smoothing::SMOOTHING;
 
-/// Shares of the map, in thousandths, whose worst places count: from a scratch to a stain.
+/// Shares of the map, in thousandths, whose worst positions count: from a scratch to a stain.
 pub const SHARES: [usize; 3] = [2, 10, 50];
 
-/// How maps of distances become scores.
+/// The parameters that turn maps of distances into scores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageScore {
     /// Rows and columns of the maps.
     pub grid: [usize; 2],
-    /// Positions that lie beyond the maps on each side, of which they say nothing.
+    /// Positions beyond the maps on each side, about which the maps say nothing.
     pub margin: usize,
-    /// What good parts have at each place.
+    /// The statistics of good parts at each position.
     pub places: Places,
-    /// What the mean of the worst places is on good parts, for each of [`SHARES`].
+    /// The usual mean of the worst positions on good parts, for each of [`SHARES`].
     pub shares: [Usual; SHARES.len()],
 }
 
-/// What a number is on good parts.
+/// The usual value of a number on good parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usual {
     /// The median.
@@ -56,7 +57,7 @@ pub struct Usual {
 }
 
 impl ImageScore {
-    /// A score for maps of this grid of which it isn't known what good parts have.
+    /// Returns a score for maps of this grid without statistics of good parts.
     #[must_use]
     pub fn plain(grid: [usize; 2]) -> Self {
         let positions = grid.iter().product();
@@ -65,12 +66,13 @@ impl ImageScore {
     }
 }
 
-/// Places that make up a share of this many thousandths of a map.
+/// Returns how many positions make up `share` thousandths of a map.
 fn places_of(share: usize, positions: usize) -> usize {
     (positions * share).div_ceil(1000).clamp(1, positions.max(1))
 }
 
-/// What makes a map of the grid the anomaly map that people see, of the input's size. The margin looks as the map's edge does.
+/// Returns the matrices that turn a map of the grid into the displayed anomaly map, of the input's size. The margin repeats the
+/// map's edge.
 fn enlarge([rows, columns]: [usize; 2], margin: usize, input: Size) -> [Matrix; 2] {
     [(rows, input.height), (columns, input.width)].map(|(from, to)| {
         let smooth = edge_padded(from, margin).after(&gaussian(from, SMOOTHING));

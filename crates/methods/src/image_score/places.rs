@@ -1,21 +1,22 @@
-//! What distances are on good parts, place by place.
+//! Statistics of distances on good parts, position by position.
 
-/// A place's own statistics count as much as those of all places when this many images were seen: few say little of a place.
+/// With this many images, a position's own statistics count as much as those of all positions: few images say little about
+/// one position.
 const TRUSTED: f64 = 20.0;
-/// Share of the mean distance that a deviation has at least: where all images are the same, nothing must be divided by 0.
+/// Minimum deviation, as a share of the mean distance: avoids a division by 0 if all images are equal.
 const DEVIATION_FLOOR: f64 = 1e-3;
 
-/// Mean and deviation of the distance at each position.
+/// The mean and deviation of the distance at each position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Places {
-    /// For each position.
+    /// The mean at each position.
     pub mean: Vec<f32>,
-    /// For each position; nowhere 0.
+    /// The deviation at each position; never 0.
     pub deviation: Vec<f32>,
 }
 
 impl Places {
-    /// (x − mean) / deviation at each position.
+    /// Computes (x − mean) / deviation at each position.
     #[must_use]
     pub fn standardise(&self, map: &[f32]) -> Vec<f32> {
         let statistics = self.mean.iter().zip(&self.deviation);
@@ -40,7 +41,7 @@ impl PlaceSums {
         self.weigh(map, 1.0);
     }
 
-    /// These sums without one of the maps that were added.
+    /// Removes a map that was added.
     pub(super) fn remove(&mut self, map: &[f32]) {
         self.weigh(map, -1.0);
     }
@@ -53,7 +54,7 @@ impl PlaceSums {
         }
     }
 
-    /// The statistics, drawn towards those over all places if maps are few; `None` without maps.
+    /// Returns the statistics, shrunk towards those over all positions if there are few maps; `None` without maps.
     pub(super) fn statistics(&self) -> Option<Places> {
         let n = self.count;
         if n < 1.0 || self.sum.is_empty() {
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn few_images_say_little_of_a_place_and_many_do() {
-        // One place has twice the distance of the others, and three times their deviation.
+        // Some positions have twice the distance of the others, and three times their deviation.
         let map = |i: usize| -> Vec<f32> {
             let wave = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
             (0..64).map(|p| if p < 8 { 2.0 + 0.3 * wave } else { 1.0 + 0.1 * wave }).collect()

@@ -1,4 +1,4 @@
-//! Images of good parts → local Gaussians.
+//! Fits local Gaussians to images of good parts.
 
 use super::model::Model;
 use super::options::LocalGaussians;
@@ -7,9 +7,9 @@ use crate::features::FeatureSet;
 use crate::gaussians::{Cells, Fit, Fitted, GaussiansError};
 use crate::method::Progress;
 
-/// Share of a covariance's mean variance that steadies it.
+/// Share of a covariance's mean variance added to its diagonal for stability.
 const SHRINKAGE: f64 = 0.01;
-/// Largest model whose covariances are written.
+/// Maximum size of a model's covariances.
 const MAX_BYTES: usize = 128 << 20;
 
 /// See [`crate::method::Method::fit`].
@@ -28,7 +28,7 @@ pub(super) fn fit(
         shrinkage: SHRINKAGE,
         trusted: Some(options.trusted.into()),
     };
-    // Before the projection, which takes its time.
+    // Before the projection, which is slow.
     fit.check_size(MAX_BYTES, "or fewer --pixels")?;
     let projection = set.projection(indices, fit.dimensions, seed)?;
     let fitted = fit.run(set, indices, &projection, progress)?;

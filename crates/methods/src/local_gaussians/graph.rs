@@ -1,4 +1,4 @@
-//! The exported model: image → features → Mahalanobis distance from the best of each place's Gaussians.
+//! The exported model: image → features → Mahalanobis distance from the closest of each position's Gaussians.
 
 use networks::onnx::{GraphBuilder, Value};
 use networks::teacher::Teacher;
@@ -10,7 +10,7 @@ use crate::features::{Levels, add_projected_features};
 use crate::image_score::ImageScore;
 use crate::method::DISTANCES;
 
-/// Below this a squared distance is rounding noise; its root must not magnify it.
+/// A smaller squared distance is rounding noise, which the square root must not magnify.
 const FLOOR: f32 = 1e-6;
 
 /// Builds the ONNX model for input size `input`.
@@ -29,13 +29,14 @@ pub(super) fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> 
     graph.finish()
 }
 
-/// Adds the distances, 1×1×h×w, `image` of 1×3×H×W (RGB 0..1) to `graph`.
+/// Adds the distances (1×1×h×w) of an `image` of 1×3×H×W (RGB 0..1) to `graph`.
 ///
 /// With f the reduced features at a position p, μ_q and Wᵀ the mean and the whitening at a neighbour q (Wᵀ shared by q's cell):
 /// distance = √(min over q of |(f − μ_q) Wᵀ|² / dimensions), about 1 on good parts.
 ///
-/// What a cell's neighbourhood sees is whitened once, less the cell's mean μ: y = (f − μ) Wᵀ and ν_q = (μ_q − μ) Wᵀ. The squared
-/// distances from all means of the cell are then |y|² − 2yνᵀ + |ν|², small products; centring keeps them from cancelling.
+/// A cell's neighbourhood is whitened once, relative to the cell's mean μ: y = (f − μ) Wᵀ and ν_q = (μ_q − μ) Wᵀ. The squared
+/// distances from all means of the cell are then |y|² − 2yνᵀ + |ν|², which takes only small products; centring keeps them from
+/// cancelling.
 fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Value {
     let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
     let reduced = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
@@ -74,7 +75,7 @@ fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: 
 struct Means {
     /// Cells × dimensions: μ.
     centres: Vec<f32>,
-    /// Cells × dimensions × members: −2ν / dimensions, so that a product with it is the middle term of a mean square.
+    /// Cells × dimensions × members: −2ν / dimensions, so that the product with it is the middle term of a mean square.
     offsets: Vec<f32>,
     /// Cells × members: |ν|² / dimensions.
     lengths: Vec<f32>,

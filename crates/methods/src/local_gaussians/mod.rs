@@ -1,5 +1,5 @@
-//! At each place a Gaussian of what a backbone sees there on good parts; a place is judged by the best of its neighbours'.
-//! Fitted in seconds. The default.
+//! Local Gaussians: a Gaussian at each position of a backbone's features on good parts; a position is judged by the best
+//! of its neighbours' Gaussians. Fitted in seconds. The default method.
 //!
 #![doc = include_str!("README.md")]
 
@@ -19,7 +19,7 @@ use crate::method::{FitError, Method, Progress};
 
 impl Method for LocalGaussians {
     const NAME: &'static str = "local-gaussians";
-    const ABOUT: &'static str = "what good parts look like to the teacher at each place and beside it; for parts of any kind; fitted in seconds, without training";
+    const ABOUT: &'static str = "what good parts look like to the teacher at and around each position; for parts of any kind; fitted in seconds, without training";
     const LEVELS: Levels = Levels::Coarse;
     type Model = Model;
 

@@ -1,4 +1,4 @@
-//! How local Gaussians are fitted.
+//! The options of local Gaussians.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ pub struct LocalGaussians {
     /// dimensions that the features are reduced to
     #[arg(long, value_name = "D", default_value_t = Self::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub dimensions: u16,
-    /// how far a part may be shifted, in positions of 8 pixels: a place is compared with its neighbours up to so far
+    /// how far a part may shift, in positions of 8 pixels: each position is compared with its neighbours up to this far
     #[arg(long, value_name = "POSITIONS", default_value_t = Self::REACH, value_parser = clap::value_parser!(u16).range(0..=3))]
     pub reach: u16,
-    /// images from which on a place's own covariance counts more than that of all places
+    /// number of images above which a position's own covariance counts more than that of all positions
     #[arg(long, value_name = "IMAGES", default_value_t = Self::TRUSTED, value_parser = clap::value_parser!(u16))]
     pub trusted: u16,
 }

@@ -1,9 +1,9 @@
-//! Which places are compared with which: tables of indices for the graph.
+//! Index tables for the graph: which positions are compared with which.
 
 /// Side of the cells of positions that share a covariance.
 pub(super) const SIDE: usize = 2;
 
-/// A grid in cells, each with the window of all places up to `reach` positions around it.
+/// A grid split into cells, each with a window of all positions up to `reach` away.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) rows: usize,
@@ -20,23 +20,24 @@ impl Windows {
         self.rows / SIDE * self.across()
     }
 
-    /// Side of a window.
+    /// Returns the side of a window.
     fn side(self) -> usize {
         SIDE + 2 * self.reach
     }
 
-    /// Places of a window.
+    /// Returns the number of positions of a window.
     pub(super) fn places(self) -> usize {
         self.side() * self.side()
     }
 
-    /// The positions of each cell, row by row.
+    /// Returns the positions of a cell, row by row.
     pub(super) fn members(self, cell: usize) -> impl Iterator<Item = usize> {
         let (top, left) = (cell / self.across() * SIDE, cell % self.across() * SIDE);
         (0..SIDE * SIDE).map(move |member| (top + member / SIDE) * self.columns + left + member % SIDE)
     }
 
-    /// For each cell the positions of its window, row by row; beyond the grid's edges those at the edge.
+    /// Returns, for each cell, the positions of its window, row by row; beyond the grid's edges, the nearest position at the
+    /// edge.
     pub(super) fn of_cells(self) -> Vec<i64> {
         let inside = |at: usize, length: usize| at.saturating_sub(self.reach).min(length - 1);
         let window = |cell: usize| {
@@ -50,12 +51,13 @@ impl Windows {
         (0..self.cells()).flat_map(window).collect()
     }
 
-    /// Comparisons of each position: with the Gaussians of its neighbours and its own.
+    /// Returns the number of comparisons per position: with its own Gaussian and its neighbours'.
     pub(super) fn comparisons(self) -> usize {
         (2 * self.reach + 1) * (2 * self.reach + 1)
     }
 
-    /// For each position where its comparisons are in cells × places × members; instead of neighbours beyond the edges its own.
+    /// Returns, for each position, the indices of its comparisons in cells × places × members; its own comparison stands in for
+    /// neighbours beyond the edges.
     pub(super) fn of_positions(self) -> Vec<i64> {
         let reach = self.reach as i64;
         let mut table = Vec::with_capacity(self.rows * self.columns * self.comparisons());
@@ -76,7 +78,7 @@ impl Windows {
         (row < self.rows && column < self.columns).then_some(row * self.columns + column)
     }
 
-    /// Where the comparison of what is at `position` with the Gaussian of `neighbour` is.
+    /// Returns the index of the comparison of `position` with the Gaussian of `neighbour`.
     fn comparison(self, position: usize, neighbour: usize) -> i64 {
         let at = |position: usize| (position / self.columns, position % self.columns);
         let ((row, column), (of_row, of_column)) = (at(position), at(neighbour));

@@ -1,4 +1,4 @@
-//! Images of good parts → a Gaussian.
+//! Fits a Gaussian to images of good parts.
 
 use bundle::whitening::inverse_factor;
 
@@ -7,7 +7,8 @@ use super::shrinkage::covariance;
 use crate::features::FeatureSet;
 use crate::method::{FitError, Progress};
 
-/// A channel's least deviation, as a share of the channels' mean size: one that never moves must not decide alone.
+/// Minimum deviation of a channel, as a share of the channels' mean magnitude: a channel that never varies must
+/// not decide alone.
 const LEAST_DEVIATION: f64 = 1e-4;
 
 /// See [`crate::method::Method::fit`].
@@ -18,7 +19,7 @@ pub(super) fn fit(
 ) -> Result<Option<Model>, FitError> {
     let mut means = vec![];
     for &index in indices {
-        // A tile is judged by itself, and so is a mirrored copy: each is a sample.
+        // Each tile and each mirrored copy is judged separately, so each is a sample.
         for sample in set.of(index)?.iter() {
             means.extend(mean(&sample.vectors, sample.channels));
         }
@@ -29,7 +30,7 @@ pub(super) fn fit(
     Ok(Some(gaussian(&means, set.shape()[0])))
 }
 
-/// The mean over all positions.
+/// Computes the mean over all positions.
 fn mean(vectors: &[f32], channels: usize) -> Vec<f64> {
     let positions = (vectors.len() / channels).max(1) as f64;
     let mut mean = vec![0.0; channels];
@@ -39,7 +40,7 @@ fn mean(vectors: &[f32], channels: usize) -> Vec<f64> {
     mean
 }
 
-/// The Gaussian of samples, `channels` values each.
+/// Fits a Gaussian to samples of `channels` values each.
 fn gaussian(samples: &[f64], channels: usize) -> Model {
     let count = (samples.len() / channels).max(1) as f64;
     let mut mean = vec![0.0; channels];
@@ -60,7 +61,7 @@ fn gaussian(samples: &[f64], channels: usize) -> Model {
     };
     let centred: Vec<f64> = samples.chunks_exact(channels).flat_map(standardise).collect();
     let mut covariance = covariance(&centred, channels);
-    // A channel that moves less than the least deviation counts as one that moves by it.
+    // A channel that varies less than the minimum deviation counts as varying by it.
     for (i, (v, d)) in variance.iter().zip(&deviation).enumerate() {
         covariance[i * channels + i] += 1.0 - v / (d * d);
     }
@@ -89,7 +90,7 @@ mod tests {
     fn a_sample_that_breaks_the_common_movement_is_far() {
         let mut random = Seeded::new(1, 0);
         let mut draw = || random.below(2001) as f64 / 1000.0 - 1.0;
-        // Two channels that move together at very different sizes, and one that never moves.
+        // Two channels that vary together at very different magnitudes, and one that never varies.
         let samples: Vec<f64> = (0..200)
             .flat_map(|_| {
                 let common = draw();

@@ -1,4 +1,5 @@
-//! The exported model: image → features → their mean → distance → score, and a map that holds it everywhere.
+//! The exported model: image → features → their mean → distance → score, and a map that repeats the score
+//! everywhere.
 
 use networks::onnx::GraphBuilder;
 use networks::resample::bilinear;

@@ -1,4 +1,4 @@
-//! The model between fitting and export: as named arrays, and back; and what is exported of it.
+//! Stores the model as named arrays between fitting and export, restores it, and exports it.
 
 use networks::teacher::Teacher;
 use networks::{Array, State, StateError, Weights};

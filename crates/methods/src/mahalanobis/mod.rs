@@ -1,5 +1,5 @@
-//! The distance of an image's mean feature from those of good parts (Rippel, Mertens, Merhof: *Modeling the Distribution
-//! of Normal Data in Pre-Trained Deep Features for Anomaly Detection*, ICPR 2020).
+//! Mahalanobis distance of an image's mean feature from those of good parts (Rippel, Mertens, Merhof: *Modeling the
+//! Distribution of Normal Data in Pre-Trained Deep Features for Anomaly Detection*, ICPR 2020).
 //!
 #![doc = include_str!("README.md")]
 
@@ -24,7 +24,7 @@ pub struct Mahalanobis {}
 impl Method for Mahalanobis {
     const NAME: &'static str = "mahalanobis";
     const ABOUT: &'static str =
-        "what good parts look like to the teacher as a whole; says nothing of where; the floor to beat";
+        "what good parts look like to the teacher as a whole; doesn't localise defects; a baseline";
     const LEVELS: Levels = Levels::All;
     type Model = Model;
 

@@ -1,9 +1,9 @@
-//! What the method has learned.
+//! The learned model.
 
 /// A Gaussian of mean features.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Channels values.
+    /// The mean of each channel.
     pub mean: Vec<f32>,
     /// Channels × channels: for a row vector v, |v · whitening|² = v Σ⁻¹ vᵀ.
     pub whitening: Vec<f32>,

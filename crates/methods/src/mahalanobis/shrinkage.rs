@@ -1,8 +1,8 @@
-//! A covariance of many channels from few samples.
+//! Estimates a covariance of many channels from few samples.
 
-/// Ledoit and Wolf's estimate (*A well-conditioned estimator for large-dimensional covariance matrices*, 2004) of the
-/// covariance of centred samples, `channels` values each: (1 − s)·S + s·m·I, with S the sample covariance, m its mean
-/// variance and s what makes the expected error smallest. Row by row, channels × channels.
+/// Computes Ledoit and Wolf's estimate (*A well-conditioned estimator for large-dimensional covariance matrices*,
+/// 2004) of the covariance of centred samples of `channels` values each: (1 − s)·S + s·m·I, with S the sample
+/// covariance, m its mean variance, and s minimising the expected error. Row-major, channels × channels.
 ///
 /// With s = min(b², d²) / d², d² = |S − m·I|² and b² = Σ|x xᵀ − S|² / n², where Σ|x xᵀ − S|² = Σ|x|⁴ − n·|S|².
 pub(super) fn covariance(centred: &[f64], channels: usize) -> Vec<f64> {
@@ -19,7 +19,7 @@ pub(super) fn covariance(centred: &[f64], channels: usize) -> Vec<f64> {
     let square: f64 = covariance.iter().map(|c| c * c).sum();
     let distance = square - channels as f64 * mean_variance * mean_variance;
     let error = (fourth_powers / samples - square) / samples;
-    // All directions vary alike: the sample covariance is what it would be drawn towards.
+    // If all directions vary alike, the sample covariance already equals the shrinkage target.
     let share = if distance > 0.0 { (error / distance).clamp(0.0, 1.0) } else { 0.0 };
     covariance.iter_mut().for_each(|c| *c *= 1.0 - share);
     covariance.iter_mut().step_by(channels + 1).for_each(|c| *c += share * mean_variance);
@@ -32,7 +32,7 @@ mod tests {
 
     use super::covariance;
 
-    /// A sum of twelve uniform numbers is close to a Gaussian of deviation 1.
+    /// Returns a sum of twelve uniform numbers, which is close to a Gaussian of deviation 1.
     fn gaussian(random: &mut Seeded) -> f64 {
         (0..12).map(|_| random.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0
     }

@@ -1,4 +1,4 @@
-//! Images of good parts → Gaussians.
+//! Fits Gaussians to images of good parts.
 
 use super::model::Model;
 use super::options::{Covariance, Padim};
@@ -7,7 +7,7 @@ use crate::features::FeatureSet;
 use crate::gaussians::{Cells, Fit, Fitted, GaussiansError};
 use crate::method::Progress;
 
-/// Largest model whose covariances are written.
+/// Maximum size of a model's covariances.
 const MAX_BYTES: usize = 64 << 20;
 
 /// See [`crate::method::Method::fit`].

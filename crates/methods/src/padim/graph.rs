@@ -10,10 +10,10 @@ use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
 use networks::teacher::Teacher;
 
-/// Builds the ONNX model for input size `input`, with `image_score` of the distances if there is one.
+/// Builds the ONNX model for input size `input`, with `image_score` of the distances if given.
 ///
-/// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts. With a score
-/// of its own `anomaly_map` = resize(smooth(distance)), `score` = mean of the worst share of smooth(distance).
+/// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts. With the
+/// method's own score, `anomaly_map` = resize(smooth(distance)) and `score` = mean of the worst share of smooth(distance).
 #[must_use]
 pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
@@ -44,7 +44,7 @@ pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8>
     graph.finish()
 }
 
-/// Adds the distances, 1×1×h×w, of an `image` of 1×3×H×W (RGB 0..1) to the graph.
+/// Adds the distances (1×1×h×w) of an `image` of 1×3×H×W (RGB 0..1) to the graph.
 fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Value {
     let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
     let reduced = add_projected_features(teacher, Levels::All, &model.reduction, g, &image);

@@ -1,4 +1,4 @@
-//! The model between fitting and export: as named arrays, and back; and what is exported of it.
+//! Stores the model as named arrays between fitting and export, restores it, and exports it.
 
 use networks::teacher::Teacher;
 use networks::{Array, State, StateError, Weights};
@@ -21,7 +21,7 @@ impl method::Model for Model {
     fn summary(&self) -> String {
         let d = self.reduction.outputs;
         format!(
-            "Gaussians of {d} dimensions at {} places, {} covariances ({:.1} MB)",
+            "Gaussians of {d} dimensions at {} positions, {} covariances ({:.1} MB)",
             self.mean.len() / d,
             if self.full { "full" } else { "diagonal" },
             (self.mean.len() + self.whitening.len()) as f64 * 4e-6

@@ -1,6 +1,6 @@
-//! PaDiM (Defard et al.: *PaDiM: a Patch Distribution Modeling Framework for Anomaly Detection and Localization*, 2021):
-//! at each position a Gaussian of what a backbone sees there on good parts; a position is as anomalous as it is improbable.
-//! For parts that always lie the same way. Fitted in seconds.
+//! PaDiM (Defard et al.: *PaDiM: a Patch Distribution Modeling Framework for Anomaly Detection and Localization*, 2021): a
+//! Gaussian at each position of a backbone's features on good parts; the less probable a position, the more anomalous it
+//! is. For parts that always lie the same way. Fitted in seconds.
 //!
 #![doc = include_str!("README.md")]
 
@@ -23,9 +23,9 @@ use crate::smoothing::check_use;
 
 impl Method for Padim {
     const NAME: &'static str = "padim";
-    const ABOUT: &'static str = "what good parts look like to the teacher, place by place; for parts that lie alike; fitted in seconds";
+    const ABOUT: &'static str = "what good parts look like to the teacher at each position; for parts that always lie the same way; fitted in seconds";
     const LEVELS: Levels = Levels::All;
-    // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels.
+    // The paper resizes to 256 and crops to 224; here nothing is cropped. It smooths by 4 pixels.
     const PUBLISHED: Option<&'static [&'static str]> = Some(&[
         "--align",
         "off",

@@ -1,4 +1,4 @@
-//! How PaDiM is fitted.
+//! The options of PaDiM.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,19 +12,19 @@ pub struct Padim {
     /// dimensions that the features are reduced to
     #[arg(long, value_name = "D", default_value_t = Self::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub dimensions: u16,
-    /// covariances, full or diagonal (smaller by the number of dimensions)
+    /// kind of covariances: full, or diagonal (smaller by a factor of the number of dimensions)
     #[arg(long, value_name = "KIND", value_enum, default_value = "full")]
     pub covariance: Covariance,
-    /// how features are reduced, by orthogonal directions or to random channels
+    /// how features are reduced: onto orthogonal directions or to random channels
     #[arg(long, value_name = "KIND", value_enum, default_value = "orthogonal")]
     pub reduction: Reduction,
-    /// neighbouring positions that share a covariance, as the side of a square; each keeps a mean of its own
+    /// side of the squares of positions that share a covariance; each position keeps its own mean
     #[arg(long, value_name = "SIDE", default_value_t = Self::CELL, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub cell: u16,
-    /// share of the mean variance in each covariance, which steadies it where images are few
+    /// share of the mean variance in each covariance, which stabilises it if there are few images
     #[arg(long, value_name = "SHARE", default_value_t = Self::SHRINKAGE, value_parser = share)]
     pub shrinkage: f64,
-    /// the image's score is the mean of the worst PERCENT % of the map, 0 for its maximum; unless given, that of all methods
+    /// use the mean of the worst PERCENT % of the map as the image's score (0: its maximum), instead of the common score
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub worst: Option<f64>,
     /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.
@@ -32,13 +32,13 @@ pub struct Padim {
     pub smoothing: f64,
 }
 
-/// What is kept of how dimensions go together.
+/// Which covariances between dimensions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Covariance {
-    /// All of it.
+    /// All of them.
     Full,
-    /// The variance of each dimension.
+    /// Only the variance of each dimension.
     Diagonal,
 }
 
@@ -64,7 +64,7 @@ impl Default for Padim {
 
 /// A share that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no share; write a number from 0 to less than 1")]
+#[error("invalid share `{0}`: expected a number from 0 to less than 1")]
 struct ShareError(String);
 
 fn share(text: &str) -> Result<f64, ShareError> {
@@ -74,10 +74,10 @@ fn share(text: &str) -> Result<f64, ShareError> {
 
 /// A percentage that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` can't be the part of a map; write a number of percent from 0 to 100")]
+#[error("invalid share of a map `{0}`: expected a percentage from 0 to 100")]
 pub(super) struct PercentError(String);
 
-/// Reads a percentage, as users and models' notes write it.
+/// Parses a percentage, as written by users and in models' notes.
 pub(super) fn percent(text: &str) -> Result<f64, PercentError> {
     let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
     percent.ok_or_else(|| PercentError(text.to_owned()))

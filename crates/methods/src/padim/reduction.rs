@@ -1,4 +1,4 @@
-//! Fewer channels, without a look at the data.
+//! Reduces channels independently of the data.
 
 use crate::features::Projection;
 use bundle::seeded::Seeded;
@@ -17,7 +17,7 @@ pub enum Reduction {
     Random,
 }
 
-/// A reduction from `channels` to at most `outputs`, chosen by the seed.
+/// Returns a reduction from `channels` to at most `outputs`, chosen by the seed.
 #[must_use]
 pub fn reduce(kind: Reduction, channels: usize, outputs: usize, seed: u64) -> Projection {
     let outputs = outputs.min(channels);

@@ -1,13 +1,13 @@
-//! How large a bank may be.
+//! The size of a bank.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Smallest bank: fewer entries can't cover a part.
+/// Minimum size: fewer entries can't cover a part.
 const MIN: usize = 16;
-/// Largest bank, by which a frame's search costs some ten times the backbone.
+/// Maximum size, at which a frame's search costs about ten times the backbone.
 const MAX: usize = 65_536;
 
 /// The size of a bank, as a user gives it.
@@ -18,13 +18,13 @@ pub enum BankSize {
     Share(f64),
     /// At most this many KiB in the model.
     Kibibytes(u32),
-    /// At most this many milliseconds a tile for the search, on one thread of the machine that fits.
+    /// At most this many milliseconds of search per tile, on one thread of the machine that fits.
     Milliseconds(f64),
 }
 
 impl BankSize {
-    /// Entries of `dimensions` 32-bit floats (and one for their square) for `positions` positions of fit images.
-    /// `milliseconds` tells how long a search takes per entry.
+    /// Returns the number of entries of `dimensions` 32-bit floats (plus one for their square) for `positions`
+    /// positions of fit images. `milliseconds` returns the search time per entry.
     #[must_use]
     pub fn entries(self, positions: usize, dimensions: usize, milliseconds: impl FnOnce() -> f64) -> usize {
         let wanted = match self {
@@ -36,13 +36,13 @@ impl BankSize {
     }
 }
 
-/// A size of a bank that can't be used.
+/// An invalid bank size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no size of a bank; write a share such as 5%, or a budget such as 512KiB or 8ms")]
+#[error("invalid bank size `{0}`: expected a share such as 5%, or a budget such as 512KiB or 8ms")]
 pub struct BankSizeError(String);
 
 impl fmt::Display for BankSize {
-    /// As it is read.
+    /// Writes the size as it is parsed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Share(share) => write!(f, "{}%", share * 100.0),
@@ -69,7 +69,7 @@ impl TryFrom<String> for BankSize {
 impl FromStr for BankSize {
     type Err = BankSizeError;
 
-    /// `5%`, `512KiB` or `8ms`.
+    /// Parses `5%`, `512KiB` or `8ms`.
     fn from_str(text: &str) -> Result<Self, BankSizeError> {
         let refused = || BankSizeError(text.to_owned());
         let positive = |number: &str| number.trim().parse::<f64>().ok().filter(|&n| n > 0.0 && n.is_finite());

@@ -1,14 +1,14 @@
 //! Greedy k-centre coreset (Sener, Savarese: *Active Learning for Convolutional Neural Networks: A Core-Set Approach*,
 //! 2018; in PatchCore: Roth et al., CVPR 2022): each chosen vector is the one farthest from those chosen so far.
 //!
-//! Vectors come in blocks. A block is reduced when it is full, and two reductions of the same generation are merged and
-//! reduced to one of the next: memory grows with the logarithm of the number of vectors.
+//! Vectors are processed in blocks. A block is reduced when it is full, and two reductions of the same generation are
+//! merged and reduced to one of the next, so memory grows with the logarithm of the number of vectors.
 
 use crate::features::dot;
 use bundle::seeded::Seeded;
 
 const STREAM: u64 = 0xc0de;
-/// Between reductions this many times the final size is kept, which costs little and loses less.
+/// Between reductions, this many times the final size is kept: it costs little and loses less.
 const OVERSAMPLED: usize = 2;
 
 /// How a coreset is chosen.
@@ -19,7 +19,7 @@ pub struct Rule {
     /// Dimensions of a random projection in which distances are compared (Johnson–Lindenstrauss); `None` compares the
     /// vectors themselves.
     pub sketch: Option<usize>,
-    /// Vectors in a block; all are compared at once where fewer come.
+    /// Vectors in a block; fewer are all compared at once.
     pub block: usize,
     /// Seeds the first choice and the random projection.
     pub seed: u64,
@@ -36,7 +36,7 @@ pub struct Coreset {
 }
 
 impl Coreset {
-    /// Of vectors with `dimensions` values.
+    /// Starts a coreset of vectors with `dimensions` values.
     #[must_use]
     pub fn new(dimensions: usize, rule: Rule) -> Self {
         Self { rule, dimensions, pending: vec![], generations: vec![] }
@@ -54,7 +54,7 @@ impl Coreset {
         }
     }
 
-    /// The chosen vectors: `size` of them, or fewer where no more different ones were added.
+    /// Returns the chosen vectors: `size` of them, or fewer if there were not enough different ones.
     #[must_use]
     pub fn finish(mut self) -> Vec<f32> {
         let mut all = std::mem::take(&mut self.pending);
@@ -64,7 +64,7 @@ impl Coreset {
         self.reduce(&all, self.rule.size)
     }
 
-    /// Like a carry in binary addition.
+    /// Merges a reduction into the generations, like a carry in binary addition.
     fn carry(&mut self, mut reduced: Vec<f32>) {
         for place in &mut self.generations {
             match place.take() {
@@ -92,7 +92,8 @@ fn gather(vectors: &[f32], dimensions: usize, indices: &[usize]) -> Vec<f32> {
     indices.iter().flat_map(|&i| &vectors[i * dimensions..(i + 1) * dimensions]).copied().collect()
 }
 
-/// Indices of at most `size` vectors, in the order of choice. Ends early where all that is left equals a chosen one.
+/// Returns the indices of at most `size` vectors, in the order of choice. Ends early if all the remaining ones equal a
+/// chosen one.
 fn greedy(vectors: &[f32], dimensions: usize, size: usize, rule: Rule) -> Vec<usize> {
     let count = vectors.len() / dimensions;
     if count == 0 {
@@ -122,10 +123,11 @@ fn greedy(vectors: &[f32], dimensions: usize, size: usize, rule: Rule) -> Vec<us
 }
 
 const MAX_THREADS: usize = 8;
-/// Below this many vectors a thread costs more than it saves.
+/// With fewer vectors, a thread costs more than it saves.
 const WORTH_A_THREAD: usize = 8192;
 
-/// Lowers `nearest` to the squared distance from `centre`, and returns where it is largest, and how large.
+/// Lowers `nearest` to the squared distance from `centre` where that is smaller, and returns the index and value of its
+/// maximum.
 fn update(
     nearest: &mut [f32],
     vectors: &[f32],
@@ -154,7 +156,7 @@ fn update(
         }
         results
     });
-    // The first of equals, so that the number of threads changes nothing.
+    // Ties go to the first, so that the number of threads doesn't affect the result.
     results.into_iter().fold((0, f32::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best })
 }
 
@@ -170,7 +172,7 @@ fn update_part(nearest: &mut [f32], vectors: &[f32], width: usize, centre: &[f32
     best
 }
 
-/// |a − b|², in sums that a compiler computes side by side.
+/// Computes |a − b|² in eight sums that a compiler can vectorise.
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; 8];
     let (a8, b8) = (a.as_chunks::<8>(), b.as_chunks::<8>());
@@ -184,7 +186,8 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// Products with random signs, which keep distances on average (Achlioptas: *Database-friendly random projections*, 2003).
+/// Projects onto random signs, which preserves distances on average (Achlioptas: *Database-friendly random projections*,
+/// 2003).
 fn sketch(vectors: &[f32], dimensions: usize, to: usize, random: &mut Seeded) -> Vec<f32> {
     let scale = 1.0 / (to as f32).sqrt();
     let signs: Vec<f32> =
@@ -204,7 +207,7 @@ mod tests {
         (0..count * dimensions).map(|_| random.below(2001) as f32 / 1000.0 - 1.0).collect()
     }
 
-    /// The largest distance of a point to its nearest chosen one.
+    /// Returns the largest distance of a point from its nearest chosen one.
     fn radius(points: &[f32], chosen: &[f32], dimensions: usize) -> f32 {
         let nearest = |p: &[f32]| {
             chosen.chunks(dimensions).map(|c| squared_distance(p, c)).fold(f32::INFINITY, f32::min).sqrt()
@@ -240,14 +243,14 @@ mod tests {
         assert_eq!(stream.len(), 20 * 4);
         let streamed = radius(&p, &stream, 4);
         assert!(streamed <= 1.5 * whole, "{streamed} against {whole}");
-        // Chance covers less well.
+        // A random choice covers less well.
         let random = radius(&p, &p[..20 * 4], 4);
         assert!(streamed < random, "{streamed} against {random}");
     }
 
     #[test]
     fn a_random_projection_chooses_nearly_as_well() {
-        // Forty-eight dimensions, of which four vary much.
+        // Forty-eight dimensions, of which four vary strongly.
         let p: Vec<f32> = points(3000, 48)
             .iter()
             .enumerate()

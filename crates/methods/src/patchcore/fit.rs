@@ -1,4 +1,4 @@
-//! Images of good parts → a bank.
+//! Fits a bank to images of good parts.
 
 use super::bank_size::BankSize;
 use super::coreset::{Coreset, Rule};
@@ -10,7 +10,7 @@ use crate::method::Progress;
 
 /// Vectors in a block of the streamed coreset: 16 MiB of 128 dimensions.
 const BLOCK: usize = 32_768;
-/// Dimensions of the random projection in which the coreset compares.
+/// Dimensions of the random projection in which the coreset compares vectors.
 const SKETCH: usize = 32;
 
 /// See [`crate::method::Method::fit`].

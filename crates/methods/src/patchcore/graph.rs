@@ -11,22 +11,23 @@ use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
 use networks::teacher::Teacher;
 
-/// Entries that one convolution compares with: the products of a part of the bank stay in the processor's cache, and the
-/// minimum over parts is taken element by element, which is faster than along an axis.
+/// Entries compared by one convolution: its products stay in the processor's cache, and the minimum over chunks is taken
+/// element by element, which is faster than along an axis.
 const PART: usize = 64;
-/// Below this a squared distance (of features with variance 1 a level) is rounding noise; its root must not magnify it.
+/// A smaller squared distance (of features with variance 1 per level) is rounding noise, which the square root must not
+/// magnify.
 const FLOOR: f32 = 1e-6;
-/// The square of a distance that no feature has.
+/// A squared distance larger than that of any feature.
 const FAR: f32 = 1e30;
-/// The score is the mean over the worst 5 % of the positions.
+/// The score is the mean over the worst 1/20 (5 %) of the positions.
 const WORST: usize = 20;
-/// Neighbours of the nearest entry in the paper's re-weighting.
+/// Neighbours of the nearest entry used in the paper's re-weighting.
 const REWEIGHTING: usize = 9;
 
-/// Builds the ONNX model for input size `input`, with `image_score` of the distances if there is one.
+/// Builds the ONNX model for input size `input`, with `image_score` of the distances if given.
 ///
-/// With y = projection(features) at a position and the bank's entries b: distance = √(|y|² + min(|b|² − 2by)), the mean of
-/// it over the `neighbours` nearest entries. With a score of its own `anomaly_map` = resize(smooth(distance)).
+/// With y = projection(features) at a position and the bank's entries b: distance = √(|y|² + min(|b|² − 2by)), or its mean
+/// over the `neighbours` nearest entries. With the method's own score, `anomaly_map` = resize(smooth(distance)).
 #[must_use]
 pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("patchcore");
@@ -63,7 +64,7 @@ pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8>
     graph.finish()
 }
 
-/// What the search in the bank gives.
+/// The result of the search in the bank.
 struct Search {
     /// 1×1×h×w.
     distances: Value,
@@ -90,21 +91,21 @@ impl Search {
     }
 }
 
-/// The squared distance of each position of `projected` from its nearest entry, less the position's own square.
+/// Computes the squared distance of each position of `projected` from its nearest entry, without the position's own square.
 pub(super) fn search(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Value {
     let parts = compare(g, projected, bank, dimensions);
     smallest(g, &parts)
 }
 
-/// The smallest over all channels of all parts.
+/// Computes the minimum over all channels of all parts.
 fn smallest(g: &mut GraphBuilder, parts: &[Value]) -> Value {
     let all = parts.iter().cloned().reduce(|smallest, part| g.min(&smallest, &part));
     let all = all.unwrap_or_else(|| g.scalar(0.0));
     g.min_channels(&all)
 }
 
-/// |b|² − 2by for each entry b: one value of 1×entries×h×w for each part of the bank. The last part is filled up with entries
-/// that are far from everything: copies of an entry would count as neighbours of their own.
+/// Computes |b|² − 2by for each entry b: one value of 1×entries×h×w per part of the bank. The last part is padded with
+/// entries that are far from everything, since copies of an entry would count as its neighbours.
 fn compare(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Vec<Value> {
     let part = PART.min((bank.len() / dimensions).max(1));
     let mut parts = vec![];
@@ -120,7 +121,7 @@ fn compare(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: us
     parts
 }
 
-/// √max(x + |y|², floor).
+/// Computes √max(x + |y|², floor).
 fn root(g: &mut GraphBuilder, x: &Value, length: &Value) -> Value {
     let square = g.add(x, length);
     let floor = g.scalar(FLOOR);
@@ -128,7 +129,7 @@ fn root(g: &mut GraphBuilder, x: &Value, length: &Value) -> Value {
     g.sqrt(&square)
 }
 
-/// The mean distance of the `count` nearest entries.
+/// Computes the mean distance of the `count` nearest entries.
 fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: usize) -> Value {
     let all = g.concat_channels(parts);
     let by_position = g.transpose(&all, &[0, 2, 3, 1]);
@@ -141,7 +142,7 @@ fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: us
     g.reshape(&mean, &shape)
 }
 
-/// The paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance, and dₙ the distances of that position from its
+/// Computes the paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance and dₙ the distances of that position from its
 /// nearest entry and that entry's nearest neighbours in the bank.
 fn reweighted(g: &mut GraphBuilder, found: &Search, model: &Model) -> Value {
     let Search { distances, parts, length } = found;
@@ -163,7 +164,7 @@ fn reweighted(g: &mut GraphBuilder, found: &Search, model: &Model) -> Value {
     let neighbours = g.gather(&table, &nearest, 0);
     let near = g.gather(&from_there, &neighbours, 0);
     let near = g.reshape(&near, &[1, count]);
-    // Differences from the largest distance keep the exponentials in range.
+    // Subtracting the largest distance keeps the exponentials in range.
     let near = g.sub(&near, &largest);
     let near = g.exp(&near);
     let mean = g.mean_of_last(&near);
@@ -175,7 +176,7 @@ fn reweighted(g: &mut GraphBuilder, found: &Search, model: &Model) -> Value {
     g.mul(&largest, &weight)
 }
 
-/// For each entry the places of its nearest entries, itself first; for what fills up the bank those of the last.
+/// Returns, for each entry, the indices of its nearest entries, itself first; padding entries get those of the last entry.
 fn neighbour_table(model: &Model, entries: usize, count: usize) -> Vec<i64> {
     let dimensions = model.projection.outputs;
     let bank: Vec<&[f32]> = model.bank.chunks_exact(dimensions).collect();

@@ -1,5 +1,6 @@
-//! PatchCore (Roth et al.: *Towards Total Recall in Industrial Anomaly Detection*, CVPR 2022): a bank of what normal
-//! positions look like to a backbone; a position is as anomalous as it is far from the nearest entry. Fitted in seconds.
+//! PatchCore (Roth et al.: *Towards Total Recall in Industrial Anomaly Detection*, CVPR 2022): a bank of a backbone's
+//! features at positions of good parts; the farther a position is from the nearest entry, the more anomalous it is. Fitted
+//! in seconds.
 //!
 #![doc = include_str!("README.md")]
 
@@ -30,7 +31,7 @@ impl Method for PatchCore {
     const ABOUT: &'static str =
         "a bank of what good parts look like to the teacher; fitted in seconds, without training";
     const LEVELS: Levels = Levels::Coarse;
-    // The paper resizes to 256 and cuts out 224; here nothing is cut off. It smooths by 4 pixels, and keeps a tenth of all
+    // The paper resizes to 256 and crops to 224; here nothing is cropped. It smooths by 4 pixels, and keeps a tenth of all
     // positions.
     const PUBLISHED: Option<&'static [&'static str]> = Some(&[
         "--align",
@@ -48,7 +49,7 @@ impl Method for PatchCore {
     ]);
     type Model = Model;
 
-    /// A patch description network's one level will do: it is how a teacher for EfficientAD is measured.
+    /// A patch description network's single level is enough: teachers for EfficientAD are evaluated this way.
     fn takes(_teacher: &Teacher) -> bool {
         true
     }

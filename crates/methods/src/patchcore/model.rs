@@ -1,10 +1,10 @@
-//! What PatchCore has learned.
+//! The learned PatchCore model.
 
 use serde::{Deserialize, Serialize};
 
 use crate::features::Projection;
 
-/// How a map of distances becomes the image's score, instead of by [`crate::image_score`].
+/// PatchCore's own ways to turn a map of distances into the image's score, instead of [`crate::image_score`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Score {
@@ -12,22 +12,22 @@ pub enum Score {
     Worst,
     /// The largest distance.
     Maximum,
-    /// The largest distance, the less the closer the neighbours of its nearest entry are to it: the paper's choice.
+    /// The largest distance, reduced if the nearest entry's neighbours are close, too: the paper's choice.
     Reweighted,
 }
 
 impl Score {
-    /// All of them, with the names that users give.
+    /// All of them, with their names on the command line.
     pub const ALL: [(&'static str, Self); 3] =
         [("worst", Self::Worst), ("maximum", Self::Maximum), ("reweighted", Self::Reweighted)];
 
-    /// The name that users give.
+    /// Returns the name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, score)| *score == self).map_or("", |(name, _)| name)
     }
 
-    /// The score of that name.
+    /// Returns the score with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, score)| *score)
@@ -37,20 +37,20 @@ impl Score {
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Features → entries' dimensions.
+    /// Maps features to the entries' dimensions.
     pub projection: Projection,
-    /// Entries × dimensions.
+    /// The bank: entries × dimensions.
     pub bank: Vec<f32>,
-    /// Nearest entries whose distances are averaged; 1 for the paper's.
+    /// Number of nearest entries whose distances are averaged; 1 in the paper.
     pub neighbours: usize,
-    /// Map → score, if not by [`crate::image_score`].
+    /// The method's own score, if not by [`crate::image_score`].
     pub score: Option<Score>,
     /// Smoothing of the distances, in positions of the features' grid.
     pub smoothing: f64,
 }
 
 impl Model {
-    /// Entries of the bank.
+    /// Returns the number of entries in the bank.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.bank.len() / self.projection.outputs

@@ -1,4 +1,4 @@
-//! How PatchCore is fitted.
+//! The options of PatchCore.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,16 +13,16 @@ pub struct PatchCore {
     /// dimensions that the features are reduced to
     #[arg(long, value_name = "D", default_value_t = Self::DIMENSIONS, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub dimensions: u16,
-    /// size of the bank, a share of all positions such as 5%, or a budget such as 512KiB, or 8ms of search a frame on this machine
+    /// size of the bank: a share of all positions such as 5%, or a budget such as 512KiB or 8ms of search per frame on this machine
     #[arg(long, value_name = "SIZE", default_value_t = Self::BANK)]
     pub bank: BankSize,
-    /// nearest entries of the bank whose distances are averaged
+    /// number of nearest entries whose distances are averaged
     #[arg(long, value_name = "K", default_value_t = Self::NEIGHBOURS, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub neighbours: u16,
-    /// the image's score, unless it is that of all methods: worst (mean of the worst 5 % of the map), maximum, or reweighted (as in the paper)
+    /// use the method's own image score: worst (mean of the worst 5 % of the map), maximum, or reweighted (as in the paper)
     #[arg(long, value_name = "SCORE", value_enum, hide_possible_values = true)]
     pub score: Option<Score>,
-    /// choose the bank by exact distances, not by those in a random projection
+    /// choose the bank by exact distances instead of distances in a random projection
     #[arg(long)]
     pub exact: bool,
     /// Standard deviation of the Gaussian that smooths the distances, in positions of the features' grid.

@@ -1,4 +1,4 @@
-//! How long the search in a bank takes on this machine.
+//! Measures how long the search in a bank takes on this machine.
 
 use std::time::Instant;
 
@@ -8,15 +8,16 @@ use super::graph::search;
 use bundle::seeded::Seeded;
 use networks::onnx::GraphBuilder;
 
-/// Entries of the measured bank: enough for the time to be that of the search and not of a call.
+/// Entries of the measured bank: enough that the search dominates the overhead of a call.
 const ENTRIES: usize = 1024;
 const RUNS: usize = 7;
 const STREAM: u64 = 0x71e;
 
-/// Milliseconds per entry for a tile of rows × columns positions, by the engine on one thread: the median of a few runs.
+/// Measures the milliseconds per entry for a tile of rows × columns positions, by the engine on one thread: the median
+/// of a few runs.
 ///
 /// # Errors
-/// Where the engine can't run it.
+/// If the engine can't run it.
 pub(super) fn milliseconds_per_entry(
     dimensions: usize,
     rows: usize,

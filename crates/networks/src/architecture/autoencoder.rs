@@ -1,22 +1,22 @@
-//! EfficientAD's autoencoder (Batzner et al., WACV 2024): from the image through one position of 64 channels to the
-//! teacher's features. What it can't reproduce breaks a rule that spans the whole part.
+//! EfficientAD's autoencoder (Batzner et al., WACV 2024): from the image through a single position of 64 channels to
+//! the teacher's features. What it can't reproduce violates a rule that spans the whole part.
 
 use super::chain::{Chain, ChainConv, Step};
 
 const WIDTH: usize = 64;
 const DROPOUT: f64 = 0.2;
 
-/// The positions that an autoencoder has features at.
+/// The grid of an autoencoder's features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
-    /// Those of an unpadded patch description network: sides of n/4 − 8.
+    /// That of an unpadded patch description network: sides of n/4 − 8.
     Patches,
-    /// Those of a backbone's second level: sides of n/8.
+    /// That of a backbone's second level: sides of n/8.
     Eighth,
 }
 
 impl Grid {
-    /// Positions along a side of `n` pixels.
+    /// Returns the number of positions along a side of `n` pixels.
     #[must_use]
     pub const fn side(self, n: usize) -> usize {
         match self {
@@ -25,7 +25,7 @@ impl Grid {
         }
     }
 
-    /// Of the decoder's sizes, how many come before the grid's.
+    /// Returns how many of the decoder's sizes precede the grid's.
     const fn enlargements(self) -> usize {
         match self {
             Self::Patches => 6,
@@ -34,8 +34,8 @@ impl Grid {
     }
 }
 
-/// The autoencoder for images of height and width `input` (multiples of 32 from 128 to 512), with `outputs` features on
-/// `grid`.
+/// Returns the autoencoder for images of height and width `input` (multiples of 32 from 128 to 512), with `outputs`
+/// features on `grid`.
 #[must_use]
 pub fn autoencoder(input: [usize; 2], outputs: usize, grid: Grid) -> Chain {
     let mut steps = Vec::new();
@@ -45,7 +45,7 @@ pub fn autoencoder(input: [usize; 2], outputs: usize, grid: Grid) -> Chain {
         steps.push(conv(name, [inputs, outputs], [4, 4], 2, 1, true));
         inputs = outputs;
     }
-    // Over the whole of what is left: one position remains.
+    // The kernel covers everything that is left, so one position remains.
     steps.push(conv("encoder.conv6".into(), [WIDTH; 2], input.map(|n| n / 32), 1, 0, false));
     let sides: [fn(usize) -> usize; 6] =
         [|n| n / 64 - 1, |n| n / 32, |n| n / 16 - 1, |n| n / 8, |n| n / 4 - 1, |n| n / 2 - 1];

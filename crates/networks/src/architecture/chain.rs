@@ -1,5 +1,5 @@
-//! Networks of one line, without BatchNorm, as data: what EfficientAD trains. One description serves training (libtorch),
-//! export (ONNX) and weight import.
+//! Sequential networks without BatchNorm, as data: the ones that EfficientAD trains. One description serves training
+//! (libtorch), export (ONNX) and weight import.
 
 use super::{Activation, Conv, Layer, Network, without_negligible};
 use crate::array::Weights;
@@ -7,14 +7,14 @@ use crate::onnx::{GraphBuilder, Value};
 use crate::resample::bilinear;
 use crate::state::{StateError, array_of};
 
-/// A convolution with bias, one channel group.
+/// A convolution with bias and one channel group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainConv {
     /// `{name}.weight` has shape out × in × height × width, `{name}.bias` out.
     pub name: String,
-    /// Channels in.
+    /// Input channels.
     pub inputs: usize,
-    /// Channels out.
+    /// Output channels.
     pub outputs: usize,
     /// Height and width of the kernel.
     pub kernel: [usize; 2],
@@ -27,7 +27,7 @@ pub struct ChainConv {
 }
 
 impl ChainConv {
-    /// The shape of the weight.
+    /// Returns the shape of the weight.
     #[must_use]
     pub fn weight_shape(&self) -> [usize; 4] {
         [self.outputs, self.inputs, self.kernel[0], self.kernel[1]]
@@ -37,7 +37,7 @@ impl ChainConv {
 /// One step of a chain.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Convolution, and ReLU where it says so.
+    /// A convolution, followed by ReLU if requested.
     Conv(ChainConv),
     /// The mean of each 2×2 window, stride 2; the zeros of the padding count.
     AveragePool {
@@ -49,15 +49,15 @@ pub enum Step {
         /// Height and width of the result.
         to: [usize; 2],
     },
-    /// Keeps the value for the next [`Step::Join`].
+    /// Saves the value for the next [`Step::Join`].
     Fork,
-    /// Adds what was kept; `max(x, 0)` follows.
+    /// Adds the saved value; `max(x, 0)` follows.
     Join,
-    /// Sets this share of the values to 0 and scales the others up, while training; nothing in a finished model.
+    /// While training, sets this share of the values to 0 and scales the others up; no effect in a finished model.
     Dropout(f64),
 }
 
-/// Steps one after another.
+/// A sequence of steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {
     /// The steps, in order.
@@ -65,7 +65,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The convolutions, in order.
+    /// Returns the convolutions, in order.
     pub fn convs(&self) -> impl DoubleEndedIterator<Item = &ChainConv> {
         self.steps.iter().filter_map(|step| match step {
             Step::Conv(conv) => Some(conv),
@@ -73,7 +73,7 @@ impl Chain {
         })
     }
 
-    /// Multiplications with a weight for one image of height and width `input`.
+    /// Counts the multiplications by a weight for one image of height and width `input`.
     #[must_use]
     pub fn multiplications(&self, input: [usize; 2]) -> usize {
         let mut side = input;
@@ -95,8 +95,8 @@ impl Chain {
         total
     }
 
-    /// The chain as a backbone with one level. Only chains of convolutions with square kernels and pools are one: other
-    /// steps are left out.
+    /// Converts the chain into a backbone with one level. Only convolutions with square kernels and pools can be
+    /// converted; other steps are left out.
     pub(super) fn into_network(self, name: &'static str, mean: [f32; 3], std: [f32; 3]) -> Network {
         let mut net = Network { name, mean, std, norm_epsilon: 0.0, layers: vec![], levels: vec![] };
         let mut from = 0;
@@ -120,10 +120,10 @@ impl Chain {
         net
     }
 
-    /// Adds the chain to `graph` and returns its result. `prefix` stands before the names of its weights.
+    /// Adds the chain to `graph` and returns its result. `prefix` precedes the names of its weights.
     ///
     /// # Errors
-    /// Names the tensor that `weights` lacks or has in another shape.
+    /// Names the tensor that `weights` lacks or whose shape differs.
     pub fn to_onnx(
         &self,
         weights: &Weights,

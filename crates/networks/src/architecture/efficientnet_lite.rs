@@ -1,6 +1,6 @@
-//! EfficientNet-Lite up to its fifth stage (Tan, Le: *EfficientNet*, 2019; the Lite variants of the TPU repository:
-//! no squeeze-and-excitation, ReLU6, a stem that isn't scaled). Names are those of the PyTorch port. Levels for 256²: 64²,
-//! 32² and 16² positions; Lite0's have 24, 40 and 112 channels.
+//! EfficientNet-Lite up to its fifth stage (Tan, Le: *EfficientNet*, 2019; the Lite variants of the TPU repository: no
+//! squeeze-and-excitation, ReLU6, an unscaled stem). Names are those of the PyTorch port. Levels for 256²: 64², 32² and
+//! 16² positions; Lite0's have 24, 40 and 112 channels.
 
 use super::{Activation, Conv, Layer, Network};
 
@@ -8,21 +8,21 @@ use super::{Activation, Conv, Layer, Network};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EfficientNetLite {
     name: &'static str,
-    /// Channels, in tenths of Lite0's.
+    /// Channel multiplier, in tenths.
     width: usize,
-    /// Repeats, in tenths of Lite0's.
+    /// Depth multiplier, in tenths.
     depth: usize,
 }
 
-/// Lite0's repeats, kernel, stride of the first block, expansion, channels out.
+/// Lite0's repeats, kernel, stride of the first block, expansion, output channels.
 const STAGES: [(usize, usize, usize, usize, usize); 5] =
     [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112)];
-/// The stages whose results are the levels.
+/// The stages whose outputs are the levels.
 const LEVELS: [usize; 3] = [1, 2, 4];
 const STEM: usize = 32;
 
 impl EfficientNetLite {
-    /// Those that there are, the smallest first.
+    /// All members, smallest first.
     pub const ALL: [Self; 5] = [
         Self { name: "efficientnet-lite0", width: 10, depth: 10 },
         Self { name: "efficientnet-lite1", width: 10, depth: 11 },
@@ -31,19 +31,20 @@ impl EfficientNetLite {
         Self { name: "efficientnet-lite4", width: 14, depth: 18 },
     ];
 
-    /// The nearest multiple of 8, unless it is less than nine tenths of what it should be.
+    /// Returns the scaled channels, rounded to the nearest multiple of 8, or up if that would be less than nine tenths
+    /// of the exact number.
     fn channels(self, lite0: usize) -> usize {
         let tenths = lite0 * self.width;
         let nearest = (tenths + 40) / 80 * 8;
         if 100 * nearest < 9 * tenths { nearest + 8 } else { nearest }
     }
 
-    /// The first stage, like the stem, is not made deeper.
+    /// Returns the scaled repeats. The first stage, like the stem, isn't scaled.
     fn repeats(self, stage: usize, lite0: usize) -> usize {
         if stage == 0 { lite0 } else { (lite0 * self.depth).div_ceil(10) }
     }
 
-    /// The description.
+    /// Returns the network's description.
     #[must_use]
     pub fn network(self) -> Network {
         let mut net = Network {
@@ -89,7 +90,7 @@ impl EfficientNetLite {
     }
 }
 
-/// Pushes a convolution; `shape` is channels in, channels out, kernel, stride, groups.
+/// Pushes a convolution; `shape` is input channels, output channels, kernel, stride, groups.
 fn conv(
     net: &mut Network,
     from: usize,
@@ -99,7 +100,7 @@ fn conv(
     activation: Activation,
 ) -> usize {
     let [inputs, outputs, kernel, stride, groups] = shape;
-    // TensorFlow's SAME padding, for even input sides: what doesn't divide evenly goes to the end.
+    // TensorFlow's SAME padding for even input sides: an odd remainder goes to the end.
     let total = kernel - stride;
     let pads = if stride == 1 { (kernel / 2, kernel / 2) } else { (total / 2, total - total / 2) };
     let (name, norm) = (name.to_owned(), norm.to_owned());

@@ -1,14 +1,14 @@
-//! A network with folded weights as ONNX nodes.
+//! Exports a network with folded weights as ONNX nodes.
 
 use super::{Activation, Layer, Network, without_negligible};
 use crate::array::Weights;
 use crate::onnx::{GraphBuilder, Value};
 
-/// Adds `network` to `graph` and returns its levels. `input` is [`normalise`]'s result; `weights` are
-/// [`super::fold`]'s; `prefix` keeps the names of two networks in one graph apart.
+/// Adds `network` to `graph` and returns its levels. `input` comes from [`normalise`] and `weights` from
+/// [`super::fold`]; `prefix` separates the names of two networks in one graph.
 ///
 /// # Panics
-/// Where `weights` lacks a tensor of `network`; [`super::fold`] returns all of them.
+/// If `weights` lacks a tensor of `network`; [`super::fold`] returns all of them.
 #[must_use]
 pub fn to_onnx(
     network: &Network,
@@ -47,8 +47,8 @@ pub fn to_onnx(
 /// Adds `network`'s normalisation of `image` (1×3×H×W, RGB 0..1) to `graph`.
 #[must_use]
 pub fn normalise(network: &Network, graph: &mut GraphBuilder, image: &Value) -> Value {
-    // Not folded into the first convolution: its zero padding stands for the mean colour after normalisation, and
-    // for black before.
+    // Not folded into the first convolution, whose zero padding means the mean colour after normalisation, but
+    // black before it.
     let mean = graph.constant("mean", &[1, 3, 1, 1], &network.mean);
     let scale = graph.constant("scale", &[1, 3, 1, 1], &network.std.map(|s| 1.0 / s));
     let centred = graph.sub(image, &mean);

@@ -3,10 +3,10 @@
 use super::{Conv, Network};
 use crate::array::{Array, Weights};
 
-/// Why weights don't fit an architecture. Names the first tensor that doesn't.
+/// Why weights don't fit an architecture, with the first tensor that doesn't fit.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FoldError {
-    /// A needed tensor is absent.
+    /// A required tensor is missing.
     #[error(
         "the weights have no tensor `{name}`, which {network} needs; they belong to another network: give those of a ResNet (18, 34, 50, wide 50-2), an EfficientNet-Lite or a PDN teacher"
     )]
@@ -16,9 +16,9 @@ pub enum FoldError {
         /// The architecture.
         network: &'static str,
     },
-    /// A tensor has another shape.
+    /// A tensor has the wrong shape.
     #[error(
-        "tensor `{name}` has shape {found:?}, {network} needs {expected:?}; the weights belong to another network: give those of a ResNet (18, 34, 50, wide 50-2), an EfficientNet-Lite or a PDN teacher"
+        "tensor `{name}` has shape {found:?}, but {network} needs {expected:?}; the weights belong to another network: give those of a ResNet (18, 34, 50, wide 50-2), an EfficientNet-Lite or a PDN teacher"
     )]
     Shape {
         /// The tensor.
@@ -30,21 +30,21 @@ pub enum FoldError {
         /// The file's shape.
         found: Vec<usize>,
     },
-    /// A tensor holds NaN or infinity, or makes one.
+    /// A tensor contains NaN or infinity, or leads to one.
     #[error(
-        "tensor `{name}` holds, or leads to, a value that is not finite (index {index}); the file is damaged or its training diverged: take another copy"
+        "tensor `{name}` contains, or leads to, a value that is not finite (index {index}); the file is damaged or its training diverged: get another copy"
     )]
     NotFinite {
         /// The tensor.
         name: String,
-        /// The value's place, row-major.
+        /// The value's index, row-major.
         index: usize,
     },
 }
 
 /// Returns `{conv}.weight` and `{conv}.bias` for every convolution of `network`, from weights with BatchNorm
-/// (`{norm}.weight`, `.bias`, `.running_mean`, `.running_var`) or with the BatchNorm folded already (`{conv}.bias`).
-/// A prefix that all names share (`module.`, `backbone.` …) is ignored, and so are tensors that aren't needed.
+/// (`{norm}.weight`, `.bias`, `.running_mean`, `.running_var`) or with the BatchNorm already folded (`{conv}.bias`).
+/// A prefix shared by all names (`module.`, `backbone.` …) is ignored, as are tensors that aren't needed.
 ///
 /// # Errors
 /// Names the first tensor, in the network's order, that is missing, misshapen or not finite.
@@ -106,7 +106,7 @@ impl Source<'_> {
             }
             bias.push((f64::from(beta.data[o]) - f64::from(mean.data[o]) * scale) as f32);
         }
-        // A negative variance, or a scale out of range, only shows here.
+        // A negative variance or an out-of-range scale only shows here.
         if let Some(at) = weight.data.iter().position(|w| !w.is_finite()) {
             let name = format!("{}{}.running_var", self.prefix, conv.norm);
             return Err(FoldError::NotFinite { name, index: at / per_output });
@@ -121,7 +121,8 @@ impl Source<'_> {
     }
 }
 
-/// What stands before the names: the prefix under which most convolutions are found, the shortest of several.
+/// Returns the prefix of the names: the one under which most convolutions are found, the shortest if there are
+/// several.
 fn prefix(network: &Network, raw: &Weights) -> String {
     let Some(first) = network.convs().next() else { return String::new() };
     let name = format!("{}.weight", first.name);
@@ -129,7 +130,7 @@ fn prefix(network: &Network, raw: &Weights) -> String {
     let count = |p: &str| {
         network.convs().filter(|conv| raw.contains_key(&format!("{p}{}.weight", conv.name))).count()
     };
-    // Of equal counts the last is taken, so the empty prefix, the shortest, comes last.
+    // Ties go to the last, so the empty prefix, the shortest, comes last.
     let mut candidates: Vec<&str> = found.chain([""]).collect();
     candidates.sort_by_key(|p| std::cmp::Reverse(p.len()));
     candidates.into_iter().max_by_key(|p| count(p)).unwrap_or("").to_owned()
@@ -167,7 +168,7 @@ mod tests {
         let scale = 2.0 / (4.0f64 + 1e-5).sqrt();
         assert!((f64::from(folded["conv1.weight"].data[0]) - 0.5 * scale).abs() < 1e-7);
         assert!((f64::from(folded["conv1.bias"].data[0]) - (1.0 - 3.0 * scale)).abs() < 1e-6);
-        // Folding what is folded changes nothing.
+        // Folding twice changes nothing.
         assert_eq!(fold(&resnet18(), &folded).unwrap(), folded);
     }
 

@@ -20,7 +20,7 @@ pub use pdn::{PdnSize, name_sequential};
 pub use resnet::ResNet;
 pub use trunk::trunk_student;
 
-/// What follows a convolution or an addition.
+/// The activation after a convolution or an addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -36,11 +36,11 @@ pub enum Activation {
 pub struct Conv {
     /// Name in the published weights; `{name}.weight` has shape out × in/groups × kernel × kernel.
     pub name: String,
-    /// The BatchNorm's name in the published weights; empty where there is none.
+    /// The BatchNorm's name in the published weights; empty if there is none.
     pub norm: String,
-    /// Channels in.
+    /// Input channels.
     pub inputs: usize,
-    /// Channels out.
+    /// Output channels.
     pub outputs: usize,
     /// Side of the square kernel.
     pub kernel: usize,
@@ -50,12 +50,12 @@ pub struct Conv {
     pub pads: (usize, usize),
     /// Channel groups; equal to `inputs` for a depthwise convolution.
     pub groups: usize,
-    /// What follows.
+    /// The activation that follows.
     pub activation: Activation,
 }
 
 impl Conv {
-    /// The shape of the weight: out × in/groups × kernel × kernel.
+    /// Returns the shape of the weight: out × in/groups × kernel × kernel.
     #[must_use]
     pub fn weight_shape(&self) -> [usize; 4] {
         [self.outputs, self.inputs / self.groups, self.kernel, self.kernel]
@@ -96,19 +96,19 @@ pub enum Layer {
         a: usize,
         /// The second summand.
         b: usize,
-        /// What follows.
+        /// The activation that follows.
         activation: Activation,
     },
 }
 
-/// A backbone: from an RGB image (0..1, N×3×H×W, sides multiples of 32) to feature levels of falling resolution.
+/// A backbone: from an RGB image (0..1, N×3×H×W, sides multiples of 32) to feature levels of decreasing resolution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     /// The architecture's name, such as `resnet18`.
     pub name: &'static str,
-    /// Per channel: subtracted from the image before the first layer.
+    /// Subtracted from each channel of the image before the first layer.
     pub mean: [f32; 3],
-    /// Per channel: divides the image after the mean was subtracted.
+    /// Divides each channel of the image after the mean is subtracted.
     pub std: [f32; 3],
     /// Added to the variance by every BatchNorm.
     pub norm_epsilon: f32,
@@ -119,13 +119,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// The architecture with this name.
+    /// Returns the architecture with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|network| network.name == name)
     }
 
-    /// Every architecture that can be a teacher.
+    /// Returns every architecture that can be a teacher.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = Self::backbones();
@@ -133,14 +133,14 @@ impl Network {
         all
     }
 
-    /// The architectures with BatchNorm and several levels, known for classifying natural images.
+    /// Returns the architectures with BatchNorm and several levels, known from image classification.
     #[must_use]
     pub fn backbones() -> Vec<Self> {
         let residual = ResNet::ALL.into_iter().map(ResNet::network);
         residual.chain(EfficientNetLite::ALL.into_iter().map(EfficientNetLite::network)).collect()
     }
 
-    /// The convolutions, in order.
+    /// Returns the convolutions, in order.
     pub fn convs(&self) -> impl Iterator<Item = &Conv> {
         self.layers.iter().filter_map(|layer| match layer {
             Layer::Conv { conv, .. } => Some(conv),
@@ -148,7 +148,7 @@ impl Network {
         })
     }
 
-    /// Channels of a value; `None` where there is no such value.
+    /// Returns the channels of a value; `None` if there is no such value.
     #[must_use]
     pub fn channels(&self, value: usize) -> Option<usize> {
         match value.checked_sub(1) {
@@ -161,7 +161,7 @@ impl Network {
         }
     }
 
-    /// Whether a value is never below 0.
+    /// Returns whether a value is never below 0.
     #[must_use]
     pub fn is_rectified(&self, value: usize) -> bool {
         match value.checked_sub(1).and_then(|layer| self.layers.get(layer)) {

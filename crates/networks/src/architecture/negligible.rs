@@ -1,12 +1,12 @@
-//! Weights that training left at next to nothing.
+//! Removes weights that training left close to 0.
 
-/// Below this share of the largest value a weight is far below what rounding takes off the others' sum.
+/// A weight below this share of the largest value is far smaller than the rounding error of the others' sum.
 const NEGLIGIBLE: f32 = 1e-12;
 
-/// The values of a convolution's weight or bias, 0 for those that are negligible beside the largest.
+/// Returns the values of a convolution's weight or bias, with 0 for those that are negligible beside the largest.
 ///
-/// Weight decay takes what a unit that never fires weighs towards 0, and at last among the subnormal numbers, with which
-/// processors compute up to a hundred times more slowly than with all others.
+/// Weight decay drives the weights of a unit that never fires towards 0, and eventually into the subnormal numbers,
+/// which processors compute with up to a hundred times more slowly.
 #[must_use]
 pub fn without_negligible(values: &[f32]) -> Vec<f32> {
     let largest = values.iter().fold(0f32, |largest, x| largest.max(x.abs()));
@@ -24,7 +24,7 @@ mod tests {
         assert_eq!(without_negligible(&kept), kept);
         assert_eq!(without_negligible(&[2.0, 1e-12, -1e-13, 1e-40, f32::NAN])[..4], [2.0f32, 0.0, 0.0, 0.0]);
         assert!(without_negligible(&[1.0, f32::NAN])[1].is_nan());
-        // Where all are small they are small together, but never subnormal.
+        // If all are small, they are kept, except for subnormal ones.
         assert_eq!(without_negligible(&[1e-30, 2e-38, 1e-39]), [1e-30f32, 2e-38, 0.0]);
         assert!(without_negligible(&[]).is_empty());
     }

@@ -1,15 +1,16 @@
 //! Patch description networks (Batzner, Heckler, König: *EfficientAD*, WACV 2024): each feature describes a patch of
-//! 33×33 pixels. S and M are the published ones, XS is S at a quarter of the width. One level: for 256² 56² positions.
+//! 33×33 pixels. S and M are the published ones; XS is S at a quarter of the width. They have one level: 56² positions
+//! for 256².
 
 use super::Network;
 use super::chain::{Chain, ChainConv, Step};
 use crate::array::{Array, Weights};
 
-/// The published networks take ImageNet's normalisation.
+/// The published networks use ImageNet's normalisation.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// How large the networks are.
+/// The size of the networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PdnSize {
     /// A quarter of the width of S.
@@ -24,7 +25,7 @@ impl PdnSize {
     /// Every size, smallest first.
     pub const ALL: [Self; 3] = [Self::Xs, Self::S, Self::M];
 
-    /// The architecture's name.
+    /// Returns the architecture's name.
     #[must_use]
     pub const fn network_name(self) -> &'static str {
         match self {
@@ -34,13 +35,13 @@ impl PdnSize {
         }
     }
 
-    /// The size of the architecture with this name; `None` where it is no patch description network.
+    /// Returns the size of the architecture with this name; `None` if it isn't a patch description network.
     #[must_use]
     pub fn of(network_name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|size| size.network_name() == network_name)
     }
 
-    /// Channels of the teacher's features.
+    /// Returns the channels of the teacher's features.
     #[must_use]
     pub const fn features(self) -> usize {
         match self {
@@ -49,23 +50,24 @@ impl PdnSize {
         }
     }
 
-    /// The teacher as an importable network, without padding.
+    /// Returns the teacher as an importable network, without padding.
     #[must_use]
     pub fn teacher(self) -> Network {
         self.chain(self.features(), false).into_network(self.network_name(), MEAN, STD)
     }
 
-    /// The student: the teacher's layers with twice the features, the first half for the teacher's, the second for the
-    /// autoencoder's.
+    /// Returns the student: the teacher's layers with twice the features, the first half to match the teacher, the
+    /// second to match the autoencoder.
     #[must_use]
     pub fn student(self) -> Chain {
         self.chain(2 * self.features(), false)
     }
 
-    /// The layers, to `outputs` features. With padding, as a teacher is distilled, 256² gives 64² positions.
+    /// Returns the layers, with `outputs` features. With padding, as for distilling a teacher, 256² gives 64²
+    /// positions.
     #[must_use]
     pub fn chain(self, outputs: usize, padded: bool) -> Chain {
-        // Channels out, kernel, padding where there is any, ReLU, pool behind it.
+        // Output channels, kernel, padding if enabled, whether ReLU follows, whether a pool follows.
         let small = |width: usize| {
             vec![
                 (width, 4, 3, true, true),
@@ -102,8 +104,8 @@ impl PdnSize {
     }
 }
 
-/// Names as this project has them, for the weights of a plain sequence of layers, whose names are their places: of
-/// `0.weight`, `0.bias`, `3.weight` … the k-th place becomes `conv{k}`. Other weights stay as they are.
+/// Renames the weights of a plain sequence of layers, whose names are their indices: of `0.weight`, `0.bias`,
+/// `3.weight` …, the k-th index becomes `conv{k}`. Other weights keep their names.
 #[must_use]
 pub fn name_sequential(raw: Weights) -> Weights {
     let place = |name: &str| name.split_once('.').and_then(|(place, _)| place.parse::<usize>().ok());

@@ -1,6 +1,6 @@
 //! ResNets up to their third stage (He et al.: *Deep Residual Learning for Image Recognition*, 2016; the wide one:
 //! Zagoruyko, Komodakis: *Wide Residual Networks*, 2016), with torchvision's names. Levels for 256²: 64², 32² and 16²
-//! positions of 64, 128, 256 channels, or four times as many where blocks have a bottleneck.
+//! positions of 64, 128, 256 channels, or four times as many with bottleneck blocks.
 
 use super::{Activation, Conv, Layer, Network};
 
@@ -8,17 +8,17 @@ use super::{Activation, Conv, Layer, Network};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResNet {
     name: &'static str,
-    /// Blocks of each stage.
+    /// Number of blocks in each stage.
     blocks: [usize; 3],
-    /// 1×1, 3×3, 1×1 instead of two of 3×3; its width for the first stage.
+    /// The width of the first stage's bottleneck: 1×1, 3×3, 1×1 convolutions instead of two of 3×3.
     bottleneck: Option<usize>,
 }
 
-/// Channels that a block with a bottleneck gives, by those of one without.
+/// Ratio of the output channels of a bottleneck block to those of a plain one.
 const EXPANSION: usize = 4;
 
 impl ResNet {
-    /// Those that there are, the smallest first.
+    /// All members, smallest first.
     pub const ALL: [Self; 4] = [
         Self { name: "resnet18", blocks: [2, 2, 2], bottleneck: None },
         Self { name: "resnet34", blocks: [3, 4, 6], bottleneck: None },
@@ -26,7 +26,7 @@ impl ResNet {
         Self { name: "wide-resnet50-2", blocks: [3, 4, 6], bottleneck: Some(128) },
     ];
 
-    /// The description.
+    /// Returns the network's description.
     #[must_use]
     pub fn network(self) -> Network {
         let mut net = Network {
@@ -78,7 +78,8 @@ impl ResNet {
     }
 }
 
-/// Pushes a convolution; `names` are its own and its BatchNorm's, `shape` is channels in, channels out, kernel, stride.
+/// Pushes a convolution; `names` are its name and its BatchNorm's, `shape` is input channels, output channels, kernel,
+/// stride.
 fn conv(
     net: &mut Network,
     from: usize,

@@ -1,12 +1,12 @@
-//! EfficientAD's student on a trunk that it shares with its teacher, a backbone: it starts from the backbone's first level.
+//! EfficientAD's student on a trunk shared with its teacher, a backbone: it starts from the backbone's first level.
 
 use super::chain::{Chain, ChainConv, Step};
 
 const WIDTH: usize = 128;
 const BLOCKS: usize = 3;
 
-/// The student for a backbone whose first level has `inputs` channels: from there, by a stride of 2 and residual blocks, to
-/// `outputs` features on the second level's grid.
+/// Returns the student for a backbone whose first level has `inputs` channels: from there, by a stride of 2 and residual
+/// blocks, to `outputs` features on the second level's grid.
 #[must_use]
 pub fn trunk_student(inputs: usize, outputs: usize) -> Chain {
     let mut convs = 0;
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn on_a_small_backbone_it_takes_less_than_patches_do() {
-        // EfficientNet-Lite0: levels of 24, 40 and 112 channels; it takes 0.33 billion by itself.
+        // EfficientNet-Lite0: levels of 24, 40 and 112 channels; the backbone itself takes 0.33 billion.
         let student = trunk_student(24, 2 * (40 + 112)).multiplications([64, 64]);
         let autoencoder = autoencoder([256, 256], 40 + 112, Grid::Eighth).multiplications([256, 256]);
         assert!(student < 1_000_000_000, "{student}");

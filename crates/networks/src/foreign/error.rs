@@ -1,11 +1,11 @@
-//! Why a model of another maker can't be taken over.
+//! Errors of adopting a third-party model.
 
 use std::path::PathBuf;
 
 use judge::EngineError;
 use shared_format::Size;
 
-/// Why a model of another maker can't be taken over.
+/// Why a third-party model can't be adopted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForeignError {
@@ -14,21 +14,21 @@ pub enum ForeignError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The bytes are no ONNX model.
-    #[error("{path} is no ONNX model ({reason}); export it again", path = path.display())]
+    /// The file is not a valid ONNX model.
+    #[error("{path} is not a valid ONNX model ({reason}); export it again", path = path.display())]
     Onnx {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// A constant's values lie in another file that can't be used.
+    /// A constant's values are in another file, which can't be used.
     #[error(
-        "the values of `{constant}` lie in another file, and {reason}; put that file beside the model, as it was exported, or \
-         export the model with its weights inside"
+        "the values of `{constant}` are in another file, and {reason}; put that file beside the model, as it was exported, or \
+         export the model with embedded weights"
     )]
     External {
         /// The constant.
@@ -36,43 +36,43 @@ pub enum ForeignError {
         /// What is wrong.
         reason: String,
     },
-    /// Functions of its own.
+    /// The model defines its own functions.
     #[error(
-        "it defines functions of its own, such as `{0}`, which the judge doesn't read; export it with its functions inlined"
+        "it defines its own functions, such as `{0}`, which the judge doesn't support; export it with its functions inlined"
     )]
     Functions(String),
     /// The input isn't one image of three channels.
     #[error(
-        "it takes {0}; a model that can be taken over takes one image of 32-bit floats, batch × 3 × height × width"
+        "it takes {0}; only models that take one image of 32-bit floats, batch × 3 × height × width, can be adopted"
     )]
     Input(String),
     /// The input's size is fixed.
-    #[error("it takes images of {}×{} only, not {}×{}", .model.width, .model.height, .wanted.width, .wanted.height)]
+    #[error("it only takes images of {}×{}, not {}×{}", .model.width, .model.height, .wanted.width, .wanted.height)]
     Size {
-        /// The model's.
+        /// The model's size.
         model: Size,
-        /// What was asked for.
+        /// The requested size.
         wanted: Size,
     },
-    /// It can't be told which output is which.
-    #[error("which of its outputs is the {what} can't be told (there are {found}); say which")]
+    /// The outputs can't be identified.
+    #[error("can't tell which of its outputs ({found}) is the {what}; name it")]
     Outputs {
         /// `anomaly map` or `score`.
         what: &'static str,
         /// The outputs' names.
         found: String,
     },
-    /// No value has the name that was said.
+    /// No value has the given name.
     #[error("it has no value `{wanted}`; its outputs are {found}")]
     Value {
-        /// The name that was said.
+        /// The given name.
         wanted: String,
         /// The outputs' names.
         found: String,
     },
-    /// The map has another shape than a map.
+    /// The map doesn't have the shape of a map.
     #[error(
-        "its `{name}` has the shape {shape:?}; an anomaly map has a height and a width, more than one position, and no other axis longer than 1"
+        "its `{name}` has the shape {shape:?}; an anomaly map must have a height and a width, more than one position, and no other axis longer than 1"
     )]
     Map {
         /// The value's name.
@@ -80,8 +80,8 @@ pub enum ForeignError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// The score is more than one number.
-    #[error("its `{name}` has the shape {shape:?}; a score is one number")]
+    /// The score isn't a single number.
+    #[error("its `{name}` has the shape {shape:?}; a score must be one number")]
     Score {
         /// The value's name.
         name: String,

@@ -1,4 +1,4 @@
-//! Weights that lie beside the model's file.
+//! Loads weights stored beside the model's file.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -7,15 +7,15 @@ use judge::onnx::{EXTERNAL, GraphProto, TensorProto};
 
 use super::error::ForeignError;
 
-/// Puts the values of every constant that lies in another file into the graph. That file must lie in the model's folder
-/// or below it.
+/// Loads the values of every constant stored in another file into the graph. That file must be in the model's folder or
+/// below it.
 pub(super) fn gather(graph: &mut GraphProto, model: &Path) -> Result<(), ForeignError> {
     let folder = model.parent().unwrap_or(Path::new("."));
     let mut files = HashMap::new();
     each_tensor(graph, &mut |tensor| fill(tensor, folder, &mut files))
 }
 
-/// Calls `change` for every constant: the graph's own, those of attributes, and those of graphs in attributes.
+/// Calls `change` for every constant: the graph's own, those in attributes, and those of graphs in attributes.
 fn each_tensor(
     graph: &mut GraphProto,
     change: &mut impl FnMut(&mut TensorProto) -> Result<(), ForeignError>,
@@ -47,10 +47,10 @@ fn fill(
         let number = text.map(|text| text.parse::<usize>());
         number.transpose().map_err(|_| refused(format!("its {key} is not a number")))
     };
-    let location = entry("location").ok_or_else(|| refused("the model doesn't say in which".to_owned()))?;
+    let location = entry("location").ok_or_else(|| refused("the model doesn't say which".to_owned()))?;
     let stays = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !Path::new(location).components().all(stays) {
-        return Err(refused(format!("{location} doesn't lie in the model's folder")));
+        return Err(refused(format!("{location} isn't in the model's folder")));
     }
     let path = folder.join(location);
     if !files.contains_key(&path) {

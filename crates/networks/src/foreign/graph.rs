@@ -1,4 +1,4 @@
-//! The foreign graph between our input and our outputs.
+//! Wraps a foreign graph between our input and our outputs.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ use super::normalisation::Normalisation;
 use crate::onnx::GraphBuilder;
 use crate::resample::bilinear;
 
-/// A value's name in the adopted graph: ours must not meet theirs.
+/// Returns a value's name in the adopted graph, where it can't clash with ours.
 pub(super) fn inside(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!("foreign/{name}") }
 }
 
-/// A foreign graph under other names, that takes our image.
+/// A foreign graph with renamed values, which takes our image.
 #[derive(Debug, Clone)]
 pub(super) struct Wrapped {
     graph: GraphProto,
@@ -25,18 +25,18 @@ pub(super) struct Wrapped {
 }
 
 impl Wrapped {
-    /// `image` is the foreign input.
+    /// Wraps a graph; `image` is the foreign input.
     pub fn new(graph: &GraphProto, image: &str, size: Size, normalisation: Option<Normalisation>) -> Self {
         let mut graph = graph.clone();
         rename(&mut graph);
-        // Shapes of another batch would contradict ours; the engine finds out what they are.
+        // Shapes of another batch size would contradict ours; the engine infers them.
         graph.value_info.clear();
         graph.input.clear();
         graph.output.clear();
         Self { graph, size, image: inside(image), normalisation }
     }
 
-    /// The graph up to these foreign values.
+    /// Returns the graph up to these foreign values.
     pub fn with_values(&self, values: &[&str]) -> GraphProto {
         let mut graph = self.started(values);
         for value in values {
@@ -45,7 +45,8 @@ impl Wrapped {
         graph.into_graph()
     }
 
-    /// The graph with our outputs: the map is the first of the foreign values, the score the second or the map's largest.
+    /// Returns the graph with our outputs: the map is the first of the foreign values; the score is the second, or the
+    /// map's largest value.
     pub fn with_outputs(&self, values: &[&str], shapes: &[Vec<usize>]) -> Result<GraphProto, ForeignError> {
         let mut g = self.started(values);
         let map_name = values.first().copied().unwrap_or_default().to_owned();
@@ -77,7 +78,7 @@ impl Wrapped {
         Ok(g.into_graph())
     }
 
-    /// Our image, what is done to it, and the foreign nodes that the values need.
+    /// Starts a graph with our image, its normalisation, and the foreign nodes that the values need.
     fn started(&self, values: &[&str]) -> GraphBuilder {
         let mut g = GraphBuilder::new("adopted");
         let image = g.input("image", &[1, 3, self.size.height as usize, self.size.width as usize]);
@@ -97,11 +98,11 @@ impl Wrapped {
     }
 }
 
-/// The nodes and constants that the values come from, in their order.
+/// Returns the nodes and constants that the values depend on, in order.
 fn needed(graph: &GraphProto, values: &[String]) -> GraphProto {
     let mut names: HashSet<&str> = values.iter().map(String::as_str).collect();
     let mut nodes = vec![];
-    // ONNX's nodes come in the order of evaluation.
+    // ONNX nodes are in order of evaluation.
     for node in graph.node.iter().rev() {
         if node.output.iter().any(|output| names.contains(output.as_str())) {
             reads(node, &mut names);
@@ -113,7 +114,7 @@ fn needed(graph: &GraphProto, values: &[String]) -> GraphProto {
     GraphProto { node: nodes, initializer: constants.cloned().collect(), ..GraphProto::default() }
 }
 
-/// Adds what a node reads, and what graphs in its attributes read.
+/// Adds the inputs of a node and of the graphs in its attributes.
 fn reads<'a>(node: &'a NodeProto, names: &mut HashSet<&'a str>) {
     names.extend(node.input.iter().map(String::as_str));
     for inner in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {

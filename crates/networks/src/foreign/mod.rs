@@ -1,15 +1,15 @@
-//! Anomaly models of other makers, such as anomalib's exports, made into models that the judge takes.
+//! Turns third-party anomaly models, such as anomalib's exports, into models that the judge accepts.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `external` | weights that lie beside the file come into it |
-//! | `outputs` | which of the model's values are the map and the score |
-//! | `normalisation` | what is done to the image before the model sees it |
-//! | `graph` | names, prunes and wraps the graph |
-//! | `error` | why a model can't be taken over |
+//! | `external` | loads weights stored beside the file |
+//! | `outputs` | finds which of the model's values are the map and the score |
+//! | `normalisation` | the normalisation of the image |
+//! | `graph` | renames, prunes and wraps the graph |
+//! | `error` | why a model can't be adopted |
 //!
-//! What comes out has the input `image` (1×3×H×W, RGB 0..1) and the outputs `anomaly_map` (1×1×H×W) and `score` (1), as any
-//! model of a bundle; between them are the nodes of the foreign model that these outputs need, as they were.
+//! The result has the input `image` (1×3×H×W, RGB 0..1) and the outputs `anomaly_map` (1×1×H×W) and `score` (1), like any
+//! model of a bundle. Between them are the nodes of the foreign model that these outputs need, unchanged.
 
 mod error;
 mod external;
@@ -28,27 +28,27 @@ pub use self::error::ForeignError;
 use self::graph::Wrapped;
 pub use self::normalisation::Normalisation;
 
-/// How a model is taken over.
+/// How to adopt a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Wanted<'a> {
-    /// The value that is the anomaly map; found by its name unless given.
+    /// The value that is the anomaly map; found by its name if not given.
     pub map: Option<&'a str>,
-    /// The value that is the score; found by its name unless given, else the map's largest value.
+    /// The value that is the score; if not given, found by its name, or else the map's largest value.
     pub score: Option<&'a str>,
-    /// What the model wants done to an image of RGB 0..1; nothing unless given.
+    /// The normalisation that the model expects of an RGB image in 0..1; none if not given.
     pub normalisation: Option<Normalisation>,
 }
 
-/// What came of it.
+/// An adopted model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adopted {
-    /// The model that the judge takes.
+    /// The model that the judge accepts.
     pub onnx: Vec<u8>,
     /// The foreign model's value that is the map.
     pub map: String,
     /// The foreign model's value that is the score; `None` for the map's largest value.
     pub score: Option<String>,
-    /// Whether a scaling of map and score to 0..1, which cuts off what lies beyond, was left out.
+    /// Whether a scaling of map and score to 0..1, which clips values, was removed.
     pub unscaled: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// Reads a model and the files that it names for its weights.
+    /// Reads a model and the files that hold its weights.
     ///
     /// # Errors
     /// See [`ForeignError`].
@@ -70,7 +70,7 @@ impl Foreign {
             std::fs::read(path).map_err(|source| ForeignError::Io { path: path.to_owned(), source })?;
         let no_onnx = |reason: String| ForeignError::Onnx { path: path.to_owned(), reason };
         let mut model = ModelProto::decode(bytes.as_slice()).map_err(|e| no_onnx(e.to_string()))?;
-        let mut graph = model.graph.take().ok_or_else(|| no_onnx("it holds no graph".to_owned()))?;
+        let mut graph = model.graph.take().ok_or_else(|| no_onnx("it has no graph".to_owned()))?;
         if let Some(function) = model.functions.first() {
             return Err(ForeignError::Functions(function.name.clone()));
         }
@@ -79,7 +79,7 @@ impl Foreign {
         Ok(Self { model, graph, input })
     }
 
-    /// The size that the model takes, if it takes one size only.
+    /// Returns the size that the model takes, if it takes only one size.
     #[must_use]
     pub fn size(&self) -> Option<Size> {
         match dimensions(&self.input)[..] {
@@ -88,7 +88,7 @@ impl Foreign {
         }
     }
 
-    /// Makes the model for images of this size.
+    /// Makes the adopted model for images of this size.
     ///
     /// # Errors
     /// See [`ForeignError`].
@@ -120,9 +120,9 @@ impl Foreign {
     }
 }
 
-/// The one input that is no constant, if it can be an image.
+/// Returns the only input that isn't a constant, if it can be an image.
 fn only_input(graph: &GraphProto) -> Result<&ValueInfoProto, ForeignError> {
-    // Older files list their constants among the inputs, too.
+    // Older files also list their constants as inputs.
     let is_constant = |input: &&ValueInfoProto| graph.initializer.iter().any(|c| c.name == input.name);
     let inputs: Vec<&ValueInfoProto> = graph.input.iter().filter(|input| !is_constant(input)).collect();
     let &[input] = inputs.as_slice() else {
@@ -131,8 +131,8 @@ fn only_input(graph: &GraphProto) -> Result<&ValueInfoProto, ForeignError> {
     let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
     match kind {
         Some(kind) if kind.elem_type == FLOAT => {}
-        Some(kind) => return Err(ForeignError::Input(format!("values of ONNX's type {}", kind.elem_type))),
-        None => return Err(ForeignError::Input("an input that is no tensor".to_owned())),
+        Some(kind) => return Err(ForeignError::Input(format!("values of ONNX type {}", kind.elem_type))),
+        None => return Err(ForeignError::Input("an input that isn't a tensor".to_owned())),
     }
     match dimensions(input)[..] {
         [batch, channels, _, _] if batch.is_none_or(|n| n == 1) && channels.is_none_or(|n| n == 3) => {
@@ -145,7 +145,7 @@ fn only_input(graph: &GraphProto) -> Result<&ValueInfoProto, ForeignError> {
     }
 }
 
-/// The lengths of the axes, where the file fixes them.
+/// Returns the lengths of the axes that the file fixes.
 fn dimensions(input: &ValueInfoProto) -> Vec<Option<u32>> {
     let kind = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
     let shape = kind.and_then(|kind| kind.shape.as_ref());

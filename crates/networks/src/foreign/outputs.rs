@@ -1,14 +1,14 @@
-//! Which of a foreign model's values are the anomaly map and the score.
+//! Finds which of a foreign model's values are the anomaly map and the score.
 
 use judge::onnx::{GraphProto, NodeProto};
 
 use super::error::ForeignError;
 
-/// What makers call the map, and what they call the score.
+/// Common names of the map and of the score.
 const MAPS: [&str; 3] = ["anomaly_map", "anomaly_maps", "map"];
 const SCORES: [&str; 5] = ["pred_score", "score", "anomaly_score", "image_score", "pred_scores"];
 
-/// Nodes from the end of a scaling back to where it cuts off.
+/// Maximum number of nodes from the end of a scaling back to its clipping.
 const SCALING_NODES: usize = 4;
 
 /// A value that was found.
@@ -16,24 +16,24 @@ const SCALING_NODES: usize = 4;
 pub(super) struct Found {
     /// The name that the model gives it.
     pub name: String,
-    /// The value that is taken.
+    /// The value to use.
     pub value: String,
-    /// Whether that is what it was before it was scaled to 0..1.
+    /// Whether that is the value before it is scaled to 0..1.
     pub is_unscaled: bool,
 }
 
-/// The anomaly map.
+/// Finds the anomaly map.
 pub(super) fn map(graph: &GraphProto, said: Option<&str>) -> Result<Found, ForeignError> {
     let found = find(graph, said, &MAPS)?;
     found.ok_or_else(|| ForeignError::Outputs { what: "anomaly map", found: names(graph) })
 }
 
-/// The score; `None` if the model gives none, and nothing was said.
+/// Finds the score; `None` if the model has none and none was named.
 pub(super) fn score(graph: &GraphProto, said: Option<&str>) -> Result<Option<Found>, ForeignError> {
     find(graph, said, &SCORES)
 }
 
-/// What the user says is taken as it is; what is found by its name, before its scaling.
+/// Takes a value that the user named as it is; one found by its name, before its scaling.
 fn find(graph: &GraphProto, said: Option<&str>, known: &[&str]) -> Result<Option<Found>, ForeignError> {
     if let Some(said) = said {
         let is_there = graph.node.iter().any(|node| node.output.iter().any(|output| output == said));
@@ -50,8 +50,8 @@ fn find(graph: &GraphProto, said: Option<&str>, known: &[&str]) -> Result<Option
     }))
 }
 
-/// The value that `name` is scaled from. anomalib ends its exports in `Where(there is a range, scaled, raw)`, and what it
-/// scales it cuts off at 0 and 1: all good parts below its range would get the same score, and no threshold could be
+/// Returns the value that `name` is scaled from. anomalib ends its exports in `Where(there is a range, scaled, raw)`, and
+/// clips the scaled values at 0 and 1: all good parts below its range would get the same score, and no threshold could be
 /// calibrated.
 fn before_scaling(graph: &GraphProto, name: &str) -> Option<String> {
     let choice = producer(graph, name).filter(|node| node.op_type == "Where")?;
@@ -60,7 +60,7 @@ fn before_scaling(graph: &GraphProto, name: &str) -> Option<String> {
     (is_computed && is_cut_off(graph, scaled, SCALING_NODES)).then(|| raw.clone())
 }
 
-/// Whether the value comes from a `Clip`, perhaps through a few nodes, of a choice by either of its ways.
+/// Returns whether the value comes from a `Clip`, perhaps through a few nodes, and through either branch of a choice.
 fn is_cut_off(graph: &GraphProto, name: &str, nodes: usize) -> bool {
     let Some(node) = producer(graph, name).filter(|_| nodes > 0) else { return false };
     let from = if node.op_type == "Where" { node.input.get(1..) } else { node.input.get(..1) };
@@ -72,7 +72,7 @@ fn producer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
     graph.node.iter().find(|node| node.output.iter().any(|output| output == name))
 }
 
-/// The outputs' names, for people.
+/// Returns the outputs' names, for people.
 fn names(graph: &GraphProto) -> String {
     let names: Vec<String> = graph.output.iter().map(|output| format!("`{}`", output.name)).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }

@@ -1,4 +1,4 @@
-//! A graph builder that knows each value's shape, so that the shapes in the file are right by construction.
+//! A graph builder that tracks each value's shape, so that the shapes in the file are right by construction.
 
 use judge::onnx::{
     AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
@@ -38,7 +38,7 @@ pub(super) enum Attribute<'a> {
 }
 
 impl GraphBuilder {
-    /// An empty graph.
+    /// Starts an empty graph.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { graph: GraphProto { name: name.to_owned(), ..GraphProto::default() }, values: 0 }
@@ -57,13 +57,13 @@ impl GraphBuilder {
         self.graph.output.push(value_info(&output));
     }
 
-    /// A constant tensor of 32-bit floats, row-major.
+    /// Adds a constant tensor of 32-bit floats, row-major.
     pub fn constant(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Value {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
         self.tensor(name, shape, FLOAT, data.iter().flat_map(|x| x.to_le_bytes()).collect())
     }
 
-    /// A constant tensor of 64-bit integers, row-major.
+    /// Adds a constant tensor of 64-bit integers, row-major.
     pub fn integer_constant(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Value {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "constant {name}");
         self.tensor(name, shape, INT64, data.iter().flat_map(|x| x.to_le_bytes()).collect())
@@ -82,49 +82,49 @@ impl GraphBuilder {
         value
     }
 
-    /// A constant without axes.
+    /// Adds a scalar constant.
     pub fn scalar(&mut self, x: f32) -> Value {
         let name = self.fresh_name("scalar");
         self.constant(&name, &[], &[x])
     }
 
-    /// A constant vector of 64-bit integers, such as axes or sizes.
+    /// Adds a constant vector of 64-bit integers, such as axes or sizes.
     pub(super) fn integers(&mut self, data: &[i64]) -> Value {
         let name = self.fresh_name("integers");
         self.integer_constant(&name, &[data.len()], data)
     }
 
-    /// Takes over nodes and constants that something else made; the names of their values must differ from ours.
+    /// Appends nodes and constants from elsewhere; the names of their values must differ from this graph's.
     pub fn append(&mut self, graph: GraphProto) {
         self.graph.node.extend(graph.node);
         self.graph.initializer.extend(graph.initializer);
     }
 
-    /// A value of the nodes that were appended, of which the caller knows the shape.
+    /// Refers to a value of appended nodes, whose shape the caller knows.
     #[must_use]
     pub fn known(&self, name: &str, shape: &[usize]) -> Value {
         Value { name: name.to_owned(), shape: shape.to_vec() }
     }
 
-    /// `value` under another name.
+    /// Adds an alias of `value` under another name.
     pub fn name(&mut self, value: &Value, name: &str) -> Value {
         let named = Value { name: name.to_owned(), shape: value.shape.clone() };
         self.push("Identity", &[value], &[&named], &[]);
         named
     }
 
-    /// Declares a value of the nodes that were appended to be an output, of whatever type and shape.
+    /// Declares a value of appended nodes to be an output, of any type and shape.
     pub fn announce(&mut self, name: &str) {
         self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
     }
 
-    /// The graph alone, for a model that says other things of itself than [`Self::finish`] does.
+    /// Returns the graph alone, for a model whose metadata differ from those that [`Self::finish`] writes.
     #[must_use]
     pub fn into_graph(self) -> GraphProto {
         self.graph
     }
 
-    /// The finished model's bytes.
+    /// Returns the finished model's bytes.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
         ModelProto {
@@ -138,7 +138,7 @@ impl GraphBuilder {
         .encode_to_vec()
     }
 
-    /// A node with one output of shape `shape`.
+    /// Adds a node with one output of shape `shape`.
     pub(super) fn node(
         &mut self,
         op: &str,
@@ -151,7 +151,7 @@ impl GraphBuilder {
         output
     }
 
-    /// A node with the outputs that are given.
+    /// Adds a node with the given outputs.
     pub(super) fn push(
         &mut self,
         op: &str,
@@ -170,7 +170,7 @@ impl GraphBuilder {
         });
     }
 
-    /// A name that no value has yet.
+    /// Returns an unused name.
     pub(super) fn fresh_name(&mut self, stem: &str) -> String {
         self.values += 1;
         format!("{stem}_{}", self.values)
@@ -199,7 +199,7 @@ fn value_info(value: &Value) -> ValueInfoProto {
     ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }
 
-/// Lengths as the file has them.
+/// Converts lengths to the file's type.
 pub(super) fn to_i64(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&n| n as i64).collect()
 }

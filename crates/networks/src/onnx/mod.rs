@@ -1,6 +1,6 @@
 //! Writes ONNX models: a graph builder over [`judge::onnx`]'s messages.
 //!
-//! What is written follows the ONNX specification, IR version 8, operator set 17; `onnx.checker` accepts it.
+//! The output follows the ONNX specification, IR version 8, operator set 17; `onnx.checker` accepts it.
 
 mod graph;
 mod operators;

@@ -1,12 +1,12 @@
-//! The operators that the networks use. Each gives its result's shape.
+//! The operators that the networks use. Each computes its result's shape.
 
 use super::graph::{Attribute, GraphBuilder, Value, to_i64};
 use crate::array::Array;
 use crate::resample::Matrix;
 
 impl GraphBuilder {
-    /// 2-D convolution with bias. `weight` is out × in/groups × height × width, `pads` the padding before and after, the same
-    /// on both axes.
+    /// Adds a 2-D convolution with bias. `weight` is out × in/groups × height × width, `pads` the padding before and after,
+    /// the same on both axes.
     pub fn conv(
         &mut self,
         x: &Value,
@@ -30,7 +30,7 @@ impl GraphBuilder {
         self.node("Conv", &[x, weight, bias], shape, &attributes)
     }
 
-    /// Square maximum pooling with the same padding on all sides.
+    /// Adds square maximum pooling with the same padding on all sides.
     pub fn max_pool(&mut self, x: &Value, kernel: usize, stride: usize, padding: usize) -> Value {
         let side = |n: usize| (n + 2 * padding - kernel) / stride + 1;
         let shape = vec![x.shape[0], x.shape[1], side(x.shape[2]), side(x.shape[3])];
@@ -43,7 +43,7 @@ impl GraphBuilder {
         self.node("MaxPool", &[x], shape, &attributes)
     }
 
-    /// The mean over square windows of an odd `side`, with stride 1; at the borders over the positions that exist.
+    /// Adds the mean over square windows of an odd `side`, with stride 1; at the borders, over the positions that exist.
     pub fn local_mean(&mut self, x: &Value, side: usize) -> Value {
         let (k, p) = (side as i64, side as i64 / 2);
         let attributes = [
@@ -55,7 +55,7 @@ impl GraphBuilder {
         self.node("AveragePool", &[x], x.shape.clone(), &attributes)
     }
 
-    /// Puts values side by side along the channels (axis 1).
+    /// Concatenates values along the channels (axis 1).
     pub fn concat_channels(&mut self, parts: &[Value]) -> Value {
         let Some(first) = parts.first() else { return self.constant("nothing", &[0], &[]) };
         let mut shape = first.shape.clone();
@@ -64,7 +64,7 @@ impl GraphBuilder {
         self.node("Concat", &parts, shape, &[("axis", Attribute::Int(1))])
     }
 
-    /// Product of matrices on the last two axes; leading axes are the same in both.
+    /// Adds a matrix product on the last two axes; leading axes are the same in both.
     pub fn mat_mul(&mut self, a: &Value, b: &Value) -> Value {
         let mut shape = a.shape.clone();
         let last = shape.len() - 1;
@@ -72,20 +72,20 @@ impl GraphBuilder {
         self.node("MatMul", &[a, b], shape, &[])
     }
 
-    /// The same values in another shape.
+    /// Reshapes values.
     pub fn reshape(&mut self, x: &Value, shape: &[usize]) -> Value {
         debug_assert_eq!(x.shape.iter().product::<usize>(), shape.iter().product::<usize>());
         let sides = self.integers(&to_i64(shape));
         self.node("Reshape", &[x, &sides], shape.to_vec(), &[])
     }
 
-    /// The axes in another order.
+    /// Reorders the axes.
     pub fn transpose(&mut self, x: &Value, order: &[usize]) -> Value {
         let shape = order.iter().map(|&axis| x.shape[axis]).collect();
         self.node("Transpose", &[x], shape, &[("perm", Attribute::Ints(&to_i64(order)))])
     }
 
-    /// The mean of each 2×2 window, stride 2, with the same padding on all sides, whose zeros count.
+    /// Adds the mean of each 2×2 window, stride 2, with the same padding on all sides, whose zeros count.
     pub fn average_pool(&mut self, x: &Value, padding: usize) -> Value {
         let side = |n: usize| (n + 2 * padding) / 2;
         let shape = vec![x.shape[0], x.shape[1], side(x.shape[2]), side(x.shape[3])];
@@ -99,64 +99,64 @@ impl GraphBuilder {
         self.node("AveragePool", &[x], shape, &attributes)
     }
 
-    /// `max(x, 0)`.
+    /// Adds `max(x, 0)`.
     pub fn relu(&mut self, x: &Value) -> Value {
         self.node("Relu", &[x], x.shape.clone(), &[])
     }
 
-    /// `min(max(x, low), high)`.
+    /// Adds `min(max(x, low), high)`.
     pub fn clip(&mut self, x: &Value, low: f32, high: f32) -> Value {
         let low = self.scalar(low);
         let high = self.scalar(high);
         self.node("Clip", &[x, &low, &high], x.shape.clone(), &[])
     }
 
-    /// `a + b`, broadcast.
+    /// Adds `a + b`, broadcast.
     pub fn add(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Add", a, b)
     }
 
-    /// `a - b`, broadcast.
+    /// Adds `a - b`, broadcast.
     pub fn sub(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Sub", a, b)
     }
 
-    /// `a * b`, broadcast.
+    /// Adds `a * b`, broadcast.
     pub fn mul(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Mul", a, b)
     }
 
-    /// `a / b`, broadcast.
+    /// Adds `a / b`, broadcast.
     pub fn div(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Div", a, b)
     }
 
-    /// `max(a, b)`, broadcast.
+    /// Adds `max(a, b)`, broadcast.
     pub fn max(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Max", a, b)
     }
 
-    /// `min(a, b)`, broadcast.
+    /// Adds `min(a, b)`, broadcast.
     pub fn min(&mut self, a: &Value, b: &Value) -> Value {
         self.binary("Min", a, b)
     }
 
-    /// `√x`.
+    /// Adds `√x`.
     pub fn sqrt(&mut self, x: &Value) -> Value {
         self.node("Sqrt", &[x], x.shape.clone(), &[])
     }
 
-    /// The natural logarithm.
+    /// Adds the natural logarithm.
     pub fn log(&mut self, x: &Value) -> Value {
         self.node("Log", &[x], x.shape.clone(), &[])
     }
 
-    /// `eˣ`.
+    /// Adds `eˣ`.
     pub fn exp(&mut self, x: &Value) -> Value {
         self.node("Exp", &[x], x.shape.clone(), &[])
     }
 
-    /// Sum over the channels (axis 1), which stays as an axis of length 1.
+    /// Adds the sum over the channels (axis 1), which remains as an axis of length 1.
     pub fn sum_channels(&mut self, x: &Value) -> Value {
         let axes = self.integers(&[1]);
         let mut shape = x.shape.clone();
@@ -164,7 +164,7 @@ impl GraphBuilder {
         self.node("ReduceSum", &[x, &axes], shape, &[("keepdims", Attribute::Int(1))])
     }
 
-    /// The smallest of the channels (axis 1), which stays as an axis of length 1.
+    /// Adds the minimum over the channels (axis 1), which remains as an axis of length 1.
     pub fn min_channels(&mut self, x: &Value) -> Value {
         let mut shape = x.shape.clone();
         shape[1] = 1;
@@ -172,21 +172,21 @@ impl GraphBuilder {
         self.node("ReduceMin", &[x], shape, &attributes)
     }
 
-    /// The mean of the `count` largest elements of all, as a vector of length 1.
+    /// Adds the mean of the `count` largest of all elements, as a vector of length 1.
     pub fn mean_of_largest(&mut self, x: &Value, count: usize) -> Value {
         let flat = self.reshape(x, &[1, x.shape.iter().product()]);
         let (largest, _) = self.top_k(&flat, count, true);
         self.mean_of_last(&largest)
     }
 
-    /// The mean over the last axis, which goes.
+    /// Adds the mean over the last axis, which is removed.
     pub fn mean_of_last(&mut self, x: &Value) -> Value {
         let last = x.shape.len() - 1;
         let attributes = [("axes", Attribute::Ints(&[last as i64])), ("keepdims", Attribute::Int(0))];
         self.node("ReduceMean", &[x], x.shape[..last].to_vec(), &attributes)
     }
 
-    /// The `count` largest, or smallest, along the last axis, in order, and their places as integers.
+    /// Adds the `count` largest, or smallest, elements along the last axis, in order, and their indices as integers.
     pub fn top_k(&mut self, x: &Value, count: usize, largest: bool) -> (Value, Value) {
         let k = self.integers(&[count as i64]);
         let mut shape = x.shape.clone();
@@ -200,18 +200,18 @@ impl GraphBuilder {
         (values, places)
     }
 
-    /// The parts of `x` at integer `places` along `axis`, in whose stead come the axes of `places`.
+    /// Gathers the slices of `x` at the integer indices `places` along `axis`, which is replaced by the axes of `places`.
     pub fn gather(&mut self, x: &Value, places: &Value, axis: usize) -> Value {
         let shape = [&x.shape[..axis], &places.shape[..], &x.shape[axis + 1..]].concat();
         self.node("Gather", &[x, places], shape, &[("axis", Attribute::Int(axis as i64))])
     }
 
-    /// The largest of all values; no axes.
+    /// Adds the maximum of all values, without axes.
     pub fn largest(&mut self, x: &Value) -> Value {
         self.node("ReduceMax", &[x], vec![], &[("keepdims", Attribute::Int(0))])
     }
 
-    /// `rows · x · columnsᵀ` on the last two axes: any separable resizing or smoothing.
+    /// Adds `rows · x · columnsᵀ` on the last two axes: any separable resizing or smoothing.
     pub fn resample(&mut self, x: &Value, rows: &Matrix, columns: &Matrix) -> Value {
         let mut matrix = |matrix: &Matrix| {
             let Array { shape, data } = matrix.to_array();
@@ -230,7 +230,7 @@ impl GraphBuilder {
     }
 }
 
-/// NumPy's rule: shapes are aligned at their ends, and an axis of length 1 repeats.
+/// Broadcasts shapes by NumPy's rule: they are aligned at their ends, and an axis of length 1 repeats.
 fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
     let rank = a.len().max(b.len());
     let at = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);

@@ -1,4 +1,4 @@
-//! Where imported teachers are kept: one safetensors file each.
+//! Stores imported teachers, each in one safetensors file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,27 +9,27 @@ use judge::{ReadError, read_regular_file};
 use super::{Teacher, TeacherError, safetensors_file};
 use crate::architecture::{Network, fold};
 
-/// Larger files are no teachers; the largest backbone has a tenth of that.
+/// Maximum size of a teacher's file; the largest backbone has a tenth of that.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// A folder of imported teachers, and those that a program brings along.
+/// A folder of imported teachers, plus those built into a program.
 #[derive(Debug, Clone)]
 pub struct Library {
     folder: PathBuf,
     shipped: &'static [Shipped],
 }
 
-/// A teacher that is part of the program.
+/// A teacher built into the program.
 #[derive(Debug)]
 pub struct Shipped {
-    /// What it is called, unless an imported one has that name.
+    /// Its name; an imported teacher with the same name takes precedence.
     pub name: &'static str,
-    /// Its file, as [`Library::keep`] or a distillation writes it.
+    /// Its file, as written by [`Library::keep`] or by a distillation.
     pub file: &'static [u8],
 }
 
 impl Library {
-    /// The user's library: `$NOMINAL_HOME/teachers`, else `$XDG_DATA_HOME/nominal/teachers`, else
+    /// Returns the user's library: `$NOMINAL_HOME/teachers`, else `$XDG_DATA_HOME/nominal/teachers`, else
     /// `~/.local/share/nominal/teachers`.
     #[must_use]
     pub fn of_user() -> Self {
@@ -39,28 +39,28 @@ impl Library {
         Self::at(&home.unwrap_or_else(|| PathBuf::from(".nominal")).join("teachers"))
     }
 
-    /// A library in this folder, which need not exist yet.
+    /// Returns a library in this folder, which need not exist yet.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), shipped: &[] }
     }
 
-    /// This library with these teachers, too.
+    /// Returns this library plus these teachers.
     #[must_use]
     pub fn with(self, shipped: &'static [Shipped]) -> Self {
         Self { shipped, ..self }
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Keeps a teacher; one of the same name is replaced. `source` is the file that it came from.
+    /// Stores a teacher, replacing one with the same name. `source` is the file that it came from.
     ///
     /// # Errors
-    /// See [`TeacherError`]; the library is then as it was.
+    /// See [`TeacherError`]; the library is then unchanged.
     pub fn keep(&self, teacher: &Teacher, source: &str) -> Result<(), TeacherError> {
         let path = self.path(&teacher.name)?;
         let network = teacher.network.name.to_owned();
@@ -70,10 +70,10 @@ impl Library {
         write_file(&path, &bytes).map_err(|source| TeacherError::Io { path, source })
     }
 
-    /// The names of all teachers, sorted.
+    /// Returns the names of all teachers, sorted.
     ///
     /// # Errors
-    /// Where the folder exists and can't be listed.
+    /// If the folder exists but can't be listed.
     pub fn names(&self) -> Result<Vec<String>, TeacherError> {
         let mut names: Vec<String> = self.shipped.iter().map(|shipped| shipped.name.to_owned()).collect();
         let failed = |source| TeacherError::Io { path: self.folder.clone(), source };
@@ -92,7 +92,7 @@ impl Library {
         Ok(names)
     }
 
-    /// Whether [`Self::load`] of this name gives a teacher that the program brings along.
+    /// Returns whether [`Self::load`] with this name returns a teacher built into the program.
     #[must_use]
     pub fn is_shipped(&self, name: &str) -> bool {
         self.shipped(name).is_some() && self.path(name).is_ok_and(|path| !path.is_file())
@@ -105,7 +105,7 @@ impl Library {
     /// Loads the teacher called `name`.
     ///
     /// # Errors
-    /// Where there is none, or its file was damaged since.
+    /// If there is none, or its file is damaged.
     pub fn load(&self, name: &str) -> Result<Teacher, TeacherError> {
         let path = self.path(name)?;
         if !path.is_file() {
@@ -119,10 +119,10 @@ impl Library {
         load_file(&path, name)
     }
 
-    /// Whether a teacher can have this name.
+    /// Checks whether a teacher can have this name.
     ///
     /// # Errors
-    /// [`TeacherError::Name`] where it can't be a file name.
+    /// [`TeacherError::Name`] if it can't be a file name.
     pub fn check_name(&self, name: &str) -> Result<(), TeacherError> {
         self.path(name).map(drop)
     }
@@ -136,10 +136,10 @@ impl Library {
     }
 }
 
-/// Loads a teacher from a file that [`Library::keep`] or a training run wrote.
+/// Loads a teacher from a file written by [`Library::keep`] or a training run.
 ///
 /// # Errors
-/// Where the file can't be read or doesn't fit its architecture.
+/// If the file can't be read or doesn't fit its architecture.
 pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
     let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
         ReadError::Io(source) => TeacherError::Io { path: path.to_owned(), source },
@@ -153,7 +153,7 @@ fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError>
     let (raw, metadata) = safetensors_file::read(bytes).map_err(damaged)?;
     let network = metadata.get("network").and_then(|network| Network::by_name(network));
     let network = network.ok_or_else(|| {
-        damaged("it does not name a known network; import the teacher again, or start the run anew".into())
+        damaged("it does not name a known network; import the teacher again, or restart the run".into())
     })?;
     let weights =
         fold(&network, &raw).map_err(|source| TeacherError::Fold { path: path.to_owned(), source })?;
@@ -172,6 +172,6 @@ mod tests {
     #[test]
     fn a_device_is_no_teacher() {
         let error = load_file(Path::new("/dev/null"), "student").unwrap_err().to_string();
-        assert!(error.contains("/dev/null") && error.contains("no regular file"), "{error}");
+        assert!(error.contains("/dev/null") && error.contains("not a regular file"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Teachers: frozen backbones that know natural images, kept by name.
+//! Teachers: frozen, pre-trained backbones, stored by name.
 
 #[cfg(feature = "import")]
 pub mod import;
@@ -26,14 +26,14 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// Whether it has several levels, as most methods need; a patch description network has one.
+    /// Returns whether it has several levels, as most methods need; a patch description network has one.
     #[must_use]
     pub fn is_backbone(&self) -> bool {
         PdnSize::of(self.network.name).is_none()
     }
 }
 
-/// What is wrong with the bytes of a weight file, in a sentence that says what to do.
+/// What is wrong with a weight file, in a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct WeightFileError(Cow<'static, str>);
@@ -59,18 +59,18 @@ pub enum TeacherError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The bytes are no weight file.
-    #[error("{path} is not a weight file that can be read: {source}", path = path.display())]
+    /// The file is not a valid weight file.
+    #[error("{path} is not a readable weight file: {source}", path = path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong, and what to do.
         source: WeightFileError,
     },
-    /// The tensors belong to no known architecture, or some don't fit.
+    /// Some tensors don't fit the architecture.
     #[error("{path}: {source}", path = path.display())]
     Fold {
         /// The file.
@@ -78,9 +78,9 @@ pub enum TeacherError {
         /// The first tensor that doesn't fit.
         source: FoldError,
     },
-    /// The tensors' names are no known architecture's.
+    /// The tensors' names don't match any known architecture.
     #[error(
-        "{path}: its tensors ({names}) have the names of no network that can be a teacher; give the weights of one of these: {known}",
+        "{path}: its tensors ({names}) don't match any network that can be a teacher; give the weights of one of these: {known}",
         path = path.display(),
         known = known_networks()
     )]
@@ -91,16 +91,16 @@ pub enum TeacherError {
         names: String,
     },
     /// A name that can't be a file name.
-    #[error("`{0}` can't be a teacher's name; use letters, digits, `-`, `_` and `.`, at most 64 of them")]
+    #[error("invalid teacher name `{0}`; use at most 64 letters, digits, `-`, `_` and `.`")]
     Name(String),
-    /// No teacher of this name.
+    /// No teacher has this name.
     #[error(
         "no teacher is called `{name}` (known: {known}); import one with `trainer teacher import FILE --name {name}`"
     )]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The existing names.
         known: String,
     },
 }

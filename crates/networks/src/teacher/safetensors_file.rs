@@ -1,4 +1,4 @@
-//! Weights as safetensors: read any float type, write 32-bit floats.
+//! Weights as safetensors: reads any float type, writes 32-bit floats.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use crate::array::{Array, Weights};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
-/// Reads the floating-point tensors and the file's metadata; integer tensors (counters) are left out.
+/// Reads the floating-point tensors and the file's metadata; integer tensors (counters) are skipped.
 ///
 /// # Errors
-/// A sentence: what is wrong with the bytes.
+/// A sentence that says what is wrong with the bytes.
 pub fn read(bytes: &[u8]) -> Result<(Weights, HashMap<String, String>), WeightFileError> {
     let not_ours = |e: &dyn std::fmt::Display| {
-        WeightFileError::from(format!("{e}; torch .pth, .safetensors and .npz files are read"))
+        WeightFileError::from(format!("{e}; use a torch .pth, a .safetensors or an .npz file"))
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| not_ours(&e))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| not_ours(&e))?;
@@ -29,7 +29,7 @@ pub fn read(bytes: &[u8]) -> Result<(Weights, HashMap<String, String>), WeightFi
 /// Writes 32-bit floats with `metadata`.
 ///
 /// # Panics
-/// Where an array's data doesn't have its shape: an error of the caller.
+/// If an array's data doesn't have its shape, which is a bug in the caller.
 #[must_use]
 #[expect(
     clippy::expect_used,

@@ -1,11 +1,11 @@
-//! Weights made on the spot, and weight files in the formats that users have. Shared with the whole-system tests.
+//! Generates weights, and weight files in the formats that users have. Shared with the whole-system tests.
 
 use std::io::Write as _;
 
 use bundle::seeded::Seeded;
 use networks::{Array, Network, Weights};
 
-/// Random weights with BatchNorm folded, scaled so that features neither vanish nor explode.
+/// Returns random weights with BatchNorm folded, scaled so that features neither vanish nor explode.
 #[must_use]
 pub fn random_weights(network: &Network, seed: u64) -> Weights {
     let mut random = Seeded::new(seed, 5);
@@ -36,29 +36,29 @@ pub enum Strings {
     Quoted,
 }
 
-/// A pickle under construction: opcodes of protocol 2. Each tensor's storage has the key of its place.
+/// A pickle under construction: opcodes of protocol 2. Each tensor's storage has its index as its key.
 #[derive(Debug, Clone)]
 pub struct Pickle {
-    /// What is written so far.
+    /// The bytes written so far.
     pub bytes: Vec<u8>,
     strings: Strings,
     storages: usize,
 }
 
 impl Pickle {
-    /// The start of one.
+    /// Starts a pickle.
     #[must_use]
     pub fn new(strings: Strings) -> Self {
         Self { bytes: b"\x80\x02".to_vec(), strings, storages: 0 }
     }
 
-    /// Opcodes as they are.
+    /// Writes raw opcodes.
     pub fn raw(&mut self, opcodes: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(opcodes);
         self
     }
 
-    /// A string.
+    /// Writes a string.
     pub fn text(&mut self, text: &str) -> &mut Self {
         let bytes = text.as_bytes();
         match self.strings {
@@ -78,12 +78,12 @@ impl Pickle {
         self
     }
 
-    /// An integer.
+    /// Writes an integer.
     pub fn integer(&mut self, n: usize) -> &mut Self {
         self.raw(b"J").raw(&(n as i32).to_le_bytes())
     }
 
-    /// A tensor of a storage of its own.
+    /// Writes a tensor with its own storage.
     pub fn tensor(&mut self, array: &Array) -> &mut Self {
         let key = self.storages.to_string();
         self.storages += 1;
@@ -99,7 +99,7 @@ impl Pickle {
         self.raw(b"t\x89ccollections\nOrderedDict\n)RtR")
     }
 
-    /// A state dict.
+    /// Writes a state dict.
     pub fn state_dict(&mut self, weights: &Weights) -> &mut Self {
         self.raw(b"ccollections\nOrderedDict\n)R(");
         for (name, array) in weights {
@@ -108,27 +108,27 @@ impl Pickle {
         self.raw(b"u")
     }
 
-    /// The whole pickle.
+    /// Returns the whole pickle.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         [&self.bytes[..], b"."].concat()
     }
 }
 
-/// A state dict as torch's pickle.
+/// Returns a state dict as torch's pickle.
 #[must_use]
 pub fn pickle(weights: &Weights) -> Vec<u8> {
     Pickle::new(Strings::Unicode).state_dict(weights).finish()
 }
 
-/// What a file before version 1.6 starts with: magic number, protocol version 1001, and here an empty dict in place of
-/// the system's facts.
+/// Returns the start of a file before version 1.6: magic number, protocol version 1001, and an empty dict in place of
+/// the system's properties.
 #[must_use]
 pub fn legacy_preamble() -> Vec<u8> {
     b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec()
 }
 
-/// A state dict as torch has written it since version 1.6: a zip of the pickle and one file a storage.
+/// Returns a state dict as torch has written it since version 1.6: a zip of the pickle and one file per storage.
 ///
 /// # Panics
 /// Never: writing to memory doesn't fail.
@@ -137,7 +137,7 @@ pub fn zip_pth(weights: &Weights) -> Vec<u8> {
     zip_of(&pickle(weights), weights.values())
 }
 
-/// A zip as torch writes it, of a pickle and its storages.
+/// Returns a zip, as torch writes it, of a pickle and its storages.
 ///
 /// # Panics
 /// Never: writing to memory doesn't fail.
@@ -148,13 +148,13 @@ pub fn zip_of<'a>(pickle: &[u8], arrays: impl IntoIterator<Item = &'a Array>) ->
     zipped(std::iter::once(("archive/data.pkl".to_owned(), pickle.to_vec())).chain(storages))
 }
 
-/// Arrays as NumPy's `savez` writes them.
+/// Returns arrays as NumPy's `savez` writes them.
 #[must_use]
 pub fn npz(weights: &Weights) -> Vec<u8> {
     zipped(weights.iter().map(|(name, array)| (format!("{name}.npy"), npy(array))))
 }
 
-/// One array as NumPy's `save` writes it.
+/// Returns one array as NumPy's `save` writes it.
 #[must_use]
 pub fn npy(array: &Array) -> Vec<u8> {
     let sides: String = array.shape.iter().map(|side| format!("{side}, ")).collect();
@@ -167,7 +167,7 @@ pub fn npy(array: &Array) -> Vec<u8> {
     bytes
 }
 
-/// A zip of these files, stored as they are.
+/// Returns a zip of these files, stored without compression.
 ///
 /// # Panics
 /// Never: writing to memory doesn't fail.
@@ -182,13 +182,13 @@ pub fn zipped(files: impl Iterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// A state dict as torch wrote it before version 1.6.
+/// Returns a state dict as torch wrote it before version 1.6.
 #[must_use]
 pub fn legacy_pth(weights: &Weights) -> Vec<u8> {
     legacy_of(&pickle(weights), weights.values(), Strings::Unicode)
 }
 
-/// A file as torch wrote it before version 1.6, of a pickle and its storages.
+/// Returns a file, as torch wrote it before version 1.6, of a pickle and its storages.
 #[must_use]
 pub fn legacy_of<'a>(
     pickle: &[u8],
@@ -209,7 +209,7 @@ pub fn legacy_of<'a>(
     bytes
 }
 
-/// An array's values, little-endian.
+/// Returns an array's values, little-endian.
 #[must_use]
 pub fn floats(array: &Array) -> Vec<u8> {
     array.data.iter().flat_map(|x| x.to_le_bytes()).collect()

@@ -1,4 +1,4 @@
-//! A camera of nokhwa that streams.
+//! A streaming camera opened by nokhwa.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,31 +20,31 @@ pub struct NokhwaCamera {
     name: String,
     opened: Opened,
     layout: Layout,
-    /// Frames so far.
+    /// Number of frames so far.
     frames: u64,
     has_times: bool,
 }
 
 impl NokhwaCamera {
-    /// Opens it with format, size and frame rate of the line file.
+    /// Opens the camera with the format, size and frame rate of the line file.
     ///
     /// # Errors
-    /// [`CaptureError`]: not there, or without the format, size or rate.
+    /// [`CaptureError`] if the camera is absent, or lacks the format, size or rate.
     pub fn open(settings: &Nokhwa) -> Result<Self, CaptureError> {
-        let camera = format!("{} of nokhwa", settings.index);
+        let camera = format!("{} (nokhwa)", settings.index);
         let failed = |reason| CaptureError::Open { camera: camera.clone(), reason };
         let format = match settings.format {
             PixelFormat::Mjpeg => FrameFormat::MJPEG,
             PixelFormat::Yuyv => FrameFormat::YUYV,
             PixelFormat::Grey => {
-                return Err(failed("nokhwa knows no grey cameras; use source = \"v4l2\"".to_owned()));
+                return Err(failed("nokhwa does not support grey cameras; use source = \"v4l2\"".to_owned()));
             }
         };
         let size = Size { width: settings.width, height: settings.height };
-        // A checked line file has a whole number.
+        // In a checked line file this is a whole number.
         let fps = settings.fps as u32;
         let wanted = CameraFormat::new(Resolution::new(size.width, size.height), format, fps);
-        // It fails by a panic with some drivers' lists of sizes.
+        // nokhwa panics on some drivers' lists of sizes.
         let opened = guarded(|| {
             let formats = [format];
             let request = RequestedFormat::with_formats(RequestedFormatType::Exact(wanted), &formats);
@@ -72,26 +72,26 @@ impl Camera for NokhwaCamera {
     fn describe(&self) -> String {
         let Layout { format, size, .. } = &self.layout;
         let format = format!("{format:?}").to_lowercase();
-        format!("the camera {} by nokhwa: {format}, {}×{} pixels", self.name, size.width, size.height)
+        format!("the camera {} via nokhwa: {format}, {}×{} pixels", self.name, size.width, size.height)
     }
 
     fn next(&mut self) -> Result<Captured, CaptureError> {
         let buffer = self.opened.frame().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
         let captured_at = self.captured_at(&buffer);
         self.frames += 1;
-        // Whether the driver called it damaged, nokhwa doesn't say.
+        // nokhwa doesn't say whether the driver reported damage.
         let filled = Filled { bytes: buffer.buffer(), is_damaged: false };
         Ok(Captured::new(filled.data(self.layout), captured_at, self.frames).within(Some(self.layout.size)))
     }
 
     fn warnings(&mut self) -> Vec<String> {
         let mut sentences = vec![
-            "the camera is opened by nokhwa, which locks no controls: what it changes by itself changes the scores".to_owned(),
+            "the camera is opened via nokhwa, which locks no controls: whatever it adjusts by itself changes the scores".to_owned(),
         ];
         if !self.has_times {
             sentences.push(
-                "nokhwa gives no capture times of this camera; arrival times stand in, which are later: lengthen \
-                 trigger.exposure_delay_ms by readout and transfer"
+                "nokhwa gives no capture times for this camera; arrival times are used instead, which are later: lengthen \
+                 trigger.exposure_delay_ms by the time for readout and transfer"
                     .to_owned(),
             );
         }

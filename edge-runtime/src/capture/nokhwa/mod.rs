@@ -1,8 +1,8 @@
-//! Whatever the crate nokhwa opens, such as a workstation's webcam: for collecting photos, and for trying a line.
+//! Cameras that the crate nokhwa opens, such as a workstation's webcam: for collecting photos and trying out a line.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `camera` | a camera that streams |
+//! | `camera` | a streaming camera |
 //! | `stamp` | its capture times |
 
 #[cfg(feature = "nokhwa")]
@@ -14,12 +14,13 @@ mod stamp;
 #[cfg(feature = "nokhwa")]
 pub use camera::NokhwaCamera;
 
-/// What nokhwa 0.10 can't do, a sentence each. `source = "v4l2"` does all of it.
+/// Limitations of nokhwa 0.10, one sentence each. `source = "v4l2"` has none of them.
 pub const LIMITS: [&str; 5] = [
-    "nokhwa drops the driver's frame numbers: frames that are lost can't be counted",
-    "nokhwa drops the driver's error flag and the number of bytes used: the rest of a damaged JPEG can be the end of an \
-     older picture, and rows with padding are read wrongly",
-    "nokhwa has no time-out: a camera that hangs is told as silent, but not opened again",
-    "nokhwa locks no exposure, gain, white balance or focus here: what the camera changes by itself changes the scores",
-    "nokhwa opens no grey cameras; use source = \"v4l2\" for these, and for every line",
+    "nokhwa drops the driver's frame numbers: lost frames can't be counted",
+    "nokhwa drops the driver's error flag and the number of bytes used: a damaged JPEG may continue with the end of an \
+     older picture, and padded rows are misread",
+    "nokhwa has no time-out: a hanging camera is reported as silent, but not reopened",
+    "nokhwa does not lock exposure, gain, white balance or focus here: whatever the camera adjusts by itself changes the \
+     scores",
+    "nokhwa opens no grey cameras; use source = \"v4l2\" for these, and on every line",
 ];

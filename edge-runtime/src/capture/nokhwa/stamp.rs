@@ -1,14 +1,14 @@
-//! nokhwa gives capture times by the wall clock; it has them of the monotonic one.
+//! Capture times from nokhwa, which converts the driver's monotonic times to the wall clock; this converts them back.
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// An older time stamp is of another clock.
+/// An older timestamp is from another clock.
 const OLDEST: Duration = Duration::from_secs(15);
 
-/// When a frame was captured that arrives at `arrival`, when the wall clock shows `wall` since 1970. `None` without a time
-/// stamp that can be: later than the arrival, or far before it.
+/// Returns when a frame was captured that arrives at `arrival`, when the wall clock shows `wall` since 1970. `None` without
+/// a plausible timestamp: one later than the arrival, or long before it, is not.
 pub(super) fn captured_at(stamp: Option<Duration>, wall: Duration, arrival: Moment) -> Option<Moment> {
     let age = wall.checked_sub(stamp?)?;
     (age <= OLDEST).then(|| arrival - age)

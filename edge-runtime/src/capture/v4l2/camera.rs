@@ -1,4 +1,4 @@
-//! A V4L2 camera that streams.
+//! A streaming V4L2 camera.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::capture::{Camera, CaptureError, Captured};
 use crate::clock::Moment;
 use crate::line_file::{PixelFormat, V4l2};
 
-/// One to fill, one to read, and two for a thread that is late.
+/// One buffer to fill, one to read, and two in reserve for a late thread.
 const BUFFERS: u32 = 4;
-/// Longer than any exposure that makes sense on a line; slow cameras get five frames' time.
+/// Longer than any exposure that makes sense on a line; slow cameras get the time of five frames.
 const TIME_OUT: Duration = Duration::from_secs(2);
 
 /// An open camera with its buffers.
@@ -30,16 +30,16 @@ pub struct V4l2Camera {
     node: Node,
     layout: Layout,
     locked: Vec<Locked>,
-    /// What is to be said of its frame rate.
+    /// Warning about the frame rate.
     rate: Option<String>,
     clock: Clock,
 }
 
 impl V4l2Camera {
-    /// Opens it, sets format, size and frame rate, and locks the controls that the line file names.
+    /// Opens the camera, sets format, size and frame rate, and locks the controls that the line file names.
     ///
     /// # Errors
-    /// [`CaptureError`]: not there, without the format or size, or refusing a control.
+    /// [`CaptureError`] if the camera is absent, lacks the format or size, or refuses a control.
     pub fn open(settings: &V4l2) -> Result<Self, CaptureError> {
         let name = settings.device.display().to_string();
         let failed = |e: std::io::Error| CaptureError::Open { camera: name.clone(), reason: e.to_string() };
@@ -64,7 +64,7 @@ impl Camera for V4l2Camera {
     }
 
     fn next(&mut self) -> Result<Captured, CaptureError> {
-        // After any failure, a time-out included, the stream's buffers are in no known state: it is opened again.
+        // After any failure, including a time-out, the state of the stream's buffers is unknown: the camera is reopened.
         let (bytes, about) = self.stream.next().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
         let captured_at = self.clock.captured_at(stamp(about), Moment::now());
         let filled = Filled {
@@ -91,11 +91,11 @@ fn stamp(about: &Metadata) -> Stamp {
     }
 }
 
-/// Sets format and size.
+/// Sets format and size, and checks that the camera accepted them.
 fn negotiate(device: &Device, settings: &V4l2) -> Result<Format, CaptureError> {
     let (width, height) = (settings.width, settings.height);
     let codes: &[&[u8; 4]] = match settings.format {
-        // Some cameras call it so.
+        // Some cameras report `JPEG`.
         PixelFormat::Mjpeg => &[b"MJPG", b"JPEG"],
         PixelFormat::Yuyv => &[b"YUYV"],
         PixelFormat::Grey => &[b"GREY"],
@@ -121,7 +121,7 @@ fn negotiate(device: &Device, settings: &V4l2) -> Result<Format, CaptureError> {
     })
 }
 
-/// Sets the frame rate; what came of it where that is something else. Cameras without a choice are as good.
+/// Sets the frame rate. Returns a warning if the camera chose another one; cameras whose rate can't be set are fine too.
 fn pace(device: &Device, fps: f64) -> Option<String> {
     let thousandths = (fps * 1000.0).round() as u32;
     let set = device.set_params(&Parameters::new(Fraction::new(1000, thousandths)));
@@ -130,5 +130,7 @@ fn pace(device: &Device, fps: f64) -> Option<String> {
     if !found.is_finite() || (found - fps).abs() <= 0.01 * fps {
         return None;
     }
-    Some(format!("the camera gives {found:.1} frames a second where camera.fps = {fps}; correct camera.fps"))
+    Some(format!(
+        "the camera runs at {found:.1} frames per second, but camera.fps = {fps}; correct camera.fps"
+    ))
 }

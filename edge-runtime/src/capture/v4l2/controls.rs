@@ -1,11 +1,11 @@
-//! Exposure, gain, white balance and focus: what a camera changes by itself changes the scores.
+//! Exposure, gain, white balance and focus: whatever a camera adjusts by itself changes the scores.
 
 use std::io;
 
 use crate::capture::CaptureError;
 use crate::line_file::V4l2;
 
-/// Values that a control takes.
+/// Range of values that a control accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) low: i64,
@@ -13,26 +13,26 @@ pub(super) struct Range {
     pub(super) step: i64,
 }
 
-/// A camera's controls, by their V4L2 numbers.
+/// A camera's controls, by V4L2 control ID.
 pub(super) trait Controls {
-    /// Its range; `None` where the camera has no such control.
+    /// Returns the range of a control; `None` if the camera has no such control.
     fn range(&self, id: u32) -> Option<Range>;
-    /// Its value now.
+    /// Returns the current value.
     fn get(&self, id: u32) -> io::Result<i64>;
-    /// Changes it.
+    /// Sets the value.
     fn set(&self, id: u32, value: i64) -> io::Result<()>;
 }
 
-/// A property of the picture: the control that holds it, and the one that lets the camera change it.
+/// A property of the picture: the control that holds it, and the one that lets the camera adjust it.
 struct Property {
     key: &'static str,
     name: &'static str,
-    /// The first of these that the camera has.
+    /// Candidate controls; the first one that the camera has is used.
     ids: &'static [u32],
     automatic: u32,
-    /// Value of `automatic` with which the camera keeps its hands off.
+    /// Value of `automatic` that stops the camera from adjusting the property.
     manual: i64,
-    /// What a unit of the line file is in units of the control.
+    /// Units of the control per unit of the line file.
     units: f64,
     effect: &'static str,
 }
@@ -41,7 +41,7 @@ const USER: u32 = 0x0098_0900;
 const CAMERA: u32 = 0x009A_0900;
 const IMAGE_SOURCE: u32 = 0x009E_0900;
 
-/// Numbers, menu values and units as the kernel's `v4l2-controls.h` and its documentation have them.
+/// Control IDs, menu values and units as in the kernel's `v4l2-controls.h` and its documentation.
 const PROPERTIES: [Property; 4] = [
     Property {
         key: "exposure_ms",
@@ -51,17 +51,17 @@ const PROPERTIES: [Property; 4] = [
         automatic: CAMERA + 1,
         manual: 1,
         units: 10.0,
-        effect: "brightness and motion blur, and scores with them",
+        effect: "brightness and motion blur, and thus the scores",
     },
     Property {
         key: "gain",
         name: "gain",
-        // V4L2_CID_GAIN, V4L2_CID_ANALOGUE_GAIN of bare sensors; V4L2_CID_AUTOGAIN.
+        // V4L2_CID_GAIN, or V4L2_CID_ANALOGUE_GAIN for bare sensors; V4L2_CID_AUTOGAIN.
         ids: &[USER + 19, IMAGE_SOURCE + 3],
         automatic: USER + 18,
         manual: 0,
         units: 1.0,
-        effect: "brightness and noise, and scores with them",
+        effect: "brightness and noise, and thus the scores",
     },
     Property {
         key: "white_balance_k",
@@ -71,7 +71,7 @@ const PROPERTIES: [Property; 4] = [
         automatic: USER + 12,
         manual: 0,
         units: 1.0,
-        effect: "colours, and scores with them",
+        effect: "colours, and thus the scores",
     },
     Property {
         key: "focus",
@@ -81,7 +81,7 @@ const PROPERTIES: [Property; 4] = [
         automatic: CAMERA + 12,
         manual: 0,
         units: 1.0,
-        effect: "sharpness, and scores with it",
+        effect: "sharpness, and thus the scores",
     },
 ];
 
@@ -93,10 +93,10 @@ pub(super) struct Locked {
     value: i64,
 }
 
-/// Sets what the line file names: first the automatic off, then the value; both are read back.
+/// Locks the controls that the line file names: switches automatic adjustment off, sets the value and reads it back.
 ///
 /// # Errors
-/// [`CaptureError::Control`] where the camera lacks the control, refuses the value or doesn't keep it.
+/// [`CaptureError::Control`] if the camera lacks the control, refuses the value or doesn't keep it.
 pub(super) fn lock(camera: &impl Controls, settings: &V4l2) -> Result<Vec<Locked>, CaptureError> {
     let whole = |value: Option<i64>| value.map(|value| value as f64);
     let wanted =
@@ -105,7 +105,7 @@ pub(super) fn lock(camera: &impl Controls, settings: &V4l2) -> Result<Vec<Locked
     named.map(|(property, wanted)| property.lock(camera, wanted)).collect()
 }
 
-/// A sentence for each locked control that has another value now, and for each automatic that is on.
+/// Returns a sentence for each locked control whose value has changed, and for each automatic adjustment that is on.
 pub(super) fn warnings(camera: &impl Controls, locked: &[Locked]) -> Vec<String> {
     PROPERTIES.iter().flat_map(|property| property.warnings(camera, locked)).collect()
 }
@@ -123,20 +123,23 @@ impl Property {
             return Err(refused("it has no such control".to_owned(), format!("remove camera.{}", self.key)));
         };
         let (low, high) = (range.low as f64 / self.units, range.high as f64 / self.units);
-        let allowed = format!("give {low} to {high} in steps of {}", range.step as f64 / self.units);
+        let allowed =
+            format!("give a value from {low} to {high} in steps of {}", range.step as f64 / self.units);
         let value = (wanted * self.units).round() as i64;
         if !(range.low..=range.high).contains(&value) {
-            return Err(refused("it is out of range".to_owned(), allowed));
+            return Err(refused("the value is out of range".to_owned(), allowed));
         }
         if camera.range(self.automatic).is_some() {
             let off = camera.set(self.automatic, self.manual);
-            off.map_err(|e| refused(format!("its automatic stays on ({e})"), allowed.clone()))?;
+            off.map_err(|e| {
+                refused(format!("automatic adjustment can't be switched off ({e})"), allowed.clone())
+            })?;
         }
         camera.set(id, value).map_err(|e| refused(e.to_string(), allowed.clone()))?;
         let kept = camera.get(id).map_err(|e| refused(e.to_string(), allowed.clone()))?;
-        // Cameras round to what they can do.
+        // Cameras round to the nearest value they support.
         if kept.abs_diff(value) > range.step.unsigned_abs().max(1) {
-            return Err(refused(format!("it keeps {}", kept as f64 / self.units), allowed));
+            return Err(refused(format!("the camera keeps it at {}", kept as f64 / self.units), allowed));
         }
         Ok(Locked { key: self.key, id, value: kept })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::line_file::PixelFormat;
 
-/// A camera with these controls: range, value, and what it makes of an exposure that is set.
+/// A camera with these controls (range and value), which rounds exposures to multiples of `rounds_to`.
 #[derive(Default)]
 struct Double {
     controls: RefCell<BTreeMap<u32, (Range, i64)>>,
@@ -83,7 +83,7 @@ fn the_automatic_goes_off_before_the_value_is_set() {
 fn what_drifts_or_is_automatic_is_told_with_its_effect() {
     let camera = Double::webcam();
     let locked = lock(&camera, &settings()).unwrap();
-    let white_balance = "automatic white balance is on: it changes colours, and scores with them; lock it in the line file \
+    let white_balance = "automatic white balance is on: it changes colours, and thus the scores; lock it in the line file \
          (camera.white_balance_k)";
     assert_eq!(warnings(&camera, &locked), [white_balance]);
     camera.drift(CAMERA + 2, 80);
@@ -106,18 +106,18 @@ fn a_refusal_names_control_and_range() {
     let camera = Double::webcam();
     assert_eq!(
         error(&camera, &|settings| settings.exposure_ms = Some(500.0)),
-        "the camera refuses camera.exposure_ms = 500: it is out of range; give 0.3 to 204.7 in steps of 0.1"
+        "the camera refuses camera.exposure_ms = 500: the value is out of range; give a value from 0.3 to 204.7 in steps of 0.1"
     );
     assert_eq!(
         error(&camera, &|settings| settings.focus = Some(3)),
         "the camera refuses camera.focus = 3: it has no such control; remove camera.focus"
     );
     let busy = Double { refuses: Some(USER + 19), ..Double::webcam() };
-    assert!(error(&busy, &|_| {}).contains("camera.gain = 10: busy; give 0 to 255"));
+    assert!(error(&busy, &|_| {}).contains("camera.gain = 10: busy; give a value from 0 to 255"));
     let stuck = Double { refuses: Some(CAMERA + 1), ..Double::webcam() };
-    assert!(error(&stuck, &|_| {}).contains("its automatic stays on"));
+    assert!(error(&stuck, &|_| {}).contains("automatic adjustment can't be switched off"));
     let coarse = Double { rounds_to: 40, ..Double::webcam() };
-    assert!(error(&coarse, &|_| {}).contains("it keeps 4;"));
+    assert!(error(&coarse, &|_| {}).contains("the camera keeps it at 4;"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Asks for the ranges; a device without controls has none.
+    /// Queries the ranges; a device without controls has none.
     pub(super) fn new(device: Device) -> Self {
         let described = device.query_controls().unwrap_or_default();
         let usable = described.into_iter().filter(|control| !control.flags.contains(Flags::DISABLED));
@@ -36,7 +36,7 @@ impl Controls for Node {
         match self.device.control(id)?.value {
             Value::Integer(value) => Ok(value),
             Value::Boolean(value) => Ok(value.into()),
-            _ => Err(io::Error::other("it is no number")),
+            _ => Err(io::Error::other("the control's value is not a number")),
         }
     }
 

@@ -1,13 +1,14 @@
 //! V4L2 cameras.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `camera` | a camera that streams |
+//! | `camera` | a streaming camera |
 //! | `device` | the device node, with its controls |
-//! | `stamp` | when a filled buffer was captured |
-//! | `controls` | exposure, gain, white balance and focus: locked, read back, watched |
+//! | `stamp` | time at which a filled buffer was captured |
+//! | `controls` | exposure, gain, white balance and focus: locked, read back and monitored |
 //!
-//! This uses `v4l`, the crate beneath nokhwa, which drops what a line can't do without: see [`super::nokhwa::LIMITS`].
+//! This uses `v4l` directly, the crate beneath nokhwa, because nokhwa drops information that a line needs: see
+//! [`super::nokhwa::LIMITS`].
 
 #[cfg(feature = "camera")]
 mod camera;

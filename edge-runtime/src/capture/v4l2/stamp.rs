@@ -1,18 +1,18 @@
-//! When a filled buffer was captured.
+//! Determines when a filled buffer was captured.
 
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// A time stamp older than this when its frame arrives is not of the monotonic clock.
+/// A timestamp older than this when its frame arrives is not from the monotonic clock.
 const OLDEST: Duration = Duration::from_secs(15);
 
-/// A driver's time stamp, of whatever clock.
+/// A driver's timestamp, from any clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp {
     pub(super) seconds: i64,
     pub(super) micros: i64,
-    /// Whether the driver says where it is from: `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC` or `_COPY`.
+    /// Whether the driver states its source: `V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC` or `_COPY`.
     pub(super) is_given: bool,
 }
 
@@ -23,29 +23,29 @@ impl Stamp {
     }
 }
 
-/// The driver's time stamps, where they are of use.
+/// Converts the driver's timestamps and tracks whether they are usable.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     is_useless: bool,
 }
 
 impl Clock {
-    /// The driver's capture time, where it counts on the monotonic clock; otherwise `arrival`, which is later by the
-    /// time that readout and transfer take.
+    /// Returns the driver's capture time if it is from the monotonic clock; otherwise `arrival`, which is later by the time
+    /// that readout and transfer take.
     pub(super) fn captured_at(&mut self, stamp: Stamp, arrival: Moment) -> Moment {
-        // A copied stamp may be of any clock. Drivers cut off nanoseconds: a stamp is never later than its arrival.
+        // A copied timestamp may be from any clock. Drivers truncate nanoseconds, so a timestamp is never later than arrival.
         let is_plausible = |at: &Moment| stamp.is_given && *at <= arrival && arrival.since(*at) <= OLDEST;
         let captured_at = stamp.moment().filter(is_plausible);
         self.is_useless = captured_at.is_none();
         captured_at.unwrap_or(arrival)
     }
 
-    /// A sentence where the stamps are of no use.
+    /// Returns a warning if the timestamps are unusable.
     pub(super) const fn warning(&self) -> Option<&'static str> {
         if self.is_useless {
             Some(
-                "the camera's driver gives no capture times of the monotonic clock; arrival times stand in, which are \
-                 later: lengthen trigger.exposure_delay_ms by readout and transfer",
+                "the camera's driver gives no capture times on the monotonic clock; arrival times are used instead, which \
+                 are later: lengthen trigger.exposure_delay_ms by the time for readout and transfer",
             )
         } else {
             None

@@ -1,4 +1,4 @@
-//! The numbered files of a folder of photos.
+//! A folder of numbered photos.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use bundle::atomic::write_file;
 use crate::capture::Captured;
 use crate::files::parts;
 
-/// A folder with `part-00001.jpg` or `.png`, or with several frames a part `part-00001-1.jpg` and so on.
+/// A folder with `part-00001.jpg` or `.png` or, with several frames per part, `part-00001-1.jpg` and so on.
 #[derive(Debug)]
 pub(crate) struct Album {
     folder: PathBuf,
     parts: u32,
-    /// The largest number given so far.
+    /// The largest number used so far.
     last: u32,
 }
 
 impl Album {
-    /// Makes the folder unless it is there, and counts the parts in it.
+    /// Creates the folder if it doesn't exist, and counts the parts in it.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let unusable =
             || format!("cannot use the folder {}; check the path and permissions", folder.display());
@@ -33,7 +33,7 @@ impl Album {
         Ok(Self { folder: folder.to_owned(), parts, last: numbers.last().copied().unwrap_or(0) })
     }
 
-    /// Parts in the folder.
+    /// Returns the number of parts in the folder.
     pub(crate) const fn parts(&self) -> u32 {
         self.parts
     }
@@ -42,9 +42,10 @@ impl Album {
         &self.folder
     }
 
-    /// Writes the frames of a part without loss, each whole or not at all, and gives the name of the first.
+    /// Writes the frames of a part losslessly, each file whole or not at all, and returns the name of the first.
     pub(super) fn keep(&mut self, frames: &[Arc<Captured>]) -> Result<String> {
-        let number = self.last.checked_add(1).context("the folder has no number left; give another one")?;
+        let number =
+            self.last.checked_add(1).context("the folder has no part number left; give another folder")?;
         let mut names = vec![];
         for (place, captured) in frames.iter().enumerate() {
             let (extension, bytes) = bytes(captured)?;
@@ -61,7 +62,7 @@ impl Album {
     }
 }
 
-/// The camera's own JPEG, or the frame as PNG.
+/// Returns the camera's JPEG as it came, or the frame as PNG.
 fn bytes(captured: &Captured) -> Result<(&'static str, Vec<u8>)> {
     if let Some(jpeg) = captured.jpeg() {
         return Ok(("jpg", jpeg.to_vec()));

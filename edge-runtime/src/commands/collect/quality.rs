@@ -1,4 +1,4 @@
-//! Blurred, badly exposed and repeated pictures.
+//! Detects blurred, badly exposed and repeated pictures.
 
 use std::collections::VecDeque;
 
@@ -6,35 +6,35 @@ use judge::Frame;
 
 use crate::capture::luma::{Exposure, Grid, colour, luma};
 
-/// Thumbnails are compared by the mean of 64 points a cell, so that noise doesn't hide what is the same.
+/// Each cell of a thumbnail is the mean of 64 points, so that noise doesn't hide a repeated picture.
 const THUMBNAIL: Grid = Grid { columns: 32, rows: 24, samples: 8 };
-/// Mean difference of two thumbnails, in grey levels, below which they are of the same picture. Two pictures of a belt
-/// that stands differ by their noise only: by less than this for noise of up to three levels a pixel in frames of at
-/// least 256 × 192 pixels.
+/// Mean difference of two thumbnails, in grey levels, below which they show the same picture. Two pictures of a stopped
+/// belt differ only by noise: by less than this for noise of up to three levels per pixel in frames of at least
+/// 256 × 192 pixels.
 const REPEATED_BELOW: f32 = 0.5;
-/// Kept pictures that a new one is compared with.
+/// Number of kept pictures that a new one is compared with.
 const COMPARED: usize = 32;
-/// A picture with less than this share of the usual sharpness is blurred.
+/// A picture with less than this fraction of the usual sharpness counts as blurred.
 const BLURRED_BELOW: f32 = 0.5;
-/// Pictures before there is a usual sharpness.
+/// Number of pictures from which the usual sharpness is known.
 const USUAL_FROM: usize = 5;
-/// Mean brightness (0 to 255) of a picture that is too dark to show defects, and share of saturated pixels from which on
-/// light hides them.
+/// Below this mean brightness (0 to 255) a picture is too dark to show defects; above this share of saturated pixels, light
+/// hides them.
 const DARK_BELOW: f32 = 25.0;
 const SATURATED_ABOVE: f32 = 0.05;
-/// Rows for sharpness at most: photos of many megapixels are not looked at in full.
+/// Maximum number of rows used for sharpness, so that photos of many megapixels aren't read in full.
 const ROWS: u32 = 480;
 
-/// What was kept in this run, as far as it is compared with.
+/// Thumbnails and sharpness of the pictures kept in this run.
 #[derive(Debug, Default)]
 pub(super) struct Quality {
     thumbnails: VecDeque<Vec<f32>>,
-    /// Ascending.
+    /// In ascending order.
     sharpness: Vec<f32>,
 }
 
 impl Quality {
-    /// Whether the picture is one of the last kept ones again; if not, it counts as kept.
+    /// Whether the picture repeats one of those kept last; if not, it counts as kept.
     pub(super) fn is_repeated(&mut self, frame: &Frame) -> bool {
         let thumbnail = THUMBNAIL.lumas(frame, None);
         if self.thumbnails.iter().any(|kept| difference(kept, &thumbnail) < REPEATED_BELOW) {
@@ -47,19 +47,19 @@ impl Quality {
         false
     }
 
-    /// What speaks against the picture: words that follow "it is".
+    /// Returns what is wrong with the picture, as phrases that continue "it is …".
     pub(super) fn doubts(&mut self, frame: &Frame) -> Vec<String> {
         let mut doubts = vec![];
         let exposure = Exposure::of(frame);
         if exposure.mean < DARK_BELOW {
             doubts.push(format!(
-                "dark (mean brightness {:.0} of 255): give light, or lengthen camera.exposure_ms",
+                "dark (mean brightness {:.0} of 255): add light, or increase camera.exposure_ms",
                 exposure.mean
             ));
         }
         if exposure.saturated > SATURATED_ABOVE {
             doubts.push(format!(
-                "saturated in {:.0} % of its pixels: shorten camera.exposure_ms, or dim the light",
+                "saturated in {:.0} % of its pixels: reduce camera.exposure_ms, or dim the light",
                 100.0 * exposure.saturated
             ));
         }
@@ -68,7 +68,7 @@ impl Quality {
             && sharpness < BLURRED_BELOW * usual
         {
             doubts.push(format!(
-                "blurred (sharpness {sharpness:.0}, usually {usual:.0}): check focus, or shorten camera.exposure_ms"
+                "blurred (sharpness {sharpness:.0}, usually {usual:.0}): check the focus, or reduce camera.exposure_ms"
             ));
         }
         let place = self.sharpness.partition_point(|&other| other < sharpness);
@@ -81,13 +81,13 @@ impl Quality {
     }
 }
 
-/// Mean absolute difference.
+/// Computes the mean absolute difference.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     let sum: f32 = a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum();
     sum / a.len().max(1) as f32
 }
 
-/// Variance of the Laplacian of the luma: what focus and motion blur take away.
+/// Computes the variance of the luma's Laplacian, which defocus and motion blur reduce.
 fn sharpness(frame: &Frame) -> f32 {
     let size = frame.size();
     let at = |x: u32, y: u32| luma(colour(frame, x, y)) as f32;
@@ -114,7 +114,7 @@ mod tests {
 
     const SIZE: Size = Size { width: 256, height: 192 };
 
-    /// Stripes with soft edges of so many pixels, and noise by number.
+    /// Stripes whose edges are `soft` pixels wide, with noise seeded by `number`.
     fn stripes(shift: u32, soft: u32, number: u32) -> Frame {
         let mut noise = number.wrapping_mul(2_654_435_761) | 1;
         let pixels = (0..SIZE.width * SIZE.height).map(|n| {

@@ -1,11 +1,11 @@
-//! Parts that are served late, because the process was stopped or starved.
+//! Parts that are handled late because the process was stopped or starved.
 
 use super::*;
 
 const MISSED: (Disposition, Reason) = (Disposition::Pass, Reason::Missed);
 
 impl Line {
-    /// A part with its verdict, though nobody polls.
+    /// Adds a part and its verdict without polling.
     fn unserved(&mut self, part: PartNumber, ms: u64, verdict: Verdict) {
         self.gate.trigger(part, 0, at(ms));
         self.gate.verdict(found(part, verdict));
@@ -29,7 +29,7 @@ fn what_is_served_when_it_is_gone_is_missed_and_no_stranger_is_hit() {
     line.poll(3100);
     assert_eq!(line.ways(), [MISSED, MISSED, MISSED, MISSED, (Disposition::Reject, Reason::Verdict)]);
     assert_eq!(line.released[0].lateness, Duration::from_secs(3));
-    assert_eq!(line.rejects, [(3100, true)], "for the last alone");
+    assert_eq!(line.rejects, [(3100, true)], "for the last part only");
     assert_eq!(line.others, [(3100, Signal::Fault, true)], "and no pass pulse");
     let counts = *line.gate.counts();
     assert_eq!((counts.missed, counts.passed, counts.rejected, counts.triggered), (4, 4, 1, 5));
@@ -92,7 +92,7 @@ fn a_part_went_where_the_output_was_while_nobody_served_it() {
     line.run_to(5000);
     let rejected = |reason| (Disposition::Reject, reason);
     assert_eq!(line.ways(), [rejected(Reason::Verdict), rejected(Reason::Swept), rejected(Reason::Verdict)]);
-    assert_eq!(line.rejects, [(100, true), (4000, false)], "no pulse for what is gone");
+    assert_eq!(line.rejects, [(100, true), (4000, false)], "no pulse for parts that are gone");
     assert!(!line.gate.alarms().missed);
 }
 
@@ -158,5 +158,5 @@ fn missed_parts_say_nothing_of_the_process() {
     assert_eq!(line.gate.counts().stops, 0);
     line.part(4, 3000, Some(Reject));
     line.run_to(3200);
-    assert_eq!(line.gate.counts().stops, 1, "neither ended nor lengthened by those");
+    assert_eq!(line.gate.counts().stops, 1, "the row is neither ended nor lengthened by missed parts");
 }

@@ -1,4 +1,4 @@
-//! Parts whose triggers were lost, and parts whose places are.
+//! Parts whose triggers were lost, and parts whose positions were.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn the_gate_is_on_from_the_part_before_lost_triggers_to_the_one_after_them() {
     line.part(6, 90, Some(Pass));
     assert!(line.gate.alarms().triggers_lost);
     line.run_to(500);
-    // The part before and the part after are as close to the lost ones as those may be to them.
+    // The lost parts may be right next to the part before and the part after them.
     assert_eq!(
         line.dispositions(),
         [
@@ -60,7 +60,7 @@ fn lost_triggers_that_find_the_queue_full_overflow() {
     line.gate.lose_triggers(5, 3, 0, at(60));
     line.part(8, 60, Some(Pass));
     line.run_to(500);
-    // The fourth shares its entry with them.
+    // The fourth part shares its entry with them.
     let reasons: Vec<_> = line.dispositions().iter().map(|way| way.2).collect();
     assert_eq!(reasons[3..], [Overflow; 5]);
     assert_eq!(line.rejects, [(140, true), (170, false)]);
@@ -72,13 +72,13 @@ fn lost_parts_that_may_have_gone_by_are_an_alarm_and_those_that_must_have_are_mi
     let mut line = Line::new(settings());
     line.part(1, 0, Some(Pass));
     line.run_to(300);
-    // Between the places 100 and 400: some may be gone.
+    // Between the positions 100 and 400: some may be gone.
     line.gate.lose_triggers(2, 2, 0, at(300));
     line.run_to(1000);
     assert_eq!(line.dispositions()[1..], [rejected(2, TriggerLost), rejected(3, TriggerLost)]);
     assert_eq!(line.rejects, [(300, true), (410, false)]);
     assert!(line.gate.alarms().missed && line.gate.alarms().triggers_lost);
-    assert_eq!(line.gate.counts().missed, 0, "of none of them is that known");
+    assert_eq!(line.gate.counts().missed, 0, "none of them is known to be missed");
 
     line.rejects.clear();
     line.gate.lose_triggers(4, 2, 0, at(500));
@@ -102,7 +102,7 @@ fn lost_triggers_may_be_those_of_known_bad_parts() {
         assert_eq!(line.dispositions()[1..], [2, 3, 4].map(|part| rejected(part, TriggerLost)));
         assert_eq!(line.rejects, [(100, true), (160, false)]);
         line.gate.acknowledge();
-        assert!(line.gate.alarms().challenge_missed, "only another challenge ends that");
+        assert!(line.gate.alarms().challenge_missed, "only another challenge clears that");
     }
 }
 
@@ -115,7 +115,7 @@ fn no_part_or_more_than_there_are_numbers_is_nothing() {
     assert!(line.released.is_empty() && !line.gate.alarms().any());
 }
 
-/// A line by encoder with a tick each 10 ms.
+/// A line with an encoder that ticks every 10 ms.
 struct Encoded(Line);
 
 impl Encoded {
@@ -162,7 +162,7 @@ fn after_a_jump_the_gate_is_on_until_all_under_way_must_have_passed() {
             rejected(5, Reason::Verdict)
         ]
     );
-    // To the tick 8, and its pulse; the last part is at its own place.
+    // Until tick 8 and its pulse; the last part is rejected at its own position.
     assert_eq!(line.0.rejects, [(32, true), (90, false), (100, true), (110, false)]);
     assert_eq!(line.0.gate.counts().tracking_lost, 2);
     assert!(line.0.gate.alarms().tracking_lost && !line.0.gate.alarms().missed);
@@ -206,7 +206,7 @@ fn a_jump_on_a_line_whose_safe_side_is_pass_puts_out_known_bad_parts_only() {
         line.part(2, 0, Pass);
         line.ticks(1..=1);
         line.0.gate.lose_tracking(at(15));
-        // Its verdict says nothing of its place, but that the challenge was met.
+        // Its verdict says nothing about its position, only that the challenge was met.
         let late = PartNumber::from(challenge) + 1;
         line.0.gate.verdict(PartVerdict { verdict: Reject, ..found(late, Reject) });
         line.ticks(2..=20);
@@ -247,7 +247,7 @@ fn a_jump_while_the_gate_is_on_for_others_keeps_it_on_for_them() {
     line.ticks(1..=4);
     line.0.gate.lose_triggers(2, 3, 0, at(45));
     line.ticks(5..=7);
-    // Reported, but still on the belt: up to the tick 9 before the jump.
+    // Reported, but still on the belt: up to tick 9 before the jump.
     assert_eq!(line.0.gate.under_way(), 0);
     line.0.gate.lose_tracking(at(75));
     line.ticks(8..=30);

@@ -33,7 +33,7 @@ fn settings() -> Settings {
     }
 }
 
-/// A gate with what it did: levels of the reject output by time, and releases.
+/// A gate with a record of what it did: output levels by time, and releases.
 struct Line {
     gate: Gate,
     rejects: Vec<(u64, bool)>,
@@ -71,10 +71,10 @@ impl Line {
         }
     }
 
-    /// Polls at every wake up to `ms`, as the gate's thread does.
+    /// Polls at every wake-up until `ms`, as the gate's thread does.
     fn run_to(&mut self, ms: u64) {
         while let Some(wake) = self.gate.next_wake().filter(|wake| *wake <= at(ms)) {
-            // What is overdue is done at once, and not before.
+            // An overdue wake-up is handled at once: time never runs backwards.
             self.poll(self.polled.max(wake.0 / MS));
         }
         self.poll(ms);

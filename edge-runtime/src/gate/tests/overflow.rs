@@ -1,12 +1,12 @@
-//! More parts than the queue holds, and more reports than a poll gives.
+//! More parts than the queue holds, and more reports than a poll returns.
 
 use super::*;
 
-/// Parts that overflow while a belt stands: 30 a second for two days.
+/// Parts that overflow while a belt stands still: 30 a second for two days.
 const MANY: u32 = 5_000_000;
-/// Reports in a poll at most.
+/// Maximum number of reports in a poll.
 const PORTION: usize = 128;
-/// From one portion to the next.
+/// Pause between two batches.
 const REST: Duration = Duration::from_micros(500);
 
 #[test]
@@ -21,13 +21,13 @@ fn a_full_queue_rejects_what_it_cannot_tell_apart() {
     assert_eq!(overflowed.iter().map(|d| d.0).collect::<Vec<_>>(), [4, 5, 6, 7]);
     assert!(overflowed.iter().all(|d| d.1 == Disposition::Reject));
     assert_eq!(line.released.len(), 8);
-    // From the first that overflowed to the last, and its pulse.
+    // From the first that overflowed to the last, plus its pulse.
     assert_eq!(line.rejects, [(140, true), (180, false)]);
     assert_eq!(line.dispositions()[7], (8, Disposition::Pass, Reason::Verdict));
     assert_eq!(line.gate.counts().overflowed, 4);
 }
 
-/// A gate by encoder with many parts in one heap at the place 100, and nothing behind them.
+/// A gate with an encoder and many parts in one heap at position 100, with nothing behind them.
 fn heap(settings: Settings) -> Gate {
     let mut gate = Gate::new(settings, Counts::default(), at(0));
     gate.hold(Hold::NotReady, false);
@@ -42,7 +42,7 @@ fn by_encoder() -> Settings {
     Settings { measure: Measure::Ticks, distance: 100, ..settings() }
 }
 
-/// Levels of the reject output, and numbers of the parts that were reported.
+/// Polls the gate and returns the levels of the reject output and the numbers of the reported parts.
 fn poll(gate: &mut Gate, now: Moment) -> (Vec<bool>, Vec<PartNumber>) {
     let mut actions = vec![];
     gate.poll(now, &mut actions);
@@ -64,7 +64,7 @@ fn millions_that_overflow_are_reported_in_portions_and_delay_no_pulse_behind_the
     let (levels, mut reported) = poll(&mut gate, at(10));
     assert_eq!((levels, reported.len()), (vec![true], PORTION));
     assert_eq!(gate.next_wake(), Some(at(10) + REST), "more is due soon");
-    // The next part comes to the gate while they are being reported.
+    // The next part reaches the gate while they are being reported.
     let behind = PartNumber::from(MANY) + 1;
     gate.trigger(behind, 0, at(11));
     gate.verdict(found(behind, Reject));
@@ -138,7 +138,7 @@ fn a_challenge_part_that_overflows_is_one_challenge_missed() {
         let counts = line.gate.counts();
         assert_eq!((counts.challenged, counts.challenges_missed), (1, 1));
         assert_eq!(counts.overflowed, 102);
-        // A known-bad part is among them: out with them on any line.
+        // A known-bad part is among them: they are all rejected, on any line.
         assert!(line.released[5..].iter().all(|release| release.disposition == Disposition::Reject));
         assert_eq!(line.rejects, [(100, true), (110, false)]);
     }

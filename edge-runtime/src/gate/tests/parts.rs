@@ -1,4 +1,4 @@
-//! Parts that are served in time, one by one.
+//! Parts that are handled in time, one by one.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn what_has_no_verdict_goes_to_the_safe_side() {
         line.run_to(110);
         // Too late: its part is gone.
         line.gate.verdict(found(1, Pass));
-        // Nobody triggered this one, and the other has a verdict already.
+        // The first was never triggered, and the second already has a verdict.
         line.gate.verdict(found(9, Pass));
         line.gate.verdict(found(2, Pass));
         line.run_to(500);
@@ -156,7 +156,7 @@ fn rejects_in_a_row_ask_for_a_stop_until_a_part_passes_or_the_belt_starts() {
 #[test]
 fn a_challenge_puts_out_known_bad_parts_and_tells_whether_they_were_seen() {
     let mut line = Line::new(settings());
-    // Under way already: not of the challenge.
+    // Already under way, so it doesn't belong to the challenge.
     line.part(1, 0, Some(Pass));
     line.gate.challenge(2);
     line.part(2, 30, Some(Reject));

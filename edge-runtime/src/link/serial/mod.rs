@@ -1,11 +1,11 @@
-//! The serial port as a link: reports go out, a peer's bytes come in. `docs/serial.md` has the grammar.
+//! The serial port as a link: reports go out, a peer's bytes come in. `docs/serial.md` specifies the grammar.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | `port` | the device, opened so that nothing waits |
-//! | `outgoing` | what is being sent |
-//! | `thread` | opens the device, serves it, and opens it again when it has gone |
-//! | `shared` | what the thread and the two ends know of each other |
+//! | `port` | the device, opened in non-blocking mode |
+//! | `outgoing` | the bytes to be sent |
+//! | `thread` | opens the device, serves it, and reopens it when it is gone |
+//! | `shared` | state shared by the thread and the two ends |
 
 mod outgoing;
 mod port;
@@ -24,8 +24,8 @@ use crate::report::PartReport;
 use shared::Shared;
 use thread::Server;
 
-/// A serial port. One thread reads, writes, and opens the device again when it has gone; as long as it is gone or slow, or
-/// nobody listens yet, the newest 256 reports wait.
+/// A serial port. One thread reads, writes, and reopens the device when it is gone. While the device is gone or slow, or
+/// no input listens yet, the newest 256 reports wait.
 #[derive(Debug)]
 pub struct SerialLink {
     serial: Serial,
@@ -40,16 +40,17 @@ struct Running {
 }
 
 impl SerialLink {
-    #[expect(clippy::unnecessary_wraps, reason = "a build without serial port gives an error")]
+    #[expect(clippy::unnecessary_wraps, reason = "returns an error in builds without serial port support")]
     pub(super) fn new(serial: &Serial) -> Result<Self, LinkError> {
         Ok(Self { serial: serial.clone(), shared: Arc::default(), running: OnceLock::new() })
     }
 
-    /// Starts the port's thread, with the end that takes what comes in. A device that is not there is no error: it is
-    /// looked for until it comes.
+    /// Starts the port's thread, with `incoming` as the receiving end. An absent device is not an error: the thread keeps
+    /// looking for it.
     ///
     /// # Errors
-    /// What the system says if it has no more threads or file descriptors, and where somebody listens already.
+    /// The system's error if it has no more threads or file descriptors; [`io::ErrorKind::AlreadyExists`] if the link
+    /// already has a receiving end.
     pub fn listen(&self, incoming: Box<dyn Incoming>) -> io::Result<()> {
         if self.running.get().is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -61,7 +62,7 @@ impl SerialLink {
         self.running.set(Running { waker, thread }).map_err(|_| io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Sends a report. Never waits.
+    /// Sends a report. Never blocks.
     pub fn send(&self, report: PartReport) {
         self.shared.queue.push(report);
         if let Some(running) = self.running.get() {
@@ -69,13 +70,13 @@ impl SerialLink {
         }
     }
 
-    /// Whether the port's thread has ended by itself.
+    /// Returns whether the port's thread has stopped unexpectedly.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.running.get().is_some_and(|running| running.thread.is_finished())
     }
 
-    /// What went over the port so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn counts(&self) -> LinkCounts {
         let shared = &self.shared;
@@ -92,7 +93,7 @@ impl Drop for SerialLink {
         self.shared.ending.store(true, Ordering::Release);
         if let Some(Running { waker, thread }) = self.running.take() {
             waker.wake();
-            // It ends within half a second; one that panicked has nothing left to say.
+            // It ends within half a second. The result is of no interest, not even if it panicked.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! What is being sent.
+//! The bytes to be sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,22 +11,22 @@ use crate::report::PartReport;
 use crate::report::ReportQueue;
 use crate::report::text::write_part;
 
-/// Answers that wait at most: a peer that asks without reading gets no more.
+/// Maximum number of waiting answers: a peer that asks without reading gets no more.
 const MAX_ANSWERS: usize = 16;
 
-/// The bytes under way, and the answers behind them.
+/// The bytes being sent, and the answers queued behind them.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     format: SerialFormat,
     bytes: Vec<u8>,
     sent: usize,
-    /// Whether a report is under way, not an answer.
+    /// Whether the bytes are a report, not an answer.
     is_report: bool,
     answers: VecDeque<String>,
 }
 
 impl Outgoing {
-    /// Begins with what ends whatever the peer has half of.
+    /// Starts with a delimiter, so that the peer discards any partial line or telegram.
     pub(super) fn new(format: SerialFormat) -> Self {
         let first = match format {
             SerialFormat::Text => b'\n',
@@ -35,14 +35,14 @@ impl Outgoing {
         Self { format, bytes: vec![first], sent: 0, is_report: false, answers: VecDeque::new() }
     }
 
-    /// Answers a command, in text; telegrams have no answers between them.
+    /// Queues an answer to a command in text format; with telegrams there are no answers.
     pub(super) fn answer(&mut self, text: String) {
         if self.format == SerialFormat::Text && self.answers.len() < MAX_ANSWERS {
             self.answers.push_back(text);
         }
     }
 
-    /// Sends as much as the device takes; `true` where nothing is left.
+    /// Sends as much as the device takes; returns `true` if nothing is left.
     pub(super) fn send(&mut self, port: &Port, queue: &ReportQueue) -> io::Result<bool> {
         while self.sent < self.bytes.len() || self.next(queue) {
             let rest = self.bytes.get(self.sent..).unwrap_or_default();
@@ -54,12 +54,12 @@ impl Outgoing {
         Ok(true)
     }
 
-    /// Whether a report was begun but not wholly sent.
+    /// Returns whether a report was only partly sent.
     pub(super) fn is_torn(&self) -> bool {
         self.is_report && self.sent < self.bytes.len()
     }
 
-    /// Whether there was something to begin.
+    /// Loads the next answer or report; returns whether there was one.
     fn next(&mut self, queue: &ReportQueue) -> bool {
         self.bytes.clear();
         self.sent = 0;

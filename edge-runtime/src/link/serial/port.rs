@@ -1,4 +1,4 @@
-//! The device, opened so that nothing waits.
+//! The device, opened in non-blocking mode.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -16,23 +16,23 @@ impl Port {
     pub(super) fn open(serial: &Serial) -> io::Result<Self> {
         let port = serialport::new(serial.device.to_string_lossy(), serial.baud).open_native()?;
         let port = Self(port);
-        // The crate's own reads and writes wait for the device: a write takes as long as the peer likes.
+        // The crate's own reads and writes block: a write would take as long as the peer likes.
         ioctl_fionbio(port.fd(), true)?;
         Ok(port)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the port owns the descriptor, keeps it open as long as it lives, and outlives the borrow.
+        // SAFETY: the port owns the descriptor, keeps it open for as long as it lives, and outlives the borrow.
         unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
     }
 
-    /// Bytes that were read, none where nothing is there.
+    /// Reads into `bytes` and returns the number of bytes read, 0 if none are available.
     ///
     /// # Errors
-    /// The device is gone.
+    /// If the device is gone.
     pub(super) fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
         match read(self.fd(), bytes) {
-            // A device that hung up reads as an end.
+            // A device that hung up reads as end of file.
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => Ok(read),
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
@@ -40,10 +40,10 @@ impl Port {
         }
     }
 
-    /// Bytes that were written, none where there is no room.
+    /// Writes from `bytes` and returns the number of bytes written, 0 if there is no room.
     ///
     /// # Errors
-    /// The device is gone.
+    /// If the device is gone.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match write(self.fd(), bytes) {
             Ok(written) => Ok(written),

@@ -1,4 +1,4 @@
-//! What the thread and the two ends know of each other.
+//! State shared by the thread and the two ends.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Opening a pair of terminals is not made for threads.
+/// Opening a pair of pseudo-terminals is not thread-safe.
 static PAIRS: Mutex<()> = Mutex::new(());
 
 /// A device that can be unplugged: a link to a pseudo-terminal.
@@ -29,7 +29,7 @@ struct Cable {
     device: Option<TTYPort>,
     /// Whether the line takes triggers and counts.
     takes: bool,
-    /// What the line was told of the device.
+    /// Whether the line was last told that the device is open.
     connected: Arc<AtomicBool>,
 }
 
@@ -66,7 +66,7 @@ impl Cable {
         self.peer.as_mut().unwrap().write_all(text).unwrap();
     }
 
-    /// Reads until `enough` of what was read.
+    /// Reads until `enough` returns true for what was read.
     fn hear(&mut self, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let until = Instant::now() + LONG;
         let (mut heard, mut bytes) = (vec![], [0; 4096]);
@@ -130,7 +130,7 @@ fn report(peer: &Peer, part: u64) {
 fn wait_until(what: &str, reached: impl Fn() -> bool) {
     let until = Instant::now() + LONG;
     while !reached() {
-        assert!(Instant::now() < until, "{what} did not come");
+        assert!(Instant::now() < until, "timed out waiting for {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -193,7 +193,7 @@ fn questions_and_wrong_commands_are_answered_and_garbage_is_not() {
     cable.say(b"?\nP bottle\nX\nT\n");
     assert_eq!(next(&events), Happening::Trigger);
     let lines = cable.hear_lines(3);
-    assert_eq!(lines[..2], ["S 9 4 3 2 1 0 5 -", "ERR no product is called bottle"]);
+    assert_eq!(lines[..2], ["S 9 4 3 2 1 0 5 -", "ERR there is no product named bottle"]);
     assert!(lines[2].starts_with("ERR unknown command"), "{lines:?}");
     let counts = &peer.commands;
     assert_eq!((counts.garbage(), counts.refused(), counts.commands()), (2, 2, 2));
@@ -208,8 +208,8 @@ fn triggers_and_counts_that_the_line_does_not_take_are_refused_with_a_sentence()
     cable.say(b"T\nE 5\nA\n");
     assert_eq!(next(&events), Happening::Acknowledge);
     let lines = cable.hear_lines(2);
-    assert!(lines[0].starts_with("ERR T makes parts only if"), "{lines:?}");
-    assert!(lines[1].starts_with("ERR E counts only with"), "{lines:?}");
+    assert!(lines[0].starts_with("ERR T is accepted only if"), "{lines:?}");
+    assert!(lines[1].starts_with("ERR E is accepted only with"), "{lines:?}");
     assert_eq!((peer.commands.refused(), peer.commands.commands()), (2, 1));
 }
 
@@ -234,7 +234,7 @@ fn a_thread_that_panics_is_noticed() {
     let mut cable = Cable::plugged_in();
     let (peer, events) = cable.open(SerialFormat::Text);
     assert!(!peer.link.has_ended());
-    // Whoever takes the events is gone.
+    // The receiver of the events is gone.
     drop(events);
     cable.say(b"T\n");
     wait_until("the end", || peer.link.has_ended());
@@ -257,7 +257,7 @@ fn a_peer_that_never_reads_costs_the_oldest_parts_and_nobody_waits() {
     let parts: Vec<u64> = lines.iter().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect();
     assert!(parts.is_sorted());
     assert_eq!(parts.last(), Some(&20_000));
-    // At the end too.
+    // Dropping doesn't wait for it either.
     (1..=20_000).for_each(|part| report(&peer, part));
     let start = Instant::now();
     drop(peer);
@@ -321,7 +321,7 @@ fn one_end_listens_and_reports_wait_for_it() {
     assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
 }
 
-/// An end that takes nothing.
+/// A receiving end that ignores everything.
 struct Deaf;
 
 impl Incoming for Deaf {

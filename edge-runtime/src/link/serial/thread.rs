@@ -1,4 +1,4 @@
-//! The port's thread: opens the device, serves it, and opens it again when it has gone.
+//! The port's thread: opens the device, serves it, and reopens it when it is gone.
 
 use std::io;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use crate::link::Incoming;
 use crate::log::limited;
 use crate::realtime::Waiter;
 
-/// From one attempt to open the device to the next: twice as long each time.
+/// Pause between attempts to open the device; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A device that was open for so long is looked for at once when it is gone; one that comes and goes is not.
+/// If the device was open for this long, the pauses start over when it is gone; one that comes and goes keeps the long
+/// pauses.
 const STEADY: Duration = Duration::from_secs(5);
-/// At the end the device has so long for what still waits.
+/// How long the device is given, at the end, to take the waiting reports.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Bytes that are read at once.
+/// Maximum bytes per read.
 const BATCH: usize = 512;
 
 pub(super) struct Server {
@@ -46,7 +47,7 @@ impl Server {
     pub(super) fn run(mut self) {
         let device = self.serial.device.display().to_string();
         let mut pause = FIRST_PAUSE;
-        // Said once for each time that it is gone.
+        // The warning is logged only once each time the device is gone.
         let mut said = false;
         while !self.is_ending() {
             let opened = Moment::now();
@@ -91,7 +92,7 @@ impl Server {
         result
     }
 
-    /// Reads and writes until the device is gone or the end has come.
+    /// Reads and writes until the device is gone or the link ends.
     fn serve(&mut self, port: &Port, outgoing: &mut Outgoing) -> io::Result<()> {
         let mut bytes = [0; BATCH];
         let mut end = None;
@@ -115,7 +116,7 @@ impl Server {
 
     fn sleep(&mut self, pause: Duration) {
         let until = Moment::now() + pause;
-        // Each report wakes it too.
+        // Each report wakes the thread too.
         while !self.is_ending() && Moment::now() < until {
             if self.waiter.wait(Some(until), &[]).is_err() {
                 std::thread::sleep(pause);

@@ -1,4 +1,4 @@
-//! The outputs on the GPIO lines of a chip, by the kernel's character device.
+//! Output lines of a GPIO chip, through the kernel's character device.
 
 use std::io;
 
@@ -9,11 +9,11 @@ use crate::gate::Signal;
 use crate::line_file::{Gpio, Pin, Safe};
 use crate::output::Output;
 
-/// Why the output lines can't be had.
+/// Why the output lines can't be requested.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot take the outputs {lines} of {chip}: {source}; check gpio.chip, the line offsets (`gpioinfo` shows them and \
-     who holds them) and that this user may open the chip"
+    "cannot take the output lines {lines} of {chip}: {source}; check gpio.chip, the line offsets (`gpioinfo` shows them and \
+     their consumers) and that this user may open the chip"
 )]
 pub struct GpioOutputError {
     chip: String,
@@ -21,11 +21,11 @@ pub struct GpioOutputError {
     source: gpiocdev::Error,
 }
 
-/// The output lines of one chip. Dropping it drives the safe state; what the lines do after that is up to the chip's
-/// driver, so the wiring has to make silence safe (see `gpio.heartbeat`).
+/// The output lines of one chip. Dropping it drives the safe state. What the lines do after that is up to the chip's driver,
+/// so the wiring must be safe without a heartbeat (see `gpio.heartbeat`).
 #[derive(Debug)]
 pub struct GpioLines {
-    /// `None` where the line file names no outputs.
+    /// `None` if the line file names no outputs.
     request: Option<Request>,
     pins: Pins,
     safe: Safe,
@@ -53,7 +53,7 @@ impl Pins {
         self.signals.iter().find(|(of, _)| *of == signal).and_then(|(_, pin)| *pin)
     }
 
-    /// Every output with its level in the safe state; the kernel turns it round where low means active.
+    /// Returns every output with its logical level in the safe state; the kernel inverts active-low lines.
     fn safe(&self, safe: Safe) -> impl Iterator<Item = (Pin, bool)> {
         let signals = self.signals.into_iter().map(move |(signal, pin)| (pin, signal.safe_level(safe)));
         signals.chain([(self.heartbeat, false)]).filter_map(|(pin, on)| Some((pin?, on)))
@@ -61,7 +61,7 @@ impl Pins {
 }
 
 impl GpioLines {
-    /// Takes all output lines of the line file at once, in the safe state from the first moment.
+    /// Requests all output lines of the line file at once, in the safe state from the first moment.
     ///
     /// # Errors
     /// [`GpioOutputError`].
@@ -114,7 +114,7 @@ impl Output for GpioLines {
 
 impl Drop for GpioLines {
     fn drop(&mut self) {
-        // Nobody is left to tell.
+        // There is no one left to report an error to.
         let _ = self.safe_state();
     }
 }

@@ -1,4 +1,4 @@
-//! Levels on the GPIO lines of a chip.
+//! Outputs as levels on the lines of a GPIO chip.
 
 #[cfg(feature = "gpio")]
 mod lines;
@@ -13,7 +13,7 @@ use crate::link::Links;
 #[cfg(feature = "gpio")]
 pub use lines::{GpioLines, GpioOutputError};
 
-/// `[gpio]`, as far as its outputs go.
+/// The output side of `[gpio]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Gpio;
 
@@ -41,8 +41,8 @@ impl Kind for Gpio {
     }
 }
 
-/// GPIO is not compiled in.
+/// The program was built without GPIO support.
 #[cfg(not(feature = "gpio"))]
 #[derive(Debug, thiserror::Error)]
-#[error("this build has no GPIO; build with --features gpio, or remove [gpio]")]
+#[error("this build has no GPIO support; build with --features gpio, or remove [gpio]")]
 struct NoGpio;

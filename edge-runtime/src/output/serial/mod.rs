@@ -1,4 +1,4 @@
-//! The peer on the serial port, which gets a report of each part: the sending end of [`crate::link::serial`].
+//! The serial port as an output: sends a report on each part to the peer through [`crate::link::serial`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::link::Links;
 use crate::link::serial::SerialLink;
 use crate::report::PartReport;
 
-/// `[serial]`, as far as reports go.
+/// The output side of `[serial]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Serial;
 
@@ -30,7 +30,7 @@ impl Kind for Serial {
 
 struct Peer {
     link: Arc<SerialLink>,
-    /// Whether it says when or where parts are.
+    /// Whether the line needs the port for triggers or encoder counts.
     is_needed: bool,
 }
 
@@ -48,11 +48,11 @@ impl Output for Peer {
             return vec![];
         }
         let held = if self.is_needed { ", and the line is held" } else { "" };
-        vec![format!("the serial port is not there{held}; connect it")]
+        vec![format!("the serial port is not available{held}; connect it")]
     }
 
     fn ended(&self) -> Option<&'static str> {
-        let sentence = "the serial port's thread has ended by itself; start the line again and report this";
+        let sentence = "the serial port thread stopped unexpectedly; restart the line and report this";
         self.link.has_ended().then_some(sentence)
     }
 }

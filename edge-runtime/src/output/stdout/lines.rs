@@ -1,4 +1,4 @@
-//! JSON lines on standard output, one a part.
+//! JSON lines on standard output, one per part.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::realtime::side_thread;
 use crate::report::PartReport;
 use crate::report::ReportQueue;
 
-/// At the end a reader has so long for what still waits.
+/// How long a reader has at the end to take the pending reports.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Looks after the queue so often where a wake-up should get lost.
+/// How often the thread checks the queue in case a wake-up is lost.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A thread that writes a line of JSON for each part. A slow reader loses the oldest; one that is gone loses all of them
-/// from there on, and nothing else happens.
+/// A thread that writes a line of JSON for each part. A slow reader loses the oldest lines, and one that is gone loses all
+/// further ones; the line itself is not affected.
 #[derive(Debug)]
 pub struct JsonLines {
     shared: Arc<Shared>,
@@ -31,18 +31,18 @@ struct Shared {
 }
 
 impl JsonLines {
-    /// Begins on standard output.
+    /// Starts writing to standard output.
     ///
     /// # Errors
-    /// What the system says where it has no more threads.
+    /// The system's error if it can't create the thread.
     pub fn stdout() -> io::Result<Self> {
         Self::start(io::stdout())
     }
 
-    /// Begins on `out`.
+    /// Starts writing to `out`.
     ///
     /// # Errors
-    /// What the system says where it has no more threads.
+    /// The system's error if it can't create the thread.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
@@ -50,7 +50,7 @@ impl JsonLines {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Reports a part. Never waits.
+    /// Queues the report on a part. Never blocks.
     pub fn report(&self, report: PartReport) {
         self.shared.queue.push(report);
         if let Some(thread) = &self.thread {
@@ -58,13 +58,13 @@ impl JsonLines {
         }
     }
 
-    /// Parts that the reader did not get.
+    /// Returns the number of parts that the reader did not get.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared.queue.dropped()
     }
 
-    /// Whether the thread has ended by itself.
+    /// Whether the thread has ended unexpectedly.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_some_and(JoinHandle::is_finished)
@@ -81,7 +81,7 @@ impl Shared {
     fn write_to(&self, mut out: impl Write) {
         let mut line = Vec::new();
         loop {
-            // Read before the queue is looked at: what was added before the end is still written.
+            // Load this before emptying the queue, so that reports added before the end are still written.
             let ending = self.ending.load(Ordering::Acquire);
             while let Some(report) = self.queue.pop() {
                 line.clear();
@@ -101,7 +101,7 @@ impl Shared {
 
     fn write(&self, out: &mut impl Write, line: &[u8]) -> bool {
         let result = out.write_all(line).and_then(|()| out.flush());
-        // Other errors pass, as when a full disk is cleared.
+        // Other errors may be temporary, such as a full disk.
         if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
             self.gone.store(true, Ordering::Relaxed);
         }
@@ -115,7 +115,7 @@ impl Drop for JsonLines {
         let Some(thread) = self.thread.take() else { return };
         thread.thread().unpark();
         let until = Instant::now() + PATIENCE;
-        // A reader that does not read holds up the thread in the system's hands; then it ends with the program.
+        // A reader that doesn't read blocks the thread in a system call; it then ends with the program.
         while !thread.is_finished() && Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
         }
@@ -166,7 +166,7 @@ mod tests {
         let start = Instant::now();
         drop(lines);
         assert!(start.elapsed() < 4 * PATIENCE, "{:?}", start.elapsed());
-        // The last parts are still there once somebody reads.
+        // The last parts are still available when someone reads.
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text.lines().count() as u64, parts - dropped);

@@ -1,4 +1,4 @@
-//! JSON lines on standard output.
+//! Standard output as an output: JSON lines.
 
 mod lines;
 
@@ -11,7 +11,7 @@ use crate::report::PartReport;
 
 pub use lines::JsonLines;
 
-/// `stdout`
+/// The line file's `stdout` key.
 #[derive(Debug, Clone, Copy)]
 pub struct Stdout;
 
@@ -30,7 +30,7 @@ impl Kind for Stdout {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the thread for standard output; raise the limit of threads")]
+#[error("cannot start the thread for standard output; raise the thread limit")]
 struct NoThread(#[source] std::io::Error);
 
 impl Output for JsonLines {
@@ -43,8 +43,7 @@ impl Output for JsonLines {
     }
 
     fn ended(&self) -> Option<&'static str> {
-        let sentence =
-            "the thread for standard output has ended by itself; start the line again and report this";
+        let sentence = "the standard output thread stopped unexpectedly; restart the line and report this";
         self.has_ended().then_some(sentence)
     }
 }

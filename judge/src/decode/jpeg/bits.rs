@@ -3,29 +3,30 @@
 use super::error::Damage;
 use super::huffman::{Table, extend};
 
-/// Zeros behind the data, so that eight bytes can be read from any of them.
+/// Number of zeros after the data, so that eight bytes can be read from any position.
 const MARGIN: usize = 8;
-/// Stray bytes of any value before a marker that are no sign of damage: encoders in hardware fill up words.
+/// Number of stray bytes, of any value, before a marker that don't count as damage: hardware encoders pad to words.
 const STRAY: usize = 3;
 
-/// Bits from the front. Behind the data there are zeros without end; [`Self::end`] tells whether they were used.
+/// Reads bits from the front. The data is followed by an endless run of zeros; [`Self::end`] tells whether they were
+/// used.
 pub(super) struct Bits<'d> {
-    /// The data, with [`MARGIN`] zeros behind them.
+    /// The data, followed by [`MARGIN`] zeros.
     data: &'d [u8],
     /// The next byte that is not in the buffer yet.
     at: usize,
-    /// The next bits, from the highest down; below `held` they are zero or those at `at`.
+    /// The next bits, from the highest down; those below `held` are zero or the ones at `at`.
     buffer: u64,
     held: u32,
 }
 
 impl<'d> Bits<'d> {
-    /// `data` as [`unstuffed`] leaves them.
+    /// Creates a reader of `data` as [`unstuffed`] leaves it.
     pub(super) const fn new(data: &'d [u8]) -> Self {
         Self { data, at: 0, buffer: 0, held: 0 }
     }
 
-    /// Holds at least 56 bits.
+    /// Refills the buffer to at least 56 bits.
     #[inline]
     fn fill(&mut self) {
         let bytes = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
@@ -34,34 +35,34 @@ impl<'d> Bits<'d> {
         self.held |= 56;
     }
 
-    /// The next 16 bits; they stay.
+    /// Returns the next 16 bits without consuming them.
     #[inline]
     pub(super) fn peek(&mut self) -> u32 {
-        // Code and value together take 31 bits at most.
+        // A code and its value together take at most 31 bits.
         if self.held < 32 {
             self.fill();
         }
         (self.buffer >> 48) as u32
     }
 
-    /// Passes over up to 31 bits that [`Self::peek`] has made sure of.
+    /// Skips up to 31 bits that [`Self::peek`] has loaded.
     #[inline]
     pub(super) const fn skip(&mut self, count: u32) {
         self.buffer <<= count;
         self.held -= count;
     }
 
-    /// The next bits, up to 16, as a number.
+    /// Consumes up to 16 bits and returns them as a number.
     #[inline]
     pub(super) fn take(&mut self, count: u32) -> u32 {
         self.peek();
-        // In two steps: none may be asked for.
+        // In two steps, because `count` may be 0.
         let value = (self.buffer >> 32 >> (32 - count)) as u32;
         self.skip(count);
         value
     }
 
-    /// The next symbol.
+    /// Decodes the next symbol.
     #[inline]
     pub(super) fn symbol(&mut self, table: &Table) -> Result<u8, Damage> {
         let (length, symbol) = table.look(self.peek()).ok_or(Damage::Code)?;
@@ -69,23 +70,24 @@ impl<'d> Bits<'d> {
         Ok(symbol)
     }
 
-    /// The next number of `size` bits.
+    /// Decodes the next number of `size` bits.
     #[inline]
     pub(super) fn value(&mut self, size: u32) -> i32 {
         extend(self.take(size), size)
     }
 
     /// # Errors
-    /// [`Damage::Ends`] if more bits were used than there are.
+    /// [`Damage::Ends`] if more bits were used than exist.
     #[inline]
     pub(super) const fn ensure_not_past_end(&self) -> Result<(), Damage> {
         if self.used() > self.len() * 8 { Err(Damage::Ends) } else { Ok(()) }
     }
 
-    /// The end of the interval: all bits are used but the padding of the last byte, and what an encoder may have padded.
+    /// Checks the end of the interval: all bits are used except for the padding of the last byte and what an encoder may
+    /// have padded.
     ///
     /// # Errors
-    /// [`Damage::Ends`] if there are too few, [`Damage::TooMuch`] if there are more than padding.
+    /// [`Damage::Ends`] if there are too few bits, [`Damage::TooMuch`] if there are more than padding.
     pub(super) fn end(&self) -> Result<(), Damage> {
         self.ensure_not_past_end()?;
         let rest = self.data.get(self.used().div_ceil(8)..self.len()).unwrap_or(&[]);
@@ -102,8 +104,8 @@ impl<'d> Bits<'d> {
     }
 }
 
-/// Puts the data of the interval at the front of `bytes` into `data`, as [`Bits`] wants them, and gives the position
-/// of the marker that ends it; `None` if none does.
+/// Copies the interval's data at the front of `bytes` into `data`, in the form that [`Bits`] needs, and returns the
+/// position of the marker that ends it; `None` if none does.
 pub(super) fn unstuffed(bytes: &[u8], data: &mut Vec<u8>) -> Option<usize> {
     data.clear();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! A block's coefficients: their place, their quantisation, and how large they can be.
+//! A block's coefficients: their order, their quantisation, and how large they can be.
 
 use super::error::Damage;
 
@@ -11,10 +11,10 @@ pub(super) const NATURAL: [u8; 64] = [
     58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// Largest norm of a block's coefficients. An orthonormal transform keeps the norm: that of 64 samples from −128 to 127
-/// is 1,024 at most. A quarter more is left to encoders that overshoot on purpose.
+/// Largest norm of a block's coefficients. An orthonormal transform keeps the norm, which for 64 samples from −128 to
+/// 127 is at most 1,024. A quarter is added for encoders that overshoot on purpose.
 const LARGEST_NORM: i64 = 1024 / 4 * 5;
-/// Its square, of doubled values.
+/// Its square, for doubled values.
 const MOST_ENERGY: i64 = 4 * LARGEST_NORM * LARGEST_NORM;
 
 /// Quantisation steps in zigzag order.
@@ -22,13 +22,13 @@ pub(super) type Steps = [u16; 64];
 
 /// A block under construction.
 ///
-/// Damaged data often go on as codes that are valid, and then as coefficients that no picture has. This finds them by
-/// their energy: rounded by a quantiser, a value was at least half a step smaller before.
+/// Damaged data often decodes to valid codes, but to coefficients that no picture has. Their energy gives them away:
+/// rounded by a quantiser, a value was at most half a step smaller before.
 pub(super) struct Block<'s> {
     steps: &'s Steps,
     /// Dequantised, in natural order.
     pub(super) coefficients: [[i32; 8]; 8],
-    /// Sum of squares of twice the values before quantisation, at least.
+    /// Lower bound of the sum of squares of twice the values before quantisation.
     energy: i64,
     /// Last zigzag position that is not zero.
     pub(super) last: usize,
@@ -40,16 +40,16 @@ impl<'s> Block<'s> {
         Self { steps, coefficients: [[0; 8]; 8], energy: 0, last: 0 }
     }
 
-    /// Sets the coefficient at a zigzag position to a value that is not zero, of at most 16 bits.
+    /// Sets the coefficient at a zigzag position to a non-zero value of at most 16 bits.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "64 places and a mask: the compiler leaves out the checks, and this is the innermost loop"
+        reason = "64 elements and a mask: the compiler omits the checks, and this is the innermost loop"
     )]
     pub(super) fn set(&mut self, position: usize, value: i32) {
         let position = position & 63;
         let step = i32::from(self.steps[position]);
-        // 32 bits hold what is allowed; what overflows them is refused by its energy.
+        // Allowed values fit into 32 bits; those that overflow are refused by their energy.
         let least = i64::from(2 * value.abs() - 1) * i64::from(step);
         self.energy = self.energy.saturating_add(least * least);
         let natural = usize::from(NATURAL[position]);

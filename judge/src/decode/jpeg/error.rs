@@ -1,38 +1,38 @@
-//! What is wrong with a JPEG file.
+//! The kinds of damage in a JPEG file.
 
 use super::super::DecodeError;
 
 /// Name of the format in messages.
 pub(super) const FORMAT: &str = "JPEG";
 
-/// What is wrong with a JPEG file, in few words: a frame of a camera may meet it.
+/// What is wrong with a JPEG file, in a compact form, because every frame of a camera may have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Damage {
     #[error("cut short")]
     CutShort,
-    #[error("data are missing: they end before their part of the picture does")]
+    #[error("data is missing: it ends before its part of the picture does")]
     Ends,
-    #[error("there are more data than the picture needs")]
+    #[error("there is more data than the picture needs")]
     TooMuch,
-    #[error("bits that are no code of its Huffman table")]
+    #[error("bits that are not a code of its Huffman table")]
     Code,
     #[error("a coefficient beyond the end of its block")]
     Run,
-    #[error("a coefficient that is larger than any picture has")]
+    #[error("a coefficient larger than any picture has")]
     Range,
     #[error("a restart marker is missing or comes out of order")]
     Restart,
-    #[error("a wrong Huffman table")]
+    #[error("an invalid Huffman table")]
     HuffmanTable,
-    #[error("a wrong or missing quantisation table")]
+    #[error("an invalid or missing quantisation table")]
     QuantisationTable,
-    #[error("a wrong frame header")]
+    #[error("an invalid frame header")]
     FrameHeader,
-    #[error("a wrong scan header")]
+    #[error("an invalid scan header")]
     ScanHeader,
-    #[error("a wrong segment")]
+    #[error("an invalid segment")]
     Segment,
-    #[error("its scans don't make a whole picture")]
+    #[error("its scans do not make up a whole picture")]
     Scans,
 }
 
@@ -45,7 +45,7 @@ impl From<Damage> for DecodeError {
     }
 }
 
-/// A valid file of a kind that is not read.
+/// Returns the error for a valid file of an unsupported kind.
 pub(super) fn unsupported(reason: impl Into<String>) -> DecodeError {
     DecodeError::Unsupported { format: FORMAT, reason: reason.into() }
 }

@@ -1,8 +1,8 @@
 //! Segments and scans of a file → samples of its components.
 //!
-//! Decoders fill in what is missing: lost bytes become flat rows, where a defect may have been. A judge must refuse such
-//! a frame. What is refused as damaged here is what libjpeg warns of, and some more: coefficients that no picture has,
-//! scans that are missing.
+//! Most decoders fill in what is missing: lost bytes become flat rows where a defect may have been. A judge must refuse
+//! such a frame. What is refused here as damaged is what libjpeg warns about and a little more: coefficients that no
+//! picture has, and missing scans.
 
 use image::metadata::Orientation;
 use kernels::jpeg::{flat, inverse};
@@ -19,22 +19,22 @@ use super::tables::Tables;
 use super::upsample::{Plane, Ratio};
 use crate::decode::{DecodeError, exif};
 
-/// A decoded file: its components' samples, and what they mean.
+/// A decoded file: its components' samples and their meaning.
 pub(super) struct Decoded {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) planes: Vec<Plane>,
-    /// Whether three components are red, green and blue; otherwise they are luma and the differences of blue and red.
+    /// Whether the three components are red, green and blue; otherwise they are luma and the blue and red differences.
     pub(super) is_rgb: bool,
 }
 
-/// What is asked about a file's header: its size, and how it is turned.
+/// The check of a file's header: its size and orientation.
 pub(super) type Admit<'a> = &'a dyn Fn(Size, Orientation) -> Result<(), DecodeError>;
 
-/// Decodes the file. `admit` is asked before memory is taken for its pixels.
+/// Decodes the file. `admit` is called before memory is allocated for its pixels.
 ///
 /// # Errors
-/// [`DecodeError`]: cut short, damaged, or of a kind that is not read; or what `admit` says.
+/// [`DecodeError`]: cut short, damaged, or of an unsupported kind; or what `admit` returns.
 pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orientation), DecodeError> {
     let mut file = File::default();
     let mut at = 2;
@@ -50,9 +50,9 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orienta
                 let &[high, low] = segment.payload else { return Err(Damage::Segment.into()) };
                 file.restart = u16::from_be_bytes([high, low]).into();
             }
-            marker::SOF55 => return Err(unsupported("it is a JPEG-LS")),
+            marker::SOF55 => return Err(unsupported("it is a JPEG-LS file")),
             marker::DHP => return Err(unsupported("it is hierarchical")),
-            marker::DNL => return Err(unsupported("its height comes behind its data")),
+            marker::DNL => return Err(unsupported("its height comes after its data")),
             marker::SOI => return Err(Damage::Segment.into()),
             marker::DAC | marker::JPG => {}
             marker::SOF0..=marker::SOF15 => {
@@ -65,7 +65,7 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orienta
     }
 }
 
-/// What segments so far have said.
+/// What the segments so far have defined.
 #[derive(Default)]
 struct File {
     frame: Option<FrameHeader>,
@@ -75,7 +75,7 @@ struct File {
     orientation: Option<Orientation>,
     has_jfif: bool,
     adobe_transform: Option<u8>,
-    /// By component, from its first scan on.
+    /// By component; set by its first scan.
     steps: Vec<Option<Steps>>,
     planes: Vec<Plane>,
     progress: Vec<Progress>,
@@ -83,7 +83,7 @@ struct File {
 
 impl File {
     /// # Errors
-    /// For a JFIF version or an Adobe colour transform that doesn't exist: nobody knows then what the values mean.
+    /// If the JFIF version or the Adobe colour transform doesn't exist: the meaning of the values is then unknown.
     fn application(&mut self, segment: &Segment<'_>) -> Result<(), Damage> {
         match (segment.marker, segment.payload) {
             (marker::APP0, [b'J', b'F', b'I', b'F', 0, major, rest @ ..]) if rest.len() >= 8 => {
@@ -102,7 +102,7 @@ impl File {
         }
     }
 
-    /// Decodes a scan; gives the position of the marker behind it.
+    /// Decodes a scan; returns the position of the marker after it.
     fn scan(&mut self, bytes: &[u8], segment: &Segment<'_>, admit: Admit<'_>) -> Result<usize, DecodeError> {
         let frame = self.frame.take().ok_or(Damage::ScanHeader)?;
         let scan = ScanHeader::read(segment, &frame)?;
@@ -243,10 +243,10 @@ impl File {
         })
     }
 
-    /// The whole picture.
+    /// Returns the whole picture.
     ///
     /// # Errors
-    /// [`Damage::Scans`] if a part of it never came.
+    /// [`Damage::Scans`] if a part of it never arrived.
     fn finish(mut self) -> Result<(Decoded, Orientation), DecodeError> {
         let frame = self.frame.take().ok_or(Damage::FrameHeader)?;
         let has_all = self.steps.len() == frame.components.len() && self.steps.iter().all(Option::is_some);
@@ -279,8 +279,8 @@ impl File {
     }
 }
 
-/// Whether three components are red, green and blue: as libjpeg tells it by JFIF's and Adobe's segments and by the
-/// components' names.
+/// Returns whether three components are red, green and blue, decided as libjpeg does: by JFIF's and Adobe's segments and
+/// by the components' names.
 fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>) -> Result<bool, Damage> {
     let [first, second, third] = components else { return Ok(false) };
     match adobe_transform {
@@ -292,7 +292,7 @@ fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>)
     }
 }
 
-/// Draws a block into its place.
+/// Writes a block to its place in the plane.
 #[inline]
 fn draw(block: &Block<'_>, plane: &mut Plane, column: usize, row: usize) {
     let start = row * 8 * plane.stride + column * 8;

@@ -16,7 +16,7 @@ pub(super) struct Component {
     /// Samples across and down that belong to the picture.
     pub width: usize,
     pub height: usize,
-    /// Blocks across and down that hold them.
+    /// Blocks across and down that contain them.
     pub columns: usize,
     pub rows: usize,
 }
@@ -28,7 +28,7 @@ pub(super) struct FrameHeader {
     pub height: u32,
     pub is_progressive: bool,
     pub components: Vec<Component>,
-    /// The most blocks of any component in an interleaved unit, across and down.
+    /// The largest number of blocks of any component in an interleaved unit, across and down.
     pub most_across: usize,
     pub most_down: usize,
     /// Interleaved units across and down.
@@ -37,10 +37,10 @@ pub(super) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// From a start-of-frame segment.
+    /// Reads a start-of-frame segment.
     ///
     /// # Errors
-    /// `Unsupported` for what is neither baseline, extended sequential nor progressive with 8 bits and one or three
+    /// `Unsupported` for anything but baseline, extended sequential or progressive with 8 bits and one or three
     /// components; `Malformed` for values that the standard doesn't allow.
     pub(super) fn read(segment: &Segment<'_>) -> Result<Self, DecodeError> {
         if !matches!(segment.marker, marker::SOF0 | marker::SOF1 | marker::SOF2) {
@@ -55,7 +55,7 @@ impl FrameHeader {
         let width = u32::from(u16::from_be_bytes([*w0, *w1]));
         let height = u32::from(u16::from_be_bytes([*h0, *h1]));
         if height == 0 && width > 0 {
-            return Err(unsupported("its height comes behind its data"));
+            return Err(unsupported("its height comes after its data"));
         }
         if width == 0 || rest.len() != usize::from(*count) * 3 {
             return Err(Damage::FrameHeader.into());
@@ -67,10 +67,10 @@ impl FrameHeader {
         Self::lay_out(width, height, segment.marker == marker::SOF2, specified)
     }
 
-    /// The component at a place.
+    /// Returns the component at an index.
     ///
     /// # Errors
-    /// [`Damage::ScanHeader`] if there is none.
+    /// [`Damage::ScanHeader`] if it doesn't exist.
     pub(super) fn component(&self, place: usize) -> Result<&Component, Damage> {
         self.components.get(place).ok_or(Damage::ScanHeader)
     }
@@ -86,7 +86,7 @@ impl FrameHeader {
         if factors.iter().any(|(across, down)| !(1..=4).contains(across) || !(1..=4).contains(down)) {
             return Err(Damage::FrameHeader.into());
         }
-        // A component alone is never subsampled, whatever it says.
+        // A single component is never subsampled, whatever the header says.
         let factors = if let [_] = factors[..] { vec![(1, 1)] } else { factors };
         let most_across = factors.iter().map(|(across, _)| *across).max().unwrap_or(1);
         let most_down = factors.iter().map(|(_, down)| *down).max().unwrap_or(1);
@@ -94,7 +94,7 @@ impl FrameHeader {
             .iter()
             .any(|(across, down)| !most_across.is_multiple_of(*across) || !most_down.is_multiple_of(*down))
         {
-            return Err(unsupported("its components' sampling factors are no multiples of each other"));
+            return Err(unsupported("its components' sampling factors are not multiples of each other"));
         }
         let components = specified.iter().zip(&factors).map(|([id, _, quantisation], &(across, down))| {
             let samples = |pixels: u32, factor: usize, most: usize| (pixels as usize * factor).div_ceil(most);
@@ -133,37 +133,37 @@ impl FrameHeader {
 /// A component's part in a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InScan {
-    /// Its place in the frame.
+    /// Its index in the frame.
     pub component: usize,
     /// Numbers of its Huffman tables.
     pub dc: usize,
     pub ac: usize,
 }
 
-/// A scan: its components, and which coefficients and bits of them it holds.
+/// A scan: its components, and which of their coefficients and bits it contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScanHeader {
     pub components: Vec<InScan>,
     /// First and last coefficient.
     pub first: usize,
     pub last: usize,
-    /// Lowest bit that earlier scans brought, and the lowest that this one brings.
+    /// The lowest bit from earlier scans, and the lowest bit from this one.
     pub high: u32,
     pub low: u32,
 }
 
 impl ScanHeader {
-    /// From a start-of-scan segment.
+    /// Reads a start-of-scan segment.
     ///
     /// # Errors
-    /// [`Damage::ScanHeader`] for what the frame's components or the standard don't allow.
+    /// [`Damage::ScanHeader`] for anything that the frame's components or the standard don't allow.
     pub(super) fn read(segment: &Segment<'_>, frame: &FrameHeader) -> Result<Self, Damage> {
         let (count, rest) = segment.payload.split_first().ok_or(Damage::ScanHeader)?;
         let (named, spectral) = rest.split_at_checked(usize::from(*count) * 2).ok_or(Damage::ScanHeader)?;
         let &[first, last, bits] = spectral else { return Err(Damage::ScanHeader) };
         let (named, _) = named.as_chunks::<2>();
         let mut components = Vec::with_capacity(named.len());
-        // In the frame's order, each once.
+        // In the frame's order, each at most once.
         let mut next = 0;
         for [id, tables] in named {
             let ahead = frame.components.iter().skip(next).position(|component| component.id == *id);

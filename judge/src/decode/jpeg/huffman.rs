@@ -2,22 +2,23 @@
 
 use super::error::Damage;
 
-/// Codes up to this many bits are found by one look.
+/// Codes of up to this many bits are found with one lookup.
 pub(super) const LOOK: u32 = 10;
 /// Longest code in bits.
 const MAX_LENGTH: usize = 16;
 /// What an end-of-block code adds to the position: more than any run can.
 pub(super) const END_OF_BLOCK: usize = 100;
 
-/// What the next bits of a block hold: a code, and perhaps the value behind it.
+/// What the next bits of a block contain: a code, and perhaps the value after it.
 ///
-/// From the lowest bit: 5 bits of length of code and value together, 7 of the way to the position behind the coefficient,
-/// 4 of the value's length if it has still to be read, 16 of the value if it is here. Zero is no step.
+/// From the lowest bit: 5 bits for the length of code and value together, 7 for the distance to the position after the
+/// coefficient, 4 for the value's length if it still has to be read, 16 for the value if it is included. Zero is not a
+/// valid step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step(i32);
 
 impl Step {
-    /// For a code of this length, and the bits that follow it, aligned to `LOOK` bits.
+    /// Creates the step for a code of this length and the bits that follow it, aligned to `LOOK` bits.
     const fn new(length: u32, symbol: u8, bits: u32) -> Self {
         let (run, size) = ((symbol >> 4) as usize, (symbol & 15) as u32);
         let way = if size == 0 && run < 15 { END_OF_BLOCK } else { run + 1 };
@@ -30,32 +31,33 @@ impl Step {
         Self(common | extend(value >> (LOOK - size), size) << 16)
     }
 
-    /// Bits of code and value together.
+    /// Returns the number of bits of code and value together.
     #[inline]
     pub(super) const fn bits(self) -> u32 {
         self.0 as u32 & 31
     }
 
-    /// How far it is to the position behind the coefficient; [`END_OF_BLOCK`] if there is none any more.
+    /// Returns the distance to the position after the coefficient; [`END_OF_BLOCK`] if there are no more coefficients.
     #[inline]
     pub(super) const fn way(self) -> usize {
         (self.0 as usize >> 5) & 127
     }
 
-    /// Bits of the value that are still to be read behind the code.
+    /// Returns the number of the value's bits that still have to be read after the code.
     #[inline]
     pub(super) const fn unread(self) -> u32 {
         (self.0 as u32 >> 12) & 15
     }
 
-    /// The value, if nothing is unread; zero for a run of zeros and for the end.
+    /// Returns the value, if nothing is unread; zero for a run of zeros and for the end.
     #[inline]
     pub(super) const fn value(self) -> i32 {
         self.0 >> 16
     }
 }
 
-/// The number that `size` bits stand for (T.81, F.2.2.1): the lower half of them are the negative ones.
+/// Returns the number that `size` bits stand for (T.81, F.2.2.1): the lower half of the bit patterns are the negative
+/// numbers.
 #[inline]
 pub(super) const fn extend(bits: u32, size: u32) -> i32 {
     let value = bits as i32;
@@ -65,22 +67,23 @@ pub(super) const fn extend(bits: u32, size: u32) -> i32 {
 /// A table, ready to decode.
 #[derive(Clone)]
 pub(super) struct Table {
-    /// By the next [`LOOK`] bits: length of the code | symbol << 8; 0 for longer codes and for bits that are no code.
+    /// Indexed by the next [`LOOK`] bits: length of the code | symbol << 8; 0 for longer codes and for bits that are not
+    /// a code.
     codes: [u16; 1 << LOOK],
-    /// The same as steps of a sequential block.
+    /// The same, as steps of a sequential block.
     steps: [Step; 1 << LOOK],
-    /// Behind the last code of each length, aligned to 16 bits; lengths without codes repeat the one before.
+    /// One past the last code of each length, aligned to 16 bits; lengths without codes repeat the previous one.
     ends: [u32; MAX_LENGTH + 1],
-    /// Place of a length's first symbol less its first code.
+    /// Index of a length's first symbol minus its first code.
     offsets: [i32; MAX_LENGTH + 1],
     symbols: [u8; 256],
 }
 
 impl Table {
-    /// A table from the number of codes of each length, and their symbols in order.
+    /// Creates a table from the number of codes of each length, and their symbols in order.
     ///
     /// # Errors
-    /// [`Damage::HuffmanTable`] if there are more codes than their lengths allow, or than symbols.
+    /// [`Damage::HuffmanTable`] if there are more codes than their lengths allow, or more than there are symbols.
     pub(super) fn new(counts: &[u8; 16], values: &[u8]) -> Result<Self, Damage> {
         let mut symbols = [0; 256];
         symbols.get_mut(..values.len()).ok_or(Damage::HuffmanTable)?.copy_from_slice(values);
@@ -103,7 +106,7 @@ impl Table {
                 code += 1;
             }
             place += count;
-            // A code of ones alone is kept free.
+            // The code of all ones is reserved.
             if count > 0 && code >= 1 << length {
                 return Err(Damage::HuffmanTable);
             }
@@ -119,7 +122,7 @@ impl Table {
         let first = code << rest;
         for bits in first..first + (1 << rest) {
             let place = bits as usize;
-            // A code that is too large is an error of the table, found by the caller.
+            // A code that is too large is an error in the table, which the caller detects.
             if let (Some(code), Some(step)) = (self.codes.get_mut(place), self.steps.get_mut(place)) {
                 *code = length as u16 | u16::from(symbol) << 8;
                 *step = Step::new(length, symbol, bits);
@@ -127,11 +130,11 @@ impl Table {
         }
     }
 
-    /// Length and symbol of the code that 16 bits begin with; `None` if they begin with none.
+    /// Returns length and symbol of the code that 16 bits begin with; `None` if they begin with none.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "the mask leaves no place outside, and each symbol comes by here"
+        reason = "the mask keeps the index in range, and every symbol passes through here"
     )]
     pub(super) fn look(&self, bits: u32) -> Option<(u32, u8)> {
         let code = self.codes[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
@@ -150,28 +153,28 @@ impl Table {
         Some((length as u32, *self.symbols.get(place)?))
     }
 
-    /// The step that 16 bits of a sequential block begin with; `None` if they are no code.
+    /// Returns the step that 16 bits of a sequential block begin with; `None` if they are not a code.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "the mask leaves no place outside, and each symbol comes by here"
+        reason = "the mask keeps the index in range, and every symbol passes through here"
     )]
     pub(super) fn step(&self, bits: u32) -> Option<Step> {
         let step = self.steps[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
         if step != Step(0) {
             return Some(step);
         }
-        // Longer than a look, so that no value is taken from these bits.
+        // Longer than a lookup, so no value is taken from these bits.
         self.look_far(bits).map(|(length, symbol)| Step::new(length, symbol, 0))
     }
 
-    /// Whether all symbols are sizes that a difference of DC coefficients can have.
+    /// Returns whether all symbols are sizes that a difference of DC coefficients can have.
     pub(super) fn suits_dc(&self) -> bool {
         self.symbols.iter().all(|&symbol| symbol < 16)
     }
 }
 
-/// The four tables that most encoders use, and that Motion JPEG may leave out: DC and AC of luminance, DC and AC of
+/// The four tables that most encoders use, and that Motion JPEG may omit: DC and AC of luminance, DC and AC of
 /// chrominance, each with class and number as in a DHT segment.
 pub(super) const TYPICAL: [(u8, [u8; 16], &[u8]); 4] = [
     (0x00, [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], &DC_SYMBOLS),

@@ -1,4 +1,4 @@
-//! A scan's data: restart intervals, and which blocks their units hold (ITU-T T.81, A.2 and B.2.1).
+//! A scan's data: restart intervals, and which blocks their units contain (ITU-T T.81, A.2 and B.2.1).
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::error::Damage;
 use super::header::{Component, FrameHeader, ScanHeader};
 use super::segments::{self, marker};
 
-/// The interleaved units of a scan, or the blocks of the one component that it has.
+/// The interleaved units of a scan, or the blocks of its only component.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units {
     across: usize,
@@ -28,7 +28,7 @@ impl Units {
         self.across * self.down
     }
 
-    /// Column and row of each of a component's blocks in a unit.
+    /// Returns the column and row of each of a component's blocks in a unit.
     pub(super) fn blocks(self, number: usize, component: &Component) -> impl Iterator<Item = (usize, usize)> {
         let (column, row) = (number % self.across, number / self.across);
         let (across, down) = if self.is_interleaved { (component.across, component.down) } else { (1, 1) };
@@ -36,11 +36,11 @@ impl Units {
     }
 }
 
-/// Calls `decode` for each restart interval, with its bits and the numbers of its units; gives the position of the marker
-/// behind the last.
+/// Calls `decode` for each restart interval, with its bits and the numbers of its units; returns the position of the
+/// marker after the last one.
 ///
 /// # Errors
-/// What `decode` says, or [`Damage`] if an interval's data don't end with it, or its marker is missing.
+/// What `decode` returns, or [`Damage`] if an interval's data doesn't end where it should, or its marker is missing.
 pub(super) fn intervals(
     bytes: &[u8],
     mut at: usize,
@@ -59,7 +59,7 @@ pub(super) fn intervals(
         decode(&mut bits, done..next)?;
         bits.end()?;
         done = next;
-        // Fill bytes may stand before a marker, and nothing else.
+        // Only fill bytes may precede a marker.
         let segment = segments::next(bytes, behind).ok_or(Damage::CutShort)?;
         if bytes.get(behind..segment.start).is_none_or(|fill| fill.iter().any(|&byte| byte != 0xFF)) {
             return Err(Damage::Code);

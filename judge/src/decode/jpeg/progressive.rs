@@ -6,15 +6,15 @@ use super::header::ScanHeader;
 use super::huffman::Table;
 use super::sequential::next_dc;
 
-/// Coefficients of one block in zigzag order, as far as scans have brought them.
+/// Coefficients of one block in zigzag order, as far as scans have provided them.
 pub(super) type Quantised = [i16; 64];
 
-/// What scans have brought of a component.
+/// What the scans so far have provided for a component.
 pub(super) struct Progress {
     blocks: Vec<Quantised>,
-    /// Blocks in a row, those that pad the last unit included.
+    /// Blocks in a row, including those that pad the last unit.
     stride: usize,
-    /// Lowest bit that came, by coefficient.
+    /// Lowest bit received, by coefficient.
     low: [Option<u32>; 64],
 }
 
@@ -23,10 +23,10 @@ impl Progress {
         Self { blocks: vec![[0; 64]; stride * rows], stride, low: [None; 64] }
     }
 
-    /// Notes a scan's coefficients and bits.
+    /// Records a scan's coefficients and bits.
     ///
     /// # Errors
-    /// [`Damage::Scans`] if the scan doesn't go on where the ones before it ended.
+    /// [`Damage::Scans`] if the scan doesn't continue where the previous ones ended.
     pub(super) fn begin(&mut self, scan: &ScanHeader) -> Result<(), Damage> {
         if scan.first > 0 && self.low[0].is_none() {
             return Err(Damage::Scans);
@@ -44,21 +44,21 @@ impl Progress {
         Ok(())
     }
 
-    /// Whether all bits of all coefficients have come.
+    /// Returns whether all bits of all coefficients have been received.
     pub(super) fn is_whole(&self) -> bool {
         self.low.iter().all(|low| *low == Some(0))
     }
 
-    /// The block in this column and row.
+    /// Returns the block in this column and row.
     ///
     /// # Errors
-    /// [`Damage::ScanHeader`] if there is none.
+    /// [`Damage::ScanHeader`] if it doesn't exist.
     pub(super) fn block(&mut self, column: usize, row: usize) -> Result<&mut Quantised, Damage> {
         self.blocks.get_mut(row * self.stride + column).ok_or(Damage::ScanHeader)
     }
 }
 
-/// Decodes the first bits of a DC coefficient, or its next bit. `dc` is the one before it.
+/// Decodes the first bits of a DC coefficient, or its next bit. `dc` is the previous block's coefficient.
 pub(super) fn decode_dc(
     bits: &mut Bits<'_>,
     scan: &ScanHeader,
@@ -75,11 +75,11 @@ pub(super) fn decode_dc(
     Ok(())
 }
 
-/// Decodes AC coefficients of one scan.
+/// Decodes the AC coefficients of one scan.
 pub(super) struct AcScan<'s> {
     scan: &'s ScanHeader,
     table: &'s Table,
-    /// Blocks to come that have nothing new.
+    /// Number of coming blocks without anything new.
     empty: u32,
 }
 
@@ -88,10 +88,10 @@ impl<'s> AcScan<'s> {
         Self { scan, table, empty: 0 }
     }
 
-    /// The end of a restart interval.
+    /// Checks the end of a restart interval.
     ///
     /// # Errors
-    /// [`Damage::Run`] if more blocks were to have nothing new than there are.
+    /// [`Damage::Run`] if a run of such blocks extends beyond the end.
     pub(super) const fn end(&self) -> Result<(), Damage> {
         if self.empty > 0 { Err(Damage::Run) } else { Ok(()) }
     }
@@ -143,7 +143,7 @@ impl<'s> AcScan<'s> {
                 _ if bits.take(1) == 1 => bit,
                 _ => -bit,
             };
-            // Behind `run` coefficients that stay zero; those on the way that are not get their next bit.
+            // Skips `run` coefficients that stay zero; non-zero ones on the way get their next bit.
             let mut zeros = 0;
             while at <= last {
                 let coefficient = block.get_mut(at).ok_or(Damage::Run)?;
@@ -173,7 +173,7 @@ impl<'s> AcScan<'s> {
     }
 }
 
-/// The next bit of a coefficient that is not zero, away from zero.
+/// Adds the next bit to a non-zero coefficient, away from zero.
 fn refine_one(bits: &mut Bits<'_>, coefficient: &mut i16, bit: i16) {
     if bits.take(1) == 1 && *coefficient & bit == 0 {
         *coefficient = coefficient.wrapping_add(if *coefficient > 0 { bit } else { -bit });

@@ -1,6 +1,6 @@
 //! The segments of a JPEG file (ITU-T T.81, annex B).
 
-/// Markers by their second byte.
+/// Markers, by their second byte.
 pub(super) mod marker {
     pub const SOF0: u8 = 0xC0;
     pub const SOF1: u8 = 0xC1;
@@ -26,7 +26,7 @@ pub(super) mod marker {
     pub const TEM: u8 = 0x01;
 }
 
-/// A marker, and what belongs to it.
+/// A marker and its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment<'b> {
     /// Second byte of the marker.
@@ -35,15 +35,15 @@ pub(super) struct Segment<'b> {
     pub start: usize,
     /// What follows the length; empty for markers that stand alone.
     pub payload: &'b [u8],
-    /// Position behind the segment.
+    /// Position after the segment.
     pub end: usize,
 }
 
-/// The next segment at or behind `at`: compressed data and stray bytes before it are passed over. `None` if the file ends
+/// Returns the next segment at or after `at`, skipping compressed data and stray bytes before it. `None` if the file ends
 /// before the segment does.
 pub(super) fn next(bytes: &[u8], mut at: usize) -> Option<Segment<'_>> {
     loop {
-        // 0xFF00 is a data byte, 0xFFFF padding.
+        // 0xFF00 is a data byte, 0xFFFF is padding.
         at += memchr::memchr(0xFF, bytes.get(at..)?)?;
         match *bytes.get(at + 1)? {
             0xFF => at += 1,
@@ -53,7 +53,7 @@ pub(super) fn next(bytes: &[u8], mut at: usize) -> Option<Segment<'_>> {
             }
             marker => {
                 let length = u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]);
-                // A length below two is damage; taken for two, the search goes on.
+                // A length below two is damage; it is taken for two so that the search goes on.
                 let end = at + 2 + usize::from(length).max(2);
                 let payload = bytes.get(at + 4..end)?;
                 return Some(Segment { marker, start: at, payload, end });
@@ -62,8 +62,8 @@ pub(super) fn next(bytes: &[u8], mut at: usize) -> Option<Segment<'_>> {
     }
 }
 
-/// Position of the end-of-image marker, found by walking the segments: a search from the back could meet the one of
-/// a second picture, which some cameras append. Whatever follows the marker is ignored.
+/// Returns the position of the end-of-image marker, found by walking the segments: a search from the end could find that
+/// of a second picture, which some cameras append. Anything after the marker is ignored.
 pub(super) fn end_of_image(bytes: &[u8]) -> Option<usize> {
     let mut at = 2;
     loop {

@@ -5,7 +5,7 @@ use super::block::Block;
 use super::error::Damage;
 use super::huffman::{END_OF_BLOCK, Table};
 
-/// Decodes a block; `dc` is the DC coefficient of the component's block before it, and becomes this one's.
+/// Decodes a block; `dc` is the DC coefficient of the component's previous block, and is set to this one's.
 #[inline]
 pub(super) fn decode_block(
     bits: &mut Bits<'_>,
@@ -40,7 +40,7 @@ pub(super) fn decode_block(
     if behind > 64 && behind < END_OF_BLOCK { Err(Damage::Run) } else { block.ensure_possible() }
 }
 
-/// The DC coefficient after `dc`.
+/// Returns the DC coefficient after `dc`.
 ///
 /// # Errors
 /// [`Damage::Code`], or [`Damage::Range`] if it has more than 16 bits.

@@ -15,7 +15,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Takes a DHT segment.
+    /// Reads a DHT segment.
     ///
     /// # Errors
     /// [`Damage::HuffmanTable`].
@@ -42,7 +42,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Takes a DQT segment.
+    /// Reads a DQT segment.
     ///
     /// # Errors
     /// [`Damage::QuantisationTable`].
@@ -65,11 +65,11 @@ impl Tables {
         Ok(())
     }
 
-    /// Fills in the typical tables that the scan of a sequential file names and that never came: Motion JPEG may leave
-    /// them out (USB Device Class Definition for Video Devices: Motion-JPEG Payload, 3.1).
+    /// Fills in the typical tables that the scan of a sequential file refers to and that were never sent: Motion JPEG
+    /// may omit them (USB Device Class Definition for Video Devices: Motion-JPEG Payload, 3.1).
     ///
     /// # Errors
-    /// None with [`TYPICAL`] tables.
+    /// Never, with the [`TYPICAL`] tables.
     pub(super) fn fill_in_typical(&mut self, scan: &ScanHeader) -> Result<(), Damage> {
         for (class_and_number, counts, symbols) in &TYPICAL {
             let number = usize::from(class_and_number & 15);
@@ -84,25 +84,25 @@ impl Tables {
     }
 
     /// # Errors
-    /// [`Damage::HuffmanTable`] if there is no such table.
+    /// [`Damage::HuffmanTable`] if the table doesn't exist.
     pub(super) fn dc(&self, number: usize) -> Result<&Table, Damage> {
         self.dc.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
     }
 
     /// # Errors
-    /// [`Damage::HuffmanTable`] if there is no such table.
+    /// [`Damage::HuffmanTable`] if the table doesn't exist.
     pub(super) fn ac(&self, number: usize) -> Result<&Table, Damage> {
         self.ac.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
     }
 
-    /// Quantisation steps.
+    /// Returns the quantisation steps.
     ///
     /// # Errors
-    /// [`Damage::QuantisationTable`] if there is no such table, or a step is zero.
+    /// [`Damage::QuantisationTable`] if the table doesn't exist, or `Unsupported` if a step is zero.
     pub(super) fn steps(&self, number: usize) -> Result<Steps, DecodeError> {
         let steps = self.steps.get(number).copied().flatten().ok_or(Damage::QuantisationTable)?;
         if steps.contains(&0) {
-            return Err(unsupported("its quantisation has steps of zero"));
+            return Err(unsupported("its quantisation table has steps of zero"));
         }
         Ok(steps)
     }

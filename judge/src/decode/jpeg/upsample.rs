@@ -1,10 +1,10 @@
-//! Rows of a component at the frame's full size.
+//! Scales the rows of a component to the frame's full size.
 //!
-//! As libjpeg does it: a triangle filter where a component has half the frame's samples, repetition elsewhere.
+//! As in libjpeg: with a triangle filter if a component has half of the frame's samples, otherwise by repetition.
 
 use kernels::jpeg::{triangle_across, triangle_both, triangle_down};
 
-/// How many of the frame's samples one of the component's stands for, across and down.
+/// How many of the frame's samples one sample of the component stands for, across and down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ratio {
     pub across: usize,
@@ -28,12 +28,13 @@ impl Plane {
         self.samples.get(start..start + self.width).unwrap_or(&[])
     }
 
-    /// The frame's row `y`: at least its `width` samples, in `row` or as they are. `sums` is room to work in.
+    /// Returns row `y` of the frame: at least its `width` samples, either in `row` or as stored. `sums` is scratch
+    /// space.
     pub(super) fn upsampled<'p>(&'p self, y: usize, row: &'p mut Vec<u8>, sums: &mut Vec<u16>) -> &'p [u8] {
         let Ratio { across, down } = self.ratio;
         let source = y / down;
         let near = || self.row(if y.is_multiple_of(2) { source.saturating_sub(1) } else { source + 1 });
-        // Two samples are too few for the filter across.
+        // Two samples are too few for the horizontal filter.
         let is_wide = self.width > 2;
         match (across, down) {
             (1, 1) => return self.row(source),
@@ -43,7 +44,7 @@ impl Plane {
             }
             (1, 2) => {
                 row.resize(self.width, 0);
-                // Rounded up and down in turn, so that no row is brighter.
+                // Rounded up and down alternately, so that no row is brighter.
                 let round = if y.is_multiple_of(2) { 1 } else { 2 };
                 triangle_down(self.row(source), near(), round, row);
             }

@@ -1,4 +1,5 @@
-//! A node's attributes: of sizes that some image has, and as many as there are axes.
+//! Checks a node's attributes: sizes must be plausible for an image, and lists must have as many values as there are
+//! axes.
 
 use tract_core::internal::*;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -6,18 +7,18 @@ use tract_onnx::pb::{AttributeProto, NodeProto};
 
 use super::{Values, is_end, is_size, tensor};
 
-/// Sides of windows, steps, distances and padding.
+/// Maximum for sides of windows, strides, dilations and padding.
 const MOST_SIDE: i64 = 4096;
-/// Values of one list, and characters of one text.
+/// Maximum number of values in a list, and of characters in a text.
 const MOST_VALUES: usize = 4096;
-/// Axes that a window has.
+/// Maximum number of axes of a window.
 const MOST_AXES: usize = 3;
 
 pub(super) fn check(node: &NodeProto, values: &Values<'_>) -> TractResult<()> {
     for (place, attribute) in node.attribute.iter().enumerate() {
         let name = &attribute.name;
         let earlier = &node.attribute[..place];
-        ensure!(earlier.iter().all(|earlier| earlier.name != *name), "its {name} is given twice");
+        ensure!(earlier.iter().all(|earlier| earlier.name != *name), "attribute `{name}` appears twice");
         one(node, attribute)?;
     }
     match node.op_type.as_str() {
@@ -37,16 +38,18 @@ fn one(node: &NodeProto, attribute: &AttributeProto) -> TractResult<()> {
     let name = &attribute.name;
     let kind = AttributeType::try_from(attribute.r#type).unwrap_or(AttributeType::Undefined);
     let most = attribute.ints.len().max(attribute.floats.len()).max(attribute.s.len());
-    ensure!(most <= MOST_VALUES, "its {name} has {most} values, more than {MOST_VALUES}");
+    ensure!(most <= MOST_VALUES, "attribute `{name}` has {most} values; the maximum is {MOST_VALUES}");
     match kind {
         AttributeType::Float | AttributeType::Floats | AttributeType::String => Ok(()),
         AttributeType::Int => number(node, name, attribute.i),
         AttributeType::Ints => attribute.ints.iter().try_for_each(|&value| number(node, name, value)),
         AttributeType::Tensor => {
-            let value = attribute.t.as_ref().with_context(|| format!("its {name} holds nothing"))?;
-            tensor::check(value).with_context(|| format!("its {name}"))
+            let value = attribute.t.as_ref().with_context(|| format!("attribute `{name}` has no tensor"))?;
+            tensor::check(value).with_context(|| format!("attribute `{name}`"))
         }
-        _ => bail!("its {name} is a graph or of another kind that is not read; export the model without it"),
+        _ => {
+            bail!("attribute `{name}` is a graph or of another unsupported type; export the model without it")
+        }
     }
 }
 
@@ -59,7 +62,7 @@ fn number(node: &NodeProto, name: &str, value: i64) -> TractResult<()> {
         "starts" | "ends" | "value_int" | "value_ints" if is_end(value) => true,
         _ => is_size(value),
     };
-    ensure!(fits, "its {name} says {value}, which no {} takes", node.op_type);
+    ensure!(fits, "attribute `{name}` is {value}, which {} does not accept", node.op_type);
     Ok(())
 }
 
@@ -68,22 +71,22 @@ fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
     (found.r#type == AttributeType::Ints as i32).then_some(found.ints.as_slice())
 }
 
-/// A window has a side on every axis, and as many steps, distances and paddings.
+/// Checks that a window has a side for every axis, and as many strides, dilations and paddings.
 fn window(node: &NodeProto, axes: Option<usize>, is_pool: bool) -> TractResult<()> {
     let kernel = ints(node, "kernel_shape");
-    ensure!(!is_pool || kernel.is_some(), "it has no kernel_shape");
+    ensure!(!is_pool || kernel.is_some(), "attribute `kernel_shape` is missing");
     let Some(axes) = kernel.map(<[i64]>::len).or(axes) else { return Ok(()) };
-    ensure!((1..=MOST_AXES).contains(&axes), "its window has {axes} axes, not 1 to {MOST_AXES}");
+    ensure!((1..=MOST_AXES).contains(&axes), "its window has {axes} axes; expected 1 to {MOST_AXES}");
     for (name, of_each) in [("strides", 1), ("dilations", 1), ("output_padding", 1), ("pads", 2)] {
         let found = ints(node, name).map_or(of_each * axes, <[i64]>::len);
-        ensure!(found == of_each * axes, "its {name} are {found} for {axes} axes");
+        ensure!(found == of_each * axes, "attribute `{name}` has {found} values for {axes} axes");
     }
     let (Some(kernel), Some(pads)) = (kernel.filter(|_| is_pool), ints(node, "pads")) else { return Ok(()) };
     let dilations = ints(node, "dilations");
     for (place, &padding) in pads.iter().enumerate() {
         let axis = place % axes;
         let side = (kernel[axis] - 1) * dilations.map_or(1, |dilations| dilations[axis]) + 1;
-        ensure!(padding < side, "its pads are {padding} around a window of {side}, which then holds nothing");
+        ensure!(padding < side, "its padding of {padding} is not smaller than its window of {side}");
     }
     Ok(())
 }
@@ -92,15 +95,18 @@ fn order(order: Option<&[i64]>) -> TractResult<()> {
     let Some(order) = order else { return Ok(()) };
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
-    ensure!(sorted.into_iter().eq(0..order.len() as i64), "{order:?} is no order of its axes");
+    ensure!(
+        sorted.into_iter().eq(0..order.len() as i64),
+        "attribute `perm` {order:?} is not a permutation of its axes"
+    );
     Ok(())
 }
 
-/// Padding by a constant is bounded like a window's; tract refuses any other.
+/// Padding by a constant has the same bounds as a window's; tract refuses any other.
 fn padding(node: &NodeProto, values: &Values<'_>) -> TractResult<()> {
     let Some(pads) = node.input.get(1).and_then(|name| values.constant(name)) else { return Ok(()) };
     let large = tensor::integers(pads).find(|pad| pad.unsigned_abs() > MOST_SIDE as u64);
-    ensure!(large.is_none(), "its pads are {}", large.unwrap_or_default());
+    ensure!(large.is_none(), "its padding of {} is too large", large.unwrap_or_default());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! The operators that are read: those of anomaly models, as far as tract knows them.
+//! The supported operators: those of anomaly models, as far as tract supports them.
 //!
-//! Left out of what tract has: operators with graphs inside, those that remember or draw at random (the same frame must
-//! give the same score), quantised and classical ones, and those whose result's size depends on values.
+//! Excluded although tract has them: operators with subgraphs, stateful or random ones (the same frame must give the
+//! same score), quantised and classical ones, and those whose output size depends on values.
 
 #[rustfmt::skip]
 const KNOWN: [&str; 129] = [
@@ -21,7 +21,7 @@ const KNOWN: [&str; 129] = [
     "Trilu", "Unsqueeze", "Where", "Xor",
 ];
 
-/// `KNOWN` is sorted.
+/// Returns whether an operator is supported. `KNOWN` is sorted.
 pub(super) fn is_known(operator: &str) -> bool {
     KNOWN.binary_search(&operator).is_ok()
 }

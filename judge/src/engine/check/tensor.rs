@@ -1,4 +1,4 @@
-//! A constant's shape, type and bytes.
+//! Checks a constant's shape, type and bytes.
 
 use tract_core::internal::*;
 use tract_onnx::pb::TensorProto;
@@ -6,14 +6,14 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
 use super::{MOST_VALUES, is_end, is_size};
 
-/// Longer shapes than any image has.
+/// Maximum number of axes; no image has more.
 const MOST_AXES: usize = 16;
 
 pub(super) fn check(tensor: &TensorProto) -> TractResult<()> {
     let external = tensor.data_location == Some(DataLocation::External as i32);
     ensure!(
         !external && tensor.external_data.is_empty() && tensor.segment.is_none(),
-        "its values lie in another file; export the model as one file"
+        "its values are in another file; export the model as one file"
     );
     let count = count(&tensor.dims)?;
     let kind = DataType::try_from(tensor.data_type);
@@ -24,36 +24,38 @@ pub(super) fn check(tensor: &TensorProto) -> TractResult<()> {
         Ok(DataType::Int32) => (4, tensor.int32_data.len()),
         Ok(DataType::Float16) => (2, tensor.int32_data.len()),
         Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => (1, tensor.int32_data.len()),
-        _ => bail!("it is of ONNX's type {}, which is not known", tensor.data_type),
+        _ => bail!("ONNX data type {} is not supported", tensor.data_type),
     };
     let raw = tensor.raw_data.len();
     let fits = if raw > 0 { count.checked_mul(size) == Some(raw) } else { count == listed };
-    ensure!(fits, "it has {raw} bytes and {listed} listed values, which is not {:?}", tensor.dims);
+    ensure!(
+        fits,
+        "it has {raw} bytes and {listed} listed values, which does not match its shape {:?}",
+        tensor.dims
+    );
     if matches!(kind, Ok(DataType::Int64)) {
         integers(tensor).try_for_each(small)?;
     }
     Ok(())
 }
 
-/// The values of a tensor of 64-bit integers that has passed.
+/// Returns the values of a tensor of 64-bit integers that has passed the check.
 pub(super) fn integers(tensor: &TensorProto) -> impl Iterator<Item = i64> {
     let (raw, _) = tensor.raw_data.as_chunks();
     raw.iter().map(|&bytes| i64::from_le_bytes(bytes)).chain(tensor.int64_data.iter().copied())
 }
 
-/// How many values a shape holds.
+/// Returns the number of values of a shape.
 fn count(dims: &[i64]) -> TractResult<usize> {
     let product = dims.iter().try_fold(1_usize, |product, &side| {
         let side = usize::try_from(side).ok().filter(|&side| side <= MOST_VALUES)?;
         product.checked_mul(side).filter(|&product| product <= MOST_VALUES)
     });
     let count = product.filter(|_| dims.len() <= MOST_AXES);
-    count.ok_or_else(|| {
-        format_err!("its shape is {dims:?}, more than {MOST_VALUES} values or {MOST_AXES} axes")
-    })
+    count.ok_or_else(|| format_err!("its shape {dims:?} exceeds {MOST_VALUES} values or {MOST_AXES} axes"))
 }
 
 fn small(value: i64) -> TractResult<()> {
-    ensure!(is_size(value) || is_end(value), "it holds {value}, which is the size of nothing");
+    ensure!(is_size(value) || is_end(value), "it contains {value}, which is not a valid size");
     Ok(())
 }

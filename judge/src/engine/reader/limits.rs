@@ -1,5 +1,5 @@
-//! What shows once shapes are known: values too large for any machine, windows larger than what they look at, and a
-//! model that computes for minutes.
+//! Checks what only becomes known with the shapes: values too large for any machine, windows larger than their image, and
+//! models that would compute for minutes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,18 +16,18 @@ use tract_onnx::tract_hir::infer::{
 use crate::engine::check::MOST_VALUES;
 use crate::guard::guarded;
 
-/// Multiply-adds of one frame. The largest networks of the field take a hundredth of it.
+/// Maximum number of multiply-adds for one frame. The largest networks of the field take a hundredth of it.
 const MOST_WORK: u128 = 10_u128.pow(13);
-/// Before the names of the builders that a builder of ours stands for.
+/// Prefix of the names under which the original builders are registered.
 const INNER: &str = "\0";
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// The register with every operator held within limits.
+/// Returns the register with every operator wrapped in limits.
 pub(super) fn within(register: OnnxOpRegister) -> OnnxOpRegister {
     let mut limited = OnnxOpRegister::default();
     for (name, builder) in register.0 {
-        // A constant has been checked already, and tract looks for it by its type.
+        // A constant has been checked already, and tract looks it up by its type.
         if name == "Constant" {
             limited.0.insert(name, builder);
         } else {
@@ -40,20 +40,20 @@ pub(super) fn within(register: OnnxOpRegister) -> OnnxOpRegister {
 
 fn build(context: &ParsingContext<'_>, node: &NodeProto) -> Built {
     let builder = context.framework.op_register.0.get(&format!("{INNER}{}", node.op_type));
-    let builder = builder.context("the engine doesn't know this operator")?;
+    let builder = builder.context("the engine does not support this operator")?;
     let (inner, closures) = builder(context, node)?;
     Ok((Box::new(Limited { inner, window: Window::of(node)? }), closures))
 }
 
-/// What a pool looks at, at once.
+/// The window of a pool.
 #[derive(Clone)]
 struct Window {
-    /// From its first value to its last, on each axis, less the padding.
+    /// Its extent along each axis, dilation included and padding subtracted.
     sides: Vec<usize>,
 }
 
 impl Window {
-    /// The window of a pool's node that has been checked.
+    /// Returns the window of a pool's node that has passed the check.
     fn of(node: &NodeProto) -> TractResult<Option<Self>> {
         if !matches!(node.op_type.as_str(), "MaxPool" | "AveragePool") {
             return Ok(None);
@@ -78,7 +78,7 @@ impl Window {
         let rank = shape.len();
         ensure!(
             rank == self.sides.len() + 2,
-            "its window has {} axes and its image {rank}",
+            "its window has {} axes, but its image has {rank}",
             self.sides.len()
         );
         let fits = shape[2..]
@@ -92,8 +92,8 @@ impl Window {
 
 /// An operator whose results are refused before they are computed if they are too large.
 ///
-/// tract computes what depends on constants alone while it reads a model: a few bytes that ask for a constant of 2⁴⁰
-/// values would otherwise end the program.
+/// tract evaluates constant expressions while it reads a model: without this, a few bytes asking for a constant of 2⁴⁰
+/// values would abort the program.
 #[derive(Clone)]
 struct Limited {
     inner: Box<dyn InferenceOp>,
@@ -109,7 +109,7 @@ impl InferenceOp for Limited {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(Facts, Facts, Facts)> {
-        // Before tract's rules, which take the window's sides for each of the image's.
+        // Before tract's rules, which assume that the window has as many axes as the image.
         if let (Some(window), [image, ..]) = (&self.window, &inputs[..]) {
             window.check(image)?;
         }
@@ -159,22 +159,22 @@ impl InferenceOp for Limited {
     as_op!();
 }
 
-/// A panic becomes an error here already: tract then says which node it was.
+/// Turns a panic into an error here already, so that tract adds the node's name.
 fn named<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     guarded(work).unwrap_or_else(|panic| Err(format_err!("{panic}")))
 }
 
-/// Refuses a result of too many values, and one that would be computed now if nobody can say how large it gets.
+/// Refuses a result with too many values, or one about to be computed whose size is unknown.
 fn small(output: &InferenceFact, is_computed: bool) -> TractResult<()> {
     let Some(shape) = output.shape.concretize() else {
-        ensure!(!is_computed, "nothing says how large its result is");
+        ensure!(!is_computed, "the size of its result is unknown");
         return Ok(());
     };
     let product = shape.iter().try_fold(1_usize, |product, side| {
         let side = side.to_usize().ok().filter(|&side| side <= MOST_VALUES)?;
         product.checked_mul(side).filter(|&product| product <= MOST_VALUES)
     });
-    ensure!(product.is_some(), "its result is {shape:?}, more than {MOST_VALUES} values");
+    ensure!(product.is_some(), "its result {shape:?} exceeds {MOST_VALUES} values");
     Ok(())
 }
 
@@ -210,7 +210,7 @@ impl fmt::Debug for Limited {
     }
 }
 
-/// Nothing compares operators that are not typed.
+/// Operators that are not typed are never compared.
 impl PartialEq for Limited {
     fn eq(&self, _: &Self) -> bool {
         false
@@ -219,8 +219,8 @@ impl PartialEq for Limited {
 
 impl Eq for Limited {}
 
-/// The multiply-adds for a frame. Refuses a model whose frames nobody would wait for, and one that takes more of the largest
-/// values than there are.
+/// Returns the multiply-adds for a frame. Refuses a model that would take far too long per frame, and one that selects more
+/// of the largest values than there are.
 pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
     let (mut together, mut multiply_adds) = (0_u128, 0_u64);
     for node in model.nodes() {
@@ -228,7 +228,7 @@ pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
         if let (Some(top), [values, ..]) = (node.op_as::<Topk>(), &inputs[..]) {
             let [of, count] = [&values.shape[top.axis], &node.outputs[0].fact.shape[top.axis]];
             let fits = of.to_i64().ok().zip(count.to_i64().ok()).is_some_and(|(of, count)| count <= of);
-            ensure!(fits, "node `{}` takes {count} of {of}", node.name);
+            ensure!(fits, "node `{}` takes the top {count} of {of} values", node.name);
         }
         let counts = node.op.cost(&inputs).unwrap_or_default();
         let fused = counts.iter().filter(|(what, _)| matches!(what, Cost::FMA(_)));
@@ -240,14 +240,14 @@ pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
         together += counted.sum::<u128>() + looked_at(node);
         ensure!(
             together <= MOST_WORK,
-            "up to node `{}` it takes {together} multiply-adds, more than {MOST_WORK}",
+            "up to node `{}`, the model takes {together} multiply-adds; the maximum is {MOST_WORK}",
             node.name
         );
     }
     Ok(multiply_adds)
 }
 
-/// How many values a pool looks at.
+/// Returns how many values a pool reads.
 fn looked_at(node: &TypedNode) -> u128 {
     let maximum = node.op_as::<MaxPool>().map(|pool| &pool.pool_spec);
     let Some(spec) = maximum.or(node.op_as::<SumPool>().map(|pool| &pool.pool_spec)) else { return 0 };

@@ -1,4 +1,4 @@
-//! ONNX bytes → tract's typed graph, for one fixed input shape.
+//! Reads ONNX bytes into tract's typed graph, for one fixed input shape.
 
 mod limits;
 mod tidy;
@@ -17,27 +17,27 @@ use tract_onnx::tract_hir::infer::InferenceModelExt;
 
 use super::{EngineError, check, in_one_line, in_words};
 
-/// A model that was read.
+/// A model that has been read.
 pub(super) struct Read {
     pub(super) model: TypedModel,
-    /// For a frame.
+    /// Per frame.
     pub(super) multiply_adds: u64,
 }
 
-/// Reads a model whose one input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
-/// Bytes that are given away are freed as soon as they are read.
+/// Reads a model whose only input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
+/// If `onnx` is passed by value, it is freed as soon as it has been read.
 ///
 /// # Errors
-/// [`EngineError`]: no ONNX, something that the engine doesn't know or that no machine could compute, another input, a
+/// [`EngineError`]: not ONNX, an unsupported feature or one that no machine could compute, a different input, or a
 /// missing output.
 pub(super) fn read(onnx: impl AsRef<[u8]>, input: [usize; 4], outputs: &[&str]) -> Result<Read, EngineError> {
     let mut proto =
         ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
-    // Bytes, constants and packed weights side by side are more than a small board has.
+    // The bytes, the constants and the packed weights together would not fit into a small board's memory.
     drop(onnx);
     check::model(&proto).map_err(unreadable)?;
     let Some(graph) = &mut proto.graph else {
-        return Err(EngineError::Model("it holds no graph".to_owned()));
+        return Err(EngineError::Model("it has no graph".to_owned()));
     };
     let input = declared_input(graph, input)?;
     let announced: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
@@ -65,16 +65,16 @@ fn missing(wanted: &str, announced: &[String]) -> EngineError {
     EngineError::OutputMissing { wanted: wanted.to_owned(), found }
 }
 
-/// tract's reader, with every operator within [`limits`].
+/// Returns tract's reader, with every operator within [`limits`].
 fn framework() -> Onnx {
     let mut framework = tract_onnx::onnx();
     framework.op_register = limits::within(framework.op_register);
     framework
 }
 
-/// The graph's one input that is not a constant, of the shape `wanted` if it takes that.
+/// Returns the graph's only input that is not a constant, with the shape `wanted` if it accepts that.
 fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoProto, EngineError> {
-    // Older files list their constants among the inputs, too.
+    // Older files list their constants among the inputs as well.
     let constants: HashSet<&str> = graph.initializer.iter().map(|constant| constant.name.as_str()).collect();
     let inputs = graph.input.iter().filter(|input| !constants.contains(input.name.as_str()));
     let inputs: Vec<&ValueInfoProto> = inputs.collect();
@@ -84,12 +84,12 @@ fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoPro
     let Some(type_proto::Value::TensorType(kind)) =
         input.r#type.as_ref().and_then(|kind| kind.value.as_ref())
     else {
-        return Err(EngineError::Input("an input that is no tensor".to_owned()));
+        return Err(EngineError::Input("an input that is not a tensor".to_owned()));
     };
     if kind.elem_type != DataType::Float as i32 {
-        return Err(EngineError::Input(format!("an input of ONNX's type {}", kind.elem_type)));
+        return Err(EngineError::Input(format!("an input of ONNX data type {}", kind.elem_type)));
     }
-    // Dimensions without a value (an exported batch size, for example) take what the recipe gives.
+    // Dimensions without a value (an exported batch size, for example) take the recipe's.
     let dims = kind.shape.iter().flat_map(|shape| &shape.dim).map(|dim| match dim.value {
         Some(dimension::Value::DimValue(side)) => Some(side),
         _ => None,
@@ -108,7 +108,7 @@ fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoPro
     Ok(ValueInfoProto { r#type: Some(kind), ..input.clone() })
 }
 
-/// Takes out of the messages what the engine finds out by itself, and gives every node the name of its result: by that
+/// Removes from the messages what the engine infers by itself, and gives every node the name of its result, by which
 /// people know it.
 fn simplify(graph: &mut GraphProto, input: ValueInfoProto) {
     graph.input = vec![input];
@@ -117,7 +117,7 @@ fn simplify(graph: &mut GraphProto, input: ValueInfoProto) {
         output.r#type = None;
     }
     for node in &mut graph.node {
-        // tract wants all of an operator's outputs, ONNX those that somebody reads.
+        // tract wants all of an operator's outputs, ONNX lists only those that are read.
         if node.op_type == "TopK" {
             let unread =
                 node.output.iter().find(|name| !name.is_empty()).map(|name| format!("{name}.unread"));

@@ -1,4 +1,4 @@
-//! tract's typed graph, without what only its translation from ONNX has added.
+//! Removes from tract's typed graph what its translation from ONNX has added.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use tract_core::internal::*;
 use tract_core::ops::cast::Cast;
 use tract_core::ops::identity::Identity;
 
-/// The graph as it was meant: a node that changes nothing is its input, what constants alone give is a constant, a change of
-/// shape is one node, and a node has the model's name of its result where it has one.
+/// Returns the graph as it was meant: a node that changes nothing is replaced by its input, constant expressions become
+/// constants, a change of shape is a single node, and each node has the model's name for its result, if there is one.
 ///
 /// # Errors
-/// tract refuses the new graph, which would be a mistake here.
+/// tract refuses the new graph, which would be a bug here.
 pub(super) fn tidied(model: &TypedModel) -> TractResult<TypedModel> {
     let mut target = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
     let mut places: HashMap<OutletId, OutletId> = HashMap::new();
     let inputs = model.input_outlets()?;
-    // An input that nothing reads is an input all the same.
+    // An input that is never read must still remain an input.
     let unread = inputs.iter().map(|input| input.node);
     let mut order = model.eval_order()?;
     order.extend(unread.filter(|id| !order.contains(id)).collect::<Vec<_>>());
@@ -47,7 +47,7 @@ fn write(
         if same || node.op_is::<Identity>() {
             return Ok(tvec![input]);
         }
-        // Axes of a constant: tract folds those of a few values only, and patterns look for constants.
+        // Axis operations on a constant: tract folds only those of a few values, and patterns look for constants.
         if let (Some(constant), true) = (&fact.konst, node.op_is::<AxisOp>())
             && let Some(values) = node.op.eval_out_of_plan(tvec![constant.clone().into_tvalue()])?
             && let [value] = &values[..]
@@ -60,7 +60,7 @@ fn write(
         if is_halfway(model, node)? {
             return Ok(inputs.into());
         }
-        // Steps before it have been left out.
+        // Steps before it may have been left out.
         let [input] = inputs else { bail!("it has {} inputs", inputs.len()) };
         let from = target.outlet_fact(*input)?.shape.to_tvec();
         if from != model.node_input_facts(node.id)?[0].shape.to_tvec() {
@@ -71,12 +71,12 @@ fn write(
     target.wire_node(name(model, node, target), node.op.clone(), inputs)
 }
 
-/// Whether it changes an image's shape and none of its values' order.
+/// Returns whether the node changes an image's shape but not the order of its values.
 fn is_reshaping(node: &TypedNode) -> bool {
     matches!(node.op_as(), Some(AxisOp::Add(_) | AxisOp::Rm(_) | AxisOp::Reshape(..)))
 }
 
-/// Whether nobody but another change of shape reads it: tract makes several of one.
+/// Returns whether its only reader is another change of shape: tract splits one into several.
 fn is_halfway(model: &TypedModel, node: &TypedNode) -> TractResult<bool> {
     let reader = match &node.outputs[0].successors[..] {
         [reader] if !model.output_outlets()?.contains(&node.id.into()) => model.node(reader.node),

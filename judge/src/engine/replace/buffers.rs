@@ -1,15 +1,16 @@
-//! Output tensors that are used again, frame after frame: after the first one our operations allocate nothing.
+//! Output tensors that are reused from frame to frame: after the first frame, our operations allocate nothing.
 
 use std::sync::{Mutex, PoisonError};
 
 use tract_core::internal::*;
 
-/// Tensors of one network's operations. Clones share them.
+/// The tensors of one network's operations. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Arc<Tensor>>>>);
 
 impl Buffers {
-    /// Fills a tensor of 32-bit floats by `fill`, which has to write every value: it holds anything before.
+    /// Fills a tensor of 32-bit floats with `fill`, which has to write every value: the previous contents are
+    /// arbitrary.
     pub fn fill(
         &self,
         shape: &[usize],
@@ -25,10 +26,10 @@ impl Buffers {
         Ok(tensor.into_tvalue())
     }
 
-    /// The tensor that was used last among those that nobody reads any more: it is still in a cache.
+    /// Returns the most recently used tensor that is no longer read: it is still in a cache.
     fn take(&self, shape: &[usize]) -> Option<Arc<Tensor>> {
         let mut tensors = self.lock();
-        // Only this list makes more owners, so one owner stays one while the list is locked.
+        // Only this list creates more owners, so a single owner stays single while the list is locked.
         let free = |tensor: &Arc<Tensor>| Arc::strong_count(tensor) == 1 && tensor.shape() == shape;
         let index = tensors.iter().rposition(free)?;
         Some(tensors.swap_remove(index))

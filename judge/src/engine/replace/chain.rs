@@ -1,4 +1,4 @@
-//! What follows a convolution and can happen in its epilogue.
+//! Finds the nodes after a convolution that its epilogue can compute.
 
 use kernels::Epilogue;
 use tract_core::internal::*;
@@ -13,13 +13,13 @@ use super::shapes::padding;
 pub(super) struct Chain {
     pub conv: usize,
     pub last: usize,
-    /// All nodes of it.
+    /// All nodes of the chain.
     pub nodes: Vec<usize>,
     pub epilogue: Epilogue,
     pub residual: Option<OutletId>,
 }
 
-/// The node that alone reads this one's value.
+/// Returns the only reader of this node's value, if there is exactly one.
 pub(super) fn only_reader(model: &TypedModel, node: usize) -> TractResult<Option<&TypedNode>> {
     let outputs = model.output_outlets()?;
     let node = model.node(node);
@@ -32,7 +32,7 @@ pub(super) fn only_reader(model: &TypedModel, node: usize) -> TractResult<Option
     })
 }
 
-/// The inputs of a node of this operation with two inputs.
+/// Returns the inputs of a node if it is this binary operation.
 pub(super) fn binary<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
     let op = node.op_as::<TypedBinOp>()?;
     if !op.0.is::<T>() {
@@ -41,7 +41,7 @@ pub(super) fn binary<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
     node.inputs.as_slice().try_into().ok()
 }
 
-/// The value of a constant that holds just one.
+/// Returns the value of a single-valued constant.
 pub(super) fn single(model: &TypedModel, outlet: OutletId) -> TractResult<Option<f32>> {
     let fact = model.outlet_fact(outlet)?;
     let Some(value) = fact.konst.as_ref().or(fact.uniform.as_ref()) else { return Ok(None) };
@@ -49,7 +49,7 @@ pub(super) fn single(model: &TypedModel, outlet: OutletId) -> TractResult<Option
     Ok(if single { Some(value.cast_to_scalar::<f32>()?) } else { None })
 }
 
-/// A node of operation `T` on `x` and one constant value.
+/// Returns the constant if the node is operation `T` on `x` and a single constant value.
 pub(super) fn with_single<T: BinMiniOp>(
     model: &TypedModel,
     node: &TypedNode,
@@ -60,7 +60,7 @@ pub(super) fn with_single<T: BinMiniOp>(
 }
 
 impl Chain {
-    /// The convolution `conv` with what follows it. `taken` are the nodes of other chains.
+    /// Collects the convolution `conv` and what follows it. `taken` tells the nodes of other chains.
     pub fn from(model: &TypedModel, conv: usize, taken: impl Fn(usize) -> bool) -> TractResult<Self> {
         let mut chain =
             Self { conv, last: conv, nodes: vec![conv], epilogue: Epilogue::default(), residual: None };
@@ -74,7 +74,7 @@ impl Chain {
         Ok(chain)
     }
 
-    /// Whether the epilogue can do what `next` does.
+    /// Adds what `next` does to the epilogue, if that is possible, and returns whether it was.
     fn append(&mut self, model: &TypedModel, next: &TypedNode) -> TractResult<bool> {
         let (x, epilogue) = (OutletId::from(self.last), &mut self.epilogue);
         let (no_low, no_high) = (epilogue.low == f32::NEG_INFINITY, epilogue.high == f32::INFINITY);
@@ -109,7 +109,7 @@ impl Chain {
         Ok(true)
     }
 
-    /// `direct, ReLU, mean of 2×2`, after the algorithm's name.
+    /// Describes the chain after the algorithm's name, for example `direct, ReLU, mean of 2×2`.
     pub fn words(&self, algorithm: &str) -> String {
         let Epilogue { low, high, residual, average_pool } = self.epilogue;
         let mut words = algorithm.to_owned();
@@ -129,7 +129,7 @@ impl Chain {
     }
 }
 
-/// A mean of every 2 × 2.
+/// Returns whether the node takes the mean of every 2 × 2 pixels.
 fn halves(node: &TypedNode) -> bool {
     let Some(pool) = node.op_as::<SumPool>() else { return false };
     let spec = &pool.pool_spec;

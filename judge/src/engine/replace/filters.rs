@@ -1,4 +1,4 @@
-//! A convolution as it stands in a model: its geometry and its constants.
+//! A convolution of the model: its geometry and its constants.
 
 use kernels::bottleneck::Stage;
 use kernels::{ConvSpec, Epilogue, Layout};
@@ -7,7 +7,7 @@ use tract_core::ops::cnn::Conv;
 
 use super::shapes::{geometry, image};
 
-/// An image of so few channels is read planar by the first convolution itself.
+/// The first convolution reads an image with at most this many channels as planar, without a conversion.
 const PLANAR_CHANNELS: usize = 4;
 
 /// Geometry, weights and bias of a convolution that kernels may compute.
@@ -19,8 +19,8 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// Those of node `conv`; `None` where no kernel computes such a one. A planar image is read as it lies where it has few
-    /// channels, and channels last otherwise.
+    /// Returns those of node `conv`; `None` if no kernel can compute it. A planar image with few channels is read as it is,
+    /// any other channels last.
     pub fn of(
         model: &TypedModel,
         conv: usize,

@@ -1,4 +1,4 @@
-//! How the values of the model lie in memory, and the moves between that.
+//! The memory layouts of the model's values, and conversions between them.
 
 use kernels::depth::SpaceToDepth;
 use kernels::{Layout, Shape};
@@ -7,17 +7,17 @@ use tract_core::internal::*;
 use super::Rewriting;
 use super::op::KernelOp;
 
-/// Channels × height × width to height × width × channels, of one image.
+/// Converts one image from channels × height × width to height × width × channels.
 const TO_CHANNELS_LAST: AxisOp = AxisOp::Move(1, 3);
 const TO_PLANAR: AxisOp = AxisOp::Move(3, 1);
 
 impl Rewriting<'_> {
-    /// Whether the source's outlet has been computed channels last.
+    /// Returns whether the source's outlet has been computed channels last.
     pub(super) fn is_channels_last(&self, outlet: OutletId) -> bool {
         self.channels_last.contains_key(&outlet)
     }
 
-    /// The source's outlet in the layout that is wanted.
+    /// Returns the source's outlet in the given layout.
     pub(super) fn laid_out(&mut self, image: OutletId, layout: Layout) -> TractResult<OutletId> {
         match layout {
             Layout::ChannelsLast => self.channels_last(image),
@@ -25,7 +25,7 @@ impl Rewriting<'_> {
         }
     }
 
-    /// The source's outlet as it lies there.
+    /// Returns the source's outlet in the source's layout.
     pub(super) fn planar(&mut self, outlet: OutletId) -> TractResult<OutletId> {
         if let Some(&planar) = self.planar.get(&outlet) {
             return Ok(planar);
@@ -59,7 +59,7 @@ impl Rewriting<'_> {
         Ok(moved)
     }
 
-    /// The source's planar image after space to depth, which several convolutions may read.
+    /// Returns the source's planar image after space-to-depth, which several convolutions may read.
     pub(super) fn deep(&mut self, outlet: OutletId, shape: Shape) -> TractResult<OutletId> {
         if let Some(&deep) = self.deep.get(&outlet) {
             return Ok(deep);

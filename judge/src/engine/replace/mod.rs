@@ -1,10 +1,10 @@
-//! Parts of a model → the project's own kernels.
+//! Replaces parts of a model by the project's own kernels.
 //!
-//! The model is taken as it was read: tract's own rewriting would make a matrix product of a 1×1 convolution. It is written
-//! anew, node by node. What one of the [`patterns`] finds becomes a kernel, which works channels last; everything else stays
-//! tract's. A value is kept in the layout in which it was computed and moved to the other one when somebody asks for that,
-//! once: from the first convolution to the map nothing is moved. What matches no kernel costs nothing but its place between
-//! two moves.
+//! The model is taken as it was read, because tract's own rewriting would turn a 1×1 convolution into a matrix product. It
+//! is rewritten node by node. Whatever one of the [`patterns`] matches becomes a kernel, which works channels last;
+//! everything else stays with tract. A value is kept in the layout in which it was computed, and converted to the other one
+//! once, when that is first needed: from the first convolution to the map, nothing is converted. A node without a kernel
+//! costs no more than the two conversions around it.
 
 mod buffers;
 mod chain;
@@ -29,16 +29,16 @@ use self::op::{Kernel, KernelOp};
 use self::patterns::Part;
 use crate::engine::error::EngineError;
 
-/// A part that a kernel computes.
+/// A part of the model that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
-    /// The model's name of its result.
+    /// The model's name for its result.
     pub name: String,
-    /// How it is computed: `Winograd F(4×4, 3×3), residual, ReLU`.
+    /// How it is computed, for example `Winograd F(4×4, 3×3), residual, ReLU`.
     pub kernel: String,
-    /// Nodes of the model that it stands for.
+    /// Number of the model's nodes that it replaces.
     pub nodes: usize,
-    /// What it computes with.
+    /// The floats that it computes with.
     pub arithmetic: Arithmetic,
 }
 
@@ -47,15 +47,15 @@ pub struct Replaced {
 pub(super) struct Paths {
     /// For 32-bit floats.
     pub single: Path,
-    /// Where bottlenecks are computed with 16-bit floats.
+    /// For bottlenecks, if they are computed with 16-bit floats.
     pub half: Option<HalfPath>,
 }
 
 impl Paths {
-    /// Those that belong together.
+    /// Returns the instructions for `arithmetic`, with `single` for 32-bit floats.
     ///
     /// # Errors
-    /// [`EngineError::Half`] where 16-bit floats are asked for and nothing computes with them.
+    /// [`EngineError::Half`] if 16-bit floats are requested and nothing can compute with them.
     pub fn of(single: Path, arithmetic: Arithmetic) -> Result<Self, EngineError> {
         let half = match arithmetic {
             Arithmetic::Single => None,
@@ -68,10 +68,11 @@ impl Paths {
     }
 }
 
-/// The model with kernels where they match, and what was replaced. Constants that only kernels use are freed with `model`.
+/// Returns the model with kernels wherever patterns match, and what was replaced. Constants that only kernels use are freed
+/// with `model`.
 ///
 /// # Errors
-/// tract refuses the new model, which would be a mistake here.
+/// tract refuses the new model, which would be a bug here.
 pub(super) fn replace(model: TypedModel, paths: Paths) -> TractResult<(TypedModel, Vec<Replaced>)> {
     let mut rewriting = Rewriting {
         source: &model,
@@ -97,13 +98,13 @@ pub(super) fn replace(model: TypedModel, paths: Paths) -> TractResult<(TypedMode
 struct Rewriting<'a> {
     source: &'a TypedModel,
     target: TypedModel,
-    /// The source's outlets as they lie in the source.
+    /// The source's outlets in the source's layout.
     planar: HashMap<OutletId, OutletId>,
     /// The source's images, channels last.
     channels_last: HashMap<OutletId, OutletId>,
-    /// The source's images after space to depth.
+    /// The source's images after space-to-depth.
     deep: HashMap<OutletId, OutletId>,
-    /// Parts that are written at their last node, by that.
+    /// Parts by their last node, where they are written.
     parts: HashMap<usize, Box<dyn Part>>,
     /// The nodes of all parts.
     taken: HashSet<usize>,
@@ -128,12 +129,12 @@ impl Rewriting<'_> {
         }
     }
 
-    /// Whether a part has the node.
+    /// Returns whether the node belongs to a part.
     fn is_taken(&self, id: usize) -> bool {
         self.taken.contains(&id)
     }
 
-    /// The node as it is.
+    /// Copies the node unchanged.
     fn copy(&mut self, node: &TypedNode) -> TractResult<()> {
         let inputs: TVec<OutletId> =
             node.inputs.iter().map(|&input| self.planar(input)).collect::<TractResult<_>>()?;
@@ -149,7 +150,7 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// Writes a kernel that gives the value of node `id`.
+    /// Writes a kernel that computes the value of node `id`, channels last.
     fn write(
         &mut self,
         id: usize,
@@ -169,7 +170,7 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// Writes a kernel that gives the value of node `id` as it lies in the source.
+    /// Writes a kernel that computes the value of node `id` in the source's layout.
     fn write_planar(
         &mut self,
         id: usize,
@@ -180,7 +181,7 @@ impl Rewriting<'_> {
     ) -> TractResult<()> {
         let (name, words) = (self.source.node(id).name.clone(), words.to_owned());
         let fact = self.source.outlet_fact(id.into())?;
-        let shape = fact.shape.as_concrete().context("a shape is not known")?;
+        let shape = fact.shape.as_concrete().context("a shape is unknown")?;
         let arithmetic = kernel.arithmetic();
         let op = KernelOp::new(kernel, shape, words.clone(), &self.buffers);
         let input = self.planar(input)?;
@@ -190,8 +191,8 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// Operations that treat every value alike, sums over channels, and channels put side by side stay in the layout in
-    /// which their input lies.
+    /// Keeps element-wise operations, sums over channels, and concatenations of channels in the layout of their input, if
+    /// that is channels last.
     fn along_with_channels_last(&mut self, node: &TypedNode) -> TractResult<bool> {
         let known = node.inputs.iter().any(|input| self.channels_last.contains_key(input));
         let images = node.outputs.len() == 1 && node.outputs[0].fact.rank() == 4;

@@ -1,4 +1,4 @@
-//! The project's kernels as tract operations. Images are 1 × height × width × channels where nothing else is said.
+//! The project's kernels as tract operations. Images are 1 × height × width × channels unless stated otherwise.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use tract_core::internal::*;
 
 use super::buffers::Buffers;
 
-/// What an operation computes. Implemented beside the pattern that it stands for.
+/// What an operation computes. Implemented next to the pattern that it replaces.
 pub(super) trait Kernel: fmt::Debug + Send + Sync + 'static {
-    /// What it computes with.
+    /// Returns the floats that it computes with.
     fn arithmetic(&self) -> Arithmetic {
         Arithmetic::Single
     }
 
-    /// Computes one image's values.
+    /// Computes one image.
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()>;
 }
 
-/// What an operation is given.
+/// The inputs of an operation.
 #[derive(Clone, Copy)]
 pub(super) struct Images<'a>(&'a [TValue]);
 
@@ -32,7 +32,7 @@ impl<'a> Images<'a> {
         image.try_as_plain_ram()?.as_slice::<f32>()
     }
 
-    /// `None` where there are fewer.
+    /// Returns an input; `None` if there are fewer.
     pub fn optional(self, slot: usize) -> TractResult<Option<&'a [f32]>> {
         (slot < self.len()).then(|| self.get(slot)).transpose()
     }
@@ -43,7 +43,7 @@ impl<'a> Images<'a> {
 pub(super) struct KernelOp {
     pub kernel: Arc<dyn Kernel>,
     pub output: TVec<usize>,
-    /// For people: `Winograd F(4×4, 3×3), ReLU`.
+    /// Description for people, such as `Winograd F(4×4, 3×3), ReLU`.
     pub words: String,
     pub buffers: Buffers,
 }

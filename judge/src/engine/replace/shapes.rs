@@ -1,15 +1,15 @@
-//! Images, windows and padding as tract says them, for kernels.
+//! Converts tract's images, windows and padding for kernels.
 
 use kernels::{ConvSpec, Shape};
 use tract_core::internal::*;
 use tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_core::ops::nn::DataFormat;
 
-/// Padding before and after, of both axes.
+/// Returns the padding before and after, for both axes.
 pub(super) fn padding(spec: &PoolSpec) -> Option<[[usize; 2]; 2]> {
     match &spec.padding {
         PaddingSpec::Valid => Some([[0, 0], [0, 0]]),
-        // Windows that reach over the end would be another size.
+        // Windows that extend past the end would give another size.
         PaddingSpec::Explicit(before, after) | PaddingSpec::ExplicitOnnxPool(before, after, false) => {
             match (before.as_slice(), after.as_slice()) {
                 (&[top, left], &[bottom, right]) => Some([[top, bottom], [left, right]]),
@@ -20,7 +20,7 @@ pub(super) fn padding(spec: &PoolSpec) -> Option<[[usize; 2]; 2]> {
     }
 }
 
-/// The shape of one planar image; `None` for anything else.
+/// Returns the shape of one planar image; `None` for anything else.
 pub(super) fn image(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Shape>> {
     let fact = model.outlet_fact(outlet)?;
     let floats = fact.datum_type == f32::datum_type();
@@ -30,7 +30,7 @@ pub(super) fn image(model: &TypedModel, outlet: OutletId) -> TractResult<Option<
     })
 }
 
-/// The window of a pool or a convolution, as a depthwise convolution's; `None` where no kernel has such a window.
+/// Returns the window of a pool or a convolution as a depthwise convolution's; `None` if no kernel has such a window.
 pub(super) fn window(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
     let kernel: [usize; 2] = spec.kernel_shape.as_slice().try_into().ok()?;
     let stride: [usize; 2] = spec.strides().as_ref().try_into().ok()?;
@@ -39,7 +39,7 @@ pub(super) fn window(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
     Some(ConvSpec { stride, padding, depthwise: true, ..ConvSpec::new(input, input.channels, kernel) })
 }
 
-/// The geometry of a convolution; `None` where it is of a kind that no kernel computes.
+/// Returns the geometry of a convolution; `None` if no kernel can compute its kind.
 pub(super) fn geometry(conv: &Conv, input: Shape) -> Option<ConvSpec> {
     let spec = window(&conv.pool_spec, input)?;
     let outputs = conv.pool_spec.output_channels;

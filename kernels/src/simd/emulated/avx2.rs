@@ -1,4 +1,4 @@
-//! AVX2's 32-bit floats that hold 16-bit ones.
+//! 16-bit floats emulated with AVX2's 32-bit floats.
 
 use std::arch::x86_64::*;
 
@@ -25,11 +25,11 @@ impl Rounds for Avx2 {
     fn rounded_fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         let product = self.mul(a, b);
         let sum = self.add(product, c);
-        // The product has 22 digits, so it is exact; what the sum lost is, too (Knuth's two-sum).
+        // The product has 22 significant bits, so it is exact, and so is the sum's rounding error (Knuth's two-sum).
         let added = self.sub(sum, product);
         let lost = self.add(self.sub(product, self.sub(sum, added)), self.sub(c, added));
-        // A sum that lost something becomes odd: then the second rounding decides as if it saw all digits (Boldo, Melquiond:
-        // *Emulation of FMA and correctly rounded sums*, 2008). One step towards what was lost is made from an even one.
+        // Round an inexact sum to odd, so that the second rounding decides as if it saw all bits (Boldo, Melquiond: *Emulation of FMA and
+        // correctly rounded sums*, 2008). An even sum is moved one step in the direction of its rounding error.
         // SAFETY: see `rounded`.
         let odd = unsafe {
             let bits = _mm256_castps_si256(sum);

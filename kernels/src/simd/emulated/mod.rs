@@ -1,8 +1,8 @@
-//! 16-bit floats where the processor computes with 32-bit ones only: every result is rounded to 16 bits. Slow, and the same
-//! values to the bit: to see on a workstation what a board's processor computes.
+//! Emulation of 16-bit floats on processors that only have 32-bit arithmetic, by rounding every result to 16 bits. Slow but
+//! bit-identical, so that a workstation can reproduce what a board computes.
 //!
-//! A sum, difference or product of 16-bit floats, rounded to 32 bits and then to 16, is what one rounding gives: 24 digits are
-//! enough for that (Figueroa: *When is double rounding innocuous?*, 1995). A fused multiplication isn't.
+//! For a sum, difference or product of 16-bit floats, rounding to 32 bits and then to 16 gives the same result as rounding once: 24
+//! significant bits are enough (Figueroa: *When is double rounding innocuous?*, 1995). This doesn't hold for fused multiply-add.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -12,23 +12,23 @@ use half::f16;
 
 use super::{Simd, Task};
 
-/// What [`Rounded`] needs of 32-bit vectors.
+/// The operations on 32-bit vectors that [`Rounded`] needs.
 pub(super) trait Rounds: Simd<E = f32> {
-    /// Runs the task compiled for these instructions.
+    /// Runs the task, compiled for these instructions.
     fn enter<S: Simd, T: Task<S::E>>(self, simd: S, task: T) -> T::Output;
 
-    /// Each lane as the nearest 16-bit float.
+    /// Rounds each lane to the nearest 16-bit float.
     fn rounded(self, x: Self::V) -> Self::V;
 
-    /// `a · b + c` of 16-bit floats as the nearest one, rounded once.
+    /// Computes `a · b + c` of 16-bit floats, rounded once to the nearest 16-bit float.
     fn rounded_fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
     /// # Safety
-    /// [`Simd::LANES`] floats can be read at `from`; it needs no alignment beyond theirs.
+    /// [`Simd::LANES`] floats must be readable at `from`, which needs no more than their alignment.
     unsafe fn load_half(self, from: *const f16) -> Self::V;
 
     /// # Safety
-    /// [`Simd::LANES`] floats can be written at `to`; it needs no alignment beyond theirs.
+    /// [`Simd::LANES`] floats must be writable at `to`, which needs no more than their alignment.
     unsafe fn store_half(self, to: *mut f16, x: Self::V);
 }
 
@@ -101,13 +101,13 @@ impl<W: Rounds> Simd for Rounded<W> {
 
     #[inline(always)]
     unsafe fn load(self, from: *const f16) -> W::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.0.load_half(from) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f16, x: W::V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.0.store_half(to, x) }
     }
 }

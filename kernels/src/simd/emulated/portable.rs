@@ -1,4 +1,4 @@
-//! Arrays that hold 16-bit floats.
+//! 16-bit floats emulated with plain arrays of 32-bit floats.
 
 use half::f16;
 
@@ -12,7 +12,7 @@ impl Rounds for Portable {
         task.run(simd)
     }
 
-    // Calls, because each is a page of instructions where the processor has none for it.
+    // Not inlined, because each is a page of instructions if the processor has none for it.
     #[inline(never)]
     fn rounded(self, x: Array) -> Array {
         Array(x.0.map(|x| f16::from_f32(x).to_f32()))
@@ -20,25 +20,25 @@ impl Rounds for Portable {
 
     #[inline(never)]
     fn rounded_fma(self, a: Array, b: Array, c: Array) -> Array {
-        // 53 digits hold product and sum of all but absurdly different sizes.
+        // 53 bits hold product and sum exactly unless their magnitudes differ absurdly.
         let lane = |lane: usize| f64::from(a.0[lane]) * f64::from(b.0[lane]) + f64::from(c.0[lane]);
         Array(std::array::from_fn(|index| f16::from_f32(to_odd(lane(index))).to_f32()))
     }
 
     #[inline(never)]
     unsafe fn load_half(self, from: *const f16) -> Array {
-        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        // SAFETY: guaranteed by the caller; an array of floats needs no more alignment than a float.
         Array(unsafe { from.cast::<[f16; Portable::LANES]>().read() }.map(f16::to_f32))
     }
 
     #[inline(never)]
     unsafe fn store_half(self, to: *mut f16, x: Array) {
-        // SAFETY: the caller's promise; an array of floats needs no more alignment than a float.
+        // SAFETY: guaranteed by the caller; an array of floats needs no more alignment than a float.
         unsafe { to.cast::<[f16; Portable::LANES]>().write(x.0.map(f16::from_f32)) }
     }
 }
 
-/// With 24 digits, the last of which is one where digits are lost: rounded again to fewer, it becomes what `x` would.
+/// Rounds to 24 bits, to odd if inexact: rounded again to fewer bits, it gives the same result as `x`.
 fn to_odd(x: f64) -> f32 {
     let nearest = x as f32;
     let is_exact = f64::from(nearest) == x || x.is_nan();

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# parts.sh SETTLE_MS GAP_MS FRAME…: shows each frame to the camera, lets a few be captured, and triggers.
+# parts.sh SETTLE_MS GAP_MS FRAME…: shows each frame to the camera, waits until a few are captured, and triggers.
 settle=$1 gap=$2
 shift 2
 for frame; do

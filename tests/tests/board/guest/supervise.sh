@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# supervise.sh LINE: runs the line, and again when it ends: what systemd does on a real board.
+# supervise.sh LINE: runs the line and restarts it when it ends, like systemd on a real board.
 cd /root
 while true; do
     edge-runtime run $1 >>/tmp/line.out 2>>/tmp/line.err

@@ -1,4 +1,4 @@
-//! The backbone's levels of each photo, computed once and kept on disk.
+//! Computes the backbone's levels of each photo once and keeps them on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use crate::run::RunError;
 use crate::torch::{Compute, Frozen, channels_last};
 use networks::teacher::Teacher;
 
-/// Side of the photos that the backbone sees, twice what the small network sees.
+/// Side of the backbone's photos, twice that of the small network's.
 const SIDE: u32 = 512;
-/// Which of the backbone's levels are kept: strides 8 and 16.
+/// The backbone's levels that are kept: strides 8 and 16.
 const LEVELS: [usize; 2] = [1, 2];
 const NAMES: [&str; 2] = ["fine", "coarse"];
 
-/// A backbone with a folder of what it has seen.
+/// A backbone with a folder of its stored levels.
 #[derive(Debug)]
 pub struct Backbone {
     frozen: Frozen,
@@ -29,10 +29,10 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// Levels are kept in `folder`.
+    /// Opens a backbone that keeps its levels in `folder`.
     ///
     /// # Errors
-    /// Where there are no photos, another number than `count`, or the folder can't be made.
+    /// If there are no photos, their number differs from `count`, or the folder can't be created.
     pub fn open(
         teacher: &Teacher,
         images: &Path,
@@ -41,7 +41,7 @@ impl Backbone {
         compute: Compute,
     ) -> Result<Self, TrainError> {
         std::fs::create_dir_all(&folder).map_err(|source| RunError::Io { path: folder.clone(), source })?;
-        // It sees each photo once, so its features can be had in full precision.
+        // It processes each photo only once, so full precision is affordable.
         let compute = Compute { kind: Kind::Float, ..compute };
         let channel =
             |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(compute.device);
@@ -55,14 +55,14 @@ impl Backbone {
         })
     }
 
-    /// The two levels of photo number `index`, 1×C×h×w in 32-bit floats.
+    /// Returns the two levels of photo number `index`, 1×C×h×w in 32-bit floats.
     ///
     /// # Errors
-    /// Where no photo can be read or the disk refuses.
+    /// If no photo can be read or the disk can't be written.
     pub fn levels(&mut self, index: usize, grey: bool) -> Result<[Tensor; 2], TrainError> {
         let colour = if grey { "grey" } else { "colour" };
         let path = self.folder.join(format!("{index:07}-{colour}.safetensors"));
-        // A file that was cut off is written again.
+        // A truncated file is written again.
         let levels = match kept(&path) {
             Some(levels) => levels,
             None => self.compute(index, grey, &path)?,
@@ -73,7 +73,7 @@ impl Backbone {
     fn compute(&mut self, index: usize, grey: bool, path: &Path) -> Result<[Tensor; 2], TrainError> {
         let photo = self.photos.photo(index, grey)?.to_device(self.compute.device);
         let levels = self.frozen.levels(&channels_last(&((photo - &self.mean) / &self.std)));
-        // Half precision: finer than bf16 at the same size, and the values are small.
+        // Half precision: the values are small, and it is finer than bf16 at the same size.
         let levels =
             LEVELS.map(|level| levels[level].to_device(Device::Cpu).to_kind(Kind::Half).contiguous());
         let named: Vec<(&str, &Tensor)> = NAMES.into_iter().zip(&levels).collect();

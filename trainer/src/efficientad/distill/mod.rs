@@ -1,4 +1,4 @@
-//! Teachers of our own: a patch description network learns to give a strong backbone's features.
+//! Distils teachers: a patch description network learns to reproduce a strong backbone's features.
 
 mod backbone;
 mod request;
@@ -37,16 +37,16 @@ use networks::teacher::{read_safetensors, write_safetensors};
 pub const STEPS: u64 = 60_000;
 const BATCH: usize = 16;
 const RATE: f64 = 1e-4;
-/// Of the short schedule, which the small networks stand from the first step on.
+/// Peak rate of the short schedule, which the small networks tolerate from the first step on.
 const PEAK: f64 = 1e-3;
 const WEIGHT_DECAY: f64 = 1e-5;
-/// Side of the photos that the small network sees.
+/// Side of the small network's photos.
 const SIDE: u32 = 256;
-/// Share of the photos that both networks see in grey.
+/// Share of the photos that are shown to both networks in grey.
 const GREY: f64 = 0.1;
-/// Tells the choice of grey photos from the seed's other uses.
+/// Separates the choice of grey photos from the seed's other uses.
 const STREAM: u64 = 0x6e9;
-/// Photos that give the target's channels their mean and deviation.
+/// Number of photos over which the target channels' mean and deviation are measured.
 const MEASURED: usize = 10_000;
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 const CHECKS: u64 = 20;
@@ -62,7 +62,7 @@ struct Metrics {
     milliseconds_per_step: f64,
 }
 
-/// Checkpoint, metrics and the backbone's features, beside the teacher's file.
+/// Returns the folder for checkpoint, metrics and the backbone's features, beside the teacher's file.
 #[must_use]
 pub fn work_folder(out: &Path) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_owned();
@@ -70,11 +70,11 @@ pub fn work_folder(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-/// Distils to the end and writes the teacher's file, or until someone asks to stop. Goes on where an interrupted one
-/// with the same settings stopped.
+/// Distils to the end and writes the teacher's file, or stops on request. Resumes an interrupted distillation
+/// with the same settings.
 ///
 /// # Errors
-/// Where the backbone is none, the photos or the disk refuse, or the loss is no number.
+/// If the teacher is not a backbone, photos can't be read, the disk can't be written, or the loss is not a number.
 pub fn distill(request: &Request<'_>) -> Result<Ended, TrainError> {
     let mut distillation = Distillation::start(request)?;
     let finished = match distillation.channels()? {
@@ -99,7 +99,7 @@ struct Distillation<'a> {
     student: TrainableChain,
     adam: Adam,
     step: u64,
-    /// Of the last checkpoint's target channels.
+    /// State of the target channels in the last checkpoint.
     state: Option<Weights>,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Distillation<'a> {
         let channels = backbone.levels(0, false)?.map(|level| level.size()[1]);
         let features = request.size.features();
         tch::manual_seed(request.seed as i64);
-        // A window's edges are no photo's edges: there the network sees no padding.
+        // A window's edges are not the photo's: there the network uses no padding.
         let padded = request.schedule == Schedule::Published;
         let student = TrainableChain::random(request.size.chain(features, padded), request.compute);
         let Network { mean, std, .. } = request.size.teacher();
@@ -135,7 +135,7 @@ impl<'a> Distillation<'a> {
         Ok(distillation)
     }
 
-    /// Takes over the checkpoint, if there is one.
+    /// Loads the checkpoint, if there is one.
     fn restore(&mut self) -> Result<(), TrainError> {
         let path = self.folder.join(CHECKPOINT);
         let bytes = match std::fs::read(&path) {
@@ -159,7 +159,7 @@ impl<'a> Distillation<'a> {
         Ok(())
     }
 
-    /// The target of photos, before its channels are scaled.
+    /// Computes the target of photos before its channels are scaled.
     fn target(&mut self, photos: &[(usize, bool)]) -> Result<Tensor, TrainError> {
         let (mut fine, mut coarse) = (vec![], vec![]);
         for &(index, grey) in photos {
@@ -170,7 +170,7 @@ impl<'a> Distillation<'a> {
         Ok(self.projection.apply(&Tensor::cat(&fine, 0), &Tensor::cat(&coarse, 0)))
     }
 
-    /// Mean and deviation of the target's channels; `None` where someone asked to stop.
+    /// Measures mean and deviation of the target's channels; returns `None` if a stop was requested.
     fn channels(&mut self) -> Result<Option<Channels>, TrainError> {
         let features = self.request.size.features();
         if let Some(state) = &self.state {
@@ -200,7 +200,7 @@ impl<'a> Distillation<'a> {
         Ok(Some(Channels::new(&list(&mean), &list(&squares), positions)))
     }
 
-    /// Runs the remaining steps; `false` where it was interrupted.
+    /// Runs the remaining steps; returns `false` if interrupted.
     fn steps(&mut self, channels: &Channels) -> Result<bool, TrainError> {
         let total = self.request.steps;
         let check_every = (total / CHECKS).max(1);
@@ -279,7 +279,7 @@ impl<'a> Distillation<'a> {
         Ok(write(&self.folder.join(CHECKPOINT), &write_safetensors(&state, notes))?)
     }
 
-    /// The teacher's file, with where it comes from.
+    /// Writes the teacher's file, with its origin.
     fn write(&self) -> Result<(), TrainError> {
         let mut weights = Weights::new();
         self.student.add_to(&mut weights, "");

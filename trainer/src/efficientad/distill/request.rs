@@ -1,4 +1,4 @@
-//! What is to be distilled.
+//! A request for a distillation.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::run::RunError;
 use crate::schedule::Schedule;
 use crate::torch::Compute;
 
-/// What to distil.
+/// A distillation to run.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// The backbone.
@@ -19,19 +19,19 @@ pub struct Request<'a> {
     pub size: PdnSize,
     /// Folder of natural photos.
     pub images: &'a Path,
-    /// The teacher's file. What an interrupted distillation goes on from lies beside it, see [`work_folder`](super::work_folder).
+    /// The teacher's file. The state from which an interrupted distillation resumes is beside it, see [`work_folder`](super::work_folder).
     pub out: &'a Path,
-    /// Steps of 16 photos.
+    /// Number of steps of 16 photos.
     pub steps: u64,
-    /// How fast to learn, and from how much of each photo.
+    /// The learning rate, and how much of each photo a step learns from.
     pub schedule: Schedule,
-    /// Seeds the first weights and the order of the photos.
+    /// Seed for the initial weights and the order of the photos.
     pub seed: u64,
-    /// Where to compute.
+    /// Device and number format.
     pub compute: Compute,
 }
 
-/// Writes one of its files in one step.
+/// Writes one of the distillation's files in one step.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     write_file(path, bytes).map_err(|source| RunError::Io { path: path.to_owned(), source })
 }

@@ -1,4 +1,4 @@
-//! What a distillation was started with, so that it goes on with the same.
+//! The settings of a distillation, stored so that it resumes with the same ones.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::schedule::Schedule;
 
 const SETTINGS: &str = "settings.json";
 
-/// What a distillation that goes on must have in common with its beginning.
+/// The settings that a resumed distillation must share with its start.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Settings {
     from: String,
@@ -25,15 +25,15 @@ struct Settings {
     seed: u64,
 }
 
-/// Makes sure that the folder is this distillation's; returns the number of photos.
+/// Ensures that the folder belongs to this distillation; returns the number of photos.
 ///
 /// # Errors
-/// Where the backbone is none, there are no photos, or the folder is another distillation's.
+/// If the teacher is not a backbone, there are no photos, or the folder belongs to another distillation.
 pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError> {
     let network = &request.from.network;
     if !Network::backbones().iter().any(|backbone| backbone.name == network.name) {
         return Err(TrainError::Unfit(format!(
-            "the teacher {} is a {} and no backbone; give a ResNet or an EfficientNet-Lite as --from",
+            "the teacher {} is a {}, not a backbone; give a ResNet or an EfficientNet-Lite as --from",
             request.from.name, network.name
         )));
     }
@@ -56,7 +56,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
         Ok(json) if serde_json::from_slice::<Settings>(&json).ok().as_ref() == Some(&settings) => {}
         Ok(_) => {
             return Err(TrainError::Unfit(format!(
-                "{} holds a distillation with other settings (see its {SETTINGS}); give those to go on, choose another \
+                "{} holds a distillation with other settings (see its {SETTINGS}); give the same settings to resume it, choose another \
                  --out, or remove the folder",
                 folder.display()
             )));

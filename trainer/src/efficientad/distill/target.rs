@@ -1,24 +1,24 @@
-//! A backbone's features as a small network is to give them: what PatchCore's code makes of two levels, to fewer channels.
+//! Computes the features that a small network learns: a backbone's two levels, combined as in PatchCore's code, with fewer channels.
 
 use tch::{Device, Kind, Tensor};
 
-/// Channels that each level's patches are averaged to, before both together are averaged to the outputs.
+/// Number of channels that each level's patches are averaged to, before both together are averaged to the outputs.
 const BETWEEN: i64 = 1024;
 
-/// From two levels to the target. All that PatchCore's code does on the way (3×3 patches; averages of neighbouring
-/// channels, twice) is linear in each position's patch, so it is one convolution a level.
+/// Projects two levels to the target. All steps of PatchCore's code (3×3 patches; averages of neighbouring
+/// channels, twice) are linear in each position's patch, so they are one convolution per level.
 #[derive(Debug)]
 pub struct Projection {
     kernels: [Tensor; 2],
 }
 
 impl Projection {
-    /// For levels of these channels.
+    /// Creates the projection for levels with these numbers of channels.
     #[must_use]
     pub fn new(channels: [i64; 2], outputs: i64, device: Device) -> Self {
         let mut index = 0;
         let kernels = channels.map(|channels| {
-            // One row for each of a patch's values: what it adds to each output.
+            // One row for each of a patch's values: its contribution to each output.
             let average = |rows: &Tensor, to: i64| rows.unsqueeze(1).adaptive_avg_pool1d([to]).squeeze_dim(1);
             let patch = 9 * channels;
             let level = average(&Tensor::eye(patch, (Kind::Float, Device::Cpu)), BETWEEN);
@@ -31,7 +31,7 @@ impl Projection {
         Self { kernels }
     }
 
-    /// The target, N×outputs on the finer level's grid, in 32-bit floats.
+    /// Computes the target, N×outputs on the finer level's grid, in 32-bit floats.
     pub fn apply(&self, fine: &Tensor, coarse: &Tensor) -> Tensor {
         let [fine, coarse] = [(fine, &self.kernels[0]), (coarse, &self.kernels[1])].map(|(level, kernel)| {
             level.to_kind(Kind::Float).conv2d(kernel, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)
@@ -45,7 +45,7 @@ impl Projection {
 mod tests {
     use super::*;
 
-    /// As PatchCore's code computes it, step by step.
+    /// Computes the target as PatchCore's code does, step by step.
     fn step_by_step(fine: &Tensor, coarse: &Tensor, outputs: i64) -> Tensor {
         let grid = [fine.size()[2], fine.size()[3]];
         let patches = |level: &Tensor| {

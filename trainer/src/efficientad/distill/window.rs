@@ -1,4 +1,4 @@
-//! Windows of the photos: positions of one photo tell much the same, so a step learns nearly as much from a part of each.
+//! Windows of photos: positions within a photo are similar, so a step learns nearly as much from a part of each.
 
 use bundle::seeded::Seeded;
 use tch::Tensor;
@@ -7,7 +7,7 @@ use tch::Tensor;
 const SIDE: i64 = 160;
 /// Pixels from one of a patch description network's positions to the next.
 const STRIDE: i64 = 4;
-/// Positions at each edge that there are only with padding.
+/// Positions at each edge that exist only with padding.
 const EDGE: i64 = 4;
 /// Positions on a window's side without padding.
 const POSITIONS: i64 = SIDE / STRIDE - 2 * EDGE;
@@ -17,24 +17,24 @@ const TARGET: i64 = 64;
 /// A window of a photo of 256².
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// Corner, in positions.
+    /// The corner, in positions.
     corner: [i64; 2],
 }
 
 impl Window {
-    /// Anywhere in the photo.
+    /// Draws a window anywhere in the photo.
     pub fn draw(random: &mut Seeded) -> Self {
         let mut start = || random.below((TARGET - SIDE / STRIDE + 1) as usize) as i64;
         Self { corner: [start(), start()] }
     }
 
-    /// What the network sees of a photo (1×3×256×256) through the window, 1×3×160×160.
+    /// Crops a photo (1×3×256×256) to the window, 1×3×160×160.
     pub fn of_photo(&self, photo: &Tensor) -> Tensor {
         let [top, left] = self.corner.map(|corner| corner * STRIDE);
         photo.narrow(2, top, SIDE).narrow(3, left, SIDE)
     }
 
-    /// What of a photo's target (1×C×64×64) the network, without padding, gives for [`Self::of_photo`], 1×C×32×32.
+    /// Crops a photo's target (1×C×64×64) to the network's output, without padding, for [`Self::of_photo`], 1×C×32×32.
     pub fn of_target(&self, target: &Tensor) -> Tensor {
         let [top, left] = self.corner.map(|corner| corner + EDGE);
         target.narrow(2, top, POSITIONS).narrow(3, left, POSITIONS)

@@ -1,23 +1,24 @@
-//! Which architecture a file's tensors belong to.
+//! Finds which architecture a file's tensors belong to.
 
 use std::collections::HashMap;
 
 use crate::architecture::Network;
 use crate::array::Weights;
 
-/// The architecture that most of the tensors fit; `None` where of no architecture more than half of the names are there, and a
-/// shape. One of a family can be within another: what a network needs and does not find counts against it.
+/// Returns the architecture that most of the tensors fit; `None` unless, for some architecture, more than half of the names
+/// are present and at least one shape matches. One network of a family can be contained in another, so what a network needs
+/// but doesn't find counts against it.
 pub(super) fn most_alike(raw: &Weights) -> Option<Network> {
-    // EfficientNets that are not Lite have the same names and shapes, and more between them.
+    // EfficientNets that aren't Lite have the same names and shapes, plus others.
     let excites = raw.keys().any(|name| name.contains("._se_reduce.") || name.contains(".se.conv_reduce."));
     let is_other = |network: &Network| excites && network.name.starts_with("efficientnet-lite");
     let networks = Network::all().into_iter().filter(|network| !is_other(network));
     let alike = networks.filter_map(|network| Some((likeness(&network, raw)?, network)));
-    // Of equals the first.
+    // Ties go to the first.
     alike.rev().max_by_key(|(likeness, _)| *likeness).map(|(_, network)| network)
 }
 
-/// How alike the names and shapes are that stand behind one prefix; more is more alike.
+/// Scores how well the names and shapes after one common prefix match; higher is better.
 fn likeness(network: &Network, raw: &Weights) -> Option<(i64, i64)> {
     let mut behind: HashMap<&str, (i64, i64)> = HashMap::new();
     let mut convs = 0;
@@ -43,7 +44,7 @@ mod tests {
     use crate::architecture::{Conv, ResNet, fold};
     use crate::array::Array;
 
-    /// The weights of a network's convolutions, with another stage behind them as published files have.
+    /// The weights of a network's convolutions, followed by another stage, as in published files.
     fn published(network: &Network) -> Weights {
         let named = |conv: &Conv| {
             let shape = conv.weight_shape().to_vec();
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn names_that_fit_no_network_are_taken_for_none() {
         let vgg = named(["features.0.weight", "features.3.weight", "features.6.weight"]);
-        // Here and there a name ends as one of a network's does.
+        // Some names end like a network's.
         let densenet = named([
             "features.conv0.weight",
             "features.denseblock1.denselayer1.conv1.weight",

@@ -1,4 +1,4 @@
-//! Imports teachers from published weights; [`Library`] keeps them.
+//! Imports teachers from published weights; [`Library`] stores them.
 
 mod alike;
 mod npz;
@@ -13,10 +13,10 @@ use crate::architecture::{Network, fold, name_sequential};
 use crate::array::Weights;
 use crate::teacher::{Library, Teacher, TeacherError, WeightFileError, read_safetensors};
 
-/// Imports published weights into `library` under `name`; a teacher of that name is replaced.
+/// Imports published weights into `library` under `name`, replacing a teacher with that name.
 ///
 /// # Errors
-/// See [`TeacherError`]; the library is then as it was.
+/// See [`TeacherError`]; the library is then unchanged.
 pub fn import(library: &Library, file: &Path, name: &str) -> Result<Teacher, TeacherError> {
     library.check_name(name)?;
     let (network, weights) = read_published(file)?;
@@ -25,13 +25,12 @@ pub fn import(library: &Library, file: &Path, name: &str) -> Result<Teacher, Tea
     Ok(teacher)
 }
 
-/// Reads published weights and finds the architecture that they fit. The format is found by content: a torch `.pth`
-/// (zip, or the older layout), `.safetensors`, or `.npz`; checkpoints that hold more than the weights are read, too. Nothing
+/// Reads published weights and finds the architecture that they fit. The format is detected from the content: a torch `.pth`
+/// (zip, or the older layout), `.safetensors`, or `.npz`; checkpoints that hold more than the weights are supported. Nothing
 /// in the file is executed.
 ///
 /// # Errors
-/// Names the first tensor that doesn't fit the architecture that the names resemble most, or some of the names where they
-/// resemble none.
+/// Names the first tensor that doesn't fit the most similar architecture, or some of the names if none is similar.
 pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
     let raw =
@@ -45,11 +44,11 @@ pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     }
 }
 
-/// A few names, for people to see whose they are.
+/// Returns a few names, to show people what the file contains.
 fn some_names(raw: &Weights) -> String {
-    /// More say no more.
+    /// Maximum number of names.
     const SHOWN: usize = 5;
-    /// Characters of one of them.
+    /// Maximum number of characters per name.
     const LONGEST: usize = 60;
     let shown = |name: &String| {
         let mut short: String = name.chars().take(LONGEST).collect();
@@ -65,11 +64,11 @@ fn some_names(raw: &Weights) -> String {
     names.join(", ")
 }
 
-/// Reads the floating-point tensors of a weight file, whatever network they belong to. The format is found by content, as in
-/// [`read_published`].
+/// Reads the floating-point tensors of a weight file, whatever network they belong to. The format is detected from the
+/// content, as in [`read_published`].
 ///
 /// # Errors
-/// A sentence: what is wrong with the bytes, and what to do.
+/// A sentence that says what is wrong with the bytes, and what to do.
 pub fn read_weights(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     if bytes.starts_with(b"PK\x03\x04") {
         let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes))
@@ -80,7 +79,7 @@ pub fn read_weights(bytes: &[u8]) -> Result<Weights, WeightFileError> {
             pth::read_zip(archive)
         }
     } else if bytes.first() == Some(&0x80) && bytes.get(8) != Some(&b'{') {
-        // A length that starts safetensors can have this byte, too; their header is JSON.
+        // The length at the start of safetensors can have this byte, too, but is followed by a JSON header.
         pth::read_legacy(bytes)
     } else {
         read_safetensors(bytes).map(|(weights, _)| weights)

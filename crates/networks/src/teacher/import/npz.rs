@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use super::pth::MAX_BYTES;
 use crate::teacher::WeightFileError;
 
-/// Whether the header that an array's file promises is there: memory is taken for it before it is read.
+/// Returns whether the header has its declared length: the reader allocates memory for it before reading it.
 fn has_header(bytes: &[u8]) -> bool {
     // Magic number, version, length of the header.
     let (length, start) = match *bytes {
@@ -23,21 +23,21 @@ fn has_header(bytes: &[u8]) -> bool {
 /// Reads every 32- or 64-bit float array.
 ///
 /// # Errors
-/// A sentence: which array is damaged.
+/// A sentence that says which array is damaged.
 pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, WeightFileError> {
     let (mut weights, mut left) = (Weights::new(), MAX_BYTES);
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|e| format!("its zip is damaged: {e}"))?;
         let name = entry.name().map_err(|e| format!("its zip is damaged: {e}"))?.into_owned();
         let Some(name) = name.strip_suffix(".npy").map(str::to_owned) else { continue };
-        left = left.checked_sub(entry.size()).ok_or("its arrays are larger than any backbone's")?;
-        // The zip's own size is what was promised, not what comes.
+        left = left.checked_sub(entry.size()).ok_or("its arrays are larger than those of any backbone")?;
+        // The size in the zip is declared, not measured.
         let size = entry.size();
         let mut bytes = Vec::new();
-        let damaged = |e: std::io::Error| format!("the array `{name}` is damaged: {e}; take another copy");
+        let damaged = |e: std::io::Error| format!("the array `{name}` is damaged: {e}; get another copy");
         entry.take(size).read_to_end(&mut bytes).map_err(damaged)?;
         if !has_header(&bytes) {
-            return Err(format!("the array `{name}` is cut short; take another copy").into());
+            return Err(format!("the array `{name}` is cut short; get another copy").into());
         }
         let array = NpyFile::new(&bytes[..]).map_err(damaged)?;
         if array.order() != Order::C {
@@ -50,7 +50,7 @@ pub fn read<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, Weigh
         let DType::Plain(kind) = array.dtype() else { continue };
         let promised = shape.iter().try_fold(1u64, |n, &side| n.checked_mul(side as u64));
         if promised.is_none_or(|n| n > size) {
-            return Err(format!("the array `{name}` is cut short; take another copy").into());
+            return Err(format!("the array `{name}` is cut short; get another copy").into());
         }
         let data: Vec<f32> = match kind.to_string().trim_start_matches(['<', '=']) {
             "f4" => array.into_vec().map_err(damaged)?,

@@ -1,4 +1,4 @@
-//! torch `.pth` checkpoints: the zip layout (torch 1.6 and later) and the one before it.
+//! Reads torch `.pth` checkpoints: the zip layout (torch 1.6 and later) and the older layout.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -11,23 +11,23 @@ use zip::ZipArchive;
 use super::pickle::{Pickle, TensorRef, Value};
 use crate::teacher::WeightFileError;
 
-/// The number that a file in the older layout starts with, as a pickled integer of 10 bytes.
+/// The magic number at the start of the older layout, as a pickled integer of 10 bytes.
 const LEGACY_MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// No weight file of a backbone holds more; forged sizes must not fill the memory.
+/// Maximum size of a backbone's weights: forged sizes must not fill the memory.
 pub(super) const MAX_BYTES: u64 = 2 << 30;
-/// No checkpoint's pickle has more.
+/// Maximum size of a checkpoint's pickle.
 const MAX_PICKLE: u64 = 64 << 20;
-/// No checkpoint has more tensors and dicts with names, nested ones counted.
+/// Maximum number of named tensors and dicts in a checkpoint, including nested ones.
 const MAX_ENTRIES: usize = 100_000;
-/// Dicts in dicts: a training framework's own state has some ten. A forged dict can hold itself.
+/// Maximum nesting of dicts: a training framework's state has about ten levels. A forged dict can contain itself.
 const MAX_DEPTH: usize = 64;
-/// Characters of a tensor's name, with those of the dicts around it.
+/// Maximum number of characters in a tensor's name, including those of the enclosing dicts.
 const MAX_NAME: usize = 1024;
 
-/// Reads a zip state dict: `…/data.pkl` and one file a storage.
+/// Reads a zip state dict: `…/data.pkl` and one file per storage.
 ///
 /// # Errors
-/// A sentence: what is wrong with the file.
+/// A sentence that says what is wrong with the file.
 pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, WeightFileError> {
     let mut names = archive.file_names().flatten();
     let index =
@@ -52,12 +52,12 @@ pub fn read_zip<R: Read + Seek>(mut archive: ZipArchive<R>) -> Result<Weights, W
 /// then each storage as its length and its bytes.
 ///
 /// # Errors
-/// A sentence: what is wrong with the file.
+/// A sentence that says what is wrong with the file.
 pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
-    // Two bytes of protocol come before the magic number.
+    // Two protocol bytes precede the magic number.
     if bytes.get(2..2 + LEGACY_MAGIC.len()) != Some(&LEGACY_MAGIC) {
         return Err(
-            "it is a pickle but not one that torch.save wrote; save a state_dict() with torch.save".into()
+            "it is a pickle, but not one written by torch.save; save a state_dict() with torch.save".into()
         );
     }
     let mut at = 0;
@@ -69,17 +69,17 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     let (_magic, _protocol, _system) = (next()?, next()?, next()?);
     let (pickle, keys) = (next()?, next()?);
     let tensors = tensors(&pickle)?;
-    let keys = keys.items(&keys.root).ok_or("its list of storages is missing; take another copy")?;
+    let keys = keys.items(&keys.root).ok_or("its list of storages is missing; get another copy")?;
     let mut storages = HashMap::new();
     for key in keys {
         let Value::Text(key) = key else {
-            return Err("its list of storages is damaged; take another copy".into());
+            return Err("its list of storages is damaged; get another copy".into());
         };
         let kind = pickle.storages.get(key).map_or("of an unknown type", |kind| kind);
         let size = element_size(kind).ok_or_else(|| {
-            format!("storage {key} is {kind}, which is not read; save the state_dict() alone")
+            format!("storage {key} is {kind}, which is not supported; save the state_dict() alone")
         })?;
-        let cut = || WeightFileError::from(format!("storage {key} is cut short; take another copy"));
+        let cut = || WeightFileError::from(format!("storage {key} is cut short; get another copy"));
         let header = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).ok_or_else(cut)?;
         let length = usize::try_from(u64::from_le_bytes(header))
             .ok()
@@ -93,18 +93,18 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     gather(&tensors, |key| storages.get(key).copied())
 }
 
-/// Reads one file of the zip, unless it has more than `limit` bytes.
+/// Reads one file of the zip, refusing more than `limit` bytes.
 fn read_entry<R: Read + Seek>(
     archive: &mut ZipArchive<R>,
     name: &str,
     limit: u64,
 ) -> Result<Vec<u8>, WeightFileError> {
     let failed = |e: &dyn std::fmt::Display| {
-        WeightFileError::from(format!("its part {name} can't be read: {e}; take another copy"))
+        WeightFileError::from(format!("its file {name} can't be read: {e}; get another copy"))
     };
     let entry = archive.by_name(name).map_err(|e| failed(&e))?;
     if entry.size() > limit {
-        return Err(failed(&"it is larger than any backbone's"));
+        return Err(failed(&"it is larger than that of any backbone"));
     }
     let mut bytes = Vec::new();
     entry.take(limit).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
@@ -113,19 +113,19 @@ fn read_entry<R: Read + Seek>(
 
 type Named = (String, Rc<TensorRef>);
 
-/// The tensors with their names; names in nested dicts are joined by dots.
+/// Collects the tensors with their names; the names of nested dicts are joined by dots.
 fn tensors(pickle: &Pickle) -> Result<Vec<Named>, WeightFileError> {
     let mut search = Search { pickle, left: MAX_ENTRIES, found: vec![] };
     search.collect(&pickle.root, "", 0)?;
     if search.found.is_empty() {
-        return Err("it holds no tensors by name; save a state_dict() with torch.save".into());
+        return Err("it contains no named tensors; save a state_dict() with torch.save".into());
     }
     Ok(search.found)
 }
 
 struct Search<'a> {
     pickle: &'a Pickle,
-    /// Entries that may come.
+    /// Number of entries still allowed.
     left: usize,
     found: Vec<Named>,
 }
@@ -133,11 +133,11 @@ struct Search<'a> {
 impl Search<'_> {
     fn collect(&mut self, value: &Value, name: &str, depth: usize) -> Result<(), WeightFileError> {
         self.left = self.left.checked_sub(1).ok_or_else(|| {
-            format!("it names more than {MAX_ENTRIES} tensors and dicts, which no checkpoint does; save the state_dict() alone")
+            format!("it names more than {MAX_ENTRIES} tensors and dicts, more than any checkpoint; save the state_dict() alone")
         })?;
         if depth > MAX_DEPTH {
             return Err(format!(
-                "its dicts are nested more than {MAX_DEPTH} deep, which no checkpoint's are; save the state_dict() alone"
+                "its dicts are nested more than {MAX_DEPTH} deep, deeper than in any checkpoint; save the state_dict() alone"
             )
             .into());
         }
@@ -146,7 +146,7 @@ impl Search<'_> {
         }
         for (key, item) in self.pickle.entries(value) {
             if name.len() + key.len() > MAX_NAME {
-                return Err(format!("a name of it has more than {MAX_NAME} characters, which no tensor's has; save the state_dict() alone").into());
+                return Err(format!("one of its names has more than {MAX_NAME} characters, more than any tensor's; save the state_dict() alone").into());
             }
             let full = if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
             self.collect(item, &full, depth + 1)?;
@@ -167,19 +167,20 @@ fn gather<'a>(
         }
         let bytes = storage(&tensor.key).ok_or_else(|| format!("the storage of `{name}` is missing"))?;
         let data = elements(tensor, bytes)
-            .ok_or_else(|| format!("tensor `{name}` reaches outside its storage; take another copy"))?;
-        // Many names for one storage would be many copies.
-        left = left.checked_sub(data.len() as u64).ok_or("its tensors are larger than any backbone's")?;
+            .ok_or_else(|| format!("tensor `{name}` extends beyond its storage; get another copy"))?;
+        // Many names for one storage would make many copies.
+        left =
+            left.checked_sub(data.len() as u64).ok_or("its tensors are larger than those of any backbone")?;
         weights.insert(name.clone(), Array { shape: tensor.shape.clone(), data });
     }
     Ok(weights)
 }
 
-/// The tensor's values, row-major; `None` where it reaches outside its storage.
+/// Returns the tensor's values, row-major; `None` if it extends beyond its storage.
 fn elements(tensor: &TensorRef, bytes: &[u8]) -> Option<Vec<f32>> {
     let size = element_size(&tensor.kind)?;
     let total = tensor.shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side))?;
-    // Views that repeat elements could name more values than the storage has: no weight does.
+    // Views that repeat elements could have more values than the storage; weights never do.
     if total > bytes.len() / size {
         return None;
     }
@@ -211,7 +212,7 @@ fn element(kind: &str, b: &[u8]) -> Option<f32> {
     })
 }
 
-/// Bytes of one element of a storage.
+/// Returns the number of bytes of one element of a storage.
 fn element_size(kind: &str) -> Option<usize> {
     Some(match kind {
         "DoubleStorage" | "LongStorage" => 8,

@@ -1,18 +1,18 @@
-//! EfficientNet-Lite's tensors under the names that timm and geffnet give them.
+//! Renames EfficientNet-Lite's tensors from timm's and geffnet's names.
 //!
-//! The weights are the same as those of the PyTorch port; their Lite models with `tf_` before the name are meant. timm trained
-//! weights of its own, too (`efficientnet_lite0` without `tf_`), with other padding and normalisation: their names don't
-//! tell them apart.
+//! The weights of their Lite models prefixed with `tf_` are the same as those of the PyTorch port. timm also trained its own
+//! weights (`efficientnet_lite0` without `tf_`), with other padding and normalisation: the tensors' names don't distinguish
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::array::Weights;
 
-/// What stands in a name: its prefix with the dot, and what follows.
+/// A parsed name: its prefix including the dot, and the rest.
 enum Place<'a> {
-    /// `conv_stem` or `bn1`, and the tensor.
+    /// The prefix, `conv_stem` or `bn1`, and the tensor.
     Stem(&'a str, &'a str, &'a str),
-    /// Stage and block, the part, and the tensor.
+    /// The prefix, the stage and block, the part, and the tensor.
     Block(&'a str, usize, usize, &'a str, &'a str),
 }
 
@@ -37,13 +37,13 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What stands before the last `word` that starts a name or follows a dot, and what stands behind it.
+/// Splits around the last `word` that starts a name or follows a dot.
 fn split_before<'a>(name: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let (prefix, rest) = name.rsplit_once(word)?;
     (prefix.is_empty() || prefix.ends_with('.')).then_some((prefix, rest))
 }
 
-/// Names as the PyTorch port has them, for the tensors that timm names; other weights stay as they are.
+/// Renames tensors with timm's names as in the PyTorch port; other weights keep their names.
 pub(super) fn name_as_port(raw: Weights) -> Weights {
     let nets = Nets::of(&raw);
     if nets.prefixes.is_empty() {
@@ -52,13 +52,13 @@ pub(super) fn name_as_port(raw: Weights) -> Weights {
     raw.into_iter().map(|(name, array)| (nets.renamed(&name).unwrap_or(name), array)).collect()
 }
 
-/// The networks of a file: a checkpoint may hold a second one, such as the mean of the last steps.
+/// The networks of a file: a checkpoint may contain a second one, such as the mean of the last steps.
 struct Nets {
-    /// Those that start with timm's stem, by the prefix of their names.
+    /// The name prefixes of those that have timm's stem.
     prefixes: BTreeSet<String>,
-    /// For each prefix and stage the number of its first block, counted through all stages.
+    /// For each prefix and stage, the number of its first block, counted over all stages.
     first: BTreeMap<(String, usize), usize>,
-    /// The blocks, by prefix, stage and number, that have a third convolution; others are depthwise-separable.
+    /// The blocks (prefix, stage and number) with a third convolution; the others are depthwise-separable.
     of_three: BTreeSet<(String, usize, usize)>,
 }
 
@@ -124,7 +124,7 @@ mod tests {
     use crate::architecture::{EfficientNetLite, Network};
     use crate::array::Array;
 
-    /// A name of the port, as timm has it. Blocks of each stage are counted anew.
+    /// Returns timm's name for a tensor of the port. Block numbers restart in each stage.
     fn timm_name(network: &Network, stages: &[usize], name: &str) -> String {
         let (layer, tensor) = name.rsplit_once('.').unwrap();
         let parts: Vec<&str> = layer.split('.').collect();
@@ -152,7 +152,7 @@ mod tests {
         format!("blocks.{stage}.{block}.{part}.{tensor}")
     }
 
-    /// A network's tensors, each with a value of its own.
+    /// A network's tensors, each with a different value.
     fn port(network: &Network) -> Weights {
         let mut weights = Weights::new();
         for conv in network.convs() {

@@ -1,4 +1,4 @@
-//! A batch of matrices, less a constant row each, times constant matrices.
+//! A batch of matrices, each less a constant row, times constant matrices.
 
 use kernels::batch::Batch;
 use tract_core::internal::*;
@@ -17,7 +17,7 @@ struct Parts {
     kernel: Batch,
 }
 
-/// The product that `first`, a difference or the product itself, is the first node of.
+/// Finds the product whose first node is `first`: a difference or the product itself.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     let (input, centres, nodes, product) = match binary::<Sub>(first) {
@@ -59,7 +59,7 @@ pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<
     Ok(kernel.ok().map(|kernel| Box::new(Parts { input, nodes, kernel }) as Box<dyn Part>))
 }
 
-/// A constant batch of matrices of floats.
+/// Returns a constant batch of matrices of floats.
 fn constant(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Arc<Tensor>>> {
     let constant = model.outlet_fact(outlet)?.konst.clone();
     Ok(constant.filter(|c| c.rank() == 3 && c.datum_type() == f32::datum_type() && c.len() > 0))

@@ -1,4 +1,4 @@
-//! An inverted bottleneck: three convolutions, each of which alone reads the one before.
+//! An inverted bottleneck: three convolutions, each the only reader of the one before.
 
 use kernels::{Bottleneck, Layout};
 use shared_format::Arithmetic;
@@ -11,7 +11,7 @@ use crate::engine::replace::chain::{Chain, only_reader};
 use crate::engine::replace::filters::Filters;
 use crate::engine::replace::op::{Images, Kernel};
 
-/// The three convolutions with what follows each, and the kernel for all.
+/// The three convolutions with what follows each, and the kernel for all of them.
 struct Parts {
     chains: [Chain; 3],
     kernel: Bottleneck,
@@ -19,7 +19,7 @@ struct Parts {
     layout: Layout,
 }
 
-/// The bottleneck that starts with the convolution `first`, if one does.
+/// Finds the bottleneck that starts with the convolution `first`.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     if !first.op_is::<Conv>() {
@@ -79,7 +79,7 @@ impl Part for Parts {
     }
 }
 
-/// Of the image, and the residual where the epilogue has one.
+/// Inputs: the image, and the residual if the epilogue has one.
 impl Kernel for Bottleneck {
     fn arithmetic(&self) -> Arithmetic {
         if self.is_half() { Arithmetic::Half } else { Arithmetic::Single }

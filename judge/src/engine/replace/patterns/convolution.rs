@@ -1,4 +1,4 @@
-//! A convolution with what follows it: a residual, limits, a mean of 2 × 2 or a maximum.
+//! A convolution with what follows it: a residual, clamping, a mean of 2 × 2 or a max pool.
 
 use kernels::bottleneck::Stage;
 use kernels::depth::{self, SpaceToDepth};
@@ -17,7 +17,7 @@ struct Parts {
     chain: Chain,
     kernel: Conv,
     image: Image,
-    /// The maximum that the kernel takes over.
+    /// The max pool that the kernel takes over.
     maximum: Option<usize>,
 }
 
@@ -27,7 +27,7 @@ enum Image {
     Deep(Shape),
 }
 
-/// The convolution `node`, if it is one that a kernel computes.
+/// Finds the convolution `node`, if a kernel can compute it.
 pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     if !node.op_is::<cnn::Conv>() {
@@ -45,7 +45,7 @@ pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<O
     Ok(Some(Box::new(Parts { chain, kernel, image, maximum })))
 }
 
-/// The kernel for a convolution; `None` where none computes it.
+/// Returns the kernel for a convolution; `None` if no kernel can compute it.
 fn packed(rewriting: &Rewriting<'_>, chain: &Chain) -> TractResult<Option<(Conv, Image)>> {
     let path = rewriting.paths.single;
     let is_channels_last = |image| rewriting.is_channels_last(image);
@@ -87,14 +87,14 @@ impl Part for Parts {
     }
 }
 
-/// Of the image, and the residual where the epilogue has one.
+/// Inputs: the image, and the residual if the epilogue has one.
 impl Kernel for Conv {
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
         Ok(self.run(images.get(0)?, images.optional(1)?, output)?)
     }
 }
 
-/// Of a planar image.
+/// Input: a planar image.
 impl Kernel for SpaceToDepth {
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
         Ok(self.run(images.get(0)?, output)?)

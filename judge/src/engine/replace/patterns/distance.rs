@@ -1,4 +1,4 @@
-//! The distance of two images' features: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖², along the channels.
+//! The distance of two images' features along the channels: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖².
 
 use kernels::Shape;
 use kernels::head::Distance;
@@ -20,14 +20,14 @@ struct Parts {
     image: Shape,
     nodes: Vec<usize>,
     last: usize,
-    /// `None`: of the features as they are.
+    /// The smallest norm to divide by; `None` if the features are not normalised.
     floor: Option<f32>,
 }
 
-/// The distance of which `first` is the first node.
+/// Finds the distance whose first node is `first`.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
-    // Looked for from its end: the difference's squares, summed up.
+    // Searched for from its end: the sum of the difference's squares.
     if squared(first).is_none() && binary::<Sub>(first).is_none() {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ impl Parts {
         let Some(image) = of_a.filter(|_| of_a == of_b && inputs[0] != inputs[1]) else {
             return Ok(None);
         };
-        // Nobody else may read what is not computed any more.
+        // The intermediate values are no longer computed, so they must have no other readers.
         let outputs = model.output_outlets()?;
         for &id in nodes.iter().filter(|&&id| id != end.id) {
             let outlet = OutletId::from(id);
@@ -106,7 +106,7 @@ impl Kernel for Distance {
     }
 }
 
-/// x / max(√Σ x², floor): x and the floor. Adds the nodes.
+/// Matches x / max(√Σ x², floor) and returns x and the floor. Appends the nodes to `nodes`.
 fn direction(
     model: &TypedModel,
     quotient: OutletId,
@@ -133,13 +133,13 @@ fn direction(
     Ok(Some((x, floor)))
 }
 
-/// What is summed up over the channels.
+/// Returns the input of a sum over the channels.
 fn channel_sum(node: &TypedNode) -> Option<OutletId> {
     let reduce = node.op_as::<Reduce>()?;
     (reduce.axes.as_slice() == [1] && reduce.reducer == Reducer::Sum).then(|| node.inputs[0])
 }
 
-/// What is multiplied by itself.
+/// Returns the input of a square.
 fn squared(node: &TypedNode) -> Option<OutletId> {
     let square = node.op_as::<ElementWiseOp>().is_some_and(|op| op.0.is::<Square>());
     let product = node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Mul>());

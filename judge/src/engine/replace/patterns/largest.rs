@@ -1,4 +1,4 @@
-//! The mean of the largest values: TopK, a sum, a quotient.
+//! The mean of the largest values: TopK, sum, quotient.
 
 use kernels::largest::MeanOfLargest;
 use tract_core::internal::*;
@@ -18,7 +18,7 @@ struct Parts {
     kernel: MeanOfLargest,
 }
 
-/// The mean that starts at `first`.
+/// Finds the mean that starts at `first`.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     let (Some(top), &[input, count]) = (first.op_as::<Topk>(), &first.inputs[..]) else {
@@ -65,7 +65,7 @@ impl Part for Parts {
     }
 }
 
-/// Of any values.
+/// Input: any values.
 impl Kernel for MeanOfLargest {
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
         Ok(self.run(images.get(0)?, output)?)

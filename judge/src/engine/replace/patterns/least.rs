@@ -1,4 +1,4 @@
-//! The least value of a pixel over the channels of several images: minima of two images, then along the channels.
+//! The minimum per pixel over the channels of several images: minima of two images, then along the channels.
 
 use kernels::Shape;
 use kernels::least::Least;
@@ -12,7 +12,7 @@ use crate::engine::replace::chain::{binary, only_reader};
 use crate::engine::replace::op::{Images, Kernel};
 use crate::engine::replace::shapes::image;
 
-/// Images that the kernel takes at once.
+/// Maximum number of images that the kernel takes.
 const MOST: usize = 64;
 
 /// The nodes of a minimum.
@@ -23,7 +23,7 @@ struct Parts {
     image: Shape,
 }
 
-/// The minimum of which `first` is a node.
+/// Finds the minimum that contains the node `first`.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     let mut node = first;
@@ -83,7 +83,7 @@ impl Part for Parts {
 
 impl Kernel for Least {
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        // Room on the stack: a frame allocates nothing.
+        // Uses the stack, so that a frame allocates nothing.
         let mut room = [&[][..]; MOST];
         let room = room.get_mut(..images.len()).context("it has too many inputs")?;
         for (slot, image) in room.iter_mut().enumerate() {

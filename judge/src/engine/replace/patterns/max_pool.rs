@@ -1,4 +1,4 @@
-//! The maximum of windows, where its image lies channels last: from planar to planar, tract's own costs no moves.
+//! Max pooling of a channels-last image: from planar to planar, tract's own needs no conversions.
 
 use kernels::pool::MaxPool;
 use tract_core::internal::*;
@@ -22,7 +22,7 @@ pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<O
     Ok(Some(Box::new(Parts { node: node.id, kernel })))
 }
 
-/// The kernel for a maximum, where one computes it.
+/// Returns the kernel for a max pool, if one can compute it.
 pub(super) fn kernel(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<MaxPool>> {
     let Some(pool) = node.op_as::<cnn::MaxPool>().filter(|pool| pool.with_index_outputs.is_none()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The mean of windows, where its image lies channels last: one matrix for each axis, as in [`resize`](super::resize).
+//! Mean pooling of a channels-last image: one matrix per axis, as in [`resize`](super::resize).
 
 use kernels::resample::Resample;
 use tract_core::internal::*;
@@ -8,7 +8,7 @@ use super::Part;
 use crate::engine::replace::Rewriting;
 use crate::engine::replace::shapes::{image, window};
 
-/// Means of fewer channels stay tract's.
+/// With fewer channels, mean pooling stays with tract.
 const LEAST_CHANNELS: usize = 8;
 
 struct Parts {

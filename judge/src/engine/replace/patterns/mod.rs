@@ -1,4 +1,4 @@
-//! What kernels replace: a table of patterns, each in a file of its own with what runs its kernel.
+//! The table of patterns that kernels replace. Each file holds a pattern and what runs its kernel.
 
 mod batch;
 mod bottleneck;
@@ -17,10 +17,10 @@ use super::Rewriting;
 
 /// Nodes that become one operation.
 pub(super) trait Part {
-    /// The nodes that it stands for.
+    /// Returns the nodes that it replaces.
     fn nodes(&self) -> Vec<usize>;
 
-    /// The one whose value it gives: it is written where that one stands.
+    /// Returns the node whose value it computes; the operation is written in that node's place.
     fn last(&self) -> usize;
 
     /// Writes the operation.
@@ -30,7 +30,7 @@ pub(super) trait Part {
 /// Finds the part that starts at a node, the first of its nodes in the order of evaluation.
 type Find = fn(&Rewriting<'_>, &TypedNode) -> TractResult<Option<Box<dyn Part>>>;
 
-/// The patterns by name. Of two that start at the same node, the first is taken.
+/// The patterns by name. If two match at the same node, the first in the table wins.
 const PATTERNS: [(&str, Find); 10] = [
     ("bottleneck", bottleneck::find),
     ("convolution", convolution::find),
@@ -44,10 +44,10 @@ const PATTERNS: [(&str, Find); 10] = [
     ("mean of the largest", largest::find),
 ];
 
-/// The first pattern's part that starts at `node`, of nodes that belong to no other.
+/// Returns the first pattern's part that starts at `node`, if none of its nodes belongs to another part.
 pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     for (name, find) in PATTERNS {
-        let part = find(rewriting, node).with_context(|| format!("looking for a {name}"))?;
+        let part = find(rewriting, node).with_context(|| format!("while matching the pattern `{name}`"))?;
         if let Some(part) = part.filter(|part| !part.nodes().iter().any(|id| rewriting.is_taken(*id))) {
             return Ok(Some(part));
         }

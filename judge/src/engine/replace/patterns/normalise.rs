@@ -1,4 +1,4 @@
-//! An image's normalisation: less the channels' means, times their factors.
+//! Normalisation of an image: the channels' means are subtracted, then each channel is multiplied by its factor.
 
 use kernels::normalise::Normalise;
 use tract_core::internal::*;
@@ -17,7 +17,7 @@ struct Parts {
     kernel: Normalise,
 }
 
-/// The normalisation that starts at `first`, of an image that lies planar.
+/// Finds the normalisation that starts at `first`, of a planar image.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     let Some([input, means]) = binary::<Sub>(first) else { return Ok(None) };
@@ -52,14 +52,14 @@ impl Part for Parts {
     }
 }
 
-/// Of a planar image, to another one.
+/// From a planar image to another one.
 impl Kernel for Normalise {
     fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
         Ok(self.run(images.get(0)?, output)?)
     }
 }
 
-/// A constant with one value for each channel.
+/// Returns a constant with one value per channel.
 fn by_channel(model: &TypedModel, outlet: OutletId, channels: usize) -> TractResult<Option<Vec<f32>>> {
     let fact = model.outlet_fact(outlet)?;
     let Some(value) = fact.konst.as_ref().filter(|value| value.datum_type() == f32::datum_type()) else {

@@ -21,7 +21,7 @@ struct Parts {
     columns: Arc<Tensor>,
 }
 
-/// The resizing that starts with the product `first`, of either axis.
+/// Finds the resizing that starts with the product `first`, along either axis.
 pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
     let model = rewriting.source;
     let Some(last) = only_reader(model, first.id)? else { return Ok(None) };
@@ -42,7 +42,7 @@ pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<
 }
 
 impl Parts {
-    /// With one channel, planar and channels last are the same.
+    /// Returns whether there is one channel, for which planar and channels last are the same.
     const fn is_one_plane(&self) -> bool {
         self.shape.channels == 1
     }
@@ -83,23 +83,23 @@ impl Kernel for Resample {
     }
 }
 
-/// Matrix and image of a product that resizes the rows.
+/// Returns matrix and image of a product that resizes the rows.
 fn by_rows(node: &TypedNode) -> TractResult<Option<(OutletId, OutletId)>> {
     product(node, "mk,abkn->abmn")
 }
 
-/// Image and matrix of a product that resizes the columns.
+/// Returns image and matrix of a product that resizes the columns.
 fn by_columns(node: &TypedNode) -> TractResult<Option<(OutletId, OutletId)>> {
     product(node, "abmk,kn->abmn")
 }
 
-/// The factors of a matrix product with these axes.
+/// Returns the factors of a matrix product with these axes.
 fn product(node: &TypedNode, axes: &str) -> TractResult<Option<(OutletId, OutletId)>> {
     let (Some(op), &[a, b]) = (node.op_as::<EinSum>(), &node.inputs[..]) else { return Ok(None) };
     Ok((op.q_params.is_none() && op.axes == axes.parse()?).then_some((a, b)))
 }
 
-/// A constant matrix of floats.
+/// Returns a constant matrix of floats.
 fn matrix(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Arc<Tensor>>> {
     let constant = model.outlet_fact(outlet)?.konst.clone();
     Ok(constant.filter(|c| c.rank() == 2 && c.datum_type() == f32::datum_type() && c.len() > 0))

@@ -1,21 +1,22 @@
-//! The calls that a checkpoint is made of.
+//! The calls in a checkpoint's pickle.
 
 use std::rc::Rc;
 
 use super::{TensorRef, Value, malformed};
 use crate::teacher::WeightFileError;
 
-/// More axes than any weight has.
+/// Maximum number of a weight's axes.
 const MAX_AXES: usize = 8;
 
 /// What a call returns.
 pub(super) enum Called {
     Value(Value),
-    /// A new dict, of the pairs in this list where there is one.
+    /// A new dict, made of the pairs in this list if there is one.
     Dict(Option<Value>),
 }
 
-/// Type and key of a storage. A persistent id is torch's way to point to one: ("storage", type, key, device, elements).
+/// Returns the type and key of a storage. torch refers to a storage by a persistent id: ("storage", type, key, device,
+/// elements).
 pub(super) fn storage(id: &Value) -> Result<(Rc<str>, Rc<str>), WeightFileError> {
     if let Value::Tuple(parts, _) = id
         && let [Value::Text(word), Value::Global(kind), Value::Text(key), ..] = &parts[..]
@@ -27,7 +28,7 @@ pub(super) fn storage(id: &Value) -> Result<(Rc<str>, Rc<str>), WeightFileError>
     Err(malformed())
 }
 
-/// What a call would return, for the calls that a state dict is made of.
+/// Returns the result of a call, for the calls that state dicts use.
 pub(super) fn call(callable: &Value, arguments: &Value) -> Result<Called, WeightFileError> {
     let (Value::Global(name), Value::Tuple(arguments, _)) = (callable, arguments) else {
         return Ok(Called::Value(Value::Opaque));
@@ -40,7 +41,7 @@ pub(super) fn call(callable: &Value, arguments: &Value) -> Result<Called, Weight
     })
 }
 
-/// (storage, offset, shape, strides, …).
+/// Parses the arguments (storage, offset, shape, strides, …).
 fn tensor(arguments: &[Value]) -> Result<TensorRef, WeightFileError> {
     let [Value::Storage(kind, key), offset, shape, strides, ..] = arguments else {
         return Err(malformed());

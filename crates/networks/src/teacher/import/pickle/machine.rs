@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is written for.
+//! The stack machine that executes a pickle's opcodes.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,16 +17,15 @@ pub(super) struct Machine<'a> {
     dicts: Vec<Dict>,
     lists: Vec<Vec<Value>>,
     storages: HashMap<Rc<str>, Rc<str>>,
-    /// Opcodes that may come, and entries of dicts that calls make.
+    /// Number of opcodes, and of entries of dicts made by calls, still allowed.
     left: usize,
 }
 
-/// More steps than any checkpoint takes: a tensor takes some thirty. What a forged pickle makes of them must not fill the
-/// memory.
+/// Maximum number of steps: a tensor takes about thirty. The results of a forged pickle must not fill the memory.
 const MAX_STEPS: usize = 1 << 22;
-/// More memo entries than any checkpoint has; a forged index must not fill the memory.
+/// Maximum number of memo entries; a forged index must not fill the memory.
 const MAX_MEMO: usize = 1 << 20;
-/// Tuples in tuples; forged ones must not fill the call stack when they are dropped.
+/// Maximum nesting of tuples; forged ones must not overflow the call stack when they are dropped.
 const MAX_NESTING: usize = 64;
 
 impl<'a> Machine<'a> {
@@ -136,7 +135,7 @@ impl<'a> Machine<'a> {
                     }
                 }
             }
-            // An object's state: for an OrderedDict only torch's version notes.
+            // An object's state: for an OrderedDict, only torch's version notes.
             b'b' => drop(self.pop()?),
             b's' => {
                 let (value, key) = (self.pop()?, self.pop()?);
@@ -201,7 +200,7 @@ impl<'a> Machine<'a> {
         let depth = items.iter().map(depth).max().unwrap_or(0);
         if depth > MAX_NESTING {
             return Err(format!(
-                "its pickle nests tuples more than {MAX_NESTING} deep, which no checkpoint does; save the state_dict() alone"
+                "its pickle nests tuples more than {MAX_NESTING} deep, deeper than in any checkpoint; save the state_dict() alone"
             )
             .into());
         }
@@ -214,7 +213,7 @@ impl<'a> Machine<'a> {
         self.dicts.push(entries);
     }
 
-    /// The entries of a dict that is made of pairs, as Python 2 makes an OrderedDict.
+    /// Returns the entries of a dict made of pairs, which is how Python 2 builds an OrderedDict.
     fn entries(&mut self, pairs: Option<Value>) -> Result<Dict, WeightFileError> {
         let Some(Value::List(pairs)) = pairs else { return Ok(vec![]) };
         let mut entries = vec![];
@@ -275,7 +274,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What a dict keeps of an entry, see [`Dict`].
+/// Returns what a dict keeps of an entry, see [`Dict`].
 fn entry(key: Value, value: Value) -> Option<(Rc<str>, Value)> {
     match (key, value) {
         (Value::Text(key), value @ (Value::Tensor(_) | Value::Dict(_))) => Some((key, value)),

@@ -1,5 +1,5 @@
-//! The subset of Python's pickle format that torch checkpoints use. It builds values and executes nothing: a callable
-//! that isn't known becomes an opaque value.
+//! Reads the subset of Python's pickle format that torch checkpoints use. It builds values and executes nothing: a
+//! call to an unknown callable becomes an opaque value.
 //!
 //! Opcodes and their meaning: Python's `pickletools`.
 
@@ -13,19 +13,19 @@ use std::rc::Rc;
 
 use crate::teacher::WeightFileError;
 
-/// A value of a pickle. Dicts and lists lie in the [`Pickle`], because a pickle can change them after it has put them
-/// into others, or into themselves.
+/// A value of a pickle. Dicts and lists are stored in the [`Pickle`], because a pickle can change them after
+/// inserting them into others, or into themselves.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    /// None, booleans, floats, results of unknown callables: nothing that a state dict needs.
+    /// None, booleans, floats and results of unknown callables, which a state dict doesn't need.
     Opaque,
     /// An integer.
     Int(i64),
-    /// A string; a byte string of Python 2, too.
+    /// A string, or a byte string of Python 2.
     Text(Rc<str>),
-    /// A tuple, and how deep tuples are nested in it.
+    /// A tuple, and the depth of tuples nested in it.
     Tuple(Rc<[Value]>, usize),
-    /// A list's number.
+    /// The number of a list.
     List(usize),
     /// The number of a dict or an OrderedDict.
     Dict(usize),
@@ -37,7 +37,7 @@ pub(super) enum Value {
     Tensor(Rc<TensorRef>),
 }
 
-/// Where a tensor's values lie.
+/// The location of a tensor's values.
 #[derive(Debug)]
 pub(super) struct TensorRef {
     /// Element type, such as `FloatStorage`.
@@ -55,29 +55,30 @@ pub(super) struct TensorRef {
 /// A decoded pickle.
 #[derive(Debug)]
 pub(super) struct Pickle {
-    /// What it describes.
+    /// The value that it describes.
     pub root: Value,
-    /// The bytes that it took.
+    /// Its length in bytes.
     pub length: usize,
-    /// The element type of every storage that it points to, by key.
+    /// The element type of every storage that it refers to, by key.
     pub storages: HashMap<Rc<str>, Rc<str>>,
     dicts: Vec<Dict>,
     lists: Vec<Vec<Value>>,
 }
 
-/// A dict's tensors and dicts by name, in order. What has another key, or is neither, names no weight.
+/// A dict's tensors and nested dicts by name, in order. Entries with other keys or values aren't weights, and are
+/// dropped.
 type Dict = Vec<(Rc<str>, Value)>;
 
 impl Pickle {
     /// Decodes the pickle that starts with the first byte.
     ///
     /// # Errors
-    /// A sentence, where the bytes are cut short or use an opcode that no checkpoint has.
+    /// A sentence, if the bytes are cut short or use an opcode that no checkpoint has.
     pub fn decode(bytes: &[u8]) -> Result<Self, WeightFileError> {
         machine::Machine::new(bytes).run()
     }
 
-    /// The tensors and dicts that a dict names; nothing for other values.
+    /// Returns the tensors and dicts that a dict names; nothing for other values.
     pub fn entries(&self, value: &Value) -> &[(Rc<str>, Value)] {
         match value {
             Value::Dict(number) => self.dicts.get(*number).map_or(&[], Vec::as_slice),
@@ -85,7 +86,7 @@ impl Pickle {
         }
     }
 
-    /// A list's values; `None` for other values.
+    /// Returns a list's values; `None` for other values.
     pub fn items(&self, value: &Value) -> Option<&[Value]> {
         match value {
             Value::List(number) => self.lists.get(*number).map(Vec::as_slice),
@@ -95,11 +96,11 @@ impl Pickle {
 }
 
 fn cut_short() -> WeightFileError {
-    "its pickle is cut short; take another copy".into()
+    "its pickle is cut short; get another copy".into()
 }
 
 fn underflow() -> WeightFileError {
-    "its pickle is damaged (a value is missing); take another copy".into()
+    "its pickle is damaged (a value is missing); get another copy".into()
 }
 
 fn malformed() -> WeightFileError {

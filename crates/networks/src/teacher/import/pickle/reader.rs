@@ -1,4 +1,4 @@
-//! A pickle's bytes, one after the other.
+//! Reads a pickle's bytes in order.
 
 use super::cut_short;
 use crate::teacher::WeightFileError;
@@ -13,7 +13,7 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read so far.
     pub const fn at(&self) -> usize {
         self.at
     }
@@ -29,12 +29,12 @@ impl<'a> Reader<'a> {
         Ok(self.take(1)?[0])
     }
 
-    /// An unsigned little-endian number.
+    /// Reads an unsigned little-endian number.
     pub fn number(&mut self, bytes: usize) -> Result<i64, WeightFileError> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, &b| (n << 8) | i64::from(b)))
     }
 
-    /// A signed little-endian number of as many bytes as the first one says; `None` where it is too large to be of use.
+    /// Reads a signed little-endian number, preceded by its length in bytes; `None` if it is too large to be useful.
     pub fn long(&mut self) -> Result<Option<i64>, WeightFileError> {
         let length = self.number(1)? as usize;
         let bytes = self.take(length)?;
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The bytes up to the next line feed, which is left out.
+    /// Reads up to the next line feed, which is not included.
     pub fn line(&mut self) -> Result<&'a [u8], WeightFileError> {
         let length = self.bytes[self.at..].iter().position(|&b| b == b'\n').ok_or_else(cut_short)?;
         let line = self.take(length)?;

@@ -1,19 +1,19 @@
-//! Strings as Python wrote them.
+//! Decodes Python's strings.
 
 use std::rc::Rc;
 
 use super::malformed;
 use crate::teacher::WeightFileError;
 
-/// A string's bytes. Names of weights are ASCII; what is no UTF-8 is none of them.
+/// Decodes a string's bytes. Names of weights are ASCII, so anything that isn't UTF-8 isn't one.
 pub(super) fn text(bytes: &[u8]) -> Rc<str> {
     String::from_utf8_lossy(bytes).into()
 }
 
-/// A string as Python's `repr` writes it: quoted, with backslashes before what isn't printed as it is.
+/// Decodes a string written by Python's `repr`: quoted, with backslash escapes.
 ///
 /// # Errors
-/// It isn't quoted, or ends within an escape.
+/// If it isn't quoted, or ends within an escape.
 pub(super) fn quoted(line: &[u8]) -> Result<Rc<str>, WeightFileError> {
     let [quote @ (b'\'' | b'"'), inner @ .., end] = line else { return Err(malformed()) };
     if quote != end {
