@@ -39,7 +39,7 @@ pub enum Command {
     /// Take training photos of good parts with a line's camera and trigger.
     Collect(collect::Args),
     /// Fit a bundle on this device, from good parts alone, in seconds.
-    Teach(teach::Args),
+    Teach(Box<teach::Args>),
     /// Check this machine, and that a bundle scores the same here as where it was made.
     Doctor(doctor::Args),
     /// Exchange two bundle folders in one step, for scripts that install bundles on a board.
