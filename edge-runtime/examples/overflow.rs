@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use edge_runtime::clock::Moment;
-use edge_runtime::gate::{Counts, Gate, Hold, Measure, Settings};
+use edge_runtime::gate::{BeltUnit, Gate, GateCounts, GateSettings, Hold};
 use edge_runtime::line_file::Safe;
 
 const PARTS: u64 = 5_000_000;
 
 fn main() {
-    let settings = Settings {
-        measure: Measure::Ticks,
+    let settings = GateSettings {
+        unit: BeltUnit::Ticks,
         distance: 100,
         pulse: Duration::from_millis(10),
         gap: Duration::ZERO,
@@ -22,7 +22,7 @@ fn main() {
         strobe: None,
     };
     let mut now = Moment(1);
-    let mut gate = Gate::new(settings, Counts::default(), now);
+    let mut gate = Gate::new(settings, GateCounts::default(), now);
     gate.hold(Hold::NotReady, false);
     (1..=PARTS).for_each(|part| gate.trigger(part, 0, now));
     gate.encoder(100, now);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use edge_runtime::commands::Command;
-use edge_runtime::commands::outcome::Outcome;
+use edge_runtime::commands::outcome::CommandOutcome;
 use edge_runtime::log::{self, panics};
 
 /// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
@@ -22,15 +22,15 @@ fn main() -> ExitCode {
     // Before any thread starts: the standard library's panic hook blocks if the reader of standard error is stuck.
     panics::install();
     let command = Cli::parse().command;
-    let result = panics::caught(|| command.carry_out());
+    let result = panics::catch(|| command.run());
     match result.unwrap_or_else(|panic| Err(anyhow::anyhow!("the program failed: {panic}; report this"))) {
         Ok(outcome) => outcome.into(),
         // The reader of the output has closed the pipe, as `| head` does: there is no one left to tell.
-        Err(e) if is_broken_pipe(&e) => Outcome::Error.into(),
+        Err(e) if is_broken_pipe(&e) => CommandOutcome::Error.into(),
         Err(e) => {
             // A line that failed must exit, so that it is restarted, even if the reason can't be written anywhere.
-            log::say(&format!("error: {e:#}"));
-            Outcome::Error.into()
+            log::print_last_line(&format!("error: {e:#}"));
+            CommandOutcome::Error.into()
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use edge_runtime::input::commands::{Lines, MAX_LINE, parse};
+use edge_runtime::input::commands::{LineSplitter, MAX_LINE, parse};
 use edge_runtime::line_file::{LineFile, TEMPLATE};
 use fuzzing::Fuzz;
 
@@ -19,7 +19,7 @@ fn with_every_key() -> String {
 #[test]
 fn line_files() {
     let valid = [TEMPLATE.to_owned().into_bytes(), with_every_key().into_bytes()];
-    let fuzz = Fuzz::new("line_files", 10_000).mebibytes(16).words(&[
+    let fuzz = Fuzz::new("line_files", 10_000).memory_mib(16).dictionary(&[
         b"0",
         b"-1",
         b"1e308",
@@ -49,15 +49,15 @@ fn line_files() {
         b"\n[camera]\n",
         b"[[[[[[[[[[[[[[[[",
     ]);
-    let taken = fuzz.run(&valid, |bytes| match LineFile::parse(bytes, Path::new("line.toml")) {
+    let stats = fuzz.run(&valid, |bytes| match LineFile::parse(bytes, Path::new("line.toml")) {
         Ok(_) => true,
         Err(error) => {
             assert!(error.to_string().contains("line.toml"), "{error}");
             false
         }
     });
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 50 && refused > taken.inputs / 10, "{taken:?}");
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 50 && refused > stats.inputs / 10, "{stats:?}");
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn commands() {
     let words: [&[u8]; 8] =
         [b"E 4294967296", b"E -1", b"\r", b"\n", b"\0", b"\xff\xfe", b"P \xc3\xbc", b"E E E"];
     let mut refused = 0_u64;
-    let taken = Fuzz::new("commands", 30_000).mebibytes(1).words(&words).run(&valid, |bytes| {
-        let (mut lines, mut all_right) = (Lines::default(), true);
+    let stats = Fuzz::new("commands", 30_000).memory_mib(1).dictionary(&words).run(&valid, |bytes| {
+        let (mut lines, mut all_right) = (LineSplitter::default(), true);
         for &byte in bytes {
             match lines.push(byte).map(|line| {
                 let line = line?;
@@ -86,7 +86,7 @@ fn commands() {
         all_right
     });
     assert!(
-        refused > taken.inputs / 10 && taken.accepted > taken.inputs / 20,
-        "{taken:?}, {refused} refused"
+        refused > stats.inputs / 10 && stats.accepted > stats.inputs / 20,
+        "{stats:?}, {refused} refused"
     );
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use edge_runtime::clock::Moment;
-use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use edge_runtime::gate::{Action, BeltUnit, Gate, GateCounts, GateSettings, Hold, Signal};
 use edge_runtime::line_file::Safe;
 use edge_runtime::part::{Disposition, PartVerdict, Reason};
 use proptest::prelude::*;
@@ -52,12 +52,12 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+fn settings() -> impl Strategy<Value = GateSettings> {
     let safe = prop_oneof![Just(Safe::Reject), Just(Safe::Pass)];
-    let measure = prop_oneof![Just((Measure::Time, 50_000_000)), Just((Measure::Ticks, 20))];
-    (measure, safe, 1usize..6, 0u64..20, proptest::option::of(1u32..4), any::<bool>()).prop_map(
-        |((measure, distance), safe, queue, gap, stop_after_rejects, confirms)| Settings {
-            measure,
+    let unit = prop_oneof![Just((BeltUnit::Time, 50_000_000)), Just((BeltUnit::Ticks, 20))];
+    (unit, safe, 1usize..6, 0u64..20, proptest::option::of(1u32..4), any::<bool>()).prop_map(
+        |((unit, distance), safe, queue, gap, stop_after_rejects, confirms)| GateSettings {
+            unit,
             distance,
             pulse: Duration::from_millis(5),
             gap: Duration::from_millis(gap),
@@ -70,7 +70,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-struct Line {
+struct SimulatedLine {
     gate: Gate,
     now: Moment,
     parts: u64,
@@ -79,7 +79,7 @@ struct Line {
     pass: bool,
 }
 
-impl Line {
+impl SimulatedLine {
     fn poll(&mut self) -> Result<(), TestCaseError> {
         let mut actions = vec![];
         self.gate.poll(self.now, &mut actions);
@@ -137,8 +137,8 @@ proptest! {
 
     #[test]
     fn promises(settings in settings(), events in proptest::collection::vec(event(), 0..120)) {
-        let gate = Gate::new(settings, Counts::default(), Moment(0));
-        let mut line = Line { gate, now: Moment(0), parts: 0, released: 0, reject: false, pass: false };
+        let gate = Gate::new(settings, GateCounts::default(), Moment(0));
+        let mut line = SimulatedLine { gate, now: Moment(0), parts: 0, released: 0, reject: false, pass: false };
         line.poll()?;
         prop_assert_eq!(line.reject, settings.safe == Safe::Reject);
         line.gate.hold(Hold::NotReady, false);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::align::{Movement, moved};
+use crate::align::{RigidTransform, warp};
 use crate::ignored::judged;
 
 /// The anomaly map of the region of interest: the tiles' maps side by side.
@@ -26,16 +26,16 @@ impl AnomalyMap {
     }
 
     /// Moves the map back onto the frame, from which alignment took `movement` out.
-    pub(crate) fn moved_back(&mut self, movement: Movement) {
+    pub(crate) fn warp_back(&mut self, movement: RigidTransform) {
         let (sides, back) = ([self.width, self.height], movement.inverse());
         let aligned = std::mem::take(&mut self.values);
-        moved(&aligned, sides, back, &mut self.values);
+        warp(&aligned, sides, back, &mut self.values);
         if !self.ignored.is_empty() {
             let aligned: Vec<f32> =
                 self.ignored.iter().map(|&ignored| f32::from(u8::from(ignored))).collect();
-            let mut as_it_lies = vec![];
-            moved(&aligned, sides, back, &mut as_it_lies);
-            self.ignored = as_it_lies.iter().map(|share| *share > 0.0).collect();
+            let mut warped = vec![];
+            warp(&aligned, sides, back, &mut warped);
+            self.ignored = warped.iter().map(|share| *share > 0.0).collect();
         }
     }
 

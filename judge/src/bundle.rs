@@ -148,9 +148,9 @@ fn short_hex(hash: &[u8; 32]) -> String {
     hash.iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, BundleError> {
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, BundleError> {
     let path = path.to_owned();
-    read_regular_file(&path, most).map_err(|e| match e {
+    read_regular_file(&path, max).map_err(|e| match e {
         ReadError::Io(source) if source.kind() == ErrorKind::NotFound => BundleError::Missing { path },
         ReadError::Io(source) => BundleError::Io { path, source },
         ReadError::NotAFile => BundleError::NotAFile { path },

@@ -6,7 +6,7 @@ mod jpeg;
 mod tiff;
 
 pub use error::DecodeError;
-pub use jpeg::cut_jpeg;
+pub use jpeg::trim_jpeg;
 
 use std::io::Cursor;
 use std::path::Path;
@@ -47,12 +47,12 @@ pub fn decode_file(path: &Path) -> Result<Frame, DecodeError> {
     decode(&read_file(path)?)
 }
 
-/// Like [`decode_file`], but refuses a frame larger than `most`; see [`decode_within`].
+/// Like [`decode_file`], but refuses a frame larger than `max`; see [`decode_within`].
 ///
 /// # Errors
 /// [`DecodeError`].
-pub fn decode_file_within(path: &Path, most: Size) -> Result<Frame, DecodeError> {
-    decode_within(&read_file(path)?, most)
+pub fn decode_file_within(path: &Path, max: Size) -> Result<Frame, DecodeError> {
+    decode_within(&read_file(path)?, max)
 }
 
 /// Reads an image file's bytes, unless it is not a file or is larger than any image.
@@ -78,13 +78,13 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
     decode_within(bytes, Size { width: u32::MAX, height: u32::MAX })
 }
 
-/// Like [`decode`], but refuses an upright frame that is wider or higher than `most`. The size is checked from the file's
+/// Like [`decode`], but refuses an upright frame that is wider or higher than `max`. The size is checked from the file's
 /// header, before memory is allocated for pixels: a kilobyte can claim a hundred million of them.
 ///
 /// # Errors
 /// [`DecodeError`]; [`DecodeError::LargerThanAllowed`] for a larger frame.
-pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
-    let (image, format) = upright(bytes, most)?;
+pub fn decode_within(bytes: &[u8], max: Size) -> Result<Frame, DecodeError> {
+    let (image, format) = decode_oriented(bytes, max)?;
     frame_of(image, format)
 }
 
@@ -94,7 +94,7 @@ pub fn decode_within(bytes: &[u8], most: Size) -> Result<Frame, DecodeError> {
 /// # Errors
 /// [`DecodeError`].
 pub fn decode_with_alpha(bytes: &[u8]) -> Result<(Frame, Option<Vec<u16>>), DecodeError> {
-    let (image, format) = upright(bytes, Size { width: u32::MAX, height: u32::MAX })?;
+    let (image, format) = decode_oriented(bytes, Size { width: u32::MAX, height: u32::MAX })?;
     let alpha = match &image {
         DynamicImage::ImageLumaA8(i) => Some(i.pixels().map(|pixel| pixel.0[1].into()).collect()),
         DynamicImage::ImageRgba8(i) => Some(i.pixels().map(|pixel| pixel.0[3].into()).collect()),
@@ -106,13 +106,13 @@ pub fn decode_with_alpha(bytes: &[u8]) -> Result<(Frame, Option<Vec<u16>>), Deco
 }
 
 /// Returns the decoded image, turned upright according to its metadata, and the name of its format.
-fn upright(bytes: &[u8], most: Size) -> Result<(DynamicImage, &'static str), DecodeError> {
+fn decode_oriented(bytes: &[u8], max: Size) -> Result<(DynamicImage, &'static str), DecodeError> {
     let format = guess_format(bytes)?;
     let name = format_name(format);
     // Damaged files are everyday input here, and decoders index by what the file claims.
     let decoded = guarded(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, most)),
-        _ => decode_other(bytes, format, name, most),
+        ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, max)),
+        _ => decode_other(bytes, format, name, max),
     });
     let (mut image, orientation) = decoded
         .unwrap_or_else(|panic| Err(DecodeError::Malformed { format: name, reason: panic.to_string() }))?;
@@ -143,7 +143,7 @@ fn format_name(format: ImageFormat) -> &'static str {
 }
 
 /// Checks whether an image of this size, before it is turned upright, may be decoded.
-fn check_size(size: Size, orientation: Orientation, most: Size) -> Result<(), DecodeError> {
+fn check_size(size: Size, orientation: Orientation, max: Size) -> Result<(), DecodeError> {
     let Size { width, height } = size;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(DecodeError::TooLarge { found: format!("{width}×{height} pixels") });
@@ -156,8 +156,8 @@ fn check_size(size: Size, orientation: Orientation, most: Size) -> Result<(), De
             | Orientation::Rotate270FlipH
     );
     let found = if is_turned { Size { width: height, height: width } } else { size };
-    if found.width > most.width || found.height > most.height {
-        return Err(DecodeError::LargerThanAllowed { found, most });
+    if found.width > max.width || found.height > max.height {
+        return Err(DecodeError::LargerThanAllowed { found, max });
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ fn decode_other(
     bytes: &[u8],
     format: ImageFormat,
     name: &'static str,
-    most: Size,
+    max: Size,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
     let explain = |error| explain(error, name);
     if format == ImageFormat::Tiff && !tiff::values_fit(bytes) {
@@ -183,7 +183,7 @@ fn decode_other(
         .and_then(|exif| exif::orientation(&exif))
         .or_else(|| decoder.orientation().ok())
         .unwrap_or(Orientation::NoTransforms);
-    check_size(Size { width, height }, orientation, most)?;
+    check_size(Size { width, height }, orientation, max)?;
     let needed = decoder.total_bytes().saturating_mul(2).saturating_add(DECODER_BYTES);
     limits.max_alloc = Some(needed.min(MAX_PIXEL_BYTES));
     limits.reserve(decoder.total_bytes()).map_err(explain)?;

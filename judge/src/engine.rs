@@ -1,41 +1,41 @@
 //! Runs an ONNX model. The only module that names the inference engine, tract.
 
-mod branches;
 mod check;
 mod error;
 mod options;
 mod profile;
 mod reader;
 mod replace;
+mod schedule;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
 
-use self::branches::Schedule;
 pub(crate) use self::error::unexpected_output;
 pub use self::error::{EngineError, VECTORS};
-use self::error::{in_one_line, in_words};
-use self::options::vectors;
+use self::error::{describe_shape, in_one_line};
+use self::options::selected_isa;
 pub use self::options::{Engine, Options, check_arithmetic};
 pub use self::profile::OperationTime;
-use self::reader::Read;
-use self::replace::Paths;
-pub use self::replace::Replaced;
+use self::reader::ParsedModel;
+use self::replace::Isas;
+pub use self::replace::Replacement;
+use self::schedule::NodeSchedule;
 
 use crate::guard::guarded;
 
 /// An ONNX model with one image-like input, ready to run.
 #[derive(Debug)]
 pub struct Network {
-    replaced: Vec<Replaced>,
+    replacements: Vec<Replacement>,
     multiply_adds: u64,
     is_emulated: bool,
     plan: Arc<TypedRunnableModel>,
     /// At least one; one per thread after the first frame.
     states: Vec<TypedSimpleState>,
     /// Only with several threads.
-    schedule: Option<Schedule>,
+    schedule: Option<NodeSchedule>,
     threads: usize,
     /// The threads, started by the first frame so that they inherit the priority of the judging thread.
     pool: Option<ThreadPool>,
@@ -92,8 +92,8 @@ impl Network {
 
     /// Returns what the project's own kernels compute; empty with [`Engine::Plain`] or if no kernel matches.
     #[must_use]
-    pub fn replaced(&self) -> &[Replaced] {
-        &self.replaced
+    pub fn replacements(&self) -> &[Replacement] {
+        &self.replacements
     }
 
     /// Returns the multiply-adds for one input by the definition of the operators; kernels may take fewer.
@@ -144,12 +144,12 @@ fn load(
 ) -> Result<Network, EngineError> {
     let Options { engine, arithmetic, threads } = options;
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let Read { model: graph, multiply_adds } = reader::read(onnx, input, outputs)?;
-    let (model, replaced, is_emulated) = match engine {
+    let ParsedModel { model: graph, multiply_adds } = reader::read(onnx, input, outputs)?;
+    let (model, replacements, is_emulated) = match engine {
         Engine::Kernels => {
-            let paths = Paths::of(vectors()?, arithmetic)?;
-            let (model, replaced) = replace::replace(graph, paths).map_err(unreadable)?;
-            (model, replaced, paths.half.is_some_and(|half| !half.is_native()))
+            let isas = Isas::of(selected_isa()?, arithmetic)?;
+            let (model, replacements) = replace::replace(graph, isas).map_err(unreadable)?;
+            (model, replacements, isas.half.is_some_and(|half| !half.is_native()))
         }
         Engine::Plain => (graph, Vec::new(), false),
     };
@@ -168,13 +168,14 @@ fn load(
         })
         .collect::<Result<_, _>>()?;
     let plan = model.into_runnable().map_err(unreadable)?;
-    let schedule = if threads > 1 { Schedule::of(&plan).map_err(unreadable)? } else { None };
-    let most = if replaced.is_empty() { schedule.as_ref().map_or(1, Schedule::width) } else { usize::MAX };
-    let threads = threads.min(most).max(1);
+    let schedule = if threads > 1 { NodeSchedule::of(&plan).map_err(unreadable)? } else { None };
+    let max_threads =
+        if replacements.is_empty() { schedule.as_ref().map_or(1, NodeSchedule::width) } else { usize::MAX };
+    let threads = threads.min(max_threads).max(1);
     let schedule = schedule.filter(|_| threads > 1);
     let states = spawn(&plan).map_err(unreadable)?;
     Ok(Network {
-        replaced,
+        replacements,
         multiply_adds,
         is_emulated,
         plan,

@@ -14,7 +14,7 @@ thread_local! {
 /// The message of a panic that [`guarded`] caught.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Panic(pub String);
+pub struct CaughtPanic(pub String);
 
 /// Runs `work`; a panic becomes an error with the panic's message.
 ///
@@ -22,14 +22,14 @@ pub struct Panic(pub String);
 ///
 /// # Errors
 /// The panic.
-pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, CaughtPanic> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(work));
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Panic(text.unwrap_or("no message").to_owned())
+        CaughtPanic(text.unwrap_or("no message").to_owned())
     })
 }
 
@@ -43,13 +43,13 @@ pub fn is_guarded() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Panic, guarded, is_guarded};
+    use super::{CaughtPanic, guarded, is_guarded};
 
     #[test]
     fn a_panic_becomes_its_message() {
         assert_eq!(guarded(|| 3), Ok(3));
         let empty: [u8; 0] = std::hint::black_box([]);
-        let Panic(message) = guarded(|| empty[std::hint::black_box(4)]).unwrap_err();
+        let CaughtPanic(message) = guarded(|| empty[std::hint::black_box(4)]).unwrap_err();
         assert!(message.contains("out of bounds"), "{message}");
     }
 

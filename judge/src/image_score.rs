@@ -14,11 +14,11 @@ pub fn features(map: &AnomalyMap, model_score: f32) -> [f32; FEATURES] {
     // The quantiles ascend, so each is searched for among the values not below the previous one.
     let mut done = 0;
     for (feature, quantile) in features.iter_mut().zip(MAP_QUANTILES) {
-        let place = (quantile * last as f64) as usize;
+        let rank = (quantile * last as f64) as usize;
         let Some(rest) = values.get_mut(done..) else { break };
-        if let Some(at) = place.checked_sub(done).filter(|&at| at < rest.len()) {
+        if let Some(at) = rank.checked_sub(done).filter(|&at| at < rest.len()) {
             *feature = *rest.select_nth_unstable_by(at, f32::total_cmp).1;
-            done = place;
+            done = rank;
         }
     }
     features

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
-use crate::scorer::{Scored, Scorer, StageTimes};
+use crate::scorer::{FrameScore, Scorer, StageTimes};
 
 /// The verdict on a frame, with its evidence.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Judge {
         let ThresholdFile { arithmetic, recipe, .. } = bundle.thresholds;
         let scorer = Scorer::new_with(onnx, recipe, Options { engine, arithmetic, threads })
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
-            .scoring_by(bundle.thresholds.image_score.clone());
+            .with_image_score(bundle.thresholds.image_score.clone());
         Ok(Self { bundle, scorer })
     }
 
@@ -113,8 +113,8 @@ impl Judge {
 
     /// Decodes and judges the bytes of an image file.
     pub fn judge_bytes(&mut self, bytes: &[u8]) -> Judgement {
-        let most = self.bundle.thresholds.recipe.frames.most();
-        self.judge_from(|| decode_within(bytes, most)).1
+        let max_size = self.bundle.thresholds.recipe.frames.max_admitted();
+        self.judge_from(|| decode_within(bytes, max_size)).1
     }
 
     /// Obtains a frame from `source`, timed as decoding, and judges it. Returns the frame too, if `source` gave one.
@@ -139,7 +139,7 @@ impl Judge {
                 let judgement = self.judge_in(&frame, decode);
                 (Some(frame), judgement)
             }
-            Err(e) => (None, self.faulty(e.into(), StageTimes { decode, ..StageTimes::default() })),
+            Err(e) => (None, self.fault_judgement(e.into(), StageTimes { decode, ..StageTimes::default() })),
         }
     }
 
@@ -175,13 +175,13 @@ impl Judge {
     fn judge_in(&mut self, frame: &Frame, decode: Duration) -> Judgement {
         match self.scorer.score(frame) {
             Ok(scored) => self.decide(frame, scored, decode),
-            Err(fault) => self.faulty(fault, StageTimes { decode, ..StageTimes::default() }),
+            Err(fault) => self.fault_judgement(fault, StageTimes { decode, ..StageTimes::default() }),
         }
     }
 
-    fn decide(&self, frame: &Frame, scored: Scored, decode: Duration) -> Judgement {
+    fn decide(&self, frame: &Frame, scored: FrameScore, decode: Duration) -> Judgement {
         let start = Instant::now();
-        let Scored { score, map, times } = scored;
+        let FrameScore { score, map, times } = scored;
         let thresholds = &self.bundle.thresholds;
         let region = region_of_interest(&thresholds.recipe, frame.size())
             .ok()
@@ -198,7 +198,7 @@ impl Judge {
         }
     }
 
-    fn faulty(&self, fault: Fault, times: StageTimes) -> Judgement {
+    fn fault_judgement(&self, fault: Fault, times: StageTimes) -> Judgement {
         Judgement {
             verdict: Verdict::Fault,
             score: None,

@@ -66,8 +66,8 @@
 //! # };
 //! # let folder = tempfile::tempdir()?;
 //! # let bundle = folder.path();
-//! # let mut room = [0; shared_format::threshold_file::MAX_LEN];
-//! # std::fs::write(bundle.join(judge::THRESHOLD_FILE), thresholds.encode(&mut room)?)?;
+//! # let mut buffer = [0; shared_format::threshold_file::MAX_LEN];
+//! # std::fs::write(bundle.join(judge::THRESHOLD_FILE), thresholds.encode(&mut buffer)?)?;
 //! # std::fs::write(bundle.join(judge::MODEL_FILE), onnx)?;
 //! let mut judge = Judge::open(bundle, 1)?;
 //! let size = Size { width: 64, height: 64 };
@@ -112,21 +112,23 @@ mod regular_file;
 pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
 pub use decode::{
-    DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, cut_jpeg, decode, decode_file, decode_file_within,
-    decode_with_alpha, decode_within, has_image_extension, read_file,
+    DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, decode_file_within, decode_with_alpha,
+    decode_within, has_image_extension, read_file, trim_jpeg,
 };
 pub use encode::{EncodeError, encode_png};
-pub use engine::{Engine, EngineError, Network, OperationTime, Options, Replaced, VECTORS, check_arithmetic};
+pub use engine::{
+    Engine, EngineError, Network, OperationTime, Options, Replacement, VECTORS, check_arithmetic,
+};
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
-pub use guard::{Panic, guarded, is_guarded};
+pub use guard::{CaughtPanic, guarded, is_guarded};
 pub use ignored::Ignored;
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
 pub use regular_file::{ReadError, read_regular_file};
-pub use scorer::{Scored, Scorer, StageTimes};
+pub use scorer::{FrameScore, Scorer, StageTimes};
 
 /// The types that a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{

@@ -17,7 +17,7 @@ const BOX: Rgb = [0, 220, 255];
 const IGNORED: Rgb = [90, 90, 90];
 const IGNORED_LINE: Rgb = [140, 140, 140];
 /// Opacity of the strongest heat over the frame's own pixel.
-const MAX_COVER: f32 = 0.65;
+const MAX_OPACITY: f32 = 0.65;
 
 /// Draws a judgement over its frame, as 8-bit RGB at the frame's size.
 ///
@@ -76,15 +76,15 @@ impl Canvas {
     }
 
     fn heat(&mut self, map: &AnomalyMap, roi: Roi, threshold: f32, stroke: u32) {
-        let field = Field { map, roi };
+        let sampler = MapSampler { map, roi };
         let reach = if threshold == 0.0 { 1.0 } else { threshold.abs() };
         let (low, high) = (threshold - reach / 2.0, threshold + reach);
         let mut above = vec![false; roi.width as usize];
         for y in 0..roi.height {
             let mut left = false;
             for (x, above) in (0..roi.width).zip(&mut above) {
-                let value = field.at(x, y);
-                let is_ignored = field.is_ignored(x, y);
+                let value = sampler.at(x, y);
+                let is_ignored = sampler.is_ignored(x, y);
                 let is_above = value > threshold && !is_ignored;
                 // Inside and outside meet here, seen from the pixels to the left and above.
                 let edge = (x > 0 && left != is_above) || (y > 0 && *above != is_above);
@@ -94,11 +94,11 @@ impl Canvas {
                 if let Some(pixel) = self.pixel(roi.x + x, roi.y + y) {
                     if is_ignored {
                         let is_line = ((x + y) / stroke).is_multiple_of(4);
-                        blend(pixel, if is_line { IGNORED_LINE } else { IGNORED }, MAX_COVER);
+                        blend(pixel, if is_line { IGNORED_LINE } else { IGNORED }, MAX_OPACITY);
                     } else if edge {
                         pixel.copy_from_slice(&CONTOUR);
                     } else {
-                        blend(pixel, [255, (220.0 * (1.0 - share)) as u8, 0], MAX_COVER * share);
+                        blend(pixel, [255, (220.0 * (1.0 - share)) as u8, 0], MAX_OPACITY * share);
                     }
                 }
             }
@@ -127,19 +127,19 @@ impl Canvas {
     }
 }
 
-fn blend(pixel: &mut [u8], colour: Rgb, cover: f32) {
+fn blend(pixel: &mut [u8], colour: Rgb, opacity: f32) {
     for (value, target) in pixel.iter_mut().zip(colour) {
-        *value = (f32::from(*value) * (1.0 - cover) + f32::from(target) * cover).round() as u8;
+        *value = (f32::from(*value) * (1.0 - opacity) + f32::from(target) * opacity).round() as u8;
     }
 }
 
 /// The map interpolated between its positions, in pixels of the region of interest.
-struct Field<'m> {
+struct MapSampler<'m> {
     map: &'m AnomalyMap,
     roi: Roi,
 }
 
-impl Field<'_> {
+impl MapSampler<'_> {
     /// Returns whether the pixel's centre is ignored.
     fn is_ignored(&self, x: u32, y: u32) -> bool {
         let at = |pixel: u32, pixels: u32, positions: usize| {
@@ -151,8 +151,8 @@ impl Field<'_> {
 
     /// Returns the bilinear value at the centre of a pixel.
     fn at(&self, x: u32, y: u32) -> f32 {
-        let (x0, x1, fx) = between(x, self.roi.width, self.map.width);
-        let (y0, y1, fy) = between(y, self.roi.height, self.map.height);
+        let (x0, x1, fx) = neighbours(x, self.roi.width, self.map.width);
+        let (y0, y1, fy) = neighbours(y, self.roi.height, self.map.height);
         let value = |x: usize, y: usize| {
             self.map.values.get(y * self.map.width + x).copied().unwrap_or(f32::NEG_INFINITY)
         };
@@ -163,7 +163,7 @@ impl Field<'_> {
 }
 
 /// Returns the two map positions around a pixel's centre, and how far the pixel is towards the second, 0..1.
-fn between(pixel: u32, pixels: u32, positions: usize) -> (usize, usize, f32) {
+fn neighbours(pixel: u32, pixels: u32, positions: usize) -> (usize, usize, f32) {
     let at = (f64::from(pixel) + 0.5) * positions as f64 / f64::from(pixels) - 0.5;
     let last = positions.saturating_sub(1);
     let first = (at.max(0.0) as usize).min(last);

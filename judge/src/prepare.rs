@@ -8,7 +8,7 @@ use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use shared_format::{Colour, Recipe, Roi, Size};
 
-use crate::align::{Aligner, Movement, NotLocked, moved};
+use crate::align::{Aligner, AlignmentError, RigidTransform, warp};
 use crate::frame::{Frame, Pixels};
 use crate::ignored::Ignored;
 
@@ -44,14 +44,14 @@ pub enum PrepareError {
     },
     /// The part's position can't be found.
     #[error(
-        "the part's position can't be found: its best correlation with the good parts is {likeness:.2} and must be at \
-         least {least:.2}; check that a part is in view, that it is this product, and that it lies as in the training images"
+        "the part's position can't be found: its best correlation with the good parts is {correlation:.2} and must be at \
+         least {min:.2}; check that a part is in view, that it is this product, and that it lies as in the training images"
     )]
     NotLocked {
         /// The best normalised correlation with the reference.
-        likeness: f64,
+        correlation: f64,
         /// The minimum that the recipe requires.
-        least: f64,
+        min: f64,
     },
     /// The resizer failed.
     #[error("the frame cannot be resized to the network's input ({0}); report this with the frame")]
@@ -81,7 +81,7 @@ pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareEr
 pub struct Preparer {
     recipe: Recipe,
     aligner: Option<Aligner>,
-    as_it_lies: Vec<f32>,
+    warp_buffer: Vec<f32>,
     ignored: Ignored,
     resizer: Resizer,
     luma8: Vec<u8>,
@@ -98,7 +98,7 @@ impl Preparer {
             aligner: recipe
                 .alignment
                 .map(|alignment| Aligner::new(&alignment, recipe.ignore.as_ref(), recipe.input)),
-            as_it_lies: Vec::new(),
+            warp_buffer: Vec::new(),
             ignored: Ignored::new(&recipe),
             recipe,
             resizer: Resizer::new(),
@@ -127,7 +127,11 @@ impl Preparer {
     /// # Errors
     /// [`PrepareError`] if the frame's size is far from that of the training frames, the region of interest doesn't fit into it,
     /// or the part's position can't be found.
-    pub fn prepare(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
+    pub fn prepare(
+        &mut self,
+        frame: &Frame,
+        input: &mut Vec<f32>,
+    ) -> Result<Option<RigidTransform>, PrepareError> {
         self.resize(frame, input)?;
         let movement = self.align(input)?;
         self.ignored.blank(input);
@@ -135,16 +139,16 @@ impl Preparer {
     }
 
     /// Moves the part onto the recipe's reference.
-    fn align(&mut self, input: &mut Vec<f32>) -> Result<Option<Movement>, PrepareError> {
+    fn align(&mut self, input: &mut Vec<f32>) -> Result<Option<RigidTransform>, PrepareError> {
         let Some(aligner) = &mut self.aligner else { return Ok(None) };
         let (movement, _) =
-            aligner.find(input).map_err(|NotLocked { likeness }| PrepareError::NotLocked {
-                likeness,
-                least: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
+            aligner.find(input).map_err(|AlignmentError { correlation }| PrepareError::NotLocked {
+                correlation,
+                min: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
             })?;
         let sides = [self.recipe.input.width as usize, self.recipe.input.height as usize];
-        moved(input, sides, movement, &mut self.as_it_lies);
-        std::mem::swap(input, &mut self.as_it_lies);
+        warp(input, sides, movement, &mut self.warp_buffer);
+        std::mem::swap(input, &mut self.warp_buffer);
         Ok(Some(movement))
     }
 
@@ -166,51 +170,51 @@ impl Preparer {
         let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
-        let grid = |source, at, roi| Grid { source, size: at, roi, tiles, to };
+        let tiles_of = |source, at, roi| TileResizer { source, size: at, roi, tiles, to };
         let cut = Size { width: roi.width, height: roi.height };
         // Pixel types are named here rather than looked up by the resizer, which would pull in code for all of them.
         match frame.pixels() {
-            Pixels::Grey8(v) => grid(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
+            Pixels::Grey8(v) => tiles_of(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
             Pixels::Rgb8(v) if to_luma => {
                 luma8(v, size, roi, &mut self.luma8);
-                grid(&self.luma8, cut, all).resize::<U8>(resizer, &mut self.tile8, input)
+                tiles_of(&self.luma8, cut, all).resize::<U8>(resizer, &mut self.tile8, input)
             }
-            Pixels::Rgb8(v) => grid(v, size, roi).resize::<U8x3>(resizer, &mut self.tile8, input),
+            Pixels::Rgb8(v) => tiles_of(v, size, roi).resize::<U8x3>(resizer, &mut self.tile8, input),
             Pixels::Grey16(v) => {
-                grid(bytemuck::cast_slice(v), size, roi).resize::<U16>(resizer, &mut self.tile16, input)
+                tiles_of(bytemuck::cast_slice(v), size, roi).resize::<U16>(resizer, &mut self.tile16, input)
             }
             Pixels::Rgb16(v) if to_luma => {
                 luma16(v, size, roi, &mut self.luma16);
                 let luma = bytemuck::cast_slice(&self.luma16);
-                grid(luma, cut, all).resize::<U16>(resizer, &mut self.tile16, input)
+                tiles_of(luma, cut, all).resize::<U16>(resizer, &mut self.tile16, input)
             }
             Pixels::Rgb16(v) => {
-                grid(bytemuck::cast_slice(v), size, roi).resize::<U16x3>(resizer, &mut self.tile16, input)
+                tiles_of(bytemuck::cast_slice(v), size, roi).resize::<U16x3>(resizer, &mut self.tile16, input)
             }
         }
     }
 }
 
 /// A pixel value of an unsigned integer type.
-trait Value: bytemuck::Pod + Default {
+trait PixelValue: bytemuck::Pod + Default {
     /// Scales the value to 0..1; 1 is the type's largest value.
     fn scaled(self) -> f32;
 }
 
-impl Value for u8 {
+impl PixelValue for u8 {
     fn scaled(self) -> f32 {
         f32::from(self) / 255.0
     }
 }
 
-impl Value for u16 {
+impl PixelValue for u16 {
     fn scaled(self) -> f32 {
         f32::from(self) / 65535.0
     }
 }
 
 /// The tiles of one frame, all resized to the same size.
-struct Grid<'f> {
+struct TileResizer<'f> {
     /// Native bytes of the image.
     source: &'f [u8],
     size: Size,
@@ -219,7 +223,7 @@ struct Grid<'f> {
     to: Size,
 }
 
-impl Grid<'_> {
+impl TileResizer<'_> {
     fn resize<P>(
         &self,
         resizer: &mut Resizer,
@@ -228,7 +232,7 @@ impl Grid<'_> {
     ) -> Result<(), PrepareError>
     where
         P: PixelTrait,
-        P::Component: Value,
+        P::Component: PixelValue,
     {
         let pixels = self.to.width as usize * self.to.height as usize;
         tile.resize(P::count_of_components() * pixels, P::Component::default());
@@ -275,7 +279,7 @@ fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
 }
 
 /// Splits interleaved (or single) values into three planes.
-fn planes_of<T: Value>(values: &[T], planes: &mut [f32]) {
+fn planes_of<T: PixelValue>(values: &[T], planes: &mut [f32]) {
     let plane = planes.len() / 3;
     let (red, rest) = planes.split_at_mut(plane);
     let (green, blue) = rest.split_at_mut(plane);

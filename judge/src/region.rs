@@ -22,7 +22,7 @@ pub struct Region {
 }
 
 /// The positions of one connected component.
-struct Component {
+struct ConnectedComponent {
     left: usize,
     top: usize,
     right: usize,
@@ -38,7 +38,7 @@ struct Component {
 pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Option<Region> {
     let mut open: Vec<bool> = map.values.iter().map(|&v| v > pixel_threshold).collect();
     let mut stack = Vec::new();
-    let mut largest: Option<Component> = None;
+    let mut largest: Option<ConnectedComponent> = None;
     for start in 0..open.len() {
         if open.get(start) == Some(&true) {
             let component = flood(map, start, &mut open, &mut stack);
@@ -51,9 +51,10 @@ pub fn largest_region(map: &AnomalyMap, roi: Roi, pixel_threshold: f32) -> Optio
 }
 
 /// Collects the component that contains `start` and removes its positions from `open`.
-fn flood(map: &AnomalyMap, start: usize, open: &mut [bool], stack: &mut Vec<usize>) -> Component {
+fn flood(map: &AnomalyMap, start: usize, open: &mut [bool], stack: &mut Vec<usize>) -> ConnectedComponent {
     let (x, y) = (start % map.width, start / map.width);
-    let mut found = Component { left: x, top: y, right: x, bottom: y, positions: 0, peak: f32::NEG_INFINITY };
+    let mut found =
+        ConnectedComponent { left: x, top: y, right: x, bottom: y, positions: 0, peak: f32::NEG_INFINITY };
     let mut take = |at: usize| open.get_mut(at).is_some_and(std::mem::take);
     if take(start) {
         stack.push(start);
@@ -77,7 +78,7 @@ fn flood(map: &AnomalyMap, start: usize, open: &mut [bool], stack: &mut Vec<usiz
     found
 }
 
-fn in_frame(component: &Component, map: &AnomalyMap, roi: Roi) -> Region {
+fn in_frame(component: &ConnectedComponent, map: &AnomalyMap, roi: Roi) -> Region {
     let side = |first: usize, last: usize, roi_side: u32, map_side: usize| {
         let scale = f64::from(roi_side) / map_side as f64;
         let start = (first as f64 * scale).floor() as u32;

@@ -16,34 +16,34 @@ pub enum ReadError {
     #[error("it is not a regular file; give a file")]
     NotAFile,
     /// The file is larger than the caller allows.
-    #[error("it has at least {bytes} bytes, but at most {most} are allowed; give the right file")]
+    #[error("it has at least {bytes} bytes, but at most {max} are allowed; give the right file")]
     TooLarge {
         /// Its size, or a lower bound of it.
         bytes: u64,
         /// The maximum allowed.
-        most: u64,
+        max: u64,
     },
 }
 
-/// Reads a regular file of at most `most` bytes.
+/// Reads a regular file of at most `max` bytes.
 ///
 /// # Errors
 /// [`ReadError`]
-pub fn read_regular_file(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+pub fn read_regular_file(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
     // Checked before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(ReadError::NotAFile);
     }
     let bytes = metadata.len();
-    if bytes > most {
-        return Err(ReadError::TooLarge { bytes, most });
+    if bytes > max {
+        return Err(ReadError::TooLarge { bytes, max });
     }
     let mut contents = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
     // The file may grow while it is being read, and files in /proc report a size of zero.
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut contents)?;
+    File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut contents)?;
     match contents.len() as u64 {
-        bytes if bytes > most => Err(ReadError::TooLarge { bytes, most }),
+        bytes if bytes > max => Err(ReadError::TooLarge { bytes, max }),
         _ => Ok(contents),
     }
 }
@@ -58,12 +58,12 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, b"12345").unwrap();
         assert_eq!(read_regular_file(&file, 5).unwrap(), b"12345");
-        assert!(matches!(read_regular_file(&file, 4), Err(ReadError::TooLarge { bytes: 5, most: 4 })));
+        assert!(matches!(read_regular_file(&file, 4), Err(ReadError::TooLarge { bytes: 5, max: 4 })));
         assert!(matches!(read_regular_file(folder.path(), 9), Err(ReadError::NotAFile)));
         assert!(matches!(read_regular_file(Path::new("/dev/zero"), 9), Err(ReadError::NotAFile)));
         // It reports a size of zero.
         let unsized_file = Path::new("/proc/self/status");
-        assert!(matches!(read_regular_file(unsized_file, 9), Err(ReadError::TooLarge { most: 9, .. })));
+        assert!(matches!(read_regular_file(unsized_file, 9), Err(ReadError::TooLarge { max: 9, .. })));
         assert!(matches!(read_regular_file(&folder.path().join("none"), 9), Err(ReadError::Io(_))));
     }
 

@@ -39,7 +39,7 @@ impl StageTimes {
 
 /// What the network says about a frame.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scored {
+pub struct FrameScore {
     /// Defined by [`ImageScore`]; larger is more anomalous. Finite.
     pub score: f32,
     /// The anomaly map. All values are finite.
@@ -95,7 +95,7 @@ impl Scorer {
 
     /// Returns the same scorer with another kind of image score.
     #[must_use]
-    pub fn scoring_by(self, image_score: ImageScore) -> Self {
+    pub fn with_image_score(self, image_score: ImageScore) -> Self {
         Self { image_score, ..self }
     }
 
@@ -120,7 +120,7 @@ impl Scorer {
     ///
     /// # Errors
     /// [`Fault`] if the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
-    pub fn score(&mut self, frame: &Frame) -> Result<Scored, Fault> {
+    pub fn score(&mut self, frame: &Frame) -> Result<FrameScore, Fault> {
         let start = Instant::now();
         let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();
@@ -139,7 +139,7 @@ impl Scorer {
                 check_finite("a value of the anomaly map", value)?;
             }
             score = score.max(tile_score);
-            mosaic.place(index, map, self.preparer.ignored().of_tile(index));
+            mosaic.insert_tile(index, map, self.preparer.ignored().of_tile(index));
         }
         let mut map = mosaic.map;
         if let ImageScore::Descriptor(descriptor) = &self.image_score {
@@ -147,12 +147,12 @@ impl Scorer {
         }
         // People look for a defect where it is in the frame.
         if let Some(movement) = movement {
-            map.moved_back(movement);
+            map.warp_back(movement);
         }
         map.blank_ignored();
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("the score", score)?;
-        Ok(Scored { score, map, times })
+        Ok(FrameScore { score, map, times })
     }
 }
 
@@ -177,7 +177,7 @@ impl Mosaic {
     }
 
     /// Places a tile's map, and its ignored positions; `ignored` is empty if there are none.
-    fn place(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
+    fn insert_tile(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
         let (width, map) = (self.tile_width, &mut self.map);
         if !ignored.is_empty() {
             map.ignored.resize(map.values.len(), false);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use judge::align::{Aligner, Movement, cells, moved};
+use judge::align::{Aligner, RigidTransform, luma_cells, warp};
 use judge::{Fault, Frame, Pixels, PrepareError, Preparer, Scorer};
 use shared_format::{Alignment, Motion, Recipe, Reference, Size};
 use support::size;
@@ -36,7 +36,7 @@ fn scene(input: Size) -> Vec<f32> {
 }
 
 fn reference(planes: &[f32], input: Size, sides: [usize; 2]) -> Reference {
-    let luma: Vec<u8> = cells(planes, input, sides).iter().map(|v| v.round() as u8).collect();
+    let luma: Vec<u8> = luma_cells(planes, input, sides).iter().map(|v| v.round() as u8).collect();
     Reference::new(sides[0] as u8, sides[1] as u8, &luma).unwrap()
 }
 
@@ -45,9 +45,9 @@ fn alignment(motion: Motion) -> Alignment {
 }
 
 /// Returns the scene moved by `movement`.
-fn lying(movement: Movement) -> Vec<f32> {
+fn lying(movement: RigidTransform) -> Vec<f32> {
     let mut planes = vec![];
-    moved(&scene(INPUT), [INPUT.width as usize, INPUT.height as usize], movement.inverse(), &mut planes);
+    warp(&scene(INPUT), [INPUT.width as usize, INPUT.height as usize], movement.inverse(), &mut planes);
     planes
 }
 
@@ -55,11 +55,11 @@ fn lying(movement: Movement) -> Vec<f32> {
 fn shifts_and_turns_are_found_in_any_light() {
     let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
     for (shift, turn) in [([0.0, 0.0], 0.0), ([13.0, -7.5], 0.0), ([-20.3, 9.0], 0.04), ([4.0, 4.0], -0.07)] {
-        let planes = lying(Movement { shift, turn });
+        let planes = lying(RigidTransform { shift, turn });
         let dimmed: Vec<f32> = planes.iter().map(|v| 0.1 + 0.5 * v).collect();
         for planes in [&planes, &dimmed] {
-            let (found, likeness) = aligner.find(planes).unwrap();
-            assert!(likeness > 0.95, "{likeness}");
+            let (found, correlation) = aligner.find(planes).unwrap();
+            assert!(correlation > 0.95, "{correlation}");
             let off = [0, 1].map(|axis| (found.shift[axis] - shift[axis]).abs());
             assert!(off.iter().all(|off| *off < 0.5), "{found:?} for {shift:?}, {turn}");
             assert!((found.turn - turn).abs() < 0.002, "{found:?} for {shift:?}, {turn}");
@@ -70,7 +70,7 @@ fn shifts_and_turns_are_found_in_any_light() {
 #[test]
 fn only_shifts_are_taken_out_if_that_is_what_is_asked_for() {
     let mut aligner = Aligner::new(&alignment(Motion::Shift), None, INPUT);
-    let (found, _) = aligner.find(&lying(Movement { shift: [11.0, 5.0], turn: 0.02 })).unwrap();
+    let (found, _) = aligner.find(&lying(RigidTransform { shift: [11.0, 5.0], turn: 0.02 })).unwrap();
     assert_eq!(found.turn, 0.0);
     assert!((found.shift[0] - 11.0).abs() < 2.0 && (found.shift[1] - 5.0).abs() < 2.0, "{found:?}");
 }
@@ -79,15 +79,16 @@ fn only_shifts_are_taken_out_if_that_is_what_is_asked_for() {
 #[test]
 fn a_movement_is_the_same_to_the_last_bit() {
     let mut aligner = Aligner::new(&alignment(Motion::Rigid), None, INPUT);
-    let (found, likeness) = aligner.find(&lying(Movement { shift: [-9.25, 6.5], turn: 0.03125 })).unwrap();
-    let bits = [found.shift[0], found.shift[1], found.turn, likeness].map(f64::to_bits);
+    let (found, correlation) =
+        aligner.find(&lying(RigidTransform { shift: [-9.25, 6.5], turn: 0.03125 })).unwrap();
+    let bits = [found.shift[0], found.shift[1], found.turn, correlation].map(f64::to_bits);
     let expected = [
         13_844_742_314_485_829_372,
         4_619_025_239_698_775_292,
         4_584_663_867_150_487_529,
         4_607_127_974_483_076_746,
     ];
-    assert_eq!(bits, expected, "{found:?} {likeness}");
+    assert_eq!(bits, expected, "{found:?} {correlation}");
 }
 
 #[test]
@@ -97,8 +98,8 @@ fn what_is_not_the_part_does_not_lock() {
     let noise: Vec<f32> =
         (0..pixels as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as f32 / 255.0).collect();
     for planes in [vec![0.0; pixels], vec![0.5; pixels], noise, vec![f32::NAN; pixels]] {
-        let likeness = aligner.find(&planes).unwrap_err().likeness;
-        assert!(likeness < 0.5, "{likeness}");
+        let correlation = aligner.find(&planes).unwrap_err().correlation;
+        assert!(correlation < 0.5, "{correlation}");
     }
     // No trace of a lost part is left behind.
     assert!(aligner.find(&scene(INPUT)).is_ok());

@@ -49,8 +49,8 @@ fn valid_images() -> Vec<Vec<u8>> {
 
 #[test]
 fn images() {
-    let most = size(SIDE * 2, SIDE * 2);
-    let fuzz = Fuzz::new("images", count(100_000)).mebibytes(64).words(&[
+    let max = size(SIDE * 2, SIDE * 2);
+    let fuzz = Fuzz::new("images", count(100_000)).memory_mib(64).dictionary(&[
         b"\xff\xd8",
         b"\xff\xda",
         b"\xff\xc0",
@@ -68,9 +68,9 @@ fn images() {
         b"99999999",
         b"P7\n",
     ]);
-    let taken = fuzz.run(&valid_images(), |bytes| match decode_within(bytes, most) {
+    let stats = fuzz.run(&valid_images(), |bytes| match decode_within(bytes, max) {
         Ok(frame) => {
-            assert!(frame.size().width <= most.width && frame.size().height <= most.height);
+            assert!(frame.size().width <= max.width && frame.size().height <= max.height);
             true
         }
         Err(error) => {
@@ -78,16 +78,16 @@ fn images() {
             false
         }
     });
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 20 && refused > taken.inputs / 4, "{taken:?}");
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 20 && refused > stats.inputs / 4, "{stats:?}");
 }
 
 #[test]
 fn every_format_is_refused_by_its_header_if_it_is_too_large() {
     for image in valid_images() {
         assert!(decode_within(&image, size(SIDE, SIDE)).is_ok());
-        for most in [size(SIDE - 1, SIDE), size(SIDE, SIDE - 1)] {
-            let error = decode_within(&image, most).unwrap_err();
+        for max in [size(SIDE - 1, SIDE), size(SIDE, SIDE - 1)] {
+            let error = decode_within(&image, max).unwrap_err();
             assert!(matches!(error, DecodeError::LargerThanAllowed { .. }), "{error}");
             assert!(error.to_string().contains("24 × 24 pixels"), "{error}");
         }
@@ -116,7 +116,7 @@ fn models() {
         loaded_and_run(model).unwrap();
     }
     // Sizes as protobuf encodes them, and names with a meaning.
-    let fuzz = Fuzz::new("models", count(6_000)).words(&[
+    let fuzz = Fuzz::new("models", count(6_000)).dictionary(&[
         b"\x80\x80\x80\x80\x10",
         b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
         b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
@@ -136,13 +136,13 @@ fn models() {
         b"peak",
         b"anomaly_map",
     ]);
-    let taken = fuzz.run(&valid, |bytes| match loaded_and_run(bytes) {
+    let stats = fuzz.run(&valid, |bytes| match loaded_and_run(bytes) {
         Ok(()) => true,
         Err(error) => {
             assert!(!error.to_string().is_empty());
             false
         }
     });
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 20 && refused > taken.inputs / 4, "{taken:?}");
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 20 && refused > stats.inputs / 4, "{stats:?}");
 }

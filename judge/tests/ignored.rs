@@ -74,7 +74,7 @@ fn a_descriptor_describes_what_is_judged() {
     let mut whitening = [[0.0; 8]; 8];
     whitening[1][1] = 1.0;
     let descriptor = ImageScore::Descriptor(Descriptor { mean: [0.0; 8], whitening });
-    let mut scorer = scorer(Recipe { ignore, ..support::recipe() }).scoring_by(descriptor);
+    let mut scorer = scorer(Recipe { ignore, ..support::recipe() }).with_image_score(descriptor);
     assert_eq!(scorer.score(&frame(200)).unwrap().score, 200.0 / 255.0);
 }
 

@@ -134,8 +134,8 @@ fn coefficients_that_no_picture_has_are_a_fault() {
 fn a_larger_frame_than_allowed_is_refused_by_its_header() {
     let bytes = jpeg(64, 48, PLAIN);
     assert!(decode_within(&bytes, size(64, 48)).is_ok());
-    for most in [size(63, 48), size(64, 47)] {
-        let error = decode_within(&bytes, most).unwrap_err();
+    for max in [size(63, 48), size(64, 47)] {
+        let error = decode_within(&bytes, max).unwrap_err();
         assert!(matches!(error, DecodeError::LargerThanAllowed { .. }), "{error}");
     }
     // Upright, it is 48 × 64.

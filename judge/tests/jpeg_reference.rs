@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use fuzzing::Chance;
+use fuzzing::Rng;
 use judge::{Frame, Pixels, decode};
 
 #[path = "support/times.rs"]
@@ -19,15 +19,15 @@ mod times;
 const FILES: u64 = if cfg!(target_arch = "x86_64") { 2500 } else { 300 };
 
 /// Draws a picture as PNM: noise, waves, or steps with some noise.
-fn picture(chance: &mut Chance, width: usize, height: usize, is_grey: bool) -> Vec<u8> {
+fn picture(rng: &mut Rng, width: usize, height: usize, is_grey: bool) -> Vec<u8> {
     let channels = if is_grey { 1 } else { 3 };
     let mut bytes = format!("P{}\n{width} {height}\n255\n", if is_grey { 5 } else { 6 }).into_bytes();
-    let (kind, base) = (chance.below(3), chance.below(256));
+    let (kind, base) = (rng.below(3), rng.below(256));
     for i in 0..width * height * channels {
         let (x, y, channel) = (i / channels % width, i / channels / width, i % channels);
-        let noise = chance.below(24);
+        let noise = rng.below(24);
         bytes.push(match kind {
-            0 => chance.below(256) as u8,
+            0 => rng.below(256) as u8,
             1 => (128.0 + 110.0 * (x as f64 / (3 + channel) as f64 + y as f64 / 7.0).sin()) as u8,
             _ => (base + x * 3 + channel * 40 + noise) as u8,
         });
@@ -63,36 +63,36 @@ const SCANS: [&str; 6] = [
 ];
 
 /// Makes an intact JPEG of some kind.
-fn whole(chance: &mut Chance, folder: &Path) -> Vec<u8> {
-    let side = |chance: &mut Chance| match chance.below(3) {
-        0 => chance.between(1, 40),
-        1 => chance.between(1, 150),
-        _ => 8 * chance.between(1, 12),
+fn whole(rng: &mut Rng, folder: &Path) -> Vec<u8> {
+    let side = |rng: &mut Rng| match rng.below(3) {
+        0 => rng.between(1, 40),
+        1 => rng.between(1, 150),
+        _ => 8 * rng.between(1, 12),
     };
-    let (width, height, is_grey) = (side(chance), side(chance), chance.percent(15));
+    let (width, height, is_grey) = (side(rng), side(rng), rng.percent(15));
     let input = folder.join("picture.pnm");
-    std::fs::write(&input, picture(chance, width, height, is_grey)).unwrap();
+    std::fs::write(&input, picture(rng, width, height, is_grey)).unwrap();
     let mut cjpeg = Command::new("cjpeg");
-    cjpeg.args(["-quality", chance.of(&["5", "25", "50", "75", "85", "90", "95", "100"])]);
+    cjpeg.args(["-quality", rng.choose(&["5", "25", "50", "75", "85", "90", "95", "100"])]);
     if !is_grey {
-        cjpeg.args(["-sample", chance.of(&SAMPLING)]);
-        if chance.percent(8) {
+        cjpeg.args(["-sample", rng.choose(&SAMPLING)]);
+        if rng.percent(8) {
             cjpeg.arg("-rgb");
         }
     }
-    if chance.percent(50) {
-        cjpeg.args(["-restart", chance.of(&["1B", "2B", "3B", "7B", "1", "2"])]);
+    if rng.percent(50) {
+        cjpeg.args(["-restart", rng.choose(&["1B", "2B", "3B", "7B", "1", "2"])]);
     }
     let scans = folder.join("scans.txt");
-    match chance.below(10) {
+    match rng.below(10) {
         0 | 1 => drop(cjpeg.arg("-progressive")),
         2..=4 if !is_grey => {
-            std::fs::write(&scans, chance.of(&SCANS)).unwrap();
+            std::fs::write(&scans, rng.choose(&SCANS)).unwrap();
             cjpeg.arg("-scans").arg(&scans);
         }
         _ => {}
     }
-    if chance.percent(30) {
+    if rng.percent(30) {
         cjpeg.arg("-optimize");
     }
     let output = cjpeg.arg(&input).output().unwrap();
@@ -101,19 +101,19 @@ fn whole(chance: &mut Chance, folder: &Path) -> Vec<u8> {
 }
 
 /// Loses, changes, adds or cuts off data at a random position after the first scan's header, or flips a bit anywhere.
-fn damage(chance: &mut Chance, mut bytes: Vec<u8>) -> Vec<u8> {
+fn damage(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
     let scan = bytes.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap() + 14;
-    let at = chance.between(scan.min(bytes.len() - 3), bytes.len() - 3);
-    match chance.below(8) {
+    let at = rng.between(scan.min(bytes.len() - 3), bytes.len() - 3);
+    match rng.below(8) {
         0..=3 => {
-            let end = (at + chance.between(1, 300)).min(bytes.len() - 2);
+            let end = (at + rng.between(1, 300)).min(bytes.len() - 2);
             bytes.drain(at..end);
         }
-        4 | 5 => bytes[at] = chance.below(256) as u8,
+        4 | 5 => bytes[at] = rng.below(256) as u8,
         6 => bytes.truncate(at),
         _ => {
-            let at = chance.between(2, bytes.len() - 1);
-            bytes[at] ^= 1 << chance.below(8);
+            let at = rng.between(2, bytes.len() - 1);
+            bytes[at] ^= 1 << rng.below(8);
         }
     }
     bytes
@@ -159,14 +159,14 @@ fn every_file_is_what_libjpeg_makes_of_it_or_a_fault() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut chance = Chance::default();
+    let mut rng = Rng::default();
     let (mut whole_files, mut damaged_equal, mut refused, mut warned) = (0, 0, 0, 0);
     let files = FILES * times::times();
     for file in 0..files {
-        let mut bytes = whole(&mut chance, folder.path());
-        let is_damaged = chance.percent(45);
+        let mut bytes = whole(&mut rng, folder.path());
+        let is_damaged = rng.percent(45);
         if is_damaged {
-            bytes = damage(&mut chance, bytes);
+            bytes = damage(&mut rng, bytes);
         }
         let expected = reference(folder.path(), &bytes);
         let kept = || {

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use kernels::bottleneck::Stage;
-use kernels::{Bottleneck, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::bottleneck::BottleneckStage;
+use kernels::{Bottleneck, Conv, ConvSpec, Epilogue, Error, Isa, Layout, Shape};
 
 /// side, channels (input, expanded, output), kernel, stride
 type Block = (usize, [usize; 3], usize, usize);
@@ -24,10 +24,10 @@ const BLOCKS: [Block; 9] = [
 const ROUNDS: usize = 200;
 
 fn main() -> Result<(), Error> {
-    let path = Path::best();
+    let isa = Isa::best();
     println!(
         "{:<34} {:>9} {:>9} {:>9} {:>9}   expand, depthwise, project",
-        path.name(),
+        isa.name(),
         "one",
         "far",
         "three",
@@ -55,17 +55,17 @@ fn main() -> Result<(), Error> {
         let weights = [0, 1, 2].map(|i| vec![0.01; specs[i].outputs * per_output[i]]);
         let bias = [0, 1, 2].map(|i| vec![0.1; specs[i].outputs]);
         let epilogues = [Epilogue::relu6(), Epilogue::relu6(), Epilogue::default()];
-        let [a, b, c] = [0, 1, 2].map(|i| Stage {
+        let [a, b, c] = [0, 1, 2].map(|i| BottleneckStage {
             spec: specs[i],
             weights: &weights[i],
             bias: &bias[i],
             epilogue: epilogues[i],
         });
-        let one = Bottleneck::new(&a, &b, &c, path)?;
-        let three = [a, b, c].map(|s| Conv::new(s.spec, s.weights, s.bias, s.epilogue, path));
+        let one = Bottleneck::new(&a, &b, &c, isa)?;
+        let three = [a, b, c].map(|s| Conv::new(s.spec, s.weights, s.bias, s.epilogue, isa));
         // Enough copies that each one's weights have left the L2 cache before its next turn.
         let count = (8 << 20) / (4 * weights.iter().map(Vec::len).sum::<usize>()) + 1;
-        let copies = (0..count).map(|_| Bottleneck::new(&a, &b, &c, path)).collect::<Result<Vec<_>, _>>()?;
+        let copies = (0..count).map(|_| Bottleneck::new(&a, &b, &c, isa)).collect::<Result<Vec<_>, _>>()?;
         let image: Vec<f32> = (0..shape.len()).map(|i| (i % 13) as f32 * 0.1).collect();
         let mut times = [const { Vec::new() }; 5];
         let mut output = vec![0.0; one.output().len()];

@@ -1,10 +1,10 @@
-//! Times the layers of the supported networks on one thread: `cargo run --release -p kernels --example layers [PATH [LAYER]]`, where
+//! Times the layers of the supported networks on one thread: `cargo run --release -p kernels --example layers [ISA [LAYER]]`, where
 //! LAYER is a part of the line printed for a layer.
 
 use std::time::Instant;
 
-use kernels::conv::Tile;
-use kernels::{Algorithm, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::conv::WinogradTile;
+use kernels::{Algorithm, Conv, ConvSpec, Epilogue, Error, Isa, Layout, Shape};
 
 /// side, channels, outputs, kernel, stride, padding, depthwise
 type Layer = (usize, usize, usize, usize, usize, usize, bool);
@@ -36,9 +36,9 @@ const LAYERS: [Layer; 22] = [
 
 fn main() -> Result<(), Error> {
     let [wanted, only] = [1, 2].map(|place| std::env::args().nth(place));
-    let path = Path::all().into_iter().rfind(|p| wanted.as_deref().is_none_or(|name| name == p.name()));
-    let path = path.unwrap_or(Path::PORTABLE);
-    println!("{:<44} {:<22} {:>9} {:>9}", path.name(), "algorithm", "ms", "GMAC/s");
+    let isa = Isa::all().into_iter().rfind(|p| wanted.as_deref().is_none_or(|name| name == p.name()));
+    let isa = isa.unwrap_or(Isa::PORTABLE);
+    println!("{:<44} {:<22} {:>9} {:>9}", isa.name(), "algorithm", "ms", "GMAC/s");
     for (side, channels, outputs, kernel, stride, padding, depthwise) in LAYERS {
         let input = Shape { height: side, width: side, channels };
         let spec = ConvSpec {
@@ -56,7 +56,7 @@ fn main() -> Result<(), Error> {
         let layer = format!("{side}² {channels}→{outputs} {kernel}×{kernel} /{stride}{name}");
         let mut algorithms = vec![Algorithm::for_spec(&spec)];
         if kernel == 3 && stride == 1 && !depthwise {
-            algorithms.push(Algorithm::Winograd(Tile::F2x3));
+            algorithms.push(Algorithm::Winograd(WinogradTile::F2x3));
         }
         if !depthwise && kernel > 1 && channels > 3 {
             algorithms.push(Algorithm::Direct);
@@ -66,7 +66,7 @@ fn main() -> Result<(), Error> {
                 continue;
             }
             let conv =
-                Conv::with_algorithm(algorithm, spec, &weights, &vec![0.0; outputs], Epilogue::relu(), path)?;
+                Conv::with_algorithm(algorithm, spec, &weights, &vec![0.0; outputs], Epilogue::relu(), isa)?;
             let mut output = vec![0.0; conv.output().len()];
             let mut times = Vec::new();
             for _ in 0..12 {

@@ -2,19 +2,19 @@
 
 use crate::depthwise::Depthwise;
 use crate::direct::Direct;
+use crate::max_pool::MaxPool;
 use crate::pointwise::Pointwise;
-use crate::pool::MaxPool;
-use crate::simd::Path;
-use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape, check};
-pub use crate::winograd::Tile;
+use crate::simd::Isa;
+use crate::spec::{ConvSpec, Epilogue, Error, Layout, Shape, check_length};
 use crate::winograd::Winograd;
+pub use crate::winograd::WinogradTile;
 
 /// The algorithm that computes a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
     /// Minimal filtering, for kernels with the tile's side and stride.
-    Winograd(Tile),
+    Winograd(WinogradTile),
     /// All products of the definition, for any dense convolution.
     Direct,
     /// All products of the definition, for 1×1 kernels of stride 1.
@@ -24,9 +24,9 @@ pub enum Algorithm {
 }
 
 /// With fewer channels, the transforms cost more than they save.
-const LEAST_CHANNELS: usize = 16;
+const MIN_CHANNELS: usize = 16;
 /// With smaller images, most of a 4 × 4 tile is wasted.
-const LEAST_SIDE: usize = 4;
+const MIN_SIDE: usize = 4;
 
 impl Algorithm {
     /// Returns the fastest algorithm for a convolution.
@@ -36,13 +36,13 @@ impl Algorithm {
             return Self::Depthwise;
         }
         let winograd =
-            spec.layout == Layout::ChannelsLast && spec.input.channels.min(spec.outputs) >= LEAST_CHANNELS;
-        let small = spec.sums().is_ok_and(|sums| sums.height.min(sums.width) < LEAST_SIDE);
+            spec.layout == Layout::ChannelsLast && spec.input.channels.min(spec.outputs) >= MIN_CHANNELS;
+        let small = spec.sums().is_ok_and(|sums| sums.height.min(sums.width) < MIN_SIDE);
         match (spec.kernel, spec.stride) {
-            ([3, 3], [1, 1]) if winograd && small => Self::Winograd(Tile::F2x3),
-            ([3, 3], [1, 1]) if winograd => Self::Winograd(Tile::F4x3),
-            ([3, 3], [2, 2]) if winograd && !small => Self::Winograd(Tile::F4x3Stride2),
-            ([4, 4], [1, 1]) if winograd && !small => Self::Winograd(Tile::F4x4),
+            ([3, 3], [1, 1]) if winograd && small => Self::Winograd(WinogradTile::F2x3),
+            ([3, 3], [1, 1]) if winograd => Self::Winograd(WinogradTile::F4x3),
+            ([3, 3], [2, 2]) if winograd && !small => Self::Winograd(WinogradTile::F4x3Stride2),
+            ([4, 4], [1, 1]) if winograd && !small => Self::Winograd(WinogradTile::F4x4),
             _ if Self::Pointwise.fits(spec) => Self::Pointwise,
             _ => Self::Direct,
         }
@@ -73,10 +73,10 @@ impl Algorithm {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Winograd(Tile::F2x3) => "Winograd F(2×2, 3×3)",
-            Self::Winograd(Tile::F4x3) => "Winograd F(4×4, 3×3)",
-            Self::Winograd(Tile::F4x4) => "Winograd F(4×4, 4×4)",
-            Self::Winograd(Tile::F4x3Stride2) => "Winograd F(4×4, 3×3) /2",
+            Self::Winograd(WinogradTile::F2x3) => "Winograd F(2×2, 3×3)",
+            Self::Winograd(WinogradTile::F4x3) => "Winograd F(4×4, 3×3)",
+            Self::Winograd(WinogradTile::F4x4) => "Winograd F(4×4, 4×4)",
+            Self::Winograd(WinogradTile::F4x3Stride2) => "Winograd F(4×4, 3×3) /2",
             Self::Direct => "direct",
             Self::Pointwise => "pointwise",
             Self::Depthwise => "depthwise",
@@ -85,7 +85,7 @@ impl Algorithm {
 }
 
 #[derive(Debug)]
-enum Packed {
+enum PackedKernel {
     Winograd(Winograd),
     Direct(Direct),
     Pointwise(Pointwise),
@@ -99,9 +99,9 @@ pub struct Conv {
     output: Shape,
     residual: bool,
     algorithm: Algorithm,
-    path: Path,
-    packed: Packed,
-    maximum: Option<MaxPool>,
+    isa: Isa,
+    packed: PackedKernel,
+    max_pool: Option<MaxPool>,
 }
 
 impl Conv {
@@ -116,14 +116,14 @@ impl Conv {
         weights: &[f32],
         bias: &[f32],
         epilogue: Epilogue,
-        path: Path,
+        isa: Isa,
     ) -> Result<Self, Error> {
         let algorithm = match Algorithm::for_spec(&spec) {
             // Pooling needs whole rows.
             Algorithm::Pointwise if epilogue.average_pool => Algorithm::Direct,
             algorithm => algorithm,
         };
-        Self::with_algorithm(algorithm, spec, weights, bias, epilogue, path)
+        Self::with_algorithm(algorithm, spec, weights, bias, epilogue, isa)
     }
 
     /// [`Self::new`] with a given algorithm.
@@ -136,7 +136,7 @@ impl Conv {
         weights: &[f32],
         bias: &[f32],
         epilogue: Epilogue,
-        path: Path,
+        isa: Isa,
     ) -> Result<Self, Error> {
         let sums = spec.sums()?;
         if !algorithm.fits(&spec) {
@@ -144,22 +144,24 @@ impl Conv {
         }
         let pools = !matches!(algorithm, Algorithm::Depthwise | Algorithm::Pointwise);
         if epilogue.average_pool && (epilogue.residual || !pools) {
-            let words = format!("pooling with a residual, or after a {} convolution", algorithm.name());
-            return Err(Error::Unsupported(words));
+            let message = format!("pooling with a residual, or after a {} convolution", algorithm.name());
+            return Err(Error::Unsupported(message));
         }
-        check("weights", spec.outputs * spec.taps(), weights)?;
-        check("bias", spec.outputs, bias)?;
+        check_length("weights", spec.outputs * spec.taps(), weights)?;
+        check_length("bias", spec.outputs, bias)?;
         let packed = match algorithm {
             Algorithm::Winograd(tile) => {
-                Packed::Winograd(Winograd::new(path, tile, &spec, sums, weights, bias, epilogue))
+                PackedKernel::Winograd(Winograd::new(isa, tile, &spec, sums, weights, bias, epilogue))
             }
-            Algorithm::Direct => Packed::Direct(Direct::new(path, &spec, sums, weights, bias, &epilogue)),
+            Algorithm::Direct => {
+                PackedKernel::Direct(Direct::new(isa, &spec, sums, weights, bias, &epilogue))
+            }
             Algorithm::Pointwise => {
                 let (inputs, outputs) = (spec.input.channels, spec.outputs);
-                Packed::Pointwise(Pointwise::new(path, inputs, outputs, weights, bias, &epilogue))
+                PackedKernel::Pointwise(Pointwise::new(isa, inputs, outputs, weights, bias, &epilogue))
             }
             Algorithm::Depthwise => {
-                Packed::Depthwise(Depthwise::new(path, &spec, sums, weights, bias, &epilogue))
+                PackedKernel::Depthwise(Depthwise::new(isa, &spec, sums, weights, bias, &epilogue))
             }
         };
         let output = if epilogue.average_pool {
@@ -172,9 +174,9 @@ impl Conv {
             output,
             residual: epilogue.residual,
             algorithm,
-            path,
+            isa,
             packed,
-            maximum: None,
+            max_pool: None,
         })
     }
 
@@ -183,17 +185,17 @@ impl Conv {
     /// # Errors
     /// [`Error::Unsupported`] if the algorithm doesn't support it or the pooling's input doesn't have the output's shape. The
     /// convolution is then unchanged.
-    pub fn take_maximum(&mut self, pool: MaxPool) -> Result<(), Error> {
+    pub fn fuse_max_pool(&mut self, pool: MaxPool) -> Result<(), Error> {
         let whole = match &self.packed {
-            Packed::Winograd(winograd) => winograd.writes_sums(),
+            PackedKernel::Winograd(winograd) => winograd.writes_sums(),
             _ => false,
         };
-        if !whole || self.maximum.is_some() || pool.input() != self.output {
-            let words = format!("max pooling of {} with output {:?}", self.algorithm.name(), self.output);
-            return Err(Error::Unsupported(words));
+        if !whole || self.max_pool.is_some() || pool.input() != self.output {
+            let message = format!("max pooling of {} with output {:?}", self.algorithm.name(), self.output);
+            return Err(Error::Unsupported(message));
         }
         self.output = pool.output();
-        self.maximum = Some(pool);
+        self.max_pool = Some(pool);
         Ok(())
     }
 
@@ -216,12 +218,14 @@ impl Conv {
     /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
-        match (&self.packed, &self.maximum) {
-            (Packed::Winograd(winograd), Some(pool)) => winograd.run_pooled(self.path, pool, input, output),
-            (Packed::Winograd(winograd), None) => winograd.run(self.path, input, residual, output),
-            (Packed::Direct(direct), _) => direct.run(self.path, input, residual, output),
-            (Packed::Pointwise(pointwise), _) => pointwise.run(self.path, input, residual, output),
-            (Packed::Depthwise(depthwise), _) => depthwise.run(self.path, input, residual, output),
+        match (&self.packed, &self.max_pool) {
+            (PackedKernel::Winograd(winograd), Some(pool)) => {
+                winograd.run_with_max_pool(self.isa, pool, input, output)
+            }
+            (PackedKernel::Winograd(winograd), None) => winograd.run(self.isa, input, residual, output),
+            (PackedKernel::Direct(direct), _) => direct.run(self.isa, input, residual, output),
+            (PackedKernel::Pointwise(pointwise), _) => pointwise.run(self.isa, input, residual, output),
+            (PackedKernel::Depthwise(depthwise), _) => depthwise.run(self.isa, input, residual, output),
         }
         Ok(())
     }
@@ -233,8 +237,8 @@ pub(crate) fn check_images<'a>(
     (output_shape, output): (Shape, &[f32]),
     (wanted, residual): (bool, Option<&'a [f32]>),
 ) -> Result<Option<&'a [f32]>, Error> {
-    check("input", input_shape.len(), input)?;
-    check("output", output_shape.len(), output)?;
-    check("residual", if wanted { output_shape.len() } else { 0 }, residual.unwrap_or_default())?;
+    check_length("input", input_shape.len(), input)?;
+    check_length("output", output_shape.len(), output)?;
+    check_length("residual", if wanted { output_shape.len() } else { 0 }, residual.unwrap_or_default())?;
     Ok(residual.filter(|_| wanted))
 }

@@ -1,14 +1,14 @@
 //! Depthwise convolution: each channel has its own filter, so lanes are channels.
 
 use crate::buffer::Buffer;
-use crate::share::{self, Target, at};
-use crate::simd::{Element, Path, Simd, Task, Vectors};
+use crate::parallel::{self, SharedOutput, at};
+use crate::simd::{Dispatch, Element, Isa, Simd, SimdTask};
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
 /// Vectors of sums computed in parallel: enough to hide the latency of an addition.
 const SUMS: usize = 8;
 /// Number of channels for which a specialised kernel is compiled: a cache line.
-pub(crate) const BLOCK: usize = 16;
+pub(crate) const CHANNEL_BLOCK: usize = 16;
 
 /// A depthwise convolution with its weights grouped by kernel position.
 #[derive(Debug)]
@@ -27,31 +27,31 @@ pub(crate) struct Depthwise<E = f32> {
 
 impl<E: Element> Depthwise<E> {
     pub fn new(
-        path: E::Path,
+        isa: E::Isa,
         spec: &ConvSpec,
         sums: Shape,
         weights: &[f32],
         bias: &[f32],
         epilogue: &Epilogue,
     ) -> Self {
-        let channels = sums.channels.next_multiple_of(path.lanes());
-        let mut by_place = Buffer::zeros(channels * spec.taps());
+        let channels = sums.channels.next_multiple_of(isa.lanes());
+        let mut by_position = Buffer::zeros(channels * spec.taps());
         for (channel, filter) in weights.chunks_exact(spec.taps()).enumerate() {
-            for (place, &weight) in filter.iter().enumerate() {
-                by_place.floats_mut()[place * channels + channel] = E::nearest(weight);
+            for (position, &weight) in filter.iter().enumerate() {
+                by_position.floats_mut()[position * channels + channel] = E::nearest(weight);
             }
         }
-        let bias = Buffer::padded(bias, path.lanes());
+        let bias = Buffer::padded(bias, isa.lanes());
         let ([_, kernel], [_, stride], before) = (spec.kernel, spec.stride, spec.padding[1][0]);
-        let last = (spec.input.width + before).checked_sub(kernel).map_or(0, |room| room / stride + 1);
+        let last = (spec.input.width + before).checked_sub(kernel).map_or(0, |extent| extent / stride + 1);
         let last = last.min(sums.width);
         let inner = (before.div_ceil(stride).min(last), last);
         let (low, high) = (E::nearest(epilogue.low), E::nearest(epilogue.high));
-        Self { spec: *spec, sums, low, high, weights: by_place, bias, channels, inner }
+        Self { spec: *spec, sums, low, high, weights: by_position, bias, channels, inner }
     }
 
     /// Returns the image rows that a row of sums reads, as start and end (exclusive).
-    pub fn reads(&self, row: usize) -> (usize, usize) {
+    pub fn input_rows(&self, row: usize) -> (usize, usize) {
         let top = row * self.spec.stride[0];
         let (before, height) = (self.spec.padding[0][0], self.spec.input.height);
         let end = (top + self.spec.kernel[0]).saturating_sub(before).min(height);
@@ -61,50 +61,50 @@ impl<E: Element> Depthwise<E> {
 
 impl Depthwise {
     /// Computes one image. The slices' lengths must match the shapes.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
-        share::for_each(self.sums.height, |row| {
-            path.run(Row { depthwise: self, input, top: 0, residual, output, row, to: row });
+    pub fn run(&self, isa: Isa, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = SharedOutput::new(output);
+        parallel::for_each(self.sums.height, |row| {
+            isa.run(DepthwiseRow { depthwise: self, input, top: 0, residual, output, row, to: row });
         });
     }
 }
 
 /// One row of sums.
-pub(crate) struct Row<'a, E = f32> {
+pub(crate) struct DepthwiseRow<'a, E = f32> {
     pub depthwise: &'a Depthwise<E>,
     /// The image from row `top` on, with at least the rows that are read.
     pub input: &'a [E],
     pub top: usize,
     /// An image of the output's shape.
     pub residual: Option<&'a [E]>,
-    pub output: Target<'a, E>,
+    pub output: SharedOutput<'a, E>,
     /// The index of the row of sums.
     pub row: usize,
     /// The output row that it is written to.
     pub to: usize,
 }
 
-impl<E: Element> Task<E> for Row<'_, E> {
+impl<E: Element> SimdTask<E> for DepthwiseRow<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = E>>(self, s: S) {
         let spec = &self.depthwise.spec;
         match (spec.kernel[1], spec.stride[1], spec.input.channels) {
-            (3, 1, BLOCK) => s.run(Sums::<_, 3, 1, BLOCK>(self)),
-            (3, 2, BLOCK) => s.run(Sums::<_, 3, 2, BLOCK>(self)),
-            (5, 1, BLOCK) => s.run(Sums::<_, 5, 1, BLOCK>(self)),
-            (5, 2, BLOCK) => s.run(Sums::<_, 5, 2, BLOCK>(self)),
-            (3, ..) => s.run(Sums::<_, 3, 0, 0>(self)),
-            (5, ..) => s.run(Sums::<_, 5, 0, 0>(self)),
-            _ => s.run(Sums::<_, 0, 0, 0>(self)),
+            (3, 1, CHANNEL_BLOCK) => s.run(DepthwiseSums::<_, 3, 1, CHANNEL_BLOCK>(self)),
+            (3, 2, CHANNEL_BLOCK) => s.run(DepthwiseSums::<_, 3, 2, CHANNEL_BLOCK>(self)),
+            (5, 1, CHANNEL_BLOCK) => s.run(DepthwiseSums::<_, 5, 1, CHANNEL_BLOCK>(self)),
+            (5, 2, CHANNEL_BLOCK) => s.run(DepthwiseSums::<_, 5, 2, CHANNEL_BLOCK>(self)),
+            (3, ..) => s.run(DepthwiseSums::<_, 3, 0, 0>(self)),
+            (5, ..) => s.run(DepthwiseSums::<_, 5, 0, 0>(self)),
+            _ => s.run(DepthwiseSums::<_, 0, 0, 0>(self)),
         }
     }
 }
 
 /// A row with kernel width `K`, horizontal stride `T` and `C` channels; 0 stands for any value. With known values, the innermost loop
 /// computes no addresses.
-struct Sums<'a, E, const K: usize, const T: usize, const C: usize>(Row<'a, E>);
+struct DepthwiseSums<'a, E, const K: usize, const T: usize, const C: usize>(DepthwiseRow<'a, E>);
 
 /// Values shared by all pixels of a row.
 #[derive(Clone, Copy)]
@@ -116,11 +116,13 @@ struct Common<V> {
 }
 
 #[inline(always)]
-const fn known<const N: usize>(value: usize) -> usize {
+const fn const_or<const N: usize>(value: usize) -> usize {
     if N == 0 { value } else { N }
 }
 
-impl<E: Element, const K: usize, const T: usize, const C: usize> Task<E> for Sums<'_, E, K, T, C> {
+impl<E: Element, const K: usize, const T: usize, const C: usize> SimdTask<E>
+    for DepthwiseSums<'_, E, K, T, C>
+{
     type Output = ();
 
     #[inline(always)]
@@ -141,7 +143,7 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Task<E> for Sum
     }
 }
 
-impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, T, C> {
+impl<E: Element, const K: usize, const T: usize, const C: usize> DepthwiseSums<'_, E, K, T, C> {
     /// Returns the kernel rows that overlap the image, as start and end (exclusive).
     #[inline(always)]
     fn rows(&self) -> (usize, usize) {
@@ -196,8 +198,8 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
     ) {
         let d = self.0.depthwise;
         let Shape { width, channels, .. } = d.spec.input;
-        let channels = known::<C>(channels);
-        let (kernel_width, stride) = (known::<K>(d.spec.kernel[1]), known::<T>(d.spec.stride[1]));
+        let channels = const_or::<C>(channels);
+        let (kernel_width, stride) = (const_or::<K>(d.spec.kernel[1]), const_or::<T>(d.spec.stride[1]));
         let lanes = S::LANES.min(channels - channel);
         let step = stride * channels;
         let (first, last) = common.rows;
@@ -213,12 +215,12 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
             let image_row = self.0.row * d.spec.stride[0] + y - d.spec.padding[0][0];
             let left = column * stride - d.spec.padding[1][0];
             for x in 0..kernel_width {
-                let place = (y * kernel_width + x) * known::<C>(d.channels) + channel;
+                let index = (y * kernel_width + x) * const_or::<C>(d.channels) + channel;
                 let from = ((image_row - self.0.top) * width + left + x) * channels + channel;
                 for vector in 0..V {
                     // SAFETY: the weights have a padded pixel for each kernel position.
                     let weight =
-                        unsafe { s.load(at(d.weights.floats(), place + vector * S::LANES, S::LANES)) };
+                        unsafe { s.load(at(d.weights.floats(), index + vector * S::LANES, S::LANES)) };
                     for pixel in 0..P {
                         let from = from + pixel * step + vector * S::LANES;
                         // SAFETY: the caller guarantees the columns, and `rows` bounds the rows.
@@ -228,11 +230,11 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
                 }
             }
         }
-        let place = (self.0.to * d.sums.width + column) * channels + channel;
+        let index = (self.0.to * d.sums.width + column) * channels + channel;
         for pixel in 0..P {
             for vector in 0..V {
-                let place = place + pixel * channels + vector * S::LANES;
-                self.write::<S, FULL>(s, place, lanes, sums[pixel][vector], common);
+                let index = index + pixel * channels + vector * S::LANES;
+                self.write::<S, FULL>(s, index, lanes, sums[pixel][vector], common);
             }
         }
     }
@@ -251,27 +253,27 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
             for x in 0..d.spec.kernel[1] {
                 let image_column = (column * d.spec.stride[1] + x).wrapping_sub(d.spec.padding[1][0]);
                 if image_column < width {
-                    let place = (y * d.spec.kernel[1] + x) * d.channels + channel;
+                    let index = (y * d.spec.kernel[1] + x) * d.channels + channel;
                     let from = ((image_row - self.0.top) * width + image_column) * channels + channel;
                     // SAFETY: the pixel is inside the image; the weights are padded to whole vectors.
                     let (weight, value) = unsafe {
-                        let weight = s.load(at(d.weights.floats(), place, S::LANES));
+                        let weight = s.load(at(d.weights.floats(), index, S::LANES));
                         (weight, s.load_some(at(self.0.input, from, lanes), lanes))
                     };
                     sum = s.fma(value, weight, sum);
                 }
             }
         }
-        let place = (self.0.to * d.sums.width + column) * channels + channel;
-        self.write::<S, false>(s, place, lanes, sum, common);
+        let index = (self.0.to * d.sums.width + column) * channels + channel;
+        self.write::<S, false>(s, index, lanes, sum, common);
     }
 
-    /// Applies the epilogue to a sum and writes it to the output at `place`.
+    /// Applies the epilogue to a sum and writes it to the output at `index`.
     #[inline(always)]
     fn write<S: Simd<E = E>, const FULL: bool>(
         &self,
         s: S,
-        place: usize,
+        index: usize,
         lanes: usize,
         sum: S::V,
         Common { low, high, .. }: Common<S::V>,
@@ -279,10 +281,10 @@ impl<E: Element, const K: usize, const T: usize, const C: usize> Sums<'_, E, K, 
         let mut value = sum;
         if let Some(residual) = self.0.residual {
             // SAFETY: the residual has the output's shape.
-            value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, place, lanes), lanes) });
+            value = s.add(value, unsafe { s.load_if::<FULL>(at(residual, index, lanes), lanes) });
         }
-        value = s.at_most(high, s.at_least(low, value));
+        value = s.clamp_max(high, s.clamp_min(low, value));
         // SAFETY: the row belongs to this task.
-        unsafe { s.store_if::<FULL>(self.0.output.at(place, lanes), value, lanes) };
+        unsafe { s.store_if::<FULL>(self.0.output.at(index, lanes), value, lanes) };
     }
 }

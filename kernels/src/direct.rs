@@ -1,11 +1,14 @@
 //! Direct convolution as a matrix product, without im2col: with channels last, a kernel row covers one contiguous run of the image's
 //! floats. Blocks of rows that need padding or are planar are copied into the thread's scratch space.
 
-use crate::buffer::{Buffer, lend};
-use crate::share::{self, Target, at};
-use crate::simd::{Element, Path, Simd, Task, Vectors};
+use crate::buffer::{Buffer, with_scratch};
+use crate::microkernel::{
+    Bounds, ChannelLayout, MatrixRows, Sink, TilePosition, pack_panels, product, split_evenly, with_height,
+    write,
+};
+use crate::parallel::{self, SharedOutput, at};
+use crate::simd::{Dispatch, Element, Isa, Simd, SimdTask};
 use crate::spec::{ConvSpec, Epilogue, Layout, Shape};
-use crate::tile::{Bounds, Place, Rows, Sink, Split, cut, panels, product, with_height, write};
 
 /// Sums per block, over all outputs: enough to outweigh the block's overhead, few enough for an L2 cache.
 const BLOCK_SUMS: usize = 1 << 15;
@@ -19,7 +22,7 @@ pub(crate) struct Direct<E = f32> {
     bounds: Bounds<E>,
     /// Weights per filter.
     taps: usize,
-    /// [panel][row][column][channel][lane], see [`panels`].
+    /// [panel][row][column][channel][lane], see [`pack_panels`].
     panels: Buffer<E>,
     bias: Buffer<E>,
     /// Rows of sums per block; even if they are pooled.
@@ -28,7 +31,7 @@ pub(crate) struct Direct<E = f32> {
 
 impl<E: Element> Direct<E> {
     pub fn new(
-        path: E::Path,
+        isa: E::Isa,
         spec: &ConvSpec,
         sums: Shape,
         weights: &[f32],
@@ -42,8 +45,8 @@ impl<E: Element> Direct<E> {
         let rows = BLOCK_SUMS / (sums.width * sums.channels).max(1);
         let rows = rows.clamp(1, sums.height.max(1));
         let block_rows = if epilogue.average_pool { rows.next_multiple_of(2) } else { rows };
-        let panels = panels(path.lanes(), spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
-        let (bias, bounds) = (Buffer::padded(bias, path.lanes()), Bounds::of(epilogue));
+        let panels = pack_panels(isa.lanes(), spec.input.channels, spec.kernel[0] * spec.kernel[1], weights);
+        let (bias, bounds) = (Buffer::padded(bias, isa.lanes()), Bounds::of(epilogue));
         let average_pool = epilogue.average_pool;
         Self { panels, spec: *spec, sums, average_pool, bounds, taps: spec.taps(), bias, block_rows }
     }
@@ -57,25 +60,31 @@ impl<E: Element> Direct<E> {
         self.spec.input.width + self.spec.padding[1][0] + self.spec.padding[1][1]
     }
 
-    /// Returns the scratch floats that [`Self::rows`] needs for `rows` rows of sums.
-    pub fn copied(&self, rows: usize) -> usize {
-        if self.is_copied() { self.read(rows) } else { 0 }
+    /// Returns the scratch floats that [`Self::input_rows`] needs for `rows` rows of sums.
+    pub fn copy_length(&self, rows: usize) -> usize {
+        if self.is_copied() { self.input_length(rows) } else { 0 }
     }
 
-    /// Returns the number of floats that [`Self::rows`] returns for `rows` rows of sums.
-    pub fn read(&self, rows: usize) -> usize {
+    /// Returns the number of floats that [`Self::input_rows`] returns for `rows` rows of sums.
+    pub fn input_length(&self, rows: usize) -> usize {
         let rows = (rows - 1) * self.spec.stride[0] + self.spec.kernel[0];
         rows * self.padded_width() * self.spec.input.channels
     }
 
     /// Returns the floats of a block's sums before pooling.
-    fn pooled(&self) -> usize {
+    fn unpooled_length(&self) -> usize {
         if self.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
     }
 
     /// Returns the image rows read by `rows` rows of sums from row `first`, channels last and padded with zeros. They are copied into
     /// `copy` if the image isn't stored that way.
-    pub fn rows<'a>(&self, input: &'a [f32], first: usize, rows: usize, copy: &'a mut [f32]) -> &'a [f32] {
+    pub fn input_rows<'a>(
+        &self,
+        input: &'a [f32],
+        first: usize,
+        rows: usize,
+        copy: &'a mut [f32],
+    ) -> &'a [f32] {
         let spec = &self.spec;
         let Shape { height, width, channels } = spec.input;
         let count = (rows - 1) * spec.stride[0] + spec.kernel[0];
@@ -102,15 +111,15 @@ impl<E: Element> Direct<E> {
                 Layout::Planar if channels == 3 => {
                     let row = |channel: usize| &input[(channel * height + y) * width..][..width];
                     let values = row(0).iter().zip(row(1)).zip(row(2));
-                    for (place, ((&red, &green), &blue)) in target.chunks_exact_mut(3).zip(values) {
-                        place.copy_from_slice(&[red, green, blue]);
+                    for (pixel, ((&red, &green), &blue)) in target.chunks_exact_mut(3).zip(values) {
+                        pixel.copy_from_slice(&[red, green, blue]);
                     }
                 }
                 Layout::Planar => {
                     for channel in 0..channels {
                         let row = &input[(channel * height + y) * width..][..width];
-                        let places = target.iter_mut().skip(channel).step_by(channels);
-                        places.zip(row).for_each(|(place, &value)| *place = value);
+                        let samples = target.iter_mut().skip(channel).step_by(channels);
+                        samples.zip(row).for_each(|(to, &value)| *to = value);
                     }
                 }
             }
@@ -121,100 +130,101 @@ impl<E: Element> Direct<E> {
 
 impl Direct {
     /// Computes one image. The slices' lengths must match the shapes.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
-        let copied = self.copied(self.block_rows).next_multiple_of(16);
-        share::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
+    pub fn run(&self, isa: Isa, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = SharedOutput::new(output);
+        let copied = self.copy_length(self.block_rows).next_multiple_of(16);
+        parallel::for_each(self.sums.height.div_ceil(self.block_rows), |block| {
             let first = block * self.block_rows;
             let rows = self.block_rows.min(self.sums.height - first);
-            lend(copied + self.pooled(), |room| {
-                let (copy, pooled) = room.split_at_mut(copied);
-                path.run(Block { direct: self, input, residual, output, first, rows, copy, pooled });
+            with_scratch(copied + self.unpooled_length(), |scratch| {
+                let (copy, pooled) = scratch.split_at_mut(copied);
+                isa.run(DirectBlock { direct: self, input, residual, output, first, rows, copy, pooled });
             });
         });
     }
 }
 
-/// `R` pixels and `P` vectors of outputs from `first`. Created only by [`Sums`], which guarantees that the positions are its own and
-/// that the rows are in bounds.
-struct Tile<'a, E, const R: usize, const P: usize> {
+/// `R` pixels and `P` vectors of outputs from `first`. Created only by [`DirectSums`], which guarantees that the positions are its own
+/// and that the rows are in bounds.
+struct DirectTile<'a, E, const R: usize, const P: usize> {
     direct: &'a Direct<E>,
-    rows: Rows<E>,
+    rows: MatrixRows<E>,
     sink: Sink<'a, E>,
-    place: Place<P>,
+    position: TilePosition<P>,
     first: usize,
 }
 
-impl<E: Element, const R: usize, const P: usize> Task<E> for Tile<'_, E, R, P> {
+impl<E: Element, const R: usize, const P: usize> SimdTask<E> for DirectTile<'_, E, R, P> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = E>>(self, s: S) {
-        let Self { direct: d, rows, sink, place, first } = self;
+        let Self { direct: d, rows, sink, position, first } = self;
         let mut start = [s.splat(E::default()); P];
         for vector in 0..P {
             // SAFETY: the bias is padded to whole vectors.
             start[vector] = unsafe { s.load(at(d.bias.floats(), first + vector * S::LANES, S::LANES)) };
         }
-        // SAFETY: the panels are complete and cover all taps; `Sums` has checked the rows' bounds.
+        // SAFETY: the panels are complete and cover all taps; `DirectSums` has checked the rows' bounds.
         let tile: [[S::V; P]; R] = unsafe {
             let panel = at(d.panels.floats(), first * d.taps, P * S::LANES * d.taps);
             product(s, rows, panel, start)
         };
         // SAFETY: the positions belong to the block.
         unsafe {
-            if place.left >= P * S::LANES {
-                write::<S, R, P, true>(s, &tile, place, sink, &d.bounds);
+            if position.left >= P * S::LANES {
+                write::<S, R, P, true>(s, &tile, position, sink, &d.bounds);
             } else {
-                write::<S, R, P, false>(s, &tile, place, sink, &d.bounds);
+                write::<S, R, P, false>(s, &tile, position, sink, &d.bounds);
             }
         }
     }
 }
 
 /// Some rows of sums.
-pub(crate) struct Sums<'a, E = f32> {
+pub(crate) struct DirectSums<'a, E = f32> {
     pub direct: &'a Direct<E>,
-    /// The result of [`Direct::rows`] for these rows.
+    /// The result of [`Direct::input_rows`] for these rows.
     pub input: &'a [E],
     pub rows: usize,
     pub sink: Sink<'a, E>,
-    pub split: Split,
+    pub layout: ChannelLayout,
     /// The first sum's pixel index in the output.
-    pub place: usize,
+    pub first_pixel: usize,
     /// Pixels from one row to the next.
-    pub step: usize,
+    pub row_step: usize,
 }
 
-impl<E: Element> Task<E> for Sums<'_, E> {
+impl<E: Element> SimdTask<E> for DirectSums<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = E>>(self, s: S) {
-        let Self { direct: d, input, sink, split, .. } = self;
+        let Self { direct: d, input, sink, layout, .. } = self;
         let stride = d.spec.stride;
         let (width, channels) = (d.padded_width(), d.spec.input.channels);
         let run = d.spec.kernel[1] * channels;
         let last = (d.spec.kernel[0] - 1) * width * channels + run;
         let step = stride[1] * channels;
-        let side_by_side = split.side_by_side;
+        let contiguous = layout.contiguous;
         for first in (0..d.sums.channels).step_by(2 * S::LANES) {
             let left = d.sums.channels - first;
-            let offsets = [first, first + S::LANES].map(|channel| split.offset(channel));
+            let offsets = [first, first + S::LANES].map(|channel| layout.offset(channel));
             for row in 0..self.rows {
-                for (start, count) in cut(d.sums.width, S::ROWS) {
+                for (start, count) in split_evenly(d.sums.width, S::ROWS) {
                     let from = row * stride[0] * width * channels + start * step;
                     // SAFETY: the sums' shape ensures that every kernel is within the padded rows.
                     let from = unsafe { at(input, from, (count - 1) * step + last) };
-                    let rows = Rows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
-                    let pixel = self.place + row * self.step + start;
+                    let rows =
+                        MatrixRows { from, step, runs: d.spec.kernel[0], run, run_step: width * channels };
+                    let pixel = self.first_pixel + row * self.row_step + start;
                     with_height!(S, count, R => {
                         if left > S::LANES {
-                            let place = Place { pixel, side_by_side, offsets, left };
-                            s.run(Tile::<'_, E, R, 2> { direct: d, rows, sink, place, first });
+                            let position = TilePosition { pixel, contiguous, offsets, left };
+                            s.run(DirectTile::<'_, E, R, 2> { direct: d, rows, sink, position, first });
                         } else {
-                            let place = Place { pixel, side_by_side, offsets: [offsets[0]], left };
-                            s.run(Tile::<'_, E, R, 1> { direct: d, rows, sink, place, first });
+                            let position = TilePosition { pixel, contiguous, offsets: [offsets[0]], left };
+                            s.run(DirectTile::<'_, E, R, 1> { direct: d, rows, sink, position, first });
                         }
                     });
                 }
@@ -223,11 +233,11 @@ impl<E: Element> Task<E> for Sums<'_, E> {
     }
 }
 
-struct Block<'a> {
+struct DirectBlock<'a> {
     direct: &'a Direct,
     input: &'a [f32],
     residual: Option<&'a [f32]>,
-    output: Target<'a>,
+    output: SharedOutput<'a>,
     /// First row of sums.
     first: usize,
     rows: usize,
@@ -235,29 +245,29 @@ struct Block<'a> {
     pooled: &'a mut [f32],
 }
 
-impl Task for Block<'_> {
+impl SimdTask for DirectBlock<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = f32>>(mut self, s: S) {
         let Self { direct, rows, residual, .. } = self;
-        let input = direct.rows(self.input, self.first, rows, std::mem::take(&mut self.copy));
+        let input = direct.input_rows(self.input, self.first, rows, std::mem::take(&mut self.copy));
         let pool = direct.average_pool;
-        let pooled = Target::new(std::mem::take(&mut self.pooled));
+        let pooled = SharedOutput::new(std::mem::take(&mut self.pooled));
         let (output, first) = if pool { (pooled, 0) } else { (self.output, self.first) };
-        let (step, split) = (direct.sums.width, Split::none(direct.sums.channels));
-        let sink = Sink::Image { output, residual, adds: false };
-        s.run(Sums { direct, input, rows, sink, split, place: first * step, step });
+        let (row_step, layout) = (direct.sums.width, ChannelLayout::all_contiguous(direct.sums.channels));
+        let sink = Sink::Image { output, residual, accumulate: false };
+        s.run(DirectSums { direct, input, rows, sink, layout, first_pixel: first * row_step, row_step });
         if pool {
             self.pool(s, output);
         }
     }
 }
 
-impl Block<'_> {
+impl DirectBlock<'_> {
     /// Writes the means of 2 × 2 sums to the output.
     #[inline(always)]
-    fn pool<S: Simd<E = f32>>(&self, s: S, sums: Target<'_>) {
+    fn pool<S: Simd<E = f32>>(&self, s: S, sums: SharedOutput<'_>) {
         let Shape { width, channels, .. } = self.direct.sums;
         for row in 0..self.rows / 2 {
             for column in 0..width / 2 {

@@ -1,8 +1,8 @@
 //! Image normalisation, as expected by networks.
 
-use crate::share::{self, Target, at};
-use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::{Error, check, values};
+use crate::parallel::{self, SharedOutput, at};
+use crate::simd::{Dispatch, Isa, Simd, SimdTask};
+use crate::spec::{Error, check_length, saturating_len};
 
 /// Subtracts a mean from each channel of a planar image and multiplies the difference by a factor.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct Normalise {
     /// Mean and factor of each channel.
     pub channels: Vec<[f32; 2]>,
     /// The vector instructions to use.
-    pub path: Path,
+    pub isa: Isa,
 }
 
 impl Normalise {
@@ -21,38 +21,38 @@ impl Normalise {
     /// # Errors
     /// [`Error::Length`] if a slice has the wrong length.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        let length = values(self.pixels, self.channels.len());
-        check("input", length, input)?;
-        check("output", length, output)?;
-        let output = Target::new(output);
-        share::for_each(self.channels.len(), |channel| {
+        let length = saturating_len(self.pixels, self.channels.len());
+        check_length("input", length, input)?;
+        check_length("output", length, output)?;
+        let output = SharedOutput::new(output);
+        parallel::for_each(self.channels.len(), |channel| {
             let (first, pixels) = (channel * self.pixels, self.pixels);
-            self.path.run(Channel { input, output, first, pixels, by: self.channels[channel] });
+            self.isa.run(NormaliseChannel { input, output, first, pixels, by: self.channels[channel] });
         });
         Ok(())
     }
 }
 
-struct Channel<'a> {
+struct NormaliseChannel<'a> {
     input: &'a [f32],
-    output: Target<'a>,
+    output: SharedOutput<'a>,
     first: usize,
     pixels: usize,
     by: [f32; 2],
 }
 
-impl Task for Channel<'_> {
+impl SimdTask for NormaliseChannel<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = f32>>(self, s: S) {
         let [mean, factor] = self.by.map(|value| s.splat(value));
         for pixel in (0..self.pixels).step_by(S::LANES) {
-            let (place, lanes) = (self.first + pixel, S::LANES.min(self.pixels - pixel));
+            let (index, lanes) = (self.first + pixel, S::LANES.min(self.pixels - pixel));
             // SAFETY: `lanes` pixels of the channel remain from there, and the channel belongs to this block.
             unsafe {
-                let value = s.load_some(at(self.input, place, lanes), lanes);
-                s.store_some(self.output.at(place, lanes), s.mul(s.sub(value, mean), factor), lanes);
+                let value = s.load_some(at(self.input, index, lanes), lanes);
+                s.store_some(self.output.at(index, lanes), s.mul(s.sub(value, mean), factor), lanes);
             }
         }
     }

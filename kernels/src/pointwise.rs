@@ -2,10 +2,12 @@
 //! that suit the caches.
 
 use crate::buffer::Buffer;
-use crate::share::{self, Target, at};
-use crate::simd::{Element, Path, Simd, Task, Vectors};
+use crate::microkernel::{
+    Bounds, ChannelLayout, MatrixRows, Sink, TilePosition, pack_panels, product, with_height, write,
+};
+use crate::parallel::{self, SharedOutput, at};
+use crate::simd::{Dispatch, Element, Isa, Simd, SimdTask};
 use crate::spec::Epilogue;
-use crate::tile::{Bounds, Place, Rows, Sink, Split, panels, product, with_height, write};
 
 /// Input or output values per block: few enough to fit an L2 cache together with the weights.
 const BLOCK_VALUES: usize = 1 << 15;
@@ -15,7 +17,7 @@ const BLOCK_VALUES: usize = 1 << 15;
 pub(crate) struct Pointwise<E = f32> {
     inputs: usize,
     outputs: usize,
-    /// [panel][channel][lane], see [`panels`].
+    /// [panel][channel][lane], see [`pack_panels`].
     panels: Buffer<E>,
     bias: Buffer<E>,
     bounds: Bounds<E>,
@@ -24,14 +26,15 @@ pub(crate) struct Pointwise<E = f32> {
 impl<E: Element> Pointwise<E> {
     /// Packs `weights`, which are output × channel.
     pub fn new(
-        path: E::Path,
+        isa: E::Isa,
         inputs: usize,
         outputs: usize,
         weights: &[f32],
         bias: &[f32],
         epilogue: &Epilogue,
     ) -> Self {
-        let (panels, bias) = (panels(path.lanes(), inputs, 1, weights), Buffer::padded(bias, path.lanes()));
+        let (panels, bias) =
+            (pack_panels(isa.lanes(), inputs, 1, weights), Buffer::padded(bias, isa.lanes()));
         Self { inputs, outputs, panels, bias, bounds: Bounds::of(epilogue) }
     }
 
@@ -43,37 +46,37 @@ impl<E: Element> Pointwise<E> {
 
 impl Pointwise {
     /// Computes one image. The slices' lengths must match the shapes.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
+    pub fn run(&self, isa: Isa, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = SharedOutput::new(output);
         let count = input.len() / self.inputs;
         let block = BLOCK_VALUES / self.inputs.max(self.outputs);
-        let rows = path.rows();
+        let rows = isa.rows();
         let block = (block / rows * rows).max(rows);
-        share::for_each(count.div_ceil(block), |index| {
+        parallel::for_each(count.div_ceil(block), |index| {
             let first = index * block;
             let pixels = block.min(count - first);
             let input = &input[first * self.inputs..][..pixels * self.inputs];
-            let (block, gaps, split) = (self.inputs, None, Split::none(self.outputs));
-            let sink = Sink::Image { output, residual, adds: false };
-            path.run(Pixels { pointwise: self, input, block, sink, split, first, gaps });
+            let (run_length, gaps, layout) = (self.inputs, None, ChannelLayout::all_contiguous(self.outputs));
+            let sink = Sink::Image { output, residual, accumulate: false };
+            isa.run(PointwiseBlock { pointwise: self, input, run_length, sink, layout, first, gaps });
         });
     }
 }
 
 /// A run of pixels, written to the output from pixel `first` on.
-pub(crate) struct Pixels<'a, E = f32> {
+pub(crate) struct PointwiseBlock<'a, E = f32> {
     pub pointwise: &'a Pointwise<E>,
     pub input: &'a [E],
     /// Number of contiguous channels: all of a pixel's, or blocks of them, one image after the other.
-    pub block: usize,
+    pub run_length: usize,
     pub sink: Sink<'a, E>,
-    pub split: Split,
+    pub layout: ChannelLayout,
     pub first: usize,
     /// After each `.0` pixels, the output has a gap of `.1` pixels.
     pub gaps: Option<(usize, usize)>,
 }
 
-impl<E: Element> Task<E> for Pixels<'_, E> {
+impl<E: Element> SimdTask<E> for PointwiseBlock<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -96,9 +99,9 @@ impl<E: Element> Task<E> for Pixels<'_, E> {
                     let (start, end) = (pixel + start, pixel + end);
                     with_height!(S, height, R => {
                         if narrow {
-                            s.run(Tiles::<'_, E, R, 1> { pixels: &self, channel, start, end, gaps });
+                            s.run(PointwiseTiles::<'_, E, R, 1> { pixels: &self, channel, start, end, gaps });
                         } else {
-                            s.run(Tiles::<'_, E, R, 2> { pixels: &self, channel, start, end, gaps });
+                            s.run(PointwiseTiles::<'_, E, R, 2> { pixels: &self, channel, start, end, gaps });
                         }
                     });
                 }
@@ -108,8 +111,8 @@ impl<E: Element> Task<E> for Pixels<'_, E> {
 }
 
 /// Tiles of `R` pixels and `P` vectors of outputs from `channel`, for the pixels from `start` to `end`.
-struct Tiles<'a, E, const R: usize, const P: usize> {
-    pixels: &'a Pixels<'a, E>,
+struct PointwiseTiles<'a, E, const R: usize, const P: usize> {
+    pixels: &'a PointwiseBlock<'a, E>,
     channel: usize,
     start: usize,
     end: usize,
@@ -117,7 +120,7 @@ struct Tiles<'a, E, const R: usize, const P: usize> {
     gaps: usize,
 }
 
-impl<E: Element, const R: usize, const P: usize> Task<E> for Tiles<'_, E, R, P> {
+impl<E: Element, const R: usize, const P: usize> SimdTask<E> for PointwiseTiles<'_, E, R, P> {
     type Output = ();
 
     #[inline(always)]
@@ -131,7 +134,7 @@ impl<E: Element, const R: usize, const P: usize> Task<E> for Tiles<'_, E, R, P> 
     }
 }
 
-impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
+impl<E: Element, const R: usize, const P: usize> PointwiseTiles<'_, E, R, P> {
     #[inline(always)]
     fn tiles<S: Simd<E = E>, const FULL: bool>(&self, s: S) {
         let Pointwise { inputs, outputs, ref panels, ref bias, ref bounds } = *self.pixels.pointwise;
@@ -142,28 +145,29 @@ impl<E: Element, const R: usize, const P: usize> Tiles<'_, E, R, P> {
         }
         // SAFETY: the panels are complete and cover all inputs.
         let panel = unsafe { at(panels.floats(), self.channel * inputs, P * S::LANES * inputs) };
-        let Pixels { block, split, sink, .. } = *self.pixels;
-        let runs = inputs / block;
+        let PointwiseBlock { run_length, layout, sink, .. } = *self.pixels;
+        let runs = inputs / run_length;
         let run_step = self.pixels.input.len() / runs;
         let mut offsets = [0; P];
         for vector in 0..P {
-            offsets[vector] = split.offset(self.channel + vector * S::LANES);
+            offsets[vector] = layout.offset(self.channel + vector * S::LANES);
         }
         let mut pixel = self.start;
         while pixel + R <= self.end {
             // SAFETY: the pixels are within the run.
-            let from = unsafe { at(self.pixels.input, pixel * block, (runs - 1) * run_step + R * block) };
-            let rows = Rows { from, step: block, runs, run: block, run_step };
+            let from =
+                unsafe { at(self.pixels.input, pixel * run_length, (runs - 1) * run_step + R * run_length) };
+            let rows = MatrixRows { from, step: run_length, runs, run: run_length, run_step };
             // SAFETY: as bounded above.
             let tile: [[S::V; P]; R] = unsafe { product(s, rows, panel, start) };
-            let place = Place {
+            let position = TilePosition {
                 pixel: self.pixels.first + self.gaps + pixel,
-                side_by_side: split.side_by_side,
+                contiguous: layout.contiguous,
                 offsets,
                 left: outputs - self.channel,
             };
             // SAFETY: the pixels belong to this run.
-            unsafe { write::<S, R, P, FULL>(s, &tile, place, sink, bounds) };
+            unsafe { write::<S, R, P, FULL>(s, &tile, position, sink, bounds) };
             pixel += R;
         }
     }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::buffer::lend;
-use crate::share::{self, Target, at, at_mut};
-use crate::simd::{Path, Simd, Task, Vectors};
-use crate::spec::{Error, Shape, check, values};
+use crate::buffer::with_scratch;
+use crate::parallel::{self, SharedOutput, at, at_mut};
+use crate::simd::{Dispatch, Isa, Simd, SimdTask};
+use crate::spec::{Error, Shape, check_length, saturating_len};
 
 /// With fewer channels than this, vectors hold columns instead of channels.
 const NARROW: usize = 8;
@@ -43,7 +43,7 @@ pub struct Resample {
     output: Shape,
     rows: Sparse,
     columns: Sparse,
-    path: Path,
+    isa: Isa,
 }
 
 impl Resample {
@@ -55,10 +55,10 @@ impl Resample {
         input: Shape,
         (height, rows): (usize, &[f32]),
         (width, columns): (usize, &[f32]),
-        path: Path,
+        isa: Isa,
     ) -> Result<Self, Error> {
-        check("matrix of rows", values(height, input.height), rows)?;
-        check("matrix of columns", values(width, input.width), columns)?;
+        check_length("matrix of rows", saturating_len(height, input.height), rows)?;
+        check_length("matrix of columns", saturating_len(width, input.width), columns)?;
         let (input, output) = (input.within_limits()?, Shape { height, width, ..input }.within_limits()?);
         if input.len() == 0 || output.len() == 0 {
             return Err(Error::Unsupported("resizing from or to an empty image".to_owned()));
@@ -67,7 +67,7 @@ impl Resample {
         Shape { width, ..input }.within_limits()?;
         let rows = Sparse::new(height, input.height, rows);
         let columns = Sparse::new(width, input.width, columns);
-        Ok(Self { input, output, rows, columns, path })
+        Ok(Self { input, output, rows, columns, isa })
     }
 
     /// Returns the shape of the output.
@@ -81,31 +81,39 @@ impl Resample {
     /// # Errors
     /// [`Error::Length`] if a slice's length doesn't match the shapes.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        check("input", self.input.len(), input)?;
-        check("output", self.output.len(), output)?;
-        let output = Target::new(output);
+        check_length("input", self.input.len(), input)?;
+        check_length("output", self.output.len(), output)?;
+        let output = SharedOutput::new(output);
         if self.input.channels < NARROW {
-            share::for_each_range(self.output.height, self.output.height.div_ceil(BLOCKS), |rows| {
-                let read = self.read_by(rows.clone());
-                let (narrow, lanes) = (self.input.width * self.input.channels, self.path.lanes());
+            parallel::for_each_range(self.output.height, self.output.height.div_ceil(BLOCKS), |rows| {
+                let read = self.input_rows(rows.clone());
+                let (narrow, lanes) = (self.input.width * self.input.channels, self.isa.lanes());
                 let half = read.len() * self.output.width * self.input.channels;
-                lend(half + (narrow + 1) * lanes, |room| {
-                    let (half, turned) = room.split_at_mut(half);
-                    self.path.run(Block { resample: self, input, output, rows, read, half, turned });
+                with_scratch(half + (narrow + 1) * lanes, |scratch| {
+                    let (half, transposed) = scratch.split_at_mut(half);
+                    self.isa.run(ResampleBlock {
+                        resample: self,
+                        input,
+                        output,
+                        rows,
+                        read,
+                        half,
+                        transposed,
+                    });
                 });
             });
             return Ok(());
         }
-        share::for_each(self.output.height, |row| {
-            lend(self.input.width * self.input.channels, |line| {
-                self.path.run(Row { resample: self, input, output, row, line });
+        parallel::for_each(self.output.height, |row| {
+            with_scratch(self.input.width * self.input.channels, |line| {
+                self.isa.run(ResampleRow { resample: self, input, output, row, line });
             });
         });
         Ok(())
     }
 
     /// Returns the input rows that these output rows depend on.
-    fn read_by(&self, rows: Range<usize>) -> Range<usize> {
+    fn input_rows(&self, rows: Range<usize>) -> Range<usize> {
         let values = &self.rows.values[self.rows.starts[rows.start]..self.rows.starts[rows.end]];
         let first = values.iter().map(|&(row, _)| row).min();
         let last = values.iter().map(|&(row, _)| row).max();
@@ -114,7 +122,7 @@ impl Resample {
 }
 
 /// Consecutive rows of an image.
-struct Lines<'a> {
+struct ImageRows<'a> {
     values: &'a [f32],
     /// Values per row.
     length: usize,
@@ -122,7 +130,7 @@ struct Lines<'a> {
     first: usize,
 }
 
-impl Lines<'_> {
+impl ImageRows<'_> {
     /// Computes a weighted sum of rows. `to(start, lanes)` returns where the `lanes` values from `start` are written.
     ///
     /// # Safety
@@ -138,9 +146,9 @@ impl Lines<'_> {
             let lanes = S::LANES.min(self.length - start);
             let mut sum = s.splat(0.0);
             for &(row, weight) in weights {
-                let place = (row - self.first) * self.length + start;
+                let index = (row - self.first) * self.length + start;
                 // SAFETY: `lanes` values of the row remain; the caller guarantees that the row exists.
-                let value = unsafe { s.load_some(at(self.values, place, lanes), lanes) };
+                let value = unsafe { s.load_some(at(self.values, index, lanes), lanes) };
                 sum = s.fma(s.splat(weight), value, sum);
             }
             // SAFETY: guaranteed by the caller.
@@ -151,20 +159,20 @@ impl Lines<'_> {
 
 /// Some rows of an output with few channels. Columns are resized first, for as many rows in parallel as a vector has lanes; then rows,
 /// with all columns in parallel.
-struct Block<'a> {
+struct ResampleBlock<'a> {
     resample: &'a Resample,
     input: &'a [f32],
-    output: Target<'a>,
+    output: SharedOutput<'a>,
     rows: Range<usize>,
     /// The input rows that are needed.
     read: Range<usize>,
     /// Scratch space for these rows at the output's width.
     half: &'a mut [f32],
     /// Scratch space for a vector's rows, stored by columns, and one vector.
-    turned: &'a mut [f32],
+    transposed: &'a mut [f32],
 }
 
-impl Task for Block<'_> {
+impl SimdTask for ResampleBlock<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -172,28 +180,28 @@ impl Task for Block<'_> {
         let Resample { input, output, rows, columns, .. } = self.resample;
         let (narrow, wide) = (input.width * input.channels, output.width * output.channels);
         let lines = &self.input[self.read.start * narrow..self.read.end * narrow];
-        let (turned, vector) = self.turned.split_at_mut(narrow * S::LANES);
+        let (transposed, vector) = self.transposed.split_at_mut(narrow * S::LANES);
         let groups = lines.chunks(narrow * S::LANES).zip(self.half.chunks_mut(wide * S::LANES));
         for (lines, half) in groups {
             for (lane, line) in lines.chunks_exact(narrow).enumerate() {
-                line.iter().zip(turned[lane..].iter_mut().step_by(S::LANES)).for_each(|(x, to)| *to = *x);
+                line.iter().zip(transposed[lane..].iter_mut().step_by(S::LANES)).for_each(|(x, to)| *to = *x);
             }
-            for place in 0..wide {
-                let (column, channel) = (place / output.channels, place % output.channels);
+            for index in 0..wide {
+                let (column, channel) = (index / output.channels, index % output.channels);
                 let mut sum = s.splat(0.0);
                 for &(from, weight) in columns.row(column) {
                     let from = (from * input.channels + channel) * S::LANES;
                     // SAFETY: there is room for a vector for each position in a row.
-                    let values = unsafe { s.load_some(at(turned, from, S::LANES), S::LANES) };
+                    let values = unsafe { s.load_some(at(transposed, from, S::LANES), S::LANES) };
                     sum = s.fma(s.splat(weight), values, sum);
                 }
                 // SAFETY: there is room for one vector.
                 unsafe { s.store_some(at_mut(vector, 0, S::LANES), sum, S::LANES) };
-                half[place..].iter_mut().step_by(wide).zip(&*vector).for_each(|(to, x)| *to = *x);
+                half[index..].iter_mut().step_by(wide).zip(&*vector).for_each(|(to, x)| *to = *x);
             }
         }
         for row in self.rows {
-            let lines = Lines { values: self.half, length: wide, first: self.read.start };
+            let lines = ImageRows { values: self.half, length: wide, first: self.read.start };
             // SAFETY: the row belongs to this task, and the input rows it depends on were read.
             unsafe { lines.sum(s, rows.row(row), |start, lanes| self.output.at(row * wide + start, lanes)) };
         }
@@ -201,22 +209,22 @@ impl Task for Block<'_> {
 }
 
 /// One row of the output.
-struct Row<'a> {
+struct ResampleRow<'a> {
     resample: &'a Resample,
     input: &'a [f32],
-    output: Target<'a>,
+    output: SharedOutput<'a>,
     row: usize,
     /// Scratch space for one row at the input's width.
     line: &'a mut [f32],
 }
 
-impl Task for Row<'_> {
+impl SimdTask for ResampleRow<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E = f32>>(self, s: S) {
         let Resample { input, output, rows, columns, .. } = self.resample;
-        let lines = Lines { values: self.input, length: input.width * input.channels, first: 0 };
+        let lines = ImageRows { values: self.input, length: input.width * input.channels, first: 0 };
         // SAFETY: the line has room for a row's values, and the matrix has a column for each row of the input.
         unsafe { lines.sum(s, rows.row(self.row), |start, lanes| at_mut(self.line, start, lanes)) };
         let channels = output.channels;

@@ -2,7 +2,7 @@
 
 /// Maximum number of values in an image, including its padding, and of weights: gigabytes. The product of two such numbers can't
 /// overflow, so offsets and lengths that kernels compute from checked shapes are correct.
-pub(crate) const MOST_VALUES: usize = 1 << (usize::BITS / 2 - 1);
+pub(crate) const MAX_VALUES: usize = 1 << (usize::BITS / 2 - 1);
 
 /// The reason why a kernel can't be set up or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Error {
 
 impl Error {
     fn too_large(what: &dyn std::fmt::Debug) -> Self {
-        Self::Unsupported(format!("more than {MOST_VALUES} values: {what:?}"))
+        Self::Unsupported(format!("more than {MAX_VALUES} values: {what:?}"))
     }
 }
 
@@ -45,20 +45,20 @@ impl Shape {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a number of values; an image is never empty")]
     pub const fn len(&self) -> usize {
-        values(values(self.height, self.width), self.channels)
+        saturating_len(saturating_len(self.height, self.width), self.channels)
     }
 
     /// Returns the shape, or an error if it has too many values.
     pub(crate) fn within_limits(self) -> Result<Self, Error> {
         let sides = [self.height, self.width, self.channels];
         let largest = sides.into_iter().max().unwrap_or(0).max(self.len());
-        if largest <= MOST_VALUES { Ok(self) } else { Err(Error::too_large(&self)) }
+        if largest <= MAX_VALUES { Ok(self) } else { Err(Error::too_large(&self)) }
     }
 }
 
-/// Returns `count` times `of_each`, or `usize::MAX` (more than any slice can have) on overflow.
-pub(crate) const fn values(count: usize, of_each: usize) -> usize {
-    count.saturating_mul(of_each)
+/// Returns `count` times `each`, or `usize::MAX` (more than any slice can have) on overflow.
+pub(crate) const fn saturating_len(count: usize, each: usize) -> usize {
+    count.saturating_mul(each)
 }
 
 /// An input image's memory layout. Outputs are always channels last.
@@ -116,11 +116,11 @@ impl ConvSpec {
             let [before, after] = self.padding[axis];
             padded[axis] = sizes[axis].saturating_add(before).saturating_add(after);
             let fits = self.kernel[axis] > 0 && self.stride[axis] > 0 && sizes[axis] > 0;
-            let room = padded[axis].checked_sub(self.kernel[axis]).filter(|_| fits);
-            let Some(room) = room else {
+            let extent = padded[axis].checked_sub(self.kernel[axis]).filter(|_| fits);
+            let Some(extent) = extent else {
                 return Err(Error::Unsupported(format!("the kernel doesn't fit in the image: {self:?}")));
             };
-            sides[axis] = (room / self.stride[axis]).saturating_add(1);
+            sides[axis] = (extent / self.stride[axis]).saturating_add(1);
         }
         let channels = self.input.channels;
         if channels == 0 || self.outputs == 0 {
@@ -133,8 +133,8 @@ impl ConvSpec {
         }
         // The padded image's limit also covers the input and the kernel.
         Shape { height: padded[0], width: padded[1], channels }.within_limits()?;
-        let weights = values(self.outputs, self.taps());
-        if self.stride[0].max(self.stride[1]).max(weights) > MOST_VALUES {
+        let weights = saturating_len(self.outputs, self.taps());
+        if self.stride[0].max(self.stride[1]).max(weights) > MAX_VALUES {
             return Err(Error::too_large(self));
         }
         Shape { height: sides[0], width: sides[1], channels: self.outputs }.within_limits()
@@ -143,7 +143,7 @@ impl ConvSpec {
     /// Returns the number of weights in a filter: channels × rows × columns.
     pub(crate) const fn taps(&self) -> usize {
         let channels = if self.depthwise { 1 } else { self.input.channels };
-        values(channels, values(self.kernel[0], self.kernel[1]))
+        saturating_len(channels, saturating_len(self.kernel[0], self.kernel[1]))
     }
 }
 
@@ -181,7 +181,8 @@ impl Epilogue {
     }
 }
 
-/// Checks a slice's length. Kernels rely on this for safety: `expected` is a product that saturates instead of wrapping, see [`values`].
-pub(crate) fn check(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
+/// Checks a slice's length. Kernels rely on this for safety: `expected` is a product that saturates instead of wrapping, see
+/// [`saturating_len`].
+pub(crate) fn check_length(what: &'static str, expected: usize, slice: &[f32]) -> Result<(), Error> {
     if slice.len() == expected { Ok(()) } else { Err(Error::Length { what, expected, found: slice.len() }) }
 }

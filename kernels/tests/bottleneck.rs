@@ -3,8 +3,8 @@
 
 mod reference;
 
-use kernels::bottleneck::Stage;
-use kernels::{Bottleneck, ConvSpec, Epilogue, Error, HalfPath, Layout, Path, Shape};
+use kernels::bottleneck::BottleneckStage;
+use kernels::{Bottleneck, ConvSpec, Epilogue, Error, HalfIsa, Isa, Layout, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
@@ -83,8 +83,8 @@ impl Block {
 }
 
 impl Weights {
-    fn stage(&self, index: usize) -> Stage<'_> {
-        Stage {
+    fn stage(&self, index: usize) -> BottleneckStage<'_> {
+        BottleneckStage {
             spec: self.specs[index],
             weights: &self.weights[index],
             bias: &self.bias[index],
@@ -92,22 +92,22 @@ impl Weights {
         }
     }
 
-    fn pack(&self, path: Path) -> Result<Bottleneck, Error> {
+    fn pack(&self, isa: Isa) -> Result<Bottleneck, Error> {
         let [a, b, c] = [0, 1, 2].map(|index| self.stage(index));
-        Bottleneck::new(&a, &b, &c, path)
+        Bottleneck::new(&a, &b, &c, isa)
     }
 
-    fn pack_half(&self, path: HalfPath) -> Result<Bottleneck, Error> {
+    fn pack_half(&self, isa: HalfIsa) -> Result<Bottleneck, Error> {
         let [a, b, c] = [0, 1, 2].map(|index| self.stage(index));
-        Bottleneck::new_half(&a, &b, &c, path)
+        Bottleneck::new_half(&a, &b, &c, isa)
     }
 
-    /// Packs for every path, with the allowed error relative to the products' magnitude.
+    /// Packs for every instruction set, with the allowed error relative to the products' magnitude.
     fn pack_all(&self) -> Vec<(String, Bottleneck, f64)> {
-        let single = Path::all().into_iter();
-        let single = single.map(|path| (path.name().to_owned(), self.pack(path).unwrap(), 1e-5));
-        let half = HalfPath::all().into_iter();
-        let half = half.map(|path| (format!("{} in half", path.name()), self.pack_half(path).unwrap(), HALF));
+        let single = Isa::all().into_iter();
+        let single = single.map(|isa| (isa.name().to_owned(), self.pack(isa).unwrap(), 1e-5));
+        let half = HalfIsa::all().into_iter();
+        let half = half.map(|isa| (format!("{} in half", isa.name()), self.pack_half(isa).unwrap(), HALF));
         single.chain(half).collect()
     }
 }
@@ -130,7 +130,7 @@ fn check(block: Block, seed: u64) {
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let mut half = None;
-    for (path, packed, tolerance) in weights.pack_all() {
+    for (isa, packed, tolerance) in weights.pack_all() {
         assert_eq!(packed.output(), weights.specs[2].sums().unwrap());
         let [mut alone, mut together] = [0, 1].map(|_| vec![f32::NAN; expected.len()]);
         packed.run(&input, residual.as_deref(), &mut alone).unwrap();
@@ -138,11 +138,11 @@ fn check(block: Block, seed: u64) {
         assert_eq!(alone, together, "threads change bits: {block:?}");
         if packed.is_half() {
             let first = half.get_or_insert_with(|| alone.clone());
-            assert!(*first == alone, "{path} rounds otherwise: {block:?}");
+            assert!(*first == alone, "{isa} rounds otherwise: {block:?}");
         }
         for (index, (&found, &expected)) in alone.iter().zip(&expected).enumerate() {
             let right = (f64::from(found) - expected).abs() <= tolerance * magnitude;
-            assert!(right, "{path}: {found} instead of {expected} at {index} of {block:?}");
+            assert!(right, "{isa}: {found} instead of {expected} at {index} of {block:?}");
         }
     }
 }
@@ -210,10 +210,10 @@ fn not_a_number_is_not_cut_off() {
     let weights = SMALL.weights(1);
     let mut input = noise(weights.specs[0].input.len(), 2);
     input[17] = f32::NAN;
-    for (path, packed, _) in weights.pack_all() {
+    for (isa, packed, _) in weights.pack_all() {
         let mut output = vec![0.0; packed.output().len()];
         packed.run(&input, None, &mut output).unwrap();
-        assert!(output.iter().any(|x| x.is_nan()), "{path}");
+        assert!(output.iter().any(|x| x.is_nan()), "{isa}");
     }
 }
 
@@ -227,11 +227,11 @@ fn sixteen_bits_are_what_is_computed_with() {
     weights.weights[1].fill(1.0);
     weights.weights[2].fill(0.0);
     weights.weights[2][5] = 1.0;
-    for (path, packed, tolerance) in weights.pack_all() {
+    for (isa, packed, tolerance) in weights.pack_all() {
         let mut output = [f32::NAN];
         packed.run(&[1.0, 1.0], None, &mut output).unwrap();
         let expected = if tolerance < HALF { 1.0 + 1.0 / 2048.0 } else { 1.0 };
-        assert_eq!(output, [expected], "{path}");
+        assert_eq!(output, [expected], "{isa}");
     }
 }
 
@@ -239,12 +239,12 @@ fn sixteen_bits_are_what_is_computed_with() {
 fn sixteen_bits_overflow_to_infinity() {
     let weights = SMALL.weights(1);
     let input = vec![1e5; weights.specs[0].input.len()];
-    for path in HalfPath::all() {
-        let packed = weights.pack_half(path).unwrap();
+    for isa in HalfIsa::all() {
+        let packed = weights.pack_half(isa).unwrap();
         let mut output = vec![0.0; packed.output().len()];
         packed.run(&input, None, &mut output).unwrap();
         // Infinities of opposite sign add up to NaN. The frame's score is then NaN, too, and its verdict is a fault.
-        assert!(output.iter().any(|x| x.is_nan()), "{}", path.name());
+        assert!(output.iter().any(|x| x.is_nan()), "{}", isa.name());
     }
 }
 
@@ -252,25 +252,27 @@ fn sixteen_bits_overflow_to_infinity() {
 fn what_is_no_bottleneck_is_refused() {
     let weights = SMALL.weights(1);
     let [a, b, c] = [0, 1, 2].map(|index| weights.stage(index));
-    let path = Path::best();
-    let refused = |a: &Stage<'_>, b: &Stage<'_>, c: &Stage<'_>| Bottleneck::new(a, b, c, path).unwrap_err();
+    let isa = Isa::best();
+    let refused = |a: &BottleneckStage<'_>, b: &BottleneckStage<'_>, c: &BottleneckStage<'_>| {
+        Bottleneck::new(a, b, c, isa).unwrap_err()
+    };
     assert!(matches!(refused(&b, &b, &c), Error::Unsupported(_)));
     assert!(matches!(refused(&a, &a, &c), Error::Unsupported(_)));
     // Minimal filtering needs fewer products for the first convolution.
     let inputs = Shape { channels: 16, ..a.spec.input };
     let dense = ConvSpec { padding: [[1, 1]; 2], ..ConvSpec::new(inputs, 96, [3, 3]) };
-    let dense = Stage { spec: dense, weights: &[0.0; 16 * 9 * 96], ..a };
+    let dense = BottleneckStage { spec: dense, weights: &[0.0; 16 * 9 * 96], ..a };
     assert!(matches!(refused(&dense, &b, &c), Error::Unsupported(_)));
-    let far = Stage { spec: ConvSpec { padding: [[3, 1], [1, 1]], ..b.spec }, ..b };
+    let far = BottleneckStage { spec: ConvSpec { padding: [[3, 1], [1, 1]], ..b.spec }, ..b };
     assert!(matches!(refused(&a, &far, &c), Error::Unsupported(_)));
     assert!(matches!(
-        refused(&Stage { bias: &a.bias[1..], ..a }, &b, &c),
+        refused(&BottleneckStage { bias: &a.bias[1..], ..a }, &b, &c),
         Error::Length { what: "bias", .. }
     ));
     // No group size divides 40 channels.
     let odd = Block { channels: [4, 40, 8], ..SMALL }.weights(1);
-    assert!(matches!(odd.pack(path), Err(Error::Unsupported(_))));
-    let packed = weights.pack(path).unwrap();
+    assert!(matches!(odd.pack(isa), Err(Error::Unsupported(_))));
+    let packed = weights.pack(isa).unwrap();
     let (input, mut output) = (vec![0.0; 120], vec![0.0; 240]);
     assert!(packed.run(&input, None, &mut output).is_ok());
     assert!(matches!(packed.run(&input[1..], None, &mut output), Err(Error::Length { what: "input", .. })));

@@ -1,10 +1,10 @@
-//! Compares every kernel, on every path of this processor, with the definition.
+//! Compares every kernel, with every instruction set of this processor, with the definition.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
 
-use kernels::conv::Tile;
-use kernels::{Algorithm, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::conv::WinogradTile;
+use kernels::{Algorithm, Conv, ConvSpec, Epilogue, Error, Isa, Layout, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
@@ -14,11 +14,13 @@ fn rounding(algorithm: Algorithm) -> f64 {
 }
 
 fn algorithms() -> [Algorithm; 7] {
-    let [a, b, c, d] = [Tile::F2x3, Tile::F4x3, Tile::F4x4, Tile::F4x3Stride2].map(Algorithm::Winograd);
+    let [a, b, c, d] =
+        [WinogradTile::F2x3, WinogradTile::F4x3, WinogradTile::F4x4, WinogradTile::F4x3Stride2]
+            .map(Algorithm::Winograd);
     [a, b, c, d, Algorithm::Direct, Algorithm::Pointwise, Algorithm::Depthwise]
 }
 
-/// Runs the convolution on every path with every applicable algorithm and compares the outputs.
+/// Runs the convolution with every instruction set and every applicable algorithm and compares the outputs.
 fn check(spec: ConvSpec, epilogue: Epilogue, seed: u64) {
     let Ok(sums) = spec.sums() else { return };
     let input = noise(spec.input.len(), seed);
@@ -30,8 +32,8 @@ fn check(spec: ConvSpec, epilogue: Epilogue, seed: u64) {
         reference::conv(&spec, &input, &weights, &bias, &epilogue, residual.as_deref());
     let mut computed = 0;
     for algorithm in algorithms() {
-        for path in Path::all() {
-            let Ok(conv) = Conv::with_algorithm(algorithm, spec, &weights, &bias, epilogue, path) else {
+        for isa in Isa::all() {
+            let Ok(conv) = Conv::with_algorithm(algorithm, spec, &weights, &bias, epilogue, isa) else {
                 continue;
             };
             computed += 1;
@@ -42,7 +44,7 @@ fn check(spec: ConvSpec, epilogue: Epilogue, seed: u64) {
                 assert!(
                     (f64::from(found) - expected).abs() <= rounding(algorithm) * magnitude,
                     "{algorithm:?} {}: {found} instead of {expected} at {index} of {spec:?} {epilogue:?}",
-                    path.name()
+                    isa.name()
                 );
             }
         }
@@ -135,8 +137,8 @@ fn extreme_values_stay_where_they_are() {
             image[(5 * 9 + 4) * 17 + 16] = value;
             let (expected, magnitude) =
                 reference::conv(&spec, &image, &weights, &[0.0; 19], &Epilogue::default(), None);
-            for path in Path::all() {
-                let conv = Conv::new(spec, &weights, &[0.0; 19], Epilogue::default(), path).unwrap();
+            for isa in Isa::all() {
+                let conv = Conv::new(spec, &weights, &[0.0; 19], Epilogue::default(), isa).unwrap();
                 let mut output = vec![f32::NAN; conv.output().len()];
                 conv.run(&image, None, &mut output).unwrap();
                 for (&found, &expected) in output.iter().zip(&expected) {
@@ -158,13 +160,13 @@ fn not_a_number_survives_the_epilogue() {
         let weights = noise(16 * channels * kernel * kernel, 3);
         let mut image = noise(input.len(), 4);
         image[3 * 8 * 16 + 3 * 16] = f32::NAN;
-        for path in Path::all() {
+        for isa in Isa::all() {
             for average_pool in [false, !depthwise] {
                 let epilogue = Epilogue { average_pool, ..Epilogue::relu6() };
-                let conv = Conv::new(spec, &weights, &[0.0; 16], epilogue, path).unwrap();
+                let conv = Conv::new(spec, &weights, &[0.0; 16], epilogue, isa).unwrap();
                 let mut output = vec![0.0; conv.output().len()];
                 conv.run(&image, None, &mut output).unwrap();
-                assert!(output.iter().any(|x| x.is_nan()), "{} {:?}", path.name(), conv.algorithm());
+                assert!(output.iter().any(|x| x.is_nan()), "{} {:?}", isa.name(), conv.algorithm());
             }
         }
     }
@@ -188,7 +190,7 @@ fn threads_change_no_bit() {
         let weights = noise(channels * if depthwise { 1 } else { channels } * kernel * kernel, 5);
         let image = noise(input.len(), 6);
         let bias = vec![0.5; channels];
-        let conv = Conv::new(spec, &weights, &bias, Epilogue::relu(), Path::best()).unwrap();
+        let conv = Conv::new(spec, &weights, &bias, Epilogue::relu(), Isa::best()).unwrap();
         let [mut alone, mut together] = [0, 1].map(|_| vec![f32::NAN; conv.output().len()]);
         conv.run(&image, None, &mut alone).unwrap();
         pool.install(|| conv.run(&image, None, &mut together)).unwrap();
@@ -200,9 +202,8 @@ fn threads_change_no_bit() {
 fn what_does_not_fit_is_refused() {
     let input = Shape { height: 4, width: 4, channels: 2 };
     let spec = ConvSpec::new(input, 3, [3, 3]);
-    let new = |spec, weights: &[f32], bias: &[f32], epilogue| {
-        Conv::new(spec, weights, bias, epilogue, Path::best())
-    };
+    let new =
+        |spec, weights: &[f32], bias: &[f32], epilogue| Conv::new(spec, weights, bias, epilogue, Isa::best());
     let (weights, bias, plain) = ([0.0; 54], [0.0; 3], Epilogue::default());
     assert!(new(spec, &weights, &bias, plain).is_ok());
     assert!(matches!(new(spec, &weights[1..], &bias, plain), Err(Error::Length { what: "weights", .. })));

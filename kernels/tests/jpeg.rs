@@ -2,7 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
 use kernels::jpeg::{
-    flat, interleaved, inverse, rgb_of_ycbcr, triangle_across, triangle_both, triangle_down,
+    interleave_rgb, inverse_dct, inverse_dct_dc_only, upsample_h1v2, upsample_h2v1, upsample_h2v2,
+    ycbcr_to_rgb,
 };
 use proptest::prelude::*;
 
@@ -39,7 +40,7 @@ proptest! {
         }
         // Write into the middle of a plane.
         let mut plane = [77; 8 * 24];
-        inverse(&coefficients, &mut plane[8..], 24);
+        inverse_dct(&coefficients, &mut plane[8..], 24);
         let expected = by_definition(&coefficients);
         for y in 0..8 {
             for x in 0..24 {
@@ -57,8 +58,8 @@ proptest! {
         let mut coefficients = [[0; 8]; 8];
         coefficients[0][0] = dc;
         let (mut transformed, mut filled) = ([0; 64], [1; 64]);
-        inverse(&coefficients, &mut transformed, 8);
-        flat(dc, &mut filled, 8);
+        inverse_dct(&coefficients, &mut transformed, 8);
+        inverse_dct_dc_only(dc, &mut filled, 8);
         prop_assert_eq!(transformed, filled);
     }
 
@@ -70,7 +71,7 @@ proptest! {
         let planes = [plane(0), plane(1), plane(2)];
         let mut pixels = vec![0; 3 * samples.len()];
         let [luma, blue, red] = planes.each_ref().map(Vec::as_slice);
-        rgb_of_ycbcr(luma, blue, red, &mut pixels);
+        ycbcr_to_rgb(luma, blue, red, &mut pixels);
         for (pixel, [y, cb, cr]) in pixels.chunks(3).zip(&samples) {
             let (y, cb, cr) = (f64::from(*y), f64::from(*cb) - 128.0, f64::from(*cr) - 128.0);
             let expected = [y + 1.402 * cr, y - 0.34414 * cb - 0.71414 * cr, y + 1.772 * cb];
@@ -78,23 +79,23 @@ proptest! {
                 prop_assert!((f64::from(*found) - expected.clamp(0.0, 255.0)).abs() <= 0.51);
             }
         }
-        interleaved([luma, blue, red], &mut pixels);
+        interleave_rgb([luma, blue, red], &mut pixels);
         prop_assert!(pixels.as_chunks::<3>().0 == samples);
 
         let mix = |here: u8, near: u8| 3.0 * f64::from(here) + f64::from(near);
         let side = |i: usize| if i.is_multiple_of(2) { (i / 2).saturating_sub(1) } else { (i / 2 + 1).min(luma.len() - 1) };
         let mut out = vec![0; 2 * luma.len()];
-        triangle_across(luma, &mut out);
+        upsample_h2v1(luma, &mut out);
         for (i, found) in out.iter().enumerate() {
             prop_assert!((f64::from(*found) - mix(luma[i / 2], luma[side(i)]) / 4.0).abs() <= 0.51);
         }
         let mut sums = vec![0; luma.len()];
-        triangle_both(luma, blue, &mut sums, &mut out);
+        upsample_h2v2(luma, blue, &mut sums, &mut out);
         for (i, found) in out.iter().enumerate() {
             let (here, next) = (mix(luma[i / 2], blue[i / 2]), mix(luma[side(i)], blue[side(i)]));
             prop_assert!((f64::from(*found) - (3.0 * here + next) / 16.0).abs() <= 0.51);
         }
-        triangle_down(luma, blue, 1, &mut out);
+        upsample_h1v2(luma, blue, 1, &mut out);
         for (i, found) in out.iter().take(luma.len()).enumerate() {
             prop_assert!((f64::from(*found) - mix(luma[i], blue[i]) / 4.0).abs() <= 0.51);
         }

@@ -2,14 +2,14 @@
 // Clippy's settings for tests cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used)]
 
-use kernels::bottleneck::Stage;
-use kernels::depth::{SpaceToDepth, folded};
-use kernels::head::Distance;
-use kernels::least::Least;
+use kernels::bottleneck::BottleneckStage;
+use kernels::channel_min::ChannelMin;
+use kernels::distance::Distance;
+use kernels::max_pool::MaxPool;
 use kernels::normalise::Normalise;
-use kernels::pool::MaxPool;
 use kernels::resample::Resample;
-use kernels::{Algorithm, Bottleneck, Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::space_to_depth::{SpaceToDepth, fold_stride2};
+use kernels::{Algorithm, Bottleneck, Conv, ConvSpec, Epilogue, Error, Isa, Layout, Shape};
 
 const INPUT: Shape = Shape { height: 16, width: 16, channels: 16 };
 const BITS: u32 = usize::BITS;
@@ -63,24 +63,24 @@ fn an_image_of_more_values_than_can_be_counted_is_no_slice_s() {
 
 #[test]
 fn no_convolution_is_made_of_sizes_that_wrap() {
-    let path = Path::PORTABLE;
+    let isa = Isa::PORTABLE;
     for large in large() {
         for depthwise in [false, true] {
             for spec in with(large, depthwise) {
                 refused(spec.sums(), &spec);
                 let weights = vec![0.5; 16 * 9 * if depthwise { 1 } else { 16 }];
-                let made = |weights: &[f32]| Conv::new(spec, weights, &[0.0; 16], Epilogue::default(), path);
+                let made = |weights: &[f32]| Conv::new(spec, weights, &[0.0; 16], Epilogue::default(), isa);
                 refused(made(&weights), &spec);
                 refused(made(&[]), &spec);
                 if depthwise {
-                    refused(MaxPool::new(spec, path), &spec);
+                    refused(MaxPool::new(spec, isa), &spec);
                 } else {
                     let direct = Algorithm::Direct;
                     let planar = ConvSpec { layout: Layout::Planar, ..spec };
                     let epilogue = Epilogue { average_pool: true, ..Epilogue::default() };
-                    let made = Conv::with_algorithm(direct, planar, &weights, &[0.0; 16], epilogue, path);
+                    let made = Conv::with_algorithm(direct, planar, &weights, &[0.0; 16], epilogue, isa);
                     refused(made, &spec);
-                    assert!(folded(&ConvSpec { stride: [2, 2], ..planar }, &weights).is_none());
+                    assert!(fold_stride2(&ConvSpec { stride: [2, 2], ..planar }, &weights).is_none());
                 }
             }
         }
@@ -89,12 +89,13 @@ fn no_convolution_is_made_of_sizes_that_wrap() {
 
 #[test]
 fn no_bottleneck_is_made_of_sizes_that_wrap() {
-    let stage = |spec: ConvSpec| Stage { spec, weights: &[], bias: &[], epilogue: Epilogue::relu() };
+    let stage =
+        |spec: ConvSpec| BottleneckStage { spec, weights: &[], bias: &[], epilogue: Epilogue::relu() };
     for large in large() {
         for spec in with(large, true) {
             let expand = stage(ConvSpec::new(spec.input, spec.input.channels, [1, 1]));
             let project = stage(ConvSpec::new(INPUT, 16, [1, 1]));
-            refused(Bottleneck::new(&expand, &stage(spec), &project, Path::PORTABLE), &spec);
+            refused(Bottleneck::new(&expand, &stage(spec), &project, Isa::PORTABLE), &spec);
         }
     }
 }
@@ -111,28 +112,28 @@ fn no_other_kernel_is_made_of_sizes_that_wrap() {
             refused(SpaceToDepth::new(input), &input);
             let rows = vec![0.5; input.height.min(16)];
             // The matrices' sizes wrap to the given lengths.
-            let made = Resample::new(input, (1, &rows), (1, &rows), Path::PORTABLE);
+            let made = Resample::new(input, (1, &rows), (1, &rows), Isa::PORTABLE);
             assert!(made.is_err(), "{input:?}");
         }
         let half = 1 << (BITS / 2);
         let sides = Shape { height: half, width: half, channels: 1 };
-        assert!(Resample::new(sides, (half, &[]), (half, &[]), Path::PORTABLE).is_err());
-        assert!(Resample::new(INPUT, (large, &[]), (16, &[0.0; 256]), Path::PORTABLE).is_err());
+        assert!(Resample::new(sides, (half, &[]), (half, &[]), Isa::PORTABLE).is_err());
+        assert!(Resample::new(INPUT, (large, &[]), (16, &[0.0; 256]), Isa::PORTABLE).is_err());
     }
     refused(SpaceToDepth::new(Shape { width: 0, ..INPUT }), &"nothing");
 }
 
 #[test]
 fn nothing_runs_on_slices_whose_length_only_seems_right() {
-    let path = Path::PORTABLE;
+    let isa = Isa::PORTABLE;
     let is_length = |ran: Result<(), Error>| matches!(ran, Err(Error::Length { .. }));
     // Two pixels with this many channels are zero values if the product wraps.
     let (pixels, channels) = (2, 1 << (BITS - 1));
     let mut output = [0.0; 2];
     for floor in [None, Some(1e-12)] {
-        assert!(is_length(Distance { pixels, channels, floor, path }.run(&[], &[], &mut output)));
+        assert!(is_length(Distance { pixels, channels, floor, isa }.run(&[], &[], &mut output)));
     }
-    assert!(is_length(Least { pixels, channels, path }.run(&[&[]], &mut output)));
-    let normalise = Normalise { pixels: channels, channels: vec![[0.0, 1.0]; 2], path };
+    assert!(is_length(ChannelMin { pixels, channels, isa }.run(&[&[]], &mut output)));
+    let normalise = Normalise { pixels: channels, channels: vec![[0.0, 1.0]; 2], isa };
     assert!(is_length(normalise.run(&[], &mut [])));
 }

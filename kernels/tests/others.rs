@@ -1,17 +1,17 @@
-//! Compares pooling, distances and resizing, on every path of this processor, with their definitions.
+//! Compares pooling, distances and resizing, with every instruction set of this processor, with their definitions.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod reference;
 
-use kernels::batch::Batch;
-use kernels::depth::{self, SpaceToDepth};
-use kernels::head::Distance;
-use kernels::largest::MeanOfLargest;
-use kernels::least::Least;
+use kernels::batch_matmul::BatchMatMul;
+use kernels::channel_min::ChannelMin;
+use kernels::distance::Distance;
+use kernels::max_pool::MaxPool;
 use kernels::normalise::Normalise;
-use kernels::pool::MaxPool;
 use kernels::resample::Resample;
-use kernels::{Conv, ConvSpec, Epilogue, Error, Layout, Path, Shape};
+use kernels::space_to_depth::{SpaceToDepth, fold_stride2};
+use kernels::top_k_mean::TopKMean;
+use kernels::{Conv, ConvSpec, Epilogue, Error, Isa, Layout, Shape};
 use proptest::prelude::*;
 use reference::noise;
 
@@ -45,7 +45,7 @@ fn max_pool(spec: &ConvSpec, image: &[f32]) -> Vec<f64> {
     values
 }
 
-fn least(channels: usize, images: &[&[f32]]) -> Vec<f64> {
+fn channel_min(channels: usize, images: &[&[f32]]) -> Vec<f64> {
     let pixel = |pixel: usize| {
         let values = images.iter().flat_map(|image| &image[pixel * channels..(pixel + 1) * channels]);
         values.copied().map(f64::from).fold(f64::INFINITY, f64::min)
@@ -103,31 +103,31 @@ proptest! {
             noise(length, seed).into_iter().map(|x| if x < 0.2 { 0.0 } else { x }).collect()
         };
         let (by_row, by_column) = (sparse(rows * height, seed + 2), sparse(columns * width, seed + 3));
-        for path in Path::all() {
+        for isa in Isa::all() {
             let spec = ConvSpec {
                 stride: [stride; 2],
                 padding: [[padding; 2]; 2],
                 depthwise: true,
                 ..ConvSpec::new(input, channels, [kernel; 2])
             };
-            if let Ok(pool) = MaxPool::new(spec, path) {
+            if let Ok(pool) = MaxPool::new(spec, isa) {
                 let mut output = vec![f32::NAN; pool.output().len()];
                 pool.run(&image, &mut output).unwrap();
                 close(&output, &max_pool(&spec, &image), "maximum");
             }
             let matrices = ((rows, &by_row[..]), (columns, &by_column[..]));
-            let kernel = Resample::new(input, matrices.0, matrices.1, path).unwrap();
+            let kernel = Resample::new(input, matrices.0, matrices.1, isa).unwrap();
             let mut output = vec![f32::NAN; kernel.output().len()];
             kernel.run(&image, &mut output).unwrap();
             close(&output, &resample(input, matrices.0, matrices.1, &image), "resampling");
 
-            let kernel = Least { pixels: height * width, channels, path };
+            let kernel = ChannelMin { pixels: height * width, channels, isa };
             let mut output = vec![f32::NAN; height * width];
             kernel.run(&[&image, &other], &mut output).unwrap();
-            close(&output, &least(channels, &[&image, &other]), "least");
+            close(&output, &channel_min(channels, &[&image, &other]), "channel_min");
 
             let by: Vec<[f32; 2]> = (0..channels).map(|c| [(c % 5) as f32 * 0.1, 0.5 + (c % 3) as f32 * 0.25]).collect();
-            let normalise = Normalise { pixels: height * width, channels: by.clone(), path };
+            let normalise = Normalise { pixels: height * width, channels: by.clone(), isa };
             let mut output = vec![f32::NAN; image.len()];
             normalise.run(&image, &mut output).unwrap();
             let expected = image.iter().enumerate().map(|(i, &x)| {
@@ -137,7 +137,7 @@ proptest! {
             close(&output, &expected.collect::<Vec<_>>(), "normalisation");
 
             for floor in [Some(0.5), None] {
-                let kernel = Distance { pixels: height * width, channels, floor, path };
+                let kernel = Distance { pixels: height * width, channels, floor, isa };
                 let mut output = vec![f32::NAN; height * width];
                 kernel.run(&image, &other, &mut output).unwrap();
                 close(&output, &distance(channels, floor, &image, &other), "distance");
@@ -149,16 +149,16 @@ proptest! {
 #[test]
 fn what_does_not_fit_is_refused() {
     let input = Shape { height: 2, width: 2, channels: 1 };
-    let path = Path::best();
-    assert!(matches!(Resample::new(input, (3, &[0.0; 5]), (2, &[0.0; 4]), path), Err(Error::Length { .. })));
-    assert!(matches!(Resample::new(input, (0, &[]), (2, &[0.0; 4]), path), Err(Error::Unsupported(_))));
+    let isa = Isa::best();
+    assert!(matches!(Resample::new(input, (3, &[0.0; 5]), (2, &[0.0; 4]), isa), Err(Error::Length { .. })));
+    assert!(matches!(Resample::new(input, (0, &[]), (2, &[0.0; 4]), isa), Err(Error::Unsupported(_))));
     let spec = ConvSpec { depthwise: true, padding: [[1; 2]; 2], ..ConvSpec::new(input, 1, [1, 1]) };
-    assert!(matches!(MaxPool::new(spec, path), Err(Error::Unsupported(_))));
-    let distance = Distance { pixels: 2, channels: 2, floor: None, path };
+    assert!(matches!(MaxPool::new(spec, isa), Err(Error::Unsupported(_))));
+    let distance = Distance { pixels: 2, channels: 2, floor: None, isa };
     assert!(matches!(distance.run(&[0.0; 4], &[0.0; 3], &mut [0.0; 2]), Err(Error::Length { .. })));
-    let least = Least { pixels: 2, channels: 2, path };
-    assert!(matches!(least.run(&[&[0.0; 4], &[0.0; 3]], &mut [0.0; 2]), Err(Error::Length { .. })));
-    assert!(matches!(least.run(&[], &mut [0.0; 2]), Err(Error::Unsupported(_))));
+    let channel_min = ChannelMin { pixels: 2, channels: 2, isa };
+    assert!(matches!(channel_min.run(&[&[0.0; 4], &[0.0; 3]], &mut [0.0; 2]), Err(Error::Length { .. })));
+    assert!(matches!(channel_min.run(&[], &mut [0.0; 2]), Err(Error::Unsupported(_))));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_mean_of_the_largest() {
     let mut sorted = values.clone();
     sorted.sort_by(|a, b| b.total_cmp(a));
     for count in [1, 2, 50, 999, 1000] {
-        let kernel = MeanOfLargest { values: values.len(), count };
+        let kernel = TopKMean { values: values.len(), count };
         let mut output = [0.0];
         kernel.run(&values, &mut output).unwrap();
         let expected = sorted[..count].iter().copied().map(f64::from).sum::<f64>() / count as f64;
@@ -180,10 +180,10 @@ fn the_mean_of_the_largest() {
         }
     }
     for count in [0, 1001] {
-        let kernel = MeanOfLargest { values: 1000, count };
+        let kernel = TopKMean { values: 1000, count };
         assert!(matches!(kernel.run(&values, &mut [0.0]), Err(Error::Unsupported(_))));
     }
-    let kernel = MeanOfLargest { values: 999, count: 1 };
+    let kernel = TopKMean { values: 999, count: 1 };
     assert!(matches!(kernel.run(&values, &mut [0.0]), Err(Error::Length { .. })));
 }
 
@@ -213,22 +213,22 @@ proptest! {
                 }
             }
         }
-        for path in Path::all() {
+        for isa in Isa::all() {
             let centres = centred.then_some(&centres[..]);
-            let kernel = Batch::new((batch, rows), sides, &weights, centres, path).unwrap();
+            let kernel = BatchMatMul::new((batch, rows), sides, &weights, centres, isa).unwrap();
             let mut output = vec![f32::NAN; batch * rows * outputs];
             kernel.run(&input, &mut output).unwrap();
-            close(&output, &expected, path.name());
+            close(&output, &expected, isa.name());
         }
     }
 }
 
 #[test]
 fn a_batch_that_does_not_fit_is_refused() {
-    let path = Path::best();
+    let isa = Isa::best();
     let new = |batch, rows, sides: [usize; 2], weights: usize, centres: Option<usize>| {
         let centres = centres.map(|count| vec![0.0; count]);
-        Batch::new((batch, rows), sides, &vec![0.0; weights], centres.as_deref(), path)
+        BatchMatMul::new((batch, rows), sides, &vec![0.0; weights], centres.as_deref(), isa)
     };
     for (batch, rows, sides) in [(0, 1, [1, 1]), (1, 0, [1, 1]), (1, 1, [0, 1]), (1, 1, [1, 0])] {
         assert!(matches!(
@@ -247,17 +247,17 @@ fn a_batch_that_does_not_fit_is_refused() {
 /// NaN must survive: such a frame has no score.
 #[test]
 fn not_a_number_survives() {
-    let path = Path::best();
-    for path in Path::all() {
+    let isa = Isa::best();
+    for isa in Isa::all() {
         for channels in [3, 16, 35] {
             let mut output = [0.0];
             let images = vec![f32::NAN; channels];
-            Least { pixels: 1, channels, path }.run(&[&images, &images], &mut output).unwrap();
-            assert!(output[0].is_nan(), "{path:?} {channels}");
+            ChannelMin { pixels: 1, channels, isa }.run(&[&images, &images], &mut output).unwrap();
+            assert!(output[0].is_nan(), "{isa:?} {channels}");
         }
     }
     for floor in [Some(1.0), None] {
-        let distance = Distance { pixels: 1, channels: 9, floor, path };
+        let distance = Distance { pixels: 1, channels: 9, floor, isa };
         let (mut a, mut output) = ([0.5; 9], [0.0]);
         a[8] = f32::NAN;
         distance.run(&a, &[0.5; 9], &mut output).unwrap();
@@ -287,11 +287,11 @@ fn a_folded_convolution_computes_the_same() {
         let deep = SpaceToDepth::new(input).unwrap();
         let mut blocks = vec![f32::NAN; deep.output().len()];
         deep.run(&image, &mut blocks).unwrap();
-        let (folded, algorithm, packed) = depth::folded(&spec, &weights).unwrap();
+        let (folded, algorithm, packed) = fold_stride2(&spec, &weights).unwrap();
         assert_eq!(folded.input, deep.output());
-        for path in Path::all() {
+        for isa in Isa::all() {
             let conv =
-                Conv::with_algorithm(algorithm, folded, &packed, &bias, Epilogue::relu(), path).unwrap();
+                Conv::with_algorithm(algorithm, folded, &packed, &bias, Epilogue::relu(), isa).unwrap();
             let mut output = vec![f32::NAN; conv.output().len()];
             assert_eq!(output.len(), expected.len());
             conv.run(&blocks, None, &mut output).unwrap();
@@ -310,12 +310,12 @@ fn what_gains_nothing_is_not_folded() {
     let spec = ConvSpec { layout: Layout::Planar, stride: [2; 2], padding: [[3; 2]; 2], ..plain };
     let folds = |spec: ConvSpec| {
         let weights = vec![0.0; spec.outputs * 3 * spec.kernel[0] * spec.kernel[1]];
-        depth::folded(&spec, &weights).is_some()
+        fold_stride2(&spec, &weights).is_some()
     };
     assert!(folds(spec));
     assert!(!folds(ConvSpec { stride: [1, 1], ..spec }));
     assert!(!folds(ConvSpec { layout: Layout::ChannelsLast, ..spec }));
     assert!(!folds(ConvSpec { outputs: 8, ..spec }));
     assert!(!folds(ConvSpec { kernel: [3, 3], ..spec }));
-    assert!(depth::folded(&spec, &[0.0; 5]).is_none());
+    assert!(fold_stride2(&spec, &[0.0; 5]).is_none());
 }

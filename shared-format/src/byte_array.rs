@@ -30,9 +30,9 @@ impl Serialize for Bytes<'_> {
 
 impl<'de, const N: usize> Deserialize<'de> for ByteArray<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit<const N: usize>;
+        struct ByteArrayVisitor<const N: usize>;
 
-        impl<'de, const N: usize> Visitor<'de> for Visit<N> {
+        impl<'de, const N: usize> Visitor<'de> for ByteArrayVisitor<N> {
             type Value = ByteArray<N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,8 +41,8 @@ impl<'de, const N: usize> Deserialize<'de> for ByteArray<N> {
 
             fn visit_bytes<E: Error>(self, from: &[u8]) -> Result<ByteArray<N>, E> {
                 let mut bytes = [0; N];
-                let room = bytes.get_mut(..from.len()).ok_or(E::invalid_length(from.len(), &self))?;
-                room.copy_from_slice(from);
+                let target = bytes.get_mut(..from.len()).ok_or(E::invalid_length(from.len(), &self))?;
+                target.copy_from_slice(from);
                 Ok(ByteArray { len: from.len(), bytes })
             }
 
@@ -57,6 +57,6 @@ impl<'de, const N: usize> Deserialize<'de> for ByteArray<N> {
             }
         }
 
-        deserializer.deserialize_bytes(Visit::<N>)
+        deserializer.deserialize_bytes(ByteArrayVisitor::<N>)
     }
 }

@@ -68,7 +68,7 @@ pub struct FrameRange {
 impl FrameRange {
     /// Returns the largest width and height that an admitted frame can have.
     #[must_use]
-    pub const fn most(&self) -> Size {
+    pub const fn max_admitted(&self) -> Size {
         Size { width: self.max.width.saturating_mul(2), height: self.max.height.saturating_mul(2) }
     }
 
@@ -79,8 +79,8 @@ impl FrameRange {
     pub const fn admits(&self, frame: Size) -> bool {
         frame.width >= self.min.width.div_ceil(2)
             && frame.height >= self.min.height.div_ceil(2)
-            && frame.width <= self.most().width
-            && frame.height <= self.most().height
+            && frame.width <= self.max_admitted().width
+            && frame.height <= self.max_admitted().height
     }
 }
 

@@ -149,8 +149,8 @@ impl Decoder {
     /// Delimiters with nothing between them are ignored.
     pub fn push(&mut self, byte: u8) -> Option<Result<Telegram, TelegramError>> {
         if byte != DELIMITER {
-            if let Some(place) = self.stuffed.get_mut(self.len) {
-                *place = byte;
+            if let Some(slot) = self.stuffed.get_mut(self.len) {
+                *slot = byte;
             }
             self.len = self.len.saturating_add(1);
             return None;

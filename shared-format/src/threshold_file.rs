@@ -152,7 +152,7 @@ pub enum FormatError {
         "the threshold file has format version {0}, but this program reads {FIRST_VERSION} to {VERSION}; export the bundle again with the matching trainer, or update this program"
     )]
     Version(u16),
-    /// Fewer bytes than the header announces.
+    /// Fewer bytes than the header declares.
     #[error("the threshold file is cut short: {found} bytes of {expected}; copy the bundle again")]
     Truncated {
         /// Bytes that a complete file would have (if the header is cut short: the header's length).
@@ -160,7 +160,7 @@ pub enum FormatError {
         /// Bytes given.
         found: usize,
     },
-    /// More bytes than the header announces.
+    /// More bytes than the header declares.
     #[error("the threshold file has {extra} bytes too many; copy the bundle again")]
     Trailing {
         /// Bytes after the end.
@@ -191,10 +191,10 @@ impl ThresholdFile {
         let payload_len = postcard::to_slice(self, body).map_err(|_| FormatError::Buffer)?.len();
         let checked_len = HEADER_LEN + payload_len;
         let file = buffer.get_mut(..checked_len + TRAILER_LEN).ok_or(FormatError::Buffer)?;
-        let announced = u32::try_from(payload_len).map_err(|_| FormatError::Buffer)?;
+        let declared_len = u32::try_from(payload_len).map_err(|_| FormatError::Buffer)?;
         file[..4].copy_from_slice(&MAGIC);
         file[4..6].copy_from_slice(&VERSION.to_le_bytes());
-        file[6..10].copy_from_slice(&announced.to_le_bytes());
+        file[6..10].copy_from_slice(&declared_len.to_le_bytes());
         let crc = crc32fast::hash(&file[..checked_len]);
         file[checked_len..].copy_from_slice(&crc.to_le_bytes());
         Ok(file)
@@ -222,22 +222,22 @@ impl ThresholdFile {
         if !(FIRST_VERSION..=VERSION).contains(&version) {
             return Err(FormatError::Version(version));
         }
-        let announced = u32::from_le_bytes([header[6], header[7], header[8], header[9]]) as usize;
-        let expected = announced.saturating_add(HEADER_LEN + TRAILER_LEN);
+        let declared_len = u32::from_le_bytes([header[6], header[7], header[8], header[9]]) as usize;
+        let expected = declared_len.saturating_add(HEADER_LEN + TRAILER_LEN);
         if found < expected {
             return Err(FormatError::Truncated { expected, found });
         }
         if found > expected {
             return Err(FormatError::Trailing { extra: found - expected });
         }
-        let (checked, crc) = file.split_at(HEADER_LEN + announced);
+        let (checked, crc) = file.split_at(HEADER_LEN + declared_len);
         if crc32fast::hash(checked).to_le_bytes() != *crc {
             return Err(FormatError::Checksum);
         }
         let payload = &checked[HEADER_LEN..];
         let mut buffer = [0; MAX_LEN];
         let payload = if version == 2 {
-            of_version_2(payload, &mut buffer).ok_or(FormatError::Malformed)?
+            upgrade_v2_payload(payload, &mut buffer).ok_or(FormatError::Malformed)?
         } else {
             payload
         };
@@ -265,7 +265,7 @@ impl ThresholdFile {
 }
 
 /// Upgrades a version 2 payload to version 3, with a recipe that neither aligns nor ignores anything.
-fn of_version_2<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
+fn upgrade_v2_payload<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
     type Recipe = (Size, Option<Roi>, Tiles, Colour, FrameRange);
     type ToRecipe = (String<32>, String<32>, String<64>, [u8; 32], Recipe);
     let (_, rest) = postcard::take_from_bytes::<ToRecipe>(payload).ok()?;

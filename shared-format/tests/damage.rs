@@ -265,7 +265,7 @@ fn bytes_without_a_meaning_are_malformed() {
         ("score of a third kind", 0x69, &[2]),
         ("a sample of a third kind", 0x79, &[2]),
         ("five golden frames", 0x9e, &[5]),
-        ("two golden frames announced, one given", 0x9e, &[2]),
+        ("two golden frames declared, one given", 0x9e, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");

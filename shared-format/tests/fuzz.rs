@@ -34,13 +34,13 @@ fn is_read(bytes: &[u8]) -> bool {
 #[test]
 fn threshold_files() {
     let valid = [encoded(&example()), encoded(&largest())];
-    let taken = Fuzz::new("threshold_files", 5_000).mebibytes(1).words(&NUMBERS).run(&valid, |bytes| {
+    let stats = Fuzz::new("threshold_files", 5_000).memory_mib(1).dictionary(&NUMBERS).run(&valid, |bytes| {
         // A mutation rarely leaves the checksum right, so the payload is also tried with a correct one.
         let payload = bytes.get(HEADER_LEN..bytes.len().saturating_sub(TRAILER_LEN)).unwrap_or_default();
         is_read(bytes) | is_read(&framed(payload))
     });
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 50 && refused > taken.inputs / 4, "{taken:?}");
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 50 && refused > stats.inputs / 4, "{stats:?}");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn telegrams() {
     };
     let one = telegram.encode(&mut [0; telegram::MAX_LEN]).unwrap().to_vec();
     let valid = [one.clone(), one.repeat(3)];
-    let taken = Fuzz::new("telegrams", 20_000).mebibytes(1).words(&NUMBERS).run(&valid, |bytes| {
+    let stats = Fuzz::new("telegrams", 20_000).memory_mib(1).dictionary(&NUMBERS).run(&valid, |bytes| {
         let mut decoder = Decoder::new();
         let read: Vec<_> = decoder.extend(bytes).collect();
         for found in &read {
@@ -65,5 +65,5 @@ fn telegrams() {
         }
         read.contains(&Ok(telegram))
     });
-    assert!(taken.accepted > taken.inputs / 20 && taken.accepted < taken.inputs, "{taken:?}");
+    assert!(stats.accepted > stats.inputs / 20 && stats.accepted < stats.inputs, "{stats:?}");
 }

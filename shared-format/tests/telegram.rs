@@ -159,7 +159,7 @@ fn bytes_without_a_meaning_are_malformed_and_other_versions_are_named() {
         content[at] = byte;
         decoded(&framed(&content))
     };
-    // Verdict neither absent nor present, disposition 2, reason 10, score and threshold announced but missing.
+    // Verdict neither absent nor present, disposition 2, reason 10, score and threshold declared but missing.
     for (at, byte) in [(4, 2), (5, 2), (6, 10), (7, 1), (8, 1)] {
         assert_eq!(with(at, byte), [Err(TelegramError::Malformed)], "byte {at}");
     }

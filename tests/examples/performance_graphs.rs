@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bundle::seeded::Seeded;
 use methods::features::Projection;
-use methods::image_score::ImageScore;
+use methods::image_score::ImageScorer;
 use methods::patchcore;
 use methods::smoothing::SMOOTHING;
 use networks::teacher::Teacher;
@@ -14,7 +14,7 @@ use networks::{Network, Weights};
 use shared_format::Size;
 use tests::teachers::random_weights;
 use trainer::channels::Channels;
-use trainer::efficientad::{self, Layout, MapScale, Trained};
+use trainer::efficientad::{self, EfficientAdLayout, MapScale, Trained};
 use trainer::stpm::{self, Comparison, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let teacher = random_weights(&network, 1);
         for side in [128, 256, 384, 512] {
             let scales = vec![0.1; network.levels.len()];
-            let scoring = Scoring::Common { scales, image_score: ImageScore::plain([side / 4, side / 4]) };
+            let scoring = Scoring::Common { scales, image_score: ImageScorer::plain([side / 4, side / 4]) };
             let input = Size { width: side as u32, height: side as u32 };
             let student = nearly(&teacher);
             let channels = network.levels.iter().filter_map(|&level| network.channels(level)).map(plain);
@@ -66,7 +66,7 @@ fn patchcore() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         score: None,
         smoothing: SMOOTHING,
     };
-    Ok(patchcore::build(&teacher, &model, INPUT, Some(&ImageScore::plain([side, side]))))
+    Ok(patchcore::build(&teacher, &model, INPUT, Some(&ImageScorer::plain([side, side]))))
 }
 
 fn nearly(teacher: &Weights) -> Weights {
@@ -83,13 +83,13 @@ fn efficientad(teacher: &str) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     tch::manual_seed(3);
     let compute = Compute { device: tch::Device::Cpu, kind: tch::Kind::Float };
     let network = Network::by_name(teacher).ok_or("no such network")?;
-    let layout = Layout::of(&network).ok_or("not a teacher for efficientad")?;
+    let layout = EfficientAdLayout::of(&network).ok_or("not a teacher for efficientad")?;
     let mut weights = Weights::new();
     TrainableChain::random(layout.student(), compute).add_to(&mut weights, "student.");
     TrainableChain::random(layout.autoencoder(INPUT), compute).add_to(&mut weights, "autoencoder.");
     let (trunk, scales) = (layout.trunk().map(plain), [MapScale { low: 0.0, high: 1.0 }; 2]);
     let side = INPUT.width as usize / if trunk.is_some() { 8 } else { 4 } - 2 * layout.margin();
-    let image_score = Some(ImageScore { margin: layout.margin(), ..ImageScore::plain([side, side]) });
+    let image_score = Some(ImageScorer { margin: layout.margin(), ..ImageScorer::plain([side, side]) });
     let channels = plain(layout.features());
     let trained = Trained { layout, weights, channels, trunk, scales, image_score };
     let weights = random_weights(&network, 1);

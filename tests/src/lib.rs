@@ -16,10 +16,10 @@ use std::process::{Command, Output};
 /// Returns the folder named by an environment variable, or `None` with a line on standard error that says what is
 /// skipped.
 #[must_use]
-pub fn private(variable: &str, what: &str) -> Option<PathBuf> {
+pub fn optional_data(variable: &str, what: &str) -> Option<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if path.is_none() {
-        skipped(&format!(
+        report_skipped(&format!(
             "{what} ({variable} is not set; `cargo xtask test` sets it if the data is available)"
         ));
     }
@@ -27,7 +27,7 @@ pub fn private(variable: &str, what: &str) -> Option<PathBuf> {
 }
 
 /// Reports that a test, or a part of one, can't run here.
-pub fn skipped(what: &str) {
+pub fn report_skipped(what: &str) {
     // Bypasses the print macros, whose output the test harness captures.
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use judge::Network;
-use networks::foreign::{Adopted, Foreign, Normalisation, Wanted};
+use networks::foreign::{AdoptOptions, Adopted, ForeignModel, Normalisation};
 use serde_json::Value;
 use shared_format::Size;
 use tests::images::write_parts;
@@ -81,25 +81,25 @@ fn agree(adopted: &Adopted, file: &str, [map, score]: [&str; 2]) {
     }
 }
 
-fn adopt(name: &str, wanted: &Wanted<'_>) -> Adopted {
-    Foreign::read(&model(name)).unwrap().adopt(wanted, SIZE).unwrap()
+fn adopt(name: &str, wanted: &AdoptOptions<'_>) -> Adopted {
+    ForeignModel::read(&model(name)).unwrap().adopt(wanted, SIZE).unwrap()
 }
 
 #[test]
 fn exports_are_taken_before_their_scaling() {
     for method in ["patchcore", "padim", "stfpm", "cflow"] {
-        let adopted = adopt(&format!("{method}.onnx"), &Wanted::default());
+        let adopted = adopt(&format!("{method}.onnx"), &AdoptOptions::default());
         assert!(adopted.unscaled, "{method}");
         agree(&adopted, &format!("{method}_raw.onnx"), ["anomaly_map", "pred_score"]);
     }
-    let adopted = adopt("padim_script.onnx", &Wanted::default());
+    let adopted = adopt("padim_script.onnx", &AdoptOptions::default());
     assert!(adopted.unscaled);
     agree(&adopted, "padim_raw.onnx", ["anomaly_map", "pred_score"]);
 }
 
 #[test]
 fn what_the_user_says_is_taken_as_it_is() {
-    let said = Wanted { map: Some("anomaly_map"), score: Some("pred_score"), normalisation: None };
+    let said = AdoptOptions { map: Some("anomaly_map"), score: Some("pred_score"), normalisation: None };
     let adopted = adopt("stfpm.onnx", &said);
     assert!(!adopted.unscaled);
     agree(&adopted, "stfpm.onnx", ["anomaly_map", "pred_score"]);
@@ -115,29 +115,29 @@ fn a_bare_network_gets_its_normalisation() {
         name.unwrap().0.as_str()
     };
     let (map, score) = (named(true), named(false));
-    let found = Foreign::read(&model("stfpm_bare.onnx")).unwrap().adopt(&Wanted::default(), SIZE);
+    let found = ForeignModel::read(&model("stfpm_bare.onnx")).unwrap().adopt(&AdoptOptions::default(), SIZE);
     assert!(found.unwrap_err().to_string().contains(&format!("`{map}`")));
-    let said = Wanted { map: Some(map), score: Some(score), normalisation: None };
+    let said = AdoptOptions { map: Some(map), score: Some(score), normalisation: None };
     agree(&adopt("stfpm_bare.onnx", &said), "stfpm_bare.onnx", [map, score]);
-    let normalised = Wanted { normalisation: Some(Normalisation::IMAGENET), ..said };
+    let normalised = AdoptOptions { normalisation: Some(Normalisation::IMAGENET), ..said };
     agree(&adopt("stfpm_bare.onnx", &normalised), "stfpm_raw.onnx", ["anomaly_map", "pred_score"]);
     // Without a score, the map's largest value is the score.
-    let adopted = adopt("stfpm_bare.onnx", &Wanted { score: None, ..normalised });
+    let adopted = adopt("stfpm_bare.onnx", &AdoptOptions { score: None, ..normalised });
     let [map, score] = judged(&adopted, &input("ramp", SIZE), SIZE);
     assert_eq!((adopted.score, score[0]), (None, map.iter().copied().fold(f32::MIN, f32::max)));
 }
 
 #[test]
 fn any_size_and_weights_beside_the_file() {
-    let foreign = Foreign::read(&model("patchcore_dynamic.onnx")).unwrap();
+    let foreign = ForeignModel::read(&model("patchcore_dynamic.onnx")).unwrap();
     assert_eq!(foreign.size(), None);
     let size = Size { width: 96, height: 128 };
-    let adopted = foreign.adopt(&Wanted::default(), size).unwrap();
+    let adopted = foreign.adopt(&AdoptOptions::default(), size).unwrap();
     // The model's own map has 64 × 64 positions, whatever the input.
     let [map, _] = judged(&adopted, &input("ramp", size), size);
     assert_eq!(map.len(), 96 * 128);
     agree(
-        &foreign.adopt(&Wanted::default(), SIZE).unwrap(),
+        &foreign.adopt(&AdoptOptions::default(), SIZE).unwrap(),
         "patchcore_raw.onnx",
         ["anomaly_map", "pred_score"],
     );
@@ -145,10 +145,12 @@ fn any_size_and_weights_beside_the_file() {
 
 #[test]
 fn onnxruntime_runs_what_was_adopted() {
-    let Some(python) = tests::private("NOMINAL_PYTHON", "adopted models in onnxruntime") else { return };
+    let Some(python) = tests::optional_data("NOMINAL_PYTHON", "adopted models in onnxruntime") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     for method in ["patchcore", "padim", "stfpm", "cflow"] {
-        let adopted = adopt(&format!("{method}.onnx"), &Wanted::default());
+        let adopted = adopt(&format!("{method}.onnx"), &AdoptOptions::default());
         let values = input("noise", SIZE);
         let [onnx, source, target] =
             ["model.onnx", "image.f32", "out.json"].map(|name| folder.path().join(name));

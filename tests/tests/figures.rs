@@ -9,7 +9,7 @@ use bundle::seeded::Seeded;
 
 #[test]
 fn auroc_agrees_with_scikit_learn() {
-    let Some(python) = tests::private("NOMINAL_PYTHON", "AUROC against scikit-learn") else { return };
+    let Some(python) = tests::optional_data("NOMINAL_PYTHON", "AUROC against scikit-learn") else { return };
     let mut random = Seeded::new(9, 0);
     for (n, levels) in [(50, 5), (1000, 1 << 20), (4000, 37)] {
         let mut items: Vec<(f32, bool)> = (0..n)

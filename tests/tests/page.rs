@@ -7,7 +7,7 @@ use std::process::Command;
 use shared_format::Size;
 use tests::images::write_parts;
 use tests::workshop::Workshop;
-use tests::{skipped, succeed};
+use tests::{report_skipped, succeed};
 
 const SIZE: Size = Size { width: 160, height: 128 };
 
@@ -43,7 +43,9 @@ fn the_threshold_moves_and_both_rates_with_it() {
     let written = std::fs::read_to_string(&page).unwrap();
     assert!(!written.contains("http:") && !written.contains("https:"), "the page loads external resources");
     let Some(at_first) = dom(&page, &workshop.path("")) else {
-        return skipped("the evaluation's page in a browser (no chromium; `cargo xtask test` installs it)");
+        return report_skipped(
+            "the evaluation's page in a browser (no chromium; `cargo xtask test` installs it)",
+        );
     };
     // At the bundle's threshold, the script shows the same figures as the page without it.
     for id in ["found-0", "found-1"] {

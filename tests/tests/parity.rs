@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use judge::Preparer;
-use methods::image_score::{HeldOut, ImageScore, SHARES};
+use methods::image_score::{HeldOut, ImageScorer, SHARES};
 use networks::resample::gaussian;
 use networks::teacher::Teacher;
 use networks::teacher::import::read_published;
@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use tests::images::part;
 use tests::teachers::random_weights;
 use trainer::channels::Channels;
-use trainer::efficientad::{self, Layout, MAP_OUTPUTS, MapScale, Trained};
+use trainer::efficientad::{self, EfficientAdLayout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::stpm::{Comparison, LEVEL_OUTPUTS, Scoring, build_graph, combined};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
@@ -52,7 +52,8 @@ fn an_input_that_is_not_square_agrees() {
 
 #[test]
 fn the_default_teacher_agrees_at_full_size() {
-    let Some(weights) = tests::private("NOMINAL_WEIGHTS", "parity with the published EfficientNet-Lite0")
+    let Some(weights) =
+        tests::optional_data("NOMINAL_WEIGHTS", "parity with the published EfficientNet-Lite0")
     else {
         return;
     };
@@ -62,7 +63,9 @@ fn the_default_teacher_agrees_at_full_size() {
 
 #[test]
 fn resnet18_agrees_at_full_size() {
-    let Some(data) = tests::private("NOMINAL_DATA", "parity with the published ResNet-18") else { return };
+    let Some(data) = tests::optional_data("NOMINAL_DATA", "parity with the published ResNet-18") else {
+        return;
+    };
     let file = data.join("teachers/resnet18_imagenet1k_v1_layer1-3_bnfolded.npz");
     let (network, teacher) = read_published(&file).unwrap();
     agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
@@ -132,7 +135,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let onnx = build_graph(&network, &teacher, &student, (&comparison, &scoring), input, true);
 
     let folder = tempfile::tempdir().unwrap();
-    let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
+    let python = tests::optional_data("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
     let outputs = [&LEVEL_OUTPUTS[..], &["anomaly_map", "score"]].concat();
     let shape = [1, 3, input.height as usize, input.width as usize];
     let mut tract = judge::Network::load(&onnx, shape, &outputs, 1).unwrap();
@@ -171,9 +174,9 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
 }
 
 /// Computes the common image score of a distance map with libtorch's own operators.
-fn libtorch_score(map: &Tensor, score: &ImageScore) -> f32 {
-    let standardised = (map.flatten(0, -1) - Tensor::from_slice(&score.places.mean))
-        / Tensor::from_slice(&score.places.deviation);
+fn libtorch_score(map: &Tensor, score: &ImageScorer) -> f32 {
+    let standardised = (map.flatten(0, -1) - Tensor::from_slice(&score.positions.mean))
+        / Tensor::from_slice(&score.positions.deviation);
     let told = SHARES.iter().zip(&score.shares).map(|(&share, usual)| {
         let count = (standardised.numel() * share).div_ceil(1000);
         let (worst, _) = standardised.topk(count as i64, 0, true, true);
@@ -183,11 +186,11 @@ fn libtorch_score(map: &Tensor, score: &ImageScore) -> f32 {
 }
 
 /// Fits the score to these maps of good parts, 1×1×h×w each.
-fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScore {
+fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScorer {
     let size = maps[0].size();
     let grid = [size[2] as usize, size[3] as usize];
     let parts = maps.iter().map(|map| vec![vec![to_array(map).data]]).collect();
-    ImageScore::fit(&HeldOut { grid, margin, parts }, input, &mut |_| ()).unwrap().0
+    ImageScorer::fit(&HeldOut { grid, margin, parts }, input, &mut |_| ()).unwrap().0
 }
 
 /// Compares teacher, student and autoencoder with random weights, in libtorch with its own operators and in the other
@@ -197,7 +200,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     tch::manual_seed(3);
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let network = Network::by_name(network).unwrap();
-    let layout = Layout::of(&network).unwrap();
+    let layout = EfficientAdLayout::of(&network).unwrap();
     let weights = random_weights(&network, 1);
     let frozen = Frozen::new(&network, &weights, compute);
     let teacher = Teacher { name: "random".to_owned(), network: network.clone(), weights };
@@ -241,7 +244,7 @@ fn agree_on_efficientad(network: &str, input: Size) {
     let outputs = [&MAP_OUTPUTS[..], &["anomaly_map", "score"]].concat();
     let mut tract = judge::Network::load(&onnx, [1, 3, sides[0], sides[1]], &outputs, 1).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let python = tests::private("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
+    let python = tests::optional_data("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
     let mut scores = Vec::new();
     let mut means = Vec::new();
     for (image, raw) in images.iter().zip(&raw) {
@@ -253,8 +256,8 @@ fn agree_on_efficientad(network: &str, input: Size) {
         let mean = &scaled[0] * (1.0 - share) + &scaled[1] * share;
         let grid = sides.map(|side| side as i64);
         let surrounded = match layout {
-            Layout::Patches(_) => mean.constant_pad_nd([4, 4, 4, 4]),
-            Layout::Trunk { .. } => smoothed(&mean),
+            EfficientAdLayout::Patches(_) => mean.constant_pad_nd([4, 4, 4, 4]),
+            EfficientAdLayout::Trunk { .. } => smoothed(&mean),
         };
         let map = surrounded.upsample_bilinear2d(grid, false, None, None);
         let score = mean.max().double_value(&[]) as f32;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use shared_format::Size;
 use tests::images::{jpeg, write_parts};
 use tests::workshop::Workshop;
-use tests::{private, program, succeed};
+use tests::{optional_data, program, succeed};
 
 /// Judged frames until memory and handles count as settled.
 const WARM_UP: u64 = 5_000;
@@ -100,7 +100,7 @@ fn a_hundred_thousand_frames() {
         let bytes = jpeg(size, seed, seed % 20 == 19);
         std::fs::write(workshop.path("frames").join(format!("{seed:02}.jpg")), bytes).unwrap();
     }
-    let weights = private("NOMINAL_WEIGHTS", "the soak").expect("run this by `cargo xtask soak`");
+    let weights = optional_data("NOMINAL_WEIGHTS", "the soak").expect("run this by `cargo xtask soak`");
     workshop.import(&weights.join("efficientnet-lite0.pth"), "lite0");
     let short = ["--teacher", "lite0", "--steps", "20", "--size", "64"];
     succeed(&mut workshop.train(&workshop.path("photos"), "run", &short));

@@ -27,7 +27,7 @@ pub enum Precision {
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ComputeRequest {
     /// The device.
     pub device: DeviceChoice,
     /// The number format.
@@ -69,7 +69,7 @@ impl Resolved {
     ///
     /// # Errors
     /// [`ComputeError::Plain`] if another device or number format was demanded.
-    pub fn plain(wanted: Wanted) -> Result<Self, ComputeError> {
+    pub fn plain(wanted: ComputeRequest) -> Result<Self, ComputeError> {
         if wanted.device == DeviceChoice::Cuda || wanted.precision == Precision::Bf16 {
             return Err(ComputeError::Plain);
         }

@@ -6,7 +6,7 @@
 //! | [`teachers`] | the user's teachers, and those shipped with this program |
 //! | [`method`] | the trait that every method implements |
 //! | [`registry`] | every method: one line each |
-//! | [`fitted`] | the fitted methods, from the crate `methods` |
+//! | [`fitted_method`] | the fitted methods, from the crate `methods` |
 //! | `stpm`, `efficientad` | the trained methods, a folder each |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`metrics`] | the metrics that a run logs while it trains |
@@ -32,7 +32,7 @@ pub mod commands;
 pub mod compute;
 #[cfg(feature = "libtorch")]
 pub mod efficientad;
-pub mod fitted;
+pub mod fitted_method;
 #[cfg(feature = "libtorch")]
 pub mod held_out;
 #[cfg(feature = "libtorch")]

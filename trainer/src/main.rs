@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use trainer::commands::Cli;
 
 fn main() -> ExitCode {
-    match Cli::of_words(std::env::args_os().collect()).and_then(Cli::run) {
+    match Cli::parse_args(std::env::args_os().collect()).and_then(Cli::run) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {}", in_one_line(&e));

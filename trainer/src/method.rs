@@ -7,15 +7,15 @@ use clap::ArgMatches;
 use judge::{DecodeError, PrepareError};
 use methods::cross_fit::CrossFitError;
 use methods::method::FitError;
-use methods::options::Listed;
+use methods::options::MethodOptions;
 use networks::FoldError;
 use networks::teacher::Teacher;
 use serde_json::Value;
 
-use crate::compute::{ComputeError, Resolved, Wanted};
+use crate::compute::{ComputeError, ComputeRequest, Resolved};
 #[cfg(feature = "libtorch")]
 use crate::natural::NaturalError;
-use crate::run::{Run, RunError, Settings};
+use crate::run::{Run, RunError, RunSettings};
 
 /// A way to learn what good parts look like.
 pub trait Method {
@@ -26,7 +26,7 @@ pub trait Method {
     fn about(&self) -> &'static str;
 
     /// Returns its options, as a command line lists them.
-    fn listed(&self) -> Listed;
+    fn method_options(&self) -> MethodOptions;
 
     /// Converts the options given on the command line to those that a run records.
     ///
@@ -56,19 +56,19 @@ pub trait Method {
     ///
     /// # Errors
     /// If the request can't be met.
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError>;
+    fn resolve(&self, wanted: ComputeRequest) -> Result<Resolved, ComputeError>;
 
     /// Checks that the method can learn from this teacher with these settings.
     ///
     /// # Errors
     /// [`TrainError::Unfit`] if it can't.
-    fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError>;
+    fn check(&self, settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError>;
 
     /// Trains, resuming from the run's checkpoint if it has one, or fits.
     ///
     /// # Errors
     /// If an image is missing, the disk can't be written, or training diverges.
-    fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError>;
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<TrainOutcome, TrainError>;
 
     /// Returns the trained model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1.
     ///
@@ -107,7 +107,7 @@ pub struct Plan {
 
 /// How a training ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ended {
+pub enum TrainOutcome {
     /// All steps are done.
     Finished {
         /// The step whose student the selection images chose, if they choose one.

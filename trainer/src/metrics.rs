@@ -21,7 +21,7 @@ pub fn append(path: &Path, metrics: &impl Serialize) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's error; a missing file is not an error.
-pub fn cut_back(path: &Path, step: u64) -> io::Result<()> {
+pub fn truncate_after(path: &Path, step: u64) -> io::Result<()> {
     let bytes = match std::fs::read(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         read => read?,
@@ -36,7 +36,7 @@ pub fn cut_back(path: &Path, step: u64) -> io::Result<()> {
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct MetricsLine {
     step: u64,
 }
 
@@ -44,7 +44,7 @@ struct Line {
 fn kept_length(bytes: &[u8], step: u64) -> usize {
     let (mut kept, mut former) = (0, None);
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let at = serde_json::from_slice(line).ok().map(|Line { step }| step);
+        let at = serde_json::from_slice(line).ok().map(|MetricsLine { step }| step);
         if line.last() != Some(&b'\n') || at.is_none() || at <= former || at > Some(step) {
             break;
         }
@@ -66,7 +66,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("metrics.jsonl");
         std::fs::write(&path, text).unwrap();
-        cut_back(&path, 60).unwrap();
+        truncate_after(&path, 60).unwrap();
         std::fs::read_to_string(path).unwrap()
     }
 
@@ -90,7 +90,7 @@ mod tests {
     fn a_missing_file_is_made_by_the_first_line() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("metrics.jsonl");
-        cut_back(&path, 0).unwrap();
+        truncate_after(&path, 0).unwrap();
         assert!(!path.exists());
         append(&path, &serde_json::json!({ "step": 1 })).unwrap();
         append(&path, &serde_json::json!({ "step": 2 })).unwrap();

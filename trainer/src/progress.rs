@@ -34,6 +34,6 @@ pub fn bar(length: u64, what: &str) -> ProgressBar {
 }
 
 /// Prints a line above the bar, or on its own if no terminal shows the bar.
-pub fn say(bar: &ProgressBar, line: &str) {
+pub fn print(bar: &ProgressBar, line: &str) {
     if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
 }

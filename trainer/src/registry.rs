@@ -1,11 +1,11 @@
 //! The registry of all methods: those trained here, and the fitted ones.
 
 use methods::METHODS;
-use methods::options::{Listed, Methods};
+use methods::options::{MethodOptions, Methods};
 
 #[cfg(feature = "libtorch")]
 use crate::efficientad::EfficientAd;
-use crate::fitted::Fitted;
+use crate::fitted_method::FittedMethod;
 use crate::method::Method;
 #[cfg(feature = "libtorch")]
 use crate::stpm::Stpm;
@@ -13,7 +13,7 @@ use crate::stpm::Stpm;
 /// Returns every method. The first is the default.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
-    let fitted = METHODS.iter().map(|entry| Box::new(Fitted(entry)) as Box<dyn Method>);
+    let fitted = METHODS.iter().map(|entry| Box::new(FittedMethod(entry)) as Box<dyn Method>);
     let trained: [Box<dyn Method>; _] = [
         #[cfg(feature = "libtorch")]
         Box::new(Stpm),
@@ -34,7 +34,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Method>> {
 pub struct All;
 
 impl Methods for All {
-    fn listed() -> Vec<Listed> {
-        all().iter().map(|method| method.listed()).collect()
+    fn method_options() -> Vec<MethodOptions> {
+        all().iter().map(|method| method.method_options()).collect()
     }
 }

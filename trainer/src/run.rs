@@ -2,7 +2,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `run.json` | [`Settings`]: everything that reproduces the run, and which image is in which set |
+//! | `run.json` | [`RunSettings`]: everything that reproduces the run, and which image is in which set |
 //! | `teacher.safetensors` | the teacher, so that the run stays complete if the library changes |
 //! | `checkpoint.safetensors` | the state to resume from |
 //! | `best.safetensors` | the best student so far, by the selection images |
@@ -13,13 +13,13 @@ mod error;
 mod settings;
 
 pub use error::RunError;
-pub use settings::{MAX_STEPS, Settings};
+pub use settings::{MAX_STEPS, RunSettings};
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bundle::atomic::write_file;
-pub use networks::State;
+pub use networks::ModelState;
 use networks::teacher::{Teacher, load_file, read_safetensors, write_safetensors};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,7 @@ use crate::metrics;
 pub struct Run {
     folder: PathBuf,
     /// The settings that the run was started with.
-    pub settings: Settings,
+    pub settings: RunSettings,
     /// The teacher as it was when the run started.
     pub teacher: Teacher,
 }
@@ -53,7 +53,7 @@ impl Run {
     ///
     /// # Errors
     /// If the folder already holds a run, or can't be written.
-    pub fn create(folder: &Path, settings: Settings, teacher: Teacher) -> Result<Self, RunError> {
+    pub fn create(folder: &Path, settings: RunSettings, teacher: Teacher) -> Result<Self, RunError> {
         if folder.join(SETTINGS).exists() {
             return Err(RunError::Exists(folder.to_owned()));
         }
@@ -86,7 +86,7 @@ impl Run {
             read => read.map_err(|source| RunError::Io { path: path.clone(), source })?,
         };
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let settings = Settings::read(&json).map_err(damaged)?;
+        let settings = RunSettings::read(&json).map_err(damaged)?;
         let teacher = load_file(&folder.join(TEACHER), &settings.teacher)?;
         Ok(Self { folder: folder.to_owned(), settings, teacher })
     }
@@ -95,7 +95,7 @@ impl Run {
     ///
     /// # Errors
     /// If the disk can't be written; the previous file is then unchanged.
-    pub fn save(&self, file: &str, state: &State) -> Result<(), RunError> {
+    pub fn save(&self, file: &str, state: &ModelState) -> Result<(), RunError> {
         let mut notes = state.notes.clone();
         notes.insert(METHOD.to_owned(), self.settings.method.clone());
         self.write(file, &write_safetensors(&state.weights, notes))
@@ -105,7 +105,7 @@ impl Run {
     ///
     /// # Errors
     /// If the file is damaged, or was written by another method.
-    pub fn load(&self, file: &str) -> Result<Option<State>, RunError> {
+    pub fn load(&self, file: &str) -> Result<Option<ModelState>, RunError> {
         let path = self.path(file);
         let bytes = match std::fs::read(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -117,7 +117,7 @@ impl Run {
                     let (found, method) = (found.clone(), self.settings.method.clone());
                     Err(RunError::OtherMethod { path, found, method })
                 }
-                _ => Ok(Some(State { weights, notes })),
+                _ => Ok(Some(ModelState { weights, notes })),
             },
             Err(e) => Err(RunError::Damaged { path, reason: e.to_string() }),
         }
@@ -127,7 +127,7 @@ impl Run {
     ///
     /// # Errors
     /// If there is none yet, or it is damaged.
-    pub fn best(&self) -> Result<State, RunError> {
+    pub fn best(&self) -> Result<ModelState, RunError> {
         self.load(BEST)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
     }
 
@@ -135,7 +135,7 @@ impl Run {
     ///
     /// # Errors
     /// If training hasn't ended, or the file is damaged.
-    pub fn student(&self) -> Result<State, RunError> {
+    pub fn student(&self) -> Result<ModelState, RunError> {
         self.load(STUDENT)?.ok_or_else(|| RunError::Unfinished(self.folder.clone()))
     }
 
@@ -152,9 +152,9 @@ impl Run {
     ///
     /// # Errors
     /// If the disk can't be written.
-    pub fn cut_metrics(&self, step: u64) -> Result<(), RunError> {
+    pub fn truncate_metrics(&self, step: u64) -> Result<(), RunError> {
         let path = self.path(METRICS);
-        metrics::cut_back(&path, step).map_err(|source| RunError::Io { path, source })
+        metrics::truncate_after(&path, step).map_err(|source| RunError::Io { path, source })
     }
 
     /// Returns the method's own options, as the run records them.

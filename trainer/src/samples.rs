@@ -15,7 +15,7 @@ use crate::torch::{Compute, Frozen, channels_last};
 
 /// Images (or their tiles) with the teacher's features of them.
 #[derive(Debug)]
-pub struct Batch {
+pub struct SampleBatch {
     /// N×3×H×W, normalised, in the requested number format.
     pub image: Tensor,
     /// The teacher's levels.
@@ -54,7 +54,7 @@ pub struct Samples {
     std: Tensor,
     compute: Compute,
     teacher: Frozen,
-    cache: Vec<Batch>,
+    cache: Vec<SampleBatch>,
 }
 
 impl Samples {
@@ -87,7 +87,7 @@ impl Samples {
             }
             if used > budget {
                 let kept = index + 1;
-                progress::say(
+                progress::print(
                     &bar,
                     &format!("{what}: {kept} of {images} fit in memory; the others are read each time"),
                 );
@@ -127,7 +127,7 @@ impl Samples {
     ///
     /// # Errors
     /// If an image that is not kept in memory can no longer be read.
-    pub fn batch(&mut self, indices: &[usize], kind: Kind) -> Result<Batch, TrainError> {
+    pub fn batch(&mut self, indices: &[usize], kind: Kind) -> Result<SampleBatch, TrainError> {
         let per_image = self.set.per_image();
         let mut fresh = Vec::new();
         let kept = self.cache.len();
@@ -135,14 +135,14 @@ impl Samples {
             fresh.push(self.read(index / per_image)?.swap_remove(index % per_image));
         }
         let mut fresh = fresh.iter();
-        let chosen: Vec<&Batch> =
+        let chosen: Vec<&SampleBatch> =
             indices.iter().filter_map(|&index| self.cache.get(index).or_else(|| fresh.next())).collect();
-        let gather = |part: &dyn Fn(&Batch) -> Tensor| {
+        let gather = |part: &dyn Fn(&SampleBatch) -> Tensor| {
             let parts: Vec<Tensor> = chosen.iter().map(|sample| part(sample)).collect();
             channels_last(&Tensor::cat(&parts, 0).to_device(self.compute.device))
         };
         let levels = chosen.first().map_or(0, |sample| sample.targets.len());
-        Ok(Batch {
+        Ok(SampleBatch {
             image: gather(&|sample| sample.image.to_kind(kind)),
             targets: (0..levels)
                 .map(|level| gather(&|sample| sample.targets[level].shallow_clone()))
@@ -157,7 +157,7 @@ impl Samples {
 
     /// Computes the teacher's levels of normalised images, N×3×H×W.
     #[must_use]
-    pub fn see(&self, image: &Tensor) -> Vec<Tensor> {
+    pub fn teacher_features(&self, image: &Tensor) -> Vec<Tensor> {
         let parts: Vec<Vec<Tensor>> = image
             .split(TEACHER_BATCH, 0)
             .iter()
@@ -170,7 +170,7 @@ impl Samples {
     }
 
     /// Reads one image's tiles, then their mirrored copies, on the CPU.
-    fn read(&mut self, index: usize) -> Result<Vec<Batch>, TrainError> {
+    fn read(&mut self, index: usize) -> Result<Vec<SampleBatch>, TrainError> {
         let path = &self.set.paths[index];
         let frame = decode_file(path).map_err(|source| TrainError::Decode { path: path.clone(), source })?;
         let mut planes = Vec::new();
@@ -185,10 +185,10 @@ impl Samples {
             Flip::Vertical => Tensor::cat(&[&image, &image.flip([2])], 0),
         };
         let image = channels_last(&((image - &self.mean) / &self.std)).to_device(self.compute.device);
-        let levels = self.see(&image);
+        let levels = self.teacher_features(&image);
         let stored = |x: &Tensor, tile: i64, kind| x.narrow(0, tile, 1).to_kind(kind).to_device(Device::Cpu);
         Ok((0..image.size()[0])
-            .map(|tile| Batch {
+            .map(|tile| SampleBatch {
                 image: stored(&image, tile, STORED_KIND),
                 targets: levels.iter().map(|level| stored(level, tile, STORED_KIND)).collect(),
             })

@@ -46,6 +46,6 @@ pub fn paths_of(given: &ArgMatches, name: &str) -> Vec<PathBuf> {
 }
 
 /// Returns the word given for `--name`.
-pub fn word_of<'a>(given: &'a ArgMatches, name: &str) -> Option<&'a str> {
+pub fn value_of<'a>(given: &'a ArgMatches, name: &str) -> Option<&'a str> {
     given.get_one::<String>(name).map(String::as_str)
 }

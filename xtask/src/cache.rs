@@ -60,29 +60,29 @@ fn locate(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         .or_else(|| folder("HOME").map(|f| f.join(".cache/nominal")))
 }
 
-/// Returns whether `place` contains an installation with this stamp.
-pub fn is_installed(place: &Path, stamp: &str) -> bool {
-    fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp)
+/// Returns whether `target` contains an installation with this stamp.
+pub fn is_installed(target: &Path, stamp: &str) -> bool {
+    fs::read_to_string(target.join(STAMP)).is_ok_and(|found| found == stamp)
 }
 
-/// Installs the folder `place`: `fill` writes its contents into an empty folder, which is then moved to `place`. A previous
+/// Installs the folder `target`: `fill` writes its contents into an empty folder, which is then moved to `target`. A previous
 /// installation and leftovers of an interrupted run are deleted.
-pub fn install(place: &Path, stamp: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let (part, old) = (beside(place, ".part"), beside(place, ".old"));
+pub fn install(target: &Path, stamp: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (part, old) = (with_suffix(target, ".part"), with_suffix(target, ".old"));
     remove(&part)?;
     remove(&old)?;
     fs::create_dir_all(&part).with_context(|| format!("can't make the folder {}", part.display()))?;
     fill(&part)?;
     fs::write(part.join(STAMP), stamp).with_context(|| format!("can't write into {}", part.display()))?;
-    if place.symlink_metadata().is_ok() {
-        rename(place, &old)?;
+    if target.symlink_metadata().is_ok() {
+        rename(target, &old)?;
     }
-    rename(&part, place)?;
+    rename(&part, target)?;
     remove(&old)
 }
 
 /// Returns `path` with a suffix added to its file name.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -125,25 +125,25 @@ mod tests {
     #[test]
     fn an_interrupted_installation_leaves_the_old_one_and_the_next_run_replaces_it() {
         let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("thing");
-        install(&place, "1", |part| Ok(fs::write(part.join("one"), "1")?)).unwrap();
-        assert!(is_installed(&place, "1"));
-        assert!(!is_installed(&place, "2"));
+        let target = folder.path().join("thing");
+        install(&target, "1", |part| Ok(fs::write(part.join("one"), "1")?)).unwrap();
+        assert!(is_installed(&target, "1"));
+        assert!(!is_installed(&target, "2"));
 
-        let failed = install(&place, "2", |part| {
+        let failed = install(&target, "2", |part| {
             fs::write(part.join("half"), "")?;
             anyhow::bail!("the network went away")
         });
         assert!(failed.is_err());
-        assert!(is_installed(&place, "1"));
+        assert!(is_installed(&target, "1"));
 
-        install(&place, "2", |part| {
+        install(&target, "2", |part| {
             assert_eq!(fs::read_dir(part)?.count(), 0, "left over from the interrupted run");
             Ok(fs::write(part.join("two"), "2")?)
         })
         .unwrap();
-        assert!(is_installed(&place, "2"));
-        assert!(!place.join("one").exists());
+        assert!(is_installed(&target, "2"));
+        assert!(!target.join("one").exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

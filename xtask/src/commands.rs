@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap_light::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, word_of};
+use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, value_of};
 use crate::setup::Purpose;
 use crate::{
     board, checks, cross, demo, deploy, fuzz, image, instructions, nightly, package, peers, quality, setup,
@@ -39,7 +39,7 @@ fn all() -> Vec<(Command, Run)> {
                 )
                 .arg(choice("for", &["demo", "test"], "What to set up for").default_value("test")),
             |given| {
-                let purpose = if word_of(given, "for") == Some("demo") { Purpose::Demo } else { Purpose::Test };
+                let purpose = if value_of(given, "for") == Some("demo") { Purpose::Demo } else { Purpose::Test };
                 setup::run(purpose).map(|_| ExitCode::SUCCESS)
             },
         ),
@@ -119,7 +119,7 @@ fn all() -> Vec<(Command, Run)> {
         (fuzz::command(), fuzz::run),
         (nightly::command(), nightly::run),
         (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),
-        (deploy::command(), |given| deploy::run(&deploy::Task::from(given)?).map(success)),
+        (deploy::command(), |given| deploy::run(&deploy::DeployTask::from(given)?).map(success)),
         (image::command(), |given| image::run(&image::Options::from(given)?).map(success)),
     ]
 }

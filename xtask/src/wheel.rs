@@ -49,7 +49,7 @@ impl Wheel {
             }
             cache::remove(&place)?;
         }
-        let part = cache::beside(&place, ".part");
+        let part = cache::with_suffix(&place, ".part");
         cache::remove(&part)?;
         fs::create_dir_all(&part).with_context(|| format!("can't make the folder {}", part.display()))?;
         println!("{}", self.announcement());
@@ -135,7 +135,7 @@ mod tests {
         // starting, can't be executed.
         let write = r#"printf %s "$1" >"$0" && chmod +x "$0""#;
         shell::run(Command::new("sh").args(["-c", write]).arg(&script).arg(lines)).unwrap();
-        Pip::pretending(script)
+        Pip::with_program(script)
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&place).unwrap(), "abc");
         assert_eq!(fs::read_dir(cache.path("downloads")).unwrap().count(), 1, "no folder is left over");
 
-        let no_pip = Pip::pretending("no-such-program-here".into());
+        let no_pip = Pip::with_program("no-such-program-here".into());
         assert_eq!(ABC.fetch(&cache, &no_pip).unwrap(), place, "a whole wheel is not downloaded again");
 
         fs::write(&place, "ab").unwrap();

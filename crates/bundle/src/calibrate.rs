@@ -2,7 +2,7 @@
 
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
-use crate::rule::Rule;
+use crate::rule::ThresholdRule;
 use crate::tail;
 
 /// Share of the normals' map positions below the pixel threshold. The threshold only outlines regions; it decides
@@ -40,18 +40,18 @@ pub struct Calibration {
 pub struct Calibrator {
     names: Vec<String>,
     scores: Vec<f32>,
-    pixels: Pixels,
+    pixels: PixelCalibrator,
     sample: Sample,
 }
 
 /// The normals' map values that determine the pixel threshold.
 #[derive(Debug)]
-pub struct Pixels {
+pub struct PixelCalibrator {
     values: Vec<f32>,
     stride: usize,
 }
 
-impl Pixels {
+impl PixelCalibrator {
     /// Prepares for `frames` maps of `positions` values each.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
@@ -75,15 +75,15 @@ impl Calibrator {
     /// Prepares for `frames` maps of `positions` values each, from held-out normals.
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
-        let pixels = Pixels::new(frames, positions);
+        let pixels = PixelCalibrator::new(frames, positions);
         Self { names: vec![], scores: vec![], pixels, sample: Sample::HeldOut }
     }
 
-    /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`Pixels::threshold`] is
+    /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`PixelCalibrator::threshold`] is
     /// already known.
     #[must_use]
     pub fn cross_fitted(pixel_threshold: f32) -> Self {
-        let pixels = Pixels { values: vec![pixel_threshold], stride: 1 };
+        let pixels = PixelCalibrator { values: vec![pixel_threshold], stride: 1 };
         Self { names: vec![], scores: vec![], pixels, sample: Sample::CrossFitted }
     }
 
@@ -112,7 +112,7 @@ impl Calibrator {
 
     /// Computes the thresholds for `target_fpr` (0..1, exclusive); `None` if no normal was added.
     #[must_use]
-    pub fn finish(mut self, target_fpr: f64, rule: Rule) -> Option<Calibration> {
+    pub fn finish(mut self, target_fpr: f64, rule: ThresholdRule) -> Option<Calibration> {
         let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
         let mut named: Vec<(String, f32)> = self.names.into_iter().zip(self.scores.iter().copied()).collect();
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -120,7 +120,7 @@ impl Calibrator {
         self.scores.sort_by(f32::total_cmp);
         let mut choice = conformal::choose(normals, target_fpr);
         let mut image_threshold = self.scores[self.scores.len() - choice.rank as usize];
-        if rule == Rule::Estimate
+        if rule == ThresholdRule::Estimate
             && let Some(estimate) = tail::estimate(&self.scores, target_fpr)
             && estimate < image_threshold
         {
@@ -179,7 +179,7 @@ mod tests {
             let map: Vec<f32> = (0..100).map(|p| (i as f32 + 1.0) * p as f32 / 99.0).collect();
             c.add(format!("{i}.png"), i as f32 + 1.0, &map);
         }
-        c.finish(target, Rule::Claim).unwrap()
+        c.finish(target, ThresholdRule::Claim).unwrap()
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         for _ in 0..2000 {
             let mut c = Calibrator::new(19, 1);
             (0..19).for_each(|_| c.add(String::new(), draw(), &[0.0]));
-            let threshold = c.finish(0.1, Rule::Claim).unwrap().image_threshold;
+            let threshold = c.finish(0.1, ThresholdRule::Claim).unwrap().image_threshold;
             alarms += (0..10).filter(|_| draw() > threshold).count();
         }
         let rate = alarms as f64 / 20_000.0;
@@ -223,17 +223,18 @@ mod tests {
         };
         // Thirty similar scores and one outlier: the claim is the outlier's score, the estimate is far below it.
         let odd: Vec<f32> = (0..30).map(|n| n as f32 / 10.0).chain([100.0]).collect();
-        let (claim, estimate) = (finish(&odd, 0.05, Rule::Claim), finish(&odd, 0.05, Rule::Estimate));
+        let (claim, estimate) =
+            (finish(&odd, 0.05, ThresholdRule::Claim), finish(&odd, 0.05, ThresholdRule::Estimate));
         assert_eq!((claim.image_threshold, claim.evidence.rank), (100.0, 1));
         assert!((2.9..5.0).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
         assert_eq!((estimate.evidence.rank, estimate.reaches_target), (2, false));
         // Scores without a tail: an estimate would exceed all of them.
         let even: Vec<f32> = (0..31).map(|n| n as f32).collect();
-        assert_eq!(finish(&even, 0.01, Rule::Estimate).image_threshold, 30.0);
+        assert_eq!(finish(&even, 0.01, ThresholdRule::Estimate).image_threshold, 30.0);
         // Too few to estimate anything.
         assert_eq!(
-            finish(&[1.0, 2.0, 9.0], 0.05, Rule::Estimate),
-            finish(&[1.0, 2.0, 9.0], 0.05, Rule::Claim)
+            finish(&[1.0, 2.0, 9.0], 0.05, ThresholdRule::Estimate),
+            finish(&[1.0, 2.0, 9.0], 0.05, ThresholdRule::Claim)
         );
     }
 
@@ -242,6 +243,6 @@ mod tests {
         let c = calibrate(1, 0.01);
         assert_eq!(c.image_threshold, 1.0);
         assert!(c.score_tolerance > 0.0);
-        assert_eq!(Calibrator::new(0, 1).finish(0.01, Rule::Claim), None);
+        assert_eq!(Calibrator::new(0, 1).finish(0.01, ThresholdRule::Claim), None);
     }
 }

@@ -7,7 +7,7 @@ use shared_format::{Evidence, Sample, conformal};
 use crate::calibrate::Calibration;
 
 /// A normal stands alone if its score is more than this many times as far above the median as the next one's.
-const ALONE: f32 = 2.0;
+const OUTLIER_RATIO: f32 = 2.0;
 
 /// Says what the sample can claim.
 #[must_use]
@@ -53,11 +53,11 @@ pub fn highest(calibration: &Calibration) -> String {
 /// Returns a warning if the threshold is the score of one normal far above all others: a bad part among the good ones
 /// makes the gate blind. `again` says what to do after removing it: `train and export again`.
 #[must_use]
-pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
+pub fn outlier_warning(calibration: &Calibration, again: &str) -> Option<String> {
     let Calibration { evidence, highest, .. } = calibration;
     let [(name, first), (_, second), ..] = &highest[..] else { return None };
     let above = |score: f32| score - evidence.scores.q50;
-    let alone = evidence.rank == 1 && above(*first) > ALONE * above(*second).max(f32::MIN_POSITIVE);
+    let alone = evidence.rank == 1 && above(*first) > OUTLIER_RATIO * above(*second).max(f32::MIN_POSITIVE);
     alone.then(|| {
         format!(
             "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it isn't \
@@ -71,12 +71,12 @@ pub fn lonely(calibration: &Calibration, again: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::calibrate::Calibrator;
-    use crate::rule::Rule;
+    use crate::rule::ThresholdRule;
 
     fn calibrate(n: usize, target: f64) -> Calibration {
         let mut c = Calibrator::new(n, 1);
         (0..n).for_each(|i| c.add(format!("{i}.png"), i as f32 + 1.0, &[0.0]));
-        c.finish(target, Rule::Claim).unwrap()
+        c.finish(target, ThresholdRule::Claim).unwrap()
     }
 
     #[test]
@@ -96,8 +96,8 @@ mod tests {
             for (index, &score) in scores.iter().enumerate() {
                 c.add(format!("good/{index}.png"), score, &[0.0]);
             }
-            let c = c.finish(0.01, Rule::Claim).unwrap();
-            (highest(&c), lonely(&c, "teach again"))
+            let c = c.finish(0.01, ThresholdRule::Claim).unwrap();
+            (highest(&c), outlier_warning(&c, "teach again"))
         };
         let (named, alone) = warning(&[1.0, 9.0, 1.2, 1.4, 1.1]);
         assert_eq!(named, "highest of the normals: 1.png 9.0000, 3.png 1.4000, 2.png 1.2000");

@@ -10,7 +10,7 @@ pub const MIN_NORMALS: usize = 2 * FEATURES;
 /// Weight of the diagonal in the covariance, in normals: few normals say little about how features correlate.
 const SHRINKAGE: f64 = FEATURES as f64;
 /// Minimum deviation of a feature, as a share of its largest value: a feature that never varies must not decide alone.
-const LEAST_DEVIATION: f64 = 1e-3;
+const MIN_DEVIATION: f64 = 1e-3;
 
 /// Why a descriptor can't be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ pub fn fit(normals: &[[f32; FEATURES]]) -> Result<Descriptor, DescriptorError> {
     for (i, row) in covariance.chunks_exact_mut(FEATURES).enumerate() {
         let variance = row[i];
         row.iter_mut().for_each(|c| *c *= count / (count + SHRINKAGE));
-        row[i] = variance + (LEAST_DEVIATION * largest[i]).powi(2);
+        row[i] = variance + (MIN_DEVIATION * largest[i]).powi(2);
     }
     let transposed = inverse_factor(&covariance, FEATURES);
     if transposed.iter().any(|x| !x.is_finite()) {

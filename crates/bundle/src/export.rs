@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use judge::image_score::features;
 use judge::{
-    DecodeError, EncodeError, EngineError, Fault, Frame, Scored, Scorer, decode_file, encode_png, file_sha256,
+    DecodeError, EncodeError, EngineError, Fault, Frame, FrameScore, Scorer, decode_file, encode_png,
+    file_sha256,
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{
@@ -16,7 +17,7 @@ use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator};
 use crate::claim::claim;
 use crate::descriptor::{self, DescriptorError};
-use crate::rule::Rule;
+use crate::rule::ThresholdRule;
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
@@ -42,7 +43,7 @@ pub struct Export<'a> {
     /// The target false-positive rate, 0..1 exclusive.
     pub target_fpr: f64,
     /// How the scores of normals become the threshold.
-    pub rule: Rule,
+    pub rule: ThresholdRule,
     /// Whether to refuse a sample that is too small to claim the target.
     pub require_claim: bool,
 }
@@ -128,12 +129,12 @@ pub fn export(
 ) -> Result<Calibration, ExportError> {
     let mut scorer = start(request, out)?;
     let image_score = image_score(request, &mut scorer, &mut progress)?;
-    let mut scorer = scorer.scoring_by(image_score.clone());
+    let mut scorer = scorer.with_image_score(image_score.clone());
     let input = request.recipe.input;
     let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     for path in request.calibration {
-        let (_, scored) = judged(&mut scorer, path)?;
+        let (_, scored) = score_file(&mut scorer, path)?;
         calibrator.add(path.display().to_string(), scored.score, &scored.map.judged());
         progress();
     }
@@ -149,7 +150,7 @@ fn image_score(
     let ScoreKind::Descriptor(normals) = request.score else { return Ok(ImageScore::Model) };
     let mut described = Vec::new();
     for path in normals {
-        let (_, scored) = judged(scorer, path)?;
+        let (_, scored) = score_file(scorer, path)?;
         described.push(features(&scored.map, scored.score));
         progress();
     }
@@ -186,7 +187,7 @@ fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
 ///
 /// # Errors
 /// [`ExportError::Decode`] or [`ExportError::Judge`].
-pub fn judged(scorer: &mut Scorer, path: &Path) -> Result<(Frame, Scored), ExportError> {
+pub fn score_file(scorer: &mut Scorer, path: &Path) -> Result<(Frame, FrameScore), ExportError> {
     let frame = decode_file(path).map_err(|source| ExportError::Decode { path: path.to_owned(), source })?;
     let scored = scorer.score(&frame);
     let scored = scored.map_err(|source| ExportError::Judge { path: path.to_owned(), source })?;
@@ -200,7 +201,7 @@ fn finish(
     calibrator: Calibrator,
     out: &Path,
 ) -> Result<Calibration, ExportError> {
-    let places = golden_places(calibrator.scores());
+    let indices = golden_indices(calibrator.scores());
     let calibration =
         calibrator.finish(request.target_fpr, request.rule).ok_or(ExportError::NoCalibration)?;
     if request.require_claim && !calibration.reaches_target {
@@ -210,7 +211,7 @@ fn finish(
     if calibration.evidence.normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
         return Err(ExportError::Constant(calibration.evidence.normals));
     }
-    let golden = golden_frames(request, scorer, &places)?;
+    let golden = golden_frames(request, scorer, &indices)?;
     let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
     write(out, request.onnx, &thresholds, &golden)?;
     Ok(calibration)
@@ -220,13 +221,13 @@ fn finish(
 type GoldenFrame = (String, Vec<u8>, f32);
 
 /// Returns the indices of the lowest, the median and the highest score.
-fn golden_places(scores: &[f32]) -> Vec<usize> {
+fn golden_indices(scores: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let last = order.len().saturating_sub(1);
-    let mut places: Vec<usize> = (0..GOLDEN_FRAMES).map(|i| i * last / (GOLDEN_FRAMES - 1)).collect();
-    places.dedup();
-    places.into_iter().filter_map(|place| order.get(place).copied()).collect()
+    let mut indices: Vec<usize> = (0..GOLDEN_FRAMES).map(|i| i * last / (GOLDEN_FRAMES - 1)).collect();
+    indices.dedup();
+    indices.into_iter().filter_map(|index| order.get(index).copied()).collect()
 }
 
 /// Decodes each golden frame once for both its score and its PNG, so that they match. The choice is known only after all
@@ -234,11 +235,11 @@ fn golden_places(scores: &[f32]) -> Vec<usize> {
 fn golden_frames(
     request: &Export<'_>,
     scorer: &mut Scorer,
-    places: &[usize],
+    indices: &[usize],
 ) -> Result<Vec<GoldenFrame>, ExportError> {
     let mut frames = Vec::new();
-    for path in places.iter().filter_map(|&place| request.calibration.get(place)) {
-        let (frame, scored) = judged(scorer, path)?;
+    for path in indices.iter().filter_map(|&index| request.calibration.get(index)) {
+        let (frame, scored) = score_file(scorer, path)?;
         frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, scored.score));
     }
     Ok(frames)

@@ -17,7 +17,7 @@
 //! | [`seeded`] | random numbers that a recorded seed always reproduces |
 //! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
-//! | [`written`] | sizes, regions and grids as users write them |
+//! | [`parse`] | sizes, regions and grids as users write them |
 
 pub mod alignment;
 pub mod atomic;
@@ -29,17 +29,17 @@ pub mod evaluate;
 pub mod export;
 pub mod ignore_mask;
 pub mod input_shape;
+pub mod parse;
 pub mod recalibrate;
 pub mod rule;
 pub mod seeded;
 mod tail;
 pub mod whitening;
-pub mod written;
 
 pub use alignment::{Align, Aligned, alignment};
-pub use calibrate::{Calibration, Calibrator, Pixels};
-pub use claim::{claim, claim_with_threshold, highest, lonely};
-pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, judged};
+pub use calibrate::{Calibration, Calibrator, PixelCalibrator};
+pub use claim::{claim, claim_with_threshold, highest, outlier_warning};
+pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, score_file};
 pub use ignore_mask::{IgnoreError, ignore_mask};
 pub use input_shape::{PIXELS, input_shape};
-pub use rule::Rule;
+pub use rule::ThresholdRule;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::written::{name_of, named};
+use crate::parse::{by_name, name_of};
 
 /// The rule that turns the scores of normals into a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Rule {
+pub enum ThresholdRule {
     /// The score that no more normals exceed than the target allows, or the largest score. Its claim holds whatever the
     /// distribution of the scores.
     #[default]
@@ -17,11 +17,11 @@ pub enum Rule {
     Estimate,
 }
 
-impl Rule {
+impl ThresholdRule {
     const NAMES: [(&'static str, Self); 2] = [("claim", Self::Claim), ("estimate", Self::Estimate)];
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for ThresholdRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(name_of(&Self::NAMES, self))
     }
@@ -30,12 +30,12 @@ impl fmt::Display for Rule {
 /// An unknown rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown threshold rule `{0}`; write claim or estimate")]
-pub struct UnknownRule(String);
+pub struct UnknownThresholdRule(String);
 
-impl FromStr for Rule {
-    type Err = UnknownRule;
+impl FromStr for ThresholdRule {
+    type Err = UnknownThresholdRule;
 
-    fn from_str(text: &str) -> Result<Self, UnknownRule> {
-        named(&Self::NAMES, text).ok_or_else(|| UnknownRule(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownThresholdRule> {
+        by_name(&Self::NAMES, text).ok_or_else(|| UnknownThresholdRule(text.to_owned()))
     }
 }

@@ -7,7 +7,7 @@
 /// The tail is this share of the scores …
 const SHARE: f64 = 0.3;
 /// … and must hold at least this many of them.
-const FEWEST: usize = 5;
+const MIN_SCORES: usize = 5;
 
 /// Estimates the score that about `target` of new normals exceeds; `None` if there are too few scores or the target is outside
 /// their tail. `ascending` are the scores of normals.
@@ -15,7 +15,7 @@ pub(crate) fn estimate(ascending: &[f32], target: f64) -> Option<f32> {
     let start = ascending.get(((1.0 - SHARE) * ascending.len() as f64) as usize)?;
     let excesses: Vec<f64> =
         ascending.iter().map(|score| f64::from(score - start)).filter(|excess| *excess > 0.0).collect();
-    if excesses.len() < FEWEST || target >= SHARE {
+    if excesses.len() < MIN_SCORES || target >= SHARE {
         return None;
     }
     let [low, high] = [(excesses.len() - 1) / 2, excesses.len() / 2].map(|middle| excesses[middle]);

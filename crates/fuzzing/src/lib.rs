@@ -8,10 +8,10 @@
 //! static MEMORY: fuzzing::Memory = fuzzing::Memory;
 //!
 //! # fn main() {
-//! let taken = fuzzing::Fuzz::new("numbers", 1000).run(&[b"1 2 3".to_vec()], |bytes| {
+//! let stats = fuzzing::Fuzz::new("numbers", 1000).run(&[b"1 2 3".to_vec()], |bytes| {
 //!     std::str::from_utf8(bytes).is_ok_and(|text| text.split(' ').all(|word| word.parse::<u32>().is_ok()))
 //! });
-//! assert!(taken.inputs > taken.accepted);
+//! assert!(stats.inputs > stats.accepted);
 //! # }
 //! ```
 //!
@@ -25,12 +25,12 @@
 //! | `NOMINAL_FUZZ_INPUT` | a file: tries only this input, unchanged |
 #![allow(clippy::panic, clippy::expect_used, reason = "this crate is test support")]
 
-mod chance;
 mod memory;
+mod rng;
 mod run;
 mod settings;
-mod watch;
+mod watchdog;
 
-pub use chance::Chance;
 pub use memory::Memory;
-pub use run::{Fuzz, Taken};
+pub use rng::Rng;
+pub use run::{Fuzz, Stats};

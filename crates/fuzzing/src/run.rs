@@ -5,24 +5,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chance::Chance;
 use crate::memory;
-use crate::settings::Settings;
-use crate::watch::{Tried, Watch};
+use crate::rng::Rng;
+use crate::settings::FuzzSettings;
+use crate::watchdog::{Attempt, Watchdog};
 
 /// A kind of input, and the limits for each input.
 #[derive(Debug, Clone)]
 pub struct Fuzz {
     name: &'static str,
     count: u64,
-    words: Vec<&'static [u8]>,
-    patience: Duration,
+    dictionary: Vec<&'static [u8]>,
+    timeout: Duration,
     memory: usize,
 }
 
 /// The outcome of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct Stats {
     /// Inputs tried.
     pub inputs: u64,
     /// Inputs accepted as valid.
@@ -41,28 +41,28 @@ impl Fuzz {
     #[must_use]
     pub const fn new(name: &'static str, count: u64) -> Self {
         // Far longer than any input takes, even on a busy machine.
-        let patience = Duration::from_secs(60);
-        Self { name, count, words: Vec::new(), patience, memory: 256 << 20 }
+        let timeout = Duration::from_secs(60);
+        Self { name, count, dictionary: Vec::new(), timeout, memory: 256 << 20 }
     }
 
     /// Adds tokens that have a meaning in this kind of input.
     #[must_use]
-    pub fn words(mut self, words: &[&'static [u8]]) -> Self {
-        self.words.extend(words);
+    pub fn dictionary(mut self, dictionary: &[&'static [u8]]) -> Self {
+        self.dictionary.extend(dictionary);
         self
     }
 
     /// Sets how long one input may take, instead of a minute.
     #[must_use]
-    pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
     /// Sets how many mebibytes one input may use, instead of 256.
     #[must_use]
-    pub const fn mebibytes(mut self, mebibytes: usize) -> Self {
-        self.memory = mebibytes << 20;
+    pub const fn memory_mib(mut self, memory_mib: usize) -> Self {
+        self.memory = memory_mib << 20;
         self
     }
 
@@ -71,27 +71,27 @@ impl Fuzz {
     /// # Panics
     /// If the target panics, with a message that says where the input is. An input that takes too long or too much memory
     /// ends the program, with such a message on standard error.
-    pub fn run(&self, valid: &[Vec<u8>], mut target: impl FnMut(&[u8]) -> bool) -> Taken {
+    pub fn run(&self, valid: &[Vec<u8>], mut target: impl FnMut(&[u8]) -> bool) -> Stats {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let settings = Settings::new(self.count, |name| std::env::var(name).ok());
-        let watch = Watch::start(self.name, self.patience);
-        let mut taken = Taken::default();
+        let settings = FuzzSettings::new(self.count, |name| std::env::var(name).ok());
+        let watchdog = Watchdog::start(self.name, self.timeout);
+        let mut stats = Stats::default();
         let begin = Instant::now();
         if let Some(path) = &settings.input {
             let bytes = std::fs::read(path)
                 .unwrap_or_else(|error| panic!("{} can't be read: {error}", path.display()));
-            self.one(&watch, Tried::new(bytes, settings.seed, 0), &mut target, &mut taken);
+            self.try_input(&watchdog, Attempt::new(bytes, settings.seed, 0), &mut target, &mut stats);
         } else {
-            while settings.end.is_ahead(taken.inputs) {
-                let index = taken.inputs;
-                let mut chance = Chance::new(settings.seed, index);
+            while settings.end.continues_after(stats.inputs) {
+                let index = stats.inputs;
+                let mut rng = Rng::new(settings.seed, index);
                 let mut bytes = valid[(index % valid.len() as u64) as usize].clone();
-                chance.mutate(&mut bytes, valid, &self.words);
-                self.one(&watch, Tried::new(bytes, settings.seed, index), &mut target, &mut taken);
+                rng.mutate(&mut bytes, valid, &self.dictionary);
+                self.try_input(&watchdog, Attempt::new(bytes, settings.seed, index), &mut target, &mut stats);
             }
         }
         if settings.is_asked {
-            let Taken { inputs, accepted, slowest, memory } = taken;
+            let Stats { inputs, accepted, slowest, memory } = stats;
             // Bypasses the print macros, whose output the test harness captures.
             let _ = writeln!(
                 std::io::stderr(),
@@ -102,21 +102,27 @@ impl Fuzz {
                 memory >> 10
             );
         }
-        taken
+        stats
     }
 
-    fn one(&self, watch: &Watch, tried: Tried, target: &mut impl FnMut(&[u8]) -> bool, taken: &mut Taken) {
-        let bytes = tried.bytes.clone();
-        watch.begin(tried);
+    fn try_input(
+        &self,
+        watchdog: &Watchdog,
+        attempt: Attempt,
+        target: &mut impl FnMut(&[u8]) -> bool,
+        stats: &mut Stats,
+    ) {
+        let bytes = attempt.bytes.clone();
+        watchdog.begin(attempt);
         let begin = Instant::now();
         let (ran, memory) = memory::within(self.memory, || catch_unwind(AssertUnwindSafe(|| target(&bytes))));
-        taken.slowest = taken.slowest.max(begin.elapsed());
-        taken.memory = taken.memory.max(memory);
-        taken.inputs += 1;
-        let tried = watch.done();
-        match (ran, tried) {
-            (Ok(accepted), _) => taken.accepted += u64::from(accepted),
-            (Err(_), Some(tried)) => panic!("{}", watch.keep(&tried, "panics")),
+        stats.slowest = stats.slowest.max(begin.elapsed());
+        stats.memory = stats.memory.max(memory);
+        stats.inputs += 1;
+        let attempt = watchdog.done();
+        match (ran, attempt) {
+            (Ok(accepted), _) => stats.accepted += u64::from(accepted),
+            (Err(_), Some(attempt)) => panic!("{}", watchdog.keep(&attempt, "panics")),
             (Err(panic), None) => std::panic::resume_unwind(panic),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// The settings; see the crate's table of variables.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub(crate) struct FuzzSettings {
     pub end: End,
     pub seed: u64,
     /// Only this input is tried.
@@ -23,7 +23,7 @@ pub(crate) enum End {
 
 impl End {
     /// Returns whether the run continues after this many inputs.
-    pub fn is_ahead(self, inputs: u64) -> bool {
+    pub fn continues_after(self, inputs: u64) -> bool {
         match self {
             Self::After(count) => inputs < count,
             Self::At(time) => Instant::now() < time,
@@ -31,7 +31,7 @@ impl End {
     }
 }
 
-impl Settings {
+impl FuzzSettings {
     /// Reads the settings from the environment; `count` is the default number of inputs.
     pub fn new(count: u64, variable: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| {
@@ -58,7 +58,7 @@ mod tests {
         let of = |variables: &[(&str, &str)]| {
             let owned: Vec<(String, String)> =
                 variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            Settings::new(10, move |name| {
+            FuzzSettings::new(10, move |name| {
                 owned.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
             })
         };
@@ -66,14 +66,14 @@ mod tests {
         assert!(matches!(usual.end, End::After(10)) && usual.seed == 1 && !usual.is_asked);
         let counted = of(&[("NOMINAL_FUZZ_COUNT", "3"), ("NOMINAL_FUZZ_SEED", "9")]);
         assert!(matches!(counted.end, End::After(3)) && counted.seed == 9 && counted.is_asked);
-        assert!(counted.end.is_ahead(2) && !counted.end.is_ahead(3));
+        assert!(counted.end.continues_after(2) && !counted.end.continues_after(3));
         let timed = of(&[("NOMINAL_FUZZ_COUNT", "3"), ("NOMINAL_FUZZ_MINUTES", "1")]);
-        assert!(timed.end.is_ahead(1000));
+        assert!(timed.end.continues_after(1000));
     }
 
     #[test]
     #[should_panic(expected = "set it to a number")]
     fn what_is_no_number_is_said() {
-        Settings::new(1, |_| Some("many".to_owned()));
+        FuzzSettings::new(1, |_| Some("many".to_owned()));
     }
 }

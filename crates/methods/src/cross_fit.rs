@@ -8,16 +8,16 @@
 use std::path::PathBuf;
 
 use bundle::seeded::Seeded;
-use bundle::{ExportError, Pixels, judged};
+use bundle::{ExportError, PixelCalibrator, score_file};
 use judge::ignored::judged as judged_values;
 use judge::{DecodeError, EngineError, Ignored, Network, Preparer, Scorer, decode_file};
 use networks::teacher::Teacher;
 use shared_format::Recipe;
 
-use crate::configured::Configured;
+use crate::dyn_method::DynMethod;
 use crate::features::{FeatureError, FeatureSet};
-use crate::image_score::{HeldOut, ImageScore};
-use crate::method::{DISTANCES, FitError, Model, Progress};
+use crate::image_score::{HeldOut, ImageScorer};
+use crate::method::{DISTANCES, FitError, Model, ProgressCallback};
 
 const FOLDS: usize = 5;
 const STREAM: u64 = 0x7ea;
@@ -30,7 +30,7 @@ pub struct CrossFit<'a> {
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
     /// The method, with its options.
-    pub method: &'a dyn Configured,
+    pub method: &'a dyn DynMethod,
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
     /// Seeds the folds and the method's choices.
@@ -45,7 +45,7 @@ pub struct CrossFitted {
     /// The model.
     pub model: Box<dyn Model>,
     /// How its distances become the image's score; `None` if the method scores images its own way.
-    pub image_score: Option<ImageScore>,
+    pub image_score: Option<ImageScorer>,
     /// The scores of each part's frames.
     pub scores: Vec<Vec<f32>>,
     /// A map position belongs to a region when its value is above this.
@@ -85,13 +85,13 @@ impl CrossFit<'_> {
     pub fn run(
         &self,
         set: &mut FeatureSet,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<CrossFitted>, CrossFitError> {
         let fold_of = folds(self.parts.len(), self.seed);
         let frames = self.parts.iter().map(Vec::len).sum();
         let input = self.recipe.input;
         let positions = input.width as usize * input.height as usize * self.recipe.tiles.count();
-        let mut pixels = Pixels::new(frames, positions);
+        let mut pixels = PixelCalibrator::new(frames, positions);
         let mut scores = vec![vec![]; self.parts.len()];
         let mut held_out = HeldOut { grid: [0; 2], margin: 0, parts: vec![vec![]; self.parts.len()] };
         for fold in 0..FOLDS {
@@ -104,23 +104,25 @@ impl CrossFit<'_> {
             }
             let fitted = self.method.fit(set, &others, self.seed, progress)?;
             let Some(model) = fitted else { return Ok(None) };
-            let mut judge = self.judge(model.as_ref())?;
+            let mut scorer = self.scorer(model.as_ref())?;
             for part in (0..self.parts.len()).filter(|&part| fold_of[part] == fold) {
                 for path in &self.parts[part] {
-                    match &mut judge {
-                        Judge::Own(scorer) => {
-                            let (_, scored) = judged(scorer, path)?;
+                    match &mut scorer {
+                        HeldOutScorer::Own(scorer) => {
+                            let (_, scored) = score_file(scorer, path)?;
                             pixels.add(&scored.map.judged());
                             scores[part].push(scored.score);
                         }
-                        Judge::Common(distances) => held_out.parts[part].push(distances.of_file(path)?),
+                        HeldOutScorer::Common(distances) => {
+                            held_out.parts[part].push(distances.of_file(path)?)
+                        }
                     }
                 }
                 if !progress() {
                     return Ok(None);
                 }
             }
-            if let Judge::Common(distances) = judge {
+            if let HeldOutScorer::Common(distances) = scorer {
                 held_out.grid = distances.grid;
             }
         }
@@ -135,7 +137,7 @@ impl CrossFit<'_> {
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;
         if held_out.parts.iter().any(|part| !part.is_empty())
-            && let Some((score, of_parts)) = ImageScore::fit(&held_out, input, &mut shown)
+            && let Some((score, of_parts)) = ImageScorer::fit(&held_out, input, &mut shown)
         {
             (image_score, scores) = (Some(score), of_parts);
         }
@@ -143,11 +145,11 @@ impl CrossFit<'_> {
     }
 
     /// Returns what scores the frames that a model hasn't seen.
-    fn judge(&self, model: &dyn Model) -> Result<Judge, EngineError> {
+    fn scorer(&self, model: &dyn Model) -> Result<HeldOutScorer, EngineError> {
         let (teacher, recipe) = (self.teacher, self.recipe);
         let Some(onnx) = model.distances(teacher, recipe.input) else {
             let onnx = model.onnx(teacher, recipe.input, None);
-            return Ok(Judge::Own(Box::new(Scorer::new(&onnx, recipe, self.threads)?)));
+            return Ok(HeldOutScorer::Own(Box::new(Scorer::new(&onnx, recipe, self.threads)?)));
         };
         let shape = [1, 3, recipe.input.height as usize, recipe.input.width as usize];
         let network = Network::load(&onnx, shape, &[DISTANCES], self.threads)?;
@@ -159,19 +161,19 @@ impl CrossFit<'_> {
             _ => [0; 2],
         };
         let preparer = Preparer::new(recipe);
-        Ok(Judge::Common(Box::new(Distances { network, preparer, grid, input: vec![] })))
+        Ok(HeldOutScorer::Common(Box::new(DistanceMaps { network, preparer, grid, input: vec![] })))
     }
 }
 
 /// What scores a fold's frames.
-enum Judge {
+enum HeldOutScorer {
     /// The method's own score.
     Own(Box<Scorer>),
     /// Maps of distances, from which the score is computed once all are known.
-    Common(Box<Distances>),
+    Common(Box<DistanceMaps>),
 }
 
-struct Distances {
+struct DistanceMaps {
     network: Network,
     preparer: Preparer,
     /// Rows and columns of the maps.
@@ -179,7 +181,7 @@ struct Distances {
     input: Vec<f32>,
 }
 
-impl Distances {
+impl DistanceMaps {
     /// Computes the map of each tile.
     fn of_file(&mut self, path: &std::path::Path) -> Result<Vec<Vec<f32>>, CrossFitError> {
         let decoded = |source: DecodeError| FeatureError::Decode { path: path.to_owned(), source };

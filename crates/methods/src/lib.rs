@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`method`] | the traits of a method and its model |
 //! | [`registry`] | every method: one line each |
-//! | [`configured`] | a method with its options, as a trait object |
+//! | [`dyn_method`] | a method with its options, as a trait object |
 //! | [`options`] | the options of several methods on one command line |
 //! | [`smoothing`](mod@smoothing) | an option that several methods share |
 //! | [`features`] | a backbone's features at each position |
@@ -29,13 +29,13 @@
 //!
 //! ```no_run
 //! use methods::Flip;
-//! use methods::teach::{Lesson, teach};
+//! use methods::teach::{TeachRequest, teach};
 //! use networks::teacher::Library;
 //! use shared_format::{Colour, FrameRange, Recipe, Size, Tiles};
 //!
 //! let size = Size { width: 640, height: 480 };
 //! let method = methods::METHODS[0].defaults();
-//! let lesson = Lesson {
+//! let request = TeachRequest {
 //!     teacher: &Library::of_user().load("efficientnet-lite0")?,
 //!     recipe: Recipe {
 //!         input: Size { width: 256, height: 256 },
@@ -49,13 +49,13 @@
 //!     parts: &[/* the frames of each part */],
 //!     method: method.as_ref(),
 //!     target_fpr: 0.01,
-//!     rule: bundle::Rule::Claim,
+//!     rule: bundle::ThresholdRule::Claim,
 //!     seed: 0,
 //!     threads: 2,
 //! };
 //! let only_frame = |scores: &[f32]| scores.first().copied();
-//! let taught = teach(&lesson, &only_frame, "bundles/cap".as_ref(), &mut || true)?;
-//! println!("{}", bundle::claim_with_threshold(&taught.calibration));
+//! let result = teach(&request, &only_frame, "bundles/cap".as_ref(), &mut || true)?;
+//! println!("{}", bundle::claim_with_threshold(&result.calibration));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -63,8 +63,8 @@
 //! [`registry::METHODS`]. It is then available in `trainer train` and `edge-runtime teach` with its options, and is
 //! covered by the tests that compare every method's model with onnxruntime.
 
-pub mod configured;
 pub mod cross_fit;
+pub mod dyn_method;
 pub mod features;
 pub mod gaussians;
 pub mod image_score;
@@ -78,7 +78,7 @@ pub mod registry;
 pub mod smoothing;
 pub mod teach;
 
-pub use configured::Configured;
+pub use dyn_method::DynMethod;
 pub use features::Flip;
 pub use method::{Method, Model};
 pub use registry::{METHODS, by_name};

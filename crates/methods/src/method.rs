@@ -3,19 +3,19 @@
 use std::fmt;
 
 use networks::teacher::Teacher;
-use networks::{State, StateError};
+use networks::{ModelState, StateError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_format::Size;
 
 use crate::features::{FeatureError, FeatureSet, Levels};
-use crate::image_score::ImageScore;
+use crate::image_score::ImageScorer;
 
 /// Name of the output of [`Model::distances`].
 pub const DISTANCES: &str = "distances";
 
 /// Called after each image; says whether to go on.
-pub type Progress<'a> = &'a mut dyn FnMut() -> bool;
+pub type ProgressCallback<'a> = &'a mut dyn FnMut() -> bool;
 
 /// A method that is fitted to images of good parts in one pass. The implementing type holds its options, as a command line
 /// gives them and as a run records them.
@@ -35,7 +35,7 @@ pub trait Method:
 
     /// Returns whether it can learn from this teacher. Most methods need a backbone with several levels.
     #[must_use]
-    fn takes(teacher: &Teacher) -> bool {
+    fn supports(teacher: &Teacher) -> bool {
         teacher.is_backbone()
     }
 
@@ -49,7 +49,7 @@ pub trait Method:
         set: &mut FeatureSet,
         indices: &[usize],
         seed: u64,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<Self::Model>, FitError>;
 }
 
@@ -59,21 +59,21 @@ pub trait Model: fmt::Debug {
     fn summary(&self) -> String;
 
     /// Returns the model as named arrays and notes.
-    fn state(&self) -> State;
+    fn state(&self) -> ModelState;
 
     /// Restores a model from [`Self::state`], for this teacher and input size.
     ///
     /// # Errors
     /// Names what is missing or out of range.
-    fn restore(state: &State, teacher: &Teacher, input: Size) -> Result<Self, StateError>
+    fn restore(state: &ModelState, teacher: &Teacher, input: Size) -> Result<Self, StateError>
     where
         Self: Sized;
 
     /// Returns the model as ONNX: input `image` 1×3×H×W (RGB 0..1), outputs `anomaly_map` 1×1×H×W and `score` 1. The score is
     /// `image_score` of the distances if given, otherwise the method's own.
-    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScore>) -> Vec<u8>;
+    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8>;
 
-    /// Returns the distances that an [`ImageScore`] is computed from, as ONNX: the same input, output [`DISTANCES`] 1×1×h×w.
+    /// Returns the distances that an [`ImageScorer`] is computed from, as ONNX: the same input, output [`DISTANCES`] 1×1×h×w.
     /// `None` if the method has its own way to score images.
     fn distances(&self, _teacher: &Teacher, _input: Size) -> Option<Vec<u8>> {
         None

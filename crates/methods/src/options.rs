@@ -9,14 +9,14 @@ use clap::{Arg, ArgMatches, Command};
 
 /// A method's name and the function that adds its options to a command.
 #[derive(Debug, Clone, Copy)]
-pub struct Listed {
+pub struct MethodOptions {
     /// The method's name.
     pub method: &'static str,
     /// Adds its options: [`clap::Args::augment_args`].
     pub add_options: fn(Command) -> Command,
 }
 
-impl Listed {
+impl MethodOptions {
     fn options(self) -> Vec<Arg> {
         (self.add_options)(Command::new(self.method)).get_arguments().cloned().collect()
     }
@@ -25,7 +25,7 @@ impl Listed {
 /// The methods of a program.
 pub trait Methods {
     /// Lists all of them.
-    fn listed() -> Vec<Listed>;
+    fn method_options() -> Vec<MethodOptions>;
 }
 
 /// The options of all methods of `M`, for `#[command(flatten)]`.
@@ -38,7 +38,7 @@ pub struct Options<M> {
 /// An option that the chosen method doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--{option} is for --method {}, not {chosen}; leave it out", .owners.join(" or "))]
-pub struct Foreign {
+pub struct OptionMismatch {
     /// The option's name.
     pub option: String,
     /// The methods that have it.
@@ -52,13 +52,13 @@ impl<M: Methods> Options<M> {
     ///
     /// # Errors
     /// Names the first option that the method doesn't have.
-    pub fn of(&self, chosen: &str) -> Result<&ArgMatches, Foreign> {
-        for (option, owners) in merged(&M::listed()) {
+    pub fn for_method(&self, chosen: &str) -> Result<&ArgMatches, OptionMismatch> {
+        for (option, owners) in merged(&M::method_options()) {
             let id = option.get_id().as_str();
             let is_given = self.matches.value_source(id) == Some(ValueSource::CommandLine);
             if is_given && !owners.contains(&chosen) {
                 let option = option.get_long().unwrap_or(id).to_owned();
-                return Err(Foreign { option, owners, chosen: chosen.to_owned() });
+                return Err(OptionMismatch { option, owners, chosen: chosen.to_owned() });
             }
         }
         Ok(&self.matches)
@@ -66,13 +66,13 @@ impl<M: Methods> Options<M> {
 }
 
 /// Lists every option once, with the methods that have it.
-fn merged(methods: &[Listed]) -> Vec<(Arg, Vec<&'static str>)> {
+fn merged(methods: &[MethodOptions]) -> Vec<(Arg, Vec<&'static str>)> {
     let mut merged: Vec<(Arg, Vec<&'static str>)> = vec![];
-    for listed in methods {
-        for option in listed.options() {
+    for method_options in methods {
+        for option in method_options.options() {
             match merged.iter_mut().find(|(known, _)| known.get_id() == option.get_id()) {
-                Some((_, owners)) => owners.push(listed.method),
-                None => merged.push((option, vec![listed.method])),
+                Some((_, owners)) => owners.push(method_options.method),
+                None => merged.push((option, vec![method_options.method])),
             }
         }
     }
@@ -81,7 +81,7 @@ fn merged(methods: &[Listed]) -> Vec<(Arg, Vec<&'static str>)> {
 
 impl<M: Methods> clap::Args for Options<M> {
     fn augment_args(command: Command) -> Command {
-        merged(&M::listed()).into_iter().fold(command, |command, (option, owners)| {
+        merged(&M::method_options()).into_iter().fold(command, |command, (option, owners)| {
             let help = option.get_help().map(ToString::to_string).unwrap_or_default();
             command.arg(option.help(format!("{}: {help}", owners.join(", "))))
         })
@@ -130,10 +130,10 @@ mod tests {
     struct Both;
 
     impl Methods for Both {
-        fn listed() -> Vec<Listed> {
+        fn method_options() -> Vec<MethodOptions> {
             vec![
-                Listed { method: "near", add_options: Near::augment_args },
-                Listed { method: "soft", add_options: Soft::augment_args },
+                MethodOptions { method: "near", add_options: Near::augment_args },
+                MethodOptions { method: "soft", add_options: Soft::augment_args },
             ]
         }
     }
@@ -148,14 +148,14 @@ mod tests {
         let help = Options::<Both>::augment_args(Command::new("train")).render_help().to_string();
         assert!(help.contains("near, soft: how soft") && help.contains("near: how near"), "{help}");
         let given = parse(&["--soft", "3"]);
-        assert_eq!(Near::from_arg_matches(given.of("near").unwrap()).unwrap().soft, 3);
-        assert_eq!(Soft::from_arg_matches(given.of("soft").unwrap()).unwrap().soft, 3);
+        assert_eq!(Near::from_arg_matches(given.for_method("near").unwrap()).unwrap().soft, 3);
+        assert_eq!(Soft::from_arg_matches(given.for_method("soft").unwrap()).unwrap().soft, 3);
     }
 
     #[test]
     fn an_option_of_another_method_is_refused() {
-        let refused = parse(&["--near", "3"]).of("soft").unwrap_err().to_string();
+        let refused = parse(&["--near", "3"]).for_method("soft").unwrap_err().to_string();
         assert_eq!(refused, "--near is for --method near, not soft; leave it out");
-        assert!(parse(&[]).of("soft").is_ok());
+        assert!(parse(&[]).for_method("soft").is_ok());
     }
 }

@@ -2,15 +2,15 @@
 
 use clap::{ArgMatches, Command};
 use networks::teacher::Teacher;
-use networks::{State, StateError};
+use networks::{ModelState, StateError};
 use serde_json::Value;
 use shared_format::Size;
 
-use crate::configured::Configured;
+use crate::dyn_method::DynMethod;
 use crate::local_gaussians::LocalGaussians;
 use crate::mahalanobis::Mahalanobis;
 use crate::method::{Method, Model};
-use crate::options::Listed;
+use crate::options::MethodOptions;
 use crate::padim::Padim;
 use crate::patchcore::PatchCore;
 
@@ -29,7 +29,7 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
 }
 
 /// See [`Model::restore`].
-type Restore = fn(&State, &Teacher, Size) -> Result<Box<dyn Model>, StateError>;
+type Restore = fn(&ModelState, &Teacher, Size) -> Result<Box<dyn Model>, StateError>;
 
 /// A type-erased method.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +41,10 @@ pub struct Entry {
     /// See [`Method::PUBLISHED`].
     pub published: Option<&'static [&'static str]>,
     add_options: fn(Command) -> Command,
-    given: fn(&ArgMatches) -> Result<Box<dyn Configured>, clap::Error>,
-    recorded: fn(Value) -> serde_json::Result<Box<dyn Configured>>,
-    defaults: fn() -> Box<dyn Configured>,
-    takes: fn(&Teacher) -> bool,
+    given: fn(&ArgMatches) -> Result<Box<dyn DynMethod>, clap::Error>,
+    recorded: fn(Value) -> serde_json::Result<Box<dyn DynMethod>>,
+    defaults: fn() -> Box<dyn DynMethod>,
+    supports: fn(&Teacher) -> bool,
     restore: Restore,
 }
 
@@ -60,7 +60,7 @@ impl Entry {
             given: |matches| Ok(Box::new(M::from_arg_matches(matches)?)),
             recorded: |options| Ok(Box::new(serde_json::from_value::<M>(options)?)),
             defaults: || Box::new(M::default()),
-            takes: M::takes,
+            supports: M::supports,
             restore: |state, teacher, input| Ok(Box::new(M::Model::restore(state, teacher, input)?)),
         }
     }
@@ -69,28 +69,28 @@ impl Entry {
     ///
     /// # Errors
     /// If `matches` doesn't come from a command with the method's options.
-    pub fn given(&self, matches: &ArgMatches) -> Result<Box<dyn Configured>, clap::Error> {
+    pub fn given(&self, matches: &ArgMatches) -> Result<Box<dyn DynMethod>, clap::Error> {
         (self.given)(matches)
     }
 
-    /// Returns the method with the options recorded by [`Configured::record`].
+    /// Returns the method with the options recorded by [`DynMethod::record`].
     ///
     /// # Errors
     /// If an option is out of range.
-    pub fn recorded(&self, options: Value) -> serde_json::Result<Box<dyn Configured>> {
+    pub fn recorded(&self, options: Value) -> serde_json::Result<Box<dyn DynMethod>> {
         (self.recorded)(options)
     }
 
     /// Returns the method with its default options.
     #[must_use]
-    pub fn defaults(&self) -> Box<dyn Configured> {
+    pub fn defaults(&self) -> Box<dyn DynMethod> {
         (self.defaults)()
     }
 
-    /// See [`Method::takes`].
+    /// See [`Method::supports`].
     #[must_use]
-    pub fn takes(&self, teacher: &Teacher) -> bool {
-        (self.takes)(teacher)
+    pub fn supports(&self, teacher: &Teacher) -> bool {
+        (self.supports)(teacher)
     }
 
     /// See [`Model::restore`].
@@ -99,7 +99,7 @@ impl Entry {
     /// See [`StateError`].
     pub fn restore(
         &self,
-        state: &State,
+        state: &ModelState,
         teacher: &Teacher,
         input: Size,
     ) -> Result<Box<dyn Model>, StateError> {
@@ -108,8 +108,8 @@ impl Entry {
 
     /// Returns the entry for a command line's list.
     #[must_use]
-    pub const fn listed(&self) -> Listed {
-        Listed { method: self.name, add_options: self.add_options }
+    pub const fn method_options(&self) -> MethodOptions {
+        MethodOptions { method: self.name, add_options: self.add_options }
     }
 }
 

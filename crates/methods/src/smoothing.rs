@@ -1,6 +1,6 @@
 //! The smoothing of distance maps: an option shared by several methods.
 
-use networks::{State, StateError};
+use networks::{ModelState, StateError};
 
 use crate::method::FitError;
 
@@ -50,7 +50,7 @@ pub fn smoothing(text: &str) -> Result<f64, SmoothingError> {
 ///
 /// # Errors
 /// If it is out of range.
-pub(crate) fn smoothing_of(state: &State) -> Result<f64, StateError> {
+pub(crate) fn smoothing_of(state: &ModelState) -> Result<f64, StateError> {
     let Some(text) = state.notes.get(SMOOTHING_NOTE) else { return Ok(SMOOTHING) };
     smoothing(text).map_err(|_| StateError::values(SMOOTHING_NOTE))
 }
@@ -66,6 +66,6 @@ mod tests {
         for text in ["", "-1", "65", "inf", "NaN", "wide"] {
             assert!(smoothing(text).is_err(), "{text}");
         }
-        assert_eq!(smoothing_of(&State::default()), Ok(SMOOTHING));
+        assert_eq!(smoothing_of(&ModelState::default()), Ok(SMOOTHING));
     }
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use shared_format::Recipe;
 
-use crate::configured::Configured;
 use crate::cross_fit::{CrossFit, CrossFitError};
-use crate::features::{Extractor, FeatureError, FeatureSet, Flip, likeness};
-use crate::method::Progress;
+use crate::dyn_method::DynMethod;
+use crate::features::{Extractor, FeatureError, FeatureSet, Flip, find_outliers};
+use crate::method::ProgressCallback;
 use bundle::{Calibration, Calibrator};
-use bundle::{Export, ExportError, Rule, ScoreKind, export_calibrated};
+use bundle::{Export, ExportError, ScoreKind, ThresholdRule, export_calibrated};
 use networks::teacher::Teacher;
 
 /// Minimum number of parts.
@@ -17,7 +17,7 @@ pub const MIN_PARTS: usize = 5;
 
 /// What to learn from, and how.
 #[derive(Debug)]
-pub struct Lesson<'a> {
+pub struct TeachRequest<'a> {
     /// The backbone.
     pub teacher: &'a Teacher,
     /// How a frame becomes the model's input.
@@ -27,11 +27,11 @@ pub struct Lesson<'a> {
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
     /// The method, with its options.
-    pub method: &'a dyn Configured,
+    pub method: &'a dyn DynMethod,
     /// Share of good parts that may be rejected, 0..1 exclusive.
     pub target_fpr: f64,
     /// How scores become the threshold.
-    pub rule: Rule,
+    pub rule: ThresholdRule,
     /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
@@ -40,11 +40,11 @@ pub struct Lesson<'a> {
 
 /// The result of teaching.
 #[derive(Debug)]
-pub struct Taught {
+pub struct TeachResult {
     /// The thresholds.
     pub calibration: Calibration,
     /// Frames of parts that look unlike the others.
-    pub strangers: Vec<PathBuf>,
+    pub outliers: Vec<PathBuf>,
     /// Frames of the smaller group, if the parts form two groups that look like two products.
     pub second_group: Vec<PathBuf>,
 }
@@ -87,51 +87,56 @@ pub enum TeachError {
 /// # Errors
 /// See [`TeachError`].
 pub fn teach(
-    lesson: &Lesson<'_>,
+    request: &TeachRequest<'_>,
     decide: &dyn Fn(&[f32]) -> Option<f32>,
     out: &Path,
-    progress: Progress<'_>,
-) -> Result<Taught, TeachError> {
-    if lesson.parts.len() < MIN_PARTS {
-        return Err(TeachError::TooFew(lesson.parts.len()));
+    progress: ProgressCallback<'_>,
+) -> Result<TeachResult, TeachError> {
+    if request.parts.len() < MIN_PARTS {
+        return Err(TeachError::TooFew(request.parts.len()));
     }
-    let frames: Vec<PathBuf> = lesson.parts.iter().flatten().cloned().collect();
-    let extractor =
-        Extractor::new(lesson.teacher, lesson.recipe, lesson.flip, lesson.method.levels(), lesson.threads)?;
+    let frames: Vec<PathBuf> = request.parts.iter().flatten().cloned().collect();
+    let extractor = Extractor::new(
+        request.teacher,
+        request.recipe,
+        request.flip,
+        request.method.levels(),
+        request.threads,
+    )?;
     let all: Vec<usize> = (0..frames.len()).collect();
     let mut set = FeatureSet::new(extractor, frames);
-    let found = likeness(&mut set, &all)?;
+    let found = find_outliers(&mut set, &all)?;
     if found.identical {
-        return Err(TeachError::Identical(lesson.parts.len()));
+        return Err(TeachError::Identical(request.parts.len()));
     }
     let named = |indices: &[usize]| indices.iter().map(|&index| set.path(index).to_owned()).collect();
-    let (strangers, second_group) = (named(&found.strangers), named(&found.second_group));
+    let (outliers, second_group) = (named(&found.outliers), named(&found.second_group));
     let task = CrossFit {
-        teacher: lesson.teacher,
-        recipe: lesson.recipe,
-        method: lesson.method,
-        parts: lesson.parts,
-        seed: lesson.seed,
-        threads: lesson.threads,
+        teacher: request.teacher,
+        recipe: request.recipe,
+        method: request.method,
+        parts: request.parts,
+        seed: request.seed,
+        threads: request.threads,
     };
     let fitted = task.run(&mut set, progress)?.ok_or(TeachError::Stopped)?;
     let mut calibrator = Calibrator::cross_fitted(fitted.pixel_threshold);
-    for (part, frames) in lesson.parts.iter().zip(&fitted.scores) {
+    for (part, frames) in request.parts.iter().zip(&fitted.scores) {
         let name = part.first().map(|frame| frame.display().to_string());
         calibrator.add_score(name.unwrap_or_default(), decide(frames).ok_or(TeachError::Votes)?);
     }
-    let onnx = fitted.model.onnx(lesson.teacher, lesson.recipe.input, fitted.image_score.as_ref());
-    let first_frames: Vec<PathBuf> = lesson.parts.iter().filter_map(|part| part.first().cloned()).collect();
-    let request = Export {
+    let onnx = fitted.model.onnx(request.teacher, request.recipe.input, fitted.image_score.as_ref());
+    let first_frames: Vec<PathBuf> = request.parts.iter().filter_map(|part| part.first().cloned()).collect();
+    let export = Export {
         onnx: &onnx,
-        recipe: lesson.recipe,
-        method: lesson.method.name(),
-        teacher: &lesson.teacher.name,
+        recipe: request.recipe,
+        method: request.method.name(),
+        teacher: &request.teacher.name,
         score: ScoreKind::Model,
         calibration: &first_frames,
-        target_fpr: lesson.target_fpr,
-        rule: lesson.rule,
+        target_fpr: request.target_fpr,
+        rule: request.rule,
         require_claim: false,
     };
-    Ok(Taught { calibration: export_calibrated(&request, calibrator, out)?, strangers, second_group })
+    Ok(TeachResult { calibration: export_calibrated(&export, calibrator, out)?, outliers, second_group })
 }

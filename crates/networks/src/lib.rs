@@ -36,8 +36,9 @@ pub mod state;
 pub mod teacher;
 
 pub use architecture::{
-    Activation, Chain, ChainConv, Conv, EfficientNetLite, FoldError, Grid, Layer, Network, PdnSize, ResNet,
-    Step, autoencoder, fold, name_sequential, normalise, to_onnx, trunk_student, without_negligible,
+    Activation, AutoencoderGrid, Chain, ChainConv, ChainStep, Conv, EfficientNetLite, FoldError, Layer,
+    Network, PdnSize, ResNet, autoencoder, fold, name_sequential, normalise, to_onnx, trunk_student,
+    without_negligible,
 };
 pub use array::{Array, Weights};
-pub use state::{State, StateError, array_of};
+pub use state::{ModelState, StateError, array_of};

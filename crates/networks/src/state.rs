@@ -8,14 +8,14 @@ use crate::array::{Array, Weights};
 
 /// Named arrays with notes: a checkpoint, or a learned model.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct State {
+pub struct ModelState {
     /// Arrays by name.
     pub weights: Weights,
     /// Numbers and names, by name.
     pub notes: HashMap<String, String>,
 }
 
-impl State {
+impl ModelState {
     /// Returns a note as a number.
     #[must_use]
     pub fn number<T: FromStr>(&self, name: &str) -> Option<T> {

@@ -92,9 +92,9 @@ fn weight_files() {
         legacy_of(&checkpoint(), weights.values(), Strings::Short),
     ];
     valid.iter().for_each(|file| assert!(is_read(file)));
-    let taken = Fuzz::new("weight_files", 3_000).words(&WORDS).run(&valid, is_read);
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 20 && refused > taken.inputs / 4, "{taken:?}");
+    let stats = Fuzz::new("weight_files", 3_000).dictionary(&WORDS).run(&valid, is_read);
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 20 && refused > stats.inputs / 4, "{stats:?}");
 }
 
 /// Zip entries have a checksum, so they are mutated before they are packed.
@@ -110,9 +110,12 @@ fn zipped_weights() {
         }
     };
     valid.iter().for_each(|file| assert!(is_read(&packed(file))));
-    let fuzz =
-        Fuzz::new("zipped_weights", 2_000).words(&WORDS).words(&[b"'>f8'", b"(99999999, 99999999)", b"True"]);
-    let taken = fuzz.run(&valid, |bytes| is_read(&packed(bytes)));
-    let refused = taken.inputs - taken.accepted;
-    assert!(taken.accepted > taken.inputs / 20 && refused > taken.inputs / 4, "{taken:?}");
+    let fuzz = Fuzz::new("zipped_weights", 2_000).dictionary(&WORDS).dictionary(&[
+        b"'>f8'",
+        b"(99999999, 99999999)",
+        b"True",
+    ]);
+    let stats = fuzz.run(&valid, |bytes| is_read(&packed(bytes)));
+    let refused = stats.inputs - stats.accepted;
+    assert!(stats.accepted > stats.inputs / 20 && refused > stats.inputs / 4, "{stats:?}");
 }

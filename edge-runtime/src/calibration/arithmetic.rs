@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use judge::{Bundle, BundleError, DecodeError, Fault, Judge, Replaced, decode_file};
+use judge::{Bundle, BundleError, DecodeError, Fault, Judge, Replacement, decode_file};
 use shared_format::{Arithmetic, Golden};
 
 use crate::report::{in_ms, significant};
@@ -10,11 +10,11 @@ use crate::report::{in_ms, significant};
 /// Frames used to time each arithmetic, in turn.
 const ROUNDS: usize = 15;
 /// The gain in speed, as a share, below which the arithmetic is not worth changing.
-const MARGIN: f64 = 0.05;
+const MIN_GAIN: f64 = 0.05;
 /// Scores of golden frames may move by this share of the normals' spread (q99 − q50) …
-const MOST_OF_SPREAD: f32 = 0.5;
+const MAX_SHARE_OF_SPREAD: f32 = 0.5;
 /// … or, if a small sample has hardly any spread, by this share of the largest score.
-const MOST_OF_SCORE: f32 = 0.05;
+const MAX_SHARE_OF_SCORE: f32 = 0.05;
 
 /// Reason why a bundle can't be computed with another arithmetic.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum ArithmeticError {
     #[error("the bundle has been replaced in the meantime; start again")]
     Replaced,
     /// The golden frames can't be judged with the new arithmetic.
-    #[error("cannot judge the golden frames with {arithmetic}", arithmetic = name(*arithmetic))]
+    #[error("cannot judge the golden frames with {arithmetic}", arithmetic = arithmetic_name(*arithmetic))]
     Golden {
         /// The new arithmetic.
         arithmetic: Arithmetic,
@@ -36,11 +36,11 @@ pub enum ArithmeticError {
     },
     /// Scores move too far.
     #[error(
-        "with {arithmetic}, the scores of golden frames move by up to {moved}, more than rounding explains ({most}): this \
+        "with {arithmetic}, the scores of golden frames move by up to {moved}, more than rounding explains ({limit}): this \
          model is unsuitable for it; calibrate without --arithmetic",
         moved = significant(*moved),
-        arithmetic = name(*arithmetic),
-        most = significant(*most)
+        arithmetic = arithmetic_name(*arithmetic),
+        limit = significant(*limit)
     )]
     Moved {
         /// The new arithmetic.
@@ -48,7 +48,7 @@ pub enum ArithmeticError {
         /// How far they moved.
         moved: f32,
         /// How far they may move.
-        most: f32,
+        limit: f32,
     },
     /// The bundle has nothing to compare with.
     #[error(
@@ -65,14 +65,14 @@ pub enum ArithmeticError {
 
 /// Two judges for a bundle, one for each arithmetic.
 #[derive(Debug)]
-pub struct Arithmetics {
+pub struct ArithmeticComparison {
     old: Judge,
     new: Judge,
 }
 
 /// Effects of changing the arithmetic.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct ArithmeticChange {
     /// The new arithmetic.
     pub arithmetic: Arithmetic,
     /// The golden frames with their new scores.
@@ -85,7 +85,7 @@ pub struct Change {
     pub times: [Duration; 2],
 }
 
-impl Arithmetics {
+impl ArithmeticComparison {
     /// Takes the judge `old` and creates another for the same bundle with the other arithmetic.
     ///
     /// # Errors
@@ -105,8 +105,10 @@ impl Arithmetics {
 
     /// Returns whether the two compute anything differently: in most models nothing is computed with 16-bit floats.
     pub fn differ(&mut self) -> bool {
-        let is_half = |kernel: &Replaced| kernel.arithmetic == Arithmetic::Half;
-        [&mut self.old, &mut self.new].into_iter().any(|judge| judge.network().replaced().iter().any(is_half))
+        let is_half = |kernel: &Replacement| kernel.arithmetic == Arithmetic::Half;
+        [&mut self.old, &mut self.new]
+            .into_iter()
+            .any(|judge| judge.network().replacements().iter().any(is_half))
     }
 
     /// Returns whether this processor would have to emulate the other arithmetic.
@@ -118,7 +120,7 @@ impl Arithmetics {
     ///
     /// # Errors
     /// If there is no golden frame, one can't be judged, or scores move further than rounding explains.
-    pub fn compare(&mut self) -> Result<Change, ArithmeticError> {
+    pub fn compare(&mut self) -> Result<ArithmeticChange, ArithmeticError> {
         let thresholds = self.old.bundle().thresholds.clone();
         let arithmetic = self.new.bundle().thresholds.arithmetic;
         let mut golden = thresholds.golden.to_vec();
@@ -130,12 +132,12 @@ impl Arithmetics {
             golden.score = result.score;
         }
         let scores = &thresholds.evidence.scores;
-        let most = (MOST_OF_SPREAD * scores.spread()).max(MOST_OF_SCORE * scores.max.abs());
-        if moved > most {
-            return Err(ArithmeticError::Moved { arithmetic, moved, most });
+        let limit = (MAX_SHARE_OF_SPREAD * scores.spread()).max(MAX_SHARE_OF_SCORE * scores.max.abs());
+        if moved > limit {
+            return Err(ArithmeticError::Moved { arithmetic, moved, limit });
         }
         let moved_of_spread = (scores.spread() > 0.0).then(|| moved / scores.spread());
-        Ok(Change { arithmetic, golden, moved, moved_of_spread, times: self.times()? })
+        Ok(ArithmeticChange { arithmetic, golden, moved, moved_of_spread, times: self.times()? })
     }
 
     /// Measures the median times for the first golden frame; one run each if the processor has to emulate.
@@ -174,24 +176,24 @@ impl Arithmetics {
     }
 }
 
-impl Change {
+impl ArithmeticChange {
     /// Returns whether a frame takes clearly less time than before.
     #[must_use]
-    pub fn wins(&self) -> bool {
+    pub fn is_faster(&self) -> bool {
         let [before, after] = self.times.map(|time| time.as_secs_f64());
-        after < (1.0 - MARGIN) * before
+        after < (1.0 - MIN_GAIN) * before
     }
 
     /// Describes the change, for people.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let [before, after] = self.times.map(in_ms);
         let share = self
             .moved_of_spread
             .map_or(String::new(), |share| format!(", {:.0} % of the good parts' spread", share * 100.0));
         format!(
             "a frame takes {after:.1} ms with {}, {before:.1} ms before; scores of golden frames move by up to {}{share}",
-            name(self.arithmetic),
+            arithmetic_name(self.arithmetic),
             significant(self.moved)
         )
     }
@@ -199,7 +201,7 @@ impl Change {
 
 /// Returns the name of an arithmetic, for people.
 #[must_use]
-pub const fn name(arithmetic: Arithmetic) -> &'static str {
+pub const fn arithmetic_name(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {
         Arithmetic::Single => "32-bit floats",
         Arithmetic::Half => "16-bit floats",

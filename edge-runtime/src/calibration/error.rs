@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use judge::{DecodeError, Fault};
 
-use crate::capture::NoFrame;
-use crate::trigger::waiting::TriggerError;
+use crate::capture::FrameWaitError;
+use crate::trigger::source::TriggerError;
 
 /// Reason why a part can't be used for calibration.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ use crate::trigger::waiting::TriggerError;
 pub enum PartError {
     /// The camera delivered no frame of the part.
     #[error(transparent)]
-    NoFrame(#[from] NoFrame),
+    NoFrame(#[from] FrameWaitError),
     /// A frame from the camera can't be decoded; holds the decoder's message.
     #[error("{0}")]
     Undecodable(String),

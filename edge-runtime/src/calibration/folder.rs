@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use bundle::dataset::listing::Unused;
 use judge::{Frame, decode_file};
 
-use super::{PartError, PartSource, SourcedPart};
-use crate::files::parts::{Part, Parts};
-use crate::trigger::waiting::TriggerError;
+use super::{CalibrationPart, PartError, PartSource};
+use crate::files::parts::{PartFiles, PartListing};
+use crate::trigger::source::TriggerError;
 
 /// Reason why a folder yields no parts.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +34,10 @@ pub enum FolderError {
     },
 }
 
-/// The parts of a folder, in name order; see [`Parts::list`].
+/// The parts of a folder, in name order; see [`PartListing::list`].
 #[derive(Debug)]
 pub struct FolderParts {
-    parts: std::vec::IntoIter<Part>,
+    parts: std::vec::IntoIter<PartFiles>,
     unused: Unused,
     /// Files already read, by a hash of their pixels: a copy adds no evidence.
     seen: HashMap<[u8; 32], PathBuf>,
@@ -49,8 +49,8 @@ impl FolderParts {
     /// # Errors
     /// [`FolderError`]
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
-        let found =
-            Parts::list(folder).map_err(|source| FolderError::Read { folder: folder.to_owned(), source })?;
+        let found = PartListing::list(folder)
+            .map_err(|source| FolderError::Read { folder: folder.to_owned(), source })?;
         if found.parts.is_empty() {
             return Err(FolderError::Empty { folder: folder.to_owned() });
         }
@@ -68,8 +68,8 @@ impl FolderParts {
         let frame = decode_file(path).map_err(|source| PartError::File { file: file(), source })?;
         match self.seen.entry(frame.sha256()) {
             Entry::Occupied(first) => Err(PartError::Copy { file: file(), original: first.get().clone() }),
-            Entry::Vacant(place) => {
-                place.insert(path.to_owned());
+            Entry::Vacant(entry) => {
+                entry.insert(path.to_owned());
                 Ok(frame)
             }
         }
@@ -77,8 +77,8 @@ impl FolderParts {
 }
 
 impl PartSource for FolderParts {
-    fn next_part(&mut self) -> Result<Option<SourcedPart>, TriggerError> {
-        let Some(Part { name, frames }) = self.parts.next() else { return Ok(None) };
-        Ok(Some(SourcedPart { name, frames: frames.iter().map(|path| self.frame(path)).collect() }))
+    fn next_part(&mut self) -> Result<Option<CalibrationPart>, TriggerError> {
+        let Some(PartFiles { name, frames }) = self.parts.next() else { return Ok(None) };
+        Ok(Some(CalibrationPart { name, frames: frames.iter().map(|path| self.frame(path)).collect() }))
     }
 }

@@ -4,25 +4,25 @@
 //! vote.
 
 mod arithmetic;
+mod camera;
 mod error;
 mod folder;
-mod line;
 
-use bundle::{Calibration, Calibrator, Rule};
+use bundle::{Calibration, Calibrator, ThresholdRule};
 use judge::{AnomalyMap, Frame, Judge};
 
-use crate::line_file::Votes;
+use crate::line_file::VotesConfig;
 use crate::part::deciding_score;
-use crate::trigger::waiting::TriggerError;
+use crate::trigger::source::TriggerError;
 
-pub use arithmetic::{ArithmeticError, Arithmetics, Change, name};
+pub use arithmetic::{ArithmeticChange, ArithmeticComparison, ArithmeticError, arithmetic_name};
+pub use camera::CameraParts;
 pub use error::{CalibrateError, PartError};
 pub use folder::{FolderError, FolderParts};
-pub use line::CountedParts;
 
 /// A part to calibrate with.
 #[derive(Debug)]
-pub struct SourcedPart {
+pub struct CalibrationPart {
     /// Display name, for people.
     pub name: String,
     /// Its frames, in order, or the reason why there are none.
@@ -35,20 +35,20 @@ pub trait PartSource {
     ///
     /// # Errors
     /// If the source can't supply another part. A part without usable frames is not an error.
-    fn next_part(&mut self) -> Result<Option<SourcedPart>, TriggerError>;
+    fn next_part(&mut self) -> Result<Option<CalibrationPart>, TriggerError>;
 }
 
 /// Calibration options.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The voting rule that decides a part.
-    pub votes: Votes,
+    pub votes: VotesConfig,
     /// Maximum number of usable parts to judge.
     pub parts: u32,
     /// Share of good parts that may be rejected (0..1, exclusive).
     pub target_fpr: f64,
     /// The rule that turns scores into the threshold.
-    pub rule: Rule,
+    pub rule: ThresholdRule,
 }
 
 /// Judges usable parts and determines the thresholds. `skipped` is called with each part that can't be used, and the
@@ -62,12 +62,12 @@ pub fn calibrate(
     options: &Options,
     mut skipped: impl FnMut(&str, &PartError),
 ) -> Result<Calibration, CalibrateError> {
-    let Options { votes, parts: most, target_fpr, rule } = *options;
+    let Options { votes, parts: max_parts, target_fpr, rule } = *options;
     let recipe = judge.bundle().thresholds.recipe;
     let positions = recipe.input.width as usize * recipe.input.height as usize * recipe.tiles.count();
-    let mut calibrator = Calibrator::new(most as usize * usize::from(votes.frames), positions);
+    let mut calibrator = Calibrator::new(max_parts as usize * usize::from(votes.frames), positions);
     let mut used = 0;
-    while used < most
+    while used < max_parts
         && let Some(part) = source.next_part()?
     {
         match part.frames.and_then(|frames| score(&frames, judge, &votes)) {
@@ -83,7 +83,11 @@ pub fn calibrate(
 }
 
 /// Returns the score that decides a part, and the anomaly maps of its frames.
-fn score(frames: &[Frame], judge: &mut Judge, votes: &Votes) -> Result<(f32, Vec<AnomalyMap>), PartError> {
+fn score(
+    frames: &[Frame],
+    judge: &mut Judge,
+    votes: &VotesConfig,
+) -> Result<(f32, Vec<AnomalyMap>), PartError> {
     let (mut scores, mut maps) = (vec![], vec![]);
     let (found, needed) = (frames.len(), votes.frames);
     if found != usize::from(needed) {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use shared_format::Size;
 
-use super::pace::Pace;
-use super::{Camera, CaptureError, Captured, Data};
+use super::frame_pacer::FramePacer;
+use super::{CaptureError, CapturedFrame, FrameData, FrameSource};
 use crate::files::images;
 
 /// The images of a file, folder or glob pattern, in name order and at a fixed frame rate.
@@ -13,11 +13,11 @@ use crate::files::images;
 pub struct Folder {
     path: PathBuf,
     images: Vec<PathBuf>,
-    pace: Pace,
+    pacer: FramePacer,
     repeat: bool,
     /// Size of the largest frame that is decoded.
-    most: Option<Size>,
-    given: usize,
+    max_size: Option<Size>,
+    delivered: usize,
 }
 
 impl Folder {
@@ -25,36 +25,44 @@ impl Folder {
     ///
     /// # Errors
     /// [`CaptureError::Open`] if there are none or the folder can't be read.
-    pub fn open(path: &Path, fps: f64, repeat: bool, most: Option<Size>) -> Result<Self, CaptureError> {
+    pub fn open(path: &Path, fps: f64, repeat: bool, max_size: Option<Size>) -> Result<Self, CaptureError> {
         let found = images::collect(&[path.to_owned()]);
         let found = found.map_err(|e| CaptureError::Open {
             camera: path.display().to_string(),
             // Includes the cause.
             reason: format!("{:#}", anyhow::Error::from(e)),
         })?;
-        let images::Images { paths: images, unused } = found;
+        let images::ImageListing { paths: images, unused } = found;
         if !unused.is_empty() {
             tracing::warn!("camera {}: ignored: {unused}", path.display());
         }
-        Ok(Self { path: path.to_owned(), images, pace: Pace::new(fps), repeat, most, given: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            images,
+            pacer: FramePacer::new(fps),
+            repeat,
+            max_size,
+            delivered: 0,
+        })
     }
 }
 
-impl Camera for Folder {
+impl FrameSource for Folder {
     fn describe(&self) -> String {
         format!("{} images from {}", self.images.len(), self.path.display())
     }
 
     /// A file that can't be read counts as a frame that can't be decoded; the files after it still follow.
-    fn next(&mut self) -> Result<Captured, CaptureError> {
-        if !self.repeat && self.given >= self.images.len() {
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
+        if !self.repeat && self.delivered >= self.images.len() {
             return Err(CaptureError::End);
         }
-        let place = self.given.checked_rem(self.images.len()).unwrap_or(0);
-        let path = self.images.get(place).ok_or(CaptureError::End)?;
-        let data = judge::read_file(path).map_or_else(Data::Refused, Data::Encoded);
-        let captured = Captured::new(data, self.pace.wait(), self.given as u64).within(self.most);
-        self.given += 1;
+        let index = self.delivered.checked_rem(self.images.len()).unwrap_or(0);
+        let path = self.images.get(index).ok_or(CaptureError::End)?;
+        let data = judge::read_file(path).map_or_else(FrameData::Refused, FrameData::Encoded);
+        let captured =
+            CapturedFrame::new(data, self.pacer.wait(), self.delivered as u64).within(self.max_size);
+        self.delivered += 1;
         Ok(captured)
     }
 
@@ -107,8 +115,8 @@ mod tests {
     #[test]
     fn a_larger_frame_than_can_be_used_is_refused_before_it_is_decoded() {
         let folder = folder();
-        let most = Some(Size { width: 2, height: 1 });
-        let mut camera = Folder::open(folder.path(), 1000.0, false, most).unwrap();
+        let max_size = Some(Size { width: 2, height: 1 });
+        let mut camera = Folder::open(folder.path(), 1000.0, false, max_size).unwrap();
         assert_eq!([width(&mut camera), width(&mut camera), width(&mut camera)], [Some(1), Some(2), None]);
     }
 

@@ -1,9 +1,9 @@
 //! The camera trait, and the errors of opening a camera and waiting for its frames.
 
-use super::Captured;
+use super::CapturedFrame;
 
 /// A source of frames, one after the other.
-pub trait Camera: Send {
+pub trait FrameSource: Send {
     /// Describes the camera in words.
     fn describe(&self) -> String;
 
@@ -11,7 +11,7 @@ pub trait Camera: Send {
     ///
     /// # Errors
     /// [`CaptureError::End`] if there are no more frames; any other error means that the camera must be reopened.
-    fn next(&mut self) -> Result<Captured, CaptureError>;
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError>;
 
     /// Returns whether the camera may repeat a picture on purpose. A live camera's noise makes every picture different, so
     /// identical ones are stale buffers.

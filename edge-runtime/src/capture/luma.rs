@@ -5,7 +5,7 @@ use shared_format::{Roi, Size};
 
 /// A grid of cells, each sampled at `samples` × `samples` points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
+pub struct LumaGrid {
     /// Cells per row.
     pub columns: u32,
     /// Rows of cells.
@@ -14,11 +14,11 @@ pub struct Grid {
     pub samples: u32,
 }
 
-impl Grid {
+impl LumaGrid {
     /// Computes the mean luma (0 to 255) of each cell, row by row; empty if region and frame don't overlap.
     #[must_use]
     pub fn lumas(self, frame: &Frame, region: Option<Roi>) -> Vec<f32> {
-        let Some(region) = common(frame.size(), region) else { return Vec::new() };
+        let Some(region) = intersection(frame.size(), region) else { return Vec::new() };
         let per_cell = (self.samples * self.samples).max(1) as f32;
         let across = self.columns * self.samples;
         let xs: Vec<u32> = (0..across).map(|n| region.x + middle(n, across, region.width)).collect();
@@ -71,7 +71,7 @@ impl Exposure {
 }
 
 /// Returns the part of the region within the frame, or the whole frame if there is no region.
-fn common(size: Size, region: Option<Roi>) -> Option<Roi> {
+fn intersection(size: Size, region: Option<Roi>) -> Option<Roi> {
     let whole = Roi { x: 0, y: 0, width: size.width, height: size.height };
     let region = region.unwrap_or(whole);
     let width = region.width.min(size.width.saturating_sub(region.x));
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn cells_have_the_mean_of_their_own_pixels() {
-        let grid = Grid { columns: 4, rows: 2, samples: 3 };
+        let grid = LumaGrid { columns: 4, rows: 2, samples: 3 };
         assert_eq!(grid.lumas(&halves(), None), [10.0, 10.0, 255.0, 255.0, 10.0, 10.0, 255.0, 255.0]);
         let region = Some(Roi { x: 20, y: 5, width: 100, height: 5 });
         assert_eq!(grid.lumas(&halves(), region), [255.0; 8]);

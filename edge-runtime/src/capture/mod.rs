@@ -4,44 +4,44 @@
 //! |---|---|
 //! | `interface` | the camera trait and its errors |
 //! | `open` | opens the camera that a line file names |
-//! | `captured` | one frame as the camera delivered it, decoded once and only on request |
+//! | `captured_frame` | one frame as the camera delivered it, decoded once and only on request |
 //! | `raw` | converts raw camera pixels to a frame |
 //! | `folder`, `pattern` | image files, or generated pictures, in place of a camera |
-//! | `pace` | keeps a fixed frame rate |
+//! | `frame_pacer` | keeps a fixed frame rate |
 //! | `v4l2` | V4L2 cameras (feature `camera`) |
 //! | [`nokhwa`] | cameras that nokhwa opens, for trials and collecting images (feature `nokhwa`) |
-//! | `filled` | converts a filled camera buffer to captured data |
+//! | `driver_buffer` | converts a filled camera buffer to frame data |
 //! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | `ring` | the most recent frames, and waiting for the first one after a trigger |
-//! | `watch` | detects repeated, frozen, black and burnt-out pictures |
+//! | `camera_monitor` | detects repeated, frozen, black and burnt-out pictures |
 //! | `thread` | keeps the camera running: takes every frame and reopens a lost camera |
 //!
 //! Camera timestamps use the monotonic clock, so that a trigger and the frame exposed after it are matched by time, not
 //! by order of arrival.
 
-mod captured;
+mod camera_monitor;
+mod captured_frame;
 // Code that needs no camera library is tested in every build.
 #[cfg(any(feature = "camera", feature = "nokhwa", test))]
-mod filled;
+mod driver_buffer;
 mod folder;
+mod frame_pacer;
 mod interface;
 pub mod luma;
 pub mod nokhwa;
 mod open;
-mod pace;
 mod pattern;
 mod raw;
 mod ring;
 mod thread;
 #[cfg(any(feature = "camera", test))]
 mod v4l2;
-mod watch;
 
-pub use captured::{Captured, Data};
+pub use camera_monitor::CameraState;
+pub use captured_frame::{CapturedFrame, FrameData};
 pub use folder::Folder;
-pub use interface::{Camera, CaptureError};
+pub use interface::{CaptureError, FrameSource};
 pub use open::open;
 pub use pattern::Pattern;
-pub use ring::{Counts, FrameRing, NoFrame};
-pub use thread::{Capture, Stats};
-pub use watch::CameraState;
+pub use ring::{FrameCounts, FrameRing, FrameWaitError};
+pub use thread::{Capture, CaptureStats};

@@ -2,30 +2,35 @@
 
 use shared_format::Size;
 
-use super::{Camera, CaptureError, Folder, Pattern};
+use super::{CaptureError, Folder, FrameSource, Pattern};
 use crate::line_file;
 
-/// Opens the camera of a line file. Frames larger than `most` (if given), or than a V4L2 camera's size in the line file,
+/// Opens the camera of a line file. Frames larger than `max_size` (if given), or than a V4L2 camera's size in the line file,
 /// are refused based on their header.
 ///
 /// # Errors
 /// [`CaptureError`] if the camera is absent, lacks the format, or refuses a control.
-pub fn open(camera: &line_file::Camera, most: Option<Size>) -> Result<Box<dyn Camera>, CaptureError> {
+pub fn open(
+    camera: &line_file::CameraConfig,
+    max_size: Option<Size>,
+) -> Result<Box<dyn FrameSource>, CaptureError> {
     match camera {
-        line_file::Camera::Folder { path, fps, repeat } => {
-            Ok(Box::new(Folder::open(path, *fps, *repeat, most)?))
+        line_file::CameraConfig::Folder { path, fps, repeat } => {
+            Ok(Box::new(Folder::open(path, *fps, *repeat, max_size)?))
         }
-        line_file::Camera::Pattern { width, height, fps } => {
+        line_file::CameraConfig::Pattern { width, height, fps } => {
             let size = Size { width: *width, height: *height };
             Ok(Box::new(Pattern::new(size, *fps)))
         }
         #[cfg(feature = "nokhwa")]
-        line_file::Camera::Nokhwa(settings) => Ok(Box::new(super::nokhwa::NokhwaCamera::open(settings)?)),
+        line_file::CameraConfig::Nokhwa(settings) => {
+            Ok(Box::new(super::nokhwa::NokhwaCamera::open(settings)?))
+        }
         #[cfg(not(feature = "nokhwa"))]
-        line_file::Camera::Nokhwa(_) => Err(CaptureError::NoNokhwa),
+        line_file::CameraConfig::Nokhwa(_) => Err(CaptureError::NoNokhwa),
         #[cfg(feature = "camera")]
-        line_file::Camera::V4l2(settings) => Ok(Box::new(super::v4l2::V4l2Camera::open(settings)?)),
+        line_file::CameraConfig::V4l2(settings) => Ok(Box::new(super::v4l2::V4l2Camera::open(settings)?)),
         #[cfg(not(feature = "camera"))]
-        line_file::Camera::V4l2(_) => Err(CaptureError::NoSupport),
+        line_file::CameraConfig::V4l2(_) => Err(CaptureError::NoSupport),
     }
 }

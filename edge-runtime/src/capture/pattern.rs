@@ -3,8 +3,8 @@
 use judge::{Frame, Pixels};
 use shared_format::Size;
 
-use super::pace::Pace;
-use super::{Camera, CaptureError, Captured, Data};
+use super::frame_pacer::FramePacer;
+use super::{CaptureError, CapturedFrame, FrameData, FrameSource};
 
 /// Frames from one part to the next; the belt is empty for half of them.
 const PERIOD: u64 = 48;
@@ -16,15 +16,15 @@ const PART: [i32; 3] = [190, 160, 90];
 pub struct Pattern {
     size: Size,
     fps: f64,
-    pace: Pace,
-    given: u64,
+    pacer: FramePacer,
+    delivered: u64,
 }
 
 impl Pattern {
     /// Creates a pattern with pictures of this size at this frame rate.
     #[must_use]
     pub fn new(size: Size, fps: f64) -> Self {
-        Self { size, fps, pace: Pace::new(fps), given: 0 }
+        Self { size, fps, pacer: FramePacer::new(fps), delivered: 0 }
     }
 
     /// Generates the `number`th picture, always the same for the same number.
@@ -57,7 +57,7 @@ impl Pattern {
     }
 }
 
-impl Camera for Pattern {
+impl FrameSource for Pattern {
     fn describe(&self) -> String {
         format!(
             "a pattern of {}×{} pixels at {} frames per second",
@@ -65,12 +65,12 @@ impl Camera for Pattern {
         )
     }
 
-    fn next(&mut self) -> Result<Captured, CaptureError> {
-        let frame = Frame::new(self.size, Pixels::Rgb8(self.picture(self.given)));
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
+        let frame = Frame::new(self.size, Pixels::Rgb8(self.picture(self.delivered)));
         let frame =
             frame.map_err(|e| CaptureError::Open { camera: "pattern".to_owned(), reason: e.to_string() })?;
-        let captured = Captured::new(Data::Frame(frame), self.pace.wait(), self.given);
-        self.given += 1;
+        let captured = CapturedFrame::new(FrameData::Frame(frame), self.pacer.wait(), self.delivered);
+        self.delivered += 1;
         Ok(captured)
     }
 

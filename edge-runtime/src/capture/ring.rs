@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Captured;
+use super::CapturedFrame;
 use crate::clock::Moment;
 
 /// Reason why there is no frame for a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoFrame {
+pub enum FrameWaitError {
     /// No frame arrived in time.
     #[error("no frame arrived in time; check the camera's frame rate and the exposure delay")]
     TimedOut,
@@ -32,7 +32,7 @@ pub enum NoFrame {
 
 /// Counts of the frames that passed through the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct FrameCounts {
     /// Frames that the camera delivered.
     pub captured: u64,
     /// Of those, overwritten unseen: free-running cameras deliver more frames than are needed.
@@ -44,72 +44,72 @@ pub struct Counts {
 }
 
 /// Maximum bytes of waiting frames besides the newest, including decoded ones: eight frames of five grey megapixels.
-const MOST_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// The most recent frames, in order of capture.
 #[derive(Debug)]
 pub struct FrameRing {
-    state: Mutex<State>,
+    state: Mutex<RingState>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
-    frames: VecDeque<Kept>,
-    room: usize,
+struct RingState {
+    frames: VecDeque<RingEntry>,
+    capacity: usize,
     /// Reason why no frame will come soon.
-    pause: Option<NoFrame>,
+    interrupt: Option<FrameWaitError>,
     /// Capture time of the last frame that was overwritten.
     overwritten: Option<Moment>,
     /// Number of this camera's last frame; `None` right after opening.
     last: Option<u64>,
-    counts: Counts,
+    counts: FrameCounts,
 }
 
 #[derive(Debug)]
-struct Kept {
-    captured: Arc<Captured>,
+struct RingEntry {
+    captured: Arc<CapturedFrame>,
     seen: bool,
     /// Whether frames are missing before it.
     after_gap: bool,
 }
 
-impl State {
+impl RingState {
     fn memory(&self) -> usize {
-        self.frames.iter().map(|kept| kept.captured.memory()).sum()
+        self.frames.iter().map(|entry| entry.captured.memory()).sum()
     }
 }
 
-impl Kept {
-    fn give(&mut self) -> Arc<Captured> {
+impl RingEntry {
+    fn mark_seen(&mut self) -> Arc<CapturedFrame> {
         self.seen = true;
         Arc::clone(&self.captured)
     }
 }
 
 impl FrameRing {
-    /// Creates a ring with room for `room` frames, at least one.
+    /// Creates a ring for `capacity` frames, at least one.
     #[must_use]
-    pub fn new(room: usize) -> Self {
-        let state = State {
+    pub fn new(capacity: usize) -> Self {
+        let state = RingState {
             frames: VecDeque::new(),
-            room: room.max(1),
-            pause: None,
+            capacity: capacity.max(1),
+            interrupt: None,
             overwritten: None,
             last: None,
-            counts: Counts::default(),
+            counts: FrameCounts::default(),
         };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Notes that the camera was opened: its frame numbers restart.
-    pub fn begin(&self) {
+    pub fn reset_sequence(&self) {
         self.lock().last = None;
     }
 
     /// Adds the newest frame, dropping the oldest if there is no room. Returns the number of frames that the driver dropped
     /// before it.
-    pub fn push(&self, captured: Arc<Captured>) -> u64 {
+    pub fn push(&self, captured: Arc<CapturedFrame>) -> u64 {
         let mut state = self.lock();
         let lost = state.last.map(|last| missing(last, captured.sequence()));
         // Frames missed while a camera was being reopened can't be counted.
@@ -118,47 +118,51 @@ impl FrameRing {
         state.last = Some(captured.sequence());
         state.counts.lost += lost;
         state.counts.captured += 1;
-        state.pause = None;
-        while state.frames.len() >= state.room || state.memory() + captured.memory() > MOST_BYTES {
+        state.interrupt = None;
+        while state.frames.len() >= state.capacity || state.memory() + captured.memory() > MAX_BYTES {
             let Some(oldest) = state.frames.pop_front() else { break };
             state.overwritten = Some(oldest.captured.captured_at());
             state.counts.dropped += u64::from(!oldest.seen);
         }
-        state.frames.push_back(Kept { captured, seen: false, after_gap });
+        state.frames.push_back(RingEntry { captured, seen: false, after_gap });
         drop(state);
         self.changed.notify_all();
         lost
     }
 
     /// Makes all waits fail at once with `reason`, until the next frame: by then the part has passed.
-    pub fn pause(&self, reason: NoFrame) {
-        self.lock().pause = Some(reason);
+    pub fn interrupt(&self, reason: FrameWaitError) {
+        self.lock().interrupt = Some(reason);
         self.changed.notify_all();
     }
 
     /// Returns the newest frame, if there is one yet.
     #[must_use]
-    pub fn newest(&self) -> Option<Arc<Captured>> {
-        self.lock().frames.back_mut().map(Kept::give)
+    pub fn newest(&self) -> Option<Arc<CapturedFrame>> {
+        self.lock().frames.back_mut().map(RingEntry::mark_seen)
     }
 
     /// Returns the first frame captured at `moment` or later, waiting for it until `deadline`. To get the successor of a
     /// frame, ask for one nanosecond after it.
     ///
     /// # Errors
-    /// [`NoFrame`]; [`NoFrame::Stale`] if that frame was overwritten, even if later ones are available;
-    /// [`NoFrame::Dropped`] if frames are missing just before it, one of which may have been the first.
-    pub fn first_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
+    /// [`FrameWaitError`]; [`FrameWaitError::Stale`] if that frame was overwritten, even if later ones are available;
+    /// [`FrameWaitError::Dropped`] if frames are missing just before it, one of which may have been the first.
+    pub fn first_after(
+        &self,
+        moment: Moment,
+        deadline: Moment,
+    ) -> Result<Arc<CapturedFrame>, FrameWaitError> {
         self.wait(deadline, |state| {
             if state.overwritten.is_some_and(|at| at >= moment) {
                 state.counts.stale += 1;
-                return Some(Err(NoFrame::Stale));
+                return Some(Err(FrameWaitError::Stale));
             }
-            let first = state.frames.iter_mut().find(|kept| kept.captured.captured_at() >= moment);
-            first.map(|kept| {
+            let first = state.frames.iter_mut().find(|entry| entry.captured.captured_at() >= moment);
+            first.map(|entry| {
                 // A moment equal to the frame's own asks for exactly this frame.
-                let missed = kept.after_gap && kept.captured.captured_at() > moment;
-                if missed { Err(NoFrame::Dropped) } else { Ok(kept.give()) }
+                let missed = entry.after_gap && entry.captured.captured_at() > moment;
+                if missed { Err(FrameWaitError::Dropped) } else { Ok(entry.mark_seen()) }
             })
         })
     }
@@ -166,36 +170,40 @@ impl FrameRing {
     /// Returns the newest frame captured at `moment` or later, waiting for one until `deadline`.
     ///
     /// # Errors
-    /// [`NoFrame`], but never [`NoFrame::Stale`].
-    pub fn newest_after(&self, moment: Moment, deadline: Moment) -> Result<Arc<Captured>, NoFrame> {
+    /// [`FrameWaitError`], but never [`FrameWaitError::Stale`].
+    pub fn newest_after(
+        &self,
+        moment: Moment,
+        deadline: Moment,
+    ) -> Result<Arc<CapturedFrame>, FrameWaitError> {
         self.wait(deadline, |state| {
             let newest = state.frames.back_mut();
-            newest.filter(|kept| kept.captured.captured_at() >= moment).map(|kept| Ok(kept.give()))
+            newest.filter(|entry| entry.captured.captured_at() >= moment).map(|entry| Ok(entry.mark_seen()))
         })
     }
 
     /// Returns the counts so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> FrameCounts {
         self.lock().counts
     }
 
     fn wait(
         &self,
         deadline: Moment,
-        mut look: impl FnMut(&mut State) -> Option<Result<Arc<Captured>, NoFrame>>,
-    ) -> Result<Arc<Captured>, NoFrame> {
+        mut find: impl FnMut(&mut RingState) -> Option<Result<Arc<CapturedFrame>, FrameWaitError>>,
+    ) -> Result<Arc<CapturedFrame>, FrameWaitError> {
         let mut state = self.lock();
         loop {
-            if let Some(found) = look(&mut state) {
+            if let Some(found) = find(&mut state) {
                 return found;
             }
-            if let Some(reason) = &state.pause {
+            if let Some(reason) = &state.interrupt {
                 return Err(reason.clone());
             }
             let left = deadline.since(Moment::now());
             if left.is_zero() {
-                return Err(NoFrame::TimedOut);
+                return Err(FrameWaitError::TimedOut);
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -203,7 +211,7 @@ impl FrameRing {
     }
 
     /// Ignores poisoning: a panic elsewhere leaves the frames intact, as each change is complete before anything can fail.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, RingState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,15 +228,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::capture::Data;
+    use crate::capture::FrameData;
 
-    fn numbered(at: u64, sequence: u64) -> Arc<Captured> {
+    fn numbered(at: u64, sequence: u64) -> Arc<CapturedFrame> {
         let error = judge::DecodeError::UnknownFormat;
-        Arc::new(Captured::new(Data::Refused(error), Moment(at), sequence))
+        Arc::new(CapturedFrame::new(FrameData::Refused(error), Moment(at), sequence))
     }
 
     /// A frame every ten nanoseconds.
-    fn captured(at: u64) -> Arc<Captured> {
+    fn captured(at: u64) -> Arc<CapturedFrame> {
         numbered(at, at / 10)
     }
 
@@ -238,7 +246,7 @@ mod tests {
         ring
     }
 
-    fn at(found: Result<Arc<Captured>, NoFrame>) -> Result<u64, NoFrame> {
+    fn at(found: Result<Arc<CapturedFrame>, FrameWaitError>) -> Result<u64, FrameWaitError> {
         found.map(|captured| captured.captured_at().0)
     }
 
@@ -251,8 +259,8 @@ mod tests {
         let ring = FrameRing::new(8);
         for at in 1..=5 {
             let size = shared_format::Size { width: 5000, height: 5000 };
-            let data = Data::Grey { size, bytes: vec![0; 25_000_000] };
-            ring.push(Arc::new(Captured::new(data, Moment(at), at)));
+            let data = FrameData::Grey { size, bytes: vec![0; 25_000_000] };
+            ring.push(Arc::new(CapturedFrame::new(data, Moment(at), at)));
         }
         assert_eq!(ring.counts().dropped, 3);
         assert_eq!(ring.newest().unwrap().captured_at(), Moment(5));
@@ -264,8 +272,8 @@ mod tests {
         assert_eq!(at(ring.first_after(Moment(11), soon())), Ok(20));
         assert_eq!(at(ring.first_after(Moment(20), soon())), Ok(20));
         assert_eq!(at(ring.newest_after(Moment(11), soon())), Ok(30));
-        assert_eq!(at(ring.first_after(Moment(31), soon())), Err(NoFrame::TimedOut));
-        assert_eq!(at(ring.newest_after(Moment(31), soon())), Err(NoFrame::TimedOut));
+        assert_eq!(at(ring.first_after(Moment(31), soon())), Err(FrameWaitError::TimedOut));
+        assert_eq!(at(ring.newest_after(Moment(31), soon())), Err(FrameWaitError::TimedOut));
         assert_eq!(ring.newest().unwrap().captured_at(), Moment(30));
         assert!(self::ring([]).newest().is_none());
     }
@@ -273,13 +281,13 @@ mod tests {
     #[test]
     fn who_comes_too_late_for_a_frame_does_not_get_the_one_after_it() {
         let ring = ring([10, 20, 30, 40, 50]);
-        assert_eq!(at(ring.first_after(Moment(15), soon())), Err(NoFrame::Stale));
-        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(NoFrame::Stale));
+        assert_eq!(at(ring.first_after(Moment(15), soon())), Err(FrameWaitError::Stale));
+        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(FrameWaitError::Stale));
         // 20 is gone, but this request doesn't need it.
         assert_eq!(at(ring.first_after(Moment(21), soon())), Ok(30));
         ring.push(captured(60));
         // 10 and 20 were never handed out, 30 was.
-        assert_eq!(ring.counts(), Counts { captured: 6, dropped: 2, lost: 0, stale: 2 });
+        assert_eq!(ring.counts(), FrameCounts { captured: 6, dropped: 2, lost: 0, stale: 2 });
     }
 
     #[test]
@@ -302,14 +310,14 @@ mod tests {
             let waiting =
                 scope.spawn(|| at(ring.first_after(Moment(20), Moment::now() + Duration::from_secs(20))));
             std::thread::sleep(Duration::from_millis(5));
-            ring.pause(NoFrame::Lost("unplugged".to_owned()));
-            assert_eq!(waiting.join().unwrap(), Err(NoFrame::Lost("unplugged".to_owned())));
+            ring.interrupt(FrameWaitError::Lost("unplugged".to_owned()));
+            assert_eq!(waiting.join().unwrap(), Err(FrameWaitError::Lost("unplugged".to_owned())));
         });
         assert_eq!(at(ring.first_after(Moment(5), soon())), Ok(10));
         ring.push(captured(30));
-        assert_eq!(at(ring.first_after(Moment(40), soon())), Err(NoFrame::TimedOut));
-        ring.pause(NoFrame::Ended);
-        assert_eq!(at(ring.newest_after(Moment(40), soon())), Err(NoFrame::Ended));
+        assert_eq!(at(ring.first_after(Moment(40), soon())), Err(FrameWaitError::TimedOut));
+        ring.interrupt(FrameWaitError::Ended);
+        assert_eq!(at(ring.newest_after(Moment(40), soon())), Err(FrameWaitError::Ended));
     }
 
     #[test]
@@ -319,8 +327,8 @@ mod tests {
             [(10, 7), (20, 8), (50, 11), (60, 12)].map(|(at, number)| ring.push(numbered(at, number))).into();
         assert_eq!(lost, [0, 0, 2, 0]);
         assert_eq!(at(ring.first_after(Moment(15), soon())), Ok(20));
-        assert_eq!(at(ring.first_after(Moment(21), soon())), Err(NoFrame::Dropped));
-        assert_eq!(at(ring.first_after(Moment(49), soon())), Err(NoFrame::Dropped));
+        assert_eq!(at(ring.first_after(Moment(21), soon())), Err(FrameWaitError::Dropped));
+        assert_eq!(at(ring.first_after(Moment(49), soon())), Err(FrameWaitError::Dropped));
         // A frame that is itself the trigger is available, and so is the one after it.
         assert_eq!(at(ring.first_after(Moment(50), soon())), Ok(50));
         assert_eq!(at(ring.first_after(Moment(51), soon())), Ok(60));
@@ -330,12 +338,12 @@ mod tests {
     #[test]
     fn numbers_of_a_camera_that_was_opened_again_begin_anew() {
         let ring = FrameRing::new(8);
-        ring.begin();
+        ring.reset_sequence();
         assert_eq!(ring.push(numbered(10, 3)), 0);
         assert_eq!(at(ring.first_after(Moment(5), soon())), Ok(10));
-        ring.begin();
+        ring.reset_sequence();
         assert_eq!(ring.push(numbered(90, 700)), 0);
-        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(NoFrame::Dropped));
+        assert_eq!(at(ring.first_after(Moment(20), soon())), Err(FrameWaitError::Dropped));
         assert_eq!((ring.counts().lost, ring.push(numbered(100, 701))), (0, 0));
     }
 

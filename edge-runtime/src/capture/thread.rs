@@ -9,32 +9,32 @@ use std::time::Duration;
 
 use judge::guarded;
 
-use super::watch::Watch;
-use super::{Camera, CameraState, CaptureError, Captured, Counts, FrameRing, NoFrame};
+use super::camera_monitor::CameraMonitor;
+use super::{CameraState, CaptureError, CapturedFrame, FrameCounts, FrameRing, FrameSource, FrameWaitError};
 use crate::clock::Moment;
-use crate::line_file::Health;
+use crate::line_file::HealthConfig;
 
 /// Frames kept for a slow inspector: a quarter of a second at 30 frames per second.
-const ROOM: usize = 8;
+const RING_CAPACITY: usize = 8;
 /// Time from a loss to the first attempt to reopen; doubled with each failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(200);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// How long [`Capture::stop`] waits for a busy driver.
-const GRACE: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A camera and the thread that serves it, until dropped.
 #[derive(Debug)]
 pub struct Capture {
     ring: Arc<FrameRing>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedStatus>,
     thread: JoinHandle<()>,
 }
 
 /// Statistics of the capture thread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stats {
+pub struct CaptureStats {
     /// Counts of the frames.
-    pub frames: Counts,
+    pub frames: FrameCounts,
     /// How often the camera was reopened.
     pub reopened: u64,
     /// Description of the camera, once it is open.
@@ -44,18 +44,18 @@ pub struct Stats {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedStatus {
     silent_after: Duration,
     warn_every: Duration,
-    status: Mutex<Status>,
+    status: Mutex<CaptureStatus>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Status {
+struct CaptureStatus {
     state: CameraState,
     /// Arrival of the last frame, or the time of opening if none has arrived yet.
-    heard_at: Moment,
+    last_frame_at: Moment,
     opened: u64,
     description: String,
     warnings: Vec<String>,
@@ -71,36 +71,37 @@ impl Capture {
     /// # Errors
     /// If the system can't start a thread.
     pub fn start(
-        open: impl FnMut() -> Result<Box<dyn Camera>, CaptureError> + Send + 'static,
-        health: &Health,
-        on_frame: impl FnMut(&Arc<Captured>, u64) + Send + 'static,
+        open: impl FnMut() -> Result<Box<dyn FrameSource>, CaptureError> + Send + 'static,
+        health: &HealthConfig,
+        on_frame: impl FnMut(&Arc<CapturedFrame>, u64) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let ring = Arc::new(FrameRing::new(ROOM));
-        let status = Status {
+        let ring = Arc::new(FrameRing::new(RING_CAPACITY));
+        let status = CaptureStatus {
             state: CameraState::Starting,
-            heard_at: Moment::now(),
+            last_frame_at: Moment::now(),
             opened: 0,
             description: String::new(),
             warnings: vec![],
             stopping: false,
             finished: false,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedStatus {
             silent_after: Duration::try_from_secs_f64(health.silent_s).unwrap_or(Duration::MAX),
             warn_every: Duration::from_secs(health.every_s.into()),
             status: Mutex::new(status),
             changed: Condvar::new(),
         });
-        let server = Server {
+        let capture_thread = CaptureThread {
             open,
             on_frame,
-            watch: Watch::new(health),
+            monitor: CameraMonitor::new(health),
             ring: Arc::clone(&ring),
             shared: Arc::clone(&shared),
-            pause: FIRST_PAUSE,
+            pause: FIRST_RETRY_PAUSE,
         };
-        // Never joined: a driver may hang forever. `Status::finished` tells when the thread is done.
-        let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || server.serve())?;
+        // Never joined: a driver may hang forever. `CaptureStatus::finished` tells when the thread is done.
+        let thread =
+            std::thread::Builder::new().name("capture".to_owned()).spawn(move || capture_thread.run())?;
         Ok(Self { ring, shared, thread })
     }
 
@@ -114,26 +115,26 @@ impl Capture {
     #[must_use]
     pub fn state(&self) -> CameraState {
         // Checked first: a thread that is done sets `finished` before it ends.
-        let is_over = self.thread.is_finished();
+        let has_ended = self.thread.is_finished();
         let status = self.shared.lock();
-        if is_over && !status.finished {
+        if has_ended && !status.finished {
             return CameraState::Lost(
                 "its thread stopped unexpectedly; restart the line and report this".to_owned(),
             );
         }
         match &status.state {
-            said @ (CameraState::Lost(_) | CameraState::Ended) => said.clone(),
-            _ if Moment::now().since(status.heard_at) > self.shared.silent_after => CameraState::Silent,
+            terminal @ (CameraState::Lost(_) | CameraState::Ended) => terminal.clone(),
+            _ if Moment::now().since(status.last_frame_at) > self.shared.silent_after => CameraState::Silent,
             seen => seen.clone(),
         }
     }
 
     /// Returns the statistics so far.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> CaptureStats {
         let frames = self.ring.counts();
         let status = self.shared.lock();
-        Stats {
+        CaptureStats {
             frames,
             reopened: status.opened.saturating_sub(1),
             description: status.description.clone(),
@@ -144,7 +145,7 @@ impl Capture {
     /// Stops the thread and closes the camera. Returns whether it is closed. A hanging driver is abandoned after a second:
     /// its frame, should it ever arrive, is discarded.
     pub fn stop(&self) -> bool {
-        let deadline = Moment::now() + GRACE;
+        let deadline = Moment::now() + STOP_TIMEOUT;
         let mut status = self.shared.lock();
         status.stopping = true;
         self.shared.changed.notify_all();
@@ -164,18 +165,22 @@ impl Drop for Capture {
     }
 }
 
-impl Shared {
+impl SharedStatus {
     /// Ignores poisoning: a panic elsewhere leaves the status intact, as each change is complete before anything can fail.
-    fn lock(&self) -> MutexGuard<'_, Status> {
+    fn lock(&self) -> MutexGuard<'_, CaptureStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'s>(&self, status: MutexGuard<'s, Status>, time: Duration) -> MutexGuard<'s, Status> {
+    fn wait<'s>(
+        &self,
+        status: MutexGuard<'s, CaptureStatus>,
+        time: Duration,
+    ) -> MutexGuard<'s, CaptureStatus> {
         self.changed.wait_timeout(status, time).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Waits for `time` or until told to stop. Returns whether it was told to stop.
-    fn stopping_within(&self, time: Duration) -> bool {
+    fn wait_for_stop(&self, time: Duration) -> bool {
         let until = Moment::now() + time;
         let mut status = self.lock();
         loop {
@@ -188,28 +193,28 @@ impl Shared {
     }
 }
 
-struct Server<O, F> {
+struct CaptureThread<O, F> {
     open: O,
     on_frame: F,
-    watch: Watch,
+    monitor: CameraMonitor,
     ring: Arc<FrameRing>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedStatus>,
     /// Pause before the next attempt to open.
     pause: Duration,
 }
 
-impl<O, F> Server<O, F>
+impl<O, F> CaptureThread<O, F>
 where
-    O: FnMut() -> Result<Box<dyn Camera>, CaptureError>,
-    F: FnMut(&Arc<Captured>, u64),
+    O: FnMut() -> Result<Box<dyn FrameSource>, CaptureError>,
+    F: FnMut(&Arc<CapturedFrame>, u64),
 {
-    fn serve(mut self) {
+    fn run(mut self) {
         loop {
             let reason = match guarded(|| self.session()) {
                 Ok(Ok(())) => break,
                 Ok(Err(CaptureError::End)) => {
                     self.shared.lock().state = CameraState::Ended;
-                    self.ring.pause(NoFrame::Ended);
+                    self.ring.interrupt(FrameWaitError::Ended);
                     break;
                 }
                 Ok(Err(e)) => e.to_string(),
@@ -217,11 +222,11 @@ where
             };
             tracing::warn!("the camera is lost: {reason}");
             self.shared.lock().state = CameraState::Lost(reason.clone());
-            self.ring.pause(NoFrame::Lost(reason));
-            if self.shared.stopping_within(self.pause) {
+            self.ring.interrupt(FrameWaitError::Lost(reason));
+            if self.shared.wait_for_stop(self.pause) {
                 break;
             }
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.pause = (self.pause * 2).min(MAX_RETRY_PAUSE);
         }
         self.shared.lock().finished = true;
         self.shared.changed.notify_all();
@@ -238,27 +243,27 @@ where
         {
             let mut status = self.shared.lock();
             status.state = CameraState::Starting;
-            status.heard_at = Moment::now();
+            status.last_frame_at = Moment::now();
             status.opened += 1;
             status.description = description;
         }
-        self.watch.opened(camera.may_repeat());
-        self.ring.begin();
+        self.monitor.opened(camera.may_repeat());
+        self.ring.reset_sequence();
         let mut warned_at: Option<Moment> = None;
         loop {
-            let captured = Arc::new(self.watch.compare(camera.next()?));
+            let captured = Arc::new(self.monitor.compare(camera.next()?));
             let now = Moment::now();
             let state = {
                 let mut status = self.shared.lock();
                 if status.stopping {
                     return Ok(());
                 }
-                status.heard_at = now;
+                status.last_frame_at = now;
                 status.state.clone()
             };
-            self.pause = FIRST_PAUSE;
+            self.pause = FIRST_RETRY_PAUSE;
             let dropped = self.ring.push(Arc::clone(&captured));
-            let seen = self.watch.see(&captured);
+            let seen = self.monitor.assess(&captured);
             if seen != state {
                 tracing::info!("{seen}");
                 self.shared.lock().state = seen;

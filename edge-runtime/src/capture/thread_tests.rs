@@ -4,22 +4,22 @@ use std::sync::mpsc;
 use shared_format::Size;
 
 use super::*;
-use crate::capture::Data;
+use crate::capture::FrameData;
 
 const SIZE: Size = Size { width: 8, height: 8 };
 
 /// A camera that delivers what its script returns for the number of the call.
 struct Scripted<S>(S, u64);
 
-impl<S: FnMut(u64) -> Result<Data, CaptureError> + Send> Camera for Scripted<S> {
+impl<S: FnMut(u64) -> Result<FrameData, CaptureError> + Send> FrameSource for Scripted<S> {
     fn describe(&self) -> String {
         "a script".to_owned()
     }
 
-    fn next(&mut self) -> Result<Captured, CaptureError> {
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
         std::thread::sleep(Duration::from_millis(1));
         self.1 += 1;
-        Ok(Captured::new((self.0)(self.1)?, Moment::now(), self.1))
+        Ok(CapturedFrame::new((self.0)(self.1)?, Moment::now(), self.1))
     }
 
     fn warnings(&mut self) -> Vec<String> {
@@ -27,21 +27,21 @@ impl<S: FnMut(u64) -> Result<Data, CaptureError> + Send> Camera for Scripted<S> 
     }
 }
 
-type Script = fn(u64) -> Result<Data, CaptureError>;
+type Script = fn(u64) -> Result<FrameData, CaptureError>;
 
-fn start(script: Script, health: &Health) -> Capture {
+fn start(script: Script, health: &HealthConfig) -> Capture {
     Capture::start(move || Ok(Box::new(Scripted(script, 0))), health, |_, _| {}).unwrap()
 }
 
-fn grey(value: u8) -> Result<Data, CaptureError> {
-    Ok(Data::Grey { size: SIZE, bytes: vec![value; 64] })
+fn grey(value: u8) -> Result<FrameData, CaptureError> {
+    Ok(FrameData::Grey { size: SIZE, bytes: vec![value; 64] })
 }
 
-fn moving(n: u64) -> Result<Data, CaptureError> {
+fn moving(n: u64) -> Result<FrameData, CaptureError> {
     grey(100 + (n % 50) as u8)
 }
 
-fn lost() -> Result<Data, CaptureError> {
+fn lost() -> Result<FrameData, CaptureError> {
     Err(CaptureError::Lost { reason: "unplugged".to_owned() })
 }
 
@@ -53,15 +53,15 @@ fn reaches(capture: &Capture, wanted: impl Fn(&CameraState) -> bool) -> bool {
     })
 }
 
-fn patient() -> Health {
-    Health { silent_s: 60.0, ..Health::default() }
+fn patient() -> HealthConfig {
+    HealthConfig { silent_s: 60.0, ..HealthConfig::default() }
 }
 
 #[test]
 fn frames_reach_the_ring_and_the_listener() {
     let (sender, frames) = mpsc::channel();
-    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
-    let listener = move |captured: &Arc<Captured>, _: u64| _ = sender.send(captured.sequence());
+    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn FrameSource>);
+    let listener = move |captured: &Arc<CapturedFrame>, _: u64| _ = sender.send(captured.sequence());
     let capture = Capture::start(open, &patient(), listener).unwrap();
     assert_eq!(frames.iter().take(20).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
     let now = Moment::now();
@@ -83,12 +83,12 @@ fn a_lost_camera_is_opened_again() {
     let count = Arc::clone(&opened);
     let open = move || match count.fetch_add(1, Ordering::SeqCst) {
         1 => Err(CaptureError::Open { camera: "it".to_owned(), reason: "not there".to_owned() }),
-        _ => Ok(Box::new(Scripted(|n| if n > 3 { lost() } else { moving(n) }, 0)) as Box<dyn Camera>),
+        _ => Ok(Box::new(Scripted(|n| if n > 3 { lost() } else { moving(n) }, 0)) as Box<dyn FrameSource>),
     };
     let capture = Capture::start(open, &patient(), |_, _| {}).unwrap();
     assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("unplugged"))));
     let waiting = capture.ring().first_after(Moment::now(), Moment::now() + Duration::from_secs(9));
-    assert!(matches!(waiting, Err(NoFrame::Lost(_))), "{waiting:?}");
+    assert!(matches!(waiting, Err(FrameWaitError::Lost(_))), "{waiting:?}");
     assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("not there"))));
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1 && capture.stats().frames.captured >= 6));
 }
@@ -102,7 +102,7 @@ fn a_panic_in_the_camera_or_the_listener_is_a_lost_camera() {
     ));
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
 
-    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn Camera>);
+    let open = || Ok(Box::new(Scripted(moving, 0)) as Box<dyn FrameSource>);
     let capture = Capture::start(open, &patient(), |_, _| panic!("in the listener")).unwrap();
     assert!(reaches(&capture, |state| matches!(state, CameraState::Lost(why) if why.contains("listener"))));
     assert!(reaches(&capture, |_| capture.stats().reopened >= 1));
@@ -129,15 +129,15 @@ fn a_thread_that_ends_by_itself_is_a_lost_camera() {
 /// A camera with two frames missing before every third.
 struct Gaps(u64);
 
-impl Camera for Gaps {
+impl FrameSource for Gaps {
     fn describe(&self) -> String {
         "one with gaps".to_owned()
     }
 
-    fn next(&mut self) -> Result<Captured, CaptureError> {
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
         std::thread::sleep(Duration::from_millis(1));
         self.0 += 1;
-        Ok(Captured::new(moving(self.0)?, Moment::now(), self.0 + 2 * (self.0 / 3)))
+        Ok(CapturedFrame::new(moving(self.0)?, Moment::now(), self.0 + 2 * (self.0 / 3)))
     }
 
     fn warnings(&mut self) -> Vec<String> {
@@ -148,8 +148,9 @@ impl Camera for Gaps {
 #[test]
 fn the_listener_is_told_of_frames_that_the_driver_dropped() {
     let (sender, dropped) = mpsc::channel();
-    let listener = move |_: &Arc<Captured>, dropped: u64| _ = sender.send(dropped);
-    let capture = Capture::start(|| Ok(Box::new(Gaps(0)) as Box<dyn Camera>), &patient(), listener).unwrap();
+    let listener = move |_: &Arc<CapturedFrame>, dropped: u64| _ = sender.send(dropped);
+    let capture =
+        Capture::start(|| Ok(Box::new(Gaps(0)) as Box<dyn FrameSource>), &patient(), listener).unwrap();
     assert_eq!(dropped.iter().take(6).collect::<Vec<_>>(), [0, 0, 2, 0, 0, 2]);
     assert!(capture.stats().frames.lost >= 4);
 }
@@ -159,14 +160,14 @@ fn the_end_of_the_frames_is_no_loss() {
     let capture = start(|n| if n > 2 { Err(CaptureError::End) } else { moving(n) }, &patient());
     assert!(reaches(&capture, |state| *state == CameraState::Ended));
     let next = capture.ring().first_after(Moment::now(), Moment::now() + Duration::from_secs(9));
-    assert_eq!(next.unwrap_err(), NoFrame::Ended);
+    assert_eq!(next.unwrap_err(), FrameWaitError::Ended);
     assert_eq!(capture.ring().newest().unwrap().sequence(), 2);
     assert!(capture.stop());
 }
 
 #[test]
 fn frozen_black_and_burnt_out_pictures_are_told() {
-    let health = Health { frozen_s: 0.1, ..patient() };
+    let health = HealthConfig { frozen_s: 0.1, ..patient() };
     assert!(reaches(&start(|_| grey(100), &health), |state| *state == CameraState::Frozen));
     assert!(reaches(&start(|n| grey((n % 4) as u8), &health), |state| *state == CameraState::Black));
     assert!(reaches(&start(|n| grey(252 + (n % 4) as u8), &health), |state| *state == CameraState::BurntOut));
@@ -181,9 +182,9 @@ fn a_hanging_camera_is_silent_and_does_not_hold_up_the_end() {
         }
         moving(n)
     };
-    let open = move || Ok(Box::new(Scripted(hang, 0)) as Box<dyn Camera>);
-    let listener = move |captured: &Arc<Captured>, _: u64| _ = sender.send(captured.sequence());
-    let health = Health { silent_s: 0.1, ..Health::default() };
+    let open = move || Ok(Box::new(Scripted(hang, 0)) as Box<dyn FrameSource>);
+    let listener = move |captured: &Arc<CapturedFrame>, _: u64| _ = sender.send(captured.sequence());
+    let health = HealthConfig { silent_s: 0.1, ..HealthConfig::default() };
     let capture = Capture::start(open, &health, listener).unwrap();
     assert!(reaches(&capture, |state| *state == CameraState::Silent));
     let asked = std::time::Instant::now();

@@ -9,9 +9,9 @@ use judge::{Judge, OperationTime, StageTimes, read_file};
 use serde::Serialize;
 
 use super::engine::EngineChoice;
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
-use crate::health::percentiles::Stages;
+use crate::health::percentiles::StagePercentiles;
 use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
 
@@ -45,13 +45,13 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+struct BenchReport {
     threads: u16,
     frames: u32,
     load_ms: f64,
     /// `None` if the system doesn't report it.
     peak_rss_mib: Option<f64>,
-    ms: Stages,
+    ms: StagePercentiles,
     /// The network's operations in execution order; `None` without `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     operations: Option<Vec<Operation>>,
@@ -71,13 +71,13 @@ struct Operation {
 }
 
 /// Number of runs for each operation's median time.
-const ROUNDS: usize = 20;
+const PROFILE_RUNS: usize = 20;
 
 /// Measures and reports.
 ///
 /// # Errors
 /// If the bundle can't be used or a frame can't be judged: the time of a fault is meaningless.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     let start = Instant::now();
     let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
     bundles::warn_of_emulation(&mut judge);
@@ -87,20 +87,21 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for (path, bytes) in images.iter().cycle().take(WARM_UP + args.frames as usize) {
         times.push(judge_one(&mut judge, path, bytes)?);
     }
-    let ms = Stages::of(times.get(WARM_UP..).unwrap_or_default());
+    let ms = StagePercentiles::of(times.get(WARM_UP..).unwrap_or_default());
     let peak_rss_mib = peak_rss_mib();
     let operations = args.explain.then(|| explain(&mut judge)).transpose()?;
-    let report = Report { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib, ms, operations };
+    let report =
+        BenchReport { threads: args.threads, frames: args.frames, load_ms, peak_rss_mib, ms, operations };
     print(&report, args.json)?;
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }
 
 fn explain(judge: &mut Judge) -> Result<Vec<Operation>> {
     let size = judge.bundle().thresholds.recipe.input;
     let image = vec![0.5; 3 * size.width as usize * size.height as usize];
     let network = judge.network();
-    let times = network.profile(&image, ROUNDS).context("cannot profile the network")?;
-    let replaces = |name: &str| network.replaced().iter().find(|r| r.name == name).map_or(0, |r| r.nodes);
+    let times = network.profile(&image, PROFILE_RUNS).context("cannot profile the network")?;
+    let replaces = |name: &str| network.replacements().iter().find(|r| r.name == name).map_or(0, |r| r.nodes);
     let operation = |time: OperationTime| Operation {
         replaces: replaces(&time.name),
         ms: in_ms(time.time),
@@ -135,7 +136,7 @@ fn judge_one(judge: &mut Judge, path: &std::path::Path, bytes: &[u8]) -> Result<
     }
 }
 
-fn print(report: &Report, json: bool) -> Result<()> {
+fn print(report: &BenchReport, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, report).map_err(std::io::Error::from)?;

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use bundle::recalibrate::replace_thresholds;
-use bundle::{Calibration, Rule, claim_with_threshold, highest, lonely};
+use bundle::{Calibration, ThresholdRule, claim_with_threshold, highest, outlier_warning};
 use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
 use crate::calibration::{
-    Arithmetics, Change, CountedParts, FolderParts, Options, PartSource, calibrate, name,
+    ArithmeticChange, ArithmeticComparison, CameraParts, FolderParts, Options, PartSource, arithmetic_name,
+    calibrate,
 };
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
@@ -39,16 +40,16 @@ pub struct Args {
     /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows, or the largest
     /// score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected good parts is not
     /// bounded.
-    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
-    threshold: Rule,
+    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
+    threshold: ThresholdRule,
     /// The arithmetic the network uses from now on; unchanged by default. Thresholds are valid for one arithmetic only.
     #[arg(long, value_enum, value_name = "FLOATS")]
-    arithmetic: Option<Floats>,
+    arithmetic: Option<ArithmeticChoice>,
 }
 
 /// The arithmetic of a bundle's network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Floats {
+enum ArithmeticChoice {
     /// 32-bit floats, as in every new bundle.
     F32,
     /// 16-bit floats in EfficientNet-Lite's inverted bottlenecks, 32-bit floats in everything else; for processors with 16-bit
@@ -63,7 +64,7 @@ enum Floats {
 /// # Errors
 /// If the line file, the bundle or the folder can't be used, no usable part is left, or the thresholds can't be written. The
 /// bundle is then unchanged.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     let stored = args.target_fpr as f32;
     if !(stored > 0.0 && stored < 1.0) {
         bail!(
@@ -85,7 +86,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     bundles::warn_of_emulation(&mut judge);
     let mut source: Box<dyn PartSource> = match folder {
         Some(folder) => Box::new(folder),
-        None => Box::new(CountedParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
+        None => Box::new(CameraParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
     let options =
@@ -95,7 +96,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
     })?;
     let old = &judge.bundle().thresholds;
-    let kept = replace_thresholds(&product.bundle, &renewed(old, &calibration, change)?)?;
+    let kept = replace_thresholds(&product.bundle, &new_threshold_file(old, &calibration, change)?)?;
     let mut out = std::io::stdout().lock();
     let normals = calibration.evidence.normals;
     writeln!(out, "{}: {normals} judged, {skipped} skipped", product.name)?;
@@ -105,7 +106,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         "the old file is kept as {}; a running line uses the new one from its next start",
         kept.display()
     )?;
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }
 
 fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
@@ -120,26 +121,30 @@ fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
 }
 
 /// Returns the judge with the wanted arithmetic, and the change if the arithmetic is a new one.
-fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result<(Judge, Option<Change>)> {
+fn with_arithmetic(
+    old: Judge,
+    wanted: Option<ArithmeticChoice>,
+    threads: usize,
+) -> Result<(Judge, Option<ArithmeticChange>)> {
     let before = old.bundle().thresholds.arithmetic;
     let same = match wanted {
         None => true,
-        Some(Floats::F32) => before == Arithmetic::Single,
-        Some(Floats::F16) => before == Arithmetic::Half,
-        Some(Floats::Auto) => false,
+        Some(ArithmeticChoice::F32) => before == Arithmetic::Single,
+        Some(ArithmeticChoice::F16) => before == Arithmetic::Half,
+        Some(ArithmeticChoice::Auto) => false,
     };
     if same {
         return Ok((old, None));
     }
-    let is_auto = wanted == Some(Floats::Auto);
+    let is_auto = wanted == Some(ArithmeticChoice::Auto);
     if is_auto && judge::check_arithmetic(Arithmetic::Half).is_err() {
         return Ok((old, None));
     }
-    let mut both = Arithmetics::new(old, threads)?;
+    let mut both = ArithmeticComparison::new(old, threads)?;
     if is_auto && (!both.differ() || both.is_new_emulated()) {
         return Ok((both.into_old(), None));
     }
-    if wanted == Some(Floats::F16) && !both.differ() {
+    if wanted == Some(ArithmeticChoice::F16) && !both.differ() {
         bail!(
             "nothing in this model is computed with 16-bit floats, which only EfficientNet-Lite's inverted bottlenecks use; \
              calibrate without --arithmetic f16"
@@ -148,13 +153,13 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
     let mut err = std::io::stderr();
     match both.compare() {
         Ok(change) => {
-            let takes = !is_auto || change.wins();
+            let takes = !is_auto || change.is_faster();
             let taken = if takes { change.arithmetic } else { before };
-            let _ = writeln!(err, "{}: {} from now on", change.in_words(), name(taken));
+            let _ = writeln!(err, "{}: {} from now on", change.describe(), arithmetic_name(taken));
             Ok(if takes { (both.into_new(), Some(change)) } else { (both.into_old(), None) })
         }
         Err(reason) if is_auto => {
-            let _ = writeln!(err, "{:#}: keeping {}", anyhow::Error::from(reason), name(before));
+            let _ = writeln!(err, "{:#}: keeping {}", anyhow::Error::from(reason), arithmetic_name(before));
             Ok((both.into_old(), None))
         }
         Err(reason) => Err(reason.into()),
@@ -162,7 +167,11 @@ fn with_arithmetic(old: Judge, wanted: Option<Floats>, threads: usize) -> Result
 }
 
 /// Makes the new threshold file. It keeps the golden frames and their tolerance; with another arithmetic they are rescored.
-fn renewed(old: &ThresholdFile, calibration: &Calibration, change: Option<Change>) -> Result<ThresholdFile> {
+fn new_threshold_file(
+    old: &ThresholdFile,
+    calibration: &Calibration,
+    change: Option<ArithmeticChange>,
+) -> Result<ThresholdFile> {
     let (arithmetic, golden) = match change {
         Some(change) => (change.arithmetic, change.golden.into_iter().collect()),
         None => (old.arithmetic, old.golden.clone()),
@@ -194,7 +203,7 @@ fn write_change(new: &Calibration, old: &ThresholdFile, out: &mut impl Write) ->
         writeln!(out, "{name:<21}  {:>10}, before {:>10}", significant(now), significant(before))?;
     }
     writeln!(out, "{}", highest(new))?;
-    if let Some(warning) = lonely(new, "calibrate again") {
+    if let Some(warning) = outlier_warning(new, "calibrate again") {
         let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
     Ok(())

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::capture::CaptureError;
-use crate::capture::nokhwa::LIMITS;
-use crate::commands::outcome::Outcome;
+use crate::capture::nokhwa::LIMITATIONS;
+use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
-use crate::gate::{Measure, Settings};
-use crate::line_file::{Camera, LineFile, Safe, Trigger};
+use crate::gate::{BeltUnit, GateSettings};
+use crate::line_file::{CameraConfig, LineFile, Safe, Trigger};
 use crate::output::KINDS;
 
 /// Arguments of `check`.
@@ -25,11 +25,11 @@ pub struct Args {
     file_only: bool,
 }
 
-/// Checks the line and prints in words what it would do.
+/// Checks the line and prints a description of what it would do.
 ///
 /// # Errors
 /// If the line file can't be used. Bundles and devices that fail are listed and make the outcome an error.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     let line = LineFile::load(&args.line)?;
     let mut problems = vec![];
     if !args.file_only {
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let end = if problems.is_empty() { "all checks passed" } else { "some checks failed, see above" };
     writeln!(out, "{end}")?;
-    Ok(if problems.is_empty() { Outcome::Fine } else { Outcome::Error })
+    Ok(if problems.is_empty() { CommandOutcome::Success } else { CommandOutcome::Error })
 }
 
 /// Opens every bundle and judges its golden frames, as the line does at start.
@@ -62,17 +62,17 @@ fn bundles(line: &LineFile) -> Vec<String> {
 fn devices(line: &LineFile) -> Vec<String> {
     let mut paths: Vec<(&str, &Path)> = vec![];
     match &line.camera {
-        Camera::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
-        Camera::Folder { path, .. } => paths.push(("camera.path", path)),
-        Camera::Nokhwa(_) => {}
-        Camera::Pattern { .. } => {}
+        CameraConfig::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
+        CameraConfig::Folder { path, .. } => paths.push(("camera.path", path)),
+        CameraConfig::Nokhwa(_) => {}
+        CameraConfig::Pattern { .. } => {}
     }
     paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
-    if matches!(line.camera, Camera::V4l2(_)) && cfg!(not(feature = "camera")) {
+    if matches!(line.camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
     }
-    if let Camera::Nokhwa(nokhwa) = &line.camera {
+    if let CameraConfig::Nokhwa(nokhwa) = &line.camera {
         if cfg!(not(feature = "nokhwa")) {
             problems.push(CaptureError::NoNokhwa.to_string());
         }
@@ -96,8 +96,8 @@ fn describe(line: &LineFile) -> String {
     for product in &line.products {
         let _ = writeln!(text, "product   {}: {}", product.name, product.bundle.display());
     }
-    if matches!(line.camera, Camera::Nokhwa(_)) {
-        for limit in LIMITS {
+    if matches!(line.camera, CameraConfig::Nokhwa(_)) {
+        for limit in LIMITATIONS {
             let _ = writeln!(text, "camera    {limit}");
         }
     }
@@ -111,17 +111,18 @@ fn describe(line: &LineFile) -> String {
         }
     };
     let _ = writeln!(text, "trigger   {trigger}; {} frame(s) of each part vote", line.votes.frames);
-    let settings = Settings::of(line);
-    let place = match settings.measure {
-        Measure::Time => format!("{:?} of belt time", std::time::Duration::from_nanos(settings.distance)),
-        Measure::Ticks => format!("{} encoder ticks", settings.distance),
+    let settings = GateSettings::of(line);
+    let distance = match settings.unit {
+        BeltUnit::Time => format!("{:?} of belt time", std::time::Duration::from_nanos(settings.distance)),
+        BeltUnit::Ticks => format!("{} encoder ticks", settings.distance),
     };
     let safe = match settings.safe {
         Safe::Reject => "rejected",
         Safe::Pass => "let through",
     };
-    let _ = writeln!(text, "gate      {place} after the trigger; a part without a verdict by then is {safe}");
-    if !KINDS.iter().any(|kind| kind.is_named(line)) {
+    let _ =
+        writeln!(text, "gate      {distance} after the trigger; a part without a verdict by then is {safe}");
+    if !KINDS.iter().any(|kind| kind.is_enabled(line)) {
         text.push_str("outputs   none: verdicts appear only in the status\n");
     }
     text

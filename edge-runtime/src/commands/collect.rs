@@ -18,10 +18,10 @@ use anyhow::Result;
 
 use self::album::Album;
 use self::quality::Quality;
-use crate::capture::{CameraState, Capture, Captured};
-use crate::commands::outcome::Outcome;
+use crate::capture::{CameraState, Capture, CapturedFrame};
+use crate::commands::outcome::CommandOutcome;
 use crate::line_file::LineFile;
-use crate::trigger::parts::{LineParts, Look};
+use crate::trigger::parts::{LineParts, PollResult};
 
 /// Arguments of `collect`.
 #[derive(Debug, clap::Args)]
@@ -42,45 +42,45 @@ pub struct Args {
 /// # Errors
 /// If line file, camera or folder can't be used, or a photo can't be written. If the camera ends before there are enough
 /// parts, the outcome is an error.
-pub fn run(args: &Args) -> Result<Outcome> {
-    gather(&LineFile::load(&args.line)?, Album::open(&args.out)?, args.parts)
+pub fn run(args: &Args) -> Result<CommandOutcome> {
+    collect_parts(&LineFile::load(&args.line)?, Album::open(&args.out)?, args.parts)
 }
 
 /// Takes the frames of each part until `album` holds `wanted` parts.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn gather(line: &LineFile, album: Album, wanted: u32) -> Result<Outcome> {
+pub(super) fn collect_parts(line: &LineFile, album: Album, wanted: u32) -> Result<CommandOutcome> {
     let mut collector = Collector { album, quality: Quality::default(), wanted, repeated: 0 };
     if collector.album.parts() > 0 {
-        say(&format!("{} parts already in the folder", collector.album.parts()));
+        print_line(&format!("{} parts already in the folder", collector.album.parts()));
     }
     let mut parts = LineParts::open(line, None)?;
     // The first message tells people that the camera is live and parts may come.
     let (mut state, mut warnings) = (CameraState::Starting, vec![]);
     while collector.album.parts() < collector.wanted {
-        let look = parts.look()?;
-        tell_news(parts.capture(), &mut state, &mut warnings);
-        match look {
-            Look::Nothing => {}
-            Look::Ended => break,
-            Look::Part(Ok(frames)) => collector.take(&frames)?,
-            Look::Part(Err(e)) => say(&format!("no photo of this part: {e}")),
+        let result = parts.poll()?;
+        report_camera_changes(parts.capture(), &mut state, &mut warnings);
+        match result {
+            PollResult::Nothing => {}
+            PollResult::Ended => break,
+            PollResult::Part(Ok(frames)) => collector.take(&frames)?,
+            PollResult::Part(Err(e)) => print_line(&format!("no photo of this part: {e}")),
         }
     }
-    Ok(collector.end())
+    Ok(collector.summarize())
 }
 
 /// Reports changes of the camera's state and warnings.
-fn tell_news(capture: &Capture, state: &mut CameraState, warnings: &mut Vec<String>) {
+fn report_camera_changes(capture: &Capture, state: &mut CameraState, warnings: &mut Vec<String>) {
     let now = capture.state();
     if now != *state && now != CameraState::Starting {
-        say(&now.to_string());
+        print_line(&now.to_string());
         *state = now;
     }
     let now = capture.stats().warnings;
     if now != *warnings {
-        now.iter().for_each(|warning| say(&format!("warning: {warning}")));
+        now.iter().for_each(|warning| print_line(&format!("warning: {warning}")));
         *warnings = now;
     }
 }
@@ -93,47 +93,47 @@ struct Collector {
 }
 
 impl Collector {
-    fn take(&mut self, frames: &[Arc<Captured>]) -> Result<()> {
+    fn take(&mut self, frames: &[Arc<CapturedFrame>]) -> Result<()> {
         let decoded: Result<Vec<_>, _> = frames.iter().map(|captured| captured.frame()).collect();
         let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(e) => {
-                say(&format!("no photo of this part: {e}"));
+                print_line(&format!("no photo of this part: {e}"));
                 return Ok(());
             }
         };
         let Some((first, others)) = decoded.split_first() else { return Ok(()) };
         if self.quality.is_repeated(first) {
             self.repeated += 1;
-            say("skipped a picture that repeats an earlier one; is the belt moving?");
+            print_line("skipped a picture that repeats an earlier one; is the belt moving?");
             return Ok(());
         }
-        let mut doubts = self.quality.doubts(first);
-        others.iter().for_each(|frame| doubts.extend(self.quality.doubts(frame)));
-        let name = self.album.keep(frames)?;
-        say(&format!("{} of {} parts: {name}", self.album.parts(), self.wanted));
-        doubts.iter().for_each(|doubt| say(&format!("warning: {name} is {doubt}")));
+        let mut warnings = self.quality.warnings(first);
+        others.iter().for_each(|frame| warnings.extend(self.quality.warnings(frame)));
+        let name = self.album.add(frames)?;
+        print_line(&format!("{} of {} parts: {name}", self.album.parts(), self.wanted));
+        warnings.iter().for_each(|warning| print_line(&format!("warning: {name} is {warning}")));
         Ok(())
     }
 
-    fn end(&self) -> Outcome {
+    fn summarize(&self) -> CommandOutcome {
         let (parts, wanted, folder) = (self.album.parts(), self.wanted, self.album.folder().display());
         let repeated = match self.repeated {
             0 => String::new(),
             n => format!("; {n} repeated pictures were skipped"),
         };
         if parts < wanted {
-            say(&format!(
+            print_line(&format!(
                 "{folder} holds {parts} of {wanted} parts: the camera has no more frames{repeated}"
             ));
-            return Outcome::Error;
+            return CommandOutcome::Error;
         }
-        say(&format!("{folder} holds {parts} parts{repeated}"));
-        Outcome::Fine
+        print_line(&format!("{folder} holds {parts} parts{repeated}"));
+        CommandOutcome::Success
     }
 }
 
 /// Prints to standard error; it doesn't matter if that is closed.
-fn say(text: &str) {
+fn print_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

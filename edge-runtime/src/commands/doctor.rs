@@ -8,7 +8,7 @@ use judge::{BundleError, Judge};
 use serde::Serialize;
 use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile};
 
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 use crate::health::system::System;
 use crate::report::significant;
 
@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+struct DoctorReport {
     ok: bool,
     version: &'static str,
     system: System,
@@ -64,14 +64,14 @@ struct GoldenReport {
 ///
 /// # Errors
 /// Only if the report can't be written; failed checks are part of the report.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     let mut problems = Vec::new();
-    let bundle = args
-        .bundle
-        .as_deref()
-        .and_then(|folder| examine(folder, &mut problems).map_err(|e| problems.push(e.to_string())).ok());
+    let bundle = args.bundle.as_deref().and_then(|folder| {
+        check_bundle(folder, &mut problems).map_err(|e| problems.push(e.to_string())).ok()
+    });
     let ok = problems.is_empty();
-    let report = Report { ok, version: env!("CARGO_PKG_VERSION"), system: System::probe(), bundle, problems };
+    let report =
+        DoctorReport { ok, version: env!("CARGO_PKG_VERSION"), system: System::probe(), bundle, problems };
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
@@ -79,13 +79,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
     } else {
         write_text(&report, &mut out)?;
     }
-    Ok(if ok { Outcome::Fine } else { Outcome::Error })
+    Ok(if ok { CommandOutcome::Success } else { CommandOutcome::Error })
 }
 
-fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, BundleError> {
+fn check_bundle(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, BundleError> {
     let mut judge = Judge::open(folder, 1)?;
     let is_emulated = judge.network().is_emulated();
-    let mut report = describe(folder, &judge.bundle().thresholds, is_emulated);
+    let mut report = describe_bundle(folder, &judge.bundle().thresholds, is_emulated);
     match judge.check_golden() {
         Ok(results) if results.is_empty() => problems.push(
             "the bundle has no golden frames to compare this machine with the one that made it; export \
@@ -117,7 +117,7 @@ fn examine(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, Bu
     Ok(report)
 }
 
-fn describe(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool) -> BundleReport {
+fn describe_bundle(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool) -> BundleReport {
     let evidence = &thresholds.evidence;
     BundleReport {
         folder: folder.to_string_lossy().into_owned(),
@@ -125,21 +125,21 @@ fn describe(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool) -> Bun
         method: thresholds.method.as_str().to_owned(),
         teacher: thresholds.teacher.as_str().to_owned(),
         model_sha256: thresholds.model_sha256.iter().map(|b| format!("{b:02x}")).collect(),
-        recipe: recipe_in_words(&thresholds.recipe),
-        arithmetic: arithmetic_in_words(thresholds.arithmetic, is_emulated),
+        recipe: describe_recipe(&thresholds.recipe),
+        arithmetic: describe_arithmetic(thresholds.arithmetic, is_emulated),
         image_threshold: thresholds.image_threshold,
         pixel_threshold: thresholds.pixel_threshold,
         normals: evidence.normals,
         rank: evidence.rank,
         claimed_fpr: evidence.claimed_fpr(),
-        claim: claim_in_words(evidence),
+        claim: describe_claim(evidence),
         score_tolerance: thresholds.score_tolerance,
         golden: Vec::new(),
     }
 }
 
-fn recipe_in_words(recipe: &Recipe) -> String {
-    let part = recipe.roi.map_or_else(
+fn describe_recipe(recipe: &Recipe) -> String {
+    let region = recipe.roi.map_or_else(
         || "the whole frame".to_owned(),
         |r| format!("{}×{} pixels at {},{}", r.width, r.height, r.x, r.y),
     );
@@ -160,12 +160,12 @@ fn recipe_in_words(recipe: &Recipe) -> String {
         recipe.ignore.map_or(String::new(), |mask| format!(", {:.0} % of it ignored", 100.0 * mask.share()));
     let (input, frames) = (recipe.input, recipe.frames);
     format!(
-        "{part} as {tiles} of {}×{} {colour}, {aligned}{ignored}; training frames had {}×{} to {}×{} pixels",
+        "{region} as {tiles} of {}×{} {colour}, {aligned}{ignored}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
 }
 
-const fn arithmetic_in_words(arithmetic: Arithmetic, is_emulated: bool) -> &'static str {
+const fn describe_arithmetic(arithmetic: Arithmetic, is_emulated: bool) -> &'static str {
     match arithmetic {
         Arithmetic::Single => "32-bit floats",
         Arithmetic::Half if is_emulated => {
@@ -175,22 +175,22 @@ const fn arithmetic_in_words(arithmetic: Arithmetic, is_emulated: bool) -> &'sta
     }
 }
 
-fn claim_in_words(evidence: &Evidence) -> String {
+fn describe_claim(evidence: &Evidence) -> String {
     let Evidence { normals, rank, target_fpr, sample, .. } = evidence;
-    let place = if *rank == 1 { "the largest".to_owned() } else { format!("number {rank} from the top") };
+    let position = if *rank == 1 { "the largest".to_owned() } else { format!("number {rank} from the top") };
     let bound = match sample {
         Sample::HeldOut => "on average at most",
         Sample::CrossFitted => "an estimate by cross-fitting:",
     };
     format!(
-        "the threshold is {place} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected (target: \
+        "the threshold is {position} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected (target: \
          {:.2} %)",
         100.0 * evidence.claimed_fpr(),
         100.0 * target_fpr
     )
 }
 
-fn write_text(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn write_text(report: &DoctorReport, out: &mut impl Write) -> io::Result<()> {
     let system = &report.system;
     writeln!(out, "edge-runtime  {}", report.version)?;
     writeln!(out, "system        {} on {}, {} cores", system.os, system.arch, system.cores)?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use bundle::atomic::replace_folder;
 
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 
 /// Arguments of `exchange`.
 #[derive(Debug, clap::Args)]
@@ -25,8 +25,8 @@ pub struct Args {
 ///
 /// # Errors
 /// If the file system refuses; nothing has been moved then.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     replace_folder(&args.new, &args.place)
         .with_context(|| format!("cannot exchange {} with {}", args.new.display(), args.place.display()))?;
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }

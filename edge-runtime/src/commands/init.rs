@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 use crate::line_file::TEMPLATE;
 
 /// Arguments of `init`.
@@ -20,7 +20,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If the file exists or can't be written.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     let path = args.file.display();
     let mut file = match std::fs::File::create_new(&args.file) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
@@ -37,5 +37,5 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     written.with_context(|| format!("cannot write {path}; check free space"))?;
     writeln!(std::io::stdout(), "wrote {path}; edit it, then run: edge-runtime check {path}")?;
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }

@@ -8,10 +8,10 @@ use judge::decode_file_within;
 use shared_format::Arithmetic;
 
 use super::engine::EngineChoice;
-use crate::commands::outcome::{Outcome, Tally};
+use crate::commands::outcome::{CommandOutcome, VerdictTally};
 use crate::files::overlays::Overlays;
 use crate::files::{bundles, images};
-use crate::report::Line;
+use crate::report::FrameReport;
 
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,8 @@ pub struct Args {
 /// # Errors
 /// Before the first frame, if the bundle, the paths or the overlay folder can't be used; later, if a line or an overlay can't
 /// be written. A frame that can't be judged is a fault, not an error.
-pub fn run(args: &Args) -> Result<Outcome> {
-    let images::Images { paths: images, unused } = images::collect(&args.paths)?;
+pub fn run(args: &Args) -> Result<CommandOutcome> {
+    let images::ImageListing { paths: images, unused } = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
     let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
     bundles::warn_of_emulation(&mut judge);
@@ -53,16 +53,16 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     bundles::check_first_golden(&mut judge)?;
     let mut out = std::io::stdout().lock();
-    let mut tally = Tally::default();
-    let most = judge.bundle().thresholds.recipe.frames.most();
+    let mut tally = VerdictTally::default();
+    let max_size = judge.bundle().thresholds.recipe.frames.max_admitted();
     for path in &images {
-        let (frame, judgement) = judge.judge_from(|| decode_file_within(path, most));
+        let (frame, judgement) = judge.judge_from(|| decode_file_within(path, max_size));
         tally.count(judgement.verdict);
-        let line = Line::new(path, &judgement);
+        let report = FrameReport::new(path, &judgement);
         if args.json {
-            line.write_json(&mut out)?;
+            report.write_json(&mut out)?;
         } else {
-            line.write_text(&mut out)?;
+            report.write_text(&mut out)?;
         }
         if let (Some(overlays), Some(frame)) = (&mut overlays, &frame) {
             overlays.write(path, frame, &judgement, &judge.bundle().thresholds)?;

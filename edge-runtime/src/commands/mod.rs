@@ -18,7 +18,7 @@ pub mod outcome;
 pub mod run;
 pub mod teach;
 
-use outcome::Outcome;
+use outcome::CommandOutcome;
 
 /// The commands of the program.
 #[derive(Debug, clap::Subcommand)]
@@ -51,7 +51,7 @@ impl Command {
     ///
     /// # Errors
     /// The command's errors.
-    pub fn carry_out(self) -> anyhow::Result<Outcome> {
+    pub fn run(self) -> anyhow::Result<CommandOutcome> {
         match self {
             Self::Inspect(args) => inspect::run(&args),
             Self::Bench(args) => bench::run(&args),

@@ -6,9 +6,9 @@ use shared_format::Verdict;
 
 /// How a command ended. Wrong usage (exit code 2) is reported by clap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// All frames pass, or all checks passed.
-    Fine,
+    Success,
     /// The command could not do its work, or a check failed.
     Error,
     /// At least one frame was rejected and none was a fault.
@@ -17,26 +17,26 @@ pub enum Outcome {
     Fault,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
+impl From<CommandOutcome> for ExitCode {
+    fn from(outcome: CommandOutcome) -> Self {
         Self::from(match outcome {
-            Outcome::Fine => 0,
-            Outcome::Error => 1,
-            Outcome::Reject => 10,
-            Outcome::Fault => 11,
+            CommandOutcome::Success => 0,
+            CommandOutcome::Error => 1,
+            CommandOutcome::Reject => 10,
+            CommandOutcome::Fault => 11,
         })
     }
 }
 
 /// Number of frames per verdict.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct VerdictTally {
     pass: usize,
     reject: usize,
     fault: usize,
 }
 
-impl Tally {
+impl VerdictTally {
     /// Counts one frame.
     pub fn count(&mut self, verdict: Verdict) {
         match verdict {
@@ -47,18 +47,18 @@ impl Tally {
     }
 
     /// Returns the worst outcome. A fault outranks a reject: a frame that was not judged is worse than a rejected one.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> CommandOutcome {
         if self.fault > 0 {
-            Outcome::Fault
+            CommandOutcome::Fault
         } else if self.reject > 0 {
-            Outcome::Reject
+            CommandOutcome::Reject
         } else {
-            Outcome::Fine
+            CommandOutcome::Success
         }
     }
 }
 
-impl std::fmt::Display for Tally {
+impl std::fmt::Display for VerdictTally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let frames = self.pass + self.reject + self.fault;
         let plural = if frames == 1 { "" } else { "s" };

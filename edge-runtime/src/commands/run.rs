@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::CommandOutcome;
 use crate::line_file::LineFile;
 use crate::log;
-use crate::run::Line;
+use crate::run::RunningLine;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If the line can't be started, or one of its threads ended unexpectedly. The outputs are then in their safe state.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     // Flushes pending log lines when dropped.
     let _log = log::set_up(args.verbose)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -42,14 +42,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
             .context("cannot install the signal handlers")?;
     }
     let line = LineFile::load(&args.line)?;
-    let counts = Line::start(&line)?.supervise(&stop)?;
+    let counts = RunningLine::start(&line)?.supervise(&stop)?;
     tracing::info!(
         "the line has ended: {} parts, {} passed, {} rejected",
         counts.triggered,
         counts.passed,
         counts.rejected
     );
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }
 
 /// Whether the signal was ignored when this program was started.

@@ -10,24 +10,25 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
-    Align, PIXELS, Rule, alignment, claim_with_threshold, highest, ignore_mask, input_shape, lonely, written,
+    Align, PIXELS, ThresholdRule, alignment, claim_with_threshold, highest, ignore_mask, input_shape,
+    outlier_warning, parse,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
-use methods::options::{Listed, Methods, Options};
-use methods::teach::{Lesson, Taught, teach};
-use methods::{Configured, Flip, METHODS};
+use methods::options::{MethodOptions, Methods, Options};
+use methods::teach::{TeachRequest, TeachResult, teach};
+use methods::{DynMethod, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
 use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
 
 use super::collect::{self, album::Album};
-use crate::commands::outcome::Outcome;
-use crate::files::parts::{Part, Parts};
-use crate::line_file::{LineFile, Votes};
+use crate::commands::outcome::CommandOutcome;
+use crate::files::parts::{PartFiles, PartListing};
+use crate::line_file::{LineFile, VotesConfig};
 use crate::part::deciding_score;
 
 /// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
-const ALIKE: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// Arguments of `teach`.
 #[derive(Debug, clap::Args)]
@@ -56,13 +57,13 @@ pub struct Args {
     teacher: String,
     /// Input size of the network, N or WxH, in multiples of 32. By default it has the shape of the frames (or of the region)
     /// and about --pixels pixels.
-    #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
+    #[arg(long, conflicts_with = "pixels", value_parser = parse::input_size)]
     size: Option<Size>,
     /// Number of pixels of the network's input; more pixels find smaller defects but take longer.
-    #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
+    #[arg(long, default_value_t = PIXELS, value_parser = parse::pixels)]
     pixels: u32,
     /// The region of each frame that is judged, X,Y,W,H in pixels; by default the whole frame.
-    #[arg(long, value_parser = written::region)]
+    #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
     /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
     /// ignored and white everywhere else.
@@ -82,10 +83,10 @@ pub struct Args {
     /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows, or the largest
     /// score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected good parts is not
     /// bounded.
-    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
-    threshold: Rule,
+    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
+    threshold: ThresholdRule,
     #[command(flatten, next_help_heading = "Options of methods")]
-    options: Options<Fitted>,
+    options: Options<FittedMethods>,
 }
 
 fn names() -> Vec<PossibleValue> {
@@ -94,11 +95,11 @@ fn names() -> Vec<PossibleValue> {
 
 /// The methods that can be fitted on a board.
 #[derive(Debug, Clone, Copy)]
-struct Fitted;
+struct FittedMethods;
 
-impl Methods for Fitted {
-    fn listed() -> Vec<Listed> {
-        METHODS.iter().map(|method| method.listed()).collect()
+impl Methods for FittedMethods {
+    fn method_options() -> Vec<MethodOptions> {
+        METHODS.iter().map(|method| method.method_options()).collect()
     }
 }
 
@@ -106,19 +107,19 @@ impl Methods for Fitted {
 ///
 /// # Errors
 /// If line file, camera, folder or teacher can't be used, or there are too few parts. An existing bundle is then unchanged.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args) -> Result<CommandOutcome> {
     // Report a missing method or teacher before anyone shows fifty parts.
     let method = method(args)?;
     let teacher = teacher(&args.teacher)?;
     let line = args.line.as_deref().map(LineFile::load).transpose()?;
-    let votes = line.as_ref().map_or_else(Votes::default, |line| line.votes);
+    let votes = line.as_ref().map_or_else(VotesConfig::default, |line| line.votes);
     let folder = match (&args.from, &line) {
         (Some(folder), _) => folder.clone(),
         (None, Some(line)) => {
             let folder = photo_folder(&args.out)?;
             let album = Album::open(&folder)?;
             let wanted = args.add.map_or(args.parts, |more| album.parts().saturating_add(more));
-            if collect::gather(line, album, wanted)? != Outcome::Fine {
+            if collect::collect_parts(line, album, wanted)? != CommandOutcome::Success {
                 bail!(
                     "there are fewer than {wanted} parts in {}; continue with --parts {wanted}, or use the existing \
                      ones with --from {}",
@@ -131,8 +132,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
     let started = Instant::now();
-    let (parts, recipe) = usable(&folder, args, &votes)?;
-    let lesson = Lesson {
+    let (parts, recipe) = usable_parts(&folder, args, &votes)?;
+    let request = TeachRequest {
         teacher: &teacher,
         recipe,
         flip: args.flip,
@@ -146,8 +147,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let decide = |scores: &[f32]| deciding_score(&votes, scores);
     let replaces_half =
         Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
-    let taught = teach(&lesson, &decide, &args.out, &mut || true)?;
-    report(&taught, args, &folder, parts.len(), started)?;
+    let result = teach(&request, &decide, &args.out, &mut || true)?;
+    report(&result, args, &folder, parts.len(), started)?;
     if replaces_half {
         let _ = writeln!(
             std::io::stderr(),
@@ -155,7 +156,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
              `edge-runtime calibrate --arithmetic auto`"
         );
     }
-    Ok(Outcome::Fine)
+    Ok(CommandOutcome::Success)
 }
 
 /// Loads the teacher by name, or from its file.
@@ -176,8 +177,8 @@ fn teacher(given: &str) -> Result<Teacher> {
 }
 
 /// Returns the method with the given options.
-fn method(args: &Args) -> Result<Box<dyn Configured>> {
-    let given = args.options.of(&args.method)?;
+fn method(args: &Args) -> Result<Box<dyn DynMethod>> {
+    let given = args.options.for_method(&args.method)?;
     let method = methods::by_name(&args.method);
     let method = method.with_context(|| format!("unknown method `{}`; see --help", args.method))?;
     Ok(method.given(given)?)
@@ -192,15 +193,15 @@ fn photo_folder(bundle: &Path) -> Result<PathBuf> {
 }
 
 /// Returns the parts whose frames can all be used, and a recipe for them.
-fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
-    let listed = Parts::list(folder)
+fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
+    let listed = PartListing::list(folder)
         .with_context(|| format!("cannot read the folder {}; check the path", folder.display()))?;
-    listed.unused.line(folder).iter().for_each(|line| say(line));
+    listed.unused.line(folder).iter().for_each(|line| print_line(line));
     let mut parts = listed.parts;
     let frames: Vec<PathBuf> = parts.iter().flat_map(|part| &part.frames).cloned().collect();
     let found = survey(&frames, args.roi, || {});
     for skipped in &found.skipped {
-        say(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
+        print_line(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
     }
     let skipped: HashSet<&PathBuf> = found.skipped.iter().map(|skipped| &skipped.path).collect();
     parts.retain(|part| !part.frames.iter().any(|frame| skipped.contains(frame)));
@@ -209,13 +210,13 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
         let count = part.frames.len();
         if count != needed {
             let name = &part.name;
-            say(&format!(
+            print_line(&format!(
                 "skipped {name}: this part has {count} frame(s); votes.frames = {needed} needs exactly that many"
             ));
         }
         count == needed
     });
-    warn_of_likeness(&found, &parts);
+    warn_of_duplicates(&found, &parts);
     let range = found
         .frames
         .with_context(|| format!("{} holds no usable images; give photos of good parts", folder.display()))?;
@@ -225,52 +226,53 @@ fn usable(folder: &Path, args: &Args, votes: &Votes) -> Result<(Vec<Vec<PathBuf>
         Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None, ignore: None };
     recipe.ignore = args.ignore.as_deref().map(|mask| ignore_mask(mask, &recipe)).transpose()?;
     if let Some(mask) = recipe.ignore {
-        say(&format!("ignored: {:.0} % of the region of interest", 100.0 * mask.share()));
+        print_line(&format!("ignored: {:.0} % of the region of interest", 100.0 * mask.share()));
     }
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
     let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
-    say(&format!("alignment: {}", aligned.description));
+    print_line(&format!("alignment: {}", aligned.description));
     recipe.alignment = aligned.alignment;
     Ok((parts, recipe))
 }
 
 /// Warns of photos that look alike: a duplicate is no additional evidence. Frames of the same part may look alike.
-fn warn_of_likeness(found: &Survey, parts: &[Part]) {
+fn warn_of_duplicates(found: &Survey, parts: &[PartFiles]) {
     let part_of: HashMap<&PathBuf, usize> =
         parts.iter().enumerate().flat_map(|(at, part)| part.frames.iter().map(move |f| (f, at))).collect();
-    let of_two_parts = found.alike.iter().filter(|(copy, first)| part_of.get(copy) != part_of.get(first));
+    let of_two_parts =
+        found.duplicates.iter().filter(|(copy, first)| part_of.get(copy) != part_of.get(first));
     let mut count = 0;
     for (copy, first) in of_two_parts {
         count += 1;
-        if count <= ALIKE {
-            say(&format!("warning: {} looks like {}", copy.display(), first.display()));
+        if count <= MAX_LISTED {
+            print_line(&format!("warning: {} looks like {}", copy.display(), first.display()));
         }
     }
     if count > 0 {
-        say(&format!(
+        print_line(&format!(
             "warning: {count} image(s) look like an image of another part: if they show the same part, keep only one of \
              each; otherwise the threshold's claim doesn't hold"
         ));
     }
 }
 
-fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
-    if let Some((first, others)) = taught.second_group.split_first() {
-        say(&format!(
+fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
+    if let Some((first, others)) = result.second_group.split_first() {
+        print_line(&format!(
             "warning: {} photos, such as {}, seem to show a different product; teach one product at a time",
             others.len() + 1,
             first.display()
         ));
     }
-    for stranger in &taught.strangers {
-        say(&format!(
+    for outlier in &result.outliers {
+        print_line(&format!(
             "warning: {} looks unlike the other parts; if it isn't a good part of this product, remove it and teach again",
-            stranger.display()
+            outlier.display()
         ));
     }
-    let calibration = &taught.calibration;
-    if let Some(warning) = lonely(calibration, "teach again") {
-        say(&format!("warning: {warning}"));
+    let calibration = &result.calibration;
+    if let Some(warning) = outlier_warning(calibration, "teach again") {
+        print_line(&format!("warning: {warning}"));
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", claim_with_threshold(calibration))?;
@@ -287,6 +289,6 @@ fn report(taught: &Taught, args: &Args, folder: &Path, parts: usize, started: In
 }
 
 /// Prints to standard error; it doesn't matter if that is closed.
-fn say(text: &str) {
+fn print_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

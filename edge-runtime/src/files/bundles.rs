@@ -10,7 +10,7 @@ use crate::report::significant;
 /// The reason why a bundle can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BundleError {
+pub enum OpenBundleError {
     /// It can't be opened.
     #[error("cannot open the bundle {bundle}", bundle = bundle.display())]
     Refused {
@@ -48,8 +48,8 @@ pub enum BundleError {
 /// Opens a bundle, and warns if this processor has to emulate its arithmetic.
 ///
 /// # Errors
-/// [`BundleError::Refused`]
-pub fn open(bundle: &Path, threads: usize) -> Result<Judge, BundleError> {
+/// [`OpenBundleError::Refused`]
+pub fn open(bundle: &Path, threads: usize) -> Result<Judge, OpenBundleError> {
     let mut judge = open_with(Engine::default(), bundle, threads)?;
     warn_of_emulation(&mut judge);
     Ok(judge)
@@ -58,9 +58,9 @@ pub fn open(bundle: &Path, threads: usize) -> Result<Judge, BundleError> {
 /// Opens a bundle with the given engine.
 ///
 /// # Errors
-/// [`BundleError::Refused`]
-pub fn open_with(engine: Engine, bundle: &Path, threads: usize) -> Result<Judge, BundleError> {
-    let refused = |source| BundleError::Refused { bundle: bundle.to_owned(), source };
+/// [`OpenBundleError::Refused`]
+pub fn open_with(engine: Engine, bundle: &Path, threads: usize) -> Result<Judge, OpenBundleError> {
+    let refused = |source| OpenBundleError::Refused { bundle: bundle.to_owned(), source };
     Judge::open_with(engine, bundle, threads).map_err(refused)
 }
 
@@ -85,11 +85,11 @@ pub fn warn_of_emulation(judge: &mut Judge) {
 /// `doctor` checks all golden frames.
 ///
 /// # Errors
-/// [`BundleError`]
-pub fn check_first_golden(judge: &mut Judge) -> Result<(), BundleError> {
+/// [`OpenBundleError`]
+pub fn check_first_golden(judge: &mut Judge) -> Result<(), OpenBundleError> {
     for golden in judge.check_some_golden(1)? {
         if !golden.within {
-            return Err(BundleError::Computes {
+            return Err(OpenBundleError::Computes {
                 file: golden.file,
                 score: golden.score,
                 expected: golden.expected,

@@ -45,7 +45,7 @@ pub enum ImagesError {
 
 /// Images, and files in the same folders that aren't used.
 #[derive(Debug, Default)]
-pub struct Images {
+pub struct ImageListing {
     /// The image files.
     pub paths: Vec<PathBuf>,
     /// Other files in the folders among the arguments.
@@ -58,9 +58,9 @@ pub struct Images {
 ///
 /// # Errors
 /// [`ImagesError`]
-pub fn collect(arguments: &[PathBuf]) -> Result<Images, ImagesError> {
+pub fn collect(arguments: &[PathBuf]) -> Result<ImageListing, ImagesError> {
     let mut seen = HashSet::new();
-    let mut images = Images::default();
+    let mut images = ImageListing::default();
     for argument in arguments {
         let found = expand(argument)?;
         images.paths.extend(found.paths.into_iter().filter(|path| seen.insert(path.clone())));
@@ -69,7 +69,7 @@ pub fn collect(arguments: &[PathBuf]) -> Result<Images, ImagesError> {
     Ok(images)
 }
 
-fn expand(argument: &Path) -> Result<Images, ImagesError> {
+fn expand(argument: &Path) -> Result<ImageListing, ImagesError> {
     if argument.is_dir() {
         let found = below(argument)?;
         if found.paths.is_empty() {
@@ -78,7 +78,7 @@ fn expand(argument: &Path) -> Result<Images, ImagesError> {
         return Ok(found);
     }
     if argument.try_exists().unwrap_or(true) {
-        return Ok(Images { paths: vec![argument.to_owned()], unused: Unused::default() });
+        return Ok(ImageListing { paths: vec![argument.to_owned()], unused: Unused::default() });
     }
     let found = matches(argument)?;
     if found.paths.is_empty() {
@@ -91,14 +91,14 @@ fn known_extensions() -> String {
     judge::IMAGE_EXTENSIONS.join(", ")
 }
 
-fn below(folder: &Path) -> Result<Images, ImagesError> {
+fn below(folder: &Path) -> Result<ImageListing, ImagesError> {
     let found =
         list_below(folder).map_err(|source| ImagesError::Folder { folder: folder.to_owned(), source })?;
-    Ok(Images { paths: found.images, unused: found.unused })
+    Ok(ImageListing { paths: found.images, unused: found.unused })
 }
 
-fn matches(pattern: &Path) -> Result<Images, ImagesError> {
-    let mut found = Images::default();
+fn matches(pattern: &Path) -> Result<ImageListing, ImagesError> {
+    let mut found = ImageListing::default();
     // The glob crate matches text; a path that isn't valid Unicode can't be a pattern.
     let Some(text) = pattern.to_str() else { return Ok(found) };
     let visible = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
@@ -119,7 +119,7 @@ fn matches(pattern: &Path) -> Result<Images, ImagesError> {
 
 #[cfg(test)]
 mod tests {
-    use bundle::dataset::listing::Unlisted;
+    use bundle::dataset::listing::UnusedReason;
 
     use super::*;
 
@@ -137,7 +137,7 @@ mod tests {
         };
         let all = of(&["", "a.jpg"]);
         assert_eq!(all.paths, [root.path().join("a.jpg"), root.path().join("below/b.png")]);
-        assert_eq!(all.unused.count(Unlisted::Hidden), 2);
+        assert_eq!(all.unused.count(UnusedReason::Hidden), 2);
         assert_eq!(of(&["*.jpg"]).paths, [root.path().join("a.jpg")]);
         assert_eq!(of(&["._a.jpg"]).paths, [root.path().join("._a.jpg")]);
     }

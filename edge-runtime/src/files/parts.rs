@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bundle::dataset::listing::{Unlisted, Unused, list, list_below};
+use bundle::dataset::listing::{Unused, UnusedReason, list, list_below};
 
 /// The parts of a folder, in name order, and the files that aren't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct PartListing {
     /// The parts.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PartFiles>,
     /// Files that belong to no part.
     pub unused: Unused,
 }
 
 /// A part and the files of its frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct PartFiles {
     /// A name for people: the file or folder, or the common prefix of its file names.
     pub name: String,
     /// At least one image.
     pub frames: Vec<PathBuf>,
 }
 
-impl Parts {
+impl PartListing {
     /// Lists the parts of a folder: a part is an image, or the images of a subfolder, or the images to which `collect` gave
     /// the same part number.
     ///
@@ -46,15 +46,15 @@ impl Parts {
             let within = list(&path)?;
             unused.merge(within.unused);
             for below in within.folders {
-                list_below(&below)?.images.iter().for_each(|image| unused.add(Unlisted::Below, image));
+                list_below(&below)?.images.iter().for_each(|image| unused.add(UnusedReason::Below, image));
             }
             if within.images.is_empty() {
-                unused.add(Unlisted::Empty, &path);
+                unused.add(UnusedReason::Empty, &path);
             } else {
                 parts.entry(path).or_default().extend(within.images);
             }
         }
-        let part = |(name, frames): (PathBuf, _)| Part { name: name.display().to_string(), frames };
+        let part = |(name, frames): (PathBuf, _)| PartFiles { name: name.display().to_string(), frames };
         Ok(Self { parts: parts.into_iter().map(part).collect(), unused })
     }
 }
@@ -111,12 +111,12 @@ mod tests {
             std::fs::write(path, b"x").unwrap();
         }
         std::fs::create_dir(root.path().join("empty")).unwrap();
-        let found = Parts::list(root.path()).unwrap();
+        let found = PartListing::list(root.path()).unwrap();
         let counts: Vec<usize> = found.parts.iter().map(|part| part.frames.len()).collect();
         assert_eq!(counts, [1, 2, 2]);
         assert!(found.parts[2].name.ends_with("part-00002"));
-        let unused = [Unlisted::Hidden, Unlisted::NoImage, Unlisted::Below, Unlisted::Empty];
+        let unused = [UnusedReason::Hidden, UnusedReason::NoImage, UnusedReason::Below, UnusedReason::Empty];
         assert_eq!(unused.map(|reason| found.unused.count(reason)), [1; 4]);
-        assert!(Parts::list(&root.path().join("nowhere")).is_err());
+        assert!(PartListing::list(&root.path().join("nowhere")).is_err());
     }
 }

@@ -39,14 +39,14 @@ pub struct Alarms {
 impl Alarms {
     /// Returns whether the line is held in its safe state.
     #[must_use]
-    pub const fn hold(&self) -> bool {
+    pub const fn is_held(&self) -> bool {
         self.not_ready || self.blind || self.output_failed
     }
 
     /// Returns whether the fault output is on.
     #[must_use]
     pub const fn any(&self) -> bool {
-        self.hold()
+        self.is_held()
             || self.rejects_in_a_row
             || self.challenge_missed
             || self.unconfirmed

@@ -7,7 +7,7 @@ use crate::clock::Moment;
 
 /// Parts that were rejected together and have not fallen yet.
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
+struct PendingFalls {
     parts: u64,
     /// `None` while the gate is on for them and more of them may come.
     deadline: Option<Moment>,
@@ -17,22 +17,22 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Confirmation {
     within: Duration,
-    waiting: VecDeque<Waiting>,
-    most: usize,
+    waiting: VecDeque<PendingFalls>,
+    max_waiting: usize,
 }
 
 impl Confirmation {
-    /// Gives each part `within` to fall, and waits for at most `most` releases.
+    /// Gives each part `within` to fall, and waits for at most `max_waiting` releases.
     #[must_use]
-    pub fn new(within: Duration, most: usize) -> Self {
-        Self { within, waiting: VecDeque::with_capacity(most), most }
+    pub fn new(within: Duration, max_waiting: usize) -> Self {
+        Self { within, waiting: VecDeque::with_capacity(max_waiting), max_waiting }
     }
 
     /// Waits for `parts` released at `at`, or released from now until [`Self::all_came`] if that is `None`. Returns how
     /// many of the oldest parts it gives up to make room; they count as not fallen.
     pub fn expect(&mut self, parts: u64, at: Option<Moment>) -> u64 {
-        let oldest = if self.waiting.len() >= self.most { self.waiting.pop_front() } else { None };
-        self.waiting.push_back(Waiting { parts, deadline: at.map(|at| at + self.within) });
+        let oldest = if self.waiting.len() >= self.max_waiting { self.waiting.pop_front() } else { None };
+        self.waiting.push_back(PendingFalls { parts, deadline: at.map(|at| at + self.within) });
         oldest.map_or(0, |oldest| oldest.parts)
     }
 
@@ -56,9 +56,9 @@ impl Confirmation {
     }
 
     /// Removes the parts whose time is over at `now` and returns how many there were.
-    pub fn overdue(&mut self, now: Moment) -> u64 {
+    pub fn take_overdue(&mut self, now: Moment) -> u64 {
         let mut parts: u64 = 0;
-        while self.next().is_some_and(|deadline| deadline <= now) {
+        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
             parts = parts.saturating_add(self.waiting.pop_front().map_or(0, |waiting| waiting.parts));
         }
         parts
@@ -66,7 +66,7 @@ impl Confirmation {
 
     /// Returns when the oldest part's time is over.
     #[must_use]
-    pub fn next(&self) -> Option<Moment> {
+    pub fn next_deadline(&self) -> Option<Moment> {
         self.waiting.front().and_then(|waiting| waiting.deadline)
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         // No room for a third: the oldest are given up.
         assert_eq!(confirmation.expect(1, Some(Moment(2))), 999_999);
         assert_eq!(confirmation.waiting.len(), 2);
-        assert_eq!((confirmation.overdue(Moment(10)), confirmation.overdue(Moment(12))), (0, 2));
+        assert_eq!((confirmation.take_overdue(Moment(10)), confirmation.take_overdue(Moment(12))), (0, 2));
         assert!(!confirmation.fell());
     }
 
@@ -94,9 +94,12 @@ mod tests {
     fn parts_of_a_stretch_have_time_from_its_end() {
         let mut confirmation = Confirmation::new(WITHIN, 4);
         confirmation.expect(3, None);
-        assert_eq!((confirmation.next(), confirmation.overdue(Moment(1000))), (None, 0));
+        assert_eq!((confirmation.next_deadline(), confirmation.take_overdue(Moment(1000))), (None, 0));
         confirmation.all_came(Moment(1000));
         assert!(confirmation.fell());
-        assert_eq!((confirmation.next(), confirmation.overdue(Moment(1010))), (Some(Moment(1010)), 2));
+        assert_eq!(
+            (confirmation.next_deadline(), confirmation.take_overdue(Moment(1010))),
+            (Some(Moment(1010)), 2)
+        );
     }
 }

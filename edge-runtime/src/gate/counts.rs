@@ -10,7 +10,7 @@ use crate::part::{Disposition, Reason, Release};
 /// A counter that an older version did not keep reads as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Counts {
+pub struct GateCounts {
     /// Parts seen by the trigger.
     pub triggered: u64,
     /// Parts that stayed on the belt.
@@ -53,7 +53,7 @@ pub struct Counts {
     pub stops: u64,
 }
 
-impl Counts {
+impl GateCounts {
     /// Carries the counters of an earlier run over to one that starts now.
     pub(super) const fn resumed(mut self) -> Self {
         self.abandoned = self.triggered.saturating_sub(self.passed).saturating_sub(self.rejected);

@@ -9,7 +9,7 @@ impl Gate {
     /// Ends what is over at `now`: pulses, and the stretch in which unknown parts may pass.
     pub(super) fn end_pulses(&mut self, now: Moment) {
         if let Some(position) = self.unknown_until
-            && let Some(due) = self.belt.reaches(position)
+            && let Some(due) = self.belt.time_at(position)
             && due <= now
         {
             self.unknown_until = None;
@@ -33,7 +33,7 @@ impl Gate {
     /// without a verdict yet may become the next pulse.
     fn bridge(&mut self, now: Moment) -> bool {
         let next = self.queue.iter().find(|queued| queued.may_be_rejected(self.settings.safe));
-        let expected = next.and_then(|queued| self.belt.expects(queued.release));
+        let expected = next.and_then(|queued| self.belt.estimated_time_at(queued.release));
         match expected {
             Some(expected) if expected > now && expected < now + self.settings.gap => {
                 self.reject.hold_until(expected);
@@ -44,12 +44,12 @@ impl Gate {
     }
 
     /// Records when the current hold was first seen.
-    pub(super) fn watch_hold(&mut self, now: Moment) {
-        self.held_since = self.alarms.hold().then(|| self.held_since.unwrap_or(now));
+    pub(super) fn update_hold(&mut self, now: Moment) {
+        self.held_since = self.alarms.is_held().then(|| self.held_since.unwrap_or(now));
     }
 
-    pub(super) fn give_out_levels(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let hold = self.alarms.hold();
+    pub(super) fn update_levels(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let hold = self.alarms.is_held();
         let rejecting = self.reject.is_on() || self.unknown_until.is_some();
         let reject = rejecting || hold && self.settings.safe == Safe::Reject;
         self.reject_since = reject.then(|| self.reject_since.unwrap_or(now));

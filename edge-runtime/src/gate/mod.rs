@@ -3,10 +3,10 @@
 //! | module | contents |
 //! |---|---|
 //! | `state` | the gate itself: its state, and what it does on each poll |
-//! | `entering` | adding parts to the queue between trigger and gate, and losing track of them |
-//! | `disposal` | the disposition of a part that has reached the gate |
+//! | `queue` | adding parts to the queue between trigger and gate, and losing track of them |
+//! | `disposition` | the disposition of a part that has reached the gate |
 //! | `levels` | the levels of the outputs |
-//! | `queued` | a part in the queue, and a settled one that waits to be reported |
+//! | `queue_entry` | a part in the queue, and a settled one that waits to be reported |
 //! | `signal` | the gate's outputs and the actions it requests |
 //! | `alarms` | the alarms that drive the fault output |
 //! | `belt` | how far the belt has moved, by time or encoder |
@@ -21,11 +21,11 @@ mod alarms;
 mod belt;
 mod confirmation;
 mod counts;
-mod disposal;
-mod entering;
+mod disposition;
 mod levels;
 mod pulse;
-mod queued;
+mod queue;
+mod queue_entry;
 mod settings;
 mod signal;
 mod state;
@@ -33,8 +33,8 @@ mod state;
 mod tests;
 
 pub use alarms::{Alarms, Hold};
-pub use belt::{Belt, Measure};
-pub use counts::Counts;
-pub use settings::Settings;
+pub use belt::{Belt, BeltUnit};
+pub use counts::GateCounts;
+pub use settings::GateSettings;
 pub use signal::{Action, Signal};
 pub use state::Gate;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::Measure;
+use super::BeltUnit;
 use crate::clock::{milliseconds, nanoseconds};
 use crate::line_file::{LineFile, Safe};
 
 /// The gate's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct GateSettings {
     /// Unit in which the distance from trigger to gate is counted.
-    pub measure: Measure,
+    pub unit: BeltUnit,
     /// That distance: nanoseconds of belt time, or ticks.
     pub distance: u64,
     /// How long the reject output is driven for a part.
@@ -29,18 +29,18 @@ pub struct Settings {
     pub strobe: Option<(Duration, Duration)>,
 }
 
-impl Settings {
+impl GateSettings {
     /// Takes the settings from a checked line file.
     #[must_use]
     pub fn of(line: &LineFile) -> Self {
         let gate = &line.gate;
-        let (measure, distance) = match gate.distance_ticks {
-            Some(ticks) => (Measure::Ticks, u64::from(ticks)),
-            None => (Measure::Time, nanoseconds(milliseconds(gate.delay_ms.unwrap_or(0.0)))),
+        let (unit, distance) = match gate.distance_ticks {
+            Some(ticks) => (BeltUnit::Ticks, u64::from(ticks)),
+            None => (BeltUnit::Time, nanoseconds(milliseconds(gate.delay_ms.unwrap_or(0.0)))),
         };
         let strobe_ms = line.gpio.as_ref().and_then(|gpio| gpio.strobe_ms);
         Self {
-            measure,
+            unit,
             distance,
             pulse: milliseconds(gate.pulse_ms),
             gap: milliseconds(gate.gap_ms),

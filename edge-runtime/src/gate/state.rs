@@ -6,19 +6,19 @@ use std::time::Duration;
 use super::alarms::{Alarms, Hold};
 use super::belt::Belt;
 use super::confirmation::Confirmation;
-use super::counts::Counts;
+use super::counts::GateCounts;
 use super::pulse::Pulse;
-use super::queued::{Queued, Settled};
-use super::settings::Settings;
+use super::queue_entry::{QueueEntry, SettledEntry};
+use super::settings::GateSettings;
 use super::signal::Action;
 use crate::clock::Moment;
 use crate::part::PartNumber;
 
 /// Maximum number of settled entries that wait to be reported. Beyond that, parts at the gate wait too and may be missed;
 /// it takes millions of parts that overflow at once and, behind them, two hundred a second.
-const SETTLED: usize = 4096;
+const MAX_SETTLED: usize = 4096;
 /// Pause between two batches of reports.
-const REST: Duration = Duration::from_micros(500);
+const REPORT_INTERVAL: Duration = Duration::from_micros(500);
 
 /// The gate of one line. It starts held with [`Hold::NotReady`].
 ///
@@ -27,11 +27,11 @@ const REST: Duration = Duration::from_micros(500);
 /// most proportional to the queue's length: parts are reported in batches, up to 128 in each poll.
 #[derive(Debug)]
 pub struct Gate {
-    pub(super) settings: Settings,
+    pub(super) settings: GateSettings,
     pub(super) belt: Belt,
-    pub(super) queue: VecDeque<Queued>,
+    pub(super) queue: VecDeque<QueueEntry>,
     /// Parts that have reached the gate and wait to be reported.
-    pub(super) settled: VecDeque<Settled>,
+    pub(super) settled: VecDeque<SettledEntry>,
     /// When the next batch of reports is due, while there is more than one.
     pub(super) report_from: Moment,
     pub(super) reject: Pulse,
@@ -44,12 +44,12 @@ pub struct Gate {
     pub(super) confirmation: Option<Confirmation>,
     pub(super) last_part: PartNumber,
     /// Belt position at which the last part of all is at the gate.
-    pub(super) last_place: u64,
+    pub(super) last_position: u64,
     /// Known-bad parts still to be triggered.
     pub(super) challenge: u16,
-    pub(super) in_a_row: u32,
+    pub(super) consecutive_rejects: u32,
     pub(super) alarms: Alarms,
-    pub(super) counts: Counts,
+    pub(super) counts: GateCounts,
     /// Since when the line has been held.
     pub(super) held_since: Option<Moment>,
     /// Since when the reject output has been on.
@@ -61,12 +61,12 @@ pub struct Gate {
 impl Gate {
     /// Creates a gate without parts, held in the safe state; `counts` are those of earlier runs.
     #[must_use]
-    pub fn new(settings: Settings, counts: Counts, now: Moment) -> Self {
+    pub fn new(settings: GateSettings, counts: GateCounts, now: Moment) -> Self {
         Self {
             settings,
-            belt: Belt::new(settings.measure, now),
+            belt: Belt::new(settings.unit, now),
             queue: VecDeque::with_capacity(settings.queue),
-            settled: VecDeque::with_capacity(SETTLED),
+            settled: VecDeque::with_capacity(MAX_SETTLED),
             report_from: Moment(0),
             reject: Pulse::new(settings.pulse),
             pass: Pulse::new(settings.pulse),
@@ -75,9 +75,9 @@ impl Gate {
             unknown_until: None,
             confirmation: settings.confirm_within.map(|within| Confirmation::new(within, settings.queue)),
             last_part: 0,
-            last_place: 0,
+            last_position: 0,
             challenge: 0,
-            in_a_row: 0,
+            consecutive_rejects: 0,
             alarms: Alarms { not_ready: true, ..Alarms::default() },
             counts: counts.resumed(),
             held_since: None,
@@ -125,7 +125,7 @@ impl Gate {
         self.alarms.missed = false;
         self.alarms.triggers_lost = false;
         self.alarms.tracking_lost = false;
-        self.in_a_row = 0;
+        self.consecutive_rejects = 0;
     }
 
     /// Starts a challenge: the next `parts` parts to be triggered are known to be bad. Each is rejected, and one without
@@ -143,7 +143,7 @@ impl Gate {
 
     /// Returns the gate's counters.
     #[must_use]
-    pub const fn counts(&self) -> &Counts {
+    pub const fn counts(&self) -> &GateCounts {
         &self.counts
     }
 
@@ -155,7 +155,7 @@ impl Gate {
 
     /// Returns the settings.
     #[must_use]
-    pub const fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &GateSettings {
         &self.settings
     }
 
@@ -170,11 +170,11 @@ impl Gate {
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         // A part for which there is no room waits for reports to go out, not for the belt.
-        let front = self.queue.front().filter(|_| self.settled.len() < SETTLED);
-        let release = front.and_then(|queued| self.belt.reaches(queued.release));
+        let front = self.queue.front().filter(|_| self.settled.len() < MAX_SETTLED);
+        let release = front.and_then(|queued| self.belt.time_at(queued.release));
         let report = self.settled.front().map(|settled| settled.released_at.max(self.report_from));
-        let unknown = self.unknown_until.and_then(|position| self.belt.reaches(position));
-        let fall = self.confirmation.as_ref().and_then(Confirmation::next);
+        let unknown = self.unknown_until.and_then(|position| self.belt.time_at(position));
+        let fall = self.confirmation.as_ref().and_then(Confirmation::next_deadline);
         let pulses =
             [self.reject.until(), self.pass.until(), self.strobe.until(), self.strobes.front().copied()];
         pulses.into_iter().chain([release, report, unknown, fall]).flatten().min()
@@ -183,22 +183,22 @@ impl Gate {
     /// Does what is due at `now` and adds the resulting actions to `actions`: levels, then reports, up to 128 of them
     /// per half millisecond.
     pub fn poll(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        self.watch_hold(now);
+        self.update_hold(now);
         while self.strobes.front().is_some_and(|at| *at <= now) {
             self.strobes.pop_front();
             self.strobe.start(now);
         }
-        while let Some(queued) = self.arrived(now) {
+        while let Some(queued) = self.pop_arrived(now) {
             self.settle(&queued, now);
         }
         self.end_pulses(now);
-        let overdue = self.confirmation.as_mut().map_or(0, |waiting| waiting.overdue(now));
+        let overdue = self.confirmation.as_mut().map_or(0, |waiting| waiting.take_overdue(now));
         self.did_not_fall(overdue);
-        self.give_out_levels(now, actions);
+        self.update_levels(now, actions);
         if now >= self.report_from {
             self.report(actions);
             // On a board with one core, the thread that takes the reports must get to run as well.
-            self.report_from = if self.settled.is_empty() { now } else { now + REST };
+            self.report_from = if self.settled.is_empty() { now } else { now + REPORT_INTERVAL };
         }
     }
 
@@ -206,20 +206,20 @@ impl Gate {
     /// [`Self::poll`]: call it again while parts are [under way](Self::under_way).
     pub fn close(&mut self, now: Moment, actions: &mut Vec<Action>) {
         self.alarms.not_ready = true;
-        self.watch_hold(now);
-        while self.settled.len() < SETTLED
+        self.update_hold(now);
+        while self.settled.len() < MAX_SETTLED
             && let Some(queued) = self.queue.pop_front()
         {
             self.settle(&queued, now);
         }
-        self.give_out_levels(now, actions);
+        self.update_levels(now, actions);
         self.report(actions);
     }
 
     /// Takes the next part out of the queue if it has reached the gate.
-    fn arrived(&mut self, now: Moment) -> Option<Queued> {
+    fn pop_arrived(&mut self, now: Moment) -> Option<QueueEntry> {
         let front = self.queue.front()?;
-        let due = self.belt.reaches(front.release)?;
-        if due <= now && self.settled.len() < SETTLED { self.queue.pop_front() } else { None }
+        let due = self.belt.time_at(front.release)?;
+        if due <= now && self.settled.len() < MAX_SETTLED { self.queue.pop_front() } else { None }
     }
 }

@@ -1,26 +1,26 @@
 //! Detects whether the image is still as bright as at the start of the run.
 
 /// Number of frames whose mean is compared.
-const FRAMES: u32 = 50;
+const BLOCK_FRAMES: u32 = 50;
 /// A change is worth a look if it exceeds this share of the brightness …
-const SHARE: f64 = 0.1;
+const MIN_CHANGE: f64 = 0.1;
 /// … and this many standard errors of the two means, because parts differ from each other.
-const ERRORS: f64 = 6.0;
+const MIN_STANDARD_ERRORS: f64 = 6.0;
 
 /// The mean brightness of a product's frames, 0 to 255, in blocks of 50; later blocks are compared with the
 /// first.
 #[derive(Debug, Default)]
 pub struct BrightnessDrift {
-    start: Option<Block>,
-    last: Option<Block>,
-    filling: Block,
+    start: Option<RunningStats>,
+    last: Option<RunningStats>,
+    filling: RunningStats,
 }
 
 impl BrightnessDrift {
     /// Adds a frame's mean brightness.
     pub fn add(&mut self, brightness: f64) {
         self.filling.add(brightness);
-        if self.filling.frames == FRAMES {
+        if self.filling.frames == BLOCK_FRAMES {
             let block = std::mem::take(&mut self.filling);
             self.last = Some(block);
             self.start = self.start.or(self.last);
@@ -31,12 +31,13 @@ impl BrightnessDrift {
     #[must_use]
     pub fn alarm(&self) -> Option<String> {
         let (start, last) = (self.start?, self.last?);
-        let errors = ((start.variance() + last.variance()) / f64::from(FRAMES)).sqrt();
-        let changed = (last.mean - start.mean).abs() > (SHARE * start.mean).max(ERRORS * errors);
+        let errors = ((start.variance() + last.variance()) / f64::from(BLOCK_FRAMES)).sqrt();
+        let changed =
+            (last.mean - start.mean).abs() > (MIN_CHANGE * start.mean).max(MIN_STANDARD_ERRORS * errors);
         let (now, then) = (last.mean, start.mean);
         changed.then(|| {
             format!(
-                "brightness drift: {now:.1} over {FRAMES} frames, {then:.1} at the start; check the lamp and the lens"
+                "brightness drift: {now:.1} over {BLOCK_FRAMES} frames, {then:.1} at the start; check the lamp and the lens"
             )
         })
     }
@@ -44,13 +45,13 @@ impl BrightnessDrift {
 
 /// Mean and variance of a block of frames (Welford's recurrence).
 #[derive(Debug, Clone, Copy, Default)]
-struct Block {
+struct RunningStats {
     frames: u32,
     mean: f64,
     squares: f64,
 }
 
-impl Block {
+impl RunningStats {
     fn add(&mut self, value: f64) {
         self.frames += 1;
         let before = value - self.mean;
@@ -79,16 +80,16 @@ mod tests {
             add(&mut drift, 1.0);
             assert_eq!(drift.alarm(), None);
         }
-        (0..2 * FRAMES).for_each(|_| add(&mut drift, 0.8));
+        (0..2 * BLOCK_FRAMES).for_each(|_| add(&mut drift, 0.8));
         let alarm = drift.alarm().unwrap();
         assert!(alarm.starts_with("brightness drift: ") && alarm.contains(" at the start"), "{alarm}");
-        (0..2 * FRAMES).for_each(|_| add(&mut drift, 1.0));
+        (0..2 * BLOCK_FRAMES).for_each(|_| add(&mut drift, 1.0));
         assert_eq!(drift.alarm(), None);
     }
 
     #[test]
     fn mean_and_variance_are_the_usual_ones() {
-        let mut block = Block::default();
+        let mut block = RunningStats::default();
         [2.0, 4.0, 9.0].iter().for_each(|&value| block.add(value));
         assert!((block.mean - 5.0).abs() < 1e-12 && (block.variance() - 13.0).abs() < 1e-12);
     }

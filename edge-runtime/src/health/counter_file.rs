@@ -11,12 +11,12 @@ use bundle::atomic::sync_folder;
 
 use super::counters::Counters;
 use super::slot;
-use super::slots::{NAMES, Newest, Slots};
+use super::slots::{NewestSlot, SLOT_NAMES, Slots};
 use crate::clock::Moment;
 use crate::log::limited;
 
 /// Interval between saves: flash wears out, and a line that loses power loses no more than this.
-pub const EVERY: Duration = Duration::from_secs(1);
+pub const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why counters can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub struct CounterFile {
     saved_at: Option<Moment>,
     every: Duration,
     /// How often the slots were removed or replaced.
-    taken_away: u64,
+    replaced: u64,
     /// Why the last save failed.
     failure: Option<String>,
 }
@@ -64,7 +64,7 @@ impl CounterFile {
     /// # Errors
     /// [`CounterFileError`]
     pub fn open(folder: &Path) -> Result<(Self, Counters), CounterFileError> {
-        let (slots, found) = take_up(folder)?;
+        let (slots, found) = open_slots(folder)?;
         if found.is_none() && !slots.are_empty() {
             tracing::error!("the counters in {} are damaged; counting restarts at zero", folder.display());
         }
@@ -73,12 +73,12 @@ impl CounterFile {
         let mut file = Self {
             folder: folder.to_owned(),
             slots: Some(slots),
-            next: next_of(found),
+            next: next_slot(found),
             sequence: found.map_or(0, |newest| newest.sequence),
             saved: None,
             saved_at: None,
-            every: EVERY,
-            taken_away: 0,
+            every: SAVE_INTERVAL,
+            replaced: 0,
             failure: None,
         };
         file.write_both(&counters)?;
@@ -108,22 +108,22 @@ impl CounterFile {
         if self.is_saved(counters) {
             return Ok(());
         }
-        let written = self.write_where_it_belongs(counters);
+        let written = self.write_in_place(counters);
         self.failure = written.as_ref().err().map(ToString::to_string);
         written
     }
 
     /// Returns what is wrong: why the last save failed, and that the counters were removed or replaced.
     pub fn problems(&self) -> impl Iterator<Item = String> {
-        let taken_away = (self.taken_away > 0).then(|| {
+        let replaced = (self.replaced > 0).then(|| {
             format!(
                 "the counters in {} were removed or replaced while the line ran (occurrences: {}), and counting continued \
                  in what was there then; leave that folder alone",
                 self.folder.display(),
-                self.taken_away
+                self.replaced
             )
         });
-        self.failure.clone().into_iter().chain(taken_away)
+        self.failure.clone().into_iter().chain(replaced)
     }
 
     /// Returns whether the folder is no longer available: it may belong to another program.
@@ -140,18 +140,18 @@ impl CounterFile {
         self.saved.as_ref() == Some(counters) && self.are_in_place()
     }
 
-    fn write_where_it_belongs(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
+    fn write_in_place(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
         if self.are_in_place() {
             return self.write(counters).map_err(|source| self.io(source));
         }
         if self.slots.is_some() {
-            self.taken_away += 1;
+            self.replaced += 1;
             limited!(warn, "the counters in {} were removed or replaced", self.folder.display());
         }
         // Unlock first: one of the files may still be in the folder.
         (self.slots, self.saved) = (None, None);
-        let (slots, found) = take_up(&self.folder)?;
-        self.next = next_of(found);
+        let (slots, found) = open_slots(&self.folder)?;
+        self.next = next_slot(found);
         // These may be older counters of ours, or some that another program left meanwhile: the running line's win.
         self.sequence = self.sequence.max(found.map_or(0, |newest| newest.sequence));
         self.slots = Some(slots);
@@ -160,7 +160,7 @@ impl CounterFile {
 
     /// Writes both slots, so that later saves overwrite space that is already allocated on the disk.
     fn write_both(&mut self, counters: &Counters) -> Result<(), CounterFileError> {
-        let both = NAMES.iter().try_for_each(|_| self.write(counters));
+        let both = SLOT_NAMES.iter().try_for_each(|_| self.write(counters));
         both.and_then(|()| sync_folder(&self.folder)).map_err(|source| self.io(source))
     }
 
@@ -182,7 +182,7 @@ impl CounterFile {
 }
 
 /// Opens and locks the slots in a folder, and reads what was saved there last.
-fn take_up(folder: &Path) -> Result<(Slots, Option<Newest>), CounterFileError> {
+fn open_slots(folder: &Path) -> Result<(Slots, Option<NewestSlot>), CounterFileError> {
     let slots = Slots::open(folder)?;
     let found =
         slots.newest().map_err(|source| CounterFileError::Io { folder: folder.to_owned(), source })?;
@@ -190,8 +190,8 @@ fn take_up(folder: &Path) -> Result<(Slots, Option<Newest>), CounterFileError> {
 }
 
 /// Returns the slot that the next save overwrites: not the newest intact one.
-fn next_of(found: Option<Newest>) -> usize {
-    found.map_or(0, |newest| 1 - newest.place)
+fn next_slot(found: Option<NewestSlot>) -> usize {
+    found.map_or(0, |newest| 1 - newest.index)
 }
 
 #[cfg(test)]

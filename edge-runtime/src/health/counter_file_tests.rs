@@ -6,7 +6,7 @@ use std::process::Stdio;
 use bundle::seeded::Seeded;
 
 use super::*;
-use crate::testing::emulated;
+use crate::testing::emulator;
 use crate::testing::small_disk::SmallDisk;
 
 fn counted(parts: u64, run: u64) -> Counters {
@@ -21,13 +21,13 @@ fn two_saves(folder: &Path) -> (&'static str, Vec<u8>, Vec<u8>) {
     let (mut file, _) = CounterFile::open(folder).unwrap();
     file.save_now(&counted(10, 1)).unwrap();
     file.save_now(&counted(20, 1)).unwrap();
-    let newer = NAMES[1 - file.next];
-    let (new, old) = (folder.join(newer), folder.join(NAMES[file.next]));
+    let newer = SLOT_NAMES[1 - file.next];
+    let (new, old) = (folder.join(newer), folder.join(SLOT_NAMES[file.next]));
     (newer, std::fs::read(new).unwrap(), std::fs::read(old).unwrap())
 }
 
 fn found(folder: &Path) -> Option<u64> {
-    let slots = NAMES.map(|name| std::fs::read(folder.join(name)).unwrap());
+    let slots = SLOT_NAMES.map(|name| std::fs::read(folder.join(name)).unwrap());
     let whole = slots.iter().filter_map(|bytes| slot::decode(bytes));
     whole.max_by_key(|(sequence, _)| *sequence).map(|(_, counters)| counters.gate.triggered)
 }
@@ -67,7 +67,7 @@ fn counters_go_on_where_the_folder_is_made_anew() {
     assert_eq!(file.problems().count(), 0);
     let at = |ms: u64| Moment(1) + Duration::from_millis(ms);
     // First the folder is removed, then one file at a time, though nothing was counted in between.
-    for (turn, taken) in [(1, &folder), (2, &folder.join(NAMES[0])), (3, &folder.join(NAMES[1]))] {
+    for (turn, taken) in [(1, &folder), (2, &folder.join(SLOT_NAMES[0])), (3, &folder.join(SLOT_NAMES[1]))] {
         if taken.is_dir() { std::fs::remove_dir_all(taken) } else { std::fs::remove_file(taken) }.unwrap();
         assert!(file.save(&counted(6, 1), at(turn * 2000)).unwrap(), "{taken:?}");
         assert!(!file.save(&counted(6, 1), at(turn * 2000 + 1000)).unwrap());
@@ -149,7 +149,7 @@ fn a_save_that_is_cut_off_at_any_byte_leaves_the_one_before() {
 #[test]
 fn where_both_are_damaged_counting_starts_again() {
     let root = tempfile::tempdir().unwrap();
-    for name in NAMES {
+    for name in SLOT_NAMES {
         std::fs::write(root.path().join(name), b"no slot").unwrap();
     }
     assert_eq!(CounterFile::open(root.path()).unwrap().1, counted(0, 1));
@@ -200,7 +200,7 @@ fn counting_child() {
 
 /// Runs the child until it is killed and returns its steps: the count, and begin and end of each attempt to save.
 fn steps_until_killed(folder: &Path, after: Duration) -> Vec<[u64; 3]> {
-    let mut child = emulated::command(std::env::current_exe().unwrap())
+    let mut child = emulator::command(std::env::current_exe().unwrap())
         .args(["health::counter_file::tests::counting_child", "--exact", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())

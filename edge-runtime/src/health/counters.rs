@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::Counts;
+use crate::gate::GateCounts;
 use crate::record::RecordCounts;
 
 /// All counters of a line. A counter that an older version did not keep reads as zero.
@@ -12,7 +12,7 @@ pub struct Counters {
     /// Number of the run, counted from 1: how often the program was started.
     pub run: u64,
     /// Parts.
-    pub gate: Counts,
+    pub gate: GateCounts,
     /// Frames.
     pub camera: CameraCounts,
     /// Verdicts that an output did not take in time.

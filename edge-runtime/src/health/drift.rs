@@ -127,7 +127,7 @@ fn alarm_at(normals: u32, rank: u32, alpha: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use bundle::seeded::Seeded;
-    use bundle::{Calibrator, Rule};
+    use bundle::{Calibrator, ThresholdRule};
 
     use super::*;
 
@@ -138,7 +138,7 @@ mod tests {
     fn evidence(normals: usize, random: &mut Seeded) -> Evidence {
         let mut calibrator = Calibrator::new(normals, 1);
         (0..normals).for_each(|_| calibrator.add(String::new(), score(random), &[0.0]));
-        calibrator.finish(0.01, Rule::Claim).unwrap().evidence
+        calibrator.finish(0.01, ThresholdRule::Claim).unwrap().evidence
     }
 
     #[test]

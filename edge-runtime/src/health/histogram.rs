@@ -11,10 +11,10 @@ use crate::report::in_ms;
 const STEP_BITS: u32 = 6;
 const STEPS: usize = 1 << STEP_BITS;
 /// Times below 2¹⁰ ns (a microsecond) share the first bucket.
-const FIRST: u32 = 10;
+const FIRST_POWER: u32 = 10;
 /// Times from 2³⁶ ns (69 s) on share the last bucket.
-const END: u32 = 36;
-const BUCKETS: usize = (END - FIRST) as usize * STEPS;
+const END_POWER: u32 = 36;
+const BUCKETS: usize = (END_POWER - FIRST_POWER) as usize * STEPS;
 
 /// A histogram of times. Any number of threads can add to it; adding is atomic and never waits.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Histogram {
 
 /// The summed contents of histograms.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub struct HistogramSum {
     buckets: Vec<u64>,
     largest: u64,
 }
@@ -52,22 +52,22 @@ impl Histogram {
         self.largest.store(0, Ordering::Relaxed);
     }
 
-    /// Adds its contents to a tally.
-    pub fn add_to(&self, tally: &mut Tally) {
-        for (sum, bucket) in tally.buckets.iter_mut().zip(&self.buckets) {
+    /// Adds its contents to `total`.
+    pub fn add_to(&self, total: &mut HistogramSum) {
+        for (sum, bucket) in total.buckets.iter_mut().zip(&self.buckets) {
             *sum += u64::from(bucket.load(Ordering::Relaxed));
         }
-        tally.largest = tally.largest.max(self.largest.load(Ordering::Relaxed));
+        total.largest = total.largest.max(self.largest.load(Ordering::Relaxed));
     }
 }
 
-impl Default for Tally {
+impl Default for HistogramSum {
     fn default() -> Self {
         Self { buckets: vec![0; BUCKETS], largest: 0 }
     }
 }
 
-impl Tally {
+impl HistogramSum {
     /// Returns the number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -92,22 +92,22 @@ impl Tally {
             seen >= rank
         });
         match bucket {
-            Some(bucket) if bucket + 1 < BUCKETS => last_of(bucket).min(self.largest),
+            Some(bucket) if bucket + 1 < BUCKETS => upper_edge(bucket).min(self.largest),
             _ => self.largest,
         }
     }
 }
 
 fn bucket_of(time: u64) -> usize {
-    let time = time.clamp(1 << FIRST, (1 << END) - 1);
+    let time = time.clamp(1 << FIRST_POWER, (1 << END_POWER) - 1);
     let power = time.ilog2();
     let step = (time >> (power - STEP_BITS)) as usize % STEPS;
-    (power - FIRST) as usize * STEPS + step
+    (power - FIRST_POWER) as usize * STEPS + step
 }
 
 /// Returns the largest time in a bucket.
-const fn last_of(bucket: usize) -> u64 {
-    let shift = bucket / STEPS + (FIRST - STEP_BITS) as usize;
+const fn upper_edge(bucket: usize) -> u64 {
+    let shift = bucket / STEPS + (FIRST_POWER - STEP_BITS) as usize;
     (((STEPS + bucket % STEPS + 1) as u64) << shift) - 1
 }
 
@@ -117,24 +117,24 @@ mod tests {
 
     use super::*;
 
-    fn tally(times: &[u64]) -> Tally {
+    fn sum(times: &[u64]) -> HistogramSum {
         let histogram = Histogram::default();
         times.iter().for_each(|&time| histogram.add(Duration::from_nanos(time)));
-        let mut tally = Tally::default();
-        histogram.add_to(&mut tally);
-        tally
+        let mut total = HistogramSum::default();
+        histogram.add_to(&mut total);
+        total
     }
 
     #[test]
     fn every_time_lies_in_its_bucket_and_buckets_are_narrow() {
         let mut random = Seeded::new(1, 0);
         for _ in 0..100_000 {
-            let bits = FIRST + random.below((END - FIRST) as usize) as u32;
+            let bits = FIRST_POWER + random.below((END_POWER - FIRST_POWER) as usize) as u32;
             let time = (1 << bits) + random.below(1 << bits) as u64;
             let bucket = bucket_of(time);
-            let last = last_of(bucket);
+            let last = upper_edge(bucket);
             assert!(time <= last && last as f64 <= time as f64 * (1.0 + 1.0 / 64.0), "{time} {last}");
-            assert!(bucket == 0 || last_of(bucket - 1) < time);
+            assert!(bucket == 0 || upper_edge(bucket - 1) < time);
         }
         assert_eq!([bucket_of(0), bucket_of(u64::MAX)], [0, BUCKETS - 1]);
     }
@@ -146,7 +146,7 @@ mod tests {
         let mut times: Vec<u64> = (0..5000)
             .map(|_| 3_000_000 + 10_u64.pow(4 + random.below(5) as u32) * random.below(10) as u64)
             .collect();
-        let found = tally(&times).percentiles().unwrap();
+        let found = sum(&times).percentiles().unwrap();
         times.sort_unstable();
         for (percent, found) in [(50, found.p50), (95, found.p95), (99, found.p99)] {
             let time = times[5000 * percent / 100 - 1] as f64 / 1e6;
@@ -157,16 +157,16 @@ mod tests {
 
     #[test]
     fn one_time_none_and_absurd_ones() {
-        assert_eq!(tally(&[]).percentiles(), None);
-        let one = tally(&[7_000_000]).percentiles().unwrap();
+        assert_eq!(sum(&[]).percentiles(), None);
+        let one = sum(&[7_000_000]).percentiles().unwrap();
         assert_eq!([one.p50, one.p99, one.max], [7.0; 3]);
-        let absurd = tally(&[0, u64::MAX]).percentiles().unwrap();
+        let absurd = sum(&[0, u64::MAX]).percentiles().unwrap();
         assert!(absurd.p50 <= 0.002 && absurd.p99 == absurd.max, "{absurd:?}");
         let histogram = Histogram::default();
         histogram.add(Duration::from_secs(1));
         histogram.clear();
-        let mut tally = Tally::default();
-        histogram.add_to(&mut tally);
-        assert_eq!((tally.count(), tally.largest), (0, 0));
+        let mut total = HistogramSum::default();
+        histogram.add_to(&mut total);
+        assert_eq!((total.count(), total.largest), (0, 0));
     }
 }

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::histogram::{Histogram, Tally};
+use super::histogram::{Histogram, HistogramSum};
 use crate::clock::Moment;
 use crate::health::percentiles::Percentiles;
 
 /// Number of time slices kept.
 const SLICES: usize = 6;
 /// Length of a slice; together they cover the last five to six minutes.
-const SLICE: Duration = Duration::from_secs(60);
+const SLICE_LENGTH: Duration = Duration::from_secs(60);
 
 /// A timed stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum TimedStage {
     /// From the capture of the frame that decides a part to its verdict on the outputs.
     CapturedToWritten,
     /// From trigger to verdict.
@@ -33,7 +33,7 @@ pub enum Stage {
     Lateness,
 }
 
-impl Stage {
+impl TimedStage {
     /// All stages, in the order of reports.
     pub const ALL: [Self; 7] = [
         Self::CapturedToWritten,
@@ -73,10 +73,10 @@ pub struct StageLatency {
 }
 
 /// Times by stage, in a third of a MiB. Any thread can add without ever waiting; one thread calls
-/// [`Self::turn`] and reads the percentiles.
+/// [`Self::rotate`] and reads the percentiles.
 #[derive(Debug)]
 pub struct Latencies {
-    slices: [[Histogram; Stage::ALL.len()]; SLICES],
+    slices: [[Histogram; TimedStage::ALL.len()]; SLICES],
     current: AtomicUsize,
     /// When the current slice began.
     began: AtomicU64,
@@ -90,7 +90,7 @@ impl Latencies {
     }
 
     /// Counts a time.
-    pub fn add(&self, stage: Stage, time: Duration) {
+    pub fn add(&self, stage: TimedStage, time: Duration) {
         let slice = self.slices.get(self.current.load(Ordering::Relaxed));
         if let Some(histogram) = slice.and_then(|slice| slice.get(stage as usize)) {
             histogram.add(time);
@@ -99,27 +99,27 @@ impl Latencies {
 
     /// Counts a frame's stage times.
     pub fn add_stages(&self, times: &judge::StageTimes) {
-        self.add(Stage::Decode, times.decode);
-        self.add(Stage::Prepare, times.prepare);
-        self.add(Stage::Infer, times.infer);
-        self.add(Stage::Decide, times.decide);
+        self.add(TimedStage::Decode, times.decode);
+        self.add(TimedStage::Prepare, times.prepare);
+        self.add(TimedStage::Infer, times.infer);
+        self.add(TimedStage::Decide, times.decide);
     }
 
     /// Forgets times that are too old. Call it at least once a minute, from one thread. A time that another thread adds
     /// meanwhile may be lost along with the forgotten ones.
-    pub fn turn(&self, now: Moment) {
+    pub fn rotate(&self, now: Moment) {
         let mut began = Moment(self.began.load(Ordering::Relaxed));
         for _ in 0..SLICES {
-            if now.since(began) < SLICE {
+            if now.since(began) < SLICE_LENGTH {
                 break;
             }
             let next = (self.current.load(Ordering::Relaxed) + 1) % SLICES;
             self.slices.iter().skip(next).take(1).flatten().for_each(Histogram::clear);
             self.current.store(next, Ordering::Relaxed);
-            began = began + SLICE;
+            began = began + SLICE_LENGTH;
         }
         // After a pause longer than all slices, the next one begins now.
-        if now.since(began) >= SLICE {
+        if now.since(began) >= SLICE_LENGTH {
             began = now;
         }
         self.began.store(began.0, Ordering::Relaxed);
@@ -128,14 +128,14 @@ impl Latencies {
     /// Returns the percentiles of the stages that were timed.
     #[must_use]
     pub fn percentiles(&self) -> Vec<StageLatency> {
-        let of = |stage: Stage| {
-            let mut tally = Tally::default();
+        let of = |stage: TimedStage| {
+            let mut total = HistogramSum::default();
             let histograms = self.slices.iter().filter_map(|slice| slice.get(stage as usize));
-            histograms.for_each(|histogram| histogram.add_to(&mut tally));
-            let ms = tally.percentiles()?;
-            Some(StageLatency { stage: stage.as_str(), count: tally.count(), ms })
+            histograms.for_each(|histogram| histogram.add_to(&mut total));
+            let ms = total.percentiles()?;
+            Some(StageLatency { stage: stage.as_str(), count: total.count(), ms })
         };
-        Stage::ALL.into_iter().filter_map(of).collect()
+        TimedStage::ALL.into_iter().filter_map(of).collect()
     }
 }
 
@@ -151,31 +151,31 @@ mod tests {
     fn old_times_are_forgotten_slice_by_slice() {
         let latencies = Latencies::new(at(0));
         let counts = || latencies.percentiles().iter().map(|stage| stage.count).collect::<Vec<_>>();
-        latencies.add(Stage::Infer, Duration::from_millis(5));
-        latencies.turn(at(61));
-        latencies.add(Stage::Infer, Duration::from_millis(50));
+        latencies.add(TimedStage::Infer, Duration::from_millis(5));
+        latencies.rotate(at(61));
+        latencies.add(TimedStage::Infer, Duration::from_millis(50));
         assert_eq!(counts(), [2]);
-        latencies.turn(at(359));
+        latencies.rotate(at(359));
         assert_eq!(counts(), [2]);
-        latencies.turn(at(361));
+        latencies.rotate(at(361));
         assert_eq!(counts(), [1]);
         assert_eq!(latencies.percentiles()[0].ms.max, 50.0);
-        latencies.turn(at(100_000));
+        latencies.rotate(at(100_000));
         assert!(counts().is_empty());
-        latencies.add(Stage::Infer, Duration::from_millis(5));
-        latencies.turn(at(100_001));
+        latencies.add(TimedStage::Infer, Duration::from_millis(5));
+        latencies.rotate(at(100_001));
         assert_eq!(counts(), [1]);
     }
 
     #[test]
     fn stages_keep_to_themselves() {
         let latencies = Latencies::new(at(0));
-        for (ms, stage) in (1..).zip(Stage::ALL) {
+        for (ms, stage) in (1..).zip(TimedStage::ALL) {
             latencies.add(stage, Duration::from_millis(ms));
         }
         let found: Vec<_> = latencies.percentiles().iter().map(|stage| (stage.stage, stage.ms.p50)).collect();
         let expected: Vec<_> =
-            (1..8).zip(Stage::ALL).map(|(ms, stage)| (stage.as_str(), f64::from(ms))).collect();
+            (1..8).zip(TimedStage::ALL).map(|(ms, stage)| (stage.as_str(), f64::from(ms))).collect();
         assert_eq!(found, expected);
     }
 
@@ -185,7 +185,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    (0..10_000).for_each(|i| latencies.add(Stage::Lateness, Duration::from_micros(i)))
+                    (0..10_000).for_each(|i| latencies.add(TimedStage::Lateness, Duration::from_micros(i)))
                 });
             }
         });

@@ -28,6 +28,6 @@ pub use brightness::BrightnessDrift;
 pub use counter_file::{CounterFile, CounterFileError};
 pub use counters::{CameraCounts, Counters};
 pub use drift::ScoreDrift;
-pub use latency::{Latencies, Stage, StageLatency};
-pub use monitor::{Monitor, Settings};
+pub use latency::{Latencies, StageLatency, TimedStage};
+pub use monitor::{Monitor, MonitorSettings};
 pub use status::{STATUS_FILE, Snapshot, Status};

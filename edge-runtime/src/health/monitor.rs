@@ -18,7 +18,7 @@ use crate::realtime::side_thread;
 
 /// The health settings of the line file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct MonitorSettings {
     /// The line's name.
     pub line: String,
     /// Folder for the status file; without it, none is written.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub every: Duration,
 }
 
-impl Settings {
+impl MonitorSettings {
     /// Takes the settings from a checked line file.
     #[must_use]
     pub fn of(line: &LineFile) -> Self {
@@ -52,7 +52,7 @@ impl Monitor {
     /// # Errors
     /// If the system can't start a thread.
     pub fn start(
-        settings: Settings,
+        settings: MonitorSettings,
         latencies: Arc<Latencies>,
         counters: Option<CounterFile>,
         source: impl FnMut() -> Snapshot + Send + 'static,
@@ -60,9 +60,10 @@ impl Monitor {
         let (stop, stopped) = sync_channel(0);
         let (end, ended) = sync_channel(0);
         let now = Moment::now();
-        let work = Work { settings, latencies, counters, source, started: now, reported: now };
+        let monitor_thread =
+            MonitorThread { settings, latencies, counters, source, started: now, reported: now };
         side_thread("health").spawn(move || {
-            work.run(&stopped);
+            monitor_thread.run(&stopped);
             drop(end);
         })?;
         Ok(Self { stop, ended })
@@ -84,8 +85,8 @@ impl Monitor {
     }
 }
 
-struct Work<S> {
-    settings: Settings,
+struct MonitorThread<S> {
+    settings: MonitorSettings,
     latencies: Arc<Latencies>,
     counters: Option<CounterFile>,
     source: S,
@@ -93,11 +94,11 @@ struct Work<S> {
     reported: Moment,
 }
 
-impl<S: FnMut() -> Snapshot> Work<S> {
+impl<S: FnMut() -> Snapshot> MonitorThread<S> {
     fn run(mut self, stopped: &Receiver<()>) {
         loop {
             let begun = Moment::now();
-            let wait = counter_file::EVERY;
+            let wait = counter_file::SAVE_INTERVAL;
             if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                 return self.end();
             }
@@ -106,7 +107,7 @@ impl<S: FnMut() -> Snapshot> Work<S> {
     }
 
     fn step(&mut self, now: Moment) {
-        self.latencies.turn(now);
+        self.latencies.rotate(now);
         let snapshot = (self.source)();
         if let Some(file) = &mut self.counters
             && let Err(e) = file.save(&snapshot.counters, now)
@@ -156,17 +157,21 @@ mod tests {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
 
     use super::*;
-    use crate::health::{CounterFileError, Counters, Stage};
+    use crate::health::{CounterFileError, Counters, TimedStage};
 
-    fn settings(state: &Path) -> Settings {
-        Settings { line: "line 1".to_owned(), state: Some(state.to_owned()), every: Duration::from_secs(1) }
+    fn settings(state: &Path) -> MonitorSettings {
+        MonitorSettings {
+            line: "line 1".to_owned(),
+            state: Some(state.to_owned()),
+            every: Duration::from_secs(1),
+        }
     }
 
     fn start(state: &Path, counters: Option<CounterFile>, run: u64) -> (Monitor, Arc<AtomicU64>) {
         let parts = Arc::new(AtomicU64::new(1));
         let seen = Arc::clone(&parts);
         let latencies = Arc::new(Latencies::new(Moment::now()));
-        latencies.add(Stage::Infer, Duration::from_millis(3));
+        latencies.add(TimedStage::Infer, Duration::from_millis(3));
         let source = move || {
             let mut counters = Counters { run, ..Counters::default() };
             counters.gate.triggered = seen.load(Ordering::Relaxed);

@@ -34,7 +34,7 @@ impl Percentiles {
 
 /// Percentiles by stage.
 #[derive(Debug, Serialize)]
-pub struct Stages {
+pub struct StagePercentiles {
     decode: Percentiles,
     prepare: Percentiles,
     infer: Percentiles,
@@ -42,7 +42,7 @@ pub struct Stages {
     total: Percentiles,
 }
 
-impl Stages {
+impl StagePercentiles {
     /// Computes the percentiles of the frames' times.
     pub fn of(frames: &[StageTimes]) -> Self {
         let of = |stage: fn(&StageTimes) -> Duration| Percentiles::of(frames.iter().map(stage).collect());

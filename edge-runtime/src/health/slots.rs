@@ -9,13 +9,13 @@ use super::counter_file::CounterFileError;
 use super::counters::Counters;
 use super::slot;
 
-pub const NAMES: [&str; 2] = ["counters-0", "counters-1"];
+pub const SLOT_NAMES: [&str; 2] = ["counters-0", "counters-1"];
 
 /// The contents of the newest intact slot in a folder.
 #[derive(Debug, Clone, Copy)]
-pub struct Newest {
+pub struct NewestSlot {
     /// Index of the slot.
-    pub place: usize,
+    pub index: usize,
     /// Its sequence.
     pub sequence: u64,
     /// Its counters.
@@ -37,7 +37,7 @@ impl Slots {
         let open = |name| {
             File::options().read(true).write(true).create(true).truncate(false).open(folder.join(name))
         };
-        let [first, second] = NAMES;
+        let [first, second] = SLOT_NAMES;
         let slots = [open(first).map_err(io)?, open(second).map_err(io)?];
         let [lock, _] = &slots;
         match lock.try_lock() {
@@ -59,23 +59,23 @@ impl Slots {
     /// Returns whether the names in `folder` still refer to these files. They don't if the folder or a file was removed,
     /// moved or replaced.
     pub fn are_in(&self, folder: &Path) -> bool {
-        let place = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        self.0.iter().zip(NAMES).all(|(slot, name)| {
-            let there = std::fs::metadata(folder.join(name)).ok().map(place);
-            there.is_some() && there == slot.metadata().ok().map(place)
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        self.0.iter().zip(SLOT_NAMES).all(|(slot, name)| {
+            let there = std::fs::metadata(folder.join(name)).ok().map(identity);
+            there.is_some() && there == slot.metadata().ok().map(identity)
         })
     }
 
     /// Returns the intact slot that was written last; `None` if neither is intact.
-    pub fn newest(&self) -> io::Result<Option<Newest>> {
-        let mut newest: Option<Newest> = None;
-        for (place, slot) in self.0.iter().enumerate() {
+    pub fn newest(&self) -> io::Result<Option<NewestSlot>> {
+        let mut newest: Option<NewestSlot> = None;
+        for (index, slot) in self.0.iter().enumerate() {
             // A file longer than a slot isn't a valid slot either.
             let mut bytes = vec![0; slot::LEN + 1];
             let len = read_at_most(slot, &mut bytes)?;
             let Some((sequence, counters)) = bytes.get(..len).and_then(slot::decode) else { continue };
             if newest.is_none_or(|newest| sequence > newest.sequence) {
-                newest = Some(Newest { place, sequence, counters });
+                newest = Some(NewestSlot { index, sequence, counters });
             }
         }
         Ok(newest)
@@ -87,8 +87,8 @@ impl Slots {
     }
 
     /// Overwrites a slot, which is on disk when this returns.
-    pub fn write(&self, place: usize, bytes: &[u8]) -> io::Result<()> {
-        let slot = self.0.get(place).ok_or(io::ErrorKind::InvalidInput)?;
+    pub fn write(&self, index: usize, bytes: &[u8]) -> io::Result<()> {
+        let slot = self.0.get(index).ok_or(io::ErrorKind::InvalidInput)?;
         slot.write_all_at(bytes, 0)?;
         slot.set_len(slot::LEN as u64)?;
         slot.sync_data()

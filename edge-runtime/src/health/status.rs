@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::counters::Counters;
-use super::latency::{Stage, StageLatency};
+use super::latency::{StageLatency, TimedStage};
 use crate::clock::WallTime;
 use crate::gate::Alarms;
 use crate::health::system::rss_mib;
@@ -91,7 +91,7 @@ impl Status {
             "{} camera {}, {} parts: {} passed, {} rejected, {} faults, {} missing",
             self.product, self.camera, gate.triggered, gate.passed, gate.rejected, gate.faults, gate.missing
         );
-        let written = self.latency_ms.iter().find(|l| l.stage == Stage::CapturedToWritten.as_str());
+        let written = self.latency_ms.iter().find(|l| l.stage == TimedStage::CapturedToWritten.as_str());
         if let Some(StageLatency { ms, .. }) = written {
             text += &format!("; captured to written p50 {:.1} ms, p99 {:.1} ms", ms.p50, ms.p99);
         }
@@ -131,7 +131,7 @@ mod tests {
         let drift = vec!["score drift: much".to_owned()];
         let (product, camera) = ("cap".to_owned(), "runs".to_owned());
         let latencies = Latencies::new(Moment(0));
-        latencies.add(Stage::CapturedToWritten, Duration::from_millis(31));
+        latencies.add(TimedStage::CapturedToWritten, Duration::from_millis(31));
         let snapshot = Snapshot { product, camera, alarms, counters, drift, problems: vec![] };
         Status::new("line 1", Duration::from_secs(61), snapshot, latencies.percentiles())
     }

@@ -24,14 +24,14 @@ pub enum Command<'l> {
 
 /// Reason why a line isn't a valid command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoCommand {
+pub enum CommandError {
     /// Too long, or not printable UTF-8: noise on the wire that gets no answer.
     Garbage,
     /// Readable, but not understood; holds the text of the answer.
     Refused(&'static str),
 }
 
-impl fmt::Display for NoCommand {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Garbage => f.write_str("not a line of text"),
@@ -43,56 +43,56 @@ impl fmt::Display for NoCommand {
 /// Parses a line as a command.
 ///
 /// # Errors
-/// [`NoCommand`].
-pub fn parse(line: &[u8]) -> Result<Command<'_>, NoCommand> {
-    let text = std::str::from_utf8(line).map_err(|_| NoCommand::Garbage)?;
+/// [`CommandError`].
+pub fn parse(line: &[u8]) -> Result<Command<'_>, CommandError> {
+    let text = std::str::from_utf8(line).map_err(|_| CommandError::Garbage)?;
     if text.chars().any(char::is_control) {
-        return Err(NoCommand::Garbage);
+        return Err(CommandError::Garbage);
     }
     let mut words = text.split_ascii_whitespace();
     let (word, argument, more) = (words.next().unwrap_or_default(), words.next(), words.next());
     if more.is_some() {
-        return Err(NoCommand::Refused("too many words; give a command and at most one argument"));
+        return Err(CommandError::Refused("too many words; give a command and at most one argument"));
     }
     match (word, argument) {
         ("E", Some(count)) => {
             let count =
-                count.parse().map_err(|_| NoCommand::Refused("E needs a count from 0 to 4294967295"))?;
+                count.parse().map_err(|_| CommandError::Refused("E needs a count from 0 to 4294967295"))?;
             Ok(Command::Encoder(count))
         }
         ("P", Some(name)) => Ok(Command::Product(name)),
-        ("E", None) => Err(NoCommand::Refused("E needs a count, such as E 1200")),
-        ("P", None) => Err(NoCommand::Refused("P needs a product name")),
+        ("E", None) => Err(CommandError::Refused("E needs a count, such as E 1200")),
+        ("P", None) => Err(CommandError::Refused("P needs a product name")),
         ("T", None) => Ok(Command::Trigger),
         ("C", None) => Ok(Command::Challenge),
         ("A", None) => Ok(Command::Acknowledge),
         ("?", None) => Ok(Command::Status),
-        ("T" | "C" | "A" | "?", Some(_)) => Err(NoCommand::Refused("this command takes no argument")),
-        _ => Err(NoCommand::Refused("unknown command; give T, E COUNT, P NAME, C, A or ?")),
+        ("T" | "C" | "A" | "?", Some(_)) => Err(CommandError::Refused("this command takes no argument")),
+        _ => Err(CommandError::Refused("unknown command; give T, E COUNT, P NAME, C, A or ?")),
     }
 }
 
 /// Splits a stream of bytes into lines, each ended by carriage return, line feed or both.
 #[derive(Debug, Clone)]
-pub struct Lines {
+pub struct LineSplitter {
     line: [u8; MAX_LINE],
     /// Bytes since the last line ending, including those that didn't fit.
     len: usize,
 }
 
-impl Default for Lines {
+impl Default for LineSplitter {
     fn default() -> Self {
         Self { line: [0; MAX_LINE], len: 0 }
     }
 }
 
-impl Lines {
+impl LineSplitter {
     /// Takes the next byte and returns the line that it ends, if any. Empty lines are ignored; one that is too long is
-    /// [`NoCommand::Garbage`].
-    pub fn push(&mut self, byte: u8) -> Option<Result<&[u8], NoCommand>> {
+    /// [`CommandError::Garbage`].
+    pub fn push(&mut self, byte: u8) -> Option<Result<&[u8], CommandError>> {
         if !matches!(byte, b'\r' | b'\n') {
-            if let Some(place) = self.line.get_mut(self.len) {
-                *place = byte;
+            if let Some(slot) = self.line.get_mut(self.len) {
+                *slot = byte;
             }
             self.len = self.len.saturating_add(1);
             return None;
@@ -101,7 +101,7 @@ impl Lines {
         match self.line.get(..len) {
             Some([]) => None,
             Some(line) => Some(Ok(line)),
-            None => Some(Err(NoCommand::Garbage)),
+            None => Some(Err(CommandError::Garbage)),
         }
     }
 
@@ -117,8 +117,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// The lines in a stream, as text.
-    fn lines(bytes: &[u8]) -> Vec<Result<String, NoCommand>> {
-        let mut lines = Lines::default();
+    fn lines(bytes: &[u8]) -> Vec<Result<String, CommandError>> {
+        let mut lines = LineSplitter::default();
         let mut found = vec![];
         for byte in bytes {
             if let Some(line) = lines.push(*byte) {
@@ -149,10 +149,10 @@ mod tests {
         for line in
             ["E", "E x", "E -1", "E 4294967296", "E 1 2", "P", "P a b", "T 1", "? ?", "t", "TRIGGER", " "]
         {
-            assert!(matches!(parse(line.as_bytes()), Err(NoCommand::Refused(_))), "{line}");
+            assert!(matches!(parse(line.as_bytes()), Err(CommandError::Refused(_))), "{line}");
         }
         for noise in [&b"T\0"[..], b"\xff\xfeT", b"T\t", b"T\x7f"] {
-            assert_eq!(parse(noise), Err(NoCommand::Garbage));
+            assert_eq!(parse(noise), Err(CommandError::Garbage));
         }
     }
 
@@ -167,13 +167,13 @@ mod tests {
     fn a_line_too_long_is_garbage_and_the_next_is_read() {
         let longest = "P ".to_owned() + &"x".repeat(MAX_LINE - 2);
         let text = format!("{longest}\n{longest}y\nT\n");
-        assert_eq!(lines(text.as_bytes()), [Ok(longest), Err(NoCommand::Garbage), Ok("T".to_owned())]);
+        assert_eq!(lines(text.as_bytes()), [Ok(longest), Err(CommandError::Garbage), Ok("T".to_owned())]);
     }
 
     proptest! {
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let mut lines = Lines::default();
+            let mut lines = LineSplitter::default();
             for byte in bytes {
                 if let Some(Ok(line)) = lines.push(byte) {
                     prop_assert!(line.len() <= MAX_LINE);

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::contact::{Change, Contact};
-use super::{Event, Happening};
+use super::debouncer::{Debouncer, LevelChange};
+use super::{Event, EventKind};
 use crate::clock::{Moment, milliseconds};
-use crate::line_file::Gpio;
+use crate::line_file::GpioConfig;
 
 /// How long the product inputs must be quiet, unless the debounce time is longer: their bits never change at exactly the
 /// same time, and an intermediate number does not select a product.
-pub const SELECT_SETTLES: Duration = Duration::from_millis(20);
+pub const SELECT_SETTLE_TIME: Duration = Duration::from_millis(20);
 
 /// Purpose of an input line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum InputRole {
     /// A part is in front of the camera.
     Trigger,
     /// The belt has moved by a tick.
@@ -37,7 +37,7 @@ pub struct InputLine {
     /// Whether low means active.
     pub active_low: bool,
     /// Its purpose.
-    pub usage: Use,
+    pub role: InputRole,
     /// Whether both edges matter. They do if an input is debounced: only the edge in between distinguishes a bounce from a
     /// second part. Otherwise rising edges alone are more reliable, as the kernel reads the level some 0.1 ms after the
     /// edge, when a pulse may already be over.
@@ -58,9 +58,9 @@ pub struct Edge {
 }
 
 #[derive(Debug)]
-struct Line {
+struct InputState {
     input: InputLine,
-    contact: Contact,
+    debouncer: Debouncer,
     /// Level and number of its last edge.
     seen: bool,
     number: u32,
@@ -69,8 +69,8 @@ struct Line {
 /// The input lines of a line file, and the state derived from their edges.
 #[derive(Debug)]
 pub struct EdgeReader {
-    lines: Vec<Line>,
-    rest: Duration,
+    lines: Vec<InputState>,
+    debounce: Duration,
     /// The number that the product inputs show, and when they last changed.
     select: u8,
     select_changed: Option<Moment>,
@@ -82,27 +82,34 @@ pub struct EdgeReader {
 impl EdgeReader {
     /// Creates a reader for the inputs of the line file.
     #[must_use]
-    pub fn new(gpio: &Gpio) -> Self {
-        let rest = milliseconds(gpio.debounce_ms);
+    pub fn new(gpio: &GpioConfig) -> Self {
+        let debounce = milliseconds(gpio.debounce_ms);
         let single = [
-            (gpio.trigger, Use::Trigger),
-            (gpio.encoder, Use::Encoder),
-            (gpio.belt, Use::Belt),
-            (gpio.confirm, Use::Confirm),
+            (gpio.trigger, InputRole::Trigger),
+            (gpio.encoder, InputRole::Encoder),
+            (gpio.belt, InputRole::Belt),
+            (gpio.confirm, InputRole::Confirm),
         ];
-        let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), Use::Select { bit }));
-        let lines = single.into_iter().chain(bits).filter_map(|(pin, usage)| {
+        let bits = (0..).zip(&gpio.select).map(|(bit, pin)| (Some(*pin), InputRole::Select { bit }));
+        let lines = single.into_iter().chain(bits).filter_map(|(pin, role)| {
             let pin = pin?;
             // The encoder is never debounced: its ticks are shorter than any bounce.
-            let both_edges = match usage {
-                Use::Belt | Use::Select { .. } => true,
-                Use::Trigger | Use::Confirm => !rest.is_zero(),
-                Use::Encoder => false,
+            let both_edges = match role {
+                InputRole::Belt | InputRole::Select { .. } => true,
+                InputRole::Trigger | InputRole::Confirm => !debounce.is_zero(),
+                InputRole::Encoder => false,
             };
-            let input = InputLine { line: pin.line, active_low: pin.active_low, usage, both_edges };
-            Some(Line { input, contact: Contact::new(rest, false), seen: false, number: 0 })
+            let input = InputLine { line: pin.line, active_low: pin.active_low, role, both_edges };
+            Some(InputState { input, debouncer: Debouncer::new(debounce, false), seen: false, number: 0 })
         });
-        Self { lines: lines.collect(), rest, select: 0, select_changed: None, selected: None, lost_edges: 0 }
+        Self {
+            lines: lines.collect(),
+            debounce,
+            select: 0,
+            select_changed: None,
+            selected: None,
+            lost_edges: 0,
+        }
     }
 
     /// Returns the lines to request from the kernel.
@@ -116,19 +123,19 @@ impl EdgeReader {
         let mut selects = false;
         for line in &mut self.lines {
             let active = level(line.input.line);
-            (line.contact, line.seen) = (Contact::new(self.rest, active), active);
-            match line.input.usage {
-                Use::Belt => events.push(Event { at: now, what: Happening::Belt { running: active } }),
-                Use::Select { bit } => {
+            (line.debouncer, line.seen) = (Debouncer::new(self.debounce, active), active);
+            match line.input.role {
+                InputRole::Belt => events.push(Event { at: now, kind: EventKind::Belt { running: active } }),
+                InputRole::Select { bit } => {
                     selects = true;
                     self.select = with_bit(self.select, bit, active);
                 }
-                Use::Trigger | Use::Encoder | Use::Confirm => {}
+                InputRole::Trigger | InputRole::Encoder | InputRole::Confirm => {}
             }
         }
         if selects {
             self.selected = Some(self.select);
-            events.push(Event { at: now, what: Happening::Select(self.select) });
+            events.push(Event { at: now, kind: EventKind::Select(self.select) });
         }
     }
 
@@ -137,7 +144,7 @@ impl EdgeReader {
     /// are counted.
     pub fn edge(&mut self, edge: Edge, events: &mut Vec<Event>) {
         let Some(line) = self.lines.iter_mut().find(|line| line.input.line == edge.line) else { return };
-        let InputLine { usage, both_edges, .. } = line.input;
+        let InputLine { role, both_edges, .. } = line.input;
         let lost = lost_between(line.number, edge.number);
         let at = edge.at;
         let lost_rises = match (both_edges, line.seen) {
@@ -147,35 +154,37 @@ impl EdgeReader {
             (true, false) => lost.div_ceil(2),
         };
         (line.number, line.seen) = (edge.number, edge.active);
-        match usage {
-            Use::Encoder => {
+        match role {
+            InputRole::Encoder => {
                 let ticks = lost.saturating_add(1);
-                events.push(Event { at, what: Happening::Encoder { ticks } });
+                events.push(Event { at, kind: EventKind::Encoder { ticks } });
             }
-            Use::Trigger if lost_rises > 0 => {
-                events.push(Event { at, what: Happening::TriggersLost { parts: lost_rises } });
+            InputRole::Trigger if lost_rises > 0 => {
+                events.push(Event { at, kind: EventKind::TriggersLost { parts: lost_rises } });
             }
-            Use::Trigger => {}
-            Use::Belt | Use::Confirm | Use::Select { .. } => self.lost_edges += u64::from(lost),
+            InputRole::Trigger => {}
+            InputRole::Belt | InputRole::Confirm | InputRole::Select { .. } => {
+                self.lost_edges += u64::from(lost)
+            }
         }
         let changes = if both_edges {
-            [line.contact.settle(at), line.contact.edge(edge.active, at, lost > 0)]
+            [line.debouncer.settle(at), line.debouncer.edge(edge.active, at, lost > 0)]
         } else {
-            [None, Some(Change { active: true, at })]
+            [None, Some(LevelChange { active: true, at })]
         };
         for change in changes.into_iter().flatten() {
-            self.changed(usage, change, events);
+            self.changed(role, change, events);
         }
     }
 
     /// Appends events that follow from the absence of edges: a level that stays, and the product number once its inputs are
     /// quiet.
     pub fn settle(&mut self, now: Moment, events: &mut Vec<Event>) {
-        for place in 0..self.lines.len() {
-            let Some(line) = self.lines.get_mut(place) else { break };
-            let usage = line.input.usage;
-            if let Some(change) = line.contact.settle(now) {
-                self.changed(usage, change, events);
+        for index in 0..self.lines.len() {
+            let Some(line) = self.lines.get_mut(index) else { break };
+            let role = line.input.role;
+            if let Some(change) = line.debouncer.settle(now) {
+                self.changed(role, change, events);
             }
         }
         if self.select_wake().is_some_and(|wake| wake <= now)
@@ -183,15 +192,15 @@ impl EdgeReader {
             && self.selected != Some(self.select)
         {
             self.selected = Some(self.select);
-            events.push(Event { at, what: Happening::Select(self.select) });
+            events.push(Event { at, kind: EventKind::Select(self.select) });
         }
     }
 
     /// Returns when [`Self::settle`] is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        let contacts = self.lines.iter().filter_map(|line| line.contact.next_wake());
-        contacts.chain(self.select_wake()).min()
+        let debouncers = self.lines.iter().filter_map(|line| line.debouncer.next_wake());
+        debouncers.chain(self.select_wake()).min()
     }
 
     /// Returns the number of edges of belt, confirm and select that the kernel had no room for.
@@ -200,22 +209,22 @@ impl EdgeReader {
         self.lost_edges
     }
 
-    fn changed(&mut self, usage: Use, change: Change, events: &mut Vec<Event>) {
+    fn changed(&mut self, role: InputRole, change: LevelChange, events: &mut Vec<Event>) {
         let at = change.at;
-        match (usage, change.active) {
-            (Use::Trigger, true) => events.push(Event { at, what: Happening::Trigger }),
-            (Use::Confirm, true) => events.push(Event { at, what: Happening::Fell }),
-            (Use::Belt, running) => events.push(Event { at, what: Happening::Belt { running } }),
-            (Use::Select { bit }, on) => {
+        match (role, change.active) {
+            (InputRole::Trigger, true) => events.push(Event { at, kind: EventKind::Trigger }),
+            (InputRole::Confirm, true) => events.push(Event { at, kind: EventKind::Fell }),
+            (InputRole::Belt, running) => events.push(Event { at, kind: EventKind::Belt { running } }),
+            (InputRole::Select { bit }, on) => {
                 self.select = with_bit(self.select, bit, on);
                 self.select_changed = self.select_changed.max(Some(at));
             }
-            (Use::Trigger | Use::Confirm, false) | (Use::Encoder, _) => {}
+            (InputRole::Trigger | InputRole::Confirm, false) | (InputRole::Encoder, _) => {}
         }
     }
 
     fn select_wake(&self) -> Option<Moment> {
-        self.select_changed.map(|at| at + self.rest.max(SELECT_SETTLES))
+        self.select_changed.map(|at| at + self.debounce.max(SELECT_SETTLE_TIME))
     }
 }
 

@@ -18,13 +18,13 @@ use crate::clock::{Moment, nanoseconds};
 use crate::line_file::LineFile;
 
 /// How many times the distance, or the fastest second so far, a belt may move per second.
-const FACTOR: u64 = 4;
+const SPEED_FACTOR: u64 = 4;
 /// How late a count may come.
-const LATE: Duration = Duration::from_millis(50);
+const MAX_DELAY: Duration = Duration::from_millis(50);
 /// Maximum time assumed between two counts.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// Minimum time over which the speed is learned.
-const LEARN: Duration = Duration::from_secs(1);
+const MIN_LEARN_TIME: Duration = Duration::from_secs(1);
 const SECOND: u64 = 1_000_000_000;
 
 /// Tracks the last counts and how fast they may grow. The peer's counter may wrap and may be restarted.
@@ -32,7 +32,7 @@ const SECOND: u64 = 1_000_000_000;
 pub struct EncoderCount {
     distance: u64,
     /// Maximum ticks per second, from the line file.
-    most: Option<u64>,
+    max_per_s: Option<u64>,
     last: Option<Count>,
     /// The count before a jump, until it is known which of the two was wrong.
     before: Option<Count>,
@@ -57,12 +57,12 @@ impl EncoderCount {
     }
 
     /// Creates a tracker without a count. The distance from trigger to gate is `distance` ticks; the belt makes at most
-    /// `most` ticks per second, if that is known.
+    /// `max_per_s` ticks per second, if that is known.
     #[must_use]
-    pub fn new(distance: u32, most: Option<u32>) -> Self {
+    pub fn new(distance: u32, max_per_s: Option<u32>) -> Self {
         let (last, before) = (None, None);
-        let most = most.map(u64::from);
-        Self { distance: distance.into(), most, last, before, fastest: 0, second: (0, Moment(0)) }
+        let max_per_s = max_per_s.map(u64::from);
+        Self { distance: distance.into(), max_per_s, last, before, fastest: 0, second: (0, Moment(0)) }
     }
 
     /// Returns the ticks since the previous count, 0 for the first. `None` if the count ran back or jumped: how far the belt
@@ -74,7 +74,7 @@ impl EncoderCount {
             self.second = (0, at);
             return Some(0);
         };
-        let from_last = self.way(last, here);
+        let from_last = self.plausible_ticks(last, here);
         let Some(before) = self.before.take() else {
             if from_last.is_none() {
                 self.before = Some(last);
@@ -82,7 +82,7 @@ impl EncoderCount {
             }
             return from_last.inspect(|ticks| self.learn(*ticks, at));
         };
-        let ticks = match (self.way(before, here), from_last) {
+        let ticks = match (self.plausible_ticks(before, here), from_last) {
             // It can't be known which of them is right.
             (Some(_), Some(_)) => None,
             (None, None) => {
@@ -95,10 +95,10 @@ impl EncoderCount {
     }
 
     /// Returns the difference, if the belt can have moved that far.
-    fn way(&self, from: Count, to: Count) -> Option<u32> {
+    fn plausible_ticks(&self, from: Count, to: Count) -> Option<u32> {
         let ticks = to.count.wrapping_sub(from.count);
-        let passed = to.at.since(from.at).min(LONGEST) + LATE;
-        let limit = self.most.unwrap_or(FACTOR * self.distance.max(self.fastest));
+        let passed = to.at.since(from.at).min(MAX_INTERVAL) + MAX_DELAY;
+        let limit = self.max_per_s.unwrap_or(SPEED_FACTOR * self.distance.max(self.fastest));
         // For a count that ran back, the difference is some 4 billion.
         let allowed = limit.saturating_mul(nanoseconds(passed)) / SECOND + 1;
         (u64::from(ticks) <= allowed.min(u64::from(u32::MAX / 2))).then_some(ticks)
@@ -108,7 +108,7 @@ impl EncoderCount {
         let (sum, since) = self.second;
         let (sum, passed) = (sum + u64::from(ticks), at.since(since));
         self.second = (sum, since);
-        if passed >= LEARN {
+        if passed >= MIN_LEARN_TIME {
             self.fastest = self.fastest.max(sum.saturating_mul(SECOND) / nanoseconds(passed).max(1));
             self.second = (0, at);
         }

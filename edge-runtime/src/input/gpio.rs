@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::edges::{Edge, EdgeReader};
 use super::{Event, Inputs};
 use crate::clock::Moment;
-use crate::line_file::Gpio;
+use crate::line_file::GpioConfig;
 
 /// Edges that the kernel buffers: the maximum it allows, 0.1 s at 10,000 ticks per second.
 const KERNEL_EDGES: u32 = 1024;
@@ -46,7 +46,7 @@ impl GpioInputs {
     ///
     /// # Errors
     /// [`GpioInputError`].
-    pub fn open(gpio: &Gpio, events: &mut Vec<Event>) -> Result<Option<Self>, GpioInputError> {
+    pub fn open(gpio: &GpioConfig, events: &mut Vec<Event>) -> Result<Option<Self>, GpioInputError> {
         let mut reader = EdgeReader::new(gpio);
         if reader.lines().len() == 0 {
             return Ok(None);
@@ -56,7 +56,7 @@ impl GpioInputs {
             lines: reader.lines().map(|line| line.line.to_string()).collect::<Vec<_>>().join(", "),
             source,
         };
-        let request = take(gpio, &reader).map_err(failed)?;
+        let request = request_lines(gpio, &reader).map_err(failed)?;
         let mut levels = Values::default();
         request.values(&mut levels).map_err(failed)?;
         let buffer = vec![0; BATCH * request.edge_event_u64_size()];
@@ -73,7 +73,7 @@ impl GpioInputs {
         }
     }
 
-    fn take_edges(&mut self, words: usize, events: &mut Vec<Event>) -> io::Result<()> {
+    fn decode_edges(&mut self, words: usize, events: &mut Vec<Event>) -> io::Result<()> {
         let read = self.buffer.get(..words).unwrap_or_default();
         for one in read.chunks_exact(self.request.edge_event_u64_size()) {
             let edge = self.request.edge_event_from_slice(one).map_err(io::Error::other)?;
@@ -101,7 +101,7 @@ impl Inputs for GpioInputs {
             }
             let words =
                 self.request.read_edge_events_into_slice(&mut self.buffer).map_err(io::Error::other)?;
-            self.take_edges(words, events)?;
+            self.decode_edges(words, events)?;
         }
         self.reader.settle(Moment::now(), events);
         Ok(())
@@ -116,7 +116,7 @@ impl Inputs for GpioInputs {
     }
 }
 
-fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
+fn request_lines(gpio: &GpioConfig, reader: &EdgeReader) -> gpiocdev::Result<Request> {
     let mut builder = Request::builder();
     builder.on_chip(gpio.input_chip()).with_consumer("nominal").with_kernel_event_buffer_size(KERNEL_EDGES);
     for line in reader.lines() {
@@ -124,7 +124,7 @@ fn take(gpio: &Gpio, reader: &EdgeReader) -> gpiocdev::Result<Request> {
         if line.active_low {
             builder.as_active_low();
         }
-        // Not debounced by the kernel; see `contact`.
+        // Not debounced by the kernel; see `debouncer`.
         builder.with_event_clock(EventClock::Monotonic).with_edge_detection(if line.both_edges {
             EdgeDetection::BothEdges
         } else {

@@ -3,20 +3,20 @@
 //! | module | contents |
 //! |---|---|
 //! | [`edges`] | turns level changes of GPIO lines into events |
-//! | [`contact`] | debounces an input |
+//! | [`debouncer`] | debounces an input |
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
 //! | [`commands`] | parses bytes from the serial port into commands |
 //! | [`serial`] | turns the commands of a peer on the serial port into events and answers |
 //! | [`encoder_count`] | turns encoder counts sent by a peer into ticks |
-//! | [`encoder_watch`] | detects an encoder that is silent although the belt must be moving |
+//! | [`encoder_watchdog`] | detects an encoder that is silent although the belt must be moving |
 //! | `interface` | the trait for inputs that the consumer polls and reads itself |
 //! | `open` | opens the inputs that a line file names |
 
 pub mod commands;
-pub mod contact;
+pub mod debouncer;
 pub mod edges;
 pub mod encoder_count;
-pub mod encoder_watch;
+pub mod encoder_watchdog;
 #[cfg(feature = "gpio")]
 pub mod gpio;
 mod interface;
@@ -34,13 +34,13 @@ pub struct Event {
     /// When it happened.
     pub at: Moment,
     /// What happened.
-    pub what: Happening,
+    pub kind: EventKind,
 }
 
 /// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum EventKind {
     /// A part is in front of the camera.
     Trigger,
     /// Triggers before this moment were lost: parts passed unseen.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::commands::{Command, Lines, NoCommand, parse};
+use super::commands::{Command, CommandError, LineSplitter, parse};
 use super::encoder_count::EncoderCount;
-use super::{Event, Happening};
+use super::{Event, EventKind};
 use crate::clock::Moment;
-use crate::link::Incoming;
+use crate::link::LinkReceiver;
 
 const NO_TRIGGER: &str = "T is accepted only if trigger.kind is serial";
 const NO_ENCODER: &str = "E is accepted only with gate.distance_ticks and without gpio.encoder";
@@ -63,7 +63,7 @@ impl CommandCounts {
 /// The receiving end of the serial port, which takes commands.
 pub struct PeerCommands {
     handlers: Handlers,
-    lines: Lines,
+    lines: LineSplitter,
     counts: Arc<CommandCounts>,
 }
 
@@ -71,7 +71,7 @@ impl PeerCommands {
     /// Creates the receiving end, with nothing received yet.
     #[must_use]
     pub fn new(handlers: Handlers) -> Self {
-        Self { handlers, lines: Lines::default(), counts: Arc::default() }
+        Self { handlers, lines: LineSplitter::default(), counts: Arc::default() }
     }
 
     /// Returns the counts, which are updated continuously.
@@ -81,25 +81,25 @@ impl PeerCommands {
     }
 }
 
-impl Incoming for PeerCommands {
+impl LinkReceiver for PeerCommands {
     fn connected(&mut self, on: bool) {
         // A partial line is lost with the connection.
         self.lines.clear();
         (self.handlers.connected)(on);
     }
 
-    fn take(&mut self, bytes: &[u8], now: Moment, answer: &mut dyn FnMut(String)) {
+    fn receive(&mut self, bytes: &[u8], now: Moment, answer: &mut dyn FnMut(String)) {
         let Self { handlers, lines, counts } = self;
         for byte in bytes {
             let Some(line) = lines.push(*byte) else { continue };
             let counter = match line.and_then(parse) {
-                Ok(command) => match carry_out(command, now, handlers, answer) {
-                    Done::Yes => &counts.commands,
-                    Done::Refused => &counts.refused,
-                    Done::Jump => &counts.encoder_jumps,
+                Ok(command) => match execute(command, now, handlers, answer) {
+                    ExecutionOutcome::Done => &counts.commands,
+                    ExecutionOutcome::Refused => &counts.refused,
+                    ExecutionOutcome::Jump => &counts.encoder_jumps,
                 },
-                Err(NoCommand::Garbage) => &counts.garbage,
-                Err(NoCommand::Refused(why)) => {
+                Err(CommandError::Garbage) => &counts.garbage,
+                Err(CommandError::Refused(why)) => {
                     answer(format!("ERR {why}"));
                     &counts.refused
                 }
@@ -110,46 +110,46 @@ impl Incoming for PeerCommands {
 }
 
 /// Outcome of a command.
-enum Done {
-    Yes,
+enum ExecutionOutcome {
+    Done,
     Refused,
     /// The encoder's count ran back or jumped.
     Jump,
 }
 
-fn carry_out(
+fn execute(
     command: Command<'_>,
     now: Moment,
     handlers: &mut Handlers,
     answer: &mut dyn FnMut(String),
-) -> Done {
+) -> ExecutionOutcome {
     let mut refuse = |why: &str| {
         answer(format!("ERR {why}"));
-        Done::Refused
+        ExecutionOutcome::Refused
     };
-    let what = match command {
-        Command::Trigger if handlers.triggers => Happening::Trigger,
+    let kind = match command {
+        Command::Trigger if handlers.triggers => EventKind::Trigger,
         Command::Trigger => return refuse(NO_TRIGGER),
-        Command::Challenge => Happening::Challenge,
-        Command::Acknowledge => Happening::Acknowledge,
+        Command::Challenge => EventKind::Challenge,
+        Command::Acknowledge => EventKind::Acknowledge,
         Command::Encoder(count) => match handlers.encoder.as_mut().map(|encoder| encoder.ticks(count, now)) {
-            Some(Some(0)) => return Done::Yes,
-            Some(Some(ticks)) => Happening::Encoder { ticks },
+            Some(Some(0)) => return ExecutionOutcome::Done,
+            Some(Some(ticks)) => EventKind::Encoder { ticks },
             Some(None) => {
-                (handlers.event)(Event { at: now, what: Happening::EncoderJump });
-                return Done::Jump;
+                (handlers.event)(Event { at: now, kind: EventKind::EncoderJump });
+                return ExecutionOutcome::Jump;
             }
             None => return refuse(NO_ENCODER),
         },
         Command::Product(name) => match handlers.products.iter().position(|product| **product == *name) {
-            Some(place) => Happening::Product(place),
+            Some(index) => EventKind::Product(index),
             None => return refuse(&format!("there is no product named {name}")),
         },
         Command::Status => {
             answer((handlers.status)());
-            return Done::Yes;
+            return ExecutionOutcome::Done;
         }
     };
-    (handlers.event)(Event { at: now, what });
-    Done::Yes
+    (handlers.event)(Event { at: now, kind });
+    ExecutionOutcome::Done
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
-pub enum Camera {
+pub enum CameraConfig {
     /// A V4L2 device.
-    V4l2(V4l2),
+    V4l2(V4l2Config),
     /// A camera that nokhwa can open, such as a workstation's webcam; for testing and for collecting photos.
-    Nokhwa(Nokhwa),
+    Nokhwa(NokhwaConfig),
     /// Image files, for dry runs.
     Folder {
         /// A folder, file or pattern, relative to the line file. The images come in name order.
@@ -47,7 +47,7 @@ const fn yes() -> bool {
 /// A V4L2 camera and the controls locked on it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct V4l2 {
+pub struct V4l2Config {
     /// The device, such as `/dev/video0` or a link in `/dev/v4l/by-id`.
     pub device: PathBuf,
     /// Pixel format of the frames.
@@ -76,7 +76,7 @@ pub struct V4l2 {
 /// A camera opened through nokhwa.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nokhwa {
+pub struct NokhwaConfig {
     /// The camera's index, such as 0 for `/dev/video0`.
     #[serde(default)]
     pub index: u32,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::camera::{Camera, PixelFormat};
-use super::devices::Gpio;
+use super::camera::{CameraConfig, PixelFormat};
+use super::devices::GpioConfig;
 use super::schema::{LineFile, Trigger, VoteRule};
 
 /// One hour; longer times are taken for typing errors.
@@ -14,69 +14,71 @@ const MAX_SIDE: u32 = 16_384;
 
 /// Returns one sentence for each value that is not allowed, in the order of the file.
 pub(super) fn problems(line: &LineFile) -> Vec<String> {
-    let mut found = Problems::default();
-    found.products(line);
-    found.within("threads", line.threads, 1..=256);
-    found.camera(&line.camera);
-    found.trigger(line);
-    found.votes(line);
-    found.gate(line);
+    let mut checker = Checker::default();
+    checker.products(line);
+    checker.check_range("threads", line.threads, 1..=256);
+    checker.camera(&line.camera);
+    checker.trigger(line);
+    checker.votes(line);
+    checker.gate(line);
     if let Some(gpio) = &line.gpio {
-        found.gpio(gpio);
+        checker.gpio(gpio);
     }
     if let Some(serial) = &line.serial {
-        found.within("serial.baud", serial.baud, 300..=4_000_000);
+        checker.check_range("serial.baud", serial.baud, 300..=4_000_000);
     }
     if let Some(challenge) = &line.challenge {
-        found.within("challenge.parts", challenge.parts, 1..=1000);
+        checker.check_range("challenge.parts", challenge.parts, 1..=1000);
     }
-    found.within("records.max_mib", line.records.max_mib, 1..=1_048_576);
-    found.within("records.max_days", line.records.max_days, 1..=3650);
-    found.within("health.every_s", line.health.every_s, 1..=86_400);
-    found.within("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
+    checker.check_range("records.max_mib", line.records.max_mib, 1..=1_048_576);
+    checker.check_range("records.max_days", line.records.max_days, 1..=3650);
+    checker.check_range("health.every_s", line.health.every_s, 1..=86_400);
+    checker.check_range("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
     if let Some(frames) = line.health.equal_frames {
-        found.within("health.equal_frames", frames, 0..=1000);
+        checker.check_range("health.equal_frames", frames, 0..=1000);
     }
-    found.within("health.silent_s", line.health.silent_s, 0.1..=3600.0);
+    checker.check_range("health.silent_s", line.health.silent_s, 0.1..=3600.0);
     let fps = match &line.camera {
-        Camera::V4l2(v4l2) => v4l2.fps,
-        Camera::Nokhwa(nokhwa) => nokhwa.fps,
-        Camera::Folder { fps, .. } | Camera::Pattern { fps, .. } => *fps,
+        CameraConfig::V4l2(v4l2) => v4l2.fps,
+        CameraConfig::Nokhwa(nokhwa) => nokhwa.fps,
+        CameraConfig::Folder { fps, .. } | CameraConfig::Pattern { fps, .. } => *fps,
     };
     if line.health.silent_s * fps < 1.0 {
-        found.say(format!(
+        checker.report(format!(
             "health.silent_s = {} is shorter than the time between two frames; give at least {:.1}",
             line.health.silent_s,
             2.0 / fps
         ));
     }
-    found.within("health.black_below", line.health.black_below, 0.0..=255.0);
-    found.within("health.burnt_above", line.health.burnt_above, 0.0..=1.0);
-    found.0
+    checker.check_range("health.black_below", line.health.black_below, 0.0..=255.0);
+    checker.check_range("health.burnt_above", line.health.burnt_above, 0.0..=1.0);
+    checker.problems
 }
 
 #[derive(Default)]
-struct Problems(Vec<String>);
+struct Checker {
+    problems: Vec<String>,
+}
 
-impl Problems {
-    fn say(&mut self, sentence: impl Into<String>) {
-        self.0.push(sentence.into());
+impl Checker {
+    fn report(&mut self, sentence: impl Into<String>) {
+        self.problems.push(sentence.into());
     }
 
-    fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+    fn check_range<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
         // A NaN is not in any range.
         if !allowed.contains(&value) {
             let (low, high) = (allowed.start(), allowed.end());
-            self.say(format!("{key} = {value} is not allowed; give {low} to {high}"));
+            self.report(format!("{key} = {value} is not allowed; give {low} to {high}"));
         }
     }
 
     fn products(&mut self, line: &LineFile) {
         if line.name.trim().is_empty() {
-            self.say("name is empty; give the line a name");
+            self.report("name is empty; give the line a name");
         }
         if line.products.is_empty() {
-            self.say("[[product]] is missing; give at least one, with name and bundle");
+            self.report("[[product]] is missing; give at least one, with name and bundle");
         }
         let (mut names, mut numbers) = (HashSet::new(), HashSet::new());
         let inputs = line.gpio.as_ref().map_or(0, |gpio| gpio.select.len());
@@ -84,21 +86,21 @@ impl Problems {
             let name = &product.name;
             if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) || name.len() > 64
             {
-                self.say(format!(
+                self.report(format!(
                     "product.name = {name:?} is not allowed; give 1 to 64 bytes without whitespace"
                 ));
             }
             if !names.insert(name) {
-                self.say(format!("product.name = {name:?} is used twice; give each product its own name"));
+                self.report(format!("product.name = {name:?} is used twice; give each product its own name"));
             }
             let Some(number) = product.select else { continue };
             if !numbers.insert(number) {
-                self.say(format!(
+                self.report(format!(
                     "product.select = {number} is used twice; give each product its own number"
                 ));
             }
             if usize::from(number) >= 1usize << inputs.min(8) {
-                self.say(format!(
+                self.report(format!(
                     "product.select = {number} needs more product inputs than the {inputs} of gpio.select; add inputs, \
                      or give a smaller number"
                 ));
@@ -106,42 +108,42 @@ impl Problems {
         }
     }
 
-    fn camera(&mut self, camera: &Camera) {
+    fn camera(&mut self, camera: &CameraConfig) {
         let fps = 0.01..=1000.0;
         match camera {
-            Camera::V4l2(v4l2) => {
-                self.within("camera.width", v4l2.width, 1..=MAX_SIDE);
-                self.within("camera.height", v4l2.height, 1..=MAX_SIDE);
-                self.within("camera.fps", v4l2.fps, fps);
+            CameraConfig::V4l2(v4l2) => {
+                self.check_range("camera.width", v4l2.width, 1..=MAX_SIDE);
+                self.check_range("camera.height", v4l2.height, 1..=MAX_SIDE);
+                self.check_range("camera.fps", v4l2.fps, fps);
                 if let Some(exposure) = v4l2.exposure_ms {
-                    self.within("camera.exposure_ms", exposure, 0.01..=10_000.0);
+                    self.check_range("camera.exposure_ms", exposure, 0.01..=10_000.0);
                 }
                 if let Some(kelvin) = v4l2.white_balance_k {
-                    self.within("camera.white_balance_k", kelvin, 1000..=20_000);
+                    self.check_range("camera.white_balance_k", kelvin, 1000..=20_000);
                 }
             }
-            Camera::Nokhwa(nokhwa) => {
-                self.within("camera.width", nokhwa.width, 1..=MAX_SIDE);
-                self.within("camera.height", nokhwa.height, 1..=MAX_SIDE);
-                self.within("camera.fps", nokhwa.fps, 1.0..=1000.0);
+            CameraConfig::Nokhwa(nokhwa) => {
+                self.check_range("camera.width", nokhwa.width, 1..=MAX_SIDE);
+                self.check_range("camera.height", nokhwa.height, 1..=MAX_SIDE);
+                self.check_range("camera.fps", nokhwa.fps, 1.0..=1000.0);
                 if nokhwa.fps.fract() != 0.0 {
-                    self.say(format!(
+                    self.report(format!(
                         "camera.fps = {} is not allowed with camera.source = \"nokhwa\"; give a whole number",
                         nokhwa.fps
                     ));
                 }
                 if nokhwa.format == PixelFormat::Grey {
-                    self.say(
+                    self.report(
                         "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which doesn't support grey cameras; \
                          give camera.source = \"v4l2\"",
                     );
                 }
             }
-            Camera::Folder { fps: given, .. } => self.within("camera.fps", *given, fps),
-            Camera::Pattern { width, height, fps: given } => {
-                self.within("camera.width", *width, 16..=MAX_SIDE);
-                self.within("camera.height", *height, 16..=MAX_SIDE);
-                self.within("camera.fps", *given, fps);
+            CameraConfig::Folder { fps: given, .. } => self.check_range("camera.fps", *given, fps),
+            CameraConfig::Pattern { width, height, fps: given } => {
+                self.check_range("camera.width", *width, 16..=MAX_SIDE);
+                self.check_range("camera.height", *height, 16..=MAX_SIDE);
+                self.check_range("camera.fps", *given, fps);
             }
         }
     }
@@ -149,45 +151,49 @@ impl Problems {
     fn trigger(&mut self, line: &LineFile) {
         match &line.trigger {
             Trigger::Gpio { exposure_delay_ms } => {
-                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                self.check_range("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
                 if line.gpio.as_ref().is_none_or(|gpio| gpio.trigger.is_none()) {
-                    self.say("trigger.kind = \"gpio\" needs gpio.trigger; add the input's line");
+                    self.report("trigger.kind = \"gpio\" needs gpio.trigger; add the input's line");
                 }
             }
             Trigger::Serial { exposure_delay_ms } => {
-                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                self.check_range("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
                 if line.serial.is_none() {
-                    self.say("trigger.kind = \"serial\" needs [serial]; add it with its device");
+                    self.report("trigger.kind = \"serial\" needs [serial]; add it with its device");
                 }
             }
-            Trigger::Interval { every_ms } => self.within("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
+            Trigger::Interval { every_ms } => self.check_range("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
             Trigger::Frame if line.votes.frames > 1 => {
-                self.say(format!(
+                self.report(format!(
                     "votes.frames = {} is not allowed with trigger.kind = \"frame\", which makes every frame a part; give 1",
                     line.votes.frames
                 ));
             }
             Trigger::Frame => {}
             Trigger::Presence { share, contrast, exposure_delay_ms } => {
-                self.within("trigger.share", *share, 0.001..=1.0);
-                self.within("trigger.contrast", *contrast, 1.0..=255.0);
-                self.within("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                self.check_range("trigger.share", *share, 0.001..=1.0);
+                self.check_range("trigger.contrast", *contrast, 1.0..=255.0);
+                self.check_range("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
             }
         }
     }
 
     fn votes(&mut self, line: &LineFile) {
         let votes = &line.votes;
-        self.within("votes.frames", votes.frames, 1..=100);
+        self.check_range("votes.frames", votes.frames, 1..=100);
         match (votes.rule, votes.rejects) {
             (VoteRule::AtLeast, Some(rejects)) => {
-                self.within("votes.rejects", rejects, 1..=votes.frames.max(1));
+                self.check_range("votes.rejects", rejects, 1..=votes.frames.max(1));
             }
             (VoteRule::AtLeast, None) => {
-                self.say("votes.rule = \"at-least\" needs votes.rejects; give the number of rejected frames");
+                self.report(
+                    "votes.rule = \"at-least\" needs votes.rejects; give the number of rejected frames",
+                );
             }
             (VoteRule::Any | VoteRule::Majority, Some(_)) => {
-                self.say("votes.rejects belongs to votes.rule = \"at-least\"; remove it, or change the rule");
+                self.report(
+                    "votes.rejects belongs to votes.rule = \"at-least\"; remove it, or change the rule",
+                );
             }
             (VoteRule::Any | VoteRule::Majority, None) => {}
         }
@@ -199,30 +205,33 @@ impl Problems {
             && gpio.is_none_or(|gpio| gpio.encoder.is_none())
             && line.serial.is_none()
         {
-            self.say("gate.distance_ticks needs gpio.encoder, or [serial] for its counts; add one of them");
+            self.report(
+                "gate.distance_ticks needs gpio.encoder, or [serial] for its counts; add one of them",
+            );
         }
         match (gate.delay_ms, gate.distance_ticks) {
-            (Some(delay), None) => self.within("gate.delay_ms", delay, 0.0..=MAX_MS),
-            (None, Some(ticks)) => self.within("gate.distance_ticks", ticks, 1..=10_000_000),
-            _ => self
-                .say("the gate needs exactly one distance; give either gate.delay_ms or gate.distance_ticks"),
+            (Some(delay), None) => self.check_range("gate.delay_ms", delay, 0.0..=MAX_MS),
+            (None, Some(ticks)) => self.check_range("gate.distance_ticks", ticks, 1..=10_000_000),
+            _ => self.report(
+                "the gate needs exactly one distance; give either gate.delay_ms or gate.distance_ticks",
+            ),
         }
         self.encoder(line);
-        self.within("gate.pulse_ms", gate.pulse_ms, 0.1..=60_000.0);
-        self.within("gate.gap_ms", gate.gap_ms, 0.0..=60_000.0);
-        self.within("gate.queue", gate.queue, 1..=4096);
+        self.check_range("gate.pulse_ms", gate.pulse_ms, 0.1..=60_000.0);
+        self.check_range("gate.gap_ms", gate.gap_ms, 0.0..=60_000.0);
+        self.check_range("gate.queue", gate.queue, 1..=4096);
         if let Some(rejects) = gate.stop_after_rejects {
-            self.within("gate.stop_after_rejects", rejects, 1..=1_000_000);
+            self.check_range("gate.stop_after_rejects", rejects, 1..=1_000_000);
         }
         let confirm = gpio.is_some_and(|gpio| gpio.confirm.is_some());
         match gate.confirm_within_ms {
             Some(within) => {
-                self.within("gate.confirm_within_ms", within, 1.0..=MAX_MS);
+                self.check_range("gate.confirm_within_ms", within, 1.0..=MAX_MS);
                 if !confirm {
-                    self.say("gate.confirm_within_ms needs gpio.confirm; add the input's line");
+                    self.report("gate.confirm_within_ms needs gpio.confirm; add the input's line");
                 }
             }
-            None if confirm => self.say(
+            None if confirm => self.report(
                 "gpio.confirm needs gate.confirm_within_ms; give the time a rejected part may take to fall",
             ),
             None => {}
@@ -232,17 +241,17 @@ impl Problems {
     fn encoder(&mut self, line: &LineFile) {
         let gate = &line.gate;
         if let Some(silent) = gate.encoder_silent_ms {
-            self.within("gate.encoder_silent_ms", silent, 1.0..=MAX_MS);
+            self.check_range("gate.encoder_silent_ms", silent, 1.0..=MAX_MS);
             if gate.distance_ticks.is_none() {
-                self.say(
+                self.report(
                     "gate.encoder_silent_ms needs gate.distance_ticks; remove it, or give the gate's distance in ticks",
                 );
             }
         }
-        if let Some(most) = gate.max_ticks_per_s {
-            self.within("gate.max_ticks_per_s", most, 1..=10_000_000);
+        if let Some(max) = gate.max_ticks_per_s {
+            self.check_range("gate.max_ticks_per_s", max, 1..=10_000_000);
             if !line.encoder_by_serial() {
-                self.say(
+                self.report(
                     "gate.max_ticks_per_s is for counts from the serial port, with gate.distance_ticks and without \
                      gpio.encoder; remove it",
                 );
@@ -250,7 +259,7 @@ impl Problems {
         }
     }
 
-    fn gpio(&mut self, gpio: &Gpio) {
+    fn gpio(&mut self, gpio: &GpioConfig) {
         let outputs = [gpio.reject, gpio.pass, gpio.fault, gpio.heartbeat, gpio.strobe];
         let inputs = [gpio.trigger, gpio.encoder, gpio.belt, gpio.confirm];
         let inputs = inputs.into_iter().flatten().chain(gpio.select.iter().copied());
@@ -258,18 +267,18 @@ impl Problems {
         let mut taken = HashSet::new();
         for (chip, line) in outputs.chain(inputs.map(|pin| (gpio.input_chip(), pin.line))) {
             if !taken.insert((chip, line)) {
-                self.say(format!("gpio line {line} is used twice; give each signal its own line"));
+                self.report(format!("gpio line {line} is used twice; give each signal its own line"));
             }
         }
         if gpio.select.len() > 8 {
-            self.say(format!("gpio.select has {} inputs; give at most 8", gpio.select.len()));
+            self.report(format!("gpio.select has {} inputs; give at most 8", gpio.select.len()));
         }
         match (gpio.strobe, gpio.strobe_ms) {
-            (Some(_), Some(on)) => self.within("gpio.strobe_ms", on, 0.01..=10_000.0),
-            (Some(_), None) => self.say("gpio.strobe needs gpio.strobe_ms; give the time it stays on"),
-            (None, Some(_)) => self.say("gpio.strobe_ms needs gpio.strobe; add the output's line"),
+            (Some(_), Some(on)) => self.check_range("gpio.strobe_ms", on, 0.01..=10_000.0),
+            (Some(_), None) => self.report("gpio.strobe needs gpio.strobe_ms; give the time it stays on"),
+            (None, Some(_)) => self.report("gpio.strobe_ms needs gpio.strobe; add the output's line"),
             (None, None) => {}
         }
-        self.within("gpio.debounce_ms", gpio.debounce_ms, 0.0..=1000.0);
+        self.check_range("gpio.debounce_ms", gpio.debounce_ms, 0.0..=1000.0);
     }
 }

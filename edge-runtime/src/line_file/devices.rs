@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// GPIO inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Gpio {
+pub struct GpioConfig {
     /// The chip, such as `/dev/gpiochip0`.
     pub chip: PathBuf,
     /// The chip of the inputs, if it is a different one, such as an I/O expander.
@@ -51,7 +51,7 @@ pub struct Gpio {
     pub debounce_ms: f64,
 }
 
-impl Gpio {
+impl GpioConfig {
     /// Returns the chip of the input lines.
     #[must_use]
     pub fn input_chip(&self) -> &Path {
@@ -73,7 +73,7 @@ pub struct Pin {
 /// The serial port.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Serial {
+pub struct SerialConfig {
     /// The device, such as `/dev/ttyUSB0`.
     pub device: PathBuf,
     /// Bits per second, with 8 data bits, no parity and one stop bit.

@@ -7,7 +7,7 @@ use crate::clock::milliseconds;
 
 /// Default time within which a running belt must give a tick: encoders on lines give tens to thousands of ticks per second,
 /// and even a belt that is just starting has turned its encoder by then.
-const SILENT: Duration = Duration::from_millis(500);
+const DEFAULT_SILENCE: Duration = Duration::from_millis(500);
 
 impl LineFile {
     /// Whether the encoder's counts come from the serial port.
@@ -29,7 +29,7 @@ impl LineFile {
     pub fn encoder_silent(&self) -> Option<Duration> {
         self.gate.distance_ticks?;
         let belt = self.gpio.as_ref().is_some_and(|gpio| gpio.belt.is_some());
-        self.gate.encoder_silent_ms.map(milliseconds).or(belt.then_some(SILENT))
+        self.gate.encoder_silent_ms.map(milliseconds).or(belt.then_some(DEFAULT_SILENCE))
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     fn a_silent_encoder_is_watched_for_with_a_belt_input_or_a_limit() {
         assert_eq!(line(|text| text + BELT).encoder_silent(), None, "no ticks");
         assert_eq!(by_ticks("", ENCODER).encoder_silent(), None);
-        assert_eq!(by_ticks("", BELT).encoder_silent(), Some(SILENT));
+        assert_eq!(by_ticks("", BELT).encoder_silent(), Some(DEFAULT_SILENCE));
         let given = Some(Duration::from_millis(80));
         assert_eq!(by_ticks("encoder_silent_ms = 80", "").encoder_silent(), given);
         assert_eq!(by_ticks("encoder_silent_ms = 80", BELT).encoder_silent(), given);

@@ -19,9 +19,12 @@ use std::path::{Path, PathBuf};
 
 use judge::{ReadError, read_regular_file};
 
-pub use camera::{Camera, Nokhwa, PixelFormat, V4l2};
-pub use devices::{Gpio, Pin, Serial, SerialFormat};
-pub use schema::{Challenge, Gate, Health, LineFile, Product, Records, Safe, Trigger, VoteRule, Votes};
+pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, V4l2Config};
+pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat};
+pub use schema::{
+    ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, Trigger, VoteRule,
+    VotesConfig,
+};
 
 /// The file that `edge-runtime init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -83,7 +86,7 @@ impl LineFile {
         if !problems.is_empty() {
             return Err(LineFileError::Values { path: path.to_owned(), problems });
         }
-        line.place_below(path.parent().unwrap_or(Path::new("")));
+        line.resolve_paths(path.parent().unwrap_or(Path::new("")));
         Ok(line)
     }
 
@@ -93,14 +96,14 @@ impl LineFile {
         self.products.iter().position(|product| product.name == name)
     }
 
-    fn place_below(&mut self, folder: &Path) {
-        let place = |path: &mut PathBuf| *path = folder.join(&*path);
-        self.products.iter_mut().for_each(|product| place(&mut product.bundle));
-        if let Camera::Folder { path, .. } = &mut self.camera {
-            place(path);
+    fn resolve_paths(&mut self, folder: &Path) {
+        let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
+        self.products.iter_mut().for_each(|product| resolve(&mut product.bundle));
+        if let CameraConfig::Folder { path, .. } = &mut self.camera {
+            resolve(path);
         }
-        self.records.folder.iter_mut().for_each(place);
-        self.health.state.iter_mut().for_each(place);
+        self.records.folder.iter_mut().for_each(resolve);
+        self.health.state.iter_mut().for_each(resolve);
     }
 }
 
@@ -120,7 +123,7 @@ mod tests {
         lines.map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect()
     }
 
-    const LEAST: &str = r#"
+    const MINIMAL: &str = r#"
         name = "a"
         [[product]]
         name = "cap"
@@ -152,7 +155,7 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("line.toml");
-        std::fs::write(&path, LEAST).unwrap();
+        std::fs::write(&path, MINIMAL).unwrap();
         let line = LineFile::load(&path).unwrap();
         assert_eq!(line.products[0].bundle, folder.path().join("bundles/cap"));
     }
@@ -172,9 +175,9 @@ mod tests {
             ("[records]\nmax_mb = 3", "max_mb"),
         ] {
             let text = if wrong.starts_with('[') {
-                format!("{LEAST}\n{wrong}")
+                format!("{MINIMAL}\n{wrong}")
             } else {
-                format!("{wrong}\n{LEAST}")
+                format!("{wrong}\n{MINIMAL}")
             };
             let error = load(&text).unwrap_err();
             assert!(
@@ -191,7 +194,7 @@ mod tests {
     #[test]
     fn values_out_of_range_are_named_with_the_range_and_all_at_once() {
         let text =
-            LEAST.replace("pulse_ms = 10", "pulse_ms = -1").replace("every_ms = 100", "every_ms = nan");
+            MINIMAL.replace("pulse_ms = 10", "pulse_ms = -1").replace("every_ms = 100", "every_ms = nan");
         let LineFileError::Values { problems, .. } = load(&text).unwrap_err() else { panic!("no values") };
         assert_eq!(
             problems,
@@ -205,9 +208,9 @@ mod tests {
     #[test]
     fn a_camera_of_nokhwa_is_a_number_with_whole_frames_a_second_and_never_grey() {
         let camera =
-            |keys: &str| LEAST.replace("source = \"pattern\"", &format!("source = \"nokhwa\"\n{keys}"));
+            |keys: &str| MINIMAL.replace("source = \"pattern\"", &format!("source = \"nokhwa\"\n{keys}"));
         let line = load(&camera("format = \"mjpeg\"")).unwrap();
-        let Camera::Nokhwa(nokhwa) = line.camera else { panic!("{:?}", line.camera) };
+        let CameraConfig::Nokhwa(nokhwa) = line.camera else { panic!("{:?}", line.camera) };
         assert_eq!((nokhwa.index, nokhwa.fps), (0, 30.0));
         let refused = load(&camera("format = \"grey\"\nfps = 29.97")).unwrap_err();
         let LineFileError::Values { problems, .. } = refused else { panic!("{refused}") };
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn keys_of_the_encoder_belong_to_ticks() {
         let keys = "encoder_silent_ms = 0.5\nmax_ticks_per_s = 0";
-        let text = LEAST.replace("delay_ms = 50", &format!("delay_ms = 50\n{keys}"));
+        let text = MINIMAL.replace("delay_ms = 50", &format!("delay_ms = 50\n{keys}"));
         let LineFileError::Values { problems, .. } = load(&text).unwrap_err() else { panic!("no values") };
         let named = [
             "encoder_silent_ms = 0.5",
@@ -233,7 +236,7 @@ mod tests {
         );
         let serial = "[serial]\ndevice = \"/dev/ttyUSB0\"";
         let keys = "encoder_silent_ms = 300\nmax_ticks_per_s = 2000";
-        let text = LEAST.replace("delay_ms = 50", &format!("distance_ticks = 50\n{keys}"));
+        let text = MINIMAL.replace("delay_ms = 50", &format!("distance_ticks = 50\n{keys}"));
         load(&format!("{text}\n{serial}")).unwrap();
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::Camera;
-use super::devices::{Gpio, Serial};
+use super::camera::CameraConfig;
+use super::devices::{GpioConfig, SerialConfig};
 use crate::clock::milliseconds;
 
 /// A complete line file.
@@ -23,32 +23,32 @@ pub struct LineFile {
     #[serde(default = "one")]
     pub threads: u16,
     /// Where frames come from.
-    pub camera: Camera,
+    pub camera: CameraConfig,
     /// What triggers a part.
     pub trigger: Trigger,
     /// How the verdicts of a part's frames are combined into the part's verdict.
     #[serde(default)]
-    pub votes: Votes,
+    pub votes: VotesConfig,
     /// When and how a verdict reaches the reject gate.
-    pub gate: Gate,
+    pub gate: GateConfig,
     /// GPIO inputs and outputs.
     #[serde(default)]
-    pub gpio: Option<Gpio>,
+    pub gpio: Option<GpioConfig>,
     /// The serial port.
     #[serde(default)]
-    pub serial: Option<Serial>,
+    pub serial: Option<SerialConfig>,
     /// Whether to write JSON lines to standard output.
     #[serde(default)]
     pub stdout: bool,
     /// Known-bad parts at the start of a shift.
     #[serde(default)]
-    pub challenge: Option<Challenge>,
+    pub challenge: Option<ChallengeConfig>,
     /// Records kept on disk.
     #[serde(default)]
-    pub records: Records,
+    pub records: RecordsConfig,
     /// Status and monitoring.
     #[serde(default)]
-    pub health: Health,
+    pub health: HealthConfig,
 }
 
 const fn one() -> u16 {
@@ -145,7 +145,7 @@ const fn default_presence_contrast() -> f64 {
 /// How the verdicts of a part's frames are combined into the part's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Votes {
+pub struct VotesConfig {
     /// Number of frames that are judged per part.
     #[serde(default = "one")]
     pub frames: u16,
@@ -157,7 +157,7 @@ pub struct Votes {
     pub rejects: Option<u16>,
 }
 
-impl Default for Votes {
+impl Default for VotesConfig {
     fn default() -> Self {
         Self { frames: 1, rule: VoteRule::Any, rejects: None }
     }
@@ -173,14 +173,14 @@ pub enum VoteRule {
     Any,
     /// More than half of the frames.
     Majority,
-    /// At least [`Votes::rejects`] frames.
+    /// At least [`VotesConfig::rejects`] frames.
     AtLeast,
 }
 
 /// When and how a verdict reaches the reject gate. Either `delay_ms` or `distance_ticks` gives the distance to the gate.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Gate {
+pub struct GateConfig {
     /// Belt time from the trigger to the gate.
     #[serde(default)]
     pub delay_ms: Option<f64>,
@@ -230,7 +230,7 @@ pub enum Safe {
 /// Known-bad parts at the start of a shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Challenge {
+pub struct ChallengeConfig {
     /// Number of known-bad parts in a challenge.
     pub parts: u16,
     /// Whether a challenge is due at every start of the program.
@@ -241,7 +241,7 @@ pub struct Challenge {
 /// Records kept on disk.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Records {
+pub struct RecordsConfig {
     /// The folder, relative to the line file; without it nothing is kept.
     pub folder: Option<PathBuf>,
     /// Maximum size of all records together, in MiB.
@@ -252,7 +252,7 @@ pub struct Records {
     pub frames: bool,
 }
 
-impl Default for Records {
+impl Default for RecordsConfig {
     fn default() -> Self {
         Self { folder: None, max_mib: 256, max_days: 30, frames: true }
     }
@@ -261,7 +261,7 @@ impl Default for Records {
 /// Status and monitoring.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Health {
+pub struct HealthConfig {
     /// Folder for counters and status, relative to the line file; without it they are only kept in memory.
     pub state: Option<PathBuf>,
     /// Time from one status snapshot and log line to the next.
@@ -279,7 +279,7 @@ pub struct Health {
     pub burnt_above: f64,
 }
 
-impl Default for Health {
+impl Default for HealthConfig {
     fn default() -> Self {
         Self {
             state: None,

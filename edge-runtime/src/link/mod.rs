@@ -4,10 +4,10 @@
 //! | module | contents |
 //! |---|---|
 //! | `links` | the links that a line file names |
-//! | `ends` | types common to all links |
+//! | `interface` | types common to all links |
 //! | [`serial`] | the serial port (feature `serial`) |
 
-mod ends;
+mod interface;
 mod links;
 #[cfg(feature = "serial")]
 pub mod serial;
@@ -15,5 +15,5 @@ pub mod serial;
 #[path = "no_serial.rs"]
 pub mod serial;
 
-pub use ends::{Incoming, LinkCounts, LinkError};
+pub use interface::{LinkCounts, LinkError, LinkReceiver};
 pub use links::Links;

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::{Incoming, LinkCounts, LinkError};
-use crate::line_file::Serial;
+use super::{LinkCounts, LinkError, LinkReceiver};
+use crate::line_file::SerialConfig;
 use crate::report::PartReport;
 
 /// A serial link, which can't exist in this build.
@@ -11,7 +11,7 @@ use crate::report::PartReport;
 pub enum SerialLink {}
 
 impl SerialLink {
-    pub(super) const fn new(_serial: &Serial) -> Result<Self, LinkError> {
+    pub(super) const fn new(_serial: &SerialConfig) -> Result<Self, LinkError> {
         Err(LinkError::NoSerial)
     }
 
@@ -24,7 +24,7 @@ impl SerialLink {
     ///
     /// # Errors
     /// Never.
-    pub fn listen(&self, _incoming: Box<dyn Incoming>) -> io::Result<()> {
+    pub fn listen(&self, _receiver: Box<dyn LinkReceiver>) -> io::Result<()> {
         match *self {}
     }
 

@@ -4,36 +4,36 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `lossy` | a non-blocking stream |
-//! | `limited` | rate limiting of repeated lines |
+//! | `lossy_writer` | a non-blocking stream |
+//! | `rate_limiter` | rate limiting of repeated lines |
 //! | `panics` | panic messages, which go to the log, too |
 
-mod limited;
-mod lossy;
+mod lossy_writer;
 pub mod panics;
+mod rate_limiter;
 
 use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use self::lossy::Lossy;
+use self::lossy_writer::LossyWriter;
 
-pub use limited::Limited;
-pub(crate) use limited::limited;
+pub use rate_limiter::RateLimiter;
+pub(crate) use rate_limiter::limited;
 
 /// How long the program waits at its end for the last lines to be read.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The environment variable that sets the level.
-pub const VARIABLE: &str = "NOMINAL_LOG";
+pub const LEVEL_VARIABLE: &str = "NOMINAL_LOG";
 
 /// An error when setting up the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
     /// The variable doesn't hold a valid level.
-    #[error("{VARIABLE}={0:?} is not a log level; set it to off, error, warn, info, debug or trace")]
+    #[error("{LEVEL_VARIABLE}={0:?} is not a log level; set it to off, error, warn, info, debug or trace")]
     Level(String),
     /// The system can't start its thread.
     #[error("cannot set up the log: {0}; check the limits on threads and memory")]
@@ -45,23 +45,23 @@ pub enum LogError {
 
 /// A guard to keep until the end of the program: on drop, it waits up to a second for the last lines to be written.
 #[must_use]
-pub struct Log(Lossy);
+pub struct Log(LossyWriter);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.flush_within(PATIENCE);
+        self.0.flush_within(FLUSH_TIMEOUT);
     }
 }
 
-/// Sets up the log for the whole process: at the level given by [`VARIABLE`], otherwise at `debug` if `verbose` and at
+/// Sets up the log for the whole process: at the level given by [`LEVEL_VARIABLE`], otherwise at `debug` if `verbose` and at
 /// `info` if not.
 ///
 /// # Errors
 /// [`LogError`]
 pub fn set_up(verbose: bool) -> Result<Log, LogError> {
-    let given = std::env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned());
+    let given = std::env::var_os(LEVEL_VARIABLE).map(|value| value.to_string_lossy().into_owned());
     let level = level(given.as_deref(), verbose)?;
-    let lines = Lossy::start(io::stderr())?;
+    let lines = LossyWriter::start(io::stderr())?;
     let log = Log(lines.clone());
     tracing_subscriber::fmt()
         .with_writer(move || lines.clone())
@@ -76,10 +76,10 @@ pub fn set_up(verbose: bool) -> Result<Log, LogError> {
 }
 
 /// Writes a last line to standard error, waiting at most a second for its reader.
-pub fn say(text: &str) {
-    let Ok(mut lines) = Lossy::start(io::stderr()) else { return };
+pub fn print_last_line(text: &str) {
+    let Ok(mut lines) = LossyWriter::start(io::stderr()) else { return };
     let _ = lines.write_all(format!("{text}\n").as_bytes());
-    lines.flush_within(PATIENCE);
+    lines.flush_within(FLUSH_TIMEOUT);
 }
 
 fn level(given: Option<&str>, verbose: bool) -> Result<LevelFilter, LogError> {

@@ -12,47 +12,47 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use super::limited;
 
 /// The number of characters of a message that are kept: some messages hold whole tensors.
-const MOST: usize = 300;
+const MAX_CHARS: usize = 300;
 
 thread_local! {
     /// Whether a caller on this thread catches panics and reports them.
-    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
     /// The message of the last panic, for that caller to report.
-    static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LAST_MESSAGE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Replaces the standard library's hook for the whole process. Messages go to the non-blocking log, at most every ten
-/// seconds; panics that [`caught`] or [`judge::guarded`] turns into errors are reported by their callers. Only while there
+/// seconds; panics that [`catch`] or [`judge::guarded`] turns into errors are reported by their callers. Only while there
 /// is no log, a panic that would otherwise go unreported is written to standard error.
 pub fn install() {
     std::panic::set_hook(Box::new(hook));
 }
 
 fn hook(panic: &PanicHookInfo<'_>) {
-    let said = describe(panic);
-    if CAUGHT.try_with(Cell::get).unwrap_or(false) {
+    let message = describe(panic);
+    if IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {
         // Before anything that might wait: this may be the gate thread.
-        let _ = SAID.try_with(|kept| kept.try_borrow_mut().map(|mut kept| *kept = Some(said)));
+        let _ = LAST_MESSAGE.try_with(|kept| kept.try_borrow_mut().map(|mut kept| *kept = Some(message)));
         return;
     }
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
     if !tracing::dispatcher::has_been_set() {
         if !judge::is_guarded() {
-            let _ = writeln!(std::io::stderr(), "error: the thread {name} panicked: {said}; report this");
+            let _ = writeln!(std::io::stderr(), "error: the thread {name} panicked: {message}; report this");
         }
     } else if judge::is_guarded() {
         // A separate call site: frequent damaged frames must not hide the message that a thread has ended.
-        limited!(warn, "the thread {name} caught a panic: {said}");
+        limited!(warn, "the thread {name} caught a panic: {message}");
     } else {
-        limited!(error, "the thread {name} panicked: {said}; report this");
+        limited!(error, "the thread {name} panicked: {message}; report this");
     }
 }
 
 fn describe(panic: &PanicHookInfo<'_>) -> String {
-    let message: String = text_of(panic.payload()).chars().take(MOST).collect();
+    let message: String = text_of(panic.payload()).chars().take(MAX_CHARS).collect();
     match panic.location() {
-        Some(place) => format!("{message} ({}:{})", place.file(), place.line()),
+        Some(location) => format!("{message} ({}:{})", location.file(), location.line()),
         None => message,
     }
 }
@@ -63,21 +63,21 @@ fn text_of(payload: &(dyn Any + Send)) -> &str {
 }
 
 /// A panic that was caught and not yet reported.
-pub struct Panic {
-    said: String,
+pub struct UnreportedPanic {
+    message: String,
     /// The panic's payload, for [`std::panic::resume_unwind`].
     pub payload: Box<dyn Any + Send>,
 }
 
-impl fmt::Display for Panic {
+impl fmt::Display for UnreportedPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.said)
+        f.write_str(&self.message)
     }
 }
 
-impl fmt::Debug for Panic {
+impl fmt::Debug for UnreportedPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Panic({})", self.said)
+        write!(f, "Panic({})", self.message)
     }
 }
 
@@ -87,14 +87,15 @@ impl fmt::Debug for Panic {
 ///
 /// # Errors
 /// The panic, if `work` panicked.
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
-    let before = CAUGHT.replace(true);
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, UnreportedPanic> {
+    let before = IS_CAUGHT.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
-    CAUGHT.set(before);
+    IS_CAUGHT.set(before);
     result.map_err(|payload| {
         // Another hook, as in tests, stores no message.
-        let said = SAID.take().unwrap_or_else(|| text_of(&*payload).chars().take(MOST).collect());
-        Panic { said, payload }
+        let message =
+            LAST_MESSAGE.take().unwrap_or_else(|| text_of(&*payload).chars().take(MAX_CHARS).collect());
+        UnreportedPanic { message, payload }
     })
 }
 
@@ -104,19 +105,19 @@ mod tests {
 
     #[test]
     fn a_caught_panic_is_handed_over_with_its_message() {
-        assert_eq!(caught(|| 3).unwrap(), 3);
-        let panic = caught(|| panic!("part {}", std::hint::black_box(7))).unwrap_err();
+        assert_eq!(catch(|| 3).unwrap(), 3);
+        let panic = catch(|| panic!("part {}", std::hint::black_box(7))).unwrap_err();
         assert!(panic.to_string().starts_with("part 7"), "{panic}");
         assert_eq!(panic.payload.downcast_ref::<String>().unwrap(), "part 7");
-        assert!(!CAUGHT.get());
+        assert!(!IS_CAUGHT.get());
     }
 
     #[test]
     fn a_long_message_is_cut() {
-        let panic = caught(|| std::panic::panic_any("é".repeat(100_000))).unwrap_err();
-        assert!(panic.to_string().chars().count() < MOST + 200);
+        let panic = catch(|| std::panic::panic_any("é".repeat(100_000))).unwrap_err();
+        assert!(panic.to_string().chars().count() < MAX_CHARS + 200);
         assert_eq!(
-            caught(|| std::panic::panic_any(5u8)).unwrap_err().to_string().split(" (").next(),
+            catch(|| std::panic::panic_any(5u8)).unwrap_err().to_string().split(" (").next(),
             Some("no message")
         );
     }

@@ -62,9 +62,9 @@ pub trait Output: Send + Sync {
 }
 
 /// A kind of output that a line file can enable.
-pub trait Kind: Sync {
+pub trait OutputKind: Sync {
     /// Whether the line file enables it.
-    fn is_named(&self, line: &LineFile) -> bool;
+    fn is_enabled(&self, line: &LineFile) -> bool;
 
     /// Returns the devices that the line file gives it, each with its key.
     fn devices<'l>(&self, _line: &'l LineFile) -> Vec<(&'static str, &'l Path)> {

@@ -1,12 +1,12 @@
 //! The list of all kinds of output.
 
-use super::Kind;
+use super::OutputKind;
 use super::gpio::Gpio;
 use super::serial::Serial;
 use super::stdout::Stdout;
 
 /// All kinds of output in the order in which they are opened: first those whose levels hold the line.
-pub const KINDS: [&dyn Kind; 3] = [&Gpio, &Stdout, &Serial];
+pub const KINDS: [&dyn OutputKind; 3] = [&Gpio, &Stdout, &Serial];
 
 #[cfg(test)]
 mod tests {
@@ -17,11 +17,11 @@ mod tests {
     #[test]
     fn a_line_file_says_which_are_there_and_with_which_devices() {
         let line = |more: &str| -> LineFile { toml::from_str(&format!("{TEMPLATE}\n{more}")).unwrap() };
-        let named = |line: &LineFile| KINDS.map(|kind| kind.is_named(line));
-        assert_eq!(named(&line("")), [false, true, false]);
+        let enabled = |line: &LineFile| KINDS.map(|kind| kind.is_enabled(line));
+        assert_eq!(enabled(&line("")), [false, true, false]);
         let all = "[gpio]\nchip = \"/dev/a\"\ninput_chip = \"/dev/b\"\n[serial]\ndevice = \"/dev/c\"";
         let all = line(all);
-        assert_eq!(named(&all), [true, true, true]);
+        assert_eq!(enabled(&all), [true, true, true]);
         let devices: Vec<_> = KINDS.iter().flat_map(|kind| kind.devices(&all)).collect();
         let devices: Vec<_> = devices.iter().map(|(key, path)| (*key, path.to_str().unwrap())).collect();
         let expected = [("gpio.chip", "/dev/a"), ("gpio.input_chip", "/dev/b"), ("serial.device", "/dev/c")];

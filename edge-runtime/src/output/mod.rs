@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `interface` | the traits [`Output`] and [`Kind`] |
+//! | `interface` | the traits [`Output`] and [`OutputKind`] |
 //! | `kinds` | the list of all kinds of output |
 //! | `outputs` | the outputs of a line: drives them, retries after failures, reports their problems |
 //! | [`gpio`] | levels on the GPIO lines of a chip (feature `gpio`) |
@@ -11,7 +11,7 @@
 //!
 //! No output makes the gate wait: a slow or missing reader loses reports, and the lost ones are counted.
 //!
-//! To add an output, create a folder here with its [`Kind`] and its [`Output`], list it in `kinds`, and add its table to the
+//! To add an output, create a folder here with its [`OutputKind`] and its [`Output`], list it in `kinds`, and add its table to the
 //! line file in `line_file`. The rest of the program uses it only through these traits.
 
 pub mod gpio;
@@ -21,6 +21,6 @@ mod outputs;
 pub mod serial;
 pub mod stdout;
 
-pub use interface::{Kind, OpenError, Output};
+pub use interface::{OpenError, Output, OutputKind};
 pub use kinds::KINDS;
-pub use outputs::{Outputs, Watch};
+pub use outputs::{Outputs, OutputsHandle};

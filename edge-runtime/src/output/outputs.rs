@@ -12,13 +12,13 @@ use crate::log::limited;
 use crate::report::PartReport;
 
 /// Number of attempts to drive the safe state at the end, with a pause between them: a bus may hang for a moment.
-const SAFE_TRIES: u32 = 20;
-const SAFE_PAUSE: Duration = Duration::from_millis(10);
+const SAFE_STATE_ATTEMPTS: u32 = 20;
+const SAFE_STATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// The outputs, and the level last requested for each signal. Owned and driven by the gate's thread.
 pub struct Outputs {
     all: Vec<Arc<dyn Output>>,
-    wanted: [Option<bool>; Signal::ALL.len()],
+    requested: [Option<bool>; Signal::ALL.len()],
     beat: Option<bool>,
     failing: bool,
 }
@@ -36,13 +36,13 @@ impl Outputs {
     /// Wraps outputs that are in their safe state.
     #[must_use]
     pub fn new(all: Vec<Arc<dyn Output>>) -> Self {
-        Self { all, wanted: [None; Signal::ALL.len()], beat: None, failing: false }
+        Self { all, requested: [None; Signal::ALL.len()], beat: None, failing: false }
     }
 
     /// Returns a handle to query the outputs' state from any thread.
     #[must_use]
-    pub fn watch(&self) -> Watch {
-        Watch(self.all.clone())
+    pub fn handle(&self) -> OutputsHandle {
+        OutputsHandle(self.all.clone())
     }
 
     /// Drives a signal.
@@ -50,13 +50,13 @@ impl Outputs {
     /// # Errors
     /// The system's error; the signal may have any level until [`Self::retry`] succeeds.
     pub fn set(&mut self, signal: Signal, on: bool) -> io::Result<()> {
-        for (of, wanted) in Signal::ALL.into_iter().zip(&mut self.wanted) {
+        for (of, requested) in Signal::ALL.into_iter().zip(&mut self.requested) {
             if of == signal {
-                *wanted = Some(on);
+                *requested = Some(on);
             }
         }
-        let driven = self.each(|output| output.set(signal, on));
-        self.note(driven)
+        let driven = self.for_each_output(|output| output.set(signal, on));
+        self.record_result(driven)
     }
 
     /// Drives the heartbeat.
@@ -65,8 +65,8 @@ impl Outputs {
     /// As with [`Self::set`].
     pub fn heartbeat(&mut self, on: bool) -> io::Result<()> {
         self.beat = Some(on);
-        let driven = self.each(|output| output.heartbeat(on));
-        self.note(driven)
+        let driven = self.for_each_output(|output| output.heartbeat(on));
+        self.record_result(driven)
     }
 
     /// Delivers the report on a part to all outputs.
@@ -89,19 +89,19 @@ impl Outputs {
             return Ok(());
         }
         let mut result = Ok(());
-        for (signal, wanted) in Signal::ALL.into_iter().zip(self.wanted) {
-            if let Some(on) = wanted {
-                result = result.and(self.each(|output| output.set(signal, on)));
+        for (signal, requested) in Signal::ALL.into_iter().zip(self.requested) {
+            if let Some(on) = requested {
+                result = result.and(self.for_each_output(|output| output.set(signal, on)));
             }
         }
         if let Some(on) = self.beat {
-            result = result.and(self.each(|output| output.heartbeat(on)));
+            result = result.and(self.for_each_output(|output| output.heartbeat(on)));
         }
         if result.is_ok() {
             self.failing = false;
             limited!(info, "all outputs can be driven again");
         }
-        self.note(result)
+        self.record_result(result)
     }
 
     /// Drives the safe state, retrying for up to a fifth of a second. It blocks that long, so call it only at the end.
@@ -109,19 +109,19 @@ impl Outputs {
     /// # Errors
     /// The system's last error; the outputs may then have any level.
     pub fn safe_state(&mut self) -> io::Result<()> {
-        let mut result = self.each(|output| output.safe_state());
-        for _ in 1..SAFE_TRIES {
+        let mut result = self.for_each_output(|output| output.safe_state());
+        for _ in 1..SAFE_STATE_ATTEMPTS {
             if result.is_ok() {
                 break;
             }
-            std::thread::sleep(SAFE_PAUSE);
-            result = self.each(|output| output.safe_state());
+            std::thread::sleep(SAFE_STATE_PAUSE);
+            result = self.for_each_output(|output| output.safe_state());
         }
-        self.note(result)
+        self.record_result(result)
     }
 
     /// Drives all outputs and returns the first error.
-    fn each(&self, drive: impl Fn(&dyn Output) -> io::Result<()>) -> io::Result<()> {
+    fn for_each_output(&self, drive: impl Fn(&dyn Output) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
         for output in &self.all {
             result = result.and(drive(output.as_ref()));
@@ -129,7 +129,7 @@ impl Outputs {
         result
     }
 
-    fn note(&mut self, driven: io::Result<()>) -> io::Result<()> {
+    fn record_result(&mut self, driven: io::Result<()>) -> io::Result<()> {
         if let Err(e) = &driven {
             self.failing = true;
             limited!(
@@ -143,9 +143,9 @@ impl Outputs {
 
 /// A handle to query the state of a line's outputs. Clones refer to the same outputs.
 #[derive(Clone, Default)]
-pub struct Watch(Vec<Arc<dyn Output>>);
+pub struct OutputsHandle(Vec<Arc<dyn Output>>);
 
-impl Watch {
+impl OutputsHandle {
     /// Returns the number of reports that were lost.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -171,15 +171,15 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::testing::outputs::Failing;
+    use crate::testing::outputs::FailingOutput;
 
-    fn outputs(levels: &Failing) -> Outputs {
+    fn outputs(levels: &FailingOutput) -> Outputs {
         Outputs::new(vec![Arc::new(levels.clone())])
     }
 
     #[test]
     fn the_last_level_is_what_is_tried_again_for_each_output() {
-        let levels = Failing::new();
+        let levels = FailingOutput::new();
         let mut outputs = outputs(&levels);
         outputs.set(Signal::Reject, false).unwrap();
         outputs.set(Signal::Fault, false).unwrap();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_output_that_fails_keeps_no_other_from_being_driven() {
-        let (bad, good) = (Failing::new(), Failing::new());
+        let (bad, good) = (FailingOutput::new(), FailingOutput::new());
         let mut outputs = Outputs::new(vec![Arc::new(bad.clone()), Arc::new(good.clone())]);
         bad.fails.store(true, Ordering::Release);
         assert!(outputs.set(Signal::Reject, false).is_err() && outputs.heartbeat(true).is_err());
@@ -220,13 +220,13 @@ mod tests {
 
     #[test]
     fn the_safe_state_is_tried_until_it_is_there_but_not_for_ever() {
-        let levels = Failing::new();
+        let levels = FailingOutput::new();
         let mut outputs = outputs(&levels);
         outputs.set(Signal::Reject, false).unwrap();
-        levels.unsafe_for.store(3, Ordering::Release);
+        levels.safe_state_failures.store(3, Ordering::Release);
         outputs.safe_state().unwrap();
         assert_eq!(levels.levels.level(Signal::Reject), Some(true));
-        levels.unsafe_for.store(u64::MAX, Ordering::Release);
+        levels.safe_state_failures.store(u64::MAX, Ordering::Release);
         assert!(outputs.safe_state().is_err() && outputs.is_failing());
     }
 }

@@ -17,7 +17,7 @@ pub struct Votes {
 impl Votes {
     /// Starts without votes, under the rule of the line file.
     #[must_use]
-    pub const fn new(rule: &line_file::Votes) -> Self {
+    pub const fn new(rule: &line_file::VotesConfig) -> Self {
         Self { frames: rule.frames, needed: needed(rule), judged: 0, rejects: 0, faults: 0 }
     }
 
@@ -35,7 +35,7 @@ impl Votes {
     /// part is rejected. A part may be decided before all its frames are in; with fewer scores than the number of rejects
     /// needed, it is the smallest.
     #[must_use]
-    pub fn decisive(&self, scores: &[f32]) -> Option<f32> {
+    pub fn deciding_score(&self, scores: &[f32]) -> Option<f32> {
         kth_largest(scores, self.needed)
     }
 
@@ -74,7 +74,7 @@ impl Votes {
 }
 
 /// Returns the number of rejected frames that reject a part.
-const fn needed(rule: &line_file::Votes) -> u16 {
+const fn needed(rule: &line_file::VotesConfig) -> u16 {
     match (rule.rule, rule.rejects) {
         (VoteRule::Majority, _) => rule.frames / 2 + 1,
         (VoteRule::AtLeast, Some(rejects)) => rejects,
@@ -85,7 +85,7 @@ const fn needed(rule: &line_file::Votes) -> u16 {
 /// Returns the score that decides a part, out of those of all its frames: if `k` rejected frames reject it, the `k`-th
 /// largest. The part is rejected exactly if this is above the threshold. `None` if there are too few or too many scores.
 #[must_use]
-pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
+pub fn deciding_score(rule: &line_file::VotesConfig, scores: &[f32]) -> Option<f32> {
     if scores.len() != usize::from(rule.frames) {
         return None;
     }
@@ -96,8 +96,8 @@ pub fn deciding_score(rule: &line_file::Votes, scores: &[f32]) -> Option<f32> {
 fn kth_largest(scores: &[f32], k: u16) -> Option<f32> {
     let mut descending = scores.to_vec();
     descending.sort_by(|a, b| b.total_cmp(a));
-    let place = usize::from(k).min(descending.len());
-    descending.get(place.checked_sub(1)?).copied()
+    let rank = usize::from(k).min(descending.len());
+    descending.get(rank.checked_sub(1)?).copied()
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
         rejects: Option<u16>,
         given: &[Verdict],
     ) -> (Option<Verdict>, Verdict) {
-        let mut votes = Votes::new(&line_file::Votes { frames, rule, rejects });
+        let mut votes = Votes::new(&line_file::VotesConfig { frames, rule, rejects });
         given.iter().for_each(|&verdict| votes.add(verdict));
         (votes.decided(), votes.close())
     }
@@ -152,7 +152,7 @@ mod tests {
             for code in 0..4_u32.pow(frames.into()) {
                 let scores: Vec<f32> = (0..frames).map(|i| (code / 4_u32.pow(i.into()) % 4) as f32).collect();
                 for (rule, rejects) in rules(frames) {
-                    let rule = line_file::Votes { frames, rule, rejects };
+                    let rule = line_file::VotesConfig { frames, rule, rejects };
                     let deciding = deciding_score(&rule, &scores).unwrap();
                     for threshold in (-1..8).map(|half| half as f32 / 2.0) {
                         let mut votes = Votes::new(&rule);
@@ -166,7 +166,7 @@ mod tests {
                 }
             }
         }
-        let two = line_file::Votes { frames: 2, rule: VoteRule::Any, rejects: None };
+        let two = line_file::VotesConfig { frames: 2, rule: VoteRule::Any, rejects: None };
         assert_eq!([deciding_score(&two, &[1.0]), deciding_score(&two, &[1.0; 3])], [None, None]);
     }
 }

@@ -19,13 +19,13 @@ const SIDE_STACK: usize = 512 << 10;
 #[derive(Debug)]
 pub struct Grant {
     what: &'static str,
-    without: &'static str,
+    consequence: &'static str,
     refused: Option<io::Error>,
 }
 
 impl Grant {
-    fn new(what: &'static str, without: &'static str, result: io::Result<()>) -> Self {
-        Self { what, without, refused: result.err() }
+    fn new(what: &'static str, consequence: &'static str, result: io::Result<()>) -> Self {
+        Self { what, consequence, refused: result.err() }
     }
 
     /// Returns whether it was granted.
@@ -40,7 +40,7 @@ impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.refused {
             None => write!(f, "{}: granted", self.what),
-            Some(reason) => write!(f, "{}: refused ({reason}); {}", self.what, self.without),
+            Some(reason) => write!(f, "{}: refused ({reason}); {}", self.what, self.consequence),
         }
     }
 }
@@ -48,17 +48,17 @@ impl fmt::Display for Grant {
 /// Requests real-time priority and exact timers for the calling thread. A refusal changes nothing: the line works, but a
 /// busy machine delays its gate.
 #[must_use]
-pub fn claim() -> [Grant; 2] {
+pub fn request_realtime() -> [Grant; 2] {
     [
         Grant::new(
             "real-time priority for the gate (SCHED_FIFO)",
             "a busy machine may delay the gate; give the service LimitRTPRIO=49 or the capability CAP_SYS_NICE",
-            run_first(),
+            set_realtime_priority(),
         ),
         Grant::new(
             "exact timers for the gate (timer slack of 1 ns)",
             "the gate may wake 50 µs late; no action is needed if the real-time priority is granted",
-            wake_exactly(),
+            set_timer_slack(),
         ),
     ]
 }
@@ -83,7 +83,7 @@ pub fn side_thread(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(SIDE_STACK)
 }
 
-fn run_first() -> io::Result<()> {
+fn set_realtime_priority() -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: PRIORITY };
     // A thread started by this one must not inherit the priority.
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
@@ -92,7 +92,7 @@ fn run_first() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn wake_exactly() -> io::Result<()> {
+fn set_timer_slack() -> io::Result<()> {
     // SAFETY: this option takes one number and no pointer, and changes nothing but the calling thread's timers.
     let result = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, TIMER_SLACK) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -106,7 +106,7 @@ mod tests {
     fn what_is_granted_is_in_force_and_what_is_refused_is_said() {
         // In a separate thread, so that no other test gets the priority.
         let check = || {
-            let [priority, timers] = claim();
+            let [priority, timers] = request_realtime();
             // SAFETY: 0 is the calling thread, and no pointer is given.
             let policy = || unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
             assert_eq!(policy() == libc::SCHED_FIFO, priority.is_granted(), "{priority}");

@@ -8,5 +8,5 @@
 mod grants;
 mod waiter;
 
-pub use grants::{Grant, PRIORITY, claim, lock_memory, side_thread};
-pub use waiter::{MAX_FDS, Waiter, Waker, Woken};
+pub use grants::{Grant, PRIORITY, lock_memory, request_realtime, side_thread};
+pub use waiter::{MAX_FDS, Waiter, WakeReason, Waker};

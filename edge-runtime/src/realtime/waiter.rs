@@ -17,7 +17,7 @@ pub const MAX_FDS: usize = 4;
 
 /// What ended the wait; all fields are unset if it was a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Woken {
+pub struct WakeReason {
     /// The deadline has passed.
     pub due: bool,
     /// [`Waker::wake`] was called.
@@ -26,11 +26,11 @@ pub struct Woken {
     fds: u8,
 }
 
-impl Woken {
-    /// Returns whether the device at index `place` of the list has something to read or is gone.
+impl WakeReason {
+    /// Returns whether the device at `index` of the list has something to read or is gone.
     #[must_use]
-    pub const fn fd(&self, place: usize) -> bool {
-        place < MAX_FDS && self.fds & (1 << place) != 0
+    pub const fn fd(&self, index: usize) -> bool {
+        index < MAX_FDS && self.fds & (1 << index) != 0
     }
 }
 
@@ -78,7 +78,7 @@ impl Waiter {
     ///
     /// # Errors
     /// If the system can't wait; later calls would fail too.
-    pub fn wait(&mut self, deadline: Option<Moment>, fds: &[BorrowedFd<'_>]) -> io::Result<Woken> {
+    pub fn wait(&mut self, deadline: Option<Moment>, fds: &[BorrowedFd<'_>]) -> io::Result<WakeReason> {
         let devices = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN));
         self.wait_for(deadline, devices)
     }
@@ -88,29 +88,29 @@ impl Waiter {
         &'f self,
         deadline: Option<Moment>,
         devices: impl Iterator<Item = PollFd<'f>>,
-    ) -> io::Result<Woken> {
+    ) -> io::Result<WakeReason> {
         self.set_timer(deadline)?;
         // Unused entries request no events.
         let absent = || PollFd::new(&*self.messages, PollFlags::empty());
         let mut polled: [PollFd<'_>; 2 + MAX_FDS] = std::array::from_fn(|_| absent());
         let own = [PollFd::new(&self.timer, PollFlags::IN), PollFd::new(&*self.messages, PollFlags::IN)];
         let mut used = 0;
-        for (place, fd) in polled.iter_mut().zip(own.into_iter().chain(devices)) {
-            *place = fd;
+        for (slot, fd) in polled.iter_mut().zip(own.into_iter().chain(devices)) {
+            *slot = fd;
             used += 1;
         }
         match poll(polled.get_mut(..used).unwrap_or_default(), None) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(Woken::default()),
+            Err(Errno::INTR) => return Ok(WakeReason::default()),
             Err(e) => return Err(e.into()),
         }
-        let mut woken = Woken::default();
-        for (place, fd) in polled.iter().enumerate() {
+        let mut woken = WakeReason::default();
+        for (index, fd) in polled.iter().enumerate() {
             let ready = !fd.revents().is_empty();
-            match place {
+            match index {
                 0 => woken.due = ready,
                 1 => woken.messages = ready,
-                _ => woken.fds |= u8::from(ready) << (place - 2),
+                _ => woken.fds |= u8::from(ready) << (index - 2),
             }
         }
         if woken.messages {
@@ -160,7 +160,7 @@ mod tests {
         for ms in [0, 1, 20] {
             let deadline = Moment::now() + Duration::from_millis(ms);
             let woken = waiter.wait(Some(deadline), &[]).unwrap();
-            assert_eq!(woken, Woken { due: true, ..Woken::default() });
+            assert_eq!(woken, WakeReason { due: true, ..WakeReason::default() });
             assert!(Moment::now() >= deadline);
         }
         // The past is due at once, however long ago.
@@ -174,7 +174,7 @@ mod tests {
         let waker = waiter.waker();
         waker.wake();
         waker.wake();
-        let messages = Woken { messages: true, ..Woken::default() };
+        let messages = WakeReason { messages: true, ..WakeReason::default() };
         assert_eq!(waiter.wait(None, &[]).unwrap(), messages);
         let other = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(20));
@@ -196,7 +196,7 @@ mod tests {
         std::io::Write::write_all(&mut writer, b"x").unwrap();
         let woken = waiter.wait(in_a_minute(), &[silent.as_fd(), speaking.as_fd(), gone.as_fd()]).unwrap();
         assert!(!woken.due && !woken.messages);
-        assert_eq!([0, 1, 2, 3, 99].map(|place| woken.fd(place)), [false, true, true, false, false]);
+        assert_eq!([0, 1, 2, 3, 99].map(|index| woken.fd(index)), [false, true, true, false, false]);
     }
 
     #[test]

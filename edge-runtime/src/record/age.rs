@@ -20,20 +20,20 @@ pub struct AgeClock {
     /// The seconds by which its jumps have put the wall clock ahead; negative if behind.
     pub ahead: i64,
     /// When the clock was last read; `None` if another process read it.
-    looked: Option<Moment>,
+    updated_at: Option<Moment>,
 }
 
 impl AgeClock {
     /// Restores a saved clock.
     pub const fn new(seen: Option<WallTime>, ahead: i64) -> Self {
-        Self { seen, ahead, looked: None }
+        Self { seen, ahead, updated_at: None }
     }
 
     /// Takes a reading `now` of the wall clock at moment `at` of this process. `age` is the age limit of records.
-    pub fn look(&mut self, now: WallTime, at: Moment, age: Duration) {
-        let ran = self.looked.map_or(Duration::ZERO, |looked| at.since(looked));
+    pub fn update(&mut self, now: WallTime, at: Moment, age: Duration) {
+        let ran = self.updated_at.map_or(Duration::ZERO, |updated_at| at.since(updated_at));
         if self.step(now, ran, age) {
-            self.looked = Some(at);
+            self.updated_at = Some(at);
         }
     }
 
@@ -43,7 +43,7 @@ impl AgeClock {
         if !now.is_set() {
             return false;
         }
-        let (ran, slack) = (whole(ran), whole(age / SLACK));
+        let (ran, slack) = (whole_seconds(ran), whole_seconds(age / SLACK));
         let more = self.seen.map_or(0, |seen| now.seconds() - seen.seconds() - ran);
         if !(-slack..=slack).contains(&more) {
             self.ahead = self.ahead.saturating_add(more);
@@ -61,7 +61,7 @@ impl AgeClock {
     }
 }
 
-fn whole(time: Duration) -> i64 {
+fn whole_seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -88,14 +88,14 @@ mod tests {
     #[test]
     fn months_of_running_count_in_full_and_so_do_nights_and_weekends() {
         let mut clock = AgeClock::default();
-        clock.look(wall(0), ran(5), AGE);
+        clock.update(wall(0), ran(5), AGE);
         let months = 90 * 24;
-        (0..=months).for_each(|hour| clock.look(wall(hour), ran(5 + hour), AGE));
+        (0..=months).for_each(|hour| clock.update(wall(hour), ran(5 + hour), AGE));
         assert_eq!((hours(&clock, wall(0), 0), clock.ahead), (months, 0));
         // A new process each time.
         for hour in [months + 14, months + 28, months + 28 + 65] {
             clock = AgeClock::new(clock.seen, clock.ahead);
-            clock.look(wall(hour), ran(0), AGE);
+            clock.update(wall(hour), ran(0), AGE);
             assert_eq!((hours(&clock, wall(0), 0), clock.ahead), (hour, 0));
         }
     }
@@ -103,13 +103,13 @@ mod tests {
     #[test]
     fn a_start_with_a_clock_far_ahead_adds_no_age_and_neither_does_the_way_back() {
         let mut clock = AgeClock::new(Some(wall(240)), 0);
-        clock.look(wall(9840), ran(0), AGE);
+        clock.update(wall(9840), ran(0), AGE);
         assert_eq!(hours(&clock, wall(0), 0), 240);
         let ahead = clock.ahead;
-        clock.look(wall(9840 + 48), ran(48), AGE);
+        clock.update(wall(9840 + 48), ran(48), AGE);
         assert_eq!((hours(&clock, wall(0), 0), hours(&clock, wall(9840), ahead)), (240 + 48, 48));
         // The clock is set while the program runs.
-        clock.look(wall(240 + 60), ran(60), AGE);
+        clock.update(wall(240 + 60), ran(60), AGE);
         assert_eq!(clock.ahead, 0);
         assert_eq!((hours(&clock, wall(0), 0), hours(&clock, wall(9840), ahead)), (240 + 60, 60));
     }
@@ -118,11 +118,11 @@ mod tests {
     fn a_clock_that_was_never_set_says_nothing() {
         let mut clock = AgeClock::new(Some(wall(10)), 0);
         let unset = WallTime::parse("19700101-000100").unwrap();
-        clock.look(unset, ran(0), AGE);
+        clock.update(unset, ran(0), AGE);
         assert_eq!(clock, AgeClock::new(Some(wall(10)), 0));
         assert_eq!(clock.age_of(unset, 0), None);
         // It is set an hour later, after a night.
-        clock.look(wall(24), ran(1), AGE);
+        clock.update(wall(24), ran(1), AGE);
         assert_eq!((clock.ahead, hours(&clock, wall(10), 0)), (0, 14));
     }
 }

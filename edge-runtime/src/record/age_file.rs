@@ -21,9 +21,9 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// The seconds by which the clock was ahead, and the record from which on this holds; oldest first.
 #[derive(Debug)]
-pub struct Jumps(Vec<(RecordName, i64)>);
+pub struct ClockJumps(Vec<(RecordName, i64)>);
 
-impl Jumps {
+impl ClockJumps {
     /// Collects the jumps from records in order, each with the seconds by which the clock was ahead.
     pub fn of(records: impl Iterator<Item = (RecordName, i64)>) -> Self {
         let mut jumps: Vec<(RecordName, i64)> = vec![];
@@ -43,7 +43,7 @@ impl Jumps {
 }
 
 /// Saves the clock in a folder of records.
-pub fn write(folder: &Path, clock: &AgeClock, jumps: &Jumps) -> io::Result<()> {
+pub fn write(folder: &Path, clock: &AgeClock, jumps: &ClockJumps) -> io::Result<()> {
     let Some(seen) = clock.seen else { return Ok(()) };
     let mut text = format!("{} {}\n", seen.stamp(), clock.ahead);
     for (name, ahead) in &jumps.0 {
@@ -53,7 +53,7 @@ pub fn write(folder: &Path, clock: &AgeClock, jumps: &Jumps) -> io::Result<()> {
 }
 
 /// Reads the clock from a folder of records; `None` if the file is missing or invalid.
-pub fn read(folder: &Path) -> Option<(AgeClock, Jumps)> {
+pub fn read(folder: &Path) -> Option<(AgeClock, ClockJumps)> {
     let bytes = read_regular_file(&folder.join(NAME), MAX_BYTES).ok()?;
     let mut lines = std::str::from_utf8(&bytes).ok()?.lines();
     let (seen, ahead) = lines.next()?.split_once(' ')?;
@@ -64,7 +64,7 @@ pub fn read(folder: &Path) -> Option<(AgeClock, Jumps)> {
     };
     let mut jumps = lines.map(jump).collect::<Option<Vec<_>>>()?;
     jumps.sort();
-    Some((clock, Jumps(jumps)))
+    Some((clock, ClockJumps(jumps)))
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let records = [(4, 0), (5, 0), (6, 900), (7, 900), (8, -50)].map(|(part, ahead)| (name(part), ahead));
         let clock = AgeClock::new(Some(WallTime::parse("20261126-000000").unwrap()), -50);
-        write(root.path(), &clock, &Jumps::of(records.into_iter())).unwrap();
+        write(root.path(), &clock, &ClockJumps::of(records.into_iter())).unwrap();
         let (read_back, jumps) = read(root.path()).unwrap();
         assert_eq!((read_back, jumps.0.len()), (clock, 3));
         for (name, ahead) in records {

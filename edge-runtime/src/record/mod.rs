@@ -3,8 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `recorder` | the writer thread, behind a non-blocking queue |
-//! | `ring` | the folder of records: adds, removes and cleans up |
-//! | `place` | a record's folder: its size, and how it is removed |
+//! | `store` | the folder of records: adds, removes and cleans up |
+//! | `record_folder` | a record's folder: its size, and how it is removed |
 //! | `age`, `age_file` | the clock that measures the age of records, in memory and on disk |
 //! | `files` | a record's files: frame, overlay, description |
 //! | `name` | the name of a record's folder |
@@ -20,9 +20,9 @@ mod age_file;
 mod error;
 mod files;
 mod name;
-mod place;
+mod record_folder;
 mod recorder;
-mod ring;
+mod store;
 
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ use crate::part::PartNumber;
 
 pub use error::RecordError;
 pub use name::RecordName;
-pub use recorder::{Recorder, Settings};
-pub use ring::{Limits, Ring};
+pub use recorder::{RecordSettings, Recorder};
+pub use store::{Limits, RecordStore};
 
 /// A frame to keep: one that was judged, or one that could not be judged and made its part a fault.
 #[derive(Debug)]

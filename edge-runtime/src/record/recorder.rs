@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::ring::{Limits, Ring};
+use super::store::{Limits, RecordStore};
 use super::{Record, RecordCounts, RecordError, RecordName, files};
 use crate::clock::{Moment, WallTime};
 use crate::line_file::LineFile;
@@ -15,15 +15,15 @@ use crate::log::limited;
 use crate::realtime::side_thread;
 
 /// The largest number of records that wait for the disk; at 2 megapixels in colour they hold some 60 MB.
-const QUEUE: usize = 8;
+const QUEUE_CAPACITY: usize = 8;
 /// How long the disk is left alone after a failure.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// The interval between checks for expired records.
-const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The `records` section of the line file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct RecordSettings {
     /// The line's name.
     pub line: String,
     /// The folder of records.
@@ -34,7 +34,7 @@ pub struct Settings {
     pub frames: bool,
 }
 
-impl Settings {
+impl RecordSettings {
     /// Reads the settings from a checked line file; `None` if no records are kept.
     #[must_use]
     pub fn of(line: &LineFile) -> Option<Self> {
@@ -52,13 +52,13 @@ impl Settings {
 #[derive(Debug)]
 pub struct Recorder {
     queue: SyncSender<Record>,
-    shared: Arc<Shared>,
+    shared: Arc<RecorderState>,
     /// Behind a lock only so that several threads can hold the recorder.
     ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct RecorderState {
     written: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
@@ -72,24 +72,29 @@ impl Recorder {
     /// # Errors
     /// If the system can't start a thread. A folder that can't be used is not an error but a [`problem`](Self::problem),
     /// and is retried.
-    pub fn start(settings: Settings, run: u64, counts: RecordCounts) -> io::Result<Self> {
-        Self::start_with(settings, run, counts, RETRY)
+    pub fn start(settings: RecordSettings, run: u64, counts: RecordCounts) -> io::Result<Self> {
+        Self::start_with(settings, run, counts, RETRY_DELAY)
     }
 
-    fn start_with(settings: Settings, run: u64, counts: RecordCounts, retry: Duration) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+    fn start_with(
+        settings: RecordSettings,
+        run: u64,
+        counts: RecordCounts,
+        retry: Duration,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(RecorderState::default());
         shared.written.store(counts.written, Ordering::Relaxed);
         shared.dropped.store(counts.dropped, Ordering::Relaxed);
         shared.failed.store(counts.failed, Ordering::Relaxed);
-        let (queue, records) = sync_channel(QUEUE);
+        let (queue, records) = sync_channel(QUEUE_CAPACITY);
         let (end, ended) = sync_channel(0);
         let writer = Writer {
             settings,
             run,
-            ring: None,
+            store: None,
             opened_before: false,
             retry,
-            rest_until: None,
+            retry_at: None,
             expire_at: Moment(0),
             dropped: counts.dropped,
             shared: Arc::clone(&shared),
@@ -130,18 +135,18 @@ impl Recorder {
         ended.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Lets the thread write the waiting records, for no longer than `patience`, and returns the final counts.
+    /// Lets the thread write the waiting records, for no longer than `timeout`, and returns the final counts.
     #[must_use]
-    pub fn close(self, patience: Duration) -> RecordCounts {
+    pub fn close(self, timeout: Duration) -> RecordCounts {
         let Self { queue, shared, ended } = self;
         drop(queue);
         // Nothing is ever sent: the channel closes when the thread ends.
-        let _ = ended.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
+        let _ = ended.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(timeout);
         shared.counts()
     }
 }
 
-impl Shared {
+impl RecorderState {
     fn counts(&self) -> RecordCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         RecordCounts {
@@ -157,25 +162,25 @@ impl Shared {
 }
 
 struct Writer {
-    settings: Settings,
+    settings: RecordSettings,
     run: u64,
-    ring: Option<Ring>,
+    store: Option<RecordStore>,
     opened_before: bool,
     retry: Duration,
     /// After a failure: when the disk is tried again.
-    rest_until: Option<Moment>,
+    retry_at: Option<Moment>,
     expire_at: Moment,
     /// Dropped records that have been reported.
     dropped: u64,
-    shared: Arc<Shared>,
+    shared: Arc<RecorderState>,
 }
 
 impl Writer {
     fn run(mut self, records: &Receiver<Record>) {
         loop {
-            self.care();
+            self.maintain();
             match records.recv_timeout(self.retry) {
-                Ok(record) => self.take(&record),
+                Ok(record) => self.handle(&record),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -184,14 +189,14 @@ impl Writer {
     }
 
     /// Opens the folder and removes old records, when due.
-    fn care(&mut self) {
+    fn maintain(&mut self) {
         let now = Moment::now();
-        let due = self.ring.is_none() || now >= self.expire_at;
-        if due && !self.rests(now) {
-            self.expire_at = now + EXPIRE_EVERY;
-            let expired = self.ring().and_then(|ring| {
-                ring.look(WallTime::now(), now);
-                ring.expire()
+        let due = self.store.is_none() || now >= self.expire_at;
+        if due && !self.is_backing_off(now) {
+            self.expire_at = now + EXPIRY_INTERVAL;
+            let expired = self.store().and_then(|store| {
+                store.update_clock(WallTime::now(), now);
+                store.expire()
             });
             if let Err(e) = expired {
                 self.fail(&e);
@@ -199,8 +204,8 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, record: &Record) {
-        let written = if self.rests(Moment::now()) { None } else { Some(self.write(record)) };
+    fn handle(&mut self, record: &Record) {
+        let written = if self.is_backing_off(Moment::now()) { None } else { Some(self.write(record)) };
         let count = if matches!(written, Some(Ok(()))) { &self.shared.written } else { &self.shared.failed };
         count.fetch_add(1, Ordering::Relaxed);
         match written {
@@ -212,34 +217,34 @@ impl Writer {
 
     fn write(&mut self, record: &Record) -> Result<(), RecordError> {
         let captured = WallTime::at(record.captured_at);
-        self.ring()?.look(WallTime::now(), Moment::now());
+        self.store()?.update_clock(WallTime::now(), Moment::now());
         let name = RecordName { run: self.run, part: record.part, frame: record.frame_of_part, captured };
         let files = files::of(record, &self.settings.line, self.run, captured, self.settings.frames)?;
-        self.ring()?.write(name, &files)
+        self.store()?.write(name, &files)
     }
 
-    fn ring(&mut self) -> Result<&mut Ring, RecordError> {
-        let ring = match self.ring.take() {
-            Some(ring) => ring,
-            None => Ring::open(&self.settings.folder, self.settings.limits)?,
+    fn store(&mut self) -> Result<&mut RecordStore, RecordError> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => RecordStore::open(&self.settings.folder, self.settings.limits)?,
         };
         if !self.opened_before {
-            self.run = self.run.max(ring.last_run().saturating_add(1));
+            self.run = self.run.max(store.last_run().saturating_add(1));
             self.opened_before = true;
         }
-        Ok(self.ring.insert(ring))
+        Ok(self.store.insert(store))
     }
 
-    fn rests(&self, now: Moment) -> bool {
-        self.rest_until.is_some_and(|until| now < until)
+    fn is_backing_off(&self, now: Moment) -> bool {
+        self.retry_at.is_some_and(|retry_at| now < retry_at)
     }
 
     /// Reports an error, and leaves a failed disk alone for a while.
     fn fail(&mut self, error: &RecordError) {
         limited!(warn, "{error}");
         if matches!(error, RecordError::Io { .. } | RecordError::Gone { .. } | RecordError::InUse { .. }) {
-            self.ring = None;
-            self.rest_until = Some(Moment::now() + self.retry);
+            self.store = None;
+            self.retry_at = Some(Moment::now() + self.retry);
         }
         self.shared.set_problem(Some(error.to_string()));
     }

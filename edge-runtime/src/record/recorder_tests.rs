@@ -9,10 +9,10 @@ use shared_format::{
 };
 
 use super::*;
-use crate::testing::emulated;
+use crate::testing::emulator;
 
 const SIZE: Size = Size { width: 40, height: 30 };
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn thresholds() -> ThresholdFile {
     let scores =
@@ -82,12 +82,12 @@ fn fault(part: u64, bytes: &[u8]) -> Record {
     Record { judgement, frame: None, bytes: Some(bytes.to_vec()), ..rejected(part) }
 }
 
-fn settings(folder: &Path) -> Settings {
+fn settings(folder: &Path) -> RecordSettings {
     let limits = Limits { bytes: 64 << 20, age: Duration::from_secs(86_400) };
-    Settings { line: "line 1".to_owned(), folder: folder.to_owned(), limits, frames: true }
+    RecordSettings { line: "line 1".to_owned(), folder: folder.to_owned(), limits, frames: true }
 }
 
-fn start(settings: Settings, run: u64) -> Recorder {
+fn start(settings: RecordSettings, run: u64) -> Recorder {
     Recorder::start(settings, run, RecordCounts::default()).unwrap()
 }
 
@@ -123,7 +123,7 @@ fn a_record_holds_frame_overlay_and_description() {
     assert!(recorder.offer(Record { bytes: Some(png.clone()), frame_of_part: 2, ..rejected(1) }));
     assert!(recorder.offer(fault(2, jpeg)));
     assert!(recorder.offer(fault(3, b"neither")));
-    let counts = recorder.close(PATIENCE);
+    let counts = recorder.close(TIMEOUT);
     assert_eq!(counts, RecordCounts { written: 4, dropped: 0, failed: 0 });
     let records = found(root.path());
     let files: Vec<Vec<&str>> =
@@ -156,9 +156,9 @@ fn a_record_holds_frame_overlay_and_description() {
 #[test]
 fn without_frames_only_the_overlay_is_kept() {
     let root = tempfile::tempdir().unwrap();
-    let recorder = start(Settings { frames: false, ..settings(root.path()) }, 1);
+    let recorder = start(RecordSettings { frames: false, ..settings(root.path()) }, 1);
     recorder.offer(rejected(1));
-    assert_eq!(recorder.close(PATIENCE).written, 1);
+    assert_eq!(recorder.close(TIMEOUT).written, 1);
     assert_eq!(found(root.path())[0].1, ["overlay.png", "record.json"]);
 }
 
@@ -168,7 +168,7 @@ fn runs_without_numbers_of_their_own_get_one() {
     for _ in 0..3 {
         let recorder = start(settings(root.path()), 1);
         recorder.offer(rejected(1));
-        assert_eq!(recorder.close(PATIENCE).written, 1);
+        assert_eq!(recorder.close(TIMEOUT).written, 1);
     }
     let runs: Vec<u64> = found(root.path()).iter().map(|(name, _)| name.run).collect();
     assert_eq!(runs, [1, 2, 3]);
@@ -180,7 +180,7 @@ fn nobody_waits_and_what_finds_the_queue_full_is_counted() {
     let recorder = start(settings(root.path()), 1);
     let records: Vec<Record> = (1..=300).map(rejected).collect();
     let taken = records.into_iter().map(|record| recorder.offer(record)).filter(|&taken| taken).count();
-    let counts = recorder.close(PATIENCE);
+    let counts = recorder.close(TIMEOUT);
     assert_eq!((counts.written, counts.dropped), (taken as u64, 300 - taken as u64));
     assert!(counts.dropped > 0 && taken >= QUEUE, "{counts:?}");
     assert_eq!(found(root.path()).len(), taken);
@@ -197,7 +197,7 @@ fn a_folder_that_can_not_be_used_is_a_problem_and_no_error() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(recorder.problem().unwrap().contains("cannot keep records in"), "{:?}", recorder.problem());
-    assert_eq!(recorder.close(PATIENCE), RecordCounts { written: 0, dropped: 0, failed: 3 });
+    assert_eq!(recorder.close(TIMEOUT), RecordCounts { written: 0, dropped: 0, failed: 3 });
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_disk_that_comes_back_is_used_again() {
         std::thread::sleep(retry);
     }
     assert_eq!(recorder.problem(), None);
-    assert!(recorder.close(PATIENCE).written > 0);
+    assert!(recorder.close(TIMEOUT).written > 0);
     assert!(!found(&folder).is_empty());
 }
 
@@ -235,7 +235,7 @@ const FOLDER: &str = "NOMINAL_TEST_RECORDS";
 fn recording_child() {
     let folder = std::env::var_os(FOLDER).expect("started by another test");
     let limits = Limits { bytes: 40 * 4096, ..settings(Path::new("")).limits };
-    let recorder = start(Settings { limits, ..settings(Path::new(&folder)) }, 1);
+    let recorder = start(RecordSettings { limits, ..settings(Path::new(&folder)) }, 1);
     for part in 1.. {
         while !recorder.offer(rejected(part)) {
             std::thread::sleep(Duration::from_millis(1));
@@ -249,7 +249,7 @@ fn a_killed_process_leaves_whole_records_only() {
     let mut random = Seeded::new(11, 0);
     let mut last = 0;
     for _ in 0..10 {
-        let mut child = emulated::command(std::env::current_exe().unwrap())
+        let mut child = emulator::command(std::env::current_exe().unwrap())
             .args(["record::recorder::tests::recording_child", "--exact", "--ignored"])
             .env(FOLDER, root.path())
             .stdout(Stdio::null())
@@ -274,9 +274,9 @@ fn a_killed_process_leaves_whole_records_only() {
     }
     // The next start removes half-written records, and the limit holds.
     let limits = Limits { bytes: 40 * 4096, ..settings(root.path()).limits };
-    let ring = Ring::open(root.path(), limits).unwrap();
+    let store = RecordStore::open(root.path(), limits).unwrap();
     let others = |entry: &std::fs::DirEntry| entry.file_name() != crate::record::age_file::NAME;
     let there = std::fs::read_dir(root.path()).unwrap().map(Result::unwrap).filter(others);
-    assert_eq!(there.count(), ring.len());
-    assert!(ring.bytes() <= limits.bytes);
+    assert_eq!(there.count(), store.len());
+    assert!(store.bytes() <= limits.bytes);
 }

@@ -8,9 +8,9 @@ use judge::{Judgement, Region, StageTimes};
 use serde::Serialize;
 use shared_format::Verdict;
 
-/// The contents of the line; its fields are those of the JSON.
+/// The report on one frame; its fields are those of the JSON.
 #[derive(Debug, Serialize)]
-pub struct Line {
+pub struct FrameReport {
     path: String,
     score: Option<f32>,
     threshold: f32,
@@ -53,8 +53,8 @@ pub fn in_ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-impl Line {
-    /// Creates the line for one frame.
+impl FrameReport {
+    /// Creates the report on one frame.
     pub fn new(path: &Path, judgement: &Judgement) -> Self {
         let times: StageTimes = judgement.times;
         Self {
@@ -74,7 +74,7 @@ impl Line {
         }
     }
 
-    /// Writes the line as JSON.
+    /// Writes the report as JSON.
     ///
     /// # Errors
     /// If writing to `out` fails.
@@ -83,7 +83,7 @@ impl Line {
         writeln!(out)
     }
 
-    /// Writes the line as text: verdict, score, threshold, time, path, then region or fault.
+    /// Writes the report as text: verdict, score, threshold, time, path, then region or fault.
     ///
     /// # Errors
     /// If writing to `out` fails.

@@ -13,6 +13,6 @@ pub mod queue;
 pub mod text;
 
 pub(crate) use frame::RegionFields;
-pub use frame::{Line, in_ms, significant};
+pub use frame::{FrameReport, in_ms, significant};
 pub use part::PartReport;
 pub use queue::ReportQueue;

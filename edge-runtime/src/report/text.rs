@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::PartReport;
-use crate::gate::{Alarms, Counts};
+use crate::gate::{Alarms, GateCounts};
 use crate::part::{Disposition, Reason};
 use crate::report::significant;
 
@@ -26,8 +26,8 @@ pub fn write_part(report: &PartReport, out: &mut String) {
 /// Formats the answer to `?`: the numbers of parts triggered, passed, rejected, with a fault, without a verdict in time,
 /// beyond the queue, and held, followed by the alarms.
 #[must_use]
-pub fn status(counts: &Counts, alarms: &Alarms) -> String {
-    let Counts { triggered, passed, rejected, faults, missing, overflowed, held, .. } = counts;
+pub fn status(counts: &GateCounts, alarms: &Alarms) -> String {
+    let GateCounts { triggered, passed, rejected, faults, missing, overflowed, held, .. } = counts;
     let names = [
         (alarms.not_ready, "not-ready"),
         (alarms.blind, "blind"),
@@ -67,14 +67,14 @@ mod tests {
 
     #[test]
     fn the_status_counts_parts_and_names_alarms() {
-        let counts = Counts {
+        let counts = GateCounts {
             triggered: 9,
             passed: 4,
             rejected: 3,
             faults: 2,
             missing: 1,
             held: 5,
-            ..Counts::default()
+            ..GateCounts::default()
         };
         assert_eq!(status(&counts, &Alarms::default()), "S 9 4 3 2 1 0 5 -");
         let alarms = Alarms { blind: true, unconfirmed: true, ..Alarms::default() };

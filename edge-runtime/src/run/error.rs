@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::files::bundles::BundleError;
+use crate::files::bundles::OpenBundleError;
 use crate::health::CounterFileError;
 use crate::input::InputError;
 use crate::link::LinkError;
@@ -30,7 +30,7 @@ pub enum StartError {
         /// The product's name.
         product: String,
         /// The cause.
-        source: Box<BundleError>,
+        source: Box<OpenBundleError>,
     },
     /// The system can't provide a descriptor to wait on.
     #[error("cannot wait for events; raise the limit on open files")]
@@ -57,7 +57,7 @@ impl StartError {
 /// The reason why a line has ended unasked. Its outputs are in their safe state unless [`ServeError`] says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RunError {
+pub enum LineError {
     /// The gate thread stopped.
     #[error("the gate thread stopped unexpectedly; restart the line and report this")]
     Gate,

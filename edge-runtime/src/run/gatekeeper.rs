@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use super::mailbox::{Lost, Mailbox};
-use super::shared::Shared;
-use super::troubles::add;
-use super::unseen::Unseen;
+use super::line_state::LineState;
+use super::mailbox::{LostMessages, Mailbox};
+use super::problems::add;
+use super::unseen_parts::UnseenParts;
 use crate::clock::{Moment, nanoseconds};
 use crate::gate::{Action, Gate};
-use crate::health::Stage;
-use crate::input::encoder_watch::EncoderWatch;
+use crate::health::TimedStage;
+use crate::input::encoder_watchdog::EncoderWatchdog;
 use crate::input::{Event, Inputs};
 use crate::log::panics;
 use crate::output::Outputs;
@@ -29,9 +29,9 @@ pub const HEARTBEAT: Duration = Duration::from_millis(50);
 
 /// A triggered part, for the inspector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartStart {
+pub struct TriggeredPart {
     /// The part's number.
-    pub part: PartNumber,
+    pub number: PartNumber,
     /// The index of its product in the line file.
     pub product: u16,
     /// When the part was triggered.
@@ -47,15 +47,15 @@ pub struct Gatekeeper {
     /// The inputs, if there are any.
     pub inputs: Option<Box<dyn Inputs>>,
     /// Detects a silent encoder.
-    pub encoder: EncoderWatch,
+    pub encoder: EncoderWatchdog,
     /// Waits for deadlines, inputs and messages.
     pub waiter: Waiter,
     /// Messages from the other threads.
     pub mailbox: Mailbox,
     /// Parts for the inspector; if the channel is full, the part goes without a verdict.
-    pub starts: SyncSender<PartStart>,
+    pub triggered_parts: SyncSender<TriggeredPart>,
     /// Shared with the other threads.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<LineState>,
     /// The time between parts, if they are triggered by time.
     pub every: Option<Duration>,
     /// The names of the products, in the order of the line file.
@@ -69,7 +69,7 @@ pub struct Gatekeeper {
 }
 
 /// The gatekeeper's state while it serves the gate.
-struct Serving {
+struct GateLoop {
     keeper: Gatekeeper,
     part: PartNumber,
     product: u16,
@@ -81,9 +81,9 @@ struct Serving {
     unpublished: bool,
     /// Whether the inputs have disappeared.
     inputs_lost: bool,
-    unseen: Unseen,
+    unseen_parts: UnseenParts,
     /// Losses of the mailbox that the gate has already accounted for.
-    lost: Lost,
+    lost: LostMessages,
 }
 
 impl Gatekeeper {
@@ -93,13 +93,13 @@ impl Gatekeeper {
     /// # Errors
     /// The system's error if waiting fails; the safe state is driven in that case, too.
     pub fn serve(self, first_events: Vec<Event>) -> io::Result<()> {
-        let mut serving = self.serving(Moment::now(), first_events);
-        let result = panics::caught(|| serving.work());
+        let mut gate_loop = self.into_loop(Moment::now(), first_events);
+        let result = panics::catch(|| gate_loop.run());
         // First, whatever has happened.
-        let safe = serving.keeper.outputs.safe_state();
+        let safe = gate_loop.keeper.outputs.safe_state();
         match result {
             Ok(result) => {
-                serving.close();
+                gate_loop.close();
                 result.and(safe)
             }
             Err(panic) => {
@@ -116,10 +116,10 @@ impl Gatekeeper {
         }
     }
 
-    fn serving(self, now: Moment, first_events: Vec<Event>) -> Serving {
+    fn into_loop(self, now: Moment, first_events: Vec<Event>) -> GateLoop {
         let settings = self.gate.settings();
-        let unseen = Unseen::new(settings.measure, settings.distance);
-        Serving {
+        let unseen_parts = UnseenParts::new(settings.unit, settings.distance);
+        GateLoop {
             part: 0,
             product: 0,
             next_part: self.every.map(|every| now + every),
@@ -129,15 +129,15 @@ impl Gatekeeper {
             actions: Vec::with_capacity(256),
             unpublished: true,
             inputs_lost: false,
-            unseen,
-            lost: Lost::default(),
+            unseen_parts,
+            lost: LostMessages::default(),
             keeper: self,
         }
     }
 }
 
-impl Serving {
-    fn work(&mut self) -> io::Result<()> {
+impl GateLoop {
+    fn run(&mut self) -> io::Result<()> {
         loop {
             self.take_events();
             self.take_messages();
@@ -182,7 +182,7 @@ impl Serving {
             keeper.gate.next_wake(),
             self.next_part,
             Some(self.next_beat),
-            self.unseen.next_wake(),
+            self.unseen_parts.next_wake(),
             inputs.and_then(|inputs| inputs.next_wake()),
         ];
         // An output that has just failed must hold the line at once.
@@ -194,22 +194,22 @@ impl Serving {
 
     /// Sets the product from the next part on.
     fn set_product(&mut self, product: usize) {
-        if let Ok(place) = u16::try_from(product)
+        if let Ok(index) = u16::try_from(product)
             && product < self.keeper.products.len()
         {
-            self.product = place;
-            self.keeper.shared.set_product(place);
+            self.product = index;
+            self.keeper.shared.set_product(index);
         }
     }
 
     fn trigger(&mut self, at: Moment) {
         self.part += 1;
-        let start = PartStart { part: self.part, product: self.product, triggered_at: at };
-        self.keeper.gate.trigger(start.part, start.product, at);
+        let part = TriggeredPart { number: self.part, product: self.product, triggered_at: at };
+        self.keeper.gate.trigger(part.number, part.product, at);
         self.keeper.encoder.trigger(at);
         // If the queue is full, the inspector would be too late for this part anyway.
-        if self.keeper.starts.try_send(start).is_err() {
-            add(&self.keeper.shared.troubles.unstarted, 1);
+        if self.keeper.triggered_parts.try_send(part).is_err() {
+            add(&self.keeper.shared.problems.queue_full, 1);
         }
         self.unpublished = true;
     }
@@ -224,7 +224,7 @@ impl Serving {
         let period = nanoseconds(every).max(1);
         let passed = nanoseconds(now.since(due)) / period;
         let after = |parts: u64| Moment(due.0.saturating_add(period.saturating_mul(parts)));
-        let gone = partition(passed, |part| self.keeper.gate.has_gone_by(after(part), now));
+        let gone = partition(passed, |part| self.keeper.gate.is_past_gate(after(part), now));
         self.lose_triggers(gone, after(gone));
         self.lose_triggers(passed - gone, after(passed));
         self.next_part = Some(after(passed + 1));
@@ -232,7 +232,7 @@ impl Serving {
 
     fn verdict(&mut self, verdict: PartVerdict) {
         if let Some(captured_at) = verdict.captured_at {
-            self.keeper.shared.latencies.add(Stage::CapturedToWritten, Moment::now().since(captured_at));
+            self.keeper.shared.latencies.add(TimedStage::CapturedToWritten, Moment::now().since(captured_at));
         }
         self.keeper.gate.verdict(verdict);
     }
@@ -249,7 +249,7 @@ impl Serving {
             if let Action::Set(signal, on) = action
                 && self.keeper.outputs.set(*signal, *on).is_err()
             {
-                add(&self.keeper.shared.troubles.output_errors, 1);
+                add(&self.keeper.shared.problems.output_errors, 1);
             }
         }
         for action in &actions {
@@ -264,7 +264,7 @@ impl Serving {
     fn report(&self, release: Release) {
         let keeper = &self.keeper;
         keeper.shared.set_released(release.part);
-        keeper.shared.latencies.add(Stage::Lateness, release.lateness);
+        keeper.shared.latencies.add(TimedStage::Lateness, release.lateness);
         let Some(product) = keeper.products.get(usize::from(release.product)) else { return };
         let report = PartReport { run: keeper.run, product: Arc::clone(product), release };
         keeper.outputs.deliver(&report);
@@ -278,7 +278,7 @@ impl Serving {
         // Failed outputs are retried here, which limits the rate of retries.
         let driven = self.keeper.outputs.heartbeat(self.beat);
         if driven.and_then(|()| self.keeper.outputs.retry()).is_err() {
-            add(&self.keeper.shared.troubles.output_errors, 1);
+            add(&self.keeper.shared.problems.output_errors, 1);
         }
         let next = self.next_beat + HEARTBEAT;
         self.next_beat = if next <= now { now + HEARTBEAT } else { next };

@@ -2,29 +2,29 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Gatekeeper, Serving};
+use super::{GateLoop, Gatekeeper};
 use crate::clock::Moment;
 use crate::gate::Hold;
-use crate::input::{Event, Happening};
-use crate::run::mailbox::{CAPACITY, Lost, Message};
-use crate::run::troubles::add;
+use crate::input::{Event, EventKind};
+use crate::run::mailbox::{CAPACITY, LostMessages, Message};
+use crate::run::problems::add;
 
-impl Serving {
+impl GateLoop {
     pub(super) fn take_events(&mut self) {
-        let troubles = &self.keeper.shared.troubles;
+        let problems = &self.keeper.shared.problems;
         if let Some(inputs) = &mut self.keeper.inputs {
             let read = inputs.read(&mut self.events);
-            troubles.lost_edges.store(inputs.lost_edges(), Ordering::Relaxed);
+            problems.lost_edges.store(inputs.lost_edges(), Ordering::Relaxed);
             if read.is_err() {
                 // A missing chip would wake this thread forever. Without inputs, parts pass unseen, so the line is held.
                 self.keeper.inputs = None;
                 self.inputs_lost = true;
-                troubles.inputs_lost.store(true, Ordering::Relaxed);
+                problems.inputs_lost.store(true, Ordering::Relaxed);
             }
         }
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
-            self.happen(event);
+            self.handle(event);
         }
         self.events = events;
     }
@@ -38,29 +38,29 @@ impl Serving {
             self.unpublished = true;
             match message {
                 Message::Event(event) => {
-                    self.lose(lost, event.at);
-                    self.happen(event);
+                    self.account_for_losses(lost, event.at);
+                    self.handle(event);
                 }
                 Message::Verdict(verdict) => {
-                    self.lose(lost, Moment::now());
+                    self.account_for_losses(lost, Moment::now());
                     self.verdict(verdict);
                 }
             }
         }
-        self.lose(lost, Moment::now());
+        self.account_for_losses(lost, Moment::now());
     }
 
     /// Accounts for messages that were lost up to `at`: their parts go to the safe side.
-    fn lose(&mut self, lost: Lost, at: Moment) {
+    fn account_for_losses(&mut self, lost: LostMessages, at: Moment) {
         let triggers = lost.triggers.saturating_sub(self.lost.triggers);
         self.lose_triggers(triggers, at);
-        if lost.ways > self.lost.ways {
+        if lost.movements > self.lost.movements {
             self.keeper.gate.lose_tracking(at);
             self.unpublished = true;
         }
         // Other threads may have seen smaller counts when they sent.
         self.lost.triggers = self.lost.triggers.max(lost.triggers);
-        self.lost.ways = self.lost.ways.max(lost.ways);
+        self.lost.movements = self.lost.movements.max(lost.movements);
     }
 
     /// Accounts for parts that passed unseen up to `at`: they get numbers, but nothing else is known of them.
@@ -68,7 +68,7 @@ impl Serving {
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         self.keeper.gate.lose_triggers(self.part + 1, parts, self.product, at);
         self.part += u64::from(parts);
-        add(&self.keeper.shared.troubles.lost_triggers, parts.into());
+        add(&self.keeper.shared.problems.lost_triggers, parts.into());
         self.unpublished |= parts > 0;
     }
 
@@ -76,8 +76,8 @@ impl Serving {
         let Gatekeeper { gate, mailbox, encoder, outputs, shared, .. } = &mut self.keeper;
         // In this order: sight must be up to date before the line becomes ready.
         let not_ready = mailbox.is_held(Hold::NotReady);
-        let unseen = self.unseen.look(mailbox.is_held(Hold::Blind), !not_ready, now);
-        let silent = encoder.look(gate.under_way() > 0, now);
+        let unseen = self.unseen_parts.update(mailbox.is_held(Hold::Blind), !not_ready, now);
+        let silent = encoder.check(gate.under_way() > 0, now);
         let holds = [
             (Hold::NotReady, not_ready, gate.alarms().not_ready),
             (Hold::Blind, unseen || silent || self.inputs_lost, gate.alarms().blind),
@@ -91,41 +91,41 @@ impl Serving {
             self.unpublished |= on != was;
             gate.hold(hold, on);
         }
-        let troubles = &shared.troubles;
-        troubles.unseen.store(self.unseen.leave(), Ordering::Relaxed);
-        if troubles.encoder_silent.swap(silent, Ordering::Relaxed) != silent && silent {
-            add(&troubles.encoder_silences, 1);
+        let problems = &shared.problems;
+        problems.unseen_parts.store(self.unseen_parts.is_draining(), Ordering::Relaxed);
+        if problems.encoder_silent.swap(silent, Ordering::Relaxed) != silent && silent {
+            add(&problems.encoder_silences, 1);
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         self.unpublished = true;
         let Gatekeeper { gate, encoder, shared, challenge, .. } = &mut self.keeper;
-        match event.what {
-            Happening::Trigger => self.trigger(event.at),
-            Happening::TriggersLost { parts } => self.lose_triggers(parts.into(), event.at),
-            Happening::Encoder { ticks } => {
+        match event.kind {
+            EventKind::Trigger => self.trigger(event.at),
+            EventKind::TriggersLost { parts } => self.lose_triggers(parts.into(), event.at),
+            EventKind::Encoder { ticks } => {
                 if encoder.tick(event.at) {
                     gate.lose_tracking(event.at);
                 }
                 gate.encoder(ticks, event.at);
-                self.unseen.encoder(ticks);
+                self.unseen_parts.encoder(ticks);
             }
-            Happening::EncoderJump => {
-                add(&shared.troubles.encoder_jumps, 1);
+            EventKind::EncoderJump => {
+                add(&shared.problems.encoder_jumps, 1);
                 encoder.tick(event.at);
                 gate.lose_tracking(event.at);
             }
-            Happening::Belt { running } => {
+            EventKind::Belt { running } => {
                 gate.belt(running, event.at);
                 encoder.belt(running, event.at);
-                self.unseen.belt(running, event.at);
+                self.unseen_parts.belt(running, event.at);
             }
-            Happening::Fell => gate.fell(),
-            Happening::Challenge => gate.challenge(*challenge),
-            Happening::Acknowledge => gate.acknowledge(),
-            Happening::Product(product) => self.set_product(product),
-            Happening::Select(number) => {
+            EventKind::Fell => gate.fell(),
+            EventKind::Challenge => gate.challenge(*challenge),
+            EventKind::Acknowledge => gate.acknowledge(),
+            EventKind::Product(product) => self.set_product(product),
+            EventKind::Select(number) => {
                 let selected = self.keeper.selected_by.iter().find(|(by, _)| *by == number);
                 if let Some((_, product)) = selected {
                     self.set_product(usize::from(*product));

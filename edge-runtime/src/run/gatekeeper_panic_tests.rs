@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::log::{self, panics};
-use crate::testing::emulated;
+use crate::testing::emulator;
 
 const FILE: &str = "NOMINAL_TEST_SAFE_STATE";
 const LONG: Duration = Duration::from_secs(30);
@@ -33,11 +33,11 @@ fn panicking_child() {
     for line in 0..1000 {
         tracing::error!("line {line}");
     }
-    let line = Line::start(None, true);
+    let line = TestLine::start(None, true);
     line.mailbox.hold(Hold::NotReady, false);
-    let start = line.trigger();
-    line.verdict(start.part, Verdict::Pass);
-    let Line { thread, levels, .. } = line;
+    let part = line.trigger();
+    line.verdict(part.number, Verdict::Pass);
+    let TestLine { thread, levels, .. } = line;
     assert!(thread.join().is_err());
     let safe = [(Signal::Reject, true), (Signal::Pass, false), (Signal::Fault, true)];
     assert!(safe.into_iter().all(|(signal, on)| levels.level(signal) == Some(on)));
@@ -49,7 +49,7 @@ fn a_panic_drives_the_safe_state_though_nobody_reads_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("safe");
     let (_reader, writer) = full_pipe();
-    let mut child = emulated::command(std::env::current_exe().unwrap())
+    let mut child = emulator::command(std::env::current_exe().unwrap())
         .args(["run::gatekeeper::tests::panic::panicking_child", "--exact", "--ignored"])
         .env(FILE, &file)
         .stdout(Stdio::null())

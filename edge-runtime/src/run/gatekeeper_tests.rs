@@ -1,36 +1,36 @@
 use super::*;
 use crate::gate::Hold;
-use crate::input::Happening;
+use crate::input::EventKind;
 use crate::run::mailbox::Message;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use shared_format::Verdict;
 
-use crate::gate::{Counts, Measure, Settings, Signal};
+use crate::gate::{BeltUnit, GateCounts, GateSettings, Signal};
 use crate::line_file::Safe;
 use crate::part::Disposition;
-use crate::testing::outputs::{RecordedLevels, Reports};
+use crate::testing::outputs::{RecordedLevels, ReportSink};
 
 const DELAY: Duration = Duration::from_millis(60);
 
-/// A running gate thread with access to its mailbox, levels, started parts and reports.
-struct Line {
+/// A running gate thread with access to its mailbox, levels, triggered parts and reports.
+struct TestLine {
     mailbox: Mailbox,
     levels: RecordedLevels,
-    starts: Receiver<PartStart>,
+    triggered_parts: Receiver<TriggeredPart>,
     reports: Receiver<PartReport>,
     thread: JoinHandle<io::Result<()>>,
 }
 
-/// Returns a gatekeeper, its started parts and its reports; delivering a report panics if `fails`.
+/// Returns a gatekeeper, its triggered parts and its reports; delivering a report panics if `fails`.
 fn keeper(
     levels: &RecordedLevels,
     every: Option<Duration>,
     fails: bool,
-) -> (Gatekeeper, Receiver<PartStart>, Receiver<PartReport>) {
-    let settings = Settings {
-        measure: Measure::Time,
+) -> (Gatekeeper, Receiver<TriggeredPart>, Receiver<PartReport>) {
+    let settings = GateSettings {
+        unit: BeltUnit::Time,
         distance: crate::clock::nanoseconds(DELAY),
         // A busy machine may be late by many milliseconds; a part is missed only if it is later than this.
         pulse: Duration::from_millis(500),
@@ -43,42 +43,42 @@ fn keeper(
     };
     let waiter = Waiter::new().unwrap();
     let mailbox = Mailbox::new(waiter.waker());
-    let (starts, started) = sync_channel(16);
+    let (triggered_parts, receiver) = sync_channel(16);
     let (reports, reported) = sync_channel(64);
-    let reports = Reports(move |report: &PartReport| {
+    let reports = ReportSink(move |report: &PartReport| {
         assert!(!fails, "a sink that fails");
         let _ = reports.try_send(report.clone());
     });
     let keeper = Gatekeeper {
-        gate: Gate::new(settings, Counts::default(), Moment::now()),
+        gate: Gate::new(settings, GateCounts::default(), Moment::now()),
         outputs: Outputs::new(vec![Arc::new(levels.clone()), Arc::new(reports)]),
         inputs: None,
-        encoder: EncoderWatch::new(None, false),
+        encoder: EncoderWatchdog::new(None, false),
         waiter,
         mailbox,
-        starts,
-        shared: Arc::new(Shared::new(Counts::default(), Moment::now())),
+        triggered_parts,
+        shared: Arc::new(LineState::new(GateCounts::default(), Moment::now())),
         every,
         products: vec!["part".into()],
         selected_by: vec![],
         run: 1,
         challenge: 0,
     };
-    (keeper, started, reported)
+    (keeper, receiver, reported)
 }
 
-impl Line {
+impl TestLine {
     fn start(every: Option<Duration>, fails: bool) -> Self {
         let levels = RecordedLevels::new(Safe::Reject);
-        let (keeper, starts, reports) = keeper(&levels, every, fails);
+        let (keeper, triggered_parts, reports) = keeper(&levels, every, fails);
         let mailbox = keeper.mailbox.clone();
         let thread = std::thread::spawn(move || keeper.serve(vec![]));
-        Self { mailbox, levels, starts, reports, thread }
+        Self { mailbox, levels, triggered_parts, reports, thread }
     }
 
-    fn trigger(&self) -> PartStart {
-        self.mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Trigger }));
-        self.starts.recv_timeout(Duration::from_secs(10)).unwrap()
+    fn trigger(&self) -> TriggeredPart {
+        self.mailbox.send(Message::Event(Event { at: Moment::now(), kind: EventKind::Trigger }));
+        self.triggered_parts.recv_timeout(Duration::from_secs(10)).unwrap()
     }
 
     fn verdict(&self, part: PartNumber, verdict: Verdict) {
@@ -100,17 +100,17 @@ impl Line {
 
 #[test]
 fn parts_are_served_between_two_safe_states() {
-    let line = Line::start(None, false);
+    let line = TestLine::start(None, false);
     assert!(line.is_safe());
     line.mailbox.hold(Hold::NotReady, false);
     for verdict in [Verdict::Pass, Verdict::Reject] {
-        let start = line.trigger();
-        line.verdict(start.part, verdict);
+        let part = line.trigger();
+        line.verdict(part.number, verdict);
         let release = line.report();
-        assert_eq!(release.part, start.part);
+        assert_eq!(release.part, part.number);
         assert_eq!(release.disposition == Disposition::Pass, verdict == Verdict::Pass);
         // Never early; how late depends on the machine.
-        assert!(release.released_at.since(start.triggered_at) >= DELAY);
+        assert!(release.released_at.since(part.triggered_at) >= DELAY);
     }
     assert_eq!(line.levels.level(Signal::Fault), Some(false));
     // Parts under way at the end are reported, too.
@@ -118,7 +118,7 @@ fn parts_are_served_between_two_safe_states() {
     line.mailbox.stop();
     line.thread.join().unwrap().unwrap();
     let release = line.reports.try_recv().unwrap().release;
-    assert_eq!((release.part, release.disposition), (last.part, Disposition::Reject));
+    assert_eq!((release.part, release.disposition), (last.number, Disposition::Reject));
     let levels = &line.levels;
     assert_eq!([Signal::Reject, Signal::Fault].map(|signal| levels.level(signal)), [Some(true); 2]);
     assert!(levels.heartbeats() >= 2);
@@ -126,7 +126,7 @@ fn parts_are_served_between_two_safe_states() {
 
 #[test]
 fn a_clock_triggers_and_what_nobody_judges_is_rejected() {
-    let line = Line::start(Some(Duration::from_millis(20)), false);
+    let line = TestLine::start(Some(Duration::from_millis(20)), false);
     line.mailbox.hold(Hold::NotReady, false);
     let parts: Vec<_> = (0..3).map(|_| line.report()).collect();
     assert_eq!(parts.iter().map(|release| release.part).collect::<Vec<_>>(), [1, 2, 3]);
@@ -137,11 +137,11 @@ fn a_clock_triggers_and_what_nobody_judges_is_rejected() {
 
 #[test]
 fn a_panic_leaves_the_outputs_safe() {
-    let line = Line::start(None, true);
+    let line = TestLine::start(None, true);
     line.mailbox.hold(Hold::NotReady, false);
-    let start = line.trigger();
-    line.verdict(start.part, Verdict::Pass);
-    let Line { thread, levels, .. } = line;
+    let part = line.trigger();
+    line.verdict(part.number, Verdict::Pass);
+    let TestLine { thread, levels, .. } = line;
     assert!(thread.join().is_err());
     assert_eq!(levels.level(Signal::Reject), Some(true));
     assert_eq!(levels.level(Signal::Fault), Some(true));

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use judge::{Judge, Judgement, StageTimes};
 use shared_format::Verdict;
 
-use super::gatekeeper::PartStart;
+use super::gatekeeper::TriggeredPart;
+use super::line_state::LineState;
 use super::mailbox::{Mailbox, Message};
-use super::shared::Shared;
-use crate::capture::{CameraState, Captured, FrameRing, NoFrame};
+use crate::capture::{CameraState, CapturedFrame, FrameRing, FrameWaitError};
 use crate::clock::Moment;
-use crate::health::Stage;
+use crate::health::TimedStage;
 use crate::line_file;
 use crate::log::limited;
 use crate::part::{PartVerdict, Votes};
@@ -42,9 +42,9 @@ pub enum Refusal {
 
 /// An inspected frame.
 #[derive(Debug)]
-pub struct Seen {
+pub struct InspectedFrame {
     /// The frame as the camera delivered it.
-    pub captured: Arc<Captured>,
+    pub captured: Arc<CapturedFrame>,
     /// The judge's result; a bare fault if the frame was not judged.
     pub judgement: Judgement,
     /// Why the frame was not judged: it can't be decoded or can't be trusted.
@@ -53,119 +53,119 @@ pub struct Seen {
 
 /// A callback for each inspected part: the part, its verdict, and the decisive frame, if any (for a fault, one of its
 /// frames that could not be judged). It must never block the inspector.
-pub type Witness = Box<dyn Fn(&PartStart, &PartVerdict, Option<Seen>) + Send>;
+pub type PartObserver = Box<dyn Fn(&TriggeredPart, &PartVerdict, Option<InspectedFrame>) + Send>;
 
 /// The inspector and everything it needs.
 pub struct Inspector {
     /// One judge per product.
     pub judges: Vec<Judge>,
     /// How frames vote.
-    pub votes: line_file::Votes,
+    pub votes: line_file::VotesConfig,
     /// The source of frames.
     pub frames: Arc<FrameRing>,
     /// Returns the camera's state.
-    pub camera: Box<dyn Fn() -> CameraState + Send>,
+    pub camera_state: Box<dyn Fn() -> CameraState + Send>,
     /// The time from the trigger to the first exposure that counts.
     pub exposure_delay: Duration,
     /// How long to wait for a frame.
-    pub patience: Duration,
+    pub frame_timeout: Duration,
     /// The triggered parts, in order.
-    pub starts: Receiver<PartStart>,
+    pub parts: Receiver<TriggeredPart>,
     /// Receives the verdicts.
     pub mailbox: Mailbox,
     /// Shared with the other threads.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<LineState>,
     /// Called with each inspected part.
-    pub witness: Witness,
+    pub observer: PartObserver,
 }
 
 impl Inspector {
     /// Inspects parts until the channel of triggered parts is closed.
     pub fn inspect_all(mut self) {
-        while let Ok(start) = self.starts.recv() {
+        while let Ok(part) = self.parts.recv() {
             // The part has already passed the gate without a verdict; the next one may still be in time.
-            if start.part <= self.shared.released() {
-                self.shared.troubles.skipped.fetch_add(1, Ordering::Relaxed);
+            if part.number <= self.shared.released() {
+                self.shared.problems.skipped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect(&start)));
+            let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect_part(&part)));
             // A panic may have left it marked as busy.
-            self.shared.judging.rest();
-            let (verdict, seen) = inspected.unwrap_or_else(|_| {
-                limited!(error, "the inspector panicked on part {}; the part is a fault", start.part);
-                (self.fault(&start), None)
+            self.shared.judging.stop();
+            let (verdict, frame) = inspected.unwrap_or_else(|_| {
+                limited!(error, "the inspector panicked on part {}; the part is a fault", part.number);
+                (self.fault_verdict(&part), None)
             });
             self.mailbox.send(Message::Verdict(verdict));
-            self.shared.latencies.add(Stage::TriggeredToVerdict, Moment::now().since(start.triggered_at));
-            (self.witness)(&start, &verdict, seen);
+            self.shared.latencies.add(TimedStage::TriggeredToVerdict, Moment::now().since(part.triggered_at));
+            (self.observer)(&part, &verdict, frame);
         }
     }
 
-    fn threshold(&self, start: &PartStart) -> f32 {
-        let judge = self.judges.get(usize::from(start.product));
+    fn threshold(&self, part: &TriggeredPart) -> f32 {
+        let judge = self.judges.get(usize::from(part.product));
         judge.map_or(f32::NAN, |judge| judge.bundle().thresholds.image_threshold)
     }
 
-    fn fault(&self, start: &PartStart) -> PartVerdict {
-        let threshold = self.threshold(start);
+    fn fault_verdict(&self, part: &TriggeredPart) -> PartVerdict {
+        let threshold = self.threshold(part);
         let (verdict, captured_at) = (Verdict::Fault, None);
-        PartVerdict { part: start.part, verdict, score: None, threshold, frames: 0, captured_at }
+        PartVerdict { part: part.number, verdict, score: None, threshold, frames: 0, captured_at }
     }
 
     /// Returns the part's verdict and the frame with the highest score.
-    fn inspect(&mut self, start: &PartStart) -> (PartVerdict, Option<Seen>) {
+    fn inspect_part(&mut self, part: &TriggeredPart) -> (PartVerdict, Option<InspectedFrame>) {
         let mut votes = Votes::new(&self.votes);
-        let mut verdict = self.fault(start);
-        let mut worst: Option<Seen> = None;
+        let mut verdict = self.fault_verdict(part);
+        let mut worst: Option<InspectedFrame> = None;
         let mut scores = vec![];
-        let mut from = start.triggered_at + self.exposure_delay;
+        let mut from = part.triggered_at + self.exposure_delay;
         while votes.decided().is_none() {
-            let captured = match self.frames.first_after(from, from + self.patience) {
+            let captured = match self.frames.first_after(from, from + self.frame_timeout) {
                 Ok(captured) => captured,
                 Err(e) => {
-                    limited!(warn, "part {}: {e}", start.part);
+                    limited!(warn, "part {}: {e}", part.number);
                     break;
                 }
             };
             // A frame after a pause of the whole machine shows another part.
-            if captured.captured_at() > from + self.patience {
-                limited!(warn, "part {}: {}", start.part, NoFrame::TimedOut);
+            if captured.captured_at() > from + self.frame_timeout {
+                limited!(warn, "part {}: {}", part.number, FrameWaitError::TimedOut);
                 break;
             }
             from = captured.captured_at() + Duration::from_nanos(1);
             verdict.captured_at = Some(captured.captured_at());
             self.shared.judging.begin(Moment::now());
-            let seen = self.look(start, captured);
-            self.shared.judging.rest();
-            votes.add(seen.judgement.verdict);
-            scores.extend(seen.judgement.score);
-            if worst.as_ref().is_none_or(|worst| score(&seen.judgement) > score(&worst.judgement)) {
-                worst = Some(seen);
+            let frame = self.inspect_frame(part, captured);
+            self.shared.judging.stop();
+            votes.add(frame.judgement.verdict);
+            scores.extend(frame.judgement.score);
+            if worst.as_ref().is_none_or(|worst| score(&frame.judgement) > score(&worst.judgement)) {
+                worst = Some(frame);
             }
         }
         verdict.verdict = votes.close();
         verdict.frames = votes.judged();
-        verdict.score = votes.decisive(&scores);
+        verdict.score = votes.deciding_score(&scores);
         (verdict, worst)
     }
 
-    fn look(&mut self, start: &PartStart, captured: Arc<Captured>) -> Seen {
-        match self.judge(start, &captured) {
-            Ok(judgement) => Seen { captured, judgement, refused: None },
+    fn inspect_frame(&mut self, part: &TriggeredPart, captured: Arc<CapturedFrame>) -> InspectedFrame {
+        match self.judge(part, &captured) {
+            Ok(judgement) => InspectedFrame { captured, judgement, refused: None },
             Err(reason) => {
-                limited!(warn, "part {}: {reason}", start.part);
-                let (verdict, threshold) = (Verdict::Fault, self.threshold(start));
+                limited!(warn, "part {}: {reason}", part.number);
+                let (verdict, threshold) = (Verdict::Fault, self.threshold(part));
                 let (score, region, fault, map) = (None, None, None, None);
                 let times = StageTimes::default();
                 let judgement = Judgement { verdict, score, threshold, region, fault, map, times };
-                Seen { captured, judgement, refused: Some(reason) }
+                InspectedFrame { captured, judgement, refused: Some(reason) }
             }
         }
     }
 
     /// Judges a frame. `Err` says why the frame can't be trusted or decoded, which makes it a fault.
-    fn judge(&mut self, start: &PartStart, captured: &Captured) -> Result<Judgement, Refusal> {
-        let state = (self.camera)();
+    fn judge(&mut self, part: &TriggeredPart, captured: &CapturedFrame) -> Result<Judgement, Refusal> {
+        let state = (self.camera_state)();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
             return Err(Refusal::Untrusted(state));
         }
@@ -176,20 +176,20 @@ impl Inspector {
         let frame = captured.frame();
         let decode = begin.elapsed();
         let frame = frame.map_err(|e| Refusal::Undecodable(e.to_string()))?;
-        let Some(judge) = self.judges.get_mut(usize::from(start.product)) else {
+        let Some(judge) = self.judges.get_mut(usize::from(part.product)) else {
             return Err(Refusal::NoProduct);
         };
         let mut judgement = judge.judge(frame);
         judgement.times.decode = decode;
         self.shared.latencies.add_stages(&judgement.times);
         if let Some(fault) = &judgement.fault {
-            limited!(warn, "part {}: {fault}", start.part);
+            limited!(warn, "part {}: {fault}", part.number);
         }
         Ok(judgement)
     }
 }
 
-/// Ranks a frame for the witness: one without a score is shown only if there is no other.
+/// Ranks a frame for the observer: one without a score is shown only if there is no other.
 fn score(judgement: &Judgement) -> f32 {
     judgement.score.unwrap_or(f32::NEG_INFINITY)
 }

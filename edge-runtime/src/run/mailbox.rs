@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use crate::gate::Hold;
-use crate::input::{Event, Happening};
+use crate::input::{Event, EventKind};
 use crate::part::PartVerdict;
 use crate::realtime::Waker;
 
@@ -35,20 +35,20 @@ pub enum Blind {
 
 /// Numbers of messages that a full mailbox has lost, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lost {
+pub struct LostMessages {
     /// Parts that were triggered.
     pub triggers: u64,
     /// Movements of the belt.
-    pub ways: u64,
+    pub movements: u64,
     /// Verdicts, without which parts go to the safe side, and all other messages.
     pub others: u64,
 }
 
-impl Lost {
+impl LostMessages {
     /// Returns the total.
     #[must_use]
     pub const fn all(&self) -> u64 {
-        self.triggers + self.ways + self.others
+        self.triggers + self.movements + self.others
     }
 }
 
@@ -60,9 +60,9 @@ pub struct Mailbox(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// Each message with what had been lost before it.
-    messages: ArrayQueue<(Lost, Message)>,
+    messages: ArrayQueue<(LostMessages, Message)>,
     lost_triggers: AtomicU64,
-    lost_ways: AtomicU64,
+    lost_movements: AtomicU64,
     lost_others: AtomicU64,
     not_ready: AtomicBool,
     /// One bit per [`Blind`] reason.
@@ -79,7 +79,7 @@ impl Mailbox {
         Self(Arc::new(Inner {
             messages: ArrayQueue::new(CAPACITY),
             lost_triggers: AtomicU64::new(0),
-            lost_ways: AtomicU64::new(0),
+            lost_movements: AtomicU64::new(0),
             lost_others: AtomicU64::new(0),
             not_ready: AtomicBool::new(true),
             blind: AtomicU8::new(0),
@@ -93,13 +93,13 @@ impl Mailbox {
     pub fn send(&self, message: Message) {
         if let Err((_, message)) = self.0.messages.push((self.lost(), message)) {
             let (counter, count) = match message {
-                Message::Event(Event { what: Happening::Trigger, .. }) => (&self.0.lost_triggers, 1),
-                Message::Event(Event { what: Happening::TriggersLost { parts }, .. }) => {
+                Message::Event(Event { kind: EventKind::Trigger, .. }) => (&self.0.lost_triggers, 1),
+                Message::Event(Event { kind: EventKind::TriggersLost { parts }, .. }) => {
                     (&self.0.lost_triggers, u64::from(parts))
                 }
                 Message::Event(Event {
-                    what: Happening::Encoder { .. } | Happening::EncoderJump, ..
-                }) => (&self.0.lost_ways, 1),
+                    kind: EventKind::Encoder { .. } | EventKind::EncoderJump, ..
+                }) => (&self.0.lost_movements, 1),
                 Message::Event(_) | Message::Verdict(_) => (&self.0.lost_others, 1),
             };
             counter.fetch_add(count, Ordering::Release);
@@ -109,17 +109,17 @@ impl Mailbox {
 
     /// Takes the oldest message, with what had been lost before it was sent.
     #[must_use]
-    pub fn take(&self) -> Option<(Lost, Message)> {
+    pub fn take(&self) -> Option<(LostMessages, Message)> {
         self.0.messages.pop()
     }
 
     /// Returns the numbers of lost messages.
     #[must_use]
-    pub fn lost(&self) -> Lost {
+    pub fn lost(&self) -> LostMessages {
         let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
-        Lost {
+        LostMessages {
             triggers: count(&self.0.lost_triggers),
-            ways: count(&self.0.lost_ways),
+            movements: count(&self.0.lost_movements),
             others: count(&self.0.lost_others),
         }
     }
@@ -190,9 +190,9 @@ mod tests {
     fn a_full_mailbox_loses_messages_and_counts_them_but_neither_holds_nor_the_end() {
         let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
         for _ in 0..CAPACITY + 5 {
-            mailbox.send(Message::Event(Event { at: Moment(1), what: Happening::Fell }));
+            mailbox.send(Message::Event(Event { at: Moment(1), kind: EventKind::Fell }));
         }
-        assert_eq!(mailbox.lost(), Lost { others: 5, ..Lost::default() });
+        assert_eq!(mailbox.lost(), LostMessages { others: 5, ..LostMessages::default() });
         assert!(mailbox.is_held(Hold::NotReady) && !mailbox.is_held(Hold::Blind) && !mailbox.is_stopped());
         mailbox.hold(Hold::Blind, true);
         mailbox.hold(Hold::NotReady, false);
@@ -202,23 +202,23 @@ mod tests {
     }
 
     #[test]
-    fn triggers_and_ways_that_are_lost_are_counted_apart_and_known_to_the_next_message() {
+    fn triggers_and_movements_that_are_lost_are_counted_apart_and_known_to_the_next_message() {
         let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
-        let send = |what| mailbox.send(Message::Event(Event { at: Moment(1), what }));
-        (0..CAPACITY).for_each(|_| send(Happening::Fell));
-        for what in [
-            Happening::Trigger,
-            Happening::TriggersLost { parts: 3 },
-            Happening::Encoder { ticks: 9 },
-            Happening::EncoderJump,
-            Happening::Acknowledge,
+        let send = |kind| mailbox.send(Message::Event(Event { at: Moment(1), kind }));
+        (0..CAPACITY).for_each(|_| send(EventKind::Fell));
+        for kind in [
+            EventKind::Trigger,
+            EventKind::TriggersLost { parts: 3 },
+            EventKind::Encoder { ticks: 9 },
+            EventKind::EncoderJump,
+            EventKind::Acknowledge,
         ] {
-            send(what);
+            send(kind);
         }
-        let lost = Lost { triggers: 4, ways: 2, others: 1 };
+        let lost = LostMessages { triggers: 4, movements: 2, others: 1 };
         assert_eq!((mailbox.lost(), mailbox.lost().all()), (lost, 7));
-        assert_eq!(mailbox.take().unwrap().0, Lost::default());
-        send(Happening::Trigger);
+        assert_eq!(mailbox.take().unwrap().0, LostMessages::default());
+        send(EventKind::Trigger);
         let last = std::iter::from_fn(|| mailbox.take()).last().unwrap();
         assert_eq!(last.0, lost);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
-use super::shared::Shared;
 use crate::input::encoder_count::EncoderCount;
 use crate::input::serial::{CommandCounts, Handlers, PeerCommands};
 use crate::line_file::{LineFile, Trigger};
@@ -13,20 +13,20 @@ use crate::report::text;
 
 /// The receiver of serial commands, if the line has a serial port.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Peer {
+pub(super) struct PeerListener {
     link: Option<Arc<SerialLink>>,
     counts: Arc<CommandCounts>,
     /// Whether the line depends on it for triggers or the belt's movement.
     is_needed: bool,
 }
 
-impl Peer {
+impl PeerListener {
     /// Starts listening if the line file names a serial port.
     pub(super) fn listen(
         line: &LineFile,
         links: &Links,
         mailbox: &Mailbox,
-        shared: &Arc<Shared>,
+        shared: &Arc<LineState>,
     ) -> std::io::Result<Self> {
         let Some(link) = links.serial() else { return Ok(Self::default()) };
         let is_needed = line.needs_serial();
@@ -49,7 +49,7 @@ impl Peer {
         Ok(Self { link: Some(Arc::clone(link)), counts, is_needed })
     }
 
-    /// Says what is wrong with its commands, if anything.
+    /// Describes what is wrong with its commands, if anything.
     pub(super) fn problem(&self) -> Option<String> {
         let refused = self.counts.refused();
         (refused > 0).then(|| format!("{refused} serial commands refused"))

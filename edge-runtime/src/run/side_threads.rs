@@ -1,9 +1,9 @@
 //! Watches the threads other than the gate and inspector threads, and reports one that stops unexpectedly.
 
 use super::mailbox::{Blind, Mailbox};
-use super::peer::Peer;
+use super::peer::PeerListener;
 use crate::health::Monitor;
-use crate::output::Watch;
+use crate::output::OutputsHandle;
 use crate::record::Recorder;
 
 pub(super) const RECORDER: &str = "the records thread stopped unexpectedly; restart the line and report this";
@@ -13,19 +13,19 @@ const MONITOR: &str = "the health thread, which writes counters and status, stop
 
 /// The supervisor's view of the side threads. The capture thread is not among them: the camera's state covers it.
 pub(super) struct SideThreads {
-    outputs: Watch,
-    peer: Peer,
-    told: Vec<&'static str>,
+    outputs: OutputsHandle,
+    peer: PeerListener,
+    reported: Vec<&'static str>,
 }
 
 impl SideThreads {
     /// Creates the view with all threads alive.
-    pub(super) const fn new(outputs: Watch, peer: Peer) -> Self {
-        Self { outputs, peer, told: vec![] }
+    pub(super) const fn new(outputs: OutputsHandle, peer: PeerListener) -> Self {
+        Self { outputs, peer, reported: vec![] }
     }
 
     /// Logs each thread that has stopped once, and holds the line if it can't do without it.
-    pub(super) fn look(&mut self, monitor: &Monitor, recorder: Option<&Recorder>, mailbox: &Mailbox) {
+    pub(super) fn check(&mut self, monitor: &Monitor, recorder: Option<&Recorder>, mailbox: &Mailbox) {
         let mut ended = self.outputs.ended();
         if recorder.is_some_and(Recorder::has_ended) {
             ended.push(RECORDER);
@@ -34,8 +34,8 @@ impl SideThreads {
             ended.push(MONITOR);
         }
         for sentence in ended {
-            if !self.told.contains(&sentence) {
-                self.told.push(sentence);
+            if !self.reported.contains(&sentence) {
+                self.reported.push(sentence);
                 tracing::error!("{sentence}");
             }
         }
@@ -52,27 +52,28 @@ mod tests {
 
     use super::*;
     use crate::clock::Moment;
-    use crate::health::{Latencies, Settings};
+    use crate::health::{Latencies, MonitorSettings};
     use crate::realtime::Waiter;
 
     #[test]
-    fn a_thread_that_ended_is_told_once_and_holds_no_line_that_can_do_without() {
-        let settings = Settings { line: "line 1".to_owned(), state: None, every: Duration::from_secs(1) };
+    fn a_thread_that_ended_is_reported_once_and_holds_no_line_that_can_do_without() {
+        let settings =
+            MonitorSettings { line: "line 1".to_owned(), state: None, every: Duration::from_secs(1) };
         let latencies = Arc::new(Latencies::new(Moment::now()));
         let monitor = Monitor::start(settings, latencies, None, || panic!("a source that fails")).unwrap();
         let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
-        let mut threads = SideThreads::new(Watch::default(), Peer::default());
-        threads.look(&monitor, None, &mailbox);
-        assert!(threads.told.is_empty());
+        let mut threads = SideThreads::new(OutputsHandle::default(), PeerListener::default());
+        threads.check(&monitor, None, &mailbox);
+        assert!(threads.reported.is_empty());
         for _ in 0..1000 {
             std::thread::sleep(Duration::from_millis(10));
-            threads.look(&monitor, None, &mailbox);
+            threads.check(&monitor, None, &mailbox);
             if monitor.has_ended() {
                 break;
             }
         }
-        (0..3).for_each(|_| threads.look(&monitor, None, &mailbox));
-        assert_eq!(threads.told, [MONITOR]);
+        (0..3).for_each(|_| threads.check(&monitor, None, &mailbox));
+        assert_eq!(threads.reported, [MONITOR]);
         assert!(!mailbox.is_blind(Blind::Serial));
     }
 }

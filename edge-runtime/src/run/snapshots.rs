@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use super::line_state::LineState;
 use super::mailbox::Mailbox;
-use super::peer::Peer;
-use super::shared::Shared;
+use super::part_observer::Drift;
+use super::peer::PeerListener;
 use super::side_threads::RECORDER;
-use super::witness::Drift;
 use crate::capture::Capture;
 use crate::health::{CameraCounts, Counters, Snapshot};
-use crate::output::Watch;
+use crate::output::OutputsHandle;
 use crate::record::Recorder;
 
 /// The sources of a snapshot.
@@ -17,13 +17,13 @@ pub(super) struct Snapshots {
     /// Counters of earlier runs.
     pub(super) before: Counters,
     pub(super) products: Vec<Arc<str>>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LineState>,
     pub(super) capture: Arc<Capture>,
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) drift: Drift,
     pub(super) mailbox: Mailbox,
-    pub(super) outputs: Watch,
-    pub(super) peer: Peer,
+    pub(super) outputs: OutputsHandle,
+    pub(super) peer: PeerListener,
 }
 
 impl Snapshots {
@@ -53,7 +53,7 @@ impl Snapshots {
         problems.extend(recorder.and_then(|recorder| recorder.problem()));
         problems.extend(self.outputs.problems());
         problems.extend(self.peer.problem());
-        problems.extend(self.shared.troubles.sentences());
+        problems.extend(self.shared.problems.sentences());
         let count = |counted: u64, text: &str| (counted > 0).then(|| format!("{counted} {text}"));
         problems.extend(count(stats.frames.lost, "frames dropped by the camera's driver"));
         problems.extend(count(self.mailbox.lost().all(), "messages to the gate lost"));

@@ -9,29 +9,29 @@ use judge::Judge;
 use shared_format::Size;
 
 use super::error::StartError;
+use super::gate_thread::{GateContext, GateThread};
 use super::inspector::Inspector;
+use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
-use super::served::{Keep, Served};
-use super::shared::Shared;
+use super::part_observer::{Drift, part_observer};
 use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
-use super::witness::{Drift, witness};
 use crate::capture::{self, Capture};
 use crate::clock::Moment;
-use crate::files::bundles::{BundleError, check_first_golden, open};
+use crate::files::bundles::{OpenBundleError, check_first_golden, open};
 use crate::health::{self, CounterFile, CounterFileError, Counters, Monitor};
-use crate::input::{Event, Happening};
+use crate::input::{Event, EventKind};
 use crate::line_file::{LineFile, Product};
 use crate::link::Links;
 use crate::output::Outputs;
 use crate::realtime;
-use crate::record::{self, Recorder};
+use crate::record::{RecordSettings, Recorder};
 use crate::trigger::frames::listener;
 
 /// A line whose threads are running. It is held in its safe state until it is supervised, and returns to it when dropped.
-pub struct Line {
-    pub(super) served: Served,
-    pub(super) shared: Arc<Shared>,
+pub struct RunningLine {
+    pub(super) gate_thread: GateThread,
+    pub(super) shared: Arc<LineState>,
     pub(super) capture: Arc<Capture>,
     pub(super) inspector: JoinHandle<()>,
     pub(super) monitor: Monitor,
@@ -41,7 +41,7 @@ pub struct Line {
     pub(super) camera_sees_parts: bool,
 }
 
-impl Line {
+impl RunningLine {
     /// Opens outputs, inputs, bundles and camera, and starts the threads.
     ///
     /// # Errors
@@ -50,16 +50,16 @@ impl Line {
         let links = Links::of(line)?;
         // First: until the outputs are open, nothing rejects parts.
         let outputs = Outputs::open(line, &links)?;
-        let watch = outputs.watch();
+        let outputs_handle = outputs.handle();
         let (counter_file, counters) = counters(line)?;
         let run = u32::try_from(counters.run).unwrap_or(u32::MAX);
-        let shared = Arc::new(Shared::new(counters.gate, Moment::now()));
+        let shared = Arc::new(LineState::new(counters.gate, Moment::now()));
         let products: Vec<Arc<str>> =
             line.products.iter().map(|product| product.name.as_str().into()).collect();
-        let (starts, parts) = sync_channel(usize::from(line.gate.queue));
-        let keep = Keep { line, links: &links, shared: &shared, products: &products, run };
-        let (served, peer) = Served::start(&keep, outputs, counters.gate, starts)?;
-        let mailbox = &served.mailbox;
+        let (triggered_parts, parts) = sync_channel(usize::from(line.gate.queue));
+        let context = GateContext { line, links: &links, shared: &shared, products: &products, run };
+        let (gate_thread, peer) = GateThread::start(&context, outputs, counters.gate, triggered_parts)?;
+        let mailbox = &gate_thread.mailbox;
         let judges = judges(line)?;
         let drift = Drift::new(&products, &judges);
         let recorder = recorder(line, &counters)?;
@@ -76,26 +76,28 @@ impl Line {
             recorder: recorder.clone(),
             drift: drift.clone(),
             mailbox: mailbox.clone(),
-            outputs: watch.clone(),
+            outputs: outputs_handle.clone(),
             peer: peer.clone(),
         };
         let latencies = Arc::clone(&shared.latencies);
-        let monitor =
-            Monitor::start(health::Settings::of(line), latencies, counter_file, move || snapshots.take())
-                .map_err(StartError::thread("the health thread"))?;
-        let witness = witness(recorder.clone(), drift, products, &judges);
+        let monitor = Monitor::start(health::MonitorSettings::of(line), latencies, counter_file, move || {
+            snapshots.take()
+        })
+        .map_err(StartError::thread("the health thread"))?;
+        let observer = part_observer(recorder.clone(), drift, products, &judges);
         let camera = Arc::clone(&capture);
         let inspector = Inspector {
             judges,
             votes: line.votes,
             frames: Arc::clone(capture.ring()),
-            camera: Box::new(move || camera.state()),
+            camera_state: Box::new(move || camera.state()),
             exposure_delay: line.trigger.exposure_delay(),
-            patience: Duration::try_from_secs_f64(line.health.silent_s).unwrap_or(Duration::from_secs(1)),
-            starts: parts,
+            frame_timeout: Duration::try_from_secs_f64(line.health.silent_s)
+                .unwrap_or(Duration::from_secs(1)),
+            parts,
             mailbox: mailbox.clone(),
             shared: Arc::clone(&shared),
-            witness,
+            observer,
         };
         let inspector = std::thread::Builder::new()
             .name("inspector".to_owned())
@@ -103,10 +105,19 @@ impl Line {
             .map_err(StartError::thread("the inspector thread"))?;
         tracing::info!("{}", realtime::lock_memory());
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
-            mailbox.send(Message::Event(Event { at: Moment::now(), what: Happening::Challenge }));
+            mailbox.send(Message::Event(Event { at: Moment::now(), kind: EventKind::Challenge }));
         }
-        let side_threads = SideThreads::new(watch, peer);
-        Ok(Self { served, shared, capture, inspector, monitor, recorder, side_threads, camera_sees_parts })
+        let side_threads = SideThreads::new(outputs_handle, peer);
+        Ok(Self {
+            gate_thread,
+            shared,
+            capture,
+            inspector,
+            monitor,
+            recorder,
+            side_threads,
+            camera_sees_parts,
+        })
     }
 }
 
@@ -122,7 +133,7 @@ fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters), CounterF
 }
 
 fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
-    let judge = |product: &Product| -> Result<Judge, BundleError> {
+    let judge = |product: &Product| -> Result<Judge, OpenBundleError> {
         let mut judge = open(&product.bundle, line.threads.into())?;
         check_first_golden(&mut judge)?;
         Ok(judge)
@@ -134,7 +145,7 @@ fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
 }
 
 fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>, StartError> {
-    let settings = record::Settings::of(line);
+    let settings = RecordSettings::of(line);
     let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
     let recorder = recorder.transpose().map_err(StartError::thread("the records thread"))?;
     Ok(recorder.map(Arc::new))
@@ -144,10 +155,10 @@ fn start_capture(
     line: &LineFile,
     judges: &[Judge],
     mailbox: &Mailbox,
-    shared: &Arc<Shared>,
+    shared: &Arc<LineState>,
 ) -> Result<Capture, StartError> {
     let settings = line.camera.clone();
-    let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.most());
+    let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.max_admitted());
     // Large enough for a frame of any product.
     let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
     let open = move || capture::open(&settings, most);

@@ -1,5 +1,5 @@
 //! Helpers for the tests of several modules.
 
-pub mod emulated;
+pub mod emulator;
 pub mod outputs;
 pub mod small_disk;

@@ -15,7 +15,7 @@ const MAX_CHANGES: usize = 4096;
 
 /// A change of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct RecordedChange {
     /// The signal that was driven.
     pub signal: Signal,
     /// The level that it was driven to.
@@ -26,50 +26,50 @@ pub struct Change {
 #[derive(Debug, Clone)]
 pub struct RecordedLevels {
     safe: Safe,
-    seen: Arc<Mutex<Seen>>,
+    log: Arc<Mutex<LevelLog>>,
 }
 
 #[derive(Debug)]
-struct Seen {
-    changes: VecDeque<Change>,
+struct LevelLog {
+    changes: VecDeque<RecordedChange>,
     heartbeats: u64,
 }
 
 impl RecordedLevels {
     /// Creates outputs in their safe state.
     pub fn new(safe: Safe) -> Self {
-        let seen = Seen { changes: VecDeque::with_capacity(MAX_CHANGES), heartbeats: 0 };
-        let levels = Self { safe, seen: Arc::new(Mutex::new(seen)) };
+        let log = LevelLog { changes: VecDeque::with_capacity(MAX_CHANGES), heartbeats: 0 };
+        let levels = Self { safe, log: Arc::new(Mutex::new(log)) };
         levels.drive_safe();
         levels
     }
 
     /// Returns the last changes, oldest first.
-    pub fn changes(&self) -> Vec<Change> {
-        self.with(|seen| seen.changes.iter().copied().collect())
+    pub fn changes(&self) -> Vec<RecordedChange> {
+        self.with(|log| log.changes.iter().copied().collect())
     }
 
     /// Returns the level that an output was last driven to.
     pub fn level(&self, signal: Signal) -> Option<bool> {
-        self.with(|seen| seen.changes.iter().rev().find(|change| change.signal == signal).map(|c| c.on))
+        self.with(|log| log.changes.iter().rev().find(|change| change.signal == signal).map(|c| c.on))
     }
 
     /// Returns how often the heartbeat was driven.
     pub fn heartbeats(&self) -> u64 {
-        self.with(|seen| seen.heartbeats)
+        self.with(|log| log.heartbeats)
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+    fn with<T>(&self, access: impl FnOnce(&mut LevelLog) -> T) -> T {
         // A panic elsewhere leaves the list intact.
-        look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        access(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn drive(&self, signal: Signal, on: bool) {
-        self.with(|seen| {
-            if seen.changes.len() == MAX_CHANGES {
-                seen.changes.pop_front();
+        self.with(|log| {
+            if log.changes.len() == MAX_CHANGES {
+                log.changes.pop_front();
             }
-            seen.changes.push_back(Change { signal, on });
+            log.changes.push_back(RecordedChange { signal, on });
         });
     }
 
@@ -87,7 +87,7 @@ impl Output for RecordedLevels {
     }
 
     fn heartbeat(&self, _on: bool) -> io::Result<()> {
-        self.with(|seen| seen.heartbeats += 1);
+        self.with(|log| log.heartbeats += 1);
         Ok(())
     }
 
@@ -98,9 +98,9 @@ impl Output for RecordedLevels {
 }
 
 /// An output that passes reports to a function.
-pub struct Reports<F>(pub F);
+pub struct ReportSink<F>(pub F);
 
-impl<F: Fn(&PartReport) + Send + Sync> Output for Reports<F> {
+impl<F: Fn(&PartReport) + Send + Sync> Output for ReportSink<F> {
     fn deliver(&self, report: &PartReport) {
         (self.0)(report);
     }
@@ -108,39 +108,39 @@ impl<F: Fn(&PartReport) + Send + Sync> Output for Reports<F> {
 
 /// Outputs that fail while `fails` is set. Clones share the flag.
 #[derive(Clone)]
-pub struct Failing {
+pub struct FailingOutput {
     pub levels: RecordedLevels,
     pub fails: Arc<AtomicBool>,
     /// The number of calls of `safe_state` that fail in any case.
-    pub unsafe_for: Arc<AtomicU64>,
+    pub safe_state_failures: Arc<AtomicU64>,
 }
 
-impl Failing {
+impl FailingOutput {
     pub fn new() -> Self {
         let levels = RecordedLevels::new(Safe::Reject);
-        Self { levels, fails: Arc::default(), unsafe_for: Arc::default() }
+        Self { levels, fails: Arc::default(), safe_state_failures: Arc::default() }
     }
 
-    fn tried(&self) -> io::Result<()> {
+    fn attempt(&self) -> io::Result<()> {
         if self.fails.load(Ordering::Acquire) { Err(io::Error::other("the bus hangs")) } else { Ok(()) }
     }
 }
 
-impl Output for Failing {
+impl Output for FailingOutput {
     fn set(&self, signal: Signal, on: bool) -> io::Result<()> {
-        self.tried().and_then(|()| self.levels.set(signal, on))
+        self.attempt().and_then(|()| self.levels.set(signal, on))
     }
 
     fn heartbeat(&self, on: bool) -> io::Result<()> {
-        self.tried().and_then(|()| self.levels.heartbeat(on))
+        self.attempt().and_then(|()| self.levels.heartbeat(on))
     }
 
     fn safe_state(&self) -> io::Result<()> {
-        let left = self.unsafe_for.load(Ordering::Acquire);
-        self.unsafe_for.store(left.saturating_sub(1), Ordering::Release);
+        let left = self.safe_state_failures.load(Ordering::Acquire);
+        self.safe_state_failures.store(left.saturating_sub(1), Ordering::Release);
         if left > 0 {
             return Err(io::Error::other("the bus hangs"));
         }
-        self.tried().and_then(|()| self.levels.safe_state())
+        self.attempt().and_then(|()| self.levels.safe_state())
     }
 }

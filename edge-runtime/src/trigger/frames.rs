@@ -4,42 +4,42 @@ use std::sync::Arc;
 
 use shared_format::Roi;
 
-use super::presence::{Presence, Sight};
-use crate::capture::Captured;
-use crate::input::{Event, Happening};
+use super::presence::{PresenceDetector, PresenceState};
+use crate::capture::CapturedFrame;
+use crate::input::{Event, EventKind};
 use crate::line_file::Trigger;
 
 /// A callback that the capture thread calls for each frame, with the number of frames dropped before it.
-pub type Listener = Box<dyn FnMut(&Arc<Captured>, u64) + Send>;
+pub type FrameListener = Box<dyn FnMut(&Arc<CapturedFrame>, u64) + Send>;
 
-/// Returns the listener for a trigger; if the trigger doesn't come from frames, the listener does nothing. `happened`
-/// receives [`Happening::Trigger`] and [`Happening::TriggersLost`] with capture times. Presence is looked for in the
+/// Returns the listener for a trigger; if the trigger doesn't come from frames, the listener does nothing. `on_event`
+/// receives [`EventKind::Trigger`] and [`EventKind::TriggersLost`] with capture times. Presence is looked for in the
 /// product's region, or in the whole frame if that is `None`: `regions` has one entry per product, and `product` returns
 /// the index of the one that is inspected.
 pub fn listener(
     trigger: &Trigger,
     regions: &[Option<Roi>],
     product: impl Fn() -> usize + Send + 'static,
-    mut happened: impl FnMut(Event) + Send + 'static,
-) -> Listener {
+    mut on_event: impl FnMut(Event) + Send + 'static,
+) -> FrameListener {
     match trigger {
         Trigger::Frame => Box::new(move |captured, dropped| {
             let at = captured.captured_at();
             // Each dropped frame was a part that was not seen.
             if dropped > 0 {
                 let parts = u32::try_from(dropped).unwrap_or(u32::MAX);
-                happened(Event { at, what: Happening::TriggersLost { parts } });
+                on_event(Event { at, kind: EventKind::TriggersLost { parts } });
             }
-            happened(Event { at, what: Happening::Trigger });
+            on_event(Event { at, kind: EventKind::Trigger });
         }),
         Trigger::Presence { share, contrast, .. } => {
-            let mut products: Vec<Presence> =
-                regions.iter().map(|region| Presence::new(*share, *contrast, *region)).collect();
+            let mut products: Vec<PresenceDetector> =
+                regions.iter().map(|region| PresenceDetector::new(*share, *contrast, *region)).collect();
             Box::new(move |captured, _| {
                 if let (Some(presence), Ok(frame)) = (products.get_mut(product()), captured.frame())
-                    && presence.see(frame, captured.captured_at()) == Sight::Enters
+                    && presence.update(frame, captured.captured_at()) == PresenceState::Enters
                 {
-                    happened(Event { at: captured.captured_at(), what: Happening::Trigger });
+                    on_event(Event { at: captured.captured_at(), kind: EventKind::Trigger });
                 }
             })
         }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`presence`] | detecting anything other than the empty belt in view |
 //! | [`frames`] | triggers from the frames themselves, with and without a gate |
-//! | [`waiting`] | waiting for the next trigger, without a gate |
+//! | [`source`] | sources of triggers, without a gate |
 //! | [`parts`] | parts from a line's own trigger and camera, without a gate |
 //!
 //! On a running line, the gate's thread takes the triggers of GPIO inputs, serial commands and timers as events among
@@ -13,4 +13,4 @@
 pub mod frames;
 pub mod parts;
 pub mod presence;
-pub mod waiting;
+pub mod source;

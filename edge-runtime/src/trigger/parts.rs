@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use shared_format::Roi;
 
-use super::waiting::{self, TriggerError, Triggers};
-use crate::capture::{self, CameraState, Capture, CaptureError, Captured, NoFrame};
+use super::source::{self, TriggerError, TriggerSource};
+use crate::capture::{self, CameraState, Capture, CaptureError, CapturedFrame, FrameWaitError};
 use crate::clock::Moment;
 use crate::line_file::LineFile;
 
-/// Longest wait for a part in one look.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Longest wait for a part in one poll.
+const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// Longest wait for a part's frame.
-const FRAME_WITHIN: Duration = Duration::from_secs(2);
+const FRAME_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a line's camera or trigger can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,18 +33,18 @@ pub enum LinePartsError {
 /// The camera and the trigger of a line.
 pub struct LineParts {
     capture: Capture,
-    triggers: Box<dyn Triggers>,
+    triggers: Box<dyn TriggerSource>,
     exposure_delay: Duration,
     frames: u16,
 }
 
-/// The result of a look for a part.
+/// The result of a poll.
 #[derive(Debug)]
-pub enum Look {
+pub enum PollResult {
     /// No part came.
     Nothing,
     /// A part's frames, or why there are none.
-    Part(Result<Vec<Arc<Captured>>, NoFrame>),
+    Part(Result<Vec<Arc<CapturedFrame>>, FrameWaitError>),
     /// The camera has no more frames.
     Ended,
 }
@@ -55,7 +55,7 @@ impl LineParts {
     /// # Errors
     /// If one of them can't be opened.
     pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self, LinePartsError> {
-        let (triggers, listener) = waiting::of(line, region)?;
+        let (triggers, listener) = source::open(line, region)?;
         let camera = line.camera.clone();
         // The first open happens here, so that a mistake in the line file is reported at once and not retried.
         let mut first = Some(capture::open(&camera, None)?);
@@ -75,22 +75,22 @@ impl LineParts {
     ///
     /// # Errors
     /// If no part will ever come.
-    pub fn look(&mut self) -> Result<Look, TriggerError> {
-        match self.triggers.next(PATIENCE)? {
+    pub fn poll(&mut self) -> Result<PollResult, TriggerError> {
+        match self.triggers.next(POLL_TIMEOUT)? {
             Some(at) => Ok(match self.frames_of_part(at + self.exposure_delay) {
-                Err(NoFrame::Ended) => Look::Ended,
-                frames => Look::Part(frames),
+                Err(FrameWaitError::Ended) => PollResult::Ended,
+                frames => PollResult::Part(frames),
             }),
-            None if self.capture.state() == CameraState::Ended => Ok(Look::Ended),
-            None => Ok(Look::Nothing),
+            None if self.capture.state() == CameraState::Ended => Ok(PollResult::Ended),
+            None => Ok(PollResult::Nothing),
         }
     }
 
     /// Returns the first frame captured after `from`, and those that follow it.
-    fn frames_of_part(&self, mut from: Moment) -> Result<Vec<Arc<Captured>>, NoFrame> {
+    fn frames_of_part(&self, mut from: Moment) -> Result<Vec<Arc<CapturedFrame>>, FrameWaitError> {
         let mut found = vec![];
         for _ in 0..self.frames {
-            let frame = self.capture.ring().first_after(from, Moment::now() + FRAME_WITHIN)?;
+            let frame = self.capture.ring().first_after(from, Moment::now() + FRAME_TIMEOUT)?;
             from = frame.captured_at() + Duration::from_nanos(1);
             found.push(frame);
         }

@@ -19,22 +19,22 @@ use std::time::Duration;
 use judge::Frame;
 use shared_format::Roi;
 
-use crate::capture::luma::Grid;
+use crate::capture::luma::LumaGrid;
 use crate::clock::Moment;
 
-const GRID: Grid = Grid { columns: 32, rows: 24, samples: 4 };
+const GRID: LumaGrid = LumaGrid { columns: 32, rows: 24, samples: 4 };
 /// Time in which two thirds of a change are learnt if it is below the contrast.
-const LEARN: Duration = Duration::from_secs(5);
+const LEARN_TIME: Duration = Duration::from_secs(5);
 /// The same for a change above the contrast.
-const LEARN_DIFFERENT: Duration = Duration::from_secs(60);
+const LEARN_TIME_DIFFERENT: Duration = Duration::from_secs(60);
 /// The same for the image that may become the new belt.
-const LEARN_STUCK: Duration = Duration::from_secs(1);
+const LEARN_TIME_STUCK: Duration = Duration::from_secs(1);
 /// Something that stays in view this long isn't a part.
-const STUCK: Duration = Duration::from_secs(10);
+const STUCK_TIME: Duration = Duration::from_secs(10);
 
 /// What a frame shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum PresenceState {
     /// The empty belt.
     Empty,
     /// The first frame of a part: the trigger.
@@ -47,100 +47,106 @@ pub enum Sight {
 
 /// Tells parts from the empty belt, frame by frame.
 #[derive(Debug)]
-pub struct Presence {
+pub struct PresenceDetector {
     share: f32,
     contrast: f32,
     region: Option<Roi>,
     /// Cells of the empty belt; empty before the first frame.
     belt: Vec<f32>,
     /// The belt before it was relearnt.
-    former: Option<Vec<f32>>,
-    part: Option<InSight>,
+    previous_belt: Option<Vec<f32>>,
+    part: Option<PartInView>,
     seen_at: Moment,
 }
 
 #[derive(Debug)]
-struct InSight {
+struct PartInView {
     since: Moment,
     /// What the belt looks like if this isn't a part.
     average: Vec<f32>,
 }
 
-impl Presence {
+impl PresenceDetector {
     /// Detects a part if more than `share` of the cells differ by more than `contrast` (0 to 255), within the region or in
     /// the whole frame.
     #[must_use]
     pub fn new(share: f64, contrast: f64, region: Option<Roi>) -> Self {
         let (share, contrast) = (share as f32, contrast as f32);
         let (belt, seen_at) = (vec![], Moment::default());
-        Self { share, contrast, region, belt, former: None, part: None, seen_at }
+        Self { share, contrast, region, belt, previous_belt: None, part: None, seen_at }
     }
 
     /// Looks at the next frame, captured at `at`. The cost doesn't depend on the size of the frame.
-    pub fn see(&mut self, frame: &Frame, at: Moment) -> Sight {
+    pub fn update(&mut self, frame: &Frame, at: Moment) -> PresenceState {
         let cells = GRID.lumas(frame, self.region);
         // A gap in the frames must not count as a long time of learning.
         let passed = at.since(self.seen_at).min(Duration::from_secs(1));
         self.seen_at = at;
         if self.belt.len() != cells.len() {
             self.belt = cells;
-            return Sight::Empty;
+            return PresenceState::Empty;
         }
-        let share = self.share_that_differs(&self.belt, &cells);
+        let share = self.differing_share(&self.belt, &cells);
         if share > self.share && self.is_as_before(&cells) {
-            return if self.part.take().is_some() { Sight::Leaves } else { Sight::Empty };
+            return if self.part.take().is_some() { PresenceState::Leaves } else { PresenceState::Empty };
         }
         match self.part.take() {
             None if share > self.share => {
-                self.part = Some(InSight { since: at, average: cells });
-                Sight::Enters
+                self.part = Some(PartInView { since: at, average: cells });
+                PresenceState::Enters
             }
             None => {
                 self.learn(&cells, passed);
-                Sight::Empty
+                PresenceState::Empty
             }
-            Some(_) if share < self.share / 2.0 => Sight::Leaves,
-            Some(part) => self.stay(part, &cells, at, passed),
+            Some(_) if share < self.share / 2.0 => PresenceState::Leaves,
+            Some(part) => self.keep_part(part, &cells, at, passed),
         }
     }
 
-    fn stay(&mut self, mut part: InSight, cells: &[f32], at: Moment, passed: Duration) -> Sight {
-        approach(&mut part.average, cells, |_| rate(passed, LEARN_STUCK));
-        if at.since(part.since) >= STUCK {
-            self.former = Some(std::mem::replace(&mut self.belt, part.average));
-            return Sight::Leaves;
+    fn keep_part(
+        &mut self,
+        mut part: PartInView,
+        cells: &[f32],
+        at: Moment,
+        passed: Duration,
+    ) -> PresenceState {
+        approach(&mut part.average, cells, |_| rate(passed, LEARN_TIME_STUCK));
+        if at.since(part.since) >= STUCK_TIME {
+            self.previous_belt = Some(std::mem::replace(&mut self.belt, part.average));
+            return PresenceState::Leaves;
         }
         self.part = Some(part);
-        Sight::Stays
+        PresenceState::Stays
     }
 
     /// Returns whether the belt is as it was before it was relearnt. That is recognised once: later a part could look like
     /// it.
     fn is_as_before(&mut self, cells: &[f32]) -> bool {
-        let known = |former: &Vec<f32>| self.share_that_differs(former, cells) < self.share / 2.0;
-        if !self.former.as_ref().is_some_and(known) {
+        let known = |previous_belt: &Vec<f32>| self.differing_share(previous_belt, cells) < self.share / 2.0;
+        if !self.previous_belt.as_ref().is_some_and(known) {
             return false;
         }
-        self.belt = self.former.take().unwrap_or_default();
+        self.belt = self.previous_belt.take().unwrap_or_default();
         true
     }
 
     fn learn(&mut self, cells: &[f32], passed: Duration) {
-        let (near, far) = (rate(passed, LEARN), rate(passed, LEARN_DIFFERENT));
+        let (near, far) = (rate(passed, LEARN_TIME), rate(passed, LEARN_TIME_DIFFERENT));
         let contrast = self.contrast;
         approach(&mut self.belt, cells, |difference| if difference > contrast { far } else { near });
     }
 
-    fn share_that_differs(&self, belt: &[f32], cells: &[f32]) -> f32 {
+    fn differing_share(&self, belt: &[f32], cells: &[f32]) -> f32 {
         let differ = belt.iter().zip(cells).filter(|(belt, cell)| (*belt - *cell).abs() > self.contrast);
         differ.count() as f32 / belt.len().max(1) as f32
     }
 }
 
 /// Moves each value towards its target by a share of the difference that depends on the difference's size.
-fn approach(values: &mut [f32], aims: &[f32], share: impl Fn(f32) -> f32) {
-    for (value, aim) in values.iter_mut().zip(aims) {
-        *value += (aim - *value) * share((aim - *value).abs());
+fn approach(values: &mut [f32], targets: &[f32], share: impl Fn(f32) -> f32) {
+    for (value, target) in values.iter_mut().zip(targets) {
+        *value += (target - *value) * share((target - *value).abs());
     }
 }
 
@@ -160,19 +166,19 @@ mod tests {
 
     /// A belt with parts of 40 × 40 pixels at the given positions, and noise.
     struct Belt {
-        presence: Presence,
+        presence: PresenceDetector,
         light: f32,
         number: u64,
-        sights: Vec<Sight>,
+        states: Vec<PresenceState>,
     }
 
     impl Belt {
         fn new(region: Option<Roi>) -> Self {
-            let presence = Presence::new(0.05, 20.0, region);
-            Self { presence, light: 80.0, number: 0, sights: vec![] }
+            let presence = PresenceDetector::new(0.05, 20.0, region);
+            Self { presence, light: 80.0, number: 0, states: vec![] }
         }
 
-        fn see(&mut self, parts: &[i64]) -> Sight {
+        fn see(&mut self, parts: &[i64]) -> PresenceState {
             self.number += 1;
             let mut noise = (self.number as u32).wrapping_mul(2_654_435_761) | 1;
             let mut pixels = vec![];
@@ -184,9 +190,9 @@ mod tests {
                 pixels.push((self.light + grain + if part { 90.0 } else { 0.0 }).clamp(0.0, 255.0) as u8);
             }
             let frame = Frame::new(SIZE, Pixels::Grey8(pixels)).unwrap();
-            let sight = self.presence.see(&frame, Moment(self.number * 1_000_000_000 / FPS));
-            self.sights.push(sight);
-            sight
+            let state = self.presence.update(&frame, Moment(self.number * 1_000_000_000 / FPS));
+            self.states.push(state);
+            state
         }
 
         fn empty(&mut self, frames: u64) {
@@ -202,8 +208,8 @@ mod tests {
             }
         }
 
-        fn count(&self, wanted: Sight) -> usize {
-            self.sights.iter().filter(|sight| **sight == wanted).count()
+        fn count(&self, wanted: PresenceState) -> usize {
+            self.states.iter().filter(|state| **state == wanted).count()
         }
     }
 
@@ -211,7 +217,7 @@ mod tests {
     fn noise_is_no_part() {
         let mut belt = Belt::new(None);
         belt.empty(300);
-        assert_eq!(belt.count(Sight::Empty), 300);
+        assert_eq!(belt.count(PresenceState::Empty), 300);
     }
 
     #[test]
@@ -221,7 +227,7 @@ mod tests {
             belt.light += 3.0 / FPS as f32;
             belt.see(&[]);
         }
-        assert_eq!(belt.count(Sight::Empty), belt.sights.len());
+        assert_eq!(belt.count(PresenceState::Empty), belt.states.len());
     }
 
     #[test]
@@ -232,8 +238,8 @@ mod tests {
             belt.cross(&[]);
             belt.empty(3);
         }
-        assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (5, 5));
-        assert_eq!(belt.sights.last(), Some(&Sight::Empty));
+        assert_eq!((belt.count(PresenceState::Enters), belt.count(PresenceState::Leaves)), (5, 5));
+        assert_eq!(belt.states.last(), Some(&PresenceState::Empty));
     }
 
     #[test]
@@ -244,8 +250,8 @@ mod tests {
             belt.empty(10);
             // 60 pixels between them: more than the region is wide, less than the frame is.
             belt.cross(&[100]);
-            assert_eq!(belt.count(Sight::Enters), parts, "{region:?}");
-            assert_eq!(belt.count(Sight::Leaves), parts, "{region:?}");
+            assert_eq!(belt.count(PresenceState::Enters), parts, "{region:?}");
+            assert_eq!(belt.count(PresenceState::Leaves), parts, "{region:?}");
         }
     }
 
@@ -255,10 +261,10 @@ mod tests {
         belt.empty(10);
         belt.light += 60.0;
         belt.empty(10 * FPS + 2);
-        assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (1, 1));
-        assert_eq!(belt.sights.last(), Some(&Sight::Empty));
+        assert_eq!((belt.count(PresenceState::Enters), belt.count(PresenceState::Leaves)), (1, 1));
+        assert_eq!(belt.states.last(), Some(&PresenceState::Empty));
         belt.cross(&[]);
-        assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (2, 2));
+        assert_eq!((belt.count(PresenceState::Enters), belt.count(PresenceState::Leaves)), (2, 2));
     }
 
     #[test]
@@ -266,18 +272,18 @@ mod tests {
         let mut belt = Belt::new(None);
         belt.empty(10);
         (0..12 * FPS).for_each(|_| _ = belt.see(&[60]));
-        assert_eq!(belt.sights.last(), Some(&Sight::Empty));
+        assert_eq!(belt.states.last(), Some(&PresenceState::Empty));
         // Removed by hand.
         belt.empty(3);
-        assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (1, 1));
+        assert_eq!((belt.count(PresenceState::Enters), belt.count(PresenceState::Leaves)), (1, 1));
         belt.cross(&[]);
-        assert_eq!((belt.count(Sight::Enters), belt.count(Sight::Leaves)), (2, 2));
+        assert_eq!((belt.count(PresenceState::Enters), belt.count(PresenceState::Leaves)), (2, 2));
     }
 
     #[test]
     fn a_region_outside_of_the_frame_shows_nothing() {
         let mut belt = Belt::new(Some(Roi { x: 500, y: 0, width: 10, height: 10 }));
         belt.cross(&[]);
-        assert_eq!(belt.count(Sight::Empty), belt.sights.len());
+        assert_eq!(belt.count(PresenceState::Empty), belt.states.len());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::support::frame;
-use crate::{Bench, code, program, stderr};
+use crate::{Fixture, code, program, stderr};
 
 fn line(camera: &str, trigger: &str, votes: u16) -> String {
     format!(
@@ -22,32 +22,32 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn collect(bench: &Bench, parts: &str) -> std::process::Output {
+fn collect(fixture: &Fixture, parts: &str) -> std::process::Output {
     let arguments = ["collect", "--line", "line.toml", "--parts", parts, "--out", "photos"];
-    program(bench.folder.path()).args(arguments).output().unwrap()
+    program(fixture.folder.path()).args(arguments).output().unwrap()
 }
 
 #[test]
 fn parts_in_sight_are_kept_without_loss_and_a_second_run_goes_on() {
-    let bench = Bench::new();
-    bench.write("line.toml", line(PATTERN, PRESENCE, 2).as_bytes());
-    let output = collect(&bench, "2");
+    let fixture = Fixture::new();
+    fixture.write("line.toml", line(PATTERN, PRESENCE, 2).as_bytes());
+    let output = collect(&fixture, "2");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(stderr(&output).contains("2 of 2 parts: part-00002-1.png"), "{}", stderr(&output));
-    let output = collect(&bench, "3");
+    let output = collect(&fixture, "3");
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(stderr(&output).starts_with("2 parts already in the folder"));
-    let names = names(&bench.path("photos"));
+    let names = names(&fixture.path("photos"));
     assert_eq!(names.len(), 6, "{names:?}");
     for name in names {
-        let photo = judge::decode_file(&bench.path("photos").join(name)).unwrap();
+        let photo = judge::decode_file(&fixture.path("photos").join(name)).unwrap();
         assert_eq!((photo.size().width, photo.size().height), (96, 64));
     }
 }
 
 #[test]
 fn jpegs_are_kept_as_they_are_and_repeated_ones_once() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let jpeg = |spot| {
         let frame = frame(spot);
         let judge::Pixels::Grey8(pixels) = frame.pixels() else { panic!("{frame:?}") };
@@ -60,31 +60,31 @@ fn jpegs_are_kept_as_they_are_and_repeated_ones_once() {
     };
     let pictures = [jpeg(0), jpeg(0), jpeg(255)];
     for (number, bytes) in pictures.iter().enumerate() {
-        bench.write(&format!("shots/{number}.jpg"), bytes);
+        fixture.write(&format!("shots/{number}.jpg"), bytes);
     }
-    bench.write("shots/9.jpg", &pictures[0][..pictures[0].len() / 2]);
+    fixture.write("shots/9.jpg", &pictures[0][..pictures[0].len() / 2]);
     let camera = "source = \"folder\"\npath = \"shots\"\nfps = 2\nrepeat = false";
-    bench.write("line.toml", line(camera, "kind = \"interval\"\nevery_ms = 20", 1).as_bytes());
-    let output = collect(&bench, "5");
+    fixture.write("line.toml", line(camera, "kind = \"interval\"\nevery_ms = 20", 1).as_bytes());
+    let output = collect(&fixture, "5");
     let said = stderr(&output);
     assert_eq!(code(&output), 1, "{said}");
     assert!(said.contains("photos holds 2 of 5 parts"), "{said}");
     assert!(said.contains("cut short"), "{said}");
-    assert_eq!(names(&bench.path("photos")), ["part-00001.jpg", "part-00002.jpg"]);
-    assert_eq!(std::fs::read(bench.path("photos/part-00001.jpg")).unwrap(), pictures[0]);
-    assert_eq!(std::fs::read(bench.path("photos/part-00002.jpg")).unwrap(), pictures[2]);
+    assert_eq!(names(&fixture.path("photos")), ["part-00001.jpg", "part-00002.jpg"]);
+    assert_eq!(std::fs::read(fixture.path("photos/part-00001.jpg")).unwrap(), pictures[0]);
+    assert_eq!(std::fs::read(fixture.path("photos/part-00002.jpg")).unwrap(), pictures[2]);
 }
 
 #[test]
 fn what_cannot_be_collected_is_told_at_once() {
-    let bench = Bench::new();
-    bench.write("line.toml", line("source = \"folder\"\npath = \"nowhere\"", PRESENCE, 1).as_bytes());
-    let output = collect(&bench, "2");
+    let fixture = Fixture::new();
+    fixture.write("line.toml", line("source = \"folder\"\npath = \"nowhere\"", PRESENCE, 1).as_bytes());
+    let output = collect(&fixture, "2");
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("nothing matches"), "{}", stderr(&output));
     let gpio = "kind = \"gpio\"\n[gpio]\nchip = \"/dev/null\"\ntrigger = { line = 3 }";
-    bench.write("line.toml", line(PATTERN, gpio, 1).as_bytes());
-    let output = collect(&bench, "2");
+    fixture.write("line.toml", line(PATTERN, gpio, 1).as_bytes());
+    let output = collect(&fixture, "2");
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("cannot take the inputs 3 of /dev/null"), "{}", stderr(&output));
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::{frame, onnx, write_bundle, write_thresholds};
-use crate::{Bench, code, program, stderr, stdout};
+use crate::{Fixture, code, program, stderr, stdout};
 
 #[test]
 fn the_machine_alone_is_always_fine() {
@@ -18,7 +18,7 @@ fn the_machine_alone_is_always_fine() {
 
 #[test]
 fn a_bundle_is_described_in_words() {
-    let output = Bench::new().run("doctor", &[]);
+    let output = Fixture::new().run("doctor", &[]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let text = stdout(&output);
     for words in [
@@ -35,12 +35,12 @@ fn a_bundle_is_described_in_words() {
 
 #[test]
 fn every_golden_frame_is_checked() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let golden = [("normal.png", frame(0)), ("defective.png", frame(200))];
-    let mut file = write_bundle(&bench.path("bundle"), &onnx(64, &[]), &golden);
+    let mut file = write_bundle(&fixture.path("bundle"), &onnx(64, &[]), &golden);
     file.golden[1].score -= 0.1;
-    write_thresholds(&bench.path("bundle"), &file);
-    let output = bench.run("doctor", &["--json"]);
+    write_thresholds(&fixture.path("bundle"), &file);
+    let output = fixture.run("doctor", &["--json"]);
     assert_eq!(code(&output), 1);
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(report["ok"], false);
@@ -48,27 +48,27 @@ fn every_golden_frame_is_checked() {
         report["bundle"]["golden"].as_array().unwrap().iter().map(|g| g["within"] == true).collect();
     assert_eq!(within, [true, false]);
     assert!(report["problems"][0].as_str().unwrap().contains("defective.png"));
-    assert!(stdout(&bench.run("doctor", &[])).contains("defective.png DIFFERS"));
+    assert!(stdout(&fixture.run("doctor", &[])).contains("defective.png DIFFERS"));
 }
 
 #[test]
 fn a_refused_bundle_is_a_problem_with_a_reason() {
-    let bench = Bench::new();
-    bench.write("bundle/model.threshold", b"NMNL");
-    let output = bench.run("doctor", &[]);
+    let fixture = Fixture::new();
+    fixture.write("bundle/model.threshold", b"NMNL");
+    let output = fixture.run("doctor", &[]);
     assert_eq!(code(&output), 1);
     let text = stdout(&output);
     assert!(text.contains("problem") && text.contains("cut short") && text.contains("some checks failed"));
-    std::fs::remove_dir_all(bench.path("bundle")).unwrap();
-    let report: Value = serde_json::from_str(&stdout(&bench.run("doctor", &["--json"]))).unwrap();
+    std::fs::remove_dir_all(fixture.path("bundle")).unwrap();
+    let report: Value = serde_json::from_str(&stdout(&fixture.run("doctor", &["--json"]))).unwrap();
     assert!(report["problems"][0].as_str().unwrap().contains("not a folder"), "{report}");
 }
 
 #[test]
 fn a_bundle_without_golden_frames_proves_nothing() {
-    let bench = Bench::new();
-    write_bundle(&bench.path("bundle"), &onnx(64, &[]), &[]);
-    let output = bench.run("doctor", &[]);
+    let fixture = Fixture::new();
+    write_bundle(&fixture.path("bundle"), &onnx(64, &[]), &[]);
+    let output = fixture.run("doctor", &[]);
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("no golden frames"));
 }

@@ -7,7 +7,7 @@ use judge::{Frame, Pixels};
 use serde_json::Value;
 
 use crate::support::{PLAIN, frame, jpeg, onnx, size, write_bundle, write_thresholds};
-use crate::{Bench, code, program, stderr, stdout};
+use crate::{Fixture, code, program, stderr, stdout};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -15,16 +15,16 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn the_exit_code_tells_the_worst_verdict() {
-    let bench = Bench::new();
-    bench.write_frame("good.png", 0);
-    bench.write_frame("bad.png", 200);
-    bench.write("broken.png", b"no pixels");
+    let fixture = Fixture::new();
+    fixture.write_frame("good.png", 0);
+    fixture.write_frame("bad.png", 200);
+    fixture.write("broken.png", b"no pixels");
     for (paths, expected, summary) in [
         (&["good.png"][..], 0, "1 frame: 1 pass, 0 reject, 0 fault"),
         (&["good.png", "bad.png"], 10, "2 frames: 1 pass, 1 reject, 0 fault"),
         (&["broken.png", "bad.png", "good.png"], 11, "3 frames: 1 pass, 1 reject, 1 fault"),
     ] {
-        let output = bench.run("inspect", paths);
+        let output = fixture.run("inspect", paths);
         assert_eq!(code(&output), expected, "{paths:?} {}", stderr(&output));
         assert_eq!(stderr(&output).trim(), summary);
         assert_eq!(stdout(&output).lines().count(), paths.len());
@@ -33,10 +33,10 @@ fn the_exit_code_tells_the_worst_verdict() {
 
 #[test]
 fn the_kernels_vectors_can_be_named() {
-    let bench = Bench::new();
-    bench.write_frame("bad.png", 200);
+    let fixture = Fixture::new();
+    fixture.write_frame("bad.png", 200);
     let inspect = |vectors: &str| {
-        let mut command = program(bench.folder.path());
+        let mut command = program(fixture.folder.path());
         command.args(["inspect", "--bundle", "bundle", "bad.png"]).env(judge::VECTORS, vectors);
         command.output().unwrap()
     };
@@ -49,10 +49,10 @@ fn the_kernels_vectors_can_be_named() {
 
 #[test]
 fn a_json_line_has_every_field() {
-    let bench = Bench::new();
-    bench.write_frame("bad.png", 200);
-    bench.write_frame("good.png", 0);
-    let output = bench.run("inspect", &["--json", "bad.png", "good.png", "--threads", "2"]);
+    let fixture = Fixture::new();
+    fixture.write_frame("bad.png", 200);
+    fixture.write_frame("good.png", 0);
+    let output = fixture.run("inspect", &["--json", "bad.png", "good.png", "--threads", "2"]);
     let lines = lines(&stdout(&output));
     let bad = &lines[0];
     assert_eq!(bad["path"], "bad.png");
@@ -73,10 +73,10 @@ fn a_json_line_has_every_field() {
 
 #[test]
 fn text_lines_align_and_say_where() {
-    let bench = Bench::new();
-    bench.write_frame("bad.png", 200);
-    bench.write_frame("good.png", 0);
-    let text = stdout(&bench.run("inspect", &["good.png", "bad.png"]));
+    let fixture = Fixture::new();
+    fixture.write_frame("bad.png", 200);
+    fixture.write_frame("good.png", 0);
+    let text = stdout(&fixture.run("inspect", &["good.png", "bad.png"]));
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("pass  ") && lines[1].starts_with("reject"), "{text}");
     assert_eq!(lines[0].find("threshold"), lines[1].find("threshold"), "{text}");
@@ -85,16 +85,17 @@ fn text_lines_align_and_say_where() {
 
 #[test]
 fn what_cannot_be_judged_is_a_fault_line_and_the_rest_is_judged() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let whole = jpeg(64, 64, PLAIN);
-    bench.write("cut.jpg", &whole[..whole.len() / 2]);
-    bench.write("text.png", b"these are notes");
+    fixture.write("cut.jpg", &whole[..whole.len() / 2]);
+    fixture.write("text.png", b"these are notes");
     for (name, width, height) in [("dot.png", 1, 1), ("strip.png", 20000, 50)] {
         let values = Pixels::Grey8(vec![0; (width * height) as usize]);
-        bench.write(name, &judge::encode_png(&Frame::new(size(width, height), values).unwrap()).unwrap());
+        fixture.write(name, &judge::encode_png(&Frame::new(size(width, height), values).unwrap()).unwrap());
     }
-    bench.write_frame("good.png", 0);
-    let output = bench.run("inspect", &["--json", "cut.jpg", "text.png", "dot.png", "strip.png", "good.png"]);
+    fixture.write_frame("good.png", 0);
+    let output =
+        fixture.run("inspect", &["--json", "cut.jpg", "text.png", "dot.png", "strip.png", "good.png"]);
     assert_eq!(code(&output), 11);
     let lines = lines(&stdout(&output));
     for (line, words) in lines.iter().zip(["cut short", "not an image", "1×1", "20000 × 50"]) {
@@ -108,14 +109,14 @@ fn what_cannot_be_judged_is_a_fault_line_and_the_rest_is_judged() {
 
 #[test]
 fn folders_and_patterns_are_searched_in_name_order_and_once() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for name in ["in/b.png", "in/a.PNG", "in/deep/c.png", "other/d1.png", "other/d2.png"] {
-        bench.write_frame(name, 0);
+        fixture.write_frame(name, 0);
     }
-    bench.write("in/readme.txt", b"text");
-    bench.write("odd[1].png", &judge::encode_png(&frame(0)).unwrap());
+    fixture.write("in/readme.txt", b"text");
+    fixture.write("odd[1].png", &judge::encode_png(&frame(0)).unwrap());
     let paths = |arguments: &[&str]| -> Vec<String> {
-        let output = bench.run("inspect", &[&["--json"], arguments].concat());
+        let output = fixture.run("inspect", &[&["--json"], arguments].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         lines(&stdout(&output)).iter().map(|l| l["path"].as_str().unwrap().replace('\\', "/")).collect()
     };
@@ -127,10 +128,10 @@ fn folders_and_patterns_are_searched_in_name_order_and_once() {
 
 #[test]
 fn nothing_to_judge_is_an_error() {
-    let bench = Bench::new();
-    bench.write("empty/readme.txt", b"text");
+    let fixture = Fixture::new();
+    fixture.write("empty/readme.txt", b"text");
     for (path, words) in [("absent.png", "absent.png"), ("*.xyz", "*.xyz"), ("empty", "no images in empty")] {
-        let output = bench.run("inspect", &[path]);
+        let output = fixture.run("inspect", &[path]);
         assert_eq!(code(&output), 1);
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
         assert!(output.stdout.is_empty());
@@ -139,31 +140,31 @@ fn nothing_to_judge_is_an_error() {
 
 #[test]
 fn overlays_are_pictures_with_a_name_each() {
-    let bench = Bench::new();
-    bench.write_frame("a/x.png", 0);
-    bench.write_frame("b/x.png", 200);
-    bench.write("c/x.png", b"no pixels");
-    let output = bench.run("inspect", &["a", "b", "c", "--overlay", "out/pictures"]);
+    let fixture = Fixture::new();
+    fixture.write_frame("a/x.png", 0);
+    fixture.write_frame("b/x.png", 200);
+    fixture.write("c/x.png", b"no pixels");
+    let output = fixture.run("inspect", &["a", "b", "c", "--overlay", "out/pictures"]);
     assert_eq!(code(&output), 11, "{}", stderr(&output));
-    let mut names: Vec<String> = std::fs::read_dir(bench.path("out/pictures"))
+    let mut names: Vec<String> = std::fs::read_dir(fixture.path("out/pictures"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
     assert_eq!(names, ["x-2.png", "x.png"]);
     for name in names {
-        let picture = judge::decode_file(&bench.path("out/pictures").join(name)).unwrap();
+        let picture = judge::decode_file(&fixture.path("out/pictures").join(name)).unwrap();
         assert_eq!(picture.size(), size(64, 64));
     }
 }
 
 #[test]
 fn an_unusable_overlay_folder_is_an_error_before_the_first_frame() {
-    let bench = Bench::new();
-    bench.write_frame("good.png", 0);
-    bench.write("taken", b"a file");
+    let fixture = Fixture::new();
+    fixture.write_frame("good.png", 0);
+    fixture.write("taken", b"a file");
     for folder in ["taken", "taken/below"] {
-        let output = bench.run("inspect", &["good.png", "--overlay", folder]);
+        let output = fixture.run("inspect", &["good.png", "--overlay", folder]);
         assert_eq!(code(&output), 1);
         assert!(stderr(&output).contains("cannot write overlays"), "{}", stderr(&output));
         assert!(output.stdout.is_empty());
@@ -172,11 +173,11 @@ fn an_unusable_overlay_folder_is_an_error_before_the_first_frame() {
 
 #[test]
 fn damaged_bundles_are_refused_with_a_reason() {
-    let refused = |damage: fn(&Bench), words: &[&str]| {
-        let bench = Bench::new();
-        bench.write_frame("good.png", 0);
-        damage(&bench);
-        let output = bench.run("inspect", &["good.png"]);
+    let refused = |damage: fn(&Fixture), words: &[&str]| {
+        let fixture = Fixture::new();
+        fixture.write_frame("good.png", 0);
+        damage(&fixture);
+        let output = fixture.run("inspect", &["good.png"]);
         assert_eq!(code(&output), 1, "{words:?}");
         for word in words {
             assert!(stderr(&output).contains(word), "{words:?}: {}", stderr(&output));
@@ -209,11 +210,11 @@ fn damaged_bundles_are_refused_with_a_reason() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for i in 0..300 {
-        bench.write_frame(&format!("in/{i}.png"), 0);
+        fixture.write_frame(&format!("in/{i}.png"), 0);
     }
-    let mut child = program(bench.folder.path())
+    let mut child = program(fixture.folder.path())
         .args(["inspect", "--bundle", "bundle", "--json", "in"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

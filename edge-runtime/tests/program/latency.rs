@@ -6,16 +6,16 @@ use serde_json::Value;
 use shared_format::{FrameRange, Recipe};
 
 use crate::support::{PLAIN, jpeg_of, onnx, recipe, size, thresholds, write_thresholds};
-use crate::{Bench, code, program, stderr, stdout};
+use crate::{Fixture, code, program, stderr, stdout};
 
 /// A bundle for 640×480 frames at 256×256, whose network takes e⁻ˣ `times` times at each position: with 0 it does next to nothing.
-fn bench(times: usize) -> Bench {
-    let bench = Bench::new();
+fn fixture(times: usize) -> Fixture {
+    let fixture = Fixture::new();
     let onnx = onnx(256, &["Neg", "Exp"].repeat(times));
     let (input, seen) = (size(256, 256), size(640, 480));
     let recipe = Recipe { input, frames: FrameRange { min: seen, max: seen }, ..recipe() };
-    bench.write(&format!("bundle/{MODEL_FILE}"), &onnx);
-    write_thresholds(&bench.path("bundle"), &thresholds(&onnx, recipe));
+    fixture.write(&format!("bundle/{MODEL_FILE}"), &onnx);
+    write_thresholds(&fixture.path("bundle"), &thresholds(&onnx, recipe));
     // Textured frames, as cameras send them.
     let mut state = 7_u32;
     for index in 0..12 {
@@ -25,13 +25,13 @@ fn bench(times: usize) -> Bench {
                 70 + (state >> 27) as u8
             })
             .collect();
-        bench.write(&format!("frames/{index:02}.jpg"), &jpeg_of(&values, 640, 480, PLAIN, None));
+        fixture.write(&format!("frames/{index:02}.jpg"), &jpeg_of(&values, 640, 480, PLAIN, None));
     }
-    bench
+    fixture
 }
 
 /// Runs a line for half a minute and prints the latencies of `stages`.
-fn measure(bench: &Bench, what: &str, fps: u32, trigger: &str, stages: &[&str]) {
+fn measure(fixture: &Fixture, what: &str, fps: u32, trigger: &str, stages: &[&str]) {
     let line = format!(
         r#"
         name = "bench"
@@ -52,17 +52,17 @@ fn measure(bench: &Bench, what: &str, fps: u32, trigger: &str, stages: &[&str]) 
         state = "state"
         "#
     );
-    bench.write("line.toml", line.as_bytes());
+    fixture.write("line.toml", line.as_bytes());
     let mut command = std::process::Command::new("timeout");
-    let this = program(bench.folder.path());
+    let this = program(fixture.folder.path());
     command
         .args(["--signal=TERM", "30"])
         .arg(this.get_program())
         .args(this.get_args())
         .args(["run", "line.toml"]);
-    let output = command.current_dir(bench.folder.path()).output().unwrap();
+    let output = command.current_dir(fixture.folder.path()).output().unwrap();
     assert!(matches!(code(&output), 0 | 124), "{}", stderr(&output));
-    let status = std::fs::read(bench.path("state/status.json")).unwrap();
+    let status = std::fs::read(fixture.path("state/status.json")).unwrap();
     let status: Value = serde_json::from_slice(&status).unwrap();
     println!("{what}: {} parts, memory {} MiB", stdout(&output).lines().count(), status["memory_mib"]);
     for latency in status["latency_ms"].as_array().unwrap() {
@@ -79,14 +79,14 @@ fn measure(bench: &Bench, what: &str, fps: u32, trigger: &str, stages: &[&str]) 
 #[ignore = "prints figures; `cargo xtask bench` runs it"]
 fn latency_of_everything_but_the_network() {
     let stages = ["triggered_to_verdict", "decode", "prepare", "infer", "decide", "lateness"];
-    measure(&bench(0), "640×480 JPEG, a network of one operation", 10, "kind = \"frame\"", &stages);
+    measure(&fixture(0), "640×480 JPEG, a network of one operation", 10, "kind = \"frame\"", &stages);
 }
 
 #[test]
 #[ignore = "prints figures; `cargo xtask bench` runs it"]
 fn latency_of_the_gate_at_50_parts_a_second_with_inference_running() {
     let stages = ["infer", "lateness"];
-    measure(&bench(50), "50 parts a second", 50, "kind = \"interval\"\n        every_ms = 20", &stages);
+    measure(&fixture(50), "50 parts a second", 50, "kind = \"interval\"\n        every_ms = 20", &stages);
 }
 
 /// A 640×480 JPEG of a smooth picture with some grain, as most cameras send it: 4:2:2 or 4:2:0, with restart markers.

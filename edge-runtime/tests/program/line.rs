@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use edge_runtime::health::CounterFile;
 use serde_json::Value;
 
-use crate::{Bench, code, program, stderr, stdout};
+use crate::{Fixture, code, program, stderr, stdout};
 
 pub const LONG: Duration = Duration::from_secs(30);
 
@@ -39,28 +39,28 @@ pub fn line_file(extra: &str) -> String {
     )
 }
 
-pub fn bench(extra: &str) -> Bench {
-    let bench = Bench::new();
-    bench.write("line.toml", line_file(extra).as_bytes());
-    bench
+pub fn fixture(extra: &str) -> Fixture {
+    let fixture = Fixture::new();
+    fixture.write("line.toml", line_file(extra).as_bytes());
+    fixture
 }
 
 pub fn parts(output: &Output) -> Vec<Value> {
     stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-pub fn run(bench: &Bench) -> Output {
-    program(bench.folder.path()).args(["run", "line.toml"]).output().unwrap()
+pub fn run(fixture: &Fixture) -> Output {
+    program(fixture.folder.path()).args(["run", "line.toml"]).output().unwrap()
 }
 
 #[test]
 fn every_part_is_disposed_of_by_its_own_frame_in_order() {
-    let bench = bench("");
+    let fixture = fixture("");
     for (index, spot) in [0u8, 250, 0, 0, 250, 250, 0, 250].into_iter().enumerate() {
-        bench.write_frame(&format!("frames/{index}.png"), spot);
+        fixture.write_frame(&format!("frames/{index}.png"), spot);
     }
-    bench.write("frames/8.png", b"\x89PNG\r\n\x1a\n cut");
-    let output = run(&bench);
+    fixture.write("frames/8.png", b"\x89PNG\r\n\x1a\n cut");
+    let output = run(&fixture);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let parts = parts(&output);
     let seen: Vec<_> = parts
@@ -85,28 +85,28 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     );
     assert!(parts.iter().all(|p| p["product"] == "spot" && p["run"] == 1));
     let status: Value =
-        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap();
     assert_eq!(status["counters"]["gate"]["triggered"], 9, "{status}");
     assert_eq!(status["counters"]["gate"]["passed"], 4);
     assert_eq!(status["counters"]["gate"]["faults"], 1);
     assert_eq!(status["alarms"]["not_ready"], true);
 
     // The next run continues the counters and has a new run number.
-    let parts = self::parts(&run(&bench));
+    let parts = self::parts(&run(&fixture));
     assert_eq!((parts.len(), &parts[0]["part"], &parts[0]["run"]), (9, &1.into(), &2.into()));
     let status: Value =
-        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap();
     assert_eq!(status["counters"]["gate"]["triggered"], 18);
 }
 
 #[test]
 fn rejected_frames_are_kept_whole_with_their_evidence() {
-    let bench = bench("[records]\nfolder = \"records\"");
+    let fixture = fixture("[records]\nfolder = \"records\"");
     for (index, spot) in [0u8, 250, 0].into_iter().enumerate() {
-        bench.write_frame(&format!("frames/{index}.png"), spot);
+        fixture.write_frame(&format!("frames/{index}.png"), spot);
     }
-    assert_eq!(code(&run(&bench)), 0);
-    let records = bench.records();
+    assert_eq!(code(&run(&fixture)), 0);
+    let records = fixture.records();
     let [record] = &records[..] else { panic!("{records:?}") };
     let json: Value = serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap();
     assert_eq!((&json["part"], &json["verdict"]), (&2.into(), &"reject".into()), "{json}");
@@ -117,8 +117,8 @@ fn rejected_frames_are_kept_whole_with_their_evidence() {
 
 #[test]
 fn what_cannot_be_run_says_why_before_anything_moves() {
-    let bench = bench("");
-    bench.write_frame("frames/0.png", 0);
+    let fixture = fixture("");
+    fixture.write_frame("frames/0.png", 0);
     for (wrong, said) in [
         ("pulse_ms = 25", "gate.pulse_ms"),
         ("kind = \"frame\"", "gpio.trigger"),
@@ -131,45 +131,45 @@ fn what_cannot_be_run_says_why_before_anything_moves() {
             "bundle = \"bundle\"" => "bundle = \"nowhere\"",
             _ => "path = \"no-frames\"",
         };
-        bench.write("wrong.toml", line_file("").replace(wrong, right).as_bytes());
-        let output = program(bench.folder.path()).args(["check", "wrong.toml"]).output().unwrap();
+        fixture.write("wrong.toml", line_file("").replace(wrong, right).as_bytes());
+        let output = program(fixture.folder.path()).args(["check", "wrong.toml"]).output().unwrap();
         let all = stdout(&output) + &stderr(&output);
         assert!(code(&output) == 1 && all.contains(said), "{right}: {all}");
         if said != "no-frames" {
-            let output = program(bench.folder.path()).args(["run", "wrong.toml"]).output().unwrap();
+            let output = program(fixture.folder.path()).args(["run", "wrong.toml"]).output().unwrap();
             assert!(code(&output) == 1 && stderr(&output).contains(said), "{right}: {}", stderr(&output));
             assert!(output.stdout.is_empty());
         }
         // The file alone is valid if only the things it names are missing.
         let output =
-            program(bench.folder.path()).args(["check", "--file-only", "wrong.toml"]).output().unwrap();
+            program(fixture.folder.path()).args(["check", "--file-only", "wrong.toml"]).output().unwrap();
         assert_eq!(code(&output) == 0, said.starts_with("no"), "{right}: {}", stdout(&output));
     }
-    let output = program(bench.folder.path()).args(["check", "line.toml"]).output().unwrap();
+    let output = program(fixture.folder.path()).args(["check", "line.toml"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", stdout(&output));
 }
 
 #[test]
 fn init_writes_a_line_file_once() {
-    let bench = Bench::new();
-    let init = || program(bench.folder.path()).args(["init", "new.toml"]).output().unwrap();
+    let fixture = Fixture::new();
+    let init = || program(fixture.folder.path()).args(["init", "new.toml"]).output().unwrap();
     assert_eq!(code(&init()), 0);
-    let written = std::fs::read(bench.path("new.toml")).unwrap();
+    let written = std::fs::read(fixture.path("new.toml")).unwrap();
     let again = init();
     assert!(code(&again) == 1 && stderr(&again).contains("already exists"));
-    assert_eq!(std::fs::read(bench.path("new.toml")).unwrap(), written);
+    assert_eq!(std::fs::read(fixture.path("new.toml")).unwrap(), written);
 }
 
 /// A running line that is killed when dropped.
-pub struct Running(Child);
+pub struct RunningProgram(Child);
 
-impl Running {
+impl RunningProgram {
     pub fn start(folder: &Path) -> Self {
-        Self::start_telling(folder, Stdio::null())
+        Self::start_with_stderr(folder, Stdio::null())
     }
 
     /// Starts the line with this standard error.
-    pub fn start_telling(folder: &Path, stderr: Stdio) -> Self {
+    pub fn start_with_stderr(folder: &Path, stderr: Stdio) -> Self {
         let mut command: Command = program(folder);
         command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(stderr);
         Self(command.spawn().unwrap())
@@ -182,10 +182,10 @@ impl Running {
     }
 
     /// Waits until the line is no longer held.
-    pub fn wait_until_ready(&self, bench: &Bench) {
+    pub fn wait_until_ready(&self, fixture: &Fixture) {
         let started = Instant::now();
         loop {
-            let status = std::fs::read(bench.path("state/status.json")).unwrap_or_default();
+            let status = std::fs::read(fixture.path("state/status.json")).unwrap_or_default();
             let status: Value = serde_json::from_slice(&status).unwrap_or_default();
             if status["alarms"]["not_ready"] == false {
                 return;
@@ -213,7 +213,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -222,17 +222,17 @@ impl Drop for Running {
 
 #[test]
 fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
-    let bench = bench("");
-    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    let fixture = fixture("");
+    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
     for index in 0..5 {
-        bench.write_frame(&format!("frames/{index}.png"), 250 * (index % 2));
+        fixture.write_frame(&format!("frames/{index}.png"), 250 * (index % 2));
     }
-    let mut line = Running::start(bench.folder.path());
+    let mut line = RunningProgram::start(fixture.folder.path());
     line.reports(10);
     line.signal(libc::SIGTERM);
     assert_eq!(line.end().code(), Some(0));
     let status: Value =
-        serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap();
     let gate = &status["counters"]["gate"];
     let count = |name: &str| gate[name].as_u64().unwrap();
     assert!(count("triggered") >= 10);
@@ -241,18 +241,18 @@ fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
 
 #[test]
 fn a_killed_line_counts_on_from_the_last_second() {
-    let bench = bench("");
-    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
-    bench.write_frame("frames/0.png", 0);
+    let fixture = fixture("");
+    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write_frame("frames/0.png", 0);
     let mut before = 0;
     for turn in 0..4u64 {
-        let mut line = Running::start(bench.folder.path());
+        let mut line = RunningProgram::start(fixture.folder.path());
         let reports = line.reports(usize::try_from(10 + 17 * turn).unwrap());
         line.signal(libc::SIGKILL);
         line.end();
         // Opening the counters below counts as a run, too.
         assert_eq!(reports[0]["run"], 2 * turn + 1);
-        let (_, counters) = CounterFile::open(&bench.path("state")).unwrap();
+        let (_, counters) = CounterFile::open(&fixture.path("state")).unwrap();
         // All reported parts are counted, except those of the last second (25 per second), and none twice.
         let (counted, reported) = (counters.gate.triggered, before + reports.len() as u64);
         assert!(counted + 40 >= reported, "{counted} of {reported}");
@@ -279,17 +279,17 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     // Keeps the pseudo terminal open: without any holder it disappears, and a `TTYPort` would lock it.
     let _held = std::fs::File::open(&device).unwrap();
     drop(slave);
-    let bench = bench("");
+    let fixture = fixture("");
     let text = line_file(&format!("[serial]\ndevice = {device:?}\n[challenge]\nparts = 1"))
         .replace("kind = \"frame\"", "kind = \"serial\"")
         .replace("[camera]", "[[product]]\nname = \"other\"\nbundle = \"bundle\"\n[camera]")
         .replace("repeat = false", "repeat = true");
-    bench.write("line.toml", text.as_bytes());
-    bench.write_frame("frames/0.png", 0);
-    bench.write_frame("frames/1.png", 1);
-    let mut line = Running::start(bench.folder.path());
+    fixture.write("line.toml", text.as_bytes());
+    fixture.write_frame("frames/0.png", 0);
+    fixture.write_frame("frames/1.png", 1);
+    let mut line = RunningProgram::start(fixture.folder.path());
     let mut peer = BufReader::new(master);
-    line.wait_until_ready(&bench);
+    line.wait_until_ready(&fixture);
     peer.get_mut().write_all(b"\xFF\x00garbage\n?\n").unwrap();
     while !read_line(&mut peer).starts_with("S 0 0 0 0") {}
     peer.get_mut().write_all(b"T\n").unwrap();

@@ -5,8 +5,8 @@
 #[path = "../../../judge/tests/support/mod.rs"]
 mod support;
 
-#[path = "../../src/testing/emulated.rs"]
-mod emulated;
+#[path = "../../src/testing/emulator.rs"]
+mod emulator;
 
 mod bench;
 mod calibrate;
@@ -27,11 +27,11 @@ use std::process::{Command, Output};
 use support::{frame, write_usual_bundle};
 
 /// A temporary folder with the usual bundle in `bundle`, and frames.
-struct Bench {
+struct Fixture {
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_usual_bundle(&folder.path().join("bundle"));
@@ -68,7 +68,7 @@ impl Bench {
 }
 
 fn program(folder: &Path) -> Command {
-    let mut command = emulated::command(env!("CARGO_BIN_EXE_edge-runtime"));
+    let mut command = emulator::command(env!("CARGO_BIN_EXE_edge-runtime"));
     command.current_dir(folder);
     command
 }

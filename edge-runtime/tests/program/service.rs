@@ -4,23 +4,23 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Bench, program};
+use crate::{Fixture, program};
 
 const LONG: Duration = Duration::from_secs(30);
 
 /// A running line, and the service manager's end of its socket.
-struct Served {
+struct SupervisedProgram {
     child: Child,
     socket: UnixDatagram,
 }
 
-impl Served {
-    fn start(bench: &Bench, watchdog: Duration) -> Self {
-        let socket = UnixDatagram::bind(bench.path("notify")).unwrap();
+impl SupervisedProgram {
+    fn start(fixture: &Fixture, watchdog: Duration) -> Self {
+        let socket = UnixDatagram::bind(fixture.path("notify")).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
-        let child = program(bench.folder.path())
+        let child = program(fixture.folder.path())
             .args(["run", "line.toml"])
-            .env("NOTIFY_SOCKET", bench.path("notify"))
+            .env("NOTIFY_SOCKET", fixture.path("notify"))
             .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -54,15 +54,15 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for SupervisedProgram {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
     let line = r#"
         name = "test"
         [[product]]
@@ -80,43 +80,43 @@ fn bench() -> Bench {
         delay_ms = 50
         pulse_ms = 5
     "#;
-    bench.write("line.toml", line.as_bytes());
-    bench
+    fixture.write("line.toml", line.as_bytes());
+    fixture
 }
 
 #[test]
 fn it_is_ready_then_alive_with_a_status_and_ends_when_told() {
-    let bench = bench();
-    let mut served = Served::start(&bench, Duration::from_secs(1));
-    let messages = served.until("READY=1");
+    let fixture = fixture();
+    let mut program = SupervisedProgram::start(&fixture, Duration::from_secs(1));
+    let messages = program.until("READY=1");
     assert!(messages.iter().all(|m| !m.contains("STOPPING")), "{messages:?}");
     // The watchdog needs one message per second; the line sends four.
     let begin = Instant::now();
     for _ in 0..8 {
-        served.until("WATCHDOG=1");
+        program.until("WATCHDOG=1");
     }
     assert!(begin.elapsed() >= Duration::from_secs(1), "more often than needed: {:?}", begin.elapsed());
-    let alive = served.until("WATCHDOG=1");
+    let alive = program.until("WATCHDOG=1");
     let status = alive.last().unwrap().lines().find(|line| line.starts_with("STATUS=")).unwrap();
     assert!(status.contains(" parts, ") && status.ends_with("the camera is live"), "{status}");
-    served.signal("-TERM");
-    served.until("STOPPING=1");
-    assert!(served.child.wait().unwrap().success());
+    program.signal("-TERM");
+    program.until("STOPPING=1");
+    assert!(program.child.wait().unwrap().success());
 }
 
 #[test]
 fn a_line_that_stands_still_asks_for_no_more_time() {
-    let bench = bench();
-    let served = Served::start(&bench, Duration::from_secs(1));
-    served.until("READY=1");
-    served.signal("-STOP");
+    let fixture = fixture();
+    let program = SupervisedProgram::start(&fixture, Duration::from_secs(1));
+    program.until("READY=1");
+    program.signal("-STOP");
     // Messages sent before the stop may still arrive.
-    served.socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    program.socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut bytes = [0; 4096];
-    while served.socket.recv(&mut bytes).is_ok() {}
-    served.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    assert!(served.socket.recv(&mut bytes).is_err(), "a stopped line reported that it is alive");
-    served.signal("-CONT");
-    served.socket.set_read_timeout(Some(LONG)).unwrap();
-    served.until("WATCHDOG=1");
+    while program.socket.recv(&mut bytes).is_ok() {}
+    program.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    assert!(program.socket.recv(&mut bytes).is_err(), "a stopped line reported that it is alive");
+    program.signal("-CONT");
+    program.socket.set_read_timeout(Some(LONG)).unwrap();
+    program.until("WATCHDOG=1");
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::line::{Running, bench, line_file, parts, run};
-use crate::{Bench, code, stderr, stdout};
+use crate::line::{RunningProgram, fixture, line_file, parts, run};
+use crate::{Fixture, code, stderr, stdout};
 
 fn chunk(name: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap();
@@ -41,15 +41,15 @@ fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     (reader, writer)
 }
 
-fn status(bench: &Bench) -> Value {
-    serde_json::from_slice(&std::fs::read(bench.path("state/status.json")).unwrap()).unwrap()
+fn status(fixture: &Fixture) -> Value {
+    serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap()
 }
 
 #[test]
 fn a_decoder_that_panics_is_a_fault_in_one_sentence() {
-    let bench = Bench::new();
-    bench.write("part.webp", &panicking_webp());
-    let output = bench.run("inspect", &["part.webp"]);
+    let fixture = Fixture::new();
+    fixture.write("part.webp", &panicking_webp());
+    let output = fixture.run("inspect", &["part.webp"]);
     assert_eq!(code(&output), 11);
     assert!(stdout(&output).contains("the WebP image is damaged"), "{}", stdout(&output));
     assert_eq!(stderr(&output), "1 frame: 0 pass, 0 reject, 1 fault\n");
@@ -57,14 +57,14 @@ fn a_decoder_that_panics_is_a_fault_in_one_sentence() {
 
 #[test]
 fn panics_and_a_log_that_nobody_reads_stop_no_part() {
-    let bench = bench("");
-    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    let fixture = fixture("");
+    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
     for index in 0..4 {
-        bench.write(&format!("frames/{index}-damaged.webp"), &panicking_webp());
-        bench.write_frame(&format!("frames/{index}-good.png"), 0);
+        fixture.write(&format!("frames/{index}-damaged.webp"), &panicking_webp());
+        fixture.write_frame(&format!("frames/{index}-good.png"), 0);
     }
     let (_reader, writer) = full_pipe();
-    let mut line = Running::start_telling(bench.folder.path(), Stdio::from(writer));
+    let mut line = RunningProgram::start_with_stderr(fixture.folder.path(), Stdio::from(writer));
     let reports = line.reports(120);
     let judged = |verdict: &str| reports[40..].iter().filter(|part| part["verdict"] == verdict).count();
     assert!(judged("pass") > 30 && judged("fault") > 30, "{:?}", reports.last());
@@ -74,17 +74,17 @@ fn panics_and_a_log_that_nobody_reads_stop_no_part() {
 
 #[test]
 fn what_could_not_be_judged_is_recorded_with_the_reason() {
-    let bench = bench("equal_frames = 5\n[records]\nfolder = \"records\"");
-    bench.write_frame("frames/0.png", 0);
-    bench.write_frame("frames/1.png", 0);
-    let whole = std::fs::read(bench.path("frames/0.png")).unwrap();
+    let fixture = fixture("equal_frames = 5\n[records]\nfolder = \"records\"");
+    fixture.write_frame("frames/0.png", 0);
+    fixture.write_frame("frames/1.png", 0);
+    let whole = std::fs::read(fixture.path("frames/0.png")).unwrap();
     let cut = &whole[..whole.len() - 30];
-    bench.write("frames/2.png", cut);
-    bench.write_frame("frames/3.png", 1);
-    let output = run(&bench);
+    fixture.write("frames/2.png", cut);
+    fixture.write_frame("frames/3.png", 1);
+    let output = run(&fixture);
     let verdicts: Vec<_> = parts(&output).iter().map(|part| part["verdict"].clone()).collect();
     assert_eq!(verdicts, ["pass", "fault", "fault", "pass"], "{}", stderr(&output));
-    let records = bench.records();
+    let records = fixture.records();
     let [repeated, damaged] = &records[..] else { panic!("{records:?}") };
     let description = |record: &PathBuf| -> Value {
         serde_json::from_slice(&std::fs::read(record.join("record.json")).unwrap()).unwrap()
@@ -100,40 +100,40 @@ fn what_could_not_be_judged_is_recorded_with_the_reason() {
 
 #[test]
 fn every_signal_that_asks_for_an_end_gets_one_in_order() {
-    let bench = bench("");
-    bench.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
-    bench.write_frame("frames/0.png", 0);
+    let fixture = fixture("");
+    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write_frame("frames/0.png", 0);
     for signal in [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT] {
-        let mut line = Running::start(bench.folder.path());
+        let mut line = RunningProgram::start(fixture.folder.path());
         line.reports(2);
         // A broken pipe is no reason to end.
         line.signal(libc::SIGPIPE);
         line.reports(2);
         line.signal(signal);
         assert_eq!(line.end().code(), Some(0), "{signal}");
-        assert_eq!(status(&bench)["alarms"]["not_ready"], true);
+        assert_eq!(status(&fixture)["alarms"]["not_ready"], true);
     }
 }
 
 #[test]
 fn a_process_that_was_stopped_says_what_it_missed() {
-    let bench = bench("");
+    let fixture = fixture("");
     let text = line_file("")
         .replace("repeat = false", "repeat = true")
         .replace("kind = \"frame\"", "kind = \"interval\"\nevery_ms = 50");
-    bench.write("line.toml", text.as_bytes());
-    bench.write_frame("frames/0.png", 0);
+    fixture.write("line.toml", text.as_bytes());
+    fixture.write_frame("frames/0.png", 0);
     // No rejects: a process stopped during a pulse would leave the output on and reject whatever comes.
-    bench.write_frame("frames/1.png", 1);
-    let mut line = Running::start(bench.folder.path());
-    line.wait_until_ready(&bench);
+    fixture.write_frame("frames/1.png", 1);
+    let mut line = RunningProgram::start(fixture.folder.path());
+    line.wait_until_ready(&fixture);
     line.signal(libc::SIGSTOP);
     std::thread::sleep(Duration::from_secs(2));
     line.signal(libc::SIGCONT);
     let before = line.reports(60);
     line.signal(libc::SIGTERM);
     assert_eq!(line.end().code(), Some(0));
-    let status = status(&bench);
+    let status = status(&fixture);
     let gate = &status["counters"]["gate"];
     let count = |name: &str| gate[name].as_u64().unwrap();
     assert!(count("missed") > 20 && count("triggers_lost") > 5, "{gate}");

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bundle::seeded::Seeded;
 use edge_runtime::clock::Moment;
-use edge_runtime::gate::{Gate, Measure};
+use edge_runtime::gate::{BeltUnit, Gate};
 
 const MS: u64 = 1_000_000;
 
 pub struct SimulatedBelt {
-    measure: Measure,
+    unit: BeltUnit,
     random: Seeded,
     next: Moment,
     ticks: u64,
@@ -20,9 +20,9 @@ pub struct SimulatedBelt {
 }
 
 impl SimulatedBelt {
-    pub fn new(measure: Measure, start: Moment, seed: u64) -> Self {
+    pub fn new(unit: BeltUnit, start: Moment, seed: u64) -> Self {
         let next = start + Duration::from_millis(1);
-        Self { measure, random: Seeded::new(seed, 2), next, ticks: 0, running: true, ran: 0, changed: start }
+        Self { unit, random: Seeded::new(seed, 2), next, ticks: 0, running: true, ran: 0, changed: start }
     }
 
     /// Returns when the belt next gives a tick, stops or starts.
@@ -31,10 +31,10 @@ impl SimulatedBelt {
     }
 
     /// Carries out that event.
-    pub fn happen(&mut self, gate: &mut Gate) {
+    pub fn advance(&mut self, gate: &mut Gate) {
         let now = self.next;
-        let until_next = match self.measure {
-            Measure::Ticks => {
+        let until_next = match self.unit {
+            BeltUnit::Ticks => {
                 self.ticks += 1;
                 gate.encoder(1, now);
                 // A tick every 4 ms with a quarter of jitter; now and then the belt stops for some seconds.
@@ -43,7 +43,7 @@ impl SimulatedBelt {
                     _ => 3 * MS + self.random.below(2 * MS as usize) as u64,
                 }
             }
-            Measure::Time => {
+            BeltUnit::Time => {
                 if self.running {
                     self.ran += now.0 - self.changed.0;
                 }
@@ -57,10 +57,10 @@ impl SimulatedBelt {
     }
 
     pub fn position(&self, now: Moment) -> u64 {
-        match self.measure {
-            Measure::Ticks => self.ticks,
-            Measure::Time if self.running => self.ran + (now.0 - self.changed.0),
-            Measure::Time => self.ran,
+        match self.unit {
+            BeltUnit::Ticks => self.ticks,
+            BeltUnit::Time if self.running => self.ran + (now.0 - self.changed.0),
+            BeltUnit::Time => self.ran,
         }
     }
 }

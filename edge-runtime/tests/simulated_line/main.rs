@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bundle::seeded::Seeded;
 use edge_runtime::clock::Moment;
-use edge_runtime::gate::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use edge_runtime::gate::{Action, BeltUnit, Gate, GateCounts, GateSettings, Hold, Signal};
 use edge_runtime::line_file::Safe;
 use edge_runtime::part::{Disposition, Reason, Release};
 use shared_format::Verdict;
@@ -23,9 +23,9 @@ const PARTS: u64 = if cfg!(target_arch = "aarch64") { 1_000_000 } else { 5_000_0
 const MS: u64 = 1_000_000;
 
 /// A part under way, as the test knows it.
-struct Part {
+struct SimulatedPart {
     number: u64,
-    place: u64,
+    position: u64,
     /// When its verdict was available, and which; `None` if it got lost.
     verdict: Option<(Moment, Verdict)>,
     /// Whether more parts than the queue holds were under way when it or the next one came.
@@ -36,26 +36,26 @@ struct Part {
 
 struct Simulation {
     gate: Gate,
-    settings: Settings,
+    settings: GateSettings,
     belt: SimulatedBelt,
     inspector: SimulatedInspector,
-    under_way: VecDeque<Part>,
+    under_way: VecDeque<SimulatedPart>,
     random: Seeded,
     next_part: Moment,
     triggered: u64,
     /// How many of the last of those had lost triggers that the gate doesn't know of yet.
-    untold: u32,
+    undetected: u32,
     /// True positions on the belt, in order, of parts whose positions the gate doesn't know.
-    lost_places: VecDeque<u64>,
+    lost_positions: VecDeque<u64>,
     released: u64,
     reject_is_on: bool,
     actions: Vec<Action>,
-    seen: Seen,
+    cases: CaseCounts,
 }
 
 /// How often each case to be tested came up.
 #[derive(Debug, Default)]
-struct Seen {
+struct CaseCounts {
     missing: u64,
     faults: u64,
     overflows: u64,
@@ -67,25 +67,25 @@ struct Seen {
 }
 
 impl Simulation {
-    fn new(settings: Settings, seed: u64) -> Self {
+    fn new(settings: GateSettings, seed: u64) -> Self {
         let start = Moment(MS);
-        let mut gate = Gate::new(settings, Counts::default(), start);
+        let mut gate = Gate::new(settings, GateCounts::default(), start);
         gate.hold(Hold::NotReady, false);
         let mut simulation = Self {
             gate,
             settings,
-            belt: SimulatedBelt::new(settings.measure, start, seed),
+            belt: SimulatedBelt::new(settings.unit, start, seed),
             inspector: SimulatedInspector::new(seed),
             under_way: VecDeque::new(),
             random: Seeded::new(seed, 1),
             next_part: start + Duration::from_millis(20),
             triggered: 0,
-            untold: 0,
-            lost_places: VecDeque::new(),
+            undetected: 0,
+            lost_positions: VecDeque::new(),
             released: 0,
             reject_is_on: true,
             actions: vec![],
-            seen: Seen::default(),
+            cases: CaseCounts::default(),
         };
         simulation.poll(start);
         assert!(!simulation.reject_is_on);
@@ -102,7 +102,7 @@ impl Simulation {
         ];
         let now = next.into_iter().flatten().min().unwrap();
         if self.belt.next() == now {
-            self.belt.happen(&mut self.gate);
+            self.belt.advance(&mut self.gate);
         }
         if self.inspector.next() == Some(now) {
             self.gate.verdict(self.inspector.finish());
@@ -119,31 +119,43 @@ impl Simulation {
         if let (true, Some(before)) = (crowded, self.under_way.back_mut()) {
             before.crowded = true;
         }
-        let place = self.belt.position(now) + self.settings.distance;
+        let position = self.belt.position(now) + self.settings.distance;
         if self.random.below(3000) == 0 && self.triggered < PARTS {
             // The kernel lost this part's edge. The next part's edge, which reveals it, comes soon.
-            self.untold += 1;
-            self.lost_places.push_back(place);
+            self.undetected += 1;
+            self.lost_positions.push_back(position);
             let lost = Some(Reason::TriggerLost);
-            self.under_way.push_back(Part { number: self.triggered, place, verdict: None, crowded, lost });
+            self.under_way.push_back(SimulatedPart {
+                number: self.triggered,
+                position,
+                verdict: None,
+                crowded,
+                lost,
+            });
             self.next_part = now + Duration::from_millis(5);
             return;
         }
-        let untold = std::mem::take(&mut self.untold);
-        self.gate.lose_triggers(self.triggered - u64::from(untold), untold, 0, now);
+        let undetected = std::mem::take(&mut self.undetected);
+        self.gate.lose_triggers(self.triggered - u64::from(undetected), undetected, 0, now);
         if self.random.below(5000) == 0 {
             self.lose_tracking(now);
         }
         self.gate.trigger(self.triggered, 0, now);
         let verdict = self.inspector.start(self.triggered, now);
-        self.under_way.push_back(Part { number: self.triggered, place, verdict, crowded, lost: None });
+        self.under_way.push_back(SimulatedPart {
+            number: self.triggered,
+            position,
+            verdict,
+            crowded,
+            lost: None,
+        });
         // Usually 20 ms apart, sometimes a burst, sometimes far apart.
-        let apart = match self.random.below(1000) {
+        let interval = match self.random.below(1000) {
             0 => 2000 * MS,
             1..30 => MS / 2,
             _ => 10 * MS + self.random.below(20 * MS as usize) as u64,
         };
-        self.next_part = now + Duration::from_nanos(apart);
+        self.next_part = now + Duration::from_nanos(interval);
     }
 
     fn lose_tracking(&mut self, now: Moment) {
@@ -151,7 +163,7 @@ impl Simulation {
         for part in &mut self.under_way {
             part.lost.get_or_insert(Reason::TrackingLost);
         }
-        self.lost_places = self.under_way.iter().map(|part| part.place).collect();
+        self.lost_positions = self.under_way.iter().map(|part| part.position).collect();
     }
 
     fn poll(&mut self, now: Moment) {
@@ -172,10 +184,10 @@ impl Simulation {
         self.actions = actions;
         // The gate must be on when these parts come by, wherever it believes them to be.
         let here = self.belt.position(now);
-        while self.lost_places.pop_front_if(|place| *place <= here).is_some() {
+        while self.lost_positions.pop_front_if(|position| *position <= here).is_some() {
             assert!(self.reject_is_on, "at {here}");
         }
-        self.seen.stops = self.gate.counts().stops;
+        self.cases.stops = self.gate.counts().stops;
     }
 
     fn check(&mut self, release: &Release, now: Moment, was_on: bool) {
@@ -185,7 +197,7 @@ impl Simulation {
         let part = self.under_way.pop_front().unwrap();
         assert_eq!(part.number, release.part);
         // If more than one batch overflows, all are released at once and reported soon after.
-        let told_later = release.released_at != now;
+        let reported_later = release.released_at != now;
         assert!(now.since(release.released_at) < Duration::from_millis(5), "{release:?}");
         let unknown = matches!(release.reason, Reason::Overflow | Reason::TriggerLost | Reason::TrackingLost);
         // Overflowed parts share an entry with those before them, and its reason.
@@ -195,13 +207,13 @@ impl Simulation {
         assert!(release.lateness.is_zero() || release.reason == Reason::TriggerLost, "{release:?}");
         // Released at its place. Parts that can't be told apart are reported together, and the gate is on when each comes by.
         let here = self.belt.position(now);
-        if !unknown && told_later {
-            assert!(here >= part.place, "{release:?}");
+        if !unknown && reported_later {
+            assert!(here >= part.position, "{release:?}");
         } else if !unknown {
-            assert_eq!(here, part.place, "{release:?}");
-        } else if here < part.place {
-            let after = self.lost_places.partition_point(|place| *place <= part.place);
-            self.lost_places.insert(after, part.place);
+            assert_eq!(here, part.position, "{release:?}");
+        } else if here < part.position {
+            let after = self.lost_positions.partition_point(|position| *position <= part.position);
+            self.lost_positions.insert(after, part.position);
         }
         let in_time = part.verdict.filter(|(at, _)| *at <= release.released_at).map(|(_, verdict)| verdict);
         let safe = match self.settings.safe {
@@ -220,27 +232,27 @@ impl Simulation {
         assert_eq!(release.disposition, expected, "{release:?} {in_time:?}");
         // What matters in the end is whether the gate was on when the part came by.
         match release.disposition {
-            _ if told_later => {}
+            _ if reported_later => {}
             Disposition::Reject => assert!(self.reject_is_on || was_on, "{release:?}"),
             Disposition::Pass => {
-                assert!(!self.reject_is_on || unknown || self.shares_its_place(&part), "{release:?}")
+                assert!(!self.reject_is_on || unknown || self.shares_its_position(&part), "{release:?}")
             }
         }
-        self.seen.missing += u64::from(release.reason == Reason::Missing);
-        self.seen.faults += u64::from(release.reason == Reason::Fault);
-        self.seen.overflows += u64::from(release.reason == Reason::Overflow);
-        self.seen.lost_triggers += u64::from(release.reason == Reason::TriggerLost);
-        self.seen.lost_tracking += u64::from(release.reason == Reason::TrackingLost);
-        self.seen.swept += u64::from(swept);
-        self.seen.rejects += u64::from(release.disposition == Disposition::Reject);
+        self.cases.missing += u64::from(release.reason == Reason::Missing);
+        self.cases.faults += u64::from(release.reason == Reason::Fault);
+        self.cases.overflows += u64::from(release.reason == Reason::Overflow);
+        self.cases.lost_triggers += u64::from(release.reason == Reason::TriggerLost);
+        self.cases.lost_tracking += u64::from(release.reason == Reason::TrackingLost);
+        self.cases.swept += u64::from(swept);
+        self.cases.rejects += u64::from(release.disposition == Disposition::Reject);
     }
 
     /// Whether two parts are within one tick, so that the gate can't tell them apart.
-    fn shares_its_place(&self, part: &Part) -> bool {
-        self.under_way.front().is_some_and(|next| next.place == part.place)
+    fn shares_its_position(&self, part: &SimulatedPart) -> bool {
+        self.under_way.front().is_some_and(|next| next.position == part.position)
     }
 
-    fn run(mut self) -> Seen {
+    fn run(mut self) -> CaseCounts {
         let mut memory = None;
         while self.triggered < PARTS {
             self.step(false);
@@ -259,7 +271,7 @@ impl Simulation {
         if let (Some(before), Some(after)) = (memory, resident_kib()) {
             assert!(after < before + 1024, "memory grew from {before} to {after} KiB");
         }
-        self.seen
+        self.cases
     }
 }
 
@@ -269,13 +281,13 @@ fn resident_kib() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-fn settings(measure: Measure, safe: Safe) -> Settings {
-    let distance = match measure {
-        Measure::Time => 200 * MS,
-        Measure::Ticks => 50,
+fn settings(unit: BeltUnit, safe: Safe) -> GateSettings {
+    let distance = match unit {
+        BeltUnit::Time => 200 * MS,
+        BeltUnit::Ticks => 50,
     };
-    Settings {
-        measure,
+    GateSettings {
+        unit,
         distance,
         pulse: Duration::from_millis(8),
         gap: Duration::from_millis(2),
@@ -287,15 +299,16 @@ fn settings(measure: Measure, safe: Safe) -> Settings {
     }
 }
 
-fn everything_came_up(seen: &Seen) {
-    let Seen { missing, faults, overflows, swept, rejects, stops, lost_triggers, lost_tracking } = *seen;
+fn assert_all_cases_occurred(counts: &CaseCounts) {
+    let CaseCounts { missing, faults, overflows, swept, rejects, stops, lost_triggers, lost_tracking } =
+        *counts;
     let all = [missing, faults, overflows, swept, rejects, stops, lost_triggers, lost_tracking];
-    assert!(all.iter().all(|&n| n > 100), "{seen:?}");
+    assert!(all.iter().all(|&n| n > 100), "{counts:?}");
 }
 
 // A single test, so that neither run measures the other's memory.
 #[test]
 fn millions_of_parts_by_encoder_and_by_time() {
-    everything_came_up(&Simulation::new(settings(Measure::Ticks, Safe::Reject), 1).run());
-    everything_came_up(&Simulation::new(settings(Measure::Time, Safe::Reject), 2).run());
+    assert_all_cases_occurred(&Simulation::new(settings(BeltUnit::Ticks, Safe::Reject), 1).run());
+    assert_all_cases_occurred(&Simulation::new(settings(BeltUnit::Time, Safe::Reject), 2).run());
 }

@@ -2,25 +2,25 @@
 
 /// Values in row-major order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grid {
+pub struct CellGrid {
     /// Columns and rows.
     pub sides: [usize; 2],
     /// columns × rows values.
     pub values: Vec<f32>,
 }
 
-impl Grid {
+impl CellGrid {
     /// Creates a grid with one cell per pixel of a picture.
     pub const fn new(sides: [usize; 2], values: Vec<f32>) -> Self {
         Self { sides, values }
     }
 
     /// Returns the same picture in fewer cells, each the mean of the area that it covers.
-    pub fn reduced(&self, sides: [usize; 2]) -> Self {
+    pub fn downsample(&self, sides: [usize; 2]) -> Self {
         let [columns, rows] = sides;
         let [from_columns, from_rows] = self.sides;
-        let across = shares(from_columns, columns);
-        let down = shares(from_rows, rows);
+        let across = cell_weights(from_columns, columns);
+        let down = cell_weights(from_rows, rows);
         let mut wide = Vec::with_capacity(columns * from_rows);
         for row in self.values.chunks_exact(from_columns.max(1)) {
             wide.extend(across.iter().map(|cell| cell.mean(row.iter().skip(cell.first))));
@@ -49,7 +49,7 @@ impl Cell {
 }
 
 /// Divides a side of `from` pixels into cells.
-fn shares(from: usize, cells: usize) -> Vec<Cell> {
+fn cell_weights(from: usize, cells: usize) -> Vec<Cell> {
     let length = from as f64 / cells as f64;
     (0..cells)
         .map(|cell| {
@@ -71,11 +71,11 @@ mod tests {
 
     #[test]
     fn cells_are_means_of_what_they_cover() {
-        let picture = Grid::new([4, 2], vec![1.0, 3.0, 5.0, 7.0, 1.0, 3.0, 5.0, 7.0]);
-        assert_eq!(picture.reduced([2, 1]).values, [2.0, 6.0]);
+        let picture = CellGrid::new([4, 2], vec![1.0, 3.0, 5.0, 7.0, 1.0, 3.0, 5.0, 7.0]);
+        assert_eq!(picture.downsample([2, 1]).values, [2.0, 6.0]);
         // A cell of 4/3 pixels covers a third of its second pixel.
-        let thirds = picture.reduced([3, 2]).values;
+        let thirds = picture.downsample([3, 2]).values;
         assert!((thirds[0] - 1.5).abs() < 1e-6 && (thirds[1] - 4.0).abs() < 1e-6, "{thirds:?}");
-        assert_eq!(picture.reduced([4, 2]), picture);
+        assert_eq!(picture.downsample([4, 2]), picture);
     }
 }

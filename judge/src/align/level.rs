@@ -2,27 +2,27 @@
 
 use shared_format::alignment::Motion;
 
-use super::grid::Grid;
-use super::movement::Movement;
+use super::grid::CellGrid;
+use super::rigid_transform::RigidTransform;
 
-/// Maximum number of steps at a level.
-const STEPS: usize = 12;
+/// Maximum number of steps at one level.
+const MAX_ITERATIONS: usize = 12;
 /// Stop after a step that moves no cell by more than this share of a cell.
-const STILL: f64 = 0.04;
+const MIN_STEP_CELLS: f64 = 0.04;
 /// Maximum length of a step, in cells.
-const LONGEST: f64 = 2.0;
+const MAX_STEP_CELLS: f64 = 2.0;
 /// A movement shifts by at most this share of a side …
-const FARTHEST: f64 = 0.2;
+const MAX_SHIFT: f64 = 0.2;
 /// … and turns by at most about 12 degrees: the tangent of half the angle.
-const FARTHEST_TURN: f64 = 0.105;
+const MAX_TURN: f64 = 0.105;
 /// A picture with less variance than this, with values from 0 to 255, counts as uniform.
-const LEAST_VARIANCE: f64 = 1e-6;
+const MIN_VARIANCE: f64 = 1e-6;
 /// The share of the reference that must lie within the picture.
-const LEAST_OVERLAP: f64 = 0.5;
+const MIN_OVERLAP: f64 = 0.5;
 
 /// The reference in cells, with how each cell's value changes when the picture moves.
 #[derive(Debug)]
-pub struct Level {
+pub struct PyramidLevel {
     sides: [usize; 2],
     /// The picture's sides in pixels.
     input: [f64; 2],
@@ -38,22 +38,22 @@ pub struct Level {
 }
 
 /// Statistics of the reference's cells and of the picture's values at the same cells.
-struct Compared {
+struct CorrelationStats {
     mean: [f64; 2],
     variance: [f64; 2],
     covariance: f64,
 }
 
-impl Compared {
-    fn likeness(&self) -> f64 {
+impl CorrelationStats {
+    fn correlation(&self) -> f64 {
         self.covariance / (self.variance[0] * self.variance[1]).sqrt()
     }
 }
 
-impl Level {
+impl PyramidLevel {
     /// Creates a level for pictures of `input` pixels. `ignored` says which of the reference's cells don't count, row by row;
     /// empty if all do.
-    pub fn new(reference: &Grid, ignored: Vec<bool>, input: [usize; 2]) -> Self {
+    pub fn new(reference: &CellGrid, ignored: Vec<bool>, input: [usize; 2]) -> Self {
         let [columns, rows] = reference.sides;
         let input = input.map(|side| side as f64);
         let cell = [input[0] / columns.max(1) as f64, input[1] / rows.max(1) as f64];
@@ -70,7 +70,7 @@ impl Level {
                 let (above, below) = (row.saturating_sub(1), (row + 1).min(rows - 1));
                 let across = slope(at(left, row), at(right, row), right - left) / cell[0];
                 let down = slope(at(column, above), at(column, below), below - above) / cell[1];
-                let [x, y] = level.place(column, row);
+                let [x, y] = level.cell_centre(column, row);
                 let [x, y] = [x - (input[0] - 1.0) / 2.0, y - (input[1] - 1.0) / 2.0];
                 level.slopes.push([across, down, down * x - across * y]);
             }
@@ -90,35 +90,42 @@ impl Level {
 
     /// Returns the normalised correlation, −1..1, of the reference with a picture moved by `movement`; `None` if the two overlap
     /// too little, or one of them is uniform.
-    pub fn likeness(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<f64> {
-        Some(self.compared(picture, movement, scratch)?.likeness())
+    pub fn correlation(
+        &self,
+        picture: &CellGrid,
+        movement: RigidTransform,
+        scratch: &mut Vec<f32>,
+    ) -> Option<f64> {
+        Some(self.correlate(picture, movement, scratch)?.correlation())
     }
 
     /// Refines `start` in steps, and returns the best movement found and its correlation.
-    pub fn refined(
+    pub fn refine(
         &self,
-        picture: &Grid,
-        start: Movement,
+        picture: &CellGrid,
+        start: RigidTransform,
         motion: Motion,
         scratch: &mut Vec<f32>,
-    ) -> Option<(Movement, f64)> {
-        let mut compared = self.compared(picture, start, scratch)?;
-        let mut best = (start, compared.likeness());
+    ) -> Option<(RigidTransform, f64)> {
+        let mut stats = self.correlate(picture, start, scratch)?;
+        let mut best = (start, stats.correlation());
         let mut movement = start;
-        for _ in 0..STEPS {
-            let Some([x, y, angle]) = self.step(&compared, motion, scratch) else { break };
-            movement = movement.less([x, y], angle);
+        for _ in 0..MAX_ITERATIONS {
+            let Some([x, y, angle]) = self.step(&stats, motion, scratch) else { break };
+            movement = movement.compose_inverse([x, y], angle);
             // A broken part may pull it anywhere; only positions within the limits count.
             if !self.is_near(movement) {
                 break;
             }
-            let Some(next) = self.compared(picture, movement, scratch) else { break };
-            compared = next;
-            if compared.likeness() > best.1 {
-                best = (movement, compared.likeness());
+            let Some(next) = self.correlate(picture, movement, scratch) else { break };
+            stats = next;
+            if stats.correlation() > best.1 {
+                best = (movement, stats.correlation());
             }
             let turned = angle.abs() * self.input[0].max(self.input[1]) / 2.0;
-            if (x.abs() + turned) / self.cell[0] < STILL && (y.abs() + turned) / self.cell[1] < STILL {
+            if (x.abs() + turned) / self.cell[0] < MIN_STEP_CELLS
+                && (y.abs() + turned) / self.cell[1] < MIN_STEP_CELLS
+            {
                 break;
             }
         }
@@ -126,19 +133,24 @@ impl Level {
     }
 
     /// Returns whether the movement is within the limits.
-    fn is_near(&self, movement: Movement) -> bool {
-        let near = |shift: f64, side: f64| shift.abs() <= FARTHEST * side;
+    fn is_near(&self, movement: RigidTransform) -> bool {
+        let near = |shift: f64, side: f64| shift.abs() <= MAX_SHIFT * side;
         let ([x, y], [width, height]) = (movement.shift, self.input);
-        near(x, width) && near(y, height) && movement.turn.abs() <= FARTHEST_TURN
+        near(x, width) && near(y, height) && movement.turn.abs() <= MAX_TURN
     }
 
     /// Returns the centre of a cell, in pixels.
-    fn place(&self, column: usize, row: usize) -> [f64; 2] {
+    fn cell_centre(&self, column: usize, row: usize) -> [f64; 2] {
         [(column as f64 + 0.5) * self.cell[0] - 0.5, (row as f64 + 0.5) * self.cell[1] - 0.5]
     }
 
     /// Fills `scratch` with the picture's value at each cell; NaN beyond its edges and at ignored cells.
-    fn compared(&self, picture: &Grid, movement: Movement, scratch: &mut Vec<f32>) -> Option<Compared> {
+    fn correlate(
+        &self,
+        picture: &CellGrid,
+        movement: RigidTransform,
+        scratch: &mut Vec<f32>,
+    ) -> Option<CorrelationStats> {
         scratch.clear();
         let [columns, rows] = self.sides;
         let (mut count, mut sums, mut squares, mut products) = (0.0, [0.0; 2], [0.0; 2], 0.0);
@@ -146,7 +158,7 @@ impl Level {
         let mut ignored = self.ignored.iter();
         for row in 0..rows {
             for column in 0..columns {
-                let [x, y] = movement.of(self.place(column, row), self.input);
+                let [x, y] = movement.apply(self.cell_centre(column, row), self.input);
                 let at = [(x + 0.5) / self.cell[0] - 0.5, (y + 0.5) / self.cell[1] - 0.5];
                 let its = if ignored.next() == Some(&true) { None } else { value_at(picture, at) };
                 scratch.push(its.unwrap_or(f32::NAN));
@@ -158,27 +170,27 @@ impl Level {
                 products += own * its;
             }
         }
-        if count < LEAST_OVERLAP * self.judged as f64 {
+        if count < MIN_OVERLAP * self.judged as f64 {
             return None;
         }
         let mean = sums.map(|sum| sum / count);
         let variance = [squares[0] / count - mean[0] * mean[0], squares[1] / count - mean[1] * mean[1]];
         let covariance = products / count - mean[0] * mean[1];
         // Below this, the picture is uniform except for rounding.
-        let varies = |variance: f64| variance > LEAST_VARIANCE;
-        variance.into_iter().all(varies).then_some(Compared { mean, variance, covariance })
+        let varies = |variance: f64| variance > MIN_VARIANCE;
+        variance.into_iter().all(varies).then_some(CorrelationStats { mean, variance, covariance })
     }
 
-    /// Computes the Gauss-Newton step, in pixels and radians, from what [`Self::compared`] left in `scratch`.
-    fn step(&self, compared: &Compared, motion: Motion, scratch: &[f32]) -> Option<[f64; 3]> {
-        let gain = (compared.variance[0] / compared.variance[1]).sqrt();
+    /// Computes the Gauss-Newton step, in pixels and radians, from what [`Self::correlate`] left in `scratch`.
+    fn step(&self, stats: &CorrelationStats, motion: Motion, scratch: &[f32]) -> Option<[f64; 3]> {
+        let gain = (stats.variance[0] / stats.variance[1]).sqrt();
         let mut normal = [[0.0; 3]; 3];
         let mut sums = [0.0; 3];
         for ((&own, &its), slope) in self.values.iter().zip(scratch).zip(&self.slopes) {
             if its.is_nan() {
                 continue;
             }
-            let difference = (f64::from(its) - compared.mean[1]) * gain - (f64::from(own) - compared.mean[0]);
+            let difference = (f64::from(its) - stats.mean[1]) * gain - (f64::from(own) - stats.mean[0]);
             for ((line, sum), a) in normal.iter_mut().zip(&mut sums).zip(slope) {
                 *sum += a * difference;
                 line.iter_mut().zip(slope).for_each(|(cell, b)| *cell += a * b);
@@ -188,15 +200,15 @@ impl Level {
             normal[2] = [0.0, 0.0, 1.0];
             (normal[0][2], normal[1][2], sums[2]) = (0.0, 0.0, 0.0);
         }
-        let [x, y, angle] = solved(normal, sums)?;
+        let [x, y, angle] = solve_symmetric(normal, sums)?;
         let length = (x.abs() / self.cell[0]).max(y.abs() / self.cell[1]);
-        let shortened = (LONGEST / length.max(LONGEST)).min(1.0);
+        let shortened = (MAX_STEP_CELLS / length.max(MAX_STEP_CELLS)).min(1.0);
         Some([x * shortened, y * shortened, angle * shortened])
     }
 }
 
 /// Interpolates between four cells; `None` beyond the edges.
-fn value_at(picture: &Grid, [x, y]: [f64; 2]) -> Option<f32> {
+fn value_at(picture: &CellGrid, [x, y]: [f64; 2]) -> Option<f32> {
     let [columns, rows] = picture.sides;
     if !(x >= 0.0 && y >= 0.0 && x <= columns as f64 - 1.0 && y <= rows as f64 - 1.0) {
         return None;
@@ -210,7 +222,7 @@ fn value_at(picture: &Grid, [x, y]: [f64; 2]) -> Option<f32> {
 }
 
 /// Solves three symmetric equations by Cholesky decomposition; `None` if there is no solution.
-fn solved(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
+fn solve_symmetric(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
     // Scaled so that pixels and radians have equal weight.
     let scale = [m[0][0], m[1][1], m[2][2]].map(f64::sqrt);
     if scale.iter().any(|s| !s.is_finite() || *s <= 0.0) {
@@ -239,14 +251,14 @@ fn solved(mut m: [[f64; 3]; 3], mut v: [f64; 3]) -> Option<[f64; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use super::solved;
+    use super::solve_symmetric;
 
     #[test]
     fn equations_are_solved() {
         let (m, x) = ([[4.0, 1.0, 2.0], [1.0, 3.0, 0.5], [2.0, 0.5, 9.0]], [1.0, -2.0, 3.0]);
         let v = m.map(|line: [f64; 3]| line.iter().zip(&x).map(|(a, b)| a * b).sum());
-        let found = solved(m, v).unwrap();
+        let found = solve_symmetric(m, v).unwrap();
         assert!(found.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
-        assert_eq!(solved([[0.0; 3]; 3], [1.0; 3]), None);
+        assert_eq!(solve_symmetric([[0.0; 3]; 3], [1.0; 3]), None);
     }
 }

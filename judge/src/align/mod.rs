@@ -9,22 +9,22 @@
 //! | file | contents |
 //! |---|---|
 //! | `grid.rs` | a picture as a grid of cells |
-//! | `movement.rs` | a shift and a rotation |
+//! | `rigid_transform.rs` | a shift and a rotation |
 //! | `level.rs` | the reference at one resolution: the correlation, and the step that improves it |
 //! | `warp.rs` | moves a picture |
 
 mod grid;
 mod level;
-mod movement;
+mod rigid_transform;
 mod warp;
 
 use shared_format::alignment::{Alignment, MIN_SIDE, Motion};
 use shared_format::{IgnoreMask, Size};
 
-use self::grid::Grid;
-use self::level::Level;
-pub use self::movement::Movement;
-pub use self::warp::moved;
+use self::grid::CellGrid;
+use self::level::PyramidLevel;
+pub use self::rigid_transform::RigidTransform;
+pub use self::warp::warp;
 
 /// The search covers shifts of up to this share of a side.
 const REACH: f64 = 0.125;
@@ -33,25 +33,25 @@ const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
 /// Number of starting points that are refined.
 const STARTS: usize = 3;
 /// A level with more cells than this gets a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`] cells.
-const COARSE: usize = 512;
+const MAX_COARSEST_CELLS: usize = 512;
 /// … or fewer than this many cells that aren't ignored.
-pub const LEAST_CELLS: usize = 64;
+pub const MIN_JUDGED_CELLS: usize = 64;
 
 /// The error when a part's position can't be found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NotLocked {
+pub struct AlignmentError {
     /// The best correlation with the reference, −1..1.
-    pub likeness: f64,
+    pub correlation: f64,
 }
 
 /// Finds the position of the part in a frame.
 #[derive(Debug)]
 pub struct Aligner {
     motion: Motion,
-    least_likeness: f64,
+    min_correlation: f64,
     input: [f64; 2],
     /// Finest first.
-    levels: Vec<Level>,
+    levels: Vec<PyramidLevel>,
     luma: Vec<f32>,
     scratch: Vec<f32>,
 }
@@ -63,20 +63,20 @@ impl Aligner {
         let sides = [input.width as usize, input.height as usize];
         let reference = &alignment.reference;
         let luma = reference.luma().iter().map(|&v| f32::from(v)).collect();
-        let mut grid = Grid::new([reference.columns(), reference.rows()].map(usize::from), luma);
+        let mut grid = CellGrid::new([reference.columns(), reference.rows()].map(usize::from), luma);
         let ignored = |sides| ignore.map_or(vec![], |mask| ignored_cells(mask, sides));
-        let mut levels = vec![Level::new(&grid, ignored(grid.sides), sides)];
+        let mut levels = vec![PyramidLevel::new(&grid, ignored(grid.sides), sides)];
         while let Some(coarser) = coarser(grid.sides) {
             let ignored = ignored(coarser);
-            if !ignored.is_empty() && ignored.iter().filter(|ignored| !**ignored).count() < LEAST_CELLS {
+            if !ignored.is_empty() && ignored.iter().filter(|ignored| !**ignored).count() < MIN_JUDGED_CELLS {
                 break;
             }
-            grid = grid.reduced(coarser);
-            levels.push(Level::new(&grid, ignored, sides));
+            grid = grid.downsample(coarser);
+            levels.push(PyramidLevel::new(&grid, ignored, sides));
         }
         Self {
             motion: alignment.motion,
-            least_likeness: alignment.least_likeness(),
+            min_correlation: alignment.least_likeness(),
             input: sides.map(|side| side as f64),
             levels,
             luma: vec![],
@@ -88,76 +88,83 @@ impl Aligner {
     /// reference.
     ///
     /// # Errors
-    /// [`NotLocked`] if the correlation is below the required minimum.
-    pub fn find(&mut self, planes: &[f32]) -> Result<(Movement, f64), NotLocked> {
-        let Some(sides) = self.levels.first().map(Level::sides) else {
-            return Err(NotLocked { likeness: -1.0 });
+    /// [`AlignmentError`] if the correlation is below the required minimum.
+    pub fn find(&mut self, planes: &[f32]) -> Result<(RigidTransform, f64), AlignmentError> {
+        let Some(sides) = self.levels.first().map(PyramidLevel::sides) else {
+            return Err(AlignmentError { correlation: -1.0 });
         };
         luma_of(planes, &mut self.luma);
-        let picture = Grid::new(self.input.map(|side| side as usize), std::mem::take(&mut self.luma));
-        let cells = picture.reduced(sides);
+        let picture = CellGrid::new(self.input.map(|side| side as usize), std::mem::take(&mut self.luma));
+        let cells = picture.downsample(sides);
         self.luma = picture.values;
         self.find_cells(cells.values)
     }
 
-    /// Like [`Self::find`], for a picture that [`cells`] has reduced to the reference's number of cells.
+    /// Like [`Self::find`], for a picture that [`luma_cells`] has reduced to the reference's number of cells.
     ///
     /// # Errors
     /// As [`Self::find`].
-    pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(Movement, f64), NotLocked> {
-        let (movement, likeness) = self.best(cells).ok_or(NotLocked { likeness: -1.0 })?;
+    pub fn find_cells(&mut self, cells: Vec<f32>) -> Result<(RigidTransform, f64), AlignmentError> {
+        let (movement, correlation) =
+            self.best_transform(cells).ok_or(AlignmentError { correlation: -1.0 })?;
         // A correlation of NaN fails here, too.
-        if likeness >= self.least_likeness { Ok((movement, likeness)) } else { Err(NotLocked { likeness }) }
+        if correlation >= self.min_correlation {
+            Ok((movement, correlation))
+        } else {
+            Err(AlignmentError { correlation })
+        }
     }
 
     /// Returns the correlation, −1..1, of the reference with a picture moved by `movement`, and the picture's value at each of
     /// the reference's cells, NaN beyond its edges; `None` if the two overlap too little, or one of them is uniform.
     #[must_use]
-    pub fn compare(&mut self, cells: Vec<f32>, movement: Movement) -> Option<(f64, &[f32])> {
+    pub fn compare(&mut self, cells: Vec<f32>, movement: RigidTransform) -> Option<(f64, &[f32])> {
         let finest = self.levels.first()?;
-        let picture = Grid::new(finest.sides(), cells);
-        let likeness = finest.likeness(&picture, movement, &mut self.scratch)?;
-        Some((likeness, &self.scratch))
+        let picture = CellGrid::new(finest.sides(), cells);
+        let correlation = finest.correlation(&picture, movement, &mut self.scratch)?;
+        Some((correlation, &self.scratch))
     }
 
-    fn best(&mut self, mut cells: Vec<f32>) -> Option<(Movement, f64)> {
+    fn best_transform(&mut self, mut cells: Vec<f32>) -> Option<(RigidTransform, f64)> {
         let mut pictures = vec![];
         for level in &self.levels {
             let picture = match pictures.last() {
-                None => Grid::new(level.sides(), std::mem::take(&mut cells)),
-                Some(finer) => Grid::reduced(finer, level.sides()),
+                None => CellGrid::new(level.sides(), std::mem::take(&mut cells)),
+                Some(finer) => CellGrid::downsample(finer, level.sides()),
             };
             pictures.push(picture);
         }
         let mut levels = self.levels.iter().zip(&pictures).rev();
         let (coarsest, picture) = levels.next()?;
-        let mut starts: Vec<(Movement, f64)> = vec![];
-        for movement in self.beginnings(coarsest) {
-            let Some(likeness) = coarsest.likeness(picture, movement, &mut self.scratch) else { continue };
-            let at = starts.partition_point(|(_, better)| *better >= likeness);
+        let mut starts: Vec<(RigidTransform, f64)> = vec![];
+        for movement in self.start_transforms(coarsest) {
+            let Some(correlation) = coarsest.correlation(picture, movement, &mut self.scratch) else {
+                continue;
+            };
+            let at = starts.partition_point(|(_, better)| *better >= correlation);
             if at < STARTS {
-                starts.insert(at, (movement, likeness));
+                starts.insert(at, (movement, correlation));
                 starts.truncate(STARTS);
             }
         }
-        let mut best: Option<(Movement, f64)> = None;
+        let mut best: Option<(RigidTransform, f64)> = None;
         for (start, _) in starts {
-            let Some(found) = coarsest.refined(picture, start, self.motion, &mut self.scratch) else {
+            let Some(found) = coarsest.refine(picture, start, self.motion, &mut self.scratch) else {
                 continue;
             };
-            if best.is_none_or(|(_, likeness)| found.1 > likeness) {
+            if best.is_none_or(|(_, correlation)| found.1 > correlation) {
                 best = Some(found);
             }
         }
         for (level, picture) in levels {
             let (start, _) = best?;
-            best = level.refined(picture, start, self.motion, &mut self.scratch);
+            best = level.refine(picture, start, self.motion, &mut self.scratch);
         }
         best
     }
 
     /// Returns shifts by whole cells of `level`, each with a few rotations.
-    fn beginnings(&self, level: &Level) -> Vec<Movement> {
+    fn start_transforms(&self, level: &PyramidLevel) -> Vec<RigidTransform> {
         let turns = match self.motion {
             Motion::Shift => TURNS.get(..1).unwrap_or_default(),
             Motion::Rigid => &TURNS,
@@ -169,16 +176,16 @@ impl Aligner {
             ((REACH * side / cell) as i32).max(1)
         });
         let [across, down] = reach;
-        let mut beginnings = vec![];
+        let mut start_transforms = vec![];
         for &turn in turns {
             for y in -down..=down {
                 for x in -across..=across {
                     let shift = [f64::from(x) * cell[0], f64::from(y) * cell[1]];
-                    beginnings.push(Movement { shift, turn });
+                    start_transforms.push(RigidTransform { shift, turn });
                 }
             }
         }
-        beginnings
+        start_transforms
     }
 }
 
@@ -200,18 +207,18 @@ pub fn ignored_cells(mask: &IgnoreMask, [columns, rows]: [usize; 2]) -> Vec<bool
 /// Returns the sides of the next coarser level, if there is one.
 fn coarser(sides: [usize; 2]) -> Option<[usize; 2]> {
     let halved = sides.map(|side| side / 2);
-    let usable =
-        sides.iter().product::<usize>() > COARSE && halved.iter().all(|&side| side >= MIN_SIDE.into());
+    let usable = sides.iter().product::<usize>() > MAX_COARSEST_CELLS
+        && halved.iter().all(|&side| side >= MIN_SIDE.into());
     usable.then_some(halved)
 }
 
 /// Reduces the picture in `planes` (3 × height × width, 0..1) to columns × rows cells, each the mean luma, 0 to 255, of the area
 /// it covers.
 #[must_use]
-pub fn cells(planes: &[f32], input: Size, sides: [usize; 2]) -> Vec<f32> {
+pub fn luma_cells(planes: &[f32], input: Size, sides: [usize; 2]) -> Vec<f32> {
     let mut luma = vec![];
     luma_of(planes, &mut luma);
-    Grid::new([input.width as usize, input.height as usize], luma).reduced(sides).values
+    CellGrid::new([input.width as usize, input.height as usize], luma).downsample(sides).values
 }
 
 /// Computes the ITU-R BT.601 luma, 0..255, of planes 0..1.

@@ -1,10 +1,10 @@
 //! Moves a picture.
 
-use super::movement::Movement;
+use super::rigid_transform::RigidTransform;
 
 /// Writes to `out` each plane of `planes` (each of `sides` = width × height), sampled where `movement` takes each pixel. Beyond the
 /// edges, the edge's value is repeated.
-pub fn moved(planes: &[f32], sides: [usize; 2], movement: Movement, out: &mut Vec<f32>) {
+pub fn warp(planes: &[f32], sides: [usize; 2], movement: RigidTransform, out: &mut Vec<f32>) {
     let [width, height] = sides;
     let [cos, sin] = movement.rotation();
     let real = sides.map(|side| side as f64);
@@ -13,7 +13,7 @@ pub fn moved(planes: &[f32], sides: [usize; 2], movement: Movement, out: &mut Ve
     let size = width * height;
     let mut corners = Vec::with_capacity(width);
     for row in 0..height {
-        let [x, y] = movement.of([0.0, row as f64], real);
+        let [x, y] = movement.apply([0.0, row as f64], real);
         corners.clear();
         corners.extend((0..width).map(|column| {
             let column = column as f64;
@@ -70,11 +70,11 @@ mod tests {
     fn a_picture_moves_and_repeats_its_edges() {
         let plane: Vec<f32> = (0..6).map(|n| n as f32).collect();
         let mut out = vec![];
-        moved(&plane, [3, 2], Movement { shift: [1.0, 0.0], turn: 0.0 }, &mut out);
+        warp(&plane, [3, 2], RigidTransform { shift: [1.0, 0.0], turn: 0.0 }, &mut out);
         assert_eq!(out, [1.0, 2.0, 2.0, 4.0, 5.0, 5.0]);
-        moved(&plane, [3, 2], Movement { shift: [-0.5, 1.0], turn: 0.0 }, &mut out);
+        warp(&plane, [3, 2], RigidTransform { shift: [-0.5, 1.0], turn: 0.0 }, &mut out);
         assert_eq!(out, [3.0, 3.5, 4.5, 3.0, 3.5, 4.5]);
-        moved(&plane, [3, 2], Movement::NONE, &mut out);
+        warp(&plane, [3, 2], RigidTransform::IDENTITY, &mut out);
         assert_eq!(out, plane);
     }
 }

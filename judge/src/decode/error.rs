@@ -67,13 +67,13 @@ pub enum DecodeError {
     /// Larger than the caller allows.
     #[error(
         "the image has {} × {} pixels, but bundle and camera allow at most {} × {}; check the camera's mode, or \
-         give the right image", found.width, found.height, most.width, most.height
+         give the right image", found.width, found.height, max.width, max.height
     )]
     LargerThanAllowed {
         /// Its size when upright.
         found: Size,
         /// The largest size allowed.
-        most: Size,
+        max: Size,
     },
     /// More pixels than [`MAX_PIXELS`], or a file too large to hold fewer.
     #[error("the image is too large ({found}); give at most {} million pixels", MAX_PIXELS / 1_000_000)]

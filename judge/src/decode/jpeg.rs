@@ -8,20 +8,20 @@
 //! |---|---|
 //! | `file` | segments and scans → samples of the components |
 //! | `segments`, `header`, `tables` | the contents of segments |
-//! | `intervals` | a scan's restart intervals, and the blocks in them |
-//! | `huffman`, `bits` | codes, and the bits of a restart interval |
+//! | `restart_intervals` | a scan's restart intervals, and the blocks in them |
+//! | `huffman`, `bit_reader` | codes, and the bits of a restart interval |
 //! | `sequential`, `progressive`, `block` | the coefficients of blocks |
 //! | `upsample` | components at full size; this, the transform and the colour conversion use loops of `kernels::jpeg` |
 //! | `error` | what is wrong with a file |
 
-mod bits;
+mod bit_reader;
 mod block;
 mod error;
 mod file;
 mod header;
 mod huffman;
-mod intervals;
 mod progressive;
+mod restart_intervals;
 mod segments;
 mod sequential;
 mod tables;
@@ -29,11 +29,11 @@ mod upsample;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
-use kernels::jpeg::{interleaved, rgb_of_ycbcr};
+use kernels::jpeg::{interleave_rgb, ycbcr_to_rgb};
 
 use super::DecodeError;
 use error::Damage;
-use file::{Admit, Decoded};
+use file::{Admit, DecodedJpeg};
 
 /// Decodes a JPEG; grey stays grey, anything else becomes RGB. The orientation is returned, not applied. `admit` is
 /// called before memory is allocated for pixels.
@@ -47,13 +47,13 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(DynamicImage, Or
     Ok((image.ok_or(Damage::CutShort)?, orientation))
 }
 
-fn grey(decoded: &Decoded) -> Vec<u8> {
+fn grey(decoded: &DecodedJpeg) -> Vec<u8> {
     let [plane] = decoded.planes.as_slice() else { return vec![] };
     let rows = plane.samples.chunks(plane.stride).take(plane.height);
     rows.flat_map(|row| row.iter().take(plane.width)).copied().collect()
 }
 
-fn rgb(decoded: &Decoded) -> Vec<u8> {
+fn rgb(decoded: &DecodedJpeg) -> Vec<u8> {
     let [first, second, third] = decoded.planes.as_slice() else { return vec![] };
     let row_bytes = decoded.width as usize * 3;
     let mut pixels = vec![0; row_bytes * decoded.height as usize];
@@ -63,7 +63,7 @@ fn rgb(decoded: &Decoded) -> Vec<u8> {
         let a = first.upsampled(y, a, &mut sums);
         let b = second.upsampled(y, b, &mut sums);
         let c = third.upsampled(y, c, &mut sums);
-        if decoded.is_rgb { interleaved([a, b, c], out) } else { rgb_of_ycbcr(a, b, c, out) }
+        if decoded.is_rgb { interleave_rgb([a, b, c], out) } else { ycbcr_to_rgb(a, b, c, out) }
     }
     pixels
 }
@@ -71,6 +71,6 @@ fn rgb(decoded: &Decoded) -> Vec<u8> {
 /// Returns the bytes of a JPEG up to and including its end-of-image marker: a camera's buffer continues after it. `None`
 /// if there is no such marker, because the picture was cut short.
 #[must_use]
-pub fn cut_jpeg(bytes: &[u8]) -> Option<&[u8]> {
+pub fn trim_jpeg(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(..segments::end_of_image(bytes)? + 2)
 }

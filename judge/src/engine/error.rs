@@ -89,12 +89,16 @@ pub(super) fn in_one_line(error: &TractError) -> String {
     if text.chars().count() > 300 { text.chars().take(300).chain(['…']).collect() } else { text }
 }
 
-pub(super) fn in_words(shape: &[usize]) -> String {
+pub(super) fn describe_shape(shape: &[usize]) -> String {
     let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
     if sides.is_empty() { "a single value".to_owned() } else { sides.join("×") }
 }
 
 /// Returns the error for an output of an unexpected shape.
 pub(crate) fn unexpected_output(name: &str, found: &[usize], expected: &[usize]) -> EngineError {
-    EngineError::Output { name: name.to_owned(), found: in_words(found), expected: in_words(expected) }
+    EngineError::Output {
+        name: name.to_owned(),
+        found: describe_shape(found),
+        expected: describe_shape(expected),
+    }
 }

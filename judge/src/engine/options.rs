@@ -1,17 +1,17 @@
 //! Options for running a model: engine, arithmetic, vectors and threads.
 
-use kernels::Path;
+use kernels::Isa;
 use shared_format::Arithmetic;
 
 use super::error::{EngineError, VECTORS};
-use super::replace::Paths;
+use super::replace::Isas;
 
-pub(super) fn vectors() -> Result<Path, EngineError> {
-    let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Path::best()) };
-    let all = Path::all();
-    all.iter().find(|path| wanted == path.name()).copied().ok_or_else(|| EngineError::Vectors {
+pub(super) fn selected_isa() -> Result<Isa, EngineError> {
+    let Some(wanted) = std::env::var_os(VECTORS) else { return Ok(Isa::best()) };
+    let all = Isa::all();
+    all.iter().find(|isa| wanted == isa.name()).copied().ok_or_else(|| EngineError::Vectors {
         wanted: wanted.to_string_lossy().into_owned(),
-        found: all.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
+        found: all.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "),
     })
 }
 
@@ -20,7 +20,7 @@ pub(super) fn vectors() -> Result<Path, EngineError> {
 /// # Errors
 /// [`EngineError::Half`] if it can't, [`EngineError::Vectors`] if [`VECTORS`] names instructions that the processor lacks.
 pub fn check_arithmetic(arithmetic: Arithmetic) -> Result<(), EngineError> {
-    Paths::of(vectors()?, arithmetic).map(drop)
+    Isas::of(selected_isa()?, arithmetic).map(drop)
 }
 
 /// What computes a model's operations.

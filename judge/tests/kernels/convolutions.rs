@@ -94,17 +94,17 @@ fn bottlenecks_alone_compute_with_sixteen_bits_where_that_is_asked_for() {
     let run = |engine, arithmetic| {
         let mut network =
             Network::load_with(&onnx, SHAPE, &[&x], Options { engine, arithmetic, threads: 1 }).unwrap();
-        (network.run(&crate::graph::image()).unwrap().concat(), network.replaced().to_vec())
+        (network.run(&crate::graph::image()).unwrap().concat(), network.replacements().to_vec())
     };
-    let (single, replaced) = run(Engine::Kernels, Arithmetic::Single);
-    assert!(replaced.iter().all(|r| r.arithmetic == Arithmetic::Single));
-    let (half, replaced) = run(Engine::Kernels, Arithmetic::Half);
-    let in_half = replaced.iter().filter(|r| r.arithmetic == Arithmetic::Half);
+    let (single, replacements) = run(Engine::Kernels, Arithmetic::Single);
+    assert!(replacements.iter().all(|r| r.arithmetic == Arithmetic::Single));
+    let (half, replacements) = run(Engine::Kernels, Arithmetic::Half);
+    let in_half = replacements.iter().filter(|r| r.arithmetic == Arithmetic::Half);
     let words: Vec<&str> = in_half.map(|r| r.kernel.as_str()).collect();
     assert_eq!(words, ["bottleneck in 16 bits, residual", "bottleneck in 16 bits"]);
-    let most = single.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let largest = single.iter().fold(0f32, |max, x| max.max(x.abs()));
     let apart = single.iter().zip(&half).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-    assert!(apart > 1e-5 * most && apart < 2e-2 * most, "{apart} of {most}");
+    assert!(apart > 1e-5 * largest && apart < 2e-2 * largest, "{apart} of {largest}");
     // tract computes with 32 bits whatever is requested.
     assert_eq!(run(Engine::Plain, Arithmetic::Half), run(Engine::Plain, Arithmetic::Single));
 }

@@ -100,7 +100,7 @@ pub fn image() -> Vec<f32> {
 pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
     let plain = Options { engine: Engine::Plain, ..Options::default() };
     let mut plain = Network::load_with(onnx, SHAPE, outputs, plain).unwrap();
-    assert!(plain.replaced().is_empty());
+    assert!(plain.replacements().is_empty());
     let expected = plain.run(&image()).unwrap();
     let mut first = None;
     let mut kernels = Vec::new();
@@ -110,14 +110,17 @@ pub fn agree(onnx: &[u8], outputs: &[&str]) -> Vec<String> {
         for _ in 0..3 {
             let found = network.run(&image()).unwrap();
             for ((found, expected), name) in found.iter().zip(&expected).zip(outputs) {
-                let most = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+                let largest = expected.iter().fold(0f32, |max, x| max.max(x.abs()));
                 for (a, b) in found.iter().zip(expected) {
-                    assert!((a - b).abs() <= 1e-5 * most, "{name}: {a} instead of {b}, largest value {most}");
+                    assert!(
+                        (a - b).abs() <= 1e-5 * largest,
+                        "{name}: {a} instead of {b}, largest value {largest}"
+                    );
                 }
             }
             assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{threads} threads change bits");
         }
-        kernels = network.replaced().iter().map(|r| r.kernel.clone()).collect();
+        kernels = network.replacements().iter().map(|r| r.kernel.clone()).collect();
     }
     kernels
 }

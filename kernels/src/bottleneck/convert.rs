@@ -1,17 +1,17 @@
 //! Conversion to another float type.
 
-use crate::share::{at, at_mut};
-use crate::simd::{Element, Simd, Task};
+use crate::parallel::{at, at_mut};
+use crate::simd::{Element, Simd, SimdTask};
 
-/// Returns the floats unchanged if they already have the type, otherwise rounded into `room`, which must be at least as long.
+/// Returns the floats unchanged if they already have the type, otherwise rounded into `scratch`, which must be at least as long.
 #[inline(always)]
-pub(super) fn converted<'a, S: Simd>(s: S, floats: &'a [f32], room: &'a mut [S::E]) -> &'a [S::E] {
+pub(super) fn converted<'a, S: Simd>(s: S, floats: &'a [f32], scratch: &'a mut [S::E]) -> &'a [S::E] {
     if S::E::IS_SINGLE {
         return bytemuck::cast_slice(floats);
     }
-    let room = &mut room[..floats.len()];
-    s.run(Convert { floats, to: &mut *room });
-    room
+    let scratch = &mut scratch[..floats.len()];
+    s.run(Convert { floats, to: &mut *scratch });
+    scratch
 }
 
 struct Convert<'a, E> {
@@ -20,7 +20,7 @@ struct Convert<'a, E> {
     to: &'a mut [E],
 }
 
-impl<E: Element> Task<E> for Convert<'_, E> {
+impl<E: Element> SimdTask<E> for Convert<'_, E> {
     type Output = ();
 
     #[inline(always)]

@@ -3,57 +3,57 @@
 use std::ops::Range;
 
 use super::expand::Expand;
-use super::stage::Stage;
-use crate::depthwise::{BLOCK, Depthwise};
+use super::stage::BottleneckStage;
+use crate::depthwise::{CHANNEL_BLOCK, Depthwise};
 use crate::pointwise::Pointwise;
-use crate::simd::{Element, Vectors};
+use crate::simd::{Dispatch, Element};
 use crate::spec::{ConvSpec, Epilogue, Error, Shape};
 
 /// A group of the expanded channels.
 #[derive(Debug)]
 pub(super) struct Group<E> {
-    pub parts: Vec<Part<E>>,
+    pub subgroups: Vec<Subgroup<E>>,
     pub project: Pointwise<E>,
 }
 
 /// The blocks that are expanded together.
 #[derive(Debug)]
-pub(super) struct Part<E> {
+pub(super) struct Subgroup<E> {
     pub expand: Expand<E>,
     pub blocks: Vec<Depthwise<E>>,
 }
 
 /// Returns the number of channels that are expanded together: a tile's.
-fn part<E: Element>(path: E::Path) -> usize {
-    BLOCK.max(2 * path.lanes())
+fn subgroup_channels<E: Element>(isa: E::Isa) -> usize {
+    CHANNEL_BLOCK.max(2 * isa.lanes())
 }
 
 impl<E: Element> Group<E> {
     pub fn new(
-        path: E::Path,
-        expand: &Stage<'_>,
-        depthwise: &Stage<'_>,
-        project: &Stage<'_>,
+        isa: E::Isa,
+        expand: &BottleneckStage<'_>,
+        depthwise: &BottleneckStage<'_>,
+        project: &BottleneckStage<'_>,
         channels: Range<usize>,
     ) -> Result<Self, Error> {
         let (wide, outputs) = (expand.spec.outputs, project.spec.outputs);
         // The rows are already padded with zeros.
         let Shape { height, width, .. } = depthwise.spec.input;
         let [rows, columns] = depthwise.spec.padding;
-        let input = Shape { height, width: width + columns[0] + columns[1], channels: BLOCK };
-        let spec = ConvSpec { input, outputs: BLOCK, padding: [rows, [0, 0]], ..depthwise.spec };
+        let input = Shape { height, width: width + columns[0] + columns[1], channels: CHANNEL_BLOCK };
+        let spec = ConvSpec { input, outputs: CHANNEL_BLOCK, padding: [rows, [0, 0]], ..depthwise.spec };
         let sums = spec.sums()?;
         let block = |first: usize| {
-            let (weights, bias) = depthwise.of(first..first + BLOCK);
-            Depthwise::new(path, &spec, sums, weights, bias, &depthwise.epilogue)
+            let (weights, bias) = depthwise.of(first..first + CHANNEL_BLOCK);
+            Depthwise::new(isa, &spec, sums, weights, bias, &depthwise.epilogue)
         };
-        let most = part::<E>(path);
-        let parts = channels.clone().step_by(most).map(|first| {
-            let channels = first..(first + most).min(channels.end);
-            let blocks = channels.clone().step_by(BLOCK).map(block).collect();
-            Part { expand: Expand::new(path, expand, depthwise.spec.input, channels), blocks }
+        let step = subgroup_channels::<E>(isa);
+        let subgroups = channels.clone().step_by(step).map(|first| {
+            let channels = first..(first + step).min(channels.end);
+            let blocks = channels.clone().step_by(CHANNEL_BLOCK).map(block).collect();
+            Subgroup { expand: Expand::new(isa, expand, depthwise.spec.input, channels), blocks }
         });
-        let parts = parts.collect();
+        let subgroups = subgroups.collect();
 
         // The first group adds the bias; the last one applies the epilogue to the complete sums.
         let rows = project.weights.chunks_exact(wide);
@@ -61,6 +61,9 @@ impl<E: Element> Group<E> {
         let bias = if channels.start == 0 { project.bias.to_vec() } else { vec![0.0; outputs] };
         let last = channels.end == wide;
         let epilogue = if last { project.epilogue } else { Epilogue::default() };
-        Ok(Self { parts, project: Pointwise::new(path, channels.len(), outputs, &weights, &bias, &epilogue) })
+        Ok(Self {
+            subgroups,
+            project: Pointwise::new(isa, channels.len(), outputs, &weights, &bias, &epilogue),
+        })
     }
 }

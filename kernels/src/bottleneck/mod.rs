@@ -3,20 +3,20 @@
 //! takes the role of the expansion if the block after it has none.
 
 mod band;
+mod blocking;
 mod convert;
-mod cut;
 mod expand;
 mod group;
-mod packed;
 mod stage;
+mod weights;
 
 use half::f16;
 
-use self::packed::Packed;
-pub use self::stage::Stage;
+pub use self::stage::BottleneckStage;
+use self::weights::BottleneckWeights;
 use crate::conv::{Algorithm, check_images};
-use crate::simd::{Element, HalfPath, Path};
-use crate::spec::{Error, Shape, check};
+use crate::simd::{Element, HalfIsa, Isa};
+use crate::spec::{Error, Shape, check_length};
 
 /// A bottleneck for one input shape, with packed weights.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub struct Bottleneck {
     input: Shape,
     output: Shape,
     residual: bool,
-    packed: Kind,
+    packed: TypedWeights,
 }
 
 /// The weights, in the float type used for computing.
 #[derive(Debug)]
-enum Kind {
-    Single(Packed<f32>),
-    Half(Packed<f16>),
+enum TypedWeights {
+    Single(BottleneckWeights<f32>),
+    Half(BottleneckWeights<f16>),
 }
 
 impl Bottleneck {
@@ -41,12 +41,12 @@ impl Bottleneck {
     /// [`Error::Unsupported`] if they don't form a bottleneck or its expanded channels can't be split into groups; [`Error::Length`] if
     /// weights or bias have the wrong length.
     pub fn new(
-        expand: &Stage<'_>,
-        depthwise: &Stage<'_>,
-        project: &Stage<'_>,
-        path: Path,
+        expand: &BottleneckStage<'_>,
+        depthwise: &BottleneckStage<'_>,
+        project: &BottleneckStage<'_>,
+        isa: Isa,
     ) -> Result<Self, Error> {
-        Self::with(expand, depthwise, project, path, Kind::Single)
+        Self::pack(expand, depthwise, project, isa, TypedWeights::Single)
     }
 
     /// [`Self::new`], computing with 16-bit floats. Input and weights are rounded to 16 bits; within a group of expanded channels,
@@ -56,20 +56,20 @@ impl Bottleneck {
     /// # Errors
     /// As [`Self::new`].
     pub fn new_half(
-        expand: &Stage<'_>,
-        depthwise: &Stage<'_>,
-        project: &Stage<'_>,
-        path: HalfPath,
+        expand: &BottleneckStage<'_>,
+        depthwise: &BottleneckStage<'_>,
+        project: &BottleneckStage<'_>,
+        isa: HalfIsa,
     ) -> Result<Self, Error> {
-        Self::with(expand, depthwise, project, path, Kind::Half)
+        Self::pack(expand, depthwise, project, isa, TypedWeights::Half)
     }
 
-    fn with<E: Element>(
-        expand: &Stage<'_>,
-        depthwise: &Stage<'_>,
-        project: &Stage<'_>,
-        path: E::Path,
-        kind: fn(Packed<E>) -> Kind,
+    fn pack<E: Element>(
+        expand: &BottleneckStage<'_>,
+        depthwise: &BottleneckStage<'_>,
+        project: &BottleneckStage<'_>,
+        isa: E::Isa,
+        kind: fn(BottleneckWeights<E>) -> TypedWeights,
     ) -> Result<Self, Error> {
         let (wide, narrow, output) = (expand.spec.sums()?, depthwise.spec.sums()?, project.spec.sums()?);
         // Minimal filtering saves more than fusing does.
@@ -91,10 +91,10 @@ impl Bottleneck {
             ));
         }
         for stage in [expand, depthwise, project] {
-            check("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
-            check("bias", stage.spec.outputs, stage.bias)?;
+            check_length("weights", stage.spec.outputs * stage.spec.taps(), stage.weights)?;
+            check_length("bias", stage.spec.outputs, stage.bias)?;
         }
-        let packed = kind(Packed::new(expand, depthwise, project, output, path)?);
+        let packed = kind(BottleneckWeights::new(expand, depthwise, project, output, isa)?);
         Ok(Self { input: expand.spec.input, output, residual: project.epilogue.residual, packed })
     }
 
@@ -107,7 +107,7 @@ impl Bottleneck {
     /// Returns whether it computes with 16-bit floats.
     #[must_use]
     pub const fn is_half(&self) -> bool {
-        matches!(self.packed, Kind::Half(_))
+        matches!(self.packed, TypedWeights::Half(_))
     }
 
     /// Computes one image. `output` and `residual`, if any, have the output's shape.
@@ -117,8 +117,8 @@ impl Bottleneck {
     pub fn run(&self, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) -> Result<(), Error> {
         let residual = check_images((self.input, input), (self.output, output), (self.residual, residual))?;
         match &self.packed {
-            Kind::Single(packed) => packed.run(input, residual, output),
-            Kind::Half(packed) => packed.run(input, residual, output),
+            TypedWeights::Single(packed) => packed.run(input, residual, output),
+            TypedWeights::Half(packed) => packed.run(input, residual, output),
         }
         Ok(())
     }

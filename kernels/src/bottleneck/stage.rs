@@ -6,7 +6,7 @@ use crate::spec::{ConvSpec, Epilogue};
 
 /// A convolution of a bottleneck, with the arguments of [`crate::Conv::new`].
 #[derive(Debug, Clone, Copy)]
-pub struct Stage<'a> {
+pub struct BottleneckStage<'a> {
     /// The geometry.
     pub spec: ConvSpec,
     /// Output × channel × row × column.
@@ -17,7 +17,7 @@ pub struct Stage<'a> {
     pub epilogue: Epilogue,
 }
 
-impl Stage<'_> {
+impl BottleneckStage<'_> {
     /// Returns the weights and bias of some outputs.
     pub(super) fn of(&self, outputs: Range<usize>) -> (&[f32], &[f32]) {
         let taps = self.spec.taps();

@@ -1,6 +1,6 @@
 //! Conversion from YCbCr to RGB (JFIF 1.02, full-range ITU-R BT.601), rounded as in libjpeg.
 
-use super::vector::by_vectors;
+use super::multiversion::multiversion;
 
 const BITS: u32 = 16;
 const HALF: i32 = 1 << (BITS - 1);
@@ -17,16 +17,16 @@ const BLUE: i32 = fixed(1.772);
 /// Pixels computed before they are interleaved, because the two steps don't vectorise together.
 const BLOCK: usize = 32;
 
-by_vectors! {
+multiversion! {
     /// Converts a row to interleaved red, green and blue.
-    pub fn rgb_of_ycbcr(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
+    pub fn ycbcr_to_rgb(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
         let inputs = luma.chunks(BLOCK).zip(blue.chunks(BLOCK)).zip(red.chunks(BLOCK));
         for (((luma, blue), red), out) in inputs.zip(out.chunks_mut(3 * BLOCK)) {
             match (luma.first_chunk(), blue.first_chunk(), red.first_chunk(), out.first_chunk_mut()) {
-                (Some(luma), Some(blue), Some(red), Some(out)) => block(luma, blue, red, out),
+                (Some(luma), Some(blue), Some(red), Some(out)) => convert_block(luma, blue, red, out),
                 _ => {
                     let mut whole = [0; 3 * BLOCK];
-                    block(&padded(luma), &padded(blue), &padded(red), &mut whole);
+                    convert_block(&padded(luma), &padded(blue), &padded(red), &mut whole);
                     out.copy_from_slice(&whole[..out.len()]);
                 }
             }
@@ -35,7 +35,7 @@ by_vectors! {
 }
 
 #[inline(always)]
-fn block(luma: &[u8; BLOCK], blue: &[u8; BLOCK], red: &[u8; BLOCK], out: &mut [u8; 3 * BLOCK]) {
+fn convert_block(luma: &[u8; BLOCK], blue: &[u8; BLOCK], red: &[u8; BLOCK], out: &mut [u8; 3 * BLOCK]) {
     let mut colours = [[0_u8; BLOCK]; 3];
     for i in 0..BLOCK {
         let y = i32::from(luma[i]);
@@ -60,7 +60,7 @@ fn padded(samples: &[u8]) -> [u8; BLOCK] {
 }
 
 /// Interleaves planes that are already red, green and blue.
-pub fn interleaved(planes: [&[u8]; 3], out: &mut [u8]) {
+pub fn interleave_rgb(planes: [&[u8]; 3], out: &mut [u8]) {
     interleave(planes, out);
 }
 

@@ -3,7 +3,7 @@
 //! Bit-identical to libjpeg's `islow`: Loeffler, Ligtenberg and Moschytz, *Practical Fast 1-D DCT Algorithms with 11
 //! Multiplications*, ICASSP 1989, with 13-bit constants. A frame decodes to the same pixels here as with libjpeg-turbo.
 
-use super::lanes::{Block, Lanes, widest};
+use super::lanes::{DctBlock, Lanes, dispatch_widest};
 
 /// Fraction bits of the constants, and fraction bits kept by the first pass.
 const CONST_BITS: i32 = 13;
@@ -29,7 +29,10 @@ const F3_072: i32 = fixed(3.072711026);
 
 /// Transforms the columns, adds `offset` and drops `SHIFT` fraction bits.
 #[inline(always)]
-fn down<const SHIFT: i32, L: Lanes>(offset: i32, [r0, r1, r2, r3, r4, r5, r6, r7]: [L; 8]) -> [L; 8] {
+fn transform_columns<const SHIFT: i32, L: Lanes>(
+    offset: i32,
+    [r0, r1, r2, r3, r4, r5, r6, r7]: [L; 8],
+) -> [L; 8] {
     // Even rows.
     let z1 = r2.plus(r6).times(F0_541);
     let t2 = z1.minus(r6.times(F1_847));
@@ -61,19 +64,19 @@ fn down<const SHIFT: i32, L: Lanes>(offset: i32, [r0, r1, r2, r3, r4, r5, r6, r7
 }
 
 #[inline(always)]
-fn samples<L: Lanes>(coefficients: &Block) -> [[u8; 8]; 8] {
+fn samples<L: Lanes>(coefficients: &DctBlock) -> [[u8; 8]; 8] {
     let rows = L::load(coefficients);
-    let rows = L::transposed(down::<{ CONST_BITS - PASS_BITS }, L>(0, rows));
+    let rows = L::transposed(transform_columns::<{ CONST_BITS - PASS_BITS }, L>(0, rows));
     // Three more bits, because each pass scales by √8. Samples are centred on 128.
-    let rows = L::transposed(down::<{ CONST_BITS + PASS_BITS + 3 }, L>(128, rows));
+    let rows = L::transposed(transform_columns::<{ CONST_BITS + PASS_BITS + 3 }, L>(128, rows));
     L::bytes(rows)
 }
 
 /// Transforms a block of dequantised coefficients, row by row in natural order, and writes the samples to eight rows of `out` that are
 /// `stride` apart.
 #[inline]
-pub fn inverse(coefficients: &Block, out: &mut [u8], stride: usize) {
-    let rows = widest!(samples(coefficients));
+pub fn inverse_dct(coefficients: &DctBlock, out: &mut [u8], stride: usize) {
+    let rows = dispatch_widest!(samples(coefficients));
     for (row, out) in rows.iter().zip(out.chunks_mut(stride)) {
         if let Some(out) = out.first_chunk_mut::<8>() {
             *out = *row;
@@ -82,7 +85,7 @@ pub fn inverse(coefficients: &Block, out: &mut [u8], stride: usize) {
 }
 
 /// Writes the samples of a block that has only a DC coefficient.
-pub fn flat(dc: i32, out: &mut [u8], stride: usize) {
+pub fn inverse_dct_dc_only(dc: i32, out: &mut [u8], stride: usize) {
     // Rounded as by the two passes.
     let value = ((dc << PASS_BITS) + (1 << (PASS_BITS + 2))) >> (PASS_BITS + 3);
     let value = (value + 128).clamp(0, 255) as u8;
@@ -108,7 +111,7 @@ mod tests {
             // From faint blocks to ones that no picture contains.
             let block = std::array::from_fn(|_| std::array::from_fn(|_| random() >> (round % 10)));
             let mut widest = [0; 64];
-            inverse(&block, &mut widest, 8);
+            inverse_dct(&block, &mut widest, 8);
             assert_eq!(samples::<[i32; 8]>(&block).as_flattened(), widest, "{block:?}");
         }
     }

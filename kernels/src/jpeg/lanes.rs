@@ -1,11 +1,11 @@
 //! Eight 32-bit integers at a time, and blocks of eight such rows.
 
 /// Eight rows of eight values.
-pub(super) type Block = [[i32; 8]; 8];
+pub(super) type DctBlock = [[i32; 8]; 8];
 
 /// A row of eight values. Sums and products wrap, but no input that the decoder accepts comes close to overflowing.
 pub(super) trait Lanes: Copy {
-    fn load(block: &Block) -> [Self; 8];
+    fn load(block: &DctBlock) -> [Self; 8];
     fn splat(value: i32) -> Self;
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -21,7 +21,7 @@ pub(super) trait Lanes: Copy {
 /// The portable implementation.
 impl Lanes for [i32; 8] {
     #[inline(always)]
-    fn load(block: &Block) -> [Self; 8] {
+    fn load(block: &DctBlock) -> [Self; 8] {
         *block
     }
 
@@ -65,17 +65,17 @@ impl Lanes for [i32; 8] {
 pub(super) mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{Block, Lanes};
+    use super::{DctBlock, Lanes};
 
-    /// A row in a register, created only after AVX2 has been detected, see [`super::widest`].
+    /// A row in a register, created only after AVX2 has been detected, see [`super::dispatch_widest`].
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Row(__m256i);
+    pub(in super::super) struct Avx2Row(__m256i);
 
-    // SAFETY, for every block in this impl: `widest` calls this code only on a processor with AVX2.
+    // SAFETY, for every block in this impl: `dispatch_widest` calls this code only on a processor with AVX2.
     #[allow(clippy::undocumented_unsafe_blocks, reason = "the same for all, see above")]
-    impl Lanes for Row {
+    impl Lanes for Avx2Row {
         #[inline(always)]
-        fn load(block: &Block) -> [Self; 8] {
+        fn load(block: &DctBlock) -> [Self; 8] {
             block.map(|row| Self(bytemuck::cast(row)))
         }
 
@@ -156,13 +156,13 @@ pub(super) mod avx2 {
 pub(super) mod neon {
     use std::arch::aarch64::*;
 
-    use super::{Block, Lanes};
+    use super::{DctBlock, Lanes};
 
     /// A row in two registers, which every 64-bit ARM processor has.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Row([int32x4_t; 2]);
+    pub(in super::super) struct NeonRow([int32x4_t; 2]);
 
-    impl Row {
+    impl NeonRow {
         #[inline(always)]
         fn both(self, other: Self, operation: impl Fn(int32x4_t, int32x4_t) -> int32x4_t) -> Self {
             let ([a, b], [c, d]) = (self.0, other.0);
@@ -172,9 +172,9 @@ pub(super) mod neon {
 
     // SAFETY, for every block in this impl: NEON is part of the target.
     #[allow(unused_unsafe, clippy::undocumented_unsafe_blocks, reason = "the same for all, see above")]
-    impl Lanes for Row {
+    impl Lanes for NeonRow {
         #[inline(always)]
-        fn load(block: &Block) -> [Self; 8] {
+        fn load(block: &DctBlock) -> [Self; 8] {
             // SAFETY: each load reads half a row.
             block.map(|row| Self(unsafe { [vld1q_s32(row.as_ptr()), vld1q_s32(row.as_ptr().add(4))] }))
         }
@@ -206,8 +206,8 @@ pub(super) mod neon {
 
         #[inline(always)]
         fn transposed(rows: [Self; 8]) -> [Self; 8] {
-            let four = |place: usize, half: usize| -> [int32x4_t; 4] {
-                let [a, b, c, d] = [0, 1, 2, 3].map(|row| rows[place + row].0[half]);
+            let four = |first_row: usize, half: usize| -> [int32x4_t; 4] {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|row| rows[first_row + row].0[half]);
                 let wide = |x| unsafe { vreinterpretq_s64_s32(x) };
                 let narrow = |x| unsafe { vreinterpretq_s32_s64(x) };
                 unsafe {
@@ -246,14 +246,14 @@ pub(super) mod neon {
 }
 
 /// Calls a function that is generic over [`Lanes`] with the processor's widest implementation.
-macro_rules! widest {
+macro_rules! dispatch_widest {
     ($function:ident($argument:expr)) => {{
         let argument = $argument;
         #[cfg(target_arch = "x86_64")]
         {
             #[target_feature(enable = "avx2")]
-            fn with_avx2(argument: &$crate::jpeg::lanes::Block) -> [[u8; 8]; 8] {
-                $function::<$crate::jpeg::lanes::avx2::Row>(argument)
+            fn with_avx2(argument: &$crate::jpeg::lanes::DctBlock) -> [[u8; 8]; 8] {
+                $function::<$crate::jpeg::lanes::avx2::Avx2Row>(argument)
             }
             if std::arch::is_x86_feature_detected!("avx2") {
                 // SAFETY: the processor has AVX2.
@@ -264,7 +264,7 @@ macro_rules! widest {
         }
         #[cfg(target_arch = "aarch64")]
         {
-            $function::<$crate::jpeg::lanes::neon::Row>(argument)
+            $function::<$crate::jpeg::lanes::neon::NeonRow>(argument)
         }
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
@@ -273,4 +273,4 @@ macro_rules! widest {
     }};
 }
 
-pub(super) use widest;
+pub(super) use dispatch_widest;

@@ -1,13 +1,13 @@
 //! A JPEG decoder's loops over samples, bit-identical to libjpeg-turbo's.
 //!
-//! They are written as plain loops that the compiler vectorises; see `vector` for the instruction sets.
+//! They are written as plain loops that the compiler vectorises; see `multiversion` for the instruction sets.
 
 mod colour;
 mod idct;
 mod lanes;
+mod multiversion;
 mod upsample;
-mod vector;
 
-pub use colour::{interleaved, rgb_of_ycbcr};
-pub use idct::{flat, inverse};
-pub use upsample::{triangle_across, triangle_both, triangle_down};
+pub use colour::{interleave_rgb, ycbcr_to_rgb};
+pub use idct::{inverse_dct, inverse_dct_dc_only};
+pub use upsample::{upsample_h1v2, upsample_h2v1, upsample_h2v2};

@@ -1,10 +1,10 @@
 //! Upsampling of a component's rows to the frame's full size.
 
-use super::vector::by_vectors;
+use super::multiversion::multiversion;
 
-by_vectors! {
+multiversion! {
     /// Doubles the number of samples: each is ¾ of the nearest input sample plus ¼ of the next nearest.
-    pub fn triangle_across(samples: &[u8], out: &mut [u8]) {
+    pub fn upsample_h2v1(samples: &[u8], out: &mut [u8]) {
         let (out, _) = out.as_chunks_mut::<2>();
         let inner = samples.windows(3).zip(out.iter_mut().skip(1));
         for (window, out) in inner {
@@ -21,18 +21,18 @@ by_vectors! {
     }
 }
 
-by_vectors! {
+multiversion! {
     /// Computes ¾ of a row plus ¼ of the next nearest row.
-    pub fn triangle_down(samples: &[u8], near: &[u8], round: u16, out: &mut [u8]) {
+    pub fn upsample_h1v2(samples: &[u8], near: &[u8], round: u16, out: &mut [u8]) {
         for ((here, near), out) in samples.iter().zip(near).zip(out) {
             *out = ((3 * u16::from(*here) + u16::from(*near) + round) >> 2) as u8;
         }
     }
 }
 
-by_vectors! {
+multiversion! {
     /// Upsamples in both directions at once, without intermediate rounding.
-    pub fn triangle_both(samples: &[u8], near: &[u8], sums: &mut [u16], out: &mut [u8]) {
+    pub fn upsample_h2v2(samples: &[u8], near: &[u8], sums: &mut [u16], out: &mut [u8]) {
         for ((here, near), sum) in samples.iter().zip(near).zip(sums.iter_mut()) {
             *sum = 3 * u16::from(*here) + u16::from(*near);
         }

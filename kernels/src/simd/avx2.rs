@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Simd, Task};
+use super::{Simd, SimdTask};
 
 /// AVX2, FMA and F16C, which every AVX2 processor since 2013 has. Created only by [`Avx2::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ impl Avx2 {
 
 #[inline(never)]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn compiled_for_avx2<S: Simd, T: Task<S::E>>(simd: S, task: T) -> T::Output {
+pub(super) fn compiled_for_avx2<S: Simd, T: SimdTask<S::E>>(simd: S, task: T) -> T::Output {
     task.run(simd)
 }
 
@@ -31,7 +31,7 @@ impl Simd for Avx2 {
     const ROWS: usize = 6;
 
     #[inline(always)]
-    fn run<T: Task>(self, task: T) -> T::Output {
+    fn run<T: SimdTask>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has AVX2, FMA and F16C.
         unsafe { compiled_for_avx2(self, task) }
     }
@@ -69,14 +69,14 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn at_least(self, low: __m256, x: __m256) -> __m256 {
+    fn clamp_min(self, low: __m256, x: __m256) -> __m256 {
         // SAFETY: see `splat`. The instruction returns its second operand if either is NaN.
         unsafe { _mm256_max_ps(low, x) }
     }
 
     #[inline(always)]
-    fn at_most(self, high: __m256, x: __m256) -> __m256 {
-        // SAFETY: see `at_least`.
+    fn clamp_max(self, high: __m256, x: __m256) -> __m256 {
+        // SAFETY: see `clamp_min`.
         unsafe { _mm256_min_ps(high, x) }
     }
 

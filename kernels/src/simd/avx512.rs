@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Simd, Task};
+use super::{Simd, SimdTask};
 
 /// AVX-512. Created only by [`Avx512::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ impl Avx512 {
 
 #[inline(never)]
 #[target_feature(enable = "avx512f")]
-fn compiled_for_avx512<T: Task>(simd: Avx512, task: T) -> T::Output {
+fn compiled_for_avx512<T: SimdTask>(simd: Avx512, task: T) -> T::Output {
     task.run(simd)
 }
 
@@ -27,7 +27,7 @@ impl Simd for Avx512 {
     const ROWS: usize = 12;
 
     #[inline(always)]
-    fn run<T: Task>(self, task: T) -> T::Output {
+    fn run<T: SimdTask>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has AVX-512.
         unsafe { compiled_for_avx512(self, task) }
     }
@@ -65,14 +65,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn at_least(self, low: __m512, x: __m512) -> __m512 {
+    fn clamp_min(self, low: __m512, x: __m512) -> __m512 {
         // SAFETY: see `splat`. The instruction returns its second operand if either is NaN.
         unsafe { _mm512_max_ps(low, x) }
     }
 
     #[inline(always)]
-    fn at_most(self, high: __m512, x: __m512) -> __m512 {
-        // SAFETY: see `at_least`.
+    fn clamp_max(self, high: __m512, x: __m512) -> __m512 {
+        // SAFETY: see `clamp_min`.
         unsafe { _mm512_min_ps(high, x) }
     }
 

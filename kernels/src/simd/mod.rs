@@ -1,11 +1,11 @@
 //! Vectors of eight or sixteen floats, implemented with the instructions that the processor has.
 //!
-//! Every kernel is written once, generic over [`Simd`], and compiled for each [`Path`]; [`Path::best`] chooses at run time. A path
-//! defines how many lanes its vectors have (eight in two registers on NEON) and how tall the tiles are that fit its registers; weights
-//! are packed for it. We don't use a portable SIMD crate because, on processors without fused multiply-add, their fallback calls the C
-//! library for every `fma`.
+//! Every kernel is written once, generic over [`Simd`], and compiled for each [`Isa`]; [`Isa::best`] chooses at run time. An
+//! instruction set defines how many lanes its vectors have (eight in two registers on NEON) and how tall the tiles are that fit its
+//! registers; weights are packed for it. We don't use a portable SIMD crate because, on processors without fused multiply-add, their
+//! fallback calls the C library for every `fma`.
 //!
-//! Some kernels are also generic over the float type, [`Element`]. [`HalfPath`] has the paths for 16-bit floats.
+//! Some kernels are also generic over the float type, [`Element`]. [`HalfIsa`] has the instruction sets for 16-bit floats.
 
 /// The items of [`Simd`] that are the same for all vectors of 32-bit floats.
 macro_rules! are_single {
@@ -35,29 +35,29 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(feature = "half-emulation")]
-mod emulated;
-mod half_path;
+mod emulation;
+mod half_isa;
+mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
 mod neon_half;
-mod path;
 mod portable;
 
-pub use self::half_path::HalfPath;
-pub use self::path::Path;
+pub use self::half_isa::HalfIsa;
+pub use self::isa::Isa;
 
 use std::fmt::Debug;
 
 use bytemuck::Pod;
 
 /// The number of lanes in the widest vector.
-const MOST_LANES: usize = 16;
+const MAX_LANES: usize = 16;
 
 /// A float type that kernels compute with.
 pub(crate) trait Element: Pod + Default + Debug + Send + Sync {
-    /// The paths that support it.
-    type Path: Vectors<Self>;
+    /// The instruction sets that support it.
+    type Isa: Dispatch<Self>;
 
     /// Whether this is `f32`, so that inputs need no conversion.
     const IS_SINGLE: bool;
@@ -81,7 +81,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// Runs the task, compiled for these instructions, as a separate function: if it were inlined into a large one, the compiler
     /// wouldn't keep the innermost loop's sums in registers.
-    fn run<T: Task<Self::E>>(self, task: T) -> T::Output;
+    fn run<T: SimdTask<Self::E>>(self, task: T) -> T::Output;
 
     /// Returns the same processor's vectors of 32-bit floats.
     fn wide(self) -> Self::Wide;
@@ -97,9 +97,9 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// Computes `a · b + c`, rounded once if the processor supports it.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Returns `x`, but at least `low`. Propagates NaN in `x`.
-    fn at_least(self, low: Self::V, x: Self::V) -> Self::V;
+    fn clamp_min(self, low: Self::V, x: Self::V) -> Self::V;
     /// Returns `x`, but at most `high`. Propagates NaN in `x`.
-    fn at_most(self, high: Self::V, x: Self::V) -> Self::V;
+    fn clamp_max(self, high: Self::V, x: Self::V) -> Self::V;
 
     /// # Safety
     /// [`Self::LANES`] floats must be readable at `from`, which needs no more than their alignment.
@@ -119,7 +119,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
             // SAFETY: guaranteed by the caller.
             return unsafe { self.load(from) };
         }
-        let mut lanes = [Self::E::default(); MOST_LANES];
+        let mut lanes = [Self::E::default(); MAX_LANES];
         // SAFETY: guaranteed by the caller; `lanes` has room for any vector.
         unsafe {
             std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
@@ -164,14 +164,14 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// Returns the lanes, followed by zeros.
     #[inline(always)]
-    fn lanes(self, x: Self::V) -> [Self::E; MOST_LANES] {
-        let mut lanes = [Self::E::default(); MOST_LANES];
+    fn lanes(self, x: Self::V) -> [Self::E; MAX_LANES] {
+        let mut lanes = [Self::E::default(); MAX_LANES];
         // SAFETY: `lanes` has room for any vector.
         unsafe { self.store(lanes.as_mut_ptr(), x) };
         lanes
     }
 
-    /// Sums the lanes pairwise, in the same order on all paths with as many lanes.
+    /// Sums the lanes pairwise, in the same order for all instruction sets with as many lanes.
     #[inline(always)]
     fn sum(self, x: Self::V) -> f32
     where
@@ -183,18 +183,18 @@ pub(crate) trait Simd: Copy + Send + Sync {
     }
 }
 
-/// Work that is compiled once for each path. `run` must be `#[inline(always)]`, and so must every function it calls with `S`: only code
-/// inlined into the path's own function is compiled for its instructions. Closures and iterators over vectors may not be inlined, so
-/// loops over vectors use indices.
-pub(crate) trait Task<E: Element = f32> {
+/// Work that is compiled once for each instruction set. `run` must be `#[inline(always)]`, and so must every function it calls with
+/// `S`: only code inlined into the instruction set's own function is compiled for it. Closures and iterators over vectors may not be
+/// inlined, so loops over vectors use indices.
+pub(crate) trait SimdTask<E: Element = f32> {
     type Output;
     fn run<S: Simd<E = E>>(self, simd: S) -> Self::Output;
 }
 
 /// A run-time choice of vector instructions for computing with `E`.
-pub(crate) trait Vectors<E: Element>: Copy + Debug + Send + Sync {
+pub(crate) trait Dispatch<E: Element>: Copy + Debug + Send + Sync {
     /// Runs the task with these instructions.
-    fn run<T: Task<E>>(self, task: T) -> T::Output;
+    fn run<T: SimdTask<E>>(self, task: T) -> T::Output;
 
     /// Returns the lanes per vector.
     fn lanes(self) -> usize {
@@ -210,7 +210,7 @@ pub(crate) trait Vectors<E: Element>: Copy + Debug + Send + Sync {
 /// Queries the lanes per vector and the rows per tile.
 struct Sizes;
 
-impl<E: Element> Task<E> for Sizes {
+impl<E: Element> SimdTask<E> for Sizes {
     type Output = (usize, usize);
 
     #[inline(always)]

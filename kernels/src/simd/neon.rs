@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Simd, Task};
+use super::{Simd, SimdTask};
 
 /// NEON. Created only by [`Neon::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub(crate) struct Pair(pub(super) float32x4_t, pub(super) float32x4_t);
 
 #[inline(never)]
 #[target_feature(enable = "neon")]
-fn compiled_for_neon<T: Task>(simd: Neon, task: T) -> T::Output {
+fn compiled_for_neon<T: SimdTask>(simd: Neon, task: T) -> T::Output {
     task.run(simd)
 }
 
@@ -38,7 +38,7 @@ impl Simd for Neon {
     const ROWS: usize = 6;
 
     #[inline(always)]
-    fn run<T: Task>(self, task: T) -> T::Output {
+    fn run<T: SimdTask>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has NEON.
         unsafe { compiled_for_neon(self, task) }
     }
@@ -72,13 +72,13 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn at_least(self, low: Pair, x: Pair) -> Pair {
+    fn clamp_min(self, low: Pair, x: Pair) -> Pair {
         // The instruction propagates NaN.
         halves!(vmaxq_f32(low, x))
     }
 
     #[inline(always)]
-    fn at_most(self, high: Pair, x: Pair) -> Pair {
+    fn clamp_max(self, high: Pair, x: Pair) -> Pair {
         halves!(vminq_f32(high, x))
     }
 

@@ -3,7 +3,7 @@
 
 #![allow(
     inline_always_mismatching_target_features,
-    reason = "inlined into the function that is compiled for them, see `super::Task`"
+    reason = "inlined into the function that is compiled for them, see `super::SimdTask`"
 )]
 
 use std::arch::aarch64::*;
@@ -11,7 +11,7 @@ use std::arch::aarch64::*;
 use half::f16;
 
 use super::neon::{Neon, Pair};
-use super::{Simd, Task};
+use super::{Simd, SimdTask};
 
 /// NEON with 16-bit arithmetic. Created only by [`NeonHalf::detect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub(crate) struct HalfPair(float16x8_t, float16x8_t);
 
 #[inline(never)]
 #[target_feature(enable = "neon,fp16")]
-fn compiled_for_half<T: Task<f16>>(simd: NeonHalf, task: T) -> T::Output {
+fn compiled_for_half<T: SimdTask<f16>>(simd: NeonHalf, task: T) -> T::Output {
     task.run(simd)
 }
 
@@ -50,7 +50,7 @@ impl Simd for NeonHalf {
     const ROWS: usize = 6;
 
     #[inline(always)]
-    fn run<T: Task<f16>>(self, task: T) -> T::Output {
+    fn run<T: SimdTask<f16>>(self, task: T) -> T::Output {
         // SAFETY: `self` exists, so the processor has NEON with 16-bit arithmetic.
         unsafe { compiled_for_half(self, task) }
     }
@@ -110,13 +110,13 @@ impl Simd for NeonHalf {
     }
 
     #[inline(always)]
-    fn at_least(self, low: HalfPair, x: HalfPair) -> HalfPair {
+    fn clamp_min(self, low: HalfPair, x: HalfPair) -> HalfPair {
         // The instruction propagates NaN.
         halves!(vmaxq_f16(low, x))
     }
 
     #[inline(always)]
-    fn at_most(self, high: HalfPair, x: HalfPair) -> HalfPair {
+    fn clamp_max(self, high: HalfPair, x: HalfPair) -> HalfPair {
         halves!(vminq_f16(high, x))
     }
 

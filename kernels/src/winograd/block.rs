@@ -4,37 +4,37 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Winograd;
-use super::filters::{CHANNELS, Filters, Plain};
+use super::filters::{CHANNELS, PlainFilters, WinogradFilters};
 use super::transform::Transform;
-use crate::share::{Target, at, at_mut};
-use crate::simd::{Simd, Task};
-use crate::tile::{Rows, cut, product, with_height};
+use crate::microkernel::{MatrixRows, product, split_evenly, with_height};
+use crate::parallel::{SharedOutput, at, at_mut};
+use crate::simd::{Simd, SimdTask};
 
-pub(super) struct Block<'a> {
+pub(super) struct TileBlock<'a> {
     pub winograd: &'a Winograd,
     pub input: &'a [f32],
     pub residual: Option<&'a [f32]>,
-    pub output: Target<'a>,
+    pub output: SharedOutput<'a>,
     /// The output's first row; 0 if means are written.
     pub top: usize,
     /// The tiles' indices, in row-major order.
     pub tiles: Range<usize>,
     /// Whole groups of outputs.
     pub outputs: Range<usize>,
-    /// At least [`room`] floats.
-    pub room: &'a mut [f32],
+    /// At least [`scratch_length`] floats.
+    pub scratch: &'a mut [f32],
 }
 
-impl<'a> Block<'a> {
+impl<'a> TileBlock<'a> {
     pub fn with<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize>(
         self,
-    ) -> TypedBlock<'a, T, A, M, R> {
-        TypedBlock { block: self, transform: PhantomData }
+    ) -> TypedTileBlock<'a, T, A, M, R> {
+        TypedTileBlock { block: self, transform: PhantomData }
     }
 }
 
-pub(super) struct TypedBlock<'a, T, const A: usize, const M: usize, const R: usize> {
-    pub(super) block: Block<'a>,
+pub(super) struct TypedTileBlock<'a, T, const A: usize, const M: usize, const R: usize> {
+    pub(super) block: TileBlock<'a>,
     transform: PhantomData<T>,
 }
 
@@ -42,17 +42,17 @@ pub(super) struct TypedBlock<'a, T, const A: usize, const M: usize, const R: usi
 const GAP: usize = 16;
 
 /// Returns the scratch floats that a block of `tiles` tiles needs.
-pub(super) fn room(w: &Winograd, tiles: usize) -> usize {
-    let [input, sums, filters] = steps(w, tiles);
+pub(super) fn scratch_length(w: &Winograd, tiles: usize) -> usize {
+    let [input, sums, filters] = point_strides(w, tiles);
     let [points, own] = w.points;
     points * (input + sums) + own * filters
 }
 
 /// Returns the distances in floats between points, for the transformed input, the sums, and the filters that the block transforms.
-fn steps(w: &Winograd, tiles: usize) -> [usize; 3] {
+fn point_strides(w: &Winograd, tiles: usize) -> [usize; 3] {
     let filters = match w.filters {
-        Filters::Transformed(_) => 0,
-        Filters::Plain(_) => CHANNELS.min(w.input.channels) * w.group + GAP,
+        WinogradFilters::Transformed(_) => 0,
+        WinogradFilters::Plain(_) => CHANNELS.min(w.input.channels) * w.group + GAP,
     };
     [tiles * w.channels + GAP, tiles * w.group + GAP, filters]
 }
@@ -67,8 +67,8 @@ struct Factor {
     channels: (usize, usize),
 }
 
-impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
-    for TypedBlock<'_, T, A, M, R>
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> SimdTask
+    for TypedTileBlock<'_, T, A, M, R>
 {
     type Output = ();
 
@@ -77,10 +77,10 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
         let w = self.block.winograd;
         let columns = 2 * S::LANES;
         let (count, all) = (self.block.tiles.len(), w.input.channels);
-        let [input_step, sums_step, filters_step] = steps(w, count);
-        let room = std::mem::take(&mut self.block.room);
-        let (transformed, room) = room.split_at_mut(A * A * input_step);
-        let (sums, anew) = room.split_at_mut(A * A * sums_step);
+        let [input_step, sums_step, filters_step] = point_strides(w, count);
+        let scratch = std::mem::take(&mut self.block.scratch);
+        let (transformed, scratch) = scratch.split_at_mut(A * A * input_step);
+        let (sums, retransformed) = scratch.split_at_mut(A * A * sums_step);
         for tile in 0..count {
             // SAFETY: `tile` is one of the `count` that `transformed` has room for.
             unsafe { self.transform_input(s, tile, transformed, input_step) };
@@ -89,32 +89,34 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
             let width = w.group.min(w.outputs - first);
             let panels = width / columns;
             match &w.filters {
-                Filters::Transformed(filters) => {
+                WinogradFilters::Transformed(filters) => {
                     for point in 0..A * A {
                         // SAFETY: `filters` has a panel of all channels for every two vectors of outputs of each point;
                         // `transformed` and `sums` hold A · A matrices of `count` rows.
                         unsafe {
                             let own = T::FILTERS * T::FILTERS;
-                            let place = (first * own + Self::filter_of(point) * width) * all;
-                            let filters = at(filters.floats(), place, all * width);
+                            let index = (first * own + Self::filter_of(point) * width) * all;
+                            let filters = at(filters.floats(), index, all * width);
                             let factor = Factor { filters, panels, channels: (0, all) };
                             self.multiply(s, factor, point, (transformed, input_step), (sums, sums_step));
                         }
                     }
                 }
-                Filters::Plain(filters) => {
+                WinogradFilters::Plain(filters) => {
                     for channel in (0..all).step_by(CHANNELS) {
                         let few = CHANNELS.min(all - channel);
-                        // SAFETY: as above; `anew` has room for a group of filters of `few` channels.
+                        // SAFETY: as above; `retransformed` has room for a group of filters of `few` channels.
                         unsafe {
-                            let plain = Plain { floats: &filters.floats()[R * R * first * all..], panels };
+                            let plain =
+                                PlainFilters { floats: &filters.floats()[R * R * first * all..], panels };
                             let range = channel..channel + few;
-                            plain.transform::<S, T, A, M, R>(s, range, (anew, filters_step));
+                            plain.transform::<S, T, A, M, R>(s, range, (retransformed, filters_step));
                         }
                         for point in 0..A * A {
                             // SAFETY: as above.
                             unsafe {
-                                let filters = at(anew, Self::filter_of(point) * filters_step, few * width);
+                                let filters =
+                                    at(retransformed, Self::filter_of(point) * filters_step, few * width);
                                 let factor = Factor { filters, panels, channels: (channel, few) };
                                 self.multiply(s, factor, point, (transformed, input_step), (sums, sums_step));
                             }
@@ -130,11 +132,11 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
     }
 }
 
-impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedTileBlock<'_, T, A, M, R> {
     /// Returns the index of a point's filter.
     #[inline(always)]
     fn filter_of(point: usize) -> usize {
-        let [row, column] = [point / A, point % A].map(|place| place.min(T::FILTERS - 1));
+        let [row, column] = [point / A, point % A].map(|index| index.min(T::FILTERS - 1));
         row * T::FILTERS + column
     }
 
@@ -167,11 +169,11 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         for panel in 0..factor.panels {
             // SAFETY: guaranteed by the caller, here and below.
             let filters = unsafe { factor.filters.add(panel * channels * columns) };
-            for (start, height) in cut(self.block.tiles.len(), S::ROWS) {
+            for (start, height) in split_evenly(self.block.tiles.len(), S::ROWS) {
                 let from = point * input_step + start * w.channels + channel;
                 // SAFETY: as above.
                 let from = unsafe { at(transformed, from, (height - 1) * w.channels + channels) };
-                let rows = Rows { from, step: w.channels, runs: 1, run: channels, run_step: 0 };
+                let rows = MatrixRows { from, step: w.channels, runs: 1, run: channels, run_step: 0 };
                 let to = point * sums_step + start * w.group + panel * columns;
                 with_height!(S, height, H => {
                     // SAFETY: as above.

@@ -5,15 +5,15 @@ use std::ops::Range;
 
 use super::transform::Transform;
 use crate::buffer::Buffer;
-use crate::share::{at, at_mut};
-use crate::simd::{Simd, Task};
+use crate::parallel::{at, at_mut};
+use crate::simd::{Simd, SimdTask};
 
 /// Channels whose filters are transformed at a time: as few as keep the products long enough.
 pub(super) const CHANNELS: usize = 64;
 
 /// The form in which a convolution stores its filters.
 #[derive(Debug)]
-pub(super) enum Filters {
+pub(super) enum WinogradFilters {
     /// Transformed: [group of outputs][point][panel][channel][lane].
     Transformed(Buffer),
     /// Untransformed: [group of outputs][channel][panel][tap][lane].
@@ -21,7 +21,7 @@ pub(super) enum Filters {
 }
 
 /// Packs filters (output × channel × tap) into groups of `group` outputs and panels of `columns`: [group][channel][panel][tap][lane].
-pub(super) fn grouped(
+pub(super) fn group_filters(
     (group, columns): (usize, usize),
     channels: usize,
     taps: usize,
@@ -44,14 +44,14 @@ pub(super) fn grouped(
     grouped
 }
 
-/// A group's filters in the order of [`grouped`].
+/// A group's filters in the order of [`group_filters`].
 #[derive(Clone, Copy)]
-pub(super) struct Plain<'a> {
+pub(super) struct PlainFilters<'a> {
     pub floats: &'a [f32],
     pub panels: usize,
 }
 
-impl Plain<'_> {
+impl PlainFilters<'_> {
     /// Computes G g Gᵀ of the group's filters for `channels`: [point][panel][channel][lane], with points `step` floats apart.
     ///
     /// # Safety
@@ -99,9 +99,9 @@ impl Plain<'_> {
     }
 }
 
-/// Transforms all filters, for [`Filters::Transformed`].
+/// Transforms all filters, for [`WinogradFilters::Transformed`].
 pub(super) struct TransformAll<'a, T, const A: usize, const M: usize, const R: usize> {
-    /// The filters in the order of [`grouped`].
+    /// The filters in the order of [`group_filters`].
     pub plain: &'a [f32],
     pub channels: usize,
     /// Rounded up to whole panels.
@@ -110,7 +110,7 @@ pub(super) struct TransformAll<'a, T, const A: usize, const M: usize, const R: u
     pub transform: PhantomData<T>,
 }
 
-impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> SimdTask
     for TransformAll<'_, T, A, M, R>
 {
     type Output = Buffer;
@@ -123,7 +123,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Task
         for first in (0..self.outputs).step_by(self.group) {
             let width = self.group.min(self.outputs - first);
             let floats = &self.plain[R * R * channels * first..];
-            let plain = Plain { floats, panels: width / (2 * S::LANES) };
+            let plain = PlainFilters { floats, panels: width / (2 * S::LANES) };
             let group = &mut buffer.floats_mut()[points * channels * first..][..points * channels * width];
             // SAFETY: `group` holds `width` filters of all channels and points.
             unsafe { plain.transform::<S, T, A, M, R>(s, 0..channels, (group, channels * width)) };

@@ -2,12 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use super::block::TypedBlock;
+use super::block::TypedTileBlock;
 use super::transform::Transform;
-use crate::share::{at, at_mut};
+use crate::parallel::{at, at_mut};
 use crate::simd::Simd;
 
-impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedTileBlock<'_, T, A, M, R> {
     /// Computes Bᵀ d B of one tile for all channels: one row of each of the A · A matrices.
     ///
     /// # Safety
@@ -28,18 +28,20 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         let (top, left) = (top.wrapping_sub(w.before[0]), left.wrapping_sub(w.before[1]));
         let inside = |start: usize, side: usize| start < side && start + A <= side;
         let inside = inside(top, height) && inside(left, width);
-        let place = (top, left);
+        let origin = (top, left);
         for channel in (0..channels).step_by(S::LANES) {
             // SAFETY: guaranteed by the caller; a whole vector of channels remains if `FULL`.
             unsafe {
                 match (channels - channel >= S::LANES, inside) {
                     (true, true) => {
-                        self.transform_vector::<S, true, true>(s, tile, channel, place, transformed, step);
+                        self.transform_vector::<S, true, true>(s, tile, channel, origin, transformed, step);
                     }
                     (true, false) => {
-                        self.transform_vector::<S, true, false>(s, tile, channel, place, transformed, step);
+                        self.transform_vector::<S, true, false>(s, tile, channel, origin, transformed, step);
                     }
-                    _ => self.transform_vector::<S, false, false>(s, tile, channel, place, transformed, step),
+                    _ => {
+                        self.transform_vector::<S, false, false>(s, tile, channel, origin, transformed, step)
+                    }
                 }
             }
         }

@@ -4,24 +4,24 @@
 mod block;
 mod filters;
 mod input;
+mod max_pool;
 mod output;
-mod pooled;
 mod transform;
 
 use std::marker::PhantomData;
 
-use crate::buffer::{Buffer, lend};
-use crate::share::{self, Target};
-use crate::simd::{Path, Vectors};
+use crate::buffer::{Buffer, with_scratch};
+use crate::parallel::{self, SharedOutput};
+use crate::simd::{Dispatch, Isa};
 use crate::spec::{ConvSpec, Epilogue, Shape};
 
-use block::{Block, room};
-use filters::{Filters, TransformAll, grouped};
+use block::{TileBlock, scratch_length};
+use filters::{TransformAll, WinogradFilters, group_filters};
 use transform::{F2x3, F4x3, F4x3Stride2, F4x4, Transform};
 
 /// A minimal filtering algorithm, F(outputs per tile, taps of the kernel).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tile {
+pub enum WinogradTile {
     /// F(2×2, 3×3): 2.25 times fewer multiplications.
     F2x3,
     /// F(4×4, 3×3): 4 times fewer.
@@ -32,7 +32,7 @@ pub enum Tile {
     F4x3Stride2,
 }
 
-impl Tile {
+impl WinogradTile {
     /// Returns the kernel's side and its stride.
     pub(crate) const fn kernel(self) -> (usize, usize) {
         match self {
@@ -45,28 +45,28 @@ impl Tile {
 
 /// How a convolution is split into parts whose values roughly fit a core's L2 cache.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
+struct WinogradBlocking {
     /// Whether the transformed filters are stored; otherwise each block transforms them again.
-    keeps: bool,
+    stores_filters: bool,
     /// Tiles per block.
     tiles: usize,
     /// Output channels computed at a time.
     group: usize,
 }
 
-impl Cut {
-    /// Chooses the cut from the numbers of tiles and of transformed filter floats.
+impl WinogradBlocking {
+    /// Chooses the blocking from the numbers of tiles and of transformed filter floats.
     const fn of(tiles: usize, filters: usize) -> Self {
         const MIB: usize = 1 << 18;
         if tiles <= 64 && filters > MIB {
             // The filters would be read from memory once per frame. Reading the untransformed ones, a quarter of the size, and
             // transforming them is faster.
-            Self { keeps: false, tiles: 32, group: 32 }
+            Self { stores_filters: false, tiles: 32, group: 32 }
         } else if filters > 4 * MIB {
             // Every block reads the filters from memory, so use fewer blocks.
-            Self { keeps: true, tiles: 128, group: 256 }
+            Self { stores_filters: true, tiles: 128, group: 256 }
         } else {
-            Self { keeps: true, tiles: if filters > MIB { 64 } else { 24 }, group: 128 }
+            Self { stores_filters: true, tiles: if filters > MIB { 64 } else { 24 }, group: 128 }
         }
     }
 }
@@ -75,10 +75,10 @@ impl Cut {
 macro_rules! with_transform {
     ($tile:expr, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {
         match $tile {
-            Tile::F2x3 => with_transform!(F2x3, 4, 2, 3, $T, $A, $M, $R => $body),
-            Tile::F4x3 => with_transform!(F4x3, 6, 4, 3, $T, $A, $M, $R => $body),
-            Tile::F4x4 => with_transform!(F4x4, 7, 4, 4, $T, $A, $M, $R => $body),
-            Tile::F4x3Stride2 => with_transform!(F4x3Stride2, 9, 4, 3, $T, $A, $M, $R => $body),
+            WinogradTile::F2x3 => with_transform!(F2x3, 4, 2, 3, $T, $A, $M, $R => $body),
+            WinogradTile::F4x3 => with_transform!(F4x3, 6, 4, 3, $T, $A, $M, $R => $body),
+            WinogradTile::F4x4 => with_transform!(F4x4, 7, 4, 4, $T, $A, $M, $R => $body),
+            WinogradTile::F4x3Stride2 => with_transform!(F4x3Stride2, 9, 4, 3, $T, $A, $M, $R => $body),
         }
     };
     ($transform:ty, $points:literal, $outputs:literal, $taps:literal, $T:ident, $A:ident, $M:ident, $R:ident => $body:expr) => {{
@@ -93,7 +93,7 @@ macro_rules! with_transform {
 /// A Winograd convolution with its packed filters.
 #[derive(Debug)]
 pub(crate) struct Winograd {
-    tile: Tile,
+    tile: WinogradTile,
     /// Rows and columns of sums per tile.
     side: usize,
     /// Points per tile, and those with their own filter.
@@ -103,7 +103,7 @@ pub(crate) struct Winograd {
     /// The sums that are needed, without the odd row and column that pooling drops.
     sums: Shape,
     epilogue: Epilogue,
-    filters: Filters,
+    filters: WinogradFilters,
     bias: Buffer,
     /// Channels rounded up to whole vectors.
     channels: usize,
@@ -117,8 +117,8 @@ pub(crate) struct Winograd {
 
 impl Winograd {
     pub fn new(
-        path: Path,
-        tile: Tile,
+        isa: Isa,
+        tile: WinogradTile,
         spec: &ConvSpec,
         sums: Shape,
         weights: &[f32],
@@ -127,25 +127,25 @@ impl Winograd {
     ) -> Self {
         let [points, side, taps, own] = with_transform!(tile, T, A, M, R => [A, M, R, T::FILTERS]);
         let (points, own) = (points * points, own * own);
-        let panel = 2 * path.lanes();
+        let panel = 2 * isa.lanes();
         let outputs = spec.outputs.next_multiple_of(panel);
-        let channels = spec.input.channels.next_multiple_of(path.lanes());
+        let channels = spec.input.channels.next_multiple_of(isa.lanes());
         let even = |side: usize| if epilogue.average_pool { side / 2 * 2 } else { side };
         let sums = Shape { height: even(sums.height), width: even(sums.width), ..sums };
         let tiles_across = sums.width.div_ceil(side);
         let tiles = tiles_across * sums.height.div_ceil(side);
-        let cut = Cut::of(tiles, own * spec.input.channels * outputs);
-        let group = cut.group.next_multiple_of(panel).min(outputs);
-        let block_tiles = tiles.div_ceil(tiles.div_ceil(cut.tiles).max(1));
-        let plain = grouped((group, panel), spec.input.channels, taps * taps, weights);
-        let filters = if cut.keeps {
+        let blocking = WinogradBlocking::of(tiles, own * spec.input.channels * outputs);
+        let group = blocking.group.next_multiple_of(panel).min(outputs);
+        let block_tiles = tiles.div_ceil(tiles.div_ceil(blocking.tiles).max(1));
+        let plain = group_filters((group, panel), spec.input.channels, taps * taps, weights);
+        let filters = if blocking.stores_filters {
             let (plain, channels) = (plain.floats(), spec.input.channels);
-            Filters::Transformed(with_transform!(tile, T, A, M, R => {
+            WinogradFilters::Transformed(with_transform!(tile, T, A, M, R => {
                 let transform = PhantomData::<T>;
-                path.run(TransformAll::<T, A, M, R> { plain, channels, outputs, group, transform })
+                isa.run(TransformAll::<T, A, M, R> { plain, channels, outputs, group, transform })
             }))
         } else {
-            Filters::Plain(plain)
+            WinogradFilters::Plain(plain)
         };
         Self {
             tile,
@@ -167,21 +167,21 @@ impl Winograd {
     }
 
     /// Computes one image. The slices' lengths must match the shapes.
-    pub fn run(&self, path: Path, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-        let output = Target::new(output);
+    pub fn run(&self, isa: Isa, input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+        let output = SharedOutput::new(output);
         let blocks = self.tiles.div_ceil(self.block_tiles.max(1));
         // If there are fewer blocks than threads, several threads share a block, each computing some of its outputs.
         let groups = self.outputs.div_ceil(self.group);
-        let parts = share::threads().div_ceil(blocks.max(1)).clamp(1, groups.max(1));
-        share::for_each(blocks * parts, |index| {
+        let parts = parallel::threads().div_ceil(blocks.max(1)).clamp(1, groups.max(1));
+        parallel::for_each(blocks * parts, |index| {
             let (block, part) = (index / parts, index % parts);
             let [first, end] = [part, part + 1].map(|part| part * groups / parts * self.group);
             let outputs = first..end.min(self.outputs);
             let tiles = block * self.block_tiles..((block + 1) * self.block_tiles).min(self.tiles);
-            lend(room(self, tiles.len()), |room| {
+            with_scratch(scratch_length(self, tiles.len()), |scratch| {
                 self.block(
-                    path,
-                    Block { winograd: self, input, residual, output, top: 0, tiles, outputs, room },
+                    isa,
+                    TileBlock { winograd: self, input, residual, output, top: 0, tiles, outputs, scratch },
                 );
             });
         });
@@ -192,7 +192,7 @@ impl Winograd {
         !self.epilogue.average_pool && !self.epilogue.residual
     }
 
-    fn block(&self, path: Path, block: Block<'_>) {
-        with_transform!(self.tile, T, A, M, R => path.run(block.with::<T, A, M, R>()));
+    fn block(&self, isa: Isa, block: TileBlock<'_>) {
+        with_transform!(self.tile, T, A, M, R => isa.run(block.with::<T, A, M, R>()));
     }
 }

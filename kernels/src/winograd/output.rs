@@ -2,12 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use super::block::TypedBlock;
+use super::block::TypedTileBlock;
 use super::transform::Transform;
-use crate::share::at;
+use crate::parallel::at;
 use crate::simd::Simd;
 
-impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedBlock<'_, T, A, M, R> {
+impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> TypedTileBlock<'_, T, A, M, R> {
     /// Computes Aᵀ m A of one tile for `width` outputs from `first`, applies the epilogue and writes the output.
     ///
     /// # Safety
@@ -98,7 +98,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
                     let residual = unsafe { s.load_if::<FULL>(at(residual, from, lanes), lanes) };
                     values[column] = s.add(values[column], residual);
                 }
-                values[column] = s.at_most(high, s.at_least(low, values[column]));
+                values[column] = s.clamp_max(high, s.clamp_min(low, values[column]));
             }
             if !w.epilogue.average_pool {
                 for column in 0..M {

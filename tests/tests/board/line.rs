@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lines::{FAULT, HEARTBEAT, PASS, REJECT};
+use crate::line_files::{FAULT, HEARTBEAT, PASS, REJECT};
 use crate::machine::{Machine, now};
 
 /// How long a frame is shown before the trigger, and at least how long after it, in milliseconds: a few of the camera's

@@ -6,7 +6,7 @@
 
 mod initramfs;
 mod line;
-mod lines;
+mod line_files;
 mod machine;
 mod pins;
 mod root;

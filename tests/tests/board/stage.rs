@@ -11,7 +11,7 @@ use tests::workshop::Workshop;
 use tests::{images, program, run, succeed};
 
 use crate::machine::Machine;
-use crate::{lines, root};
+use crate::{line_files, root};
 
 /// Side of the frames in pixels.
 pub const SIDE: u32 = 300;
@@ -51,7 +51,7 @@ impl Stage {
         root.copy_folder("bundles", &bundles);
         root.copy_folder("frames", &frames);
         root.copy("lite0.safetensors", &workshop.path("home/teachers/lite0.safetensors"));
-        for (name, text) in lines::all() {
+        for (name, text) in line_files::all() {
             root.file(&format!("root/{name}.toml"), text.as_bytes());
         }
         root.copy("bin/edge-runtime", &stripped(&programs.join("edge-runtime"), folder.path()));
@@ -100,7 +100,7 @@ fn photos(workshop: &Workshop) -> PathBuf {
         }
         return place;
     }
-    tests::skipped("real product frames (NOMINAL_SAMPLES is not set); woven textures stand in");
+    tests::report_skipped("real product frames (NOMINAL_SAMPLES is not set); woven textures stand in");
     let size = Size { width: SIDE, height: SIDE };
     images::write_parts(&place.join("train/good"), size, 60, false);
     images::write_parts(&place.join("test/good"), size, 40, false);

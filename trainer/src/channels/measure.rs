@@ -8,14 +8,14 @@ use crate::progress;
 use crate::samples::Samples;
 use crate::torch::to_array;
 
-/// Measures the channels of each tensor (N×C×h×w) that `see` computes from the teacher's levels, in two passes over the fit images.
+/// Measures the channels of each tensor (N×C×h×w) that `extract` computes from the teacher's levels, in two passes over the fit images.
 /// Returns `None` if a stop was requested.
 ///
 /// # Errors
 /// If an image that is not kept in memory can no longer be read.
 pub fn measure(
     fit: &mut Samples,
-    see: impl Fn(&[Tensor]) -> Vec<Tensor>,
+    extract: impl Fn(&[Tensor]) -> Vec<Tensor>,
 ) -> Result<Option<Vec<Channels>>, TrainError> {
     let count = fit.count();
     let bar = progress::bar(2 * count as u64, "Teacher's channels");
@@ -28,7 +28,7 @@ pub fn measure(
             if progress::stop_requested() {
                 return Ok(None);
             }
-            for (at, seen) in see(&fit.batch(&[index], Kind::Float)?.targets).into_iter().enumerate() {
+            for (at, seen) in extract(&fit.batch(&[index], Kind::Float)?.targets).into_iter().enumerate() {
                 let mut values = seen.to_device(Device::Cpu).to_kind(Kind::Double);
                 if let Some(mean) = means.get(at) {
                     values = (values - mean).square();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, Rule, ScoreKind, export, written};
-use networks::foreign::{Foreign, Normalisation, Wanted};
+use bundle::{Export, ScoreKind, ThresholdRule, export, parse};
+use networks::foreign::{AdoptOptions, ForeignModel, Normalisation};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::images::{Usable, ignore, usable};
@@ -43,13 +43,13 @@ pub struct Args {
     #[arg(long, value_name = "HOW", value_parser = normalisation)]
     normalise: Option<Normalisation>,
     /// Input size, N or WxH, multiples of 32; the model's own if it accepts only one, otherwise 256
-    #[arg(long, value_parser = written::input_size)]
+    #[arg(long, value_parser = parse::input_size)]
     size: Option<Size>,
     /// Region of each frame that is judged, X,Y,W,H in pixels; the whole frame by default
-    #[arg(long, value_parser = written::region)]
+    #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size
-    #[arg(long, default_value = "1x1", value_parser = written::tiles)]
+    #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
     tiles: Tiles,
     /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
     /// ignored and white everywhere else
@@ -60,8 +60,8 @@ pub struct Args {
     target_fpr: f64,
     /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score; or
     /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded
-    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
-    threshold: Rule,
+    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
+    threshold: ThresholdRule,
     /// Fail if there are too few images to claim the target
     #[arg(long)]
     require_claim: bool,
@@ -70,10 +70,13 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     progress::catch_interrupts();
     let model = || format!("{} can't be adopted", args.model.display());
-    let foreign = Foreign::read(&args.model).with_context(model)?;
+    let foreign = ForeignModel::read(&args.model).with_context(model)?;
     let input = args.size.or(foreign.size()).unwrap_or(DEFAULT_SIZE);
-    let wanted =
-        Wanted { map: args.map.as_deref(), score: args.score.as_deref(), normalisation: args.normalise };
+    let wanted = AdoptOptions {
+        map: args.map.as_deref(),
+        score: args.score.as_deref(),
+        normalisation: args.normalise,
+    };
     let adopted = foreign.adopt(&wanted, input).with_context(model).with_context(|| {
         "if necessary, name its map and score with --map NAME and --score NAME, and give its size with --size"
     })?;

@@ -9,7 +9,7 @@ use networks::teacher::Library;
 use super::size_class::SizeClass;
 use crate::compute::{DeviceChoice, Precision};
 use crate::efficientad::distill::{Request, STEPS, distill, work_folder};
-use crate::method::Ended;
+use crate::method::TrainOutcome;
 use crate::progress;
 use crate::run::MAX_STEPS;
 use crate::schedule::Schedule;
@@ -81,13 +81,13 @@ pub(super) fn run(args: &Args, library: &Library) -> anyhow::Result<ExitCode> {
         compute.describe()
     );
     match distill(&request)? {
-        Ended::Finished { .. } | Ended::Fitted { .. } => {
+        TrainOutcome::Finished { .. } | TrainOutcome::Fitted { .. } => {
             let work = work_folder(&args.out);
             eprintln!("{out} is written; {} can be deleted", work.display());
             eprintln!("next: trainer teacher import {out} --name {network}");
             Ok(ExitCode::SUCCESS)
         }
-        Ended::Interrupted { step } => {
+        TrainOutcome::Interrupted { step } => {
             eprintln!("stopped after step {step} of {}; run the same command to resume", args.steps);
             Ok(ExitCode::from(INTERRUPTED))
         }

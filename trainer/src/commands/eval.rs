@@ -41,7 +41,7 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let set = test_images(&args.data)?;
-    set.in_words().iter().chain(&set.unused.line(&args.data)).for_each(|line| eprintln!("{line}"));
+    set.describe().iter().chain(&set.unused.line(&args.data)).for_each(|line| eprintln!("{line}"));
     let images = set.images;
     if tests_on_training_images(&args.data) {
         eprintln!(

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use bundle::{Export, Rule, ScoreKind, export, export_calibrated};
+use bundle::{Export, ScoreKind, ThresholdRule, export, export_calibrated};
 
 use super::thresholds;
-use crate::run::{Run, Settings};
+use crate::run::{Run, RunSettings};
 use crate::{progress, registry};
 
 /// Write a bundle for the device: ONNX model, thresholds, golden frames.
@@ -26,11 +26,11 @@ pub struct Args {
     target_fpr: f64,
     /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score; or
     /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded
-    #[arg(long, value_name = "RULE", default_value_t = Rule::Claim)]
-    threshold: Rule,
+    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
+    threshold: ThresholdRule,
     /// How a frame's score is computed
     #[arg(long, value_enum, default_value = "model")]
-    image_score: ImageScore,
+    image_score: ScoreChoice,
     /// Fail if there are too few calibration images to claim the target
     #[arg(long)]
     require_claim: bool,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// How a frame's score is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ImageScore {
+enum ScoreChoice {
     /// The method's own score
     Model,
     /// How far the map's quantiles are from those of normals (the selection images, or half of the calibration images if the method
@@ -54,18 +54,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let onnx = method.onnx(&run)?;
     let calibrator = method.calibrator(&run)?;
     let (described, calibration) = match args.image_score {
-        ImageScore::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
-        ImageScore::Model => (vec![], settings.paths(&settings.calibration)),
-        ImageScore::Descriptor if calibrator.is_some() => bail!(
+        ScoreChoice::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
+        ScoreChoice::Model => (vec![], settings.paths(&settings.calibration)),
+        ScoreChoice::Descriptor if calibrator.is_some() => bail!(
             "{} has learned from all images, and a descriptor needs unseen ones; omit --image-score: the method's own \
              score also looks for small and diffuse defects",
             settings.method
         ),
-        ImageScore::Descriptor => apart(settings, method.is_fitted()),
+        ScoreChoice::Descriptor => split_for_descriptor(settings, method.is_fitted()),
     };
     let score = match args.image_score {
-        ImageScore::Model => ScoreKind::Model,
-        ImageScore::Descriptor => ScoreKind::Descriptor(&described),
+        ScoreChoice::Model => ScoreKind::Model,
+        ScoreChoice::Descriptor => ScoreKind::Descriptor(&described),
     };
     let judged = described.len() + calibration.len();
     let bar = progress::bar(judged as u64, "Judging normals");
@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns the images that the descriptor is fitted to, and those for calibration; the method must have learned from neither.
-fn apart(settings: &Settings, fitted: bool) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn split_for_descriptor(settings: &RunSettings, fitted: bool) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let calibration = settings.paths(&settings.calibration);
     if !fitted {
         return (settings.paths(&settings.selection), calibration);

@@ -10,7 +10,7 @@ use shared_format::{FrameRange, Recipe, Roi};
 use crate::progress;
 
 /// Maximum number of similar images that are listed by name; beyond that only the total is reported.
-const ALIKE: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// The images that a command starts from.
 pub(super) struct Usable {
@@ -38,7 +38,7 @@ pub(super) fn usable(data: &Path, roi: Option<Roi>) -> anyhow::Result<Usable> {
     if !found.skipped.is_empty() {
         eprintln!("{} of {} images skipped", found.skipped.len(), found.skipped.len() + found.usable.len());
     }
-    warn_of_likeness(&found.alike);
+    warn_of_duplicates(&found.duplicates);
     match found.frames {
         Some(frames) if found.usable.len() >= MIN_NORMALS => {
             Ok(Usable { found, frames, unused: unused.clauses(data) })
@@ -48,15 +48,15 @@ pub(super) fn usable(data: &Path, roi: Option<Roi>) -> anyhow::Result<Usable> {
 }
 
 /// Warns of images that look alike: a duplicate adds no evidence, and may be learned from in one set and calibrate in another.
-fn warn_of_likeness(alike: &[(PathBuf, PathBuf)]) {
-    for (copy, first) in alike.iter().take(ALIKE) {
+fn warn_of_duplicates(duplicates: &[(PathBuf, PathBuf)]) {
+    for (copy, first) in duplicates.iter().take(MAX_LISTED) {
         eprintln!("warning: {} looks like {}", copy.display(), first.display());
     }
-    if !alike.is_empty() {
+    if !duplicates.is_empty() {
         eprintln!(
             "warning: {} image(s) look like another: if they show the same part from the same photo or moment, keep one of \
              each, or the threshold's claim does not hold",
-            alike.len()
+            duplicates.len()
         );
     }
 }

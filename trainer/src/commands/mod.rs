@@ -62,17 +62,17 @@ impl Cli {
     ///
     /// # Errors
     /// If the recipe doesn't exist.
-    pub fn of_words(words: Vec<OsString>) -> anyhow::Result<Self> {
-        let cli = Self::parse_from(&words);
-        let Command::Train(args) = &cli.command else { return Ok(cli) };
-        let options = args.recipe_options()?;
+    pub fn parse_args(args: Vec<OsString>) -> anyhow::Result<Self> {
+        let cli = Self::parse_from(&args);
+        let Command::Train(train) = &cli.command else { return Ok(cli) };
+        let options = train.recipe_options()?;
         if options.is_empty() {
             return Ok(cli);
         }
-        let mut words = words;
-        let at = words.iter().position(|word| word == "train").map_or(words.len(), |at| at + 1);
-        words.splice(at..at, options.iter().map(OsString::from));
-        Ok(Self::parse_from(words))
+        let mut args = args;
+        let at = args.iter().position(|arg| arg == "train").map_or(args.len(), |at| at + 1);
+        args.splice(at..at, options.iter().map(OsString::from));
+        Ok(Self::parse_from(args))
     }
 
     /// Runs the command.

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::quality::job::Set;
 use crate::quality::table::table;
-use crate::quality::{Job, Origin, Row, Store, measure};
+use crate::quality::{Job, Origin, QualityRow, Store, measure};
 use crate::{progress, registry};
 
 /// Measure how well methods find defects: train, export and evaluate each on each set, and print a table.
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if let Err(reason) = &result {
             eprintln!("{name}: {reason}");
         }
-        let row = Row::of(job, result);
+        let row = QualityRow::of(job, result);
         store.keep(row.clone())?;
         rows.push(row);
     }

@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = normal_images(&args.data)?;
     found.unused.line(&args.data).iter().for_each(|line| eprintln!("{line}"));
     let mut judge = Judge::open(&args.bundle, args.threads.into())?;
-    let most = judge.bundle().thresholds.recipe.frames.most();
+    let most = judge.bundle().thresholds.recipe.frames.max_admitted();
     let (all, wanted) = (found.images.len(), found.images.len().min(args.photos as usize));
     let mut photos = Vec::new();
     for index in 0..wanted {

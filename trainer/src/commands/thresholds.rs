@@ -1,6 +1,6 @@
 //! The report of a command that calibrated.
 
-use bundle::{Calibration, claim_with_threshold, highest, lonely};
+use bundle::{Calibration, claim_with_threshold, highest, outlier_warning};
 
 /// Prints claim, threshold and the normals with the highest scores; `again` is the action to take after removing a bad one.
 pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) {
@@ -14,7 +14,7 @@ pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) 
         model_bytes as f64 / 1e6
     );
     println!("{}", highest(calibration));
-    if let Some(warning) = lonely(calibration, again) {
+    if let Some(warning) = outlier_warning(calibration, again) {
         eprintln!("warning: {warning}");
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::{Align, PIXELS, alignment, input_shape, written};
+use bundle::{Align, PIXELS, alignment, input_shape, parse};
 use clap::builder::PossibleValue;
 use methods::Flip;
 use methods::options::Options;
@@ -16,12 +16,12 @@ use shared_format::{Recipe, Roi, Size, Tiles};
 
 use super::images::{Usable, ignore, usable};
 use super::size_class::SizeClass;
-use crate::compute::{DeviceChoice, Precision, Resolved, Wanted};
-use crate::method::{Ended, Method, Plan};
+use crate::compute::{ComputeRequest, DeviceChoice, Precision, Resolved};
+use crate::method::{Method, Plan, TrainOutcome};
 use crate::progress;
 use crate::quality::Origin;
 use crate::registry::{self, All};
-use crate::run::{MAX_STEPS, Run, Settings};
+use crate::run::{MAX_STEPS, Run, RunSettings};
 use crate::teachers::user_library;
 
 const INTERRUPTED: u8 = 130;
@@ -56,16 +56,16 @@ pub struct Args {
     size_class: Option<SizeClass>,
     /// Input size of the network, N or WxH, multiples of 32; every frame is resized to it. By default, the shape of the
     /// frames (or of the region, or its tiles) with about --pixels pixels
-    #[arg(long, conflicts_with = "pixels", value_parser = written::input_size)]
+    #[arg(long, conflicts_with = "pixels", value_parser = parse::input_size)]
     size: Option<Size>,
     /// Number of pixels of the network's input; more find smaller defects but take longer
-    #[arg(long, default_value_t = PIXELS, value_parser = written::pixels)]
+    #[arg(long, default_value_t = PIXELS, value_parser = parse::pixels)]
     pixels: u32,
     /// Region of each frame that is judged, X,Y,W,H in pixels; the whole frame by default
-    #[arg(long, value_parser = written::region)]
+    #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
-    #[arg(long, default_value = "1x1", value_parser = written::tiles)]
+    #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
     tiles: Tiles,
     /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
     /// ignored and white everywhere else
@@ -134,13 +134,13 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     progress::catch_interrupts();
-    let wanted = |precision| Wanted { device: args.device, precision, threads: args.threads };
+    let wanted = |precision| ComputeRequest { device: args.device, precision, threads: args.threads };
     let (run, method, compute) = if args.resume {
         let run = Run::open(&args.out)?;
         let method = known(&run.settings.method)?;
         let threads = args.threads.or(Some(run.settings.threads));
         let precision = args.precision.unwrap_or(run.settings.precision);
-        let compute = method.resolve(Wanted { threads, ..wanted(precision) })?;
+        let compute = method.resolve(ComputeRequest { threads, ..wanted(precision) })?;
         (run, method, compute)
     } else {
         let method = known(&args.method)?;
@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let started = std::time::Instant::now();
     let out = args.out.display();
     match method.train(&run, &compute)? {
-        Ended::Finished { chosen_step } => {
+        TrainOutcome::Finished { chosen_step } => {
             let chosen = chosen_step
                 .map(|step| format!("; the selection images chose step {step}"))
                 .unwrap_or_default();
@@ -173,16 +173,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             eprintln!("next: trainer export {out} --out BUNDLE");
             Ok(ExitCode::SUCCESS)
         }
-        Ended::Fitted { summary } => {
+        TrainOutcome::Fitted { summary } => {
             eprintln!("fitted in {:.1} s: {summary}", started.elapsed().as_secs_f64());
             eprintln!("next: trainer export {out} --out BUNDLE");
             Ok(ExitCode::SUCCESS)
         }
-        Ended::Interrupted { .. } if method.is_fitted() => {
+        TrainOutcome::Interrupted { .. } if method.is_fitted() => {
             eprintln!("stopped before the end; start over with: trainer train --resume --out {out}");
             Ok(ExitCode::from(INTERRUPTED))
         }
-        Ended::Interrupted { step } => {
+        TrainOutcome::Interrupted { step } => {
             eprintln!(
                 "stopped after step {step} of {}; resume with: trainer train --resume --out {out}",
                 settings.steps
@@ -195,7 +195,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Reads the images, splits them and creates the run's folder.
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
-    let given = args.options.of(&args.method)?;
+    let given = args.options.for_method(&args.method)?;
     let teacher = teacher(args)?;
     let options = method.options(given, &teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
@@ -215,7 +215,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
 
     let sets = split(found.usable.len(), args.seed);
     let names = |set: &[usize]| set.iter().map(|&index| relative(&found.usable[index], &data)).collect();
-    let mut settings = Settings::new(&args.method, &teacher.name, &data, recipe, args.seed);
+    let mut settings = RunSettings::new(&args.method, &teacher.name, &data, recipe, args.seed);
     (settings.fit, settings.selection, settings.calibration) = if method.is_fitted() {
         (names(&(0..found.usable.len()).collect::<Vec<_>>()), vec![], vec![])
     } else {

@@ -14,9 +14,9 @@ const STREAM: u64 = 0xeff1_c1e7;
 
 /// A step's augmentation; it depends only on seed and step, so a resumed run does the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Draw {
+pub struct Augmentation {
     /// The property of the autoencoder's image that is changed.
-    pub property: Property,
+    pub property: ColourProperty,
     /// The factor.
     pub factor: f64,
     /// Index of the natural photo on which the student must not imitate the teacher.
@@ -27,7 +27,7 @@ pub struct Draw {
 
 /// A property of colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Property {
+pub enum ColourProperty {
     /// Distance from black.
     Brightness,
     /// Distance from the image's mean luma.
@@ -36,27 +36,28 @@ pub enum Property {
     Saturation,
 }
 
-impl Draw {
+impl Augmentation {
     /// Draws the augmentation of a step, with `photos` natural photos available.
     #[must_use]
     pub fn new(seed: u64, step: u64, photos: usize) -> Self {
         let mut random = Seeded::new(seed, STREAM.wrapping_add(step));
-        let property = [Property::Brightness, Property::Contrast, Property::Saturation][random.below(3)];
+        let property = [ColourProperty::Brightness, ColourProperty::Contrast, ColourProperty::Saturation]
+            [random.below(3)];
         let mut unit = || random.below(1 << 30) as f64 / f64::from(1 << 30);
         let (factor, grey) = (1.0 + JITTER * (2.0 * unit() - 1.0), unit() < GREY);
         Self { property, factor, photo: random.below(photos.max(1)), grey }
     }
 
     /// Changes images (N×3×H×W, RGB 0..1) as drawn.
-    pub fn change(&self, images: &Tensor) -> Tensor {
+    pub fn apply(&self, images: &Tensor) -> Tensor {
         let luma = || {
             let weights = Tensor::from_slice(&LUMA).reshape([1, 3, 1, 1]).to_device(images.device());
             (images * weights).sum_dim_intlist([1i64].as_slice(), true, Kind::Float)
         };
         let from = match self.property {
-            Property::Brightness => images.zeros_like(),
-            Property::Contrast => luma().mean_dim([2i64, 3].as_slice(), true, Kind::Float),
-            Property::Saturation => luma(),
+            ColourProperty::Brightness => images.zeros_like(),
+            ColourProperty::Contrast => luma().mean_dim([2i64, 3].as_slice(), true, Kind::Float),
+            ColourProperty::Saturation => luma(),
         };
         ((images - &from) * self.factor + from).clamp(0.0, 1.0)
     }
@@ -66,10 +67,10 @@ impl Draw {
 mod tests {
     use super::*;
 
-    fn changed(property: Property, factor: f64, rgb: [f32; 6]) -> Vec<f32> {
+    fn changed(property: ColourProperty, factor: f64, rgb: [f32; 6]) -> Vec<f32> {
         let image = Tensor::from_slice(&rgb).reshape([1, 3, 1, 2]);
-        let draw = Draw { property, factor, photo: 0, grey: false };
-        Vec::try_from(draw.change(&image).flatten(0, -1)).unwrap()
+        let augmentation = Augmentation { property, factor, photo: 0, grey: false };
+        Vec::try_from(augmentation.apply(&image).flatten(0, -1)).unwrap()
     }
 
     fn close(a: &[f32], b: &[f32]) {
@@ -79,21 +80,22 @@ mod tests {
     #[test]
     fn colours_change_as_torchvision_changes_them() {
         let grey = [0.2, 0.6, 0.2, 0.6, 0.2, 0.6];
-        close(&changed(Property::Brightness, 1.2, grey), &[0.24, 0.72, 0.24, 0.72, 0.24, 0.72]);
-        close(&changed(Property::Contrast, 0.8, grey), &[0.24, 0.56, 0.24, 0.56, 0.24, 0.56]);
-        close(&changed(Property::Saturation, 0.8, grey), &grey);
-        let red = changed(Property::Saturation, 0.8, [1.0, 0.5, 0.0, 0.5, 0.0, 0.5]);
+        close(&changed(ColourProperty::Brightness, 1.2, grey), &[0.24, 0.72, 0.24, 0.72, 0.24, 0.72]);
+        close(&changed(ColourProperty::Contrast, 0.8, grey), &[0.24, 0.56, 0.24, 0.56, 0.24, 0.56]);
+        close(&changed(ColourProperty::Saturation, 0.8, grey), &grey);
+        let red = changed(ColourProperty::Saturation, 0.8, [1.0, 0.5, 0.0, 0.5, 0.0, 0.5]);
         close(&red, &[0.8 + 0.2 * 0.299, 0.5, 0.2 * 0.299, 0.5, 0.2 * 0.299, 0.5]);
-        assert_eq!(changed(Property::Brightness, 1.2, [0.9; 6]), [1.0; 6]);
+        assert_eq!(changed(ColourProperty::Brightness, 1.2, [0.9; 6]), [1.0; 6]);
     }
 
     #[test]
     fn draws_are_spread_and_repeatable() {
-        let draws: Vec<Draw> = (0..3000).map(|step| Draw::new(4, step, 7)).collect();
-        assert_eq!(draws[5], Draw::new(4, 5, 7));
-        let share = |of: &dyn Fn(&Draw) -> bool| draws.iter().filter(|d| of(d)).count() as f64 / 3000.0;
+        let draws: Vec<Augmentation> = (0..3000).map(|step| Augmentation::new(4, step, 7)).collect();
+        assert_eq!(draws[5], Augmentation::new(4, 5, 7));
+        let share =
+            |of: &dyn Fn(&Augmentation) -> bool| draws.iter().filter(|d| of(d)).count() as f64 / 3000.0;
         assert!((share(&|d| d.grey) - GREY).abs() < 0.03);
-        assert!((share(&|d| d.property == Property::Contrast) - 1.0 / 3.0).abs() < 0.03);
+        assert!((share(&|d| d.property == ColourProperty::Contrast) - 1.0 / 3.0).abs() < 0.03);
         assert!((share(&|d| d.photo == 6) - 1.0 / 7.0).abs() < 0.03);
         assert!((share(&|d| d.factor > 1.0) - 0.5).abs() < 0.03);
         assert!(draws.iter().all(|d| (0.8..1.2).contains(&d.factor)));

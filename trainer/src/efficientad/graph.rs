@@ -1,14 +1,16 @@
 //! Builds the exported model: image → teacher, student and autoencoder → two maps → anomaly map and score.
 
 use methods::features::{Levels, add_features_of};
-use methods::image_score::ImageScore;
+use methods::image_score::ImageScorer;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian, zero_padded};
 use networks::teacher::Teacher;
-use networks::{Chain, State, StateError, Step, Weights, array_of, normalise, to_onnx, without_negligible};
+use networks::{
+    Chain, ChainStep, ModelState, StateError, Weights, array_of, normalise, to_onnx, without_negligible,
+};
 use shared_format::Size;
 
-use super::layout::Layout;
+use super::layout::EfficientAdLayout;
 use super::statistics::{MapScale, TEACHER, TRUNK};
 use crate::channels::{Channels, standardised};
 
@@ -20,7 +22,7 @@ pub const MAP_OUTPUTS: [&str; 2] = ["map_structural", "map_logical"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
     /// How the networks are laid out.
-    pub layout: Layout,
+    pub layout: EfficientAdLayout,
     /// `student.…` and `autoencoder.…`.
     pub weights: Weights,
     /// The channels of the features to learn.
@@ -30,7 +32,7 @@ pub struct Trained {
     /// The scales of [`MAP_OUTPUTS`].
     pub scales: [MapScale; 2],
     /// The score of the weighted mean of [`MAP_OUTPUTS`]; `None` for the paper's score.
-    pub image_score: Option<ImageScore>,
+    pub image_score: Option<ImageScorer>,
 }
 
 impl Trained {
@@ -38,8 +40,8 @@ impl Trained {
     ///
     /// # Errors
     /// If a value is missing or out of range; the error names it.
-    pub fn from_state(layout: Layout, state: State) -> Result<Self, StateError> {
-        let image_score = ImageScore::kept(&state)?;
+    pub fn from_state(layout: EfficientAdLayout, state: ModelState) -> Result<Self, StateError> {
+        let image_score = ImageScorer::from_state(&state)?;
         let weights = state.weights;
         let (channels, trunk) = layout.channels(&weights)?;
         let [structural, logical] = MAP_OUTPUTS.map(|name| MapScale::from_state(&weights, name));
@@ -53,7 +55,7 @@ impl Trained {
 /// autoencoder's:
 /// * `map_structural` = 0.1 (m − q₀.₉) / (q₀.₉₉₅ − q₀.₉), m = mean over the channels of (T̂ − S)²; `map_logical` is the
 ///   same of (A − S′)²;
-/// * with an image score, it computes `anomaly_map` and `score` from their weighted mean, see [`Layout::logical_share`];
+/// * with an image score, it computes `anomaly_map` and `score` from their weighted mean, see [`EfficientAdLayout::logical_share`];
 /// * without one, `score` is the maximum of that mean, and `anomaly_map` is the mean, resized to the image: padded with 4 zeros for
 ///   patch description networks, otherwise smoothed by a Gaussian of `smoothing` positions.
 ///
@@ -71,7 +73,7 @@ pub fn build(
     let g = &mut graph;
     let image = g.input("image", &[1, 3, sides[0], sides[1]]);
     let normalised = normalise(&teacher.network, g, &image);
-    let (target, entry) = match &trained.trunk {
+    let (target, student_input) = match &trained.trunk {
         None => {
             let weights = scaled(teacher, &trained.channels)?;
             let levels = to_onnx(&teacher.network, &weights, g, &normalised, "teacher.");
@@ -85,7 +87,7 @@ pub fn build(
             (target, standardised(g, level, trunk, TRUNK))
         }
     };
-    let [structural, logical] = student(g, trained, &entry)?;
+    let [structural, logical] = student(g, trained, &student_input)?;
     let reproduced = layout.autoencoder(input).to_onnx(&trained.weights, g, &normalised, "autoencoder.")?;
     let features = layout.features();
     let [structural_scale, logical_scale] = &trained.scales;
@@ -102,11 +104,11 @@ pub fn build(
     let [rows, columns] = [0, 1].map(|axis| {
         let (length, to) = (mean.shape()[2 + axis], sides[axis]);
         match layout {
-            Layout::Patches(_) => {
+            EfficientAdLayout::Patches(_) => {
                 let margin = layout.margin();
                 bilinear(length + 2 * margin, to).after(&zero_padded(length, margin))
             }
-            Layout::Trunk { .. } => bilinear(length, to).after(&gaussian(length, smoothing)),
+            EfficientAdLayout::Trunk { .. } => bilinear(length, to).after(&gaussian(length, smoothing)),
         }
     });
     let map = g.resample(&mean, &rows, &columns);
@@ -145,10 +147,10 @@ fn scaled(teacher: &Teacher, channels: &Channels) -> Result<Weights, StateError>
 }
 
 /// Adds the two halves of the student's features: one chain whose last convolution is split in two.
-fn student(g: &mut GraphBuilder, trained: &Trained, entry: &Value) -> Result<[Value; 2], StateError> {
+fn student(g: &mut GraphBuilder, trained: &Trained, student_input: &Value) -> Result<[Value; 2], StateError> {
     let Chain { mut steps } = trained.layout.student();
-    let Some(Step::Conv(last)) = steps.pop() else { return Err(StateError::Sides("student")) };
-    let before = Chain { steps }.to_onnx(&trained.weights, g, entry, "student.")?;
+    let Some(ChainStep::Conv(last)) = steps.pop() else { return Err(StateError::Sides("student")) };
+    let before = Chain { steps }.to_onnx(&trained.weights, g, student_input, "student.")?;
     let mut half = |index: usize| {
         let mut constant = |part: &str, shape: &[usize]| {
             let name = format!("student.{}.{part}", last.name);

@@ -1,17 +1,17 @@
 //! The layout of EfficientAD's networks, which depends on the teacher.
 
-use networks::{Chain, Grid, Network, PdnSize, StateError, Weights, autoencoder, trunk_student};
+use networks::{AutoencoderGrid, Chain, Network, PdnSize, StateError, Weights, autoencoder, trunk_student};
 use shared_format::Size;
 use tch::Tensor;
 
-use super::pace::Pace;
+use super::hyperparameters::Hyperparameters;
 use super::statistics::{TEACHER, TRUNK};
 use crate::channels::Channels;
 use crate::schedule::Schedule;
 
 /// The layout of student and autoencoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum EfficientAdLayout {
     /// As published: teacher and student are patch description networks.
     Patches(PdnSize),
     /// The teacher is a backbone, and the student continues from its first level: they share a trunk. The features to learn are
@@ -22,7 +22,7 @@ pub enum Layout {
     },
 }
 
-impl Layout {
+impl EfficientAdLayout {
     /// Returns the layout for this teacher; `None` if it is neither a patch description network nor a backbone with three levels.
     #[must_use]
     pub fn of(teacher: &Network) -> Option<Self> {
@@ -75,8 +75,8 @@ impl Layout {
     #[must_use]
     pub fn autoencoder(self, input: Size) -> Chain {
         let grid = match self {
-            Self::Patches(_) => Grid::Patches,
-            Self::Trunk { .. } => Grid::Eighth,
+            Self::Patches(_) => AutoencoderGrid::Patches,
+            Self::Trunk { .. } => AutoencoderGrid::Eighth,
         };
         autoencoder([input.height as usize, input.width as usize], self.features(), grid)
     }
@@ -114,13 +114,17 @@ impl Layout {
         }
     }
 
-    /// Returns the student's pace on this schedule.
+    /// Returns the student's hyperparameters on this schedule.
     #[must_use]
-    pub const fn pace(self, schedule: Schedule) -> Pace {
+    pub const fn hyperparameters(self, schedule: Schedule) -> Hyperparameters {
         match (self, schedule) {
-            (_, Schedule::Published) => Pace::PUBLISHED,
-            (Self::Patches(_), Schedule::Short) => Pace { rate: 1e-3, steps: 3_000, ..Pace::PUBLISHED },
-            (Self::Trunk { .. }, Schedule::Short) => Pace { rate: 2e-3, hard: 0.9, batch: 4, steps: 1_000 },
+            (_, Schedule::Published) => Hyperparameters::PUBLISHED,
+            (Self::Patches(_), Schedule::Short) => {
+                Hyperparameters { rate: 1e-3, steps: 3_000, ..Hyperparameters::PUBLISHED }
+            }
+            (Self::Trunk { .. }, Schedule::Short) => {
+                Hyperparameters { rate: 2e-3, hard: 0.9, batch: 4, steps: 1_000 }
+            }
         }
     }
 }

@@ -4,31 +4,31 @@
 mod augment;
 pub mod distill;
 mod graph;
+mod hyperparameters;
 mod layout;
 mod losses;
 mod networks;
 mod options;
-mod pace;
 mod statistics;
+mod teacher_view;
 mod train;
-mod view;
 
 pub use graph::{MAP_OUTPUTS, Trained, build as build_graph};
-pub use layout::Layout;
+pub use layout::EfficientAdLayout;
 pub use options::{NaturalPhotos, Options};
 pub use statistics::MapScale;
 
 use ::networks::StateError;
 use ::networks::teacher::Teacher;
 use clap::{ArgMatches, Args as _};
-use methods::options::Listed;
+use methods::options::MethodOptions;
 use serde_json::Value;
 
+use self::hyperparameters::Hyperparameters;
 use self::options::Arguments;
-use self::pace::Pace;
-use crate::compute::{ComputeError, Resolved, Wanted};
-use crate::method::{Ended, Method, Plan, TrainError};
-use crate::run::{Run, STUDENT, Settings};
+use crate::compute::{ComputeError, ComputeRequest, Resolved};
+use crate::method::{Method, Plan, TrainError, TrainOutcome};
+use crate::run::{Run, RunSettings, STUDENT};
 use crate::torch::Compute;
 
 /// Shorter sides leave nothing between the autoencoder's ends; longer ones were never tried.
@@ -47,8 +47,8 @@ impl Method for EfficientAd {
         "a student learns to reproduce its teacher's features of good parts, an autoencoder how their pieces belong together"
     }
 
-    fn listed(&self) -> Listed {
-        Listed { method: self.name(), add_options: Arguments::augment_args }
+    fn method_options(&self) -> MethodOptions {
+        MethodOptions { method: self.name(), add_options: Arguments::augment_args }
     }
 
     fn options(&self, given: &ArgMatches, teacher: &Teacher) -> Result<Value, TrainError> {
@@ -58,15 +58,15 @@ impl Method for EfficientAd {
 
     fn plan(&self, options: &Value, teacher: &Teacher, _samples: usize) -> Result<Plan, TrainError> {
         let options: Options = serde_json::from_value(options.clone()).map_err(TrainError::Options)?;
-        let Pace { steps, batch, .. } = layout(teacher)?.pace(options.schedule);
+        let Hyperparameters { steps, batch, .. } = layout(teacher)?.hyperparameters(options.schedule);
         Ok(Plan { steps, batch, minutes: None })
     }
 
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError> {
+    fn resolve(&self, wanted: ComputeRequest) -> Result<Resolved, ComputeError> {
         Compute::set_up(wanted)
     }
 
-    fn check(&self, settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
+    fn check(&self, settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError> {
         layout(teacher)?;
         let input = settings.recipe.input;
         if !(SIDES.contains(&input.width) && SIDES.contains(&input.height)) {
@@ -81,7 +81,7 @@ impl Method for EfficientAd {
         Ok(())
     }
 
-    fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<TrainOutcome, TrainError> {
         let compute = Compute::resolve(compute.device, compute.precision)?;
         train::train(run, compute)
     }
@@ -100,8 +100,8 @@ impl Method for EfficientAd {
 }
 
 /// Returns the layout, which depends on the teacher.
-fn layout(teacher: &Teacher) -> Result<Layout, TrainError> {
-    Layout::of(&teacher.network).ok_or_else(|| {
+fn layout(teacher: &Teacher) -> Result<EfficientAdLayout, TrainError> {
+    EfficientAdLayout::of(&teacher.network).ok_or_else(|| {
         TrainError::Unfit(format!(
             "efficientad can't learn from the teacher {}: it does not have three levels; give another --teacher",
             teacher.name

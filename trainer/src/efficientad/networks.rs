@@ -4,7 +4,7 @@ use networks::{StateError, Weights};
 use shared_format::Size;
 use tch::{Kind, Tensor};
 
-use super::layout::Layout;
+use super::layout::EfficientAdLayout;
 use crate::torch::{Adam, Compute, TrainableChain};
 
 const WEIGHT_DECAY: f64 = 1e-5;
@@ -23,17 +23,17 @@ pub struct Networks {
 impl Networks {
     /// Creates the networks with random weights from libtorch's global generator.
     #[must_use]
-    pub fn random(layout: Layout, input: Size, compute: Compute) -> Self {
+    pub fn random(layout: EfficientAdLayout, input: Size, compute: Compute) -> Self {
         let student = TrainableChain::random(layout.student(), compute);
         let autoencoder = TrainableChain::random(layout.autoencoder(input), compute);
         let adam = Adam::new(student.parameters.iter().chain(&autoencoder.parameters), WEIGHT_DECAY);
         Self { student, autoencoder, adam, features: layout.features() as i64 }
     }
 
-    /// Computes the student's features for the teacher, and those for the autoencoder. It starts from `entry`, N×C×H×W: the image or
+    /// Computes the student's features for the teacher, and those for the autoencoder. It starts from `student_input`, N×C×H×W: the image or
     /// the trunk's level.
-    pub fn student(&self, entry: &Tensor) -> [Tensor; 2] {
-        let both = self.student.forward(entry, true);
+    pub fn student(&self, student_input: &Tensor) -> [Tensor; 2] {
+        let both = self.student.forward(student_input, true);
         [0, self.features].map(|first| both.narrow(1, first, self.features))
     }
 
@@ -44,9 +44,9 @@ impl Networks {
 
     /// Computes `map_structural` and `map_logical` of images before their scaling, N×1×h×w. `target` are the teacher's normalised
     /// features.
-    pub fn maps(&self, image: &Tensor, entry: &Tensor, target: &Tensor) -> [Tensor; 2] {
+    pub fn maps(&self, image: &Tensor, student_input: &Tensor, target: &Tensor) -> [Tensor; 2] {
         tch::no_grad(|| {
-            let [structural, logical] = self.student(entry);
+            let [structural, logical] = self.student(student_input);
             let reproduced = self.autoencoder(image, false);
             [(target, structural), (&reproduced, logical)].map(|(a, b)| {
                 let difference = a - b;

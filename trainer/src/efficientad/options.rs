@@ -6,7 +6,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 use methods::smoothing::{SMOOTHING, SMOOTHING_HELP, check_use, smoothing};
 use serde::{Deserialize, Serialize};
 
-use super::layout::Layout;
+use super::layout::EfficientAdLayout;
 use crate::method::TrainError;
 use crate::natural::{NaturalError, count_natural_photos};
 use crate::schedule::{SCHEDULE_HELP, Schedule};
@@ -62,7 +62,7 @@ impl Options {
     ///
     /// # Errors
     /// If the folder holds no photos.
-    pub fn of(given: &ArgMatches, layout: Layout) -> Result<Self, TrainError> {
+    pub fn of(given: &ArgMatches, layout: EfficientAdLayout) -> Result<Self, TrainError> {
         let arguments = Arguments::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))?;
         let natural = arguments.natural.map(count).transpose()?;
         if natural.is_none() {
@@ -72,8 +72,8 @@ impl Options {
             );
         }
         let unless_given = match layout {
-            Layout::Trunk { .. } => Schedule::Short,
-            Layout::Patches(_) => Schedule::Published,
+            EfficientAdLayout::Trunk { .. } => Schedule::Short,
+            EfficientAdLayout::Patches(_) => Schedule::Published,
         };
         let schedule = arguments.schedule.unwrap_or(unless_given);
         let Arguments { smoothing, paper_score, .. } = arguments;

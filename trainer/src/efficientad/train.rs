@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use methods::Flip;
-use methods::image_score::ImageScore;
+use methods::image_score::ImageScorer;
 use serde::Serialize;
 use shared_format::Size;
 use tch::{Kind, Tensor};
 
-use super::augment::Draw;
+use super::augment::Augmentation;
 use super::graph::MAP_OUTPUTS;
-use super::losses::{hard_features, mean_square};
+use super::hyperparameters::Hyperparameters;
+use super::losses::{hard_feature_loss, mean_square};
 use super::networks::Networks;
 use super::options::Options;
-use super::pace::Pace;
 use super::statistics::MapScale;
-use super::view::View;
+use super::teacher_view::TeacherView;
 use crate::held_out::image_score;
-use crate::method::{Ended, TrainError};
+use crate::method::{TrainError, TrainOutcome};
 use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::progress;
-use crate::run::{CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Batch, ImageSet, Samples, memory_budget};
+use crate::run::{CHECKPOINT, ModelState, Run, STUDENT};
+use crate::samples::{ImageSet, SampleBatch, Samples, memory_budget};
 use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, channels_last, to_array};
 
@@ -34,11 +34,11 @@ const CHECKS: u64 = 20;
 /// Maximum training time that a power cut can cost.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// Number of parts of the loss, in the order in which they are kept and logged.
-const PARTS: usize = 4;
+const LOSS_TERMS: usize = 4;
 
 /// One line of the metrics.
 #[derive(Serialize)]
-struct Metrics {
+struct EfficientAdMetrics {
     step: u64,
     loss: f64,
     student: f64,
@@ -51,11 +51,11 @@ struct Metrics {
     milliseconds_per_step: f64,
 }
 
-struct Training<'a> {
+struct EfficientAdTraining<'a> {
     run: &'a Run,
-    pace: Pace,
+    hyperparameters: Hyperparameters,
     networks: Networks,
-    view: View,
+    view: TeacherView,
     schedule: Schedule,
     natural: Option<Natural>,
     fit: Samples,
@@ -68,18 +68,18 @@ struct Training<'a> {
 }
 
 /// Trains the run's networks to the end, or until a stop is requested.
-pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
-    let Some(mut training) = Training::start(run, compute)? else {
+pub fn train(run: &Run, compute: Compute) -> Result<TrainOutcome, TrainError> {
+    let Some(mut training) = EfficientAdTraining::start(run, compute)? else {
         let reached = run.load(CHECKPOINT)?.and_then(|state| state.number("step"));
-        return Ok(Ended::Interrupted { step: reached.unwrap_or(0) });
+        return Ok(TrainOutcome::Interrupted { step: reached.unwrap_or(0) });
     };
     if !training.steps()? {
-        return Ok(Ended::Interrupted { step: training.step });
+        return Ok(TrainOutcome::Interrupted { step: training.step });
     }
     training.finish()
 }
 
-impl<'a> Training<'a> {
+impl<'a> EfficientAdTraining<'a> {
     /// Reads the images; returns `None` if a stop was requested meanwhile.
     fn start(run: &'a Run, compute: Compute) -> Result<Option<Self>, TrainError> {
         let settings = &run.settings;
@@ -103,15 +103,17 @@ impl<'a> Training<'a> {
         let damaged = |e: StateError| run.damaged(CHECKPOINT, e);
         let teacher = Frozen::new(network, &run.teacher.weights, compute);
         let view = match &state {
-            Some(State { weights, .. }) => Some(View::restored(layout, teacher, weights).map_err(damaged)?),
-            None => View::measured(layout, teacher, &mut fit)?,
+            Some(ModelState { weights, .. }) => {
+                Some(TeacherView::restored(layout, teacher, weights).map_err(damaged)?)
+            }
+            None => TeacherView::measured(layout, teacher, &mut fit)?,
         };
         let Some(view) = view.filter(|_| !progress::stop_requested()) else { return Ok(None) };
         let channel =
             |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]).to_device(compute.device);
         let mut training = Self {
             run,
-            pace: layout.pace(options.schedule),
+            hyperparameters: layout.hyperparameters(options.schedule),
             networks,
             view,
             schedule: options.schedule,
@@ -127,7 +129,7 @@ impl<'a> Training<'a> {
             training.networks.load(&state.weights).map_err(damaged)?;
             training.step = state.number("step").ok_or_else(|| damaged(StateError::missing("step")))?;
         }
-        run.cut_metrics(training.step)?;
+        run.truncate_metrics(training.step)?;
         Ok(Some(training))
     }
 
@@ -139,7 +141,7 @@ impl<'a> Training<'a> {
         bar.set_position(self.step);
         bar.reset_eta();
         let (mut saved, mut since_check) = (Instant::now(), Instant::now());
-        let mut losses: Vec<[f64; PARTS]> = vec![];
+        let mut losses: Vec<[f64; LOSS_TERMS]> = vec![];
         while self.step < total {
             losses.push(self.one_step()?);
             self.step += 1;
@@ -163,18 +165,22 @@ impl<'a> Training<'a> {
         Ok(true)
     }
 
-    fn one_step(&mut self) -> Result<[f64; PARTS], TrainError> {
+    fn one_step(&mut self) -> Result<[f64; LOSS_TERMS], TrainError> {
         let settings = &self.run.settings;
         // Dropout draws from libtorch's generator: a resumed run must find it in the same state as an uninterrupted one.
         tch::manual_seed((settings.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
-        let draw = Draw::new(settings.seed, self.step, self.natural.as_ref().map_or(0, Natural::count));
+        let augmentation =
+            Augmentation::new(settings.seed, self.step, self.natural.as_ref().map_or(0, Natural::count));
         let indices = batch_indices(self.fit.count(), settings.batch, self.step, settings.seed);
         let batch = self.fit.batch(&indices, Kind::Float)?;
-        let changed = (draw.change(&(&batch.image * &self.std + &self.mean)) - &self.mean) / &self.std;
+        let changed = (augmentation.apply(&(&batch.image * &self.std + &self.mean)) - &self.mean) / &self.std;
         let changed = channels_last(&changed);
         let photo = match &mut self.natural {
             Some(natural) => {
-                let photo = middle(&natural.photo(draw.photo, draw.grey)?, settings.recipe.input);
+                let photo = centre_crop(
+                    &natural.photo(augmentation.photo, augmentation.grey)?,
+                    settings.recipe.input,
+                );
                 Some(channels_last(&((photo.to_device(self.compute.device) - &self.mean) / &self.std)))
             }
             None => None,
@@ -184,15 +190,18 @@ impl<'a> Training<'a> {
         let changed_target = self.view.target(&changed_levels);
         // The student processes all of a step's images at once: fewer, larger products.
         let count = batch.image.size()[0];
-        let mut entries =
-            vec![self.view.entry(&batch.image, &batch.targets), self.view.entry(&changed, &changed_levels)];
-        entries.extend(photo.as_ref().map(|photo| self.view.entry_of(photo)));
-        let photos = entries.len() as i64 - 2;
-        let [for_teacher, for_autoencoder] = self.networks.student(&channels_last(&Tensor::cat(&entries, 0)));
+        let mut student_inputs = vec![
+            self.view.student_input(&batch.image, &batch.targets),
+            self.view.student_input(&changed, &changed_levels),
+        ];
+        student_inputs.extend(photo.as_ref().map(|photo| self.view.student_input_for(photo)));
+        let photos = student_inputs.len() as i64 - 2;
+        let [for_teacher, for_autoencoder] =
+            self.networks.student(&channels_last(&Tensor::cat(&student_inputs, 0)));
         let reproduced = self.networks.autoencoder(&changed, true);
         let natural = for_teacher.narrow(0, 2 * count, photos);
         let losses = [
-            hard_features(&target, &for_teacher.narrow(0, 0, count), self.pace.hard),
+            hard_feature_loss(&target, &for_teacher.narrow(0, 0, count), self.hyperparameters.hard),
             if self.natural.is_some() {
                 (&natural * &natural).mean(Kind::Float)
             } else {
@@ -214,13 +223,13 @@ impl<'a> Training<'a> {
     /// Returns Adam's rate at this step.
     fn rate(&self) -> f64 {
         let settings = &self.run.settings;
-        self.pace.rate(self.schedule, self.step, settings.steps)
+        self.hyperparameters.rate(self.schedule, self.step, settings.steps)
     }
 
     /// Logs the progress.
     fn check(
         &mut self,
-        losses: &[[f64; PARTS]],
+        losses: &[[f64; LOSS_TERMS]],
         elapsed: Duration,
         bar: &ProgressBar,
     ) -> Result<(), TrainError> {
@@ -228,11 +237,11 @@ impl<'a> Training<'a> {
         let [student, natural, autoencoder, student_autoencoder] =
             [0, 1, 2, 3].map(|part| losses.iter().map(|l| l[part]).sum::<f64>() / count);
         let [mut sum, mut values] = [0.0, 0.0];
-        self.see_selection(|[structural, logical]| {
+        self.for_each_selection_map(|[structural, logical]| {
             values += structural.numel() as f64;
             sum += (structural + logical).sum(Kind::Double).double_value(&[]);
         })?;
-        let metrics = Metrics {
+        let metrics = EfficientAdMetrics {
             step: self.step,
             loss: student + natural + autoencoder + student_autoencoder,
             student,
@@ -245,11 +254,11 @@ impl<'a> Training<'a> {
             milliseconds_per_step: elapsed.as_secs_f64() * 1e3 / count,
         };
         self.run.log(&metrics)?;
-        let Metrics { step, loss, selection, milliseconds_per_step, .. } = metrics;
+        let EfficientAdMetrics { step, loss, selection, milliseconds_per_step, .. } = metrics;
         let left = Duration::from_secs_f64(
             milliseconds_per_step * self.run.settings.steps.saturating_sub(step) as f64 / 1e3,
         );
-        progress::say(
+        progress::print(
             bar,
             &format!(
                 "step {step:>6}: loss {loss:.4}, selection {selection:.4}, {milliseconds_per_step:.0} ms a step, \
@@ -261,21 +270,21 @@ impl<'a> Training<'a> {
     }
 
     /// Computes the unscaled maps of the selection images.
-    fn see_selection(&mut self, mut see: impl FnMut([Tensor; 2])) -> Result<(), TrainError> {
+    fn for_each_selection_map(&mut self, mut visit: impl FnMut([Tensor; 2])) -> Result<(), TrainError> {
         for index in 0..self.selection.count() {
             let batch = self.selection.batch(&[index], Kind::Float)?;
-            let entry = self.view.entry(&batch.image, &batch.targets);
-            see(self.networks.maps(&batch.image, &entry, &self.view.target(&batch.targets)));
+            let student_input = self.view.student_input(&batch.image, &batch.targets);
+            visit(self.networks.maps(&batch.image, &student_input, &self.view.target(&batch.targets)));
         }
         Ok(())
     }
 
     /// Scales the maps by the selection images: the fit images' maps are smaller than those of any other part.
-    fn finish(mut self) -> Result<Ended, TrainError> {
+    fn finish(mut self) -> Result<TrainOutcome, TrainError> {
         self.networks.set_exact();
         let bar = progress::bar(self.selection.count() as u64, "Quantiles of the maps");
         let mut values = [vec![], vec![]];
-        self.see_selection(|maps| {
+        self.for_each_selection_map(|maps| {
             for (values, map) in values.iter_mut().zip(maps) {
                 values.extend(to_array(&map).data);
             }
@@ -291,22 +300,22 @@ impl<'a> Training<'a> {
         for (scale, name) in scales.iter().zip(MAP_OUTPUTS) {
             scale.add_to(&mut weights, name);
         }
-        let mut state = State { weights, ..State::default() };
+        let mut state = ModelState { weights, ..ModelState::default() };
         if !self.run.options::<Options>()?.paper_score {
-            self.image_score(scales)?.keep(&mut state);
+            self.image_score(scales)?.add_to(&mut state);
         }
         self.run.save(STUDENT, &state)?;
-        Ok(Ended::Finished { chosen_step: None })
+        Ok(TrainOutcome::Finished { chosen_step: None })
     }
 
     /// Computes the common score, see [`image_score`].
-    fn image_score(&mut self, scales: [MapScale; 2]) -> Result<ImageScore, TrainError> {
+    fn image_score(&mut self, scales: [MapScale; 2]) -> Result<ImageScorer, TrainError> {
         let layout = super::layout(&self.run.teacher)?;
         let share = f64::from(layout.logical_share());
         let (networks, view) = (&self.networks, &self.view);
-        let see = |batch: &Batch| {
-            let entry = view.entry(&batch.image, &batch.targets);
-            let maps = networks.maps(&batch.image, &entry, &view.target(&batch.targets));
+        let combined_map = |batch: &SampleBatch| {
+            let student_input = view.student_input(&batch.image, &batch.targets);
+            let maps = networks.maps(&batch.image, &student_input, &view.target(&batch.targets));
             let scaled = maps.iter().zip(&scales).zip([1.0 - share, share]).map(|((map, scale), share)| {
                 (map - f64::from(scale.low)) * (f64::from(scale.factor()) * share)
             });
@@ -314,7 +323,7 @@ impl<'a> Training<'a> {
         };
         let seen = [&mut self.fit, &mut self.selection];
         let diverged = TrainError::Diverged { step: self.step, loss: f64::NAN };
-        image_score(seen, layout.margin(), see)?.ok_or(diverged)
+        image_score(seen, layout.margin(), combined_map)?.ok_or(diverged)
     }
 
     /// Replaces the checkpoint, but never a good one with one that isn't finite.
@@ -325,7 +334,7 @@ impl<'a> Training<'a> {
         }
         self.view.add_to(&mut weights);
         let notes = [("step".to_owned(), self.step.to_string())].into_iter().collect();
-        Ok(self.run.save(CHECKPOINT, &State { weights, notes })?)
+        Ok(self.run.save(CHECKPOINT, &ModelState { weights, notes })?)
     }
 }
 
@@ -337,7 +346,7 @@ fn open_natural(run: &Run, options: &Options) -> Result<Option<Natural>, TrainEr
     Ok(Some(Natural::open(&natural.folder, size, Some(natural.count))?))
 }
 
-fn middle(photo: &Tensor, size: Size) -> Tensor {
+fn centre_crop(photo: &Tensor, size: Size) -> Tensor {
     let (height, width) = (i64::from(size.height), i64::from(size.width));
     photo.narrow(2, height / 2, height).narrow(3, width / 2, width)
 }

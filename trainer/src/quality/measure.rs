@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{GOOD, TestSet, test_images};
-use bundle::evaluate::{Outcome, evaluate, figures};
+use bundle::evaluate::{ImageOutcome, evaluate, figures};
 use judge::{Bundle, Judge};
 use shared_format::Verdict;
 
@@ -60,9 +60,9 @@ pub fn measure(job: &Job<'_>, scratch: &Path) -> anyhow::Result<Measured> {
 }
 
 /// Returns the shares that another threshold rejects.
-fn shares(outcomes: &[Outcome], threshold: f32) -> Shares {
+fn shares(outcomes: &[ImageOutcome], threshold: f32) -> Shares {
     // Without the pixels: there are many, and no share needs them.
-    let again = |outcome: &Outcome| Outcome {
+    let again = |outcome: &ImageOutcome| ImageOutcome {
         path: outcome.path.clone(),
         kind: outcome.kind.clone(),
         verdict: outcome.score.map_or(Verdict::Fault, |score| Verdict::of(score, threshold)),

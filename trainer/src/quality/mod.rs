@@ -16,5 +16,5 @@ pub mod table;
 
 pub use job::{Job, Origin};
 pub use measure::measure;
-pub use row::{Measured, Row};
+pub use row::{Measured, QualityRow};
 pub use store::Store;

@@ -1,13 +1,13 @@
 //! The result of a job.
 
-use bundle::evaluate::{Figures, Interval};
+use bundle::evaluate::{ConfidenceInterval, Figures};
 use serde::{Deserialize, Serialize};
 
 use super::job::{Job, Origin};
 
 /// A method on a set, with its figures or why there are none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct QualityRow {
     /// See [`Job::key`].
     pub key: String,
     /// The set's name.
@@ -30,7 +30,7 @@ pub struct Row {
     pub failed: Option<String>,
 }
 
-impl Row {
+impl QualityRow {
     /// Creates the row of a job.
     #[must_use]
     pub fn of(job: &Job<'_>, result: Result<Measured, String>) -> Self {
@@ -89,7 +89,7 @@ pub struct Shares {
     /// Of the defective ones.
     pub defective: Option<f64>,
     /// The interval of `good`.
-    pub good_interval: Option<Interval>,
+    pub good_interval: Option<ConfidenceInterval>,
     /// The interval of `defective`.
-    pub defective_interval: Option<Interval>,
+    pub defective_interval: Option<ConfidenceInterval>,
 }

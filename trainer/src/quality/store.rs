@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use bundle::atomic::write_file;
 
-use super::row::Row;
+use super::row::QualityRow;
 
 /// The rows of a file, in the order in which they were measured.
 #[derive(Debug)]
 pub struct Store {
     path: Option<PathBuf>,
-    rows: Vec<Row>,
+    rows: Vec<QualityRow>,
 }
 
 /// Why rows can't be kept.
@@ -64,7 +64,7 @@ impl Store {
 
     /// Returns the row of this job if it was already measured. Failed jobs are tried again.
     #[must_use]
-    pub fn known(&self, key: &str) -> Option<&Row> {
+    pub fn known(&self, key: &str) -> Option<&QualityRow> {
         self.rows.iter().find(|row| row.key == key && row.measured.is_some())
     }
 
@@ -73,7 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the file can't be written; it is then unchanged.
-    pub fn keep(&mut self, row: Row) -> Result<(), StoreError> {
+    pub fn keep(&mut self, row: QualityRow) -> Result<(), StoreError> {
         self.rows.retain(|known| known.key != row.key);
         self.rows.push(row);
         let Some(path) = &self.path else { return Ok(()) };

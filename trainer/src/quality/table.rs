@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use bundle::evaluate::Interval;
+use bundle::evaluate::ConfidenceInterval;
 use bundle::evaluate::bootstrap::{Ranked, draws};
 
-use super::row::{Measured, Row};
+use super::row::{Measured, QualityRow};
 
 /// Formats a table of the rows, then mean and worst set of each method, and how methods differ.
 #[must_use]
-pub fn table(rows: &[Row]) -> String {
+pub fn table(rows: &[QualityRow]) -> String {
     let mut text = String::from(
         "| set | method | image AUROC | pixel AUROC | AUPRO@30% | 1 %: defects found | good rejected | 5 %: defects found | \
          good rejected | GMAC | ms | training |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
@@ -33,7 +33,7 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-fn line(text: &mut String, row: &Row) {
+fn line(text: &mut String, row: &QualityRow) {
     let seed = if row.seed == 0 { String::new() } else { format!(" (seed {})", row.seed) };
     let (set, name) = (&row.set, row.name() + &seed);
     let Some(measured) = &row.measured else {
@@ -58,19 +58,19 @@ fn line(text: &mut String, row: &Row) {
     let _ = writeln!(text, "| {set} | {name} | {} |", cells.join(" | "));
 }
 
-fn area(value: Option<f64>, interval: Option<Interval>) -> String {
+fn area(value: Option<f64>, interval: Option<ConfidenceInterval>) -> String {
     let within = interval.map_or(String::new(), |i| format!(" ({:.3} to {:.3})", i.low, i.high));
     value.map_or("–".to_owned(), |value| format!("{value:.3}{within}"))
 }
 
-fn share(value: Option<f64>, interval: Option<Interval>) -> String {
+fn share(value: Option<f64>, interval: Option<ConfidenceInterval>) -> String {
     let within =
         interval.map_or(String::new(), |i| format!(" ({:.0} to {:.0})", 100.0 * i.low, 100.0 * i.high));
     value.map_or("–".to_owned(), |value| format!("{:.0} %{within}", 100.0 * value))
 }
 
 /// Groups the measured rows by method; several seeds of a set count as one set, by their mean.
-fn by_method(rows: &[Row]) -> BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> {
+fn by_method(rows: &[QualityRow]) -> BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> {
     let mut methods: BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> = BTreeMap::new();
     for row in rows {
         if let Some(measured) = &row.measured {
@@ -80,7 +80,7 @@ fn by_method(rows: &[Row]) -> BTreeMap<String, BTreeMap<&str, Vec<&Measured>>> {
     methods
 }
 
-fn means(rows: &[Row]) -> String {
+fn means(rows: &[QualityRow]) -> String {
     let mut text = String::new();
     for (name, sets) in by_method(rows) {
         let of = |figure: fn(&Measured) -> Option<f64>| -> Vec<f64> {
@@ -114,18 +114,18 @@ fn mean(values: &[f64]) -> Option<f64> {
 }
 
 /// Compares every two methods on each set with the same seed, on the same resamples of the same images.
-fn differences(rows: &[Row]) -> String {
+fn differences(rows: &[QualityRow]) -> String {
     let mut text = String::new();
     let sets: BTreeSet<(&str, u64)> = rows.iter().map(|row| (row.set.as_str(), row.seed)).collect();
     for (set, seed) in sets {
-        let of_set: Vec<(&Row, &Measured)> = rows
+        let of_set: Vec<(&QualityRow, &Measured)> = rows
             .iter()
             .filter(|row| row.set == set && row.seed == seed)
             .filter_map(|row| Some((row, row.measured.as_ref()?)))
             .collect();
         for (at, (a, of_a)) in of_set.iter().enumerate() {
             for (b, of_b) in &of_set[at + 1..] {
-                if let Some((difference, Interval { low, high })) = difference(of_a, of_b) {
+                if let Some((difference, ConfidenceInterval { low, high })) = difference(of_a, of_b) {
                     let _ = writeln!(
                         text,
                         "| {set} | {} | {} | {difference:+.3} | {low:+.3} to {high:+.3} |",
@@ -140,7 +140,7 @@ fn differences(rows: &[Row]) -> String {
 }
 
 /// Returns the difference and its interval, or `None` if the two judged different images.
-fn difference(a: &Measured, b: &Measured) -> Option<(f64, Interval)> {
+fn difference(a: &Measured, b: &Measured) -> Option<(f64, ConfidenceInterval)> {
     let sorts: Vec<bool> = a.scores.iter().map(|score| score.1).collect();
     if !sorts.iter().eq(b.scores.iter().map(|score| &score.1)) {
         return None;
@@ -148,5 +148,5 @@ fn difference(a: &Measured, b: &Measured) -> Option<(f64, Interval)> {
     let (of_a, of_b) = (Ranked::new(&a.scores), Ranked::new(&b.scores));
     let less = |times: &[u32]| Some(of_a.auroc(times)? - of_b.auroc(times)?);
     let once = vec![1; sorts.len()];
-    Some((less(&once)?, Interval::of(draws(&sorts).map(|times| less(&times)))?))
+    Some((less(&once)?, ConfidenceInterval::of(draws(&sorts).map(|times| less(&times)))?))
 }

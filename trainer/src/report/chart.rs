@@ -42,7 +42,7 @@ impl Scale {
 
     /// Returns a score's position.
     #[must_use]
-    pub fn place(&self, score: f32) -> f64 {
+    pub fn position(&self, score: f32) -> f64 {
         let (Some(&least), Some(&most)) = (self.sorted.first(), self.sorted.last()) else { return 0.5 };
         if most <= least {
             return 0.5;
@@ -63,7 +63,7 @@ impl Scale {
 /// scores.
 pub fn strips(kinds: &[(String, bool, Vec<f32>)], threshold: f32, scale: &Scale) -> String {
     let height = TOP + ROW * kinds.len() as f64 + BOTTOM;
-    let x = |score: f32| LEFT + scale.place(score) * (WIDTH - LEFT - RIGHT);
+    let x = |score: f32| LEFT + scale.position(score) * (WIDTH - LEFT - RIGHT);
     let mut svg = open("scores", WIDTH, height, "Scores of good and defective images");
     for (at, (name, defective, scores)) in kinds.iter().enumerate() {
         let middle = TOP + ROW * (at as f64 + 0.5);
@@ -101,7 +101,7 @@ pub fn strips(kinds: &[(String, bool, Vec<f32>)], threshold: f32, scale: &Scale)
 /// Returns a score's x position in [`strips`], in its units.
 #[must_use]
 pub fn across(score: f32, scale: &Scale) -> f64 {
-    LEFT + scale.place(score) * (WIDTH - LEFT - RIGHT)
+    LEFT + scale.position(score) * (WIDTH - LEFT - RIGHT)
 }
 
 /// Draws the ROC curve of the image scores, up to the largest tolerable share of rejected good parts. `items` are (score, is
@@ -175,14 +175,14 @@ mod tests {
     #[test]
     fn scores_lie_by_their_logarithm_or_by_rank() {
         let scale = Scale::new(&[1.0, 10.0, 100.0], 10.0);
-        assert!((scale.place(10.0) - 0.5).abs() < 1e-6 && scale.is_logarithmic);
+        assert!((scale.position(10.0) - 0.5).abs() < 1e-6 && scale.is_logarithmic);
         let scale = Scale::new(&[-1.0, 0.0, 1.0, 1000.0], 0.0);
         assert_eq!(
-            [-1.0, 0.0, 1.0, 1000.0].map(|score| scale.place(score)),
+            [-1.0, 0.0, 1.0, 1000.0].map(|score| scale.position(score)),
             [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0]
         );
-        assert_eq!(Scale::new(&[2.0], 2.0).place(2.0), 0.5);
-        assert_eq!(Scale::new(&[], 2.0).place(2.0), 0.5);
+        assert_eq!(Scale::new(&[2.0], 2.0).position(2.0), 0.5);
+        assert_eq!(Scale::new(&[], 2.0).position(2.0), 0.5);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use shared_format::Size;
 const STOPS: [[f32; 3]; 5] =
     [[0.0, 0.0, 4.0], [81.0, 18.0, 124.0], [183.0, 55.0, 121.0], [252.0, 137.0, 97.0], [252.0, 253.0, 191.0]];
 
-/// Draws the map's values from 0 to `most` as colours; larger ones look like `most`. Returns `None` for a map without values.
+/// Draws the map's values from 0 to `max` as colours; larger ones look like `max`. Returns `None` for a map without values.
 #[must_use]
-pub fn heat(map: &AnomalyMap, most: f32) -> Option<Frame> {
-    let pixels = map.values.iter().flat_map(|&value| colour(value / most.max(f32::MIN_POSITIVE))).collect();
+pub fn heat_map(map: &AnomalyMap, max: f32) -> Option<Frame> {
+    let pixels = map.values.iter().flat_map(|&value| colour(value / max.max(f32::MIN_POSITIVE))).collect();
     let size = Size { width: map.width as u32, height: map.height as u32 };
     Frame::new(size, Pixels::Rgb8(pixels)).ok()
 }
@@ -41,7 +41,9 @@ mod tests {
         assert_eq!(colour(7.0), colour(1.0));
         assert_eq!(colour(f32::NAN.clamp(0.0, 1.0).max(0.0)), colour(0.0));
         let map = AnomalyMap { width: 2, height: 1, values: vec![0.0, 3.0], ignored: vec![] };
-        assert_eq!(heat(&map, 3.0).unwrap().size(), Size { width: 2, height: 1 });
-        assert!(heat(&AnomalyMap { width: 0, height: 0, values: vec![], ignored: vec![] }, 1.0).is_none());
+        assert_eq!(heat_map(&map, 3.0).unwrap().size(), Size { width: 2, height: 1 });
+        assert!(
+            heat_map(&AnomalyMap { width: 0, height: 0, values: vec![], ignored: vec![] }, 1.0).is_none()
+        );
     }
 }

@@ -6,20 +6,20 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bundle::dataset::GOOD;
-use bundle::evaluate::{Figures, Outcome};
+use bundle::evaluate::{Figures, ImageOutcome};
 use jpeg_encoder::{ColorType, Encoder};
 use judge::{AnomalyMap, Frame, Judge, Pixels, decode_file, overlay, region_of_interest};
 use serde_json::json;
 use shared_format::{Roi, Sample, Size, Verdict};
 
 use super::chart::{DEFECTIVE, NORMAL, Scale, across, roc, roc_frame, strips};
-use super::heat::{gradient, heat};
+use super::heat::{gradient, heat_map};
 use super::{escape, table};
 
 /// Number of pictures in each group.
 const PICTURES: usize = 6;
 /// Maximum number of positions of the slider.
-const PLACES: usize = 400;
+const MAX_POSITIONS: usize = 400;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -29,20 +29,20 @@ pub struct Evaluated {
     /// The bundle, open.
     pub judge: Judge,
     /// Its verdicts.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ImageOutcome>,
     /// Their figures.
     pub figures: Figures,
 }
 
 /// Writes the page's HTML: a bundle, and others measured on the same images for comparison. The pictures are judged and drawn again.
 #[must_use]
-pub fn page(bundle: &mut Evaluated, beside: &mut [Evaluated]) -> String {
+pub fn page(bundle: &mut Evaluated, compared: &mut [Evaluated]) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Nominal: evaluation</title><style>{STYLE}</style><h1>Evaluation</h1>"
     );
     html += &section(bundle, true);
-    for other in beside {
+    for other in compared {
         let _ = write!(html, "<h1>For comparison: {}</h1>", escape(&other.judge.bundle().thresholds.method));
         html += &section(other, false);
     }
@@ -88,7 +88,7 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
 }
 
 /// Lists the good parts, then each kind of defect: name, whether defective, scores.
-fn kinds(outcomes: &[Outcome]) -> Vec<(String, bool, Vec<f32>)> {
+fn kinds(outcomes: &[ImageOutcome]) -> Vec<(String, bool, Vec<f32>)> {
     let mut names: Vec<&str> = outcomes.iter().map(|o| o.kind.as_str()).collect();
     names.sort_unstable_by_key(|name| (*name != GOOD, *name));
     names.dedup();
@@ -106,18 +106,18 @@ fn threshold_section(
     threshold: f32,
     scale: &Scale,
 ) -> String {
-    let mut places: Vec<f32> = scores.to_vec();
-    places.sort_by(f32::total_cmp);
-    places.dedup();
-    let step = places.len().div_ceil(PLACES).max(1);
-    let mut places: Vec<f32> = places.into_iter().step_by(step).chain([threshold]).collect();
-    places.sort_by(f32::total_cmp);
-    places.dedup();
-    let exported = places.iter().position(|&place| place == threshold).unwrap_or(0);
+    let mut positions: Vec<f32> = scores.to_vec();
+    positions.sort_by(f32::total_cmp);
+    positions.dedup();
+    let step = positions.len().div_ceil(MAX_POSITIONS).max(1);
+    let mut positions: Vec<f32> = positions.into_iter().step_by(step).chain([threshold]).collect();
+    positions.sort_by(f32::total_cmp);
+    positions.dedup();
+    let exported = positions.iter().position(|&position| position == threshold).unwrap_or(0);
     let mut html = format!(
         "<h2>Rejected parts</h2><p id=\"at-threshold\"></p><p><input id=\"slider\" type=\"range\" min=\"0\" max=\"{}\" \
          value=\"{exported}\" aria-label=\"threshold\"> <button id=\"back\">the bundle's threshold</button></p><table>",
-        places.len() - 1
+        positions.len() - 1
     );
     for (at, (name, defective, scores)) in kinds.iter().enumerate() {
         let rejected = scores.iter().filter(|score| **score > threshold).count();
@@ -131,8 +131,10 @@ fn threshold_section(
             scores.len()
         );
     }
-    let thresholds: Vec<_> =
-        places.iter().map(|&place| json!({ "value": place, "x": across(place, scale) })).collect();
+    let thresholds: Vec<_> = positions
+        .iter()
+        .map(|&position| json!({ "value": position, "x": across(position, scale) }))
+        .collect();
     let kinds: Vec<_> = kinds
         .iter()
         .map(|(_, defective, scores)| json!({ "defective": defective, "scores": scores }))
@@ -143,7 +145,7 @@ fn threshold_section(
 }
 
 /// Writes the worst escapes beside the worst false alarms, then correct verdicts, all maps on one colour scale.
-fn pictures(judge: &mut Judge, outcomes: &[Outcome]) -> String {
+fn pictures(judge: &mut Judge, outcomes: &[ImageOutcome]) -> String {
     let groups: [(&str, bool, Verdict); 4] = [
         ("Defective, passed: the lowest scores", true, Verdict::Pass),
         ("Good, rejected: the highest scores", false, Verdict::Reject),
@@ -151,8 +153,8 @@ fn pictures(judge: &mut Judge, outcomes: &[Outcome]) -> String {
         ("Good, passed: the highest scores", false, Verdict::Pass),
     ];
     let groups = groups.map(|(title, defective, verdict)| {
-        let of_group = |o: &&Outcome| (o.kind != GOOD) == defective && o.verdict == verdict;
-        let mut group: Vec<&Outcome> = outcomes.iter().filter(of_group).collect();
+        let of_group = |o: &&ImageOutcome| (o.kind != GOOD) == defective && o.verdict == verdict;
+        let mut group: Vec<&ImageOutcome> = outcomes.iter().filter(of_group).collect();
         group.sort_by(|a, b| a.score.unwrap_or(0.0).total_cmp(&b.score.unwrap_or(0.0)));
         if !(defective && verdict == Verdict::Pass) {
             group.reverse();
@@ -186,7 +188,7 @@ struct Picture {
 }
 
 impl Picture {
-    fn of(judge: &mut Judge, outcome: &Outcome) -> Option<Self> {
+    fn of(judge: &mut Judge, outcome: &ImageOutcome) -> Option<Self> {
         let frame = decode_file(&outcome.path).ok()?;
         let judgement = judge.judge(&frame);
         let thresholds = &judge.bundle().thresholds;
@@ -207,7 +209,7 @@ impl Picture {
                 BASE64.encode(jpeg)
             )
         };
-        let map = heat(&self.map, most).as_ref().and_then(jpeg).map_or(String::new(), map_image);
+        let map = heat_map(&self.map, most).as_ref().and_then(jpeg).map_or(String::new(), map_image);
         let caption = &self.caption;
         let photo =
             format!("<img alt=\"{caption}\" src=\"data:image/jpeg;base64,{}\">", BASE64.encode(&self.photo));

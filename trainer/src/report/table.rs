@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bundle::evaluate::{Figures, Interval, Intervals, KindFigures};
+use bundle::evaluate::{ConfidenceInterval, Figures, Intervals, KindFigures};
 
 /// Formats a table with a row for each kind of defect and one for all; a dash marks a figure that the images can't provide.
 #[must_use]
@@ -53,10 +53,10 @@ fn row(text: &mut String, kind: &str, figures: &KindFigures) {
 
 /// Adds the intervals below the figures.
 fn intervals(text: &mut String, of: &Intervals) {
-    let area = |interval: Option<Interval>| {
+    let area = |interval: Option<ConfidenceInterval>| {
         interval.map_or("–".to_owned(), |i| format!("{:.3}–{:.3}", i.low, i.high))
     };
-    let share = |interval: Option<Interval>| {
+    let share = |interval: Option<ConfidenceInterval>| {
         interval.map_or("–".to_owned(), |i| format!("{:.1}–{:.1} %", 100.0 * i.low, 100.0 * i.high))
     };
     let _ = writeln!(
@@ -86,8 +86,8 @@ mod tests {
             n_normal: 20,
             n_defective: 0,
             intervals: Intervals {
-                image_auroc: Some(Interval { low: 0.95, high: 0.99 }),
-                fpr_at_threshold: Some(Interval { low: 0.0, high: 0.15 }),
+                image_auroc: Some(ConfidenceInterval { low: 0.95, high: 0.99 }),
+                fpr_at_threshold: Some(ConfidenceInterval { low: 0.0, high: 0.15 }),
                 ..Intervals::default()
             },
         };

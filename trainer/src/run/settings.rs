@@ -17,7 +17,7 @@ const MAX_BATCH: usize = 4096;
 
 /// Everything that reproduces a run on the same machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct RunSettings {
     /// Version of this file's layout.
     format: u32,
     /// The method's name.
@@ -58,7 +58,7 @@ pub struct Settings {
     pub unused: Vec<String>,
 }
 
-impl Settings {
+impl RunSettings {
     /// Creates settings without images; [`super::Run::create`]'s caller fills the sets.
     #[must_use]
     pub fn new(method: &str, teacher: &str, data: &Path, recipe: Recipe, seed: u64) -> Self {

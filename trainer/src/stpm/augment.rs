@@ -12,7 +12,7 @@ const STREAM: u64 = 0x5717;
 /// Shifts images (N×3×H×W, normalised by `mean` and `std`, 1×3×1×1 each) and changes their brightness, each differently. Pixels
 /// that come in at an edge repeat the edge. Depends only on its arguments, so a resumed run sees the same images as an
 /// uninterrupted one.
-pub fn changed(images: &Tensor, (mean, std): (&Tensor, &Tensor), seed: u64, step: u64) -> Tensor {
+pub fn augment(images: &Tensor, (mean, std): (&Tensor, &Tensor), seed: u64, step: u64) -> Tensor {
     let [mean, std] = [mean, std].map(|values| values.to_device(images.device()));
     let mut random = Seeded::new(seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15), STREAM);
     let size = images.size();
@@ -46,11 +46,11 @@ mod tests {
         // A ramp: a shift by n pixels changes its middle by n hundredths.
         let ramp = Tensor::arange(64, (Kind::Float, Device::Cpu)).reshape([1, 1, 1, 64]) / 100.0;
         let images = (ramp.expand([4, 3, 32, 64], false) - &mean) / &std;
-        let see = |seed, step| changed(&images, (&mean, &std), seed, step);
-        let one = see(1, 7);
+        let augmented = |seed, step| augment(&images, (&mean, &std), seed, step);
+        let one = augmented(1, 7);
         assert_eq!(one.size(), images.size());
-        assert!(one.equal(&see(1, 7)));
-        assert!(!one.equal(&see(1, 8)) && !one.equal(&see(2, 7)));
+        assert!(one.equal(&augmented(1, 7)));
+        assert!(!one.equal(&augmented(1, 8)) && !one.equal(&augmented(2, 7)));
         let light = &one * &std + &mean;
         let middle: Vec<f64> = (0..4).map(|n| light.double_value(&[n, 0, 16, 32])).collect();
         for value in &middle {

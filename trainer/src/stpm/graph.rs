@@ -6,7 +6,7 @@ use networks::{Network, Weights, normalise, to_onnx};
 use shared_format::Size;
 
 use super::comparison::Comparison;
-use super::maps::{LEAST_SHARE, Scoring, level_weights};
+use super::maps::{MIN_SHARE, Scoring, level_weights};
 
 /// Names of the additional outputs that a graph with levels has: the distances, 1×1×h×w each, finest first.
 pub const LEVEL_OUTPUTS: [&str; 3] = ["level_1", "level_2", "level_3"];
@@ -63,7 +63,7 @@ pub fn build(
 fn log(g: &mut GraphBuilder, x: &Value, factor: f32) -> Value {
     let factor = g.scalar(factor);
     let scaled = g.mul(x, &factor);
-    let floor = g.scalar(LEAST_SHARE);
+    let floor = g.scalar(MIN_SHARE);
     let floored = g.max(&scaled, &floor);
     g.log(&floored)
 }

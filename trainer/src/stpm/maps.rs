@@ -1,11 +1,11 @@
 //! Combines the levels' distances into a map.
 
-use methods::image_score::ImageScore;
-use networks::{Array, State, StateError};
+use methods::image_score::ImageScorer;
+use networks::{Array, ModelState, StateError};
 use tch::Tensor;
 
 /// A distance counts as at least this share of its scale, so that its logarithm stays finite.
-pub const LEAST_SHARE: f32 = 1e-3;
+pub const MIN_SHARE: f32 = 1e-3;
 /// The name of the levels' scales in a run's state.
 const SCALES: &str = "scoring.scales";
 
@@ -25,7 +25,7 @@ pub fn combined(distances: &[Tensor], scales: &[f32]) -> Option<Tensor> {
     let fine = distances.first()?.size();
     let weights = level_weights(distances.len());
     let level = |((distance, scale), weight): ((&Tensor, &f32), f32)| {
-        let log = (distance / f64::from(*scale)).clamp_min(f64::from(LEAST_SHARE)).log() * f64::from(weight);
+        let log = (distance / f64::from(*scale)).clamp_min(f64::from(MIN_SHARE)).log() * f64::from(weight);
         log.upsample_bilinear2d([fine[2], fine[3]], false, None, None)
     };
     Some(distances.iter().zip(scales).zip(weights).map(level).reduce(|sum, level| sum + level)?.exp())
@@ -39,7 +39,7 @@ pub enum Scoring {
         /// The mean distance of each level on good parts, finest first; it makes levels comparable.
         scales: Vec<f32>,
         /// The score of the map that [`combined`] returns.
-        image_score: ImageScore,
+        image_score: ImageScorer,
     },
     /// The paper's: the product of the levels, and its maximum.
     Paper,
@@ -50,21 +50,21 @@ impl Scoring {
     ///
     /// # Errors
     /// If a value is missing or out of range; the error names it.
-    pub fn common(state: &State, levels: usize) -> Result<Self, StateError> {
+    pub fn common(state: &ModelState, levels: usize) -> Result<Self, StateError> {
         let scales = state.weights.get(SCALES).ok_or(StateError::missing(SCALES))?.data.clone();
         if scales.len() != levels || scales.iter().any(|scale| !scale.is_normal() || *scale < 0.0) {
             return Err(StateError::values(SCALES));
         }
-        let image_score = ImageScore::kept(state)?.ok_or(StateError::missing("image_score"))?;
+        let image_score = ImageScorer::from_state(state)?.ok_or(StateError::missing("image_score"))?;
         Ok(Self::Common { scales, image_score })
     }
 
     /// Adds the scoring to a student's state.
-    pub fn add_to(&self, state: &mut State) {
+    pub fn add_to(&self, state: &mut ModelState) {
         if let Self::Common { scales, image_score } = self {
             let array = Array { shape: vec![scales.len()], data: scales.clone() };
             state.weights.insert(SCALES.to_owned(), array);
-            image_score.keep(state);
+            image_score.add_to(state);
         }
     }
 }

@@ -4,10 +4,10 @@
 mod augment;
 mod comparison;
 mod graph;
+mod lr_schedule;
 mod maps;
 mod optimiser;
 mod options;
-mod pace;
 mod train;
 
 pub use comparison::Comparison;
@@ -15,16 +15,16 @@ pub use graph::{LEVEL_OUTPUTS, build as build_graph};
 pub use maps::{Scoring, combined};
 
 use clap::{ArgMatches, Args as _};
-use methods::options::Listed;
+use methods::options::MethodOptions;
 use networks::teacher::Teacher;
 use networks::{StateError, fold};
 use serde_json::Value;
 
 use self::options::Options;
 
-use crate::compute::{ComputeError, Resolved, Wanted};
-use crate::method::{Ended, Method, Plan, TrainError, no_backbone};
-use crate::run::{Run, STUDENT, Settings};
+use crate::compute::{ComputeError, ComputeRequest, Resolved};
+use crate::method::{Method, Plan, TrainError, TrainOutcome, no_backbone};
+use crate::run::{Run, RunSettings, STUDENT};
 use crate::torch::Compute;
 
 /// Name of the score in runs of earlier versions, which had no common score.
@@ -52,8 +52,8 @@ impl Method for Stpm {
         "a student learns to reproduce its teacher's features of good parts; where it fails, the part is anomalous"
     }
 
-    fn listed(&self) -> Listed {
-        Listed { method: self.name(), add_options: Options::augment_args }
+    fn method_options(&self) -> MethodOptions {
+        MethodOptions { method: self.name(), add_options: Options::augment_args }
     }
 
     fn options(&self, given: &ArgMatches, _teacher: &Teacher) -> Result<Value, TrainError> {
@@ -73,15 +73,15 @@ impl Method for Stpm {
         Ok(Plan { steps: STEPS, batch: BATCH, minutes: Some(MINUTES) })
     }
 
-    fn resolve(&self, wanted: Wanted) -> Result<Resolved, ComputeError> {
+    fn resolve(&self, wanted: ComputeRequest) -> Result<Resolved, ComputeError> {
         Compute::set_up(wanted)
     }
 
-    fn check(&self, _settings: &Settings, teacher: &Teacher) -> Result<(), TrainError> {
+    fn check(&self, _settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError> {
         if teacher.is_backbone() { Ok(()) } else { Err(no_backbone(self.name(), teacher)) }
     }
 
-    fn train(&self, run: &Run, compute: &Resolved) -> Result<Ended, TrainError> {
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<TrainOutcome, TrainError> {
         let compute = Compute::resolve(compute.device, compute.precision)?;
         train::train(run, compute)
     }

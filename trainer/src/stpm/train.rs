@@ -8,18 +8,18 @@ use methods::Flip;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use super::augment::changed;
+use super::augment::augment;
 use super::comparison::Comparison;
+use super::lr_schedule::LrSchedule;
 use super::maps::{Scoring, combined};
 use super::optimiser::Optimiser;
 use super::options::Options;
-use super::pace::Pace;
 use crate::held_out::image_score;
-use crate::method::{Ended, TrainError};
+use crate::method::{TrainError, TrainOutcome};
 use crate::order::{batch_indices, in_order, shuffled};
 use crate::progress;
-use crate::run::{BEST, CHECKPOINT, Run, STUDENT, State};
-use crate::samples::{Batch, ImageSet, Samples, memory_budget};
+use crate::run::{BEST, CHECKPOINT, ModelState, Run, STUDENT};
+use crate::samples::{ImageSet, SampleBatch, Samples, memory_budget};
 use crate::schedule::Schedule;
 use crate::torch::{Compute, Frozen, Trainable, channels_last};
 
@@ -34,11 +34,11 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// Number of fit samples that set BatchNorm's statistics for a check; after training all of them are used.
 const CHECK_SAMPLES: usize = 64;
 /// Minimum mean distance of a level: a student that imitates a constant picture to the last digit has a distance of 0.
-const LEAST_SCALE: f32 = 1e-9;
+const MIN_SCALE: f32 = 1e-9;
 
 /// One line of the metrics.
 #[derive(Serialize)]
-struct Metrics {
+struct StpmMetrics {
     step: u64,
     loss: f64,
     rate: f64,
@@ -47,10 +47,10 @@ struct Metrics {
     milliseconds_per_step: f64,
 }
 
-struct Training<'a> {
+struct StpmTraining<'a> {
     run: &'a Run,
     options: Options,
-    pace: Pace,
+    lr_schedule: LrSchedule,
     student: Trainable,
     comparison: Comparison,
     optimiser: Optimiser,
@@ -64,18 +64,18 @@ struct Training<'a> {
 }
 
 /// Trains the run's student to the end, or until a stop is requested.
-pub fn train(run: &Run, compute: Compute) -> Result<Ended, TrainError> {
-    let mut training = Training::start(run, compute)?;
+pub fn train(run: &Run, compute: Compute) -> Result<TrainOutcome, TrainError> {
+    let mut training = StpmTraining::start(run, compute)?;
     if progress::stop_requested() {
-        return Ok(Ended::Interrupted { step: training.step });
+        return Ok(TrainOutcome::Interrupted { step: training.step });
     }
     if !training.steps()? {
-        return Ok(Ended::Interrupted { step: training.step });
+        return Ok(TrainOutcome::Interrupted { step: training.step });
     }
     training.finish()
 }
 
-impl<'a> Training<'a> {
+impl<'a> StpmTraining<'a> {
     fn start(run: &'a Run, compute: Compute) -> Result<Self, TrainError> {
         let settings = &run.settings;
         let network = &run.teacher.network;
@@ -103,7 +103,7 @@ impl<'a> Training<'a> {
         };
         let mut training = Self {
             run,
-            pace: Pace::new(schedule, settings.steps),
+            lr_schedule: LrSchedule::new(schedule, settings.steps),
             options,
             student,
             comparison,
@@ -118,35 +118,35 @@ impl<'a> Training<'a> {
         if let Some(state) = state {
             training.restore(&state).map_err(|reason| run.damaged(CHECKPOINT, reason))?;
         }
-        run.cut_metrics(training.step)?;
+        run.truncate_metrics(training.step)?;
         training.started = Instant::now();
         Ok(training)
     }
 
     /// Runs the remaining steps; returns `false` if interrupted.
     fn steps(&mut self) -> Result<bool, TrainError> {
-        let bar = progress::bar(self.pace.total, "Training");
+        let bar = progress::bar(self.lr_schedule.total, "Training");
         bar.set_position(self.step);
         bar.reset_eta();
         let (mut saved, mut since_check, mut losses) = (Instant::now(), Instant::now(), vec![]);
-        while self.step < self.pace.total {
+        while self.step < self.lr_schedule.total {
             losses.push(self.one_step()?);
             self.step += 1;
             bar.inc(1);
-            if self.step.is_multiple_of(self.check_every()) || self.step == self.pace.total {
+            if self.step.is_multiple_of(self.check_every()) || self.step == self.lr_schedule.total {
                 self.check(&mut losses, since_check.elapsed(), &bar)?;
                 since_check = Instant::now();
             }
             if self.is_late() {
-                self.pace.end(self.step);
+                self.lr_schedule.end(self.step);
             }
-            bar.set_length(self.pace.total);
+            bar.set_length(self.lr_schedule.total);
             let stop = progress::stop_requested();
-            if stop || saved.elapsed() > SAVE_EVERY || self.step == self.pace.total {
+            if stop || saved.elapsed() > SAVE_EVERY || self.step == self.lr_schedule.total {
                 self.run.save(CHECKPOINT, &self.checkpoint())?;
                 saved = Instant::now();
             }
-            if stop && self.step < self.pace.total {
+            if stop && self.step < self.lr_schedule.total {
                 bar.abandon();
                 return Ok(false);
             }
@@ -171,7 +171,7 @@ impl<'a> Training<'a> {
     /// Returns whether only the time for the rate's fall is left.
     fn is_late(&self) -> bool {
         let minutes = self.run.settings.minutes;
-        minutes.is_some_and(|minutes| self.seconds() > Pace::HOLD * minutes * 60.0)
+        minutes.is_some_and(|minutes| self.seconds() > LrSchedule::HOLD * minutes * 60.0)
     }
 
     fn one_step(&mut self) -> Result<f64, TrainError> {
@@ -180,8 +180,11 @@ impl<'a> Training<'a> {
         let mut batch = self.fit.batch(&indices, self.student.kind())?;
         if !self.options.follows_the_paper() {
             let (seed, [mean, std]) = (self.run.settings.seed, self.fit.channels());
-            let image = channels_last(&changed(&batch.image, (mean, std), seed, self.step));
-            batch = Batch { targets: self.fit.see(&image), image: image.to_kind(self.student.kind()) };
+            let image = channels_last(&augment(&batch.image, (mean, std), seed, self.step));
+            batch = SampleBatch {
+                targets: self.fit.teacher_features(&image),
+                image: image.to_kind(self.student.kind()),
+            };
         }
         // Our statistics are recomputed when they are needed.
         let momentum = if self.options.follows_the_paper() { PAPER_NORM_MOMENTUM } else { 0.0 };
@@ -194,7 +197,7 @@ impl<'a> Training<'a> {
             return Err(TrainError::Diverged { step: self.step, loss: value });
         }
         loss.backward();
-        self.optimiser.step(&mut self.student.parameters, self.step, self.pace.rate(self.step));
+        self.optimiser.step(&mut self.student.parameters, self.step, self.lr_schedule.rate(self.step));
         Ok(value)
     }
 
@@ -217,16 +220,16 @@ impl<'a> Training<'a> {
         }
         if self.best.is_none_or(|(_, best)| selection < best) {
             self.best = Some((self.step, selection));
-            self.run.save(BEST, &State { weights: self.student.state(), ..State::default() })?;
+            self.run.save(BEST, &ModelState { weights: self.student.state(), ..ModelState::default() })?;
         }
-        if self.pace.has_converged(selection) && self.run.settings.minutes.is_some() {
-            self.pace.end(self.step);
+        if self.lr_schedule.has_converged(selection) && self.run.settings.minutes.is_some() {
+            self.lr_schedule.end(self.step);
         }
-        let rate = self.pace.rate(self.step);
+        let rate = self.lr_schedule.rate(self.step);
         let seconds = self.seconds();
         let step = self.step;
-        self.run.log(&Metrics { step, loss, rate, selection, seconds, milliseconds_per_step })?;
-        progress::say(
+        self.run.log(&StpmMetrics { step, loss, rate, selection, seconds, milliseconds_per_step })?;
+        progress::print(
             bar,
             &format!(
                 "step {step:>5}: loss {loss:.4}, selection {selection:.4}, {milliseconds_per_step:.0} ms a step"
@@ -236,7 +239,7 @@ impl<'a> Training<'a> {
     }
 
     /// Computes the distances of the student's levels from the teacher's.
-    fn distances(&self, batch: &Batch, student: &[Tensor]) -> Vec<Tensor> {
+    fn distances(&self, batch: &SampleBatch, student: &[Tensor]) -> Vec<Tensor> {
         self.comparison.distances(&self.comparison.targets(&batch.targets), student)
     }
 
@@ -255,7 +258,7 @@ impl<'a> Training<'a> {
 
     /// Loads the chosen student, sets its BatchNorm statistics from all fit images, and measures its distances on
     /// good parts.
-    fn finish(mut self) -> Result<Ended, TrainError> {
+    fn finish(mut self) -> Result<TrainOutcome, TrainError> {
         let best = self.run.best()?;
         self.student.load(&best.weights).map_err(|reason| self.run.damaged(BEST, reason))?;
         // As in the exported model: statistics of normals must not contain another number format's noise.
@@ -267,17 +270,17 @@ impl<'a> Training<'a> {
             bar.finish_and_clear();
         }
         let scoring = if self.options.paper_score { Scoring::Paper } else { self.scoring()? };
-        let mut state = State { weights: self.student.state(), ..State::default() };
+        let mut state = ModelState { weights: self.student.state(), ..ModelState::default() };
         self.comparison.add_to(&mut state.weights);
         scoring.add_to(&mut state);
         self.run.save(STUDENT, &state)?;
-        Ok(Ended::Finished { chosen_step: self.best.map(|(step, _)| step) })
+        Ok(TrainOutcome::Finished { chosen_step: self.best.map(|(step, _)| step) })
     }
 
     /// Computes the common score, see [`image_score`].
     fn scoring(&mut self) -> Result<Scoring, TrainError> {
         let (student, comparison) = (&self.student, &self.comparison);
-        let see = |batch: &Batch| {
+        let level_distances = |batch: &SampleBatch| {
             let levels = tch::no_grad(|| student.levels(&batch.image, None));
             comparison.distances(&comparison.targets(&batch.targets), &levels)
         };
@@ -285,17 +288,17 @@ impl<'a> Training<'a> {
         for samples in [&mut self.fit, &mut self.selection] {
             count += samples.count();
             for indices in in_order(samples.count()) {
-                let distances = see(&samples.batch(&indices, Kind::Float)?);
+                let distances = level_distances(&samples.batch(&indices, Kind::Float)?);
                 sums.resize(distances.len(), 0.0);
                 for (sum, distance) in sums.iter_mut().zip(&distances) {
                     *sum += distance.mean(Kind::Double).double_value(&[]) * indices.len() as f64;
                 }
             }
         }
-        let mean = |sum: f64| ((sum / count as f64) as f32).max(LEAST_SCALE);
+        let mean = |sum: f64| ((sum / count as f64) as f32).max(MIN_SCALE);
         let scales: Vec<f32> = sums.into_iter().map(mean).collect();
         let seen = [&mut self.fit, &mut self.selection];
-        let image_score = image_score(seen, 0, |batch| combined(&see(batch), &scales))?
+        let image_score = image_score(seen, 0, |batch| combined(&level_distances(batch), &scales))?
             .ok_or(TrainError::Diverged { step: self.step, loss: f64::NAN })?;
         Ok(Scoring::Common { scales, image_score })
     }
@@ -318,7 +321,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    fn checkpoint(&self) -> State {
+    fn checkpoint(&self) -> ModelState {
         let mut weights = self.student.state();
         self.optimiser.add_to(&mut weights);
         self.comparison.add_to(&mut weights);
@@ -326,20 +329,20 @@ impl<'a> Training<'a> {
             ("step".to_owned(), self.step.to_string()),
             ("seconds".to_owned(), self.seconds().to_string()),
         ];
-        notes.extend(self.pace.notes().map(|(name, value)| (name.to_owned(), value)));
+        notes.extend(self.lr_schedule.notes().map(|(name, value)| (name.to_owned(), value)));
         if let Some((step, value)) = self.best {
             notes.push(("best_step".to_owned(), step.to_string()));
             notes.push(("best_selection".to_owned(), value.to_string()));
         }
-        State { weights, notes: notes.into_iter().collect() }
+        ModelState { weights, notes: notes.into_iter().collect() }
     }
 
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+    fn restore(&mut self, state: &ModelState) -> Result<(), StateError> {
         self.student.load(&state.weights)?;
         self.optimiser.load(&state.weights)?;
         self.step = state.number("step").ok_or(StateError::missing("step"))?;
         self.before = state.number("seconds").unwrap_or(0.0);
-        self.pace.restore(|name| state.number(name));
+        self.lr_schedule.restore(|name| state.number(name));
         self.best = state.number("best_step").zip(state.number("best_selection"));
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Disturbance {
     /// support.
     #[must_use]
     pub fn apply(self, photo: &Frame, strength: f64, seed: u64) -> Option<Frame> {
-        let mut image = Image::of(photo);
+        let mut image = FloatImage::of(photo);
         match self {
             Self::Gain => image.each(|value, _| value * strength),
             Self::Gamma => image.each(|value, _| 255.0 * (value / 255.0).powf(strength)),
@@ -129,14 +129,14 @@ fn normal(random: &mut Seeded) -> f64 {
 }
 
 /// A photo with values from 0 to 255, channels interleaved.
-struct Image {
+struct FloatImage {
     width: usize,
     height: usize,
     channels: usize,
     values: Vec<f64>,
 }
 
-impl Image {
+impl FloatImage {
     fn of(photo: &Frame) -> Self {
         let (channels, values) = match photo.pixels() {
             Pixels::Grey8(values) => (1, values.iter().map(|&v| v.into()).collect()),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn distance(a: &Frame, b: &Frame) -> f64 {
-        let (a, b) = (Image::of(a).values, Image::of(b).values);
+        let (a, b) = (FloatImage::of(a).values, FloatImage::of(b).values);
         a.iter().zip(&b).map(|(x, y)| (x - y).abs()).sum::<f64>() / a.len() as f64
     }
 
@@ -262,7 +262,7 @@ mod tests {
         values[5 + 2] = 200;
         let photo = Frame::new(size, Pixels::Grey8(values)).unwrap();
         let spot = |frame: &Frame| {
-            let values = Image::of(frame).values;
+            let values = FloatImage::of(frame).values;
             let at = values.iter().position(|&value| value > 150.0).unwrap();
             (at % 5, at / 5)
         };
@@ -274,7 +274,7 @@ mod tests {
     fn noise_has_the_deviation_that_was_asked_for() {
         let size = Size { width: 100, height: 100 };
         let photo = Frame::new(size, Pixels::Grey16(vec![128 * 257; 10_000])).unwrap();
-        let values = Image::of(&Disturbance::Noise.apply(&photo, 8.0, 3).unwrap()).values;
+        let values = FloatImage::of(&Disturbance::Noise.apply(&photo, 8.0, 3).unwrap()).values;
         let variance = values.iter().map(|value| (value - 128.0).powi(2)).sum::<f64>() / 1e4;
         assert!((variance.sqrt() - 8.0).abs() < 0.3, "{variance}");
     }

@@ -12,7 +12,7 @@ pub mod outcome;
 pub mod report;
 
 pub use disturbance::Disturbance;
-pub use outcome::{Outcomes, Step};
+pub use outcome::{Outcomes, StressStep};
 
 use judge::{Frame, Judge};
 use shared_format::Verdict;
@@ -38,7 +38,7 @@ pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() ->
         }
         scores.sort_by(f32::total_cmp);
         let median = scores.get(scores.len() / 2).copied();
-        Some(Step { disturbance, strength, rejected, judged: photos.len(), median })
+        Some(StressStep { disturbance, strength, rejected, judged: photos.len(), median })
     };
     let undisturbed = judged(None, 0.0)?;
     for disturbance in Disturbance::ALL {

@@ -9,7 +9,7 @@ const UNLIKELY: f64 = 0.05;
 
 /// All photos under one disturbance at one strength.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
+pub struct StressStep {
     /// `None` for the photos as they are.
     pub disturbance: Option<Disturbance>,
     /// See [`Disturbance`].
@@ -28,24 +28,24 @@ pub struct Outcomes {
     /// The maximum share of good parts that the bundle claims to reject.
     pub claimed: f64,
     /// The photos as they are.
-    pub undisturbed: Step,
+    pub undisturbed: StressStep,
     /// By disturbance, in ascending order of strength.
-    pub steps: Vec<Step>,
+    pub steps: Vec<StressStep>,
 }
 
 /// How far the claim holds on one side of the neutral strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Side<'a> {
     /// The last step that holds; `None` if the first one doesn't.
-    pub holds: Option<&'a Step>,
+    pub holds: Option<&'a StressStep>,
     /// The first step that doesn't; `None` if all hold.
-    pub breaks: Option<&'a Step>,
+    pub breaks: Option<&'a StressStep>,
 }
 
 impl Outcomes {
     /// Returns whether the number of rejected photos contradicts the claim.
     #[must_use]
-    pub fn is_broken(&self, step: &Step) -> bool {
+    pub fn is_broken(&self, step: &StressStep) -> bool {
         tail(step.rejected, step.judged, self.claimed) < UNLIKELY
     }
 
@@ -53,7 +53,7 @@ impl Outcomes {
     #[must_use]
     pub fn sides(&self, disturbance: Disturbance) -> [Side<'_>; 2] {
         let of = |below: bool| {
-            let mut steps: Vec<&Step> = self
+            let mut steps: Vec<&StressStep> = self
                 .steps
                 .iter()
                 .filter(|step| step.disturbance == Some(disturbance))
@@ -105,7 +105,7 @@ mod tests {
     fn the_claim_breaks_at_the_first_strength_that_rejects_too_many() {
         let step = |strength: f64, rejected| {
             let disturbance = Some(Disturbance::Gain);
-            Step { disturbance, strength, rejected, judged: 50, median: None }
+            StressStep { disturbance, strength, rejected, judged: 50, median: None }
         };
         let steps = vec![step(0.6, 50), step(0.8, 9), step(0.9, 1), step(1.1, 2), step(1.2, 3)];
         let outcomes = Outcomes { claimed: 0.05, undisturbed: step(1.0, 0), steps };

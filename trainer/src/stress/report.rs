@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::disturbance::Disturbance;
-use super::outcome::{Outcomes, Side, Step};
+use super::outcome::{Outcomes, Side, StressStep};
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 170.0;
@@ -32,7 +32,7 @@ pub fn table(outcomes: &Outcomes) -> String {
     text
 }
 
-fn row(text: &mut String, outcomes: &Outcomes, name: &str, step: &Step) {
+fn row(text: &mut String, outcomes: &Outcomes, name: &str, step: &StressStep) {
     let strength = step.disturbance.map_or(String::new(), |_| step.strength.to_string());
     let share = format!("{}/{}", step.rejected, step.judged);
     let mark = if outcomes.is_broken(step) { "*" } else { " " };
@@ -86,9 +86,9 @@ pub fn page(outcomes: &Outcomes) -> String {
 
 /// Draws the rejected share by strength, including the undisturbed photos.
 fn curve(outcomes: &Outcomes, disturbance: Disturbance) -> String {
-    let neutral = Step { strength: disturbance.neutral(), ..outcomes.undisturbed.clone() };
+    let neutral = StressStep { strength: disturbance.neutral(), ..outcomes.undisturbed.clone() };
     let of_disturbance = outcomes.steps.iter().filter(|step| step.disturbance == Some(disturbance));
-    let mut steps: Vec<&Step> = of_disturbance.chain([&neutral]).collect();
+    let mut steps: Vec<&StressStep> = of_disturbance.chain([&neutral]).collect();
     steps.sort_by(|a, b| a.strength.total_cmp(&b.strength));
     let last = (steps.len() - 1).max(1) as f64;
     let x = |at: usize| MARGIN + at as f64 / last * (WIDTH - 2.0 * MARGIN);
@@ -113,7 +113,7 @@ fn curve(outcomes: &Outcomes, disturbance: Disturbance) -> String {
         "<line x1=\"{left}\" y1=\"{0:.1}\" x2=\"{right}\" y2=\"{0:.1}\" stroke=\"currentColor\" stroke-dasharray=\"5 3\"/>",
         y(outcomes.claimed)
     );
-    let share = |step: &Step| step.rejected as f64 / step.judged.max(1) as f64;
+    let share = |step: &StressStep| step.rejected as f64 / step.judged.max(1) as f64;
     let points: Vec<String> =
         steps.iter().enumerate().map(|(at, step)| format!("{:.1},{:.1}", x(at), y(share(step)))).collect();
     let _ = write!(
@@ -144,14 +144,14 @@ mod tests {
 
     #[test]
     fn the_table_says_where_the_claim_breaks_and_the_page_draws_it() {
-        let step = |strength, rejected| Step {
+        let step = |strength, rejected| StressStep {
             disturbance: Some(Disturbance::Gain),
             strength,
             rejected,
             judged: 40,
             median: Some(0.5),
         };
-        let undisturbed = Step { disturbance: None, ..step(0.0, 0) };
+        let undisturbed = StressStep { disturbance: None, ..step(0.0, 0) };
         let steps = vec![step(0.8, 30), step(0.9, 0), step(1.1, 1)];
         let outcomes = Outcomes { claimed: 0.05, undisturbed, steps };
         let text = table(&outcomes);

@@ -1,6 +1,6 @@
 //! A trainable [`Chain`].
 
-use networks::{Chain, ChainConv, StateError, Step, Weights};
+use networks::{Chain, ChainConv, ChainStep, StateError, Weights};
 use tch::{Device, Kind, Tensor};
 
 use super::device::Compute;
@@ -42,19 +42,21 @@ impl TrainableChain {
         let mut kept = x.shallow_clone();
         for step in &self.chain.steps {
             x = match (step, training) {
-                (Step::Conv(conv), _) => match parameters.next() {
+                (ChainStep::Conv(conv), _) => match parameters.next() {
                     Some([weight, bias]) => self.convolve(conv, &x, weight, bias),
                     _ => x,
                 },
-                (Step::AveragePool { padding }, _) => average_pool(&x, *padding),
-                (Step::Resize { to }, _) => x.upsample_bilinear2d(to.map(|n| n as i64), false, None, None),
-                (Step::Fork, _) => {
+                (ChainStep::AveragePool { padding }, _) => average_pool(&x, *padding),
+                (ChainStep::Resize { to }, _) => {
+                    x.upsample_bilinear2d(to.map(|n| n as i64), false, None, None)
+                }
+                (ChainStep::Fork, _) => {
                     kept = x.shallow_clone();
                     x
                 }
-                (Step::Join, _) => (x + &kept).relu(),
-                (Step::Dropout(share), true) => x.dropout(*share, true),
-                (Step::Dropout(_), false) => x,
+                (ChainStep::Join, _) => (x + &kept).relu(),
+                (ChainStep::Dropout(share), true) => x.dropout(*share, true),
+                (ChainStep::Dropout(_), false) => x,
             };
         }
         x.to_kind(Kind::Float)
@@ -100,7 +102,7 @@ impl TrainableChain {
 mod tests {
     use super::super::Frozen;
     use super::*;
-    use networks::{Grid, PdnSize, autoencoder, trunk_student};
+    use networks::{AutoencoderGrid, PdnSize, autoencoder, trunk_student};
 
     #[test]
     fn a_chain_and_the_network_made_of_it_agree() {
@@ -135,9 +137,10 @@ mod tests {
         for [height, width] in [[128, 128], [128, 512], [160, 256], [288, 224]] {
             let image = Tensor::zeros([1, 3, height, width], (Kind::Float, Device::Cpu));
             let sides = [height as usize, width as usize];
-            for (grid, size) in
-                [(Grid::Patches, [height / 4 - 8, width / 4 - 8]), (Grid::Eighth, [height / 8, width / 8])]
-            {
+            for (grid, size) in [
+                (AutoencoderGrid::Patches, [height / 4 - 8, width / 4 - 8]),
+                (AutoencoderGrid::Eighth, [height / 8, width / 8]),
+            ] {
                 let autoencoder = TrainableChain::random(autoencoder(sides, 7, grid), compute);
                 let features = tch::no_grad(|| autoencoder.forward(&image, false));
                 assert_eq!(features.size(), [1, 7, size[0], size[1]]);

@@ -4,7 +4,7 @@ use tch::{Cuda, Device, Kind};
 
 use super::allocator::keep_freed_memory;
 use super::bf16;
-use crate::compute::{ComputeError, DeviceChoice, Precision, Resolved, Wanted};
+use crate::compute::{ComputeError, ComputeRequest, DeviceChoice, Precision, Resolved};
 
 /// A device with a number format.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +20,7 @@ impl Compute {
     ///
     /// # Errors
     /// See [`ComputeError`].
-    pub fn set_up(wanted: Wanted) -> Result<Resolved, ComputeError> {
+    pub fn set_up(wanted: ComputeRequest) -> Result<Resolved, ComputeError> {
         keep_freed_memory();
         if let Some(threads) = wanted.threads {
             tch::set_num_threads(threads.max(1));

@@ -22,7 +22,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{package, shell};
-pub use options::{Options, Task, command};
+pub use options::{DeployTask, Options, command};
 
 const ON_BOARD: &str = include_str!("on-board.sh");
 /// Functions for installing bundles, used by [`ON_BOARD`] and the image's first start.
@@ -34,10 +34,10 @@ const RECEIVE: &str = "set -eu; umask 022; d=$(mktemp -d /var/tmp/nominal-deploy
     s=0; wait $p || s=$?; wait; $as rm -rf \"$d\"; exit $s";
 
 /// Deploys, or tests deployments.
-pub fn run(task: &Task) -> Result<()> {
+pub fn run(task: &DeployTask) -> Result<()> {
     match task {
-        Task::Deploy(options) => deploy(options),
-        Task::Test { package, bundle } => {
+        DeployTask::Deploy(options) => deploy(options),
+        DeployTask::Test { package, bundle } => {
             let package = package.clone().map_or_else(|| package::pack_for("host"), Ok)?;
             test::run(&package, bundle)
         }

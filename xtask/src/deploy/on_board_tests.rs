@@ -1,7 +1,7 @@
 //! Tests `on-board.sh` without a board. `cargo xtask deploy --test` tests the same with the real programs.
 
 use super::{BUNDLES, ON_BOARD};
-use crate::stand_in::{StandIn, said};
+use crate::stand_in::{StandIn, output_text};
 
 /// Creates a board that has received a package, a bundle with this model, and a line file.
 fn board(model: &str) -> StandIn {
@@ -21,7 +21,7 @@ fn with_old_bundle(board: StandIn) -> StandIn {
 /// Deploys, and returns whether that succeeded and the output.
 fn deploy(board: &StandIn) -> (bool, String) {
     let output = board.run("sent", ON_BOARD);
-    (output.status.success(), said(&output))
+    (output.status.success(), output_text(&output))
 }
 
 fn state(board: &StandIn) -> [String; 2] {
@@ -76,7 +76,7 @@ fn a_stranger_s_model_is_never_read_by_root() {
         assert!(readers.iter().all(|call| call.starts_with(who)), "{calls}");
         let rights = board
             .run("sent", "stat -c %a . bundle bundle/cap bundle/cap/model.onnx new/usr/bin/edge-runtime");
-        assert_eq!(said(&rights), "755\n755\n755\n644\n755\n");
+        assert_eq!(output_text(&rights), "755\n755\n755\n644\n755\n");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap_light::{Arg, ArgMatches, Command};
 
-use crate::arguments::{choice, flag, path, path_of, word_of};
+use crate::arguments::{choice, flag, path, path_of, value_of};
 use crate::package::TARGETS;
 
 const ABOUT: &str = "\
@@ -61,14 +61,14 @@ pub struct Options {
 
 /// The task given on the command line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Task {
+pub enum DeployTask {
     /// A deployment.
     Deploy(Options),
     /// A test of deployments with this bundle; the package is built for this host if not given.
     Test { package: Option<PathBuf>, bundle: PathBuf },
 }
 
-impl Task {
+impl DeployTask {
     /// Reads the command line.
     pub fn from(given: &ArgMatches) -> Result<Self> {
         let (package, bundle) = (path_of(given, "package"), path_of(given, "bundle"));
@@ -79,11 +79,11 @@ impl Task {
             });
         }
         Ok(Self::Deploy(Options {
-            host: word_of(given, "host").context("no board was given; give its ssh destination")?.to_owned(),
+            host: value_of(given, "host").context("no board was given; give its ssh destination")?.to_owned(),
             bundle,
             line: path_of(given, "line"),
             package,
-            target: word_of(given, "target").unwrap_or("aarch64").to_owned(),
+            target: value_of(given, "target").unwrap_or("aarch64").to_owned(),
             ssh_config: path_of(given, "ssh-config"),
         }))
     }
@@ -93,14 +93,14 @@ impl Task {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Task> {
+    fn parse(line: &str) -> Result<DeployTask> {
         let words = std::iter::once("deploy").chain(line.split_whitespace());
-        Task::from(&command().try_get_matches_from(words)?)
+        DeployTask::from(&command().try_get_matches_from(words)?)
     }
 
     #[test]
     fn a_deployment_goes_to_one_host() {
-        let Task::Deploy(options) = parse("pi@board --bundle cap --line line.toml").unwrap() else {
+        let DeployTask::Deploy(options) = parse("pi@board --bundle cap --line line.toml").unwrap() else {
             panic!("a test")
         };
         assert_eq!((options.host.as_str(), options.target.as_str()), ("pi@board", "aarch64"));
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn a_test_needs_a_bundle_and_takes_no_host() {
-        let wanted = Task::Test { package: Some("x.deb".into()), bundle: "cap".into() };
+        let wanted = DeployTask::Test { package: Some("x.deb".into()), bundle: "cap".into() };
         assert_eq!(parse("--test --package x.deb --bundle cap").unwrap(), wanted);
-        assert!(matches!(parse("--test --bundle cap").unwrap(), Task::Test { package: None, .. }));
+        assert!(matches!(parse("--test --bundle cap").unwrap(), DeployTask::Test { package: None, .. }));
         for wrong in ["--test", "--test --package x.deb", "board --test --package x.deb --bundle cap"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

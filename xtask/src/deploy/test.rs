@@ -31,7 +31,7 @@ pub fn run(deb: &Path, bundle: &Path) -> Result<()> {
     let words = [this?, deb?, bundle?, folder?];
     let mut arguments = vec!["-c", OVER_LOOPBACK, "over-loopback"];
     arguments.extend(words.iter().map(String::as_str));
-    shell::run(&mut root::private(false, "bash", &arguments))?;
+    shell::run(&mut root::sandboxed(false, "bash", &arguments))?;
     println!(
         "deployments passed, including refusals, rollbacks and a dropped connection, in {:.0} s",
         begin.elapsed().as_secs_f32()

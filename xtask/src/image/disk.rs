@@ -19,13 +19,13 @@ const BOOT_AT_MIB: u64 = 1;
 /// Size of the boot partition: room for two kernels and a few bundles.
 const BOOT_MIB: u64 = 320;
 /// Free space in the root partition; on the card, it grows to fill the card.
-const ROOM_MIB: u64 = 256;
+const FREE_MIB: u64 = 256;
 /// Size of the backup partition table at the end.
 const END_MIB: u64 = 1;
 
 /// Writes the image from the two partitions' contents.
 pub fn write(image: &Path, boot: &Path, root: &Path) -> Result<()> {
-    let root_mib = megabytes_of(root)? * 11 / 10 + ROOM_MIB;
+    let root_mib = megabytes_of(root)? * 11 / 10 + FREE_MIB;
     let root_at = BOOT_AT_MIB + BOOT_MIB;
     let file = File::create(image).with_context(|| format!("can't write {}", image.display()))?;
     file.set_len((root_at + root_mib + END_MIB) << 20).context("can't make the image's file")?;

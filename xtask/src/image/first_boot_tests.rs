@@ -1,7 +1,7 @@
 //! Tests how `first-boot` applies the settings on a boot partition.
 
 use crate::deploy::BUNDLES;
-use crate::stand_in::{StandIn, said};
+use crate::stand_in::{StandIn, output_text};
 
 const FIRST_BOOT: &str = include_str!("files/first-boot");
 const GOOD: &str = "good, new";
@@ -22,7 +22,7 @@ fn board(settings: &str) -> StandIn {
 /// Starts the board, and returns whether everything was applied and the output.
 fn start(board: &StandIn) -> (bool, String) {
     let output = board.run("", FIRST_BOOT);
-    (output.status.success(), said(&output))
+    (output.status.success(), output_text(&output))
 }
 
 fn model(board: &StandIn) -> String {

@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<()> {
         "{} is for {architecture}, but the image is for arm64 boards; give a package built with --target aarch64",
         package.display()
     );
-    let image = options.out.clone().map_or_else(default_place, Ok)?;
+    let image = options.out.clone().map_or_else(default_image, Ok)?;
     if !options.made {
         make(&image, &package, options)?;
     }
@@ -70,6 +70,6 @@ fn make(image: &Path, package: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn default_place() -> Result<PathBuf> {
+fn default_image() -> Result<PathBuf> {
     Ok(workspace::target_folder()?.join("image/nominal-arm64.img"))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap_light::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::arguments::{flag, path, path_of, paths_of, word_of};
+use crate::arguments::{flag, path, path_of, paths_of, value_of};
 
 const ABOUT: &str = "\
 Writes a card or disk image for an arm64 board with UEFI: Debian, the package (built for aarch64 unless given) and a
@@ -54,7 +54,7 @@ impl Options {
         let made = given.get_flag("test-only");
         Ok(Self {
             package: path_of(given, "package"),
-            hostname: word_of(given, "hostname").map(str::to_owned),
+            hostname: value_of(given, "hostname").map(str::to_owned),
             ssh_key: path_of(given, "ssh-key"),
             line: path_of(given, "line"),
             bundles: paths_of(given, "bundle"),

@@ -74,7 +74,7 @@ pub fn fill(system: &Path, boot: &Path, tar: &Path, package: &Path) -> Result<()
 fn in_root(system: &Path, script: &str) -> Result<()> {
     let script = format!("export DEBIAN_FRONTEND=noninteractive LC_ALL=C SYSTEMD_OFFLINE=1; {script}");
     let system = system.to_string_lossy();
-    shell::run(&mut root::private(false, "chroot", &[&system, "/bin/sh", "-ec", &script]))
+    shell::run(&mut root::sandboxed(false, "chroot", &[&system, "/bin/sh", "-ec", &script]))
 }
 
 /// Removes everything that must differ between boards; each board generates it itself.

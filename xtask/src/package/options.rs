@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap_light::{Arg, ArgMatches, Command};
 
-use crate::arguments::{choice, flag, path, path_of, word_of};
+use crate::arguments::{choice, flag, path, path_of, value_of};
 use crate::cross;
 
 const ABOUT: &str = "\
@@ -70,11 +70,11 @@ impl Options {
 
     /// Reads the command line.
     pub fn from(given: &ArgMatches) -> Result<Self> {
-        let usual = Self::for_target(word_of(given, "target").unwrap_or("host"))?;
+        let usual = Self::for_target(value_of(given, "target").unwrap_or("host"))?;
         Ok(Self {
-            profile: word_of(given, "profile").map_or(usual.profile, str::to_owned),
+            profile: value_of(given, "profile").map_or(usual.profile, str::to_owned),
             program: path_of(given, "program"),
-            oldest: match word_of(given, "for") {
+            oldest: match value_of(given, "for") {
                 Some("jetpack5") => Oldest::Jetpack5,
                 Some(_) => Oldest::Bookworm,
                 None => usual.oldest,

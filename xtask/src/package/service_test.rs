@@ -63,7 +63,7 @@ pub fn run(package: &Path, bundle: &Path) -> Result<()> {
     let group = format!("nominal-test-{}", std::process::id());
     let root = place.to_string_lossy();
     // systemd's exit status is meaningless; the test writes a file at its end if it passed.
-    let ended = root::private(false, "sh", &["-c", BOOT, "boot", &root, &group]).status();
+    let ended = root::sandboxed(false, "sh", &["-c", BOOT, "boot", &root, &group]).status();
     forget_groups(&group);
     ended.context("can't start a sandbox")?;
     print!("{}", std::fs::read_to_string(place.join("log")).unwrap_or_default());

@@ -11,7 +11,7 @@ use super::notices;
 use crate::{cache, shell};
 
 /// The staged files.
-pub struct Stage {
+pub struct StagedFiles {
     /// The folder that cargo-deb uses as target folder.
     pub target: PathBuf,
     /// The stripped program in this folder.
@@ -33,7 +33,7 @@ const CHANGES: [(&str, &str); 5] = [
 ];
 
 /// Clears and fills the folder.
-pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Stage> {
+pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<StagedFiles> {
     cache::remove(folder)?;
     let release = folder.join(elf.triple).join("release");
     fs::create_dir_all(&release).with_context(|| format!("can't make the folder {}", release.display()))?;
@@ -47,7 +47,7 @@ pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<Sta
         .with_context(|| format!("can't write into {}", release.display()))?;
     let others = release.join("third-party.txt");
     notices::write(root, elf.triple, notices::FEATURES, elf.is_static(), &others)?;
-    Ok(Stage { target: folder.to_path_buf(), program: stripped })
+    Ok(StagedFiles { target: folder.to_path_buf(), program: stripped })
 }
 
 /// Derives the service's line file from the template.

@@ -25,7 +25,7 @@ pub fn run(package: &Path) -> Result<()> {
         .with_context(|| format!("can't copy {}", package.display()))?;
     std::fs::write(folder.path().join("in-root.sh"), IN_ROOT).context("can't write into the root")?;
     let folder = folder.path().to_string_lossy();
-    shell::run(&mut root::private(false, "chroot", &[&folder, "/bin/sh", "/in-root.sh"]))?;
+    shell::run(&mut root::sandboxed(false, "chroot", &[&folder, "/bin/sh", "/in-root.sh"]))?;
     println!("installed, upgraded, removed and purged in {:.0} s", begin.elapsed().as_secs_f32());
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::elf::Elf;
 use super::options::{Oldest, Options};
-use super::stage::Stage;
+use super::stage::StagedFiles;
 use crate::cache::{self, Cache};
 use crate::{shell, workspace};
 
@@ -16,7 +16,7 @@ const VERSION: &str = "3.8.0";
 /// Packs the staged files, and returns the package's path.
 pub fn pack(
     root: &Path,
-    stage: &Stage,
+    stage: &StagedFiles,
     options: &Options,
     elf: &Elf,
     revision: &str,

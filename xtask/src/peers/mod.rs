@@ -41,7 +41,7 @@ pub fn run(json: Option<&Path>, bundles: &[PathBuf]) -> Result<()> {
     let bundles = bundles.iter().map(|folder| bundle(folder)).collect::<Result<Vec<_>>>()?;
     let root = setup::run(Purpose::Test)?.root;
     let cache = Cache::open()?;
-    let python = Pip::new(system::ensure()?, &cache).kept(&cache, &root, &ENVIRONMENT)?;
+    let python = Pip::new(system::ensure()?, &cache).ensure_environment(&cache, &root, &ENVIRONMENT)?;
     let litert = litert(&cache, &root)?;
     let folder = graphs(&root)?;
     let json = json.unwrap_or_else(|| folder.join("rows.json"));
@@ -77,7 +77,7 @@ fn bundle(folder: &Path) -> Result<PathBuf> {
 /// Returns the Python with LiteRT; `None` if no Python is new enough for it.
 fn litert(cache: &Cache, root: &Path) -> Result<Option<PathBuf>> {
     match system::python(&LITERT_PYTHONS, LITERT_VERSIONS) {
-        Some(python) => Pip::new(python, cache).kept(cache, root, &LITERT).map(Some),
+        Some(python) => Pip::new(python, cache).ensure_environment(cache, root, &LITERT).map(Some),
         None => {
             println!(
                 "LiteRT is left out: its converter needs Python 3.12 or 3.13 with venv and ensurepip on PATH"

@@ -37,14 +37,14 @@ pub fn ensure_possible() -> Result<()> {
     );
     system::ensure_programs(&PROGRAMS)?;
     ensure!(
-        shell::succeeds(&mut private(false, "true", &[])),
+        shell::succeeds(&mut sandboxed(false, "true", &[])),
         "can't create a sandbox with binfmt_misc; in a container, run it with --privileged"
     );
     Ok(())
 }
 
 /// Returns a command that runs a program in a sandbox; `online` leaves it this machine's network.
-pub fn private(online: bool, program: &str, arguments: &[&str]) -> Command {
+pub fn sandboxed(online: bool, program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--mount-proc"]);
     if !online {
@@ -83,7 +83,7 @@ fn make(file: &Path, debian: &str, include: &str, prepare: &str) -> Result<()> {
         arguments.push(&prepare);
     }
     arguments.extend([SUITE, &file, MIRROR, SECURITY]);
-    shell::run(&mut private(true, "mmdebstrap", &arguments))
+    shell::run(&mut sandboxed(true, "mmdebstrap", &arguments))
 }
 
 /// Unpacks a root into an empty folder.

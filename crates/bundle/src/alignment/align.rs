@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::written::{name_of, named};
+use crate::parse::{by_name, name_of};
 
 /// Which movement of parts is removed before they are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ impl FromStr for Align {
     type Err = UnknownAlign;
 
     fn from_str(text: &str) -> Result<Self, UnknownAlign> {
-        named(&Self::NAMES, text).ok_or_else(|| UnknownAlign(text.to_owned()))
+        by_name(&Self::NAMES, text).ok_or_else(|| UnknownAlign(text.to_owned()))
     }
 }
 

@@ -14,22 +14,22 @@ mod reference;
 use std::fmt;
 use std::path::PathBuf;
 
-use judge::align::{LEAST_CELLS, Movement, cells, ignored_cells};
+use judge::align::{MIN_JUDGED_CELLS, RigidTransform, ignored_cells, luma_cells};
 use judge::{DecodeError, PrepareError, Preparer, decode_file};
 use shared_format::{Alignment, Motion, Recipe, Reference, Size, Tiles};
 
 pub use self::align::{Align, UnknownAlign};
-use self::reference::{aligner, reference, sides, spread};
+use self::reference::{aligner, evenly_spaced, reference, sides};
 
 /// Maximum number of normals examined; more add nothing.
 const NORMALS: usize = 200;
 /// `auto` aligns if, once aligned, the least similar normal is this similar to the reference …
-const LIKE: f64 = 0.9;
+const MIN_SIMILARITY: f64 = 0.9;
 /// … and if, on average, aligned normals fall short of full similarity by at most this share of what unaligned ones do.
-const LESS: f64 = 0.5;
+const MAX_REMAINING_SHARE: f64 = 0.5;
 /// A frame is a fault if its similarity to the reference is below this share of the least similar normal's. The share is small
 /// because a part covered by a stain is still a part, and must be rejected.
-const LOCKED: f64 = 0.25;
+const FAULT_SHARE: f64 = 0.25;
 
 /// Why parts can't be aligned.
 #[derive(Debug, thiserror::Error)]
@@ -115,24 +115,24 @@ pub fn alignment(
 }
 
 /// What the normals show.
-struct Learned {
+struct LearnedReference {
     reference: Reference,
     /// Their mean similarity to the reference, as they lie and aligned.
     likeness: [f64; 2],
     /// The lowest similarity, aligned.
-    least: f64,
+    min_likeness: f64,
     /// The largest distance from the reference: pixels of the input, degrees.
-    apart: [f64; 2],
+    max_distance: [f64; 2],
 }
 
-impl Learned {
+impl LearnedReference {
     fn helps(&self) -> bool {
         let [lacks, lacked] = [1.0 - self.likeness[1], 1.0 - self.likeness[0]];
-        self.least >= LIKE && lacks <= LESS * lacked
+        self.min_likeness >= MIN_SIMILARITY && lacks <= MAX_REMAINING_SHARE * lacked
     }
 
     fn aligned(&self, motion: Motion) -> Aligned {
-        let least_likeness = (1000.0 * LOCKED * self.least).clamp(0.0, 1000.0) as u16;
+        let least_likeness = (1000.0 * FAULT_SHARE * self.min_likeness).clamp(0.0, 1000.0) as u16;
         let align = if motion == Motion::Shift { Align::Shift } else { Align::Rigid };
         Aligned {
             alignment: Some(Alignment { motion, least_likeness, reference: self.reference }),
@@ -141,14 +141,14 @@ impl Learned {
     }
 }
 
-impl fmt::Display for Learned {
+impl fmt::Display for LearnedReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ([pixels, degrees], [before, after]) = (self.apart, self.likeness);
+        let ([pixels, degrees], [before, after]) = (self.max_distance, self.likeness);
         write!(
             f,
             "parts lie up to {pixels:.0} pixels of the input and {degrees:.1}° from their mean; their similarity to it is {before:.2} on \
              average as they lie, {after:.2} aligned, and at least {:.2}",
-            self.least
+            self.min_likeness
         )
     }
 }
@@ -158,40 +158,41 @@ fn learn(
     normals: &[PathBuf],
     recipe: Recipe,
     progress: impl FnMut(),
-) -> Result<Learned, AlignError> {
+) -> Result<LearnedReference, AlignError> {
     if recipe.tiles != Tiles::ONE {
         return Err(AlignError::Tiles);
     }
     let sides = sides(recipe.input).ok_or(AlignError::Narrow(recipe.input))?;
     let judged = |mask| ignored_cells(mask, sides).iter().filter(|ignored| !**ignored).count();
-    if recipe.ignore.as_ref().is_some_and(|mask| judged(mask) < LEAST_CELLS) {
+    if recipe.ignore.as_ref().is_some_and(|mask| judged(mask) < MIN_JUDGED_CELLS) {
         return Err(AlignError::Ignored);
     }
-    let paths: Vec<&PathBuf> = spread(normals, NORMALS).collect();
-    let seen = seen(&paths, recipe, sides, progress)?;
-    let Some(reference) = reference(&seen, motion, &recipe, sides) else {
+    let paths: Vec<&PathBuf> = evenly_spaced(normals, NORMALS).collect();
+    let reduced = reduce_to_cells(&paths, recipe, sides, progress)?;
+    let Some(reference) = reference(&reduced, motion, &recipe, sides) else {
         return Err(not_locked(&paths));
     };
     let mut aligner = aligner(motion, reference, &recipe);
-    let (mut sums, mut least, mut apart) = ([0.0; 2], f64::INFINITY, [0.0f64; 2]);
+    let (mut sums, mut min_likeness, mut max_distance) = ([0.0; 2], f64::INFINITY, [0.0f64; 2]);
     let mut lost = vec![];
-    for (cells, path) in seen.into_iter().zip(&paths) {
-        let as_it_lies = aligner.compare(cells.clone(), Movement::NONE).map(|(likeness, _)| likeness);
+    for (cells, path) in reduced.into_iter().zip(&paths) {
+        let as_it_lies =
+            aligner.compare(cells.clone(), RigidTransform::IDENTITY).map(|(likeness, _)| likeness);
         let found = aligner.find_cells(cells).ok().filter(|(_, likeness)| *likeness > 0.0);
         let (Some(before), Some((movement, after))) = (as_it_lies, found) else {
             lost.push(*path);
             continue;
         };
         sums = [sums[0] + before, sums[1] + after];
-        least = least.min(after);
+        min_likeness = min_likeness.min(after);
         let [x, y] = movement.shift;
-        apart = [apart[0].max(x.hypot(y)), apart[1].max(movement.degrees().abs())];
+        max_distance = [max_distance[0].max(x.hypot(y)), max_distance[1].max(movement.degrees().abs())];
     }
     if !lost.is_empty() {
         return Err(not_locked(&lost));
     }
     let likeness = sums.map(|sum| sum / paths.len().max(1) as f64);
-    Ok(Learned { reference, likeness, least, apart })
+    Ok(LearnedReference { reference, likeness, min_likeness, max_distance })
 }
 
 fn not_locked(lost: &[&PathBuf]) -> AlignError {
@@ -200,7 +201,7 @@ fn not_locked(lost: &[&PathBuf]) -> AlignError {
 }
 
 /// Reduces the images to cells.
-fn seen(
+fn reduce_to_cells(
     paths: &[&PathBuf],
     recipe: Recipe,
     sides: [usize; 2],
@@ -213,7 +214,7 @@ fn seen(
         let prepared = preparer.prepare(&frame, &mut planes);
         prepared.map_err(|source| AlignError::Prepare { path: path.clone(), source })?;
         progress();
-        Ok(cells(&planes, recipe.input, sides))
+        Ok(luma_cells(&planes, recipe.input, sides))
     });
     each.collect()
 }

@@ -19,9 +19,9 @@ pub(super) fn sides(input: Size) -> Option<[usize; 2]> {
     sides.iter().all(|&side| side >= MIN_SIDE.into()).then(|| sides.map(|side| side as usize))
 }
 
-/// Selects at most `most` of the values, evenly spread.
-pub(super) fn spread<T>(values: &[T], most: usize) -> impl Iterator<Item = &T> {
-    let count = values.len().min(most);
+/// Selects at most `max` of the values, evenly spread.
+pub(super) fn evenly_spaced<T>(values: &[T], max: usize) -> impl Iterator<Item = &T> {
+    let count = values.len().min(max);
     (0..count).map(move |n| &values[n * values.len() / count])
 }
 
@@ -33,16 +33,16 @@ pub(super) fn aligner(motion: Motion, reference: Reference, recipe: &Recipe) -> 
 /// Returns the mean of the normals, each moved onto the one that is most like the others; `None` if all are uniform in
 /// brightness.
 pub(super) fn reference(
-    seen: &[Vec<f32>],
+    reduced: &[Vec<f32>],
     motion: Motion,
     recipe: &Recipe,
     sides: [usize; 2],
 ) -> Option<Reference> {
     let mut best: Option<(f64, Reference)> = None;
-    for candidate in spread(seen, CANDIDATES) {
+    for candidate in evenly_spaced(reduced, CANDIDATES) {
         let Some(reference) = stretched(candidate, sides) else { continue };
         let mut aligner = aligner(motion, reference, recipe);
-        let likeness: f64 = spread(seen, OTHERS)
+        let likeness: f64 = evenly_spaced(reduced, OTHERS)
             .map(|other| aligner.find_cells(other.clone()).map_or(0.0, |(_, likeness)| likeness))
             .sum();
         if best.as_ref().is_none_or(|(most, _)| likeness > *most) {
@@ -52,7 +52,7 @@ pub(super) fn reference(
     let (_, first) = best?;
     let mut aligner = aligner(motion, first, recipe);
     let mut sums = vec![[0.0f64; 2]; sides[0] * sides[1]];
-    for normal in seen {
+    for normal in reduced {
         let Ok((movement, _)) = aligner.find_cells(normal.clone()) else { continue };
         let Some((_, moved)) = aligner.compare(normal.clone(), movement) else { continue };
         // Photos count equally, whatever their exposure.

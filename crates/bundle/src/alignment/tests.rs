@@ -41,8 +41,8 @@ fn write(folder: &Path, count: usize, grey: impl Fn(usize, [f64; 2]) -> u8) -> V
 }
 
 /// A bar and a square on a plate, as image n shows them after a movement.
-fn part(movement: Movement, n: usize, at: [f64; 2]) -> u8 {
-    let [x, y] = movement.inverse().of(at, [f64::from(INPUT.width), f64::from(INPUT.height)]);
+fn part(movement: RigidTransform, n: usize, at: [f64; 2]) -> u8 {
+    let [x, y] = movement.inverse().apply(at, [f64::from(INPUT.width), f64::from(INPUT.height)]);
     let value = if (30.0..44.0).contains(&x) && (20.0..80.0).contains(&y) {
         200
     } else if (60.0..90.0).contains(&x) && (30.0..50.0).contains(&y) {
@@ -54,9 +54,12 @@ fn part(movement: Movement, n: usize, at: [f64; 2]) -> u8 {
     value + (n % 20) as u8
 }
 
-fn movement(n: usize) -> Movement {
+fn movement(n: usize) -> RigidTransform {
     let n = n as f64;
-    Movement { shift: [(n * 1.7) % 13.0 - 6.0, (n * 2.3) % 9.0 - 4.0], turn: ((n * 0.013) % 0.06) - 0.03 }
+    RigidTransform {
+        shift: [(n * 1.7) % 13.0 - 6.0, (n * 2.3) % 9.0 - 4.0],
+        turn: ((n * 0.013) % 0.06) - 0.03,
+    }
 }
 
 fn learned(align: Align, paths: &[PathBuf], recipe: Recipe) -> Result<Aligned, AlignError> {
@@ -74,7 +77,7 @@ fn auto_aligns_parts_that_move_and_leaves_those_that_do_not() {
     assert!(aligned.description.starts_with("rigid; parts lie up to "), "{}", aligned.description);
     assert!(Recipe { alignment: Some(found), ..recipe() }.is_valid());
 
-    let still = write(folder.path(), 12, |n, at| part(Movement::NONE, n, at));
+    let still = write(folder.path(), 12, |n, at| part(RigidTransform::IDENTITY, n, at));
     let aligned = learned(Align::Auto, &still, recipe()).unwrap();
     assert_eq!(aligned.alignment, None, "{}", aligned.description);
     assert!(

@@ -14,7 +14,7 @@ const EXAMPLES: usize = 2;
 /// Why a file isn't used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Unlisted {
+pub enum UnusedReason {
     /// Its name starts with a dot, like those that macOS and file managers leave on sticks and shares.
     Hidden,
     /// Its name doesn't have an image's extension.
@@ -31,8 +31,8 @@ pub enum Unlisted {
     Mask,
 }
 
-impl Unlisted {
-    const fn in_words(self) -> (&'static str, &'static str) {
+impl UnusedReason {
+    const fn description(self) -> (&'static str, &'static str) {
         match self {
             Self::Hidden => ("hidden file", "hidden files"),
             Self::NoImage => ("file without an image extension", "files without an image extension"),
@@ -49,38 +49,38 @@ impl Unlisted {
 
 /// How many files aren't used, by reason, with a few of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unused(BTreeMap<Unlisted, Left>);
+pub struct Unused(BTreeMap<UnusedReason, UnusedFiles>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Left {
+struct UnusedFiles {
     count: usize,
     examples: Vec<PathBuf>,
 }
 
 impl Unused {
     /// Counts a file.
-    pub fn add(&mut self, reason: Unlisted, path: &Path) {
-        let left = self.0.entry(reason).or_default();
-        left.count += 1;
-        if left.examples.len() < EXAMPLES {
-            left.examples.push(path.to_owned());
+    pub fn add(&mut self, reason: UnusedReason, path: &Path) {
+        let files = self.0.entry(reason).or_default();
+        files.count += 1;
+        if files.examples.len() < EXAMPLES {
+            files.examples.push(path.to_owned());
         }
     }
 
     /// Adds the counts of another listing.
     pub fn merge(&mut self, other: Self) {
         for (reason, more) in other.0 {
-            let left = self.0.entry(reason).or_default();
-            left.count += more.count;
-            left.examples.extend(more.examples);
-            left.examples.truncate(EXAMPLES);
+            let files = self.0.entry(reason).or_default();
+            files.count += more.count;
+            files.examples.extend(more.examples);
+            files.examples.truncate(EXAMPLES);
         }
     }
 
     /// Returns how many files aren't used for this reason.
     #[must_use]
-    pub fn count(&self, reason: Unlisted) -> usize {
-        self.0.get(&reason).map_or(0, |left| left.count)
+    pub fn count(&self, reason: UnusedReason) -> usize {
+        self.0.get(&reason).map_or(0, |files| files.count)
     }
 
     /// Returns whether everything is used.
@@ -92,11 +92,11 @@ impl Unused {
     /// Returns a clause for each reason, with examples relative to `folder`: `3 hidden files, such as ._1.jpg`.
     #[must_use]
     pub fn clauses(&self, folder: &Path) -> Vec<String> {
-        let clause = |(reason, left): (&Unlisted, &Left)| {
-            let (one, several) = reason.in_words();
+        let clause = |(reason, files): (&UnusedReason, &UnusedFiles)| {
+            let (one, several) = reason.description();
             let name = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
-            let names: Vec<String> = left.examples.iter().map(name).collect();
-            match left.count {
+            let names: Vec<String> = files.examples.iter().map(name).collect();
+            match files.count {
                 1 => format!("1 {one} ({})", names.join(", ")),
                 count => format!("{count} {several}, such as {}", names.join(" and ")),
             }
@@ -144,9 +144,9 @@ pub fn list(folder: &Path) -> io::Result<Listing> {
         match (path.is_dir(), hidden) {
             (true, true) => {}
             (true, false) => listing.folders.push(path),
-            (false, true) => listing.unused.add(Unlisted::Hidden, &path),
+            (false, true) => listing.unused.add(UnusedReason::Hidden, &path),
             (false, false) if has_image_extension(&path) => listing.images.push(path),
-            (false, false) => listing.unused.add(Unlisted::NoImage, &path),
+            (false, false) => listing.unused.add(UnusedReason::NoImage, &path),
         }
     }
     Ok(listing)
@@ -169,7 +169,7 @@ fn descend(folder: &Path, all: &mut Listing) -> io::Result<()> {
     all.unused.merge(unused);
     for below in folders {
         if leads_back(&below)? {
-            all.unused.add(Unlisted::Circle, &below);
+            all.unused.add(UnusedReason::Circle, &below);
             continue;
         }
         descend(&below, all)?;
@@ -217,7 +217,7 @@ mod tests {
         let own = list(root.path()).unwrap();
         assert_eq!(own.images, [root.path().join("a.JPG"), root.path().join("b.png")]);
         assert_eq!(own.folders, [root.path().join("batch2")]);
-        assert_eq!(own.unused.count(Unlisted::Hidden), 2);
+        assert_eq!(own.unused.count(UnusedReason::Hidden), 2);
         let line = own.unused.line(root.path()).unwrap();
         let expected =
             "2 hidden files, such as .DS_Store and ._a.JPG; 1 file without an image extension (notes.txt)";
@@ -233,6 +233,6 @@ mod tests {
         touch(root.path(), &["a.png"]);
         std::os::unix::fs::symlink(root.path(), root.path().join("again")).unwrap();
         let all = list_below(root.path()).unwrap();
-        assert_eq!((all.images.len(), all.unused.count(Unlisted::Circle)), (1, 1));
+        assert_eq!((all.images.len(), all.unused.count(UnusedReason::Circle)), (1, 1));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::listing::{Unlisted, Unused, list, list_below};
+use super::listing::{Unused, UnusedReason, list, list_below};
 use super::names::file_name;
 use super::{DataError, readable};
 
@@ -55,10 +55,10 @@ impl Masks {
     }
 
     /// Returns the masks that belong to no image.
-    pub(super) fn left(self) -> Unused {
+    pub(super) fn unused(self) -> Unused {
         let mut unused = Unused::default();
         let all: BTreeSet<PathBuf> = self.files.into_values().flatten().collect();
-        all.difference(&self.used).for_each(|path| unused.add(Unlisted::Mask, path));
+        all.difference(&self.used).for_each(|path| unused.add(UnusedReason::Mask, path));
         unused
     }
 }
@@ -84,7 +84,7 @@ fn keys(mask: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use crate::dataset::listing::Unlisted;
+    use crate::dataset::listing::UnusedReason;
     use crate::dataset::{test_images, touch};
 
     /// Counts the masks of each defective image, and those left over.
@@ -94,7 +94,7 @@ mod tests {
         touch(root.path(), files);
         let set = test_images(root.path()).unwrap();
         let counts = set.images.iter().filter(|image| image.is_defective()).map(|image| image.masks.len());
-        (counts.collect(), set.unused.count(Unlisted::Mask))
+        (counts.collect(), set.unused.count(UnusedReason::Mask))
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! A folder of good parts may be called `good`, `ok`, `normal` or `defect_free`, in upper or lower case. Every listing counts
 //! the files that aren't used and says why, see [`listing`].
 
-mod likeness;
+mod duplicates;
 pub mod listing;
 mod masks;
 mod names;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::listing::{Listing, Unlisted, Unused, list, list_below};
+use super::listing::{Listing, Unused, UnusedReason, list, list_below};
 use super::names::{GOOD_NAMES, TEST_NAMES, file_name, is_named, named};
 use super::{DataError, readable};
 
@@ -82,7 +82,7 @@ impl Normals {
             readable(&below, list_below)?
                 .images
                 .iter()
-                .for_each(|path| self.unused.add(Unlisted::Below, path));
+                .for_each(|path| self.unused.add(UnusedReason::Below, path));
         }
         self.folders.push(folder.to_owned());
         Ok(())
@@ -90,12 +90,12 @@ impl Normals {
 
     /// Counts the images beside the folders that were taken.
     fn leave_beside(&mut self, within: &Listing) -> Result<(), DataError> {
-        within.images.iter().for_each(|path| self.unused.add(Unlisted::Beside, path));
+        within.images.iter().for_each(|path| self.unused.add(UnusedReason::Beside, path));
         for other in within.folders.iter().filter(|other| !self.folders.contains(other)) {
             readable(other, list_below)?
                 .images
                 .iter()
-                .for_each(|path| self.unused.add(Unlisted::Beside, path));
+                .for_each(|path| self.unused.add(UnusedReason::Beside, path));
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ mod tests {
             touch(root.path(), &["scratch/9.png"]);
             assert_eq!(names(root.path()), ["1.JPG", "2.png", "3.png"], "{good}");
             let unused = normal_images(root.path()).unwrap().unused;
-            assert_eq!((unused.count(Unlisted::Hidden), unused.count(Unlisted::NoImage)), (1, 1));
+            assert_eq!((unused.count(UnusedReason::Hidden), unused.count(UnusedReason::NoImage)), (1, 1));
         }
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         touch(root.path(), &["a.png", "batch2/b.png", "batch2/c.png"]);
         let found = normal_images(root.path()).unwrap();
-        assert_eq!((found.images.len(), found.unused.count(Unlisted::Below)), (1, 2));
+        assert_eq!((found.images.len(), found.unused.count(UnusedReason::Below)), (1, 2));
         let line = found.unused.line(root.path()).unwrap();
         assert!(line.contains("2 images in subfolders, such as batch2/b.png"), "{line}");
         assert_eq!(names(&root.path().join("batch2")).len(), 2);
@@ -138,7 +138,7 @@ mod tests {
     fn images_beside_the_good_ones_are_counted() {
         let root = tempfile::tempdir().unwrap();
         touch(root.path(), &["train/good/a.png", "train/b.png", "train/other/c.png", "test/good/d.png"]);
-        assert_eq!(normal_images(root.path()).unwrap().unused.count(Unlisted::Beside), 2);
+        assert_eq!(normal_images(root.path()).unwrap().unused.count(UnusedReason::Beside), 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use judge::{DecodeError, Frame, decode_file};
 use shared_format::{Colour, FrameRange, Roi, Size};
 
-use super::likeness::{Thumbnail, alike};
+use super::duplicates::{Thumbnail, find_duplicates};
 
 /// Minimum side of a usable image, in pixels.
 const MIN_SIDE: u32 = 16;
@@ -63,7 +63,7 @@ pub struct Survey {
     pub skipped: Vec<Skipped>,
     /// Usable images that look like another one, each with the first that it looks like. They may be one photo saved twice,
     /// which would then count as double the evidence.
-    pub alike: Vec<(PathBuf, PathBuf)>,
+    pub duplicates: Vec<(PathBuf, PathBuf)>,
     /// Sizes of the usable images; `None` if there are none.
     pub frames: Option<FrameRange>,
     /// [`Colour::Grey`] if every usable image is grey.
@@ -74,7 +74,7 @@ pub struct Survey {
 /// called after each image.
 pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -> Survey {
     let mut found =
-        Survey { usable: vec![], skipped: vec![], alike: vec![], frames: None, colour: Colour::Grey };
+        Survey { usable: vec![], skipped: vec![], duplicates: vec![], frames: None, colour: Colour::Grey };
     let mut thumbnails = Vec::new();
     let mut seen: HashMap<[u8; 32], PathBuf> = HashMap::new();
     for path in paths {
@@ -92,7 +92,8 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
         progress();
     }
     let name = |index: usize| found.usable[index].clone();
-    found.alike = alike(&thumbnails).into_iter().map(|(copy, first)| (name(copy), name(first))).collect();
+    found.duplicates =
+        find_duplicates(&thumbnails).into_iter().map(|(copy, first)| (name(copy), name(first))).collect();
     found
 }
 

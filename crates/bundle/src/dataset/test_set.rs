@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::listing::{Unlisted, Unused, list, list_below};
+use super::listing::{Unused, UnusedReason, list, list_below};
 use super::masks::Masks;
 use super::names::{GOOD, GOOD_NAMES, MASK_NAMES, TEST_NAMES, TRAINING_NAMES, file_name, is_named, named};
 use super::{DataError, readable};
@@ -52,7 +52,7 @@ pub fn test_images(folder: &Path) -> Result<TestSet, DataError> {
     let within = readable(&place, list)?;
     let mut set =
         TestSet { images: vec![], good: BTreeMap::new(), defects: BTreeMap::new(), unused: within.unused };
-    within.images.iter().for_each(|path| set.unused.add(Unlisted::Beside, path));
+    within.images.iter().for_each(|path| set.unused.add(UnusedReason::Beside, path));
     let mut masks = Masks::default();
     for root in named(&within.folders, &MASK_NAMES) {
         masks.add_root(&root)?;
@@ -65,14 +65,14 @@ pub fn test_images(folder: &Path) -> Result<TestSet, DataError> {
             } else if *other != place && !is_named(other, &meant_for_more) && !is_named(other, &GOOD_NAMES) {
                 // Such as MVTec AD 2's test_private, whose answers aren't published.
                 let below = readable(other, list_below)?;
-                below.images.iter().for_each(|path| set.unused.add(Unlisted::Beside, path));
+                below.images.iter().for_each(|path| set.unused.add(UnusedReason::Beside, path));
             }
         }
     }
     for kind_folder in within.folders.iter().filter(|path| !is_named(path, &meant_for_more)) {
         set.take(kind_folder, &mut masks)?;
     }
-    set.unused.merge(masks.left());
+    set.unused.merge(masks.unused());
     if set.images.is_empty() { Err(DataError::NoTest { folder: folder.to_owned() }) } else { Ok(set) }
 }
 
@@ -100,7 +100,7 @@ impl TestSet {
 
     /// Describes how each folder was classified and what is missing, in lines for people.
     #[must_use]
-    pub fn in_words(&self) -> Vec<String> {
+    pub fn describe(&self) -> Vec<String> {
         let folders = |of: &BTreeMap<String, usize>| {
             let each: Vec<String> = of.iter().map(|(name, count)| format!("{name} ({count})")).collect();
             each.join(", ")
@@ -162,7 +162,7 @@ mod tests {
         let set = test_images(root.path()).unwrap();
         let expected = [("4.png", true, 1), ("5.png", true, 0), ("3.png", false, 0)];
         assert_eq!(kinds(&set), expected.map(|(n, d, m)| (n.to_owned(), d, m)));
-        let words = set.in_words();
+        let words = set.describe();
         assert_eq!(words[0], "good parts: good (1); defects: crack (2)");
         assert!(words[1].starts_with("masks: 1 of 2 defective images have none"), "{words:?}");
         assert!(set.unused.is_empty());
@@ -175,7 +175,7 @@ mod tests {
             touch(root.path(), &[format!("test/{good}/1.png"), "test/ko/2.png".to_owned()]);
             let set = test_images(root.path()).unwrap();
             assert_eq!(set.images.iter().filter(|image| image.is_defective()).count(), 1, "{good}");
-            assert_eq!(set.in_words()[0], format!("good parts: {good} (1); defects: ko (1)"));
+            assert_eq!(set.describe()[0], format!("good parts: {good} (1); defects: ko (1)"));
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let set = test_images(root.path()).unwrap();
         let expected = [("5.png", true, 1), ("4.png", false, 0)];
         assert_eq!(kinds(&set), expected.map(|(n, d, m)| (n.to_owned(), d, m)));
-        assert_eq!(set.unused.count(Unlisted::Beside), 1);
+        assert_eq!(set.unused.count(UnusedReason::Beside), 1);
     }
 
     #[test]
@@ -206,8 +206,8 @@ mod tests {
         assert!(matches!(test_images(&root.path().join("absent")), Err(DataError::Folder { .. })));
         touch(root.path(), &["scratch/batch1/d.png", "train/x.png", "top.png"]);
         let set = test_images(root.path()).unwrap();
-        assert!(set.in_words()[0].contains("no folder of good parts"), "{:?}", set.in_words());
-        assert_eq!((set.images.len(), set.unused.count(Unlisted::Beside)), (1, 1));
+        assert!(set.describe()[0].contains("no folder of good parts"), "{:?}", set.describe());
+        assert_eq!((set.images.len(), set.unused.count(UnusedReason::Beside)), (1, 1));
         touch(root.path(), &["good/b.png", "good/c.png"]);
         assert_eq!(test_images(root.path()).unwrap().images.len(), 3);
     }

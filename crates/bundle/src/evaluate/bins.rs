@@ -1,6 +1,6 @@
 //! Bins map values, to compute pixel figures for many bootstrap draws.
 
-use super::Pixels;
+use super::LabelledPixels;
 
 /// Number of bins, each with about the same number of values: the error in a draw's figures is below the third
 /// decimal of their intervals.
@@ -52,7 +52,7 @@ impl Bins {
 }
 
 impl Binned {
-    pub(super) fn new(images: &[&Pixels]) -> Self {
+    pub(super) fn new(images: &[&LabelledPixels]) -> Self {
         let total: usize = images.iter().map(|image| image.values.len()).sum();
         let step = total.div_ceil(SAMPLE).max(1);
         let mut sample: Vec<f32> =
@@ -60,7 +60,7 @@ impl Binned {
         sample.sort_unstable_by(f32::total_cmp);
         let edges: Vec<f32> =
             (1..BINS).filter_map(|bin| sample.get(bin * sample.len() / BINS)).copied().collect();
-        let bins = |image: &&Pixels| {
+        let bins = |image: &&LabelledPixels| {
             let count = image.regions.iter().max().map_or(0, |&n| n as usize);
             let mut areas = vec![0u32; count + 1];
             image.regions.iter().for_each(|&region| areas[region as usize] += 1);
@@ -120,18 +120,19 @@ mod tests {
     #[test]
     fn binned_areas_are_those_of_all_values() {
         let mut random = Seeded::new(5, 0);
-        let images: Vec<Pixels> = (0..6)
+        let images: Vec<LabelledPixels> = (0..6)
             .map(|image| {
                 let regions: Vec<u32> =
                     (0..4000).map(|p| if image % 2 == 0 || p < 3500 { 0 } else { p / 3750 + 1 }).collect();
                 let values =
                     regions.iter().map(|&r| (random.below(100_000) + 30_000 * r as usize) as f32).collect();
-                Pixels { values, regions }
+                LabelledPixels { values, regions }
             })
             .collect();
-        let all: Vec<&Pixels> = images.iter().collect();
+        let all: Vec<&LabelledPixels> = images.iter().collect();
         let found = Binned::new(&all).areas([1, 2, 0, 1, 1, 3].into_iter(), PRO_LIMIT);
-        let drawn: Vec<&Pixels> = [0, 1, 1, 3, 4, 5, 5, 5].iter().map(|&i: &usize| &images[i]).collect();
+        let drawn: Vec<&LabelledPixels> =
+            [0, 1, 1, 3, 4, 5, 5, 5].iter().map(|&i: &usize| &images[i]).collect();
         let mut items: Vec<(f32, bool)> =
             drawn.iter().flat_map(|i| i.values.iter().zip(&i.regions).map(|(&v, &r)| (v, r > 0))).collect();
         let (auroc, aupro) = (auroc(&mut items).unwrap(), aupro(&drawn, PRO_LIMIT).unwrap());

@@ -18,26 +18,26 @@ const STREAM: u64 = 0xB007;
 /// The range of 95 % of the draws; in JSON, a list of two.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "[f64; 2]", into = "[f64; 2]")]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// The lower end.
     pub low: f64,
     /// The upper end.
     pub high: f64,
 }
 
-impl From<[f64; 2]> for Interval {
+impl From<[f64; 2]> for ConfidenceInterval {
     fn from([low, high]: [f64; 2]) -> Self {
         Self { low, high }
     }
 }
 
-impl From<Interval> for [f64; 2] {
-    fn from(Interval { low, high }: Interval) -> Self {
+impl From<ConfidenceInterval> for [f64; 2] {
+    fn from(ConfidenceInterval { low, high }: ConfidenceInterval) -> Self {
         [low, high]
     }
 }
 
-impl Interval {
+impl ConfidenceInterval {
     /// Computes the interval of the draws' figures; `None` if a draw has none.
     #[must_use]
     pub fn of(draws: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
@@ -134,7 +134,7 @@ mod tests {
             let mut items = scores(n, n, 0.7);
             let sorts: Vec<bool> = items.iter().map(|item| item.1).collect();
             let ranked = Ranked::new(&items);
-            let interval = Interval::of(draws(&sorts).map(|times| ranked.auroc(&times))).unwrap();
+            let interval = ConfidenceInterval::of(draws(&sorts).map(|times| ranked.auroc(&times))).unwrap();
             let figure = auroc(&mut items).unwrap();
             assert!(interval.low < figure && figure < interval.high, "{interval:?} {figure}");
             interval.high - interval.low
@@ -142,7 +142,7 @@ mod tests {
         // Four times the images halve the width.
         let ratio = width(50) / width(200);
         assert!((1.5..2.7).contains(&ratio), "{ratio}");
-        assert_eq!(Interval::of([Some(1.0), None]), None);
-        assert_eq!(Interval::of([]), None);
+        assert_eq!(ConfidenceInterval::of([Some(1.0), None]), None);
+        assert_eq!(ConfidenceInterval::of([]), None);
     }
 }

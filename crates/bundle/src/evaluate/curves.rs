@@ -1,6 +1,6 @@
 //! Areas under curves. Equal scores count as one step of the curve, so the order of ties doesn't matter.
 
-use super::Pixels;
+use super::LabelledPixels;
 
 /// Computes the area under the receiver operating characteristic: the probability that a random positive scores
 /// higher than a random negative, with ties counting half. `None` if either is absent. `items` are (score, is
@@ -23,7 +23,7 @@ pub fn auroc(items: &mut [(f32, bool)]) -> Option<f64> {
 /// each connected defective region has the same weight, whatever its size. `None` without regions or without normal
 /// pixels.
 #[must_use]
-pub fn aupro(images: &[&Pixels], limit: f64) -> Option<f64> {
+pub fn aupro(images: &[&LabelledPixels], limit: f64) -> Option<f64> {
     // One item per pixel: its value, and what it adds to the mean overlap (0 for a normal pixel).
     let mut items: Vec<(f32, f32)> = Vec::with_capacity(images.iter().map(|i| i.values.len()).sum());
     let mut total_regions = 0usize;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     /// Tries every threshold and counts every region's overlap, as in the definition.
-    fn plain_aupro(images: &[&Pixels], limit: f64) -> f64 {
+    fn plain_aupro(images: &[&LabelledPixels], limit: f64) -> f64 {
         let mut thresholds: Vec<f32> = images.iter().flat_map(|i| i.values.clone()).collect();
         thresholds.sort_by(|a, b| b.total_cmp(a));
         thresholds.dedup();
@@ -133,16 +133,16 @@ mod tests {
     fn aupro_agrees_with_trying_every_threshold() {
         let mut random = Seeded::new(2, 0);
         for limit in [0.05, 0.3, 1.0] {
-            let images: Vec<Pixels> = (0..3)
+            let images: Vec<LabelledPixels> = (0..3)
                 .map(|_| {
                     let regions: Vec<u32> =
                         (0..60).map(|p| if p % 10 < 7 { 0 } else { p / 30 + 1 }).collect();
                     let values =
                         regions.iter().map(|&r| (random.below(20) + 4 * r as usize) as f32).collect();
-                    Pixels { values, regions }
+                    LabelledPixels { values, regions }
                 })
                 .collect();
-            let images: Vec<&Pixels> = images.iter().collect();
+            let images: Vec<&LabelledPixels> = images.iter().collect();
             let (fast, plain) = (aupro(&images, limit).unwrap(), plain_aupro(&images, limit));
             assert!((fast - plain).abs() < 1e-4, "limit {limit}: {fast} against {plain}");
         }
@@ -150,9 +150,9 @@ mod tests {
 
     #[test]
     fn aupro_of_a_perfect_map_is_one_and_without_regions_none() {
-        let perfect = Pixels { values: vec![0.0, 0.0, 1.0, 1.0], regions: vec![0, 0, 1, 2] };
+        let perfect = LabelledPixels { values: vec![0.0, 0.0, 1.0, 1.0], regions: vec![0, 0, 1, 2] };
         assert!((aupro(&[&perfect], 0.3).unwrap() - 1.0).abs() < 1e-12);
-        let normal = Pixels { values: vec![0.0; 4], regions: vec![0; 4] };
+        let normal = LabelledPixels { values: vec![0.0; 4], regions: vec![0; 4] };
         assert_eq!(aupro(&[&normal], 0.3), None);
     }
 }

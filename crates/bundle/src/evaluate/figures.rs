@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use shared_format::Verdict;
 
 use super::bins::Binned;
-use super::bootstrap::{Interval, Ranked, draws};
-use super::{Mask, Outcome, PRO_LIMIT, Pixels, aupro, auroc};
+use super::bootstrap::{ConfidenceInterval, Ranked, draws};
+use super::{ImageOutcome, LabelledPixels, MaskStatus, PRO_LIMIT, aupro, auroc};
 use crate::dataset::GOOD;
 
 /// Figures over all test images, and per kind of defect.
@@ -56,22 +56,22 @@ pub struct KindFigures {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "named after their figures")]
 pub struct Intervals {
-    pub image_auroc: Option<Interval>,
-    pub pixel_auroc: Option<Interval>,
-    pub aupro_30: Option<Interval>,
-    pub fpr_at_threshold: Option<Interval>,
-    pub tpr_at_threshold: Option<Interval>,
+    pub image_auroc: Option<ConfidenceInterval>,
+    pub pixel_auroc: Option<ConfidenceInterval>,
+    pub aupro_30: Option<ConfidenceInterval>,
+    pub fpr_at_threshold: Option<ConfidenceInterval>,
+    pub tpr_at_threshold: Option<ConfidenceInterval>,
 }
 
 /// Computes the figures of `outcomes`, judged at `threshold`.
 #[must_use]
-pub fn figures(outcomes: &[Outcome], threshold: f32) -> Figures {
-    let scored: Vec<&Outcome> = outcomes.iter().filter(|o| o.score.is_some()).collect();
+pub fn figures(outcomes: &[ImageOutcome], threshold: f32) -> Figures {
+    let scored: Vec<&ImageOutcome> = outcomes.iter().filter(|o| o.score.is_some()).collect();
     let mut kinds: Vec<&str> = scored.iter().map(|o| o.kind.as_str()).filter(|&kind| kind != GOOD).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let of_kind = |kind: &str| {
-        let chosen: Vec<&Outcome> =
+        let chosen: Vec<&ImageOutcome> =
             scored.iter().copied().filter(|o| o.kind == GOOD || o.kind == kind).collect();
         (kind.to_owned(), kind_figures(&chosen))
     };
@@ -80,14 +80,14 @@ pub fn figures(outcomes: &[Outcome], threshold: f32) -> Figures {
         all: kind_figures(&scored),
         threshold,
         n_fault: outcomes.len() - scored.len(),
-        unreadable_masks: masks(Mask::Unreadable),
-        empty_masks: masks(Mask::Empty),
-        missing_masks: masks(Mask::Missing),
+        unreadable_masks: masks(MaskStatus::Unreadable),
+        empty_masks: masks(MaskStatus::Empty),
+        missing_masks: masks(MaskStatus::Missing),
         kinds: kinds.iter().map(|kind| of_kind(kind)).collect(),
     }
 }
 
-fn kind_figures(outcomes: &[&Outcome]) -> KindFigures {
+fn kind_figures(outcomes: &[&ImageOutcome]) -> KindFigures {
     let mut scores: Vec<(f32, bool)> =
         outcomes.iter().filter_map(|o| o.score.map(|score| (score, o.kind != GOOD))).collect();
     let rejected = |defective: bool| {
@@ -98,7 +98,7 @@ fn kind_figures(outcomes: &[&Outcome]) -> KindFigures {
     };
     let (n_normal, fpr_at_threshold) = rejected(false);
     let (n_defective, tpr_at_threshold) = rejected(true);
-    let pixels: Vec<&Pixels> = outcomes.iter().filter_map(|o| o.pixels.as_ref()).collect();
+    let pixels: Vec<&LabelledPixels> = outcomes.iter().filter_map(|o| o.pixels.as_ref()).collect();
     let masked = pixels.iter().any(|p| p.regions.iter().any(|&r| r > 0));
     KindFigures {
         image_auroc: auroc(&mut scores),
@@ -112,14 +112,15 @@ fn kind_figures(outcomes: &[&Outcome]) -> KindFigures {
     }
 }
 
-fn intervals(outcomes: &[&Outcome], masked: bool) -> Intervals {
+fn intervals(outcomes: &[&ImageOutcome], masked: bool) -> Intervals {
     let scores: Vec<(f32, bool)> =
         outcomes.iter().map(|o| (o.score.unwrap_or(f32::NAN), o.kind != GOOD)).collect();
     let sorts: Vec<bool> = scores.iter().map(|item| item.1).collect();
     let ranked = Ranked::new(&scores);
     let with_pixels: Vec<usize> =
         (0..outcomes.len()).filter(|&i| masked && outcomes[i].pixels.is_some()).collect();
-    let pixels: Vec<&Pixels> = with_pixels.iter().filter_map(|&i| outcomes[i].pixels.as_ref()).collect();
+    let pixels: Vec<&LabelledPixels> =
+        with_pixels.iter().filter_map(|&i| outcomes[i].pixels.as_ref()).collect();
     let binned = Binned::new(&pixels);
     let mut drawn: [Vec<Option<f64>>; 5] = [const { Vec::new() }; 5];
     for times in draws(&sorts) {
@@ -134,11 +135,12 @@ fn intervals(outcomes: &[&Outcome], masked: bool) -> Intervals {
         let figures = [ranked.auroc(&times), areas.auroc, areas.aupro, rejected(false), rejected(true)];
         drawn.iter_mut().zip(figures).for_each(|(of, figure)| of.push(figure));
     }
-    let [image_auroc, pixel_auroc, aupro_30, fpr_at_threshold, tpr_at_threshold] = drawn.map(Interval::of);
+    let [image_auroc, pixel_auroc, aupro_30, fpr_at_threshold, tpr_at_threshold] =
+        drawn.map(ConfidenceInterval::of);
     Intervals { image_auroc, pixel_auroc, aupro_30, fpr_at_threshold, tpr_at_threshold }
 }
 
-fn pixel_auroc(images: &[&Pixels]) -> Option<f64> {
+fn pixel_auroc(images: &[&LabelledPixels]) -> Option<f64> {
     let mut items: Vec<(f32, bool)> =
         images.iter().flat_map(|i| i.values.iter().zip(&i.regions).map(|(&v, &r)| (v, r > 0))).collect();
     auroc(&mut items)

@@ -11,7 +11,7 @@ use shared_format::{Roi, Size};
 
 /// Masks whose only levels are 0, 255 and those up to this are masks of class numbers (VOC has 20 classes), provided that
 /// one of the latter occurs.
-const MOST_CLASSES: u16 = 20;
+const MAX_CLASSES: u16 = 20;
 const BORDER: u16 = 255;
 /// The region of pixels whose truth is unknown.
 pub const IGNORED: u32 = u32::MAX;
@@ -115,7 +115,7 @@ fn levels(mask: &Frame) -> Vec<u16> {
 
 fn truth(levels: &[u16], is_jpeg: bool) -> Vec<Truth> {
     let limit = if is_jpeg { levels.iter().copied().max().unwrap_or(0) / 2 } else { 0 };
-    let is_class = |&level: &u16| (1..=MOST_CLASSES).contains(&level);
+    let is_class = |&level: &u16| (1..=MAX_CLASSES).contains(&level);
     let has_border = !is_jpeg
         && levels.iter().any(is_class)
         && levels.iter().all(|level| *level == 0 || *level == BORDER || is_class(level));

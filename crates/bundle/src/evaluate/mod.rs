@@ -6,7 +6,7 @@ mod curves;
 mod figures;
 mod mask;
 
-pub use bootstrap::Interval;
+pub use bootstrap::ConfidenceInterval;
 pub use curves::{aupro, auroc};
 pub use figures::{Figures, Intervals, KindFigures, figures};
 pub use mask::{IGNORED, MaskError, regions};
@@ -24,7 +24,7 @@ pub const PRO_LIMIT: f64 = 0.3;
 
 /// The judgement of one test image.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct ImageOutcome {
     /// The file.
     pub path: PathBuf,
     /// [`crate::dataset::GOOD`], or the kind of defect.
@@ -38,15 +38,15 @@ pub struct Outcome {
     /// Why there is no score, or no mask.
     pub problem: Option<String>,
     /// What is known about where the defect is.
-    pub mask: Mask,
+    pub mask: MaskStatus,
     /// The map's values with the region of each (0 = normal, 1… = regions of the mask), for images whose truth is known per
     /// pixel: normal ones and those with a mask.
-    pub pixels: Option<Pixels>,
+    pub pixels: Option<LabelledPixels>,
 }
 
 /// What is known about where a part's defect is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mask {
+pub enum MaskStatus {
     /// The part has no defect, or its mask shows where the defect is.
     Known,
     /// There is no mask.
@@ -59,7 +59,7 @@ pub enum Mask {
 
 /// Map values with their truth.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pixels {
+pub struct LabelledPixels {
     /// The anomaly map's values.
     pub values: Vec<f32>,
     /// For each value: 0 = normal, n = the mask's n-th connected region. Values whose truth is unknown are left out.
@@ -72,7 +72,7 @@ pub fn evaluate(
     judge: &mut Judge,
     images: &[TestImage],
     progress: &mut dyn FnMut() -> bool,
-) -> Option<Vec<Outcome>> {
+) -> Option<Vec<ImageOutcome>> {
     let keep_pixels = images.iter().any(|image| !image.masks.is_empty());
     let mut outcomes = Vec::with_capacity(images.len());
     for image in images {
@@ -85,18 +85,22 @@ pub fn evaluate(
 }
 
 /// Judges one test image. `keep_pixels` keeps what pixel figures need, 8 bytes per pixel of the map.
-fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Outcome {
-    let mut outcome = Outcome {
+fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> ImageOutcome {
+    let mut outcome = ImageOutcome {
         path: image.path.clone(),
         kind: image.kind.clone(),
         verdict: Verdict::Fault,
         score: None,
         took: Duration::ZERO,
         problem: None,
-        mask: if image.is_defective() && image.masks.is_empty() { Mask::Missing } else { Mask::Known },
+        mask: if image.is_defective() && image.masks.is_empty() {
+            MaskStatus::Missing
+        } else {
+            MaskStatus::Known
+        },
         pixels: None,
     };
-    let most = judge.bundle().thresholds.recipe.frames.most();
+    let most = judge.bundle().thresholds.recipe.frames.max_admitted();
     let frame = match decode_file_within(&image.path, most) {
         Ok(frame) => frame,
         Err(e) => {
@@ -117,7 +121,7 @@ fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Ou
         if !image.is_defective() {
             let values = map.judged().into_owned();
             let regions = vec![0; values.len()];
-            outcome.pixels = Some(Pixels { values, regions });
+            outcome.pixels = Some(LabelledPixels { values, regions });
             return outcome;
         }
         let AnomalyMap { width, height, values, ignored } = map;
@@ -131,12 +135,12 @@ fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Ou
                 });
                 let known = values.into_iter().zip(regions).filter(|&(_, region)| region != IGNORED);
                 let (values, regions) = known.unzip();
-                outcome.pixels = Some(Pixels { values, regions });
+                outcome.pixels = Some(LabelledPixels { values, regions });
             }
-            Ok(None) => outcome.mask = Mask::Empty,
+            Ok(None) => outcome.mask = MaskStatus::Empty,
             Err(e) => {
                 outcome.problem = Some(e.to_string());
-                outcome.mask = Mask::Unreadable;
+                outcome.mask = MaskStatus::Unreadable;
             }
         }
     }

@@ -11,7 +11,7 @@ const BLACK: f32 = 0.125;
 /// … and above this white, on the scale 0..1. A JPEG of black and white has next to nothing in between.
 const WHITE: f32 = 0.875;
 /// The largest share of a mask's pixels that may be grey, for the soft edges of brushes.
-const MOST_GREY: f64 = 0.05;
+const MAX_GREY: f64 = 0.05;
 
 /// Why a picture can't be used as an ignore mask.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreErr
     }
     let grey = levels.iter().filter(|level| (BLACK..WHITE).contains(*level)).count() as f64;
     let share = grey / levels.len().max(1) as f64;
-    if share > MOST_GREY {
+    if share > MAX_GREY {
         return Err(IgnoreError::Grey { path: path.to_owned(), percent: 100.0 * share });
     }
     let painted: Vec<bool> = levels.iter().map(|level| *level < 0.5).collect();

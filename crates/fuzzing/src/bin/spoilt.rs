@@ -9,9 +9,9 @@ static MEMORY: fuzzing::Memory = fuzzing::Memory;
 
 fn main() {
     let what = std::env::args().nth(1).unwrap_or_default();
-    let fuzz = Fuzz::new("spoilt", 50).patience(Duration::from_secs(1)).mebibytes(8);
+    let fuzz = Fuzz::new("spoilt", 50).timeout(Duration::from_secs(1)).memory_mib(8);
     let mut inputs = 0;
-    let taken = fuzz.run(&[b"some bytes".to_vec()], |bytes| {
+    let stats = fuzz.run(&[b"some bytes".to_vec()], |bytes| {
         inputs += 1;
         let is_spoilt = inputs == 20 || bytes == b"spoilt";
         match what.as_str() {
@@ -26,5 +26,5 @@ fn main() {
         }
         bytes.len() > 3
     });
-    println!("{} inputs", taken.inputs);
+    println!("{} inputs", stats.inputs);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bundle::written::{name_of, named};
+use bundle::parse::{by_name, name_of};
 use serde::{Deserialize, Serialize};
 
 /// Which mirrored copies of the images are learned from.
@@ -65,7 +65,7 @@ impl FromStr for Flip {
     type Err = FlipError;
 
     fn from_str(text: &str) -> Result<Self, FlipError> {
-        named(&Self::NAMES, text).ok_or_else(|| FlipError(text.to_owned()))
+        by_name(&Self::NAMES, text).ok_or_else(|| FlipError(text.to_owned()))
     }
 }
 

@@ -44,9 +44,9 @@ pub fn add_features(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder,
 /// Like [`add_features`], but from `all` levels of the backbone, which are already in the graph.
 #[must_use]
 pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Value {
-    let alignment = Alignment::of(all.len(), image);
+    let resizer = LevelResizer::of(all.len(), image);
     let means = add_means(all, levels, graph);
-    let aligned: Vec<Value> = means.iter().map(|mean| alignment.add(graph, mean)).collect();
+    let aligned: Vec<Value> = means.iter().map(|mean| resizer.add(graph, mean)).collect();
     graph.concat_channels(&aligned)
 }
 
@@ -63,17 +63,17 @@ pub fn add_projected_features(
     image: &Value,
 ) -> Value {
     let all = add_levels(teacher, graph, image);
-    let alignment = Alignment::of(all.len(), image);
+    let resizer = LevelResizer::of(all.len(), image);
     let mut from = 0;
     let mut sum: Option<Value> = None;
     for mean in add_means(&all, levels, graph) {
         let channels = from..from + mean.shape()[1];
         from = channels.end;
-        let projected = if alignment.enlarges(&mean) {
+        let projected = if resizer.enlarges(&mean) {
             let projected = projection.add_part(graph, &mean, channels);
-            alignment.add(graph, &projected)
+            resizer.add(graph, &projected)
         } else {
-            let aligned = alignment.add(graph, &mean);
+            let aligned = resizer.add(graph, &mean);
             projection.add_part(graph, &aligned, channels)
         };
         sum = Some(match sum {
@@ -97,13 +97,13 @@ fn add_means(all: &[Value], levels: Levels, graph: &mut GraphBuilder) -> Vec<Val
 }
 
 /// Brings levels onto one grid.
-struct Alignment {
+struct LevelResizer {
     grid: [usize; 2],
     /// The one level of a patch description network lacks positions at the edges.
     edges: bool,
 }
 
-impl Alignment {
+impl LevelResizer {
     fn of(levels: usize, image: &Value) -> Self {
         let grid = [0, 1].map(|axis| image.shape()[2 + axis] / 8);
         Self { grid, edges: levels == 1 }

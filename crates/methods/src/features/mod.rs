@@ -6,15 +6,15 @@
 mod extract;
 mod flip;
 mod graph;
+mod outliers;
 mod projection;
 mod sample;
 mod set;
-mod strangers;
 
 pub use extract::{Extractor, FeatureError, Features};
 pub use flip::{Flip, FlipError};
 pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
+pub use outliers::{OutlierReport, find_outliers};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
 pub use set::FeatureSet;
-pub use strangers::{Likeness, likeness};

@@ -6,10 +6,10 @@ use half::f16;
 
 use super::extract::{Extractor, FeatureError, Features};
 use super::projection::{Moments, Projection};
-use super::sample::some;
+use super::sample::sample_indices;
 
 /// Maximum size of the cache, in bytes: about 800 images at 256² with EfficientNet-Lite0, 300 with ResNet-18.
-const KEPT: usize = 256 << 20;
+const CACHE_BYTES: usize = 256 << 20;
 
 /// Number of images that a projection is fitted to; more change nothing.
 const PROJECTION_IMAGES: usize = 64;
@@ -22,8 +22,8 @@ pub struct FeatureSet {
     extractor: Extractor,
     paths: Vec<PathBuf>,
     /// In 16 bits: a backbone's features aren't accurate to better than a thousandth.
-    kept: Vec<Option<Vec<Vec<f16>>>>,
-    keeps: bool,
+    cache: Vec<Option<Vec<Vec<f16>>>>,
+    fits_cache: bool,
     /// The mean feature of each image seen so far.
     means: Vec<Option<Vec<f64>>>,
 }
@@ -36,8 +36,8 @@ impl FeatureSet {
             * size_of::<f16>()
             * extractor.samples()
             * paths.len();
-        let (kept, means) = (vec![None; paths.len()], vec![None; paths.len()]);
-        Self { extractor, kept, keeps: bytes <= KEPT, means, paths }
+        let (cache, means) = (vec![None; paths.len()], vec![None; paths.len()]);
+        Self { extractor, cache, fits_cache: bytes <= CACHE_BYTES, means, paths }
     }
 
     /// Returns the channels, rows and columns of a sample's features.
@@ -86,22 +86,22 @@ impl FeatureSet {
     /// # Errors
     /// See [`FeatureError`].
     pub fn of(&mut self, index: usize) -> Result<Vec<Features>, FeatureError> {
-        if let Some(kept) = &self.kept[index] {
+        if let Some(cached) = &self.cache[index] {
             let channels = self.extractor.shape()[0];
             let vectors = |half: &Vec<f16>| half.iter().map(|x| x.to_f32()).collect();
-            return Ok(kept.iter().map(|half| Features { channels, vectors: vectors(half) }).collect());
+            return Ok(cached.iter().map(|half| Features { channels, vectors: vectors(half) }).collect());
         }
         let mut features = self.extractor.of_file(&self.paths[index])?;
         self.means[index] = Some(mean(&features, self.extractor.shape()[0]));
-        if self.keeps {
+        if self.fits_cache {
             let half = |x: &f32| f16::from_f32(x.clamp(-LARGEST, LARGEST));
-            let kept: Vec<Vec<f16>> =
+            let cached: Vec<Vec<f16>> =
                 features.iter().map(|sample| sample.vectors.iter().map(half).collect()).collect();
             // The first call must return the same values as later ones.
-            for (sample, kept) in features.iter_mut().zip(&kept) {
-                sample.vectors.iter_mut().zip(kept).for_each(|(x, half)| *x = half.to_f32());
+            for (sample, cached) in features.iter_mut().zip(&cached) {
+                sample.vectors.iter_mut().zip(cached).for_each(|(x, half)| *x = half.to_f32());
             }
-            self.kept[index] = Some(kept);
+            self.cache[index] = Some(cached);
         }
         Ok(features)
     }
@@ -120,7 +120,7 @@ impl FeatureSet {
         seed: u64,
     ) -> Result<Projection, FeatureError> {
         let mut moments = Moments::new(self.shape()[0]);
-        for index in some(indices, PROJECTION_IMAGES, seed) {
+        for index in sample_indices(indices, PROJECTION_IMAGES, seed) {
             self.of(index)?.iter().for_each(|sample| moments.add(&sample.vectors));
         }
         Ok(Projection::fit(&moments, self.groups(), outputs, seed))

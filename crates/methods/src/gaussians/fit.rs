@@ -1,27 +1,27 @@
 //! Fits Gaussians to images of good parts.
 
-use super::{Cells, Gaussians};
+use super::{Cells, GaussianSums};
 use crate::features::{FeatureError, FeatureSet, Projection};
-use crate::method::{FitError, Progress};
+use crate::method::{FitError, ProgressCallback};
 
 /// Which Gaussians to fit.
 #[derive(Debug, Clone, Copy)]
-pub struct Fit {
+pub struct GaussianFit {
     /// Positions, and which of them share a covariance.
     pub cells: Cells,
     /// Dimensions of the vectors.
     pub dimensions: usize,
     /// Whether covariances are full, or only their diagonals.
     pub full: bool,
-    /// See [`Gaussians::finish`].
+    /// See [`GaussianSums::finish`].
     pub shrinkage: f64,
-    /// See [`Gaussians::finish`].
+    /// See [`GaussianSums::finish`].
     pub trusted: Option<f64>,
 }
 
-/// Gaussians, as returned by [`Gaussians::finish`].
+/// Gaussians, as returned by [`GaussianSums::finish`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fitted {
+pub struct FittedGaussians {
     /// The mean of each position.
     pub mean: Vec<f32>,
     /// The whitening factors of each cell.
@@ -81,7 +81,7 @@ impl From<GaussiansError> for FitError {
     }
 }
 
-impl Fit {
+impl GaussianFit {
     /// Refuses full covariances that take more than `limit` bytes, all of which are read to judge a frame. `or_else` says what
     /// else, besides fewer dimensions, makes them smaller.
     ///
@@ -106,9 +106,9 @@ impl Fit {
         set: &mut FeatureSet,
         indices: &[usize],
         projection: &Projection,
-        progress: Progress<'_>,
-    ) -> Result<Option<Fitted>, GaussiansError> {
-        let mut gaussians = Gaussians::new(self.cells, self.dimensions, self.full);
+        progress: ProgressCallback<'_>,
+    ) -> Result<Option<FittedGaussians>, GaussiansError> {
+        let mut gaussians = GaussianSums::new(self.cells, self.dimensions, self.full);
         for &index in indices {
             for sample in set.of(index)?.iter() {
                 gaussians.add(&projection.apply(&sample.vectors));
@@ -121,6 +121,6 @@ impl Fit {
         if whitening.iter().any(|factor| !factor.is_finite()) {
             return Err(GaussiansError::NoVariance);
         }
-        Ok(Some(Fitted { mean, whitening }))
+        Ok(Some(FittedGaussians { mean, whitening }))
     }
 }

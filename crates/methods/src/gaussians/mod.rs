@@ -5,5 +5,5 @@ mod fit;
 mod sums;
 
 pub use cells::Cells;
-pub use fit::{Fit, Fitted, GaussiansError};
-pub use sums::Gaussians;
+pub use fit::{FittedGaussians, GaussianFit, GaussiansError};
+pub use sums::GaussianSums;

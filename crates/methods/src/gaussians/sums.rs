@@ -9,7 +9,7 @@ const VARIANCE_FLOOR: f64 = 1e-4;
 /// Running sums for a Gaussian of `dimensions` values at each position of a grid, each with its own mean and a covariance shared
 /// by the positions of a cell.
 #[derive(Debug, Clone)]
-pub struct Gaussians {
+pub struct GaussianSums {
     dimensions: usize,
     full: bool,
     cells: Cells,
@@ -21,7 +21,7 @@ pub struct Gaussians {
     products: Vec<f64>,
 }
 
-impl Gaussians {
+impl GaussianSums {
     /// Starts without images, for full covariances or only their diagonals.
     #[must_use]
     pub fn new(cells: Cells, dimensions: usize, full: bool) -> Self {
@@ -197,7 +197,7 @@ mod tests {
     fn distances_agree_with_the_definition() {
         let images = images(40);
         let shrinkage = 0.1;
-        let mut full = Gaussians::new(apart(), D, true);
+        let mut full = GaussianSums::new(apart(), D, true);
         images.iter().for_each(|image| full.add(image));
         let (mean, whitening) = full.finish(shrinkage, None);
         for p in 0..2 {
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_diagonal_leaves_out_what_lies_beside_it() {
         let images = images(40);
-        let mut diagonal = Gaussians::new(apart(), D, false);
+        let mut diagonal = GaussianSums::new(apart(), D, false);
         images.iter().for_each(|image| diagonal.add(image));
         let (_, factors) = diagonal.finish(0.0, None);
         let first = || images.iter().map(|image| f64::from(image[0]));
@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn positions_of_a_cell_share_a_covariance_but_no_mean() {
         let images = images(40);
-        let mut apart = Gaussians::new(Cells::new(2, 2, 1).unwrap(), D, false);
-        let mut shared = Gaussians::new(Cells::new(2, 2, 2).unwrap(), D, false);
+        let mut apart = GaussianSums::new(Cells::new(2, 2, 1).unwrap(), D, false);
+        let mut shared = GaussianSums::new(Cells::new(2, 2, 2).unwrap(), D, false);
         for pair in images.chunks_exact(2) {
             apart.add(&pair.concat());
             shared.add(&pair.concat());
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn few_images_draw_covariances_together() {
         let variances = |count: usize, trusted| {
-            let mut g = Gaussians::new(apart(), D, false);
+            let mut g = GaussianSums::new(apart(), D, false);
             images(count).iter().for_each(|image| g.add(image));
             let (_, factors) = g.finish(0.0, trusted);
             [factors[2].powi(-2), factors[D + 2].powi(-2)]
@@ -273,7 +273,7 @@ mod tests {
     fn one_image_and_identical_ones_stay_finite() {
         for count in [1, 5] {
             for full in [false, true] {
-                let mut g = Gaussians::new(apart(), D, full);
+                let mut g = GaussianSums::new(apart(), D, full);
                 (0..count).for_each(|_| g.add(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
                 let (mean, whitening) = g.finish(0.1, None);
                 assert_eq!(mean, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);

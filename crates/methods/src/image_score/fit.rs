@@ -2,11 +2,11 @@
 
 use shared_format::Size;
 
-use super::places::PlaceSums;
-use super::{ImageScore, SHARES, Usual, enlarge, places_of};
+use super::positions::PositionSums;
+use super::{ImageScorer, RobustStats, SHARES, enlarge, positions_in_share};
 
 /// Minimum spread, in deviations: if parts are all alike, a tiny difference must not count.
-const LEAST_SPREAD: f32 = 0.1;
+const MIN_SPREAD: f32 = 0.1;
 /// The interquartile range of a Gaussian, in deviations.
 const QUARTILES: f32 = 1.349;
 
@@ -24,7 +24,7 @@ pub struct HeldOut {
 /// A frame's tiles, standardised.
 type Standardised = Vec<Vec<f32>>;
 
-impl ImageScore {
+impl ImageScorer {
     /// Fits the score, and computes it for each part's frames; `shown` receives their anomaly maps at the input's size. A part's
     /// own maps don't count when its positions are standardised: the part must be as new to the score as to the model. `None`
     /// without parts.
@@ -35,23 +35,29 @@ impl ImageScore {
         shown: &mut dyn FnMut(&[f32]),
     ) -> Option<(Self, Vec<Vec<f32>>)> {
         let positions = held_out.grid.iter().product();
-        let mut sums = PlaceSums::new(positions);
+        let mut sums = PositionSums::new(positions);
         let maps = |part: &[Vec<Vec<f32>>]| part.iter().flatten().cloned().collect::<Vec<_>>();
         held_out.parts.iter().flat_map(|part| maps(part)).for_each(|map| sums.add(&map));
-        let places = sums.statistics()?;
+        let stats = sums.statistics()?;
         let mut parts: Vec<Vec<Standardised>> = vec![];
         for part in &held_out.parts {
             maps(part).iter().for_each(|map| sums.remove(map));
             let others = sums.statistics();
-            let others = others.as_ref().unwrap_or(&places);
+            let others = others.as_ref().unwrap_or(&stats);
             maps(part).iter().for_each(|map| sums.add(map));
             let standardised =
                 |frame: &Vec<Vec<f32>>| frame.iter().map(|map| others.standardise(map)).collect();
             parts.push(part.iter().map(standardised).collect());
         }
         let all = || parts.iter().flatten().flatten();
-        let usual = |share| usual(all().map(|map| worst(map, places_of(share, positions))).collect());
-        let score = Self { grid: held_out.grid, margin: held_out.margin, places, shares: SHARES.map(usual) };
+        let of_share =
+            |share| robust_stats(all().map(|map| worst(map, positions_in_share(share, positions))).collect());
+        let score = Self {
+            grid: held_out.grid,
+            margin: held_out.margin,
+            positions: stats,
+            shares: SHARES.map(of_share),
+        };
         let enlarge = enlarge(held_out.grid, held_out.margin, input);
         let maps = held_out.parts.iter().flatten().flatten();
         maps.for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
@@ -65,9 +71,10 @@ impl ImageScore {
     /// Computes the score of a standardised map.
     fn of(&self, map: &[f32]) -> f32 {
         let shares = SHARES.iter().zip(&self.shares);
-        let told = shares
-            .map(|(&share, usual)| (worst(map, places_of(share, map.len())) - usual.centre) / usual.spread);
-        told.sum::<f32>() / SHARES.len() as f32
+        let scores = shares.map(|(&share, stats)| {
+            (worst(map, positions_in_share(share, map.len())) - stats.centre) / stats.spread
+        });
+        scores.sum::<f32>() / SHARES.len() as f32
     }
 }
 
@@ -79,7 +86,7 @@ fn worst(map: &[f32], count: usize) -> f32 {
     values.iter().sum::<f32>() / values.len().max(1) as f32
 }
 
-fn usual(mut values: Vec<f32>) -> Usual {
+fn robust_stats(mut values: Vec<f32>) -> RobustStats {
     values.sort_unstable_by(f32::total_cmp);
     let last = values.len().saturating_sub(1);
     let quantile = |quarters: usize| {
@@ -88,9 +95,9 @@ fn usual(mut values: Vec<f32>) -> Usual {
         low + (high - low) * rest as f32 / 4.0
     };
     if values.is_empty() {
-        return Usual { centre: 0.0, spread: 1.0 };
+        return RobustStats { centre: 0.0, spread: 1.0 };
     }
-    Usual { centre: quantile(2), spread: ((quantile(3) - quantile(1)) / QUARTILES).max(LEAST_SPREAD) }
+    RobustStats { centre: quantile(2), spread: ((quantile(3) - quantile(1)) / QUARTILES).max(MIN_SPREAD) }
 }
 
 #[cfg(test)]
@@ -114,14 +121,14 @@ mod tests {
     fn a_scratch_and_a_stain_are_both_far_from_good_parts() {
         for count in [5, 10, 20, 60] {
             let held_out = normals(count, 1);
-            let (score, parts) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+            let (score, parts) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
             let highest = parts.iter().flatten().copied().fold(f32::MIN, f32::max);
             let part = &held_out.parts[0][0][0];
-            let with = |places: std::ops::Range<usize>, more: f32| {
+            let with = |range: std::ops::Range<usize>, more: f32| {
                 let changed = part.iter().enumerate();
                 let map: Vec<f32> =
-                    changed.map(|(p, x)| if places.contains(&p) { x + more } else { *x }).collect();
-                score.of(&score.places.standardise(&map))
+                    changed.map(|(p, x)| if range.contains(&p) { x + more } else { *x }).collect();
+                score.of(&score.positions.standardise(&map))
             };
             assert!(with(200..202, 1.5) > highest, "a scratch, {count} parts");
             assert!(with(240..336, 0.5) > highest, "a stain, {count} parts");
@@ -131,15 +138,15 @@ mod tests {
     #[test]
     fn still_pictures_and_constant_places_stay_finite() {
         for count in [1, 2, 5] {
-            let (score, parts) = ImageScore::fit(&normals(count, 0), INPUT, &mut |_| ()).unwrap();
+            let (score, parts) = ImageScorer::fit(&normals(count, 0), INPUT, &mut |_| ()).unwrap();
             assert!(parts.iter().flatten().all(|score| score.is_finite()));
-            assert!(score.places.deviation.iter().all(|d| *d > 0.0));
+            assert!(score.positions.deviation.iter().all(|d| *d > 0.0));
         }
         let zeros = HeldOut { grid: [2, 2], margin: 0, parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
-        let (score, _) = ImageScore::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
-        assert!(score.of(&score.places.standardise(&[0.0; 4])).is_finite());
+        let (score, _) = ImageScorer::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
+        assert!(score.of(&score.positions.standardise(&[0.0; 4])).is_finite());
         assert!(
-            ImageScore::fit(&HeldOut { grid: [2, 2], margin: 0, parts: vec![] }, INPUT, &mut |_| ())
+            ImageScorer::fit(&HeldOut { grid: [2, 2], margin: 0, parts: vec![] }, INPUT, &mut |_| ())
                 .is_none()
         );
     }
@@ -148,8 +155,8 @@ mod tests {
     fn a_part_is_new_to_its_own_score() {
         let mut held_out = normals(20, 1);
         held_out.parts[7][0][0].iter_mut().for_each(|x| *x += 5.0);
-        let (score, parts) = ImageScore::fit(&held_out, INPUT, &mut |_| ()).unwrap();
-        let seen = score.of(&score.places.standardise(&held_out.parts[7][0][0]));
+        let (score, parts) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+        let seen = score.of(&score.positions.standardise(&held_out.parts[7][0][0]));
         assert!(parts[7][0] > 2.0 * seen, "{} {seen}", parts[7][0]);
     }
 }

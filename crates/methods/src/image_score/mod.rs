@@ -13,21 +13,21 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `places.rs` | mean and deviation at each position |
+//! | `positions.rs` | mean and deviation at each position |
 //! | `fit.rs` | maps of parts that the model hasn't seen → the score, and its value for each of them |
 //! | `graph.rs` | the score in an exported model |
-//! | `kept.rs` | the score as named arrays |
+//! | `state.rs` | the score as named arrays |
 
 mod fit;
 mod graph;
-mod kept;
-mod places;
+mod positions;
+mod state;
 
 use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
 use shared_format::Size;
 
 pub use fit::HeldOut;
-pub use places::Places;
+pub use positions::PositionStats;
 
 use crate::smoothing::SMOOTHING;
 
@@ -36,38 +36,43 @@ pub const SHARES: [usize; 3] = [2, 10, 50];
 
 /// The parameters that turn maps of distances into scores.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ImageScore {
+pub struct ImageScorer {
     /// Rows and columns of the maps.
     pub grid: [usize; 2],
     /// Positions beyond the maps on each side, about which the maps say nothing.
     pub margin: usize,
     /// The statistics of good parts at each position.
-    pub places: Places,
+    pub positions: PositionStats,
     /// The usual mean of the worst positions on good parts, for each of [`SHARES`].
-    pub shares: [Usual; SHARES.len()],
+    pub shares: [RobustStats; SHARES.len()],
 }
 
-/// The usual value of a number on good parts.
+/// The median and spread of a number on good parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Usual {
+pub struct RobustStats {
     /// The median.
     pub centre: f32,
     /// The spread; above 0.
     pub spread: f32,
 }
 
-impl ImageScore {
+impl ImageScorer {
     /// Returns a score for maps of this grid without statistics of good parts.
     #[must_use]
     pub fn plain(grid: [usize; 2]) -> Self {
         let positions = grid.iter().product();
-        let places = Places { mean: vec![0.0; positions], deviation: vec![1.0; positions] };
-        Self { grid, margin: 0, places, shares: [Usual { centre: 0.0, spread: 1.0 }; SHARES.len()] }
+        let stats = PositionStats { mean: vec![0.0; positions], deviation: vec![1.0; positions] };
+        Self {
+            grid,
+            margin: 0,
+            positions: stats,
+            shares: [RobustStats { centre: 0.0, spread: 1.0 }; SHARES.len()],
+        }
     }
 }
 
 /// Returns how many positions make up `share` thousandths of a map.
-fn places_of(share: usize, positions: usize) -> usize {
+fn positions_in_share(share: usize, positions: usize) -> usize {
     (positions * share).div_ceil(1000).clamp(1, positions.max(1))
 }
 

@@ -4,8 +4,8 @@ use super::model::Model;
 use super::options::LocalGaussians;
 use super::windows::SIDE;
 use crate::features::FeatureSet;
-use crate::gaussians::{Cells, Fit, Fitted, GaussiansError};
-use crate::method::Progress;
+use crate::gaussians::{Cells, FittedGaussians, GaussianFit, GaussiansError};
+use crate::method::ProgressCallback;
 
 /// Share of a covariance's mean variance added to its diagonal for stability.
 const SHRINKAGE: f64 = 0.01;
@@ -18,10 +18,10 @@ pub(super) fn fit(
     set: &mut FeatureSet,
     indices: &[usize],
     seed: u64,
-    progress: Progress<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<Option<Model>, GaussiansError> {
     let [channels, rows, columns] = set.shape();
-    let fit = Fit {
+    let fit = GaussianFit {
         cells: Cells::new(rows, columns, SIDE)?,
         dimensions: usize::from(options.dimensions).min(channels),
         full: true,
@@ -32,7 +32,7 @@ pub(super) fn fit(
     fit.check_size(MAX_BYTES, "or fewer --pixels")?;
     let projection = set.projection(indices, fit.dimensions, seed)?;
     let fitted = fit.run(set, indices, &projection, progress)?;
-    Ok(fitted.map(|Fitted { mean, whitening }| Model {
+    Ok(fitted.map(|FittedGaussians { mean, whitening }| Model {
         projection,
         grid: [rows, columns],
         mean,

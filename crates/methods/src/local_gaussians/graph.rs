@@ -7,14 +7,14 @@ use shared_format::Size;
 use super::model::Model;
 use super::windows::{SIDE, Windows};
 use crate::features::{Levels, add_projected_features};
-use crate::image_score::ImageScore;
+use crate::image_score::ImageScorer;
 use crate::method::DISTANCES;
 
 /// A smaller squared distance is rounding noise, which the square root must not magnify.
 const FLOOR: f32 = 1e-6;
 
 /// Builds the ONNX model for input size `input`.
-pub(super) fn build(teacher: &Teacher, model: &Model, input: Size, score: &ImageScore) -> Vec<u8> {
+pub(super) fn build(teacher: &Teacher, model: &Model, input: Size, score: &ImageScorer) -> Vec<u8> {
     let mut graph = GraphBuilder::new("local-gaussians");
     let distances = add_distances(teacher, model, &mut graph, input);
     score.add(&mut graph, &distances, input);
@@ -42,10 +42,10 @@ fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: 
     let reduced = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
     let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
     let windows = Windows { rows, columns, reach: model.reach };
-    let (cells, places, members) = (windows.cells(), windows.places(), SIDE * SIDE);
+    let (cells, window_positions, members) = (windows.cells(), windows.window_positions(), SIDE * SIDE);
     let by_channel = g.reshape(&reduced, &[d, rows * columns]);
     let by_position = g.transpose(&by_channel, &[1, 0]);
-    let table = g.integer_constant("windows", &[cells, places], &windows.of_cells());
+    let table = g.integer_constant("windows", &[cells, window_positions], &windows.cell_table());
     let seen = g.gather(&by_position, &table, 0);
     let means = Means::of(model, windows);
     let centre = g.constant("gaussians.centre", &[cells, 1, d], &means.centres);
@@ -54,15 +54,15 @@ fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: 
     let white = g.mat_mul(&centred, &whitening);
     let squares = g.mul(&white, &white);
     let length = g.mean_of_last(&squares);
-    let length = g.reshape(&length, &[cells, places, 1]);
+    let length = g.reshape(&length, &[cells, window_positions, 1]);
     let offsets = g.constant("gaussians.offsets", &[cells, d, members], &means.offsets);
     let products = g.mat_mul(&white, &offsets);
     let lengths = g.constant("gaussians.lengths", &[cells, 1, members], &means.lengths);
     let sum = g.add(&length, &lengths);
     let squares = g.add(&sum, &products);
-    let all = g.reshape(&squares, &[cells * places * members]);
+    let all = g.reshape(&squares, &[cells * window_positions * members]);
     let comparisons = windows.comparisons();
-    let table = g.integer_constant("neighbours", &[rows * columns, comparisons], &windows.of_positions());
+    let table = g.integer_constant("neighbours", &[rows * columns, comparisons], &windows.neighbour_table());
     let own = g.gather(&all, &table, 0);
     let least = g.min_channels(&own);
     let floor = g.scalar(FLOOR);

@@ -5,9 +5,9 @@
 
 mod fit;
 mod graph;
-mod kept;
 mod model;
 mod options;
+mod state;
 mod windows;
 
 pub use model::Model;
@@ -15,7 +15,7 @@ pub use options::LocalGaussians;
 
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
+use crate::method::{FitError, Method, ProgressCallback};
 
 impl Method for LocalGaussians {
     const NAME: &'static str = "local-gaussians";
@@ -28,7 +28,7 @@ impl Method for LocalGaussians {
         set: &mut FeatureSet,
         indices: &[usize],
         seed: u64,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<Model>, FitError> {
         Ok(fit(self, set, indices, seed, progress)?)
     }

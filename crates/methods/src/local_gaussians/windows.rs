@@ -12,12 +12,12 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    fn across(self) -> usize {
+    fn cell_columns(self) -> usize {
         self.columns / SIDE
     }
 
     pub(super) fn cells(self) -> usize {
-        self.rows / SIDE * self.across()
+        self.rows / SIDE * self.cell_columns()
     }
 
     /// Returns the side of a window.
@@ -26,23 +26,23 @@ impl Windows {
     }
 
     /// Returns the number of positions of a window.
-    pub(super) fn places(self) -> usize {
+    pub(super) fn window_positions(self) -> usize {
         self.side() * self.side()
     }
 
     /// Returns the positions of a cell, row by row.
     pub(super) fn members(self, cell: usize) -> impl Iterator<Item = usize> {
-        let (top, left) = (cell / self.across() * SIDE, cell % self.across() * SIDE);
+        let (top, left) = (cell / self.cell_columns() * SIDE, cell % self.cell_columns() * SIDE);
         (0..SIDE * SIDE).map(move |member| (top + member / SIDE) * self.columns + left + member % SIDE)
     }
 
     /// Returns, for each cell, the positions of its window, row by row; beyond the grid's edges, the nearest position at the
     /// edge.
-    pub(super) fn of_cells(self) -> Vec<i64> {
+    pub(super) fn cell_table(self) -> Vec<i64> {
         let inside = |at: usize, length: usize| at.saturating_sub(self.reach).min(length - 1);
         let window = |cell: usize| {
-            let (top, left) = (cell / self.across() * SIDE, cell % self.across() * SIDE);
-            (0..self.places()).map(move |place| {
+            let (top, left) = (cell / self.cell_columns() * SIDE, cell % self.cell_columns() * SIDE);
+            (0..self.window_positions()).map(move |place| {
                 let row = inside(top + place / self.side(), self.rows);
                 let column = inside(left + place % self.side(), self.columns);
                 (row * self.columns + column) as i64
@@ -56,9 +56,9 @@ impl Windows {
         (2 * self.reach + 1) * (2 * self.reach + 1)
     }
 
-    /// Returns, for each position, the indices of its comparisons in cells × places × members; its own comparison stands in for
+    /// Returns, for each position, the indices of its comparisons in cells × window positions × members; its own comparison stands in for
     /// neighbours beyond the edges.
-    pub(super) fn of_positions(self) -> Vec<i64> {
+    pub(super) fn neighbour_table(self) -> Vec<i64> {
         let reach = self.reach as i64;
         let mut table = Vec::with_capacity(self.rows * self.columns * self.comparisons());
         for position in 0..self.rows * self.columns {
@@ -82,11 +82,11 @@ impl Windows {
     fn comparison(self, position: usize, neighbour: usize) -> i64 {
         let at = |position: usize| (position / self.columns, position % self.columns);
         let ((row, column), (of_row, of_column)) = (at(position), at(neighbour));
-        let cell = of_row / SIDE * self.across() + of_column / SIDE;
+        let cell = of_row / SIDE * self.cell_columns() + of_column / SIDE;
         let member = of_row % SIDE * SIDE + of_column % SIDE;
         let place = (row + self.reach - of_row / SIDE * SIDE) * self.side() + column + self.reach
             - of_column / SIDE * SIDE;
-        ((cell * self.places() + place) * SIDE * SIDE + member) as i64
+        ((cell * self.window_positions() + place) * SIDE * SIDE + member) as i64
     }
 }
 
@@ -98,13 +98,13 @@ mod tests {
     fn each_position_meets_its_neighbours_gaussians() {
         for reach in 0..=2 {
             let windows = Windows { rows: 4, columns: 6, reach };
-            let (of_cells, of_positions) = (windows.of_cells(), windows.of_positions());
-            for (position, comparisons) in of_positions.chunks_exact(windows.comparisons()).enumerate() {
+            let (cell_table, neighbour_table) = (windows.cell_table(), windows.neighbour_table());
+            for (position, comparisons) in neighbour_table.chunks_exact(windows.comparisons()).enumerate() {
                 for &comparison in comparisons {
                     let comparison = comparison as usize;
                     let (place, member) = (comparison / 4, comparison % 4);
-                    assert_eq!(of_cells[place], position as i64);
-                    let neighbour = windows.members(place / windows.places()).nth(member).unwrap();
+                    assert_eq!(cell_table[place], position as i64);
+                    let neighbour = windows.members(place / windows.window_positions()).nth(member).unwrap();
                     let far = |a: usize, b: usize| a.abs_diff(b) <= reach;
                     assert!(far(position / 6, neighbour / 6) && far(position % 6, neighbour % 6));
                 }

@@ -5,17 +5,17 @@ use bundle::whitening::inverse_factor;
 use super::model::Model;
 use super::shrinkage::covariance;
 use crate::features::FeatureSet;
-use crate::method::{FitError, Progress};
+use crate::method::{FitError, ProgressCallback};
 
 /// Minimum deviation of a channel, as a share of the channels' mean magnitude: a channel that never varies must
 /// not decide alone.
-const LEAST_DEVIATION: f64 = 1e-4;
+const MIN_DEVIATION: f64 = 1e-4;
 
 /// See [`crate::method::Method::fit`].
 pub(super) fn fit(
     set: &mut FeatureSet,
     indices: &[usize],
-    progress: Progress<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<Option<Model>, FitError> {
     let mut means = vec![];
     for &index in indices {
@@ -54,7 +54,7 @@ fn gaussian(samples: &[f64], channels: usize) -> Model {
         }
     }
     let size = mean.iter().map(|m| m.abs()).sum::<f64>() / channels as f64;
-    let least = if size > 0.0 { LEAST_DEVIATION * size } else { 1.0 };
+    let least = if size > 0.0 { MIN_DEVIATION * size } else { 1.0 };
     let deviation: Vec<f64> = variance.iter().map(|v| v.sqrt().max(least)).collect();
     let standardise = |sample: &[f64]| -> Vec<f64> {
         sample.iter().zip(&mean).zip(&deviation).map(|((x, m), d)| (x - m) / d).collect()

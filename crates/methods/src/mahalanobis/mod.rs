@@ -5,9 +5,9 @@
 
 mod fit;
 mod graph;
-mod kept;
 mod model;
 mod shrinkage;
+mod state;
 
 pub use model::Model;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
+use crate::method::{FitError, Method, ProgressCallback};
 
 /// The method; it has no options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Method for Mahalanobis {
         set: &mut FeatureSet,
         indices: &[usize],
         _seed: u64,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<Model>, FitError> {
         fit(set, indices, progress)
     }

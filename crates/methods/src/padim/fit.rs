@@ -4,8 +4,8 @@ use super::model::Model;
 use super::options::{Covariance, Padim};
 use super::reduction::reduce;
 use crate::features::FeatureSet;
-use crate::gaussians::{Cells, Fit, Fitted, GaussiansError};
-use crate::method::Progress;
+use crate::gaussians::{Cells, FittedGaussians, GaussianFit, GaussiansError};
+use crate::method::ProgressCallback;
 
 /// Maximum size of a model's covariances.
 const MAX_BYTES: usize = 64 << 20;
@@ -16,13 +16,13 @@ pub(super) fn fit(
     set: &mut FeatureSet,
     indices: &[usize],
     seed: u64,
-    progress: Progress<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<Option<Model>, GaussiansError> {
     let [channels, rows, columns] = set.shape();
     let cell = usize::from(options.cell);
     let reduction = reduce(options.reduction, channels, options.dimensions.into(), seed);
     let full = options.covariance == Covariance::Full;
-    let fit = Fit {
+    let fit = GaussianFit {
         cells: Cells::new(rows, columns, cell)?,
         dimensions: reduction.outputs,
         full,
@@ -31,7 +31,7 @@ pub(super) fn fit(
     };
     fit.check_size(MAX_BYTES, "--covariance diagonal, a larger --cell, or fewer --pixels")?;
     let fitted = fit.run(set, indices, &reduction, progress)?;
-    Ok(fitted.map(|Fitted { mean, whitening }| Model {
+    Ok(fitted.map(|FittedGaussians { mean, whitening }| Model {
         reduction,
         mean,
         whitening,

@@ -4,7 +4,7 @@ use shared_format::Size;
 
 use super::model::Model;
 use crate::features::{Levels, add_projected_features};
-use crate::image_score::ImageScore;
+use crate::image_score::ImageScorer;
 use crate::method::DISTANCES;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
@@ -15,7 +15,7 @@ use networks::teacher::Teacher;
 /// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts. With the
 /// method's own score, `anomaly_map` = resize(smooth(distance)) and `score` = mean of the worst share of smooth(distance).
 #[must_use]
-pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
+pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
     let g = &mut graph;
     let distances = add_distances(teacher, model, g, input);

@@ -6,10 +6,10 @@
 
 mod fit;
 mod graph;
-mod kept;
 mod model;
 mod options;
 mod reduction;
+mod state;
 
 pub use graph::{build, build_distances};
 pub use model::Model;
@@ -18,7 +18,7 @@ pub use reduction::{Reduction, reduce};
 
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
+use crate::method::{FitError, Method, ProgressCallback};
 use crate::smoothing::check_use;
 
 impl Method for Padim {
@@ -49,7 +49,7 @@ impl Method for Padim {
         set: &mut FeatureSet,
         indices: &[usize],
         seed: u64,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<Model>, FitError> {
         check_use(self.smoothing, self.worst.is_some(), "--worst")?;
         Ok(fit(self, set, indices, seed, progress)?)

@@ -13,7 +13,7 @@ const OVERSAMPLED: usize = 2;
 
 /// How a coreset is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub struct CoresetSettings {
     /// Vectors to choose.
     pub size: usize,
     /// Dimensions of a random projection in which distances are compared (Johnson–Lindenstrauss); `None` compares the
@@ -28,7 +28,7 @@ pub struct Rule {
 /// A coreset of a stream of vectors.
 #[derive(Debug, Clone)]
 pub struct Coreset {
-    rule: Rule,
+    settings: CoresetSettings,
     dimensions: usize,
     pending: Vec<f32>,
     /// One reduction for each generation that has one.
@@ -38,17 +38,17 @@ pub struct Coreset {
 impl Coreset {
     /// Starts a coreset of vectors with `dimensions` values.
     #[must_use]
-    pub fn new(dimensions: usize, rule: Rule) -> Self {
-        Self { rule, dimensions, pending: vec![], generations: vec![] }
+    pub fn new(dimensions: usize, settings: CoresetSettings) -> Self {
+        Self { settings, dimensions, pending: vec![], generations: vec![] }
     }
 
     /// Adds vectors.
     pub fn add(&mut self, vectors: &[f32]) {
-        for some in vectors.chunks(self.dimensions * self.rule.block.max(1)) {
+        for some in vectors.chunks(self.dimensions * self.settings.block.max(1)) {
             self.pending.extend_from_slice(some);
-            if self.pending.len() >= self.dimensions * self.rule.block {
+            if self.pending.len() >= self.dimensions * self.settings.block {
                 let block = std::mem::take(&mut self.pending);
-                let reduced = self.reduce(&block, OVERSAMPLED * self.rule.size);
+                let reduced = self.reduce(&block, OVERSAMPLED * self.settings.size);
                 self.carry(reduced);
             }
         }
@@ -61,7 +61,7 @@ impl Coreset {
         for generation in std::mem::take(&mut self.generations).into_iter().flatten() {
             all.extend(generation);
         }
-        self.reduce(&all, self.rule.size)
+        self.reduce(&all, self.settings.size)
     }
 
     /// Merges a reduction into the generations, like a carry in binary addition.
@@ -74,9 +74,9 @@ impl Coreset {
                 }
                 Some(other) => {
                     let both = [other, reduced].concat();
-                    let size = OVERSAMPLED * self.rule.size;
+                    let size = OVERSAMPLED * self.settings.size;
                     reduced =
-                        gather(&both, self.dimensions, &greedy(&both, self.dimensions, size, self.rule));
+                        gather(&both, self.dimensions, &greedy(&both, self.dimensions, size, self.settings));
                 }
             }
         }
@@ -84,7 +84,7 @@ impl Coreset {
     }
 
     fn reduce(&self, vectors: &[f32], size: usize) -> Vec<f32> {
-        gather(vectors, self.dimensions, &greedy(vectors, self.dimensions, size, self.rule))
+        gather(vectors, self.dimensions, &greedy(vectors, self.dimensions, size, self.settings))
     }
 }
 
@@ -94,17 +94,17 @@ fn gather(vectors: &[f32], dimensions: usize, indices: &[usize]) -> Vec<f32> {
 
 /// Returns the indices of at most `size` vectors, in the order of choice. Ends early if all the remaining ones equal a
 /// chosen one.
-fn greedy(vectors: &[f32], dimensions: usize, size: usize, rule: Rule) -> Vec<usize> {
+fn greedy(vectors: &[f32], dimensions: usize, size: usize, settings: CoresetSettings) -> Vec<usize> {
     let count = vectors.len() / dimensions;
     if count == 0 {
         return vec![];
     }
-    let mut random = Seeded::new(rule.seed, STREAM);
+    let mut random = Seeded::new(settings.seed, STREAM);
     let first = random.below(count);
     let sketch =
-        rule.sketch.filter(|&to| to < dimensions).map(|to| sketch(vectors, dimensions, to, &mut random));
+        settings.sketch.filter(|&to| to < dimensions).map(|to| sketch(vectors, dimensions, to, &mut random));
     let (compared, width) = match &sketch {
-        Some(sketch) => (sketch.as_slice(), rule.sketch.unwrap_or(dimensions)),
+        Some(sketch) => (sketch.as_slice(), settings.sketch.unwrap_or(dimensions)),
         None => (vectors, dimensions),
     };
     let mut nearest = vec![f32::INFINITY; count];
@@ -200,7 +200,7 @@ fn sketch(vectors: &[f32], dimensions: usize, to: usize, random: &mut Seeded) ->
 mod tests {
     use super::*;
 
-    const RULE: Rule = Rule { size: 20, sketch: None, block: 1000, seed: 3 };
+    const SETTINGS: CoresetSettings = CoresetSettings { size: 20, sketch: None, block: 1000, seed: 3 };
 
     fn points(count: usize, dimensions: usize) -> Vec<f32> {
         let mut random = Seeded::new(7, 0);
@@ -215,8 +215,8 @@ mod tests {
         points.chunks(dimensions).map(nearest).fold(0.0, f32::max)
     }
 
-    fn coreset(points: &[f32], dimensions: usize, rule: Rule) -> Vec<f32> {
-        let mut coreset = Coreset::new(dimensions, rule);
+    fn coreset(points: &[f32], dimensions: usize, settings: CoresetSettings) -> Vec<f32> {
+        let mut coreset = Coreset::new(dimensions, settings);
         points.chunks(dimensions * 37).for_each(|some| coreset.add(some));
         coreset.finish()
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn greedy_choice_follows_its_definition() {
         let p = points(300, 3);
-        let chosen = greedy(&p, 3, 10, RULE);
+        let chosen = greedy(&p, 3, 10, SETTINGS);
         for step in 1..chosen.len() {
             let near = |i: usize| {
                 let at = |i: usize| &p[3 * i..3 * i + 3];
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn a_stream_is_covered_nearly_as_well_as_all_at_once() {
         let p = points(20_000, 4);
-        let whole = radius(&p, &coreset(&p, 4, Rule { block: 100_000, ..RULE }), 4);
-        let stream = coreset(&p, 4, RULE);
+        let whole = radius(&p, &coreset(&p, 4, CoresetSettings { block: 100_000, ..SETTINGS }), 4);
+        let stream = coreset(&p, 4, SETTINGS);
         assert_eq!(stream.len(), 20 * 4);
         let streamed = radius(&p, &stream, 4);
         assert!(streamed <= 1.5 * whole, "{streamed} against {whole}");
@@ -256,18 +256,18 @@ mod tests {
             .enumerate()
             .map(|(i, x)| if i % 12 == 0 { *x } else { 0.02 * x })
             .collect();
-        let exact = radius(&p, &coreset(&p, 48, RULE), 48);
-        let sketched = radius(&p, &coreset(&p, 48, Rule { sketch: Some(16), ..RULE }), 48);
+        let exact = radius(&p, &coreset(&p, 48, SETTINGS), 48);
+        let sketched = radius(&p, &coreset(&p, 48, CoresetSettings { sketch: Some(16), ..SETTINGS }), 48);
         assert!(sketched <= 1.6 * exact, "{sketched} against {exact}");
     }
 
     #[test]
     fn seeds_identical_vectors_and_none() {
         let p = points(500, 3);
-        assert_eq!(coreset(&p, 3, RULE), coreset(&p, 3, RULE));
-        assert_ne!(coreset(&p, 3, RULE), coreset(&p, 3, Rule { seed: 4, ..RULE }));
-        assert_eq!(coreset(&[1.0; 3000], 3, RULE), [1.0; 3]);
-        assert!(coreset(&[], 3, RULE).is_empty());
+        assert_eq!(coreset(&p, 3, SETTINGS), coreset(&p, 3, SETTINGS));
+        assert_ne!(coreset(&p, 3, SETTINGS), coreset(&p, 3, CoresetSettings { seed: 4, ..SETTINGS }));
+        assert_eq!(coreset(&[1.0; 3000], 3, SETTINGS), [1.0; 3]);
+        assert!(coreset(&[], 3, SETTINGS).is_empty());
     }
 
     #[test]

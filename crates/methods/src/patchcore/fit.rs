@@ -1,12 +1,12 @@
 //! Fits a bank to images of good parts.
 
 use super::bank_size::BankSize;
-use super::coreset::{Coreset, Rule};
+use super::coreset::{Coreset, CoresetSettings};
 use super::model::Model;
 use super::options::PatchCore;
 use super::search_time::milliseconds_per_entry;
 use crate::features::{FeatureError, FeatureSet};
-use crate::method::Progress;
+use crate::method::ProgressCallback;
 
 /// Vectors in a block of the streamed coreset: 16 MiB of 128 dimensions.
 const BLOCK: usize = 32_768;
@@ -19,7 +19,7 @@ pub(super) fn fit(
     set: &mut FeatureSet,
     indices: &[usize],
     seed: u64,
-    progress: Progress<'_>,
+    progress: ProgressCallback<'_>,
 ) -> Result<Option<Model>, FeatureError> {
     let [_, rows, columns] = set.shape();
     let projection = set.projection(indices, options.dimensions.into(), seed)?;
@@ -29,8 +29,13 @@ pub(super) fn fit(
         BankSize::Share(_) | BankSize::Kibibytes(_) => 0.0,
     };
     let size = options.bank.entries(positions, projection.outputs, || pace);
-    let rule = Rule { size, sketch: (!options.exact).then_some(SKETCH), block: BLOCK.max(3 * size), seed };
-    let mut coreset = Coreset::new(projection.outputs, rule);
+    let settings = CoresetSettings {
+        size,
+        sketch: (!options.exact).then_some(SKETCH),
+        block: BLOCK.max(3 * size),
+        seed,
+    };
+    let mut coreset = Coreset::new(projection.outputs, settings);
     for &index in indices {
         for sample in set.of(index)?.iter() {
             coreset.add(&projection.apply(&sample.vectors));

@@ -5,7 +5,7 @@ use shared_format::Size;
 use super::coreset::squared_distance;
 use super::model::{Model, Score};
 use crate::features::{Levels, add_projected_features, dot};
-use crate::image_score::ImageScore;
+use crate::image_score::ImageScorer;
 use crate::method::DISTANCES;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
@@ -13,7 +13,7 @@ use networks::teacher::Teacher;
 
 /// Entries compared by one convolution: its products stay in the processor's cache, and the minimum over chunks is taken
 /// element by element, which is faster than along an axis.
-const PART: usize = 64;
+const BANK_CHUNK: usize = 64;
 /// A smaller squared distance (of features with variance 1 per level) is rounding noise, which the square root must not
 /// magnify.
 const FLOOR: f32 = 1e-6;
@@ -29,10 +29,10 @@ const REWEIGHTING: usize = 9;
 /// With y = projection(features) at a position and the bank's entries b: distance = √(|y|² + min(|b|² − 2by)), or its mean
 /// over the `neighbours` nearest entries. With the method's own score, `anomaly_map` = resize(smooth(distance)).
 #[must_use]
-pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScore>) -> Vec<u8> {
+pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("patchcore");
     let g = &mut graph;
-    let found = Search::add(teacher, model, g, input);
+    let found = NeighbourSearch::add(teacher, model, g, input);
     let distances = &found.distances;
     if let Some(image_score) = image_score {
         image_score.add(g, distances, input);
@@ -59,13 +59,13 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<
 #[must_use]
 pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8> {
     let mut graph = GraphBuilder::new("patchcore");
-    let found = Search::add(teacher, model, &mut graph, input);
+    let found = NeighbourSearch::add(teacher, model, &mut graph, input);
     graph.output(DISTANCES, &found.distances);
     graph.finish()
 }
 
 /// The result of the search in the bank.
-struct Search {
+struct NeighbourSearch {
     /// 1×1×h×w.
     distances: Value,
     /// See [`compare`].
@@ -74,7 +74,7 @@ struct Search {
     length: Value,
 }
 
-impl Search {
+impl NeighbourSearch {
     fn add(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Self {
         let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
         let projected = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
@@ -107,7 +107,7 @@ fn smallest(g: &mut GraphBuilder, parts: &[Value]) -> Value {
 /// Computes |b|² − 2by for each entry b: one value of 1×entries×h×w per part of the bank. The last part is padded with
 /// entries that are far from everything, since copies of an entry would count as its neighbours.
 fn compare(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Vec<Value> {
-    let part = PART.min((bank.len() / dimensions).max(1));
+    let part = BANK_CHUNK.min((bank.len() / dimensions).max(1));
     let mut parts = vec![];
     for (index, entries) in bank.chunks(part * dimensions).enumerate() {
         let mut squares: Vec<f32> = entries.chunks_exact(dimensions).map(|b| dot(b, b)).collect();
@@ -144,18 +144,18 @@ fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: us
 
 /// Computes the paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance and dₙ the distances of that position from its
 /// nearest entry and that entry's nearest neighbours in the bank.
-fn reweighted(g: &mut GraphBuilder, found: &Search, model: &Model) -> Value {
-    let Search { distances, parts, length } = found;
+fn reweighted(g: &mut GraphBuilder, found: &NeighbourSearch, model: &Model) -> Value {
+    let NeighbourSearch { distances, parts, length } = found;
     let positions = distances.shape()[2] * distances.shape()[3];
     let flat = g.reshape(distances, &[positions]);
-    let (largest, place) = g.top_k(&flat, 1, true);
+    let (largest, position) = g.top_k(&flat, 1, true);
     let all = g.concat_channels(parts);
     let entries = all.shape()[1];
     let all = g.reshape(&all, &[entries, positions]);
-    let column = g.gather(&all, &place, 1);
+    let column = g.gather(&all, &position, 1);
     let column = g.reshape(&column, &[entries]);
     let length = g.reshape(length, &[positions]);
-    let length = g.gather(&length, &place, 0);
+    let length = g.gather(&length, &position, 0);
     let from_there = root(g, &column, &length);
     let (_, nearest) = g.top_k(&from_there, 1, false);
     let count = REWEIGHTING.min(model.entries());

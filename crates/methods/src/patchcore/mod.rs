@@ -8,13 +8,13 @@ mod bank_size;
 mod coreset;
 mod fit;
 mod graph;
-mod kept;
 mod model;
 mod options;
 mod search_time;
+mod state;
 
 pub use bank_size::{BankSize, BankSizeError};
-pub use coreset::{Coreset, Rule};
+pub use coreset::{Coreset, CoresetSettings};
 pub use graph::{build, build_distances};
 pub use model::{Model, Score};
 pub use options::PatchCore;
@@ -23,7 +23,7 @@ use networks::teacher::Teacher;
 
 use self::fit::fit;
 use crate::features::{FeatureSet, Levels};
-use crate::method::{FitError, Method, Progress};
+use crate::method::{FitError, Method, ProgressCallback};
 use crate::smoothing::check_use;
 
 impl Method for PatchCore {
@@ -50,7 +50,7 @@ impl Method for PatchCore {
     type Model = Model;
 
     /// A patch description network's single level is enough: teachers for EfficientAD are evaluated this way.
-    fn takes(_teacher: &Teacher) -> bool {
+    fn supports(_teacher: &Teacher) -> bool {
         true
     }
 
@@ -59,7 +59,7 @@ impl Method for PatchCore {
         set: &mut FeatureSet,
         indices: &[usize],
         seed: u64,
-        progress: Progress<'_>,
+        progress: ProgressCallback<'_>,
     ) -> Result<Option<Model>, FitError> {
         check_use(self.smoothing, self.score.is_some(), "--score")?;
         Ok(fit(self, set, indices, seed, progress)?)

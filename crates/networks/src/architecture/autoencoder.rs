@@ -1,21 +1,21 @@
 //! EfficientAD's autoencoder (Batzner et al., WACV 2024): from the image through a single position of 64 channels to
 //! the teacher's features. What it can't reproduce violates a rule that spans the whole part.
 
-use super::chain::{Chain, ChainConv, Step};
+use super::chain::{Chain, ChainConv, ChainStep};
 
 const WIDTH: usize = 64;
 const DROPOUT: f64 = 0.2;
 
 /// The grid of an autoencoder's features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grid {
+pub enum AutoencoderGrid {
     /// That of an unpadded patch description network: sides of n/4 − 8.
     Patches,
     /// That of a backbone's second level: sides of n/8.
     Eighth,
 }
 
-impl Grid {
+impl AutoencoderGrid {
     /// Returns the number of positions along a side of `n` pixels.
     #[must_use]
     pub const fn side(self, n: usize) -> usize {
@@ -37,7 +37,7 @@ impl Grid {
 /// Returns the autoencoder for images of height and width `input` (multiples of 32 from 128 to 512), with `outputs`
 /// features on `grid`.
 #[must_use]
-pub fn autoencoder(input: [usize; 2], outputs: usize, grid: Grid) -> Chain {
+pub fn autoencoder(input: [usize; 2], outputs: usize, grid: AutoencoderGrid) -> Chain {
     let mut steps = Vec::new();
     let mut inputs = 3;
     for (index, outputs) in [32, 32, WIDTH, WIDTH, WIDTH].into_iter().enumerate() {
@@ -50,11 +50,11 @@ pub fn autoencoder(input: [usize; 2], outputs: usize, grid: Grid) -> Chain {
     let sides: [fn(usize) -> usize; 6] =
         [|n| n / 64 - 1, |n| n / 32, |n| n / 16 - 1, |n| n / 8, |n| n / 4 - 1, |n| n / 2 - 1];
     for (index, side) in sides.into_iter().take(grid.enlargements()).enumerate() {
-        steps.push(Step::Resize { to: input.map(side) });
+        steps.push(ChainStep::Resize { to: input.map(side) });
         steps.push(conv(format!("decoder.conv{}", index + 1), [WIDTH; 2], [4, 4], 1, 2, true));
-        steps.push(Step::Dropout(DROPOUT));
+        steps.push(ChainStep::Dropout(DROPOUT));
     }
-    steps.push(Step::Resize { to: input.map(|n| grid.side(n)) });
+    steps.push(ChainStep::Resize { to: input.map(|n| grid.side(n)) });
     steps.push(conv("decoder.conv7".into(), [WIDTH; 2], [3, 3], 1, 1, true));
     steps.push(conv("decoder.conv8".into(), [WIDTH, outputs], [3, 3], 1, 1, false));
     Chain { steps }
@@ -67,7 +67,7 @@ fn conv(
     stride: usize,
     padding: usize,
     relu: bool,
-) -> Step {
+) -> ChainStep {
     let [inputs, outputs] = channels;
-    Step::Conv(ChainConv { name, inputs, outputs, kernel, stride, padding, relu })
+    ChainStep::Conv(ChainConv { name, inputs, outputs, kernel, stride, padding, relu })
 }

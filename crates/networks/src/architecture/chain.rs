@@ -36,7 +36,7 @@ impl ChainConv {
 
 /// One step of a chain.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub enum ChainStep {
     /// A convolution, followed by ReLU if requested.
     Conv(ChainConv),
     /// The mean of each 2×2 window, stride 2; the zeros of the padding count.
@@ -49,7 +49,7 @@ pub enum Step {
         /// Height and width of the result.
         to: [usize; 2],
     },
-    /// Saves the value for the next [`Step::Join`].
+    /// Saves the value for the next [`ChainStep::Join`].
     Fork,
     /// Adds the saved value; `max(x, 0)` follows.
     Join,
@@ -61,14 +61,14 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ChainStep>,
 }
 
 impl Chain {
     /// Returns the convolutions, in order.
     pub fn convs(&self) -> impl DoubleEndedIterator<Item = &ChainConv> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Conv(conv) => Some(conv),
+            ChainStep::Conv(conv) => Some(conv),
             _ => None,
         })
     }
@@ -80,16 +80,16 @@ impl Chain {
         let mut total = 0;
         for step in &self.steps {
             side = match step {
-                Step::Conv(conv) => {
+                ChainStep::Conv(conv) => {
                     let axis =
                         |axis: usize| (side[axis] + 2 * conv.padding - conv.kernel[axis]) / conv.stride + 1;
                     let to = [axis(0), axis(1)];
                     total += to[0] * to[1] * conv.weight_shape().iter().product::<usize>();
                     to
                 }
-                Step::AveragePool { padding } => side.map(|n| (n + 2 * padding) / 2),
-                Step::Resize { to } => *to,
-                Step::Dropout(_) | Step::Fork | Step::Join => side,
+                ChainStep::AveragePool { padding } => side.map(|n| (n + 2 * padding) / 2),
+                ChainStep::Resize { to } => *to,
+                ChainStep::Dropout(_) | ChainStep::Fork | ChainStep::Join => side,
             };
         }
         total
@@ -102,7 +102,7 @@ impl Chain {
         let mut from = 0;
         for step in self.steps {
             from = match step {
-                Step::Conv(conv) => {
+                ChainStep::Conv(conv) => {
                     debug_assert_eq!(conv.kernel[0], conv.kernel[1]);
                     let activation = if conv.relu { Activation::Relu } else { Activation::None };
                     let (kernel, stride, pads) = (conv.kernel[0], conv.stride, (conv.padding, conv.padding));
@@ -112,8 +112,8 @@ impl Chain {
                         Conv { name, norm, inputs, outputs, kernel, stride, pads, groups: 1, activation };
                     net.push_conv(from, conv)
                 }
-                Step::AveragePool { padding } => net.push(Layer::AveragePool { from, padding }),
-                Step::Resize { .. } | Step::Dropout(_) | Step::Fork | Step::Join => from,
+                ChainStep::AveragePool { padding } => net.push(Layer::AveragePool { from, padding }),
+                ChainStep::Resize { .. } | ChainStep::Dropout(_) | ChainStep::Fork | ChainStep::Join => from,
             };
         }
         net.levels = vec![from];
@@ -135,7 +135,7 @@ impl Chain {
         let mut kept = input.clone();
         for step in &self.steps {
             x = match step {
-                Step::Conv(conv) => {
+                ChainStep::Conv(conv) => {
                     let mut constant = |part: &str, shape: &[usize]| {
                         let name = format!("{prefix}{}.{part}", conv.name);
                         let array = array_of(weights, &name, shape)?;
@@ -146,20 +146,20 @@ impl Chain {
                     let y = graph.conv(&x, &weight, &bias, conv.stride, (conv.padding, conv.padding), 1);
                     if conv.relu { graph.relu(&y) } else { y }
                 }
-                Step::AveragePool { padding } => graph.average_pool(&x, *padding),
-                Step::Resize { to } => {
+                ChainStep::AveragePool { padding } => graph.average_pool(&x, *padding),
+                ChainStep::Resize { to } => {
                     let [rows, columns] = [0, 1].map(|axis| bilinear(x.shape()[2 + axis], to[axis]));
                     graph.resample(&x, &rows, &columns)
                 }
-                Step::Fork => {
+                ChainStep::Fork => {
                     kept = x.clone();
                     x
                 }
-                Step::Join => {
+                ChainStep::Join => {
                     let sum = graph.add(&x, &kept);
                     graph.relu(&sum)
                 }
-                Step::Dropout(_) => x,
+                ChainStep::Dropout(_) => x,
             };
         }
         Ok(x)

@@ -49,14 +49,14 @@ pub enum FoldError {
 /// # Errors
 /// Names the first tensor, in the network's order, that is missing, misshapen or not finite.
 pub fn fold(network: &Network, raw: &Weights) -> Result<Weights, FoldError> {
-    let source = Source { network, raw, prefix: prefix(network, raw) };
+    let published = PublishedWeights { network, raw, prefix: prefix(network, raw) };
     let mut folded = Weights::new();
     for conv in network.convs() {
-        let mut weight = source.get(&format!("{}.weight", conv.name), &conv.weight_shape())?.clone();
-        let bias = if !conv.norm.is_empty() && source.has(&format!("{}.running_mean", conv.norm)) {
-            source.fold_norm(conv, &mut weight)?
+        let mut weight = published.get(&format!("{}.weight", conv.name), &conv.weight_shape())?.clone();
+        let bias = if !conv.norm.is_empty() && published.has(&format!("{}.running_mean", conv.norm)) {
+            published.fold_norm(conv, &mut weight)?
         } else {
-            source.get(&format!("{}.bias", conv.name), &[conv.outputs])?.clone()
+            published.get(&format!("{}.bias", conv.name), &[conv.outputs])?.clone()
         };
         folded.insert(format!("{}.weight", conv.name), weight);
         folded.insert(format!("{}.bias", conv.name), bias);
@@ -64,13 +64,13 @@ pub fn fold(network: &Network, raw: &Weights) -> Result<Weights, FoldError> {
     Ok(folded)
 }
 
-struct Source<'a> {
+struct PublishedWeights<'a> {
     network: &'a Network,
     raw: &'a Weights,
     prefix: String,
 }
 
-impl Source<'_> {
+impl PublishedWeights<'_> {
     fn has(&self, name: &str) -> bool {
         self.raw.contains_key(&format!("{}{name}", self.prefix))
     }

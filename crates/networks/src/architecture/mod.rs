@@ -10,8 +10,8 @@ mod pdn;
 mod resnet;
 mod trunk;
 
-pub use autoencoder::{Grid, autoencoder};
-pub use chain::{Chain, ChainConv, Step};
+pub use autoencoder::{AutoencoderGrid, autoencoder};
+pub use chain::{Chain, ChainConv, ChainStep};
 pub use efficientnet_lite::EfficientNetLite;
 pub use export::{normalise, to_onnx};
 pub use fold::{FoldError, fold};

@@ -3,7 +3,7 @@
 //! for 256².
 
 use super::Network;
-use super::chain::{Chain, ChainConv, Step};
+use super::chain::{Chain, ChainConv, ChainStep};
 use crate::array::{Array, Weights};
 
 /// The published networks use ImageNet's normalisation.
@@ -94,9 +94,17 @@ impl PdnSize {
             let padding = if padded { padding } else { 0 };
             let name = format!("conv{}", index + 1);
             let kernel = [kernel; 2];
-            steps.push(Step::Conv(ChainConv { name, inputs, outputs, kernel, stride: 1, padding, relu }));
+            steps.push(ChainStep::Conv(ChainConv {
+                name,
+                inputs,
+                outputs,
+                kernel,
+                stride: 1,
+                padding,
+                relu,
+            }));
             if pool {
-                steps.push(Step::AveragePool { padding: usize::from(padded) });
+                steps.push(ChainStep::AveragePool { padding: usize::from(padded) });
             }
             inputs = outputs;
         }
@@ -126,7 +134,7 @@ pub fn name_sequential(raw: Weights) -> Weights {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Grid, autoencoder};
+    use super::super::{AutoencoderGrid, autoencoder};
     use super::*;
 
     fn giga(n: usize) -> f64 {
@@ -139,8 +147,9 @@ mod tests {
         // S: 0.39 + 7.93 + 2.05 + 4.93 (9.87 for the student).
         assert_eq!((work(PdnSize::S, 384), work(PdnSize::S, 768)), (15.31, 20.24));
         assert_eq!((work(PdnSize::M, 384), work(PdnSize::M, 768)), (52.03, 63.28));
-        let ae =
-            |features| giga(autoencoder([256, 256], features, Grid::Patches).multiplications([256, 256]));
+        let ae = |features| {
+            giga(autoencoder([256, 256], features, AutoencoderGrid::Patches).multiplications([256, 256]))
+        };
         assert_eq!(ae(384), 2.39);
         let xs = work(PdnSize::Xs, 96) + work(PdnSize::Xs, 192) + ae(96);
         assert!(xs < 4.3, "{xs}");

@@ -11,7 +11,7 @@ use crate::onnx::GraphBuilder;
 use crate::resample::bilinear;
 
 /// Returns a value's name in the adopted graph, where it can't clash with ours.
-pub(super) fn inside(name: &str) -> String {
+pub(super) fn internal_name(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!("foreign/{name}") }
 }
 
@@ -33,14 +33,14 @@ impl Wrapped {
         graph.value_info.clear();
         graph.input.clear();
         graph.output.clear();
-        Self { graph, size, image: inside(image), normalisation }
+        Self { graph, size, image: internal_name(image), normalisation }
     }
 
     /// Returns the graph up to these foreign values.
     pub fn with_values(&self, values: &[&str]) -> GraphProto {
-        let mut graph = self.started(values);
+        let mut graph = self.start(values);
         for value in values {
-            graph.announce(&inside(value));
+            graph.declare_output(&internal_name(value));
         }
         graph.into_graph()
     }
@@ -48,18 +48,18 @@ impl Wrapped {
     /// Returns the graph with our outputs: the map is the first of the foreign values; the score is the second, or the
     /// map's largest value.
     pub fn with_outputs(&self, values: &[&str], shapes: &[Vec<usize>]) -> Result<GraphProto, ForeignError> {
-        let mut g = self.started(values);
+        let mut g = self.start(values);
         let map_name = values.first().copied().unwrap_or_default().to_owned();
         let shape = shapes.first().cloned().unwrap_or_default();
         let is_map = shape.iter().rev().skip(2).all(|&side| side == 1) && shape.iter().product::<usize>() > 1;
         let (&[.., rows, columns], true) = (&shape[..], is_map) else {
             return Err(ForeignError::Map { name: map_name, shape });
         };
-        let map = g.known(&inside(&map_name), &shape);
+        let map = g.existing_value(&internal_name(&map_name), &shape);
         let map = g.reshape(&map, &[1, 1, rows, columns]);
         let score = match (values.get(1), shapes.get(1)) {
             (Some(name), Some(shape)) if shape.iter().product::<usize>() == 1 => {
-                g.known(&inside(name), shape)
+                g.existing_value(&internal_name(name), shape)
             }
             (Some(name), Some(shape)) => {
                 return Err(ForeignError::Score { name: (*name).to_owned(), shape: shape.clone() });
@@ -79,7 +79,7 @@ impl Wrapped {
     }
 
     /// Starts a graph with our image, its normalisation, and the foreign nodes that the values need.
-    fn started(&self, values: &[&str]) -> GraphBuilder {
+    fn start(&self, values: &[&str]) -> GraphBuilder {
         let mut g = GraphBuilder::new("adopted");
         let image = g.input("image", &[1, 3, self.size.height as usize, self.size.width as usize]);
         let prepared = match self.normalisation {
@@ -92,7 +92,7 @@ impl Wrapped {
             }
         };
         g.name(&prepared, &self.image);
-        let wanted: Vec<String> = values.iter().map(|value| inside(value)).collect();
+        let wanted: Vec<String> = values.iter().map(|value| internal_name(value)).collect();
         g.append(needed(&self.graph, &wanted));
         g
     }
@@ -125,13 +125,13 @@ fn reads<'a>(node: &'a NodeProto, names: &mut HashSet<&'a str>) {
 
 fn rename(graph: &mut GraphProto) {
     for node in &mut graph.node {
-        node.input.iter_mut().chain(&mut node.output).for_each(|name| *name = inside(name));
-        node.name = inside(&node.name);
+        node.input.iter_mut().chain(&mut node.output).for_each(|name| *name = internal_name(name));
+        node.name = internal_name(&node.name);
         for inner in node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs)) {
             rename(inner);
         }
     }
-    graph.initializer.iter_mut().for_each(|constant| constant.name = inside(&constant.name));
+    graph.initializer.iter_mut().for_each(|constant| constant.name = internal_name(&constant.name));
     let values = graph.input.iter_mut().chain(&mut graph.output).chain(&mut graph.value_info);
-    values.for_each(|value| value.name = inside(&value.name));
+    values.for_each(|value| value.name = internal_name(&value.name));
 }

@@ -30,7 +30,7 @@ pub use self::normalisation::Normalisation;
 
 /// How to adopt a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Wanted<'a> {
+pub struct AdoptOptions<'a> {
     /// The value that is the anomaly map; found by its name if not given.
     pub map: Option<&'a str>,
     /// The value that is the score; if not given, found by its name, or else the map's largest value.
@@ -54,13 +54,13 @@ pub struct Adopted {
 
 /// A foreign model.
 #[derive(Debug, Clone)]
-pub struct Foreign {
+pub struct ForeignModel {
     model: ModelProto,
     graph: GraphProto,
     input: ValueInfoProto,
 }
 
-impl Foreign {
+impl ForeignModel {
     /// Reads a model and the files that hold its weights.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Foreign {
     ///
     /// # Errors
     /// See [`ForeignError`].
-    pub fn adopt(&self, wanted: &Wanted<'_>, input: Size) -> Result<Adopted, ForeignError> {
+    pub fn adopt(&self, options: &AdoptOptions<'_>, input: Size) -> Result<Adopted, ForeignError> {
         let dimensions = dimensions(&self.input);
         let fits = |dimension: Option<&Option<u32>>, side| !matches!(dimension, Some(Some(n)) if *n != side);
         if !(fits(dimensions.get(2), input.height) && fits(dimensions.get(3), input.width)) {
@@ -100,14 +100,14 @@ impl Foreign {
             let model = Size { width: side(3, input.width), height: side(2, input.height) };
             return Err(ForeignError::Size { model, wanted: input });
         }
-        let map = outputs::map(&self.graph, wanted.map)?;
-        let score = outputs::score(&self.graph, wanted.score)?;
+        let map = outputs::find_map(&self.graph, options.map)?;
+        let score = outputs::find_score(&self.graph, options.score)?;
         let unscaled = map.is_unscaled || score.as_ref().is_some_and(|score| score.is_unscaled);
-        let wrapped = Wrapped::new(&self.graph, &self.input.name, input, wanted.normalisation);
+        let wrapped = Wrapped::new(&self.graph, &self.input.name, input, options.normalisation);
         let sides = [1, 3, input.height as usize, input.width as usize];
         let values = [Some(&map), score.as_ref()].into_iter().flatten();
         let values: Vec<&str> = values.map(|output| output.value.as_str()).collect();
-        let names: Vec<String> = values.iter().map(|value| graph::inside(value)).collect();
+        let names: Vec<String> = values.iter().map(|value| graph::internal_name(value)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let network = Network::load(&self.encoded(wrapped.with_values(&values)), sides, &names, 1)?;
         let graph = wrapped.with_outputs(&values, network.output_shapes())?;

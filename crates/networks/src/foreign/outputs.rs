@@ -23,24 +23,28 @@ pub(super) struct Found {
 }
 
 /// Finds the anomaly map.
-pub(super) fn map(graph: &GraphProto, said: Option<&str>) -> Result<Found, ForeignError> {
-    let found = find(graph, said, &MAPS)?;
+pub(super) fn find_map(graph: &GraphProto, requested: Option<&str>) -> Result<Found, ForeignError> {
+    let found = find(graph, requested, &MAPS)?;
     found.ok_or_else(|| ForeignError::Outputs { what: "anomaly map", found: names(graph) })
 }
 
 /// Finds the score; `None` if the model has none and none was named.
-pub(super) fn score(graph: &GraphProto, said: Option<&str>) -> Result<Option<Found>, ForeignError> {
-    find(graph, said, &SCORES)
+pub(super) fn find_score(graph: &GraphProto, requested: Option<&str>) -> Result<Option<Found>, ForeignError> {
+    find(graph, requested, &SCORES)
 }
 
 /// Takes a value that the user named as it is; one found by its name, before its scaling.
-fn find(graph: &GraphProto, said: Option<&str>, known: &[&str]) -> Result<Option<Found>, ForeignError> {
-    if let Some(said) = said {
-        let is_there = graph.node.iter().any(|node| node.output.iter().any(|output| output == said));
+fn find(graph: &GraphProto, requested: Option<&str>, known: &[&str]) -> Result<Option<Found>, ForeignError> {
+    if let Some(requested) = requested {
+        let is_there = graph.node.iter().any(|node| node.output.iter().any(|output| output == requested));
         if !is_there {
-            return Err(ForeignError::Value { wanted: said.to_owned(), found: names(graph) });
+            return Err(ForeignError::Value { wanted: requested.to_owned(), found: names(graph) });
         }
-        return Ok(Some(Found { name: said.to_owned(), value: said.to_owned(), is_unscaled: false }));
+        return Ok(Some(Found {
+            name: requested.to_owned(),
+            value: requested.to_owned(),
+            is_unscaled: false,
+        }));
     }
     let is_output = |name: &&&str| graph.output.iter().any(|output| output.name == ***name);
     Ok(known.iter().find(is_output).map(|&name| {

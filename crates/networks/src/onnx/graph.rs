@@ -102,7 +102,7 @@ impl GraphBuilder {
 
     /// Refers to a value of appended nodes, whose shape the caller knows.
     #[must_use]
-    pub fn known(&self, name: &str, shape: &[usize]) -> Value {
+    pub fn existing_value(&self, name: &str, shape: &[usize]) -> Value {
         Value { name: name.to_owned(), shape: shape.to_vec() }
     }
 
@@ -114,7 +114,7 @@ impl GraphBuilder {
     }
 
     /// Declares a value of appended nodes to be an output, of any type and shape.
-    pub fn announce(&mut self, name: &str) {
+    pub fn declare_output(&mut self, name: &str) {
         self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
     }
 

@@ -9,17 +9,17 @@ use nokhwa::utils::{
 use nokhwa::{Buffer, Camera as Opened};
 use shared_format::Size;
 
-use super::stamp::captured_at;
-use crate::capture::filled::{Filled, Layout};
-use crate::capture::{Camera, CaptureError, Captured};
+use super::timestamp::captured_at;
+use crate::capture::driver_buffer::{DriverBuffer, PixelLayout};
+use crate::capture::{CaptureError, CapturedFrame, FrameSource};
 use crate::clock::Moment;
-use crate::line_file::{Nokhwa, PixelFormat};
+use crate::line_file::{NokhwaConfig, PixelFormat};
 
 /// An open camera.
 pub struct NokhwaCamera {
     name: String,
     opened: Opened,
-    layout: Layout,
+    layout: PixelLayout,
     /// Number of frames so far.
     frames: u64,
     has_times: bool,
@@ -30,7 +30,7 @@ impl NokhwaCamera {
     ///
     /// # Errors
     /// [`CaptureError`] if the camera is absent, or lacks the format, size or rate.
-    pub fn open(settings: &Nokhwa) -> Result<Self, CaptureError> {
+    pub fn open(settings: &NokhwaConfig) -> Result<Self, CaptureError> {
         let camera = format!("{} (nokhwa)", settings.index);
         let failed = |reason| CaptureError::Open { camera: camera.clone(), reason };
         let format = match settings.format {
@@ -55,7 +55,7 @@ impl NokhwaCamera {
         let opened = opened.map_err(|panic| failed(panic.to_string()))?;
         let opened = opened.map_err(|e: nokhwa::NokhwaError| failed(e.to_string()))?;
         let name = format!("{} ({})", settings.index, opened.info().human_name());
-        let layout = Layout { format: settings.format, size, stride: 0 };
+        let layout = PixelLayout { format: settings.format, size, stride: 0 };
         Ok(Self { name, opened, layout, frames: 0, has_times: true })
     }
 
@@ -68,20 +68,21 @@ impl NokhwaCamera {
     }
 }
 
-impl Camera for NokhwaCamera {
+impl FrameSource for NokhwaCamera {
     fn describe(&self) -> String {
-        let Layout { format, size, .. } = &self.layout;
+        let PixelLayout { format, size, .. } = &self.layout;
         let format = format!("{format:?}").to_lowercase();
         format!("the camera {} via nokhwa: {format}, {}×{} pixels", self.name, size.width, size.height)
     }
 
-    fn next(&mut self) -> Result<Captured, CaptureError> {
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
         let buffer = self.opened.frame().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
         let captured_at = self.captured_at(&buffer);
         self.frames += 1;
         // nokhwa doesn't say whether the driver reported damage.
-        let filled = Filled { bytes: buffer.buffer(), is_damaged: false };
-        Ok(Captured::new(filled.data(self.layout), captured_at, self.frames).within(Some(self.layout.size)))
+        let filled = DriverBuffer { bytes: buffer.buffer(), is_damaged: false };
+        Ok(CapturedFrame::new(filled.data(self.layout), captured_at, self.frames)
+            .within(Some(self.layout.size)))
     }
 
     fn warnings(&mut self) -> Vec<String> {

@@ -3,19 +3,19 @@
 //! | file | contents |
 //! |---|---|
 //! | `camera` | a streaming camera |
-//! | `stamp` | its capture times |
+//! | `timestamp` | its capture times |
 
 #[cfg(feature = "nokhwa")]
 mod camera;
 // Tested in every build.
 #[cfg(any(feature = "nokhwa", test))]
-mod stamp;
+mod timestamp;
 
 #[cfg(feature = "nokhwa")]
 pub use camera::NokhwaCamera;
 
 /// Limitations of nokhwa 0.10, one sentence each. `source = "v4l2"` has none of them.
-pub const LIMITS: [&str; 5] = [
+pub const LIMITATIONS: [&str; 5] = [
     "nokhwa drops the driver's frame numbers: lost frames can't be counted",
     "nokhwa drops the driver's error flag and the number of bytes used: a damaged JPEG may continue with the end of an \
      older picture, and padded rows are misread",

@@ -10,13 +10,13 @@ use v4l::video::Capture as _;
 use v4l::video::capture::Parameters;
 use v4l::{Device, Format, FourCC, Fraction};
 
-use super::controls::{self, Locked};
-use super::device::Node;
-use super::stamp::{Clock, Stamp};
-use crate::capture::filled::{Filled, Layout};
-use crate::capture::{Camera, CaptureError, Captured};
+use super::controls::{self, LockedControl};
+use super::device::DeviceNode;
+use super::timestamp::{DriverTimestamp, TimestampConverter};
+use crate::capture::driver_buffer::{DriverBuffer, PixelLayout};
+use crate::capture::{CaptureError, CapturedFrame, FrameSource};
 use crate::clock::Moment;
-use crate::line_file::{PixelFormat, V4l2};
+use crate::line_file::{PixelFormat, V4l2Config};
 
 /// One buffer to fill, one to read, and two in reserve for a late thread.
 const BUFFERS: u32 = 4;
@@ -27,12 +27,12 @@ const TIME_OUT: Duration = Duration::from_secs(2);
 pub struct V4l2Camera {
     name: String,
     stream: Stream<'static>,
-    node: Node,
-    layout: Layout,
-    locked: Vec<Locked>,
+    node: DeviceNode,
+    layout: PixelLayout,
+    locked: Vec<LockedControl>,
     /// Warning about the frame rate.
     rate: Option<String>,
-    clock: Clock,
+    timestamps: TimestampConverter,
 }
 
 impl V4l2Camera {
@@ -40,59 +40,60 @@ impl V4l2Camera {
     ///
     /// # Errors
     /// [`CaptureError`] if the camera is absent, lacks the format or size, or refuses a control.
-    pub fn open(settings: &V4l2) -> Result<Self, CaptureError> {
+    pub fn open(settings: &V4l2Config) -> Result<Self, CaptureError> {
         let name = settings.device.display().to_string();
         let failed = |e: std::io::Error| CaptureError::Open { camera: name.clone(), reason: e.to_string() };
         let device = Device::with_path(&settings.device).map_err(failed)?;
         let format = negotiate(&device, settings)?;
-        let rate = pace(&device, settings.fps);
-        let node = Node::new(device);
+        let rate = set_frame_rate(&device, settings.fps);
+        let node = DeviceNode::new(device);
         let locked = controls::lock(&node, settings)?;
         let mut stream = Stream::with_buffers(&node.device, Type::VideoCapture, BUFFERS).map_err(failed)?;
         let five_frames = Duration::try_from_secs_f64(5.0 / settings.fps).unwrap_or(TIME_OUT);
         stream.set_timeout(TIME_OUT.max(five_frames).min(Duration::from_secs(3600)));
         let size = Size { width: format.width, height: format.height };
-        let layout = Layout { format: settings.format, size, stride: format.stride };
-        Ok(Self { name, stream, node, layout, locked, rate, clock: Clock::default() })
+        let layout = PixelLayout { format: settings.format, size, stride: format.stride };
+        Ok(Self { name, stream, node, layout, locked, rate, timestamps: TimestampConverter::default() })
     }
 }
 
-impl Camera for V4l2Camera {
+impl FrameSource for V4l2Camera {
     fn describe(&self) -> String {
-        let Layout { format, size, .. } = &self.layout;
+        let PixelLayout { format, size, .. } = &self.layout;
         format!("the camera {}: {format:?}, {}×{} pixels", self.name, size.width, size.height).to_lowercase()
     }
 
-    fn next(&mut self) -> Result<Captured, CaptureError> {
+    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
         // After any failure, including a time-out, the state of the stream's buffers is unknown: the camera is reopened.
-        let (bytes, about) = self.stream.next().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
-        let captured_at = self.clock.captured_at(stamp(about), Moment::now());
-        let filled = Filled {
-            bytes: bytes.get(..about.bytesused as usize).unwrap_or(bytes),
-            is_damaged: about.flags.contains(Flags::ERROR),
+        let (bytes, metadata) =
+            self.stream.next().map_err(|e| CaptureError::Lost { reason: e.to_string() })?;
+        let captured_at = self.timestamps.captured_at(stamp(metadata), Moment::now());
+        let filled = DriverBuffer {
+            bytes: bytes.get(..metadata.bytesused as usize).unwrap_or(bytes),
+            is_damaged: metadata.flags.contains(Flags::ERROR),
         };
-        Ok(Captured::new(filled.data(self.layout), captured_at, about.sequence.into())
+        Ok(CapturedFrame::new(filled.data(self.layout), captured_at, metadata.sequence.into())
             .within(Some(self.layout.size)))
     }
 
     fn warnings(&mut self) -> Vec<String> {
         let mut sentences: Vec<String> = self.rate.iter().cloned().collect();
-        sentences.extend(self.clock.warning().map(str::to_owned));
+        sentences.extend(self.timestamps.warning().map(str::to_owned));
         sentences.extend(controls::warnings(&self.node, &self.locked));
         sentences
     }
 }
 
-fn stamp(about: &Metadata) -> Stamp {
-    Stamp {
-        seconds: about.timestamp.sec,
-        micros: about.timestamp.usec,
-        is_given: about.flags & Flags::TIMESTAMP_MASK != Flags::TIMESTAMP_UNKNOWN,
+fn stamp(metadata: &Metadata) -> DriverTimestamp {
+    DriverTimestamp {
+        seconds: metadata.timestamp.sec,
+        micros: metadata.timestamp.usec,
+        is_given: metadata.flags & Flags::TIMESTAMP_MASK != Flags::TIMESTAMP_UNKNOWN,
     }
 }
 
 /// Sets format and size, and checks that the camera accepted them.
-fn negotiate(device: &Device, settings: &V4l2) -> Result<Format, CaptureError> {
+fn negotiate(device: &Device, settings: &V4l2Config) -> Result<Format, CaptureError> {
     let (width, height) = (settings.width, settings.height);
     let codes: &[&[u8; 4]] = match settings.format {
         // Some cameras report `JPEG`.
@@ -122,7 +123,7 @@ fn negotiate(device: &Device, settings: &V4l2) -> Result<Format, CaptureError> {
 }
 
 /// Sets the frame rate. Returns a warning if the camera chose another one; cameras whose rate can't be set are fine too.
-fn pace(device: &Device, fps: f64) -> Option<String> {
+fn set_frame_rate(device: &Device, fps: f64) -> Option<String> {
     let thousandths = (fps * 1000.0).round() as u32;
     let set = device.set_params(&Parameters::new(Fraction::new(1000, thousandths)));
     let Ok(Fraction { numerator, denominator }) = set.map(|found| found.interval) else { return None };

@@ -3,11 +3,11 @@
 use std::io;
 
 use crate::capture::CaptureError;
-use crate::line_file::V4l2;
+use crate::line_file::V4l2Config;
 
 /// Range of values that a control accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Range {
+pub(super) struct ControlRange {
     pub(super) low: i64,
     pub(super) high: i64,
     pub(super) step: i64,
@@ -16,7 +16,7 @@ pub(super) struct Range {
 /// A camera's controls, by V4L2 control ID.
 pub(super) trait Controls {
     /// Returns the range of a control; `None` if the camera has no such control.
-    fn range(&self, id: u32) -> Option<Range>;
+    fn range(&self, id: u32) -> Option<ControlRange>;
     /// Returns the current value.
     fn get(&self, id: u32) -> io::Result<i64>;
     /// Sets the value.
@@ -24,7 +24,7 @@ pub(super) trait Controls {
 }
 
 /// A property of the picture: the control that holds it, and the one that lets the camera adjust it.
-struct Property {
+struct PictureProperty {
     key: &'static str,
     name: &'static str,
     /// Candidate controls; the first one that the camera has is used.
@@ -42,8 +42,8 @@ const CAMERA: u32 = 0x009A_0900;
 const IMAGE_SOURCE: u32 = 0x009E_0900;
 
 /// Control IDs, menu values and units as in the kernel's `v4l2-controls.h` and its documentation.
-const PROPERTIES: [Property; 4] = [
-    Property {
+const PROPERTIES: [PictureProperty; 4] = [
+    PictureProperty {
         key: "exposure_ms",
         name: "exposure",
         // V4L2_CID_EXPOSURE_ABSOLUTE, in 100 µs; V4L2_CID_EXPOSURE_AUTO: 1 is manual.
@@ -53,7 +53,7 @@ const PROPERTIES: [Property; 4] = [
         units: 10.0,
         effect: "brightness and motion blur, and thus the scores",
     },
-    Property {
+    PictureProperty {
         key: "gain",
         name: "gain",
         // V4L2_CID_GAIN, or V4L2_CID_ANALOGUE_GAIN for bare sensors; V4L2_CID_AUTOGAIN.
@@ -63,7 +63,7 @@ const PROPERTIES: [Property; 4] = [
         units: 1.0,
         effect: "brightness and noise, and thus the scores",
     },
-    Property {
+    PictureProperty {
         key: "white_balance_k",
         name: "white balance",
         // V4L2_CID_WHITE_BALANCE_TEMPERATURE, in kelvin; V4L2_CID_AUTO_WHITE_BALANCE.
@@ -73,7 +73,7 @@ const PROPERTIES: [Property; 4] = [
         units: 1.0,
         effect: "colours, and thus the scores",
     },
-    Property {
+    PictureProperty {
         key: "focus",
         name: "focus",
         // V4L2_CID_FOCUS_ABSOLUTE; V4L2_CID_FOCUS_AUTO.
@@ -87,7 +87,7 @@ const PROPERTIES: [Property; 4] = [
 
 /// A control that was set and read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Locked {
+pub(super) struct LockedControl {
     key: &'static str,
     id: u32,
     value: i64,
@@ -97,7 +97,10 @@ pub(super) struct Locked {
 ///
 /// # Errors
 /// [`CaptureError::Control`] if the camera lacks the control, refuses the value or doesn't keep it.
-pub(super) fn lock(camera: &impl Controls, settings: &V4l2) -> Result<Vec<Locked>, CaptureError> {
+pub(super) fn lock(
+    camera: &impl Controls,
+    settings: &V4l2Config,
+) -> Result<Vec<LockedControl>, CaptureError> {
     let whole = |value: Option<i64>| value.map(|value| value as f64);
     let wanted =
         [settings.exposure_ms, whole(settings.gain), whole(settings.white_balance_k), whole(settings.focus)];
@@ -106,12 +109,12 @@ pub(super) fn lock(camera: &impl Controls, settings: &V4l2) -> Result<Vec<Locked
 }
 
 /// Returns a sentence for each locked control whose value has changed, and for each automatic adjustment that is on.
-pub(super) fn warnings(camera: &impl Controls, locked: &[Locked]) -> Vec<String> {
+pub(super) fn warnings(camera: &impl Controls, locked: &[LockedControl]) -> Vec<String> {
     PROPERTIES.iter().flat_map(|property| property.warnings(camera, locked)).collect()
 }
 
-impl Property {
-    fn lock(&self, camera: &impl Controls, wanted: f64) -> Result<Locked, CaptureError> {
+impl PictureProperty {
+    fn lock(&self, camera: &impl Controls, wanted: f64) -> Result<LockedControl, CaptureError> {
         let refused = |reason: String, allowed: String| CaptureError::Control {
             key: self.key,
             wanted: wanted.to_string(),
@@ -141,10 +144,10 @@ impl Property {
         if kept.abs_diff(value) > range.step.unsigned_abs().max(1) {
             return Err(refused(format!("the camera keeps it at {}", kept as f64 / self.units), allowed));
         }
-        Ok(Locked { key: self.key, id, value: kept })
+        Ok(LockedControl { key: self.key, id, value: kept })
     }
 
-    fn warnings(&self, camera: &impl Controls, locked: &[Locked]) -> Vec<String> {
+    fn warnings(&self, camera: &impl Controls, locked: &[LockedControl]) -> Vec<String> {
         let Self { key, name, effect, .. } = self;
         let mut sentences = vec![];
         let locked = locked.iter().find(|locked| locked.key == *key);
@@ -153,7 +156,7 @@ impl Property {
         if automatic.is_some_and(|value| value != self.manual) {
             sentences.push(format!("automatic {name} is on: it changes {effect}; {advice} (camera.{key})"));
         }
-        if let Some(Locked { id, value, .. }) = locked {
+        if let Some(LockedControl { id, value, .. }) = locked {
             match camera.get(*id) {
                 Ok(now) if now == *value => {}
                 Ok(now) => sentences.push(format!(

@@ -8,7 +8,7 @@ use crate::line_file::PixelFormat;
 /// A camera with these controls (range and value), which rounds exposures to multiples of `rounds_to`.
 #[derive(Default)]
 struct Double {
-    controls: RefCell<BTreeMap<u32, (Range, i64)>>,
+    controls: RefCell<BTreeMap<u32, (ControlRange, i64)>>,
     rounds_to: i64,
     set: RefCell<Vec<(u32, i64)>>,
     refuses: Option<u32>,
@@ -24,7 +24,7 @@ impl Double {
             (USER + 12, 0, 1, 1),
             (USER + 26, 2800, 6500, 4000),
         ] {
-            double.controls.borrow_mut().insert(id, (Range { low, high, step: 1 }, value));
+            double.controls.borrow_mut().insert(id, (ControlRange { low, high, step: 1 }, value));
         }
         double
     }
@@ -35,7 +35,7 @@ impl Double {
 }
 
 impl Controls for Double {
-    fn range(&self, id: u32) -> Option<Range> {
+    fn range(&self, id: u32) -> Option<ControlRange> {
         self.controls.borrow().get(&id).map(|control| control.0)
     }
 
@@ -54,8 +54,8 @@ impl Controls for Double {
     }
 }
 
-fn settings() -> V4l2 {
-    V4l2 {
+fn settings() -> V4l2Config {
+    V4l2Config {
         device: PathBuf::from("/dev/video0"),
         format: PixelFormat::Mjpeg,
         width: 640,
@@ -98,7 +98,7 @@ fn what_drifts_or_is_automatic_is_told_with_its_effect() {
 
 #[test]
 fn a_refusal_names_control_and_range() {
-    let error = |camera: &Double, change: &dyn Fn(&mut V4l2)| {
+    let error = |camera: &Double, change: &dyn Fn(&mut V4l2Config)| {
         let mut settings = settings();
         change(&mut settings);
         lock(camera, &settings).unwrap_err().to_string()
@@ -124,7 +124,7 @@ fn a_refusal_names_control_and_range() {
 fn a_value_that_is_rounded_by_a_step_is_held_as_rounded() {
     let camera = Double { rounds_to: 3, ..Double::webcam() };
     camera.controls.borrow_mut().get_mut(&(CAMERA + 2)).unwrap().0.step = 3;
-    let only = V4l2 { gain: None, ..settings() };
+    let only = V4l2Config { gain: None, ..settings() };
     let locked = lock(&camera, &only).unwrap();
     assert_eq!(locked[0].value, 48);
     assert_eq!(warnings(&camera, &locked).len(), 1);

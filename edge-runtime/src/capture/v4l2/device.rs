@@ -6,29 +6,29 @@ use std::io;
 use v4l::Device;
 use v4l::control::{Control, Flags, Value};
 
-use super::controls::{Controls, Range};
+use super::controls::{ControlRange, Controls};
 
 /// A device and the ranges of its controls.
-pub(super) struct Node {
+pub(super) struct DeviceNode {
     pub(super) device: Device,
-    ranges: HashMap<u32, Range>,
+    ranges: HashMap<u32, ControlRange>,
 }
 
-impl Node {
+impl DeviceNode {
     /// Queries the ranges; a device without controls has none.
     pub(super) fn new(device: Device) -> Self {
         let described = device.query_controls().unwrap_or_default();
         let usable = described.into_iter().filter(|control| !control.flags.contains(Flags::DISABLED));
         let ranges = usable.map(|control| {
             let step = i64::try_from(control.step).unwrap_or(i64::MAX);
-            (control.id, Range { low: control.minimum, high: control.maximum, step })
+            (control.id, ControlRange { low: control.minimum, high: control.maximum, step })
         });
         Self { ranges: ranges.collect(), device }
     }
 }
 
-impl Controls for Node {
-    fn range(&self, id: u32) -> Option<Range> {
+impl Controls for DeviceNode {
+    fn range(&self, id: u32) -> Option<ControlRange> {
         self.ranges.get(&id).copied()
     }
 

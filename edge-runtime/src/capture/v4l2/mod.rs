@@ -4,18 +4,18 @@
 //! |---|---|
 //! | `camera` | a streaming camera |
 //! | `device` | the device node, with its controls |
-//! | `stamp` | time at which a filled buffer was captured |
+//! | `timestamp` | time at which a filled buffer was captured |
 //! | `controls` | exposure, gain, white balance and focus: locked, read back and monitored |
 //!
 //! This uses `v4l` directly, the crate beneath nokhwa, because nokhwa drops information that a line needs: see
-//! [`super::nokhwa::LIMITS`].
+//! [`super::nokhwa::LIMITATIONS`].
 
 #[cfg(feature = "camera")]
 mod camera;
 mod controls;
 #[cfg(feature = "camera")]
 mod device;
-mod stamp;
+mod timestamp;
 
 #[cfg(feature = "camera")]
 pub use camera::V4l2Camera;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use bundle::atomic::write_file;
 
-use crate::capture::Captured;
+use crate::capture::CapturedFrame;
 use crate::files::parts;
 
 /// A folder with `part-00001.jpg` or `.png` or, with several frames per part, `part-00001-1.jpg` and so on.
@@ -43,13 +43,13 @@ impl Album {
     }
 
     /// Writes the frames of a part losslessly, each file whole or not at all, and returns the name of the first.
-    pub(super) fn keep(&mut self, frames: &[Arc<Captured>]) -> Result<String> {
+    pub(super) fn add(&mut self, frames: &[Arc<CapturedFrame>]) -> Result<String> {
         let number =
             self.last.checked_add(1).context("the folder has no part number left; give another folder")?;
         let mut names = vec![];
-        for (place, captured) in frames.iter().enumerate() {
+        for (index, captured) in frames.iter().enumerate() {
             let (extension, bytes) = bytes(captured)?;
-            let stem = parts::stem(number, (frames.len() > 1).then_some(place + 1));
+            let stem = parts::stem(number, (frames.len() > 1).then_some(index + 1));
             let name = format!("{stem}.{extension}");
             let path = self.folder.join(&name);
             write_file(&path, &bytes).with_context(|| {
@@ -63,7 +63,7 @@ impl Album {
 }
 
 /// Returns the camera's JPEG as it came, or the frame as PNG.
-fn bytes(captured: &Captured) -> Result<(&'static str, Vec<u8>)> {
+fn bytes(captured: &CapturedFrame) -> Result<(&'static str, Vec<u8>)> {
     if let Some(jpeg) = captured.jpeg() {
         return Ok(("jpg", jpeg.to_vec()));
     }
@@ -77,12 +77,12 @@ mod tests {
     use shared_format::Size;
 
     use super::*;
-    use crate::capture::Data;
+    use crate::capture::FrameData;
     use crate::clock::Moment;
 
-    fn captured() -> Arc<Captured> {
+    fn captured() -> Arc<CapturedFrame> {
         let frame = Frame::new(Size { width: 3, height: 2 }, Pixels::Grey8(vec![7; 6])).unwrap();
-        Arc::new(Captured::new(Data::Frame(frame), Moment(0), 0))
+        Arc::new(CapturedFrame::new(FrameData::Frame(frame), Moment(0), 0))
     }
 
     #[test]
@@ -90,12 +90,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("new/photos");
         let mut album = Album::open(&out).unwrap();
-        assert_eq!(album.keep(&[captured()]).unwrap(), "part-00001.png");
-        assert_eq!(album.keep(&[captured(), captured()]).unwrap(), "part-00002-1.png");
+        assert_eq!(album.add(&[captured()]).unwrap(), "part-00001.png");
+        assert_eq!(album.add(&[captured(), captured()]).unwrap(), "part-00002-1.png");
         std::fs::remove_file(out.join("part-00001.png")).unwrap();
         let mut album = Album::open(&out).unwrap();
         assert_eq!(album.parts(), 1);
-        assert_eq!(album.keep(&[captured()]).unwrap(), "part-00003.png");
+        assert_eq!(album.add(&[captured()]).unwrap(), "part-00003.png");
         assert_eq!(album.parts(), 2);
         assert_eq!(judge::decode_file(&out.join("part-00002-2.png")).unwrap(), *captured().frame().unwrap());
     }

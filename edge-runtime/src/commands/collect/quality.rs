@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use judge::Frame;
 
-use crate::capture::luma::{Exposure, Grid, colour, luma};
+use crate::capture::luma::{Exposure, LumaGrid, colour, luma};
 
 /// Each cell of a thumbnail is the mean of 64 points, so that noise doesn't hide a repeated picture.
-const THUMBNAIL: Grid = Grid { columns: 32, rows: 24, samples: 8 };
+const THUMBNAIL: LumaGrid = LumaGrid { columns: 32, rows: 24, samples: 8 };
 /// Mean difference of two thumbnails, in grey levels, below which they show the same picture. Two pictures of a stopped
 /// belt differ only by noise: by less than this for noise of up to three levels per pixel in frames of at least
 /// 256 × 192 pixels.
@@ -48,17 +48,17 @@ impl Quality {
     }
 
     /// Returns what is wrong with the picture, as phrases that continue "it is …".
-    pub(super) fn doubts(&mut self, frame: &Frame) -> Vec<String> {
-        let mut doubts = vec![];
+    pub(super) fn warnings(&mut self, frame: &Frame) -> Vec<String> {
+        let mut warnings = vec![];
         let exposure = Exposure::of(frame);
         if exposure.mean < DARK_BELOW {
-            doubts.push(format!(
+            warnings.push(format!(
                 "dark (mean brightness {:.0} of 255): add light, or increase camera.exposure_ms",
                 exposure.mean
             ));
         }
         if exposure.saturated > SATURATED_ABOVE {
-            doubts.push(format!(
+            warnings.push(format!(
                 "saturated in {:.0} % of its pixels: reduce camera.exposure_ms, or dim the light",
                 100.0 * exposure.saturated
             ));
@@ -67,13 +67,13 @@ impl Quality {
         if let (true, Some(usual)) = (self.sharpness.len() >= USUAL_FROM, self.usual_sharpness())
             && sharpness < BLURRED_BELOW * usual
         {
-            doubts.push(format!(
+            warnings.push(format!(
                 "blurred (sharpness {sharpness:.0}, usually {usual:.0}): check the focus, or reduce camera.exposure_ms"
             ));
         }
-        let place = self.sharpness.partition_point(|&other| other < sharpness);
-        self.sharpness.insert(place, sharpness);
-        doubts
+        let index = self.sharpness.partition_point(|&other| other < sharpness);
+        self.sharpness.insert(index, sharpness);
+        warnings
     }
 
     fn usual_sharpness(&self) -> Option<f32> {
@@ -138,20 +138,20 @@ mod tests {
     #[test]
     fn a_blurred_picture_is_told_once_there_is_a_usual_one() {
         let mut quality = Quality::default();
-        assert!(quality.doubts(&stripes(0, 12, 0)).is_empty());
+        assert!(quality.warnings(&stripes(0, 12, 0)).is_empty());
         for number in 0..9 {
-            assert!(quality.doubts(&stripes(number, 1, number)).is_empty());
+            assert!(quality.warnings(&stripes(number, 1, number)).is_empty());
         }
-        let doubts = quality.doubts(&stripes(0, 12, 9));
-        assert!(doubts.len() == 1 && doubts[0].starts_with("blurred"), "{doubts:?}");
+        let warnings = quality.warnings(&stripes(0, 12, 9));
+        assert!(warnings.len() == 1 && warnings[0].starts_with("blurred"), "{warnings:?}");
     }
 
     #[test]
     fn dark_and_saturated_pictures_are_told() {
         let flat = |value| Frame::new(SIZE, Pixels::Grey8(vec![value; 256 * 192])).unwrap();
         let mut quality = Quality::default();
-        assert!(quality.doubts(&flat(10))[0].starts_with("dark (mean brightness 10"));
-        assert!(quality.doubts(&flat(255))[0].starts_with("saturated in 100 %"));
-        assert!(quality.doubts(&flat(128)).is_empty());
+        assert!(quality.warnings(&flat(10))[0].starts_with("dark (mean brightness 10"));
+        assert!(quality.warnings(&flat(255))[0].starts_with("saturated in 100 %"));
+        assert!(quality.warnings(&flat(128)).is_empty());
     }
 }

@@ -18,7 +18,7 @@ impl Line {
 
 #[test]
 fn what_is_served_when_it_is_gone_is_missed_and_no_stranger_is_hit() {
-    let mut line = Line::new(Settings { queue: 8, ..settings() });
+    let mut line = Line::new(GateSettings { queue: 8, ..settings() });
     line.unserved(1, 0, Reject);
     line.unserved(2, 10, Pass);
     line.unserved(3, 20, Fault);
@@ -55,19 +55,19 @@ fn a_part_that_is_still_there_is_put_out() {
 #[test]
 fn a_hold_met_the_parts_that_came_while_it_was_on_and_no_others() {
     for (safe, disposition) in [(Safe::Reject, Disposition::Reject), (Safe::Pass, Disposition::Pass)] {
-        let mut line = Line::held(Settings { safe, ..settings() });
+        let mut line = Line::held(GateSettings { safe, ..settings() });
         line.unserved(1, 0, Pass);
         line.poll(5000);
         assert_eq!(line.ways(), [(disposition, Reason::Held)]);
         assert!(!line.gate.alarms().missed);
 
-        let mut line = Line::new(Settings { safe, ..settings() });
+        let mut line = Line::new(GateSettings { safe, ..settings() });
         line.unserved(1, 0, Pass);
         line.gate.hold(Hold::Blind, true);
         line.poll(5000);
         assert_eq!(line.ways(), [MISSED]);
         // The same at the end of the program.
-        let mut line = Line::new(Settings { safe, ..settings() });
+        let mut line = Line::new(GateSettings { safe, ..settings() });
         line.unserved(1, 0, Pass);
         line.unserved(2, 4950, Pass);
         let mut actions = vec![];
@@ -98,7 +98,7 @@ fn a_part_went_where_the_output_was_while_nobody_served_it() {
 
 #[test]
 fn an_encoder_tells_how_late_it_is() {
-    let mut line = Line::new(Settings { measure: Measure::Ticks, distance: 5, ..settings() });
+    let mut line = Line::new(GateSettings { unit: BeltUnit::Ticks, distance: 5, ..settings() });
     line.unserved(1, 0, Reject);
     line.unserved(2, 0, Pass);
     for tick in 1..=200 {
@@ -119,8 +119,8 @@ fn a_trigger_that_is_reported_when_its_part_is_gone_is_a_missed_part() {
     let mut line = Line::new(settings());
     line.run_to(5000);
     line.gate.trigger(1, 0, at(100));
-    assert!(line.gate.has_gone_by(at(100), at(5000)));
-    assert!(!line.gate.has_gone_by(at(4890), at(5000)), "it is there until its pulse would end");
+    assert!(line.gate.is_past_gate(at(100), at(5000)));
+    assert!(!line.gate.is_past_gate(at(4890), at(5000)), "it is there until its pulse would end");
     line.poll(5000);
     assert_eq!((line.ways(), line.rejects.len()), (vec![MISSED], 0));
 }
@@ -149,7 +149,7 @@ fn a_stretch_that_ends_late_gets_no_pulse_at_its_end() {
 
 #[test]
 fn missed_parts_say_nothing_of_the_process() {
-    let mut line = Line::new(Settings { stop_after_rejects: Some(2), ..settings() });
+    let mut line = Line::new(GateSettings { stop_after_rejects: Some(2), ..settings() });
     line.part(1, 0, Some(Reject));
     line.run_to(150);
     line.unserved(2, 160, Reject);

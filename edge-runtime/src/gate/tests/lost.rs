@@ -14,7 +14,7 @@ use Reason::{Challenge, Missed, Overflow, Swept, TrackingLost, TriggerLost};
 
 #[test]
 fn the_gate_is_on_from_the_part_before_lost_triggers_to_the_one_after_them() {
-    let mut line = Line::new(Settings { queue: 8, ..settings() });
+    let mut line = Line::new(GateSettings { queue: 8, ..settings() });
     line.part(1, 0, Some(Pass));
     line.part(2, 20, Some(Pass));
     line.run_to(60);
@@ -44,7 +44,7 @@ fn the_gate_is_on_from_the_part_before_lost_triggers_to_the_one_after_them() {
 
 #[test]
 fn lost_triggers_pass_on_a_line_whose_safe_side_that_is() {
-    let mut line = Line::new(Settings { safe: Safe::Pass, ..settings() });
+    let mut line = Line::new(GateSettings { safe: Safe::Pass, ..settings() });
     line.part(1, 0, Some(Pass));
     line.gate.lose_triggers(2, 1, 0, at(50));
     line.part(3, 50, Some(Reject));
@@ -92,7 +92,7 @@ fn lost_parts_that_may_have_gone_by_are_an_alarm_and_those_that_must_have_are_mi
 #[test]
 fn lost_triggers_may_be_those_of_known_bad_parts() {
     for safe in [Safe::Reject, Safe::Pass] {
-        let mut line = Line::new(Settings { safe, ..settings() });
+        let mut line = Line::new(GateSettings { safe, ..settings() });
         line.part(1, 0, Some(Pass));
         line.gate.challenge(2);
         line.gate.lose_triggers(2, 3, 0, at(50));
@@ -120,7 +120,7 @@ struct Encoded(Line);
 
 impl Encoded {
     fn new(safe: Safe) -> Self {
-        Self(Line::new(Settings { measure: Measure::Ticks, distance: 5, safe, queue: 8, ..settings() }))
+        Self(Line::new(GateSettings { unit: BeltUnit::Ticks, distance: 5, safe, queue: 8, ..settings() }))
     }
 
     fn ticks(&mut self, ticks: impl Iterator<Item = u64>) {

@@ -7,7 +7,7 @@ mod parts;
 
 use std::time::Duration;
 
-use super::{Action, Counts, Gate, Hold, Measure, Settings, Signal};
+use super::{Action, BeltUnit, Gate, GateCounts, GateSettings, Hold, Signal};
 use crate::clock::Moment;
 use crate::line_file::Safe;
 use crate::part::{Disposition, PartNumber, PartVerdict, Reason, Release};
@@ -19,9 +19,9 @@ fn at(ms: u64) -> Moment {
     Moment(ms * MS)
 }
 
-fn settings() -> Settings {
-    Settings {
-        measure: Measure::Time,
+fn settings() -> GateSettings {
+    GateSettings {
+        unit: BeltUnit::Time,
         distance: 100 * MS,
         pulse: Duration::from_millis(10),
         gap: Duration::ZERO,
@@ -43,7 +43,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: GateSettings) -> Self {
         let mut line = Self::held(settings);
         line.gate.hold(Hold::NotReady, false);
         line.poll(0);
@@ -51,8 +51,8 @@ impl Line {
         line
     }
 
-    fn held(settings: Settings) -> Self {
-        let gate = Gate::new(settings, Counts::default(), at(0));
+    fn held(settings: GateSettings) -> Self {
+        let gate = Gate::new(settings, GateCounts::default(), at(0));
         let mut line = Self { gate, rejects: vec![], others: vec![], released: vec![], polled: 0 };
         line.poll(0);
         line

@@ -5,9 +5,9 @@ use super::*;
 /// Parts that overflow while a belt stands still: 30 a second for two days.
 const MANY: u32 = 5_000_000;
 /// Maximum number of reports in a poll.
-const PORTION: usize = 128;
+const REPORT_BATCH: usize = 128;
 /// Pause between two batches.
-const REST: Duration = Duration::from_micros(500);
+const REPORT_INTERVAL: Duration = Duration::from_micros(500);
 
 #[test]
 fn a_full_queue_rejects_what_it_cannot_tell_apart() {
@@ -28,8 +28,8 @@ fn a_full_queue_rejects_what_it_cannot_tell_apart() {
 }
 
 /// A gate with an encoder and many parts in one heap at position 100, with nothing behind them.
-fn heap(settings: Settings) -> Gate {
-    let mut gate = Gate::new(settings, Counts::default(), at(0));
+fn heap(settings: GateSettings) -> Gate {
+    let mut gate = Gate::new(settings, GateCounts::default(), at(0));
     gate.hold(Hold::NotReady, false);
     gate.poll(at(0), &mut vec![]);
     for part in 1..=MANY {
@@ -38,8 +38,8 @@ fn heap(settings: Settings) -> Gate {
     gate
 }
 
-fn by_encoder() -> Settings {
-    Settings { measure: Measure::Ticks, distance: 100, ..settings() }
+fn by_encoder() -> GateSettings {
+    GateSettings { unit: BeltUnit::Ticks, distance: 100, ..settings() }
 }
 
 /// Polls the gate and returns the levels of the reject output and the numbers of the reported parts.
@@ -62,8 +62,8 @@ fn millions_that_overflow_are_reported_in_portions_and_delay_no_pulse_behind_the
     let mut gate = heap(by_encoder());
     gate.encoder(100, at(10));
     let (levels, mut reported) = poll(&mut gate, at(10));
-    assert_eq!((levels, reported.len()), (vec![true], PORTION));
-    assert_eq!(gate.next_wake(), Some(at(10) + REST), "more is due soon");
+    assert_eq!((levels, reported.len()), (vec![true], REPORT_BATCH));
+    assert_eq!(gate.next_wake(), Some(at(10) + REPORT_INTERVAL), "more is due soon");
     // The next part reaches the gate while they are being reported.
     let behind = PartNumber::from(MANY) + 1;
     gate.trigger(behind, 0, at(11));
@@ -71,7 +71,7 @@ fn millions_that_overflow_are_reported_in_portions_and_delay_no_pulse_behind_the
     assert_eq!(poll(&mut gate, at(20)).0, [false]);
     gate.encoder(100, at(30));
     let (levels, portion) = poll(&mut gate, at(30));
-    assert_eq!((levels, portion.len()), (vec![true], PORTION));
+    assert_eq!((levels, portion.len()), (vec![true], REPORT_BATCH));
     assert_eq!(poll(&mut gate, at(40)).0, [false]);
 
     reported.clear();
@@ -79,15 +79,15 @@ fn millions_that_overflow_are_reported_in_portions_and_delay_no_pulse_behind_the
     let mut now = at(41);
     let polls = (1u64..).take_while(|_| {
         let (levels, portion) = poll(&mut gate, now);
-        now = now + REST;
-        assert!(levels.is_empty() && portion.len() <= PORTION);
+        now = now + REPORT_INTERVAL;
+        assert!(levels.is_empty() && portion.len() <= REPORT_BATCH);
         for part in portion {
             assert_eq!(part, last + 1, "each once, in order");
             last = part;
         }
         gate.under_way() > 0
     });
-    assert!(polls.count() as u64 >= u64::from(MANY) / PORTION as u64 - 5);
+    assert!(polls.count() as u64 >= u64::from(MANY) / REPORT_BATCH as u64 - 5);
     let counts = gate.counts();
     assert_eq!((last, counts.rejected, counts.triggered), (behind, behind, behind));
     assert_eq!((counts.overflowed, counts.reject_verdicts), (u64::from(MANY) - 3, 1));
@@ -103,7 +103,7 @@ fn the_end_is_told_in_portions_too() {
         actions.clear();
         gate.close(at(5), &mut actions);
         let released = actions.iter().filter(|action| matches!(action, Action::Released(_))).count();
-        assert!(released <= PORTION);
+        assert!(released <= REPORT_BATCH);
         parts += released;
     }
     assert_eq!((parts, gate.counts().rejected), (MANY as usize, u64::from(MANY)));
@@ -111,7 +111,7 @@ fn the_end_is_told_in_portions_too() {
 
 #[test]
 fn more_entries_than_can_wait_for_their_report_wait_at_the_gate_in_order() {
-    let mut gate = Gate::new(Settings { queue: 6000, ..by_encoder() }, Counts::default(), at(0));
+    let mut gate = Gate::new(GateSettings { queue: 6000, ..by_encoder() }, GateCounts::default(), at(0));
     gate.hold(Hold::NotReady, false);
     gate.lose_triggers(1, 100_000, 0, at(1));
     (100_001..=105_000).for_each(|part| gate.trigger(part, 0, at(1)));
@@ -130,7 +130,7 @@ fn more_entries_than_can_wait_for_their_report_wait_at_the_gate_in_order() {
 #[test]
 fn a_challenge_part_that_overflows_is_one_challenge_missed() {
     for safe in [Safe::Reject, Safe::Pass] {
-        let mut line = Line::new(Settings { safe, ..settings() });
+        let mut line = Line::new(GateSettings { safe, ..settings() });
         (1..=4).for_each(|part| line.gate.trigger(part, 0, at(0)));
         line.gate.challenge(1);
         (5..=105).for_each(|part| line.gate.trigger(part, 0, at(0)));
@@ -147,7 +147,7 @@ fn a_challenge_part_that_overflows_is_one_challenge_missed() {
 #[test]
 fn all_parts_of_a_heap_have_to_fall() {
     let confirm_within = Some(Duration::from_millis(30));
-    let mut gate = heap(Settings { confirm_within, ..by_encoder() });
+    let mut gate = heap(GateSettings { confirm_within, ..by_encoder() });
     gate.encoder(100, at(10));
     poll(&mut gate, at(10));
     for _ in 0..1000 {

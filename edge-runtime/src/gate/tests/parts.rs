@@ -20,7 +20,7 @@ fn a_reject_is_driven_when_the_part_is_there_and_a_pass_is_not() {
 #[test]
 fn what_has_no_verdict_goes_to_the_safe_side() {
     for (safe, disposition) in [(Safe::Reject, Disposition::Reject), (Safe::Pass, Disposition::Pass)] {
-        let mut line = Line::new(Settings { safe, ..settings() });
+        let mut line = Line::new(GateSettings { safe, ..settings() });
         line.part(1, 0, None);
         line.part(2, 40, Some(Fault));
         line.run_to(110);
@@ -54,7 +54,7 @@ fn overlapping_pulses_are_one_and_sweep_what_lies_between() {
 #[test]
 fn pulses_that_are_too_close_become_one() {
     let gap = Duration::from_millis(5);
-    let mut line = Line::new(Settings { gap, ..settings() });
+    let mut line = Line::new(GateSettings { gap, ..settings() });
     line.part(1, 0, Some(Reject));
     line.part(2, 14, Some(Reject));
     line.part(3, 30, Some(Reject));
@@ -62,7 +62,7 @@ fn pulses_that_are_too_close_become_one() {
     // 114 is 4 ms after the end of the first pulse, 130 is 6 ms after the end of the second.
     assert_eq!(line.rejects, [(100, true), (124, false), (130, true), (140, false)]);
 
-    let mut line = Line::new(Settings { gap, ..settings() });
+    let mut line = Line::new(GateSettings { gap, ..settings() });
     line.part(1, 0, Some(Reject));
     line.part(2, 14, Some(Pass));
     line.run_to(500);
@@ -83,7 +83,7 @@ fn a_stopped_belt_keeps_its_parts() {
 
 #[test]
 fn an_encoder_places_the_gate() {
-    let mut line = Line::new(Settings { measure: Measure::Ticks, distance: 5, ..settings() });
+    let mut line = Line::new(GateSettings { unit: BeltUnit::Ticks, distance: 5, ..settings() });
     line.part(1, 0, Some(Reject));
     for tick in 1..=4 {
         line.gate.encoder(1, at(tick * 7));
@@ -109,7 +109,7 @@ fn a_held_line_is_on_the_safe_side_whatever_the_verdict() {
     line.poll(151);
     assert_eq!(line.rejects, [(0, true), (151, false)]);
 
-    let mut line = Line::held(Settings { safe: Safe::Pass, ..settings() });
+    let mut line = Line::held(GateSettings { safe: Safe::Pass, ..settings() });
     assert_eq!(line.rejects, [(0, false)]);
     assert!(line.others.contains(&(0, Signal::Pass, true)));
     line.part(1, 0, Some(Reject));
@@ -140,7 +140,7 @@ fn the_end_disposes_of_what_is_under_way_and_a_cut_off_run_is_accounted_for() {
 
 #[test]
 fn rejects_in_a_row_ask_for_a_stop_until_a_part_passes_or_the_belt_starts() {
-    let mut line = Line::new(Settings { stop_after_rejects: Some(3), ..settings() });
+    let mut line = Line::new(GateSettings { stop_after_rejects: Some(3), ..settings() });
     for part in 1..=3 {
         line.part(part, part * 50, Some(Reject));
     }
@@ -176,7 +176,7 @@ fn a_challenge_puts_out_known_bad_parts_and_tells_whether_they_were_seen() {
 #[test]
 fn a_rejected_part_has_to_fall() {
     let confirm_within = Some(Duration::from_millis(30));
-    let mut line = Line::new(Settings { confirm_within, ..settings() });
+    let mut line = Line::new(GateSettings { confirm_within, ..settings() });
     line.part(1, 0, Some(Reject));
     line.part(2, 20, Some(Reject));
     line.run_to(125);
@@ -193,7 +193,7 @@ fn a_rejected_part_has_to_fall() {
 #[test]
 fn the_strobe_follows_every_trigger() {
     let strobe = Some((Duration::from_millis(20), Duration::from_millis(3)));
-    let mut line = Line::new(Settings { strobe, ..settings() });
+    let mut line = Line::new(GateSettings { strobe, ..settings() });
     line.part(1, 0, None);
     line.part(2, 10, None);
     line.run_to(90);

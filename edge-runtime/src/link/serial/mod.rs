@@ -5,11 +5,11 @@
 //! | `port` | the device, opened in non-blocking mode |
 //! | `outgoing` | the bytes to be sent |
 //! | `thread` | opens the device, serves it, and reopens it when it is gone |
-//! | `shared` | state shared by the thread and the two ends |
+//! | `state` | state shared by the thread and the link |
 
 mod outgoing;
 mod port;
-mod shared;
+mod state;
 mod thread;
 
 use std::io;
@@ -17,19 +17,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use super::{Incoming, LinkCounts, LinkError};
-use crate::line_file::Serial;
+use super::{LinkCounts, LinkError, LinkReceiver};
+use crate::line_file::SerialConfig;
 use crate::realtime::{Waiter, Waker, side_thread};
 use crate::report::PartReport;
-use shared::Shared;
-use thread::Server;
+use state::PortState;
+use thread::PortThread;
 
 /// A serial port. One thread reads, writes, and reopens the device when it is gone. While the device is gone or slow, or
 /// no input listens yet, the newest 256 reports wait.
 #[derive(Debug)]
 pub struct SerialLink {
-    serial: Serial,
-    shared: Arc<Shared>,
+    serial: SerialConfig,
+    shared: Arc<PortState>,
     running: OnceLock<Running>,
 }
 
@@ -41,24 +41,24 @@ struct Running {
 
 impl SerialLink {
     #[expect(clippy::unnecessary_wraps, reason = "returns an error in builds without serial port support")]
-    pub(super) fn new(serial: &Serial) -> Result<Self, LinkError> {
+    pub(super) fn new(serial: &SerialConfig) -> Result<Self, LinkError> {
         Ok(Self { serial: serial.clone(), shared: Arc::default(), running: OnceLock::new() })
     }
 
-    /// Starts the port's thread, with `incoming` as the receiving end. An absent device is not an error: the thread keeps
+    /// Starts the port's thread, with `receiver` as the receiving end. An absent device is not an error: the thread keeps
     /// looking for it.
     ///
     /// # Errors
     /// The system's error if it has no more threads or file descriptors; [`io::ErrorKind::AlreadyExists`] if the link
     /// already has a receiving end.
-    pub fn listen(&self, incoming: Box<dyn Incoming>) -> io::Result<()> {
+    pub fn listen(&self, receiver: Box<dyn LinkReceiver>) -> io::Result<()> {
         if self.running.get().is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let waiter = Waiter::new()?;
         let waker = waiter.waker();
-        let server = Server::new(self.serial.clone(), incoming, Arc::clone(&self.shared), waiter);
-        let thread = side_thread("serial").spawn(move || server.run())?;
+        let port_thread = PortThread::new(self.serial.clone(), receiver, Arc::clone(&self.shared), waiter);
+        let thread = side_thread("serial").spawn(move || port_thread.run())?;
         self.running.set(Running { waker, thread }).map_err(|_| io::ErrorKind::AlreadyExists.into())
     }
 

@@ -6,14 +6,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use serialport::TTYPort;
 
-use crate::line_file::Serial;
+use crate::line_file::SerialConfig;
 
 /// An open serial port: raw bytes, 8 data bits, no parity, one stop bit, no flow control.
 #[derive(Debug)]
 pub(super) struct Port(TTYPort);
 
 impl Port {
-    pub(super) fn open(serial: &Serial) -> io::Result<Self> {
+    pub(super) fn open(serial: &SerialConfig) -> io::Result<Self> {
         let port = serialport::new(serial.device.to_string_lossy(), serial.baud).open_native()?;
         let port = Self(port);
         // The crate's own reads and writes block: a write would take as long as the peer likes.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::input::Event;
-use crate::input::Happening;
+use crate::input::EventKind;
 use crate::input::encoder_count::EncoderCount;
 use crate::input::serial::{CommandCounts, Handlers, PeerCommands};
 use crate::line_file::SerialFormat;
@@ -95,7 +95,7 @@ impl Cable {
             status: Box::new(|| "S 9 4 3 2 1 0 5 -".into()),
             connected: Box::new(move |on| connected.store(on, Ordering::Release)),
         };
-        let serial = Serial { device: self.path(), baud: 115_200, format };
+        let serial = SerialConfig { device: self.path(), baud: 115_200, format };
         let (link, commands) = (SerialLink::new(&serial).unwrap(), PeerCommands::new(handlers));
         let counts = commands.counts();
         link.listen(Box::new(commands)).unwrap();
@@ -135,7 +135,7 @@ fn wait_until(what: &str, reached: impl Fn() -> bool) {
     }
 }
 
-fn next(events: &Receiver<Event>) -> Happening {
+fn next(events: &Receiver<Event>) -> EventKind {
     events.recv_timeout(LONG).unwrap().what
 }
 
@@ -155,7 +155,7 @@ fn parts_are_telegrams_and_nothing_else() {
     let (peer, events) = cable.open(SerialFormat::Telegram);
     // These have answers in text mode.
     cable.say(b"?\nnonsense\nT\n");
-    assert_eq!(next(&events), Happening::Trigger);
+    assert_eq!(next(&events), EventKind::Trigger);
     (1..=3).for_each(|part| report(&peer, part));
     let heard = cable.hear(|bytes| bytes.iter().filter(|byte| **byte == 0).count() == 4);
     let parts: Vec<_> = Decoder::new().extend(&heard).map(|telegram| telegram.unwrap().part).collect();
@@ -169,15 +169,15 @@ fn commands_are_events_in_order_and_with_the_present_time() {
     let before = crate::clock::Moment::now();
     cable.say(b"T\r\nE 100\nE 107\nE 3\nE 5\nP cap-500\nC\nA\n");
     let first = events.recv_timeout(LONG).unwrap();
-    assert_eq!(first.what, Happening::Trigger);
+    assert_eq!(first.what, EventKind::Trigger);
     assert!(before <= first.at && first.at <= crate::clock::Moment::now());
     let expected = [
-        Happening::Encoder { ticks: 7 },
-        Happening::EncoderJump,
-        Happening::Encoder { ticks: 2 },
-        Happening::Product(1),
-        Happening::Challenge,
-        Happening::Acknowledge,
+        EventKind::Encoder { ticks: 7 },
+        EventKind::EncoderJump,
+        EventKind::Encoder { ticks: 2 },
+        EventKind::Product(1),
+        EventKind::Challenge,
+        EventKind::Acknowledge,
     ];
     assert_eq!(expected.map(|_| next(&events)), expected);
     let counts = &peer.commands;
@@ -191,7 +191,7 @@ fn questions_and_wrong_commands_are_answered_and_garbage_is_not() {
     cable.say(&[0xff; 3000]);
     cable.say(b"\n\x80\x01T\n");
     cable.say(b"?\nP bottle\nX\nT\n");
-    assert_eq!(next(&events), Happening::Trigger);
+    assert_eq!(next(&events), EventKind::Trigger);
     let lines = cable.hear_lines(3);
     assert_eq!(lines[..2], ["S 9 4 3 2 1 0 5 -", "ERR there is no product named bottle"]);
     assert!(lines[2].starts_with("ERR unknown command"), "{lines:?}");
@@ -206,7 +206,7 @@ fn triggers_and_counts_that_the_line_does_not_take_are_refused_with_a_sentence()
     cable.plug_in();
     let (peer, events) = cable.open(SerialFormat::Text);
     cable.say(b"T\nE 5\nA\n");
-    assert_eq!(next(&events), Happening::Acknowledge);
+    assert_eq!(next(&events), EventKind::Acknowledge);
     let lines = cable.hear_lines(2);
     assert!(lines[0].starts_with("ERR T is accepted only if"), "{lines:?}");
     assert!(lines[1].starts_with("ERR E is accepted only with"), "{lines:?}");
@@ -251,7 +251,7 @@ fn a_peer_that_never_reads_costs_the_oldest_parts_and_nobody_waits() {
     wait_until("a loss", || peer.counts().dropped > 0);
     // It still listens.
     cable.say(b"T\n");
-    assert_eq!(next(&events), Happening::Trigger);
+    assert_eq!(next(&events), EventKind::Trigger);
     // Once the peer reads, it gets whole lines in order, and the newest.
     let lines = cable.hear_lines(20_000 - usize::try_from(peer.counts().dropped).unwrap());
     let parts: Vec<u64> = lines.iter().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect();
@@ -284,7 +284,7 @@ fn a_device_that_comes_late_goes_away_and_comes_back_is_used() {
     cable.plug_in();
     assert_eq!(cable.hear_lines(1), ["P 2 REJECT 0.87000"]);
     cable.say(b"T\n");
-    assert_eq!(next(&events), Happening::Trigger);
+    assert_eq!(next(&events), EventKind::Trigger);
     let counts = peer.counts();
     assert_eq!((counts.opened, counts.dropped, peer.commands.refused()), (2, 0, 0));
 }
@@ -311,7 +311,7 @@ fn the_end_delivers_what_waits_and_counts_what_it_cannot() {
 #[test]
 fn one_end_listens_and_reports_wait_for_it() {
     let mut cable = Cable::plugged_in();
-    let serial = Serial { device: cable.path(), baud: 115_200, format: SerialFormat::Text };
+    let serial = SerialConfig { device: cable.path(), baud: 115_200, format: SerialFormat::Text };
     let link = SerialLink::new(&serial).unwrap();
     link.send(rejected());
     assert!(!link.has_ended() && !link.counts().connected);
@@ -324,8 +324,8 @@ fn one_end_listens_and_reports_wait_for_it() {
 /// A receiving end that ignores everything.
 struct Deaf;
 
-impl Incoming for Deaf {
+impl LinkReceiver for Deaf {
     fn connected(&mut self, _on: bool) {}
 
-    fn take(&mut self, _bytes: &[u8], _now: crate::clock::Moment, _answer: &mut dyn FnMut(String)) {}
+    fn receive(&mut self, _bytes: &[u8], _now: crate::clock::Moment, _answer: &mut dyn FnMut(String)) {}
 }

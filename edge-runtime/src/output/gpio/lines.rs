@@ -6,7 +6,7 @@ use gpiocdev::Request;
 use gpiocdev::line::{Value, Values};
 
 use crate::gate::Signal;
-use crate::line_file::{Gpio, Pin, Safe};
+use crate::line_file::{GpioConfig, Pin, Safe};
 use crate::output::Output;
 
 /// Why the output lines can't be requested.
@@ -39,7 +39,7 @@ struct Pins {
 }
 
 impl Pins {
-    const fn new(gpio: &Gpio) -> Self {
+    const fn new(gpio: &GpioConfig) -> Self {
         let signals = [
             (Signal::Reject, gpio.reject),
             (Signal::Pass, gpio.pass),
@@ -65,7 +65,7 @@ impl GpioLines {
     ///
     /// # Errors
     /// [`GpioOutputError`].
-    pub fn open(gpio: &Gpio, safe: Safe) -> Result<Self, GpioOutputError> {
+    pub fn open(gpio: &GpioConfig, safe: Safe) -> Result<Self, GpioOutputError> {
         let pins = Pins::new(gpio);
         let levels: Vec<_> = pins.safe(safe).collect();
         if levels.is_empty() {
@@ -127,8 +127,8 @@ mod tests {
         Some(Pin { line, active_low: line % 2 == 1 })
     }
 
-    fn gpio() -> Gpio {
-        Gpio {
+    fn gpio() -> GpioConfig {
+        GpioConfig {
             chip: "/nowhere/gpiochip9".into(),
             input_chip: None,
             reject: pin(17),
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_line_without_outputs_needs_no_chip() {
-        let gpio = Gpio { reject: None, pass: None, fault: None, heartbeat: None, ..gpio() };
+        let gpio = GpioConfig { reject: None, pass: None, fault: None, heartbeat: None, ..gpio() };
         let lines = GpioLines::open(&gpio, Safe::Reject).unwrap();
         lines.set(Signal::Reject, true).unwrap();
         lines.heartbeat(true).unwrap();

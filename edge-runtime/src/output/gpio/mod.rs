@@ -6,7 +6,7 @@ mod lines;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Kind, OpenError, Output};
+use super::{OpenError, Output, OutputKind};
 use crate::line_file::LineFile;
 use crate::link::Links;
 
@@ -17,8 +17,8 @@ pub use lines::{GpioLines, GpioOutputError};
 #[derive(Debug, Clone, Copy)]
 pub struct Gpio;
 
-impl Kind for Gpio {
-    fn is_named(&self, line: &LineFile) -> bool {
+impl OutputKind for Gpio {
+    fn is_enabled(&self, line: &LineFile) -> bool {
         line.gpio.is_some()
     }
 

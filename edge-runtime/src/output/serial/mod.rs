@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Kind, OpenError, Output};
+use super::{OpenError, Output, OutputKind};
 use crate::line_file::LineFile;
 use crate::link::Links;
 use crate::link::serial::SerialLink;
@@ -13,8 +13,8 @@ use crate::report::PartReport;
 #[derive(Debug, Clone, Copy)]
 pub struct Serial;
 
-impl Kind for Serial {
-    fn is_named(&self, line: &LineFile) -> bool {
+impl OutputKind for Serial {
+    fn is_enabled(&self, line: &LineFile) -> bool {
         line.serial.is_some()
     }
 
@@ -24,17 +24,17 @@ impl Kind for Serial {
 
     fn open(&self, line: &LineFile, links: &Links) -> Result<Option<Arc<dyn Output>>, OpenError> {
         let Some(link) = links.serial() else { return Ok(None) };
-        Ok(Some(Arc::new(Peer { link: Arc::clone(link), is_needed: line.needs_serial() })))
+        Ok(Some(Arc::new(SerialOutput { link: Arc::clone(link), is_needed: line.needs_serial() })))
     }
 }
 
-struct Peer {
+struct SerialOutput {
     link: Arc<SerialLink>,
     /// Whether the line needs the port for triggers or encoder counts.
     is_needed: bool,
 }
 
-impl Output for Peer {
+impl Output for SerialOutput {
     fn deliver(&self, report: &PartReport) {
         self.link.send(report.clone());
     }

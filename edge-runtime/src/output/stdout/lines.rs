@@ -11,23 +11,23 @@ use crate::report::PartReport;
 use crate::report::ReportQueue;
 
 /// How long a reader has at the end to take the pending reports.
-const PATIENCE: Duration = Duration::from_millis(500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often the thread checks the queue in case a wake-up is lost.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A thread that writes a line of JSON for each part. A slow reader loses the oldest lines, and one that is gone loses all
 /// further ones; the line itself is not affected.
 #[derive(Debug)]
 pub struct JsonLines {
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct WriterState {
     queue: ReportQueue,
     ending: AtomicBool,
-    gone: AtomicBool,
+    reader_gone: AtomicBool,
 }
 
 impl JsonLines {
@@ -44,9 +44,9 @@ impl JsonLines {
     /// # Errors
     /// The system's error if it can't create the thread.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let of_thread = Arc::clone(&shared);
-        let thread = side_thread("json").spawn(move || of_thread.write_to(out))?;
+        let shared = Arc::new(WriterState::default());
+        let thread_state = Arc::clone(&shared);
+        let thread = side_thread("json").spawn(move || thread_state.write_to(out))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -72,12 +72,12 @@ impl JsonLines {
 
     /// Whether the reader is gone, as with a broken pipe.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.shared.gone.load(Ordering::Relaxed)
+    pub fn is_reader_gone(&self) -> bool {
+        self.shared.reader_gone.load(Ordering::Relaxed)
     }
 }
 
-impl Shared {
+impl WriterState {
     fn write_to(&self, mut out: impl Write) {
         let mut line = Vec::new();
         loop {
@@ -85,7 +85,7 @@ impl Shared {
             let ending = self.ending.load(Ordering::Acquire);
             while let Some(report) = self.queue.pop() {
                 line.clear();
-                let written = !self.gone.load(Ordering::Relaxed)
+                let written = !self.reader_gone.load(Ordering::Relaxed)
                     && report.write_json(&mut line).is_ok()
                     && self.write(&mut out, &line);
                 if !written {
@@ -95,7 +95,7 @@ impl Shared {
             if ending {
                 return;
             }
-            thread::park_timeout(LOOK);
+            thread::park_timeout(POLL_INTERVAL);
         }
     }
 
@@ -103,7 +103,7 @@ impl Shared {
         let result = out.write_all(line).and_then(|()| out.flush());
         // Other errors may be temporary, such as a full disk.
         if result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-            self.gone.store(true, Ordering::Relaxed);
+            self.reader_gone.store(true, Ordering::Relaxed);
         }
         result.is_ok()
     }
@@ -114,7 +114,7 @@ impl Drop for JsonLines {
         self.shared.ending.store(true, Ordering::Release);
         let Some(thread) = self.thread.take() else { return };
         thread.thread().unpark();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + SHUTDOWN_TIMEOUT;
         // A reader that doesn't read blocks the thread in a system call; it then ends with the program.
         while !thread.is_finished() && Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
@@ -165,7 +165,7 @@ mod tests {
         assert!(dropped > 0);
         let start = Instant::now();
         drop(lines);
-        assert!(start.elapsed() < 4 * PATIENCE, "{:?}", start.elapsed());
+        assert!(start.elapsed() < 4 * SHUTDOWN_TIMEOUT, "{:?}", start.elapsed());
         // The last parts are still available when someone reads.
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -205,10 +205,10 @@ mod tests {
         let lines = JsonLines::start(writer).unwrap();
         report(&lines, 1);
         let until = Instant::now() + Duration::from_secs(10);
-        while !lines.is_gone() && Instant::now() < until {
+        while !lines.is_reader_gone() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
-        assert!(lines.is_gone());
+        assert!(lines.is_reader_gone());
         report(&lines, 5);
         while lines.dropped() < 6 && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));

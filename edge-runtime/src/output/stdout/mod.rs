@@ -4,7 +4,7 @@ mod lines;
 
 use std::sync::Arc;
 
-use super::{Kind, OpenError, Output};
+use super::{OpenError, Output, OutputKind};
 use crate::line_file::LineFile;
 use crate::link::Links;
 use crate::report::PartReport;
@@ -15,8 +15,8 @@ pub use lines::JsonLines;
 #[derive(Debug, Clone, Copy)]
 pub struct Stdout;
 
-impl Kind for Stdout {
-    fn is_named(&self, line: &LineFile) -> bool {
+impl OutputKind for Stdout {
+    fn is_enabled(&self, line: &LineFile) -> bool {
         line.stdout
     }
 

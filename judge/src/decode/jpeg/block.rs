@@ -15,17 +15,17 @@ pub(super) const NATURAL: [u8; 64] = [
 /// 127 is at most 1,024. A quarter is added for encoders that overshoot on purpose.
 const LARGEST_NORM: i64 = 1024 / 4 * 5;
 /// Its square, for doubled values.
-const MOST_ENERGY: i64 = 4 * LARGEST_NORM * LARGEST_NORM;
+const MAX_ENERGY: i64 = 4 * LARGEST_NORM * LARGEST_NORM;
 
 /// Quantisation steps in zigzag order.
-pub(super) type Steps = [u16; 64];
+pub(super) type QuantTable = [u16; 64];
 
 /// A block under construction.
 ///
 /// Damaged data often decodes to valid codes, but to coefficients that no picture has. Their energy gives them away:
 /// rounded by a quantiser, a value was at most half a step smaller before.
-pub(super) struct Block<'s> {
-    steps: &'s Steps,
+pub(super) struct CoefficientBlock<'s> {
+    steps: &'s QuantTable,
     /// Dequantised, in natural order.
     pub(super) coefficients: [[i32; 8]; 8],
     /// Lower bound of the sum of squares of twice the values before quantisation.
@@ -34,9 +34,9 @@ pub(super) struct Block<'s> {
     pub(super) last: usize,
 }
 
-impl<'s> Block<'s> {
+impl<'s> CoefficientBlock<'s> {
     #[inline]
-    pub(super) const fn new(steps: &'s Steps) -> Self {
+    pub(super) const fn new(steps: &'s QuantTable) -> Self {
         Self { steps, coefficients: [[0; 8]; 8], energy: 0, last: 0 }
     }
 
@@ -50,8 +50,8 @@ impl<'s> Block<'s> {
         let position = position & 63;
         let step = i32::from(self.steps[position]);
         // Allowed values fit into 32 bits; those that overflow are refused by their energy.
-        let least = i64::from(2 * value.abs() - 1) * i64::from(step);
-        self.energy = self.energy.saturating_add(least * least);
+        let min_value = i64::from(2 * value.abs() - 1) * i64::from(step);
+        self.energy = self.energy.saturating_add(min_value * min_value);
         let natural = usize::from(NATURAL[position]);
         self.coefficients[natural / 8][natural % 8] = value.wrapping_mul(step);
         self.last = self.last.max(position);
@@ -61,6 +61,6 @@ impl<'s> Block<'s> {
     /// [`Damage::Range`] if no picture has such coefficients.
     #[inline]
     pub(super) const fn ensure_possible(&self) -> Result<(), Damage> {
-        if self.energy > MOST_ENERGY { Err(Damage::Range) } else { Ok(()) }
+        if self.energy > MAX_ENERGY { Err(Damage::Range) } else { Ok(()) }
     }
 }

@@ -5,14 +5,14 @@
 //! picture has, and missing scans.
 
 use image::metadata::Orientation;
-use kernels::jpeg::{flat, inverse};
+use kernels::jpeg::{inverse_dct, inverse_dct_dc_only};
 use shared_format::Size;
 
-use super::block::{Block, Steps};
+use super::block::{CoefficientBlock, QuantTable};
 use super::error::{Damage, unsupported};
 use super::header::{Component, FrameHeader, ScanHeader};
-use super::intervals::{Units, intervals};
-use super::progressive::{AcScan, Progress, decode_dc};
+use super::progressive::{AcScan, CoefficientBuffer, decode_dc};
+use super::restart_intervals::{McuLayout, for_each_interval};
 use super::segments::{self, Segment, marker};
 use super::sequential::decode_block;
 use super::tables::Tables;
@@ -20,7 +20,7 @@ use super::upsample::{Plane, Ratio};
 use crate::decode::{DecodeError, exif};
 
 /// A decoded file: its components' samples and their meaning.
-pub(super) struct Decoded {
+pub(super) struct DecodedJpeg {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) planes: Vec<Plane>,
@@ -35,7 +35,7 @@ pub(super) type Admit<'a> = &'a dyn Fn(Size, Orientation) -> Result<(), DecodeEr
 ///
 /// # Errors
 /// [`DecodeError`]: cut short, damaged, or of an unsupported kind; or what `admit` returns.
-pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orientation), DecodeError> {
+pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(DecodedJpeg, Orientation), DecodeError> {
     let mut file = File::default();
     let mut at = 2;
     loop {
@@ -70,15 +70,15 @@ pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(Decoded, Orienta
 struct File {
     frame: Option<FrameHeader>,
     tables: Tables,
-    /// Units between restart markers; 0 if there are none.
+    /// MCUs between restart markers; 0 if there are none.
     restart: usize,
     orientation: Option<Orientation>,
     has_jfif: bool,
     adobe_transform: Option<u8>,
     /// By component; set by its first scan.
-    steps: Vec<Option<Steps>>,
+    steps: Vec<Option<QuantTable>>,
     planes: Vec<Plane>,
-    progress: Vec<Progress>,
+    coefficients: Vec<CoefficientBuffer>,
 }
 
 impl File {
@@ -134,8 +134,8 @@ impl File {
 
     fn lay_out(&mut self, frame: &FrameHeader) {
         for component in &frame.components {
-            let columns = frame.units_across * component.across;
-            let rows = frame.units_down * component.down;
+            let columns = frame.mcus_across * component.across;
+            let rows = frame.mcus_down * component.down;
             self.steps.push(None);
             self.planes.push(Plane {
                 samples: vec![0; columns * rows * 64],
@@ -143,12 +143,12 @@ impl File {
                 width: component.width,
                 height: component.height,
                 ratio: Ratio {
-                    across: frame.most_across / component.across,
-                    down: frame.most_down / component.down,
+                    across: frame.max_across / component.across,
+                    down: frame.max_down / component.down,
                 },
             });
             if frame.is_progressive {
-                self.progress.push(Progress::new(columns, rows));
+                self.coefficients.push(CoefficientBuffer::new(columns, rows));
             }
         }
     }
@@ -167,14 +167,14 @@ impl File {
             let steps = steps.get(in_scan.component).and_then(Option::as_ref).ok_or(Damage::ScanHeader)?;
             parts.push((in_scan.component, component, tables.dc(in_scan.dc)?, tables.ac(in_scan.ac)?, steps));
         }
-        let units = Units::of(frame, scan)?;
-        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+        let mcus = McuLayout::of(frame, scan)?;
+        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
-                for (&(place, component, of_dc, of_ac, steps), dc) in parts.iter().zip(&mut dc) {
-                    let plane = planes.get_mut(place).ok_or(Damage::ScanHeader)?;
-                    for (column, row) in units.blocks(number, component) {
-                        let mut block = Block::new(steps);
+                for (&(index, component, of_dc, of_ac, steps), dc) in parts.iter().zip(&mut dc) {
+                    let plane = planes.get_mut(index).ok_or(Damage::ScanHeader)?;
+                    for (column, row) in mcus.blocks(number, component) {
+                        let mut block = CoefficientBlock::new(steps);
                         decode_block(bits, dc, of_dc, of_ac, &mut block)?;
                         draw(&block, plane, column, row);
                     }
@@ -192,22 +192,22 @@ impl File {
         frame: &FrameHeader,
         scan: &ScanHeader,
     ) -> Result<usize, Damage> {
-        let Self { tables, progress, restart, .. } = self;
+        let Self { tables, coefficients, restart, .. } = self;
         let mut parts = vec![];
         for in_scan in &scan.components {
             let component = frame.component(in_scan.component)?;
-            progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?.begin(scan)?;
+            coefficients.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?.begin(scan)?;
             let table = if scan.high > 0 { None } else { Some(tables.dc(in_scan.dc)?) };
             parts.push((in_scan.component, component, table));
         }
-        let units = Units::of(frame, scan)?;
-        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+        let mcus = McuLayout::of(frame, scan)?;
+        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
-                for (&(place, component, table), dc) in parts.iter().zip(&mut dc) {
-                    let progress = progress.get_mut(place).ok_or(Damage::ScanHeader)?;
-                    for (column, row) in units.blocks(number, component) {
-                        let block = progress.block(column, row)?;
+                for (&(index, component, table), dc) in parts.iter().zip(&mut dc) {
+                    let coefficients = coefficients.get_mut(index).ok_or(Damage::ScanHeader)?;
+                    for (column, row) in mcus.blocks(number, component) {
+                        let block = coefficients.block(column, row)?;
                         decode_dc(bits, scan, dc, table, block)?;
                     }
                 }
@@ -224,18 +224,18 @@ impl File {
         frame: &FrameHeader,
         scan: &ScanHeader,
     ) -> Result<usize, Damage> {
-        let Self { tables, progress, restart, .. } = self;
+        let Self { tables, coefficients, restart, .. } = self;
         let in_scan = scan.components.first().ok_or(Damage::ScanHeader)?;
         let component = frame.component(in_scan.component)?;
-        let progress = progress.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
-        progress.begin(scan)?;
+        let coefficients = coefficients.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
+        coefficients.begin(scan)?;
         let table = tables.ac(in_scan.ac)?;
-        let units = Units::of(frame, scan)?;
-        intervals(bytes, at, units.count(), *restart, |bits, numbers| {
+        let mcus = McuLayout::of(frame, scan)?;
+        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
             let mut ac = AcScan::new(scan, table);
             for number in numbers {
-                for (column, row) in units.blocks(number, component) {
-                    ac.decode(bits, progress.block(column, row)?)?;
+                for (column, row) in mcus.blocks(number, component) {
+                    ac.decode(bits, coefficients.block(column, row)?)?;
                 }
                 bits.ensure_not_past_end()?;
             }
@@ -247,20 +247,20 @@ impl File {
     ///
     /// # Errors
     /// [`Damage::Scans`] if a part of it never arrived.
-    fn finish(mut self) -> Result<(Decoded, Orientation), DecodeError> {
+    fn finish(mut self) -> Result<(DecodedJpeg, Orientation), DecodeError> {
         let frame = self.frame.take().ok_or(Damage::FrameHeader)?;
         let has_all = self.steps.len() == frame.components.len() && self.steps.iter().all(Option::is_some);
-        if !has_all || !self.progress.iter().all(Progress::is_whole) {
+        if !has_all || !self.coefficients.iter().all(CoefficientBuffer::is_whole) {
             return Err(Damage::Scans.into());
         }
-        let of_components = self.progress.iter_mut().zip(&self.steps).zip(&mut self.planes);
-        for (((progress, steps), plane), component) in of_components.zip(&frame.components) {
+        let of_components = self.coefficients.iter_mut().zip(&self.steps).zip(&mut self.planes);
+        for (((coefficients, steps), plane), component) in of_components.zip(&frame.components) {
             let Some(steps) = steps else { continue };
             for (row, column) in
                 (0..component.rows).flat_map(|row| (0..component.columns).map(move |c| (row, c)))
             {
-                let mut block = Block::new(steps);
-                for (position, value) in progress.block(column, row)?.iter().enumerate() {
+                let mut block = CoefficientBlock::new(steps);
+                for (position, value) in coefficients.block(column, row)?.iter().enumerate() {
                     if *value != 0 {
                         block.set(position, i32::from(*value));
                     }
@@ -269,7 +269,7 @@ impl File {
                 draw(&block, plane, column, row);
             }
         }
-        let decoded = Decoded {
+        let decoded = DecodedJpeg {
             width: frame.width,
             height: frame.height,
             planes: self.planes,
@@ -294,13 +294,13 @@ fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>)
 
 /// Writes a block to its place in the plane.
 #[inline]
-fn draw(block: &Block<'_>, plane: &mut Plane, column: usize, row: usize) {
+fn draw(block: &CoefficientBlock<'_>, plane: &mut Plane, column: usize, row: usize) {
     let start = row * 8 * plane.stride + column * 8;
     let end = (start + plane.stride * 7 + 8).min(plane.samples.len());
     let Some(out) = plane.samples.get_mut(start..end) else { return };
     if block.last == 0 {
-        flat(block.coefficients[0][0], out, plane.stride);
+        inverse_dct_dc_only(block.coefficients[0][0], out, plane.stride);
     } else {
-        inverse(&block.coefficients, out, plane.stride);
+        inverse_dct(&block.coefficients, out, plane.stride);
     }
 }

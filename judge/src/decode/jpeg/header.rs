@@ -8,7 +8,7 @@ use crate::decode::DecodeError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Component {
     pub id: u8,
-    /// Blocks across and down in an interleaved unit.
+    /// Blocks across and down in an MCU (interleaved unit).
     pub across: usize,
     pub down: usize,
     /// Number of its quantisation table.
@@ -28,12 +28,12 @@ pub(super) struct FrameHeader {
     pub height: u32,
     pub is_progressive: bool,
     pub components: Vec<Component>,
-    /// The largest number of blocks of any component in an interleaved unit, across and down.
-    pub most_across: usize,
-    pub most_down: usize,
-    /// Interleaved units across and down.
-    pub units_across: usize,
-    pub units_down: usize,
+    /// The largest number of blocks of any component in an MCU (interleaved unit), across and down.
+    pub max_across: usize,
+    pub max_down: usize,
+    /// MCUs across and down.
+    pub mcus_across: usize,
+    pub mcus_down: usize,
 }
 
 impl FrameHeader {
@@ -71,8 +71,8 @@ impl FrameHeader {
     ///
     /// # Errors
     /// [`Damage::ScanHeader`] if it doesn't exist.
-    pub(super) fn component(&self, place: usize) -> Result<&Component, Damage> {
-        self.components.get(place).ok_or(Damage::ScanHeader)
+    pub(super) fn component(&self, index: usize) -> Result<&Component, Damage> {
+        self.components.get(index).ok_or(Damage::ScanHeader)
     }
 
     fn lay_out(
@@ -88,17 +88,19 @@ impl FrameHeader {
         }
         // A single component is never subsampled, whatever the header says.
         let factors = if let [_] = factors[..] { vec![(1, 1)] } else { factors };
-        let most_across = factors.iter().map(|(across, _)| *across).max().unwrap_or(1);
-        let most_down = factors.iter().map(|(_, down)| *down).max().unwrap_or(1);
+        let max_across = factors.iter().map(|(across, _)| *across).max().unwrap_or(1);
+        let max_down = factors.iter().map(|(_, down)| *down).max().unwrap_or(1);
         if factors
             .iter()
-            .any(|(across, down)| !most_across.is_multiple_of(*across) || !most_down.is_multiple_of(*down))
+            .any(|(across, down)| !max_across.is_multiple_of(*across) || !max_down.is_multiple_of(*down))
         {
             return Err(unsupported("its components' sampling factors are not multiples of each other"));
         }
         let components = specified.iter().zip(&factors).map(|([id, _, quantisation], &(across, down))| {
-            let samples = |pixels: u32, factor: usize, most: usize| (pixels as usize * factor).div_ceil(most);
-            let (width, height) = (samples(width, across, most_across), samples(height, down, most_down));
+            let samples = |pixels: u32, factor: usize, max_factor: usize| {
+                (pixels as usize * factor).div_ceil(max_factor)
+            };
+            let (width, height) = (samples(width, across, max_across), samples(height, down, max_down));
             Component {
                 id: *id,
                 across,
@@ -122,17 +124,17 @@ impl FrameHeader {
             height,
             is_progressive,
             components,
-            most_across,
-            most_down,
-            units_across: (width as usize).div_ceil(8 * most_across),
-            units_down: (height as usize).div_ceil(8 * most_down),
+            max_across,
+            max_down,
+            mcus_across: (width as usize).div_ceil(8 * max_across),
+            mcus_down: (height as usize).div_ceil(8 * max_down),
         })
     }
 }
 
 /// A component's part in a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct InScan {
+pub(super) struct ScanComponent {
     /// Its index in the frame.
     pub component: usize,
     /// Numbers of its Huffman tables.
@@ -143,7 +145,7 @@ pub(super) struct InScan {
 /// A scan: its components, and which of their coefficients and bits it contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScanHeader {
-    pub components: Vec<InScan>,
+    pub components: Vec<ScanComponent>,
     /// First and last coefficient.
     pub first: usize,
     pub last: usize,
@@ -169,7 +171,11 @@ impl ScanHeader {
             let ahead = frame.components.iter().skip(next).position(|component| component.id == *id);
             let component = next + ahead.ok_or(Damage::ScanHeader)?;
             next = component + 1;
-            components.push(InScan { component, dc: usize::from(tables >> 4), ac: usize::from(tables & 15) });
+            components.push(ScanComponent {
+                component,
+                dc: usize::from(tables >> 4),
+                ac: usize::from(tables & 15),
+            });
         }
         let scan = Self {
             components,

@@ -3,7 +3,7 @@
 use super::error::Damage;
 
 /// Codes of up to this many bits are found with one lookup.
-pub(super) const LOOK: u32 = 10;
+pub(super) const LOOKUP_BITS: u32 = 10;
 /// Longest code in bits.
 const MAX_LENGTH: usize = 16;
 /// What an end-of-block code adds to the position: more than any run can.
@@ -13,22 +13,22 @@ pub(super) const END_OF_BLOCK: usize = 100;
 ///
 /// From the lowest bit: 5 bits for the length of code and value together, 7 for the distance to the position after the
 /// coefficient, 4 for the value's length if it still has to be read, 16 for the value if it is included. Zero is not a
-/// valid step.
+/// valid entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step(i32);
+pub(super) struct AcEntry(i32);
 
-impl Step {
-    /// Creates the step for a code of this length and the bits that follow it, aligned to `LOOK` bits.
+impl AcEntry {
+    /// Creates the entry for a code of this length and the bits that follow it, aligned to `LOOKUP_BITS` bits.
     const fn new(length: u32, symbol: u8, bits: u32) -> Self {
         let (run, size) = ((symbol >> 4) as usize, (symbol & 15) as u32);
-        let way = if size == 0 && run < 15 { END_OF_BLOCK } else { run + 1 };
+        let advance = if size == 0 && run < 15 { END_OF_BLOCK } else { run + 1 };
         let total = length + size;
-        let common = total as i32 | (way as i32) << 5;
-        if size == 0 || total > LOOK {
+        let common = total as i32 | (advance as i32) << 5;
+        if size == 0 || total > LOOKUP_BITS {
             return Self(common | (size as i32) << 12);
         }
-        let value = bits << length & ((1 << LOOK) - 1);
-        Self(common | extend(value >> (LOOK - size), size) << 16)
+        let value = bits << length & ((1 << LOOKUP_BITS) - 1);
+        Self(common | extend(value >> (LOOKUP_BITS - size), size) << 16)
     }
 
     /// Returns the number of bits of code and value together.
@@ -39,7 +39,7 @@ impl Step {
 
     /// Returns the distance to the position after the coefficient; [`END_OF_BLOCK`] if there are no more coefficients.
     #[inline]
-    pub(super) const fn way(self) -> usize {
+    pub(super) const fn advance(self) -> usize {
         (self.0 as usize >> 5) & 127
     }
 
@@ -66,12 +66,12 @@ pub(super) const fn extend(bits: u32, size: u32) -> i32 {
 
 /// A table, ready to decode.
 #[derive(Clone)]
-pub(super) struct Table {
-    /// Indexed by the next [`LOOK`] bits: length of the code | symbol << 8; 0 for longer codes and for bits that are not
+pub(super) struct HuffmanTable {
+    /// Indexed by the next [`LOOKUP_BITS`] bits: length of the code | symbol << 8; 0 for longer codes and for bits that are not
     /// a code.
-    codes: [u16; 1 << LOOK],
-    /// The same, as steps of a sequential block.
-    steps: [Step; 1 << LOOK],
+    codes: [u16; 1 << LOOKUP_BITS],
+    /// The same, for AC coefficients of a sequential block.
+    ac_entries: [AcEntry; 1 << LOOKUP_BITS],
     /// One past the last code of each length, aligned to 16 bits; lengths without codes repeat the previous one.
     ends: [u32; MAX_LENGTH + 1],
     /// Index of a length's first symbol minus its first code.
@@ -79,7 +79,7 @@ pub(super) struct Table {
     symbols: [u8; 256],
 }
 
-impl Table {
+impl HuffmanTable {
     /// Creates a table from the number of codes of each length, and their symbols in order.
     ///
     /// # Errors
@@ -88,24 +88,24 @@ impl Table {
         let mut symbols = [0; 256];
         symbols.get_mut(..values.len()).ok_or(Damage::HuffmanTable)?.copy_from_slice(values);
         let mut table = Self {
-            codes: [0; 1 << LOOK],
-            steps: [Step(0); 1 << LOOK],
+            codes: [0; 1 << LOOKUP_BITS],
+            ac_entries: [AcEntry(0); 1 << LOOKUP_BITS],
             ends: [0; MAX_LENGTH + 1],
             offsets: [0; MAX_LENGTH + 1],
             symbols,
         };
         let (mut ends, mut offsets) = (table.ends, table.offsets);
         let of_lengths = ends.iter_mut().zip(&mut offsets).skip(1);
-        let (mut code, mut place) = (0_u32, 0_usize);
+        let (mut code, mut index) = (0_u32, 0_usize);
         for ((length, &count), (end, offset)) in (1_u32..).zip(counts).zip(of_lengths) {
             let count = usize::from(count);
-            let of_length = values.get(place..place + count).ok_or(Damage::HuffmanTable)?;
-            *offset = place as i32 - code as i32;
+            let of_length = values.get(index..index + count).ok_or(Damage::HuffmanTable)?;
+            *offset = index as i32 - code as i32;
             for &symbol in of_length {
-                table.enter(code, length, symbol);
+                table.insert(code, length, symbol);
                 code += 1;
             }
-            place += count;
+            index += count;
             // The code of all ones is reserved.
             if count > 0 && code >= 1 << length {
                 return Err(Damage::HuffmanTable);
@@ -114,18 +114,18 @@ impl Table {
             code <<= 1;
         }
         (table.ends, table.offsets) = (ends, offsets);
-        if place == values.len() { Ok(table) } else { Err(Damage::HuffmanTable) }
+        if index == values.len() { Ok(table) } else { Err(Damage::HuffmanTable) }
     }
 
-    fn enter(&mut self, code: u32, length: u32, symbol: u8) {
-        let Some(rest) = LOOK.checked_sub(length) else { return };
+    fn insert(&mut self, code: u32, length: u32, symbol: u8) {
+        let Some(rest) = LOOKUP_BITS.checked_sub(length) else { return };
         let first = code << rest;
         for bits in first..first + (1 << rest) {
-            let place = bits as usize;
+            let index = bits as usize;
             // A code that is too large is an error in the table, which the caller detects.
-            if let (Some(code), Some(step)) = (self.codes.get_mut(place), self.steps.get_mut(place)) {
+            if let (Some(code), Some(entry)) = (self.codes.get_mut(index), self.ac_entries.get_mut(index)) {
                 *code = length as u16 | u16::from(symbol) << 8;
-                *step = Step::new(length, symbol, bits);
+                *entry = AcEntry::new(length, symbol, bits);
             }
         }
     }
@@ -136,36 +136,36 @@ impl Table {
         clippy::indexing_slicing,
         reason = "the mask keeps the index in range, and every symbol passes through here"
     )]
-    pub(super) fn look(&self, bits: u32) -> Option<(u32, u8)> {
-        let code = self.codes[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
+    pub(super) fn lookup(&self, bits: u32) -> Option<(u32, u8)> {
+        let code = self.codes[(bits >> (16 - LOOKUP_BITS)) as usize & ((1 << LOOKUP_BITS) - 1)];
         if code != 0 {
             return Some((u32::from(code & 0xFF), (code >> 8) as u8));
         }
-        self.look_far(bits)
+        self.lookup_long(bits)
     }
 
     #[cold]
-    fn look_far(&self, bits: u32) -> Option<(u32, u8)> {
-        let mut longer = self.ends.iter().zip(&self.offsets).enumerate().skip(LOOK as usize + 1);
+    fn lookup_long(&self, bits: u32) -> Option<(u32, u8)> {
+        let mut longer = self.ends.iter().zip(&self.offsets).enumerate().skip(LOOKUP_BITS as usize + 1);
         let (length, (_, offset)) = longer.find(|(_, (end, _))| bits < **end)?;
         let code = bits >> (MAX_LENGTH - length);
-        let place = usize::try_from(code as i32 + offset).ok()?;
-        Some((length as u32, *self.symbols.get(place)?))
+        let index = usize::try_from(code as i32 + offset).ok()?;
+        Some((length as u32, *self.symbols.get(index)?))
     }
 
-    /// Returns the step that 16 bits of a sequential block begin with; `None` if they are not a code.
+    /// Returns the entry for the code that 16 bits of a sequential block begin with; `None` if they are not a code.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
         reason = "the mask keeps the index in range, and every symbol passes through here"
     )]
-    pub(super) fn step(&self, bits: u32) -> Option<Step> {
-        let step = self.steps[(bits >> (16 - LOOK)) as usize & ((1 << LOOK) - 1)];
-        if step != Step(0) {
-            return Some(step);
+    pub(super) fn ac_entry(&self, bits: u32) -> Option<AcEntry> {
+        let entry = self.ac_entries[(bits >> (16 - LOOKUP_BITS)) as usize & ((1 << LOOKUP_BITS) - 1)];
+        if entry != AcEntry(0) {
+            return Some(entry);
         }
         // Longer than a lookup, so no value is taken from these bits.
-        self.look_far(bits).map(|(length, symbol)| Step::new(length, symbol, 0))
+        self.lookup_long(bits).map(|(length, symbol)| AcEntry::new(length, symbol, 0))
     }
 
     /// Returns whether all symbols are sizes that a difference of DC coefficients can have.

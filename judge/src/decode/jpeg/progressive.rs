@@ -1,24 +1,24 @@
 //! The blocks of a progressive scan (ITU-T T.81, annex G).
 
-use super::bits::Bits;
+use super::bit_reader::BitReader;
 use super::error::Damage;
 use super::header::ScanHeader;
-use super::huffman::Table;
+use super::huffman::HuffmanTable;
 use super::sequential::next_dc;
 
 /// Coefficients of one block in zigzag order, as far as scans have provided them.
-pub(super) type Quantised = [i16; 64];
+pub(super) type QuantisedBlock = [i16; 64];
 
 /// What the scans so far have provided for a component.
-pub(super) struct Progress {
-    blocks: Vec<Quantised>,
-    /// Blocks in a row, including those that pad the last unit.
+pub(super) struct CoefficientBuffer {
+    blocks: Vec<QuantisedBlock>,
+    /// Blocks in a row, including those that pad the last MCU.
     stride: usize,
     /// Lowest bit received, by coefficient.
     low: [Option<u32>; 64],
 }
 
-impl Progress {
+impl CoefficientBuffer {
     pub(super) fn new(stride: usize, rows: usize) -> Self {
         Self { blocks: vec![[0; 64]; stride * rows], stride, low: [None; 64] }
     }
@@ -53,18 +53,18 @@ impl Progress {
     ///
     /// # Errors
     /// [`Damage::ScanHeader`] if it doesn't exist.
-    pub(super) fn block(&mut self, column: usize, row: usize) -> Result<&mut Quantised, Damage> {
+    pub(super) fn block(&mut self, column: usize, row: usize) -> Result<&mut QuantisedBlock, Damage> {
         self.blocks.get_mut(row * self.stride + column).ok_or(Damage::ScanHeader)
     }
 }
 
 /// Decodes the first bits of a DC coefficient, or its next bit. `dc` is the previous block's coefficient.
 pub(super) fn decode_dc(
-    bits: &mut Bits<'_>,
+    bits: &mut BitReader<'_>,
     scan: &ScanHeader,
     dc: &mut i32,
-    table: Option<&Table>,
-    block: &mut Quantised,
+    table: Option<&HuffmanTable>,
+    block: &mut QuantisedBlock,
 ) -> Result<(), Damage> {
     if scan.high > 0 {
         block[0] |= (bits.take(1) as i16) << scan.low;
@@ -78,13 +78,13 @@ pub(super) fn decode_dc(
 /// Decodes the AC coefficients of one scan.
 pub(super) struct AcScan<'s> {
     scan: &'s ScanHeader,
-    table: &'s Table,
+    table: &'s HuffmanTable,
     /// Number of coming blocks without anything new.
     empty: u32,
 }
 
 impl<'s> AcScan<'s> {
-    pub(super) const fn new(scan: &'s ScanHeader, table: &'s Table) -> Self {
+    pub(super) const fn new(scan: &'s ScanHeader, table: &'s HuffmanTable) -> Self {
         Self { scan, table, empty: 0 }
     }
 
@@ -96,11 +96,15 @@ impl<'s> AcScan<'s> {
         if self.empty > 0 { Err(Damage::Run) } else { Ok(()) }
     }
 
-    pub(super) fn decode(&mut self, bits: &mut Bits<'_>, block: &mut Quantised) -> Result<(), Damage> {
+    pub(super) fn decode(
+        &mut self,
+        bits: &mut BitReader<'_>,
+        block: &mut QuantisedBlock,
+    ) -> Result<(), Damage> {
         if self.scan.high == 0 { self.decode_first(bits, block) } else { self.refine(bits, block) }
     }
 
-    fn decode_first(&mut self, bits: &mut Bits<'_>, block: &mut Quantised) -> Result<(), Damage> {
+    fn decode_first(&mut self, bits: &mut BitReader<'_>, block: &mut QuantisedBlock) -> Result<(), Damage> {
         if self.empty > 0 {
             self.empty -= 1;
             return Ok(());
@@ -125,7 +129,7 @@ impl<'s> AcScan<'s> {
         Ok(())
     }
 
-    fn refine(&mut self, bits: &mut Bits<'_>, block: &mut Quantised) -> Result<(), Damage> {
+    fn refine(&mut self, bits: &mut BitReader<'_>, block: &mut QuantisedBlock) -> Result<(), Damage> {
         let (last, bit) = (self.scan.last, 1 << self.scan.low);
         let mut at = self.scan.first;
         while self.empty == 0 && at <= last {
@@ -174,7 +178,7 @@ impl<'s> AcScan<'s> {
 }
 
 /// Adds the next bit to a non-zero coefficient, away from zero.
-fn refine_one(bits: &mut Bits<'_>, coefficient: &mut i16, bit: i16) {
+fn refine_one(bits: &mut BitReader<'_>, coefficient: &mut i16, bit: i16) {
     if bits.take(1) == 1 && *coefficient & bit == 0 {
         *coefficient = coefficient.wrapping_add(if *coefficient > 0 { bit } else { -bit });
     }

@@ -1,18 +1,18 @@
 //! The blocks of a sequential scan (ITU-T T.81, annex F.2.2).
 
-use super::bits::Bits;
-use super::block::Block;
+use super::bit_reader::BitReader;
+use super::block::CoefficientBlock;
 use super::error::Damage;
-use super::huffman::{END_OF_BLOCK, Table};
+use super::huffman::{END_OF_BLOCK, HuffmanTable};
 
 /// Decodes a block; `dc` is the DC coefficient of the component's previous block, and is set to this one's.
 #[inline]
 pub(super) fn decode_block(
-    bits: &mut Bits<'_>,
+    bits: &mut BitReader<'_>,
     dc: &mut i32,
-    of_dc: &Table,
-    of_ac: &Table,
-    block: &mut Block<'_>,
+    of_dc: &HuffmanTable,
+    of_ac: &HuffmanTable,
+    block: &mut CoefficientBlock<'_>,
 ) -> Result<(), Damage> {
     *dc = next_dc(bits, *dc, of_dc)?;
     if *dc != 0 {
@@ -20,15 +20,15 @@ pub(super) fn decode_block(
     }
     let mut behind = 1;
     while behind < 64 {
-        let step = of_ac.step(bits.peek()).ok_or(Damage::Code)?;
-        let value = if step.unread() == 0 {
-            bits.skip(step.bits());
-            step.value()
+        let entry = of_ac.ac_entry(bits.peek()).ok_or(Damage::Code)?;
+        let value = if entry.unread() == 0 {
+            bits.skip(entry.bits());
+            entry.value()
         } else {
-            bits.skip(step.bits() - step.unread());
-            bits.value(step.unread())
+            bits.skip(entry.bits() - entry.unread());
+            bits.value(entry.unread())
         };
-        behind += step.way();
+        behind += entry.advance();
         if value != 0 {
             if behind > 64 {
                 return Err(Damage::Run);
@@ -45,7 +45,7 @@ pub(super) fn decode_block(
 /// # Errors
 /// [`Damage::Code`], or [`Damage::Range`] if it has more than 16 bits.
 #[inline]
-pub(super) fn next_dc(bits: &mut Bits<'_>, dc: i32, table: &Table) -> Result<i32, Damage> {
+pub(super) fn next_dc(bits: &mut BitReader<'_>, dc: i32, table: &HuffmanTable) -> Result<i32, Damage> {
     let size = bits.symbol(table)?;
     let next = dc + bits.value(size.into());
     if i16::try_from(next).is_ok() { Ok(next) } else { Err(Damage::Range) }

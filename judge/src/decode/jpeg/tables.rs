@@ -1,17 +1,17 @@
 //! The tables that segments define: Huffman codes and quantisation steps.
 
-use super::block::Steps;
+use super::block::QuantTable;
 use super::error::{Damage, unsupported};
 use super::header::ScanHeader;
-use super::huffman::{TYPICAL, Table};
+use super::huffman::{HuffmanTable, TYPICAL};
 use crate::decode::DecodeError;
 
 /// All tables, by number.
 #[derive(Default)]
 pub(super) struct Tables {
-    dc: [Option<Box<Table>>; 4],
-    ac: [Option<Box<Table>>; 4],
-    steps: [Option<Steps>; 4],
+    dc: [Option<Box<HuffmanTable>>; 4],
+    ac: [Option<Box<HuffmanTable>>; 4],
+    steps: [Option<QuantTable>; 4],
 }
 
 impl Tables {
@@ -31,14 +31,14 @@ impl Tables {
     }
 
     fn set_huffman(&mut self, class_and_number: u8, counts: &[u8; 16], symbols: &[u8]) -> Result<(), Damage> {
-        let table = Table::new(counts, symbols)?;
+        let table = HuffmanTable::new(counts, symbols)?;
         let tables = match class_and_number >> 4 {
             0 if table.suits_dc() => &mut self.dc,
             1 => &mut self.ac,
             _ => return Err(Damage::HuffmanTable),
         };
-        let place = tables.get_mut(usize::from(class_and_number & 15)).ok_or(Damage::HuffmanTable)?;
-        *place = Some(Box::new(table));
+        let slot = tables.get_mut(usize::from(class_and_number & 15)).ok_or(Damage::HuffmanTable)?;
+        *slot = Some(Box::new(table));
         Ok(())
     }
 
@@ -85,13 +85,13 @@ impl Tables {
 
     /// # Errors
     /// [`Damage::HuffmanTable`] if the table doesn't exist.
-    pub(super) fn dc(&self, number: usize) -> Result<&Table, Damage> {
+    pub(super) fn dc(&self, number: usize) -> Result<&HuffmanTable, Damage> {
         self.dc.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
     }
 
     /// # Errors
     /// [`Damage::HuffmanTable`] if the table doesn't exist.
-    pub(super) fn ac(&self, number: usize) -> Result<&Table, Damage> {
+    pub(super) fn ac(&self, number: usize) -> Result<&HuffmanTable, Damage> {
         self.ac.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
     }
 
@@ -99,7 +99,7 @@ impl Tables {
     ///
     /// # Errors
     /// [`Damage::QuantisationTable`] if the table doesn't exist, or `Unsupported` if a step is zero.
-    pub(super) fn steps(&self, number: usize) -> Result<Steps, DecodeError> {
+    pub(super) fn steps(&self, number: usize) -> Result<QuantTable, DecodeError> {
         let steps = self.steps.get(number).copied().flatten().ok_or(Damage::QuantisationTable)?;
         if steps.contains(&0) {
             return Err(unsupported("its quantisation table has steps of zero"));

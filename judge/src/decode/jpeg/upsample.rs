@@ -2,7 +2,7 @@
 //!
 //! As in libjpeg: with a triangle filter if a component has half of the frame's samples, otherwise by repetition.
 
-use kernels::jpeg::{triangle_across, triangle_both, triangle_down};
+use kernels::jpeg::{upsample_h1v2, upsample_h2v1, upsample_h2v2};
 
 /// How many of the frame's samples one sample of the component stands for, across and down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +40,18 @@ impl Plane {
             (1, 1) => return self.row(source),
             (2, 1) if is_wide => {
                 row.resize(2 * self.width, 0);
-                triangle_across(self.row(source), row);
+                upsample_h2v1(self.row(source), row);
             }
             (1, 2) => {
                 row.resize(self.width, 0);
                 // Rounded up and down alternately, so that no row is brighter.
                 let round = if y.is_multiple_of(2) { 1 } else { 2 };
-                triangle_down(self.row(source), near(), round, row);
+                upsample_h1v2(self.row(source), near(), round, row);
             }
             (2, 2) if is_wide => {
                 row.resize(2 * self.width, 0);
                 sums.resize(self.width, 0);
-                triangle_both(self.row(source), near(), sums, row);
+                upsample_h2v2(self.row(source), near(), sums, row);
             }
             _ => {
                 row.clear();

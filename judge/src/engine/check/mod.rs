@@ -14,11 +14,11 @@ use tract_core::internal::*;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Maximum number of nodes, of inputs, and of constants in a model. The largest networks of the field have a few thousand.
-const MOST_NODES: usize = 10_000;
+const MAX_NODES: usize = 10_000;
 /// The supported versions of ONNX's operator set. Older ones have different rules for broadcasting.
 const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 7..=24;
 /// Maximum number of values in a tensor: a gigabyte of 32-bit floats.
-pub(super) const MOST_VALUES: usize = 1 << 28;
+pub(super) const MAX_VALUES: usize = 1 << 28;
 
 /// Returns whether an integer can be a size or a position: larger ones are not meaningful in any operator.
 const fn is_size(value: i64) -> bool {
@@ -52,8 +52,8 @@ pub(super) fn model(model: &ModelProto) -> TractResult<()> {
 fn graph(graph: &GraphProto) -> TractResult<()> {
     let (nodes, inputs, constants) = (graph.node.len(), graph.input.len(), graph.initializer.len());
     ensure!(
-        nodes.max(inputs).max(constants) <= MOST_NODES,
-        "it has {nodes} nodes, {inputs} inputs and {constants} constants; the maximum is {MOST_NODES} each"
+        nodes.max(inputs).max(constants) <= MAX_NODES,
+        "it has {nodes} nodes, {inputs} inputs and {constants} constants; the maximum is {MAX_NODES} each"
     );
     ensure!(graph.sparse_initializer.is_empty(), "it has sparse constants, which are not supported");
     let mut values = Values::default();

@@ -4,10 +4,10 @@ use tract_core::internal::*;
 use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
-use super::{MOST_VALUES, is_end, is_size};
+use super::{MAX_VALUES, is_end, is_size};
 
 /// Maximum number of axes; no image has more.
-const MOST_AXES: usize = 16;
+const MAX_AXES: usize = 16;
 
 pub(super) fn check(tensor: &TensorProto) -> TractResult<()> {
     let external = tensor.data_location == Some(DataLocation::External as i32);
@@ -34,7 +34,7 @@ pub(super) fn check(tensor: &TensorProto) -> TractResult<()> {
         tensor.dims
     );
     if matches!(kind, Ok(DataType::Int64)) {
-        integers(tensor).try_for_each(small)?;
+        integers(tensor).try_for_each(check_integer)?;
     }
     Ok(())
 }
@@ -48,14 +48,14 @@ pub(super) fn integers(tensor: &TensorProto) -> impl Iterator<Item = i64> {
 /// Returns the number of values of a shape.
 fn count(dims: &[i64]) -> TractResult<usize> {
     let product = dims.iter().try_fold(1_usize, |product, &side| {
-        let side = usize::try_from(side).ok().filter(|&side| side <= MOST_VALUES)?;
-        product.checked_mul(side).filter(|&product| product <= MOST_VALUES)
+        let side = usize::try_from(side).ok().filter(|&side| side <= MAX_VALUES)?;
+        product.checked_mul(side).filter(|&product| product <= MAX_VALUES)
     });
-    let count = product.filter(|_| dims.len() <= MOST_AXES);
-    count.ok_or_else(|| format_err!("its shape {dims:?} exceeds {MOST_VALUES} values or {MOST_AXES} axes"))
+    let count = product.filter(|_| dims.len() <= MAX_AXES);
+    count.ok_or_else(|| format_err!("its shape {dims:?} exceeds {MAX_VALUES} values or {MAX_AXES} axes"))
 }
 
-fn small(value: i64) -> TractResult<()> {
+fn check_integer(value: i64) -> TractResult<()> {
     ensure!(is_size(value) || is_end(value), "it contains {value}, which is not a valid size");
     Ok(())
 }

@@ -13,18 +13,18 @@ use tract_onnx::tract_hir::infer::{
     Factoid, InferenceFact, InferenceModel, InferenceModelPatch, InferenceNode, InferenceOp,
 };
 
-use crate::engine::check::MOST_VALUES;
+use crate::engine::check::MAX_VALUES;
 use crate::guard::guarded;
 
 /// Maximum number of multiply-adds for one frame. The largest networks of the field take a hundredth of it.
-const MOST_WORK: u128 = 10_u128.pow(13);
+const MAX_MULTIPLY_ADDS: u128 = 10_u128.pow(13);
 /// Prefix of the names under which the original builders are registered.
 const INNER: &str = "\0";
 
-type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+type BuildResult = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// Returns the register with every operator wrapped in limits.
-pub(super) fn within(register: OnnxOpRegister) -> OnnxOpRegister {
+pub(super) fn wrap_operators(register: OnnxOpRegister) -> OnnxOpRegister {
     let mut limited = OnnxOpRegister::default();
     for (name, builder) in register.0 {
         // A constant has been checked already, and tract looks it up by its type.
@@ -38,21 +38,21 @@ pub(super) fn within(register: OnnxOpRegister) -> OnnxOpRegister {
     limited
 }
 
-fn build(context: &ParsingContext<'_>, node: &NodeProto) -> Built {
+fn build(context: &ParsingContext<'_>, node: &NodeProto) -> BuildResult {
     let builder = context.framework.op_register.0.get(&format!("{INNER}{}", node.op_type));
     let builder = builder.context("the engine does not support this operator")?;
     let (inner, closures) = builder(context, node)?;
-    Ok((Box::new(Limited { inner, window: Window::of(node)? }), closures))
+    Ok((Box::new(LimitedOp { inner, window: PoolWindow::of(node)? }), closures))
 }
 
 /// The window of a pool.
 #[derive(Clone)]
-struct Window {
+struct PoolWindow {
     /// Its extent along each axis, dilation included and padding subtracted.
     sides: Vec<usize>,
 }
 
-impl Window {
+impl PoolWindow {
     /// Returns the window of a pool's node that has passed the check.
     fn of(node: &NodeProto) -> TractResult<Option<Self>> {
         if !matches!(node.op_type.as_str(), "MaxPool" | "AveragePool") {
@@ -95,14 +95,14 @@ impl Window {
 /// tract evaluates constant expressions while it reads a model: without this, a few bytes asking for a constant of 2⁴⁰
 /// values would abort the program.
 #[derive(Clone)]
-struct Limited {
+struct LimitedOp {
     inner: Box<dyn InferenceOp>,
-    window: Option<Window>,
+    window: Option<PoolWindow>,
 }
 
 type Facts = TVec<InferenceFact>;
 
-impl InferenceOp for Limited {
+impl InferenceOp for LimitedOp {
     fn infer(
         &mut self,
         inputs: TVec<&InferenceFact>,
@@ -113,10 +113,10 @@ impl InferenceOp for Limited {
         if let (Some(window), [image, ..]) = (&self.window, &inputs[..]) {
             window.check(image)?;
         }
-        named(|| {
+        catch_panic(|| {
             let known = self.inner.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
             let is_computed = known.0.iter().all(|input| input.value.is_concrete());
-            known.1.iter().try_for_each(|output| small(output, is_computed))?;
+            known.1.iter().try_for_each(|output| check_size(output, is_computed))?;
             self.inner.infer(inputs, outputs, observed)
         })
     }
@@ -153,32 +153,32 @@ impl InferenceOp for Limited {
         target: &mut TypedModel,
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
-        named(|| self.inner.to_typed(source, node, target, mapping))
+        catch_panic(|| self.inner.to_typed(source, node, target, mapping))
     }
 
     as_op!();
 }
 
 /// Turns a panic into an error here already, so that tract adds the node's name.
-fn named<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+fn catch_panic<T>(work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     guarded(work).unwrap_or_else(|panic| Err(format_err!("{panic}")))
 }
 
 /// Refuses a result with too many values, or one about to be computed whose size is unknown.
-fn small(output: &InferenceFact, is_computed: bool) -> TractResult<()> {
+fn check_size(output: &InferenceFact, is_computed: bool) -> TractResult<()> {
     let Some(shape) = output.shape.concretize() else {
         ensure!(!is_computed, "the size of its result is unknown");
         return Ok(());
     };
     let product = shape.iter().try_fold(1_usize, |product, side| {
-        let side = side.to_usize().ok().filter(|&side| side <= MOST_VALUES)?;
-        product.checked_mul(side).filter(|&product| product <= MOST_VALUES)
+        let side = side.to_usize().ok().filter(|&side| side <= MAX_VALUES)?;
+        product.checked_mul(side).filter(|&product| product <= MAX_VALUES)
     });
-    ensure!(product.is_some(), "its result {shape:?} exceeds {MOST_VALUES} values");
+    ensure!(product.is_some(), "its result {shape:?} exceeds {MAX_VALUES} values");
     Ok(())
 }
 
-impl Op for Limited {
+impl Op for LimitedOp {
     fn name(&self) -> StaticName {
         self.inner.name()
     }
@@ -190,7 +190,7 @@ impl Op for Limited {
     not_a_typed_op!();
 }
 
-impl EvalOp for Limited {
+impl EvalOp for LimitedOp {
     fn eval(&self, context: &EvalContext<'_>, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         self.inner.eval(context, inputs)
     }
@@ -204,24 +204,24 @@ impl EvalOp for Limited {
     }
 }
 
-impl fmt::Debug for Limited {
+impl fmt::Debug for LimitedOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
 }
 
 /// Operators that are not typed are never compared.
-impl PartialEq for Limited {
+impl PartialEq for LimitedOp {
     fn eq(&self, _: &Self) -> bool {
         false
     }
 }
 
-impl Eq for Limited {}
+impl Eq for LimitedOp {}
 
 /// Returns the multiply-adds for a frame. Refuses a model that would take far too long per frame, and one that selects more
 /// of the largest values than there are.
-pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
+pub(super) fn count_multiply_adds(model: &TypedModel) -> TractResult<u64> {
     let (mut together, mut multiply_adds) = (0_u128, 0_u64);
     for node in model.nodes() {
         let inputs = model.node_input_facts(node.id)?;
@@ -237,10 +237,10 @@ pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
         let counts = counts.iter().filter(|(what, _)| what.is_compute()).map(|(_, count)| count);
         let counted =
             counts.filter_map(|count| count.to_i64().ok()).map(|count| u128::from(count.unsigned_abs()));
-        together += counted.sum::<u128>() + looked_at(node);
+        together += counted.sum::<u128>() + pool_reads(node);
         ensure!(
-            together <= MOST_WORK,
-            "up to node `{}`, the model takes {together} multiply-adds; the maximum is {MOST_WORK}",
+            together <= MAX_MULTIPLY_ADDS,
+            "up to node `{}`, the model takes {together} multiply-adds; the maximum is {MAX_MULTIPLY_ADDS}",
             node.name
         );
     }
@@ -248,7 +248,7 @@ pub(super) fn work(model: &TypedModel) -> TractResult<u64> {
 }
 
 /// Returns how many values a pool reads.
-fn looked_at(node: &TypedNode) -> u128 {
+fn pool_reads(node: &TypedNode) -> u128 {
     let maximum = node.op_as::<MaxPool>().map(|pool| &pool.pool_spec);
     let Some(spec) = maximum.or(node.op_as::<SumPool>().map(|pool| &pool.pool_spec)) else { return 0 };
     let results = node.outputs[0].fact.shape.volume().to_i64().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Reads ONNX bytes into tract's typed graph, for one fixed input shape.
 
 mod limits;
-mod tidy;
+mod simplify;
 
 use std::collections::HashSet;
 
@@ -15,10 +15,10 @@ use tract_onnx::pb::type_proto::{self, Tensor as TensorType};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 use tract_onnx::tract_hir::infer::InferenceModelExt;
 
-use super::{EngineError, check, in_one_line, in_words};
+use super::{EngineError, check, describe_shape, in_one_line};
 
 /// A model that has been read.
-pub(super) struct Read {
+pub(super) struct ParsedModel {
     pub(super) model: TypedModel,
     /// Per frame.
     pub(super) multiply_adds: u64,
@@ -30,7 +30,11 @@ pub(super) struct Read {
 /// # Errors
 /// [`EngineError`]: not ONNX, an unsupported feature or one that no machine could compute, a different input, or a
 /// missing output.
-pub(super) fn read(onnx: impl AsRef<[u8]>, input: [usize; 4], outputs: &[&str]) -> Result<Read, EngineError> {
+pub(super) fn read(
+    onnx: impl AsRef<[u8]>,
+    input: [usize; 4],
+    outputs: &[&str],
+) -> Result<ParsedModel, EngineError> {
     let mut proto =
         ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
     // The bytes, the constants and the packed weights together would not fit into a small board's memory.
@@ -40,27 +44,27 @@ pub(super) fn read(onnx: impl AsRef<[u8]>, input: [usize; 4], outputs: &[&str]) 
         return Err(EngineError::Model("it has no graph".to_owned()));
     };
     let input = declared_input(graph, input)?;
-    let announced: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
-    simplify(graph, input);
+    let declared: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    normalise_graph(graph, input);
     let ParseResult { mut model, outlets_by_name, .. } =
         framework().parse(&proto, None).map_err(unreadable)?;
     drop(proto);
     let outlets = outputs
         .iter()
-        .map(|&name| outlets_by_name.get(name).copied().ok_or_else(|| missing(name, &announced)));
+        .map(|&name| outlets_by_name.get(name).copied().ok_or_else(|| missing(name, &declared)));
     let outlets: Vec<OutletId> = outlets.collect::<Result<_, _>>()?;
     model.select_output_outlets(&outlets).map_err(unreadable)?;
-    let model = model.into_typed().and_then(|model| tidy::tidied(&model)).map_err(unreadable)?;
-    let multiply_adds = limits::work(&model).map_err(unreadable)?;
-    Ok(Read { model, multiply_adds })
+    let model = model.into_typed().and_then(|model| simplify::simplify(&model)).map_err(unreadable)?;
+    let multiply_adds = limits::count_multiply_adds(&model).map_err(unreadable)?;
+    Ok(ParsedModel { model, multiply_adds })
 }
 
 fn unreadable(error: TractError) -> EngineError {
     EngineError::Model(in_one_line(&error))
 }
 
-fn missing(wanted: &str, announced: &[String]) -> EngineError {
-    let names: Vec<String> = announced.iter().map(|name| format!("`{name}`")).collect();
+fn missing(wanted: &str, declared: &[String]) -> EngineError {
+    let names: Vec<String> = declared.iter().map(|name| format!("`{name}`")).collect();
     let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     EngineError::OutputMissing { wanted: wanted.to_owned(), found }
 }
@@ -68,7 +72,7 @@ fn missing(wanted: &str, announced: &[String]) -> EngineError {
 /// Returns tract's reader, with every operator within [`limits`].
 fn framework() -> Onnx {
     let mut framework = tract_onnx::onnx();
-    framework.op_register = limits::within(framework.op_register);
+    framework.op_register = limits::wrap_operators(framework.op_register);
     framework
 }
 
@@ -99,7 +103,7 @@ fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoPro
     if rank != wanted.len() || !dims.clone().zip(wanted).all(takes) {
         let model: Vec<String> =
             dims.map(|dim| dim.map_or_else(|| "?".to_owned(), |side| side.to_string())).collect();
-        return Err(EngineError::InputShape { model: model.join("×"), recipe: in_words(&wanted) });
+        return Err(EngineError::InputShape { model: model.join("×"), recipe: describe_shape(&wanted) });
     }
     let value = |side: usize| Some(dimension::Value::DimValue(side as i64));
     let dim = wanted.map(|side| Dimension { value: value(side), ..Dimension::default() }).to_vec();
@@ -110,7 +114,7 @@ fn declared_input(graph: &GraphProto, wanted: [usize; 4]) -> Result<ValueInfoPro
 
 /// Removes from the messages what the engine infers by itself, and gives every node the name of its result, by which
 /// people know it.
-fn simplify(graph: &mut GraphProto, input: ValueInfoProto) {
+fn normalise_graph(graph: &mut GraphProto, input: ValueInfoProto) {
     graph.input = vec![input];
     graph.value_info.clear();
     for output in &mut graph.output {

@@ -10,7 +10,7 @@ use super::shapes::padding;
 
 /// A convolution and the nodes that its kernel takes over.
 #[derive(Debug)]
-pub(super) struct Chain {
+pub(super) struct ConvChain {
     pub conv: usize,
     pub last: usize,
     /// All nodes of the chain.
@@ -33,7 +33,7 @@ pub(super) fn only_reader(model: &TypedModel, node: usize) -> TractResult<Option
 }
 
 /// Returns the inputs of a node if it is this binary operation.
-pub(super) fn binary<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
+pub(super) fn binary_inputs<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
     let op = node.op_as::<TypedBinOp>()?;
     if !op.0.is::<T>() {
         return None;
@@ -42,7 +42,7 @@ pub(super) fn binary<T: BinMiniOp>(node: &TypedNode) -> Option<[OutletId; 2]> {
 }
 
 /// Returns the value of a single-valued constant.
-pub(super) fn single(model: &TypedModel, outlet: OutletId) -> TractResult<Option<f32>> {
+pub(super) fn scalar_constant(model: &TypedModel, outlet: OutletId) -> TractResult<Option<f32>> {
     let fact = model.outlet_fact(outlet)?;
     let Some(value) = fact.konst.as_ref().or(fact.uniform.as_ref()) else { return Ok(None) };
     let single = value.len() == 1 && value.datum_type() == f32::datum_type();
@@ -50,18 +50,18 @@ pub(super) fn single(model: &TypedModel, outlet: OutletId) -> TractResult<Option
 }
 
 /// Returns the constant if the node is operation `T` on `x` and a single constant value.
-pub(super) fn with_single<T: BinMiniOp>(
+pub(super) fn scalar_operand<T: BinMiniOp>(
     model: &TypedModel,
     node: &TypedNode,
     x: OutletId,
 ) -> TractResult<Option<f32>> {
-    let Some([a, b]) = binary::<T>(node) else { return Ok(None) };
-    single(model, if a == x { b } else { a })
+    let Some([a, b]) = binary_inputs::<T>(node) else { return Ok(None) };
+    scalar_constant(model, if a == x { b } else { a })
 }
 
-impl Chain {
+impl ConvChain {
     /// Collects the convolution `conv` and what follows it. `taken` tells the nodes of other chains.
-    pub fn from(model: &TypedModel, conv: usize, taken: impl Fn(usize) -> bool) -> TractResult<Self> {
+    pub fn starting_at(model: &TypedModel, conv: usize, taken: impl Fn(usize) -> bool) -> TractResult<Self> {
         let mut chain =
             Self { conv, last: conv, nodes: vec![conv], epilogue: Epilogue::default(), residual: None };
         while let Some(next) = only_reader(model, chain.last)?.filter(|next| !taken(next.id)) {
@@ -79,25 +79,25 @@ impl Chain {
         let (x, epilogue) = (OutletId::from(self.last), &mut self.epilogue);
         let (no_low, no_high) = (epilogue.low == f32::NEG_INFINITY, epilogue.high == f32::INFINITY);
         if epilogue.average_pool || model.outlet_fact(x)?.shape != next.outputs[0].fact.shape {
-            let pools = !epilogue.average_pool && self.residual.is_none() && halves(next);
+            let pools = !epilogue.average_pool && self.residual.is_none() && is_mean_pool_2x2(next);
             epilogue.average_pool |= pools;
             return Ok(pools);
         }
-        if let Some(low) = with_single::<Max>(model, next, x)?
+        if let Some(low) = scalar_operand::<Max>(model, next, x)?
             && no_low
             && no_high
         {
             epilogue.low = low;
             return Ok(true);
         }
-        if let Some(high) = with_single::<Min>(model, next, x)?
+        if let Some(high) = scalar_operand::<Min>(model, next, x)?
             && no_high
             && high >= epilogue.low
         {
             epilogue.high = high;
             return Ok(true);
         }
-        let Some([a, b]) = binary::<Add>(next) else { return Ok(false) };
+        let Some([a, b]) = binary_inputs::<Add>(next) else { return Ok(false) };
         let other = if a == x { b } else { a };
         let fact = model.outlet_fact(other)?;
         let fits = other != x && fact.konst.is_none() && fact.shape == next.outputs[0].fact.shape;
@@ -110,27 +110,27 @@ impl Chain {
     }
 
     /// Describes the chain after the algorithm's name, for example `direct, ReLU, mean of 2×2`.
-    pub fn words(&self, algorithm: &str) -> String {
+    pub fn describe(&self, algorithm: &str) -> String {
         let Epilogue { low, high, residual, average_pool } = self.epilogue;
-        let mut words = algorithm.to_owned();
+        let mut description = algorithm.to_owned();
         if residual {
-            words += ", residual";
+            description += ", residual";
         }
-        words += &match (low, high) {
+        description += &match (low, high) {
             (f32::NEG_INFINITY, f32::INFINITY) => String::new(),
             (0.0, f32::INFINITY) => ", ReLU".to_owned(),
             (0.0, 6.0) => ", ReLU6".to_owned(),
             (low, high) => format!(", cut to {low}..{high}"),
         };
         if average_pool {
-            words += ", mean of 2×2";
+            description += ", mean of 2×2";
         }
-        words
+        description
     }
 }
 
 /// Returns whether the node takes the mean of every 2 × 2 pixels.
-fn halves(node: &TypedNode) -> bool {
+fn is_mean_pool_2x2(node: &TypedNode) -> bool {
     let Some(pool) = node.op_as::<SumPool>() else { return false };
     let spec = &pool.pool_spec;
     pool.normalize

@@ -8,7 +8,7 @@
 
 mod buffers;
 mod chain;
-mod filters;
+mod conv_constants;
 mod layouts;
 mod op;
 mod patterns;
@@ -16,7 +16,7 @@ mod shapes;
 
 use std::collections::{HashMap, HashSet};
 
-use kernels::{HalfPath, Path, Shape};
+use kernels::{HalfIsa, Isa, Shape};
 use shared_format::Arithmetic;
 use tract_core::internal::*;
 use tract_core::ops::array::TypedConcat;
@@ -26,12 +26,12 @@ use tract_core::ops::nn::Reduce;
 
 use self::buffers::Buffers;
 use self::op::{Kernel, KernelOp};
-use self::patterns::Part;
+use self::patterns::PatternMatch;
 use crate::engine::error::EngineError;
 
 /// A part of the model that a kernel computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replaced {
+pub struct Replacement {
     /// The model's name for its result.
     pub name: String,
     /// How it is computed, for example `Winograd F(4×4, 3×3), residual, ReLU`.
@@ -44,24 +44,24 @@ pub struct Replaced {
 
 /// The vector instructions that kernels use.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paths {
+pub(super) struct Isas {
     /// For 32-bit floats.
-    pub single: Path,
+    pub single: Isa,
     /// For bottlenecks, if they are computed with 16-bit floats.
-    pub half: Option<HalfPath>,
+    pub half: Option<HalfIsa>,
 }
 
-impl Paths {
+impl Isas {
     /// Returns the instructions for `arithmetic`, with `single` for 32-bit floats.
     ///
     /// # Errors
     /// [`EngineError::Half`] if 16-bit floats are requested and nothing can compute with them.
-    pub fn of(single: Path, arithmetic: Arithmetic) -> Result<Self, EngineError> {
+    pub fn of(single: Isa, arithmetic: Arithmetic) -> Result<Self, EngineError> {
         let half = match arithmetic {
             Arithmetic::Single => None,
             Arithmetic::Half => {
-                let path = HalfPath::beside(single);
-                Some(path.ok_or_else(|| EngineError::Half { vectors: single.name().to_owned() })?)
+                let isa = HalfIsa::counterpart_of(single);
+                Some(isa.ok_or_else(|| EngineError::Half { vectors: single.name().to_owned() })?)
             }
         };
         Ok(Self { single, half })
@@ -73,29 +73,29 @@ impl Paths {
 ///
 /// # Errors
 /// tract refuses the new model, which would be a bug here.
-pub(super) fn replace(model: TypedModel, paths: Paths) -> TractResult<(TypedModel, Vec<Replaced>)> {
-    let mut rewriting = Rewriting {
+pub(super) fn replace(model: TypedModel, isas: Isas) -> TractResult<(TypedModel, Vec<Replacement>)> {
+    let mut rewriter = Rewriter {
         source: &model,
         target: TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() },
         planar: HashMap::new(),
         channels_last: HashMap::new(),
-        deep: HashMap::new(),
-        parts: HashMap::new(),
+        space_to_depth: HashMap::new(),
+        matches: HashMap::new(),
         taken: HashSet::new(),
         buffers: Buffers::default(),
-        replaced: Vec::new(),
-        paths,
+        replacements: Vec::new(),
+        isas,
     };
     for id in model.eval_order()? {
-        rewriting.node(id)?;
+        rewriter.rewrite_node(id)?;
     }
     let outputs: Vec<OutletId> =
-        model.output_outlets()?.iter().map(|&outlet| rewriting.planar(outlet)).collect::<TractResult<_>>()?;
-    rewriting.target.select_output_outlets(&outputs)?;
-    Ok((rewriting.target, rewriting.replaced))
+        model.output_outlets()?.iter().map(|&outlet| rewriter.planar(outlet)).collect::<TractResult<_>>()?;
+    rewriter.target.select_output_outlets(&outputs)?;
+    Ok((rewriter.target, rewriter.replacements))
 }
 
-struct Rewriting<'a> {
+struct Rewriter<'a> {
     source: &'a TypedModel,
     target: TypedModel,
     /// The source's outlets in the source's layout.
@@ -103,33 +103,33 @@ struct Rewriting<'a> {
     /// The source's images, channels last.
     channels_last: HashMap<OutletId, OutletId>,
     /// The source's images after space-to-depth.
-    deep: HashMap<OutletId, OutletId>,
-    /// Parts by their last node, where they are written.
-    parts: HashMap<usize, Box<dyn Part>>,
-    /// The nodes of all parts.
+    space_to_depth: HashMap<OutletId, OutletId>,
+    /// Matches by their last node, where they are rewritten.
+    matches: HashMap<usize, Box<dyn PatternMatch>>,
+    /// The nodes of all matches.
     taken: HashSet<usize>,
     buffers: Buffers,
-    replaced: Vec<Replaced>,
-    paths: Paths,
+    replacements: Vec<Replacement>,
+    isas: Isas,
 }
 
-impl Rewriting<'_> {
-    fn node(&mut self, id: usize) -> TractResult<()> {
+impl Rewriter<'_> {
+    fn rewrite_node(&mut self, id: usize) -> TractResult<()> {
         let node = self.source.node(id);
         if !self.is_taken(id)
-            && let Some(part) = patterns::find(self, node)?
+            && let Some(matched) = patterns::find(self, node)?
         {
-            self.taken.extend(part.nodes());
-            self.parts.insert(part.last(), part);
+            self.taken.extend(matched.nodes());
+            self.matches.insert(matched.last(), matched);
         }
-        match self.parts.remove(&id) {
-            Some(part) => part.write(self),
-            None if self.is_taken(id) || self.along_with_channels_last(node)? => Ok(()),
+        match self.matches.remove(&id) {
+            Some(matched) => matched.rewrite(self),
+            None if self.is_taken(id) || self.keep_channels_last(node)? => Ok(()),
             None => self.copy(node),
         }
     }
 
-    /// Returns whether the node belongs to a part.
+    /// Returns whether the node belongs to a match.
     fn is_taken(&self, id: usize) -> bool {
         self.taken.contains(&id)
     }
@@ -151,49 +151,54 @@ impl Rewriting<'_> {
     }
 
     /// Writes a kernel that computes the value of node `id`, channels last.
-    fn write(
+    fn wire_kernel(
         &mut self,
         id: usize,
         nodes: usize,
         kernel: impl Kernel,
         output: Shape,
-        words: String,
+        description: String,
         inputs: &[OutletId],
     ) -> TractResult<()> {
         let name = self.source.node(id).name.clone();
         let arithmetic = kernel.arithmetic();
-        self.replaced.push(Replaced { name: name.clone(), kernel: words.clone(), nodes, arithmetic });
+        self.replacements.push(Replacement {
+            name: name.clone(),
+            kernel: description.clone(),
+            nodes,
+            arithmetic,
+        });
         let output = [1, output.height, output.width, output.channels];
-        let op = KernelOp::new(kernel, &output, words, &self.buffers);
+        let op = KernelOp::new(kernel, &output, description, &self.buffers);
         let outlet = self.target.wire_node(name, op, inputs)?[0];
         self.channels_last.insert(id.into(), outlet);
         Ok(())
     }
 
     /// Writes a kernel that computes the value of node `id` in the source's layout.
-    fn write_planar(
+    fn wire_planar_kernel(
         &mut self,
         id: usize,
         nodes: usize,
         kernel: impl Kernel,
-        words: &str,
+        description: &str,
         input: OutletId,
     ) -> TractResult<()> {
-        let (name, words) = (self.source.node(id).name.clone(), words.to_owned());
+        let (name, description) = (self.source.node(id).name.clone(), description.to_owned());
         let fact = self.source.outlet_fact(id.into())?;
         let shape = fact.shape.as_concrete().context("a shape is unknown")?;
         let arithmetic = kernel.arithmetic();
-        let op = KernelOp::new(kernel, shape, words.clone(), &self.buffers);
+        let op = KernelOp::new(kernel, shape, description.clone(), &self.buffers);
         let input = self.planar(input)?;
         let outlet = self.target.wire_node(&name, op, &[input])?[0];
-        self.replaced.push(Replaced { name, kernel: words, nodes, arithmetic });
+        self.replacements.push(Replacement { name, kernel: description, nodes, arithmetic });
         self.planar.insert(id.into(), outlet);
         Ok(())
     }
 
     /// Keeps element-wise operations, sums over channels, and concatenations of channels in the layout of their input, if
     /// that is channels last.
-    fn along_with_channels_last(&mut self, node: &TypedNode) -> TractResult<bool> {
+    fn keep_channels_last(&mut self, node: &TypedNode) -> TractResult<bool> {
         let known = node.inputs.iter().any(|input| self.channels_last.contains_key(input));
         let images = node.outputs.len() == 1 && node.outputs[0].fact.rank() == 4;
         if !known || !images {

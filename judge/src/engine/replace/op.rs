@@ -15,14 +15,14 @@ pub(super) trait Kernel: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Computes one image.
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()>;
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()>;
 }
 
 /// The inputs of an operation.
 #[derive(Clone, Copy)]
-pub(super) struct Images<'a>(&'a [TValue]);
+pub(super) struct KernelInputs<'a>(&'a [TValue]);
 
-impl<'a> Images<'a> {
+impl<'a> KernelInputs<'a> {
     pub const fn len(self) -> usize {
         self.0.len()
     }
@@ -44,19 +44,19 @@ pub(super) struct KernelOp {
     pub kernel: Arc<dyn Kernel>,
     pub output: TVec<usize>,
     /// Description for people, such as `Winograd F(4×4, 3×3), ReLU`.
-    pub words: String,
+    pub description: String,
     pub buffers: Buffers,
 }
 
 impl KernelOp {
-    pub fn new(kernel: impl Kernel, output: &[usize], words: String, buffers: &Buffers) -> Self {
-        Self { kernel: Arc::new(kernel), output: output.into(), words, buffers: buffers.clone() }
+    pub fn new(kernel: impl Kernel, output: &[usize], description: String, buffers: &Buffers) -> Self {
+        Self { kernel: Arc::new(kernel), output: output.into(), description, buffers: buffers.clone() }
     }
 }
 
 impl fmt::Debug for KernelOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {:?}", self.words, self.output)
+        write!(f, "{} → {:?}", self.description, self.output)
     }
 }
 
@@ -70,7 +70,7 @@ impl Eq for KernelOp {}
 
 impl Op for KernelOp {
     fn name(&self) -> StaticName {
-        self.words.clone().into()
+        self.description.clone().into()
     }
 
     op_as_typed_op!();
@@ -80,7 +80,8 @@ impl EvalOp for KernelOp {
     op_out_of_plan!();
 
     fn eval(&self, _: &EvalContext<'_>, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let output = self.buffers.fill(&self.output, |output| self.kernel.run(Images(&inputs), output))?;
+        let output =
+            self.buffers.fill(&self.output, |output| self.kernel.run(KernelInputs(&inputs), output))?;
         Ok(tvec![output])
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn padding(spec: &PoolSpec) -> Option<[[usize; 2]; 2]> {
 }
 
 /// Returns the shape of one planar image; `None` for anything else.
-pub(super) fn image(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Shape>> {
+pub(super) fn image_shape(model: &TypedModel, outlet: OutletId) -> TractResult<Option<Shape>> {
     let fact = model.outlet_fact(outlet)?;
     let floats = fact.datum_type == f32::datum_type();
     Ok(match fact.shape.as_concrete() {
@@ -31,7 +31,7 @@ pub(super) fn image(model: &TypedModel, outlet: OutletId) -> TractResult<Option<
 }
 
 /// Returns the window of a pool or a convolution as a depthwise convolution's; `None` if no kernel has such a window.
-pub(super) fn window(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
+pub(super) fn window_spec(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
     let kernel: [usize; 2] = spec.kernel_shape.as_slice().try_into().ok()?;
     let stride: [usize; 2] = spec.strides().as_ref().try_into().ok()?;
     let plain = spec.data_format == DataFormat::NCHW && spec.dilations().iter().all(|&d| d == 1);
@@ -40,8 +40,8 @@ pub(super) fn window(spec: &PoolSpec, input: Shape) -> Option<ConvSpec> {
 }
 
 /// Returns the geometry of a convolution; `None` if no kernel can compute its kind.
-pub(super) fn geometry(conv: &Conv, input: Shape) -> Option<ConvSpec> {
-    let spec = window(&conv.pool_spec, input)?;
+pub(super) fn conv_spec(conv: &Conv, input: Shape) -> Option<ConvSpec> {
+    let spec = window_spec(&conv.pool_spec, input)?;
     let outputs = conv.pool_spec.output_channels;
     let depthwise = conv.group == input.channels && conv.group == outputs && conv.group > 1;
     let known = conv.q_params.is_none() && conv.kernel_fmt == KernelFormat::OIHW;

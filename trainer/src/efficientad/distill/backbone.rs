@@ -63,7 +63,7 @@ impl Backbone {
         let colour = if grey { "grey" } else { "colour" };
         let path = self.folder.join(format!("{index:07}-{colour}.safetensors"));
         // A truncated file is written again.
-        let levels = match kept(&path) {
+        let levels = match read_cached(&path) {
             Some(levels) => levels,
             None => self.compute(index, grey, &path)?,
         };
@@ -86,14 +86,14 @@ impl Backbone {
     }
 }
 
-fn kept(path: &Path) -> Option<[Tensor; 2]> {
+fn read_cached(path: &Path) -> Option<[Tensor; 2]> {
     if !path.is_file() {
         return None;
     }
     let mut named = Tensor::read_safetensors(path).ok()?;
     let mut take = |wanted: &str| {
-        let place = named.iter().position(|(name, _)| name == wanted)?;
-        Some(named.swap_remove(place).1)
+        let index = named.iter().position(|(name, _)| name == wanted)?;
+        Some(named.swap_remove(index).1)
     };
     Some([take(NAMES[0])?, take(NAMES[1])?])
 }

@@ -18,13 +18,13 @@ use tch::{Device, Kind, Tensor};
 use self::backbone::Backbone;
 pub use self::request::Request;
 use self::request::write;
-use self::settings::settle;
-use self::target::Projection;
-use self::window::Window;
+use self::settings::check_or_create;
+use self::target::TargetProjection;
+use self::window::CropWindow;
 use super::losses::mean_square;
 use super::statistics::TEACHER;
 use crate::channels::Channels;
-use crate::method::{Ended, TrainError};
+use crate::method::{TrainError, TrainOutcome};
 use crate::natural::Natural;
 use crate::order::batch_indices;
 use crate::run::RunError;
@@ -56,7 +56,7 @@ const METRICS: &str = "metrics.jsonl";
 const FEATURES: &str = "features";
 
 #[derive(Serialize)]
-struct Metrics {
+struct DistillMetrics {
     step: u64,
     loss: f64,
     milliseconds_per_step: f64,
@@ -75,17 +75,17 @@ pub fn work_folder(out: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If the teacher is not a backbone, photos can't be read, the disk can't be written, or the loss is not a number.
-pub fn distill(request: &Request<'_>) -> Result<Ended, TrainError> {
+pub fn distill(request: &Request<'_>) -> Result<TrainOutcome, TrainError> {
     let mut distillation = Distillation::start(request)?;
     let finished = match distillation.channels()? {
         Some(channels) => distillation.steps(&channels)?,
         None => false,
     };
     if !finished {
-        return Ok(Ended::Interrupted { step: distillation.step });
+        return Ok(TrainOutcome::Interrupted { step: distillation.step });
     }
     distillation.write()?;
-    Ok(Ended::Finished { chosen_step: None })
+    Ok(TrainOutcome::Finished { chosen_step: None })
 }
 
 struct Distillation<'a> {
@@ -93,7 +93,7 @@ struct Distillation<'a> {
     folder: PathBuf,
     photos: Natural,
     backbone: Backbone,
-    projection: Projection,
+    projection: TargetProjection,
     mean: Tensor,
     std: Tensor,
     student: TrainableChain,
@@ -106,7 +106,7 @@ struct Distillation<'a> {
 impl<'a> Distillation<'a> {
     fn start(request: &'a Request<'a>) -> Result<Self, TrainError> {
         let folder = work_folder(request.out);
-        let photos = settle(request, &folder)?;
+        let photos = check_or_create(request, &folder)?;
         let Compute { device, .. } = request.compute;
         let mut backbone =
             Backbone::open(request.from, request.images, photos, folder.join(FEATURES), request.compute)?;
@@ -122,7 +122,7 @@ impl<'a> Distillation<'a> {
             request,
             photos: Natural::open(request.images, Size { width: SIDE, height: SIDE }, Some(photos))?,
             backbone,
-            projection: Projection::new(channels, features as i64, device),
+            projection: TargetProjection::new(channels, features as i64, device),
             mean: channel(mean),
             std: channel(std),
             adam: Adam::new(student.parameters.iter(), WEIGHT_DECAY),
@@ -155,7 +155,7 @@ impl<'a> Distillation<'a> {
         };
         take().map_err(|e| damaged(&e))?;
         let path = self.folder.join(METRICS);
-        metrics::cut_back(&path, self.step).map_err(|source| RunError::Io { path, source })?;
+        metrics::truncate_after(&path, self.step).map_err(|source| RunError::Io { path, source })?;
         Ok(())
     }
 
@@ -217,10 +217,10 @@ impl<'a> Distillation<'a> {
                 let (step, loss) = (self.step, losses.iter().sum::<f64>() / count);
                 let milliseconds_per_step = since_check.elapsed().as_secs_f64() * 1e3 / count;
                 let path = self.folder.join(METRICS);
-                metrics::append(&path, &Metrics { step, loss, milliseconds_per_step })
+                metrics::append(&path, &DistillMetrics { step, loss, milliseconds_per_step })
                     .map_err(|source| RunError::Io { path, source })?;
                 let line = format!("step {step:>6}: loss {loss:.4}, {milliseconds_per_step:.0} ms a step");
-                progress::say(&bar, &line);
+                progress::print(&bar, &line);
                 (losses, since_check) = (vec![], Instant::now());
             }
             let stop = progress::stop_requested();
@@ -249,9 +249,10 @@ impl<'a> Distillation<'a> {
             images.push(self.photos.photo(index, grey)?.to_device(self.request.compute.device));
         }
         if self.request.schedule == Schedule::Short {
-            let windows: Vec<Window> = photos.iter().map(|_| Window::draw(&mut random)).collect();
+            let windows: Vec<CropWindow> = photos.iter().map(|_| CropWindow::draw(&mut random)).collect();
             images = windows.iter().zip(&images).map(|(window, photo)| window.of_photo(photo)).collect();
-            let target = |(at, window): (usize, &Window)| window.of_target(&targets.narrow(0, at as i64, 1));
+            let target =
+                |(at, window): (usize, &CropWindow)| window.of_target(&targets.narrow(0, at as i64, 1));
             targets = Tensor::cat(&windows.iter().enumerate().map(target).collect::<Vec<_>>(), 0);
         }
         let target = channels.normalise(&targets);

@@ -15,7 +15,7 @@ const SETTINGS: &str = "settings.json";
 
 /// The settings that a resumed distillation must share with its start.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Settings {
+struct DistillSettings {
     from: String,
     network: String,
     size: String,
@@ -29,7 +29,7 @@ struct Settings {
 ///
 /// # Errors
 /// If the teacher is not a backbone, there are no photos, or the folder belongs to another distillation.
-pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError> {
+pub fn check_or_create(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError> {
     let network = &request.from.network;
     if !Network::backbones().iter().any(|backbone| backbone.name == network.name) {
         return Err(TrainError::Unfit(format!(
@@ -42,7 +42,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
         move |source| RunError::Io { path, source }
     };
     let images = request.images.canonicalize().map_err(failed(request.images))?;
-    let settings = Settings {
+    let settings = DistillSettings {
         from: request.from.name.clone(),
         network: network.name.to_owned(),
         size: request.size.network_name().to_owned(),
@@ -53,7 +53,7 @@ pub fn settle(request: &Request<'_>, folder: &Path) -> Result<usize, TrainError>
     };
     let path = folder.join(SETTINGS);
     match std::fs::read(&path) {
-        Ok(json) if serde_json::from_slice::<Settings>(&json).ok().as_ref() == Some(&settings) => {}
+        Ok(json) if serde_json::from_slice::<DistillSettings>(&json).ok().as_ref() == Some(&settings) => {}
         Ok(_) => {
             return Err(TrainError::Unfit(format!(
                 "{} holds a distillation with other settings (see its {SETTINGS}); give the same settings to resume it, choose another \

@@ -8,11 +8,11 @@ const BETWEEN: i64 = 1024;
 /// Projects two levels to the target. All steps of PatchCore's code (3×3 patches; averages of neighbouring
 /// channels, twice) are linear in each position's patch, so they are one convolution per level.
 #[derive(Debug)]
-pub struct Projection {
+pub struct TargetProjection {
     kernels: [Tensor; 2],
 }
 
-impl Projection {
+impl TargetProjection {
     /// Creates the projection for levels with these numbers of channels.
     #[must_use]
     pub fn new(channels: [i64; 2], outputs: i64, device: Device) -> Self {
@@ -66,7 +66,7 @@ mod tests {
         tch::manual_seed(1);
         let [fine, coarse] =
             [[2, 5, 8, 12], [2, 150, 4, 6]].map(|shape| Tensor::randn(shape, (Kind::Float, Device::Cpu)));
-        let target = Projection::new([5, 150], 96, Device::Cpu).apply(&fine, &coarse);
+        let target = TargetProjection::new([5, 150], 96, Device::Cpu).apply(&fine, &coarse);
         let expected = step_by_step(&fine, &coarse, 96);
         assert_eq!(target.size(), [2, 96, 8, 12]);
         let difference = (&target - &expected).abs().max().double_value(&[]);

@@ -16,12 +16,12 @@ const TARGET: i64 = 64;
 
 /// A window of a photo of 256².
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub struct CropWindow {
     /// The corner, in positions.
     corner: [i64; 2],
 }
 
-impl Window {
+impl CropWindow {
     /// Draws a window anywhere in the photo.
     pub fn draw(random: &mut Seeded) -> Self {
         let mut start = || random.below((TARGET - SIDE / STRIDE + 1) as usize) as i64;
@@ -63,7 +63,9 @@ mod tests {
         let photo = Tensor::rand([1, 3, 256, 256], (Kind::Float, Device::Cpu));
         let whole = padded.forward(&photo, false);
         let mut random = Seeded::new(1, 2);
-        for window in [Window { corner: [0, 0] }, Window { corner: [24, 24] }, Window::draw(&mut random)] {
+        for window in
+            [CropWindow { corner: [0, 0] }, CropWindow { corner: [24, 24] }, CropWindow::draw(&mut random)]
+        {
             let difference = plain.forward(&window.of_photo(&photo), false) - window.of_target(&whole);
             let largest = difference.abs().max().double_value(&[]);
             assert!(largest < 1e-5, "{window:?}: {largest}");

@@ -1,6 +1,6 @@
 //! Imports teachers from published weights; [`Library`] stores them.
 
-mod alike;
+mod detect;
 mod npz;
 mod pickle;
 mod pth;
@@ -8,7 +8,7 @@ mod timm;
 
 use std::path::Path;
 
-use self::alike::most_alike;
+use self::detect::detect_architecture;
 use crate::architecture::{Network, fold, name_sequential};
 use crate::array::Weights;
 use crate::teacher::{Library, Teacher, TeacherError, WeightFileError, read_safetensors};
@@ -36,7 +36,7 @@ pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
     let raw =
         read_weights(&bytes).map_err(|source| TeacherError::Format { path: path.to_owned(), source })?;
     let raw = timm::name_as_port(name_sequential(raw));
-    let network = most_alike(&raw)
+    let network = detect_architecture(&raw)
         .ok_or_else(|| TeacherError::NoNetwork { path: path.to_owned(), names: some_names(&raw) })?;
     match fold(&network, &raw) {
         Ok(weights) => Ok((network, weights)),

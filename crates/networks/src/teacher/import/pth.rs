@@ -8,7 +8,7 @@ use crate::array::{Array, Weights};
 use half::{bf16, f16};
 use zip::ZipArchive;
 
-use super::pickle::{Pickle, TensorRef, Value};
+use super::pickle::{Pickle, PickleValue, TensorRef};
 use crate::teacher::WeightFileError;
 
 /// The magic number at the start of the older layout, as a pickled integer of 10 bytes.
@@ -72,7 +72,7 @@ pub fn read_legacy(bytes: &[u8]) -> Result<Weights, WeightFileError> {
     let keys = keys.items(&keys.root).ok_or("its list of storages is missing; get another copy")?;
     let mut storages = HashMap::new();
     for key in keys {
-        let Value::Text(key) = key else {
+        let PickleValue::Text(key) = key else {
             return Err("its list of storages is damaged; get another copy".into());
         };
         let kind = pickle.storages.get(key).map_or("of an unknown type", |kind| kind);
@@ -115,23 +115,23 @@ type Named = (String, Rc<TensorRef>);
 
 /// Collects the tensors with their names; the names of nested dicts are joined by dots.
 fn tensors(pickle: &Pickle) -> Result<Vec<Named>, WeightFileError> {
-    let mut search = Search { pickle, left: MAX_ENTRIES, found: vec![] };
-    search.collect(&pickle.root, "", 0)?;
-    if search.found.is_empty() {
+    let mut collector = TensorCollector { pickle, left: MAX_ENTRIES, found: vec![] };
+    collector.collect(&pickle.root, "", 0)?;
+    if collector.found.is_empty() {
         return Err("it contains no named tensors; save a state_dict() with torch.save".into());
     }
-    Ok(search.found)
+    Ok(collector.found)
 }
 
-struct Search<'a> {
+struct TensorCollector<'a> {
     pickle: &'a Pickle,
     /// Number of entries still allowed.
     left: usize,
     found: Vec<Named>,
 }
 
-impl Search<'_> {
-    fn collect(&mut self, value: &Value, name: &str, depth: usize) -> Result<(), WeightFileError> {
+impl TensorCollector<'_> {
+    fn collect(&mut self, value: &PickleValue, name: &str, depth: usize) -> Result<(), WeightFileError> {
         self.left = self.left.checked_sub(1).ok_or_else(|| {
             format!("it names more than {MAX_ENTRIES} tensors and dicts, more than any checkpoint; save the state_dict() alone")
         })?;
@@ -141,7 +141,7 @@ impl Search<'_> {
             )
             .into());
         }
-        if let Value::Tensor(tensor) = value {
+        if let PickleValue::Tensor(tensor) = value {
             self.found.push((name.to_owned(), tensor.clone()));
         }
         for (key, item) in self.pickle.entries(value) {

@@ -9,21 +9,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::array::Weights;
 
 /// A parsed name: its prefix including the dot, and the rest.
-enum Place<'a> {
+enum TensorName<'a> {
     /// The prefix, `conv_stem` or `bn1`, and the tensor.
     Stem(&'a str, &'a str, &'a str),
     /// The prefix, the stage and block, the part, and the tensor.
     Block(&'a str, usize, usize, &'a str, &'a str),
 }
 
-impl<'a> Place<'a> {
+impl<'a> TensorName<'a> {
     fn prefix(&self) -> &'a str {
         match self {
             Self::Stem(prefix, ..) | Self::Block(prefix, ..) => prefix,
         }
     }
 
-    fn of(name: &'a str) -> Option<Self> {
+    fn parse(name: &'a str) -> Option<Self> {
         let (layer, tensor) = name.rsplit_once('.')?;
         if let Some((prefix, block)) = split_before(layer, "blocks.") {
             let mut parts = block.splitn(3, '.');
@@ -65,13 +65,13 @@ struct Nets {
 impl Nets {
     fn of(raw: &Weights) -> Self {
         let (mut prefixes, mut blocks, mut of_three) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-        for place in raw.keys().filter_map(|name| Place::of(name)) {
-            match place {
-                Place::Stem(prefix, "conv_stem", "weight") => {
+        for tensor_name in raw.keys().filter_map(|name| TensorName::parse(name)) {
+            match tensor_name {
+                TensorName::Stem(prefix, "conv_stem", "weight") => {
                     prefixes.insert(prefix.to_owned());
                 }
-                Place::Stem(..) => {}
-                Place::Block(prefix, stage, block, part, _) => {
+                TensorName::Stem(..) => {}
+                TensorName::Block(prefix, stage, block, part, _) => {
                     let count: &mut usize = blocks.entry((prefix.to_owned(), stage)).or_default();
                     *count = (*count).max(block + 1);
                     if part == "conv_pwl" {
@@ -94,13 +94,14 @@ impl Nets {
     }
 
     fn renamed(&self, name: &str) -> Option<String> {
-        let place = Place::of(name).filter(|place| self.prefixes.contains(place.prefix()))?;
-        match place {
-            Place::Stem(prefix, part, tensor) => {
+        let tensor_name =
+            TensorName::parse(name).filter(|tensor_name| self.prefixes.contains(tensor_name.prefix()))?;
+        match tensor_name {
+            TensorName::Stem(prefix, part, tensor) => {
                 let part = if part == "bn1" { "_bn0" } else { "_conv_stem" };
                 Some(format!("{prefix}{part}.{tensor}"))
             }
-            Place::Block(prefix, stage, block, part, tensor) => {
+            TensorName::Block(prefix, stage, block, part, tensor) => {
                 let of_three = self.of_three.contains(&(prefix.to_owned(), stage, block));
                 let part = match (part, of_three) {
                     ("conv_pw", true) => "_expand_conv",

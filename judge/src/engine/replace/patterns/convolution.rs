@@ -1,102 +1,104 @@
 //! A convolution with what follows it: a residual, clamping, a mean of 2 × 2 or a max pool.
 
-use kernels::bottleneck::Stage;
-use kernels::depth::{self, SpaceToDepth};
+use kernels::bottleneck::BottleneckStage;
+use kernels::space_to_depth::{SpaceToDepth, fold_stride2};
 use kernels::{Conv, Layout, Shape};
 use tract_core::internal::*;
 use tract_core::ops::cnn;
 
-use super::{Part, max_pool};
-use crate::engine::replace::Rewriting;
-use crate::engine::replace::chain::{Chain, only_reader};
-use crate::engine::replace::filters::Filters;
-use crate::engine::replace::op::{Images, Kernel};
+use super::{PatternMatch, max_pool};
+use crate::engine::replace::Rewriter;
+use crate::engine::replace::chain::{ConvChain, only_reader};
+use crate::engine::replace::conv_constants::ConvConstants;
+use crate::engine::replace::op::{Kernel, KernelInputs};
 
 /// The convolution, and how its kernel reads the image.
-struct Parts {
-    chain: Chain,
+struct ConvolutionMatch {
+    chain: ConvChain,
     kernel: Conv,
-    image: Image,
+    image: ConvInput,
     /// The max pool that the kernel takes over.
-    maximum: Option<usize>,
+    max_pool: Option<usize>,
 }
 
-enum Image {
-    LaidOut(Layout),
+enum ConvInput {
+    InLayout(Layout),
     /// After space to depth.
-    Deep(Shape),
+    SpaceToDepth(Shape),
 }
 
 /// Finds the convolution `node`, if a kernel can compute it.
-pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
-    let model = rewriting.source;
+pub(super) fn find(rewriter: &Rewriter<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
+    let model = rewriter.source;
     if !node.op_is::<cnn::Conv>() {
         return Ok(None);
     }
-    let chain = Chain::from(model, node.id, |id| rewriting.is_taken(id))?;
-    let Some((mut kernel, image)) = packed(rewriting, &chain)? else { return Ok(None) };
+    let chain = ConvChain::starting_at(model, node.id, |id| rewriter.is_taken(id))?;
+    let Some((mut kernel, image)) = conv_kernel(rewriter, &chain)? else { return Ok(None) };
     let reader = only_reader(model, chain.last)?;
-    let mut maximum = reader.filter(|node| node.op_is::<cnn::MaxPool>());
-    if let Some(node) = maximum {
-        let taken = max_pool::kernel(rewriting, node)?.map(|pool| kernel.take_maximum(pool));
-        maximum = maximum.filter(|_| matches!(taken, Some(Ok(_))));
+    let mut max_pool = reader.filter(|node| node.op_is::<cnn::MaxPool>());
+    if let Some(node) = max_pool {
+        let taken = max_pool::kernel(rewriter, node)?.map(|pool| kernel.fuse_max_pool(pool));
+        max_pool = max_pool.filter(|_| matches!(taken, Some(Ok(_))));
     }
-    let maximum = maximum.map(|node| node.id);
-    Ok(Some(Box::new(Parts { chain, kernel, image, maximum })))
+    let max_pool = max_pool.map(|node| node.id);
+    Ok(Some(Box::new(ConvolutionMatch { chain, kernel, image, max_pool })))
 }
 
 /// Returns the kernel for a convolution; `None` if no kernel can compute it.
-fn packed(rewriting: &Rewriting<'_>, chain: &Chain) -> TractResult<Option<(Conv, Image)>> {
-    let path = rewriting.paths.single;
-    let is_channels_last = |image| rewriting.is_channels_last(image);
-    let Some(filters) = Filters::of(rewriting.source, chain.conv, is_channels_last)? else { return Ok(None) };
-    let Stage { spec, weights, bias, epilogue } = filters.stage(chain.epilogue)?;
-    if let Some((folded, algorithm, weights)) = depth::folded(&spec, weights)
-        && let Ok(conv) = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, path)
+fn conv_kernel(rewriter: &Rewriter<'_>, chain: &ConvChain) -> TractResult<Option<(Conv, ConvInput)>> {
+    let isa = rewriter.isas.single;
+    let is_channels_last = |image| rewriter.is_channels_last(image);
+    let Some(constants) = ConvConstants::of(rewriter.source, chain.conv, is_channels_last)? else {
+        return Ok(None);
+    };
+    let BottleneckStage { spec, weights, bias, epilogue } = constants.stage(chain.epilogue)?;
+    if let Some((folded, algorithm, weights)) = fold_stride2(&spec, weights)
+        && let Ok(conv) = Conv::with_algorithm(algorithm, folded, &weights, bias, epilogue, isa)
     {
-        return Ok(Some((conv, Image::Deep(spec.input))));
+        return Ok(Some((conv, ConvInput::SpaceToDepth(spec.input))));
     }
-    let conv = Conv::new(spec, weights, bias, epilogue, path);
-    Ok(conv.ok().map(|conv| (conv, Image::LaidOut(spec.layout))))
+    let conv = Conv::new(spec, weights, bias, epilogue, isa);
+    Ok(conv.ok().map(|conv| (conv, ConvInput::InLayout(spec.layout))))
 }
 
-impl Part for Parts {
+impl PatternMatch for ConvolutionMatch {
     fn nodes(&self) -> Vec<usize> {
-        self.chain.nodes.iter().copied().chain(self.maximum).collect()
+        self.chain.nodes.iter().copied().chain(self.max_pool).collect()
     }
 
     fn last(&self) -> usize {
-        self.maximum.unwrap_or(self.chain.last)
+        self.max_pool.unwrap_or(self.chain.last)
     }
 
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
-        let image = rewriting.source.node(self.chain.conv).inputs[0];
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()> {
+        let image = rewriter.source.node(self.chain.conv).inputs[0];
         let mut inputs = tvec![match self.image {
-            Image::LaidOut(layout) => rewriting.laid_out(image, layout)?,
-            Image::Deep(shape) => rewriting.deep(image, shape)?,
+            ConvInput::InLayout(layout) => rewriter.in_layout(image, layout)?,
+            ConvInput::SpaceToDepth(shape) => rewriter.space_to_depth(image, shape)?,
         }];
         if let Some(residual) = self.chain.residual {
-            inputs.push(rewriting.channels_last(residual)?);
+            inputs.push(rewriter.channels_last(residual)?);
         }
-        let mut words = self.chain.words(self.kernel.algorithm().name());
-        if self.maximum.is_some() {
-            words += ", maximum";
+        let mut description = self.chain.describe(self.kernel.algorithm().name());
+        if self.max_pool.is_some() {
+            description += ", maximum";
         }
         let (last, nodes, output) = (self.last(), self.nodes().len(), self.kernel.output());
-        rewriting.write(last, nodes, self.kernel, output, words, &inputs)
+        rewriter.wire_kernel(last, nodes, self.kernel, output, description, &inputs)
     }
 }
 
 /// Inputs: the image, and the residual if the epilogue has one.
 impl Kernel for Conv {
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        Ok(self.run(images.get(0)?, images.optional(1)?, output)?)
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(inputs.get(0)?, inputs.optional(1)?, output)?)
     }
 }
 
 /// Input: a planar image.
 impl Kernel for SpaceToDepth {
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        Ok(self.run(images.get(0)?, output)?)
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(inputs.get(0)?, output)?)
     }
 }

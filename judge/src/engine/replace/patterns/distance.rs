@@ -1,21 +1,21 @@
 //! The distance of two images' features along the channels: ‖a − b‖² or ‖a/‖a‖ − b/‖b‖‖².
 
 use kernels::Shape;
-use kernels::head::Distance;
+use kernels::distance::Distance;
 use tract_core::internal::*;
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::math::{Div, Max, Mul, Sqrt, Square, Sub};
 use tract_core::ops::nn::{Reduce, Reducer};
 
-use super::Part;
-use crate::engine::replace::Rewriting;
-use crate::engine::replace::chain::{binary, single};
-use crate::engine::replace::op::{Images, Kernel};
-use crate::engine::replace::shapes::image;
+use super::PatternMatch;
+use crate::engine::replace::Rewriter;
+use crate::engine::replace::chain::{binary_inputs, scalar_constant};
+use crate::engine::replace::op::{Kernel, KernelInputs};
+use crate::engine::replace::shapes::image_shape;
 
 /// The nodes of a distance.
-struct Parts {
+struct DistanceMatch {
     inputs: [OutletId; 2],
     image: Shape,
     nodes: Vec<usize>,
@@ -25,10 +25,10 @@ struct Parts {
 }
 
 /// Finds the distance whose first node is `first`.
-pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
-    let model = rewriting.source;
+pub(super) fn find(rewriter: &Rewriter<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
+    let model = rewriter.source;
     // Searched for from its end: the sum of the difference's squares.
-    if squared(first).is_none() && binary::<Sub>(first).is_none() {
+    if squared(first).is_none() && binary_inputs::<Sub>(first).is_none() {
         return Ok(None);
     }
     let mut found = None;
@@ -37,22 +37,22 @@ pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<
     for _ in 0..8 {
         let Some(next) = node.outputs.first().and_then(|output| output.successors.first()) else { break };
         node = model.node(next.node);
-        if let Some(parts) = Parts::ending_at(model, node)? {
-            found = Some(parts).filter(|parts| parts.nodes.contains(&first.id));
+        if let Some(matched) = DistanceMatch::ending_at(model, node)? {
+            found = Some(matched).filter(|matched| matched.nodes.contains(&first.id));
             break;
         }
     }
-    let found = found.filter(|parts| parts.inputs.iter().any(|&input| rewriting.is_channels_last(input)));
-    Ok(found.map(|parts| Box::new(parts) as Box<dyn Part>))
+    let found = found.filter(|matched| matched.inputs.iter().any(|&input| rewriter.is_channels_last(input)));
+    Ok(found.map(|matched| Box::new(matched) as Box<dyn PatternMatch>))
 }
 
-impl Parts {
+impl DistanceMatch {
     fn ending_at(model: &TypedModel, end: &TypedNode) -> TractResult<Option<Self>> {
         let Some(squares) = channel_sum(end) else { return Ok(None) };
         let squares = model.node(squares.node);
         let Some(difference) = squared(squares) else { return Ok(None) };
         let difference = model.node(difference.node);
-        let Some([a, b]) = binary::<Sub>(difference) else { return Ok(None) };
+        let Some([a, b]) = binary_inputs::<Sub>(difference) else { return Ok(None) };
         let (own, mut nodes) = ([end.id, squares.id, difference.id], Vec::new());
         let directions = (direction(model, a, &mut nodes)?, direction(model, b, &mut nodes)?);
         let (inputs, floor) = match directions {
@@ -63,7 +63,7 @@ impl Parts {
             }
         };
         nodes.extend(own);
-        let [of_a, of_b] = [image(model, inputs[0])?, image(model, inputs[1])?];
+        let [of_a, of_b] = [image_shape(model, inputs[0])?, image_shape(model, inputs[1])?];
         let Some(image) = of_a.filter(|_| of_a == of_b && inputs[0] != inputs[1]) else {
             return Ok(None);
         };
@@ -80,7 +80,7 @@ impl Parts {
     }
 }
 
-impl Part for Parts {
+impl PatternMatch for DistanceMatch {
     fn nodes(&self) -> Vec<usize> {
         self.nodes.clone()
     }
@@ -89,20 +89,20 @@ impl Part for Parts {
         self.last
     }
 
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
-        let inputs = [rewriting.channels_last(self.inputs[0])?, rewriting.channels_last(self.inputs[1])?];
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()> {
+        let inputs = [rewriter.channels_last(self.inputs[0])?, rewriter.channels_last(self.inputs[1])?];
         let Shape { height, width, channels } = self.image;
-        let path = rewriting.paths.single;
-        let kernel = Distance { pixels: height * width, channels, floor: self.floor, path };
-        let words = if self.floor.is_some() { "distance of directions" } else { "distance" };
+        let isa = rewriter.isas.single;
+        let kernel = Distance { pixels: height * width, channels, floor: self.floor, isa };
+        let description = if self.floor.is_some() { "distance of directions" } else { "distance" };
         let output = Shape { channels: 1, ..self.image };
-        rewriting.write(self.last, self.nodes.len(), kernel, output, words.to_owned(), &inputs)
+        rewriter.wire_kernel(self.last, self.nodes.len(), kernel, output, description.to_owned(), &inputs)
     }
 }
 
 impl Kernel for Distance {
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        Ok(self.run(images.get(0)?, images.get(1)?, output)?)
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(inputs.get(0)?, inputs.get(1)?, output)?)
     }
 }
 
@@ -113,10 +113,10 @@ fn direction(
     nodes: &mut Vec<usize>,
 ) -> TractResult<Option<(OutletId, f32)>> {
     let quotient = model.node(quotient.node);
-    let Some([x, length]) = binary::<Div>(quotient) else { return Ok(None) };
+    let Some([x, length]) = binary_inputs::<Div>(quotient) else { return Ok(None) };
     let maximum = model.node(length.node);
-    let Some([left, right]) = binary::<Max>(maximum) else { return Ok(None) };
-    let (root, floor) = match (single(model, left)?, single(model, right)?) {
+    let Some([left, right]) = binary_inputs::<Max>(maximum) else { return Ok(None) };
+    let (root, floor) = match (scalar_constant(model, left)?, scalar_constant(model, right)?) {
         (None, Some(floor)) => (left, floor),
         (Some(floor), None) => (right, floor),
         _ => return Ok(None),

@@ -4,26 +4,26 @@ use kernels::resample::Resample;
 use tract_core::internal::*;
 use tract_core::ops::cnn::SumPool;
 
-use super::Part;
-use crate::engine::replace::Rewriting;
-use crate::engine::replace::shapes::{image, window};
+use super::PatternMatch;
+use crate::engine::replace::Rewriter;
+use crate::engine::replace::shapes::{image_shape, window_spec};
 
 /// With fewer channels, mean pooling stays with tract.
-const LEAST_CHANNELS: usize = 8;
+const MIN_CHANNELS: usize = 8;
 
-struct Parts {
+struct MeanPoolMatch {
     node: usize,
     kernel: Resample,
 }
 
-pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
-    let model = rewriting.source;
+pub(super) fn find(rewriter: &Rewriter<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
+    let model = rewriter.source;
     let Some(pool) = node.op_as::<SumPool>() else { return Ok(None) };
     let outlet = node.inputs[0];
-    let input = image(model, outlet)?.filter(|shape| shape.channels >= LEAST_CHANNELS);
-    let Some(input) = input.filter(|_| rewriting.is_channels_last(outlet)) else { return Ok(None) };
-    let Some(spec) = window(&pool.pool_spec, input).filter(|_| pool.normalize) else { return Ok(None) };
-    let Some(output) = image(model, node.id.into())? else { return Ok(None) };
+    let input = image_shape(model, outlet)?.filter(|shape| shape.channels >= MIN_CHANNELS);
+    let Some(input) = input.filter(|_| rewriter.is_channels_last(outlet)) else { return Ok(None) };
+    let Some(spec) = window_spec(&pool.pool_spec, input).filter(|_| pool.normalize) else { return Ok(None) };
+    let Some(output) = image_shape(model, node.id.into())? else { return Ok(None) };
     let matrix = |axis: usize, from: usize, to: usize| {
         let mut matrix = vec![0f32; from * to];
         for (index, row) in matrix.chunks_exact_mut(from).enumerate() {
@@ -38,13 +38,13 @@ pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<O
     };
     let rows = matrix(0, input.height, output.height);
     let columns = matrix(1, input.width, output.width);
-    let path = rewriting.paths.single;
-    let kernel = Resample::new(input, (output.height, &rows), (output.width, &columns), path);
+    let isa = rewriter.isas.single;
+    let kernel = Resample::new(input, (output.height, &rows), (output.width, &columns), isa);
     let Ok(kernel) = kernel else { return Ok(None) };
-    Ok(Some(Box::new(Parts { node: node.id, kernel })))
+    Ok(Some(Box::new(MeanPoolMatch { node: node.id, kernel })))
 }
 
-impl Part for Parts {
+impl PatternMatch for MeanPoolMatch {
     fn nodes(&self) -> Vec<usize> {
         vec![self.node]
     }
@@ -53,9 +53,9 @@ impl Part for Parts {
         self.node
     }
 
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
-        let inputs = [rewriting.channels_last(rewriting.source.node(self.node).inputs[0])?];
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()> {
+        let inputs = [rewriter.channels_last(rewriter.source.node(self.node).inputs[0])?];
         let output = self.kernel.output();
-        rewriting.write(self.node, 1, self.kernel, output, "mean of windows".to_owned(), &inputs)
+        rewriter.wire_kernel(self.node, 1, self.kernel, output, "mean of windows".to_owned(), &inputs)
     }
 }

@@ -1,22 +1,22 @@
 //! The table of patterns that kernels replace. Each file holds a pattern and what runs its kernel.
 
-mod batch;
+mod batch_matmul;
 mod bottleneck;
+mod channel_min;
 mod convolution;
 mod distance;
-mod largest;
-mod least;
 mod max_pool;
 mod mean_pool;
 mod normalise;
 mod resize;
+mod top_k_mean;
 
 use tract_core::internal::*;
 
-use super::Rewriting;
+use super::Rewriter;
 
-/// Nodes that become one operation.
-pub(super) trait Part {
+/// Nodes of a model that match a pattern and become one operation.
+pub(super) trait PatternMatch {
     /// Returns the nodes that it replaces.
     fn nodes(&self) -> Vec<usize>;
 
@@ -24,11 +24,11 @@ pub(super) trait Part {
     fn last(&self) -> usize;
 
     /// Writes the operation.
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()>;
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()>;
 }
 
-/// Finds the part that starts at a node, the first of its nodes in the order of evaluation.
-type Find = fn(&Rewriting<'_>, &TypedNode) -> TractResult<Option<Box<dyn Part>>>;
+/// Finds the match that starts at a node, the first of its nodes in the order of evaluation.
+type Find = fn(&Rewriter<'_>, &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>>;
 
 /// The patterns by name. If two match at the same node, the first in the table wins.
 const PATTERNS: [(&str, Find); 10] = [
@@ -38,18 +38,20 @@ const PATTERNS: [(&str, Find); 10] = [
     ("mean of windows", mean_pool::find),
     ("resizing", resize::find),
     ("distance", distance::find),
-    ("batch of products", batch::find),
-    ("minimum over channels", least::find),
+    ("batch of products", batch_matmul::find),
+    ("minimum over channels", channel_min::find),
     ("normalisation", normalise::find),
-    ("mean of the largest", largest::find),
+    ("mean of the largest", top_k_mean::find),
 ];
 
-/// Returns the first pattern's part that starts at `node`, if none of its nodes belongs to another part.
-pub(super) fn find(rewriting: &Rewriting<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
+/// Returns the first pattern's match that starts at `node`, if none of its nodes belongs to another match.
+pub(super) fn find(rewriter: &Rewriter<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
     for (name, find) in PATTERNS {
-        let part = find(rewriting, node).with_context(|| format!("while matching the pattern `{name}`"))?;
-        if let Some(part) = part.filter(|part| !part.nodes().iter().any(|id| rewriting.is_taken(*id))) {
-            return Ok(Some(part));
+        let matched = find(rewriter, node).with_context(|| format!("while matching the pattern `{name}`"))?;
+        if let Some(matched) =
+            matched.filter(|matched| !matched.nodes().iter().any(|id| rewriter.is_taken(*id)))
+        {
+            return Ok(Some(matched));
         }
     }
     Ok(None)

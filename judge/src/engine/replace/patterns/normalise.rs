@@ -4,29 +4,29 @@ use kernels::normalise::Normalise;
 use tract_core::internal::*;
 use tract_core::ops::math::{Mul, Sub};
 
-use super::Part;
-use crate::engine::replace::Rewriting;
-use crate::engine::replace::chain::{binary, only_reader};
-use crate::engine::replace::op::{Images, Kernel};
-use crate::engine::replace::shapes::image;
+use super::PatternMatch;
+use crate::engine::replace::Rewriter;
+use crate::engine::replace::chain::{binary_inputs, only_reader};
+use crate::engine::replace::op::{Kernel, KernelInputs};
+use crate::engine::replace::shapes::image_shape;
 
 /// The nodes of a normalisation.
-struct Parts {
+struct NormaliseMatch {
     input: OutletId,
     nodes: [usize; 2],
     kernel: Normalise,
 }
 
 /// Finds the normalisation that starts at `first`, of a planar image.
-pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
-    let model = rewriting.source;
-    let Some([input, means]) = binary::<Sub>(first) else { return Ok(None) };
-    if rewriting.is_channels_last(input) {
+pub(super) fn find(rewriter: &Rewriter<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
+    let model = rewriter.source;
+    let Some([input, means]) = binary_inputs::<Sub>(first) else { return Ok(None) };
+    if rewriter.is_channels_last(input) {
         return Ok(None);
     }
-    let Some(shape) = image(model, input)? else { return Ok(None) };
+    let Some(shape) = image_shape(model, input)? else { return Ok(None) };
     let Some(last) = only_reader(model, first.id)? else { return Ok(None) };
-    let Some([a, b]) = binary::<Mul>(last) else { return Ok(None) };
+    let Some([a, b]) = binary_inputs::<Mul>(last) else { return Ok(None) };
     let factors = if a == first.id.into() { b } else { a };
     let (Some(means), Some(factors)) =
         (by_channel(model, means, shape.channels)?, by_channel(model, factors, shape.channels)?)
@@ -34,11 +34,11 @@ pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<
         return Ok(None);
     };
     let channels = means.into_iter().zip(factors).map(|(mean, factor)| [mean, factor]).collect();
-    let kernel = Normalise { pixels: shape.height * shape.width, channels, path: rewriting.paths.single };
-    Ok(Some(Box::new(Parts { input, nodes: [first.id, last.id], kernel })))
+    let kernel = Normalise { pixels: shape.height * shape.width, channels, isa: rewriter.isas.single };
+    Ok(Some(Box::new(NormaliseMatch { input, nodes: [first.id, last.id], kernel })))
 }
 
-impl Part for Parts {
+impl PatternMatch for NormaliseMatch {
     fn nodes(&self) -> Vec<usize> {
         self.nodes.to_vec()
     }
@@ -47,15 +47,15 @@ impl Part for Parts {
         self.nodes[1]
     }
 
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
-        rewriting.write_planar(self.last(), self.nodes.len(), self.kernel, "normalisation", self.input)
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()> {
+        rewriter.wire_planar_kernel(self.last(), self.nodes.len(), self.kernel, "normalisation", self.input)
     }
 }
 
 /// From a planar image to another one.
 impl Kernel for Normalise {
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        Ok(self.run(images.get(0)?, output)?)
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(inputs.get(0)?, output)?)
     }
 }
 

@@ -1,18 +1,18 @@
 //! Resizing: one matrix for the rows, one for the columns.
 
 use kernels::resample::Resample;
-use kernels::{Path, Shape};
+use kernels::{Isa, Shape};
 use tract_core::internal::*;
 use tract_core::ops::einsum::EinSum;
 
-use super::Part;
-use crate::engine::replace::Rewriting;
+use super::PatternMatch;
+use crate::engine::replace::Rewriter;
 use crate::engine::replace::chain::only_reader;
-use crate::engine::replace::op::{Images, Kernel};
-use crate::engine::replace::shapes::image;
+use crate::engine::replace::op::{Kernel, KernelInputs};
+use crate::engine::replace::shapes::image_shape;
 
 /// rows · image · columnsᵀ.
-struct Parts {
+struct ResizeMatch {
     image: OutletId,
     nodes: [usize; 2],
     shape: Shape,
@@ -22,8 +22,8 @@ struct Parts {
 }
 
 /// Finds the resizing that starts with the product `first`, along either axis.
-pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn Part>>> {
-    let model = rewriting.source;
+pub(super) fn find(rewriter: &Rewriter<'_>, first: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
+    let model = rewriter.source;
     let Some(last) = only_reader(model, first.id)? else { return Ok(None) };
     let products = [by_rows(first)?.zip(by_columns(last)?), by_columns(first)?.zip(by_rows(last)?)];
     let (x, half, rows, columns) = match products {
@@ -34,30 +34,30 @@ pub(super) fn find(rewriting: &Rewriting<'_>, first: &TypedNode) -> TractResult<
     let (Some(rows), Some(columns)) = (matrix(model, rows)?, matrix(model, columns)?) else {
         return Ok(None);
     };
-    let Some(shape) = image(model, x)? else { return Ok(None) };
+    let Some(shape) = image_shape(model, x)? else { return Ok(None) };
     let fits = half == first.id.into();
-    let parts = Parts { image: x, nodes: [first.id, last.id], shape, rows, columns };
-    let reads = parts.is_one_plane() || rewriting.is_channels_last(x);
-    Ok((fits && reads).then(|| Box::new(parts) as Box<dyn Part>))
+    let matched = ResizeMatch { image: x, nodes: [first.id, last.id], shape, rows, columns };
+    let reads = matched.is_one_plane() || rewriter.is_channels_last(x);
+    Ok((fits && reads).then(|| Box::new(matched) as Box<dyn PatternMatch>))
 }
 
-impl Parts {
+impl ResizeMatch {
     /// Returns whether there is one channel, for which planar and channels last are the same.
     const fn is_one_plane(&self) -> bool {
         self.shape.channels == 1
     }
 
-    fn kernel(&self, path: Path) -> TractResult<Resample> {
+    fn kernel(&self, isa: Isa) -> TractResult<Resample> {
         let (rows, columns) = (self.rows.try_as_plain_ram()?, self.columns.try_as_plain_ram()?);
         let (rows, columns) = (rows.as_slice::<f32>()?, columns.as_slice::<f32>()?);
         let (height, width) = (self.rows.shape()[0], self.columns.shape()[1]);
         let transposed: Vec<f32> =
             (0..width).flat_map(|to| columns.iter().skip(to).step_by(width).copied()).collect();
-        Ok(Resample::new(self.shape, (height, rows), (width, &transposed), path)?)
+        Ok(Resample::new(self.shape, (height, rows), (width, &transposed), isa)?)
     }
 }
 
-impl Part for Parts {
+impl PatternMatch for ResizeMatch {
     fn nodes(&self) -> Vec<usize> {
         self.nodes.to_vec()
     }
@@ -66,20 +66,20 @@ impl Part for Parts {
         self.nodes[1]
     }
 
-    fn write(self: Box<Self>, rewriting: &mut Rewriting<'_>) -> TractResult<()> {
-        let kernel = self.kernel(rewriting.paths.single)?;
-        let (output, words) = (kernel.output(), "resampling");
+    fn rewrite(self: Box<Self>, rewriter: &mut Rewriter<'_>) -> TractResult<()> {
+        let kernel = self.kernel(rewriter.isas.single)?;
+        let (output, description) = (kernel.output(), "resampling");
         if self.is_one_plane() {
-            return rewriting.write_planar(self.last(), 2, kernel, words, self.image);
+            return rewriter.wire_planar_kernel(self.last(), 2, kernel, description, self.image);
         }
-        let inputs = [rewriting.channels_last(self.image)?];
-        rewriting.write(self.last(), 2, kernel, output, words.to_owned(), &inputs)
+        let inputs = [rewriter.channels_last(self.image)?];
+        rewriter.wire_kernel(self.last(), 2, kernel, output, description.to_owned(), &inputs)
     }
 }
 
 impl Kernel for Resample {
-    fn run(&self, images: Images<'_>, output: &mut [f32]) -> TractResult<()> {
-        Ok(self.run(images.get(0)?, output)?)
+    fn run(&self, inputs: KernelInputs<'_>, output: &mut [f32]) -> TractResult<()> {
+        Ok(self.run(inputs.get(0)?, output)?)
     }
 }
 

@@ -6,16 +6,16 @@ use std::rc::Rc;
 use super::calls::{Called, call, storage};
 use super::reader::Reader;
 use super::strings::{quoted, text};
-use super::{Dict, Pickle, Value, malformed, underflow};
+use super::{Dict, Pickle, PickleValue, malformed, underflow};
 use crate::teacher::WeightFileError;
 
 pub(super) struct Machine<'a> {
     reader: Reader<'a>,
-    stack: Vec<Value>,
+    stack: Vec<PickleValue>,
     marks: Vec<usize>,
-    memo: Vec<Option<Value>>,
+    memo: Vec<Option<PickleValue>>,
     dicts: Vec<Dict>,
-    lists: Vec<Vec<Value>>,
+    lists: Vec<Vec<PickleValue>>,
     storages: HashMap<Rc<str>, Rc<str>>,
     /// Number of opcodes, and of entries of dicts made by calls, still allowed.
     left: usize,
@@ -61,14 +61,14 @@ impl<'a> Machine<'a> {
             0x80 => drop(self.reader.byte()?),
             0x95 => drop(self.reader.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
-            b'N' | 0x88 | 0x89 => self.stack.push(Value::Opaque),
+            b'N' | 0x88 | 0x89 => self.stack.push(PickleValue::Opaque),
             b'G' => {
                 self.reader.take(8)?;
-                self.stack.push(Value::Opaque);
+                self.stack.push(PickleValue::Opaque);
             }
             b'}' => self.push_dict(vec![]),
             b']' => {
-                self.stack.push(Value::List(self.lists.len()));
+                self.stack.push(PickleValue::List(self.lists.len()));
                 self.lists.push(vec![]);
             }
             b')' => self.push_tuple(vec![])?,
@@ -86,17 +86,17 @@ impl<'a> Machine<'a> {
             b'M' => self.unsigned(2)?,
             b'J' => {
                 let n = self.reader.number(4)? as i32;
-                self.stack.push(Value::Int(n.into()));
+                self.stack.push(PickleValue::Int(n.into()));
             }
             0x8a => {
                 let n = self.reader.long()?;
-                self.stack.push(n.map_or(Value::Opaque, Value::Int));
+                self.stack.push(n.map_or(PickleValue::Opaque, PickleValue::Int));
             }
             b'X' | b'T' => self.text(4)?,
             0x8c | b'U' => self.text(1)?,
             b'S' => {
                 let line = quoted(self.reader.line()?.trim_ascii_end())?;
-                self.stack.push(Value::Text(line));
+                self.stack.push(PickleValue::Text(line));
             }
             b'q' => {
                 let index = self.reader.number(1)? as usize;
@@ -111,19 +111,19 @@ impl<'a> Machine<'a> {
             b'j' => self.recall(4)?,
             b'c' => {
                 let (module, name) = (text(self.reader.line()?), text(self.reader.line()?));
-                self.stack.push(Value::Global(format!("{module} {name}").into()));
+                self.stack.push(PickleValue::Global(format!("{module} {name}").into()));
             }
             0x93 => {
-                let (Value::Text(name), Value::Text(module)) = (self.pop()?, self.pop()?) else {
+                let (PickleValue::Text(name), PickleValue::Text(module)) = (self.pop()?, self.pop()?) else {
                     return Err(malformed());
                 };
-                self.stack.push(Value::Global(format!("{module} {name}").into()));
+                self.stack.push(PickleValue::Global(format!("{module} {name}").into()));
             }
             b'Q' => {
                 let id = self.pop()?;
                 let (kind, key) = storage(&id)?;
                 self.storages.insert(key.clone(), kind.clone());
-                self.stack.push(Value::Storage(kind, key));
+                self.stack.push(PickleValue::Storage(kind, key));
             }
             b'R' | 0x81 => {
                 let (arguments, callable) = (self.pop()?, self.pop()?);
@@ -175,28 +175,28 @@ impl<'a> Machine<'a> {
 
     fn unsigned(&mut self, bytes: usize) -> Result<(), WeightFileError> {
         let n = self.reader.number(bytes)?;
-        self.stack.push(Value::Int(n));
+        self.stack.push(PickleValue::Int(n));
         Ok(())
     }
 
     fn text(&mut self, length_bytes: usize) -> Result<(), WeightFileError> {
         let length = self.reader.number(length_bytes)? as usize;
         let text = text(self.reader.take(length)?);
-        self.stack.push(Value::Text(text));
+        self.stack.push(PickleValue::Text(text));
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Value, WeightFileError> {
+    fn pop(&mut self) -> Result<PickleValue, WeightFileError> {
         self.stack.pop().ok_or_else(underflow)
     }
 
-    fn since_mark(&mut self) -> Result<Vec<Value>, WeightFileError> {
+    fn since_mark(&mut self) -> Result<Vec<PickleValue>, WeightFileError> {
         let mark = self.marks.pop().filter(|&mark| mark <= self.stack.len()).ok_or_else(underflow)?;
         Ok(self.stack.split_off(mark))
     }
 
-    fn push_tuple(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
-        let depth = |item: &Value| if let Value::Tuple(_, depth) = item { depth + 1 } else { 0 };
+    fn push_tuple(&mut self, items: Vec<PickleValue>) -> Result<(), WeightFileError> {
+        let depth = |item: &PickleValue| if let PickleValue::Tuple(_, depth) = item { depth + 1 } else { 0 };
         let depth = items.iter().map(depth).max().unwrap_or(0);
         if depth > MAX_NESTING {
             return Err(format!(
@@ -204,24 +204,24 @@ impl<'a> Machine<'a> {
             )
             .into());
         }
-        self.stack.push(Value::Tuple(items.into(), depth));
+        self.stack.push(PickleValue::Tuple(items.into(), depth));
         Ok(())
     }
 
     fn push_dict(&mut self, entries: Dict) {
-        self.stack.push(Value::Dict(self.dicts.len()));
+        self.stack.push(PickleValue::Dict(self.dicts.len()));
         self.dicts.push(entries);
     }
 
     /// Returns the entries of a dict made of pairs, which is how Python 2 builds an OrderedDict.
-    fn entries(&mut self, pairs: Option<Value>) -> Result<Dict, WeightFileError> {
-        let Some(Value::List(pairs)) = pairs else { return Ok(vec![]) };
+    fn entries(&mut self, pairs: Option<PickleValue>) -> Result<Dict, WeightFileError> {
+        let Some(PickleValue::List(pairs)) = pairs else { return Ok(vec![]) };
         let mut entries = vec![];
         for place in 0..self.lists[pairs].len() {
             self.step()?;
             let pair = match &self.lists[pairs][place] {
-                Value::List(pair) => &self.lists[*pair],
-                Value::Tuple(pair, _) => &pair[..],
+                PickleValue::List(pair) => &self.lists[*pair],
+                PickleValue::Tuple(pair, _) => &pair[..],
                 _ => return Err(malformed()),
             };
             let [key, value] = pair else { return Err(malformed()) };
@@ -248,36 +248,38 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn extend_dict(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
+    fn extend_dict(&mut self, items: Vec<PickleValue>) -> Result<(), WeightFileError> {
         match self.stack.last() {
-            Some(Value::Dict(dict)) if items.len().is_multiple_of(2) => {
+            Some(PickleValue::Dict(dict)) if items.len().is_multiple_of(2) => {
                 let mut items = items.into_iter();
                 while let (Some(key), Some(value)) = (items.next(), items.next()) {
                     self.dicts[*dict].extend(entry(key, value));
                 }
                 Ok(())
             }
-            Some(Value::Opaque) => Ok(()),
+            Some(PickleValue::Opaque) => Ok(()),
             _ => Err(malformed()),
         }
     }
 
-    fn extend_list(&mut self, items: Vec<Value>) -> Result<(), WeightFileError> {
+    fn extend_list(&mut self, items: Vec<PickleValue>) -> Result<(), WeightFileError> {
         match self.stack.last() {
-            Some(Value::List(list)) => {
+            Some(PickleValue::List(list)) => {
                 self.lists[*list].extend(items);
                 Ok(())
             }
-            Some(Value::Opaque) => Ok(()),
+            Some(PickleValue::Opaque) => Ok(()),
             _ => Err(malformed()),
         }
     }
 }
 
 /// Returns what a dict keeps of an entry, see [`Dict`].
-fn entry(key: Value, value: Value) -> Option<(Rc<str>, Value)> {
+fn entry(key: PickleValue, value: PickleValue) -> Option<(Rc<str>, PickleValue)> {
     match (key, value) {
-        (Value::Text(key), value @ (Value::Tensor(_) | Value::Dict(_))) => Some((key, value)),
+        (PickleValue::Text(key), value @ (PickleValue::Tensor(_) | PickleValue::Dict(_))) => {
+            Some((key, value))
+        }
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ use crate::teacher::WeightFileError;
 /// A value of a pickle. Dicts and lists are stored in the [`Pickle`], because a pickle can change them after
 /// inserting them into others, or into themselves.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(super) enum PickleValue {
     /// None, booleans, floats and results of unknown callables, which a state dict doesn't need.
     Opaque,
     /// An integer.
@@ -24,7 +24,7 @@ pub(super) enum Value {
     /// A string, or a byte string of Python 2.
     Text(Rc<str>),
     /// A tuple, and the depth of tuples nested in it.
-    Tuple(Rc<[Value]>, usize),
+    Tuple(Rc<[PickleValue]>, usize),
     /// The number of a list.
     List(usize),
     /// The number of a dict or an OrderedDict.
@@ -56,18 +56,18 @@ pub(super) struct TensorRef {
 #[derive(Debug)]
 pub(super) struct Pickle {
     /// The value that it describes.
-    pub root: Value,
+    pub root: PickleValue,
     /// Its length in bytes.
     pub length: usize,
     /// The element type of every storage that it refers to, by key.
     pub storages: HashMap<Rc<str>, Rc<str>>,
     dicts: Vec<Dict>,
-    lists: Vec<Vec<Value>>,
+    lists: Vec<Vec<PickleValue>>,
 }
 
 /// A dict's tensors and nested dicts by name, in order. Entries with other keys or values aren't weights, and are
 /// dropped.
-type Dict = Vec<(Rc<str>, Value)>;
+type Dict = Vec<(Rc<str>, PickleValue)>;
 
 impl Pickle {
     /// Decodes the pickle that starts with the first byte.
@@ -79,17 +79,17 @@ impl Pickle {
     }
 
     /// Returns the tensors and dicts that a dict names; nothing for other values.
-    pub fn entries(&self, value: &Value) -> &[(Rc<str>, Value)] {
+    pub fn entries(&self, value: &PickleValue) -> &[(Rc<str>, PickleValue)] {
         match value {
-            Value::Dict(number) => self.dicts.get(*number).map_or(&[], Vec::as_slice),
+            PickleValue::Dict(number) => self.dicts.get(*number).map_or(&[], Vec::as_slice),
             _ => &[],
         }
     }
 
     /// Returns a list's values; `None` for other values.
-    pub fn items(&self, value: &Value) -> Option<&[Value]> {
+    pub fn items(&self, value: &PickleValue) -> Option<&[PickleValue]> {
         match value {
-            Value::List(number) => self.lists.get(*number).map(Vec::as_slice),
+            PickleValue::List(number) => self.lists.get(*number).map(Vec::as_slice),
             _ => None,
         }
     }

@@ -1,0 +1,184 @@
+//! One frame as the camera delivered it.
+
+use std::sync::OnceLock;
+
+use judge::{DecodeError, Frame};
+use shared_format::Size;
+
+use super::raw;
+use crate::clock::Moment;
+
+/// Data from the camera.
+#[non_exhaustive]
+pub enum FrameData {
+    /// The bytes of an image file; from cameras, a JPEG.
+    Encoded(Vec<u8>),
+    /// YUV 4:2:2, packed as Y U Y V, BT.601 in limited range.
+    Yuyv {
+        /// Width and height in pixels.
+        size: Size,
+        /// Rows without padding.
+        bytes: Vec<u8>,
+    },
+    /// 8-bit grey.
+    Grey {
+        /// Width and height in pixels.
+        size: Size,
+        /// Rows without padding.
+        bytes: Vec<u8>,
+    },
+    /// A frame that needs no decoding.
+    Frame(Frame),
+    /// Nothing that could be decoded, with the reason: the driver reports damage, or the file can't be read.
+    Refused(DecodeError),
+}
+
+/// One frame as the camera delivered it. Presence, health and the inspector share it; it is decoded when the first of
+/// them asks for it.
+pub struct CapturedFrame {
+    data: FrameData,
+    captured_at: Moment,
+    sequence: u64,
+    /// Size of the largest frame that is decoded.
+    max_size: Option<Size>,
+    frame: OnceLock<Result<Frame, DecodeError>>,
+    fingerprint: OnceLock<u32>,
+    is_repeated: bool,
+}
+
+impl CapturedFrame {
+    /// Creates a frame with the driver's capture time and frame number; a gap in the numbers means dropped frames.
+    #[must_use]
+    pub const fn new(data: FrameData, captured_at: Moment, sequence: u64) -> Self {
+        Self {
+            data,
+            captured_at,
+            sequence,
+            max_size: None,
+            frame: OnceLock::new(),
+            fingerprint: OnceLock::new(),
+            is_repeated: false,
+        }
+    }
+
+    /// Refuses a frame larger than `max_size`, based on its header.
+    #[must_use]
+    pub const fn within(mut self, max_size: Option<Size>) -> Self {
+        self.max_size = max_size;
+        self
+    }
+
+    /// Returns the driver's capture time.
+    #[must_use]
+    pub const fn captured_at(&self) -> Moment {
+        self.captured_at
+    }
+
+    /// Returns the driver's frame number.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Returns the frame, decoding it on the first call.
+    ///
+    /// # Errors
+    /// [`DecodeError`], the same on every call, if the frame is damaged, truncated, or not of the agreed size.
+    pub fn frame(&self) -> Result<&Frame, &DecodeError> {
+        let decoded = match &self.data {
+            FrameData::Frame(frame) => return Ok(frame),
+            FrameData::Refused(error) => return Err(error),
+            FrameData::Encoded(bytes) => self.frame.get_or_init(|| match self.max_size {
+                Some(max_size) => judge::decode_within(bytes, max_size),
+                None => judge::decode(bytes),
+            }),
+            FrameData::Yuyv { size, bytes } => self.frame.get_or_init(|| raw::yuyv(*size, bytes)),
+            FrameData::Grey { size, bytes } => self.frame.get_or_init(|| raw::grey(*size, bytes)),
+        };
+        decoded.as_ref()
+    }
+
+    /// Returns the memory in use, in bytes: the camera's data, plus the frame if it was decoded.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let given = match &self.data {
+            FrameData::Encoded(bytes) | FrameData::Yuyv { bytes, .. } | FrameData::Grey { bytes, .. } => {
+                bytes.len()
+            }
+            FrameData::Frame(frame) => frame.pixels().bytes().len(),
+            FrameData::Refused(_) => 0,
+        };
+        let decoded = self.frame.get().and_then(|frame| frame.as_ref().ok());
+        given + decoded.map_or(0, |frame| frame.pixels().bytes().len())
+    }
+
+    /// Returns whether the frame has been decoded.
+    #[cfg(test)]
+    pub(super) fn is_decoded(&self) -> bool {
+        self.frame.get().is_some()
+    }
+
+    /// Returns whether the camera already delivered these bytes a few frames earlier: they show the past, not the present.
+    #[must_use]
+    pub const fn is_repeated(&self) -> bool {
+        self.is_repeated
+    }
+
+    pub(super) const fn set_repeated(&mut self) {
+        self.is_repeated = true;
+    }
+
+    /// Returns the camera's own bytes if they are an image file, damaged or not.
+    #[must_use]
+    pub fn encoded(&self) -> Option<&[u8]> {
+        match &self.data {
+            FrameData::Encoded(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns the camera's own bytes if they are a JPEG: encoding again would lose quality.
+    #[must_use]
+    pub fn jpeg(&self) -> Option<&[u8]> {
+        match &self.data {
+            FrameData::Encoded(bytes) if bytes.starts_with(&[0xFF, 0xD8, 0xFF]) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns a fingerprint that is equal for equal bytes, computed on the first call. A live camera's noise makes every
+    /// picture different. It is a CRC-32: about one in four billion pairs of different pictures is taken for equal.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        *self.fingerprint.get_or_init(|| self.hash())
+    }
+
+    fn hash(&self) -> u32 {
+        match &self.data {
+            FrameData::Encoded(bytes) | FrameData::Yuyv { bytes, .. } | FrameData::Grey { bytes, .. } => {
+                crc32fast::hash(bytes)
+            }
+            FrameData::Frame(frame) => crc32fast::hash(frame.pixels().bytes()),
+            // Damaged frames are neither a sign of life nor the same picture.
+            FrameData::Refused(_) => crc32fast::hash(&self.sequence.to_le_bytes()),
+        }
+    }
+}
+
+impl std::fmt::Debug for CapturedFrame {
+    /// Omits the bytes: there are millions.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &self.data {
+            FrameData::Encoded(bytes) => format!("Encoded({} bytes)", bytes.len()),
+            FrameData::Yuyv { bytes, .. } => format!("Yuyv({} bytes)", bytes.len()),
+            FrameData::Grey { bytes, .. } => format!("Grey({} bytes)", bytes.len()),
+            FrameData::Frame(frame) => format!("{frame:?}"),
+            FrameData::Refused(error) => format!("Refused({error})"),
+        };
+        write!(f, "CapturedFrame #{} at {:?}: {kind}", self.sequence, self.captured_at)
+    }
+}
+
+#[cfg(test)]
+#[path = "captured_frame_tests.rs"]
+mod tests;

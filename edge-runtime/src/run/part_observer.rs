@@ -1,0 +1,99 @@
+//! Records rejects and faults, and tracks the drift of scores and brightness.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use judge::Judge;
+use shared_format::{ThresholdFile, Verdict};
+
+use super::gatekeeper::TriggeredPart;
+use super::inspector::{InspectedFrame, PartObserver};
+use crate::capture::luma::Exposure;
+use crate::health::{BrightnessDrift, ScoreDrift};
+use crate::part::PartVerdict;
+use crate::record::{Record, Recorder};
+
+/// The drift of one product's scores and brightness.
+#[derive(Debug)]
+struct ProductDrift {
+    product: Arc<str>,
+    scores: ScoreDrift,
+    light: BrightnessDrift,
+}
+
+/// The drift of all products; written by the inspector thread, read by the health monitor.
+#[derive(Debug, Clone)]
+pub(super) struct Drift(Arc<Mutex<Vec<ProductDrift>>>);
+
+impl Drift {
+    /// Creates the drift statistics of these products and their judges.
+    pub(super) fn new(products: &[Arc<str>], judges: &[Judge]) -> Self {
+        let drift = products.iter().zip(judges).map(|(product, judge)| ProductDrift {
+            product: Arc::clone(product),
+            scores: ScoreDrift::new(&judge.bundle().thresholds.evidence),
+            light: BrightnessDrift::default(),
+        });
+        Self(Arc::new(Mutex::new(drift.collect())))
+    }
+
+    fn add(&self, part: &TriggeredPart, verdict: &PartVerdict, frame: &InspectedFrame) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(drift) = all.get_mut(usize::from(part.product)) else { return };
+        if let (Verdict::Pass, Some(score)) = (verdict.verdict, verdict.score) {
+            drift.scores.add(score);
+        }
+        // Black and frozen frames are reported separately.
+        if frame.refused.is_none()
+            && let Ok(pixels) = frame.captured.frame()
+        {
+            drift.light.add(f64::from(Exposure::of(pixels).mean));
+        }
+    }
+
+    /// Returns one sentence for each quantity that has drifted.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |drift: &ProductDrift| {
+            let product = &drift.product;
+            [drift.scores.alarm(), drift.light.alarm()]
+                .map(|alarm| alarm.map(|said| format!("{product}: {said}")))
+        };
+        all.iter().flat_map(of).flatten().collect()
+    }
+}
+
+/// Creates the observer of a line, with or without a recorder.
+pub(super) fn part_observer(
+    recorder: Option<Arc<Recorder>>,
+    drift: Drift,
+    products: Vec<Arc<str>>,
+    judges: &[Judge],
+) -> PartObserver {
+    let thresholds: Vec<Arc<ThresholdFile>> =
+        judges.iter().map(|judge| Arc::new(judge.bundle().thresholds.clone())).collect();
+    Box::new(move |part, verdict, frame| {
+        let Some(frame) = frame else { return };
+        drift.add(part, verdict, &frame);
+        let index = usize::from(part.product);
+        let (Some(recorder), Some(product), Some(thresholds)) =
+            (&recorder, products.get(index), thresholds.get(index))
+        else {
+            return;
+        };
+        if verdict.verdict == Verdict::Pass {
+            return;
+        }
+        // Dropped records are counted by the recorder.
+        recorder.offer(Record {
+            part: part.number,
+            // It is possible that none of its frames was judged.
+            frame_of_part: verdict.frames.max(1),
+            product: product.to_string(),
+            judgement: frame.judgement,
+            captured_at: frame.captured.captured_at(),
+            frame: frame.captured.frame().ok().cloned(),
+            bytes: frame.captured.encoded().map(<[u8]>::to_vec),
+            refused: frame.refused.map(|refusal| refusal.to_string()),
+            thresholds: Arc::clone(thresholds),
+        });
+    })
+}

@@ -1,0 +1,152 @@
+//! Runs the fitted methods of the crate `methods` in the trainer.
+
+use std::path::PathBuf;
+
+use bundle::Calibrator;
+use clap::ArgMatches;
+use methods::cross_fit::{CrossFit, steps};
+use methods::features::{Extractor, FeatureError, FeatureSet, find_outliers};
+use methods::image_score::ImageScorer;
+use methods::method::FitError;
+use methods::options::MethodOptions;
+use methods::registry::Entry;
+use networks::teacher::Teacher;
+use networks::{Array, StateError};
+use serde_json::Value;
+
+use crate::compute::{ComputeError, ComputeRequest, Resolved};
+use crate::method::{Method, TrainError, TrainOutcome, no_backbone};
+use crate::progress;
+use crate::run::{Run, RunSettings, STUDENT};
+
+/// Name, in a run's state, of each image's score by a model of the others.
+const SCORES: &str = "cross_fit.scores";
+const PIXEL_THRESHOLD: &str = "cross_fit.pixel_threshold";
+
+/// A fitted method.
+#[derive(Debug, Clone, Copy)]
+pub struct FittedMethod(pub &'static Entry);
+
+impl Method for FittedMethod {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn about(&self) -> &'static str {
+        self.0.about
+    }
+
+    fn method_options(&self) -> MethodOptions {
+        self.0.method_options()
+    }
+
+    fn options(&self, given: &ArgMatches, _teacher: &Teacher) -> Result<Value, TrainError> {
+        let method = self.0.given(given).map_err(|e| TrainError::Unfit(e.to_string()))?;
+        method.record().map_err(TrainError::Options)
+    }
+
+    fn published(&self) -> Option<&'static [&'static str]> {
+        self.0.published
+    }
+
+    fn is_fitted(&self) -> bool {
+        true
+    }
+
+    fn resolve(&self, wanted: ComputeRequest) -> Result<Resolved, ComputeError> {
+        Resolved::plain(wanted)
+    }
+
+    fn check(&self, _settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError> {
+        if self.0.supports(teacher) { Ok(()) } else { Err(no_backbone(self.0.name, teacher)) }
+    }
+
+    fn train(&self, run: &Run, compute: &Resolved) -> Result<TrainOutcome, TrainError> {
+        let settings = &run.settings;
+        let recorded = self.0.recorded(settings.options.clone());
+        let method = recorded.map_err(|e| run.damaged_settings(&e))?;
+        let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
+        let threads = compute.threads.max(1) as usize;
+        let extractor =
+            Extractor::new(&run.teacher, settings.recipe, settings.flip, method.levels(), threads)
+                .map_err(FitError::from)?;
+        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Extracting features");
+        let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
+        let mut set = FeatureSet::new(extractor, paths);
+        let task = CrossFit {
+            teacher: &run.teacher,
+            recipe: settings.recipe,
+            method: method.as_ref(),
+            parts: &parts,
+            seed: settings.seed,
+            threads,
+        };
+        let fitted = task.run(&mut set, &mut || {
+            bar.inc(1);
+            !progress::stop_requested()
+        });
+        bar.finish_and_clear();
+        let Some(fitted) = fitted? else { return Ok(TrainOutcome::Interrupted { step: 0 }) };
+        let indices: Vec<usize> = (0..parts.len()).collect();
+        warn_of_outliers(&mut set, &indices).map_err(FitError::from)?;
+        let mut state = fitted.model.state();
+        if let Some(score) = &fitted.image_score {
+            score.add_to(&mut state);
+        }
+        let scores: Vec<f32> = fitted.scores.concat();
+        state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
+        state.notes.insert(PIXEL_THRESHOLD.to_owned(), fitted.pixel_threshold.to_string());
+        run.save(STUDENT, &state)?;
+        Ok(TrainOutcome::Fitted { summary: fitted.model.summary() })
+    }
+
+    fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
+        let input = run.settings.recipe.input;
+        let state = run.student()?;
+        let damaged = |e| run.damaged(STUDENT, e);
+        let model = self.0.restore(&state, &run.teacher, input).map_err(damaged)?;
+        let image_score = ImageScorer::from_state(&state).map_err(damaged)?;
+        Ok(model.onnx(&run.teacher, input, image_score.as_ref()))
+    }
+
+    fn calibrator(&self, run: &Run) -> Result<Option<Calibrator>, TrainError> {
+        let state = run.student()?;
+        let Some(scores) = state.weights.get(SCORES) else { return Ok(None) };
+        let threshold = state.number(PIXEL_THRESHOLD).filter(|threshold: &f32| threshold.is_finite());
+        let threshold = threshold.ok_or_else(|| run.damaged(STUDENT, StateError::values(PIXEL_THRESHOLD)))?;
+        let images = &run.settings.fit;
+        if scores.data.len() != images.len() || scores.data.iter().any(|score| !score.is_finite()) {
+            return Err(run.damaged(STUDENT, StateError::values(SCORES)).into());
+        }
+        let mut calibrator = Calibrator::cross_fitted(threshold);
+        for (path, score) in run.settings.paths(images).iter().zip(&scores.data) {
+            calibrator.add_score(path.display().to_string(), *score);
+        }
+        Ok(Some(calibrator))
+    }
+}
+
+/// Warns of images that look unlike the others. The features are known after fitting, so this costs nothing.
+fn warn_of_outliers(set: &mut FeatureSet, indices: &[usize]) -> Result<(), FeatureError> {
+    let found = find_outliers(set, indices)?;
+    if found.identical {
+        eprintln!(
+            "warning: all images show the same picture; the variation among good parts can't be learned from them"
+        );
+    }
+    if let Some((&first, others)) = found.second_group.split_first() {
+        eprintln!(
+            "warning: {} of {} images, such as {}, look like a different product from the others; learn from one product at a time",
+            others.len() + 1,
+            indices.len(),
+            set.path(first).display()
+        );
+    }
+    for &index in &found.outliers {
+        eprintln!(
+            "warning: {} looks unlike the others; if it is not a good part of this product, remove it and train again",
+            set.path(index).display()
+        );
+    }
+    Ok(())
+}
