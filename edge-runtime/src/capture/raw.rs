@@ -124,7 +124,7 @@ mod tests {
         let error = grey(size, &[0; 7]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the GREY frame has 7 bytes where 4 × 2 pixels take 8; check the camera's cable, format and size"
+            "the GREY frame has 7 bytes, but 4 × 2 pixels take 8; check the camera's cable, format and size"
         );
         assert!(grey(size, &[0; 8]).is_ok());
         let huge = Size { width: u32::MAX, height: u32::MAX };

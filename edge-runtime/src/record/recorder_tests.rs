@@ -182,7 +182,7 @@ fn nobody_waits_and_what_finds_the_queue_full_is_counted() {
     let taken = records.into_iter().map(|record| recorder.offer(record)).filter(|&taken| taken).count();
     let counts = recorder.close(TIMEOUT);
     assert_eq!((counts.written, counts.dropped), (taken as u64, 300 - taken as u64));
-    assert!(counts.dropped > 0 && taken >= QUEUE, "{counts:?}");
+    assert!(counts.dropped > 0 && taken >= QUEUE_CAPACITY, "{counts:?}");
     assert_eq!(found(root.path()).len(), taken);
 }
 

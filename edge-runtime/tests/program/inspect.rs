@@ -44,7 +44,7 @@ fn the_kernels_vectors_can_be_named() {
     let refused = inspect("mmx");
     assert_eq!(code(&refused), 1);
     let told = stderr(&refused);
-    assert!(told.contains("NOMINAL_VECTORS is `mmx`, this processor has portable"), "{told}");
+    assert!(told.contains("NOMINAL_VECTORS is `mmx`, but this processor has portable"), "{told}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn wait_until(what: &str, reached: impl Fn() -> bool) {
 }
 
 fn next(events: &Receiver<Event>) -> EventKind {
-    events.recv_timeout(LONG).unwrap().what
+    events.recv_timeout(LONG).unwrap().kind
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn commands_are_events_in_order_and_with_the_present_time() {
     let before = crate::clock::Moment::now();
     cable.say(b"T\r\nE 100\nE 107\nE 3\nE 5\nP cap-500\nC\nA\n");
     let first = events.recv_timeout(LONG).unwrap();
-    assert_eq!(first.what, EventKind::Trigger);
+    assert_eq!(first.kind, EventKind::Trigger);
     assert!(before <= first.at && first.at <= crate::clock::Moment::now());
     let expected = [
         EventKind::Encoder { ticks: 7 },
