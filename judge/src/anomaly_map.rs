@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::align::{RigidTransform, warp};
-use crate::ignored::judged;
+use crate::ignore_mask::judged;
 
 /// The anomaly map of the region of interest: the tiles' maps side by side.
 #[derive(Debug, Clone, PartialEq)]

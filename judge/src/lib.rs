@@ -8,7 +8,7 @@
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, by the recipe |
 //! | [`align`] | finds and corrects how a part is shifted and turned in view |
-//! | [`ignored`] | the pixels that an ignore mask covers |
+//! | [`ignore_mask`] | the pixels that an ignore mask covers |
 //! | [`onnx`] | the protobuf messages of an ONNX file |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
 //! | [`anomaly_map`] | the anomaly map of a frame |
@@ -97,7 +97,7 @@ pub mod encode;
 pub mod engine;
 pub mod fault;
 pub mod frame;
-pub mod ignored;
+pub mod ignore_mask;
 pub mod image_score;
 pub mod judge;
 pub mod onnx;
@@ -122,7 +122,7 @@ pub use engine::{
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
 pub use guard::{CaughtPanic, guarded, is_guarded};
-pub use ignored::Ignored;
+pub use ignore_mask::IgnoredPixels;
 pub use judge::{GoldenResult, Judge, Judgement};
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};

@@ -10,7 +10,7 @@ use shared_format::{Colour, Recipe, Roi, Size};
 
 use crate::align::{Aligner, AlignmentError, RigidTransform, warp};
 use crate::frame::{Frame, Pixels};
-use crate::ignored::Ignored;
+use crate::ignore_mask::IgnoredPixels;
 
 /// Why a frame can't become the network's input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -82,7 +82,7 @@ pub struct Preparer {
     recipe: Recipe,
     aligner: Option<Aligner>,
     warp_buffer: Vec<f32>,
-    ignored: Ignored,
+    ignored: IgnoredPixels,
     resizer: Resizer,
     luma8: Vec<u8>,
     luma16: Vec<u16>,
@@ -99,7 +99,7 @@ impl Preparer {
                 .alignment
                 .map(|alignment| Aligner::new(&alignment, recipe.ignore.as_ref(), recipe.input)),
             warp_buffer: Vec::new(),
-            ignored: Ignored::new(&recipe),
+            ignored: IgnoredPixels::new(&recipe),
             recipe,
             resizer: Resizer::new(),
             luma8: Vec::new(),
@@ -154,7 +154,7 @@ impl Preparer {
 
     /// Returns the pixels that the recipe ignores.
     #[must_use]
-    pub const fn ignored(&self) -> &Ignored {
+    pub const fn ignored(&self) -> &IgnoredPixels {
         &self.ignored
     }
 

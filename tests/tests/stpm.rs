@@ -95,7 +95,7 @@ fn a_run_of_an_earlier_trainer_says_that_it_must_be_trained_again() {
     let without = write_safetensors(&weights, notes.clone());
     weights.insert("scoring.0.mean".to_owned(), scales);
     for (bytes, sentence) in [
-        (write_safetensors(&weights, notes), "an earlier version of trainer trained this run"),
+        (write_safetensors(&weights, notes), "trained by an earlier version of trainer"),
         (without, "scoring.scales"),
     ] {
         std::fs::write(&student, bytes).unwrap();

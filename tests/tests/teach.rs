@@ -129,3 +129,17 @@ fn parts_that_teach_nothing_are_told() {
     }
     assert_eq!(stderr.matches("looks unlike").count(), 2, "{stderr}");
 }
+
+#[test]
+fn the_examples_fit_a_bundle_and_judge_with_it() {
+    let workshop = Workshop::default();
+    write_parts(&workshop.path("photos"), SIZE, 12, false);
+    write_parts(&workshop.path("new"), SIZE, 2, true);
+    let bundle = workshop.path("bundle");
+    let mut fit = program("fit-bundle");
+    fit.env("NOMINAL_HOME", workshop.path("home")).arg(tests::workshop::TEACHER);
+    let printed = succeed(fit.arg(workshop.path("photos")).arg(&bundle));
+    assert!(printed.starts_with("12 normals, each scored by a model of the others"), "{printed}");
+    let printed = succeed(program("judge-folder").arg(&bundle).arg(workshop.path("new")));
+    assert!(printed.ends_with("2 of 2 do not pass\n"), "{printed}");
+}

@@ -27,6 +27,8 @@ pub struct Calibration {
     pub pixel_threshold: f32,
     /// How far a golden frame's score on another processor may be from the score here.
     pub score_tolerance: f32,
+    /// Whether the threshold is an estimate from the tail of the scores, below the one that can be claimed.
+    pub is_estimate: bool,
     /// Whether the sample is large enough to claim the target; if not, the threshold is the largest score.
     pub reaches_target: bool,
     /// The evidence for the thresholds.
@@ -118,6 +120,7 @@ impl Calibrator {
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named.truncate(NAMED);
         self.scores.sort_by(f32::total_cmp);
+        let mut is_estimate = false;
         let mut choice = conformal::choose(normals, target_fpr);
         let mut image_threshold = self.scores[self.scores.len() - choice.rank as usize];
         if rule == ThresholdRule::Estimate
@@ -125,6 +128,7 @@ impl Calibrator {
             && estimate < image_threshold
         {
             image_threshold = estimate;
+            is_estimate = true;
             // What can be claimed follows from the largest score that doesn't exceed the threshold.
             let above = self.scores.iter().filter(|score| **score > estimate).count();
             let rank = u32::try_from(above + 1).unwrap_or(normals).min(normals);
@@ -146,6 +150,7 @@ impl Calibrator {
             image_threshold,
             pixel_threshold: self.pixels.threshold(),
             score_tolerance: tolerance,
+            is_estimate,
             reaches_target: choice.reaches_target,
             evidence: Evidence {
                 normals,
@@ -228,6 +233,7 @@ mod tests {
         assert_eq!((claim.image_threshold, claim.evidence.rank), (100.0, 1));
         assert!((2.9..5.0).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
         assert_eq!((estimate.evidence.rank, estimate.reaches_target), (2, false));
+        assert!(estimate.is_estimate && !claim.is_estimate);
         // Scores without a tail: an estimate would exceed all of them.
         let even: Vec<f32> = (0..31).map(|n| n as f32).collect();
         assert_eq!(finish(&even, 0.01, ThresholdRule::Estimate).image_threshold, 30.0);

@@ -17,6 +17,15 @@ pub fn claim(calibration: &Calibration) -> String {
         |share: f64| format!("{:.2}", share * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned();
     let target = f64::from(target_fpr);
     let bound = percent(conformal::marginal_bound(normals, rank));
+    if calibration.is_estimate {
+        let scored =
+            if sample == Sample::CrossFitted { ", each scored by a model of the others" } else { "" };
+        return format!(
+            "{normals} normals{scored}: the threshold is estimated from the tail of their scores for {} % false alarms; without \
+             that estimate they support {bound} % on average",
+            percent(target)
+        );
+    }
     let mut text = match sample {
         Sample::HeldOut => format!("{normals} normals: at most {bound} % false alarms on average"),
         Sample::CrossFitted => format!(
@@ -87,6 +96,19 @@ mod tests {
              The target of 1 % is out of this sample's reach"
         );
         assert_eq!(claim(&calibrate(400, 0.01)), "400 normals: at most 1 % false alarms on average");
+    }
+
+    #[test]
+    fn an_estimate_is_told_from_a_claim() {
+        let mut c = Calibrator::new(31, 1);
+        let scores = (0..30).map(|n| n as f32 / 10.0).chain([100.0]);
+        scores.enumerate().for_each(|(n, score)| c.add(format!("{n}.png"), score, &[0.0]));
+        let text = claim_with_threshold(&c.finish(0.05, ThresholdRule::Estimate).unwrap());
+        assert_eq!(
+            text,
+            "31 normals: the threshold is estimated from the tail of their scores for 5 % false alarms; without that estimate they \
+             support 6.25 % on average"
+        );
     }
 
     #[test]

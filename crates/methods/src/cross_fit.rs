@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use bundle::seeded::Seeded;
 use bundle::{ExportError, PixelCalibrator, score_file};
-use judge::ignored::judged as judged_values;
-use judge::{DecodeError, EngineError, Ignored, Network, Preparer, Scorer, decode_file};
+use judge::ignore_mask::judged;
+use judge::{DecodeError, EngineError, IgnoredPixels, Network, Preparer, Scorer, decode_file};
 use networks::teacher::Teacher;
 use shared_format::Recipe;
 
@@ -127,12 +127,12 @@ impl CrossFit<'_> {
             }
         }
         let all: Vec<usize> = (0..frames).collect();
-        let ignored = Ignored::new(&self.recipe);
+        let ignored = IgnoredPixels::new(&self.recipe);
         let mut tiles = (0..self.recipe.tiles.count()).cycle();
         // Maps come frame by frame, each tile by tile.
         let mut shown = |map: &[f32]| {
             let tile = tiles.next().unwrap_or_default();
-            pixels.add(&judged_values(map, ignored.of_tile(tile)));
+            pixels.add(&judged(map, ignored.of_tile(tile)));
         };
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::engine::EngineChoice;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
+use crate::health::machine::peak_rss_mib;
 use crate::health::percentiles::StagePercentiles;
-use crate::health::system::peak_rss_mib;
 use crate::report::in_ms;
 
 /// Frames judged before measuring, so that caches, clocks and buffers settle.

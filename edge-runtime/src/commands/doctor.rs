@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile};
 
 use crate::commands::outcome::CommandOutcome;
-use crate::health::system::System;
+use crate::health::machine::System;
 use crate::report::significant;
 
 /// Arguments of `doctor`.
@@ -183,7 +183,7 @@ fn describe_claim(evidence: &Evidence) -> String {
         Sample::CrossFitted => "an estimate by cross-fitting:",
     };
     format!(
-        "the threshold is {position} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected (target: \
+        "the threshold is not below {position} of {normals} normal scores: {bound} {:.2} % of normal parts are rejected (target: \
          {:.2} %)",
         100.0 * evidence.claimed_fpr(),
         100.0 * target_fpr

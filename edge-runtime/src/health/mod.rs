@@ -9,7 +9,7 @@
 //! | `status` | the line's state as JSON and as a log line |
 //! | `monitor` | the thread that saves counters and reports the status |
 //! | [`percentiles`] | percentiles of stage times over the frames of a benchmark |
-//! | [`system`] | the machine and its resources |
+//! | [`machine`] | the machine and its resources |
 
 mod brightness;
 mod counter_file;
@@ -17,12 +17,12 @@ mod counters;
 mod drift;
 mod histogram;
 mod latency;
+pub mod machine;
 mod monitor;
 pub mod percentiles;
 mod slot;
 mod slots;
 mod status;
-pub mod system;
 
 pub use brightness::BrightnessDrift;
 pub use counter_file::{CounterFile, CounterFileError};

@@ -8,7 +8,7 @@ use super::counters::Counters;
 use super::latency::{StageLatency, TimedStage};
 use crate::clock::WallTime;
 use crate::gate::Alarms;
-use crate::health::system::rss_mib;
+use crate::health::machine::rss_mib;
 
 /// Name of the file with the last status, in `health.state`.
 pub const STATUS_FILE: &str = "status.json";

@@ -24,7 +24,7 @@ fn a_bundle_is_described_in_words() {
     for words in [
         "tests 1, method brightest",
         "the whole frame as one piece of 64×64 in colour, not aligned; training frames had 64×64 to 100×100 pixels",
-        "the threshold is the largest of 99 normal scores: on average at most 1.00 % of normal parts are rejected",
+        "the threshold is not below the largest of 99 normal scores: on average at most 1.00 % of normal parts are rejected",
         "normal.png holds",
         "defective.png holds: score 0.78431",
         "all checks passed",

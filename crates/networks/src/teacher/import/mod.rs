@@ -1,6 +1,6 @@
 //! Imports teachers from published weights; [`Library`] stores them.
 
-mod detect;
+mod detect_architecture;
 mod npz;
 mod pickle;
 mod pth;
@@ -8,7 +8,7 @@ mod timm;
 
 use std::path::Path;
 
-use self::detect::detect_architecture;
+use self::detect_architecture::detect_architecture;
 use crate::architecture::{Network, fold, name_sequential};
 use crate::array::Weights;
 use crate::teacher::{Library, Teacher, TeacherError, WeightFileError, read_safetensors};

@@ -14,13 +14,13 @@ const GREY: f32 = 0.459;
 
 /// The ignored pixels of the network's input, for each tile of the region of interest.
 #[derive(Debug)]
-pub struct Ignored {
+pub struct IgnoredPixels {
     /// For each tile, whether each of its pixels is ignored, row by row; empty if nothing is.
     tiles: Vec<Vec<bool>>,
     blank: [f32; 3],
 }
 
-impl Ignored {
+impl IgnoredPixels {
     /// Returns the pixels that a recipe ignores.
     #[must_use]
     pub fn new(recipe: &Recipe) -> Self {
