@@ -11,7 +11,7 @@ pub struct Model {
     pub grid: [usize; 2],
     /// The means: positions × dimensions.
     pub mean: Vec<f32>,
-    /// Cells × dimensions × dimensions; see [`crate::gaussians::Gaussians::finish`].
+    /// Cells × dimensions × dimensions; see [`crate::gaussians::GaussianSums::finish`].
     pub whitening: Vec<f32>,
     /// Each position is compared with its neighbours up to this many positions away.
     pub reach: usize,

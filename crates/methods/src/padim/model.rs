@@ -10,7 +10,7 @@ pub struct Model {
     /// The means: positions × dimensions.
     pub mean: Vec<f32>,
     /// Cells × dimensions × dimensions for full covariances, cells × dimensions for diagonals; see
-    /// [`crate::gaussians::Gaussians::finish`].
+    /// [`crate::gaussians::GaussianSums::finish`].
     pub whitening: Vec<f32>,
     /// Whether covariances are full.
     pub full: bool,
