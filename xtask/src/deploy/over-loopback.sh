@@ -147,7 +147,7 @@ say "newer package with an invalid line file: package, bundle and line file are 
 another 2-1 "$folder/later.deb" 'true'
 sed 's/spot"$/nowhere"/' "$folder/line.toml" >"$folder/wrong.toml"
 cp -r "$folder/good" "$folder/new"
-cp "$folder/new/spot/golden/normal.png" "$folder/new/spot/note.png"
+cp "$(find "$folder/new/spot/golden" -type f | head -n 1)" "$folder/new/spot/note.png"
 refused board --package "$folder/later.deb" --bundle "$folder/new/spot" --line "$folder/wrong.toml"
 said "rolling back"
 said "the line runs as before"
