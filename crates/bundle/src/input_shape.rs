@@ -35,9 +35,27 @@ pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u
     best.unwrap_or(Size { width: *INPUT_SIDES.start(), height: *INPUT_SIDES.start() })
 }
 
+/// Returns the columns and rows of the finest grid of square cells over a picture: cells of as few whole pixels as `max_cells` cells, and
+/// at most 255 along a side, allow.
+pub(crate) fn finest_grid(picture: Size, max_cells: usize) -> [u8; 2] {
+    let grids = (1..).map(|pixels| [picture.width, picture.height].map(|side| (side / pixels).max(1)));
+    let mut fitting = grids.filter(|&[columns, rows]| (columns * rows) as usize <= max_cells);
+    let side = |side: u32| u8::try_from(side).ok();
+    fitting.find_map(|[columns, rows]| Some([side(columns)?, side(rows)?])).unwrap_or([1, 1])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_grid_has_as_many_cells_as_fit() {
+        let of = |width, height| finest_grid(Size { width, height }, 4096);
+        assert_eq!(of(256, 256), [64, 64]);
+        assert_eq!(of(384, 160), [96, 40]);
+        assert_eq!(of(1024, 64), [204, 12]);
+        assert_eq!(of(16_384, 1024), [252, 15]);
+    }
 
     fn of(width: u32, height: u32, pixels: u32) -> (u32, u32) {
         let size = Size { width, height };

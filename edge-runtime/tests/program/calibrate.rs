@@ -189,7 +189,10 @@ fn an_estimate_is_not_decided_by_one_part() {
     assert!((score(50)..score(60)).contains(&estimate.image_threshold), "{}", estimate.image_threshold);
     // Its claim is that of the next lower score.
     assert_eq!(estimate.evidence.rank, 2);
-    assert!(told.contains("for 5 % false alarms; without that estimate they support 6.25 % on average"), "{told}");
+    assert!(
+        told.contains("for 5 % false alarms; without that estimate they support 6.25 % on average"),
+        "{told}"
+    );
     assert!(!told.contains("its largest score"), "{told}");
     let (code, _, refusal, kept) = calibrated("guess");
     assert_eq!((code, kept), (2, estimate));

@@ -4,6 +4,8 @@ use judge::align::Aligner;
 use shared_format::alignment::{MAX_CELLS, MIN_SIDE};
 use shared_format::{Alignment, Motion, Recipe, Reference, Size};
 
+use crate::input_shape::finest_grid;
+
 /// Number of normals tried as the one most like the others …
 const CANDIDATES: usize = 10;
 /// … each against this many others.
@@ -11,12 +13,8 @@ const OTHERS: usize = 20;
 
 /// Returns the columns and rows of a reference for this input: cells of whole pixels if they divide it.
 pub(super) fn sides(input: Size) -> Option<[usize; 2]> {
-    let cells = |pixels: u32| [input.width / pixels, input.height / pixels];
-    let fits = |&[columns, rows]: &[u32; 2]| {
-        (columns * rows) as usize <= MAX_CELLS && columns.max(rows) <= u8::MAX.into()
-    };
-    let sides = (1..).map(cells).find(fits)?;
-    sides.iter().all(|&side| side >= MIN_SIDE.into()).then(|| sides.map(|side| side as usize))
+    let sides = finest_grid(input, MAX_CELLS);
+    sides.iter().all(|&side| side >= MIN_SIDE).then(|| sides.map(usize::from))
 }
 
 /// Selects at most `max` of the values, evenly spread.

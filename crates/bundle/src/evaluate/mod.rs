@@ -9,6 +9,7 @@ mod mask;
 pub use bootstrap::ConfidenceInterval;
 pub use curves::{aupro, auroc};
 pub use figures::{Figures, Intervals, KindFigures, figures};
+pub(crate) use mask::levels;
 pub use mask::{IGNORED, MaskError, regions};
 
 use std::path::PathBuf;

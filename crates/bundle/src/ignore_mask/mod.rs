@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use judge::{DecodeError, Frame, Pixels, PrepareError, decode_with_alpha, read_file, region_of_interest};
+use judge::{DecodeError, Pixels, PrepareError, decode_with_alpha, read_file, region_of_interest};
 use shared_format::ignore_mask::MAX_CELLS;
 use shared_format::{IgnoreMask, Recipe, Roi, Size};
+
+use crate::evaluate::levels;
+use crate::input_shape::finest_grid;
 
 /// Levels below this are black, …
 const BLACK: f32 = 0.125;
@@ -77,7 +80,13 @@ pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreErr
     if !is_between(size.width, min.width, max.width) || !is_between(size.height, min.height, max.height) {
         return Err(IgnoreError::Size { path: path.to_owned(), found: size, min, max });
     }
-    let mut levels = levels(&picture);
+    let full = if matches!(picture.pixels(), Pixels::Grey8(_) | Pixels::Rgb8(_)) {
+        u8::MAX.into()
+    } else {
+        u16::MAX
+    };
+    let mut levels: Vec<f32> =
+        levels(&picture).into_iter().map(|level| f32::from(level) / f32::from(full)).collect();
     if let Some(alpha) = alpha {
         let most = alpha.iter().copied().max().unwrap_or_default();
         let transparent = levels.iter_mut().zip(&alpha).filter(|(_, alpha)| **alpha <= most / 2);
@@ -90,9 +99,10 @@ pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreErr
     }
     let painted: Vec<bool> = levels.iter().map(|level| *level < 0.5).collect();
     let roi = region_of_interest(recipe, size)?;
-    let [columns, rows] = grid(recipe);
-    let across = spans(columns, recipe.input.width * u32::from(recipe.tiles.columns), roi.width);
-    let down = spans(rows, recipe.input.height * u32::from(recipe.tiles.rows), roi.height);
+    let width = recipe.input.width * u32::from(recipe.tiles.columns);
+    let height = recipe.input.height * u32::from(recipe.tiles.rows);
+    let [columns, rows] = finest_grid(Size { width, height }, MAX_CELLS);
+    let (across, down) = (spans(columns, width, roi.width), spans(rows, height, roi.height));
     let cells: Vec<bool> = down
         .iter()
         .flat_map(|&y| across.iter().map(move |&x| (x, y)))
@@ -102,16 +112,6 @@ pub fn ignore_mask(path: &Path, recipe: &Recipe) -> Result<IgnoreMask, IgnoreErr
         return Err(IgnoreError::Nothing(path.to_owned()));
     }
     IgnoreMask::new(columns, rows, &cells).ok_or_else(|| IgnoreError::Everything(path.to_owned()))
-}
-
-/// Returns the number of columns and rows: as many square cells as a mask may have.
-fn grid(recipe: &Recipe) -> [u8; 2] {
-    let width = recipe.input.width * u32::from(recipe.tiles.columns);
-    let height = recipe.input.height * u32::from(recipe.tiles.rows);
-    let sides = (1u32..).map(|pixels| [(width / pixels).max(1), (height / pixels).max(1)]);
-    let fitting = sides.filter(|&[columns, rows]| (columns * rows) as usize <= MAX_CELLS);
-    let bytes = fitting.filter_map(|[columns, rows]| Some([columns.try_into().ok()?, rows.try_into().ok()?]));
-    bytes.into_iter().next().unwrap_or([1, 1])
 }
 
 /// Returns, for each cell of a side, the first and last of the `from` pixels of the region of interest that contribute to the cell's
@@ -135,20 +135,6 @@ fn is_painted(painted: &[bool], size: Size, roi: Roi, x: (u32, u32), y: (u32, u3
         let start = row as usize * size.width as usize + roi.x as usize;
         painted[start + x.0 as usize..=start + x.1 as usize].contains(&true)
     })
-}
-
-/// Returns the largest of each pixel's values, 0..1.
-fn levels(picture: &Frame) -> Vec<f32> {
-    match picture.pixels() {
-        Pixels::Grey8(p) => p.iter().map(|&v| f32::from(v) / 255.0).collect(),
-        Pixels::Grey16(p) => p.iter().map(|&v| f32::from(v) / 65535.0).collect(),
-        Pixels::Rgb8(p) => p.chunks_exact(3).map(|v| largest(v) / 255.0).collect(),
-        Pixels::Rgb16(p) => p.chunks_exact(3).map(|v| largest(v) / 65535.0).collect(),
-    }
-}
-
-fn largest<T: Copy + Ord + Into<f32>>(values: &[T]) -> f32 {
-    values.iter().max().map_or(0.0, |&value| value.into())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Pictures as users paint them.
 
-use judge::{Preparer, encode_png};
+use judge::{Frame, Preparer, encode_png};
 use shared_format::{Colour, FrameRange, Tiles};
 
 use super::*;
@@ -51,15 +51,6 @@ fn what_is_black_changes_nothing_and_little_else_is_lost() {
         let black = 70.0 * 61.0 / region;
         assert!((black..1.5 * black).contains(&mask.share()), "{} of {black}", mask.share());
     }
-}
-
-#[test]
-fn a_mask_has_as_many_cells_as_fit() {
-    let of = |width, height, tiles| grid(&Recipe { input: Size { width, height }, ..recipe(None, tiles) });
-    assert_eq!(of(256, 256, Tiles::ONE), [64, 64]);
-    assert_eq!(of(384, 160, Tiles::ONE), [96, 40]);
-    assert_eq!(of(1024, 64, Tiles::ONE), [204, 12]);
-    assert_eq!(of(1024, 1024, Tiles { columns: 16, rows: 1 }), [252, 15]);
 }
 
 #[test]
