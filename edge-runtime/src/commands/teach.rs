@@ -235,7 +235,7 @@ fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<(Vec<
     Ok((parts, recipe))
 }
 
-/// Warns of photos that look alike: a duplicate is no additional evidence. Frames of the same part may look alike.
+/// Warns of photos that look alike: a duplicate adds no evidence. Frames of the same part may look alike.
 fn warn_of_duplicates(found: &Survey, parts: &[PartFiles]) {
     let part_of: HashMap<&PathBuf, usize> =
         parts.iter().enumerate().flat_map(|(at, part)| part.frames.iter().map(move |f| (f, at))).collect();

@@ -146,7 +146,7 @@ fn the_product_number_is_given_out_once_its_inputs_are_quiet() {
     reader.settle(Moment(123 * MS), &mut events);
     assert_eq!(events, [Event { at: Moment(103 * MS), kind: EventKind::Select(1) }]);
     assert_eq!(reader.next_wake(), None);
-    // There and back is no change.
+    // Moving there and back changes nothing.
     read(&mut reader, &[edge(20, false, 200, 2), edge(20, true, 201, 3)]);
     events.clear();
     reader.settle(Moment(300 * MS), &mut events);

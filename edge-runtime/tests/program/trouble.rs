@@ -106,7 +106,7 @@ fn every_signal_that_asks_for_an_end_gets_one_in_order() {
     for signal in [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT] {
         let mut line = RunningProgram::start(fixture.folder.path());
         line.reports(2);
-        // A broken pipe is no reason to end.
+        // A broken pipe must not end the program.
         line.signal(libc::SIGPIPE);
         line.reports(2);
         line.signal(signal);
