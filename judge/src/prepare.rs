@@ -28,7 +28,7 @@ pub enum PrepareError {
         /// The frame's size.
         frame: Size,
     },
-    /// The frame's size is so unlike every training frame that its score would mean nothing.
+    /// The frame's size is so unlike that of every training frame that its score would mean nothing.
     #[error(
         "the frame has {}×{} pixels, but training saw {}×{} to {}×{}; set the camera to the mode of the training \
          images, or train again with images of this size",

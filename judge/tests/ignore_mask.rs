@@ -1,5 +1,5 @@
 //! The area under an ignore mask changes nothing, whatever it shows.
-// The settings for tests cover test functions only, not their helpers.
+// Clippy's test settings cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -97,7 +97,7 @@ fn a_spot_that_is_ignored_passes_and_people_see_that_it_is_ignored() {
     assert_eq!(red(40, 28), 10, "the rest is not");
 }
 
-/// The support's dark frame with marks to lock on and a spot, moved to the right.
+/// A 64×64 dark grey frame with marks to align to and a spot, all moved to the right.
 fn marked(spot: u8, right: usize) -> Frame {
     let mut values = vec![10; 64 * 64];
     let mut fill = |from: [usize; 2], to: [usize; 2], value: u8| {

@@ -25,7 +25,7 @@ pub(crate) struct Direct<E = f32> {
     /// [panel][row][column][channel][lane], see [`pack_panels`].
     panels: Buffer<E>,
     bias: Buffer<E>,
-    /// Rows of sums per block; even if they are pooled.
+    /// Rows of sums per block; an even number if the sums are pooled.
     block_rows: usize,
 }
 
@@ -71,7 +71,7 @@ impl<E: Element> Direct<E> {
         rows * self.padded_width() * self.spec.input.channels
     }
 
-    /// Returns the floats of a block's sums before pooling.
+    /// Returns the floats of a block's sums before pooling; 0 if they are not pooled.
     fn unpooled_length(&self) -> usize {
         if self.average_pool { self.block_rows * self.sums.width * self.sums.channels } else { 0 }
     }

@@ -34,7 +34,7 @@ thread_local! {
 }
 
 /// Runs `work` and tells its kernels that `busy` threads of the pool, including this one, are busy. A kernel for which extra blocks are
-/// costly is then split only for the idle threads. Results are the same.
+/// costly is then split only for this thread's share of the pool. Results are the same.
 pub fn with_busy_threads<T>(busy: usize, work: impl FnOnce() -> T) -> T {
     /// Restores the previous value. A thread that waits for its blocks may take up other work meanwhile.
     struct Before(usize);
@@ -47,7 +47,7 @@ pub fn with_busy_threads<T>(busy: usize, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Returns the number of threads for one kernel's blocks, according to [`with_busy_threads`].
+/// Returns the number of threads for one kernel's blocks: all threads divided by the busy ones of [`with_busy_threads`], at least 1.
 pub(crate) fn idle_threads() -> usize {
     (threads() / BUSY.get()).max(1)
 }

@@ -134,7 +134,7 @@ impl ImageRows<'_> {
     /// Computes a weighted sum of rows. `to(start, lanes)` returns where the `lanes` values from `start` are written.
     ///
     /// # Safety
-    /// There must be room for the values, and the weights must refer to existing rows (checked in debug builds).
+    /// `to` must return a pointer with room for `lanes` values, and the weights must refer to existing rows (checked in debug builds).
     #[inline(always)]
     unsafe fn sum<S: Simd<E = f32>>(
         &self,

@@ -13,7 +13,7 @@ pub(crate) struct ByteArray<const N: usize> {
 }
 
 impl<const N: usize> ByteArray<N> {
-    /// The bytes.
+    /// Returns the bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }

@@ -39,13 +39,13 @@ impl IgnoreMask {
         some.then_some(Self { columns, rows, bits })
     }
 
-    /// Number of cells in a row.
+    /// Returns the number of cells in a row.
     #[must_use]
     pub const fn columns(&self) -> u8 {
         self.columns
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub const fn rows(&self) -> u8 {
         self.rows

@@ -1,7 +1,7 @@
 //! Telegrams: what became of one part, as bytes for a serial line.
 //!
-//! A version byte, a postcard payload and a CRC-32, stripped of zeros by COBS (Cheshire, Baker: *Consistent Overhead
-//! Byte Stuffing*, IEEE/ACM Transactions on Networking 7, 1999) and terminated by a zero; see `SPEC.md`.
+//! A version byte, a postcard payload and a CRC-32, encoded without zeros by COBS (Cheshire, Baker: *Consistent
+//! Overhead Byte Stuffing*, IEEE/ACM Transactions on Networking 7, 1999) and terminated by a zero; see `SPEC.md`.
 
 use serde::{Deserialize, Serialize};
 

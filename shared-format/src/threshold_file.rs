@@ -106,7 +106,8 @@ impl Evidence {
 pub struct Golden {
     /// File name inside the bundle's `golden/` folder.
     pub file: String<64>,
-    /// The score that the judge gave it on the machine that exported the model or, with another arithmetic, calibrated for it.
+    /// The score that the judge gave it on the machine that exported the model; with another arithmetic, on the one that calibrated
+    /// the bundle for that.
     pub score: f32,
 }
 

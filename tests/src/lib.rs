@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Returns the folder named by an environment variable, or `None` with a line on standard error that says what is
+/// Returns the existing path named by an environment variable, or `None` with a line on standard error that says what is
 /// skipped.
 #[must_use]
 pub fn optional_data(variable: &str, what: &str) -> Option<PathBuf> {

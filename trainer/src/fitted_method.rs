@@ -70,7 +70,7 @@ impl Method for FittedMethod {
         let extractor =
             Extractor::new(&run.teacher, settings.recipe, settings.flip, method.levels(), threads)
                 .map_err(FitError::from)?;
-        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Extracting features");
+        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Fitting and scoring");
         let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
         let mut set = FeatureSet::new(extractor, paths);
         let task = CrossFit {

@@ -29,7 +29,8 @@ pub struct Calibration {
     pub score_tolerance: f32,
     /// Whether the threshold is an estimate from the tail of the scores, below the one that can be claimed.
     pub is_estimate: bool,
-    /// Whether the sample is large enough to claim the target; if not, the threshold is the largest score.
+    /// Whether the sample is large enough to claim the target; if not, the threshold is the largest score, unless it is an
+    /// estimate.
     pub reaches_target: bool,
     /// The evidence for the thresholds.
     pub evidence: Evidence,

@@ -35,8 +35,8 @@ pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u
     best.unwrap_or(Size { width: *INPUT_SIDES.start(), height: *INPUT_SIDES.start() })
 }
 
-/// Returns the columns and rows of the finest grid of square cells over a picture: cells of as few whole pixels as `max_cells` cells, and
-/// at most 255 along a side, allow.
+/// Returns the columns and rows of the finest grid of nearly square cells over a picture, with at most `max_cells` cells in total
+/// and at most 255 along a side.
 pub(crate) fn finest_grid(picture: Size, max_cells: usize) -> [u8; 2] {
     let grids = (1..).map(|pixels| [picture.width, picture.height].map(|side| (side / pixels).max(1)));
     let mut fitting = grids.filter(|&[columns, rows]| (columns * rows) as usize <= max_cells);

@@ -144,7 +144,7 @@ impl CrossFit<'_> {
         Ok(Some(CrossFitted { model, image_score, scores, pixel_threshold: pixels.threshold() }))
     }
 
-    /// Returns what scores the frames that a model hasn't seen.
+    /// Returns the scorer for frames that `model` hasn't seen.
     fn scorer(&self, model: &dyn Model) -> Result<HeldOutScorer, EngineError> {
         let (teacher, recipe) = (self.teacher, self.recipe);
         let Some(onnx) = model.distances(teacher, recipe.input) else {
@@ -165,7 +165,7 @@ impl CrossFit<'_> {
     }
 }
 
-/// What scores a fold's frames.
+/// The scorer of a fold's frames.
 enum HeldOutScorer {
     /// The method's own score.
     Own(Box<Scorer>),

@@ -7,11 +7,11 @@ use shared_format::{Arithmetic, Golden};
 
 use crate::report::{in_ms, significant};
 
-/// Frames used to time each arithmetic, in turn.
+/// Number of times that each arithmetic is timed, in turn.
 const ROUNDS: usize = 15;
 /// The gain in speed, as a share, below which the arithmetic is not worth changing.
 const MIN_GAIN: f64 = 0.05;
-/// Scores of golden frames may move by this share of the normals' spread (q99 − q50) …
+/// Scores of golden frames may move by at most this share of the normals' spread (q99 − q50) …
 const MAX_SHARE_OF_SPREAD: f32 = 0.5;
 /// … or, if a small sample has hardly any spread, by this share of the largest score.
 const MAX_SHARE_OF_SCORE: f32 = 0.05;
@@ -81,7 +81,7 @@ pub struct ArithmeticChange {
     pub moved: f32,
     /// The same as a share of the normals' spread; `None` if they have none.
     pub moved_of_spread: Option<f32>,
-    /// Inference time of a golden frame, before and after.
+    /// Time that a golden frame takes in the network, before and after.
     pub times: [Duration; 2],
 }
 

@@ -23,7 +23,7 @@ pub enum FolderError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The folder holds neither images nor subfolders.
+    /// The folder holds no images, nor subfolders with images.
     #[error(
         "no parts in {folder}; provide a folder with images, or with a subfolder for each part",
         folder = folder.display()

@@ -11,8 +11,8 @@ use crate::line_file::HealthConfig;
 /// Light changes slowly, and checking it decodes a frame that may not be needed otherwise.
 const LIGHT_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many earlier frames each new one is compared with, unless the line file sets it: the four buffers that the driver
-/// is asked for, any of which it may hand out again, and one more.
+/// How many earlier frames each new one of a live camera is compared with, unless the line file sets it: the four buffers
+/// that the driver is asked for, any of which it may hand out again, and one more.
 const DEFAULT_EQUAL_FRAMES: u16 = 5;
 
 /// State of the camera.
@@ -86,7 +86,7 @@ impl CameraMonitor {
         }
     }
 
-    /// Starts over with a newly opened camera; `may_repeat` says whether it may repeat a picture.
+    /// Starts over with a newly opened or reopened camera; `may_repeat` says whether it may repeat a picture.
     pub(super) fn opened(&mut self, may_repeat: bool) {
         let usual = if may_repeat { 0 } else { DEFAULT_EQUAL_FRAMES };
         self.compared = self.equal_frames.unwrap_or(usual).into();

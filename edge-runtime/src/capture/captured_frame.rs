@@ -47,7 +47,8 @@ pub struct CapturedFrame {
 }
 
 impl CapturedFrame {
-    /// Creates a frame with the driver's capture time and frame number; a gap in the numbers means dropped frames.
+    /// Creates a frame with the driver's capture time and frame number; a gap in the numbers means frames that the driver
+    /// dropped.
     #[must_use]
     pub const fn new(data: FrameData, captured_at: Moment, sequence: u64) -> Self {
         Self {

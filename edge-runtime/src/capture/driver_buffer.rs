@@ -6,7 +6,7 @@ use shared_format::Size;
 use super::FrameData;
 use crate::line_file::PixelFormat;
 
-/// PixelLayout of the camera's pixels.
+/// How the camera lays out its pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PixelLayout {
     /// Pixel format.

@@ -56,7 +56,7 @@ pub enum CaptureError {
         camera: String,
         /// Format and size that the line file asks for.
         wanted: String,
-        /// What the camera returned instead, and its formats.
+        /// What the camera returned instead (or the error), and the formats that it offers.
         found: String,
     },
     /// The camera refuses the value of a control that is to be locked.

@@ -5,8 +5,8 @@ use shared_format::Size;
 use super::{CaptureError, Folder, FrameSource, Pattern};
 use crate::line_file;
 
-/// Opens the camera of a line file. Frames larger than `max_size` (if given), or than a V4L2 camera's size in the line file,
-/// are refused based on their header.
+/// Opens the camera of a line file. Images in a folder are refused based on their header if they are larger than
+/// `max_size` (if given), and frames of a V4L2 or nokhwa camera if they are larger than its size in the line file.
 ///
 /// # Errors
 /// [`CaptureError`] if the camera is absent, lacks the format, or refuses a control.

@@ -130,7 +130,8 @@ impl FrameRing {
         lost
     }
 
-    /// Makes all waits fail at once with `reason`, until the next frame: by then the part has passed.
+    /// Makes waits for frames that aren't in the ring yet fail at once with `reason`, until the next frame is pushed: what
+    /// shows the part has passed by then.
     pub fn interrupt(&self, reason: FrameWaitError) {
         self.lock().interrupt = Some(reason);
         self.changed.notify_all();

@@ -80,9 +80,9 @@ pub struct Args {
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
-    /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows, or the largest
-    /// score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected good parts is not
-    /// bounded.
+    /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows or, with too few
+    /// parts, the largest score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected
+    /// good parts is not bounded.
     #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
     threshold: ThresholdRule,
     #[command(flatten, next_help_heading = "Options of methods")]

@@ -1,6 +1,6 @@
-//! File handling that commands and lines share: bundles, images and overlays.
+//! File handling that commands and lines share: bundles, images, parts and overlays.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | [`bundles`] | opens bundles for judging |
 //! | [`images`] | resolves files, folders and patterns to image paths |

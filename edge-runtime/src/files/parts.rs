@@ -18,7 +18,7 @@ pub struct PartListing {
 /// A part and the files of its frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartFiles {
-    /// A name for people: the file or folder, or the common prefix of its file names.
+    /// A name for people: the path of the file or folder, or what the paths of its files begin with (`…/part-00007`).
     pub name: String,
     /// At least one image.
     pub frames: Vec<PathBuf>,
@@ -59,7 +59,7 @@ impl PartListing {
     }
 }
 
-/// Returns the file stem that `collect` gives to a frame of a part: the `frame`-th (from 1) if there are several.
+/// Returns the file stem that `collect` gives to a frame of a part; `frame` is its number (from 1) if there are several.
 #[must_use]
 pub fn stem(part: u32, frame: Option<usize>) -> String {
     let suffix = frame.map(|frame| format!("-{frame}")).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub enum Hold {
     /// The program is starting or shutting down.
     NotReady,
-    /// Parts can't be detected: no frames arrive, and nothing else tells when a part comes.
+    /// Parts can't be detected or tracked: the camera or the input that tells of them is gone, or the encoder is silent.
     Blind,
     /// An output could not be driven.
     Output,
@@ -32,7 +32,7 @@ pub struct Alarms {
     pub missed: bool,
     /// Triggers were lost.
     pub triggers_lost: bool,
-    /// The encoder count ran backwards or jumped.
+    /// It is unknown how far the belt moved: the encoder count ran backwards or jumped, or the encoder was silent.
     pub tracking_lost: bool,
 }
 

@@ -36,8 +36,8 @@ impl Confirmation {
         oldest.map_or(0, |oldest| oldest.parts)
     }
 
-    /// Gives the parts without a deadline `within` from `at`, by when the last part for which the gate was on must have
-    /// come.
+    /// Sets the deadline of the parts that have none: the last of them must have come by `at`, and each has until `within`
+    /// after that to fall.
     pub fn all_came(&mut self, at: Moment) {
         let deadline = at + self.within;
         for waiting in &mut self.waiting {

@@ -33,7 +33,7 @@ pub struct GateCounts {
     pub missed: u64,
     /// Parts whose triggers were lost.
     pub triggers_lost: u64,
-    /// Parts that were under way when the encoder count ran backwards or jumped.
+    /// Parts that were under way when it became unknown how far the belt had moved.
     pub tracking_lost: u64,
     /// Known-bad parts of a challenge.
     pub challenged: u64,

@@ -57,8 +57,9 @@ impl Gate {
         });
     }
 
-    /// Handles an encoder count that ran backwards or jumped: the positions of the parts under way are unknown. The gate
-    /// stays on from now until the last of them must have passed.
+    /// Handles the loss of tracking: the encoder count ran backwards or jumped, the encoder was silent, or messages about
+    /// the belt were lost, so the positions of the parts under way are unknown. The gate stays on from now until the last of
+    /// them must have passed, unless the safe side is `pass` and none is known to be bad.
     pub fn lose_tracking(&mut self, at: Moment) {
         self.alarms.tracking_lost = true;
         let here = self.belt.position_at(at);
@@ -77,7 +78,8 @@ impl Gate {
         }
     }
 
-    /// Returns whether a part triggered at `at` has gone past the gate by `now`.
+    /// Returns whether a part triggered at `at` has gone past the gate by `now`: it reached the gate more than a pulse's
+    /// length before.
     #[must_use]
     pub fn is_past_gate(&self, at: Moment, now: Moment) -> bool {
         let position = self.belt.position_at(at).saturating_add(self.settings.distance);

@@ -107,7 +107,7 @@ impl Status {
             (self.alarms.output_failed, "held: an output could not be driven"),
             (self.alarms.missed, "parts were handled too late to be rejected"),
             (self.alarms.triggers_lost, "triggers were lost"),
-            (self.alarms.tracking_lost, "the encoder count ran backwards or jumped"),
+            (self.alarms.tracking_lost, "the encoder was silent, or its count ran backwards or jumped"),
         ];
         let raised = raised.into_iter().filter(|(is, _)| *is).map(|(_, text)| text);
         for sentence in raised.chain(self.drift.iter().chain(&self.problems).map(String::as_str)) {

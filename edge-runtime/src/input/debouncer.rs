@@ -18,7 +18,7 @@ pub struct LevelChange {
     pub at: Moment,
 }
 
-/// An input with the minimum time between two edges that both count.
+/// A debounced input: `lockout` is the minimum time between two edges that both count.
 #[derive(Debug, Clone, Copy)]
 pub struct Debouncer {
     lockout: Duration,
@@ -31,7 +31,7 @@ pub struct Debouncer {
 }
 
 impl Debouncer {
-    /// Creates an input that has been at `level` for a long time.
+    /// Creates the debouncer of an input that has been at `level` for a long time.
     #[must_use]
     pub const fn new(lockout: Duration, level: bool) -> Self {
         Self { lockout, level, changed_at: None, seen: level, seen_at: Moment(0) }
@@ -45,7 +45,7 @@ impl Debouncer {
         counts.then(|| self.change(active, at))
     }
 
-    /// Returns the change hidden by the lockout, if the level at its end is not the one at its start.
+    /// Returns the change that the lockout has hidden, if the level after it is not the one that began it.
     pub fn settle(&mut self, now: Moment) -> Option<LevelChange> {
         let hidden = self.seen != self.level && !self.is_locked_out(now);
         hidden.then(|| self.change(self.seen, self.seen_at))

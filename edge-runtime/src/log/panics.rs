@@ -1,7 +1,7 @@
 //! A panic hook that sends messages to the log.
 //!
 //! The standard library's hook writes to standard error and waits for its reader. A line can't afford that: a reader that
-//! has stopped would block the panicking thread forever, the gate thread even before it has driven the safe state.
+//! has stopped would block the panicking thread forever, and the gate thread before it has driven the safe state.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

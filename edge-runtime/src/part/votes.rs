@@ -33,7 +33,7 @@ impl Votes {
 
     /// Returns the score that stands for the part, out of those of the judged frames: above the threshold exactly if the
     /// part is rejected. A part may be decided before all its frames are in; with fewer scores than the number of rejects
-    /// needed, it is the smallest.
+    /// needed, this is the smallest score.
     #[must_use]
     pub fn deciding_score(&self, scores: &[f32]) -> Option<f32> {
         kth_largest(scores, self.needed)

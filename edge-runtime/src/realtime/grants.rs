@@ -77,7 +77,7 @@ pub fn lock_memory() -> Grant {
     )
 }
 
-/// Prepares a thread that handles no parts. [`lock_memory`] pages in whole stacks, so a thread with shallow calls gets a
+/// Prepares a thread off the parts' path. [`lock_memory`] pages in whole stacks, so a thread with shallow calls gets a
 /// small one.
 pub fn side_thread(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(SIDE_STACK)

@@ -21,9 +21,9 @@ use crate::log::limited;
 /// Limits on the records that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The total size of all records, in bytes.
+    /// Maximum total size of all records, in bytes.
     pub bytes: u64,
-    /// The age of the oldest record.
+    /// Maximum age of a record.
     pub age: Duration,
 }
 

@@ -54,7 +54,8 @@ impl StartError {
     }
 }
 
-/// The reason why a line has ended unasked. Its outputs are in their safe state unless [`ServeError`] says otherwise.
+/// The reason why a line has ended although it wasn't told to. Its outputs are in their safe state unless [`ServeError`]
+/// says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {

@@ -24,7 +24,7 @@ impl SideThreads {
         Self { outputs, peer, reported: vec![] }
     }
 
-    /// Logs each thread that has stopped once, and holds the line if it can't do without it.
+    /// Logs, once each, the threads that have stopped, and holds the line if it can't do without one of them.
     pub(super) fn check(&mut self, monitor: &Monitor, recorder: Option<&Recorder>, mailbox: &Mailbox) {
         let mut ended = self.outputs.ended();
         if recorder.is_some_and(Recorder::has_ended) {

@@ -1,6 +1,6 @@
 //! Triggers: they tell when a part is in front of the camera.
 //!
-//! | file | contents |
+//! | module | contents |
 //! |---|---|
 //! | [`presence`] | detecting anything other than the empty belt in view |
 //! | [`frames`] | triggers from the frames themselves, with and without a gate |

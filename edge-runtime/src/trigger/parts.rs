@@ -86,7 +86,7 @@ impl LineParts {
         }
     }
 
-    /// Returns the first frame captured after `from`, and those that follow it.
+    /// Returns the first frame captured at `from` or later, and those that follow it: as many as vote on a part.
     fn frames_of_part(&self, mut from: Moment) -> Result<Vec<Arc<CapturedFrame>>, FrameWaitError> {
         let mut found = vec![];
         for _ in 0..self.frames {

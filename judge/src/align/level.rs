@@ -17,7 +17,7 @@ const MAX_SHIFT: f64 = 0.2;
 const MAX_TURN: f64 = 0.105;
 /// A picture with less variance than this, with values from 0 to 255, counts as uniform.
 const MIN_VARIANCE: f64 = 1e-6;
-/// The share of the reference that must lie within the picture.
+/// The share of the reference's cells that aren't ignored that must lie within the picture.
 const MIN_OVERLAP: f64 = 0.5;
 
 /// The reference in cells, with how each cell's value changes when the picture moves.

@@ -32,9 +32,10 @@ const REACH: f64 = 0.125;
 const TURNS: [f64; 5] = [0.0, 0.03, -0.03, 0.06, -0.06];
 /// Number of starting points that are refined.
 const STARTS: usize = 3;
-/// A level with more cells than this gets a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`] cells.
+/// A level with more cells than this gets a coarser one above it, unless a side of that would have fewer than [`MIN_SIDE`] cells, or
+/// the level fewer than [`MIN_JUDGED_CELLS`] that aren't ignored.
 const MAX_COARSEST_CELLS: usize = 512;
-/// … or fewer than this many cells that aren't ignored.
+/// Minimum number of cells that aren't ignored, for aligning at all and for each coarser level.
 pub const MIN_JUDGED_CELLS: usize = 64;
 
 /// The error when a part's position can't be found.
@@ -116,7 +117,8 @@ impl Aligner {
     }
 
     /// Returns the correlation, −1..1, of the reference with a picture moved by `movement`, and the picture's value at each of
-    /// the reference's cells, NaN beyond its edges; `None` if the two overlap too little, or one of them is uniform.
+    /// the reference's cells, NaN beyond its edges and at ignored cells; `None` if the two overlap too little, or one of them is
+    /// uniform.
     #[must_use]
     pub fn compare(&mut self, cells: Vec<f32>, movement: RigidTransform) -> Option<(f64, &[f32])> {
         let finest = self.levels.first()?;

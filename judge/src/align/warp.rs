@@ -27,13 +27,14 @@ pub fn warp(planes: &[f32], sides: [usize; 2], movement: RigidTransform, out: &m
     }
 }
 
-/// The four pixels around a point, and the point's distance to each.
+/// The four pixels around a point, and the point's position between them.
 struct Corners {
     /// Index of the upper left pixel.
     start: usize,
     /// Offset to the next column and row; 0 at the last one, whose weight is 0.
     step: usize,
     down: usize,
+    /// Weights of the right and of the lower pixels, 0..1.
     right: f32,
     below: f32,
 }

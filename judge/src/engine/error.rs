@@ -59,7 +59,9 @@ pub enum EngineError {
         found: usize,
     },
     /// [`VECTORS`] names instructions that this processor doesn't have.
-    #[error("{VECTORS} is `{wanted}`, but this processor has {found}; set it to one of these, or unset it")]
+    #[error(
+        "{VECTORS} is `{wanted}`, but this processor has {found}; set it to one of these, or unset it for the fastest"
+    )]
     Vectors {
         /// The value of the variable.
         wanted: String,

@@ -28,9 +28,9 @@ pub(super) struct NodeSchedule {
     readers: Vec<Vec<usize>>,
     /// Number of nodes on the longest path from here to the end: the larger, the sooner the node must run.
     priority: Vec<usize>,
-    /// The nodes that depend on no other.
+    /// The nodes that need only the input and constants.
     first: Vec<usize>,
-    /// Maximum number of nodes that can run side by side.
+    /// Maximum number of nodes at the same depth, which can run side by side.
     width: usize,
     input: usize,
     outputs: Vec<OutletId>,
@@ -170,8 +170,8 @@ impl ScheduleRun<'_> {
         scope.spawn(move |scope| self.run_from(scope, id));
     }
 
-    /// Computes a node and then the nodes that waited only for it. The most urgent of these comes next; the others are
-    /// left to idle threads.
+    /// Computes a node, then the most urgent of the nodes that no longer wait for another, and so on; the other ready nodes
+    /// are left to idle threads.
     fn run_from<'s>(&'s self, scope: &Scope<'s>, first: usize) {
         let mut next = Some(first);
         while let Some(id) = next {

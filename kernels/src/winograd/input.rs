@@ -30,7 +30,7 @@ impl<T: Transform<A, M, R>, const A: usize, const M: usize, const R: usize> Type
         let inside = inside(top, height) && inside(left, width);
         let origin = (top, left);
         for channel in (0..channels).step_by(S::LANES) {
-            // SAFETY: guaranteed by the caller; a whole vector of channels remains if `FULL`.
+            // SAFETY: guaranteed by the caller; a whole vector of channels remains if `FULL`, and the tile is inside if `INSIDE`.
             unsafe {
                 match (channels - channel >= S::LANES, inside) {
                     (true, true) => {

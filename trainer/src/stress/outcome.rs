@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::disturbance::Disturbance;
 
-/// The claim counts as broken if the number of rejected photos would be less probable than this under the claim.
+/// The claim counts as broken if, under it, at least as many rejected photos would be less probable than this.
 const UNLIKELY: f64 = 0.05;
 
 /// All photos under one disturbance at one strength.

@@ -116,8 +116,8 @@ RUNNERS = {
 
 
 def peak(threads):
-    """Prints the highest speed of several products of 2048 × 2048 matrices, with NumPy's BLAS and with ONNX Runtime. Which one is faster
-    depends on the processor, and on the core type that BLAS assumes (`OPENBLAS_CORETYPE`)."""
+    """Prints the highest speed of several products of 2048 × 2048 matrices, by NumPy's BLAS or by ONNX Runtime, whichever is faster:
+    that depends on the processor, and on the core type that NumPy's BLAS assumes (`OPENBLAS_CORETYPE`)."""
     side = 2048
     a = np.random.default_rng(1).random((side, side), dtype=np.float32)
     product = matrix_product(side, int(threads))

@@ -2,8 +2,8 @@
 //! the Bootstrap*, 1993).
 //!
 //! Good and defective images are resampled separately, each to its original number, and the figure is computed for each
-//! draw. The interval says how much the figure could change with another set of as many photos of the same parts; it says
-//! nothing about other parts.
+//! draw. The interval says how much the figure could change with another set of as many photos of the same kind; it says
+//! nothing about parts of another kind.
 
 use serde::{Deserialize, Serialize};
 

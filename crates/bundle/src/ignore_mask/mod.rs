@@ -25,7 +25,7 @@ pub enum IgnoreError {
     Decode {
         /// The picture.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: DecodeError,
     },
     /// It isn't the photos' size.

@@ -12,7 +12,8 @@ pub enum Score {
     Worst,
     /// The largest distance.
     Maximum,
-    /// The largest distance, reduced if the nearest entry's neighbours are close, too: the paper's choice.
+    /// The largest distance, reduced the more, the closer the neighbours of the nearest entry are to the position: the
+    /// paper's choice.
     Reweighted,
 }
 

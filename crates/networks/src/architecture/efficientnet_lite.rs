@@ -8,9 +8,9 @@ use super::{Activation, Conv, Layer, Network};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EfficientNetLite {
     name: &'static str,
-    /// Channel multiplier, in tenths.
+    /// Channels, in tenths of Lite0's.
     width: usize,
-    /// Depth multiplier, in tenths.
+    /// Repeats of blocks, in tenths of Lite0's.
     depth: usize,
 }
 

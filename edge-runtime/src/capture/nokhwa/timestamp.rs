@@ -7,8 +7,8 @@ use crate::clock::Moment;
 /// An older timestamp is from another clock.
 const MAX_AGE: Duration = Duration::from_secs(15);
 
-/// Returns when a frame was captured that arrives at `arrival`, when the wall clock shows `wall` since 1970. `None` without
-/// a plausible timestamp: one later than the arrival, or long before it, is not.
+/// Returns the capture time of a frame that arrives at `arrival`, while the wall clock shows `wall` since 1970. `None` if
+/// there is no timestamp, or an implausible one: later than the arrival, or more than [`MAX_AGE`] before it.
 pub(super) fn captured_at(stamp: Option<Duration>, wall: Duration, arrival: Moment) -> Option<Moment> {
     let age = wall.checked_sub(stamp?)?;
     (age <= MAX_AGE).then(|| arrival - age)

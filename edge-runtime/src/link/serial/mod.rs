@@ -40,7 +40,7 @@ struct Running {
 }
 
 impl SerialLink {
-    #[expect(clippy::unnecessary_wraps, reason = "returns an error in builds without serial port support")]
+    #[expect(clippy::unnecessary_wraps, reason = "its stand-in without serial port support returns an error")]
     pub(super) fn new(serial: &SerialConfig) -> Result<Self, LinkError> {
         Ok(Self { serial: serial.clone(), shared: Arc::default(), running: OnceLock::new() })
     }

@@ -26,7 +26,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Starts with a delimiter, so that the peer discards any partial line or telegram.
+    /// Starts with a delimiter, which ends any partial line or telegram that the peer has received.
     pub(super) fn new(format: SerialFormat) -> Self {
         let first = match format {
             SerialFormat::Text => b'\n',

@@ -22,7 +22,7 @@ const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// If the device was open for this long, the pauses start over when it is gone; one that comes and goes keeps the long
 /// pauses.
 const STABLE_TIME: Duration = Duration::from_secs(5);
-/// How long the device is given, at the end, to take the waiting reports.
+/// How long the device is given, at the end, to take what still waits to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// Maximum bytes per read.
 const READ_SIZE: usize = 512;

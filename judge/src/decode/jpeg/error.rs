@@ -5,7 +5,7 @@ use super::super::DecodeError;
 /// Name of the format in messages.
 pub(super) const FORMAT: &str = "JPEG";
 
-/// What is wrong with a JPEG file, in a compact form, because every frame of a camera may have it.
+/// What is wrong with a JPEG file, in a compact form, because any frame of a camera may be damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Damage {
     #[error("cut short")]

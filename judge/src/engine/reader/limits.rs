@@ -109,7 +109,7 @@ impl InferenceOp for LimitedOp {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(Facts, Facts, Facts)> {
-        // Before tract's rules, which assume that the window has as many axes as the image.
+        // Before tract's rules, which assume that the window has a side for each of the image's spatial axes.
         if let (Some(window), [image, ..]) = (&self.window, &inputs[..]) {
             window.check(image)?;
         }

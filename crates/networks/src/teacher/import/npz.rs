@@ -9,7 +9,8 @@ use zip::ZipArchive;
 use super::pth::MAX_BYTES;
 use crate::teacher::WeightFileError;
 
-/// Returns whether the header has its declared length: the reader allocates memory for it before reading it.
+/// Returns whether the file is long enough for the header that it declares: the reader allocates memory for the header
+/// before reading it.
 fn has_header(bytes: &[u8]) -> bool {
     // Magic number, version, length of the header.
     let (length, start) = match *bytes {

@@ -44,7 +44,7 @@ const PATTERNS: [(&str, Find); 10] = [
     ("mean of the largest", top_k_mean::find),
 ];
 
-/// Returns the first pattern's match that starts at `node`, if none of its nodes belongs to another match.
+/// Returns the match of the first pattern that starts at `node` with nodes that belong to no other match.
 pub(super) fn find(rewriter: &Rewriter<'_>, node: &TypedNode) -> TractResult<Option<Box<dyn PatternMatch>>> {
     for (name, find) in PATTERNS {
         let matched = find(rewriter, node).with_context(|| format!("while matching the pattern `{name}`"))?;
