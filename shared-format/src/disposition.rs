@@ -34,8 +34,8 @@ pub enum Reason {
     Missed,
     /// Its trigger was lost, so it was never inspected; it went to the safe side.
     TriggerLost,
-    /// The encoder count ran backwards or jumped while it was in transit, so its position is unknown; it went to the
-    /// safe side.
+    /// The encoder fell silent, or its count ran backwards or jumped, while the part was in transit: its position is unknown, and it
+    /// went to the safe side.
     TrackingLost,
 }
 
