@@ -74,7 +74,11 @@ fn panics_and_a_log_that_nobody_reads_stop_no_part() {
 
 #[test]
 fn what_could_not_be_judged_is_recorded_with_the_reason() {
-    let fixture = fixture("equal_frames = 5\n[records]\nfolder = \"records\"");
+    let settings = "equal_frames = 5\n[records]\nfolder = \"records\"";
+    let fixture = fixture(settings);
+    // Time enough for the first verdict on an emulated processor.
+    let patient = line_file(settings).replace("delay_ms = 500", "delay_ms = 3000");
+    fixture.write("line.toml", patient.as_bytes());
     fixture.write_frame("frames/0.png", 0);
     fixture.write_frame("frames/1.png", 0);
     let whole = std::fs::read(fixture.path("frames/0.png")).unwrap();
