@@ -144,6 +144,8 @@ fn a_process_that_was_stopped_says_what_it_missed() {
     assert_eq!(status["alarms"]["missed"], true);
     assert_eq!(count("triggered"), count("passed") + count("rejected"));
     for part in before.iter().filter(|part| part["ms"]["lateness"].as_f64().unwrap() > 100.0) {
-        assert!(part["reason"] == "missed" || part["reason"] == "trigger_lost", "{part}");
+        // While the line is held, the outputs are already in their safe state: a late part is safe, too.
+        let reasons = ["missed", "trigger_lost", "held"];
+        assert!(reasons.iter().any(|reason| part["reason"] == *reason), "{part}");
     }
 }
