@@ -40,12 +40,6 @@ impl IgnoredPixels {
         Self { tiles: (0..columns * rows).map(tile).collect(), blank }
     }
 
-    /// Returns whether nothing is ignored.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.tiles.is_empty()
-    }
-
     /// Returns whether each pixel of a tile is ignored, row by row; empty if nothing is.
     #[must_use]
     pub fn of_tile(&self, tile: usize) -> &[bool] {

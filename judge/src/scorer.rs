@@ -178,22 +178,22 @@ impl Mosaic {
 
     /// Places a tile's map, and its ignored positions; `ignored` is empty if there are none.
     fn insert_tile(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
-        let (width, map) = (self.tile_width, &mut self.map);
+        let corner = [index % self.columns * self.tile_width, index / self.columns * self.tile_height];
+        let AnomalyMap { width, values, ignored: all_ignored, .. } = &mut self.map;
+        paste(tile, self.tile_width, values, *width, corner);
         if !ignored.is_empty() {
-            map.ignored.resize(map.values.len(), false);
+            all_ignored.resize(values.len(), false);
+            paste(ignored, self.tile_width, all_ignored, *width, corner);
         }
-        let (left, top) = (index % self.columns * self.tile_width, index / self.columns * self.tile_height);
-        for (y, row) in tile.chunks_exact(width).enumerate() {
-            let start = (top + y) * map.width + left;
-            if let Some(out) = map.values.get_mut(start..start + row.len()) {
-                out.copy_from_slice(row);
-            }
-        }
-        for (y, row) in ignored.chunks_exact(width).enumerate() {
-            let start = (top + y) * map.width + left;
-            if let Some(out) = map.ignored.get_mut(start..start + row.len()) {
-                out.copy_from_slice(row);
-            }
+    }
+}
+
+/// Copies the rows of `tile` into `whole`, with its upper left corner at `[left, top]`.
+fn paste<T: Copy>(tile: &[T], tile_width: usize, whole: &mut [T], width: usize, [left, top]: [usize; 2]) {
+    for (y, row) in tile.chunks_exact(tile_width).enumerate() {
+        let start = (top + y) * width + left;
+        if let Some(out) = whole.get_mut(start..start + row.len()) {
+            out.copy_from_slice(row);
         }
     }
 }
