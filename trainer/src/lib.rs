@@ -18,9 +18,11 @@
 //! | `held_out` | a student's maps of good parts, for the common image score |
 //! | `memory` | how much memory is available |
 //! | `torch` | the trained methods' layer over libtorch |
+//! | [`compare`] | which method, teacher, size and alignment find a part's known defects |
 //! | [`quality`] | how well methods find defects, on many sets |
 //! | [`report`] | figures as a table and as a page |
 //! | [`stress`] | good photos under changed light, focus and position |
+//! | [`child`] | runs this program again as a child |
 //! | [`progress`] | progress bars, Ctrl-C |
 //!
 //! Without the feature `libtorch` (on by default) only the fitted methods are available; the trained ones and
@@ -28,7 +30,9 @@
 
 #[cfg(feature = "libtorch")]
 pub mod channels;
+pub mod child;
 pub mod commands;
+pub mod compare;
 pub mod compute;
 #[cfg(feature = "libtorch")]
 pub mod efficientad;

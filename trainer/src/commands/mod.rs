@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 mod adopt;
+mod compare;
 #[cfg(feature = "libtorch")]
 mod distill;
 mod eval;
@@ -48,6 +49,8 @@ enum Command {
     Export(export::Args),
     /// Adopt a third-party anomaly model (ONNX): calibrate it and write a bundle
     Adopt(Box<adopt::Args>),
+    /// Choose method, teacher, input size and alignment by known defects
+    Compare(Box<compare::Args>),
     /// Measure a bundle on images with known answers
     Eval(eval::Args),
     /// Measure how well methods find defects, on many sets
@@ -85,6 +88,7 @@ impl Cli {
             Command::Train(args) => train::run(&args),
             Command::Export(args) => export::run(&args),
             Command::Adopt(args) => adopt::run(&args),
+            Command::Compare(args) => compare::run(&args),
             Command::Eval(args) => eval::run(&args),
             Command::Quality(args) => quality::run(&args),
             Command::Stress(args) => stress::run(&args),

@@ -45,7 +45,7 @@ pub struct Args {
     markdown: Option<PathBuf>,
 }
 
-fn methods() -> Vec<PossibleValue> {
+pub(super) fn methods() -> Vec<PossibleValue> {
     registry::all().iter().map(|method| PossibleValue::new(method.name())).collect()
 }
 

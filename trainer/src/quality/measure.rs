@@ -1,10 +1,9 @@
 //! Trains, exports and evaluates, as a user would.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bundle::dataset::{GOOD, TestSet, test_images};
 use bundle::evaluate::{ImageOutcome, evaluate, figures};
 use judge::{Bundle, Judge};
@@ -12,6 +11,7 @@ use shared_format::Verdict;
 
 use super::job::Job;
 use super::row::{Measured, Shares};
+use crate::child::{program, succeed};
 use crate::progress;
 use crate::run::Run;
 
@@ -79,20 +79,4 @@ fn shares(outcomes: &[ImageOutcome], threshold: f32) -> Shares {
         good_interval: all.intervals.fpr_at_threshold,
         defective_interval: all.intervals.tpr_at_threshold,
     }
-}
-
-fn program() -> anyhow::Result<Command> {
-    let own =
-        std::env::current_exe().context("this program's own file can't be found; start it by its path")?;
-    Ok(Command::new(own))
-}
-
-fn succeed(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stdin(Stdio::null()).output().context("this program can't be run again")?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    bail!("{}", last.trim_start_matches("error: "))
 }
