@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bundle::dataset::{normal_images, survey};
-use bundle::{Align, PIXELS, ThresholdRule, alignment, claim_with_threshold, input_shape};
+use bundle::{Align, PIXELS, ThresholdRule, alignment, claim_with_threshold, frame_score, input_shape};
 use methods::Flip;
 use methods::teach::{TeachRequest, teach};
 use networks::teacher::{Library, load_file};
@@ -46,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     let request = TeachRequest {
         teacher: &teacher,
         recipe,
+        zones: None,
         flip: Flip::None,
         parts: &parts,
         method: method.as_ref(),
@@ -55,7 +56,7 @@ fn main() -> anyhow::Result<()> {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     // A part may have several frames, whose scores a rule would have to combine. Here it has one.
-    let only_frame = |scores: &[f32]| scores.first().copied();
+    let only_frame = |frames: &[Vec<f32>]| frames.first().map(|scores| frame_score(scores));
     let result = teach(&request, &only_frame, out, &mut || true)?;
     println!("{}", claim_with_threshold(&result.calibration));
     report_outliers(&result.outliers);

@@ -14,6 +14,7 @@ use crate::frame::Frame;
 use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
 use crate::scorer::{FrameScore, Scorer, StageTimes};
+use crate::zones::{ZoneEvidence, ZoneScore};
 
 /// The verdict on a frame, with its evidence.
 #[derive(Debug)]
@@ -30,8 +31,27 @@ pub struct Judgement {
     pub fault: Option<Fault>,
     /// The anomaly map; `None` on a fault.
     pub map: Option<AnomalyMap>,
+    /// The scores of the bundle's zones, the largest of which is the frame's; `None` without zones or on a fault.
+    pub zones: Option<ZoneEvidence>,
     /// How long each stage took.
     pub times: StageTimes,
+}
+
+impl Judgement {
+    /// Returns the zone that decided: the one with the largest score.
+    #[must_use]
+    pub fn zone(&self) -> Option<ZoneScore> {
+        self.zones.as_ref()?.deciding()
+    }
+
+    /// Returns the score of each zone or, without zones, the frame's score alone; nothing on a fault.
+    #[must_use]
+    pub fn scores(&self) -> Vec<f32> {
+        match &self.zones {
+            Some(zones) => zones.scores.iter().map(|zone| zone.score).collect(),
+            None => self.score.into_iter().collect(),
+        }
+    }
 }
 
 /// A golden frame's score on this machine, compared with the one in the bundle.
@@ -181,7 +201,7 @@ impl Judge {
 
     fn decide(&self, frame: &Frame, scored: FrameScore, decode: Duration) -> Judgement {
         let start = Instant::now();
-        let FrameScore { score, map, times } = scored;
+        let FrameScore { score, map, zones, times } = scored;
         let thresholds = &self.bundle.thresholds;
         let region = region_of_interest(&thresholds.recipe, frame.size())
             .ok()
@@ -194,6 +214,7 @@ impl Judge {
             region,
             fault: None,
             map: Some(map),
+            zones,
             times: StageTimes { decode, decide: start.elapsed(), ..times },
         }
     }
@@ -206,6 +227,7 @@ impl Judge {
             region: None,
             fault: Some(fault),
             map: None,
+            zones: None,
             times,
         }
     }

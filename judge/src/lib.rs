@@ -14,6 +14,7 @@
 //! | [`anomaly_map`] | the anomaly map of a frame |
 //! | [`scorer`] | frame → score and anomaly map |
 //! | [`image_score`] | the model's outputs → the frame's score |
+//! | [`zones`] | anomaly map → the scores of zones with limits of their own |
 //! | [`region`] | anomaly map → the largest anomalous region |
 //! | [`bundle`] | the folder that the trainer ships, verified when it is opened |
 //! | [`judge`] | judges frames with a bundle: score → verdict |
@@ -105,6 +106,7 @@ pub mod overlay;
 pub mod prepare;
 pub mod region;
 pub mod scorer;
+pub mod zones;
 
 mod guard;
 mod regular_file;
@@ -129,9 +131,10 @@ pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
 pub use regular_file::{ReadError, read_regular_file};
 pub use scorer::{FrameScore, Scorer, StageTimes};
+pub use zones::{ZoneEvidence, ZoneScore};
 
 /// The types that a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{
     Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask, ImageScore,
-    Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict,
+    Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict, Zone, ZoneMask, Zones,
 };

@@ -6,6 +6,7 @@ use crate::anomaly_map::AnomalyMap;
 use crate::frame::{Frame, Pixels};
 use crate::judge::Judgement;
 use crate::region::Region;
+use crate::zones::ZoneEvidence;
 
 type Rgb = [u8; 3];
 
@@ -14,6 +15,7 @@ const REJECT: Rgb = [213, 20, 20];
 const FAULT: Rgb = [240, 170, 0];
 const CONTOUR: Rgb = [255, 255, 255];
 const BOX: Rgb = [0, 220, 255];
+const ZONE: Rgb = [170, 110, 255];
 const IGNORED: Rgb = [90, 90, 90];
 const IGNORED_LINE: Rgb = [140, 140, 140];
 /// Opacity of the strongest heat over the frame's own pixel.
@@ -22,8 +24,9 @@ const MAX_OPACITY: f32 = 0.65;
 /// Draws a judgement over its frame, as 8-bit RGB at the frame's size.
 ///
 /// The heat goes from yellow at half of `pixel_threshold` to red at twice it. A white line surrounds what is above
-/// `pixel_threshold`, a box the largest region, grey hatching covers what the recipe ignores, and the border has the verdict's
-/// colour (green pass, red reject, amber fault). `roi` is the part of the frame that the map covers; see
+/// `pixel_threshold`, a box the largest region, grey hatching covers what the recipe ignores, violet lines separate zones, red ones
+/// surround the zone that a rejected frame was rejected for, and the border has the verdict's colour (green pass, red reject, amber
+/// fault). `roi` is the part of the frame that the map covers; see
 /// [`crate::region_of_interest`].
 #[must_use]
 pub fn overlay(frame: &Frame, judgement: &Judgement, roi: Roi, pixel_threshold: f32) -> Frame {
@@ -32,6 +35,9 @@ pub fn overlay(frame: &Frame, judgement: &Judgement, roi: Roi, pixel_threshold: 
     let stroke = (width.min(height) / 200).max(1);
     if let Some(map) = &judgement.map {
         canvas.heat(map, roi, pixel_threshold, stroke);
+    }
+    if let (Some(map), Some(zones)) = (&judgement.map, &judgement.zones) {
+        canvas.zones(map, zones, roi, stroke, judgement.verdict == Verdict::Reject);
     }
     if let Some(region) = &judgement.region {
         canvas.region(region, stroke);
@@ -105,6 +111,27 @@ impl Canvas {
         }
     }
 
+    fn zones(&mut self, map: &AnomalyMap, zones: &ZoneEvidence, roi: Roi, stroke: u32, is_rejected: bool) {
+        let sampler = MapSampler { map, roi };
+        let decided = zones.deciding().filter(|_| is_rejected);
+        let zone_at = |x: u32, y: u32| {
+            let is_judged = x < roi.width && y < roi.height && !sampler.is_ignored(x, y);
+            is_judged.then(|| zones.map.get(sampler.position(x, y)).copied()).flatten()
+        };
+        let is_deciding = |zone: u8| {
+            let level = zones.scores.get(usize::from(zone)).map(|zone| zone.level);
+            level.is_some() && level == decided.map(|zone| zone.level)
+        };
+        for (y, x) in (0..roi.height).flat_map(|y| (0..roi.width).map(move |x| (y, x))) {
+            let Some(zone) = zone_at(x, y) else { continue };
+            let beside = [zone_at(x + stroke, y), zone_at(x, y + stroke)];
+            let Some(other) = beside.into_iter().flatten().find(|other| *other != zone) else { continue };
+            if let Some(pixel) = self.pixel(roi.x + x, roi.y + y) {
+                pixel.copy_from_slice(if is_deciding(zone) || is_deciding(other) { &REJECT } else { &ZONE });
+            }
+        }
+    }
+
     fn region(&mut self, region: &Region, stroke: u32) {
         // Outside the region, so that the box hides none of it.
         let (x, y) = (region.x.saturating_sub(stroke), region.y.saturating_sub(stroke));
@@ -142,11 +169,16 @@ struct MapSampler<'m> {
 impl MapSampler<'_> {
     /// Returns whether the pixel's centre is ignored.
     fn is_ignored(&self, x: u32, y: u32) -> bool {
+        self.map.ignored.get(self.position(x, y)) == Some(&true)
+    }
+
+    /// Returns the index of the map position at the pixel's centre.
+    fn position(&self, x: u32, y: u32) -> usize {
         let at = |pixel: u32, pixels: u32, positions: usize| {
             (2 * u64::from(pixel) + 1) * positions as u64 / (2 * u64::from(pixels.max(1)))
         };
         let (column, row) = (at(x, self.roi.width, self.map.width), at(y, self.roi.height, self.map.height));
-        self.map.ignored.get(row as usize * self.map.width + column as usize) == Some(&true)
+        row as usize * self.map.width + column as usize
     }
 
     /// Returns the bilinear value at the centre of a pixel.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{ImageScore, Recipe, Tiles};
+use shared_format::{Descriptor, ImageScore, Recipe, Tiles};
 
 use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, unexpected_output};
@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::image_score::{distance, features};
 use crate::prepare::Preparer;
+use crate::zones::{ZoneEvidence, ZoneScorer};
 
 /// Name of the model's output with an anomaly value per input pixel.
 const MAP: &str = "anomaly_map";
@@ -44,8 +45,28 @@ pub struct FrameScore {
     pub score: f32,
     /// The anomaly map. All values are finite.
     pub map: AnomalyMap,
+    /// The scores of the zones; `None` if the image score has no zones.
+    pub zones: Option<ZoneEvidence>,
     /// How long each stage took.
     pub times: StageTimes,
+}
+
+/// An [`ImageScore`], ready to use.
+#[derive(Debug)]
+enum ScoreRule {
+    Model,
+    Descriptor(Descriptor),
+    Zones(ZoneScorer),
+}
+
+impl From<ImageScore> for ScoreRule {
+    fn from(image_score: ImageScore) -> Self {
+        match image_score {
+            ImageScore::Model => Self::Model,
+            ImageScore::Descriptor(descriptor) => Self::Descriptor(descriptor),
+            ImageScore::Zones(zones) => Self::Zones(ZoneScorer::new(zones)),
+        }
+    }
 }
 
 /// A model and its recipe.
@@ -53,7 +74,7 @@ pub struct FrameScore {
 pub struct Scorer {
     network: Network,
     preparer: Preparer,
-    image_score: ImageScore,
+    rule: ScoreRule,
     input: Vec<f32>,
 }
 
@@ -85,18 +106,13 @@ impl Scorer {
         if score.iter().product::<usize>() != 1 {
             return Err(unexpected_output(SCORE, score, &[1]));
         }
-        Ok(Self {
-            network,
-            preparer: Preparer::new(recipe),
-            image_score: ImageScore::Model,
-            input: Vec::new(),
-        })
+        Ok(Self { network, preparer: Preparer::new(recipe), rule: ScoreRule::Model, input: Vec::new() })
     }
 
     /// Returns the same scorer with another kind of image score.
     #[must_use]
     pub fn with_image_score(self, image_score: ImageScore) -> Self {
-        Self { image_score, ..self }
+        Self { rule: image_score.into(), ..self }
     }
 
     /// Returns the network, for measurements.
@@ -142,17 +158,27 @@ impl Scorer {
             mosaic.insert_tile(index, map, self.preparer.ignored().of_tile(index));
         }
         let mut map = mosaic.map;
-        if let ImageScore::Descriptor(descriptor) = &self.image_score {
-            score = distance(descriptor, &features(&map, score));
+        let mut zones = None;
+        match &mut self.rule {
+            ScoreRule::Model => {}
+            ScoreRule::Descriptor(descriptor) => score = distance(descriptor, &features(&map, score)),
+            ScoreRule::Zones(scorer) => {
+                let scored = scorer.score(&map);
+                score = scored.deciding().map_or(f32::NAN, |zone| zone.score);
+                zones = Some(scored);
+            }
         }
         // People look for a defect where it is in the frame.
         if let Some(movement) = movement {
             map.warp_back(movement);
+            if let Some(zones) = &mut zones {
+                zones.warp_back([map.width, map.height], movement);
+            }
         }
         map.blank_ignored();
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("the score", score)?;
-        Ok(FrameScore { score, map, times })
+        Ok(FrameScore { score, map, zones, times })
     }
 }
 
@@ -161,15 +187,19 @@ fn check_finite(what: &'static str, value: f32) -> Result<(), Fault> {
 }
 
 /// Puts the tiles' maps side by side.
-struct Mosaic {
-    map: AnomalyMap,
+#[derive(Debug)]
+pub struct Mosaic {
+    /// The map of all tiles; a tile's part is 0 until it is placed.
+    pub map: AnomalyMap,
     columns: usize,
     tile_width: usize,
     tile_height: usize,
 }
 
 impl Mosaic {
-    fn new(tiles: Tiles, tile_width: usize, tile_height: usize) -> Self {
+    /// Creates the map of tiles of this size, without any.
+    #[must_use]
+    pub fn new(tiles: Tiles, tile_width: usize, tile_height: usize) -> Self {
         let columns = usize::from(tiles.columns);
         let (width, height) = (columns * tile_width, usize::from(tiles.rows) * tile_height);
         let map = AnomalyMap { width, height, values: vec![0.0; width * height], ignored: vec![] };
@@ -177,7 +207,7 @@ impl Mosaic {
     }
 
     /// Places a tile's map, and its ignored positions; `ignored` is empty if there are none.
-    fn insert_tile(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
+    pub fn insert_tile(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
         let corner = [index % self.columns * self.tile_width, index / self.columns * self.tile_height];
         let AnomalyMap { width, values, ignored: all_ignored, .. } = &mut self.map;
         paste(tile, self.tile_width, values, *width, corner);

@@ -5,10 +5,8 @@
 mod support;
 
 use judge::{Frame, Judge, Pixels, Preparer, Scorer, Verdict, overlay};
-use shared_format::{
-    Alignment, Colour, Descriptor, IgnoreMask, ImageScore, Motion, Recipe, Reference, Tiles,
-};
-use support::{frame, onnx, size, thresholds, write_bundle, write_thresholds};
+use shared_format::{Colour, Descriptor, IgnoreMask, ImageScore, Recipe, Tiles};
+use support::{frame, marked, marked_alignment, onnx, size, thresholds, write_bundle, write_thresholds};
 
 /// Cells of 8 pixels, of which the bright square of [`frame`], at 16,24, fills one.
 fn mask(tiles: usize) -> IgnoreMask {
@@ -97,27 +95,10 @@ fn a_spot_that_is_ignored_passes_and_people_see_that_it_is_ignored() {
     assert_eq!(red(40, 28), 10, "the rest is not");
 }
 
-/// A 64×64 dark grey frame with marks to align to and a spot, all moved to the right.
-fn marked(spot: u8, right: usize) -> Frame {
-    let mut values = vec![10; 64 * 64];
-    let mut fill = |from: [usize; 2], to: [usize; 2], value: u8| {
-        (from[1]..to[1]).for_each(|y| values[y * 64 + from[0] + right..y * 64 + to[0] + right].fill(value));
-    };
-    fill([12, 12], [20, 44], 60);
-    fill([24, 36], [48, 42], 90);
-    fill([34, 18], [38, 22], spot);
-    Frame::new(size(64, 64), Pixels::Grey8(values)).unwrap()
-}
-
 /// A label that differs from part to part affects neither alignment nor verdict, wherever the part lies.
 #[test]
 fn a_mask_moves_with_the_part() {
-    let mut planes = vec![];
-    Preparer::new(support::recipe()).prepare(&marked(10, 0), &mut planes).unwrap();
-    let luma: Vec<u8> =
-        (0..32 * 32).map(|cell| (255.0 * planes[cell / 32 * 128 + cell % 32 * 2]) as u8).collect();
-    let reference = Reference::new(32, 32, &luma).unwrap();
-    let alignment = Some(Alignment { motion: Motion::Shift, least_likeness: 600, reference });
+    let alignment = Some(marked_alignment());
     // Cells of 4 pixels, from 32,16 to 39,23.
     let cells: Vec<bool> =
         (0..256).map(|cell| (8..10).contains(&(cell % 16)) && (4..6).contains(&(cell / 16))).collect();

@@ -3,9 +3,9 @@
 use core::fmt;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::byte_array::{ByteArray, Bytes};
+use crate::cell_grid::CellGrid;
 
 /// Maximum number of cells in a [`Reference`].
 pub const MAX_CELLS: usize = 4096;
@@ -45,63 +45,50 @@ impl Alignment {
 }
 
 /// A small grey picture of the region of interest; each cell is the mean of the area it covers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
-    columns: u8,
-    rows: u8,
-    luma: [u8; MAX_CELLS],
-}
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Reference(CellGrid<8, MAX_CELLS>);
 
 impl Reference {
     /// Creates a reference from `columns` × `rows` cells, row by row. `None` if the number of cells differs from that or exceeds
     /// [`MAX_CELLS`], or a side has fewer than [`MIN_SIDE`] cells.
     #[must_use]
     pub fn new(columns: u8, rows: u8, cells: &[u8]) -> Option<Self> {
-        let count = usize::from(columns) * usize::from(rows);
-        if columns < MIN_SIDE || rows < MIN_SIDE || cells.len() != count {
-            return None;
-        }
-        let mut luma = [0; MAX_CELLS];
-        luma.get_mut(..count)?.copy_from_slice(cells);
-        Some(Self { columns, rows, luma })
+        Self::of(CellGrid::new(columns, rows, cells.iter().copied())?)
+    }
+
+    fn of(grid: CellGrid<8, MAX_CELLS>) -> Option<Self> {
+        (grid.columns() >= MIN_SIDE && grid.rows() >= MIN_SIDE).then_some(Self(grid))
     }
 
     /// Returns the number of cells in a row.
     #[must_use]
     pub const fn columns(&self) -> u8 {
-        self.columns
+        self.0.columns()
     }
 
     /// Returns the number of rows.
     #[must_use]
     pub const fn rows(&self) -> u8 {
-        self.rows
+        self.0.rows()
     }
 
     /// Returns the cells, row by row.
     #[must_use]
     pub fn luma(&self) -> &[u8] {
-        let count = usize::from(self.columns) * usize::from(self.rows);
-        self.luma.get(..count).unwrap_or(&self.luma)
+        self.0.bytes()
     }
 }
 
 impl fmt::Debug for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reference of {} × {} cells", self.columns, self.rows)
-    }
-}
-
-impl Serialize for Reference {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.columns, self.rows, Bytes(self.luma())).serialize(serializer)
+        write!(f, "Reference of {} × {} cells", self.columns(), self.rows())
     }
 }
 
 impl<'de> Deserialize<'de> for Reference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (columns, rows, cells) = <(u8, u8, ByteArray<MAX_CELLS>)>::deserialize(deserializer)?;
-        Self::new(columns, rows, cells.as_slice())
-            .ok_or(D::Error::custom("the number of cells does not match the reference's sides"))
+        Self::of(CellGrid::deserialize(deserializer)?)
+            .ok_or(D::Error::custom("a side of the reference has too few cells"))
     }
 }

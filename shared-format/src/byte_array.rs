@@ -17,6 +17,11 @@ impl<const N: usize> ByteArray<N> {
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }
+
+    /// Returns the bytes, followed by zeros.
+    pub(crate) const fn padded(&self) -> [u8; N] {
+        self.bytes
+    }
 }
 
 /// Bytes, serialised the way [`ByteArray`] deserialises them.

@@ -3,113 +3,74 @@
 use core::fmt;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::byte_array::{ByteArray, Bytes};
+use crate::cell_grid::CellGrid;
 
 /// Maximum number of cells in an [`IgnoreMask`].
 pub const MAX_CELLS: usize = 4096;
-const MAX_BYTES: usize = MAX_CELLS / 8;
+/// One bit per cell.
+type Grid = CellGrid<1, { MAX_CELLS / 8 }>;
 
 /// The cells of the region of interest that are ignored: their content changes neither the score nor the map.
 ///
 /// At least one cell is ignored, and at least one is judged.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct IgnoreMask {
-    columns: u8,
-    rows: u8,
-    /// One bit per cell, row by row, lowest bit first.
-    bits: [u8; MAX_BYTES],
-}
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct IgnoreMask(Grid);
 
 impl IgnoreMask {
     /// Creates a mask of `columns` × `rows` cells from one value per cell, row by row, `true` if it is ignored. Returns `None` if
     /// the number of values doesn't match, there are more than [`MAX_CELLS`], or all cells or none are ignored.
     #[must_use]
     pub fn new(columns: u8, rows: u8, ignored: &[bool]) -> Option<Self> {
-        let count = usize::from(columns) * usize::from(rows);
-        if ignored.len() != count || count > MAX_CELLS {
-            return None;
-        }
-        let mut bits = [0; MAX_BYTES];
-        for (byte, cells) in bits.iter_mut().zip(ignored.chunks(8)) {
-            *byte = cells.iter().enumerate().fold(0, |byte, (bit, &cell)| byte | u8::from(cell) << bit);
-        }
-        let some = ignored.contains(&true) && ignored.contains(&false);
-        some.then_some(Self { columns, rows, bits })
+        Self::of(Grid::new(columns, rows, ignored.iter().map(|&ignored| ignored.into()))?)
+    }
+
+    fn of(grid: Grid) -> Option<Self> {
+        let mask = Self(grid);
+        (1..grid.count()).contains(&mask.ignored()).then_some(mask)
     }
 
     /// Returns the number of cells in a row.
     #[must_use]
     pub const fn columns(&self) -> u8 {
-        self.columns
+        self.0.columns()
     }
 
     /// Returns the number of rows.
     #[must_use]
     pub const fn rows(&self) -> u8 {
-        self.rows
+        self.0.rows()
     }
 
     /// Returns whether a cell is ignored; cells outside the mask are not.
     #[must_use]
     pub fn ignores(&self, column: usize, row: usize) -> bool {
-        column < self.columns.into()
-            && row < self.rows.into()
-            && self.bit(row * usize::from(self.columns) + column)
+        self.0.at(column, row) == Some(1)
     }
 
     /// Returns the ignored share of the region of interest, 0..1.
     #[must_use]
     pub fn share(&self) -> f64 {
-        let ignored: u32 = self.bits.iter().map(|byte| byte.count_ones()).sum();
-        f64::from(ignored) / (f64::from(self.columns) * f64::from(self.rows))
+        self.ignored() as f64 / self.0.count() as f64
     }
 
-    fn bit(&self, cell: usize) -> bool {
-        self.bits.get(cell / 8).is_some_and(|byte| byte >> (cell % 8) & 1 == 1)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        let count = (usize::from(self.columns) * usize::from(self.rows)).div_ceil(8);
-        self.bits.get(..count).unwrap_or(&self.bits)
+    fn ignored(&self) -> usize {
+        self.0.bytes().iter().map(|byte| byte.count_ones() as usize).sum()
     }
 }
 
 impl fmt::Debug for IgnoreMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "IgnoreMask of {} × {} cells, {:.0} % ignored",
-            self.columns,
-            self.rows,
-            100.0 * self.share()
-        )
-    }
-}
-
-impl Serialize for IgnoreMask {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.columns, self.rows, Bytes(self.bytes())).serialize(serializer)
+        let (columns, rows, percent) = (self.columns(), self.rows(), 100.0 * self.share());
+        write!(f, "IgnoreMask of {columns} × {rows} cells, {percent:.0} % ignored")
     }
 }
 
 impl<'de> Deserialize<'de> for IgnoreMask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (columns, rows, bytes) = <(u8, u8, ByteArray<MAX_BYTES>)>::deserialize(deserializer)?;
-        let count = usize::from(columns) * usize::from(rows);
-        let mut mask = Self { columns, rows, bits: [0; MAX_BYTES] };
-        if let Some(bits) = mask.bits.get_mut(..bytes.as_slice().len()) {
-            bits.copy_from_slice(bytes.as_slice());
-        }
-        let ignored: u32 = mask.bits.iter().map(|byte| byte.count_ones()).sum();
-        // Bits after the last cell would be a second way to write the same mask.
-        let is_valid = count <= MAX_CELLS
-            && bytes.as_slice().len() == count.div_ceil(8)
-            && (count..count.next_multiple_of(8)).all(|cell| !mask.bit(cell))
-            && (1..count).contains(&(ignored as usize));
-        is_valid
-            .then_some(mask)
-            .ok_or(D::Error::custom("the cells of the ignore mask do not match its sides"))
+        Self::of(Grid::deserialize(deserializer)?)
+            .ok_or(D::Error::custom("an ignore mask ignores some cells, not all"))
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::zones::Zones;
+
 /// Number of features in a [`Descriptor`].
 pub const FEATURES: usize = 8;
 /// The quantiles of the anomaly map that form the first features; the last feature is the model's score.
@@ -15,15 +17,24 @@ pub enum ImageScore {
     Model,
     /// How far a few statistics of the anomaly map are from those of normals.
     Descriptor(Descriptor),
+    /// How far the worst of several zones is from normals.
+    Zones(Zones),
 }
 
 impl ImageScore {
+    /// Returns the zones, if it has any.
+    #[must_use]
+    pub const fn zones(&self) -> Option<&Zones> {
+        if let Self::Zones(zones) = self { Some(zones) } else { None }
+    }
+
     pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::Model => true,
             Self::Descriptor(Descriptor { mean, whitening }) => {
                 mean.iter().chain(whitening.iter().flatten()).all(|x| x.is_finite())
             }
+            Self::Zones(zones) => zones.is_valid(),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`alignment`] | how a part's position in view is found |
 //! | [`ignore_mask`] | the area of a part that is not judged |
+//! | [`zones`] | areas of a part with limits of their own |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
 //! | [`telegram`] | what became of one part, as bytes for a serial line; encoder, decoder and stream decoder |
@@ -31,6 +32,7 @@
 
 pub mod alignment;
 mod byte_array;
+mod cell_grid;
 pub mod conformal;
 pub mod disposition;
 pub mod ignore_mask;
@@ -39,6 +41,7 @@ pub mod recipe;
 pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
+pub mod zones;
 
 pub use alignment::{Alignment, Motion, Reference};
 pub use disposition::{Disposition, Reason};
@@ -48,3 +51,4 @@ pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use telegram::{Telegram, TelegramError};
 pub use threshold_file::{Arithmetic, Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;
+pub use zones::{RobustStats, Zone, ZoneMask, Zones};

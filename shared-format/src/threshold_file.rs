@@ -242,8 +242,10 @@ impl ThresholdFile {
         } else {
             payload
         };
+        // Version 2 had no zones.
+        let is_known = |file: &Self| version > 2 || !matches!(file.image_score, ImageScore::Zones(_));
         match postcard::take_from_bytes::<Self>(payload) {
-            Ok((decoded, [])) if decoded.is_valid() => Ok(decoded),
+            Ok((decoded, [])) if decoded.is_valid() && is_known(&decoded) => Ok(decoded),
             _ => Err(FormatError::Malformed),
         }
     }

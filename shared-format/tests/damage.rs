@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use shared_format::threshold_file::{FIRST_VERSION, HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN, VERSION};
 use shared_format::{
     Alignment, Descriptor, FormatError, Golden, IgnoreMask, ImageScore, Motion, Reference, Roi, Size,
-    ThresholdFile, Tiles,
+    ThresholdFile, Tiles, Zone, ZoneMask, Zones,
 };
 
 proptest! {
@@ -152,6 +152,66 @@ fn an_ignore_mask_leaves_something_to_judge_and_is_written_one_way() {
     assert_eq!(IgnoreMask::new(4, 4, &[true; 15]), None, "a cell is missing");
 }
 
+/// Three zones of 5 × 3 cells, and the payload of a file with them.
+fn zones() -> (Zones, Vec<u8>) {
+    let mask = ZoneMask::new(5, 3, &[0, 0, 1, 1, 2, 0, 0, 1, 1, 2, 0, 0, 1, 1, 2]).unwrap();
+    let zones =
+        Zones { mask, zones: [200, 100, 50].map(|level| Zone::new(level, 1.0)).into_iter().collect() };
+    let file = ThresholdFile { image_score: ImageScore::Zones(zones.clone()), ..example() };
+    let payload = postcard::to_slice(&file, &mut [0; MAX_LEN]).unwrap().to_vec();
+    assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(file));
+    (zones, payload)
+}
+
+#[test]
+fn zones_cover_all_that_is_judged_and_are_written_one_way() {
+    let (zones, payload) = zones();
+    let mask = zones.mask;
+    assert_eq!((mask.zone(4, 0), mask.zone(0, 1), mask.zone(3, 2), mask.zone(5, 0)), (2, 0, 1, 0));
+    // Columns, rows, bytes, cells (two in a byte), zones, and the first zone's level and factor.
+    let written = [5, 3, 8, 0x00, 0x11, 0x02, 0x10, 0x21, 0x00, 0x11, 0x02, 3, 200, 0, 0, 0x80, 0x3f];
+    let at = payload.windows(written.len()).position(|bytes| bytes == written).unwrap();
+    let damages: [(&str, usize, &[u8]); 14] = [
+        ("more cells than written", 0, &[6]),
+        ("fewer cells than written", 1, &[2]),
+        ("no cells", 0, &[0]),
+        ("fewer bytes than cells", 2, &[7]),
+        ("more bytes than cells", 2, &[9]),
+        ("a cell of a fourth zone", 3, &[0x30]),
+        ("a cell after the last", 10, &[0x12]),
+        ("a zone without a cell", 3, &[0, 0x11, 0, 0x10, 0x01, 0, 0x11, 0]),
+        ("a zone more than written", 11, &[4]),
+        ("a zone fewer than written", 11, &[2]),
+        ("nine zones", 11, &[9]),
+        ("levels not in order", 12, &[99]),
+        ("two zones of one level", 12, &[100]),
+        ("factor 0", 13, &[0, 0, 0, 0]),
+    ];
+    for (what, offset, bytes) in damages {
+        let mut damaged = payload.clone();
+        damaged[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
+        assert_eq!(ThresholdFile::decode(&framed(&damaged)), Err(FormatError::Malformed), "{what}");
+    }
+    assert_eq!(ZoneMask::new(65, 64, &[0; 65 * 64]), None, "too many cells");
+    assert_eq!(ZoneMask::new(4, 4, &[0; 15]), None, "a cell is missing");
+    assert_eq!(ZoneMask::new(1, 1, &[16]), None, "more than four bits");
+}
+
+/// Every byte of the zones is either refused when it changes, or read as another valid value.
+#[test]
+fn no_changed_byte_of_zones_is_read_as_something_absurd() {
+    let (_, payload) = zones();
+    for at in 0..payload.len() {
+        for value in 0..=u8::MAX {
+            let mut damaged = payload.clone();
+            damaged[at] = value;
+            if let Ok(read) = ThresholdFile::decode(&framed(&damaged)) {
+                assert_eq!(ThresholdFile::decode(&encoded(&read)), Ok(read), "byte {at}: {value}");
+            }
+        }
+    }
+}
+
 #[test]
 fn short_files_are_told_from_foreign_ones() {
     assert_eq!(ThresholdFile::decode(b""), Err(FormatError::Truncated { expected: HEADER_LEN, found: 0 }));
@@ -208,6 +268,16 @@ fn absurd_values_are_neither_written_nor_read() {
             let whitening = [[f32::INFINITY; 8]; 8];
             f.image_score = ImageScore::Descriptor(Descriptor { mean: [0.0; 8], whitening });
         }),
+        ("a single zone", |f| change_zones(f, |zones| zones.zones.truncate(1))),
+        ("a zone painted black", |f| change_zones(f, |zones| zones.zones[2].level = 0)),
+        ("a factor below the smallest", |f| change_zones(f, |zones| zones.zones[1].factor = 0.09)),
+        ("a factor above the largest", |f| change_zones(f, |zones| zones.zones[1].factor = 10.1)),
+        ("a factor NaN", |f| change_zones(f, |zones| zones.zones[1].factor = f32::NAN)),
+        ("a zone's centre infinite", |f| {
+            change_zones(f, |zones| zones.zones[0].shares[2].centre = f32::NEG_INFINITY);
+        }),
+        ("a zone's spread 0", |f| change_zones(f, |zones| zones.zones[0].shares[1].spread = 0.0)),
+        ("a zone's spread NaN", |f| change_zones(f, |zones| zones.zones[0].shares[1].spread = f32::NAN)),
         ("no normals", |f| f.evidence.normals = 0),
         ("rank 0", |f| f.evidence.rank = 0),
         ("rank above the normals", |f| f.evidence.rank = 300),
@@ -237,6 +307,12 @@ fn absurd_values_are_neither_written_nor_read() {
     assert_eq!(ThresholdFile::decode(&framed(&payload)), Ok(example()), "it decodes if unchanged");
 }
 
+fn change_zones(file: &mut ThresholdFile, change: fn(&mut Zones)) {
+    let (mut zones, _) = zones();
+    change(&mut zones);
+    file.image_score = ImageScore::Zones(zones);
+}
+
 fn name(file: &mut ThresholdFile, name: &str) {
     file.golden[0] = Golden { file: name.try_into().unwrap(), score: 0.25 };
 }
@@ -262,7 +338,7 @@ fn bytes_without_a_meaning_are_malformed() {
         ("alignment neither absent nor present", 0x66, &[2]),
         ("ignore mask neither absent nor present", 0x67, &[2]),
         ("arithmetic of a third kind", 0x68, &[2]),
-        ("score of a third kind", 0x69, &[2]),
+        ("score of a fourth kind", 0x69, &[3]),
         ("a sample of a third kind", 0x79, &[2]),
         ("five golden frames", 0x9e, &[5]),
         ("two golden frames declared, one given", 0x9e, &[2]),

@@ -91,7 +91,7 @@ fn fitted_and_trained_models_ignore_what_is_painted_black() {
             ]);
             train.arg(workshop.path("photos")).arg("--out").arg(workshop.path(method));
         }
-        let (code, _, stderr) = run(train.arg("--ignore").arg(&mask));
+        let (code, _, stderr) = run(train.arg("--mask").arg(&mask));
         assert_eq!(code, 0, "{stderr}");
         assert!(stderr.contains("ignored: 1"), "an eighth is black, and some more is lost: {stderr}");
         let bundle = workshop.path("bundle");
@@ -108,7 +108,7 @@ fn a_board_ignores_it_too() {
     teach.env("NOMINAL_HOME", workshop.path("home"));
     teach.args(["teach", "--size", "64", "--teacher", tests::workshop::TEACHER]);
     teach.arg("--from").arg(workshop.path("photos")).arg("--out").arg(&bundle);
-    let (code, stdout, stderr) = run(teach.arg("--ignore").arg(workshop.path("mask.png")));
+    let (code, stdout, stderr) = run(teach.arg("--mask").arg(workshop.path("mask.png")));
     assert_eq!(code, 0, "{stdout}{stderr}");
     check(&workshop, &bundle);
 }
@@ -118,7 +118,7 @@ fn a_mask_that_does_not_fit_is_refused_before_anything_is_learned() {
     let workshop = workshop();
     write_parts(&workshop.path("others"), Size { width: 90, height: 90 }, 30, false);
     let mut train = workshop.train(&workshop.path("others"), "run", &[]);
-    let (code, _, stderr) = run(train.arg("--ignore").arg(workshop.path("mask.png")));
+    let (code, _, stderr) = run(train.arg("--mask").arg(workshop.path("mask.png")));
     assert_eq!(code, 1, "{stderr}");
     assert!(
         stderr.contains("has 160×120 pixels, but the photos have 90×90 to 90×90; paint it over"),

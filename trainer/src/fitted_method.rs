@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundle::Calibrator;
+use bundle::{Calibrator, frame_score};
 use clap::ArgMatches;
 use methods::cross_fit::{CrossFit, steps};
 use methods::features::{Extractor, FeatureError, FeatureSet, find_outliers};
@@ -11,8 +11,10 @@ use methods::method::FitError;
 use methods::options::MethodOptions;
 use methods::registry::Entry;
 use networks::teacher::Teacher;
-use networks::{Array, StateError};
+use networks::{Array, ModelState, StateError, array_of};
 use serde_json::Value;
+use shared_format::zones::SHARES;
+use shared_format::{ImageScore, RobustStats, Zones};
 
 use crate::compute::{ComputeError, ComputeRequest, Resolved};
 use crate::method::{Method, TrainError, TrainOutcome, no_backbone};
@@ -22,6 +24,8 @@ use crate::run::{Run, RunSettings, STUDENT};
 /// Name, in a run's state, of each image's score by a model of the others.
 const SCORES: &str = "cross_fit.scores";
 const PIXEL_THRESHOLD: &str = "cross_fit.pixel_threshold";
+/// Centre and spread of each share of each zone.
+const ZONES: &str = "cross_fit.zones";
 
 /// A fitted method.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +80,7 @@ impl Method for FittedMethod {
         let task = CrossFit {
             teacher: &run.teacher,
             recipe: settings.recipe,
+            zones: settings.zones.as_ref(),
             method: method.as_ref(),
             parts: &parts,
             seed: settings.seed,
@@ -93,7 +98,12 @@ impl Method for FittedMethod {
         if let Some(score) = &fitted.image_score {
             score.add_to(&mut state);
         }
-        let scores: Vec<f32> = fitted.scores.concat();
+        if let Some(zones) = &fitted.zones {
+            let data: Vec<f32> = stats(zones).flat_map(|stats| [stats.centre, stats.spread]).collect();
+            let shape = vec![zones.zones.len(), SHARES.len(), 2];
+            state.weights.insert(ZONES.to_owned(), Array { shape, data });
+        }
+        let scores: Vec<f32> = fitted.scores.iter().flatten().map(|zones| frame_score(zones)).collect();
         state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
         state.notes.insert(PIXEL_THRESHOLD.to_owned(), fitted.pixel_threshold.to_string());
         run.save(STUDENT, &state)?;
@@ -109,7 +119,7 @@ impl Method for FittedMethod {
         Ok(model.onnx(&run.teacher, input, image_score.as_ref()))
     }
 
-    fn calibrator(&self, run: &Run) -> Result<Option<Calibrator>, TrainError> {
+    fn calibrator(&self, run: &Run) -> Result<Option<(Calibrator, ImageScore)>, TrainError> {
         let state = run.student()?;
         let Some(scores) = state.weights.get(SCORES) else { return Ok(None) };
         let threshold = state.number(PIXEL_THRESHOLD).filter(|threshold: &f32| threshold.is_finite());
@@ -122,8 +132,26 @@ impl Method for FittedMethod {
         for (path, score) in run.settings.paths(images).iter().zip(&scores.data) {
             calibrator.add_score(path.display().to_string(), *score);
         }
-        Ok(Some(calibrator))
+        let zones = run.settings.zones.as_ref();
+        let zones = zones.map(|zones| fitted_zones(zones, &state)).transpose();
+        let zones = zones.map_err(|e| run.damaged(STUDENT, e))?;
+        Ok(Some((calibrator, zones.map_or(ImageScore::Model, ImageScore::Zones))))
     }
+}
+
+fn stats(zones: &Zones) -> impl Iterator<Item = RobustStats> {
+    zones.zones.iter().flat_map(|zone| zone.shares)
+}
+
+/// Returns the run's zones with the statistics that training found.
+fn fitted_zones(zones: &Zones, state: &ModelState) -> Result<Zones, StateError> {
+    let mut fitted = zones.clone();
+    let array = array_of(&state.weights, ZONES, &[zones.zones.len(), SHARES.len(), 2])?;
+    let stats = fitted.zones.iter_mut().flat_map(|zone| &mut zone.shares);
+    for (stats, pair) in stats.zip(array.data.chunks_exact(2)) {
+        *stats = RobustStats { centre: pair[0], spread: pair[1] };
+    }
+    if fitted.is_valid() { Ok(fitted) } else { Err(StateError::values(ZONES)) }
 }
 
 /// Warns of images that look unlike the others. The features are known after fitting, so this costs nothing.

@@ -11,6 +11,7 @@ use methods::options::MethodOptions;
 use networks::FoldError;
 use networks::teacher::Teacher;
 use serde_json::Value;
+use shared_format::ImageScore;
 
 use crate::compute::{ComputeError, ComputeRequest, Resolved};
 #[cfg(feature = "libtorch")]
@@ -76,11 +77,12 @@ pub trait Method {
     /// If the run has no student yet or one of its files is damaged.
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError>;
 
-    /// Returns the normals' scores if training has computed them; otherwise the caller judges the run's calibration images.
+    /// Returns the normals' scores, and how they were scored, if training has computed them; otherwise the caller judges the run's
+    /// calibration images.
     ///
     /// # Errors
     /// As [`Self::onnx`].
-    fn calibrator(&self, _run: &Run) -> Result<Option<Calibrator>, TrainError> {
+    fn calibrator(&self, _run: &Run) -> Result<Option<(Calibrator, ImageScore)>, TrainError> {
         Ok(None)
     }
 }

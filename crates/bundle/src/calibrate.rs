@@ -107,6 +107,12 @@ impl Calibrator {
         self.scores.push(score);
     }
 
+    /// Replaces the scores by cross-fitted ones, of the same normals in the same order.
+    #[must_use]
+    pub fn rescored(self, scores: Vec<f32>) -> Self {
+        Self { scores, sample: Sample::CrossFitted, ..self }
+    }
+
     /// Returns the scores in the order they were added.
     #[must_use]
     pub fn scores(&self) -> &[f32] {

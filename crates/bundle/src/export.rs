@@ -10,7 +10,7 @@ use judge::{
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{
-    Arithmetic, FormatError, Golden, ImageScore, Recipe, ThresholdFile, threshold_file::MAX_LEN,
+    Arithmetic, FormatError, Golden, ImageScore, Recipe, ThresholdFile, Zones, threshold_file::MAX_LEN,
 };
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
@@ -18,6 +18,7 @@ use crate::calibrate::{Calibration, Calibrator};
 use crate::claim::claim;
 use crate::descriptor::{self, DescriptorError};
 use crate::rule::ThresholdRule;
+use crate::zones::{ZoneError, cross_fit_zones, fit_zones, frame_score};
 
 /// Golden frames of a bundle: the calibration normals with the lowest, the median and the highest score.
 const GOLDEN_FRAMES: usize = 3;
@@ -56,6 +57,14 @@ pub enum ScoreKind<'a> {
     /// A descriptor of the anomaly map, fitted to these normals, which must be used neither for training nor for
     /// calibration.
     Descriptor(&'a [PathBuf]),
+    /// The largest of the zones' scores.
+    Zones {
+        /// The zones, not yet fitted.
+        zones: &'a Zones,
+        /// The normals that the zones are fitted to. If there are none, they are fitted to the calibration normals, and the scores
+        /// of these are cross-fitted.
+        normals: &'a [PathBuf],
+    },
 }
 
 /// Why no bundle was written. Anything already at its path is untouched.
@@ -73,6 +82,9 @@ pub enum ExportError {
     /// The descriptor can't be fitted.
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
+    /// The zones can't be fitted.
+    #[error(transparent)]
+    Zones(#[from] ZoneError),
     /// The model doesn't run.
     #[error("the exported model does not run: {0}; train again, and report the run if that fails too")]
     Engine(#[from] EngineError),
@@ -127,48 +139,69 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(),
 ) -> Result<Calibration, ExportError> {
-    let mut scorer = start(request, out)?;
-    let image_score = image_score(request, &mut scorer, &mut progress)?;
+    let (scorer, mut image_score) = with_score(request, start(request, out)?, &mut progress)?;
     let mut scorer = scorer.with_image_score(image_score.clone());
     let input = request.recipe.input;
     let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
+    let mut zone_features = vec![];
     for path in request.calibration {
         let (_, scored) = score_file(&mut scorer, path)?;
         calibrator.add(path.display().to_string(), scored.score, &scored.map.judged());
+        zone_features.push(vec![scored.zones.map(|zones| zones.features).unwrap_or_default()]);
         progress();
     }
-    finish(request, &mut scorer, image_score, calibrator, out)
+    if let ScoreKind::Zones { zones, normals: [] } = request.score {
+        let (fitted, scores) = cross_fit_zones(zones, &zone_features)?;
+        image_score = ImageScore::Zones(fitted);
+        calibrator = calibrator.rescored(scores.iter().flatten().map(|zones| frame_score(zones)).collect());
+    }
+    finish(request, scorer, image_score, calibrator, out)
 }
 
-/// Returns the requested score; `scorer` computes the model's own.
-fn image_score(
+/// Returns the requested score, fitted to the normals that are named for it.
+fn with_score(
     request: &Export<'_>,
-    scorer: &mut Scorer,
+    mut scorer: Scorer,
     progress: &mut impl FnMut(),
-) -> Result<ImageScore, ExportError> {
-    let ScoreKind::Descriptor(normals) = request.score else { return Ok(ImageScore::Model) };
-    let mut described = Vec::new();
-    for path in normals {
-        let (_, scored) = score_file(scorer, path)?;
-        described.push(features(&scored.map, scored.score));
-        progress();
-    }
-    Ok(ImageScore::Descriptor(descriptor::fit(&described)?))
+) -> Result<(Scorer, ImageScore), ExportError> {
+    let image_score = match request.score {
+        ScoreKind::Model => ImageScore::Model,
+        ScoreKind::Descriptor(normals) => {
+            let mut described = Vec::new();
+            for path in normals {
+                let (_, scored) = score_file(&mut scorer, path)?;
+                described.push(features(&scored.map, scored.score));
+                progress();
+            }
+            ImageScore::Descriptor(descriptor::fit(&described)?)
+        }
+        ScoreKind::Zones { zones, normals } => {
+            scorer = scorer.with_image_score(ImageScore::Zones(zones.clone()));
+            let mut zone_features = vec![];
+            for path in normals {
+                let (_, scored) = score_file(&mut scorer, path)?;
+                zone_features.push(vec![scored.zones.map(|zones| zones.features).unwrap_or_default()]);
+                progress();
+            }
+            ImageScore::Zones(fit_zones(zones, &zone_features)?)
+        }
+    };
+    Ok((scorer, image_score))
 }
 
-/// Writes the bundle of a model whose calibration normals were cross-fitted, see [`Calibrator::cross_fitted`].
-/// `request.calibration` names one frame of each normal, in the calibrator's order.
+/// Writes the bundle of a model whose calibration normals were cross-fitted, see [`Calibrator::cross_fitted`]; `image_score` is how
+/// they were scored, whatever `request.score` says. `request.calibration` names one frame of each normal, in the calibrator's order.
 ///
 /// # Errors
 /// See [`ExportError`]; nothing is left half-written.
 pub fn export_calibrated(
     request: &Export<'_>,
+    image_score: ImageScore,
     calibrator: Calibrator,
     out: &Path,
 ) -> Result<Calibration, ExportError> {
-    let mut scorer = start(request, out)?;
-    finish(request, &mut scorer, ImageScore::Model, calibrator, out)
+    finish(request, start(request, out)?, image_score, calibrator, out)
 }
 
 /// Checks everything that can be checked before any frame is judged.
@@ -196,11 +229,12 @@ pub fn score_file(scorer: &mut Scorer, path: &Path) -> Result<(Frame, FrameScore
 
 fn finish(
     request: &Export<'_>,
-    scorer: &mut Scorer,
+    scorer: Scorer,
     image_score: ImageScore,
     calibrator: Calibrator,
     out: &Path,
 ) -> Result<Calibration, ExportError> {
+    let mut scorer = scorer.with_image_score(image_score.clone());
     let indices = golden_indices(calibrator.scores());
     let calibration =
         calibrator.finish(request.target_fpr, request.rule).ok_or(ExportError::NoCalibration)?;
@@ -211,7 +245,7 @@ fn finish(
     if calibration.evidence.normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
         return Err(ExportError::Constant(calibration.evidence.normals));
     }
-    let golden = golden_frames(request, scorer, &indices)?;
+    let golden = golden_frames(request, &mut scorer, &indices)?;
     let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
     write(out, request.onnx, &thresholds, &golden)?;
     Ok(calibration)

@@ -8,15 +8,17 @@
 //! | [`claim`](mod@claim) | what thresholds claim, in words |
 //! | [`descriptor`] | maps of normals → a score that finds small and diffuse defects |
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
-//! | [`ignore_mask`](mod@ignore_mask) | a painted picture → the mask of what isn't judged |
 //! | [`input_shape`](mod@input_shape) | a network input in the shape of the judged region |
+//! | [`painted_mask`](mod@painted_mask) | a painted picture → what isn't judged, and zones with limits of their own |
 //! | [`recalibrate`] | replaces the thresholds of an existing bundle |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | writes files and folders whole or not at all |
 //! | [`rule`] | how scores become a threshold |
+//! | [`robust`] | median and spread |
 //! | [`seeded`] | random numbers that a recorded seed always reproduces |
 //! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
+//! | [`zones`] | zones' features on normals → their limits |
 //! | [`parse`] | sizes, regions and grids as users write them |
 
 pub mod alignment;
@@ -27,19 +29,23 @@ pub mod dataset;
 pub mod descriptor;
 pub mod evaluate;
 pub mod export;
-pub mod ignore_mask;
 pub mod input_shape;
+pub mod painted_mask;
 pub mod parse;
 pub mod recalibrate;
+pub mod robust;
 pub mod rule;
 pub mod seeded;
 mod tail;
 pub mod whitening;
+pub mod zones;
 
 pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, PixelCalibrator};
 pub use claim::{claim, claim_with_threshold, highest, outlier_warning};
 pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, score_file};
-pub use ignore_mask::{IgnoreError, ignore_mask};
 pub use input_shape::{PIXELS, input_shape};
+pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
+pub use robust::robust_stats;
 pub use rule::ThresholdRule;
+pub use zones::{ZoneError, cross_fit_zones, fit_zones, frame_score};

@@ -1,7 +1,10 @@
 //! Parses values written on command lines: names, sizes, regions, grids.
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
+use shared_format::zones::FACTORS;
 use shared_format::{Roi, Size, Tiles};
+
+use crate::painted_mask::ZoneFactor;
 
 /// Why a value can't be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +33,9 @@ pub enum ParseError {
     /// Not a region.
     #[error("invalid region `{0}`: expected X,Y,WIDTH,HEIGHT in pixels, such as 100,50,640,480")]
     Region(String),
+    /// Not a zone's factor.
+    #[error("invalid zone `{0}`: expected LEVEL:FACTOR, such as 128:1.3, with a level from 1 to 255 and a factor from {min} to {max}", min = FACTORS.start(), max = FACTORS.end())]
+    Zone(String),
     /// Not a grid.
     #[error("invalid grid `{0}`: expected COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
     Tiles(String),
@@ -100,6 +106,19 @@ pub fn region(text: &str) -> Result<Roi, ParseError> {
     }
 }
 
+/// Parses a zone's factor: `128:1.3`.
+///
+/// # Errors
+/// Names the expected format.
+pub fn zone(text: &str) -> Result<ZoneFactor, ParseError> {
+    let parts = text.split_once(':').and_then(|(level, factor)| {
+        let level = level.trim().parse::<u8>().ok().filter(|level| *level > 0)?;
+        let factor = factor.trim().parse::<f32>().ok().filter(|factor| FACTORS.contains(factor))?;
+        Some(ZoneFactor { level, factor })
+    });
+    parts.ok_or_else(|| ParseError::Zone(text.to_owned()))
+}
+
 /// Parses a grid: `2x1`, columns × rows.
 ///
 /// # Errors
@@ -130,6 +149,14 @@ mod tests {
         assert_eq!(pixels("65536"), Ok(65_536));
         for bad in ["", "-1", "4095", "1048577", "99999999999", "64x64"] {
             assert!(pixels(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn zones() {
+        assert_eq!(zone("128:1.3"), Ok(ZoneFactor { level: 128, factor: 1.3 }));
+        for bad in ["", "128", "0:1", "256:1", "128:0", "128:11", "128:nan", "128:-1", "rim:1.3", "128:1:2"] {
+            assert!(zone(bad).is_err(), "{bad}");
         }
     }
 

@@ -8,16 +8,18 @@
 use std::path::PathBuf;
 
 use bundle::seeded::Seeded;
-use bundle::{ExportError, PixelCalibrator, score_file};
+use bundle::zones::FrameFeatures;
+use bundle::{ExportError, PixelCalibrator, ZoneError, cross_fit_zones, score_file};
 use judge::ignore_mask::judged;
 use judge::{DecodeError, EngineError, IgnoredPixels, Network, Preparer, Scorer, decode_file};
 use networks::teacher::Teacher;
-use shared_format::Recipe;
+use shared_format::{ImageScore, Recipe, Zones};
 
 use crate::dyn_method::DynMethod;
 use crate::features::{FeatureError, FeatureSet};
 use crate::image_score::{HeldOut, ImageScorer};
 use crate::method::{DISTANCES, FitError, Model, ProgressCallback};
+use crate::zone_frames::ZoneFrames;
 
 const FOLDS: usize = 5;
 const STREAM: u64 = 0x7ea;
@@ -29,6 +31,8 @@ pub struct CrossFit<'a> {
     pub teacher: &'a Teacher,
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
+    /// Areas with limits of their own, not yet fitted; `None` if the whole part has one limit.
+    pub zones: Option<&'a Zones>,
     /// The method, with its options.
     pub method: &'a dyn DynMethod,
     /// Good parts: the frames of each.
@@ -46,8 +50,10 @@ pub struct CrossFitted {
     pub model: Box<dyn Model>,
     /// How its distances become the image's score; `None` if the method scores images its own way.
     pub image_score: Option<ImageScorer>,
-    /// The scores of each part's frames.
-    pub scores: Vec<Vec<f32>>,
+    /// The zones, fitted to all parts.
+    pub zones: Option<Zones>,
+    /// For each part, for each of its frames, the score of each zone or, without zones, the frame's score alone.
+    pub scores: Vec<Vec<Vec<f32>>>,
     /// A map position belongs to a region when its value is above this.
     pub pixel_threshold: f32,
 }
@@ -67,6 +73,12 @@ pub enum CrossFitError {
 impl From<FeatureError> for CrossFitError {
     fn from(error: FeatureError) -> Self {
         Self::Fit(error.into())
+    }
+}
+
+impl From<ZoneError> for CrossFitError {
+    fn from(error: ZoneError) -> Self {
+        Self::Score(error.into())
     }
 }
 
@@ -92,7 +104,8 @@ impl CrossFit<'_> {
         let input = self.recipe.input;
         let positions = input.width as usize * input.height as usize * self.recipe.tiles.count();
         let mut pixels = PixelCalibrator::new(frames, positions);
-        let mut scores = vec![vec![]; self.parts.len()];
+        let mut scores: Vec<Vec<Vec<f32>>> = vec![vec![]; self.parts.len()];
+        let mut zone_features: Vec<Vec<FrameFeatures>> = vec![vec![]; self.parts.len()];
         let mut held_out = HeldOut { grid: [0; 2], margin: 0, parts: vec![vec![]; self.parts.len()] };
         for fold in 0..FOLDS {
             let (mut others, mut at) = (vec![], 0);
@@ -111,7 +124,8 @@ impl CrossFit<'_> {
                         HeldOutScorer::Own(scorer) => {
                             let (_, scored) = score_file(scorer, path)?;
                             pixels.add(&scored.map.judged());
-                            scores[part].push(scored.score);
+                            scores[part].push(vec![scored.score]);
+                            zone_features[part].extend(scored.zones.map(|zones| zones.features));
                         }
                         HeldOutScorer::Common(distances) => {
                             held_out.parts[part].push(distances.of_file(path)?)
@@ -128,20 +142,34 @@ impl CrossFit<'_> {
         }
         let all: Vec<usize> = (0..frames).collect();
         let ignored = IgnoredPixels::new(&self.recipe);
+        let mut zone_frames = self.zones.map(|zones| ZoneFrames::new(&self.recipe, zones));
         let mut tiles = (0..self.recipe.tiles.count()).cycle();
-        // Maps come frame by frame, each tile by tile.
+        // Maps come part by part, frame by frame, tile by tile.
         let mut shown = |map: &[f32]| {
             let tile = tiles.next().unwrap_or_default();
             pixels.add(&judged(map, ignored.of_tile(tile)));
+            if let Some(frames) = &mut zone_frames {
+                frames.add(tile, map, ignored.of_tile(tile));
+            }
         };
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;
         if held_out.parts.iter().any(|part| !part.is_empty())
             && let Some((score, of_parts)) = ImageScorer::fit(&held_out, input, &mut shown)
         {
-            (image_score, scores) = (Some(score), of_parts);
+            let alone = |frames: Vec<f32>| frames.into_iter().map(|score| vec![score]).collect();
+            (image_score, scores) = (Some(score), of_parts.into_iter().map(alone).collect());
         }
-        Ok(Some(CrossFitted { model, image_score, scores, pixel_threshold: pixels.threshold() }))
+        let mut zones = None;
+        if let Some(unfitted) = self.zones {
+            let mut frames = zone_frames.into_iter().flat_map(|frames| frames.features);
+            for (features, frames_of_part) in zone_features.iter_mut().zip(self.parts) {
+                features.extend(frames.by_ref().take(frames_of_part.len()));
+            }
+            let (fitted, of_parts) = cross_fit_zones(unfitted, &zone_features)?;
+            (zones, scores) = (Some(fitted), of_parts);
+        }
+        Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold: pixels.threshold() }))
     }
 
     /// Returns the scorer for frames that `model` hasn't seen.
@@ -149,7 +177,9 @@ impl CrossFit<'_> {
         let (teacher, recipe) = (self.teacher, self.recipe);
         let Some(onnx) = model.distances(teacher, recipe.input) else {
             let onnx = model.onnx(teacher, recipe.input, None);
-            return Ok(HeldOutScorer::Own(Box::new(Scorer::new(&onnx, recipe, self.threads)?)));
+            let zones = self.zones.cloned().map_or(ImageScore::Model, ImageScore::Zones);
+            let scorer = Scorer::new(&onnx, recipe, self.threads)?.with_image_score(zones);
+            return Ok(HeldOutScorer::Own(Box::new(scorer)));
         };
         let shape = [1, 3, recipe.input.height as usize, recipe.input.width as usize];
         let network = Network::load(&onnx, shape, &[DISTANCES], self.threads)?;

@@ -16,6 +16,7 @@
 //! | [`gaussians`] | Gaussians at each position of a grid |
 //! | [`cross_fit`](mod@cross_fit) | fits to all good parts, and scores each by a model of the others |
 //! | [`teach`](mod@teach) | good parts alone → bundle |
+//! | `zone_frames` | the zones' features of frames whose maps come tile by tile |
 //!
 //! Any method can be looked up by name, with options from a command line or its defaults:
 //!
@@ -45,6 +46,7 @@
 //!         frames: FrameRange { min: size, max: size },
 //!         alignment: None, ignore: None,
 //!     },
+//!     zones: None,
 //!     flip: Flip::None,
 //!     parts: &[/* the frames of each part */],
 //!     method: method.as_ref(),
@@ -53,7 +55,7 @@
 //!     seed: 0,
 //!     threads: 2,
 //! };
-//! let only_frame = |scores: &[f32]| scores.first().copied();
+//! let only_frame = |frames: &[Vec<f32>]| frames.first().map(|scores| bundle::frame_score(scores));
 //! let result = teach(&request, &only_frame, "bundles/cap".as_ref(), &mut || true)?;
 //! println!("{}", bundle::claim_with_threshold(&result.calibration));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -77,6 +79,7 @@ pub mod patchcore;
 pub mod registry;
 pub mod smoothing;
 pub mod teach;
+mod zone_frames;
 
 pub use dyn_method::DynMethod;
 pub use features::Flip;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use shared_format::Recipe;
+use shared_format::{ImageScore, Recipe, Zones};
 
 use crate::cross_fit::{CrossFit, CrossFitError};
 use crate::dyn_method::DynMethod;
@@ -22,6 +22,8 @@ pub struct TeachRequest<'a> {
     pub teacher: &'a Teacher,
     /// How a frame becomes the model's input.
     pub recipe: Recipe,
+    /// Areas with limits of their own, not yet fitted; `None` if the whole part has one limit.
+    pub zones: Option<&'a Zones>,
     /// Which mirrored copies are also learned from.
     pub flip: Flip,
     /// Good parts: the frames of each.
@@ -81,14 +83,14 @@ pub enum TeachError {
     Stopped,
 }
 
-/// Fits, calibrates and writes the bundle to `out` in one step. `decide` turns a part's frame scores into the one that
-/// decides the part. `progress` is called after each step (see [`crate::cross_fit::steps`]) and says whether to go on.
+/// Fits, calibrates and writes the bundle to `out` in one step. `decide` turns the scores of a part's frames (of each, the zones'
+/// scores, or its only one) into the one that decides the part. `progress` is called after each step (see [`crate::cross_fit::steps`]) and says whether to go on.
 ///
 /// # Errors
 /// See [`TeachError`].
 pub fn teach(
     request: &TeachRequest<'_>,
-    decide: &dyn Fn(&[f32]) -> Option<f32>,
+    decide: &dyn Fn(&[Vec<f32>]) -> Option<f32>,
     out: &Path,
     progress: ProgressCallback<'_>,
 ) -> Result<TeachResult, TeachError> {
@@ -114,6 +116,7 @@ pub fn teach(
     let task = CrossFit {
         teacher: request.teacher,
         recipe: request.recipe,
+        zones: request.zones,
         method: request.method,
         parts: request.parts,
         seed: request.seed,
@@ -138,5 +141,7 @@ pub fn teach(
         rule: request.rule,
         require_claim: false,
     };
-    Ok(TeachResult { calibration: export_calibrated(&export, calibrator, out)?, outliers, second_group })
+    let image_score = fitted.zones.map_or(ImageScore::Model, ImageScore::Zones);
+    let calibration = export_calibrated(&export, image_score, calibrator, out)?;
+    Ok(TeachResult { calibration, outliers, second_group })
 }

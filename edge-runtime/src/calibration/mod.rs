@@ -1,6 +1,6 @@
 //! Determines thresholds, with their evidence, from good parts.
 //!
-//! Calibration uses the score that decides a part, see [`deciding_score`]: the claim is about parts, however many frames
+//! Calibration uses the score that decides a part, see [`VoteCount::deciding_score`]: the claim is about parts, however many frames
 //! vote.
 
 mod arithmetic;
@@ -11,8 +11,7 @@ mod folder;
 use bundle::{Calibration, Calibrator, ThresholdRule};
 use judge::{AnomalyMap, Frame, Judge};
 
-use crate::line_file::VotesConfig;
-use crate::part::deciding_score;
+use crate::part::VoteCount;
 use crate::trigger::source::TriggerError;
 
 pub use arithmetic::{ArithmeticChange, ArithmeticComparison, ArithmeticError, arithmetic_name};
@@ -39,10 +38,12 @@ pub trait PartSource {
 }
 
 /// Calibration options.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// How many frames each part has.
+    pub frames: u16,
     /// The voting rule that decides a part.
-    pub votes: VotesConfig,
+    pub votes: VoteCount,
     /// Maximum number of usable parts to judge.
     pub parts: u32,
     /// Share of good parts that may be rejected (0..1, exclusive).
@@ -62,15 +63,15 @@ pub fn calibrate(
     options: &Options,
     mut skipped: impl FnMut(&str, &PartError),
 ) -> Result<Calibration, CalibrateError> {
-    let Options { votes, parts: max_parts, target_fpr, rule } = *options;
+    let Options { frames: needed, ref votes, parts: max_parts, target_fpr, rule } = *options;
     let recipe = judge.bundle().thresholds.recipe;
     let positions = recipe.input.width as usize * recipe.input.height as usize * recipe.tiles.count();
-    let mut calibrator = Calibrator::new(max_parts as usize * usize::from(votes.frames), positions);
+    let mut calibrator = Calibrator::new(max_parts as usize * usize::from(needed), positions);
     let mut used = 0;
     while used < max_parts
         && let Some(part) = source.next_part()?
     {
-        match part.frames.and_then(|frames| score(&frames, judge, &votes)) {
+        match part.frames.and_then(|frames| score(&frames, judge, needed, votes)) {
             Ok((score, maps)) => {
                 used += 1;
                 calibrator.add(part.name, score, &[]);
@@ -86,24 +87,26 @@ pub fn calibrate(
 fn score(
     frames: &[Frame],
     judge: &mut Judge,
-    votes: &VotesConfig,
+    needed: u16,
+    votes: &VoteCount,
 ) -> Result<(f32, Vec<AnomalyMap>), PartError> {
     let (mut scores, mut maps) = (vec![], vec![]);
-    let (found, needed) = (frames.len(), votes.frames);
+    let found = frames.len();
     if found != usize::from(needed) {
         return Err(PartError::Frames { found, needed });
     }
     for frame in frames {
         let judgement = judge.judge(frame);
+        let of_zones = judgement.scores();
         match (judgement.score, judgement.map, judgement.fault) {
-            (Some(score), Some(map), None) => {
-                scores.push(score);
+            (Some(_), Some(map), None) => {
+                scores.push(of_zones);
                 maps.push(map);
             }
             (.., Some(fault)) => return Err(fault.into()),
             (.., None) => return Err(PartError::NoScore),
         }
     }
-    let score = deciding_score(votes, &scores).ok_or(PartError::Votes)?;
+    let score = votes.deciding_score(&scores).ok_or(PartError::Votes)?;
     Ok((score, maps))
 }

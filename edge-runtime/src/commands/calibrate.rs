@@ -89,8 +89,13 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         None => Box::new(CameraParts::open(&line, judge.bundle().thresholds.recipe.roi)?),
     };
     let mut skipped = 0;
-    let options =
-        Options { votes: line.votes, parts: args.parts, target_fpr: args.target_fpr, rule: args.threshold };
+    let options = Options {
+        frames: line.votes.frames,
+        votes: line.vote_count(&bundles::zone_levels(&judge))?,
+        parts: args.parts,
+        target_fpr: args.target_fpr,
+        rule: args.threshold,
+    };
     let calibration = calibrate(source.as_mut(), &mut judge, &options, |name, reason| {
         skipped += 1;
         let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");

@@ -50,13 +50,18 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
 fn bundles(line: &LineFile) -> Vec<String> {
     let mut problems = vec![];
     for product in &line.products {
-        let checked = bundles::open(&product.bundle, line.threads.into())
-            .and_then(|mut judge| bundles::check_first_golden(&mut judge));
-        if let Err(e) = checked.map_err(anyhow::Error::from) {
+        if let Err(e) = bundle(line, &product.bundle) {
             problems.push(format!("product {}: {e:#}", product.name));
         }
     }
     problems
+}
+
+fn bundle(line: &LineFile, folder: &Path) -> Result<()> {
+    let mut judge = bundles::open(folder, line.threads.into())?;
+    bundles::check_first_golden(&mut judge)?;
+    line.vote_count(&bundles::zone_levels(&judge))?;
+    Ok(())
 }
 
 fn devices(line: &LineFile) -> Vec<String> {
@@ -111,6 +116,9 @@ fn describe(line: &LineFile) -> String {
         }
     };
     let _ = writeln!(text, "trigger   {trigger}; {} frame(s) of each part vote", line.votes.frames);
+    for zone in &line.votes.zones {
+        let _ = writeln!(text, "zone {:<4} rejects a part by {} frame(s)", zone.level, zone.rejects);
+    }
     let settings = GateSettings::of(line);
     let distance = match settings.unit {
         BeltUnit::Time => format!("{:?} of belt time", std::time::Duration::from_nanos(settings.distance)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use judge::{BundleError, Judge};
 use serde::Serialize;
-use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile};
+use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile, Zones};
 
 use crate::commands::outcome::CommandOutcome;
 use crate::health::machine::System;
@@ -44,12 +44,21 @@ struct BundleReport {
     arithmetic: &'static str,
     image_threshold: f32,
     pixel_threshold: f32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<ZoneReport>,
     normals: u32,
     rank: u32,
     claimed_fpr: f64,
     claim: String,
     score_tolerance: f32,
     golden: Vec<GoldenReport>,
+}
+
+/// An area with a limit of its own.
+#[derive(Debug, Serialize)]
+struct ZoneReport {
+    level: u8,
+    factor: f32,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,6 +138,7 @@ fn describe_bundle(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool)
         arithmetic: describe_arithmetic(thresholds.arithmetic, is_emulated),
         image_threshold: thresholds.image_threshold,
         pixel_threshold: thresholds.pixel_threshold,
+        zones: thresholds.image_score.zones().map_or(vec![], describe_zones),
         normals: evidence.normals,
         rank: evidence.rank,
         claimed_fpr: evidence.claimed_fpr(),
@@ -163,6 +173,10 @@ fn describe_recipe(recipe: &Recipe) -> String {
         "{region} as {tiles} of {}×{} {colour}, {aligned}{ignored}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
+}
+
+fn describe_zones(zones: &Zones) -> Vec<ZoneReport> {
+    zones.zones.iter().map(|zone| ZoneReport { level: zone.level, factor: zone.factor }).collect()
 }
 
 const fn describe_arithmetic(arithmetic: Arithmetic, is_emulated: bool) -> &'static str {
@@ -224,6 +238,10 @@ fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
         significant(bundle.image_threshold),
         significant(bundle.pixel_threshold)
     )?;
+    if !bundle.zones.is_empty() {
+        let zones = bundle.zones.iter().map(|zone| format!("level {} × {}", zone.level, zone.factor));
+        writeln!(out, "zones         {}: tolerances by factor", zones.collect::<Vec<_>>().join(", "))?;
+    }
     writeln!(out, "claim         {}", bundle.claim)?;
     for golden in &bundle.golden {
         let state = if golden.within { "holds" } else { "DIFFERS" };

@@ -10,8 +10,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
-    Align, PIXELS, ThresholdRule, alignment, claim_with_threshold, highest, ignore_mask, input_shape,
-    outlier_warning, parse,
+    Align, PIXELS, ThresholdRule, ZoneFactor, add_mask, alignment, claim_with_threshold, highest,
+    input_shape, outlier_warning, parse,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
@@ -19,13 +19,13 @@ use methods::options::{MethodOptions, Methods, Options};
 use methods::teach::{TeachRequest, TeachResult, teach};
 use methods::{DynMethod, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
-use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles};
+use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles, Zones};
 
 use super::collect::{self, album::Album};
 use crate::commands::outcome::CommandOutcome;
 use crate::files::parts::{PartFiles, PartListing};
 use crate::line_file::{LineFile, VotesConfig};
-use crate::part::deciding_score;
+use crate::part::VoteCount;
 
 /// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
 const MAX_LISTED: usize = 3;
@@ -65,10 +65,14 @@ pub struct Args {
     /// The region of each frame that is judged, X,Y,W,H in pixels; by default the whole frame.
     #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
-    /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
-    /// ignored and white everywhere else.
-    #[arg(long, value_name = "MASK")]
-    ignore: Option<PathBuf>,
+    /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
+    /// and each grey level is a zone with a limit of its own.
+    #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
+    mask: Option<PathBuf>,
+    /// How much more than the others a zone of the mask tolerates, LEVEL:FACTOR, such as 128:1.3; below 1 it tolerates less. Can be given
+    /// for several zones.
+    #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
+    zone: Vec<ZoneFactor>,
     /// Align parts before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show that it
     /// helps).
     #[arg(long, default_value_t = Align::Auto)]
@@ -112,7 +116,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let method = method(args)?;
     let teacher = teacher(&args.teacher)?;
     let line = args.line.as_deref().map(LineFile::load).transpose()?;
-    let votes = line.as_ref().map_or_else(VotesConfig::default, |line| line.votes);
+    let votes = line.as_ref().map_or_else(VotesConfig::default, |line| line.votes.clone());
     let folder = match (&args.from, &line) {
         (Some(folder), _) => folder.clone(),
         (None, Some(line)) => {
@@ -132,10 +136,14 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
     let started = Instant::now();
-    let (parts, recipe) = usable_parts(&folder, args, &votes)?;
+    let Usable { parts, recipe, zones } = usable_parts(&folder, args, &votes)?;
+    let levels: Vec<u8> = zones.iter().flat_map(Zones::levels).collect();
+    let count =
+        line.as_ref().map_or_else(|| VoteCount::new(&votes, &levels), |line| line.vote_count(&levels))?;
     let request = TeachRequest {
         teacher: &teacher,
         recipe,
+        zones: zones.as_ref(),
         flip: args.flip,
         parts: &parts,
         method: method.as_ref(),
@@ -144,7 +152,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         seed: 0,
         threads: line.as_ref().map_or(1, |line| line.threads.into()),
     };
-    let decide = |scores: &[f32]| deciding_score(&votes, scores);
+    let decide = |frames: &[Vec<f32>]| count.deciding_score(frames);
     let replaces_half =
         Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
     let result = teach(&request, &decide, &args.out, &mut || true)?;
@@ -192,8 +200,16 @@ fn photo_folder(bundle: &Path) -> Result<PathBuf> {
     Ok(bundle.with_file_name(name))
 }
 
+/// What is learned from.
+struct Usable {
+    /// The frames of each part.
+    parts: Vec<Vec<PathBuf>>,
+    recipe: Recipe,
+    zones: Option<Zones>,
+}
+
 /// Returns the parts whose frames can all be used, and a recipe for them.
-fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<(Vec<Vec<PathBuf>>, Recipe)> {
+fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<Usable> {
     let listed = PartListing::list(folder)
         .with_context(|| format!("cannot read the folder {}; check the path", folder.display()))?;
     listed.unused.line(folder).iter().for_each(|line| print_line(line));
@@ -224,15 +240,13 @@ fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<(Vec<
     let (roi, colour) = (args.roi, found.colour);
     let mut recipe =
         Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None, ignore: None };
-    recipe.ignore = args.ignore.as_deref().map(|mask| ignore_mask(mask, &recipe)).transpose()?;
-    if let Some(mask) = recipe.ignore {
-        print_line(&format!("ignored: {:.0} % of the region of interest", 100.0 * mask.share()));
-    }
+    let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
+    mask.iter().for_each(|mask| print_line(&mask.description));
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
     let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
     print_line(&format!("alignment: {}", aligned.description));
     recipe.alignment = aligned.alignment;
-    Ok((parts, recipe))
+    Ok(Usable { parts, recipe, zones: mask.and_then(|mask| mask.zones) })
 }
 
 /// Warns of photos that look alike: a duplicate adds no evidence. Frames of the same part may look alike.

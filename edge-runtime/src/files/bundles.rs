@@ -64,6 +64,12 @@ pub fn open_with(engine: Engine, bundle: &Path, threads: usize) -> Result<Judge,
     Judge::open_with(engine, bundle, threads).map_err(refused)
 }
 
+/// Returns the grey levels of a bundle's zones; none if it has no zones.
+#[must_use]
+pub fn zone_levels(judge: &Judge) -> Vec<u8> {
+    judge.bundle().thresholds.image_score.zones().map_or(vec![], |zones| zones.levels().collect())
+}
+
 /// Warns if this processor has to emulate the bundle's arithmetic, which is slow.
 pub fn warn_of_emulation(judge: &mut Judge) {
     if judge.network().is_emulated() {

@@ -197,6 +197,14 @@ impl Checker {
             }
             (VoteRule::Any | VoteRule::Majority, None) => {}
         }
+        let mut levels = HashSet::new();
+        for zone in &votes.zones {
+            self.check_range("votes.zones.level", zone.level, 1..=u8::MAX);
+            self.check_range("votes.zones.rejects", zone.rejects, 1..=votes.frames.max(1));
+            if !levels.insert(zone.level) {
+                self.report(format!("votes.zones.level = {} is used twice; give each zone once", zone.level));
+            }
+        }
     }
 
     fn gate(&mut self, line: &LineFile) {

@@ -19,11 +19,13 @@ use std::path::{Path, PathBuf};
 
 use judge::{ReadError, read_regular_file};
 
+use crate::part::{UnknownZone, VoteCount};
+
 pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, V4l2Config};
 pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat};
 pub use schema::{
     ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, Trigger, VoteRule,
-    VotesConfig,
+    VotesConfig, ZoneVotes,
 };
 
 /// The file that `edge-runtime init` writes.
@@ -94,6 +96,19 @@ impl LineFile {
     #[must_use]
     pub fn product_named(&self, name: &str) -> Option<usize> {
         self.products.iter().position(|product| product.name == name)
+    }
+
+    /// Returns how the frames of a part are counted if the zones of its product's bundle have these levels. On a line with several
+    /// products, `votes.zones` doesn't concern bundles without zones.
+    ///
+    /// # Errors
+    /// [`UnknownZone`] if `votes.zones` names a zone that the bundle lacks.
+    pub fn vote_count(&self, levels: &[u8]) -> Result<VoteCount, UnknownZone> {
+        let mut votes = self.votes.clone();
+        if levels.is_empty() && self.products.len() > 1 {
+            votes.zones.clear();
+        }
+        VoteCount::new(&votes, levels)
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
@@ -216,6 +231,31 @@ mod tests {
         let LineFileError::Values { problems, .. } = refused else { panic!("{refused}") };
         assert!(problems[0].starts_with("camera.fps = 29.97 is not allowed"), "{problems:?}");
         assert!(problems[1].contains("grey cameras") && problems.len() == 2, "{problems:?}");
+    }
+
+    #[test]
+    fn zones_that_vote_are_checked_alone_and_against_bundles() {
+        let votes = |zones: &str| format!("{MINIMAL}\n[votes]\nframes = 3\nzones = [{zones}]");
+        let wrong = "{ level = 0, rejects = 4 }, { level = 9, rejects = 1 }, { level = 9, rejects = 2 }";
+        let LineFileError::Values { problems, .. } = load(&votes(wrong)).unwrap_err() else {
+            panic!("no values")
+        };
+        assert_eq!(
+            problems,
+            [
+                "votes.zones.level = 0 is not allowed; give 1 to 255",
+                "votes.zones.rejects = 4 is not allowed; give 1 to 3",
+                "votes.zones.level = 9 is used twice; give each zone once"
+            ]
+        );
+        assert!(matches!(load(&votes("{ level = 9 }")), Err(LineFileError::Syntax { .. })));
+        let mut line = load(&votes("{ level = 128, rejects = 2 }")).unwrap();
+        assert!(line.vote_count(&[255, 128]).is_ok());
+        assert!(line.vote_count(&[255, 100]).is_err());
+        assert!(line.vote_count(&[]).is_err(), "the only bundle has no zones");
+        line.products.push(line.products[0].clone());
+        assert!(line.vote_count(&[]).is_ok(), "another bundle may have them");
+        assert!(line.vote_count(&[255, 100]).is_err());
     }
 
     #[test]

@@ -143,7 +143,7 @@ const fn default_presence_contrast() -> f64 {
 }
 
 /// How the verdicts of a part's frames are combined into the part's verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VotesConfig {
     /// Number of frames that are judged per part.
@@ -155,12 +155,25 @@ pub struct VotesConfig {
     /// For `rule = "at-least"`: number of rejected frames that reject the part.
     #[serde(default)]
     pub rejects: Option<u16>,
+    /// Zones of the bundle that are counted on their own; `rule` is for all others together.
+    #[serde(default)]
+    pub zones: Vec<ZoneVotes>,
 }
 
 impl Default for VotesConfig {
     fn default() -> Self {
-        Self { frames: 1, rule: VoteRule::Any, rejects: None }
+        Self { frames: 1, rule: VoteRule::Any, rejects: None, zones: vec![] }
     }
+}
+
+/// How often a zone of the bundle has to be rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneVotes {
+    /// The grey level that the zone was painted with.
+    pub level: u8,
+    /// Number of frames in which the zone has to be rejected to reject the part.
+    pub rejects: u16,
 }
 
 /// When a part is rejected.

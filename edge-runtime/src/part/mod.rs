@@ -9,7 +9,7 @@ use shared_format::Verdict;
 use crate::clock::Moment;
 
 pub use shared_format::{Disposition, Reason};
-pub use votes::{Votes, deciding_score};
+pub use votes::{UnknownZone, VoteCount, Votes};
 
 /// The number of a part, counted from 1 in each run of the program.
 pub type PartNumber = u64;
@@ -26,6 +26,8 @@ pub struct PartVerdict {
     pub score: Option<f32>,
     /// The threshold that the scores were compared with.
     pub threshold: f32,
+    /// The grey level of the bundle's zone that the score comes from; `None` without zones.
+    pub zone: Option<u8>,
     /// Number of frames that were judged.
     pub frames: u16,
     /// Capture time of the last of these frames.

@@ -8,7 +8,7 @@ use super::Record;
 use crate::clock::WallTime;
 use crate::files::overlays;
 use crate::part::PartNumber;
-use crate::report::RegionFields;
+use crate::report::{RegionFields, ZoneFields};
 
 const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";
@@ -31,6 +31,8 @@ struct Description<'a> {
     verdict: Verdict,
     score: Option<f32>,
     threshold: f32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<ZoneFields>,
     region: Option<RegionFields>,
     fault: Option<String>,
     captured_at: WallTime,
@@ -80,6 +82,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         verdict: judgement.verdict,
         score: judgement.score,
         threshold: judgement.threshold,
+        zones: ZoneFields::of(judgement),
         region: judgement.region.map(RegionFields::from),
         fault: record.refused.clone().or_else(|| judgement.fault.as_ref().map(ToString::to_string)),
         captured_at,

@@ -54,6 +54,7 @@ fn rejected(part: u64) -> Record {
         region,
         fault: None,
         map: Some(AnomalyMap { width: 4, height: 3, values: vec![0.6; 12], ignored: vec![] }),
+        zones: None,
         times: StageTimes::default(),
     };
     Record {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use judge::{Judgement, Region, StageTimes};
+use judge::{Judgement, Region, StageTimes, ZoneScore};
 use serde::Serialize;
 use shared_format::Verdict;
 
@@ -15,6 +15,12 @@ pub struct FrameReport {
     score: Option<f32>,
     threshold: f32,
     verdict: Verdict,
+    /// The level of the zone with the largest score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<u8>,
+    /// The score of each zone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<ZoneFields>,
     region: Option<RegionFields>,
     fault: Option<String>,
     ms: StageMs,
@@ -35,6 +41,21 @@ impl From<Region> for RegionFields {
     fn from(region: Region) -> Self {
         let Region { x, y, width, height, area, peak } = region;
         Self { x, y, width, height, area, peak }
+    }
+}
+
+/// A zone's fields in JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct ZoneFields {
+    level: u8,
+    score: f32,
+}
+
+impl ZoneFields {
+    /// Returns the zones of a judged frame.
+    pub(crate) fn of(judgement: &Judgement) -> Vec<Self> {
+        let zones = judgement.zones.iter().flat_map(|zones| &zones.scores);
+        zones.map(|&ZoneScore { level, score }| Self { level, score }).collect()
     }
 }
 
@@ -62,6 +83,8 @@ impl FrameReport {
             score: judgement.score,
             threshold: judgement.threshold,
             verdict: judgement.verdict,
+            zone: judgement.zone().map(|zone| zone.level),
+            zones: ZoneFields::of(judgement),
             region: judgement.region.map(RegionFields::from),
             fault: judgement.fault.as_ref().map(ToString::to_string),
             ms: StageMs {
@@ -83,7 +106,7 @@ impl FrameReport {
         writeln!(out)
     }
 
-    /// Writes the report as text: verdict, score, threshold, time, path, then region or fault.
+    /// Writes the report as text: verdict, score, threshold, time, path, then zone, region or fault.
     ///
     /// # Errors
     /// If writing to `out` fails.
@@ -95,6 +118,9 @@ impl FrameReport {
             "{:<6}  score {score:>10}  threshold {threshold:>10}  {:>8.1} ms  {}",
             self.verdict, self.ms.total, self.path
         )?;
+        if let Some(level) = self.zone {
+            write!(out, "  zone {level}")?;
+        }
         if let Some(r) = &self.region {
             write!(out, "  region {}×{} at {},{}", r.width, r.height, r.x, r.y)?;
         }

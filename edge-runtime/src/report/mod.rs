@@ -12,7 +12,7 @@ pub mod part;
 pub mod queue;
 pub mod text;
 
-pub(crate) use frame::RegionFields;
 pub use frame::{FrameReport, in_ms, significant};
+pub(crate) use frame::{RegionFields, ZoneFields};
 pub use part::PartReport;
 pub use queue::ReportQueue;

@@ -27,6 +27,8 @@ struct Json<'r> {
     verdict: Option<Verdict>,
     score: Option<f32>,
     threshold: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<u8>,
     disposition: Disposition,
     reason: Reason,
     frames: u16,
@@ -69,8 +71,8 @@ impl PartReport {
         }
     }
 
-    /// Appends the part's line of JSON to `out`: run, part, product, verdict, score, threshold, disposition, reason,
-    /// frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
+    /// Appends the part's line of JSON to `out`: run, part, product, verdict, score, threshold, zone (if the bundle has
+    /// zones), disposition, reason, frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
     ///
     /// # Errors
     /// Never, as writing to a vector can't fail; the return type is the serializer's.
@@ -85,6 +87,7 @@ impl PartReport {
             verdict: verdict.map(|verdict| verdict.verdict),
             score: self.score(),
             threshold: self.threshold(),
+            zone: verdict.and_then(|verdict| verdict.zone),
             disposition: release.disposition,
             reason: release.reason,
             frames: verdict.map_or(0, |verdict| verdict.frames),
@@ -116,6 +119,7 @@ pub(crate) mod tests {
             verdict: Verdict::Reject,
             score: Some(0.87),
             threshold: 0.5,
+            zone: None,
             frames: 3,
             captured_at: Some(Moment(20 * MS)),
         };
@@ -158,6 +162,9 @@ pub(crate) mod tests {
                 "\n"
             )
         );
+        let mut of_zone = rejected();
+        of_zone.release.verdict.as_mut().unwrap().zone = Some(128);
+        assert!(json(&of_zone).contains(r#""threshold":0.5,"zone":128,"disposition""#));
         assert_eq!(
             json(&missing()),
             concat!(

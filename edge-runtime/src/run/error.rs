@@ -7,6 +7,7 @@ use crate::health::CounterFileError;
 use crate::input::InputError;
 use crate::link::LinkError;
 use crate::output::OpenError;
+use crate::part::UnknownZone;
 
 /// An error that keeps a line from starting. Its outputs are left in their safe state.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,14 @@ pub enum StartError {
         product: String,
         /// The cause.
         source: Box<OpenBundleError>,
+    },
+    /// The line file names a zone that a product's bundle doesn't have.
+    #[error("product {product}")]
+    Votes {
+        /// The product's name.
+        product: String,
+        /// The cause.
+        source: UnknownZone,
     },
     /// The system can't provide a descriptor to wait on.
     #[error("cannot wait for events; raise the limit on open files")]

@@ -89,8 +89,15 @@ impl TestLine {
 
     fn pass(&self, part: PartNumber) {
         let (score, threshold, frames) = (Some(0.1), 0.5, 1);
-        let verdict =
-            PartVerdict { part, verdict: Verdict::Pass, score, threshold, frames, captured_at: None };
+        let verdict = PartVerdict {
+            part,
+            verdict: Verdict::Pass,
+            score,
+            threshold,
+            zone: None,
+            frames,
+            captured_at: None,
+        };
         self.mailbox.send(Message::Verdict(verdict));
     }
 

@@ -15,9 +15,8 @@ use super::mailbox::{Mailbox, Message};
 use crate::capture::{CameraState, CapturedFrame, FrameRing, FrameWaitError};
 use crate::clock::Moment;
 use crate::health::TimedStage;
-use crate::line_file;
 use crate::log::limited;
-use crate::part::{PartVerdict, Votes};
+use crate::part::{PartVerdict, VoteCount, Votes};
 
 /// The reason why a frame was not judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,8 +58,8 @@ pub type PartObserver = Box<dyn Fn(&TriggeredPart, &PartVerdict, Option<Inspecte
 pub struct Inspector {
     /// One judge per product.
     pub judges: Vec<Judge>,
-    /// How frames vote.
-    pub votes: line_file::VotesConfig,
+    /// How frames vote, for each product.
+    pub votes: Vec<VoteCount>,
     /// The source of frames.
     pub frames: Arc<FrameRing>,
     /// Returns the camera's state.
@@ -106,18 +105,24 @@ impl Inspector {
         judge.map_or(f32::NAN, |judge| judge.bundle().thresholds.image_threshold)
     }
 
+    /// Returns the level of a zone of the part's bundle.
+    fn level(&self, part: &TriggeredPart, zone: usize) -> Option<u8> {
+        let judge = self.judges.get(usize::from(part.product))?;
+        judge.bundle().thresholds.image_score.zones()?.levels().nth(zone)
+    }
+
     fn fault_verdict(&self, part: &TriggeredPart) -> PartVerdict {
         let threshold = self.threshold(part);
-        let (verdict, captured_at) = (Verdict::Fault, None);
-        PartVerdict { part: part.number, verdict, score: None, threshold, frames: 0, captured_at }
+        let (verdict, score, zone, captured_at) = (Verdict::Fault, None, None, None);
+        PartVerdict { part: part.number, verdict, score, threshold, zone, frames: 0, captured_at }
     }
 
     /// Returns the part's verdict and the frame with the highest score.
     fn inspect_part(&mut self, part: &TriggeredPart) -> (PartVerdict, Option<InspectedFrame>) {
-        let mut votes = Votes::new(&self.votes);
         let mut verdict = self.fault_verdict(part);
+        let Some(count) = self.votes.get(usize::from(part.product)).cloned() else { return (verdict, None) };
+        let mut votes = Votes::new(&count, verdict.threshold);
         let mut worst: Option<InspectedFrame> = None;
-        let mut scores = vec![];
         let mut from = part.triggered_at + self.exposure_delay;
         while votes.decided().is_none() {
             let captured = match self.frames.first_after(from, from + self.frame_timeout) {
@@ -137,15 +142,15 @@ impl Inspector {
             self.shared.judging.begin(Moment::now());
             let frame = self.inspect_frame(part, captured);
             self.shared.judging.stop();
-            votes.add(frame.judgement.verdict);
-            scores.extend(frame.judgement.score);
+            votes.add(frame.judgement.scores());
             if worst.as_ref().is_none_or(|worst| score(&frame.judgement) > score(&worst.judgement)) {
                 worst = Some(frame);
             }
         }
-        verdict.verdict = votes.close();
         verdict.frames = votes.judged();
-        verdict.score = votes.deciding_score(&scores);
+        verdict.score = votes.deciding_score();
+        verdict.zone = votes.deciding_zone().and_then(|zone| self.level(part, zone));
+        verdict.verdict = votes.close();
         (verdict, worst)
     }
 
@@ -155,9 +160,9 @@ impl Inspector {
             Err(reason) => {
                 limited!(warn, "part {}: {reason}", part.number);
                 let (verdict, threshold) = (Verdict::Fault, self.threshold(part));
-                let (score, region, fault, map) = (None, None, None, None);
+                let (score, region, fault, map, zones) = (None, None, None, None, None);
                 let times = StageTimes::default();
-                let judgement = Judgement { verdict, score, threshold, region, fault, map, times };
+                let judgement = Judgement { verdict, score, threshold, region, fault, map, zones, times };
                 InspectedFrame { captured, judgement, refused: Some(reason) }
             }
         }

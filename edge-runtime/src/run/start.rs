@@ -18,12 +18,13 @@ use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use crate::capture::{self, Capture};
 use crate::clock::Moment;
-use crate::files::bundles::{OpenBundleError, check_first_golden, open};
+use crate::files::bundles::{OpenBundleError, check_first_golden, open, zone_levels};
 use crate::health::{self, CounterFile, CounterFileError, Counters, Monitor};
 use crate::input::{Event, EventKind};
 use crate::line_file::{LineFile, Product};
 use crate::link::Links;
 use crate::output::Outputs;
+use crate::part::VoteCount;
 use crate::realtime;
 use crate::record::{RecordSettings, Recorder};
 use crate::trigger::frames::listener;
@@ -61,6 +62,7 @@ impl RunningLine {
         let (gate_thread, peer) = GateThread::start(&context, outputs, counters.gate, triggered_parts)?;
         let mailbox = &gate_thread.mailbox;
         let judges = judges(line)?;
+        let votes = votes(line, &judges)?;
         let drift = Drift::new(&products, &judges);
         let recorder = recorder(line, &counters)?;
         let camera_sees_parts = line.trigger.is_in_frames();
@@ -88,7 +90,7 @@ impl RunningLine {
         let camera = Arc::clone(&capture);
         let inspector = Inspector {
             judges,
-            votes: line.votes,
+            votes,
             frames: Arc::clone(capture.ring()),
             camera_state: Box::new(move || camera.state()),
             exposure_delay: line.trigger.exposure_delay(),
@@ -142,6 +144,14 @@ fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
         judge(product).map_err(|e| StartError::Bundle { product: product.name.clone(), source: Box::new(e) })
     };
     line.products.iter().map(named).collect()
+}
+
+fn votes(line: &LineFile, judges: &[Judge]) -> Result<Vec<VoteCount>, StartError> {
+    let of_product = |(product, judge): (&Product, &Judge)| {
+        let count = line.vote_count(&zone_levels(judge));
+        count.map_err(|source| StartError::Votes { product: product.name.clone(), source })
+    };
+    line.products.iter().zip(judges).map(of_product).collect()
 }
 
 fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>, StartError> {

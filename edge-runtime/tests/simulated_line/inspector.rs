@@ -46,6 +46,14 @@ impl SimulatedInspector {
     /// Returns that verdict.
     pub fn finish(&mut self) -> PartVerdict {
         let (_, part, verdict) = self.at_work.pop_front().unwrap();
-        PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, frames: 1, captured_at: None }
+        PartVerdict {
+            part,
+            verdict,
+            score: Some(1.0),
+            threshold: 0.5,
+            zone: None,
+            frames: 1,
+            captured_at: None,
+        }
     }
 }

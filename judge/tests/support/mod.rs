@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
-use judge::{Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Scorer, THRESHOLD_FILE, encode_png, file_sha256};
+use judge::{
+    Frame, GOLDEN_FOLDER, MODEL_FILE, Pixels, Preparer, Scorer, THRESHOLD_FILE, encode_png, file_sha256,
+};
 use shared_format::{
-    Arithmetic, Colour, Evidence, FrameRange, Golden, ImageScore, Recipe, Sample, ScoreQuantiles, Size,
-    ThresholdFile, Tiles, threshold_file,
+    Alignment, Arithmetic, Colour, Evidence, FrameRange, Golden, ImageScore, Motion, Recipe, Reference,
+    Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, threshold_file,
 };
 
 /// A protobuf message under construction.
@@ -325,4 +327,26 @@ pub fn jpeg_of(values: &[u8], width: u16, height: u16, kind: JpegKind, exif: Opt
     let colour = if kind.grey { ColorType::Luma } else { ColorType::Rgb };
     encoder.encode(values, width, height, colour).unwrap();
     bytes
+}
+
+/// A 64×64 dark grey frame with marks to align to and a spot, all moved to the right.
+pub fn marked(spot: u8, right: usize) -> Frame {
+    let mut values = vec![10; 64 * 64];
+    let mut fill = |from: [usize; 2], to: [usize; 2], value: u8| {
+        (from[1]..to[1]).for_each(|y| values[y * 64 + from[0] + right..y * 64 + to[0] + right].fill(value));
+    };
+    fill([12, 12], [20, 44], 60);
+    fill([24, 36], [48, 42], 90);
+    fill([34, 18], [38, 22], spot);
+    Frame::new(size(64, 64), Pixels::Grey8(values)).unwrap()
+}
+
+/// Returns an alignment with [`marked`] parts.
+pub fn marked_alignment() -> Alignment {
+    let mut planes = vec![];
+    Preparer::new(recipe()).prepare(&marked(10, 0), &mut planes).unwrap();
+    let luma: Vec<u8> =
+        (0..32 * 32).map(|cell| (255.0 * planes[cell / 32 * 128 + cell % 32 * 2]) as u8).collect();
+    let reference = Reference::new(32, 32, &luma).unwrap();
+    Alignment { motion: Motion::Shift, least_likeness: 600, reference }
 }

@@ -4,9 +4,11 @@ use heapless::{String, Vec};
 use proptest::prelude::*;
 use shared_format::alignment::MAX_CELLS;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
+use shared_format::zones::{FACTORS, MAX_ZONES};
 use shared_format::{
     Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, IgnoreMask, ImageScore, Motion,
-    Recipe, Reference, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Recipe, Reference, RobustStats, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Zone, ZoneMask,
+    Zones,
 };
 
 /// Encodes, or panics.
@@ -103,7 +105,11 @@ pub fn largest() -> ThresholdFile {
             ignore: IgnoreMask::new(64, 64, &std::array::from_fn::<_, MAX_CELLS, _>(|cell| cell > 0)),
         },
         arithmetic: Arithmetic::Single,
-        image_score: ImageScore::Descriptor(Descriptor { mean: [-1.5; 8], whitening: [[0.25; 8]; 8] }),
+        image_score: ImageScore::Zones(Zones {
+            mask: ZoneMask::new(64, 64, &std::array::from_fn::<_, MAX_CELLS, _>(|cell| (cell % 8) as u8))
+                .unwrap(),
+            zones: (0..8).map(|zone| Zone::new(255 - zone, 1.25)).collect(),
+        }),
         evidence: Evidence {
             normals: u32::MAX,
             rank: u32::MAX,
@@ -208,7 +214,35 @@ fn image_score() -> impl Strategy<Value = ImageScore> {
         mean: numbers[..8].try_into().unwrap(),
         whitening: std::array::from_fn(|row| numbers[8 * (row + 1)..8 * (row + 2)].try_into().unwrap()),
     });
-    prop_oneof![Just(ImageScore::Model), descriptor.prop_map(ImageScore::Descriptor)]
+    prop_oneof![
+        Just(ImageScore::Model),
+        descriptor.prop_map(ImageScore::Descriptor),
+        zones().prop_map(ImageScore::Zones)
+    ]
+}
+
+fn zones() -> impl Strategy<Value = Zones> {
+    let stats = || {
+        (finite(), f32::MIN_POSITIVE..=f32::MAX).prop_map(|(centre, spread)| RobustStats { centre, spread })
+    };
+    let zone = (1u8.., FACTORS, [stats(), stats(), stats()]).prop_map(|(level, factor, shares)| Zone {
+        level,
+        factor,
+        shares,
+    });
+    let zones =
+        proptest::collection::vec(zone, 2..=MAX_ZONES).prop_filter_map("levels differ", |mut zones| {
+            zones.sort_by_key(|zone| std::cmp::Reverse(zone.level));
+            zones.dedup_by_key(|zone| zone.level);
+            (zones.len() >= 2).then_some(zones)
+        });
+    // Only a few cells, of which each zone has at least one.
+    (zones, 4u8..=6, 2u8..=3, any::<u8>()).prop_map(|(zones, columns, rows, shuffle)| {
+        let count = u8::try_from(zones.len()).unwrap();
+        let cells: std::vec::Vec<u8> =
+            (0..columns * rows).map(|cell: u8| cell.wrapping_add(shuffle % count) % count).collect();
+        Zones { mask: ZoneMask::new(columns, rows, &cells).unwrap(), zones: zones.into_iter().collect() }
+    })
 }
 
 fn golden() -> impl Strategy<Value = Golden> {

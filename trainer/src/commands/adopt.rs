@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, ScoreKind, ThresholdRule, export, parse};
+use bundle::{Export, ScoreKind, ThresholdRule, ZoneFactor, add_mask, export, parse};
 use networks::foreign::{AdoptOptions, ForeignModel, Normalisation};
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::{Usable, ignore, usable};
+use super::images::{Usable, usable};
 use super::thresholds;
 use crate::progress;
 
@@ -51,10 +51,14 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size
     #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
     tiles: Tiles,
-    /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
-    /// ignored and white everywhere else
-    #[arg(long, value_name = "MASK")]
-    ignore: Option<PathBuf>,
+    /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
+    /// and each grey level is a zone with a limit of its own
+    #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
+    mask: Option<PathBuf>,
+    /// How much more than the others a zone of the mask tolerates, LEVEL:FACTOR, such as 128:1.3; below 1 it tolerates less. Can be given
+    /// for several zones
+    #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
+    zone: Vec<ZoneFactor>,
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
@@ -97,14 +101,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         alignment: None,
         ignore: None,
     };
-    ignore(&mut recipe, args.ignore.as_deref())?;
+    let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
+    mask.iter().for_each(|mask| eprintln!("{}", mask.description));
+    let zones = mask.and_then(|mask| mask.zones);
     let bar = progress::bar(found.usable.len() as u64, "Judging normals");
     let request = Export {
         onnx: &adopted.onnx,
         recipe,
         method: METHOD,
         teacher: "",
-        score: ScoreKind::Model,
+        score: zones.as_ref().map_or(ScoreKind::Model, |zones| ScoreKind::Zones { zones, normals: &[] }),
         calibration: &found.usable,
         target_fpr: args.target_fpr,
         rule: args.threshold,

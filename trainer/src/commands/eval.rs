@@ -88,5 +88,6 @@ fn evaluated(bundle: &Path, images: &[TestImage], threads: u16) -> anyhow::Resul
     let figures = figures(&outcomes, thresholds.image_threshold);
     println!("{}, teacher {}", thresholds.method, thresholds.teacher);
     print!("{}", report::table(&figures));
+    report::zone_lines(thresholds, &outcomes).iter().for_each(|line| println!("{line}"));
     Ok(Evaluated { judge, outcomes, figures })
 }

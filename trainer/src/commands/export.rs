@@ -53,8 +53,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("this trainer doesn't know the method {}; update it", settings.method))?;
     let onnx = method.onnx(&run)?;
     let calibrator = method.calibrator(&run)?;
+    let zones = settings.zones.as_ref();
+    if zones.is_some() && args.image_score == ScoreChoice::Descriptor {
+        bail!(
+            "the run has zones, which have scores of their own; omit --image-score, or train with a mask of black and white only"
+        );
+    }
     let (described, calibration) = match args.image_score {
         ScoreChoice::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
+        // The zones of a student are fitted to all images but those for calibration, like the image score in its model.
+        ScoreChoice::Model if zones.is_some() => {
+            let seen = [&settings.fit[..], &settings.selection[..]].concat();
+            (settings.paths(&seen), settings.paths(&settings.calibration))
+        }
         ScoreChoice::Model => (vec![], settings.paths(&settings.calibration)),
         ScoreChoice::Descriptor if calibrator.is_some() => bail!(
             "{} has learned from all images, and a descriptor needs unseen ones; omit --image-score: the method's own \
@@ -63,9 +74,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ),
         ScoreChoice::Descriptor => split_for_descriptor(settings, method.is_fitted()),
     };
-    let score = match args.image_score {
-        ScoreChoice::Model => ScoreKind::Model,
-        ScoreChoice::Descriptor => ScoreKind::Descriptor(&described),
+    let score = match (args.image_score, zones) {
+        (ScoreChoice::Model, None) => ScoreKind::Model,
+        (ScoreChoice::Model, Some(zones)) => ScoreKind::Zones { zones, normals: &described },
+        (ScoreChoice::Descriptor, _) => ScoreKind::Descriptor(&described),
     };
     let judged = described.len() + calibration.len();
     let bar = progress::bar(judged as u64, "Judging normals");
@@ -81,7 +93,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         require_claim: args.require_claim,
     };
     let calibrated = match calibrator {
-        Some(calibrator) => export_calibrated(&request, calibrator, &args.out)?,
+        Some((calibrator, image_score)) => export_calibrated(&request, image_score, calibrator, &args.out)?,
         None => export(&request, &args.out, || bar.inc(1))?,
     };
     bar.finish_and_clear();

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bundle::dataset::{DataError, MIN_NORMALS, Normals, Survey, normal_images, survey};
-use bundle::ignore_mask;
-use shared_format::{FrameRange, Recipe, Roi};
+use shared_format::{FrameRange, Roi};
 
 use crate::progress;
 
@@ -59,13 +58,4 @@ fn warn_of_duplicates(duplicates: &[(PathBuf, PathBuf)]) {
             duplicates.len()
         );
     }
-}
-
-/// Adds the ignore mask that a picture shows to the recipe.
-pub(super) fn ignore(recipe: &mut Recipe, mask: Option<&Path>) -> anyhow::Result<()> {
-    recipe.ignore = mask.map(|mask| ignore_mask(mask, recipe)).transpose()?;
-    if let Some(mask) = recipe.ignore {
-        eprintln!("ignored: {:.0} % of the region of interest", 100.0 * mask.share());
-    }
-    Ok(())
 }

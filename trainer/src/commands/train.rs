@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::{Align, PIXELS, alignment, input_shape, parse};
+use bundle::{Align, PIXELS, ZoneFactor, add_mask, alignment, input_shape, parse};
 use clap::builder::PossibleValue;
 use methods::Flip;
 use methods::options::Options;
@@ -14,7 +14,7 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size, Tiles};
 
-use super::images::{Usable, ignore, usable};
+use super::images::{Usable, usable};
 use super::size_class::SizeClass;
 use crate::compute::{ComputeRequest, DeviceChoice, Precision, Resolved};
 use crate::method::{Method, Plan, TrainOutcome};
@@ -67,10 +67,14 @@ pub struct Args {
     /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
     #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
     tiles: Tiles,
-    /// Picture of what is not judged (a label, or the belt around the part): the photos' size, painted black where the part is
-    /// ignored and white everywhere else
-    #[arg(long, value_name = "MASK")]
-    ignore: Option<PathBuf>,
+    /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
+    /// and each grey level is a zone with a limit of its own
+    #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
+    mask: Option<PathBuf>,
+    /// How much more than the others a zone of the mask tolerates, LEVEL:FACTOR, such as 128:1.3; below 1 it tolerates less. Can be given
+    /// for several zones
+    #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
+    zone: Vec<ZoneFactor>,
     /// Align parts before they are judged: off, shift, rigid (shifts and rotations) or auto (rigid, if the images show that it helps)
     #[arg(long, default_value_t = Align::Auto)]
     align: Align,
@@ -206,7 +210,8 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let input = args.size.unwrap_or_else(|| input_shape(frames, args.roi, args.tiles, args.pixels));
     let (roi, tiles, colour) = (args.roi, args.tiles, found.colour);
     let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None };
-    ignore(&mut recipe, args.ignore.as_deref())?;
+    let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
+    mask.iter().for_each(|mask| eprintln!("{}", mask.description));
     let bar = progress::bar(found.usable.len() as u64, "Measuring alignment");
     let aligned = alignment(args.align, &found.usable, recipe, || bar.inc(1))?;
     bar.finish_and_clear();
@@ -224,6 +229,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.skipped =
         found.skipped.iter().map(|s| (recordable(&s.path, &data), s.reason.to_string())).collect();
     settings.unused = unused;
+    settings.zones = mask.and_then(|mask| mask.zones);
     settings.flip = args.flip;
     settings.options = options;
     settings.precision = compute.precision;

@@ -67,6 +67,7 @@ fn shares(outcomes: &[ImageOutcome], threshold: f32) -> Shares {
         kind: outcome.kind.clone(),
         verdict: outcome.score.map_or(Verdict::Fault, |score| Verdict::of(score, threshold)),
         score: outcome.score,
+        zone: outcome.zone,
         took: outcome.took,
         problem: None,
         mask: outcome.mask,

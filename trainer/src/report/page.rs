@@ -14,7 +14,7 @@ use shared_format::{Roi, Sample, Size, Verdict};
 
 use super::chart::{DEFECTIVE, NORMAL, Scale, across, roc, roc_frame, strips};
 use super::heat::{gradient, heat_map};
-use super::{escape, table};
+use super::{escape, table, zone_lines};
 
 /// Number of pictures in each group.
 const PICTURES: usize = 6;
@@ -56,6 +56,7 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
     let (method, teacher) = (escape(&thresholds.method), escape(&thresholds.teacher));
     let (evidence, threshold) = (thresholds.evidence, figures.threshold);
     let kinds = kinds(outcomes);
+    let zones = zone_lines(thresholds, outcomes);
     let items: Vec<(f32, bool)> =
         kinds.iter().flat_map(|(_, defective, scores)| scores.iter().map(|&s| (s, *defective))).collect();
     let scores: Vec<f32> = items.iter().map(|item| item.0).collect();
@@ -69,7 +70,7 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
             Sample::CrossFitted => ", each scored by a model of the others (an estimate)",
         },
         evidence.claimed_fpr() * 100.0,
-        escape(&table(figures))
+        escape(&format!("{}{}", table(figures), zones.join("\n")))
     );
     if moves {
         html += &threshold_section(&kinds, &scores, threshold, &scale);
@@ -194,10 +195,11 @@ impl Picture {
         let thresholds = &judge.bundle().thresholds;
         let roi = region_of_interest(&thresholds.recipe, frame.size()).ok()?;
         let photo = jpeg(&overlay(&frame, &judgement, roi, thresholds.pixel_threshold))?;
+        let zone = judgement.zone().map_or(String::new(), |zone| format!(", zone {}", zone.level));
         let map = judgement.map?;
         let most = map.values.iter().copied().fold(0.0, f32::max);
         let name = escape(&outcome.path.file_name().unwrap_or_default().to_string_lossy());
-        let caption = format!("{name} ({}), score {:.3}", escape(&outcome.kind), outcome.score?);
+        let caption = format!("{name} ({}), score {:.3}{zone}", escape(&outcome.kind), outcome.score?);
         Some(Self { caption, photo, map, roi, most })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use methods::Flip;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shared_format::Recipe;
+use shared_format::{Recipe, Zones};
 
 use crate::compute::Precision;
 
@@ -28,6 +28,9 @@ pub struct RunSettings {
     pub data: PathBuf,
     /// How a frame becomes the network's input.
     pub recipe: Recipe,
+    /// Areas with limits of their own, not yet fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones: Option<Zones>,
     /// Seed for the split, the initial weights and the order of the images.
     pub seed: u64,
     /// Number of training steps; the maximum if `minutes` is set.
@@ -68,6 +71,7 @@ impl RunSettings {
             teacher: teacher.to_owned(),
             data: data.to_owned(),
             recipe,
+            zones: None,
             seed,
             steps: 0,
             minutes: None,
@@ -104,6 +108,8 @@ impl RunSettings {
             Err("it was written by another version of the trainer")
         } else if !self.recipe.is_valid() {
             Err("its recipe is out of range")
+        } else if !self.zones.as_ref().is_none_or(Zones::is_valid) {
+            Err("its zones are out of range")
         } else if !(1..=MAX_STEPS).contains(&self.steps) || !(1..=MAX_BATCH).contains(&self.batch) {
             Err("its length is out of range")
         } else if self.fit.is_empty() || self.selection.is_empty() != self.calibration.is_empty() {

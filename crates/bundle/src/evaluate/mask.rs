@@ -104,7 +104,7 @@ fn read(path: &Path) -> Result<Mask, MaskError> {
 }
 
 /// Returns the largest of each pixel's values.
-pub(crate) fn levels(mask: &Frame) -> Vec<u16> {
+fn levels(mask: &Frame) -> Vec<u16> {
     match mask.pixels() {
         Pixels::Grey8(p) => p.iter().map(|&v| v.into()).collect(),
         Pixels::Grey16(p) => p.clone(),

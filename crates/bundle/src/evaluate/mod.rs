@@ -9,7 +9,6 @@ mod mask;
 pub use bootstrap::ConfidenceInterval;
 pub use curves::{aupro, auroc};
 pub use figures::{Figures, Intervals, KindFigures, figures};
-pub(crate) use mask::levels;
 pub use mask::{IGNORED, MaskError, regions};
 
 use std::path::PathBuf;
@@ -34,6 +33,8 @@ pub struct ImageOutcome {
     pub verdict: Verdict,
     /// The score; `None` for a fault.
     pub score: Option<f32>,
+    /// The level of the zone that the score comes from; `None` without zones.
+    pub zone: Option<u8>,
     /// How long it took from the decoded frame to the verdict.
     pub took: Duration,
     /// Why there is no score, or no mask.
@@ -92,6 +93,7 @@ fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Im
         kind: image.kind.clone(),
         verdict: Verdict::Fault,
         score: None,
+        zone: None,
         took: Duration::ZERO,
         problem: None,
         mask: if image.is_defective() && image.masks.is_empty() {
@@ -112,6 +114,7 @@ fn evaluate_image(judge: &mut Judge, image: &TestImage, keep_pixels: bool) -> Im
     let judgement = judge.judge(&frame);
     outcome.verdict = judgement.verdict;
     outcome.score = judgement.score;
+    outcome.zone = judgement.zone().map(|zone| zone.level);
     outcome.took = judgement.times.total();
     outcome.problem = judgement.fault.map(|fault| fault.to_string());
     let roi = region_of_interest(&judge.bundle().thresholds.recipe, frame.size());

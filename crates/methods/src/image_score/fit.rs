@@ -1,14 +1,13 @@
 //! Fits the score to maps of parts that the model hasn't seen, and scores each of those parts.
 
+use bundle::robust_stats;
 use shared_format::Size;
 
 use super::positions::PositionSums;
-use super::{ImageScorer, RobustStats, SHARES, enlarge, positions_in_share};
+use super::{ImageScorer, SHARES, enlarge, positions_in_share};
 
 /// Minimum spread, in deviations: if parts are all alike, a tiny difference must not count.
 const MIN_SPREAD: f32 = 0.1;
-/// The interquartile range of a Gaussian, in deviations.
-const QUARTILES: f32 = 1.349;
 
 /// Distance maps of good parts, each by a model that hasn't seen the part.
 #[derive(Debug, Clone)]
@@ -50,8 +49,12 @@ impl ImageScorer {
             parts.push(part.iter().map(standardised).collect());
         }
         let all = || parts.iter().flatten().flatten();
-        let of_share =
-            |share| robust_stats(all().map(|map| worst(map, positions_in_share(share, positions))).collect());
+        let of_share = |share| {
+            let worst = |map: &Vec<f32>| worst(map, positions_in_share(share, positions));
+            let mut values: Vec<f32> = all().map(worst).collect();
+            values.sort_unstable_by(f32::total_cmp);
+            robust_stats(&values, MIN_SPREAD)
+        };
         let score = Self {
             grid: held_out.grid,
             margin: held_out.margin,
@@ -71,9 +74,8 @@ impl ImageScorer {
     /// Computes the score of a standardised map.
     fn of(&self, map: &[f32]) -> f32 {
         let shares = SHARES.iter().zip(&self.shares);
-        let scores = shares.map(|(&share, stats)| {
-            (worst(map, positions_in_share(share, map.len())) - stats.centre) / stats.spread
-        });
+        let scores =
+            shares.map(|(&share, stats)| stats.standardise(worst(map, positions_in_share(share, map.len()))));
         scores.sum::<f32>() / SHARES.len() as f32
     }
 }
@@ -84,20 +86,6 @@ fn worst(map: &[f32], count: usize) -> f32 {
     values.sort_unstable_by(|a, b| b.total_cmp(a));
     values.truncate(count);
     values.iter().sum::<f32>() / values.len().max(1) as f32
-}
-
-fn robust_stats(mut values: Vec<f32>) -> RobustStats {
-    values.sort_unstable_by(f32::total_cmp);
-    let last = values.len().saturating_sub(1);
-    let quantile = |quarters: usize| {
-        let (at, rest) = (quarters * last / 4, quarters * last % 4);
-        let (low, high) = (values[at], values[(at + 1).min(last)]);
-        low + (high - low) * rest as f32 / 4.0
-    };
-    if values.is_empty() {
-        return RobustStats { centre: 0.0, spread: 1.0 };
-    }
-    RobustStats { centre: quantile(2), spread: ((quantile(3) - quantile(1)) / QUARTILES).max(MIN_SPREAD) }
 }
 
 #[cfg(test)]

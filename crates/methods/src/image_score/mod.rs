@@ -24,7 +24,7 @@ mod positions;
 mod state;
 
 use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
-use shared_format::Size;
+use shared_format::{RobustStats, Size};
 
 pub use fit::HeldOut;
 pub use positions::PositionStats;
@@ -47,27 +47,13 @@ pub struct ImageScorer {
     pub shares: [RobustStats; SHARES.len()],
 }
 
-/// The median and spread of a number on good parts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RobustStats {
-    /// The median.
-    pub centre: f32,
-    /// The spread; above 0.
-    pub spread: f32,
-}
-
 impl ImageScorer {
     /// Returns a score for maps of this grid without statistics of good parts.
     #[must_use]
     pub fn plain(grid: [usize; 2]) -> Self {
         let positions = grid.iter().product();
         let stats = PositionStats { mean: vec![0.0; positions], deviation: vec![1.0; positions] };
-        Self {
-            grid,
-            margin: 0,
-            positions: stats,
-            shares: [RobustStats { centre: 0.0, spread: 1.0 }; SHARES.len()],
-        }
+        Self { grid, margin: 0, positions: stats, shares: [RobustStats::NEUTRAL; SHARES.len()] }
     }
 }
 

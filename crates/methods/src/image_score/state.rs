@@ -1,8 +1,9 @@
 //! Stores the score as named arrays between fitting and export.
 
 use networks::{Array, ModelState, StateError};
+use shared_format::RobustStats;
 
-use super::{ImageScorer, PositionStats, RobustStats, SHARES};
+use super::{ImageScorer, PositionStats, SHARES};
 
 const POSITION_STATS: [&str; 2] = ["image_score.mean", "image_score.deviation"];
 const SHARE_STATS: &str = "image_score.shares";
