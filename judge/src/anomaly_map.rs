@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use crate::align::{RigidTransform, warp};
 use crate::ignore_mask::judged;
 
-/// The anomaly map of the region of interest: the tiles' maps side by side.
+/// The anomaly map of the region of interest, its tiles put together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnomalyMap {
-    /// Tile columns × input width.
+    /// Pixels in a row; see [`shared_format::Recipe::picture`].
     pub width: usize,
-    /// Tile rows × input height.
+    /// Rows.
     pub height: usize,
     /// Row by row from the top left; larger is more anomalous. No unit. Ignored positions have the smallest of the other values.
     pub values: Vec<f32>,

@@ -7,10 +7,12 @@ mod profile;
 mod reader;
 mod replace;
 mod schedule;
+mod tiled;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tract_core::internal::format_err;
 use tract_core::prelude::*;
+use tract_onnx::pb::ModelProto;
 
 pub(crate) use self::error::unexpected_output;
 pub use self::error::{EngineError, VECTORS};
@@ -22,6 +24,7 @@ use self::reader::ParsedModel;
 use self::replace::Isas;
 pub use self::replace::Replacement;
 use self::schedule::NodeSchedule;
+pub use self::tiled::{TILE_FEATURES, TiledNetwork};
 
 use crate::guard::guarded;
 
@@ -38,7 +41,7 @@ pub struct Network {
     schedule: Option<NodeSchedule>,
     threads: usize,
     /// The threads, started by the first frame so that they inherit the priority of the judging thread.
-    pool: Option<ThreadPool>,
+    pool: Option<Arc<ThreadPool>>,
     input: [usize; 4],
     output_shapes: Vec<Vec<usize>>,
 }
@@ -71,7 +74,7 @@ impl Network {
         outputs: &[&str],
         options: Options,
     ) -> Result<Self, EngineError> {
-        guarded(|| load(onnx, input, outputs, options))
+        guarded(|| load(reader::decode(onnx)?, input, outputs, options))
             .unwrap_or_else(|panic| Err(EngineError::Model(panic.to_string())))
     }
 
@@ -84,10 +87,15 @@ impl Network {
         let ran = guarded(|| run(self, input));
         let result = ran.unwrap_or_else(|panic| Err(EngineError::Run(panic.to_string())));
         if result.is_err() {
-            // A failed run leaves half of its intermediate values behind.
-            self.states = spawn(&self.plan).map_err(|e| EngineError::Run(in_one_line(&e)))?;
+            self.forget()?;
         }
         result
+    }
+
+    /// Replaces the states: a failed run leaves half of its intermediate values behind.
+    fn forget(&mut self) -> Result<(), EngineError> {
+        self.states = spawn(&self.plan).map_err(|e| EngineError::Run(in_one_line(&e)))?;
+        Ok(())
     }
 
     /// Returns what the project's own kernels compute; empty with [`Engine::Plain`] or if no kernel matches.
@@ -121,12 +129,18 @@ impl Network {
     }
 
     fn check(&self, input: &[f32]) -> Result<(), EngineError> {
-        let expected = self.input.iter().product();
+        let expected = self.input_len();
         if input.len() == expected {
             Ok(())
         } else {
             Err(EngineError::InputLength { expected, found: input.len() })
         }
+    }
+
+    /// Returns the number of values that [`Self::run`] takes.
+    #[must_use]
+    pub fn input_len(&self) -> usize {
+        self.input.iter().product()
     }
 
     /// Returns the shapes of the outputs, in the order of their names at [`Self::load`].
@@ -137,14 +151,14 @@ impl Network {
 }
 
 fn load(
-    onnx: impl AsRef<[u8]>,
+    model: ModelProto,
     input: [usize; 4],
     outputs: &[&str],
     options: Options,
 ) -> Result<Network, EngineError> {
     let Options { engine, arithmetic, threads } = options;
     let unreadable = |e: TractError| EngineError::Model(in_one_line(&e));
-    let ParsedModel { model: graph, multiply_adds } = reader::read(onnx, input, outputs)?;
+    let ParsedModel { model: graph, multiply_adds } = reader::read(model, input, outputs)?;
     let (model, replacements, is_emulated) = match engine {
         Engine::Kernels => {
             let isas = Isas::of(selected_isa()?, arithmetic)?;
@@ -169,10 +183,8 @@ fn load(
         .collect::<Result<_, _>>()?;
     let plan = model.into_runnable().map_err(unreadable)?;
     let schedule = if threads > 1 { NodeSchedule::of(&plan).map_err(unreadable)? } else { None };
-    let max_threads =
-        if replacements.is_empty() { schedule.as_ref().map_or(1, NodeSchedule::width) } else { usize::MAX };
-    let threads = threads.min(max_threads).max(1);
-    let schedule = schedule.filter(|_| threads > 1);
+    // Without kernels that share their blocks, only nodes that run side by side keep several threads busy.
+    let schedule = schedule.filter(|schedule| schedule.width() > 1 || !replacements.is_empty());
     let states = spawn(&plan).map_err(unreadable)?;
     Ok(Network {
         replacements,
@@ -181,7 +193,7 @@ fn load(
         plan,
         states,
         schedule,
-        threads,
+        threads: threads.max(1),
         pool: None,
         input,
         output_shapes,
@@ -194,30 +206,46 @@ fn spawn(plan: &Arc<TypedRunnableModel>) -> TractResult<Vec<TypedSimpleState>> {
 
 fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
     let failed = |e: TractError| EngineError::Run(in_one_line(&e));
-    let input = Tensor::from_shape(&network.input, input).map_err(failed)?.into_tvalue();
-    let outputs = match (&network.schedule, &mut network.states) {
-        (Some(schedule), states) => {
-            let pool = match network.pool.take() {
-                Some(pool) => pool,
-                None => start_threads(network.threads)?,
-            };
-            let outputs = schedule.run(&network.plan, &pool, states, input);
-            network.pool = Some(pool);
-            outputs
+    let pool = network.schedule.is_some().then(|| network.pool()).transpose()?;
+    let outputs = match (&network.schedule, pool, &mut network.states) {
+        (Some(schedule), Some(pool), states) => {
+            let input = tensor(network.input, input).map_err(failed)?;
+            schedule.run(&network.plan, &pool, states, input).and_then(|outputs| floats(&outputs))
         }
-        (None, states) => match &mut states[..] {
-            [state, ..] => state.run(tvec![input]),
+        (_, _, states) => match &mut states[..] {
+            [state, ..] => run_state(state, network.input, input),
             [] => Err(format_err!("no thread was set up")),
         },
     };
-    let outputs = outputs.map_err(failed)?;
-    outputs
-        .iter()
-        .map(|out| out.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(failed))
-        .collect()
+    outputs.map_err(failed)
 }
 
-fn start_threads(count: usize) -> Result<ThreadPool, EngineError> {
-    let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|_| "judge".to_owned()).build();
-    pool.map_err(|e| EngineError::Run(format!("{count} threads can't be started: {e}")))
+/// Runs a whole plan on this thread.
+fn run_state(
+    state: &mut TypedSimpleState,
+    shape: [usize; 4],
+    input: &[f32],
+) -> TractResult<Vec<Vec<f32>>> {
+    floats(&state.run(tvec![tensor(shape, input)?])?)
+}
+
+fn tensor(shape: [usize; 4], values: &[f32]) -> TractResult<TValue> {
+    Ok(Tensor::from_shape(&shape, values)?.into_tvalue())
+}
+
+fn floats(outputs: &[TValue]) -> TractResult<Vec<Vec<f32>>> {
+    outputs.iter().map(|out| Ok(out.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())).collect()
+}
+
+impl Network {
+    /// Returns the threads, which are started when they are first needed.
+    fn pool(&mut self) -> Result<Arc<ThreadPool>, EngineError> {
+        if let Some(pool) = &self.pool {
+            return Ok(Arc::clone(pool));
+        }
+        let count = self.threads;
+        let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|_| "judge".to_owned()).build();
+        let pool = pool.map_err(|e| EngineError::Run(format!("{count} threads can't be started: {e}")))?;
+        Ok(Arc::clone(self.pool.insert(Arc::new(pool))))
+    }
 }

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use shared_format::{Colour, Recipe};
+use shared_format::{Colour, Recipe, Size};
+
+use crate::tiles::rows_of;
 
 /// The value of ignored pixels: the mean of natural images, which is also what a network's zero padding stands for.
 const BLANK: [f32; 3] = [0.485, 0.456, 0.406];
@@ -17,6 +19,8 @@ const GREY: f32 = 0.459;
 pub struct IgnoredPixels {
     /// For each tile, whether each of its pixels is ignored, row by row; empty if nothing is.
     tiles: Vec<Vec<bool>>,
+    /// The same for the whole region of interest.
+    picture: Vec<bool>,
     blank: [f32; 3],
 }
 
@@ -25,19 +29,20 @@ impl IgnoredPixels {
     #[must_use]
     pub fn new(recipe: &Recipe) -> Self {
         let blank = if recipe.colour == Colour::Grey { [GREY; 3] } else { BLANK };
-        let Some(mask) = &recipe.ignore else { return Self { tiles: vec![], blank } };
-        let [columns, rows] = [recipe.tiles.columns, recipe.tiles.rows].map(usize::from);
-        let [width, height] = [recipe.input.width, recipe.input.height].map(|side| side as usize);
-        let cell = |pixel: usize, pixels: usize, cells: u8| pixel * usize::from(cells) / pixels;
-        let tile = |tile: usize| {
-            let (left, top) = (tile % columns * width, tile / columns * height);
-            let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (left + x, top + y)));
-            let is_ignored = |(x, y)| {
-                mask.ignores(cell(x, columns * width, mask.columns()), cell(y, rows * height, mask.rows()))
-            };
-            pixels.map(is_ignored).collect()
-        };
-        Self { tiles: (0..columns * rows).map(tile).collect(), blank }
+        let Some(mask) = &recipe.ignore else { return Self { tiles: vec![], picture: vec![], blank } };
+        let Size { width, height } = recipe.picture();
+        let cell = |pixel: u32, pixels: u32, cells: u8| pixel as usize * usize::from(cells) / pixels as usize;
+        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let is_ignored = |(x, y)| mask.ignores(cell(x, width, mask.columns()), cell(y, height, mask.rows()));
+        let picture: Vec<bool> = pixels.map(is_ignored).collect();
+        let tile = |tile| rows_of(&picture, recipe.tiles, recipe.input, tile).flatten().copied().collect();
+        Self { tiles: (0..recipe.tiles.count()).map(tile).collect(), picture, blank }
+    }
+
+    /// Returns whether each pixel of [`Recipe::picture`] is ignored, row by row; empty if nothing is.
+    #[must_use]
+    pub fn of_picture(&self) -> &[bool] {
+        &self.picture
     }
 
     /// Returns whether each pixel of a tile is ignored, row by row; empty if nothing is.

@@ -109,9 +109,14 @@ impl Judge {
         Ok(Self { bundle, scorer })
     }
 
-    /// Returns the network, for measurements.
+    /// Returns the network that runs on each tile, for measurements.
     pub const fn network(&mut self) -> &mut Network {
         self.scorer.network()
+    }
+
+    /// Returns the network that runs on the features of all tiles, for measurements; `None` if tiles are judged one by one.
+    pub const fn frame_network(&mut self) -> Option<&mut Network> {
+        self.scorer.frame_network()
     }
 
     /// Returns the bundle. Its `onnx` is empty: the engine holds the model.

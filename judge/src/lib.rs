@@ -110,6 +110,7 @@ pub mod zones;
 
 mod guard;
 mod regular_file;
+mod tiles;
 
 pub use anomaly_map::AnomalyMap;
 pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
@@ -119,7 +120,8 @@ pub use decode::{
 };
 pub use encode::{EncodeError, encode_png};
 pub use engine::{
-    Engine, EngineError, Network, OperationTime, Options, Replacement, VECTORS, check_arithmetic,
+    Engine, EngineError, Network, OperationTime, Options, Replacement, TILE_FEATURES, TiledNetwork, VECTORS,
+    check_arithmetic,
 };
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};

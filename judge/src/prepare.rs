@@ -1,16 +1,18 @@
 //! Frame → the network's input, step by step by the recipe: region of interest → tiles → antialiased bilinear resize → RGB planes
-//! scaled to 0..1 → aligned → ignored pixels blanked.
+//! scaled to 0..1 → aligned → ignored pixels blanked. If there are several tiles to be aligned, the region of interest is resized and
+//! aligned as a whole, and then cut.
 //!
 //! Resizing stays in the frame's own integers: integer arithmetic is the same on every processor, while floats may differ.
 
 use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
-use shared_format::{Colour, Recipe, Roi, Size};
+use shared_format::{Colour, Recipe, Roi, Size, Tiles};
 
 use crate::align::{Aligner, AlignmentError, RigidTransform, warp};
 use crate::frame::{Frame, Pixels};
 use crate::ignore_mask::IgnoredPixels;
+use crate::tiles::rows_of;
 
 /// Why a frame can't become the network's input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -81,6 +83,8 @@ pub fn region_of_interest(recipe: &Recipe, frame: Size) -> Result<Roi, PrepareEr
 pub struct Preparer {
     recipe: Recipe,
     aligner: Option<Aligner>,
+    /// The region of interest as a whole, if it is aligned before it is cut.
+    picture: Vec<f32>,
     warp_buffer: Vec<f32>,
     ignored: IgnoredPixels,
     resizer: Resizer,
@@ -97,7 +101,8 @@ impl Preparer {
         Self {
             aligner: recipe
                 .alignment
-                .map(|alignment| Aligner::new(&alignment, recipe.ignore.as_ref(), recipe.input)),
+                .map(|alignment| Aligner::new(&alignment, recipe.ignore.as_ref(), recipe.picture())),
+            picture: Vec::new(),
             warp_buffer: Vec::new(),
             ignored: IgnoredPixels::new(&recipe),
             recipe,
@@ -132,24 +137,50 @@ impl Preparer {
         frame: &Frame,
         input: &mut Vec<f32>,
     ) -> Result<Option<RigidTransform>, PrepareError> {
-        self.resize(frame, input)?;
-        let movement = self.align(input)?;
+        let movement = self.resize_and_align(frame, input)?;
         self.ignored.blank(input);
         Ok(movement)
     }
 
-    /// Moves the part onto the recipe's reference.
-    fn align(&mut self, input: &mut Vec<f32>) -> Result<Option<RigidTransform>, PrepareError> {
-        let Some(aligner) = &mut self.aligner else { return Ok(None) };
+    /// Resizes the frame and moves the part onto the recipe's reference.
+    fn resize_and_align(
+        &mut self,
+        frame: &Frame,
+        input: &mut Vec<f32>,
+    ) -> Result<Option<RigidTransform>, PrepareError> {
+        let Recipe { input: size, tiles, .. } = self.recipe;
+        let Some(mut aligner) = self.aligner.take() else {
+            self.resize(frame, tiles, size, input)?;
+            return Ok(None);
+        };
+        let mut picture = std::mem::take(if tiles == Tiles::ONE { input } else { &mut self.picture });
+        let resized = self.resize(frame, Tiles::ONE, tiles.picture(size), &mut picture);
+        let movement = resized.and_then(|()| self.align(&mut aligner, &mut picture));
+        self.aligner = Some(aligner);
+        if tiles == Tiles::ONE {
+            *input = picture;
+        } else {
+            cut(&picture, tiles, size, input);
+            self.picture = picture;
+        }
+        movement.map(Some)
+    }
+
+    /// Moves the part in the picture onto the recipe's reference.
+    fn align(
+        &mut self,
+        aligner: &mut Aligner,
+        picture: &mut Vec<f32>,
+    ) -> Result<RigidTransform, PrepareError> {
         let (movement, _) =
-            aligner.find(input).map_err(|AlignmentError { correlation }| PrepareError::NotLocked {
+            aligner.find(picture).map_err(|AlignmentError { correlation }| PrepareError::NotLocked {
                 correlation,
                 min: self.recipe.alignment.map_or(0.0, |alignment| alignment.least_likeness()),
             })?;
-        let sides = [self.recipe.input.width as usize, self.recipe.input.height as usize];
-        warp(input, sides, movement, &mut self.warp_buffer);
-        std::mem::swap(input, &mut self.warp_buffer);
-        Ok(Some(movement))
+        let Size { width, height } = self.recipe.picture();
+        warp(picture, [width as usize, height as usize], movement, &mut self.warp_buffer);
+        std::mem::swap(picture, &mut self.warp_buffer);
+        Ok(movement)
     }
 
     /// Returns the pixels that the recipe ignores.
@@ -158,16 +189,22 @@ impl Preparer {
         &self.ignored
     }
 
-    /// Resizes the frame without alignment.
-    fn resize(&mut self, frame: &Frame, input: &mut Vec<f32>) -> Result<(), PrepareError> {
+    /// Fills `input` with the frame's tiles, resized to `to`.
+    fn resize(
+        &mut self,
+        frame: &Frame,
+        tiles: Tiles,
+        to: Size,
+        input: &mut Vec<f32>,
+    ) -> Result<(), PrepareError> {
         let size = frame.size();
         let roi = region_of_interest(&self.recipe, size)?;
         if !self.recipe.frames.admits(size) {
             let (min, max) = (self.recipe.frames.min, self.recipe.frames.max);
             return Err(PrepareError::FrameSize { frame: size, min, max });
         }
-        input.resize(self.input_len(), 0.0);
-        let (to, tiles, resizer) = (self.recipe.input, self.recipe.tiles, &mut self.resizer);
+        input.resize(tiles.count() * 3 * to.width as usize * to.height as usize, 0.0);
+        let resizer = &mut self.resizer;
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
         let tiles_of = |source, at, roi| TileResizer { source, size: at, roi, tiles, to };
@@ -219,7 +256,7 @@ struct TileResizer<'f> {
     source: &'f [u8],
     size: Size,
     roi: Roi,
-    tiles: shared_format::Tiles,
+    tiles: Tiles,
     to: Size,
 }
 
@@ -257,9 +294,9 @@ impl TileResizer<'_> {
         let cut = TypedCroppedImage::from_ref(&image, x, y, width, height).map_err(|e| explain(&e))?;
         let mut out =
             TypedImage::<P>::from_buffer(self.to.width, self.to.height, tile).map_err(|e| explain(&e))?;
-        let columns = usize::from(self.tiles.columns);
-        let (left, tile_width) = span(self.roi.width, index % columns, self.tiles.columns);
-        let (top, tile_height) = span(self.roi.height, index / columns, self.tiles.rows);
+        let ([x, y], picture) = (self.tiles.corner(index, self.to), self.tiles.picture(self.to));
+        let (left, tile_width) = span(self.roi.width, x, self.to.width, picture.width);
+        let (top, tile_height) = span(self.roi.height, y, self.to.height, picture.height);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
             left,
             top,
@@ -270,12 +307,25 @@ impl TileResizer<'_> {
     }
 }
 
-/// Returns the start and length of part `index` of `parts` near-equal parts of a side, in fractional pixels.
-fn span(side: u32, index: usize, parts: u8) -> (f64, f64) {
-    let edge = |i: usize| f64::from(side) * i as f64 / f64::from(parts);
-    let start = edge(index);
+/// Returns the start and length, in fractional pixels of a side, of what `length` of the `all` pixels that show the side show, from
+/// pixel `from` on.
+fn span(side: u32, from: u32, length: u32, all: u32) -> (f64, f64) {
+    let edge = |pixel: u32| f64::from(side) * f64::from(pixel) / f64::from(all);
+    let start = edge(from);
     // A sum that is rounded up could reach beyond the frame.
-    (start, (edge(index + 1) - start).min(f64::from(side) - start))
+    (start, (edge(from + length) - start).min(f64::from(side) - start))
+}
+
+/// Cuts a picture of three planes into tiles of size `input` of three planes each.
+fn cut(picture: &[f32], tiles: Tiles, input: Size, out: &mut Vec<f32>) {
+    let whole = tiles.picture(input);
+    let plane = whole.width as usize * whole.height as usize;
+    out.clear();
+    for tile in 0..tiles.count() {
+        for plane in picture.chunks_exact(plane.max(1)) {
+            rows_of(plane, tiles, input, tile).for_each(|row| out.extend_from_slice(row));
+        }
+    }
 }
 
 /// Splits interleaved (or single) values into three planes.

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{Descriptor, ImageScore, Recipe, Tiles};
+use shared_format::{Descriptor, ImageScore, Recipe, Size};
 
 use crate::anomaly_map::AnomalyMap;
-use crate::engine::{EngineError, Network, Options, unexpected_output};
+use crate::engine::{EngineError, Network, Options, TiledNetwork, unexpected_output};
 use crate::fault::Fault;
 use crate::frame::Frame;
+use crate::ignore_mask::IgnoredPixels;
 use crate::image_score::{distance, features};
 use crate::prepare::Preparer;
+use crate::tiles::blend;
 use crate::zones::{ZoneEvidence, ZoneScorer};
 
 /// Name of the model's output with an anomaly value per input pixel.
@@ -72,7 +74,7 @@ impl From<ImageScore> for ScoreRule {
 /// A model and its recipe.
 #[derive(Debug)]
 pub struct Scorer {
-    network: Network,
+    network: TiledNetwork,
     preparer: Preparer,
     rule: ScoreRule,
     input: Vec<f32>,
@@ -80,7 +82,8 @@ pub struct Scorer {
 
 impl Scorer {
     /// Loads a model that scores frames itself, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the
-    /// recipe's input size, using the kernels with 32-bit floats.
+    /// recipe's input size, using the kernels with 32-bit floats. With several tiles, it may also judge all of them together; the map
+    /// is then that of [`Recipe::picture`] (see [`TiledNetwork`]).
     ///
     /// # Errors
     /// [`EngineError`] if the bytes are not such a model.
@@ -93,13 +96,12 @@ impl Scorer {
     /// # Errors
     /// As [`Self::new`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
     pub fn new_with(onnx: impl AsRef<[u8]>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
-        let (height, width) = (recipe.input.height as usize, recipe.input.width as usize);
-        let shape = [1, 3, height, width];
-        let network = Network::load_with(onnx, shape, &[MAP, SCORE], options)?;
+        let network = TiledNetwork::load(onnx, &recipe, &[MAP, SCORE], options)?;
+        let Size { width, height } = if network.judges_frames() { recipe.picture() } else { recipe.input };
         let [map, score] = network.output_shapes() else {
             return Err(EngineError::Model("it does not have two outputs".to_owned()));
         };
-        let expected = [1, 1, height, width];
+        let expected = [1, 1, height as usize, width as usize];
         if map[..] != expected {
             return Err(unexpected_output(MAP, map, &expected));
         }
@@ -115,15 +117,20 @@ impl Scorer {
         Self { rule: image_score.into(), ..self }
     }
 
-    /// Returns the network, for measurements.
+    /// Returns the network that runs on each tile, for measurements.
     pub const fn network(&mut self) -> &mut Network {
-        &mut self.network
+        self.network.tile_network()
+    }
+
+    /// Returns the network that runs on the features of all tiles, for measurements; `None` if tiles are judged one by one.
+    pub const fn frame_network(&mut self) -> Option<&mut Network> {
+        self.network.frame_network()
     }
 
     /// Returns the multiply-adds for a frame with all its tiles; see [`Network::multiply_adds`].
     #[must_use]
     pub const fn multiply_adds(&self) -> u64 {
-        self.network.multiply_adds() * self.preparer.recipe().tiles.count() as u64
+        self.network.multiply_adds()
     }
 
     /// Returns the recipe that frames are prepared by.
@@ -140,24 +147,21 @@ impl Scorer {
         let start = Instant::now();
         let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();
-        let Recipe { input, tiles, .. } = *self.preparer.recipe();
-        let mut mosaic = Mosaic::new(tiles, input.width as usize, input.height as usize);
         let mut score = f32::NEG_INFINITY;
-        let tile_len = self.input.len() / tiles.count();
-        for (index, tile) in self.input.chunks_exact(tile_len).enumerate() {
-            let outputs = self.network.run(tile)?;
-            let [map, tile_score] = &outputs[..] else {
+        let mut maps = vec![];
+        for outputs in self.network.run(&self.input)? {
+            let Ok([map, own_score]) = <[Vec<f32>; 2]>::try_from(outputs) else {
                 return Err(EngineError::Run("it did not return two outputs".to_owned()).into());
             };
-            let tile_score = tile_score.first().copied().unwrap_or(f32::NAN);
-            check_finite("the score", tile_score)?;
+            let own_score = own_score.first().copied().unwrap_or(f32::NAN);
+            check_finite("the score", own_score)?;
             if let Some(&value) = map.iter().find(|v| !v.is_finite()) {
                 check_finite("a value of the anomaly map", value)?;
             }
-            score = score.max(tile_score);
-            mosaic.insert_tile(index, map, self.preparer.ignored().of_tile(index));
+            score = score.max(own_score);
+            maps.push(map);
         }
-        let mut map = mosaic.map;
+        let mut map = frame_map(self.preparer.recipe(), self.preparer.ignored(), maps);
         let mut zones = None;
         match &mut self.rule {
             ScoreRule::Model => {}
@@ -182,48 +186,19 @@ impl Scorer {
     }
 }
 
+/// Makes the frame's map of those that the network returned: one, or one of each tile.
+#[must_use]
+pub fn frame_map(recipe: &Recipe, ignored: &IgnoredPixels, mut maps: Vec<Vec<f32>>) -> AnomalyMap {
+    let Size { width, height } = recipe.picture();
+    let values = if maps.len() == 1 {
+        maps.swap_remove(0)
+    } else {
+        blend(maps.iter().map(Vec::as_slice), recipe.tiles, recipe.input)
+    };
+    let ignored = ignored.of_picture().to_vec();
+    AnomalyMap { width: width as usize, height: height as usize, values, ignored }
+}
+
 fn check_finite(what: &'static str, value: f32) -> Result<(), Fault> {
     if value.is_finite() { Ok(()) } else { Err(Fault::NotFinite { what, value }) }
-}
-
-/// Puts the tiles' maps side by side.
-#[derive(Debug)]
-pub struct Mosaic {
-    /// The map of all tiles; a tile's part is 0 until it is placed.
-    pub map: AnomalyMap,
-    columns: usize,
-    tile_width: usize,
-    tile_height: usize,
-}
-
-impl Mosaic {
-    /// Creates the map of tiles of this size, without any.
-    #[must_use]
-    pub fn new(tiles: Tiles, tile_width: usize, tile_height: usize) -> Self {
-        let columns = usize::from(tiles.columns);
-        let (width, height) = (columns * tile_width, usize::from(tiles.rows) * tile_height);
-        let map = AnomalyMap { width, height, values: vec![0.0; width * height], ignored: vec![] };
-        Self { map, columns, tile_width, tile_height }
-    }
-
-    /// Places a tile's map, and its ignored positions; `ignored` is empty if there are none.
-    pub fn insert_tile(&mut self, index: usize, tile: &[f32], ignored: &[bool]) {
-        let corner = [index % self.columns * self.tile_width, index / self.columns * self.tile_height];
-        let AnomalyMap { width, values, ignored: all_ignored, .. } = &mut self.map;
-        paste(tile, self.tile_width, values, *width, corner);
-        if !ignored.is_empty() {
-            all_ignored.resize(values.len(), false);
-            paste(ignored, self.tile_width, all_ignored, *width, corner);
-        }
-    }
-}
-
-/// Copies the rows of `tile` into `whole`, with its upper left corner at `[left, top]`.
-fn paste<T: Copy>(tile: &[T], tile_width: usize, whole: &mut [T], width: usize, [left, top]: [usize; 2]) {
-    for (y, row) in tile.chunks_exact(tile_width).enumerate() {
-        let start = (top + y) * width + left;
-        if let Some(out) = whole.get_mut(start..start + row.len()) {
-            out.copy_from_slice(row);
-        }
-    }
 }

@@ -51,7 +51,7 @@ fn what_is_ignored_is_blank_to_the_network() {
 
 #[test]
 fn a_mask_lies_over_all_tiles() {
-    let tiles = Tiles { columns: 2, rows: 1 };
+    let tiles = Tiles::side_by_side(2, 1);
     let mut scorer = scorer(Recipe { tiles, ignore: Some(mask(2)), ..support::recipe() });
     // As wide as two inputs: cells of 8 pixels.
     let with_spot = |at: usize, spot: u8| {

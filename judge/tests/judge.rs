@@ -98,7 +98,7 @@ fn tiles_are_judged_apart_and_their_maps_lie_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let onnx = onnx(64, &[]);
     let mut file = thresholds(&onnx, support::recipe());
-    file.recipe.tiles = Tiles { columns: 2, rows: 3 };
+    file.recipe.tiles = Tiles::side_by_side(2, 3);
     file.recipe.roi = Some(Roi { x: 4, y: 6, width: 128, height: 192 });
     std::fs::write(folder.path().join(MODEL_FILE), &onnx).unwrap();
     write_thresholds(folder.path(), &file);

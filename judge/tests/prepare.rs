@@ -109,7 +109,7 @@ fn nothing_beside_the_region_of_interest_counts() {
         }
         let pixels = if channels == 1 { Pixels::Grey8(values) } else { Pixels::Rgb8(values) };
         let input = prepared(
-            recipe(colour, Some(roi), Tiles { columns: 3, rows: 2 }),
+            recipe(colour, Some(roi), Tiles::side_by_side(3, 2)),
             &frame(size(200, 100), pixels),
         );
         assert_eq!(input.len(), 6 * 3 * 64 * 64);
@@ -121,7 +121,7 @@ fn nothing_beside_the_region_of_interest_counts() {
 fn tiles_come_row_by_row() {
     let values: Vec<u8> = (0..192 * 128).map(|i| (10 * (i / 192 / 64 * 3 + i % 192 / 64)) as u8).collect();
     let grey = frame(size(192, 128), Pixels::Grey8(values));
-    let input = prepared(recipe(Colour::Rgb, None, Tiles { columns: 3, rows: 2 }), &grey);
+    let input = prepared(recipe(Colour::Rgb, None, Tiles::side_by_side(3, 2)), &grey);
     for (index, tile) in input.chunks_exact(3 * 64 * 64).enumerate() {
         assert!(tile.iter().all(|v| *v == index as f32 * 10.0 / 255.0), "tile {index}");
     }
@@ -133,7 +133,7 @@ fn any_grid_fits_any_frame() {
     for side in [1, 2, 3, 7, 31, 100, 333, 1001] {
         for parts in 1..=16 {
             let grey = frame(size(side, side), Pixels::Grey8(vec![102; (side * side) as usize]));
-            let tiles = Tiles { columns: parts, rows: 17 - parts };
+            let tiles = Tiles::side_by_side(parts, 17 - parts);
             Preparer::new(recipe(Colour::Rgb, None, tiles)).prepare(&grey, &mut input).unwrap();
             assert!(input.iter().all(|v| *v == 0.4), "{side} in {parts}");
         }

@@ -30,7 +30,7 @@ fn spot_at(left: usize, spot: u8) -> Frame {
 
 #[test]
 fn the_same_spot_counts_more_where_normals_vary_less() {
-    let tiles = Tiles { columns: 2, rows: 1 };
+    let tiles = Tiles::side_by_side(2, 1);
     let mut scorer = scorer(Recipe { tiles, ..support::recipe() }, halves(1.0));
     let mut score = |left| {
         let scored = scorer.score(&spot_at(left, 110)).unwrap();

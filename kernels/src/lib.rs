@@ -64,6 +64,6 @@ mod winograd;
 
 pub use bottleneck::Bottleneck;
 pub use conv::{Algorithm, Conv};
-pub use parallel::with_busy_threads;
+pub use parallel::{alone, with_busy_threads};
 pub use simd::{HalfIsa, Isa};
 pub use spec::{ConvSpec, Epilogue, Error, Layout, Shape};

@@ -26,11 +26,27 @@ pub(crate) fn for_each_range(count: usize, max_length: usize, range: impl Fn(Ran
 
 /// Returns the number of threads that may take part in [`for_each`].
 pub(crate) fn threads() -> usize {
-    rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
+    if ALONE.get() { 1 } else { rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads()) }
 }
 
 thread_local! {
     static BUSY: Cell<usize> = const { Cell::new(1) };
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work`, whose kernels do all their blocks on this thread, because the pool's other threads have work of the same kind. A thread
+/// that waited for its blocks could take up a second piece of that work, which would take more memory and delay the first. Results are
+/// the same.
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    /// Restores the previous value, also after a panic.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _before = Before(ALONE.replace(true));
+    work()
 }
 
 /// Runs `work` and tells its kernels that `busy` threads of the pool, including this one, are busy. A kernel for which extra blocks are
@@ -121,6 +137,8 @@ mod tests {
                 assert_eq!(idle_threads(), 2);
             });
             assert_eq!(with_busy_threads(0, idle_threads), 4);
+            assert_eq!(alone(threads), 1);
+            assert_eq!(threads(), 4);
         });
     }
 }

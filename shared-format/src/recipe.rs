@@ -27,23 +27,65 @@ pub struct Roi {
     pub height: u32,
 }
 
-/// The grid that the region of interest is cut into; each tile is resized to the input size and judged separately.
+/// The grid that the region of interest is cut into; the network sees one tile at a time, resized to the input size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tiles {
     /// Tiles in a row.
     pub columns: u8,
     /// Rows of tiles.
     pub rows: u8,
+    /// Pixels of the network's input by which neighbouring tiles overlap. Absent in runs of earlier trainers.
+    #[serde(default)]
+    pub overlap: u16,
 }
 
 impl Tiles {
     /// One tile: the whole region of interest.
-    pub const ONE: Self = Self { columns: 1, rows: 1 };
+    pub const ONE: Self = Self::side_by_side(1, 1);
+
+    /// Returns a grid of tiles without overlap.
+    #[must_use]
+    pub const fn side_by_side(columns: u8, rows: u8) -> Self {
+        Self { columns, rows, overlap: 0 }
+    }
 
     /// Returns the number of tiles in a frame.
     #[must_use]
     pub const fn count(self) -> usize {
         self.columns as usize * self.rows as usize
+    }
+
+    /// Returns the size of the picture that tiles of size `input` make up. It shows the whole region of interest.
+    #[must_use]
+    pub const fn picture(self, input: Size) -> Size {
+        Size { width: self.side(self.columns, input.width), height: self.side(self.rows, input.height) }
+    }
+
+    /// Returns the left and the upper edge of a tile of size `input` in [`Self::picture`]. Tiles are counted row by row.
+    #[must_use]
+    pub const fn corner(self, tile: usize, input: Size) -> [u32; 2] {
+        let columns = if self.columns == 0 { 1 } else { self.columns as usize };
+        let overlap = self.overlap as u32;
+        [
+            (tile % columns) as u32 * input.width.saturating_sub(overlap),
+            (tile / columns) as u32 * input.height.saturating_sub(overlap),
+        ]
+    }
+
+    const fn side(self, tiles: u8, input: u32) -> u32 {
+        (tiles as u32 * input).saturating_sub((tiles as u32).saturating_sub(1) * self.overlap as u32)
+    }
+
+    /// Returns whether there are tiles of size `input`, not too many, and no more than two of them overlap along an axis.
+    #[must_use]
+    pub fn is_valid(self, input: Size) -> bool {
+        let fits = |tiles: u8, side: u32| tiles == 1 || 2 * u32::from(self.overlap) <= side;
+        (1..=MAX_TILES).contains(&self.columns)
+            && (1..=MAX_TILES).contains(&self.rows)
+            && u32::from(self.overlap).is_multiple_of(INPUT_STEP)
+            && fits(self.columns, input.width)
+            && fits(self.rows, input.height)
+            && (self.count() > 1 || self.overlap == 0)
     }
 }
 
@@ -85,7 +127,7 @@ impl FrameRange {
 }
 
 /// How a frame becomes the network's input: upright → region of interest → tiles → antialiased bilinear resize →
-/// RGB planes scaled to 0..1 → aligned → ignored pixels blanked.
+/// RGB planes scaled to 0..1 → aligned → ignored pixels blanked. A picture that is aligned is cut into tiles only afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Size of the network's input.
@@ -98,7 +140,7 @@ pub struct Recipe {
     pub colour: Colour,
     /// The range of frame sizes seen in training.
     pub frames: FrameRange,
-    /// How a part's position is found and corrected; only with a single tile. Absent in runs of earlier trainers.
+    /// How a part's position is found and corrected. Absent in runs of earlier trainers.
     #[serde(default)]
     pub alignment: Option<Alignment>,
     /// The area of the region of interest that is not judged; `None` if all of it is judged. Absent in runs of earlier trainers.
@@ -114,6 +156,12 @@ pub const INPUT_STEP: u32 = 32;
 pub const MAX_TILES: u8 = 16;
 
 impl Recipe {
+    /// Returns the size of the whole region of interest in pixels of the network's input: that of its tiles together.
+    #[must_use]
+    pub const fn picture(&self) -> Size {
+        self.tiles.picture(self.input)
+    }
+
     /// Returns whether every field is in its allowed range. Decoders call this, so no reader ever sees an absurd recipe.
     #[must_use]
     pub fn is_valid(&self) -> bool {
@@ -124,14 +172,12 @@ impl Recipe {
                 && r.x.checked_add(r.width).is_some()
                 && r.y.checked_add(r.height).is_some()
         });
-        let alignment_ok = self.alignment.is_none_or(|a| a.is_valid() && self.tiles == Tiles::ONE);
         let FrameRange { min, max } = self.frames;
         side(self.input.width)
             && side(self.input.height)
             && roi_ok
-            && alignment_ok
-            && (1..=MAX_TILES).contains(&self.tiles.columns)
-            && (1..=MAX_TILES).contains(&self.tiles.rows)
+            && self.tiles.is_valid(self.input)
+            && self.alignment.is_none_or(|alignment| alignment.is_valid())
             && min.width > 0
             && min.height > 0
             && min.width <= max.width

@@ -6,7 +6,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::image_score::ImageScore;
-use crate::recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
+use crate::recipe::{Colour, FrameRange, Recipe, Roi, Size};
 
 /// First bytes of every threshold file.
 pub const MAGIC: [u8; 4] = *b"NMNL";
@@ -267,18 +267,22 @@ impl ThresholdFile {
     }
 }
 
-/// Upgrades a version 2 payload to version 3, with a recipe that neither aligns nor ignores anything.
+/// Upgrades a version 2 payload to version 3, with a recipe whose tiles don't overlap and that neither aligns nor ignores anything.
 fn upgrade_v2_payload<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
-    type Recipe = (Size, Option<Roi>, Tiles, Colour, FrameRange);
-    type ToRecipe = (String<32>, String<32>, String<64>, [u8; 32], Recipe);
-    let (_, rest) = postcard::take_from_bytes::<ToRecipe>(payload).ok()?;
-    const ABSENT: [u8; 2] = [0, 0];
-    let before = payload.len() - rest.len();
-    let upgraded = buffer.get_mut(..payload.len() + ABSENT.len())?;
-    upgraded[..before].copy_from_slice(&payload[..before]);
-    upgraded[before..before + ABSENT.len()].copy_from_slice(&ABSENT);
-    upgraded[before + ABSENT.len()..].copy_from_slice(rest);
-    Some(upgraded)
+    type ToTiles = (String<32>, String<32>, String<64>, [u8; 32], Size, Option<Roi>, [u8; 2]);
+    type ToFrames = (Colour, FrameRange);
+    const NO_OVERLAP: &[u8] = &[0];
+    const ABSENT: &[u8] = &[0, 0];
+    let (_, after_tiles) = postcard::take_from_bytes::<ToTiles>(payload).ok()?;
+    let (_, after_frames) = postcard::take_from_bytes::<ToFrames>(after_tiles).ok()?;
+    let to_tiles = payload.strip_suffix(after_tiles)?;
+    let to_frames = after_tiles.strip_suffix(after_frames)?;
+    let mut length = 0;
+    for part in [to_tiles, NO_OVERLAP, to_frames, ABSENT, after_frames] {
+        buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    buffer.get(..length)
 }
 
 /// Returns whether a name stays inside the folder that it is joined to.

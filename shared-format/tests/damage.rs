@@ -110,7 +110,6 @@ fn alignment() -> Alignment {
 #[test]
 fn a_reference_has_as_many_cells_as_its_sides_say() {
     let mut file = example();
-    file.recipe.tiles = Tiles::ONE;
     file.recipe.alignment = Some(alignment());
     let payload = postcard::to_slice(&file, &mut [0; MAX_LEN]).unwrap().to_vec();
     let at = payload.windows(5).position(|bytes| bytes == [8, 9, 72, 7, 7]).unwrap();
@@ -122,6 +121,20 @@ fn a_reference_has_as_many_cells_as_its_sides_say() {
     }
     assert_eq!(Reference::new(7, 9, &[0; 63]), None, "side too short");
     assert_eq!(Reference::new(64, 65, &[0; 4160]), None, "too many cells");
+}
+
+#[test]
+fn an_overlap_is_at_most_half_a_tile_along_each_axis_that_has_several() {
+    let mut file = example();
+    file.recipe.input = Size { width: 128, height: 64 };
+    for (tiles, most) in [([2, 1], 64), ([1, 2], 32), ([2, 2], 32), ([16, 1], 64)] {
+        for steps in 0..=5 {
+            let overlap = 32 * steps;
+            file.recipe.tiles = Tiles { columns: tiles[0], rows: tiles[1], overlap };
+            let written = file.encode(&mut [0; MAX_LEN]).is_ok();
+            assert_eq!(written, overlap <= most, "{tiles:?} {overlap}");
+        }
+    }
 }
 
 #[test]
@@ -242,8 +255,12 @@ fn absurd_values_are_neither_written_nor_read() {
         ("input of 100 pixels", |f| f.recipe.input.height = 100),
         ("input of 32 pixels", |f| f.recipe.input.height = 32),
         ("input of 1056 pixels", |f| f.recipe.input.width = 1056),
-        ("no tiles", |f| f.recipe.tiles = Tiles { columns: 0, rows: 1 }),
+        ("no tiles", |f| f.recipe.tiles = Tiles::side_by_side(0, 1)),
         ("17 rows of tiles", |f| f.recipe.tiles.rows = 17),
+        ("an overlap of 16 pixels", |f| f.recipe.tiles.overlap = 16),
+        ("an overlap of more than half a tile", |f| f.recipe.tiles.overlap = 160),
+        ("an overlap of more than the tile", |f| f.recipe.tiles.overlap = 65_504),
+        ("an overlap of a single tile", |f| f.recipe.tiles = Tiles { overlap: 32, ..Tiles::ONE }),
         ("region of interest without width", |f| {
             f.recipe.roi = Some(Roi { x: 0, y: 0, width: 0, height: 9 })
         }),
@@ -253,9 +270,7 @@ fn absurd_values_are_neither_written_nor_read() {
         ("region of interest beyond 32 bits", |f| {
             f.recipe.roi = Some(Roi { x: u32::MAX, y: 0, width: 1, height: 1 });
         }),
-        ("alignment of tiles", |f| f.recipe.alignment = Some(alignment())),
         ("likeness above 1", |f| {
-            f.recipe.tiles = Tiles::ONE;
             f.recipe.alignment = Some(Alignment { least_likeness: 1001, ..alignment() });
         }),
         ("frames without pixels", |f| f.recipe.frames.min = Size { width: 0, height: 1 }),
@@ -332,16 +347,16 @@ fn bytes_without_a_meaning_are_malformed() {
         ("producer longer than the file", 0x0a, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
         ("producer not UTF-8", 0x0b, &[0xff]),
         ("region of interest neither absent nor present", 0x54, &[2]),
-        ("colour 2", 0x5d, &[2]),
+        ("colour 2", 0x5e, &[2]),
         ("number of six bytes", 0x50, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
-        ("alignment neither absent nor present", 0x66, &[2]),
-        ("ignore mask neither absent nor present", 0x67, &[2]),
-        ("arithmetic of a third kind", 0x68, &[2]),
-        ("score of a fourth kind", 0x69, &[3]),
-        ("a sample of a third kind", 0x79, &[2]),
-        ("five golden frames", 0x9e, &[5]),
-        ("two golden frames declared, one given", 0x9e, &[2]),
+        ("alignment neither absent nor present", 0x67, &[2]),
+        ("ignore mask neither absent nor present", 0x68, &[2]),
+        ("arithmetic of a third kind", 0x69, &[2]),
+        ("score of a fourth kind", 0x6a, &[3]),
+        ("a sample of a third kind", 0x7a, &[2]),
+        ("five golden frames", 0x9f, &[5]),
+        ("two golden frames declared, one given", 0x9f, &[2]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");

@@ -10,7 +10,7 @@ use methods::Flip;
 use methods::features::{Extractor, FeatureSet, Levels};
 use methods::image_score::{HeldOut, ImageScorer, PositionStats, SHARES};
 use methods::local_gaussians::{self, LocalGaussians};
-use methods::method::{DISTANCES, Model as _};
+use methods::method::{DISTANCES, Model as _, View};
 use methods::padim::{self, Covariance, Padim};
 use methods::patchcore::{self, PatchCore};
 use methods::{METHODS, Method as _};
@@ -35,6 +35,11 @@ struct Fixture {
 }
 
 impl Fixture {
+    /// Returns what a model for single tiles sees.
+    fn view(&self) -> View {
+        View::of(&self.recipe, false)
+    }
+
     fn new() -> Self {
         let network = Network::by_name("resnet18").unwrap();
         let weights = random_weights(&network, 1);
@@ -210,7 +215,7 @@ fn padim_agrees_with_its_definition_in_two_engines() {
                 ((0..12).map(|c| white(c).powi(2)).sum::<f64>() / 12.0).sqrt()
             })
             .collect();
-        let onnx = padim::build_distances(&fixture.teacher, &model, INPUT);
+        let onnx = padim::build_distances(&fixture.teacher, &model, fixture.view());
         agree_on(&onnx, &input, &[DISTANCES], &expected);
     }
 }
@@ -226,12 +231,12 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
         let reduced = project(&model.projection, &features);
         let expected = least_distances(&model, &reduced, grid, usize::from(reach));
-        let onnx = model.distances(&fixture.teacher, INPUT).unwrap();
+        let onnx = model.distances(&fixture.teacher, fixture.view()).unwrap();
         agree_on(&onnx, &input, &[DISTANCES], &expected);
         // Three good parts have this map, scaled slightly up or down.
         let map = |factor: f64| expected.iter().map(|d| (d * factor) as f32).collect();
         let held_out =
-            HeldOut { grid, margin: 0, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
+            HeldOut { grid, margin: 0, tiles: Tiles::ONE, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
         let (image_score, _) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
         let PositionStats { mean, deviation } = &image_score.positions;
         let standardised: Vec<f64> = (expected.iter().zip(mean).zip(deviation))
@@ -245,7 +250,7 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
             (mean - f64::from(usual.centre)) / f64::from(usual.spread)
         };
         let wanted = SHARES.iter().zip(&image_score.shares).map(of_share).sum::<f64>() / 3.0;
-        let onnx = model.onnx(&fixture.teacher, INPUT, Some(&image_score));
+        let onnx = model.onnx(&fixture.teacher, fixture.view(), Some(&image_score));
         let ours = &agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted])[1];
         // Smoothed and enlarged distances: their maximum doesn't exceed that of the distances.
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
@@ -321,14 +326,14 @@ fn every_method_agrees_in_two_engines() {
         let method = entry.defaults();
         let (mut set, indices) = fixture.set(Flip::None, method.levels());
         let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
-        let onnx = model.onnx(&fixture.teacher, INPUT, None);
-        let restored = entry.restore(&model.state(), &fixture.teacher, INPUT).unwrap();
+        let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+        let restored = entry.restore(&model.state(), &fixture.teacher, fixture.view()).unwrap();
         assert!(
-            restored.onnx(&fixture.teacher, INPUT, None) == onnx,
+            restored.onnx(&fixture.teacher, fixture.view(), None) == onnx,
             "{}: the restored model differs",
             entry.name
         );
-        assert!(entry.restore(&ModelState::default(), &fixture.teacher, INPUT).is_err(), "{}", entry.name);
+        assert!(entry.restore(&ModelState::default(), &fixture.teacher, fixture.view()).is_err(), "{}", entry.name);
         let (input, _) = fixture.query(method.levels());
         let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
         let mut network = judge::Network::load(&onnx, shape, &["anomaly_map"], 1).unwrap();

@@ -190,7 +190,7 @@ fn fitted(maps: &[Tensor], margin: usize, input: Size) -> ImageScorer {
     let size = maps[0].size();
     let grid = [size[2] as usize, size[3] as usize];
     let parts = maps.iter().map(|map| vec![vec![to_array(map).data]]).collect();
-    ImageScorer::fit(&HeldOut { grid, margin, parts }, input, &mut |_| ()).unwrap().0
+    ImageScorer::fit(&HeldOut { grid, margin, tiles: Tiles::ONE, parts }, input, &mut |_| ()).unwrap().0
 }
 
 /// Compares teacher, student and autoencoder with random weights, in libtorch with its own operators and in the other

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use methods::cross_fit::{CrossFit, steps};
 use methods::features::{Extractor, FeatureError, FeatureSet, find_outliers};
 use methods::image_score::ImageScorer;
-use methods::method::FitError;
+use methods::method::{FitError, View};
 use methods::options::MethodOptions;
 use methods::registry::Entry;
 use networks::teacher::Teacher;
@@ -71,9 +71,14 @@ impl Method for FittedMethod {
         let method = recorded.map_err(|e| run.damaged_settings(&e))?;
         let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
         let threads = compute.threads.max(1) as usize;
-        let extractor =
-            Extractor::new(&run.teacher, settings.recipe, settings.flip, method.levels(), threads)
-                .map_err(FitError::from)?;
+        let extractor = Extractor::for_method(
+            method.as_ref(),
+            &run.teacher,
+            settings.recipe,
+            settings.flip,
+            threads,
+        );
+        let extractor = extractor.map_err(FitError::from)?;
         let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Fitting and scoring");
         let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
         let mut set = FeatureSet::new(extractor, paths);
@@ -111,12 +116,12 @@ impl Method for FittedMethod {
     }
 
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
-        let input = run.settings.recipe.input;
+        let view = View::of(&run.settings.recipe, self.0.judges_frames);
         let state = run.student()?;
         let damaged = |e| run.damaged(STUDENT, e);
-        let model = self.0.restore(&state, &run.teacher, input).map_err(damaged)?;
+        let model = self.0.restore(&state, &run.teacher, view).map_err(damaged)?;
         let image_score = ImageScorer::from_state(&state).map_err(damaged)?;
-        Ok(model.onnx(&run.teacher, input, image_score.as_ref()))
+        Ok(model.onnx(&run.teacher, view, image_score.as_ref()))
     }
 
     fn calibrator(&self, run: &Run) -> Result<Option<(Calibrator, ImageScore)>, TrainError> {

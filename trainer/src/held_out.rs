@@ -1,6 +1,7 @@
 //! A student's maps of good parts, from which the common image score is learned.
 
 use methods::image_score::{HeldOut, ImageScorer};
+use shared_format::Tiles;
 use tch::{Kind, Tensor};
 
 use crate::method::TrainError;
@@ -34,7 +35,7 @@ fn held_out_maps(
     margin: usize,
     map_of: impl Fn(&SampleBatch) -> Option<Tensor>,
 ) -> Result<HeldOut, TrainError> {
-    let mut held_out_maps = HeldOut { grid: [0; 2], margin, parts: vec![] };
+    let mut held_out_maps = HeldOut { grid: [0; 2], margin, tiles: Tiles::ONE, parts: vec![] };
     let mut maps: Vec<Vec<f32>> = vec![];
     for indices in in_order(samples.count()) {
         let Some(seen) = map_of(&samples.batch(&indices, Kind::Float)?) else { continue };

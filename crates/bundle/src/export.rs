@@ -10,7 +10,7 @@ use judge::{
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{
-    Arithmetic, FormatError, Golden, ImageScore, Recipe, ThresholdFile, Zones, threshold_file::MAX_LEN,
+    Arithmetic, FormatError, Golden, ImageScore, Recipe, Size, ThresholdFile, Zones, threshold_file::MAX_LEN,
 };
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
@@ -141,8 +141,8 @@ pub fn export(
 ) -> Result<Calibration, ExportError> {
     let (scorer, mut image_score) = with_score(request, start(request, out)?, &mut progress)?;
     let mut scorer = scorer.with_image_score(image_score.clone());
-    let input = request.recipe.input;
-    let positions = input.width as usize * input.height as usize * request.recipe.tiles.count();
+    let Size { width, height } = request.recipe.picture();
+    let positions = width as usize * height as usize;
     let mut calibrator = Calibrator::new(request.calibration.len(), positions);
     let mut zone_features = vec![];
     for path in request.calibration {

@@ -6,7 +6,7 @@ use shared_format::{FrameRange, Roi, Size, Tiles};
 /// Default number of input pixels: that of 256×256.
 pub const PIXELS: u32 = 65_536;
 /// An input may exceed the requested pixels by this share if its shape then fits better.
-const MORE: f64 = 0.06;
+pub(crate) const MORE: f64 = 0.06;
 /// Weight of a wrong aspect ratio, which squashes the part, against a wrong number of pixels.
 const ASPECT: f64 = 2.0;
 
@@ -17,22 +17,29 @@ const ASPECT: f64 = 2.0;
 /// time.
 #[must_use]
 pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u32) -> Size {
-    let middle = |a: u32, b: u32| (f64::from(a.max(1)) * f64::from(b.max(1))).sqrt();
     let (width, height) = match roi {
         Some(roi) => (f64::from(roi.width), f64::from(roi.height)),
         None => (middle(frames.min.width, frames.max.width), middle(frames.min.height, frames.max.height)),
     };
-    let aspect = width / f64::from(tiles.columns) / (height / f64::from(tiles.rows)).max(f64::MIN_POSITIVE);
-    let sides = || INPUT_SIDES.step_by(INPUT_STEP as usize);
+    let aspect = width / height.max(f64::MIN_POSITIVE);
+    let least = if tiles.count() > 1 { 2 * u32::from(tiles.overlap) } else { 0 };
+    let sides = || INPUT_SIDES.step_by(INPUT_STEP as usize).filter(|side| *side >= least);
     let all = sides().flat_map(|width| sides().map(move |height| Size { width, height }));
     let cost = |size: &Size| {
         let (width, height) = (f64::from(size.width), f64::from(size.height));
-        let (shape, area) = (width / height / aspect, width * height / f64::from(pixels));
+        let picture = tiles.picture(*size);
+        let shape = f64::from(picture.width) / f64::from(picture.height.max(1)) / aspect;
+        let area = width * height / f64::from(pixels);
         let too_many = if area > 1.0 + MORE { f64::from(u16::MAX) * area } else { 0.0 };
         ASPECT * shape.ln().abs() + area.ln().abs() + too_many
     };
     let best = all.min_by(|a, b| cost(a).total_cmp(&cost(b)));
     best.unwrap_or(Size { width: *INPUT_SIDES.start(), height: *INPUT_SIDES.start() })
+}
+
+/// Returns the geometric mean of two lengths.
+pub(crate) fn middle(a: u32, b: u32) -> f64 {
+    (f64::from(a.max(1)) * f64::from(b.max(1))).sqrt()
 }
 
 /// Returns the columns and rows of the finest grid of nearly square cells over a picture, with at most `max_cells` cells in total
@@ -82,7 +89,7 @@ mod tests {
         let roi = Some(Roi { x: 0, y: 0, width: 800, height: 400 });
         let wide = input_shape(frames, roi, Tiles::ONE, PIXELS);
         assert!(wide.width >= 2 * wide.height - 32, "{wide:?}");
-        let halves = input_shape(frames, roi, Tiles { columns: 2, rows: 1 }, PIXELS);
+        let halves = input_shape(frames, roi, Tiles::side_by_side(2, 1), PIXELS);
         assert_eq!((halves.width, halves.height), (256, 256));
         // For frames of many sizes, the middle of their range.
         let small = Size { width: 100, height: 50 };

@@ -16,6 +16,7 @@
 //! | [`rule`] | how scores become a threshold |
 //! | [`robust`] | median and spread |
 //! | [`seeded`] | random numbers that a recorded seed always reproduces |
+//! | [`tiling`](mod@tiling) | how many tiles, and of what size |
 //! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
 //! | [`zones`] | zones' features on normals → their limits |
@@ -37,6 +38,7 @@ pub mod robust;
 pub mod rule;
 pub mod seeded;
 mod tail;
+pub mod tiling;
 pub mod whitening;
 pub mod zones;
 
@@ -48,4 +50,5 @@ pub use input_shape::{PIXELS, input_shape};
 pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
 pub use robust::robust_stats;
 pub use rule::ThresholdRule;
+pub use tiling::{TileChoice, Tiling, TilingRequest, tiling};
 pub use zones::{ZoneError, cross_fit_zones, fit_zones, frame_score};

@@ -2,7 +2,9 @@
 
 use shared_format::recipe::{INPUT_SIDES, INPUT_STEP, MAX_TILES};
 use shared_format::zones::FACTORS;
-use shared_format::{Roi, Size, Tiles};
+use shared_format::{Roi, Size};
+
+use crate::tiling::TileChoice;
 
 use crate::painted_mask::ZoneFactor;
 
@@ -37,8 +39,11 @@ pub enum ParseError {
     #[error("invalid zone `{0}`: expected LEVEL:FACTOR, such as 128:1.3, with a level from 1 to 255 and a factor from {min} to {max}", min = FACTORS.start(), max = FACTORS.end())]
     Zone(String),
     /// Not a grid.
-    #[error("invalid grid `{0}`: expected COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
+    #[error("invalid grid `{0}`: expected auto, or COLUMNSxROWS, such as 2x1, each from 1 to {MAX_TILES}")]
     Tiles(String),
+    /// Not an overlap.
+    #[error("invalid overlap `{0}`: expected a multiple of {INPUT_STEP} pixels, at most {most}", most = INPUT_SIDES.end() / 2)]
+    Overlap(String),
 }
 
 /// Returns the value named `text`.
@@ -119,15 +124,28 @@ pub fn zone(text: &str) -> Result<ZoneFactor, ParseError> {
     parts.ok_or_else(|| ParseError::Zone(text.to_owned()))
 }
 
-/// Parses a grid: `2x1`, columns × rows.
+/// Parses how a region is cut into tiles: `2x1`, columns × rows, or `auto`.
 ///
 /// # Errors
 /// Names the expected format.
-pub fn tiles(text: &str) -> Result<Tiles, ParseError> {
+pub fn tiles(text: &str) -> Result<TileChoice, ParseError> {
+    if text.trim() == "auto" {
+        return Ok(TileChoice::Auto);
+    }
     let parse = |part: &str| part.trim().parse::<u8>().ok().filter(|n| (1..=MAX_TILES).contains(n));
     let grid = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((parse(c)?, parse(r)?)));
     let (columns, rows) = grid.ok_or_else(|| ParseError::Tiles(text.to_owned()))?;
-    Ok(Tiles { columns, rows })
+    Ok(TileChoice::Grid { columns, rows })
+}
+
+/// Parses the overlap of tiles: pixels, a multiple of 32.
+///
+/// # Errors
+/// Names the range.
+pub fn overlap(text: &str) -> Result<u16, ParseError> {
+    let most = INPUT_SIDES.end() / 2;
+    let fits = |overlap: &u16| u32::from(*overlap) <= most && u32::from(*overlap).is_multiple_of(INPUT_STEP);
+    text.trim().parse().ok().filter(fits).ok_or_else(|| ParseError::Overlap(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -166,9 +184,14 @@ mod tests {
         for bad in ["", "1,2,3", "1,2,0,4", "1,2,3,4,5", "a,b,c,d", "4294967295,0,2,2"] {
             assert!(region(bad).is_err(), "{bad}");
         }
-        assert_eq!(tiles("2x1"), Ok(Tiles { columns: 2, rows: 1 }));
-        for bad in ["", "2", "0x1", "17x1"] {
+        assert_eq!(tiles("2x1"), Ok(TileChoice::Grid { columns: 2, rows: 1 }));
+        assert_eq!(tiles("auto"), Ok(TileChoice::Auto));
+        for bad in ["", "2", "0x1", "17x1", "automatic"] {
             assert!(tiles(bad).is_err(), "{bad}");
+        }
+        assert_eq!(overlap("64"), Ok(64));
+        for bad in ["", "16", "-32", "544", "65536", "half"] {
+            assert!(overlap(bad).is_err(), "{bad}");
         }
     }
 }

@@ -11,14 +11,14 @@ use bundle::seeded::Seeded;
 use bundle::zones::FrameFeatures;
 use bundle::{ExportError, PixelCalibrator, ZoneError, cross_fit_zones, score_file};
 use judge::ignore_mask::judged;
-use judge::{DecodeError, EngineError, IgnoredPixels, Network, Preparer, Scorer, decode_file};
+use judge::{DecodeError, EngineError, IgnoredPixels, Options, Preparer, Scorer, TiledNetwork, decode_file};
 use networks::teacher::Teacher;
-use shared_format::{ImageScore, Recipe, Zones};
+use shared_format::{ImageScore, Recipe, Size, Zones};
 
 use crate::dyn_method::DynMethod;
 use crate::features::{FeatureError, FeatureSet};
 use crate::image_score::{HeldOut, ImageScorer};
-use crate::method::{DISTANCES, FitError, Model, ProgressCallback};
+use crate::method::{DISTANCES, FitError, Model, ProgressCallback, View};
 use crate::zone_frames::ZoneFrames;
 
 const FOLDS: usize = 5;
@@ -101,12 +101,12 @@ impl CrossFit<'_> {
     ) -> Result<Option<CrossFitted>, CrossFitError> {
         let fold_of = folds(self.parts.len(), self.seed);
         let frames = self.parts.iter().map(Vec::len).sum();
-        let input = self.recipe.input;
-        let positions = input.width as usize * input.height as usize * self.recipe.tiles.count();
-        let mut pixels = PixelCalibrator::new(frames, positions);
+        let (view, Size { width, height }) = (self.view(), self.recipe.picture());
+        let mut pixels = PixelCalibrator::new(frames, width as usize * height as usize);
         let mut scores: Vec<Vec<Vec<f32>>> = vec![vec![]; self.parts.len()];
         let mut zone_features: Vec<Vec<FrameFeatures>> = vec![vec![]; self.parts.len()];
-        let mut held_out = HeldOut { grid: [0; 2], margin: 0, parts: vec![vec![]; self.parts.len()] };
+        let parts = vec![vec![]; self.parts.len()];
+        let mut held_out = HeldOut { grid: [0; 2], margin: 0, tiles: view.tiles, parts };
         for fold in 0..FOLDS {
             let (mut others, mut at) = (vec![], 0);
             for (frames, of) in self.parts.iter().zip(&fold_of) {
@@ -142,20 +142,23 @@ impl CrossFit<'_> {
         }
         let all: Vec<usize> = (0..frames).collect();
         let ignored = IgnoredPixels::new(&self.recipe);
-        let mut zone_frames = self.zones.map(|zones| ZoneFrames::new(&self.recipe, zones));
+        let maps = if self.method.judges_frames() { 1 } else { self.recipe.tiles.count() };
+        let mut zone_frames = self.zones.map(|zones| ZoneFrames::new(&self.recipe, maps, zones));
         let mut tiles = (0..self.recipe.tiles.count()).cycle();
-        // Maps come part by part, frame by frame, tile by tile.
+        // Maps come part by part, frame by frame; those of models that judge single tiles, tile by tile.
         let mut shown = |map: &[f32]| {
             let tile = tiles.next().unwrap_or_default();
-            pixels.add(&judged(map, ignored.of_tile(tile)));
+            let ignored =
+                if self.method.judges_frames() { ignored.of_picture() } else { ignored.of_tile(tile) };
+            pixels.add(&judged(map, ignored));
             if let Some(frames) = &mut zone_frames {
-                frames.add(tile, map, ignored.of_tile(tile));
+                frames.add(map);
             }
         };
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;
         if held_out.parts.iter().any(|part| !part.is_empty())
-            && let Some((score, of_parts)) = ImageScorer::fit(&held_out, input, &mut shown)
+            && let Some((score, of_parts)) = ImageScorer::fit(&held_out, view.map(), &mut shown)
         {
             let alone = |frames: Vec<f32>| frames.into_iter().map(|score| vec![score]).collect();
             (image_score, scores) = (Some(score), of_parts.into_iter().map(alone).collect());
@@ -172,17 +175,22 @@ impl CrossFit<'_> {
         Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold: pixels.threshold() }))
     }
 
+    /// Returns what the method's models see of a frame.
+    fn view(&self) -> View {
+        View::of(&self.recipe, self.method.judges_frames())
+    }
+
     /// Returns the scorer for frames that `model` hasn't seen.
     fn scorer(&self, model: &dyn Model) -> Result<HeldOutScorer, EngineError> {
-        let (teacher, recipe) = (self.teacher, self.recipe);
-        let Some(onnx) = model.distances(teacher, recipe.input) else {
-            let onnx = model.onnx(teacher, recipe.input, None);
+        let (teacher, recipe, view) = (self.teacher, self.recipe, self.view());
+        let Some(onnx) = model.distances(teacher, view) else {
+            let onnx = model.onnx(teacher, view, None);
             let zones = self.zones.cloned().map_or(ImageScore::Model, ImageScore::Zones);
             let scorer = Scorer::new(&onnx, recipe, self.threads)?.with_image_score(zones);
             return Ok(HeldOutScorer::Own(Box::new(scorer)));
         };
-        let shape = [1, 3, recipe.input.height as usize, recipe.input.width as usize];
-        let network = Network::load(&onnx, shape, &[DISTANCES], self.threads)?;
+        let options = Options { threads: self.threads, ..Options::default() };
+        let network = TiledNetwork::load(onnx, &recipe, &[DISTANCES], options)?;
         let grid = match network.output_shapes() {
             [shape] => shape
                 .as_slice()
@@ -204,7 +212,7 @@ enum HeldOutScorer {
 }
 
 struct DistanceMaps {
-    network: Network,
+    network: TiledNetwork,
     preparer: Preparer,
     /// Rows and columns of the maps.
     grid: [usize; 2],
@@ -212,16 +220,14 @@ struct DistanceMaps {
 }
 
 impl DistanceMaps {
-    /// Computes the map of each tile.
+    /// Computes the map of each tile, or of all of them together.
     fn of_file(&mut self, path: &std::path::Path) -> Result<Vec<Vec<f32>>, CrossFitError> {
         let decoded = |source: DecodeError| FeatureError::Decode { path: path.to_owned(), source };
         let frame = decode_file(path).map_err(decoded)?;
         let prepared = self.preparer.prepare(&frame, &mut self.input);
         prepared.map_err(|source| FeatureError::Prepare { what: path.display().to_string(), source })?;
-        let length = self.input.len() / self.preparer.recipe().tiles.count();
         let mut maps = vec![];
-        for tile in self.input.chunks_exact(length) {
-            let map = self.network.run(tile)?.swap_remove(0);
+        for map in self.network.run(&self.input)?.into_iter().flatten() {
             if map.iter().any(|x| !x.is_finite()) {
                 return Err(FeatureError::NotFinite { what: path.display().to_string() }.into());
             }

@@ -15,6 +15,9 @@ pub trait DynMethod: fmt::Debug + Send + Sync {
     /// See [`Method::LEVELS`].
     fn levels(&self) -> Levels;
 
+    /// See [`Method::JUDGES_FRAMES`].
+    fn judges_frames(&self) -> bool;
+
     /// Returns the options as a run records them.
     ///
     /// # Errors
@@ -41,6 +44,10 @@ impl<M: Method> DynMethod for M {
 
     fn levels(&self) -> Levels {
         M::LEVELS
+    }
+
+    fn judges_frames(&self) -> bool {
+        M::JUDGES_FRAMES
     }
 
     fn record(&self) -> serde_json::Result<Value> {

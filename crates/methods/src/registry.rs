@@ -4,12 +4,11 @@ use clap::{ArgMatches, Command};
 use networks::teacher::Teacher;
 use networks::{ModelState, StateError};
 use serde_json::Value;
-use shared_format::Size;
 
 use crate::dyn_method::DynMethod;
 use crate::local_gaussians::LocalGaussians;
 use crate::mahalanobis::Mahalanobis;
-use crate::method::{Method, Model};
+use crate::method::{Method, Model, View};
 use crate::options::MethodOptions;
 use crate::padim::Padim;
 use crate::patchcore::PatchCore;
@@ -29,7 +28,7 @@ pub fn by_name(name: &str) -> Option<&'static Entry> {
 }
 
 /// See [`Model::restore`].
-type Restore = fn(&ModelState, &Teacher, Size) -> Result<Box<dyn Model>, StateError>;
+type Restore = fn(&ModelState, &Teacher, View) -> Result<Box<dyn Model>, StateError>;
 
 /// A type-erased method.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +39,8 @@ pub struct Entry {
     pub about: &'static str,
     /// See [`Method::PUBLISHED`].
     pub published: Option<&'static [&'static str]>,
+    /// See [`Method::JUDGES_FRAMES`].
+    pub judges_frames: bool,
     add_options: fn(Command) -> Command,
     given: fn(&ArgMatches) -> Result<Box<dyn DynMethod>, clap::Error>,
     recorded: fn(Value) -> serde_json::Result<Box<dyn DynMethod>>,
@@ -56,12 +57,13 @@ impl Entry {
             name: M::NAME,
             about: M::ABOUT,
             published: M::PUBLISHED,
+            judges_frames: M::JUDGES_FRAMES,
             add_options: M::augment_args,
             given: |matches| Ok(Box::new(M::from_arg_matches(matches)?)),
             recorded: |options| Ok(Box::new(serde_json::from_value::<M>(options)?)),
             defaults: || Box::new(M::default()),
             supports: M::supports,
-            restore: |state, teacher, input| Ok(Box::new(M::Model::restore(state, teacher, input)?)),
+            restore: |state, teacher, view| Ok(Box::new(M::Model::restore(state, teacher, view)?)),
         }
     }
 
@@ -101,9 +103,9 @@ impl Entry {
         &self,
         state: &ModelState,
         teacher: &Teacher,
-        input: Size,
+        view: View,
     ) -> Result<Box<dyn Model>, StateError> {
-        (self.restore)(state, teacher, input)
+        (self.restore)(state, teacher, view)
     }
 
     /// Returns the entry for a command line's list.

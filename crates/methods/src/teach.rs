@@ -7,7 +7,7 @@ use shared_format::{ImageScore, Recipe, Zones};
 use crate::cross_fit::{CrossFit, CrossFitError};
 use crate::dyn_method::DynMethod;
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, find_outliers};
-use crate::method::ProgressCallback;
+use crate::method::{ProgressCallback, View};
 use bundle::{Calibration, Calibrator};
 use bundle::{Export, ExportError, ScoreKind, ThresholdRule, export_calibrated};
 use networks::teacher::Teacher;
@@ -98,13 +98,8 @@ pub fn teach(
         return Err(TeachError::TooFew(request.parts.len()));
     }
     let frames: Vec<PathBuf> = request.parts.iter().flatten().cloned().collect();
-    let extractor = Extractor::new(
-        request.teacher,
-        request.recipe,
-        request.flip,
-        request.method.levels(),
-        request.threads,
-    )?;
+    let TeachRequest { teacher, recipe, flip, method, threads, .. } = *request;
+    let extractor = Extractor::for_method(method, teacher, recipe, flip, threads)?;
     let all: Vec<usize> = (0..frames.len()).collect();
     let mut set = FeatureSet::new(extractor, frames);
     let found = find_outliers(&mut set, &all)?;
@@ -128,7 +123,8 @@ pub fn teach(
         let name = part.first().map(|frame| frame.display().to_string());
         calibrator.add_score(name.unwrap_or_default(), decide(frames).ok_or(TeachError::Votes)?);
     }
-    let onnx = fitted.model.onnx(request.teacher, request.recipe.input, fitted.image_score.as_ref());
+    let view = View::of(&recipe, method.judges_frames());
+    let onnx = fitted.model.onnx(teacher, view, fitted.image_score.as_ref());
     let first_frames: Vec<PathBuf> = request.parts.iter().filter_map(|part| part.first().cloned()).collect();
     let export = Export {
         onnx: &onnx,

@@ -1,35 +1,44 @@
-//! Collects the zones' features of frames whose maps come tile by tile.
+//! Collects the zones' features of frames whose maps come one by one, or tile by tile.
 
 use bundle::zones::FrameFeatures;
-use judge::scorer::Mosaic;
+use judge::ignore_mask::IgnoredPixels;
+use judge::scorer::frame_map;
 use judge::zones::ZoneScorer;
 use shared_format::{Recipe, Zones};
 
 /// The features of all frames so far.
 pub(crate) struct ZoneFrames {
     recipe: Recipe,
+    ignored: IgnoredPixels,
     scorer: ZoneScorer,
-    mosaic: Mosaic,
+    /// Number of maps of a frame.
+    of_frame: usize,
+    /// The maps of the frame that isn't complete yet.
+    maps: Vec<Vec<f32>>,
     /// The features of each complete frame.
     pub(crate) features: Vec<FrameFeatures>,
 }
 
 impl ZoneFrames {
-    pub(crate) fn new(recipe: &Recipe, zones: &Zones) -> Self {
+    /// Expects `of_frame` maps of each frame: one, or one of each tile.
+    pub(crate) fn new(recipe: &Recipe, of_frame: usize, zones: &Zones) -> Self {
         let scorer = ZoneScorer::new(zones.clone());
-        Self { recipe: *recipe, scorer, mosaic: empty(recipe), features: vec![] }
-    }
-
-    /// Adds a tile's map and its ignored positions; the frame is complete after its last tile.
-    pub(crate) fn add(&mut self, tile: usize, map: &[f32], ignored: &[bool]) {
-        self.mosaic.insert_tile(tile, map, ignored);
-        if tile + 1 == self.recipe.tiles.count() {
-            let frame = std::mem::replace(&mut self.mosaic, empty(&self.recipe));
-            self.features.push(self.scorer.score(&frame.map).features);
+        Self {
+            recipe: *recipe,
+            ignored: IgnoredPixels::new(recipe),
+            scorer,
+            of_frame,
+            maps: vec![],
+            features: vec![],
         }
     }
-}
 
-fn empty(recipe: &Recipe) -> Mosaic {
-    Mosaic::new(recipe.tiles, recipe.input.width as usize, recipe.input.height as usize)
+    /// Adds a map.
+    pub(crate) fn add(&mut self, map: &[f32]) {
+        self.maps.push(map.to_vec());
+        if self.maps.len() == self.of_frame {
+            let frame = frame_map(&self.recipe, &self.ignored, std::mem::take(&mut self.maps));
+            self.features.push(self.scorer.score(&frame).features);
+        }
+    }
 }

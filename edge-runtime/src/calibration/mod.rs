@@ -65,7 +65,8 @@ pub fn calibrate(
 ) -> Result<Calibration, CalibrateError> {
     let Options { frames: needed, ref votes, parts: max_parts, target_fpr, rule } = *options;
     let recipe = judge.bundle().thresholds.recipe;
-    let positions = recipe.input.width as usize * recipe.input.height as usize * recipe.tiles.count();
+    let shared_format::Size { width, height } = recipe.picture();
+    let positions = width as usize * height as usize;
     let mut calibrator = Calibrator::new(max_parts as usize * usize::from(needed), positions);
     let mut used = 0;
     while used < max_parts

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use judge::{Judge, OperationTime, StageTimes, read_file};
+use judge::{Judge, Network, OperationTime, StageTimes, read_file};
 use serde::Serialize;
 
 use super::engine::EngineChoice;
@@ -33,7 +33,7 @@ pub struct Args {
     /// The engine that runs the network.
     #[arg(long, value_enum, default_value_t)]
     engine: EngineChoice,
-    /// List what the kernels replace, and the time of each operation on one thread.
+    /// List what the kernels replace, and the time of each operation on one thread: for one tile, then for all of them together.
     #[arg(long)]
     explain: bool,
     /// Number of frames to measure, after the warm-up.
@@ -97,9 +97,14 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
 }
 
 fn explain(judge: &mut Judge) -> Result<Vec<Operation>> {
-    let size = judge.bundle().thresholds.recipe.input;
-    let image = vec![0.5; 3 * size.width as usize * size.height as usize];
-    let network = judge.network();
+    let tile = explain_network(judge.network())?;
+    let frame = judge.frame_network().map(explain_network).transpose()?;
+    Ok(tile.into_iter().chain(frame.into_iter().flatten()).collect())
+}
+
+/// Measures the operations of one network.
+fn explain_network(network: &mut Network) -> Result<Vec<Operation>> {
+    let image = vec![0.5; network.input_len()];
     let times = network.profile(&image, PROFILE_RUNS).context("cannot profile the network")?;
     let replaces = |name: &str| network.replacements().iter().find(|r| r.name == name).map_or(0, |r| r.nodes);
     let operation = |time: OperationTime| Operation {

@@ -155,7 +155,10 @@ fn describe_recipe(recipe: &Recipe) -> String {
     );
     let tiles = match (recipe.tiles.columns, recipe.tiles.rows) {
         (1, 1) => "one piece".to_owned(),
-        (columns, rows) => format!("{columns}×{rows} tiles"),
+        (columns, rows) if recipe.tiles.overlap == 0 => format!("{columns}×{rows} tiles"),
+        (columns, rows) => {
+            format!("{columns}×{rows} tiles that overlap by {} pixels,", recipe.tiles.overlap)
+        }
     };
     let colour = match recipe.colour {
         Colour::Rgb => "in colour",

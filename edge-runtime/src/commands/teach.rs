@@ -10,8 +10,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
-    Align, PIXELS, ThresholdRule, ZoneFactor, add_mask, alignment, claim_with_threshold, highest,
-    input_shape, outlier_warning, parse,
+    Align, PIXELS, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment, claim_with_threshold, highest,
+    outlier_warning, parse, tiling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
@@ -19,7 +19,7 @@ use methods::options::{MethodOptions, Methods, Options};
 use methods::teach::{TeachRequest, TeachResult, teach};
 use methods::{DynMethod, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
-use shared_format::{Arithmetic, Recipe, Roi, Size, Tiles, Zones};
+use shared_format::{Arithmetic, Recipe, Roi, Size, Zones};
 
 use super::collect::{self, album::Album};
 use crate::commands::outcome::CommandOutcome;
@@ -59,12 +59,19 @@ pub struct Args {
     /// and about --pixels pixels.
     #[arg(long, conflicts_with = "pixels", value_parser = parse::input_size)]
     size: Option<Size>,
-    /// Number of pixels of the network's input; more pixels find smaller defects but take longer.
+    /// Number of pixels of the network's input, for each tile; more pixels find smaller defects but take longer.
     #[arg(long, default_value_t = PIXELS, value_parser = parse::pixels)]
     pixels: u32,
     /// The region of each frame that is judged, X,Y,W,H in pixels; by default the whole frame.
     #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
+    /// Cut the region into COLUMNSxROWS tiles, each seen at the full input size (for small defects on large parts), or auto: as many
+    /// as show the photos at their own size.
+    #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
+    tiles: TileChoice,
+    /// Pixels of the network's input by which neighbouring tiles overlap, a multiple of 32; 32 by default.
+    #[arg(long, value_parser = parse::overlap)]
+    overlap: Option<u16>,
     /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
     /// and each grey level is a zone with a limit of its own.
     #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
@@ -236,10 +243,13 @@ fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<Usabl
     let range = found
         .frames
         .with_context(|| format!("{} holds no usable images; give photos of good parts", folder.display()))?;
-    let input = args.size.unwrap_or_else(|| input_shape(range, args.roi, Tiles::ONE, args.pixels));
-    let (roi, colour) = (args.roi, found.colour);
-    let mut recipe =
-        Recipe { input, roi, tiles: Tiles::ONE, colour, frames: range, alignment: None, ignore: None };
+    let Args { tiles, overlap, size, pixels, roi, .. } = *args;
+    let cut = tiling(&TilingRequest { tiles, overlap, size, pixels }, range, roi)?;
+    if cut.tiles.count() > 1 {
+        print_line(&format!("tiles: {cut}"));
+    }
+    let (input, tiles, colour) = (cut.input, cut.tiles, found.colour);
+    let mut recipe = Recipe { input, roi, tiles, colour, frames: range, alignment: None, ignore: None };
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| print_line(&mask.description));
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();

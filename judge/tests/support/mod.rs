@@ -190,13 +190,36 @@ pub fn window_onnx(side: u64) -> Vec<u8> {
     model(graph, side, ["anomaly_map", "score"])
 }
 
+/// Builds a model that judges `tiles` tiles in a row together: the map is the brightest channel less the value that `subtracted` names,
+/// which may be one of the tiles' (`tile_features`, `peak`), or the input.
+pub fn joint_onnx(side: u64, tiles: u64, subtracted: &str) -> Vec<u8> {
+    let graph = Message::default()
+        .message(1, max_over(&[1], true, "image", "peak"))
+        .message(1, node("Identity", "peak", "tile_features"))
+        .message(1, max_over(&[1, 2, 3], true, subtracted, "own"))
+        .message(1, node("Sub", "tile_features", "less").text(1, "own"))
+        .message(1, node("Transpose", "less", "by_row").message(5, integers("perm", &[1, 2, 0, 3])))
+        .message(1, node("Reshape", "by_row", "anomaly_map").text(1, "whole"))
+        .message(5, whole_numbers("whole", &[1, 1, side, tiles * side]));
+    model_of(graph, [tiles, side], [side, tiles * side], ["anomaly_map", "score"])
+}
+
 /// Adds the score, the input and the outputs to a graph from `image` to `anomaly_map`.
 fn model(graph: Message, side: u64, outputs: [&str; 2]) -> Vec<u8> {
+    model_of(graph, [1, side], [side, side], outputs)
+}
+
+fn model_of(
+    graph: Message,
+    [images, side]: [u64; 2],
+    [height, width]: [u64; 2],
+    outputs: [&str; 2],
+) -> Vec<u8> {
     let graph = graph
         .message(1, max_over(&[1, 2, 3], false, "anomaly_map", "score"))
         .text(2, "tiny")
-        .message(11, float_value("image", &[1, 3, side, side]))
-        .message(12, float_value(outputs[0], &[1, 1, side, side]))
+        .message(11, float_value("image", &[images, 3, side, side]))
+        .message(12, float_value(outputs[0], &[1, 1, height, width]))
         .message(12, float_value(outputs[1], &[1]));
     let opset = Message::default().text(1, "").varint(2, 17);
     // The graph comes last, so that a model cut anywhere lacks a part of it.

@@ -47,7 +47,7 @@ pub fn example() -> ThresholdFile {
         recipe: Recipe {
             input: Size { width: 256, height: 256 },
             roi: Some(Roi { x: 10, y: 20, width: 300, height: 200 }),
-            tiles: Tiles { columns: 2, rows: 1 },
+            tiles: Tiles::side_by_side(2, 1),
             colour: Colour::Grey,
             frames: FrameRange {
                 min: Size { width: 320, height: 240 },
@@ -94,7 +94,7 @@ pub fn largest() -> ThresholdFile {
         recipe: Recipe {
             input: Size { width: 1024, height: 1024 },
             roi: Some(Roi { x: 1 << 31, y: 1 << 31, width: 1 << 30, height: 1 << 30 }),
-            tiles: Tiles::ONE,
+            tiles: Tiles { columns: 16, rows: 16, overlap: 512 },
             colour: Colour::Rgb,
             frames: FrameRange { min: far, max: far },
             alignment: Some(Alignment {
@@ -157,12 +157,15 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         max: Size { width: a.width.max(b.width), height: a.height.max(b.height) },
     });
     let colour = prop_oneof![Just(Colour::Rgb), Just(Colour::Grey)];
-    let tiled = (1u8..=16, 1u8..=16).prop_map(|(columns, rows)| (Tiles { columns, rows }, None));
-    let aligned = alignment().prop_map(|alignment| (Tiles::ONE, Some(alignment)));
-    let kind = prop_oneof![tiled, aligned];
-    (2u32..=32, 2u32..=32, proptest::option::of(roi), kind, colour, frames, ignore_mask()).prop_map(
-        |(width, height, roi, (tiles, alignment), colour, frames, ignore)| Recipe {
-            input: Size { width: width * 32, height: height * 32 },
+    let sides = (2u32..=32, 2u32..=32);
+    let cut = sides.prop_flat_map(|(width, height)| {
+        let input = Size { width: width * 32, height: height * 32 };
+        tiles([width, height]).prop_map(move |tiles| (input, tiles))
+    });
+    let alignment = proptest::option::of(alignment());
+    (proptest::option::of(roi), cut, alignment, colour, frames, ignore_mask()).prop_map(
+        |(roi, (input, tiles), alignment, colour, frames, ignore)| Recipe {
+            input,
             roi,
             tiles,
             colour,
@@ -171,6 +174,16 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             ignore,
         },
     )
+}
+
+/// Tiles of an input whose sides are these multiples of 32 pixels.
+fn tiles([width, height]: [u32; 2]) -> impl Strategy<Value = Tiles> {
+    (1u8..=16, 1u8..=16).prop_flat_map(move |(columns, rows)| {
+        let most = |tiles: u8, side: u32| if tiles > 1 { side / 2 } else { u32::MAX };
+        let most = most(columns, width).min(most(rows, height));
+        let most = if most == u32::MAX { 0 } else { most as u16 };
+        (0..=most).prop_map(move |steps| Tiles { columns, rows, overlap: 32 * steps })
+    })
 }
 
 /// `None` if all cells or none would be ignored.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, ScoreKind, ThresholdRule, ZoneFactor, add_mask, export, parse};
+use bundle::{Export, ScoreKind, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, export, parse, tiling};
 use networks::foreign::{AdoptOptions, ForeignModel, Normalisation};
-use shared_format::{Recipe, Roi, Size, Tiles};
+use shared_format::{Recipe, Roi, Size};
 
 use super::images::{Usable, usable};
 use super::thresholds;
@@ -48,9 +48,12 @@ pub struct Args {
     /// Region of each frame that is judged, X,Y,W,H in pixels; the whole frame by default
     #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
-    /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size
+    /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size, or auto: as many as show the photos at their own size
     #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
-    tiles: Tiles,
+    tiles: TileChoice,
+    /// Pixels of the network's input by which neighbouring tiles overlap, a multiple of 32; 32 by default
+    #[arg(long, value_parser = parse::overlap)]
+    overlap: Option<u16>,
     /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
     /// and each grey level is a zone with a limit of its own
     #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
@@ -92,10 +95,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 
     let Usable { found, frames, .. } = usable(&args.data, args.roi)?;
+    let request = TilingRequest {
+        tiles: args.tiles,
+        overlap: args.overlap,
+        size: Some(input),
+        pixels: input.width * input.height,
+    };
+    let cut = tiling(&request, frames, args.roi)?;
+    if cut.tiles.count() > 1 {
+        eprintln!("tiles: {cut}");
+    }
     let mut recipe = Recipe {
         input,
         roi: args.roi,
-        tiles: args.tiles,
+        tiles: cut.tiles,
         colour: found.colour,
         frames,
         alignment: None,

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::{Align, PIXELS, ZoneFactor, add_mask, alignment, input_shape, parse};
+use bundle::{Align, PIXELS, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment, parse, tiling};
 use clap::builder::PossibleValue;
 use methods::Flip;
+use methods::features::{Extractor, Levels};
 use methods::options::Options;
 use networks::PdnSize;
 use networks::teacher::Teacher;
 use serde_json::Value;
-use shared_format::{Recipe, Roi, Size, Tiles};
+use shared_format::{Recipe, Roi, Size};
 
 use super::images::{Usable, usable};
 use super::size_class::SizeClass;
@@ -25,6 +26,7 @@ use crate::run::{MAX_STEPS, Run, RunSettings};
 use crate::teachers::user_library;
 
 const INTERRUPTED: u8 = 130;
+const ONE_TILE: TileChoice = TileChoice::Grid { columns: 1, rows: 1 };
 pub(super) const DEFAULT_TEACHER: &str = "efficientnet-lite0";
 
 /// Learn from images of good parts.
@@ -58,15 +60,19 @@ pub struct Args {
     /// frames (or of the region, or its tiles) with about --pixels pixels
     #[arg(long, conflicts_with = "pixels", value_parser = parse::input_size)]
     size: Option<Size>,
-    /// Number of pixels of the network's input; more find smaller defects but take longer
+    /// Number of pixels of the network's input, for each tile; more find smaller defects but take longer
     #[arg(long, default_value_t = PIXELS, value_parser = parse::pixels)]
     pixels: u32,
     /// Region of each frame that is judged, X,Y,W,H in pixels; the whole frame by default
     #[arg(long, value_parser = parse::region)]
     roi: Option<Roi>,
-    /// Cut the region into COLUMNSxROWS tiles, each judged at the full input size (for small defects on large parts)
+    /// Cut the region into COLUMNSxROWS tiles, each seen at the full input size (for small defects on large parts), or auto: as many
+    /// as show the photos at their own size
     #[arg(long, default_value = "1x1", value_parser = parse::tiles)]
-    tiles: Tiles,
+    tiles: TileChoice,
+    /// Pixels of the network's input by which neighbouring tiles overlap, a multiple of 32; 32 by default
+    #[arg(long, value_parser = parse::overlap)]
+    overlap: Option<u16>,
     /// Picture of the part's areas, in the photos' size: black is not judged (a label, or the belt around the part), white is the part,
     /// and each grey level is a zone with a limit of its own
     #[arg(long, value_name = "PICTURE", visible_alias = "ignore")]
@@ -207,9 +213,14 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
         bail!("the path {} is not UTF-8 and can't be recorded; rename the folder", data.display());
     }
     let Usable { found, frames, unused } = usable(&data, args.roi)?;
-    let input = args.size.unwrap_or_else(|| input_shape(frames, args.roi, args.tiles, args.pixels));
-    let (roi, tiles, colour) = (args.roi, args.tiles, found.colour);
+    let Args { tiles, overlap, size, pixels, roi, .. } = *args;
+    let cut = tiling(&TilingRequest { tiles, overlap, size, pixels }, frames, roi)?;
+    let (input, tiles, colour) = (cut.input, cut.tiles, found.colour);
     let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None };
+    if args.tiles != ONE_TILE {
+        let cost = Extractor::new(&teacher, recipe, Flip::None, Levels::Coarse, threads(compute))?.cost()?;
+        eprintln!("tiles: {cut}; the teacher takes {cost} a frame");
+    }
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| eprintln!("{}", mask.description));
     let bar = progress::bar(found.usable.len() as u64, "Measuring alignment");
@@ -247,7 +258,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
             sets.calibration.len()
         );
     }
-    let samples = sets.fit.len() * args.tiles.count() * args.flip.copies();
+    let samples = sets.fit.len() * tiles.count() * args.flip.copies();
     let plan = plan(args, method, &settings.options, samples, &teacher)?;
     (settings.steps, settings.batch, settings.minutes) = (plan.steps, plan.batch, plan.minutes);
     method.check(&settings, &teacher)?;
@@ -268,6 +279,10 @@ fn teacher(args: &Args) -> anyhow::Result<Teacher> {
         ),
         _ => Ok(teacher),
     }
+}
+
+fn threads(compute: &Resolved) -> usize {
+    usize::try_from(compute.threads).unwrap_or(1).max(1)
 }
 
 fn known(name: &str) -> anyhow::Result<Box<dyn Method>> {

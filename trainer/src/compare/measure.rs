@@ -104,7 +104,7 @@ fn normal_scores(run: &Run, judge: &mut Judge) -> anyhow::Result<Vec<f32>> {
     let method = registry::by_name(&run.settings.method).with_context(|| {
         format!("this trainer doesn't know the method {}; update it", run.settings.method)
     })?;
-    if let Some(calibrator) = method.calibrator(run)? {
+    if let Some((calibrator, _)) = method.calibrator(run)? {
         return Ok(calibrator.scores().to_vec());
     }
     let score = |path: &std::path::PathBuf| judge.judge_from(|| judge::decode_file(path)).1.score;

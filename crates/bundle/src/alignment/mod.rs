@@ -20,6 +20,7 @@ use shared_format::{Alignment, Motion, Recipe, Reference, Size, Tiles};
 
 pub use self::align::{Align, UnknownAlign};
 use self::reference::{aligner, evenly_spaced, reference, sides};
+use crate::input_shape::{PIXELS, input_shape};
 
 /// Maximum number of normals examined; more add nothing.
 const NORMALS: usize = 200;
@@ -51,9 +52,6 @@ pub enum AlignError {
         /// The cause.
         source: PrepareError,
     },
-    /// The region is cut into tiles.
-    #[error("parts can only be aligned as a whole; leave --tiles out, or use --align off")]
-    Tiles,
     /// The input is too long and narrow for a useful reference.
     #[error("the input of {}×{} pixels is too long and narrow to be aligned; use --align off", .0.width, .0.height)]
     Narrow(Size),
@@ -104,7 +102,6 @@ pub fn alignment(
     match learned {
         Ok(learned) if learned.helps() => Ok(learned.aligned(motion)),
         Ok(learned) => off(&format!("; {learned}")),
-        Err(AlignError::Tiles) => off("; the region is cut into tiles"),
         Err(AlignError::Narrow(_)) => off("; the input is too long and narrow"),
         Err(AlignError::Ignored) => off("; the ignore mask leaves too little to align by"),
         Err(AlignError::NotLocked { count, .. }) => {
@@ -159,9 +156,15 @@ fn learn(
     recipe: Recipe,
     progress: impl FnMut(),
 ) -> Result<LearnedReference, AlignError> {
-    if recipe.tiles != Tiles::ONE {
-        return Err(AlignError::Tiles);
-    }
+    let picture = recipe.picture();
+    // Parts are aligned as a whole, before they are cut. A small picture of them has more pixels than the reference has cells.
+    let recipe = if recipe.tiles == Tiles::ONE {
+        recipe
+    } else {
+        let input = input_shape(recipe.frames, recipe.roi, Tiles::ONE, PIXELS);
+        Recipe { input, tiles: Tiles::ONE, ..recipe }
+    };
+    let enlarged = f64::from(picture.width) / f64::from(recipe.input.width);
     let sides = sides(recipe.input).ok_or(AlignError::Narrow(recipe.input))?;
     let judged = |mask| ignored_cells(mask, sides).iter().filter(|ignored| !**ignored).count();
     if recipe.ignore.as_ref().is_some_and(|mask| judged(mask) < MIN_JUDGED_CELLS) {
@@ -186,7 +189,8 @@ fn learn(
         sums = [sums[0] + before, sums[1] + after];
         min_likeness = min_likeness.min(after);
         let [x, y] = movement.shift;
-        max_distance = [max_distance[0].max(x.hypot(y)), max_distance[1].max(movement.degrees().abs())];
+        let pixels = enlarged * x.hypot(y);
+        max_distance = [max_distance[0].max(pixels), max_distance[1].max(movement.degrees().abs())];
     }
     if !lost.is_empty() {
         return Err(not_locked(&lost));

@@ -277,8 +277,7 @@ impl Picture {
 
     /// Returns the sides of the mask's grid, and what each of its cells stands for.
     fn cells(&self, recipe: &Recipe, palette: &Palette) -> ([u8; 2], Vec<Paint>) {
-        let width = recipe.input.width * u32::from(recipe.tiles.columns);
-        let height = recipe.input.height * u32::from(recipe.tiles.rows);
+        let Size { width, height } = recipe.picture();
         let [columns, rows] = finest_grid(Size { width, height }, MAX_CELLS);
         let (across, down) = (spans(columns, width, self.roi.width), spans(rows, height, self.roi.height));
         let all = down.iter().flat_map(|&y| across.iter().map(move |&x| (x, y)));

@@ -33,7 +33,7 @@ fn painted(recipe: &Recipe, level: impl Fn(u32, u32) -> u8) -> Result<PaintedMas
 #[test]
 fn what_is_black_changes_nothing_and_little_else_is_lost() {
     let regions = [None, Some(Roi { x: 31, y: 7, width: 201, height: 187 })];
-    for (roi, tiles) in regions.into_iter().zip([Tiles { columns: 2, rows: 1 }, Tiles::ONE]) {
+    for (roi, tiles) in regions.into_iter().zip([Tiles::side_by_side(2, 1), Tiles::ONE]) {
         let plain = recipe(roi, tiles);
         let is_black = |x: u32, y: u32| (100..170).contains(&x) && (60..121).contains(&y);
         let painted = painted(&plain, |x, y| if is_black(x, y) { 0 } else { 255 }).unwrap();
@@ -73,7 +73,7 @@ fn zones(painted: &PaintedMask) -> &Zones {
 #[test]
 fn each_grey_level_is_a_zone_where_it_was_painted() {
     let regions = [None, Some(Roi { x: 31, y: 7, width: 250, height: 187 })];
-    for (roi, tiles) in regions.into_iter().zip([Tiles { columns: 2, rows: 1 }, Tiles::ONE]) {
+    for (roi, tiles) in regions.into_iter().zip([Tiles::side_by_side(2, 1), Tiles::ONE]) {
         let painted = painted(&recipe(roi, tiles), bands).unwrap();
         let (zones, ignore) = (zones(&painted), painted.ignore.unwrap());
         assert_eq!(zones.levels().collect::<Vec<_>>(), [255, 160, 80]);

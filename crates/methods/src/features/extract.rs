@@ -1,12 +1,16 @@
 //! Computes features of frames with the judge's engine.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use judge::{DecodeError, EngineError, Frame, Network, PrepareError, Preparer, decode_file};
-use shared_format::{Recipe, Size};
+use shared_format::{Recipe, Size, Tiles};
 
 use super::flip::Flip;
 use super::graph::{Levels, add_features, shape};
+use super::tile_grid::TileGrid;
+use crate::dyn_method::DynMethod;
 use networks::onnx::GraphBuilder;
 use networks::teacher::Teacher;
 
@@ -40,13 +44,29 @@ pub enum FeatureError {
     },
 }
 
-/// The features of one tile or its mirrored copy: a vector for each position, row by row.
+/// The features of one tile, or of a frame's tiles together, or of their mirrored copies: a vector for each position, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Length of a vector.
     pub channels: usize,
     /// positions × channels values.
     pub vectors: Vec<f32>,
+}
+
+/// What it takes to compute a frame's features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameCost {
+    /// Multiply-adds of all tiles.
+    pub multiply_adds: u64,
+    /// Time on this machine.
+    pub time: Duration,
+}
+
+impl fmt::Display for FrameCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (gmac, ms) = (self.multiply_adds as f64 / 1e9, self.time.as_secs_f64() * 1e3);
+        write!(f, "{gmac:.2} GMAC and {ms:.0} ms")
+    }
 }
 
 /// Turns frames into features.
@@ -58,6 +78,8 @@ pub struct Extractor {
     input: Vec<f32>,
     shape: [usize; 3],
     groups: Vec<usize>,
+    /// How the features of a frame's tiles are put together; `None` if each is a sample of its own.
+    together: Option<TileGrid>,
 }
 
 impl Extractor {
@@ -79,10 +101,54 @@ impl Extractor {
         let features = add_features(teacher, levels, &mut graph, &image);
         graph.output("features", &features);
         let network = Network::load(&graph.finish(), input, &["features"], threads)?;
-        Ok(Self { network, preparer: Preparer::new(recipe), flip, input: vec![], shape, groups })
+        let preparer = Preparer::new(recipe);
+        Ok(Self { network, preparer, flip, input: vec![], shape, groups, together: None })
     }
 
-    /// Returns the channels, rows and columns of a tile's features.
+    /// Makes an extractor of the features that a method learns from.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_method(
+        method: &dyn DynMethod,
+        teacher: &Teacher,
+        recipe: Recipe,
+        flip: Flip,
+        threads: usize,
+    ) -> Result<Self, FeatureError> {
+        let extractor = Self::new(teacher, recipe, flip, method.levels(), threads)?;
+        Ok(if method.judges_frames() { extractor.together() } else { extractor })
+    }
+
+    /// Makes the features of a frame's tiles together one sample.
+    #[must_use]
+    pub fn together(mut self) -> Self {
+        let ([channels, rows, columns], tiles) = (self.shape, self.preparer.recipe().tiles);
+        if tiles != Tiles::ONE {
+            let grid = TileGrid::new(tiles, [rows, columns]);
+            let [rows, columns] = grid.whole();
+            (self.together, self.shape) = (Some(grid), [channels, rows, columns]);
+        }
+        self
+    }
+
+    /// Measures what a frame takes: a blank one, twice, of which the faster counts.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn cost(&mut self) -> Result<FrameCost, FeatureError> {
+        let tiles = self.preparer.recipe().tiles.count();
+        let frame = vec![0.5; tiles * self.network.input_len()];
+        let mut time = Duration::MAX;
+        for _ in 0..2 {
+            let start = Instant::now();
+            self.network.run_each(&frame)?;
+            time = time.min(start.elapsed());
+        }
+        Ok(FrameCost { multiply_adds: self.network.multiply_adds() * tiles as u64, time })
+    }
+
+    /// Returns the channels, rows and columns of a sample's features.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         self.shape
@@ -94,10 +160,11 @@ impl Extractor {
         &self.groups
     }
 
-    /// Returns the number of samples of a frame: its tiles and their mirrored copies.
+    /// Returns the number of samples of a frame: its tiles, or all of them together, and their mirrored copies.
     #[must_use]
     pub fn samples(&self) -> usize {
-        self.preparer.recipe().tiles.count() * self.flip.copies()
+        let tiles = if self.together.is_some() { 1 } else { self.preparer.recipe().tiles.count() };
+        tiles * self.flip.copies()
     }
 
     /// Computes the features of an image file, one for each of its [`Self::samples`].
@@ -117,23 +184,44 @@ impl Extractor {
     pub fn of_frame(&mut self, frame: &Frame, what: &str) -> Result<Vec<Features>, FeatureError> {
         let prepared = self.preparer.prepare(frame, &mut self.input);
         prepared.map_err(|source| FeatureError::Prepare { what: what.to_owned(), source })?;
-        let [channels, rows, columns] = self.shape;
-        let Recipe { input: Size { width, height }, tiles, .. } = *self.preparer.recipe();
-        let mut found = Vec::with_capacity(self.samples());
+        let channels = self.shape[0];
+        let (Recipe { input: Size { width, height }, tiles, .. }, copies) =
+            (*self.preparer.recipe(), self.flip.copies());
         let length = self.input.len() / tiles.count();
+        let mut inputs = Vec::with_capacity(self.input.len() * copies);
         for tile in self.input.chunks_exact_mut(length) {
-            for copy in 0..self.flip.copies() {
-                if copy > 0 {
-                    self.flip.mirror(tile, height as usize, width as usize);
-                }
-                let planes = self.network.run(tile)?.swap_remove(0);
-                if planes.iter().any(|x| !x.is_finite()) {
-                    return Err(FeatureError::NotFinite { what: what.to_owned() });
-                }
-                found.push(Features { channels, vectors: by_position(&planes, rows * columns) });
+            inputs.extend_from_slice(tile);
+            if copies > 1 {
+                self.flip.mirror(tile, height as usize, width as usize);
+                inputs.extend_from_slice(tile);
             }
         }
-        Ok(found)
+        let mut found = Vec::with_capacity(tiles.count() * copies);
+        for planes in self.network.run_each(&inputs)?.into_iter().flatten() {
+            if planes.iter().any(|x| !x.is_finite()) {
+                return Err(FeatureError::NotFinite { what: what.to_owned() });
+            }
+            found.push(by_position(&planes, planes.len() / channels));
+        }
+        if let Some(grid) = self.together {
+            found = (0..copies).map(|copy| self.put_together(grid, &found, copy)).collect();
+        }
+        Ok(found.into_iter().map(|vectors| Features { channels, vectors }).collect())
+    }
+
+    /// Returns the vectors of the frame, or of its mirrored copy (1), from those of each tile and its mirrored copy.
+    fn put_together(&self, grid: TileGrid, tiles: &[Vec<f32>], copy: usize) -> Vec<f32> {
+        let (channels, copies) = (self.shape[0], self.flip.copies());
+        let positions = tiles.first().map_or(1, |tile| tile.len() / channels);
+        let layout = self.preparer.recipe().tiles;
+        let mut vectors = Vec::with_capacity(self.shape.iter().product());
+        for source in grid.sources() {
+            let place = source / positions;
+            let tile = if copy > 0 { self.flip.mirrored_tile(place, layout) } else { place };
+            let from = source % positions * channels;
+            vectors.extend_from_slice(&tiles[tile * copies + copy][from..from + channels]);
+        }
+        vectors
     }
 }
 

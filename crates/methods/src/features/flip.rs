@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bundle::parse::{by_name, name_of};
 use serde::{Deserialize, Serialize};
+use shared_format::Tiles;
 
 /// Which mirrored copies of the images are learned from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +30,18 @@ impl Flip {
         match self {
             Self::None => 1,
             Self::Horizontal | Self::Vertical => 2,
+        }
+    }
+
+    /// Returns the tile whose mirrored copy lies where `tile` lies in the mirrored frame.
+    #[must_use]
+    pub fn mirrored_tile(self, tile: usize, tiles: Tiles) -> usize {
+        let [columns, rows] = [tiles.columns, tiles.rows].map(|side| usize::from(side).max(1));
+        let (row, column) = (tile / columns, tile % columns);
+        match self {
+            Self::None => tile,
+            Self::Horizontal => row * columns + (columns - 1 - column),
+            Self::Vertical => (rows - 1 - row) * columns + column,
         }
     }
 
@@ -71,7 +84,7 @@ impl FromStr for Flip {
 
 #[cfg(test)]
 mod tests {
-    use super::Flip;
+    use super::*;
 
     #[test]
     fn mirrors_each_plane() {
@@ -87,6 +100,15 @@ mod tests {
             [1.0, 0.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0, 9.0, 8.0, 11.0, 10.0]
         );
         assert_eq!(mirrored(Flip::Vertical), [4.0, 5.0, 2.0, 3.0, 0.0, 1.0, 10.0, 11.0, 8.0, 9.0, 6.0, 7.0]);
+    }
+
+    #[test]
+    fn tiles_change_places() {
+        let tiles = Tiles::side_by_side(3, 2);
+        let mirrored = |flip: Flip| (0..6).map(|tile| flip.mirrored_tile(tile, tiles)).collect::<Vec<_>>();
+        assert_eq!(mirrored(Flip::None), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(mirrored(Flip::Horizontal), [2, 1, 0, 5, 4, 3]);
+        assert_eq!(mirrored(Flip::Vertical), [3, 4, 5, 0, 1, 2]);
     }
 
     #[test]

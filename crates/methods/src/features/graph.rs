@@ -3,6 +3,8 @@
 use shared_format::Size;
 
 use super::projection::Projection;
+use super::tile_grid::TileGrid;
+use crate::method::View;
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, edge_padded};
 use networks::teacher::Teacher;
@@ -31,7 +33,7 @@ impl Levels {
     }
 }
 
-/// Adds the features of `image` (1×3×H×W, RGB 0..1) to `graph`: 1×C×h×w on the grid of level 1 (an eighth of the input's
+/// Adds the features of `image` (N×3×H×W, RGB 0..1) to `graph`: N×C×h×w on the grid of level 1 (an eighth of the input's
 /// sides). Each level is averaged over its 3×3 neighbourhood, then resized bilinearly. A patch description network has only
 /// one level, of a quarter of the sides minus the border that its patches need; its outermost positions are repeated to the
 /// edges.
@@ -50,7 +52,7 @@ pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, 
     graph.concat_channels(&aligned)
 }
 
-/// Adds the projection of the features that [`add_features`] adds: 1×outputs×h×w.
+/// Adds the projection of the features that [`add_features`] adds: N×outputs×h×w.
 ///
 /// Each level is projected separately and the results are added up. Resizing and projecting commute, so a level with a
 /// coarser grid is projected before it is resized, when it has fewer positions.
@@ -138,9 +140,9 @@ pub(super) fn shape(teacher: &Teacher, levels: Levels, input: Size) -> ([usize; 
     ([channels, rows, columns], groups.collect())
 }
 
-/// Returns the number of positions of the features' grid for this input size.
+/// Returns the number of positions of the features' grid in this view.
 #[must_use]
-pub fn positions(teacher: &Teacher, input: Size) -> usize {
-    let ([_, rows, columns], _) = shape(teacher, Levels::Coarse, input);
-    rows * columns
+pub fn positions(teacher: &Teacher, view: View) -> usize {
+    let ([_, rows, columns], _) = shape(teacher, Levels::Coarse, view.input);
+    TileGrid::new(view.tiles, [rows, columns]).whole().iter().product()
 }

@@ -10,11 +10,13 @@ mod outliers;
 mod projection;
 mod sample;
 mod set;
+mod tile_grid;
 
-pub use extract::{Extractor, FeatureError, Features};
+pub use extract::{Extractor, FeatureError, Features, FrameCost};
 pub use flip::{Flip, FlipError};
 pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
 pub use outliers::{OutlierReport, find_outliers};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};
 pub use set::FeatureSet;
+pub use tile_grid::{TileGrid, add_by_position};

@@ -1,10 +1,11 @@
 //! Fits the score to maps of parts that the model hasn't seen, and scores each of those parts.
 
 use bundle::robust_stats;
-use shared_format::Size;
+use shared_format::{Size, Tiles};
 
 use super::positions::PositionSums;
 use super::{ImageScorer, SHARES, enlarge, positions_in_share};
+use crate::features::TileGrid;
 
 /// Minimum spread, in deviations: if parts are all alike, a tiny difference must not count.
 const MIN_SPREAD: f32 = 0.1;
@@ -16,11 +17,13 @@ pub struct HeldOut {
     pub grid: [usize; 2],
     /// Positions beyond the maps on each side.
     pub margin: usize,
-    /// For each part, for each of its frames, the maps of the tiles.
+    /// The tiles that a map shows together.
+    pub tiles: Tiles,
+    /// For each part, for each of its frames, its maps: one for each tile, or one for all of them.
     pub parts: Vec<Vec<Vec<Vec<f32>>>>,
 }
 
-/// A frame's tiles, standardised.
+/// A frame's maps, standardised.
 type Standardised = Vec<Vec<f32>>;
 
 impl ImageScorer {
@@ -48,23 +51,25 @@ impl ImageScorer {
                 |frame: &Vec<Vec<f32>>| frame.iter().map(|map| others.standardise(map)).collect();
             parts.push(part.iter().map(standardised).collect());
         }
+        let tiles = of_tiles(held_out.tiles, held_out.grid);
         let all = || parts.iter().flatten().flatten();
         let of_share = |share| {
-            let worst = |map: &Vec<f32>| worst(map, positions_in_share(share, positions));
-            let mut values: Vec<f32> = all().map(worst).collect();
+            let of_map = |map: &Vec<f32>| tiles(map).map(|tile| worst_share(&tile, share)).collect::<Vec<f32>>();
+            let mut values: Vec<f32> = all().flat_map(of_map).collect();
             values.sort_unstable_by(f32::total_cmp);
             robust_stats(&values, MIN_SPREAD)
         };
         let score = Self {
             grid: held_out.grid,
             margin: held_out.margin,
+            tiles: held_out.tiles,
             positions: stats,
             shares: SHARES.map(of_share),
         };
         let enlarge = enlarge(held_out.grid, held_out.margin, input);
         let maps = held_out.parts.iter().flatten().flatten();
         maps.for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
-        // The worst tile decides, as on the line.
+        // The worst map decides, as on the line.
         let of =
             |frame: &Standardised| frame.iter().map(|map| score.of(map)).fold(f32::NEG_INFINITY, f32::max);
         let scores = parts.iter().map(|part| part.iter().map(of).collect()).collect();
@@ -73,11 +78,28 @@ impl ImageScorer {
 
     /// Computes the score of a standardised map.
     fn of(&self, map: &[f32]) -> f32 {
-        let shares = SHARES.iter().zip(&self.shares);
-        let scores =
-            shares.map(|(&share, stats)| stats.standardise(worst(map, positions_in_share(share, map.len()))));
-        scores.sum::<f32>() / SHARES.len() as f32
+        let tiles = of_tiles(self.tiles, self.grid);
+        let of_tile = |tile: Vec<f32>| {
+            let shares = SHARES.iter().zip(&self.shares);
+            let scores = shares.map(|(&share, stats)| stats.standardise(worst_share(&tile, share)));
+            scores.sum::<f32>() / SHARES.len() as f32
+        };
+        tiles(map).map(of_tile).fold(f32::NEG_INFINITY, f32::max)
     }
+}
+
+/// Returns a function that cuts a map of this grid into its tiles.
+fn of_tiles(tiles: Tiles, grid: [usize; 2]) -> impl Fn(&[f32]) -> std::vec::IntoIter<Vec<f32>> {
+    let windows: Vec<Vec<usize>> = TileGrid::of_whole(tiles, grid).windows().collect();
+    move |map| {
+        let cut = |window: &Vec<usize>| window.iter().map(|&position| map[position]).collect();
+        windows.iter().map(cut).collect::<Vec<Vec<f32>>>().into_iter()
+    }
+}
+
+/// Returns the mean of the largest values that make up `share` thousandths.
+fn worst_share(map: &[f32], share: usize) -> f32 {
+    worst(map, positions_in_share(share, map.len()))
 }
 
 /// Returns the mean of the `count` largest values.
@@ -102,7 +124,7 @@ mod tests {
             let usual = |p: usize| if p < 24 { 1.5 } else { 1.0 };
             (0..384).map(|p| usual(p) + random.below(1001) as f32 / 1000.0 * spread as f32 * 0.2).collect()
         };
-        HeldOut { grid: GRID, margin: 0, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
+        HeldOut { grid: GRID, margin: 0, tiles: Tiles::ONE, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
     }
 
     #[test]
@@ -130,13 +152,34 @@ mod tests {
             assert!(parts.iter().flatten().all(|score| score.is_finite()));
             assert!(score.positions.deviation.iter().all(|d| *d > 0.0));
         }
-        let zeros = HeldOut { grid: [2, 2], margin: 0, parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
+        let zeros = HeldOut {
+            grid: [2, 2],
+            margin: 0,
+            tiles: Tiles::ONE,
+            parts: vec![vec![vec![vec![0.0; 4]]]; 3],
+        };
         let (score, _) = ImageScorer::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
         assert!(score.of(&score.positions.standardise(&[0.0; 4])).is_finite());
-        assert!(
-            ImageScorer::fit(&HeldOut { grid: [2, 2], margin: 0, parts: vec![] }, INPUT, &mut |_| ())
-                .is_none()
-        );
+        let nothing = HeldOut { parts: vec![], ..zeros };
+        assert!(ImageScorer::fit(&nothing, INPUT, &mut |_| ()).is_none());
+    }
+
+    #[test]
+    fn a_scratch_counts_as_much_on_many_tiles_and_on_their_seam() {
+        // Two tiles of 16 × 14 that share 4 columns.
+        let tiles = Tiles { columns: 2, rows: 1, overlap: 32 };
+        let held_out = HeldOut { tiles, ..normals(20, 1) };
+        let (score, parts) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+        let highest = parts.iter().flatten().copied().fold(f32::MIN, f32::max);
+        let part = &held_out.parts[0][0][0];
+        let with = |columns: [usize; 2]| {
+            let mut map = part.clone();
+            columns.iter().for_each(|column| map[8 * 24 + column] += 1.5);
+            score.of(&score.positions.standardise(&map))
+        };
+        for columns in [[2, 3], [11, 12], [20, 21]] {
+            assert!(with(columns) > highest, "{columns:?}: {} {highest}", with(columns));
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@
 //!
 //! with cₛ and dₛ the median and the spread on good parts. All statistics come from parts that the model hasn't seen.
 //!
+//! A map of several tiles is standardised as a whole, but shares are those of a tile, and the worst tile decides: otherwise a defect that
+//! is a share of a tile would be a small part of that share of the frame. A tile includes its overlap with its neighbours, so a defect on
+//! a seam lies within a tile if it is smaller than the overlap.
+//!
 //! The displayed map shows the smoothed distances themselves: standardising separates images better, but doesn't outline defects
 //! better.
 //!
@@ -24,7 +28,7 @@ mod positions;
 mod state;
 
 use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
-use shared_format::{RobustStats, Size};
+use shared_format::{RobustStats, Size, Tiles};
 
 pub use fit::HeldOut;
 pub use positions::PositionStats;
@@ -41,6 +45,8 @@ pub struct ImageScorer {
     pub grid: [usize; 2],
     /// Positions beyond the maps on each side, about which the maps say nothing.
     pub margin: usize,
+    /// The tiles that a map shows together; each has a score of its own, of which the largest counts.
+    pub tiles: Tiles,
     /// The statistics of good parts at each position.
     pub positions: PositionStats,
     /// The usual mean of the worst positions on good parts, for each of [`SHARES`].
@@ -53,7 +59,13 @@ impl ImageScorer {
     pub fn plain(grid: [usize; 2]) -> Self {
         let positions = grid.iter().product();
         let stats = PositionStats { mean: vec![0.0; positions], deviation: vec![1.0; positions] };
-        Self { grid, margin: 0, positions: stats, shares: [RobustStats::NEUTRAL; SHARES.len()] }
+        Self {
+            grid,
+            margin: 0,
+            tiles: Tiles::ONE,
+            positions: stats,
+            shares: [RobustStats::NEUTRAL; SHARES.len()],
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Stores the score as named arrays between fitting and export.
 
 use networks::{Array, ModelState, StateError};
-use shared_format::RobustStats;
+use shared_format::{RobustStats, Tiles};
 
 use super::{ImageScorer, PositionStats, SHARES};
+use crate::features::TileGrid;
 
 const POSITION_STATS: [&str; 2] = ["image_score.mean", "image_score.deviation"];
 const SHARE_STATS: &str = "image_score.shares";
 /// Absent if there is no margin.
 const MARGIN: &str = "image_score.margin";
+/// Columns, rows and overlap; absent if a map shows a single tile.
+const TILES: &str = "image_score.tiles";
 
 impl ImageScorer {
     /// Adds the score to a model's state.
@@ -24,6 +27,11 @@ impl ImageScorer {
         if self.margin > 0 {
             let array = Array { shape: vec![1], data: vec![self.margin as f32] };
             state.weights.insert(MARGIN.to_owned(), array);
+        }
+        if self.tiles != Tiles::ONE {
+            let Tiles { columns, rows, overlap } = self.tiles;
+            let data = [columns.into(), rows.into(), overlap].map(f32::from).to_vec();
+            state.weights.insert(TILES.to_owned(), Array { shape: vec![3], data });
         }
     }
 
@@ -59,8 +67,19 @@ impl ImageScorer {
             Some(&[margin]) if margin >= 0.0 && margin <= rows.min(columns) as f32 => margin as usize,
             Some(_) => return Err(StateError::values(MARGIN)),
         };
-        Ok(Some(Self { grid: [rows, columns], margin, positions, shares }))
+        let grid = [rows, columns];
+        let tiles = state.weights.get(TILES).map_or(Some(Tiles::ONE), |array| tiles(&array.data, grid));
+        let tiles = tiles.ok_or(StateError::values(TILES))?;
+        Ok(Some(Self { grid, margin, tiles, positions, shares }))
     }
+}
+
+/// Reads tiles that make up a map of this grid.
+fn tiles(numbers: &[f32], grid: [usize; 2]) -> Option<Tiles> {
+    let &[columns, rows, overlap] = numbers else { return None };
+    let tiles = Tiles { columns: columns as u8, rows: rows as u8, overlap: overlap as u16 };
+    let read = [f32::from(tiles.columns), f32::from(tiles.rows), f32::from(tiles.overlap)];
+    (read == *numbers && tiles.count() > 0 && TileGrid::of_whole(tiles, grid).whole() == grid).then_some(tiles)
 }
 
 #[cfg(test)]
@@ -71,7 +90,8 @@ mod tests {
     fn what_is_kept_is_the_score_and_damage_is_named() {
         let positions = PositionStats { mean: vec![1.0, 2.0], deviation: vec![0.5, 0.25] };
         let shares = [0, 1, 2].map(|i| RobustStats { centre: i as f32, spread: 1.0 + i as f32 });
-        let score = ImageScorer { grid: [1, 2], margin: 1, positions, shares };
+        let tiles = Tiles::side_by_side(2, 1);
+        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares };
         let mut state = ModelState::default();
         assert_eq!(ImageScorer::from_state(&state), Ok(None));
         score.add_to(&mut state);
@@ -81,6 +101,8 @@ mod tests {
             (POSITION_STATS[0], f32::NAN),
             (SHARE_STATS, f32::INFINITY),
             (MARGIN, f32::NAN),
+            (TILES, 3.0),
+            (TILES, f32::NAN),
         ] {
             let mut damaged = state.clone();
             damaged.weights.get_mut(name).unwrap().data[0] = value;

@@ -2,34 +2,33 @@
 
 use networks::onnx::{GraphBuilder, Value};
 use networks::teacher::Teacher;
-use shared_format::Size;
 
 use super::model::Model;
-use super::windows::{SIDE, Windows};
-use crate::features::{Levels, add_projected_features};
+use super::windows::Windows;
+use crate::features::{Levels, add_by_position, add_projected_features};
 use crate::image_score::ImageScorer;
-use crate::method::DISTANCES;
+use crate::method::{DISTANCES, View};
 
 /// A smaller squared distance is rounding noise, which the square root must not magnify.
 const FLOOR: f32 = 1e-6;
 
-/// Builds the ONNX model for input size `input`.
-pub(super) fn build(teacher: &Teacher, model: &Model, input: Size, score: &ImageScorer) -> Vec<u8> {
+/// Builds the ONNX model for `view`.
+pub(super) fn build(teacher: &Teacher, model: &Model, view: View, score: &ImageScorer) -> Vec<u8> {
     let mut graph = GraphBuilder::new("local-gaussians");
-    let distances = add_distances(teacher, model, &mut graph, input);
-    score.add(&mut graph, &distances, input);
+    let distances = add_distances(teacher, model, &mut graph, view);
+    score.add(&mut graph, &distances, view.map());
     graph.finish()
 }
 
 /// Builds the ONNX model that gives [`DISTANCES`] only.
-pub(super) fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8> {
+pub(super) fn build_distances(teacher: &Teacher, model: &Model, view: View) -> Vec<u8> {
     let mut graph = GraphBuilder::new("local-gaussians");
-    let distances = add_distances(teacher, model, &mut graph, input);
+    let distances = add_distances(teacher, model, &mut graph, view);
     graph.output(DISTANCES, &distances);
     graph.finish()
 }
 
-/// Adds the distances (1×1×h×w) of an `image` of 1×3×H×W (RGB 0..1) to `graph`.
+/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to `graph`.
 ///
 /// With f the reduced features at a position p, μ_q and Wᵀ the mean and the whitening at a neighbour q (Wᵀ shared by q's cell):
 /// distance = √(min over q of |(f − μ_q) Wᵀ|² / dimensions), about 1 on good parts.
@@ -37,14 +36,13 @@ pub(super) fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> 
 /// A cell's neighbourhood is whitened once, relative to the cell's mean μ: y = (f − μ) Wᵀ and ν_q = (μ_q − μ) Wᵀ. The squared
 /// distances from all means of the cell are then |y|² − 2yνᵀ + |ν|², which takes only small products; centring keeps them from
 /// cancelling.
-fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Value {
-    let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
+fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: View) -> Value {
+    let image = g.input("image", &view.shape());
     let reduced = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
-    let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
-    let windows = Windows { rows, columns, reach: model.reach };
-    let (cells, window_positions, members) = (windows.cells(), windows.window_positions(), SIDE * SIDE);
-    let by_channel = g.reshape(&reduced, &[d, rows * columns]);
-    let by_position = g.transpose(&by_channel, &[1, 0]);
+    let (by_position, [rows, columns]) = add_by_position(g, &reduced, view.tiles);
+    let d = reduced.shape()[1];
+    let windows = Windows { rows, columns, cell: model.cell, reach: model.reach };
+    let (cells, window_positions, members) = (windows.cells(), windows.window_positions(), windows.each());
     let table = g.integer_constant("windows", &[cells, window_positions], &windows.cell_table());
     let seen = g.gather(&by_position, &table, 0);
     let means = Means::of(model, windows);
@@ -84,7 +82,7 @@ struct Means {
 impl Means {
     fn of(model: &Model, windows: Windows) -> Self {
         let d = model.projection.outputs;
-        let members = SIDE * SIDE;
+        let members = windows.each();
         let (mut centres, mut offsets, mut lengths) = (vec![], vec![], vec![]);
         for (cell, whitening) in model.whitening.chunks_exact(d * d).enumerate() {
             let means: Vec<&[f32]> =

@@ -21,6 +21,7 @@ impl Method for LocalGaussians {
     const NAME: &'static str = "local-gaussians";
     const ABOUT: &'static str = "what good parts look like to the teacher at and around each position; for parts of any kind; fitted in seconds, without training";
     const LEVELS: Levels = Levels::Coarse;
+    const JUDGES_FRAMES: bool = true;
     type Model = Model;
 
     fn fit(

@@ -2,14 +2,13 @@
 
 use networks::teacher::Teacher;
 use networks::{Array, ModelState, StateError, Weights};
-use shared_format::Size;
 
+use super::fit::CELLS;
 use super::graph::{build, build_distances};
 use super::model::Model;
-use super::windows::SIDE;
-use crate::features::Projection;
+use crate::features::{Projection, TileGrid};
 use crate::image_score::ImageScorer;
-use crate::method;
+use crate::method::{self, View};
 
 const PROJECTION: [&str; 2] = ["projection.mean", "projection.matrix"];
 const MEAN: &str = "gaussians.mean";
@@ -43,34 +42,35 @@ impl method::Model for Model {
         }
     }
 
-    fn restore(state: &ModelState, _teacher: &Teacher, input: Size) -> Result<Self, StateError> {
+    fn restore(state: &ModelState, _teacher: &Teacher, view: View) -> Result<Self, StateError> {
         let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let projection = Projection::from_arrays(get(PROJECTION[0])?, get(PROJECTION[1])?)
             .ok_or(StateError::Sides("projection"))?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let d = projection.outputs;
-        let grid = [input.height as usize / 8, input.width as usize / 8];
-        let cells = grid[0] * grid[1] / (SIDE * SIDE);
-        if mean.shape != [grid[0], grid[1], d] || whitening.shape != [cells, d, d] {
-            return Err(StateError::Sides("Gaussians"));
-        }
+        let grid = TileGrid::new(view.tiles, [view.input.height, view.input.width].map(|side| side as usize / 8));
+        let grid = grid.whole();
+        let fits = |cell: &usize| whitening.shape == [grid[0] * grid[1] / (cell * cell), d, d];
+        let cell = CELLS.into_iter().find(fits).filter(|_| mean.shape == [grid[0], grid[1], d]);
+        let cell = cell.ok_or(StateError::Sides("Gaussians"))?;
         let arrays = [&mean.data, &whitening.data, &projection.mean, &projection.matrix];
         if arrays.iter().any(|data| data.iter().any(|x| !x.is_finite())) {
             return Err(StateError::values("Gaussians"));
         }
         let reach = state.number(REACH).filter(|reach| *reach <= MAX_REACH);
         let reach = reach.ok_or(StateError::values(REACH))?;
-        Ok(Self { projection, grid, mean: mean.data.clone(), whitening: whitening.data.clone(), reach })
+        let (mean, whitening) = (mean.data.clone(), whitening.data.clone());
+        Ok(Self { projection, grid, mean, cell, whitening, reach })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
+    fn onnx(&self, teacher: &Teacher, view: View, image_score: Option<&ImageScorer>) -> Vec<u8> {
         match image_score {
-            Some(score) => build(teacher, self, input, score),
-            None => build(teacher, self, input, &ImageScorer::plain(self.grid)),
+            Some(score) => build(teacher, self, view, score),
+            None => build(teacher, self, view, &ImageScorer::plain(self.grid)),
         }
     }
 
-    fn distances(&self, teacher: &Teacher, input: Size) -> Option<Vec<u8>> {
-        Some(build_distances(teacher, self, input))
+    fn distances(&self, teacher: &Teacher, view: View) -> Option<Vec<u8>> {
+        Some(build_distances(teacher, self, view))
     }
 }

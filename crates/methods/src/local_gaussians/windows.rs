@@ -1,28 +1,32 @@
 //! Index tables for the graph: which positions are compared with which.
 
-/// Side of the cells of positions that share a covariance.
-pub(super) const SIDE: usize = 2;
-
-/// A grid split into cells, each with a window of all positions up to `reach` away.
+/// A grid split into square cells, each with a window of all positions up to `reach` away.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) rows: usize,
     pub(super) columns: usize,
+    /// Side of a cell.
+    pub(super) cell: usize,
     pub(super) reach: usize,
 }
 
 impl Windows {
     fn cell_columns(self) -> usize {
-        self.columns / SIDE
+        self.columns / self.cell
     }
 
     pub(super) fn cells(self) -> usize {
-        self.rows / SIDE * self.cell_columns()
+        self.rows / self.cell * self.cell_columns()
+    }
+
+    /// Returns the number of positions in a cell.
+    pub(super) fn each(self) -> usize {
+        self.cell * self.cell
     }
 
     /// Returns the side of a window.
     fn side(self) -> usize {
-        SIDE + 2 * self.reach
+        self.cell + 2 * self.reach
     }
 
     /// Returns the number of positions of a window.
@@ -32,8 +36,8 @@ impl Windows {
 
     /// Returns the positions of a cell, row by row.
     pub(super) fn members(self, cell: usize) -> impl Iterator<Item = usize> {
-        let (top, left) = (cell / self.cell_columns() * SIDE, cell % self.cell_columns() * SIDE);
-        (0..SIDE * SIDE).map(move |member| (top + member / SIDE) * self.columns + left + member % SIDE)
+        let (top, left) = (cell / self.cell_columns() * self.cell, cell % self.cell_columns() * self.cell);
+        (0..self.each()).map(move |member| (top + member / self.cell) * self.columns + left + member % self.cell)
     }
 
     /// Returns, for each cell, the positions of its window, row by row; beyond the grid's edges, the nearest position at the
@@ -41,7 +45,7 @@ impl Windows {
     pub(super) fn cell_table(self) -> Vec<i64> {
         let inside = |at: usize, length: usize| at.saturating_sub(self.reach).min(length - 1);
         let window = |cell: usize| {
-            let (top, left) = (cell / self.cell_columns() * SIDE, cell % self.cell_columns() * SIDE);
+            let (top, left) = (cell / self.cell_columns() * self.cell, cell % self.cell_columns() * self.cell);
             (0..self.window_positions()).map(move |place| {
                 let row = inside(top + place / self.side(), self.rows);
                 let column = inside(left + place % self.side(), self.columns);
@@ -82,11 +86,11 @@ impl Windows {
     fn comparison(self, position: usize, neighbour: usize) -> i64 {
         let at = |position: usize| (position / self.columns, position % self.columns);
         let ((row, column), (of_row, of_column)) = (at(position), at(neighbour));
-        let cell = of_row / SIDE * self.cell_columns() + of_column / SIDE;
-        let member = of_row % SIDE * SIDE + of_column % SIDE;
-        let place = (row + self.reach - of_row / SIDE * SIDE) * self.side() + column + self.reach
-            - of_column / SIDE * SIDE;
-        ((cell * self.window_positions() + place) * SIDE * SIDE + member) as i64
+        let cell = of_row / self.cell * self.cell_columns() + of_column / self.cell;
+        let member = of_row % self.cell * self.cell + of_column % self.cell;
+        let place = (row + self.reach - of_row / self.cell * self.cell) * self.side() + column + self.reach
+            - of_column / self.cell * self.cell;
+        ((cell * self.window_positions() + place) * self.each() + member) as i64
     }
 }
 
@@ -96,24 +100,26 @@ mod tests {
 
     #[test]
     fn each_position_meets_its_neighbours_gaussians() {
-        for reach in 0..=2 {
-            let windows = Windows { rows: 4, columns: 6, reach };
+        for (cell, reach) in [(2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (4, 3)] {
+            let (rows, columns) = (8, 12);
+            let windows = Windows { rows, columns, cell, reach };
             let (cell_table, neighbour_table) = (windows.cell_table(), windows.neighbour_table());
             for (position, comparisons) in neighbour_table.chunks_exact(windows.comparisons()).enumerate() {
                 for &comparison in comparisons {
                     let comparison = comparison as usize;
-                    let (place, member) = (comparison / 4, comparison % 4);
+                    let (place, member) = (comparison / windows.each(), comparison % windows.each());
                     assert_eq!(cell_table[place], position as i64);
                     let neighbour = windows.members(place / windows.window_positions()).nth(member).unwrap();
                     let far = |a: usize, b: usize| a.abs_diff(b) <= reach;
-                    assert!(far(position / 6, neighbour / 6) && far(position % 6, neighbour % 6));
+                    assert!(far(position / columns, neighbour / columns) && far(position % columns, neighbour % columns));
                 }
                 let mut different = comparisons.to_vec();
                 different.sort_unstable();
                 different.dedup();
                 let reached =
                     |at: usize, length: usize| (0..length).filter(|x| x.abs_diff(at) <= reach).count();
-                assert_eq!(different.len(), reached(position / 6, 4) * reached(position % 6, 6));
+                let expected = reached(position / columns, rows) * reached(position % columns, columns);
+                assert_eq!(different.len(), expected);
             }
         }
     }

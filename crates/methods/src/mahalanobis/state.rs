@@ -2,12 +2,11 @@
 
 use networks::teacher::Teacher;
 use networks::{Array, ModelState, StateError, Weights};
-use shared_format::Size;
 
 use super::graph::build;
 use super::model::Model;
 use crate::image_score::ImageScorer;
-use crate::method;
+use crate::method::{self, View};
 
 const MEAN: &str = "gaussian.mean";
 const WHITENING: &str = "gaussian.whitening";
@@ -25,7 +24,7 @@ impl method::Model for Model {
         ModelState { weights: Weights::from(weights), ..ModelState::default() }
     }
 
-    fn restore(state: &ModelState, teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
+    fn restore(state: &ModelState, teacher: &Teacher, _view: View) -> Result<Self, StateError> {
         let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let levels = teacher.network.levels.iter();
@@ -39,7 +38,7 @@ impl method::Model for Model {
         Ok(Self { mean: mean.data.clone(), whitening: whitening.data.clone() })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size, _image_score: Option<&ImageScorer>) -> Vec<u8> {
-        build(teacher, self, input)
+    fn onnx(&self, teacher: &Teacher, view: View, _image_score: Option<&ImageScorer>) -> Vec<u8> {
+        build(teacher, self, view.input)
     }
 }

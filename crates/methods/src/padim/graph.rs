@@ -1,31 +1,29 @@
 //! The exported model: image → features → Mahalanobis distance at each position → anomaly map and score.
 
-use shared_format::Size;
-
 use super::model::Model;
-use crate::features::{Levels, add_projected_features};
+use crate::features::{Levels, add_by_position, add_projected_features};
 use crate::image_score::ImageScorer;
-use crate::method::DISTANCES;
+use crate::method::{DISTANCES, View};
 use networks::onnx::{GraphBuilder, Value};
 use networks::resample::{bilinear, gaussian};
 use networks::teacher::Teacher;
 
-/// Builds the ONNX model for input size `input`, with `image_score` of the distances if given.
+/// Builds the ONNX model for `view`, with `image_score` of the distances if given.
 ///
 /// With v = reduction(features) − mean at a position: distance = √(v Σ⁻¹ vᵀ / dimensions), about 1 on good parts. With the
 /// method's own score, `anomaly_map` = resize(smooth(distance)) and `score` = mean of the worst share of smooth(distance).
 #[must_use]
-pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
+pub fn build(teacher: &Teacher, model: &Model, view: View, image_score: Option<&ImageScorer>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
     let g = &mut graph;
-    let distances = add_distances(teacher, model, g, input);
+    let (distances, map) = (add_distances(teacher, model, g, view), view.map());
     if let Some(image_score) = image_score {
-        image_score.add(g, &distances, input);
+        image_score.add(g, &distances, map);
         return graph.finish();
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
     let enlarge = |from, to: u32| bilinear(from, to as usize).after(&gaussian(from, model.smoothing));
-    let map = g.resample(&distances, &enlarge(rows, input.height), &enlarge(columns, input.width));
+    let map = g.resample(&distances, &enlarge(rows, map.height), &enlarge(columns, map.width));
     g.output("anomaly_map", &map);
     let smooth =
         g.resample(&distances, &gaussian(rows, model.smoothing), &gaussian(columns, model.smoothing));
@@ -37,23 +35,22 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<
 
 /// Builds the ONNX model that gives [`DISTANCES`] only.
 #[must_use]
-pub fn build_distances(teacher: &Teacher, model: &Model, input: Size) -> Vec<u8> {
+pub fn build_distances(teacher: &Teacher, model: &Model, view: View) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
-    let distances = add_distances(teacher, model, &mut graph, input);
+    let distances = add_distances(teacher, model, &mut graph, view);
     graph.output(DISTANCES, &distances);
     graph.finish()
 }
 
-/// Adds the distances (1×1×h×w) of an `image` of 1×3×H×W (RGB 0..1) to the graph.
-fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Value {
-    let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
+/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to the graph.
+fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: View) -> Value {
+    let image = g.input("image", &view.shape());
     let reduced = add_projected_features(teacher, Levels::All, &model.reduction, g, &image);
-    let [d, rows, columns] = [reduced.shape()[1], reduced.shape()[2], reduced.shape()[3]];
+    let (by_position, [rows, columns]) = add_by_position(g, &reduced, view.tiles);
+    let d = reduced.shape()[1];
     let (positions, each) = (rows * columns, model.cell * model.cell);
     let cells = positions / each;
     let [high, wide] = [rows / model.cell, columns / model.cell];
-    let by_channel = g.reshape(&reduced, &[d, positions]);
-    let by_position = g.transpose(&by_channel, &[1, 0]);
     let mean = g.constant("gaussians.mean", &[positions, d], &model.mean);
     let centred = g.sub(&by_position, &mean);
     let split = g.reshape(&centred, &[high, model.cell, wide, model.cell, d]);

@@ -42,6 +42,7 @@ impl Method for Padim {
         "--smoothing",
         "0.5",
     ]);
+    const JUDGES_FRAMES: bool = true;
     type Model = Model;
 
     fn fit(

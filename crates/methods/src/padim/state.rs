@@ -2,14 +2,13 @@
 
 use networks::teacher::Teacher;
 use networks::{Array, ModelState, StateError, Weights};
-use shared_format::Size;
 
 use super::graph::{build, build_distances};
 use super::model::Model;
 use super::options::percent;
 use crate::features::{Projection, positions};
 use crate::image_score::ImageScorer;
-use crate::method;
+use crate::method::{self, View};
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 const REDUCTION: [&str; 2] = ["reduction.mean", "reduction.matrix"];
@@ -48,14 +47,14 @@ impl method::Model for Model {
         ModelState { weights, notes: notes.collect() }
     }
 
-    fn restore(state: &ModelState, teacher: &Teacher, input: Size) -> Result<Self, StateError> {
+    fn restore(state: &ModelState, teacher: &Teacher, view: View) -> Result<Self, StateError> {
         let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let reduction = Projection::from_arrays(get(REDUCTION[0])?, get(REDUCTION[1])?)
             .ok_or(StateError::Sides("reduction"))?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let d = reduction.outputs;
         let full = whitening.shape.len() == 3;
-        let positions = positions(teacher, input);
+        let positions = positions(teacher, view);
         let cells = whitening.shape.first().copied().unwrap_or(0);
         let cell = (positions / cells.max(1)).isqrt();
         let sides = if full { vec![cells, d, d] } else { vec![cells, d] };
@@ -71,12 +70,12 @@ impl method::Model for Model {
         Ok(Self { reduction, mean, whitening, full, cell, worst, smoothing })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
-        build(teacher, self, input, image_score)
+    fn onnx(&self, teacher: &Teacher, view: View, image_score: Option<&ImageScorer>) -> Vec<u8> {
+        build(teacher, self, view, image_score)
     }
 
-    fn distances(&self, teacher: &Teacher, input: Size) -> Option<Vec<u8>> {
-        self.worst.is_none().then(|| build_distances(teacher, self, input))
+    fn distances(&self, teacher: &Teacher, view: View) -> Option<Vec<u8>> {
+        self.worst.is_none().then(|| build_distances(teacher, self, view))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use networks::teacher::Teacher;
 use networks::{Array, ModelState, StateError, Weights};
-use shared_format::Size;
 
 use super::graph::{build, build_distances};
 use super::model::{Model, Score};
 use crate::features::Projection;
 use crate::image_score::ImageScorer;
-use crate::method;
+use crate::method::{self, View};
 use crate::smoothing::{SMOOTHING_NOTE, smoothing_of};
 
 const MEAN: &str = "projection.mean";
@@ -34,7 +33,7 @@ impl method::Model for Model {
         ModelState { weights: Weights::from(weights), notes: notes.collect() }
     }
 
-    fn restore(state: &ModelState, _teacher: &Teacher, _input: Size) -> Result<Self, StateError> {
+    fn restore(state: &ModelState, _teacher: &Teacher, _view: View) -> Result<Self, StateError> {
         let get = |name| state.weights.get(name).ok_or(StateError::missing(name));
         let projection =
             Projection::from_arrays(get(MEAN)?, get(MATRIX)?).ok_or(StateError::Sides("projection"))?;
@@ -54,11 +53,11 @@ impl method::Model for Model {
         Ok(Self { projection, bank, neighbours, score, smoothing })
     }
 
-    fn onnx(&self, teacher: &Teacher, input: Size, image_score: Option<&ImageScorer>) -> Vec<u8> {
-        build(teacher, self, input, image_score)
+    fn onnx(&self, teacher: &Teacher, view: View, image_score: Option<&ImageScorer>) -> Vec<u8> {
+        build(teacher, self, view.input, image_score)
     }
 
-    fn distances(&self, teacher: &Teacher, input: Size) -> Option<Vec<u8>> {
-        self.score.is_none().then(|| build_distances(teacher, self, input))
+    fn distances(&self, teacher: &Teacher, view: View) -> Option<Vec<u8>> {
+        self.score.is_none().then(|| build_distances(teacher, self, view.input))
     }
 }

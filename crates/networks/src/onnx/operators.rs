@@ -175,7 +175,12 @@ impl GraphBuilder {
     /// Adds the mean of the `count` largest of all elements, as a vector of length 1.
     pub fn mean_of_largest(&mut self, x: &Value, count: usize) -> Value {
         let flat = self.reshape(x, &[1, x.shape.iter().product()]);
-        let (largest, _) = self.top_k(&flat, count, true);
+        self.mean_of_largest_in_rows(&flat, count)
+    }
+
+    /// Adds the mean of the `count` largest elements along the last axis, which is removed.
+    pub fn mean_of_largest_in_rows(&mut self, x: &Value, count: usize) -> Value {
+        let (largest, _) = self.top_k(x, count, true);
         self.mean_of_last(&largest)
     }
 

@@ -2,6 +2,7 @@
 
 mod limits;
 mod simplify;
+mod split;
 
 use std::collections::HashSet;
 
@@ -24,22 +25,51 @@ pub(super) struct ParsedModel {
     pub(super) multiply_adds: u64,
 }
 
-/// Reads a model whose only input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
-/// If `onnx` is passed by value, it is freed as soon as it has been read.
+/// Decodes a model and checks everything that needs no shapes. If `onnx` is passed by value, it is freed as soon as it has been
+/// decoded.
 ///
 /// # Errors
-/// [`EngineError`]: not ONNX, an unsupported feature or one that no machine could compute, a different input, or a
-/// missing output.
-pub(super) fn read(
-    onnx: impl AsRef<[u8]>,
-    input: [usize; 4],
-    outputs: &[&str],
-) -> Result<ParsedModel, EngineError> {
-    let mut proto =
-        ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
+/// [`EngineError::Model`]: not ONNX, or an unsupported feature.
+pub(super) fn decode(onnx: impl AsRef<[u8]>) -> Result<ModelProto, EngineError> {
+    let proto = ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
     // The bytes, the constants and the packed weights together would not fit into a small board's memory.
     drop(onnx);
     check::model(&proto).map_err(unreadable)?;
+    Ok(proto)
+}
+
+/// Splits a model for all tiles of a frame, whose only input is `input` (tiles, channels, height, width), at the value `at`: into a
+/// model from one tile to `at`, and one from all tiles' `at` to the model's outputs. Returns the whole model if it has no such value.
+///
+/// # Errors
+/// [`EngineError`]: a different input, or the second part needs more than the first one's result.
+pub(super) fn split(mut model: ModelProto, input: [usize; 4], at: &str) -> Result<SplitModel, EngineError> {
+    let Some(graph) = model.graph.as_mut().filter(|graph| split::has_value(graph, at)) else {
+        return Ok(SplitModel::Whole(model));
+    };
+    declared_input(graph, input)?;
+    let [tile, frame] = split::split(model, at);
+    check::model(&frame).map_err(unreadable)?;
+    Ok(SplitModel::Parts(tile, frame))
+}
+
+/// A model for the tiles of a frame.
+pub(super) enum SplitModel {
+    /// It judges one tile.
+    Whole(ModelProto),
+    /// The parts for a tile and for the frame.
+    Parts(ModelProto, ModelProto),
+}
+
+/// Reads a model whose only input is `input` (batch, channels, height, width), as far as the named `outputs` need it.
+///
+/// # Errors
+/// [`EngineError`]: a feature that no machine could compute, a different input, or a missing output.
+pub(super) fn read(
+    mut proto: ModelProto,
+    input: [usize; 4],
+    outputs: &[&str],
+) -> Result<ParsedModel, EngineError> {
     let Some(graph) = &mut proto.graph else {
         return Err(EngineError::Model("it has no graph".to_owned()));
     };
