@@ -52,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         method: method.as_ref(),
         target_fpr: 0.05,
         rule: ThresholdRule::Claim,
+        left_out: &[],
         seed: 0,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };

@@ -221,11 +221,7 @@ fn run(network: &mut Network, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineErro
 }
 
 /// Runs a whole plan on this thread.
-fn run_state(
-    state: &mut TypedSimpleState,
-    shape: [usize; 4],
-    input: &[f32],
-) -> TractResult<Vec<Vec<f32>>> {
+fn run_state(state: &mut TypedSimpleState, shape: [usize; 4], input: &[f32]) -> TractResult<Vec<Vec<f32>>> {
     floats(&state.run(tvec![tensor(shape, input)?])?)
 }
 

@@ -57,16 +57,16 @@ pub struct FrameScore {
 #[derive(Debug)]
 enum ScoreRule {
     Model,
-    Descriptor(Descriptor),
-    Zones(ZoneScorer),
+    Descriptor(Box<Descriptor>),
+    Zones(Box<ZoneScorer>),
 }
 
 impl From<ImageScore> for ScoreRule {
     fn from(image_score: ImageScore) -> Self {
         match image_score {
             ImageScore::Model => Self::Model,
-            ImageScore::Descriptor(descriptor) => Self::Descriptor(descriptor),
-            ImageScore::Zones(zones) => Self::Zones(ZoneScorer::new(zones)),
+            ImageScore::Descriptor(descriptor) => Self::Descriptor(Box::new(descriptor)),
+            ImageScore::Zones(zones) => Self::Zones(Box::new(ZoneScorer::new(zones))),
         }
     }
 }

@@ -3,7 +3,12 @@
 use shared_format::{Size, Tiles};
 
 /// Returns the rows of a tile of size `input`, from a picture of the size that the tiles make up.
-pub(crate) fn rows_of<T>(picture: &[T], tiles: Tiles, input: Size, tile: usize) -> impl Iterator<Item = &[T]> {
+pub(crate) fn rows_of<T>(
+    picture: &[T],
+    tiles: Tiles,
+    input: Size,
+    tile: usize,
+) -> impl Iterator<Item = &[T]> {
     let width = tiles.picture(input).width as usize;
     let ([left, top], length) = (tiles.corner(tile, input).map(|edge| edge as usize), input.width as usize);
     let rows = picture.chunks_exact(width.max(1)).skip(top).take(input.height as usize);

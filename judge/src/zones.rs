@@ -83,7 +83,7 @@ impl ZoneScorer {
                 values.push(value);
             }
         }
-        let features: Vec<ZoneFeatures> = values.iter_mut().map(|values| means_of_largest(values)).collect();
+        let features: Vec<ZoneFeatures> = values.iter_mut().map(means_of_largest).collect();
         ZoneEvidence { scores: scores(&self.zones, &features), features, map: self.map.clone() }
     }
 }

@@ -108,10 +108,8 @@ fn nothing_beside_the_region_of_interest_counts() {
             values[(y * 200 + 100) * channels..(y * 200 + 190) * channels].fill(51);
         }
         let pixels = if channels == 1 { Pixels::Grey8(values) } else { Pixels::Rgb8(values) };
-        let input = prepared(
-            recipe(colour, Some(roi), Tiles::side_by_side(3, 2)),
-            &frame(size(200, 100), pixels),
-        );
+        let input =
+            prepared(recipe(colour, Some(roi), Tiles::side_by_side(3, 2)), &frame(size(200, 100), pixels));
         assert_eq!(input.len(), 6 * 3 * 64 * 64);
         assert!(input.iter().all(|v| *v == 0.2), "{colour:?} {channels}");
     }

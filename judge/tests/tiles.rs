@@ -4,7 +4,9 @@
 
 mod support;
 
-use judge::{EngineError, Fault, Frame, Options, Pixels, Preparer, Scorer, largest_region, region_of_interest};
+use judge::{
+    EngineError, Fault, Frame, Options, Pixels, Preparer, Scorer, largest_region, region_of_interest,
+};
 use shared_format::{FrameRange, IgnoreMask, Recipe, Tiles};
 use support::{bottleneck_onnx, branching_onnx, joint_onnx, onnx, size};
 

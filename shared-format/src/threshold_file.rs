@@ -80,16 +80,16 @@ pub enum Arithmetic {
 /// The evidence that the thresholds rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Number of calibration normals.
+    /// Number of calibration normals, and of those left out of learning as suspects of showing bad parts.
     pub normals: u32,
-    /// The image threshold is the `rank`-th largest of their scores, or lies between that and the next larger one; on average,
+    /// Those left out count as larger than all others: the claim then holds even if they were good. The image threshold is the `rank`-th largest of their scores, or lies between that and the next larger one; on average,
     /// at most `rank / (normals + 1)` of new normals are rejected.
     pub rank: u32,
     /// How they were scored.
     pub sample: Sample,
     /// The requested false-positive rate, 0..1.
     pub target_fpr: f32,
-    /// Quantiles of their scores.
+    /// Quantiles of the scores of those that were not left out.
     pub scores: ScoreQuantiles,
 }
 

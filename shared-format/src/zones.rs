@@ -123,7 +123,7 @@ impl Zones {
             found.map(|found| *found = true).is_some()
         };
         count >= 2
-            && self.mask.0.cells().map(is_known).fold(true, |all, known| all && known)
+            && self.mask.0.cells().all(is_known)
             && has_cell.iter().take(count).all(|found| *found)
             && self.zones.iter().all(Zone::is_valid)
             && self.zones.is_sorted_by(|first, second| first.level > second.level)

@@ -159,7 +159,10 @@ fn region_tiles_and_size_travel_in_the_bundle() {
     succeed(&mut workshop.export("run", &bundle, &[]));
     let recipe = Bundle::open(&bundle).unwrap().thresholds.recipe;
     assert_eq!(recipe.roi, Some(Roi { x: 10, y: 10, width: 120, height: 100 }));
-    assert_eq!((recipe.tiles, recipe.input), (Tiles { columns: 2, rows: 1, overlap: 32 }, Size { width: 96, height: 64 }));
+    assert_eq!(
+        (recipe.tiles, recipe.input),
+        (Tiles { columns: 2, rows: 1, overlap: 32 }, Size { width: 96, height: 64 })
+    );
     assert_eq!(recipe.colour, Colour::Grey);
     let good = workshop.path("photos/train/good/part-000.png");
     let small = workshop.path("small.png");

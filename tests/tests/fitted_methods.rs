@@ -235,8 +235,12 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         agree_on(&onnx, &input, &[DISTANCES], &expected);
         // Three good parts have this map, scaled slightly up or down.
         let map = |factor: f64| expected.iter().map(|d| (d * factor) as f32).collect();
-        let held_out =
-            HeldOut { grid, margin: 0, tiles: Tiles::ONE, parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into() };
+        let held_out = HeldOut {
+            grid,
+            margin: 0,
+            tiles: Tiles::ONE,
+            parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into(),
+        };
         let (image_score, _) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
         let PositionStats { mean, deviation } = &image_score.positions;
         let standardised: Vec<f64> = (expected.iter().zip(mean).zip(deviation))
@@ -333,7 +337,11 @@ fn every_method_agrees_in_two_engines() {
             "{}: the restored model differs",
             entry.name
         );
-        assert!(entry.restore(&ModelState::default(), &fixture.teacher, fixture.view()).is_err(), "{}", entry.name);
+        assert!(
+            entry.restore(&ModelState::default(), &fixture.teacher, fixture.view()).is_err(),
+            "{}",
+            entry.name
+        );
         let (input, _) = fixture.query(method.levels());
         let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
         let mut network = judge::Network::load(&onnx, shape, &["anomaly_map"], 1).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundle::{Calibrator, frame_score};
+use bundle::{Calibrator, Suspect, frame_score, suspects, suspects_warning};
 use clap::ArgMatches;
 use methods::cross_fit::{CrossFit, steps};
 use methods::features::{Extractor, FeatureError, FeatureSet, find_outliers};
@@ -71,13 +71,8 @@ impl Method for FittedMethod {
         let method = recorded.map_err(|e| run.damaged_settings(&e))?;
         let paths = settings.paths(&[&settings.fit[..], &settings.selection[..]].concat());
         let threads = compute.threads.max(1) as usize;
-        let extractor = Extractor::for_method(
-            method.as_ref(),
-            &run.teacher,
-            settings.recipe,
-            settings.flip,
-            threads,
-        );
+        let extractor =
+            Extractor::for_method(method.as_ref(), &run.teacher, settings.recipe, settings.flip, threads);
         let extractor = extractor.map_err(FitError::from)?;
         let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Fitting and scoring");
         let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
@@ -109,6 +104,7 @@ impl Method for FittedMethod {
             state.weights.insert(ZONES.to_owned(), Array { shape, data });
         }
         let scores: Vec<f32> = fitted.scores.iter().flatten().map(|zones| frame_score(zones)).collect();
+        warn_of_suspects(&scores, &parts, !settings.left_out.is_empty());
         state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
         state.notes.insert(PIXEL_THRESHOLD.to_owned(), fitted.pixel_threshold.to_string());
         run.save(STUDENT, &state)?;
@@ -157,6 +153,20 @@ fn fitted_zones(zones: &Zones, state: &ModelState) -> Result<Zones, StateError> 
         *stats = RobustStats { centre: pair[0], spread: pair[1] };
     }
     if fitted.is_valid() { Ok(fitted) } else { Err(StateError::values(ZONES)) }
+}
+
+/// Warns of images that may show bad parts: the others have learned from them.
+fn warn_of_suspects(scores: &[f32], parts: &[Vec<PathBuf>], has_dropped: bool) {
+    let suspect = |at: usize| {
+        let name = parts.get(at)?.first()?.display().to_string();
+        Some(Suspect { name, score: *scores.get(at)? })
+    };
+    let suspects: Vec<Suspect> = suspects(scores).into_iter().filter_map(suspect).collect();
+    let or_drop = if has_dropped { "" } else { ", or train with --drop-suspects" };
+    let advice = format!("remove those that aren't good parts and train again{or_drop}");
+    if let Some(warning) = suspects_warning(&suspects, parts.len(), &advice) {
+        eprintln!("warning: {warning}");
+    }
 }
 
 /// Warns of images that look unlike the others. The features are known after fitting, so this costs nothing.

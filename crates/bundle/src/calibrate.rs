@@ -3,6 +3,7 @@
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
 use crate::rule::ThresholdRule;
+use crate::suspects::{Suspect, suspects};
 use crate::tail;
 
 /// Share of the normals' map positions below the pixel threshold. The threshold only outlines regions; it decides
@@ -36,6 +37,27 @@ pub struct Calibration {
     pub evidence: Evidence,
     /// The highest-scoring normals, highest first; at most three.
     pub highest: Vec<(String, f32)>,
+    /// Normals whose scores don't belong to the others', highest first; see [`suspects`].
+    pub suspects: Vec<Suspect>,
+    /// Number of normals that were left out of learning as suspects; see [`Self::count_left_out`].
+    pub left_out: u32,
+}
+
+impl Calibration {
+    /// Counts normals that were left out of learning as suspects. Leaving out the highest scores makes the threshold an order
+    /// statistic of the lowest ones, so its claim would be too good. The ones left out therefore count as good parts above the
+    /// threshold: the bound then holds even if all of them were good.
+    pub fn count_left_out(&mut self, left_out: usize) {
+        if left_out == 0 {
+            return;
+        }
+        let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        let evidence = &mut self.evidence;
+        evidence.normals = evidence.normals.saturating_add(left_out);
+        evidence.rank = evidence.rank.saturating_add(left_out);
+        self.left_out = self.left_out.saturating_add(left_out);
+        self.reaches_target &= evidence.claimed_fpr() <= f64::from(evidence.target_fpr);
+    }
 }
 
 /// Collects the scores and maps of the calibration normals.
@@ -123,6 +145,12 @@ impl Calibrator {
     #[must_use]
     pub fn finish(mut self, target_fpr: f64, rule: ThresholdRule) -> Option<Calibration> {
         let normals = u32::try_from(self.scores.len()).ok().filter(|&n| n > 0)?;
+        let suspects = suspects(&self.scores)
+            .into_iter()
+            .filter_map(|at| {
+                Some(Suspect { name: self.names.get(at)?.clone(), score: *self.scores.get(at)? })
+            })
+            .collect();
         let mut named: Vec<(String, f32)> = self.names.into_iter().zip(self.scores.iter().copied()).collect();
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named.truncate(NAMED);
@@ -167,13 +195,15 @@ impl Calibrator {
                 scores,
             },
             highest: named,
+            suspects,
+            left_out: 0,
         })
     }
 }
 
 /// Returns the `p`-quantile (0..=1) of ascending values, interpolated linearly between order statistics; 0 if
 /// there are none.
-fn quantile(ascending: &[f32], p: f64) -> f32 {
+pub(crate) fn quantile(ascending: &[f32], p: f64) -> f32 {
     let Some(last) = ascending.len().checked_sub(1) else { return 0.0 };
     let at = p * last as f64;
     let low = at.floor() as usize;
@@ -249,6 +279,17 @@ mod tests {
             finish(&[1.0, 2.0, 9.0], 0.05, ThresholdRule::Estimate),
             finish(&[1.0, 2.0, 9.0], 0.05, ThresholdRule::Claim)
         );
+    }
+
+    #[test]
+    fn what_is_left_out_counts_as_good_parts_above_the_threshold() {
+        let mut c = calibrate(299, 0.01);
+        assert_eq!((c.evidence.normals, c.evidence.rank, c.reaches_target), (299, 3, true));
+        c.count_left_out(0);
+        assert!(c.reaches_target);
+        c.count_left_out(2);
+        assert_eq!((c.evidence.normals, c.evidence.rank, c.left_out, c.reaches_target), (301, 5, 2, false));
+        assert!((c.evidence.claimed_fpr() - 5.0 / 302.0).abs() < 1e-12);
     }
 
     #[test]

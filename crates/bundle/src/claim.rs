@@ -5,31 +5,44 @@ use std::path::Path;
 use shared_format::{Evidence, Sample, conformal};
 
 use crate::calibrate::Calibration;
+use crate::suspects::Suspect;
 
 /// A normal stands alone if its score is more than this many times as far above the median as the next one's.
 const OUTLIER_RATIO: f32 = 2.0;
+/// Maximum number of suspects listed by name.
+const MAX_NAMED: usize = 10;
 
 /// Says what the sample can claim.
 #[must_use]
 pub fn claim(calibration: &Calibration) -> String {
-    let Evidence { normals, rank, target_fpr, sample, .. } = calibration.evidence;
+    let Evidence { normals: all, rank: of_all, target_fpr, sample, .. } = calibration.evidence;
+    // Those left out count in the stored claim; the words say both what holds without them and what holds if they were good.
+    let left_out = calibration.left_out;
+    let (normals, rank) = (all.saturating_sub(left_out), of_all.saturating_sub(left_out));
     let percent =
         |share: f64| format!("{:.2}", share * 100.0).trim_end_matches('0').trim_end_matches('.').to_owned();
     let target = f64::from(target_fpr);
     let bound = percent(conformal::marginal_bound(normals, rank));
+    let without = match left_out {
+        0 => String::new(),
+        _ => format!(
+            ", among parts like these; {} % if the photos left out as suspects show good parts",
+            percent(conformal::marginal_bound(all, of_all))
+        ),
+    };
     if calibration.is_estimate {
         let scored =
             if sample == Sample::CrossFitted { ", each scored by a model of the others" } else { "" };
         return format!(
             "{normals} normals{scored}: the threshold is estimated from the tail of their scores for {} % false alarms; without \
-             that estimate they support {bound} % on average",
+             that estimate they support {bound} % on average{without}",
             percent(target)
         );
     }
     let mut text = match sample {
-        Sample::HeldOut => format!("{normals} normals: at most {bound} % false alarms on average"),
+        Sample::HeldOut => format!("{normals} normals: at most {bound} % false alarms on average{without}"),
         Sample::CrossFitted => format!(
-            "{normals} normals, each scored by a model of the others: an estimate of {bound} % false alarms on average"
+            "{normals} normals, each scored by a model of the others: an estimate of {bound} % false alarms on average{without}"
         ),
     };
     if let Some(needed) = conformal::normals_for(target, 0.95).filter(|&needed| needed > normals) {
@@ -45,7 +58,8 @@ pub fn claim(calibration: &Calibration) -> String {
 #[must_use]
 pub fn claim_with_threshold(calibration: &Calibration) -> String {
     let Calibration { evidence, reaches_target, image_threshold, .. } = calibration;
-    let largest = !reaches_target && evidence.rank == 1 && *image_threshold >= evidence.scores.max;
+    let is_largest_rank = evidence.rank == calibration.left_out.saturating_add(1);
+    let largest = !reaches_target && is_largest_rank && *image_threshold >= evidence.scores.max;
     format!("{}{}", claim(calibration), if largest { ": the threshold is its largest score" } else { "" })
 }
 
@@ -63,10 +77,11 @@ pub fn highest(calibration: &Calibration) -> String {
 /// makes the gate blind. `again` says what to do after removing it: `train and export again`.
 #[must_use]
 pub fn outlier_warning(calibration: &Calibration, again: &str) -> Option<String> {
-    let Calibration { evidence, highest, .. } = calibration;
+    let Calibration { evidence, highest, left_out, .. } = calibration;
     let [(name, first), (_, second), ..] = &highest[..] else { return None };
     let above = |score: f32| score - evidence.scores.q50;
-    let alone = evidence.rank == 1 && above(*first) > OUTLIER_RATIO * above(*second).max(f32::MIN_POSITIVE);
+    let sets_it = evidence.rank == left_out.saturating_add(1);
+    let alone = sets_it && above(*first) > OUTLIER_RATIO * above(*second).max(f32::MIN_POSITIVE);
     alone.then(|| {
         format!(
             "{name} alone sets the threshold: it scores {first:.4}, the next normal {second:.4}. Look at it; if it isn't \
@@ -74,6 +89,23 @@ pub fn outlier_warning(calibration: &Calibration, again: &str) -> Option<String>
              --threshold estimate keeps it from deciding alone"
         )
     })
+}
+
+/// Returns a warning that names the normals which may show bad parts; `advice` says what to do about them.
+#[must_use]
+pub fn suspects_warning(suspects: &[Suspect], normals: usize, advice: &str) -> Option<String> {
+    if suspects.is_empty() {
+        return None;
+    }
+    let mut named: Vec<String> = suspects.iter().take(MAX_NAMED).map(Suspect::to_string).collect();
+    if suspects.len() > MAX_NAMED {
+        named.push(format!("{} more", suspects.len() - MAX_NAMED));
+    }
+    Some(format!(
+        "{} of {normals} photos score unlike the others and may show bad parts: {}. Look at them; {advice}",
+        suspects.len(),
+        named.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -96,6 +128,33 @@ mod tests {
              The target of 1 % is out of this sample's reach"
         );
         assert_eq!(claim(&calibrate(400, 0.01)), "400 normals: at most 1 % false alarms on average");
+    }
+
+    #[test]
+    fn a_claim_without_suspects_says_what_holds_if_they_were_good() {
+        let mut calibration = calibrate(95, 0.05);
+        calibration.count_left_out(5);
+        assert_eq!(
+            claim(&calibration),
+            "95 normals: at most 4.17 % false alarms on average, among parts like these; 8.91 % if the photos left out \
+             as suspects show good parts. The target of 5 % is out of this sample's reach"
+        );
+        let mut small = calibrate(19, 0.01);
+        small.count_left_out(1);
+        assert!(claim_with_threshold(&small).ends_with("the threshold is its largest score"));
+    }
+
+    #[test]
+    fn suspects_are_named_and_a_long_list_is_cut() {
+        let suspects: Vec<Suspect> = (0..12u8)
+            .map(|n| Suspect { name: format!("good/{n}.png"), score: 30.0 - f32::from(n) })
+            .collect();
+        assert_eq!(suspects_warning(&[], 200, "sort them out"), None);
+        assert_eq!(
+            suspects_warning(&suspects[..2], 200, "sort them out").unwrap(),
+            "2 of 200 photos score unlike the others and may show bad parts: 0.png 30.00, 1.png 29.00. Look at them; sort them out"
+        );
+        assert!(suspects_warning(&suspects, 200, "").unwrap().contains("9.png 21.00, 2 more. Look"));
     }
 
     #[test]

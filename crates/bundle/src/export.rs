@@ -17,6 +17,7 @@ use crate::atomic::{sync_folder, write_folder, write_synced};
 use crate::calibrate::{Calibration, Calibrator};
 use crate::claim::claim;
 use crate::descriptor::{self, DescriptorError};
+use crate::left_out::{LEFT_OUT_FILE, LeftOut, encode};
 use crate::rule::ThresholdRule;
 use crate::zones::{ZoneError, cross_fit_zones, fit_zones, frame_score};
 
@@ -47,6 +48,8 @@ pub struct Export<'a> {
     pub rule: ThresholdRule,
     /// Whether to refuse a sample that is too small to claim the target.
     pub require_claim: bool,
+    /// Photos that were left out as suspects of showing bad parts.
+    pub left_out: LeftOut<'a>,
 }
 
 /// How a frame is scored.
@@ -236,18 +239,20 @@ fn finish(
 ) -> Result<Calibration, ExportError> {
     let mut scorer = scorer.with_image_score(image_score.clone());
     let indices = golden_indices(calibrator.scores());
-    let calibration =
+    let mut calibration =
         calibrator.finish(request.target_fpr, request.rule).ok_or(ExportError::NoCalibration)?;
+    let normals = calibration.evidence.normals;
+    calibration.count_left_out(request.left_out.among(normals));
     if request.require_claim && !calibration.reaches_target {
         return Err(ExportError::Claim(claim(&calibration)));
     }
     let scores = &calibration.evidence.scores;
-    if calibration.evidence.normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
-        return Err(ExportError::Constant(calibration.evidence.normals));
+    if normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
+        return Err(ExportError::Constant(normals));
     }
     let golden = golden_frames(request, &mut scorer, &indices)?;
     let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
-    write(out, request.onnx, &thresholds, &golden)?;
+    write(out, request, &thresholds, &golden)?;
     Ok(calibration)
 }
 
@@ -310,15 +315,18 @@ fn field<const N: usize>(text: &str) -> Result<heapless::String<N>, ExportError>
 
 fn write(
     out: &Path,
-    onnx: &[u8],
+    request: &Export<'_>,
     thresholds: &ThresholdFile,
     golden: &[GoldenFrame],
 ) -> Result<(), ExportError> {
     let mut buffer = [0; MAX_LEN];
     let encoded = thresholds.encode(&mut buffer)?;
     write_folder(out, |folder| {
-        write_synced(&folder.join(MODEL_FILE), onnx)?;
+        write_synced(&folder.join(MODEL_FILE), request.onnx)?;
         write_synced(&folder.join(THRESHOLD_FILE), encoded)?;
+        if !request.left_out.suspects.is_empty() {
+            write_synced(&folder.join(LEFT_OUT_FILE), &encode(request.left_out.suspects)?)?;
+        }
         std::fs::create_dir(folder.join(GOLDEN_FOLDER))?;
         for (file, png, _) in golden {
             write_synced(&folder.join(GOLDEN_FOLDER).join(file), png)?;

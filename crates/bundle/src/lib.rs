@@ -10,6 +10,7 @@
 //! | [`export`](mod@export) | model + normals → bundle, by running the judge |
 //! | [`input_shape`](mod@input_shape) | a network input in the shape of the judged region |
 //! | [`painted_mask`](mod@painted_mask) | a painted picture → what isn't judged, and zones with limits of their own |
+//! | [`left_out`](mod@left_out) | the record of photos that were left out of learning |
 //! | [`recalibrate`] | replaces the thresholds of an existing bundle |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | writes files and folders whole or not at all |
@@ -17,6 +18,7 @@
 //! | [`robust`] | median and spread |
 //! | [`seeded`] | random numbers that a recorded seed always reproduces |
 //! | [`tiling`](mod@tiling) | how many tiles, and of what size |
+//! | [`suspects`](mod@suspects) | names photos that may show bad parts, by their scores |
 //! | `tail` | a threshold estimated from all large scores |
 //! | [`whitening`] | covariances → distances |
 //! | [`zones`] | zones' features on normals → their limits |
@@ -31,12 +33,14 @@ pub mod descriptor;
 pub mod evaluate;
 pub mod export;
 pub mod input_shape;
+pub mod left_out;
 pub mod painted_mask;
 pub mod parse;
 pub mod recalibrate;
 pub mod robust;
 pub mod rule;
 pub mod seeded;
+pub mod suspects;
 mod tail;
 pub mod tiling;
 pub mod whitening;
@@ -44,11 +48,13 @@ pub mod zones;
 
 pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, PixelCalibrator};
-pub use claim::{claim, claim_with_threshold, highest, outlier_warning};
+pub use claim::{claim, claim_with_threshold, highest, outlier_warning, suspects_warning};
 pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, score_file};
 pub use input_shape::{PIXELS, input_shape};
+pub use left_out::{LeftOut, left_out};
 pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
 pub use robust::robust_stats;
 pub use rule::ThresholdRule;
+pub use suspects::{Suspect, suspects};
 pub use tiling::{TileChoice, Tiling, TilingRequest, tiling};
 pub use zones::{ZoneError, cross_fit_zones, fit_zones, frame_score};

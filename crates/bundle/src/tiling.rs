@@ -34,15 +34,6 @@ pub enum TileChoice {
     },
 }
 
-impl fmt::Display for TileChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Grid { columns, rows } => write!(f, "{columns}x{rows}"),
-        }
-    }
-}
-
 /// What a user asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct TilingRequest {
@@ -103,11 +94,7 @@ pub enum TilingError {
 ///
 /// # Errors
 /// See [`TilingError`].
-pub fn tiling(
-    request: &TilingRequest,
-    frames: FrameRange,
-    roi: Option<Roi>,
-) -> Result<Tiling, TilingError> {
+pub fn tiling(request: &TilingRequest, frames: FrameRange, roi: Option<Roi>) -> Result<Tiling, TilingError> {
     let seen = match roi {
         Some(roi) => [f64::from(roi.width), f64::from(roi.height)],
         None => [middle(frames.min.width, frames.max.width), middle(frames.min.height, frames.max.height)],
@@ -144,9 +131,8 @@ fn auto(request: &TilingRequest, overlap: u16, seen: [f64; 2]) -> Option<(Tiles,
         let down = sides(height, overlap, request.size.map(|size| size.height));
         let grids = sides(width, overlap, request.size.map(|size| size.width)).into_iter();
         let grids = grids.flat_map(|across| down.iter().map(move |&down| (across, down)));
-        let tilings = grids.map(|((columns, width), (rows, height))| {
-            (grid(columns, rows, overlap), Size { width, height })
-        });
+        let tilings = grids
+            .map(|((columns, width), (rows, height))| (grid(columns, rows, overlap), Size { width, height }));
         let each = |size: Size| f64::from(size.width) * f64::from(size.height);
         let fitting = tilings.filter(|&(tiles, input)| each(input) <= most && tiles.is_valid(input));
         let cost = |(tiles, input): &(Tiles, Size)| each(*input) * tiles.count() as f64;
@@ -203,7 +189,9 @@ mod tests {
         assert_eq!(of(640, 283, AUTO).unwrap().tiles, Tiles { columns: 4, rows: 1, overlap: 32 });
         // More pixels a tile make fewer tiles.
         let large = TilingRequest { pixels: 4 * PIXELS, ..AUTO };
-        assert!(of(1400, 619, large).unwrap().tiles.count() * 3 <= of(1400, 619, AUTO).unwrap().tiles.count());
+        assert!(
+            of(1400, 619, large).unwrap().tiles.count() * 3 <= of(1400, 619, AUTO).unwrap().tiles.count()
+        );
     }
 
     #[test]

@@ -8,10 +8,13 @@ use crate::robust::robust_stats;
 
 /// Minimum spread of a zone, as a share of the largest spread of all zones: in a zone that is nearly the same on all normals, a
 /// difference that is nothing elsewhere must not reject a part.
-const MIN_SPREAD: f32 = 0.05;
+const MIN_SPREAD: f32 = 0.01;
 
 /// The features of a frame's zones, in the order of the zones.
 pub type FrameFeatures = Vec<ZoneFeatures>;
+
+/// For each frame of a part, the scores of its zones.
+pub type PartScores = Vec<Vec<f32>>;
 
 /// Why zones can't be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +42,7 @@ pub fn fit_zones(zones: &Zones, parts: &[Vec<FrameFeatures>]) -> Result<Zones, Z
 pub fn cross_fit_zones(
     zones: &Zones,
     parts: &[Vec<FrameFeatures>],
-) -> Result<(Zones, Vec<Vec<Vec<f32>>>), ZoneError> {
+) -> Result<(Zones, Vec<PartScores>), ZoneError> {
     let sorted = SortedFeatures::of(zones, parts)?;
     let of_part = |(part, frames): (usize, &Vec<FrameFeatures>)| {
         let fitted = sorted.fitted(zones, Some(part).filter(|_| parts.len() > 1));

@@ -15,6 +15,7 @@
 //! | [`mahalanobis`] | what good parts look like as a whole |
 //! | [`gaussians`] | Gaussians at each position of a grid |
 //! | [`cross_fit`](mod@cross_fit) | fits to all good parts, and scores each by a model of the others |
+//! | [`screening`] | finds photos of bad parts among the good ones, to leave them out |
 //! | [`teach`](mod@teach) | good parts alone → bundle |
 //! | `zone_frames` | the zones' features of frames whose maps come tile by tile |
 //!
@@ -52,6 +53,7 @@
 //!     method: method.as_ref(),
 //!     target_fpr: 0.01,
 //!     rule: bundle::ThresholdRule::Claim,
+//!     left_out: &[],
 //!     seed: 0,
 //!     threads: 2,
 //! };
@@ -77,6 +79,7 @@ pub mod options;
 pub mod padim;
 pub mod patchcore;
 pub mod registry;
+pub mod screening;
 pub mod smoothing;
 pub mod teach;
 mod zone_frames;

@@ -27,12 +27,6 @@ pub struct View {
 }
 
 impl View {
-    /// Returns the view of a model that judges one tile of this size at a time.
-    #[must_use]
-    pub const fn tile(input: Size) -> Self {
-        Self { input, tiles: Tiles::ONE }
-    }
-
     /// Returns the view of a model for frames of this recipe, which judges a frame's tiles together or one at a time.
     #[must_use]
     pub const fn of(recipe: &Recipe, judges_frames: bool) -> Self {

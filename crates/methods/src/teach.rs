@@ -9,7 +9,7 @@ use crate::dyn_method::DynMethod;
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, find_outliers};
 use crate::method::{ProgressCallback, View};
 use bundle::{Calibration, Calibrator};
-use bundle::{Export, ExportError, ScoreKind, ThresholdRule, export_calibrated};
+use bundle::{Export, ExportError, LeftOut, ScoreKind, Suspect, ThresholdRule, export_calibrated};
 use networks::teacher::Teacher;
 
 /// Minimum number of parts.
@@ -34,6 +34,8 @@ pub struct TeachRequest<'a> {
     pub target_fpr: f64,
     /// How scores become the threshold.
     pub rule: ThresholdRule,
+    /// Photos that were left out of `parts` as suspects, see [`crate::screening`]; recorded in the bundle.
+    pub left_out: &'a [Suspect],
     /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
@@ -136,6 +138,7 @@ pub fn teach(
         target_fpr: request.target_fpr,
         rule: request.rule,
         require_claim: false,
+        left_out: LeftOut { suspects: request.left_out, kept: request.parts.len() },
     };
     let image_score = fitted.zones.map_or(ImageScore::Model, ImageScore::Zones);
     let calibration = export_calibrated(&export, image_score, calibrator, out)?;

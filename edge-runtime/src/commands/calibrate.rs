@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use bundle::recalibrate::replace_thresholds;
-use bundle::{Calibration, ThresholdRule, claim_with_threshold, highest, outlier_warning};
+use bundle::{Calibration, ThresholdRule, claim_with_threshold, highest, outlier_warning, suspects_warning};
 use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
 
@@ -208,6 +208,10 @@ fn write_change(new: &Calibration, old: &ThresholdFile, out: &mut impl Write) ->
         writeln!(out, "{name:<21}  {:>10}, before {:>10}", significant(now), significant(before))?;
     }
     writeln!(out, "{}", highest(new))?;
+    let advice = "remove those that aren't good parts and calibrate again";
+    if let Some(warning) = suspects_warning(&new.suspects, new.evidence.normals as usize, advice) {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     if let Some(warning) = outlier_warning(new, "calibrate again") {
         let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }

@@ -2,6 +2,8 @@
 //!
 //! The photos are kept, so that an interrupted run can continue and more parts can be added later.
 
+mod suspects;
+
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,10 +13,11 @@ use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
     Align, PIXELS, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment, claim_with_threshold, highest,
-    outlier_warning, parse, tiling,
+    outlier_warning, parse, suspects_warning, tiling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
+use methods::cross_fit::CrossFit;
 use methods::options::{MethodOptions, Methods, Options};
 use methods::teach::{TeachRequest, TeachResult, teach};
 use methods::{DynMethod, Flip, METHODS};
@@ -29,6 +32,8 @@ use crate::part::VoteCount;
 
 /// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
 const MAX_LISTED: usize = 3;
+/// Seeds the folds and the method's choices.
+const SEED: u64 = 0;
 
 /// Arguments of `teach`.
 #[derive(Debug, clap::Args)]
@@ -96,6 +101,10 @@ pub struct Args {
     /// good parts is not bounded.
     #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
     threshold: ThresholdRule,
+    /// Leave out parts that score unlike the others and may be bad, at most 15 % of them: they are listed here and in the bundle's
+    /// left-out.json, and their photos stay where they are. Takes twice as long.
+    #[arg(long)]
+    drop_suspects: bool,
     #[command(flatten, next_help_heading = "Options of methods")]
     options: Options<FittedMethods>,
 }
@@ -143,10 +152,30 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
     let started = Instant::now();
-    let Usable { parts, recipe, zones } = usable_parts(&folder, args, &votes)?;
+    let Usable { mut parts, mut recipe, zones } = usable_parts(&folder, args, &votes)?;
     let levels: Vec<u8> = zones.iter().flat_map(Zones::levels).collect();
     let count =
         line.as_ref().map_or_else(|| VoteCount::new(&votes, &levels), |line| line.vote_count(&levels))?;
+    let decide = |frames: &[Vec<f32>]| count.deciding_score(frames);
+    let threads = line.as_ref().map_or(1, |line| line.threads.into());
+    let mut left_out = vec![];
+    if args.drop_suspects {
+        let task = CrossFit {
+            teacher: &teacher,
+            recipe,
+            zones: zones.as_ref(),
+            method: method.as_ref(),
+            parts: &parts,
+            seed: SEED,
+            threads,
+        };
+        let (kept, suspects) = suspects::leave_out(&task, args.flip, &decide)?;
+        (parts, left_out) = (kept, suspects);
+        if !left_out.is_empty() {
+            // A bad part may have decided it.
+            align(&mut recipe, args.align, &parts)?;
+        }
+    }
     let request = TeachRequest {
         teacher: &teacher,
         recipe,
@@ -156,10 +185,10 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         method: method.as_ref(),
         target_fpr: args.target_fpr,
         rule: args.threshold,
-        seed: 0,
-        threads: line.as_ref().map_or(1, |line| line.threads.into()),
+        left_out: &left_out,
+        seed: SEED,
+        threads,
     };
-    let decide = |frames: &[Vec<f32>]| count.deciding_score(frames);
     let replaces_half =
         Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
     let result = teach(&request, &decide, &args.out, &mut || true)?;
@@ -253,10 +282,17 @@ fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<Usabl
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| print_line(&mask.description));
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
-    let aligned = alignment(args.align, &parts.concat(), recipe, || {})?;
+    align(&mut recipe, args.align, &parts)?;
+    Ok(Usable { parts, recipe, zones: mask.and_then(|mask| mask.zones) })
+}
+
+/// Decides whether parts are aligned, and adds that to the recipe.
+fn align(recipe: &mut Recipe, align: Align, parts: &[Vec<PathBuf>]) -> Result<()> {
+    recipe.alignment = None;
+    let aligned = alignment(align, &parts.concat(), *recipe, || {})?;
     print_line(&format!("alignment: {}", aligned.description));
     recipe.alignment = aligned.alignment;
-    Ok(Usable { parts, recipe, zones: mask.and_then(|mask| mask.zones) })
+    Ok(())
 }
 
 /// Warns of photos that look alike: a duplicate adds no evidence. Frames of the same part may look alike.
@@ -295,6 +331,11 @@ fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, starte
         ));
     }
     let calibration = &result.calibration;
+    let or_drop = if args.drop_suspects { "" } else { ", or teach with --drop-suspects" };
+    let advice = format!("remove those that aren't good parts and teach again{or_drop}");
+    if let Some(warning) = suspects_warning(&calibration.suspects, parts, &advice) {
+        print_line(&format!("warning: {warning}"));
+    }
     if let Some(warning) = outlier_warning(calibration, "teach again") {
         print_line(&format!("warning: {warning}"));
     }

@@ -50,7 +50,7 @@ pub struct Options {
     /// only in rounding: by at most 1e-4 of a map's maximum.
     pub arithmetic: Arithmetic,
     /// Above 1, independent branches of the graph, such as a teacher and a student, run side by side, and idle threads help
-    /// with the others' kernels; results are bit-identical. 0 counts as 1.
+    /// with the others' kernels; a frame's tiles are run side by side, too. Results are bit-identical. 0 counts as 1.
     pub threads: usize,
 }
 

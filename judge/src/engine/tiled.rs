@@ -102,11 +102,8 @@ fn load_parts(
     let tiles = recipe.tiles.count();
     let input = |images| [images, 3, recipe.input.height as usize, recipe.input.width as usize];
     let model = reader::decode(onnx)?;
-    let model = if tiles > 1 {
-        reader::split(model, input(tiles), TILE_FEATURES)?
-    } else {
-        SplitModel::Whole(model)
-    };
+    let model =
+        if tiles > 1 { reader::split(model, input(tiles), TILE_FEATURES)? } else { SplitModel::Whole(model) };
     let (tile, frame) = match model {
         SplitModel::Whole(model) => (load(model, input(1), outputs, options)?, None),
         SplitModel::Parts(tile, frame) => {
@@ -140,7 +137,11 @@ impl Network {
         let count = inputs.len() / length;
         let left = count % self.threads;
         let shares = !self.replacements.is_empty() && 2 * left <= self.threads;
-        let apart = if self.threads == 1 { 0 } else if shares { count - left } else { count };
+        let apart = match (count, self.threads) {
+            (1, _) | (_, 1) => 0,
+            _ if shares => count - left,
+            _ => count,
+        };
         let (apart, together) = inputs.split_at(apart * length);
         let mut outputs = if apart.is_empty() { vec![] } else { self.run_apart(apart)? };
         for input in together.chunks_exact(length) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, ScoreKind, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, export, parse, tiling};
+use bundle::{Export, LeftOut, ScoreKind, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, export, parse, tiling};
 use networks::foreign::{AdoptOptions, ForeignModel, Normalisation};
 use shared_format::{Recipe, Roi, Size};
 
@@ -128,6 +128,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         target_fpr: args.target_fpr,
         rule: args.threshold,
         require_claim: args.require_claim,
+        left_out: LeftOut::default(),
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use bundle::{Export, ScoreKind, ThresholdRule, export, export_calibrated};
+use bundle::{Export, LeftOut, ScoreKind, ThresholdRule, export, export_calibrated};
 
 use super::thresholds;
 use crate::run::{Run, RunSettings};
@@ -79,6 +79,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (ScoreChoice::Model, Some(zones)) => ScoreKind::Zones { zones, normals: &described },
         (ScoreChoice::Descriptor, _) => ScoreKind::Descriptor(&described),
     };
+    let suspects = settings.left_out();
+    let kept = settings.fit.len() + settings.selection.len() + settings.calibration.len();
     let judged = described.len() + calibration.len();
     let bar = progress::bar(judged as u64, "Judging normals");
     let request = Export {
@@ -91,6 +93,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         target_fpr: args.target_fpr,
         rule: args.threshold,
         require_claim: args.require_claim,
+        left_out: LeftOut { suspects: &suspects, kept },
     };
     let calibrated = match calibrator {
         Some((calibrator, image_score)) => export_calibrated(&request, image_score, calibrator, &args.out)?,

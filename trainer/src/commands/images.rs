@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bundle::dataset::{DataError, MIN_NORMALS, Normals, Survey, normal_images, survey};
-use shared_format::{FrameRange, Roi};
+use bundle::{Align, alignment};
+use shared_format::{FrameRange, Recipe, Roi};
 
 use crate::progress;
 
@@ -58,4 +59,15 @@ fn warn_of_duplicates(duplicates: &[(PathBuf, PathBuf)]) {
             duplicates.len()
         );
     }
+}
+
+/// Decides whether parts are aligned, and adds that to the recipe.
+pub(super) fn align(recipe: &mut Recipe, align: Align, normals: &[PathBuf]) -> anyhow::Result<()> {
+    recipe.alignment = None;
+    let bar = progress::bar(normals.len() as u64, "Measuring alignment");
+    let aligned = alignment(align, normals, *recipe, || bar.inc(1))?;
+    bar.finish_and_clear();
+    eprintln!("alignment: {}", aligned.description);
+    recipe.alignment = aligned.alignment;
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod eval;
 mod export;
 mod images;
 mod quality;
+mod screening;
 mod size_class;
 mod stress;
 mod teacher;

@@ -1,6 +1,6 @@
 //! The report of a command that calibrated.
 
-use bundle::{Calibration, claim_with_threshold, highest, outlier_warning};
+use bundle::{Calibration, claim_with_threshold, highest, outlier_warning, suspects_warning};
 
 /// Prints claim, threshold and the normals with the highest scores; `again` is the action to take after removing a bad one.
 pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) {
@@ -14,6 +14,13 @@ pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) 
         model_bytes as f64 / 1e6
     );
     println!("{}", highest(calibration));
+    let scored = calibration.evidence.normals - calibration.left_out;
+    let advice = format!(
+        "remove those that aren't good parts and {again}, or the gate will pass what it should reject"
+    );
+    if let Some(warning) = suspects_warning(&calibration.suspects, scored as usize, &advice) {
+        eprintln!("warning: {warning}");
+    }
     if let Some(warning) = outlier_warning(calibration, again) {
         eprintln!("warning: {warning}");
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use bundle::dataset::{DataError, split};
-use bundle::{Align, PIXELS, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment, parse, tiling};
+use bundle::{Align, PIXELS, TileChoice, TilingRequest, ZoneFactor, add_mask, parse, tiling};
 use clap::builder::PossibleValue;
 use methods::Flip;
 use methods::features::{Extractor, Levels};
@@ -15,7 +15,8 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size};
 
-use super::images::{Usable, usable};
+use super::images::{Usable, align, usable};
+use super::screening::{Screening, screening_method};
 use super::size_class::SizeClass;
 use crate::compute::{ComputeRequest, DeviceChoice, Precision, Resolved};
 use crate::method::{Method, Plan, TrainOutcome};
@@ -88,6 +89,10 @@ pub struct Args {
     /// or vertical (top and bottom exchanged)
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
+    /// Leave out photos that score unlike the others and may show bad parts, at most 15 % of them: they are listed here and in
+    /// run.json, and the files stay where they are. Looking takes as long as fitting the default method
+    #[arg(long)]
+    drop_suspects: bool,
     /// Number of steps, each of as many samples (images, their tiles and mirrored copies) as the method's batch size; chosen by
     /// the method by default
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..=MAX_STEPS))]
@@ -212,7 +217,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     if data.to_str().is_none() {
         bail!("the path {} is not UTF-8 and can't be recorded; rename the folder", data.display());
     }
-    let Usable { found, frames, unused } = usable(&data, args.roi)?;
+    let Usable { mut found, frames, unused } = usable(&data, args.roi)?;
     let Args { tiles, overlap, size, pixels, roi, .. } = *args;
     let cut = tiling(&TilingRequest { tiles, overlap, size, pixels }, frames, roi)?;
     let (input, tiles, colour) = (cut.input, cut.tiles, found.colour);
@@ -223,11 +228,25 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     }
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| eprintln!("{}", mask.description));
-    let bar = progress::bar(found.usable.len() as u64, "Measuring alignment");
-    let aligned = alignment(args.align, &found.usable, recipe, || bar.inc(1))?;
-    bar.finish_and_clear();
-    eprintln!("alignment: {}", aligned.description);
-    recipe.alignment = aligned.alignment;
+    let zones = mask.and_then(|mask| mask.zones);
+    align(&mut recipe, args.align, &found.usable)?;
+    let mut left_out = vec![];
+    if args.drop_suspects {
+        let screening = Screening {
+            method: screening_method(method, &options, &teacher)?,
+            teacher: &teacher,
+            recipe,
+            zones: zones.as_ref(),
+            flip: args.flip,
+            seed: args.seed,
+            threads: compute.threads,
+        };
+        left_out = screening.leave_out(&mut found.usable)?;
+        if !left_out.is_empty() {
+            // A bad part may have decided it.
+            align(&mut recipe, args.align, &found.usable)?;
+        }
+    }
 
     let sets = split(found.usable.len(), args.seed);
     let names = |set: &[usize]| set.iter().map(|&index| relative(&found.usable[index], &data)).collect();
@@ -239,8 +258,9 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     };
     settings.skipped =
         found.skipped.iter().map(|s| (recordable(&s.path, &data), s.reason.to_string())).collect();
+    settings.left_out = left_out.into_iter().map(|(path, score)| (relative(&path, &data), score)).collect();
     settings.unused = unused;
-    settings.zones = mask.and_then(|mask| mask.zones);
+    settings.zones = zones;
     settings.flip = args.flip;
     settings.options = options;
     settings.precision = compute.precision;

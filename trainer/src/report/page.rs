@@ -2,11 +2,14 @@
 //! worst escapes and false alarms with their maps.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bundle::dataset::GOOD;
 use bundle::evaluate::{Figures, ImageOutcome};
+use bundle::left_out::LEFT_OUT_FILE;
+use bundle::{Suspect, left_out};
 use jpeg_encoder::{ColorType, Encoder};
 use judge::{AnomalyMap, Frame, Judge, Pixels, decode_file, overlay, region_of_interest};
 use serde_json::json;
@@ -72,6 +75,7 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
         evidence.claimed_fpr() * 100.0,
         escape(&format!("{}{}", table(figures), zones.join("\n")))
     );
+    html += &left_out_section(&judge.bundle().folder);
     if moves {
         html += &threshold_section(&kinds, &scores, threshold, &scale);
     }
@@ -86,6 +90,24 @@ fn section(Evaluated { judge, outcomes, figures }: &mut Evaluated, moves: bool) 
         html += "<p id=\"beyond\"></p>";
     }
     html + &pictures(judge, outcomes)
+}
+
+/// Names the photos that were left out of learning.
+fn left_out_section(bundle: &Path) -> String {
+    let suspects = match left_out(bundle) {
+        Ok(suspects) if suspects.is_empty() => return String::new(),
+        Ok(suspects) => suspects,
+        Err(e) => return format!("<p>{LEFT_OUT_FILE} can't be read: {}</p>", escape(&e.to_string())),
+    };
+    let mut html = format!(
+        "<h2>Left out of learning</h2><p>{} photos were left out as suspects of showing bad parts. The claim above counts them as good \
+         parts that are rejected; a threshold calibrated on the line later doesn't.</p><table>",
+        suspects.len()
+    );
+    for Suspect { name, score } in &suspects {
+        let _ = write!(html, "<tr><td>{}</td><td>{score:.2}</td></tr>", escape(name));
+    }
+    html + "</table>"
 }
 
 /// Lists the good parts, then each kind of defect: name, whether defective, scores.

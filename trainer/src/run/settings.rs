@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use bundle::Suspect;
 use methods::Flip;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -56,6 +57,9 @@ pub struct RunSettings {
     pub calibration: Vec<PathBuf>,
     /// Images that aren't used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
+    /// Images left out as suspects of showing bad parts, with their scores. Absent in older runs.
+    #[serde(default)]
+    pub left_out: Vec<(PathBuf, f32)>,
     /// Other files in the data folder that aren't used, a clause for each reason. Absent in older runs.
     #[serde(default)]
     pub unused: Vec<String>,
@@ -84,6 +88,7 @@ impl RunSettings {
             selection: vec![],
             calibration: vec![],
             skipped: vec![],
+            left_out: vec![],
             unused: vec![],
         }
     }
@@ -119,6 +124,14 @@ impl RunSettings {
         } else {
             Ok(())
         }
+    }
+
+    /// Returns the images left out, as a bundle records them.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<Suspect> {
+        let suspect =
+            |(path, score): &(PathBuf, f32)| Suspect { name: path.display().to_string(), score: *score };
+        self.left_out.iter().map(suspect).collect()
     }
 
     /// Returns the paths of one of the sets.

@@ -90,9 +90,10 @@ fn each_grey_level_is_a_zone_where_it_was_painted() {
         }
     }
     let painted = painted(&recipe(None, Tiles::ONE), bands).unwrap();
-    let described = "ignored: 25 % of the region of interest; zones: level 255 with 23 %, level 160 with 25 %, level 80 with 25 %";
-    let shares = painted.description.replace("26 %", "25 %").replace("27 %", "25 %").replace("24 %", "23 %");
-    assert_eq!(shares, described);
+    assert_eq!(
+        painted.description,
+        "ignored: 27 % of the region of interest; zones: level 255 with 23 %, level 160 with 25 %, level 80 with 25 %"
+    );
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn soft_edges_and_jpeg_make_no_zones() {
     };
     let of_soft = painted(&recipe, soft).unwrap();
     assert_eq!(zones(&of_soft).levels().collect::<Vec<_>>(), [255, 160]);
-    assert!(of_soft.description.contains("other levels, 0."), "{}", of_soft.description);
+    assert!(of_soft.description.contains("other levels, 1.0 %"), "{}", of_soft.description);
     // A slanted edge in a JPEG, with its ringing.
     let slanted = |x: u32, y: u32| {
         if x + y / 3 < 120 {
@@ -168,7 +169,8 @@ fn pictures_that_say_nothing_or_are_ambiguous_are_refused() {
     // A photo that was painted on.
     let photo = painted(&recipe, |x, y| if x < 50 { 0 } else { 60 + (x + y) as u8 % 100 });
     assert!(matches!(photo, Err(E::TooClose { .. })), "{photo:?}");
-    let noisy = painted(&recipe, |x, y| if x < 50 { 0 } else { (x * 97 + y * 61 + x * y) as u8 });
+    let noise = |x: u32, y: u32| ((x * 300 + y).wrapping_mul(0x9e37_79b1) >> 24) as u8;
+    let noisy = painted(&recipe, |x, y| if x < 50 { 0 } else { noise(x, y) });
     assert!(matches!(noisy, Err(E::Between { percent, .. }) if percent > 50.0), "{noisy:?}");
     let close = painted(&recipe, |x, _| {
         if x < 100 {

@@ -37,7 +37,8 @@ impl TileGrid {
     #[must_use]
     pub fn whole(self) -> [usize; 2] {
         let [rows, columns] = self.strides();
-        let side = |tiles: u8, stride: usize, tile: usize| usize::from(tiles).saturating_sub(1) * stride + tile;
+        let side =
+            |tiles: u8, stride: usize, tile: usize| usize::from(tiles).saturating_sub(1) * stride + tile;
         [side(self.tiles.rows, rows, self.tile[0]), side(self.tiles.columns, columns, self.tile[1])]
     }
 

@@ -124,7 +124,12 @@ mod tests {
             let usual = |p: usize| if p < 24 { 1.5 } else { 1.0 };
             (0..384).map(|p| usual(p) + random.below(1001) as f32 / 1000.0 * spread as f32 * 0.2).collect()
         };
-        HeldOut { grid: GRID, margin: 0, tiles: Tiles::ONE, parts: (0..count).map(|_| vec![vec![map()]]).collect() }
+        HeldOut {
+            grid: GRID,
+            margin: 0,
+            tiles: Tiles::ONE,
+            parts: (0..count).map(|_| vec![vec![map()]]).collect(),
+        }
     }
 
     #[test]
@@ -152,12 +157,8 @@ mod tests {
             assert!(parts.iter().flatten().all(|score| score.is_finite()));
             assert!(score.positions.deviation.iter().all(|d| *d > 0.0));
         }
-        let zeros = HeldOut {
-            grid: [2, 2],
-            margin: 0,
-            tiles: Tiles::ONE,
-            parts: vec![vec![vec![vec![0.0; 4]]]; 3],
-        };
+        let zeros =
+            HeldOut { grid: [2, 2], margin: 0, tiles: Tiles::ONE, parts: vec![vec![vec![vec![0.0; 4]]]; 3] };
         let (score, _) = ImageScorer::fit(&zeros, Size { width: 16, height: 16 }, &mut |_| ()).unwrap();
         assert!(score.of(&score.positions.standardise(&[0.0; 4])).is_finite());
         let nothing = HeldOut { parts: vec![], ..zeros };

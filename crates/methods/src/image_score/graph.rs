@@ -22,7 +22,9 @@ impl ImageScorer {
         let mut sum: Option<Value> = None;
         for (share, stats) in SHARES.iter().zip(&self.shares) {
             let worst = match &tiles {
-                Some(tiles) => graph.mean_of_largest_in_rows(tiles, positions_in_share(*share, tiles.shape()[1])),
+                Some(tiles) => {
+                    graph.mean_of_largest_in_rows(tiles, positions_in_share(*share, tiles.shape()[1]))
+                }
                 None => graph.mean_of_largest(&map, positions_in_share(*share, self.positions.mean.len())),
             };
             let centre = graph.scalar(stats.centre);

@@ -79,7 +79,8 @@ fn tiles(numbers: &[f32], grid: [usize; 2]) -> Option<Tiles> {
     let &[columns, rows, overlap] = numbers else { return None };
     let tiles = Tiles { columns: columns as u8, rows: rows as u8, overlap: overlap as u16 };
     let read = [f32::from(tiles.columns), f32::from(tiles.rows), f32::from(tiles.overlap)];
-    (read == *numbers && tiles.count() > 0 && TileGrid::of_whole(tiles, grid).whole() == grid).then_some(tiles)
+    (read == *numbers && tiles.count() > 0 && TileGrid::of_whole(tiles, grid).whole() == grid)
+        .then_some(tiles)
 }
 
 #[cfg(test)]

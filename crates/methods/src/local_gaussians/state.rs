@@ -48,7 +48,8 @@ impl method::Model for Model {
             .ok_or(StateError::Sides("projection"))?;
         let (mean, whitening) = (get(MEAN)?, get(WHITENING)?);
         let d = projection.outputs;
-        let grid = TileGrid::new(view.tiles, [view.input.height, view.input.width].map(|side| side as usize / 8));
+        let grid =
+            TileGrid::new(view.tiles, [view.input.height, view.input.width].map(|side| side as usize / 8));
         let grid = grid.whole();
         let fits = |cell: &usize| whitening.shape == [grid[0] * grid[1] / (cell * cell), d, d];
         let cell = CELLS.into_iter().find(fits).filter(|_| mean.shape == [grid[0], grid[1], d]);

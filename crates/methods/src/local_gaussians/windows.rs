@@ -37,7 +37,8 @@ impl Windows {
     /// Returns the positions of a cell, row by row.
     pub(super) fn members(self, cell: usize) -> impl Iterator<Item = usize> {
         let (top, left) = (cell / self.cell_columns() * self.cell, cell % self.cell_columns() * self.cell);
-        (0..self.each()).map(move |member| (top + member / self.cell) * self.columns + left + member % self.cell)
+        (0..self.each())
+            .map(move |member| (top + member / self.cell) * self.columns + left + member % self.cell)
     }
 
     /// Returns, for each cell, the positions of its window, row by row; beyond the grid's edges, the nearest position at the
@@ -45,7 +46,8 @@ impl Windows {
     pub(super) fn cell_table(self) -> Vec<i64> {
         let inside = |at: usize, length: usize| at.saturating_sub(self.reach).min(length - 1);
         let window = |cell: usize| {
-            let (top, left) = (cell / self.cell_columns() * self.cell, cell % self.cell_columns() * self.cell);
+            let (top, left) =
+                (cell / self.cell_columns() * self.cell, cell % self.cell_columns() * self.cell);
             (0..self.window_positions()).map(move |place| {
                 let row = inside(top + place / self.side(), self.rows);
                 let column = inside(left + place % self.side(), self.columns);
@@ -111,7 +113,10 @@ mod tests {
                     assert_eq!(cell_table[place], position as i64);
                     let neighbour = windows.members(place / windows.window_positions()).nth(member).unwrap();
                     let far = |a: usize, b: usize| a.abs_diff(b) <= reach;
-                    assert!(far(position / columns, neighbour / columns) && far(position % columns, neighbour % columns));
+                    assert!(
+                        far(position / columns, neighbour / columns)
+                            && far(position % columns, neighbour % columns)
+                    );
                 }
                 let mut different = comparisons.to_vec();
                 different.sort_unstable();

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use judge::{Frame, Options, Pixels, Preparer, Scorer, TiledNetwork, encode_png, largest_region, region_of_interest};
+use judge::{
+    Frame, Options, Pixels, Preparer, Scorer, TiledNetwork, encode_png, largest_region, region_of_interest,
+};
 use methods::features::{Extractor, FeatureSet, Flip};
 use methods::method::View;
 use methods::teach::{TeachRequest, teach};
@@ -66,7 +68,11 @@ fn models_for_tiles_agree_in_two_engines() {
             let view = View::of(&recipe, method.judges_frames());
             let onnx = model.onnx(&teacher, view, None);
             let restored = entry.restore(&model.state(), &teacher, view).unwrap();
-            assert!(restored.onnx(&teacher, view, None) == onnx, "{}: the restored model differs", entry.name);
+            assert!(
+                restored.onnx(&teacher, view, None) == onnx,
+                "{}: the restored model differs",
+                entry.name
+            );
             let other = View { tiles: Tiles { columns: 2, ..TILES }, ..view };
             assert!(!method.judges_frames() || entry.restore(&model.state(), &teacher, other).is_err());
             let run = |threads| {
@@ -102,9 +108,8 @@ fn onnxruntime(python: &Path, onnx: &[u8], input: &[f32], folder: &Path) -> [Vec
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/run_onnx.py");
     succeed(Command::new(python).arg(script).args([&model, &source, &target]));
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&target).unwrap()).unwrap();
-    ["anomaly_map", "score"].map(|name| {
-        json[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
-    })
+    ["anomaly_map", "score"]
+        .map(|name| json[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect())
 }
 
 /// A mirrored frame has the mirrored frame's features, wherever its tiles lie.
@@ -160,6 +165,7 @@ fn a_defect_on_a_seam_is_found_once_and_each_tile_knows_its_place() {
         method: &LocalGaussians::default(),
         target_fpr: 0.05,
         rule: bundle::ThresholdRule::Claim,
+        left_out: &[],
         seed: 0,
         threads: 2,
     };
