@@ -38,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         frames,
         alignment: None,
         ignore: None,
+        reference_patch: None,
     };
     recipe.alignment = alignment(Align::Auto, &survey.usable, recipe, || ())?.alignment;
 
@@ -52,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         method: method.as_ref(),
         target_fpr: 0.05,
         rule: ThresholdRule::Claim,
+        check_product: false,
         left_out: &[],
         seed: 0,
         threads: std::thread::available_parallelism().map_or(1, usize::from),

@@ -14,6 +14,16 @@ pub enum Fault {
     /// The image doesn't suit the recipe.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    /// The frame is unlike good parts nearly everywhere.
+    #[error(
+        "another product? the frame is unlike good parts nearly everywhere: three quarters of its anomaly map are above {quartile:.4},          and this product's limit is {limit:.4}; check that this product is on the line, and camera, lens and light"
+    )]
+    OtherProduct {
+        /// The lower quartile of its anomaly map.
+        quartile: f32,
+        /// The largest that this product may have.
+        limit: f32,
+    },
     /// The network failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

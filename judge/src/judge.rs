@@ -199,9 +199,19 @@ impl Judge {
 
     fn judge_in(&mut self, frame: &Frame, decode: Duration) -> Judgement {
         match self.scorer.score(frame) {
-            Ok(scored) => self.decide(frame, scored, decode),
+            Ok(scored) => match self.other_product(&scored) {
+                Some(fault) => self.fault_judgement(fault, StageTimes { decode, ..scored.times }),
+                None => self.decide(frame, scored, decode),
+            },
             Err(fault) => self.fault_judgement(fault, StageTimes { decode, ..StageTimes::default() }),
         }
+    }
+
+    /// Returns why the frame may show another product, if the bundle says how to tell and this is so.
+    fn other_product(&self, scored: &FrameScore) -> Option<Fault> {
+        let limit = self.bundle.thresholds.product_limit?;
+        let quartile = scored.map.lower_quartile()?;
+        (quartile > limit).then_some(Fault::OtherProduct { quartile, limit })
     }
 
     fn decide(&self, frame: &Frame, scored: FrameScore, decode: Duration) -> Judgement {

@@ -8,6 +8,7 @@
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, by the recipe |
 //! | [`align`] | finds and corrects how a part is shifted and turned in view |
+//! | [`light`] | corrects a frame's light by a reference patch |
 //! | [`ignore_mask`] | the pixels that an ignore mask covers |
 //! | [`onnx`] | the protobuf messages of an ONNX file |
 //! | [`engine`] | runs an ONNX model; the only module that names the inference engine |
@@ -56,7 +57,7 @@
 //! #     method: "brightest".try_into()?,
 //! #     teacher: "".try_into()?,
 //! #     model_sha256: judge::file_sha256(&onnx),
-//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames, alignment: None, ignore: None },
+//! #     recipe: Recipe { input: side, roi: None, tiles: Tiles::ONE, colour: Colour::Rgb, frames, alignment: None, ignore: None, reference_patch: None },
 //! #     arithmetic: Arithmetic::Single,
 //! #     image_score: ImageScore::Model,
 //! #     image_threshold: 0.5,
@@ -64,6 +65,7 @@
 //! #     score_tolerance: 1e-4,
 //! #     evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
 //! #     golden: [].into_iter().collect(),
+//! #     product_limit: None,
 //! # };
 //! # let folder = tempfile::tempdir()?;
 //! # let bundle = folder.path();
@@ -101,6 +103,7 @@ pub mod frame;
 pub mod ignore_mask;
 pub mod image_score;
 pub mod judge;
+pub mod light;
 pub mod onnx;
 pub mod overlay;
 pub mod prepare;
@@ -128,6 +131,7 @@ pub use frame::{Frame, FrameError, Pixels};
 pub use guard::{CaughtPanic, guarded, is_guarded};
 pub use ignore_mask::IgnoredPixels;
 pub use judge::{GoldenResult, Judge, Judgement};
+pub use light::LightError;
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
@@ -138,5 +142,6 @@ pub use zones::{ZoneEvidence, ZoneScore};
 /// The types that a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{
     Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask, ImageScore,
-    Recipe, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict, Zone, ZoneMask, Zones,
+    Recipe, ReferencePatch, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict, Zone, ZoneMask,
+    Zones,
 };

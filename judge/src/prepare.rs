@@ -1,6 +1,6 @@
 //! Frame → the network's input, step by step by the recipe: region of interest → tiles → antialiased bilinear resize → RGB planes
-//! scaled to 0..1 → aligned → ignored pixels blanked. If there are several tiles to be aligned, the region of interest is resized and
-//! aligned as a whole, and then cut.
+//! scaled to 0..1 → light corrected → aligned → ignored pixels blanked. If there are several tiles to be aligned, the region of
+//! interest is resized and aligned as a whole, and then cut.
 //!
 //! Resizing stays in the frame's own integers: integer arithmetic is the same on every processor, while floats may differ.
 
@@ -12,6 +12,7 @@ use shared_format::{Colour, Recipe, Roi, Size, Tiles};
 use crate::align::{Aligner, AlignmentError, RigidTransform, warp};
 use crate::frame::{Frame, Pixels};
 use crate::ignore_mask::IgnoredPixels;
+use crate::light::{self, LightError};
 use crate::tiles::rows_of;
 
 /// Why a frame can't become the network's input.
@@ -44,6 +45,9 @@ pub enum PrepareError {
         /// Largest size seen in training.
         max: Size,
     },
+    /// The light can't be corrected.
+    #[error(transparent)]
+    Light(#[from] LightError),
     /// The part's position can't be found.
     #[error(
         "the part's position can't be found: its best correlation with the good parts is {correlation:.2} and must be at \
@@ -131,7 +135,7 @@ impl Preparer {
     ///
     /// # Errors
     /// [`PrepareError`] if the frame's size is far from that of the training frames, the region of interest doesn't fit into it,
-    /// or the part's position can't be found.
+    /// its light can't be corrected, or the part's position can't be found.
     pub fn prepare(
         &mut self,
         frame: &Frame,
@@ -142,7 +146,7 @@ impl Preparer {
         Ok(movement)
     }
 
-    /// Resizes the frame and moves the part onto the recipe's reference.
+    /// Resizes the frame, corrects its light and moves the part onto the recipe's reference.
     fn resize_and_align(
         &mut self,
         frame: &Frame,
@@ -151,11 +155,15 @@ impl Preparer {
         let Recipe { input: size, tiles, .. } = self.recipe;
         let Some(mut aligner) = self.aligner.take() else {
             self.resize(frame, tiles, size, input)?;
+            self.correct_light(frame, size, input)?;
             return Ok(None);
         };
         let mut picture = std::mem::take(if tiles == Tiles::ONE { input } else { &mut self.picture });
-        let resized = self.resize(frame, Tiles::ONE, tiles.picture(size), &mut picture);
-        let movement = resized.and_then(|()| self.align(&mut aligner, &mut picture));
+        let whole = tiles.picture(size);
+        let movement = self
+            .resize(frame, Tiles::ONE, whole, &mut picture)
+            .and_then(|()| self.correct_light(frame, whole, &mut picture))
+            .and_then(|()| self.align(&mut aligner, &mut picture));
         self.aligner = Some(aligner);
         if tiles == Tiles::ONE {
             *input = picture;
@@ -164,6 +172,15 @@ impl Preparer {
             self.picture = picture;
         }
         movement.map(Some)
+    }
+
+    /// Gives planes of this size the light of the good parts, if the recipe has a reference patch.
+    fn correct_light(&self, frame: &Frame, size: Size, planes: &mut [f32]) -> Result<(), PrepareError> {
+        if let Some(patch) = &self.recipe.reference_patch {
+            let gains = light::gains(patch, self.recipe.colour, frame)?;
+            light::correct(planes, size.width as usize * size.height as usize, gains);
+        }
+        Ok(())
     }
 
     /// Moves the part in the picture onto the recipe's reference.
@@ -354,14 +371,14 @@ fn row<T>(values: &[T], frame: Size, roi: Roi, y: u32) -> &[T] {
 }
 
 /// BT.601 luma in 16-bit fixed point; the weights sum to 65536, so equal channels keep their value.
-const WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
+pub(crate) const LUMA_WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
 
 fn luma8(rgb: &[u8], frame: Size, roi: Roi, luma: &mut Vec<u8>) {
-    const WEIGHTS_8: [u32; 3] = [WEIGHTS[0] as u32, WEIGHTS[1] as u32, WEIGHTS[2] as u32];
+    let weights = LUMA_WEIGHTS.map(|weight| weight as u32);
     luma.clear();
     for y in 0..roi.height {
         luma.extend(row(rgb, frame, roi, y).chunks_exact(3).map(|p| {
-            let sum: u32 = p.iter().zip(WEIGHTS_8).map(|(&v, w)| u32::from(v) * w).sum();
+            let sum: u32 = p.iter().zip(weights).map(|(&v, w)| u32::from(v) * w).sum();
             ((sum + 0x8000) >> 16) as u8
         }));
     }
@@ -371,7 +388,7 @@ fn luma16(rgb: &[u16], frame: Size, roi: Roi, luma: &mut Vec<u16>) {
     luma.clear();
     for y in 0..roi.height {
         luma.extend(row(rgb, frame, roi, y).chunks_exact(3).map(|p| {
-            let sum: u64 = p.iter().zip(WEIGHTS).map(|(&v, w)| u64::from(v) * w).sum();
+            let sum: u64 = p.iter().zip(LUMA_WEIGHTS).map(|(&v, w)| u64::from(v) * w).sum();
             ((sum + 0x8000) >> 16) as u16
         }));
     }

@@ -11,7 +11,16 @@ use support::size;
 /// Returns a recipe that admits every size up to 4096.
 fn recipe(colour: Colour, roi: Option<Roi>, tiles: Tiles) -> Recipe {
     let frames = FrameRange { min: size(1, 1), max: size(2048, 2048) };
-    Recipe { input: size(64, 64), roi, tiles, colour, frames, alignment: None, ignore: None }
+    Recipe {
+        input: size(64, 64),
+        roi,
+        tiles,
+        colour,
+        frames,
+        alignment: None,
+        ignore: None,
+        reference_patch: None,
+    }
 }
 
 fn prepared(recipe: Recipe, frame: &Frame) -> Vec<f32> {

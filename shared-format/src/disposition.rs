@@ -37,6 +37,8 @@ pub enum Reason {
     /// The encoder fell silent, or its count ran backwards or jumped, while the part was in transit: its position is unknown, and it
     /// went to the safe side.
     TrackingLost,
+    /// Its verdict is `fault` because it may be another product; it went to the safe side.
+    OtherProduct,
 }
 
 impl Disposition {
@@ -65,6 +67,7 @@ impl Reason {
             Self::Missed => "missed",
             Self::TriggerLost => "trigger_lost",
             Self::TrackingLost => "tracking_lost",
+            Self::OtherProduct => "other_product",
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`alignment`] | how a part's position in view is found |
 //! | [`ignore_mask`] | the area of a part that is not judged |
+//! | [`reference_patch`] | an area in view by which a frame's light is corrected |
 //! | [`zones`] | areas of a part with limits of their own |
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
@@ -38,6 +39,7 @@ pub mod disposition;
 pub mod ignore_mask;
 pub mod image_score;
 pub mod recipe;
+pub mod reference_patch;
 pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
@@ -48,6 +50,7 @@ pub use disposition::{Disposition, Reason};
 pub use ignore_mask::IgnoreMask;
 pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
+pub use reference_patch::ReferencePatch;
 pub use telegram::{Telegram, TelegramError};
 pub use threshold_file::{Arithmetic, Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;

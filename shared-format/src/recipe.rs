@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alignment::Alignment;
 use crate::ignore_mask::IgnoreMask;
+use crate::reference_patch::ReferencePatch;
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +15,7 @@ pub struct Size {
     pub height: u32,
 }
 
-/// Region of interest, in pixels of the upright frame; everything outside it is ignored.
+/// A rectangle in pixels of the upright frame; as the region of interest, everything outside it is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roi {
     /// Left edge.
@@ -25,6 +26,16 @@ pub struct Roi {
     pub width: u32,
     /// Rows.
     pub height: u32,
+}
+
+impl Roi {
+    /// Returns whether it has an area, and its far edges are numbers.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.width > 0
+            && self.height > 0
+            && self.x.checked_add(self.width).is_some()
+            && self.y.checked_add(self.height).is_some()
+    }
 }
 
 /// The grid that the region of interest is cut into; the network sees one tile at a time, resized to the input size.
@@ -127,7 +138,8 @@ impl FrameRange {
 }
 
 /// How a frame becomes the network's input: upright → region of interest → tiles → antialiased bilinear resize →
-/// RGB planes scaled to 0..1 → aligned → ignored pixels blanked. A picture that is aligned is cut into tiles only afterwards.
+/// RGB planes scaled to 0..1 → light corrected → aligned → ignored pixels blanked. A picture that is aligned is cut into tiles only
+/// afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Size of the network's input.
@@ -146,6 +158,9 @@ pub struct Recipe {
     /// The area of the region of interest that is not judged; `None` if all of it is judged. Absent in runs of earlier trainers.
     #[serde(default)]
     pub ignore: Option<IgnoreMask>,
+    /// The area by which a frame's light is corrected; `None` if frames are judged as they are. Absent in runs of earlier trainers.
+    #[serde(default)]
+    pub reference_patch: Option<ReferencePatch>,
 }
 
 /// Smallest and largest input side that a recipe may have, in pixels; sides are multiples of [`INPUT_STEP`].
@@ -166,18 +181,14 @@ impl Recipe {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let side = |n: u32| INPUT_SIDES.contains(&n) && n.is_multiple_of(INPUT_STEP);
-        let roi_ok = self.roi.is_none_or(|r| {
-            r.width > 0
-                && r.height > 0
-                && r.x.checked_add(r.width).is_some()
-                && r.y.checked_add(r.height).is_some()
-        });
+        let roi_ok = self.roi.is_none_or(|roi| roi.is_valid());
         let FrameRange { min, max } = self.frames;
         side(self.input.width)
             && side(self.input.height)
             && roi_ok
             && self.tiles.is_valid(self.input)
             && self.alignment.is_none_or(|alignment| alignment.is_valid())
+            && self.reference_patch.is_none_or(|patch| patch.is_valid())
             && min.width > 0
             && min.height > 0
             && min.width <= max.width

@@ -138,6 +138,9 @@ pub struct ThresholdFile {
     pub evidence: Evidence,
     /// Frames with known scores.
     pub golden: Vec<Golden, MAX_GOLDEN>,
+    /// A frame is a fault, because it may show another product, when the lower quartile of its anomaly map is above this; `None` if
+    /// this isn't checked. The quartile is that of [`crate::image_score::MAP_QUANTILES`].
+    pub product_limit: Option<f32>,
 }
 
 /// Why bytes are not a threshold file, or why a threshold file can't be written.
@@ -263,22 +266,25 @@ impl ThresholdFile {
             && e.target_fpr > 0.0
             && e.target_fpr < 1.0
             && e.scores.is_valid()
+            && self.product_limit.is_none_or(f32::is_finite)
             && self.golden.iter().all(|g| g.score.is_finite() && is_plain_file_name(&g.file))
     }
 }
 
-/// Upgrades a version 2 payload to version 3, with a recipe whose tiles don't overlap and that neither aligns nor ignores anything.
+/// Upgrades a version 2 payload to version 3, in which what version 2 can't say is absent, and tiles don't overlap.
 fn upgrade_v2_payload<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Option<&'b [u8]> {
     type ToTiles = (String<32>, String<32>, String<64>, [u8; 32], Size, Option<Roi>, [u8; 2]);
     type ToFrames = (Colour, FrameRange);
     const NO_OVERLAP: &[u8] = &[0];
-    const ABSENT: &[u8] = &[0, 0];
+    /// Alignment, ignore mask and reference patch.
+    const REST_OF_RECIPE: &[u8] = &[0; 3];
+    const NO_PRODUCT_LIMIT: &[u8] = &[0];
     let (_, after_tiles) = postcard::take_from_bytes::<ToTiles>(payload).ok()?;
     let (_, after_frames) = postcard::take_from_bytes::<ToFrames>(after_tiles).ok()?;
     let to_tiles = payload.strip_suffix(after_tiles)?;
     let to_frames = after_tiles.strip_suffix(after_frames)?;
     let mut length = 0;
-    for part in [to_tiles, NO_OVERLAP, to_frames, ABSENT, after_frames] {
+    for part in [to_tiles, NO_OVERLAP, to_frames, REST_OF_RECIPE, after_frames, NO_PRODUCT_LIMIT] {
         buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
         length += part.len();
     }

@@ -8,8 +8,8 @@ use common::{encoded, example, framed, valid};
 use proptest::prelude::*;
 use shared_format::threshold_file::{FIRST_VERSION, HEADER_LEN, MAGIC, MAX_LEN, TRAILER_LEN, VERSION};
 use shared_format::{
-    Alignment, Descriptor, FormatError, Golden, IgnoreMask, ImageScore, Motion, Reference, Roi, Size,
-    ThresholdFile, Tiles, Zone, ZoneMask, Zones,
+    Alignment, Descriptor, FormatError, Golden, IgnoreMask, ImageScore, Motion, Reference, ReferencePatch,
+    Roi, Size, ThresholdFile, Tiles, Zone, ZoneMask, Zones,
 };
 
 proptest! {
@@ -105,6 +105,10 @@ proptest! {
 fn alignment() -> Alignment {
     let reference = Reference::new(8, 9, &[7; 72]).unwrap();
     Alignment { motion: Motion::Shift, least_likeness: 500, reference }
+}
+
+fn patch(area: Roi, red: u16) -> ReferencePatch {
+    ReferencePatch { area, mean: [red, 9, 9] }
 }
 
 #[test]
@@ -261,6 +265,16 @@ fn absurd_values_are_neither_written_nor_read() {
         ("an overlap of more than half a tile", |f| f.recipe.tiles.overlap = 160),
         ("an overlap of more than the tile", |f| f.recipe.tiles.overlap = 65_504),
         ("an overlap of a single tile", |f| f.recipe.tiles = Tiles { overlap: 32, ..Tiles::ONE }),
+        ("product limit NaN", |f| f.product_limit = Some(f32::NAN)),
+        ("reference patch without width", |f| {
+            f.recipe.reference_patch = Some(patch(Roi { x: 0, y: 0, width: 0, height: 9 }, 9))
+        }),
+        ("reference patch beyond any frame", |f| {
+            f.recipe.reference_patch = Some(patch(Roi { x: u32::MAX, y: 0, width: 1, height: 9 }, 9))
+        }),
+        ("reference patch without light", |f| {
+            f.recipe.reference_patch = Some(patch(Roi { x: 0, y: 0, width: 9, height: 9 }, 0))
+        }),
         ("region of interest without width", |f| {
             f.recipe.roi = Some(Roi { x: 0, y: 0, width: 0, height: 9 })
         }),
@@ -352,11 +366,14 @@ fn bytes_without_a_meaning_are_malformed() {
         ("number above 32 bits", 0x50, &[0xff, 0xff, 0xff, 0xff, 0x7f]),
         ("alignment neither absent nor present", 0x67, &[2]),
         ("ignore mask neither absent nor present", 0x68, &[2]),
-        ("arithmetic of a third kind", 0x69, &[2]),
-        ("score of a fourth kind", 0x6a, &[3]),
-        ("a sample of a third kind", 0x7a, &[2]),
-        ("five golden frames", 0x9f, &[5]),
-        ("two golden frames declared, one given", 0x9f, &[2]),
+        ("reference patch neither absent nor present", 0x69, &[2]),
+        ("arithmetic of a third kind", 0x6a, &[2]),
+        ("score of a fourth kind", 0x6b, &[3]),
+        ("a sample of a third kind", 0x7b, &[2]),
+        ("five golden frames", 0xa0, &[5]),
+        ("two golden frames declared, one given", 0xa0, &[2]),
+        ("product limit neither absent nor present", 0xae, &[2]),
+        ("product limit declared but missing", 0xae, &[1]),
     ];
     for (what, offset, new) in cases {
         assert_eq!(with(*offset, new), Err(FormatError::Malformed), "{what}");

@@ -76,7 +76,8 @@ fn valid() -> impl Strategy<Value = Telegram> {
         Just(Reason::Swept),
         Just(Reason::Missed),
         Just(Reason::TriggerLost),
-        Just(Reason::TrackingLost)
+        Just(Reason::TrackingLost),
+        Just(Reason::OtherProduct)
     ];
     (any::<(u32, u64, u16)>(), verdict, disposition, reason, finite(), finite()).prop_map(
         |((run, part, product), verdict, disposition, reason, score, threshold)| Telegram {
@@ -159,8 +160,8 @@ fn bytes_without_a_meaning_are_malformed_and_other_versions_are_named() {
         content[at] = byte;
         decoded(&framed(&content))
     };
-    // Verdict neither absent nor present, disposition 2, reason 10, score and threshold declared but missing.
-    for (at, byte) in [(4, 2), (5, 2), (6, 10), (7, 1), (8, 1)] {
+    // Verdict neither absent nor present, disposition 2, reason 11, score and threshold declared but missing.
+    for (at, byte) in [(4, 2), (5, 2), (6, 11), (7, 1), (8, 1)] {
         assert_eq!(with(at, byte), [Err(TelegramError::Malformed)], "byte {at}");
     }
     assert_eq!(decoded(&framed(&[&content[..], &[0]].concat())), [Err(TelegramError::Malformed)]);

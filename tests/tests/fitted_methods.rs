@@ -53,6 +53,7 @@ impl Fixture {
             frames,
             alignment: None,
             ignore: None,
+            reference_patch: None,
         };
         let folder = tempfile::tempdir().unwrap();
         write_parts(folder.path(), SIZE, PARTS, false);

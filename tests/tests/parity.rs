@@ -357,6 +357,7 @@ fn inputs(input: Size) -> Vec<Vec<f32>> {
         frames,
         alignment: None,
         ignore: None,
+        reference_patch: None,
     });
     (0..NORMALS)
         .map(|seed| {

@@ -39,6 +39,7 @@ fn recipe() -> Recipe {
         frames,
         alignment: None,
         ignore: None,
+        reference_patch: None,
     }
 }
 
@@ -166,6 +167,7 @@ fn a_defect_on_a_seam_is_found_once_and_each_tile_knows_its_place() {
         target_fpr: 0.05,
         rule: bundle::ThresholdRule::Claim,
         left_out: &[],
+        check_product: false,
         seed: 0,
         threads: 2,
     };

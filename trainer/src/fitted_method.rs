@@ -26,6 +26,8 @@ const SCORES: &str = "cross_fit.scores";
 const PIXEL_THRESHOLD: &str = "cross_fit.pixel_threshold";
 /// Centre and spread of each share of each zone.
 const ZONES: &str = "cross_fit.zones";
+/// The lower quartile of each image's map; absent in runs of earlier trainers.
+const QUARTILES: &str = "cross_fit.quartiles";
 
 /// A fitted method.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +108,8 @@ impl Method for FittedMethod {
         let scores: Vec<f32> = fitted.scores.iter().flatten().map(|zones| frame_score(zones)).collect();
         warn_of_suspects(&scores, &parts, !settings.left_out.is_empty());
         state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
+        let quartiles = fitted.quartiles;
+        state.weights.insert(QUARTILES.to_owned(), Array { shape: vec![quartiles.len()], data: quartiles });
         state.notes.insert(PIXEL_THRESHOLD.to_owned(), fitted.pixel_threshold.to_string());
         run.save(STUDENT, &state)?;
         Ok(TrainOutcome::Fitted { summary: fitted.model.summary() })
@@ -129,7 +133,11 @@ impl Method for FittedMethod {
         if scores.data.len() != images.len() || scores.data.iter().any(|score| !score.is_finite()) {
             return Err(run.damaged(STUDENT, StateError::values(SCORES)).into());
         }
-        let mut calibrator = Calibrator::cross_fitted(threshold);
+        let quartiles = state.weights.get(QUARTILES).map(|array| array.data.clone()).unwrap_or_default();
+        if quartiles.iter().any(|quartile| !quartile.is_finite()) {
+            return Err(run.damaged(STUDENT, StateError::values(QUARTILES)).into());
+        }
+        let mut calibrator = Calibrator::cross_fitted(threshold, quartiles);
         for (path, score) in run.settings.paths(images).iter().zip(&scores.data) {
             calibrator.add_score(path.display().to_string(), *score);
         }

@@ -95,6 +95,7 @@ impl Natural {
                 frames,
                 alignment: None,
                 ignore: None,
+                reference_patch: None,
             })
         };
         let (colour, grey) = (preparer(Colour::Rgb), preparer(Colour::Grey));

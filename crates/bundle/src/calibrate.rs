@@ -1,7 +1,9 @@
 //! Derives thresholds, and the evidence for them, from the scores of held-out normals.
 
+use judge::anomaly_map::lower_quartile;
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
+use crate::product::product_limit;
 use crate::rule::ThresholdRule;
 use crate::suspects::{Suspect, suspects};
 use crate::tail;
@@ -35,6 +37,8 @@ pub struct Calibration {
     pub reaches_target: bool,
     /// The evidence for the thresholds.
     pub evidence: Evidence,
+    /// See [`shared_format::ThresholdFile::product_limit`]; `None` without maps.
+    pub product_limit: Option<f32>,
     /// The highest-scoring normals, highest first; at most three.
     pub highest: Vec<(String, f32)>,
     /// Normals whose scores don't belong to the others', highest first; see [`suspects`].
@@ -66,6 +70,8 @@ pub struct Calibrator {
     names: Vec<String>,
     scores: Vec<f32>,
     pixels: PixelCalibrator,
+    /// The lower quartile of each map.
+    quartiles: Vec<f32>,
     sample: Sample,
 }
 
@@ -101,26 +107,27 @@ impl Calibrator {
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
         let pixels = PixelCalibrator::new(frames, positions);
-        Self { names: vec![], scores: vec![], pixels, sample: Sample::HeldOut }
+        Self { names: vec![], scores: vec![], pixels, quartiles: vec![], sample: Sample::HeldOut }
     }
 
-    /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`PixelCalibrator::threshold`] is
-    /// already known.
+    /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`PixelCalibrator::threshold`] and whose maps' lower
+    /// quartiles are already known.
     #[must_use]
-    pub fn cross_fitted(pixel_threshold: f32) -> Self {
+    pub fn cross_fitted(pixel_threshold: f32, quartiles: Vec<f32>) -> Self {
         let pixels = PixelCalibrator { values: vec![pixel_threshold], stride: 1 };
-        Self { names: vec![], scores: vec![], pixels, sample: Sample::CrossFitted }
+        Self { names: vec![], scores: vec![], pixels, quartiles, sample: Sample::CrossFitted }
     }
 
     /// Adds one normal: its display name, its score and its anomaly map's values.
     pub fn add(&mut self, name: String, score: f32, map: &[f32]) {
         self.add_score(name, score);
-        self.pixels.add(map);
+        self.add_map(map);
     }
 
     /// Adds another map of the last normal, for parts with several frames.
     pub fn add_map(&mut self, map: &[f32]) {
         self.pixels.add(map);
+        self.quartiles.extend(lower_quartile(&mut map.to_vec()));
     }
 
     /// Adds one normal without a map.
@@ -194,6 +201,7 @@ impl Calibrator {
                 target_fpr: target_fpr as f32,
                 scores,
             },
+            product_limit: product_limit(&self.quartiles),
             highest: named,
             suspects,
             left_out: 0,

@@ -50,6 +50,8 @@ pub struct Export<'a> {
     pub require_claim: bool,
     /// Photos that were left out as suspects of showing bad parts.
     pub left_out: LeftOut<'a>,
+    /// Whether a frame that is unlike good parts nearly everywhere is a fault: it may show another product.
+    pub check_product: bool,
 }
 
 /// How a frame is scored.
@@ -116,6 +118,17 @@ pub enum ExportError {
          scores, export it without clipping"
     )]
     Constant(u32),
+    /// The maps don't tell where a part is unlike good ones.
+    #[error(
+        "the model has no map that differs from place to place, so another product can't be told from a defect; use another method, or \
+         omit --check-product"
+    )]
+    NoMap,
+    /// The quartiles of the normals' maps aren't known.
+    #[error(
+        "the run doesn't hold what --check-product needs, because an older trainer wrote it; train again, or omit --check-product"
+    )]
+    NoProductLimit,
     /// A golden frame can't be written as PNG.
     #[error("a golden frame can't be encoded: {0}; train with smaller images")]
     Encode(#[from] EncodeError),
@@ -251,13 +264,27 @@ fn finish(
         return Err(ExportError::Constant(normals));
     }
     let golden = golden_frames(request, &mut scorer, &indices)?;
-    let thresholds = threshold_file(request, image_score, &calibration, &golden)?;
+    let product_limit = if request.check_product {
+        if golden.iter().all(|golden| golden.is_uniform) {
+            return Err(ExportError::NoMap);
+        }
+        Some(calibration.product_limit.ok_or(ExportError::NoProductLimit)?)
+    } else {
+        None
+    };
+    let thresholds = threshold_file(request, image_score, &calibration, product_limit, &golden)?;
     write(out, request, &thresholds, &golden)?;
     Ok(calibration)
 }
 
-/// A golden frame: its file name, its PNG bytes and its score.
-type GoldenFrame = (String, Vec<u8>, f32);
+/// A golden frame.
+struct GoldenFrame {
+    file: String,
+    png: Vec<u8>,
+    score: f32,
+    /// Whether its anomaly map has the same value everywhere.
+    is_uniform: bool,
+}
 
 /// Returns the indices of the lowest, the median and the highest score.
 fn golden_indices(scores: &[f32]) -> Vec<usize> {
@@ -279,7 +306,13 @@ fn golden_frames(
     let mut frames = Vec::new();
     for path in indices.iter().filter_map(|&index| request.calibration.get(index)) {
         let (frame, scored) = score_file(scorer, path)?;
-        frames.push((format!("normal-{}.png", frames.len() + 1), encode_png(&frame)?, scored.score));
+        let map = scored.map.judged();
+        frames.push(GoldenFrame {
+            file: format!("normal-{}.png", frames.len() + 1),
+            png: encode_png(&frame)?,
+            score: scored.score,
+            is_uniform: map.iter().all(|value| Some(value) == map.first()),
+        });
     }
     Ok(frames)
 }
@@ -288,6 +321,7 @@ fn threshold_file(
     request: &Export<'_>,
     image_score: ImageScore,
     calibration: &Calibration,
+    product_limit: Option<f32>,
     golden: &[GoldenFrame],
 ) -> Result<ThresholdFile, ExportError> {
     Ok(ThresholdFile {
@@ -304,8 +338,9 @@ fn threshold_file(
         evidence: calibration.evidence,
         golden: golden
             .iter()
-            .map(|(file, _, score)| Ok(Golden { file: field(file)?, score: *score }))
+            .map(|golden| Ok(Golden { file: field(&golden.file)?, score: golden.score }))
             .collect::<Result<_, ExportError>>()?,
+        product_limit,
     })
 }
 
@@ -328,7 +363,7 @@ fn write(
             write_synced(&folder.join(LEFT_OUT_FILE), &encode(request.left_out.suspects)?)?;
         }
         std::fs::create_dir(folder.join(GOLDEN_FOLDER))?;
-        for (file, png, _) in golden {
+        for GoldenFrame { file, png, .. } in golden {
             write_synced(&folder.join(GOLDEN_FOLDER).join(file), png)?;
         }
         sync_folder(&folder.join(GOLDEN_FOLDER))?;

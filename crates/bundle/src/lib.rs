@@ -11,6 +11,8 @@
 //! | [`input_shape`](mod@input_shape) | a network input in the shape of the judged region |
 //! | [`painted_mask`](mod@painted_mask) | a painted picture → what isn't judged, and zones with limits of their own |
 //! | [`left_out`](mod@left_out) | the record of photos that were left out of learning |
+//! | [`product`] | what tells another product from a defect |
+//! | [`reference_patch`](mod@reference_patch) | the light of the good parts |
 //! | [`recalibrate`] | replaces the thresholds of an existing bundle |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | writes files and folders whole or not at all |
@@ -36,7 +38,9 @@ pub mod input_shape;
 pub mod left_out;
 pub mod painted_mask;
 pub mod parse;
+pub mod product;
 pub mod recalibrate;
+pub mod reference_patch;
 pub mod robust;
 pub mod rule;
 pub mod seeded;
@@ -53,6 +57,7 @@ pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, scor
 pub use input_shape::{PIXELS, input_shape};
 pub use left_out::{LeftOut, left_out};
 pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
+pub use reference_patch::{LightFound, ReferenceError, reference_patch};
 pub use robust::robust_stats;
 pub use rule::ThresholdRule;
 pub use suspects::{Suspect, suspects};

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use bundle::seeded::Seeded;
 use bundle::zones::FrameFeatures;
 use bundle::{ExportError, PixelCalibrator, ZoneError, cross_fit_zones, score_file};
+use judge::anomaly_map::lower_quartile;
 use judge::ignore_mask::judged;
 use judge::{DecodeError, EngineError, IgnoredPixels, Options, Preparer, Scorer, TiledNetwork, decode_file};
 use networks::teacher::Teacher;
@@ -56,6 +57,8 @@ pub struct CrossFitted {
     pub scores: Vec<Vec<Vec<f32>>>,
     /// A map position belongs to a region when its value is above this.
     pub pixel_threshold: f32,
+    /// The lower quartile of each frame's anomaly map; the frames are in no particular order.
+    pub quartiles: Vec<f32>,
 }
 
 /// Why nothing was fitted.
@@ -104,6 +107,7 @@ impl CrossFit<'_> {
         let (view, Size { width, height }) = (self.view(), self.recipe.picture());
         let mut pixels = PixelCalibrator::new(frames, width as usize * height as usize);
         let mut scores: Vec<Vec<Vec<f32>>> = vec![vec![]; self.parts.len()];
+        let mut quartiles = vec![];
         let mut zone_features: Vec<Vec<FrameFeatures>> = vec![vec![]; self.parts.len()];
         let parts = vec![vec![]; self.parts.len()];
         let mut held_out = HeldOut { grid: [0; 2], margin: 0, tiles: view.tiles, parts };
@@ -124,6 +128,7 @@ impl CrossFit<'_> {
                         HeldOutScorer::Own(scorer) => {
                             let (_, scored) = score_file(scorer, path)?;
                             pixels.add(&scored.map.judged());
+                            quartiles.extend(scored.map.lower_quartile());
                             scores[part].push(vec![scored.score]);
                             zone_features[part].extend(scored.zones.map(|zones| zones.features));
                         }
@@ -144,15 +149,22 @@ impl CrossFit<'_> {
         let ignored = IgnoredPixels::new(&self.recipe);
         let maps = if self.method.judges_frames() { 1 } else { self.recipe.tiles.count() };
         let mut zone_frames = self.zones.map(|zones| ZoneFrames::new(&self.recipe, maps, zones));
-        let mut tiles = (0..self.recipe.tiles.count()).cycle();
+        let (last, mut tiles) = (maps - 1, (0..maps).cycle());
+        let mut of_frame = vec![];
         // Maps come part by part, frame by frame; those of models that judge single tiles, tile by tile.
         let mut shown = |map: &[f32]| {
             let tile = tiles.next().unwrap_or_default();
-            let ignored =
-                if self.method.judges_frames() { ignored.of_picture() } else { ignored.of_tile(tile) };
-            pixels.add(&judged(map, ignored));
             if let Some(frames) = &mut zone_frames {
                 frames.add(map);
+            }
+            let ignored =
+                if self.method.judges_frames() { ignored.of_picture() } else { ignored.of_tile(tile) };
+            let map = judged(map, ignored);
+            pixels.add(&map);
+            of_frame.extend_from_slice(&map);
+            if tile == last {
+                quartiles.extend(lower_quartile(&mut of_frame));
+                of_frame.clear();
             }
         };
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
@@ -172,7 +184,8 @@ impl CrossFit<'_> {
             let (fitted, of_parts) = cross_fit_zones(unfitted, &zone_features)?;
             (zones, scores) = (Some(fitted), of_parts);
         }
-        Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold: pixels.threshold() }))
+        let pixel_threshold = pixels.threshold();
+        Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold, quartiles }))
     }
 
     /// Returns what the method's models see of a frame.

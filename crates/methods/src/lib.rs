@@ -45,7 +45,7 @@
 //!         tiles: Tiles::ONE,
 //!         colour: Colour::Rgb,
 //!         frames: FrameRange { min: size, max: size },
-//!         alignment: None, ignore: None,
+//!         alignment: None, ignore: None, reference_patch: None,
 //!     },
 //!     zones: None,
 //!     flip: Flip::None,
@@ -54,6 +54,7 @@
 //!     target_fpr: 0.01,
 //!     rule: bundle::ThresholdRule::Claim,
 //!     left_out: &[],
+//!     check_product: false,
 //!     seed: 0,
 //!     threads: 2,
 //! };

@@ -36,6 +36,8 @@ pub struct TeachRequest<'a> {
     pub rule: ThresholdRule,
     /// Photos that were left out of `parts` as suspects, see [`crate::screening`]; recorded in the bundle.
     pub left_out: &'a [Suspect],
+    /// See [`Export::check_product`].
+    pub check_product: bool,
     /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
@@ -120,7 +122,7 @@ pub fn teach(
         threads: request.threads,
     };
     let fitted = task.run(&mut set, progress)?.ok_or(TeachError::Stopped)?;
-    let mut calibrator = Calibrator::cross_fitted(fitted.pixel_threshold);
+    let mut calibrator = Calibrator::cross_fitted(fitted.pixel_threshold, fitted.quartiles);
     for (part, frames) in request.parts.iter().zip(&fitted.scores) {
         let name = part.first().map(|frame| frame.display().to_string());
         calibrator.add_score(name.unwrap_or_default(), decide(frames).ok_or(TeachError::Votes)?);
@@ -139,6 +141,7 @@ pub fn teach(
         rule: request.rule,
         require_claim: false,
         left_out: LeftOut { suspects: request.left_out, kept: request.parts.len() },
+        check_product: request.check_product,
     };
     let image_score = fitted.zones.map_or(ImageScore::Model, ImageScore::Zones);
     let calibration = export_calibrated(&export, image_score, calibrator, out)?;

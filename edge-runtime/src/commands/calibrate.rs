@@ -192,6 +192,7 @@ fn new_threshold_file(
         evidence: calibration.evidence,
         arithmetic,
         golden,
+        product_limit: old.product_limit.and(calibration.product_limit),
         ..old.clone()
     })
 }

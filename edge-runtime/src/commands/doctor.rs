@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use judge::{BundleError, Judge};
 use serde::Serialize;
-use shared_format::{Arithmetic, Colour, Evidence, Motion, Recipe, Sample, ThresholdFile, Zones};
+use shared_format::{
+    Arithmetic, Colour, Evidence, Motion, Recipe, ReferencePatch, Sample, ThresholdFile, Zones,
+};
 
 use crate::commands::outcome::CommandOutcome;
 use crate::health::machine::System;
@@ -46,6 +48,7 @@ struct BundleReport {
     pixel_threshold: f32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     zones: Vec<ZoneReport>,
+    product_limit: Option<f32>,
     normals: u32,
     rank: u32,
     claimed_fpr: f64,
@@ -139,6 +142,7 @@ fn describe_bundle(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool)
         image_threshold: thresholds.image_threshold,
         pixel_threshold: thresholds.pixel_threshold,
         zones: thresholds.image_score.zones().map_or(vec![], describe_zones),
+        product_limit: thresholds.product_limit,
         normals: evidence.normals,
         rank: evidence.rank,
         claimed_fpr: evidence.claimed_fpr(),
@@ -171,9 +175,15 @@ fn describe_recipe(recipe: &Recipe) -> String {
     };
     let ignored =
         recipe.ignore.map_or(String::new(), |mask| format!(", {:.0} % of it ignored", 100.0 * mask.share()));
+    let light = recipe.reference_patch.map_or(String::new(), |ReferencePatch { area, .. }| {
+        format!(
+            ", light corrected by the patch of {}×{} pixels at {},{}",
+            area.width, area.height, area.x, area.y
+        )
+    });
     let (input, frames) = (recipe.input, recipe.frames);
     format!(
-        "{region} as {tiles} of {}×{} {colour}, {aligned}{ignored}; training frames had {}×{} to {}×{} pixels",
+        "{region} as {tiles} of {}×{} {colour}, {aligned}{ignored}{light}; training frames had {}×{} to {}×{} pixels",
         input.width, input.height, frames.min.width, frames.min.height, frames.max.width, frames.max.height
     )
 }
@@ -244,6 +254,13 @@ fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
     if !bundle.zones.is_empty() {
         let zones = bundle.zones.iter().map(|zone| format!("level {} × {}", zone.level, zone.factor));
         writeln!(out, "zones         {}: tolerances by factor", zones.collect::<Vec<_>>().join(", "))?;
+    }
+    if let Some(limit) = bundle.product_limit {
+        writeln!(
+            out,
+            "product       a fault if the lower quartile of the map is above {}",
+            significant(limit)
+        )?;
     }
     writeln!(out, "claim         {}", bundle.claim)?;
     for golden in &bundle.golden {

@@ -12,8 +12,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
-    Align, PIXELS, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment, claim_with_threshold, highest,
-    outlier_warning, parse, suspects_warning, tiling,
+    Align, PIXELS, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment,
+    claim_with_threshold, highest, outlier_warning, parse, reference_patch, suspects_warning, tiling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
@@ -85,6 +85,10 @@ pub struct Args {
     /// for several zones.
     #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
     zone: Vec<ZoneFactor>,
+    /// Area of each frame that looks the same in all of them unless the light changes, such as a grey card, X,Y,W,H in pixels: brightness
+    /// and colour are corrected by it.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::region)]
+    reference_patch: Option<Roi>,
     /// Align parts before they are judged: off, shift, rigid (shifts and turns) or auto (rigid, if the images show that it
     /// helps).
     #[arg(long, default_value_t = Align::Auto)]
@@ -105,6 +109,9 @@ pub struct Args {
     /// left-out.json, and their photos stay where they are. Takes twice as long.
     #[arg(long)]
     drop_suspects: bool,
+    /// A frame that is unlike good parts nearly everywhere is a fault (another product?) and not a reject.
+    #[arg(long)]
+    check_product: bool,
     #[command(flatten, next_help_heading = "Options of methods")]
     options: Options<FittedMethods>,
 }
@@ -185,6 +192,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         method: method.as_ref(),
         target_fpr: args.target_fpr,
         rule: args.threshold,
+        check_product: args.check_product,
         left_out: &left_out,
         seed: SEED,
         threads,
@@ -278,10 +286,24 @@ fn usable_parts(folder: &Path, args: &Args, votes: &VotesConfig) -> Result<Usabl
         print_line(&format!("tiles: {cut}"));
     }
     let (input, tiles, colour) = (cut.input, cut.tiles, found.colour);
-    let mut recipe = Recipe { input, roi, tiles, colour, frames: range, alignment: None, ignore: None };
+    let mut recipe = Recipe {
+        input,
+        roi,
+        tiles,
+        colour,
+        frames: range,
+        alignment: None,
+        ignore: None,
+        reference_patch: None,
+    };
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| print_line(&mask.description));
     let parts: Vec<Vec<PathBuf>> = parts.into_iter().map(|part| part.frames).collect();
+    if let Some(area) = args.reference_patch {
+        let found = reference_patch(area, colour, &parts.concat())?;
+        print_line(&format!("reference patch: {found}"));
+        recipe.reference_patch = Some(found.patch);
+    }
     align(&mut recipe, args.align, &parts)?;
     Ok(Usable { parts, recipe, zones: mask.and_then(|mask| mask.zones) })
 }

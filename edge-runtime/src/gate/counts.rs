@@ -23,6 +23,8 @@ pub struct GateCounts {
     pub reject_verdicts: u64,
     /// Parts with the verdict `fault`.
     pub faults: u64,
+    /// Parts with the verdict `fault` because they may be another product; they are among `faults`, too.
+    pub other_products: u64,
     /// Parts that had no verdict when they reached the gate.
     pub missing: u64,
     /// Parts that found the queue full.
@@ -70,6 +72,10 @@ impl GateCounts {
             Reason::Verdict if release.disposition == Disposition::Reject => self.reject_verdicts += 1,
             Reason::Verdict => {}
             Reason::Fault => self.faults += 1,
+            Reason::OtherProduct => {
+                self.faults += 1;
+                self.other_products += 1;
+            }
             Reason::Missing => self.missing += 1,
             Reason::Overflow => self.overflowed += 1,
             Reason::Held => self.held += 1,

@@ -66,6 +66,10 @@ impl Gate {
             Safe::Reject => Disposition::Reject,
             Safe::Pass => Disposition::Pass,
         };
+        let fault = match queued.verdict {
+            Some(verdict) if verdict.other_product => Reason::OtherProduct,
+            _ => Reason::Fault,
+        };
         match (queued.unknown, queued.verdict.map(|verdict| verdict.verdict)) {
             (Some(reason), _) if queued.challenge > 0 => (Disposition::Reject, reason),
             (Some(reason), _) => (safe, reason),
@@ -73,7 +77,7 @@ impl Gate {
             _ if self.alarms.is_held() => (safe, Reason::Held),
             (None, Some(Verdict::Pass)) => (Disposition::Pass, Reason::Verdict),
             (None, Some(Verdict::Reject)) => (Disposition::Reject, Reason::Verdict),
-            (None, Some(Verdict::Fault)) => (safe, Reason::Fault),
+            (None, Some(Verdict::Fault)) => (safe, fault),
             (None, None) => (safe, Reason::Missing),
         }
     }

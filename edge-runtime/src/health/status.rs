@@ -91,6 +91,9 @@ impl Status {
             "{} camera {}, {} parts: {} passed, {} rejected, {} faults, {} missing",
             self.product, self.camera, gate.triggered, gate.passed, gate.rejected, gate.faults, gate.missing
         );
+        if gate.other_products > 0 {
+            text += &format!("; another product? {} of the faults", gate.other_products);
+        }
         let written = self.latency_ms.iter().find(|l| l.stage == TimedStage::CapturedToWritten.as_str());
         if let Some(StageLatency { ms, .. }) = written {
             text += &format!("; captured to written p50 {:.1} ms, p99 {:.1} ms", ms.p50, ms.p99);
@@ -146,6 +149,14 @@ mod tests {
             "cap camera runs, 12 parts: 10 passed, 2 rejected, 0 faults, 0 missing; captured to written p50 31.0 ms, p99 \
              31.0 ms; held: parts may pass unseen; score drift: much"
         );
+    }
+
+    #[test]
+    fn another_product_is_told_from_other_faults() {
+        let mut status = Status { memory_mib: None, ..status() };
+        (status.counters.gate.faults, status.counters.gate.other_products) = (4, 3);
+        let summary = status.summary();
+        assert!(summary.contains("4 faults, 0 missing; another product? 3 of the faults;"), "{summary}");
     }
 
     #[test]

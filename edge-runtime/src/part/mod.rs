@@ -21,6 +21,8 @@ pub struct PartVerdict {
     pub part: PartNumber,
     /// The verdict that its frames voted for.
     pub verdict: Verdict,
+    /// Whether it is a fault because a frame may show another product.
+    pub other_product: bool,
     /// The deciding score: above the threshold exactly if the part is rejected. With one frame, or if one is enough to
     /// reject, the largest of its frames' scores; `None` if no frame could be judged.
     pub score: Option<f32>,

@@ -30,6 +30,7 @@ fn thresholds() -> ThresholdFile {
             frames: FrameRange { min: SIZE, max: SIZE },
             alignment: None,
             ignore: None,
+            reference_patch: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
@@ -38,6 +39,7 @@ fn thresholds() -> ThresholdFile {
         score_tolerance: 0.1,
         evidence: Evidence { normals: 1, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
+        product_limit: None,
     }
 }
 

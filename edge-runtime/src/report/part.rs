@@ -117,6 +117,7 @@ pub(crate) mod tests {
         let verdict = PartVerdict {
             part: 123,
             verdict: Verdict::Reject,
+            other_product: false,
             score: Some(0.87),
             threshold: 0.5,
             zone: None,

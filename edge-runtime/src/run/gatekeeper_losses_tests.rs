@@ -92,6 +92,7 @@ impl TestLine {
         let verdict = PartVerdict {
             part,
             verdict: Verdict::Pass,
+            other_product: false,
             score,
             threshold,
             zone: None,

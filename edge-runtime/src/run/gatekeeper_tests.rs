@@ -83,7 +83,9 @@ impl TestLine {
 
     fn verdict(&self, part: PartNumber, verdict: Verdict) {
         let (score, threshold, frames) = (Some(1.0), 0.5, 1);
-        let verdict = PartVerdict { part, verdict, score, threshold, zone: None, frames, captured_at: None };
+        let (other_product, zone) = (false, None);
+        let verdict =
+            PartVerdict { part, verdict, other_product, score, threshold, zone, frames, captured_at: None };
         self.mailbox.send(Message::Verdict(verdict));
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use judge::{Judge, Judgement, StageTimes};
+use judge::{Fault, Judge, Judgement, StageTimes};
 use shared_format::Verdict;
 
 use super::gatekeeper::TriggeredPart;
@@ -112,9 +112,16 @@ impl Inspector {
     }
 
     fn fault_verdict(&self, part: &TriggeredPart) -> PartVerdict {
-        let threshold = self.threshold(part);
-        let (verdict, score, zone, captured_at) = (Verdict::Fault, None, None, None);
-        PartVerdict { part: part.number, verdict, score, threshold, zone, frames: 0, captured_at }
+        PartVerdict {
+            part: part.number,
+            verdict: Verdict::Fault,
+            other_product: false,
+            score: None,
+            threshold: self.threshold(part),
+            zone: None,
+            frames: 0,
+            captured_at: None,
+        }
     }
 
     /// Returns the part's verdict and the frame with the highest score.
@@ -123,6 +130,7 @@ impl Inspector {
         let Some(count) = self.votes.get(usize::from(part.product)).cloned() else { return (verdict, None) };
         let mut votes = Votes::new(&count, verdict.threshold);
         let mut worst: Option<InspectedFrame> = None;
+        let mut other_product = false;
         let mut from = part.triggered_at + self.exposure_delay;
         while votes.decided().is_none() {
             let captured = match self.frames.first_after(from, from + self.frame_timeout) {
@@ -142,6 +150,7 @@ impl Inspector {
             self.shared.judging.begin(Moment::now());
             let frame = self.inspect_frame(part, captured);
             self.shared.judging.stop();
+            other_product |= matches!(frame.judgement.fault, Some(Fault::OtherProduct { .. }));
             votes.add(frame.judgement.scores());
             if worst.as_ref().is_none_or(|worst| score(&frame.judgement) > score(&worst.judgement)) {
                 worst = Some(frame);
@@ -151,6 +160,7 @@ impl Inspector {
         verdict.score = votes.deciding_score();
         verdict.zone = votes.deciding_zone().and_then(|zone| self.level(part, zone));
         verdict.verdict = votes.close();
+        verdict.other_product = other_product && verdict.verdict == Verdict::Fault;
         (verdict, worst)
     }
 

@@ -2,7 +2,7 @@
 
 use shared_format::{Arithmetic, ThresholdFile};
 
-use crate::support::{bottleneck_onnx, frame, write_bundle};
+use crate::support::{bottleneck_onnx, frame, write_bundle, write_thresholds};
 use crate::{Fixture, code, program, stderr, stdout};
 
 const LINE: &str = r#"
@@ -31,7 +31,7 @@ impl Fixture {
         program(self.folder.path()).args(arguments).output().unwrap()
     }
 
-    fn thresholds(&self) -> ThresholdFile {
+    pub fn thresholds(&self) -> ThresholdFile {
         ThresholdFile::decode(&std::fs::read(self.path("bundle/model.threshold")).unwrap()).unwrap()
     }
 
@@ -41,6 +41,23 @@ impl Fixture {
         names.sort();
         names
     }
+}
+
+/// A limit for other products is taken anew from the same parts as the threshold, if the bundle has one.
+#[test]
+fn a_limit_for_other_products_is_calibrated_too() {
+    let fixture = fixture("");
+    (20..50).for_each(|spot| fixture.write_frame(&format!("good/{spot}.png"), spot));
+    let calibrate = || {
+        let output = fixture.calibrate(&["--from", "good", "--target-fpr", "0.1"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        fixture.thresholds().product_limit
+    };
+    assert_eq!(calibrate(), None);
+    let file = ThresholdFile { product_limit: Some(0.9), ..fixture.thresholds() };
+    write_thresholds(&fixture.path("bundle"), &file);
+    // All frames have 10 of 255 everywhere but in the spot: twice that.
+    assert!(calibrate().is_some_and(|limit| near(limit, score(20))));
 }
 
 fn fixture(votes: &str) -> Fixture {

@@ -6,8 +6,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use edge_runtime::health::CounterFile;
+use judge::{Frame, Pixels, encode_png};
 use serde_json::Value;
+use shared_format::ThresholdFile;
 
+use crate::support::{size, write_thresholds};
 use crate::{Fixture, code, program, stderr, stdout};
 
 pub const LONG: Duration = Duration::from_secs(30);
@@ -97,6 +100,29 @@ fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     let status: Value =
         serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap();
     assert_eq!(status["counters"]["gate"]["triggered"], 18);
+}
+
+#[test]
+fn another_product_is_a_fault_that_is_named_and_counted() {
+    let fixture = fixture("");
+    let file = ThresholdFile { product_limit: Some(0.5), ..fixture.thresholds() };
+    write_thresholds(&fixture.path("bundle"), &file);
+    let other = Frame::new(size(64, 64), Pixels::Grey8(vec![200; 64 * 64])).unwrap();
+    fixture.write_frame("frames/0.png", 0);
+    fixture.write("frames/1.png", &encode_png(&other).unwrap());
+    fixture.write_frame("frames/2.png", 250);
+    fixture.write("frames/3.png", b"no picture");
+    let output = run(&fixture);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let parts = parts(&output);
+    let reasons: Vec<_> = parts.iter().map(|part| part["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["verdict", "other_product", "verdict", "fault"]);
+    assert_eq!((&parts[1]["verdict"], &parts[1]["disposition"]), (&"fault".into(), &"reject".into()));
+    assert!(stderr(&output).contains("part 2: another product?"), "{}", stderr(&output));
+    let status: Value =
+        serde_json::from_slice(&std::fs::read(fixture.path("state/status.json")).unwrap()).unwrap();
+    let gate = &status["counters"]["gate"];
+    assert_eq!((&gate["faults"], &gate["other_products"]), (&2.into(), &1.into()));
 }
 
 #[test]

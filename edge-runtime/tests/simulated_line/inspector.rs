@@ -49,6 +49,7 @@ impl SimulatedInspector {
         PartVerdict {
             part,
             verdict,
+            other_product: false,
             score: Some(1.0),
             threshold: 0.5,
             zone: None,

@@ -240,6 +240,7 @@ pub fn recipe() -> Recipe {
         frames: FrameRange { min: size(64, 64), max: size(100, 100) },
         alignment: None,
         ignore: None,
+        reference_patch: None,
     }
 }
 
@@ -279,6 +280,7 @@ pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
         score_tolerance: 1e-4,
         evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
+        product_limit: None,
     }
 }
 

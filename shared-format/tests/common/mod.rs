@@ -7,8 +7,8 @@ use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::zones::{FACTORS, MAX_ZONES};
 use shared_format::{
     Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, IgnoreMask, ImageScore, Motion,
-    Recipe, Reference, RobustStats, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Zone, ZoneMask,
-    Zones,
+    Recipe, Reference, ReferencePatch, RobustStats, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
+    Zone, ZoneMask, Zones,
 };
 
 /// Encodes, or panics.
@@ -55,6 +55,7 @@ pub fn example() -> ThresholdFile {
             },
             alignment: None,
             ignore: None,
+            reference_patch: None,
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Model,
@@ -78,6 +79,7 @@ pub fn example() -> ThresholdFile {
             },
         },
         golden: Vec::from_iter([Golden { file: "good.png".try_into().unwrap(), score: 0.25 }]),
+        product_limit: None,
     }
 }
 
@@ -103,6 +105,10 @@ pub fn largest() -> ThresholdFile {
                 reference: Reference::new(64, 64, &[0xff; MAX_CELLS]).unwrap(),
             }),
             ignore: IgnoreMask::new(64, 64, &std::array::from_fn::<_, MAX_CELLS, _>(|cell| cell > 0)),
+            reference_patch: Some(ReferencePatch {
+                area: Roi { x: 1 << 31, y: 1 << 31, width: 1 << 30, height: 1 << 30 },
+                mean: [u16::MAX; 3],
+            }),
         },
         arithmetic: Arithmetic::Single,
         image_score: ImageScore::Zones(Zones {
@@ -117,6 +123,7 @@ pub fn largest() -> ThresholdFile {
             ..example().evidence
         },
         golden: Vec::from_iter(std::iter::repeat_n(golden, 4)),
+        product_limit: Some(1.0),
         ..example()
     }
 }
@@ -145,13 +152,20 @@ fn size() -> impl Strategy<Value = Size> {
     (1u32.., 1u32..).prop_map(|(width, height)| Size { width, height })
 }
 
-fn recipe() -> impl Strategy<Value = Recipe> {
-    let roi = (any::<u32>(), any::<u32>(), 1u32.., 1u32..).prop_map(|(x, y, width, height)| Roi {
+fn roi() -> impl Strategy<Value = Roi> {
+    (any::<u32>(), any::<u32>(), 1u32.., 1u32..).prop_map(|(x, y, width, height)| Roi {
         x: x.min(u32::MAX - width),
         y: y.min(u32::MAX - height),
         width,
         height,
-    });
+    })
+}
+
+fn reference_patch() -> impl Strategy<Value = ReferencePatch> {
+    (roi(), [1u16.., 1u16.., 1u16..]).prop_map(|(area, mean)| ReferencePatch { area, mean })
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
     let frames = (size(), size()).prop_map(|(a, b)| FrameRange {
         min: Size { width: a.width.min(b.width), height: a.height.min(b.height) },
         max: Size { width: a.width.max(b.width), height: a.height.max(b.height) },
@@ -163,8 +177,9 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         tiles([width, height]).prop_map(move |tiles| (input, tiles))
     });
     let alignment = proptest::option::of(alignment());
-    (proptest::option::of(roi), cut, alignment, colour, frames, ignore_mask()).prop_map(
-        |(roi, (input, tiles), alignment, colour, frames, ignore)| Recipe {
+    let patch = proptest::option::of(reference_patch());
+    (proptest::option::of(roi()), cut, alignment, colour, frames, ignore_mask(), patch).prop_map(
+        |(roi, (input, tiles), alignment, colour, frames, ignore, reference_patch)| Recipe {
             input,
             roi,
             tiles,
@@ -172,6 +187,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             frames,
             alignment,
             ignore,
+            reference_patch,
         },
     )
 }
@@ -274,21 +290,25 @@ pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let names = (text(), text(), text(), any::<[u8; 32]>());
     let thresholds = (finite(), finite(), finite());
     let golden = proptest::collection::vec(golden(), 0..=4);
+    let limit = proptest::option::of(finite());
     let arithmetic = prop_oneof![Just(Arithmetic::Single), Just(Arithmetic::Half)];
-    (names, recipe(), (arithmetic, image_score()), thresholds, evidence(), golden).prop_map(
-        |(names, recipe, (arithmetic, image_score), thresholds, evidence, golden)| ThresholdFile {
-            producer: names.0,
-            method: names.1,
-            teacher: names.2,
-            model_sha256: names.3,
-            recipe,
-            arithmetic,
-            image_score,
-            image_threshold: thresholds.0,
-            pixel_threshold: thresholds.1,
-            score_tolerance: thresholds.2.abs(),
-            evidence,
-            golden: golden.into_iter().collect(),
+    (names, recipe(), (arithmetic, image_score()), thresholds, evidence(), golden, limit).prop_map(
+        |(names, recipe, (arithmetic, image_score), thresholds, evidence, golden, product_limit)| {
+            ThresholdFile {
+                producer: names.0,
+                method: names.1,
+                teacher: names.2,
+                model_sha256: names.3,
+                recipe,
+                arithmetic,
+                image_score,
+                image_threshold: thresholds.0,
+                pixel_threshold: thresholds.1,
+                score_tolerance: thresholds.2.abs(),
+                evidence,
+                golden: golden.into_iter().collect(),
+                product_limit,
+            }
         },
     )
 }

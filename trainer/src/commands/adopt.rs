@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bundle::{Export, LeftOut, ScoreKind, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, export, parse, tiling};
+use bundle::{
+    Export, LeftOut, ScoreKind, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, export,
+    parse, tiling,
+};
 use networks::foreign::{AdoptOptions, ForeignModel, Normalisation};
 use shared_format::{Recipe, Roi, Size};
 
-use super::images::{Usable, usable};
+use super::images::{Usable, correct_light, usable};
 use super::thresholds;
 use crate::progress;
 
@@ -62,6 +65,10 @@ pub struct Args {
     /// for several zones
     #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
     zone: Vec<ZoneFactor>,
+    /// Area of each frame that looks the same in all of them unless the light changes, such as a grey card, X,Y,W,H in pixels: brightness
+    /// and colour are corrected by it
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::region)]
+    reference_patch: Option<Roi>,
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
@@ -72,6 +79,9 @@ pub struct Args {
     /// Fail if there are too few images to claim the target
     #[arg(long)]
     require_claim: bool,
+    /// A frame that is unlike good parts nearly everywhere is a fault (another product?) and not a reject
+    #[arg(long)]
+    check_product: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -113,10 +123,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         frames,
         alignment: None,
         ignore: None,
+        reference_patch: None,
     };
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| eprintln!("{}", mask.description));
     let zones = mask.and_then(|mask| mask.zones);
+    correct_light(&mut recipe, args.reference_patch, &found.usable)?;
     let bar = progress::bar(found.usable.len() as u64, "Judging normals");
     let request = Export {
         onnx: &adopted.onnx,
@@ -129,6 +141,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         rule: args.threshold,
         require_claim: args.require_claim,
         left_out: LeftOut::default(),
+        check_product: args.check_product,
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();

@@ -34,6 +34,9 @@ pub struct Args {
     /// Fail if there are too few calibration images to claim the target
     #[arg(long)]
     require_claim: bool,
+    /// A frame that is unlike good parts nearly everywhere is a fault (another product?) and not a reject
+    #[arg(long)]
+    check_product: bool,
 }
 
 /// How a frame's score is computed.
@@ -94,6 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         rule: args.threshold,
         require_claim: args.require_claim,
         left_out: LeftOut { suspects: &suspects, kept },
+        check_product: args.check_product,
     };
     let calibrated = match calibrator {
         Some((calibrator, image_score)) => export_calibrated(&request, image_score, calibrator, &args.out)?,

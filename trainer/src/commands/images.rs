@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bundle::dataset::{DataError, MIN_NORMALS, Normals, Survey, normal_images, survey};
-use bundle::{Align, alignment};
+use bundle::{Align, alignment, reference_patch};
 use shared_format::{FrameRange, Recipe, Roi};
 
 use crate::progress;
@@ -59,6 +59,20 @@ fn warn_of_duplicates(duplicates: &[(PathBuf, PathBuf)]) {
             duplicates.len()
         );
     }
+}
+
+/// Adds the reference patch to the recipe, with the light of the photos at `normals`.
+pub(super) fn correct_light(
+    recipe: &mut Recipe,
+    area: Option<Roi>,
+    normals: &[PathBuf],
+) -> anyhow::Result<()> {
+    if let Some(area) = area {
+        let found = reference_patch(area, recipe.colour, normals)?;
+        eprintln!("reference patch: {found}");
+        recipe.reference_patch = Some(found.patch);
+    }
+    Ok(())
 }
 
 /// Decides whether parts are aligned, and adds that to the recipe.

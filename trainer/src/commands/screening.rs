@@ -67,10 +67,11 @@ impl Screening<'_> {
             threads: self.threads.max(1) as usize,
         };
         let bar = progress::bar(steps(parts.len(), parts.len()) as u64, "Looking for suspects");
-        let suspects = screen(&task, self.flip, &|frames| frames.first().map(|zones| frame_score(zones)), &mut || {
-            bar.inc(1);
-            !progress::stop_requested()
-        });
+        let suspects =
+            screen(&task, self.flip, &|frames| frames.first().map(|zones| frame_score(zones)), &mut || {
+                bar.inc(1);
+                !progress::stop_requested()
+            });
         bar.finish_and_clear();
         let Some(suspects) = suspects? else { bail!("stopped before learning began; nothing was written") };
         let left_out: Vec<(PathBuf, f32)> =

@@ -9,7 +9,7 @@ use bundle::dataset::normal_images;
 use judge::{Judge, decode_file_within};
 
 use crate::progress;
-use crate::stress::{report, rounds, stress};
+use crate::stress::{Steps, report, stress};
 
 /// Judge good photos again under changed light, out of focus, shifted, rotated and compressed, in steps, to find the strength at
 /// which the bundle rejects more of them than it claims.
@@ -23,6 +23,10 @@ pub struct Args {
     /// Maximum number of photos, spread evenly over all
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     photos: u32,
+    /// Only these disturbances, separated by commas: gain, gamma, temperature, blur, noise, shift, rotation or jpeg at all their
+    /// strengths, or one strength, such as gain=0.9,shift=2
+    #[arg(long, value_name = "STEPS")]
+    only: Option<Steps>,
     /// Write the outcomes as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -55,8 +59,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             args.data.display()
         );
     }
-    let bar = progress::bar((photos.len() * rounds()) as u64, "Judging");
-    let outcomes = stress(&mut judge, &photos, &mut || {
+    let steps = args.only.clone().unwrap_or_else(Steps::all);
+    let rounds = 1 + steps.as_slice().len();
+    let bar = progress::bar((photos.len() * rounds) as u64, "Judging");
+    let outcomes = stress(&mut judge, &photos, &steps, &mut || {
         bar.inc(1);
         !progress::stop_requested()
     });

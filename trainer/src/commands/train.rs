@@ -15,7 +15,7 @@ use networks::teacher::Teacher;
 use serde_json::Value;
 use shared_format::{Recipe, Roi, Size};
 
-use super::images::{Usable, align, usable};
+use super::images::{Usable, align, correct_light, usable};
 use super::screening::{Screening, screening_method};
 use super::size_class::SizeClass;
 use crate::compute::{ComputeRequest, DeviceChoice, Precision, Resolved};
@@ -82,6 +82,10 @@ pub struct Args {
     /// for several zones
     #[arg(long, value_name = "LEVEL:FACTOR", value_parser = parse::zone)]
     zone: Vec<ZoneFactor>,
+    /// Area of each frame that looks the same in all of them unless the light changes, such as a grey card, X,Y,W,H in pixels: brightness
+    /// and colour are corrected by it
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::region)]
+    reference_patch: Option<Roi>,
     /// Align parts before they are judged: off, shift, rigid (shifts and rotations) or auto (rigid, if the images show that it helps)
     #[arg(long, default_value_t = Align::Auto)]
     align: Align,
@@ -221,7 +225,8 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let Args { tiles, overlap, size, pixels, roi, .. } = *args;
     let cut = tiling(&TilingRequest { tiles, overlap, size, pixels }, frames, roi)?;
     let (input, tiles, colour) = (cut.input, cut.tiles, found.colour);
-    let mut recipe = Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None };
+    let mut recipe =
+        Recipe { input, roi, tiles, colour, frames, alignment: None, ignore: None, reference_patch: None };
     if args.tiles != ONE_TILE {
         let cost = Extractor::new(&teacher, recipe, Flip::None, Levels::Coarse, threads(compute))?.cost()?;
         eprintln!("tiles: {cut}; the teacher takes {cost} a frame");
@@ -229,6 +234,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     let mask = add_mask(&mut recipe, args.mask.as_deref(), &args.zone)?;
     mask.iter().for_each(|mask| eprintln!("{}", mask.description));
     let zones = mask.and_then(|mask| mask.zones);
+    correct_light(&mut recipe, args.reference_patch, &found.usable)?;
     align(&mut recipe, args.align, &found.usable)?;
     let mut left_out = vec![];
     if args.drop_suspects {

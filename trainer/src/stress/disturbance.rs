@@ -1,5 +1,8 @@
 //! Disturbs a photo: the same part under worse conditions.
 
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use bundle::seeded::Seeded;
 use jpeg_encoder::{ColorType, Encoder};
 use judge::{Frame, Pixels, decode};
@@ -22,7 +25,7 @@ pub enum Disturbance {
     Blur,
     /// A noisier sensor: Gaussian noise with a standard deviation in levels of 255.
     Noise,
-    /// The part is shifted by a number of pixels to the right and down; the edge is extended.
+    /// The part is shifted to the right and down by a percentage of the photo's sides; the edge is extended.
     Shift,
     /// The part is rotated by a number of degrees about the centre; the edge is extended.
     Rotation,
@@ -30,7 +33,93 @@ pub enum Disturbance {
     Jpeg,
 }
 
+/// Disturbances to judge photos under, as written on a command line: `gain` at all its strengths, or `gain=0.9`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steps(Vec<(Disturbance, f64)>);
+
+impl Steps {
+    /// Every disturbance at every strength.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::of(&Disturbance::ALL)
+    }
+
+    fn of(disturbances: &[Disturbance]) -> Self {
+        let each =
+            |&disturbance: &Disturbance| disturbance.strengths().iter().map(move |&s| (disturbance, s));
+        Self(disturbances.iter().flat_map(each).collect())
+    }
+
+    /// Returns the steps: each disturbance with its strengths in ascending order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[(Disturbance, f64)] {
+        &self.0
+    }
+}
+
+/// Why a text names no disturbances.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepsError {
+    /// An unknown word.
+    #[error(
+        "unknown disturbance `{0}`; write gain, gamma, temperature, blur, noise, shift, rotation or jpeg"
+    )]
+    Unknown(String),
+    /// A strength that isn't a number or has no meaning.
+    #[error(
+        "invalid strength `{text}`: {keyword} takes a number from {least} to {most}, such as {keyword}={example}"
+    )]
+    Strength {
+        /// What was written.
+        text: String,
+        /// The disturbance.
+        keyword: &'static str,
+        /// The smallest strength.
+        least: String,
+        /// The largest strength.
+        most: String,
+        /// A strength that can be applied.
+        example: String,
+    },
+}
+
+impl FromStr for Steps {
+    type Err = StepsError;
+
+    /// Reads disturbances, separated by commas.
+    fn from_str(text: &str) -> Result<Self, StepsError> {
+        let mut steps = vec![];
+        for word in text.split(',').map(str::trim) {
+            let (name, strength) = word.split_once('=').map_or((word, None), |(name, s)| (name, Some(s)));
+            let known = Disturbance::ALL.into_iter().find(|disturbance| disturbance.keyword() == name);
+            let disturbance = known.ok_or_else(|| StepsError::Unknown(name.to_owned()))?;
+            match strength {
+                None => steps.extend(Self::of(&[disturbance]).0),
+                Some(strength) => steps.push((disturbance, disturbance.strength(strength)?)),
+            }
+        }
+        // The report goes through them in order.
+        let place = |disturbance| Disturbance::ALL.iter().position(|d| *d == disturbance);
+        steps.sort_by(|a, b| place(a.0).cmp(&place(b.0)).then(a.1.total_cmp(&b.1)));
+        steps.dedup();
+        Ok(Self(steps))
+    }
+}
+
 impl Disturbance {
+    fn strength(self, text: &str) -> Result<f64, StepsError> {
+        let limits = self.limits();
+        let strength = text.trim().parse().ok().filter(|strength| limits.contains(strength));
+        strength.ok_or_else(|| StepsError::Strength {
+            text: text.to_owned(),
+            keyword: self.keyword(),
+            least: limits.start().to_string(),
+            most: limits.end().to_string(),
+            example: self.strengths().first().map(f64::to_string).unwrap_or_default(),
+        })
+    }
+
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Gain,
@@ -52,9 +141,37 @@ impl Disturbance {
             Self::Temperature => "colour temperature",
             Self::Blur => "blur, pixels",
             Self::Noise => "noise, of 255",
-            Self::Shift => "shift, pixels",
+            Self::Shift => "shift, %",
             Self::Rotation => "rotation, degrees",
             Self::Jpeg => "JPEG quality",
+        }
+    }
+
+    /// Returns the word for it on the command line.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Gain => "gain",
+            Self::Gamma => "gamma",
+            Self::Temperature => "temperature",
+            Self::Blur => "blur",
+            Self::Noise => "noise",
+            Self::Shift => "shift",
+            Self::Rotation => "rotation",
+            Self::Jpeg => "jpeg",
+        }
+    }
+
+    /// Returns the strengths that can be applied: those with a meaning.
+    const fn limits(self) -> RangeInclusive<f64> {
+        match self {
+            Self::Gain | Self::Gamma => 0.01..=100.0,
+            Self::Temperature => -1.0..=1.0,
+            Self::Blur => 0.01..=100.0,
+            Self::Noise => 0.0..=255.0,
+            Self::Shift => -100.0..=100.0,
+            Self::Rotation => -360.0..=360.0,
+            Self::Jpeg => 1.0..=100.0,
         }
     }
 
@@ -65,9 +182,9 @@ impl Disturbance {
             Self::Gain => &[0.6, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.3, 1.4],
             Self::Gamma => &[0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.4, 1.6],
             Self::Temperature => &[-0.2, -0.1, -0.05, 0.05, 0.1, 0.2],
-            Self::Blur => &[0.5, 1.0, 1.5, 2.0, 3.0],
+            Self::Blur => &[0.5, 0.7, 1.0, 1.5, 2.0, 3.0],
             Self::Noise => &[1.0, 2.0, 4.0, 8.0, 16.0],
-            Self::Shift => &[1.0, 2.0, 4.0, 8.0, 16.0],
+            Self::Shift => &[-4.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 4.0],
             Self::Rotation => &[0.5, 1.0, 2.0, 4.0, 8.0],
             Self::Jpeg => &[20.0, 40.0, 60.0, 80.0, 95.0],
         }
@@ -107,7 +224,10 @@ impl Disturbance {
                 image.each(|value, _| value + strength * normal(&mut random));
             }
             Self::Blur => image.blur(strength),
-            Self::Shift => image.sampled(|x, y| (x - strength, y - strength)),
+            Self::Shift => {
+                let [right, down] = [image.width, image.height].map(|side| side as f64 * strength / 100.0);
+                image.sampled(|x, y| (x - right, y - down));
+            }
             Self::Rotation => {
                 let (sin, cos) = strength.to_radians().sin_cos();
                 let middle = ((image.width - 1) as f64 / 2.0, (image.height - 1) as f64 / 2.0);
@@ -266,8 +386,28 @@ mod tests {
             let at = values.iter().position(|&value| value > 150.0).unwrap();
             (at % 5, at / 5)
         };
-        assert_eq!(spot(&Disturbance::Shift.apply(&photo, 1.0, 0).unwrap()), (3, 2));
+        assert_eq!(spot(&Disturbance::Shift.apply(&photo, 20.0, 0).unwrap()), (3, 2));
         assert_eq!(spot(&Disturbance::Rotation.apply(&photo, 90.0, 0).unwrap()), (3, 2));
+    }
+
+    #[test]
+    fn steps_are_read_in_the_reports_order() {
+        let steps: Steps = "shift=2, blur=0.7,shift=-2,gain=1.1,gain=0.9".parse().unwrap();
+        let wanted = [
+            (Disturbance::Gain, 0.9),
+            (Disturbance::Gain, 1.1),
+            (Disturbance::Blur, 0.7),
+            (Disturbance::Shift, -2.0),
+            (Disturbance::Shift, 2.0),
+        ];
+        assert_eq!(steps.as_slice(), wanted);
+        assert_eq!("gain,gamma,temperature,blur,noise,shift,rotation,jpeg".parse(), Ok(Steps::all()));
+        for (bad, named) in
+            [("", "``"), ("fog", "fog"), ("gain=", "``"), ("jpeg=0", "from 1"), ("blur=NaN", "NaN")]
+        {
+            let error = bad.parse::<Steps>().unwrap_err().to_string();
+            assert!(error.contains(named), "{bad}: {error}");
+        }
     }
 
     #[test]

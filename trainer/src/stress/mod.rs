@@ -11,15 +11,20 @@ pub mod disturbance;
 pub mod outcome;
 pub mod report;
 
-pub use disturbance::Disturbance;
+pub use disturbance::{Disturbance, Steps};
 pub use outcome::{Outcomes, StressStep};
 
 use judge::{Frame, Judge};
 use shared_format::Verdict;
 
-/// Judges every photo as it is and under each disturbance at each strength. `progress` is called after each photo and returns
-/// whether to continue; if not, the result is `None`.
-pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() -> bool) -> Option<Outcomes> {
+/// Judges every photo as it is and in each step. `progress` is called after each photo and returns whether to continue; if not, the
+/// result is `None`.
+pub fn stress(
+    judge: &mut Judge,
+    photos: &[Frame],
+    wanted: &Steps,
+    progress: &mut dyn FnMut() -> bool,
+) -> Option<Outcomes> {
     let thresholds = &judge.bundle().thresholds;
     let (claimed, threshold) = (thresholds.evidence.claimed_fpr(), thresholds.image_threshold);
     let mut steps = Vec::new();
@@ -41,19 +46,11 @@ pub fn stress(judge: &mut Judge, photos: &[Frame], progress: &mut dyn FnMut() ->
         Some(StressStep { disturbance, strength, rejected, judged: photos.len(), median })
     };
     let undisturbed = judged(None, 0.0)?;
-    for disturbance in Disturbance::ALL {
+    for &(disturbance, strength) in wanted.as_slice() {
         if disturbance.needs_colour() && photos.iter().all(Frame::is_grey) {
             continue;
         }
-        for &strength in disturbance.strengths() {
-            steps.push(judged(Some(disturbance), strength)?);
-        }
+        steps.push(judged(Some(disturbance), strength)?);
     }
     Some(Outcomes { claimed, undisturbed, steps })
-}
-
-/// Returns how many photos [`stress`] judges for each of `photos`.
-#[must_use]
-pub fn rounds() -> usize {
-    1 + Disturbance::ALL.iter().map(|disturbance| disturbance.strengths().len()).sum::<usize>()
 }

@@ -43,6 +43,14 @@ pub struct Side<'a> {
 }
 
 impl Outcomes {
+    /// Returns how many photos were rejected and how many judged in all steps together, those as they are left out.
+    #[must_use]
+    pub fn total(&self) -> (usize, usize) {
+        self.steps
+            .iter()
+            .fold((0, 0), |(rejected, judged), step| (rejected + step.rejected, judged + step.judged))
+    }
+
     /// Returns whether the number of rejected photos contradicts the claim.
     #[must_use]
     pub fn is_broken(&self, step: &StressStep) -> bool {

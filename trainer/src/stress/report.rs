@@ -26,6 +26,9 @@ pub fn table(outcomes: &Outcomes) -> String {
         last = step.disturbance;
     }
     let _ = writeln!(text, "* more than the claim of at most {:.2} % allows", 100.0 * outcomes.claimed);
+    let (rejected, judged) = outcomes.total();
+    let share = 100.0 * rejected as f64 / judged.max(1) as f64;
+    let _ = writeln!(text, "all disturbances together: {rejected} of {judged} rejected ({share:.1} %)");
     for disturbance in tried(outcomes) {
         let _ = writeln!(text, "{}: {}", disturbance.name(), sentence(outcomes, disturbance));
     }
@@ -157,6 +160,7 @@ mod tests {
         let text = table(&outcomes);
         assert!(text.contains("gain: holds down to 0.9; holds up to 1.1, the limit tested"), "{text}");
         assert!(text.contains("30/40*"), "{text}");
+        assert!(text.contains("31 of 120 rejected (25.8 %)"), "{text}");
         let page = page(&outcomes);
         assert_eq!(page.matches("<circle").count(), 4);
         assert_eq!(page.matches(BROKEN).count(), 1);

@@ -20,6 +20,7 @@ fn recipe() -> Recipe {
         frames,
         alignment: None,
         ignore: None,
+        reference_patch: None,
     }
 }
 

@@ -10,7 +10,16 @@ const INPUT: Size = Size { width: 96, height: 64 };
 
 fn recipe(roi: Option<Roi>, tiles: Tiles) -> Recipe {
     let frames = FrameRange { min: PHOTO, max: PHOTO };
-    Recipe { input: INPUT, roi, tiles, colour: Colour::Rgb, frames, alignment: None, ignore: None }
+    Recipe {
+        input: INPUT,
+        roi,
+        tiles,
+        colour: Colour::Rgb,
+        frames,
+        alignment: None,
+        ignore: None,
+        reference_patch: None,
+    }
 }
 
 fn picture(size: Size, level: impl Fn(u32, u32) -> u8) -> Frame {

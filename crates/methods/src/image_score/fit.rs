@@ -54,7 +54,8 @@ impl ImageScorer {
         let tiles = of_tiles(held_out.tiles, held_out.grid);
         let all = || parts.iter().flatten().flatten();
         let of_share = |share| {
-            let of_map = |map: &Vec<f32>| tiles(map).map(|tile| worst_share(&tile, share)).collect::<Vec<f32>>();
+            let of_map =
+                |map: &Vec<f32>| tiles(map).map(|tile| worst_share(&tile, share)).collect::<Vec<f32>>();
             let mut values: Vec<f32> = all().flat_map(of_map).collect();
             values.sort_unstable_by(f32::total_cmp);
             robust_stats(&values, MIN_SPREAD)

@@ -94,5 +94,14 @@ impl Line {
 }
 
 fn found(part: PartNumber, verdict: Verdict) -> PartVerdict {
-    PartVerdict { part, verdict, score: Some(1.0), threshold: 0.5, zone: None, frames: 1, captured_at: None }
+    PartVerdict {
+        part,
+        verdict,
+        other_product: false,
+        score: Some(1.0),
+        threshold: 0.5,
+        zone: None,
+        frames: 1,
+        captured_at: None,
+    }
 }

@@ -200,3 +200,16 @@ fn the_strobe_follows_every_trigger() {
     let strobe = |ms, on| (ms, Signal::Strobe, on);
     assert_eq!(line.others, [strobe(20, true), strobe(23, false), strobe(30, true), strobe(33, false)]);
 }
+
+#[test]
+fn another_product_goes_to_the_safe_side_and_is_counted_by_itself() {
+    let mut line = Line::new(settings());
+    line.part(1, 0, None);
+    line.gate.verdict(PartVerdict { other_product: true, ..found(1, Fault) });
+    line.part(2, 20, Some(Fault));
+    line.run_to(300);
+    let rejected = |part, reason| (part, Disposition::Reject, reason);
+    assert_eq!(line.dispositions(), [rejected(1, Reason::OtherProduct), rejected(2, Reason::Fault)]);
+    let counts = line.gate.counts();
+    assert_eq!((counts.faults, counts.other_products, counts.rejected), (2, 1, 2));
+}
