@@ -22,7 +22,7 @@
 //! | [`realtime`] | priority, locked memory and precise wake-ups for the gate's thread |
 //! | [`link`] | bidirectional links such as the serial port, shared by an output and an input |
 //! | [`report`] | reports on frames and parts, as text, JSON and telegrams |
-//! | [`record`] | rejected frames on disk, limited by size and age |
+//! | [`record`] | rejected frames and a sample of the passed ones on disk, limited by size and age |
 //! | [`health`] | counters, latencies, drift and status |
 //! | [`log`] | log lines and panic messages, written without blocking |
 //!
@@ -32,6 +32,8 @@
 //! |---|---|
 //! | [`commands`] | one file per command |
 //! | [`calibration`] | computes thresholds, with their evidence, from good parts |
+//! | [`review`] | what people decide about records |
+//! | [`learning`] | makes the next bundle from these decisions |
 //! | [`files`] | opens bundles; finds and writes image files |
 
 // Nothing on a part's path may panic: an index out of range is handled explicitly.
@@ -53,6 +55,7 @@ pub mod files;
 pub mod gate;
 pub mod health;
 pub mod input;
+pub mod learning;
 pub mod line_file;
 pub mod link;
 pub mod log;
@@ -61,6 +64,7 @@ pub mod part;
 pub mod realtime;
 pub mod record;
 pub mod report;
+pub mod review;
 pub mod run;
 pub mod trigger;
 

@@ -49,6 +49,8 @@ pub struct TeachRequest<'a> {
 pub struct TeachResult {
     /// The thresholds.
     pub calibration: Calibration,
+    /// The score that decides each part, by a model of the others; in the order of [`TeachRequest::parts`].
+    pub scores: Vec<f32>,
     /// Frames of parts that look unlike the others.
     pub outliers: Vec<PathBuf>,
     /// Frames of the smaller group, if the parts form two groups that look like two products.
@@ -144,6 +146,7 @@ pub fn teach(
         check_product: request.check_product,
     };
     let image_score = fitted.zones.map_or(ImageScore::Model, ImageScore::Zones);
+    let scores = calibrator.scores().to_vec();
     let calibration = export_calibrated(&export, image_score, calibrator, out)?;
-    Ok(TeachResult { calibration, outliers, second_group })
+    Ok(TeachResult { calibration, scores, outliers, second_group })
 }

@@ -73,6 +73,20 @@ impl WallTime {
         u64::try_from(seconds).ok().map(Self)
     }
 
+    /// Reads a time as people write it, in UTC: `2026-11-25`, `2026-11-25T03:01`, the output of `Display`, or a stamp. `None`
+    /// for anything else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let is_separator = |c: char| "-:TZ ".contains(c);
+        let digits: String = text.chars().filter(|c| !is_separator(*c)).collect();
+        let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        if !starts_well || text.len() > 20 || !matches!(digits.len(), 8 | 12 | 14) {
+            return None;
+        }
+        let (date, time) = digits.split_at_checked(8)?;
+        Self::parse(&format!("{date}-{time:0<6}"))
+    }
+
     fn date_time(self) -> OffsetDateTime {
         // Times are capped at the last one whose year has four digits.
         let seconds = i64::try_from(self.0).unwrap_or(0);
@@ -103,6 +117,13 @@ impl serde::Serialize for WallTime {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for WallTime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::read(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a time")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +149,23 @@ mod tests {
             "00000000-000000",
         ] {
             assert_eq!(WallTime::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, stamp) in [
+            ("2026-11-25", "20261125-000000"),
+            ("2026-11-25T03:01", "20261125-030100"),
+            ("2026-11-25 03:01:09", "20261125-030109"),
+            ("2026-11-25T03:01:09Z", "20261125-030109"),
+            ("20261125-030109", "20261125-030109"),
+        ] {
+            assert_eq!(WallTime::read(text).map(WallTime::stamp).as_deref(), Some(stamp), "{text}");
+        }
+        for wrong in ["", "yesterday", "2026", "2026-13-01", "-20261125", "2026-11-25T25:00", "٢٠٢٦-11-25"]
+        {
+            assert_eq!(WallTime::read(wrong), None, "{wrong}");
         }
     }
 

@@ -114,7 +114,11 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     Ok(CommandOutcome::Success)
 }
 
-fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
+/// Returns the product with this name, or the line's first.
+///
+/// # Errors
+/// If the line has no such product.
+pub(super) fn product<'l>(line: &'l LineFile, name: Option<&str>) -> Result<&'l Product> {
     let index = match name {
         Some(name) => line.product_named(name),
         None => Some(0),

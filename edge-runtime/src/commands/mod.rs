@@ -14,7 +14,9 @@ mod engine;
 pub mod exchange;
 pub mod init;
 pub mod inspect;
+pub mod learn;
 pub mod outcome;
+pub mod review;
 pub mod run;
 pub mod teach;
 
@@ -40,6 +42,11 @@ pub enum Command {
     Collect(collect::Args),
     /// Fit a bundle on this device, from good parts alone, in seconds.
     Teach(Box<teach::Args>),
+    /// List the line's records, and say which were false alarms and which defects.
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    /// Make a product's next bundle from the decisions on its records.
+    Learn(learn::Args),
     /// Check this machine, and that a bundle scores the same here as where it was made.
     Doctor(doctor::Args),
     /// Exchange two bundle folders in one step, for scripts that install bundles on a board.
@@ -61,6 +68,8 @@ impl Command {
             Self::Calibrate(args) => calibrate::run(&args),
             Self::Collect(args) => collect::run(&args),
             Self::Teach(args) => teach::run(&args),
+            Self::Review(command) => review::run(&command),
+            Self::Learn(args) => learn::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Exchange(args) => exchange::run(&args),
         }

@@ -27,6 +27,7 @@ use shared_format::{Arithmetic, Recipe, Roi, Size, Zones};
 use super::collect::{self, album::Album};
 use crate::commands::outcome::CommandOutcome;
 use crate::files::parts::{PartFiles, PartListing};
+use crate::learning::Lesson;
 use crate::line_file::{LineFile, VotesConfig};
 use crate::part::VoteCount;
 
@@ -200,6 +201,8 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let replaces_half =
         Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
     let result = teach(&request, &decide, &args.out, &mut || true)?;
+    let lesson = Lesson::new(method.as_ref(), args.flip, args.threshold, &args.teacher, &folder)?;
+    lesson.write(&args.out)?;
     report(&result, args, &folder, parts.len(), started)?;
     if replaces_half {
         let _ = writeln!(
@@ -212,7 +215,10 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
 }
 
 /// Loads the teacher by name, or from its file.
-fn teacher(given: &str) -> Result<Teacher> {
+///
+/// # Errors
+/// If there is none, or it is damaged.
+pub(super) fn teacher(given: &str) -> Result<Teacher> {
     let path = Path::new(given);
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -32,6 +32,9 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     }
     checker.check_range("records.max_mib", line.records.max_mib, 1..=1_048_576);
     checker.check_range("records.max_days", line.records.max_days, 1..=3650);
+    checker.check_range("records.passed_share", line.records.passed_share, 0.0..=1.0);
+    checker.check_range("records.max_passed_mib", line.records.max_passed_mib, 1..=1_048_576);
+    checker.check_range("records.max_decided_mib", line.records.max_decided_mib, 1..=1_048_576);
     checker.check_range("health.every_s", line.health.every_s, 1..=86_400);
     checker.check_range("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
     if let Some(frames) = line.health.equal_frames {

@@ -263,11 +263,25 @@ pub struct RecordsConfig {
     pub max_days: u32,
     /// Whether to keep frames as the camera delivered them, next to the overlay.
     pub frames: bool,
+    /// Share of the passed parts that are recorded too, chosen at random.
+    pub passed_share: f64,
+    /// Maximum size of the records of passed parts together, in MiB.
+    pub max_passed_mib: u32,
+    /// Maximum size of the records that a person has decided on, in MiB. They are never deleted by themselves.
+    pub max_decided_mib: u32,
 }
 
 impl Default for RecordsConfig {
     fn default() -> Self {
-        Self { folder: None, max_mib: 256, max_days: 30, frames: true }
+        Self {
+            folder: None,
+            max_mib: 256,
+            max_days: 30,
+            frames: true,
+            passed_share: 0.001,
+            max_passed_mib: 64,
+            max_decided_mib: 1024,
+        }
     }
 }
 

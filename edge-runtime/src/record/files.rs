@@ -13,9 +13,13 @@ use crate::report::{RegionFields, ZoneFields};
 const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";
 const OVERLAY: &str = "overlay.png";
-const DESCRIPTION: &str = "record.json";
+pub const DESCRIPTION: &str = "record.json";
+/// Written by [`crate::review`], if a person has decided on the record.
+pub const DECISION: &str = "decision.json";
+/// The names that the frame itself can have.
+pub const FRAMES: [&str; 2] = [JPEG, PNG];
 /// Every name that a file of a record can have: anything else in its folder is foreign.
-pub const NAMES: [&str; 4] = [JPEG, PNG, OVERLAY, DESCRIPTION];
+pub const NAMES: [&str; 5] = [JPEG, PNG, OVERLAY, DESCRIPTION, DECISION];
 
 /// A file's name and bytes.
 pub type RecordFile = (&'static str, Vec<u8>);
@@ -29,6 +33,7 @@ struct Description<'a> {
     frame_of_part: u16,
     product: &'a str,
     verdict: Verdict,
+    part_verdict: Verdict,
     score: Option<f32>,
     threshold: f32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -80,6 +85,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         frame_of_part: record.frame_of_part,
         product: &record.product,
         verdict: judgement.verdict,
+        part_verdict: record.part_verdict,
         score: judgement.score,
         threshold: judgement.threshold,
         zones: ZoneFields::of(judgement),

@@ -1,47 +1,16 @@
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Instant;
 
 use bundle::seeded::Seeded;
 use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_file, encode_png};
-use shared_format::{
-    Arithmetic, Colour, Evidence, FrameRange, ImageScore, Recipe, Sample, ScoreQuantiles, Size,
-    ThresholdFile, Tiles, Verdict,
-};
+use shared_format::{Size, Verdict};
 
 use super::*;
-use crate::testing::emulator;
+use crate::testing::{emulator, thresholds};
 
 const SIZE: Size = Size { width: 40, height: 30 };
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn thresholds() -> ThresholdFile {
-    let scores =
-        ScoreQuantiles { min: 0.0, q05: 0.0, q25: 0.0, q50: 0.0, q75: 0.0, q95: 0.0, q99: 0.0, max: 0.0 };
-    ThresholdFile {
-        producer: "tests".try_into().unwrap(),
-        method: "none".try_into().unwrap(),
-        teacher: "".try_into().unwrap(),
-        model_sha256: [0xab; 32],
-        recipe: Recipe {
-            input: Size { width: 64, height: 64 },
-            roi: None,
-            tiles: Tiles::ONE,
-            colour: Colour::Rgb,
-            frames: FrameRange { min: SIZE, max: SIZE },
-            alignment: None,
-            ignore: None,
-            reference_patch: None,
-        },
-        arithmetic: Arithmetic::Single,
-        image_score: ImageScore::Model,
-        image_threshold: 0.5,
-        pixel_threshold: 0.5,
-        score_tolerance: 0.1,
-        evidence: Evidence { normals: 1, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
-        golden: [].into_iter().collect(),
-        product_limit: None,
-    }
-}
 
 fn frame() -> Frame {
     Frame::new(SIZE, Pixels::Grey8(vec![90; 40 * 30])).unwrap()
@@ -63,6 +32,7 @@ fn rejected(part: u64) -> Record {
         part,
         frame_of_part: 1,
         product: "cap".to_owned(),
+        part_verdict: judgement.verdict,
         judgement,
         captured_at: Moment::now(),
         frame: Some(frame()),
@@ -82,12 +52,14 @@ fn fault(part: u64, bytes: &[u8]) -> Record {
         map: None,
         ..rejected(0).judgement
     };
-    Record { judgement, frame: None, bytes: Some(bytes.to_vec()), ..rejected(part) }
+    let part_verdict = Verdict::Fault;
+    Record { part_verdict, judgement, frame: None, bytes: Some(bytes.to_vec()), ..rejected(part) }
 }
 
 fn settings(folder: &Path) -> RecordSettings {
     let limits = Limits { bytes: 64 << 20, age: Duration::from_secs(86_400) };
-    RecordSettings { line: "line 1".to_owned(), folder: folder.to_owned(), limits, frames: true }
+    let passed = Sampling { share: 0.5, limits };
+    RecordSettings { line: "line 1".to_owned(), folder: folder.to_owned(), limits, passed, frames: true }
 }
 
 fn start(settings: RecordSettings, run: u64) -> Recorder {
@@ -154,6 +126,84 @@ fn a_record_holds_frame_overlay_and_description() {
     let fault = description(root.path(), &records[2].0);
     assert_eq!((&fault["verdict"], &fault["score"]), (&"fault".into(), &serde_json::Value::Null));
     assert!(fault["fault"].as_str().unwrap().contains("JPEG"), "{fault}");
+}
+
+#[test]
+fn a_sample_of_the_passed_parts_is_kept_apart_and_bounded() {
+    let root = tempfile::tempdir().unwrap();
+    // Four blocks a record: the folder and three files.
+    let limits = Limits { bytes: 2 * 4 * 4096, age: Duration::from_secs(86_400) };
+    let passed = |part| {
+        let judgement = Judgement { verdict: Verdict::Pass, score: Some(0.25), ..rejected(0).judgement };
+        Record { part_verdict: Verdict::Pass, judgement, ..rejected(part) }
+    };
+    let settings = RecordSettings { passed: Sampling { share: 0.5, limits }, ..settings(root.path()) };
+    let recorder = start(settings.clone(), 4);
+    let mut offered = 0;
+    for part in 1..=40 {
+        // Each time the disk has caught up, as at the speed of a line.
+        while recorder.counts().written < offered {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if recorder.samples(part) {
+            offered += u64::from(recorder.offer(passed(part)));
+        }
+        if part == 20 {
+            offered += u64::from(recorder.offer(rejected(part)));
+        }
+    }
+    assert!((10..32).contains(&offered), "{offered}");
+    assert_eq!(recorder.close(TIMEOUT), RecordCounts { written: offered, dropped: 0, failed: 0 });
+    assert_eq!(found(root.path()).iter().map(|(name, _)| name.part).collect::<Vec<_>>(), [20]);
+    let kept = found(&root.path().join("passed"));
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let (newest, files) = kept.last().unwrap();
+    assert_eq!(
+        (newest.run, files),
+        (4, &["frame.png", "overlay.png", "record.json"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(description(&root.path().join("passed"), newest)["part_verdict"], "pass");
+    // The next run's number is higher than any of theirs, even if only passed parts or decided ones are left.
+    let decided = root.path().join("decided");
+    std::fs::create_dir(&decided).unwrap();
+    let name = RecordName { run: 8, ..*newest };
+    std::fs::rename(root.path().join("passed").join(newest.to_string()), decided.join(name.to_string()))
+        .unwrap();
+    let recorder = start(settings, 1);
+    assert!(recorder.offer(rejected(1)));
+    assert_eq!(recorder.close(TIMEOUT).written, 1);
+    assert_eq!(found(root.path()).last().unwrap().0.run, 9);
+}
+
+#[test]
+fn trouble_with_the_passed_parts_costs_no_reject() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("passed"), b"a file").unwrap();
+    let recorder = start(settings(root.path()), 1);
+    for part in 1..=6 {
+        let part_verdict = if part % 2 == 0 { Verdict::Reject } else { Verdict::Pass };
+        assert!(recorder.offer(Record { part_verdict, ..rejected(part) }));
+        let told = Instant::now();
+        while recorder.counts().written + recorder.counts().failed < part
+            || recorder.problem().is_some() != (part % 2 == 1)
+        {
+            assert!(told.elapsed() < TIMEOUT, "{part}: {:?}", recorder.problem());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert_eq!(recorder.close(TIMEOUT), RecordCounts { written: 3, dropped: 0, failed: 3 });
+}
+
+#[test]
+fn passed_parts_leave_the_queue_to_the_rejected() {
+    let root = tempfile::tempdir().unwrap();
+    let recorder = start(settings(root.path()), 1);
+    let records = (1..=300).map(|part| Record { part_verdict: Verdict::Pass, ..rejected(part) });
+    let records: Vec<Record> = records.collect();
+    let taken = records.into_iter().filter_map(|record| recorder.offer(record).then_some(())).count() as u64;
+    // One at a time waits, and the rest of the sample isn't missed.
+    assert!(taken < 300);
+    assert_eq!(recorder.close(TIMEOUT), RecordCounts { written: taken, dropped: 0, failed: 0 });
 }
 
 #[test]

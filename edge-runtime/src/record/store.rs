@@ -246,6 +246,13 @@ impl RecordStore {
     }
 }
 
+/// Returns the highest run number among the records in a folder; 0 if there are none, or it can't be read.
+pub fn last_run_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let runs = entries.filter_map(|entry| Some(RecordName::parse(entry.file_name().to_str()?)?.run));
+    runs.max().unwrap_or(0)
+}
+
 impl Drop for RecordStore {
     fn drop(&mut self) {
         // Closing alone does not unlock while a child process that is just starting holds a copy of the handle.

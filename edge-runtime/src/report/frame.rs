@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use judge::{Judgement, Region, StageTimes, ZoneScore};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared_format::Verdict;
 
 /// The report on one frame; its fields are those of the JSON.
@@ -26,15 +26,16 @@ pub struct FrameReport {
     ms: StageMs,
 }
 
-/// A region's fields in JSON.
-#[derive(Debug, Serialize)]
-pub(crate) struct RegionFields {
-    x: u32,
-    y: u32,
-    width: u32,
-    height: u32,
-    area: u32,
-    peak: f32,
+/// A region's fields in JSON; see [`Region`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "documented at `Region`")]
+pub struct RegionFields {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+    pub area: u32,
+    pub peak: f32,
 }
 
 impl From<Region> for RegionFields {

@@ -12,7 +12,7 @@ pub mod part;
 pub mod queue;
 pub mod text;
 
-pub use frame::{FrameReport, in_ms, significant};
-pub(crate) use frame::{RegionFields, ZoneFields};
+pub(crate) use frame::ZoneFields;
+pub use frame::{FrameReport, RegionFields, in_ms, significant};
 pub use part::PartReport;
 pub use queue::ReportQueue;

@@ -1,4 +1,4 @@
-//! Records rejects and faults, and tracks the drift of scores and brightness.
+//! Records rejects, faults and a sample of the passed parts, and tracks the drift of scores and brightness.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,7 +79,7 @@ pub(super) fn part_observer(
         else {
             return;
         };
-        if verdict.verdict == Verdict::Pass {
+        if verdict.verdict == Verdict::Pass && !recorder.samples(part.number) {
             return;
         }
         // Dropped records are counted by the recorder.
@@ -88,6 +88,7 @@ pub(super) fn part_observer(
             // It is possible that none of its frames was judged.
             frame_of_part: verdict.frames.max(1),
             product: product.to_string(),
+            part_verdict: verdict.verdict,
             judgement: frame.judgement,
             captured_at: frame.captured.captured_at(),
             frame: frame.captured.frame().ok().cloned(),

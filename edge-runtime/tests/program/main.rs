@@ -18,6 +18,7 @@ mod latency;
 mod line;
 #[cfg(feature = "serial")]
 mod losses;
+mod review;
 mod service;
 mod trouble;
 
