@@ -50,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         zones: None,
         flip: Flip::None,
         parts: &parts,
+        defects: None,
         method: method.as_ref(),
         target_fpr: 0.05,
         rule: ThresholdRule::Claim,

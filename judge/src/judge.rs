@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
-use crate::scorer::{FrameScore, Scorer, StageTimes};
+use crate::scorer::{FrameScore, Likeness, Scorer, StageTimes};
 use crate::zones::{ZoneEvidence, ZoneScore};
 
 /// The verdict on a frame, with its evidence.
@@ -27,9 +27,12 @@ pub struct Judgement {
     pub threshold: f32,
     /// The largest region above the pixel threshold, whatever the verdict; `None` if nothing is above it.
     pub region: Option<Region>,
+    /// The taught defect that the frame resembles, if its likeness alone is above the threshold.
+    pub defect: Option<LikeDefect>,
     /// Why there is no score.
     pub fault: Option<Fault>,
-    /// The anomaly map; `None` on a fault.
+    /// The anomaly map; `None` on a fault. If only the likeness to taught defects is above the threshold, the map of that
+    /// likeness, scaled so that the pixel threshold stands for the threshold.
     pub map: Option<AnomalyMap>,
     /// The scores of the bundle's zones, the largest of which is the frame's; `None` without zones or on a fault.
     pub zones: Option<ZoneEvidence>,
@@ -52,6 +55,15 @@ impl Judgement {
             None => self.score.into_iter().collect(),
         }
     }
+}
+
+/// A taught defect that a frame resembles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LikeDefect {
+    /// The kind's name.
+    pub kind: String,
+    /// The likeness, in units of the score; above the threshold.
+    pub likeness: f32,
 }
 
 /// A golden frame's score on this machine, compared with the one in the bundle.
@@ -103,7 +115,8 @@ impl Judge {
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         let onnx = std::mem::take(&mut bundle.onnx);
         let ThresholdFile { arithmetic, recipe, .. } = bundle.thresholds;
-        let scorer = Scorer::new_with(onnx, recipe, Options { engine, arithmetic, threads })
+        let defects = bundle.thresholds.defects.clone();
+        let scorer = Scorer::taught(onnx, recipe, defects, Options { engine, arithmetic, threads })
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .with_image_score(bundle.thresholds.image_score.clone());
         Ok(Self { bundle, scorer })
@@ -216,8 +229,16 @@ impl Judge {
 
     fn decide(&self, frame: &Frame, scored: FrameScore, decode: Duration) -> Judgement {
         let start = Instant::now();
-        let FrameScore { score, map, zones, times } = scored;
+        let FrameScore { score, mut map, likeness, zones, times } = scored;
         let thresholds = &self.bundle.thresholds;
+        let defect = likeness.and_then(|likeness| {
+            let found = self.like_defect(&likeness)?;
+            // The map that explains the score.
+            if likeness.score >= score {
+                map = self.evidence(likeness);
+            }
+            Some(found)
+        });
         let region = region_of_interest(&thresholds.recipe, frame.size())
             .ok()
             .and_then(|roi| largest_region(&map, roi, thresholds.pixel_threshold));
@@ -227,11 +248,34 @@ impl Judge {
             score: Some(score),
             threshold,
             region,
+            defect,
             fault: None,
             map: Some(map),
             zones,
             times: StageTimes { decode, decide: start.elapsed(), ..times },
         }
+    }
+
+    /// Returns the taught defect that a frame resembles; `None` if the likeness is at most the threshold.
+    fn like_defect(&self, likeness: &Likeness) -> Option<LikeDefect> {
+        let thresholds = &self.bundle.thresholds;
+        let kind = thresholds.defects.as_ref()?.kinds.get(likeness.kind)?;
+        let is_above = likeness.score > thresholds.image_threshold;
+        is_above.then(|| LikeDefect { kind: kind.name.as_str().to_owned(), likeness: likeness.score })
+    }
+
+    /// Returns the map of a likeness, scaled so that the pixel threshold stands for the image threshold.
+    fn evidence(&self, likeness: Likeness) -> AnomalyMap {
+        let ThresholdFile { image_threshold, pixel_threshold, defects, .. } = &self.bundle.thresholds;
+        let mut map = likeness.map;
+        let scaled = |value: f32| defects.as_ref().map_or(value, |defects| defects.scaled(value));
+        let unit = if *pixel_threshold == 0.0 { 1.0 } else { pixel_threshold.abs() };
+        // No likeness is zero.
+        let reach = (image_threshold - scaled(0.0)).max(f32::EPSILON);
+        for value in &mut map.values {
+            *value = pixel_threshold + unit * (scaled(*value) - image_threshold) / reach;
+        }
+        map
     }
 
     fn fault_judgement(&self, fault: Fault, times: StageTimes) -> Judgement {
@@ -240,6 +284,7 @@ impl Judge {
             score: None,
             threshold: self.bundle.thresholds.image_threshold,
             region: None,
+            defect: None,
             fault: Some(fault),
             map: None,
             zones: None,

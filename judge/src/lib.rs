@@ -66,6 +66,7 @@
 //! #     evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
 //! #     golden: [].into_iter().collect(),
 //! #     product_limit: None,
+//! #     defects: None,
 //! # };
 //! # let folder = tempfile::tempdir()?;
 //! # let bundle = folder.path();
@@ -130,18 +131,18 @@ pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
 pub use guard::{CaughtPanic, guarded, is_guarded};
 pub use ignore_mask::IgnoredPixels;
-pub use judge::{GoldenResult, Judge, Judgement};
+pub use judge::{GoldenResult, Judge, Judgement, LikeDefect};
 pub use light::LightError;
 pub use overlay::overlay;
 pub use prepare::{PrepareError, Preparer, region_of_interest};
 pub use region::{Region, largest_region};
 pub use regular_file::{ReadError, read_regular_file};
-pub use scorer::{FrameScore, Scorer, StageTimes};
+pub use scorer::{FrameScore, Likeness, Scorer, StageTimes};
 pub use zones::{ZoneEvidence, ZoneScore};
 
 /// The types that a bundle's thresholds and verdicts are made of, from `shared-format`.
 pub use shared_format::{
-    Arithmetic, Colour, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask, ImageScore,
-    Recipe, ReferencePatch, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles, Verdict, Zone, ZoneMask,
-    Zones,
+    Arithmetic, Colour, DefectKind, Descriptor, Evidence, FormatError, FrameRange, Golden, IgnoreMask,
+    ImageScore, Recipe, ReferencePatch, Roi, Sample, ScoreQuantiles, Size, TaughtDefects, ThresholdFile,
+    Tiles, Verdict, Zone, ZoneMask, Zones,
 };

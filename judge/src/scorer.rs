@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared_format::{Descriptor, ImageScore, Recipe, Size};
+use shared_format::{Descriptor, ImageScore, Recipe, Size, TaughtDefects};
 
 use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, TiledNetwork, unexpected_output};
@@ -18,6 +18,10 @@ use crate::zones::{ZoneEvidence, ZoneScorer};
 const MAP: &str = "anomaly_map";
 /// Name of the model's output with one value per image.
 const SCORE: &str = "score";
+/// Name of the output with the likeness to taught defects at each input pixel.
+const DEFECT_MAP: &str = "defect_map";
+/// Name of the output with the likeness to each kind of taught defects. The output `defect_score` is the largest of them.
+const DEFECT_KINDS: &str = "defect_kinds";
 
 /// Wall-clock time of each stage of one frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,8 +53,21 @@ pub struct FrameScore {
     pub map: AnomalyMap,
     /// The scores of the zones; `None` if the image score has no zones.
     pub zones: Option<ZoneEvidence>,
+    /// How much the frame resembles taught defects; `None` if none were taught.
+    pub likeness: Option<Likeness>,
     /// How long each stage took.
     pub times: StageTimes,
+}
+
+/// How much a frame resembles the taught defects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Likeness {
+    /// In units of the score, to which it contributes; see [`TaughtDefects::scaled`]. Finite.
+    pub score: f32,
+    /// The index of the most similar kind in [`TaughtDefects::kinds`].
+    pub kind: usize,
+    /// The likeness at each position, not scaled. All values are finite.
+    pub map: AnomalyMap,
 }
 
 /// An [`ImageScore`], ready to use.
@@ -77,6 +94,7 @@ pub struct Scorer {
     network: TiledNetwork,
     preparer: Preparer,
     rule: ScoreRule,
+    defects: Option<TaughtDefects>,
     input: Vec<f32>,
 }
 
@@ -96,19 +114,43 @@ impl Scorer {
     /// # Errors
     /// As [`Self::new`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
     pub fn new_with(onnx: impl AsRef<[u8]>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
-        let network = TiledNetwork::load(onnx, &recipe, &[MAP, SCORE], options)?;
+        Self::taught(onnx, recipe, None, options)
+    }
+
+    /// Like [`Self::new_with`], for a model that also has the outputs `defect_map` (1×1×height×width) and `defect_kinds` (1×kinds)
+    /// if `defects` are given.
+    ///
+    /// # Errors
+    /// As [`Self::new_with`].
+    pub fn taught(
+        onnx: impl AsRef<[u8]>,
+        recipe: Recipe,
+        defects: Option<TaughtDefects>,
+        options: Options,
+    ) -> Result<Self, EngineError> {
+        let outputs = [MAP, SCORE, DEFECT_MAP, DEFECT_KINDS];
+        let outputs = if defects.is_some() { &outputs[..] } else { &[MAP, SCORE] };
+        let network = TiledNetwork::load(onnx, &recipe, outputs, options)?;
         let Size { width, height } = if network.judges_frames() { recipe.picture() } else { recipe.input };
-        let [map, score] = network.output_shapes() else {
-            return Err(EngineError::Model("it does not have two outputs".to_owned()));
-        };
-        let expected = [1, 1, height as usize, width as usize];
-        if map[..] != expected {
-            return Err(unexpected_output(MAP, map, &expected));
+        let (height, width) = (height as usize, width as usize);
+        let kinds = defects.as_ref().map_or(0, |defects| defects.kinds.len());
+        for (name, found) in outputs.iter().zip(network.output_shapes()) {
+            let (fits, expected) = match *name {
+                SCORE => (found.iter().product::<usize>() == 1, vec![1]),
+                DEFECT_KINDS => (found[..] == [1, kinds], vec![1, kinds]),
+                _ => (found[..] == [1, 1, height, width], vec![1, 1, height, width]),
+            };
+            if !fits {
+                return Err(unexpected_output(name, found, &expected));
+            }
         }
-        if score.iter().product::<usize>() != 1 {
-            return Err(unexpected_output(SCORE, score, &[1]));
-        }
-        Ok(Self { network, preparer: Preparer::new(recipe), rule: ScoreRule::Model, input: Vec::new() })
+        Ok(Self {
+            network,
+            preparer: Preparer::new(recipe),
+            rule: ScoreRule::Model,
+            defects,
+            input: Vec::new(),
+        })
     }
 
     /// Returns the same scorer with another kind of image score.
@@ -148,18 +190,28 @@ impl Scorer {
         let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();
         let mut score = f32::NEG_INFINITY;
-        let mut maps = vec![];
+        let (mut maps, mut defect_maps) = (vec![], vec![]);
+        let (mut largest, mut most_like) = (f32::NEG_INFINITY, 0);
         for outputs in self.network.run(&self.input)? {
-            let Ok([map, own_score]) = <[Vec<f32>; 2]>::try_from(outputs) else {
+            let mut outputs = outputs.into_iter();
+            let (Some(map), Some(own_score)) = (outputs.next(), outputs.next()) else {
                 return Err(EngineError::Run("it did not return two outputs".to_owned()).into());
             };
             let own_score = own_score.first().copied().unwrap_or(f32::NAN);
             check_finite("the score", own_score)?;
-            if let Some(&value) = map.iter().find(|v| !v.is_finite()) {
-                check_finite("a value of the anomaly map", value)?;
-            }
+            check_all_finite("a value of the anomaly map", &map)?;
             score = score.max(own_score);
             maps.push(map);
+            if let (Some(map), Some(kinds)) = (outputs.next(), outputs.next()) {
+                check_all_finite("a value of the defect map", &map)?;
+                check_all_finite("the likeness to a defect", &kinds)?;
+                defect_maps.push(map);
+                for (kind, &value) in kinds.iter().enumerate() {
+                    if value > largest {
+                        (largest, most_like) = (value, kind);
+                    }
+                }
+            }
         }
         let mut map = frame_map(self.preparer.recipe(), self.preparer.ignored(), maps);
         let mut zones = None;
@@ -180,9 +232,21 @@ impl Scorer {
             }
         }
         map.blank_ignored();
+        let likeness = self.defects.as_ref().map(|defects| {
+            let mut map = frame_map(self.preparer.recipe(), self.preparer.ignored(), defect_maps);
+            if let Some(movement) = movement {
+                map.warp_back(movement);
+            }
+            map.blank_ignored();
+            Likeness { score: defects.scaled(largest), kind: most_like, map }
+        });
+        if let Some(likeness) = &likeness {
+            check_finite("the likeness to a defect", likeness.score)?;
+            score = score.max(likeness.score);
+        }
         let times = StageTimes { prepare: prepared - start, infer: prepared.elapsed(), ..Default::default() };
         check_finite("the score", score)?;
-        Ok(FrameScore { score, map, zones, times })
+        Ok(FrameScore { score, map, zones, likeness, times })
     }
 }
 
@@ -201,4 +265,8 @@ pub fn frame_map(recipe: &Recipe, ignored: &IgnoredPixels, mut maps: Vec<Vec<f32
 
 fn check_finite(what: &'static str, value: f32) -> Result<(), Fault> {
     if value.is_finite() { Ok(()) } else { Err(Fault::NotFinite { what, value }) }
+}
+
+fn check_all_finite(what: &'static str, values: &[f32]) -> Result<(), Fault> {
+    values.iter().find(|value| !value.is_finite()).map_or(Ok(()), |&value| check_finite(what, value))
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`threshold_file`] | `model.threshold`: one model's thresholds, their evidence and the recipe; encoder and decoder |
 //! | [`image_score`] | how a frame's score is defined |
+//! | [`taught_defects`] | how likeness to known defects counts |
 //! | [`recipe`] | how a frame becomes the network's input |
 //! | [`alignment`] | how a part's position in view is found |
 //! | [`ignore_mask`] | the area of a part that is not judged |
@@ -40,6 +41,7 @@ pub mod ignore_mask;
 pub mod image_score;
 pub mod recipe;
 pub mod reference_patch;
+pub mod taught_defects;
 pub mod telegram;
 pub mod threshold_file;
 pub mod verdict;
@@ -51,6 +53,7 @@ pub use ignore_mask::IgnoreMask;
 pub use image_score::{Descriptor, ImageScore};
 pub use recipe::{Colour, FrameRange, Recipe, Roi, Size, Tiles};
 pub use reference_patch::ReferencePatch;
+pub use taught_defects::{DefectKind, TaughtDefects};
 pub use telegram::{Telegram, TelegramError};
 pub use threshold_file::{Arithmetic, Evidence, FormatError, Golden, Sample, ScoreQuantiles, ThresholdFile};
 pub use verdict::Verdict;

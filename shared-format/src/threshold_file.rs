@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image_score::ImageScore;
 use crate::recipe::{Colour, FrameRange, Recipe, Roi, Size};
+use crate::taught_defects::TaughtDefects;
 
 /// First bytes of every threshold file.
 pub const MAGIC: [u8; 4] = *b"NMNL";
@@ -19,7 +20,7 @@ pub const HEADER_LEN: usize = 4 + 2 + 4;
 /// The CRC-32 at the end.
 pub const TRAILER_LEN: usize = 4;
 /// Maximum length of a valid file; readers may use it to size a buffer.
-pub const MAX_LEN: usize = 8192;
+pub const MAX_LEN: usize = 10_240;
 /// Maximum number of golden frames in a bundle.
 pub const MAX_GOLDEN: usize = 4;
 
@@ -141,6 +142,8 @@ pub struct ThresholdFile {
     /// A frame is a fault, because it may show another product, when the lower quartile of its anomaly map is above this; `None` if
     /// this isn't checked. The quartile is that of [`crate::image_score::MAP_QUANTILES`].
     pub product_limit: Option<f32>,
+    /// The limit for likeness to taught defects; `None` if none were taught.
+    pub defects: Option<TaughtDefects>,
 }
 
 /// Why bytes are not a threshold file, or why a threshold file can't be written.
@@ -267,6 +270,7 @@ impl ThresholdFile {
             && e.target_fpr < 1.0
             && e.scores.is_valid()
             && self.product_limit.is_none_or(f32::is_finite)
+            && self.defects.as_ref().is_none_or(TaughtDefects::is_valid)
             && self.golden.iter().all(|g| g.score.is_finite() && is_plain_file_name(&g.file))
     }
 }
@@ -278,13 +282,14 @@ fn upgrade_v2_payload<'b>(payload: &[u8], buffer: &'b mut [u8; MAX_LEN]) -> Opti
     const NO_OVERLAP: &[u8] = &[0];
     /// Alignment, ignore mask and reference patch.
     const REST_OF_RECIPE: &[u8] = &[0; 3];
-    const NO_PRODUCT_LIMIT: &[u8] = &[0];
+    /// Product limit and taught defects.
+    const END: &[u8] = &[0; 2];
     let (_, after_tiles) = postcard::take_from_bytes::<ToTiles>(payload).ok()?;
     let (_, after_frames) = postcard::take_from_bytes::<ToFrames>(after_tiles).ok()?;
     let to_tiles = payload.strip_suffix(after_tiles)?;
     let to_frames = after_tiles.strip_suffix(after_frames)?;
     let mut length = 0;
-    for part in [to_tiles, NO_OVERLAP, to_frames, REST_OF_RECIPE, after_frames, NO_PRODUCT_LIMIT] {
+    for part in [to_tiles, NO_OVERLAP, to_frames, REST_OF_RECIPE, after_frames, END] {
         buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
         length += part.len();
     }

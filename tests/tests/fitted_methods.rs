@@ -7,12 +7,13 @@ use std::process::Command;
 
 use judge::{Preparer, encode_png};
 use methods::Flip;
-use methods::features::{Extractor, FeatureSet, Levels};
+use methods::features::{Extractor, FeatureSet, Levels, Projection};
 use methods::image_score::{HeldOut, ImageScorer, PositionStats, SHARES};
 use methods::local_gaussians::{self, LocalGaussians};
 use methods::method::{DISTANCES, Model as _, View};
 use methods::padim::{self, Covariance, Padim};
 use methods::patchcore::{self, PatchCore};
+use methods::taught_defects::Discriminants;
 use methods::{METHODS, Method as _};
 use networks::teacher::Teacher;
 use networks::{ModelState, Network};
@@ -242,7 +243,7 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
             tiles: Tiles::ONE,
             parts: [0.9, 1.0, 1.05].map(|f| vec![vec![map(f)]]).into(),
         };
-        let (image_score, _) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
+        let (mut image_score, _) = ImageScorer::fit(&held_out, INPUT, &mut |_| ()).unwrap();
         let PositionStats { mean, deviation } = &image_score.positions;
         let standardised: Vec<f64> = (expected.iter().zip(mean).zip(deviation))
             .map(|((d, mean), deviation)| (d - f64::from(*mean)) / f64::from(*deviation))
@@ -262,7 +263,39 @@ fn local_gaussians_agree_with_their_definition_in_two_engines() {
         let shown = most(&mut ours.iter().map(|x| f64::from(*x)));
         let largest = most(&mut expected.iter().copied());
         assert!((0.3 * largest..=1.001 * largest).contains(&shown), "{shown} {largest}");
+        let taught = discriminants(&model);
+        let kinds = likeness(&taught, &project(&taught.projection, &features), &standardised);
+        image_score.taught = Some(taught);
+        let onnx = model.onnx(&fixture.teacher, fixture.view(), Some(&image_score));
+        agree_on(&onnx, &input, &["defect_kinds", "score", "defect_map"], &kinds);
+        agree_on(&onnx, &input, &["defect_score"], &[kinds[0].max(kinds[1])]);
+        agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted]);
     }
+}
+
+/// Returns discriminants of two kinds, along the first directions of the model's own projection.
+fn discriminants(model: &local_gaussians::Model) -> Discriminants {
+    let mean = model.projection.mean.clone();
+    let matrix = model.projection.matrix[..2 * mean.len()].to_vec();
+    Discriminants {
+        kinds: vec!["scratch".to_owned(), "dent".to_owned()],
+        projection: Projection { outputs: 2, mean, matrix },
+        weights: vec![0.5, 0.25],
+        offsets: vec![-1.0, 0.5],
+    }
+}
+
+/// Computes the likeness to each kind by its definition, in 64-bit floats.
+fn likeness(taught: &Discriminants, projected: &[Vec<f64>], standardised: &[f64]) -> Vec<f64> {
+    let of_kind = |kind: usize| {
+        let (weight, offset) = (f64::from(taught.weights[kind]), f64::from(taught.offsets[kind]));
+        let positions = projected.iter().zip(standardised);
+        let mut values: Vec<f64> = positions.map(|(z, a)| z[kind] + weight * a.min(3.0) + offset).collect();
+        values.sort_by(|a, b| b.total_cmp(a));
+        values.truncate((values.len() * 10).div_ceil(1000));
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    (0..taught.kinds.len()).map(of_kind).collect()
 }
 
 /// Computes, for each position, the smallest Mahalanobis distance from the Gaussians of positions up to `reach` away, in

@@ -168,6 +168,7 @@ fn a_defect_on_a_seam_is_found_once_and_each_tile_knows_its_place() {
         rule: bundle::ThresholdRule::Claim,
         left_out: &[],
         check_product: false,
+        defects: None,
         seed: 0,
         threads: 2,
     };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundle::{Calibrator, Suspect, frame_score, suspects, suspects_warning};
+use bundle::{Calibrator, ExportDefects, Suspect, frame_score, suspects, suspects_warning};
 use clap::ArgMatches;
 use methods::cross_fit::{CrossFit, steps};
 use methods::features::{Extractor, FeatureError, FeatureSet, find_outliers};
@@ -10,6 +10,7 @@ use methods::image_score::ImageScorer;
 use methods::method::{FitError, View};
 use methods::options::MethodOptions;
 use methods::registry::Entry;
+use methods::taught_defects::{Discriminants, Examples, TaughtScores};
 use networks::teacher::Teacher;
 use networks::{Array, ModelState, StateError, array_of};
 use serde_json::Value;
@@ -76,7 +77,14 @@ impl Method for FittedMethod {
         let extractor =
             Extractor::for_method(method.as_ref(), &run.teacher, settings.recipe, settings.flip, threads);
         let extractor = extractor.map_err(FitError::from)?;
-        let bar = progress::bar(steps(paths.len(), paths.len()) as u64, "Fitting and scoring");
+        let find = |folder: &PathBuf| Examples::find(folder, &paths, settings.recipe.roi);
+        let defects = settings.defects.as_ref().map(find).transpose()?;
+        if let Some(defects) = &defects {
+            eprintln!("defects to teach: {}", defects.describe());
+            defects.notes.iter().for_each(|note| eprintln!("{note}"));
+        }
+        let taught = defects.as_ref().map_or(0, |defects| defects.images.len());
+        let bar = progress::bar(steps(paths.len(), paths.len(), taught) as u64, "Fitting and scoring");
         let parts: Vec<Vec<PathBuf>> = paths.iter().map(|path| vec![path.clone()]).collect();
         let mut set = FeatureSet::new(extractor, paths);
         let task = CrossFit {
@@ -85,6 +93,7 @@ impl Method for FittedMethod {
             zones: settings.zones.as_ref(),
             method: method.as_ref(),
             parts: &parts,
+            defects: defects.as_ref(),
             seed: settings.seed,
             threads,
         };
@@ -107,6 +116,10 @@ impl Method for FittedMethod {
         }
         let scores: Vec<f32> = fitted.scores.iter().flatten().map(|zones| frame_score(zones)).collect();
         warn_of_suspects(&scores, &parts, !settings.left_out.is_empty());
+        if let (Some(taught), Some(defects)) = (&fitted.taught, &defects) {
+            taught.add_to(&mut state);
+            taught.warnings(&scores, defects).iter().for_each(|warning| eprintln!("warning: {warning}"));
+        }
         state.weights.insert(SCORES.to_owned(), Array { shape: vec![scores.len()], data: scores });
         let quartiles = fitted.quartiles;
         state.weights.insert(QUARTILES.to_owned(), Array { shape: vec![quartiles.len()], data: quartiles });
@@ -144,7 +157,31 @@ impl Method for FittedMethod {
         let zones = run.settings.zones.as_ref();
         let zones = zones.map(|zones| fitted_zones(zones, &state)).transpose();
         let zones = zones.map_err(|e| run.damaged(STUDENT, e))?;
+        let calibrator = match self.taught_scores(run, &state)? {
+            Some(taught) => calibrator.with_likeness(taught.normals.concat(), taught.pairs()),
+            None => calibrator,
+        };
         Ok(Some((calibrator, zones.map_or(ImageScore::Model, ImageScore::Zones))))
+    }
+
+    fn defects(&self, run: &Run) -> Result<Option<ExportDefects>, TrainError> {
+        let state = run.student()?;
+        let discriminants = Discriminants::from_state(&state).map_err(|e| run.damaged(STUDENT, e))?;
+        let scores = self.taught_scores(run, &state)?;
+        Ok(scores.zip(discriminants).map(|(scores, taught)| scores.to_export(taught.kinds, None)))
+    }
+}
+
+impl FittedMethod {
+    /// Returns the scores by discriminants, with one for each normal; `None` if no defects were taught.
+    fn taught_scores(self, run: &Run, state: &ModelState) -> Result<Option<TaughtScores>, TrainError> {
+        let taught = TaughtScores::from_state(state).map_err(|e| run.damaged(STUDENT, e))?;
+        match taught {
+            Some(taught) if taught.normals.len() != run.settings.fit.len() => {
+                Err(run.damaged(STUDENT, StateError::values("defects.normals")).into())
+            }
+            taught => Ok(taught),
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use bundle::Calibrator;
+use bundle::{Calibrator, ExportDefects};
 use clap::ArgMatches;
 use judge::{DecodeError, PrepareError};
 use methods::cross_fit::CrossFitError;
 use methods::method::FitError;
 use methods::options::MethodOptions;
+use methods::taught_defects::DefectsError;
 use networks::FoldError;
 use networks::teacher::Teacher;
 use serde_json::Value;
@@ -83,6 +84,14 @@ pub trait Method {
     /// # Errors
     /// As [`Self::onnx`].
     fn calibrator(&self, _run: &Run) -> Result<Option<(Calibrator, ImageScore)>, TrainError> {
+        Ok(None)
+    }
+
+    /// Returns the defects that the run was taught, with their scores; `None` if there are none.
+    ///
+    /// # Errors
+    /// As [`Self::onnx`].
+    fn defects(&self, _run: &Run) -> Result<Option<ExportDefects>, TrainError> {
         Ok(None)
     }
 }
@@ -170,6 +179,9 @@ pub enum TrainError {
     /// Nothing could be fitted, or an image can't be scored.
     #[error(transparent)]
     CrossFit(#[from] CrossFitError),
+    /// Defects can't be taught.
+    #[error(transparent)]
+    Defects(#[from] DefectsError),
     /// The options can't be written.
     #[error("the method's options can't be recorded: {0}")]
     Options(serde_json::Error),

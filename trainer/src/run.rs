@@ -67,10 +67,18 @@ impl Run {
         let run = Self { folder: folder.to_owned(), settings, teacher };
         let network = HashMap::from([("network".to_owned(), run.teacher.network.name.to_owned())]);
         run.write(TEACHER, &write_safetensors(&run.teacher.weights, network))?;
-        let json = serde_json::to_vec_pretty(&run.settings)
-            .map_err(|e| RunError::Damaged { path: run.path(SETTINGS), reason: e.to_string() })?;
-        run.write(SETTINGS, &json)?;
+        run.save_settings()?;
         Ok(run)
+    }
+
+    /// Writes the settings in one step.
+    ///
+    /// # Errors
+    /// If the disk can't be written; the previous settings are then unchanged.
+    pub fn save_settings(&self) -> Result<(), RunError> {
+        let json = serde_json::to_vec_pretty(&self.settings)
+            .map_err(|e| RunError::Damaged { path: self.path(SETTINGS), reason: e.to_string() })?;
+        self.write(SETTINGS, &json)
     }
 
     /// Opens an existing run.

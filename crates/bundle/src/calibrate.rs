@@ -3,6 +3,7 @@
 use judge::anomaly_map::lower_quartile;
 use shared_format::{Evidence, Sample, ScoreQuantiles, conformal};
 
+use crate::joint_limit::JointLimit;
 use crate::product::product_limit;
 use crate::rule::ThresholdRule;
 use crate::suspects::{Suspect, suspects};
@@ -45,6 +46,8 @@ pub struct Calibration {
     pub suspects: Vec<Suspect>,
     /// Number of normals that were left out of learning as suspects; see [`Self::count_left_out`].
     pub left_out: u32,
+    /// What the threshold stands for, if defects were taught.
+    pub joint: Option<JointLimit>,
 }
 
 impl Calibration {
@@ -69,6 +72,10 @@ impl Calibration {
 pub struct Calibrator {
     names: Vec<String>,
     scores: Vec<f32>,
+    /// Likeness to taught defects, in the same order; empty if none were taught.
+    likeness: Vec<f32>,
+    /// Score and likeness of each taught defect.
+    examples: Vec<(f32, f32)>,
     pixels: PixelCalibrator,
     /// The lower quartile of each map.
     quartiles: Vec<f32>,
@@ -107,7 +114,15 @@ impl Calibrator {
     #[must_use]
     pub fn new(frames: usize, positions: usize) -> Self {
         let pixels = PixelCalibrator::new(frames, positions);
-        Self { names: vec![], scores: vec![], pixels, quartiles: vec![], sample: Sample::HeldOut }
+        Self {
+            names: vec![],
+            scores: vec![],
+            likeness: vec![],
+            examples: vec![],
+            pixels,
+            quartiles: vec![],
+            sample: Sample::HeldOut,
+        }
     }
 
     /// Prepares for cross-fitted normals, each scored by a model of the others, whose [`PixelCalibrator::threshold`] and whose maps' lower
@@ -115,7 +130,15 @@ impl Calibrator {
     #[must_use]
     pub fn cross_fitted(pixel_threshold: f32, quartiles: Vec<f32>) -> Self {
         let pixels = PixelCalibrator { values: vec![pixel_threshold], stride: 1 };
-        Self { names: vec![], scores: vec![], pixels, quartiles, sample: Sample::CrossFitted }
+        Self {
+            names: vec![],
+            scores: vec![],
+            likeness: vec![],
+            examples: vec![],
+            pixels,
+            quartiles,
+            sample: Sample::CrossFitted,
+        }
     }
 
     /// Adds one normal: its display name, its score and its anomaly map's values.
@@ -142,6 +165,13 @@ impl Calibrator {
         Self { scores, sample: Sample::CrossFitted, ..self }
     }
 
+    /// Adds a second score: the likeness of the normals, in the order they were added, to taught defects. `examples` are the
+    /// score and the likeness of each taught defect.
+    #[must_use]
+    pub fn with_likeness(self, likeness: Vec<f32>, examples: Vec<(f32, f32)>) -> Self {
+        Self { likeness, examples, ..self }
+    }
+
     /// Returns the scores in the order they were added.
     #[must_use]
     pub fn scores(&self) -> &[f32] {
@@ -158,6 +188,11 @@ impl Calibrator {
                 Some(Suspect { name: self.names.get(at)?.clone(), score: *self.scores.get(at)? })
             })
             .collect();
+        let joint = JointLimit::choose(&self.scores, &self.likeness, &self.examples, target_fpr, rule);
+        if let Some(joint) = &joint {
+            let pairs = self.scores.iter_mut().zip(&self.likeness);
+            pairs.for_each(|(score, likeness)| *score = joint.joint(*score, *likeness));
+        }
         let mut named: Vec<(String, f32)> = self.names.into_iter().zip(self.scores.iter().copied()).collect();
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named.truncate(NAMED);
@@ -165,7 +200,10 @@ impl Calibrator {
         let mut is_estimate = false;
         let mut choice = conformal::choose(normals, target_fpr);
         let mut image_threshold = self.scores[self.scores.len() - choice.rank as usize];
-        if rule == ThresholdRule::Estimate
+        if let Some(joint) = &joint {
+            (image_threshold, is_estimate) = (joint.threshold, joint.is_estimate);
+            choice = conformal::Choice { rank: joint.rank, reaches_target: joint.reaches_target };
+        } else if rule == ThresholdRule::Estimate
             && let Some(estimate) = tail::estimate(&self.scores, target_fpr)
             && estimate < image_threshold
         {
@@ -205,6 +243,7 @@ impl Calibrator {
             highest: named,
             suspects,
             left_out: 0,
+            joint,
         })
     }
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use judge::image_score::features;
 use judge::{
-    DecodeError, EncodeError, EngineError, Fault, Frame, FrameScore, Scorer, decode_file, encode_png,
-    file_sha256,
+    DecodeError, EncodeError, EngineError, Fault, Frame, FrameScore, Options, Scorer, decode_file,
+    encode_png, file_sha256,
 };
 use judge::{GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE};
 use shared_format::{
-    Arithmetic, FormatError, Golden, ImageScore, Recipe, Size, ThresholdFile, Zones, threshold_file::MAX_LEN,
+    Arithmetic, DefectKind, FormatError, Golden, ImageScore, Recipe, Size, TaughtDefects, ThresholdFile,
+    Zones, threshold_file::MAX_LEN,
 };
 
 use crate::atomic::{sync_folder, write_folder, write_synced};
@@ -52,6 +53,19 @@ pub struct Export<'a> {
     pub left_out: LeftOut<'a>,
     /// Whether a frame that is unlike good parts nearly everywhere is a fault: it may show another product.
     pub check_product: bool,
+    /// The defects that the model was taught; the calibrator then knows the normals' likeness to them.
+    pub defects: Option<ExportDefects>,
+}
+
+/// Taught defects, and how each is scored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportDefects {
+    /// The kinds' names, in the order of the model's output `defect_kinds`.
+    pub kinds: Vec<String>,
+    /// Each taught defect: the index of its kind, its score, and its likeness to the others.
+    pub examples: Vec<(usize, f32, f32)>,
+    /// The share of defects that may be missed, 0..1 exclusive.
+    pub target_fnr: Option<f64>,
 }
 
 /// How a frame is scored.
@@ -81,6 +95,11 @@ pub enum ExportError {
         "a target of {0} false alarms is not between 0 and 1; 0.01 means that one good part in a hundred may be rejected"
     )]
     Target(f64),
+    /// The target of misses isn't between 0 and 1.
+    #[error(
+        "a target of {0} misses is not between 0 and 1; 0.001 means that one defective part in a thousand may pass"
+    )]
+    MissTarget(f64),
     /// The claim is required, but the sample can't support it.
     #[error("{0}; collect more good images, or export without requiring the claim")]
     Claim(String),
@@ -229,7 +248,15 @@ fn start(request: &Export<'_>, out: &Path) -> Result<Scorer, ExportError> {
 
 fn check_target(request: &Export<'_>) -> Result<(), ExportError> {
     let stored = request.target_fpr as f32;
-    if stored > 0.0 && stored < 1.0 { Ok(()) } else { Err(ExportError::Target(request.target_fpr)) }
+    if !(stored > 0.0 && stored < 1.0) {
+        return Err(ExportError::Target(request.target_fpr));
+    }
+    match request.defects.as_ref().and_then(|defects| defects.target_fnr) {
+        Some(target) if !(target as f32 > 0.0 && (target as f32) < 1.0) => {
+            Err(ExportError::MissTarget(target))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Decodes and scores a file.
@@ -263,7 +290,16 @@ fn finish(
     if normals >= SPREAD_FROM && scores.q05 >= scores.q95 {
         return Err(ExportError::Constant(normals));
     }
-    let golden = golden_frames(request, &mut scorer, &indices)?;
+    let defects = taught_defects(request, &calibration)?;
+    let golden = match &defects {
+        // The joint score exists only now.
+        Some(defects) => {
+            let (defects, options) = (Some(defects.clone()), Options { threads: 1, ..Options::default() });
+            let mut joint = Scorer::taught(request.onnx, request.recipe, defects, options)?;
+            golden_frames(request, &mut joint, &indices)?
+        }
+        None => golden_frames(request, &mut scorer, &indices)?,
+    };
     let product_limit = if request.check_product {
         if golden.iter().all(|golden| golden.is_uniform) {
             return Err(ExportError::NoMap);
@@ -272,7 +308,7 @@ fn finish(
     } else {
         None
     };
-    let thresholds = threshold_file(request, image_score, &calibration, product_limit, &golden)?;
+    let thresholds = threshold_file(request, image_score, &calibration, product_limit, &golden, defects)?;
     write(out, request, &thresholds, &golden)?;
     Ok(calibration)
 }
@@ -323,6 +359,7 @@ fn threshold_file(
     calibration: &Calibration,
     product_limit: Option<f32>,
     golden: &[GoldenFrame],
+    defects: Option<TaughtDefects>,
 ) -> Result<ThresholdFile, ExportError> {
     Ok(ThresholdFile {
         producer: field(concat!("nominal ", env!("CARGO_PKG_VERSION")))?,
@@ -341,7 +378,34 @@ fn threshold_file(
             .map(|golden| Ok(Golden { file: field(&golden.file)?, score: golden.score }))
             .collect::<Result<_, ExportError>>()?,
         product_limit,
+        defects,
     })
+}
+
+/// Returns what the threshold file says of taught defects, with the misses at these thresholds.
+fn taught_defects(
+    request: &Export<'_>,
+    calibration: &Calibration,
+) -> Result<Option<TaughtDefects>, ExportError> {
+    let (Some(defects), Some(joint)) = (&request.defects, calibration.joint) else { return Ok(None) };
+    let kind = |(index, name): (usize, &String)| -> Result<DefectKind, ExportError> {
+        let of_kind = || defects.examples.iter().filter(|(kind, ..)| *kind == index);
+        let passes = |(_, score, likeness): &&(usize, f32, f32)| {
+            joint.joint(*score, *likeness) <= calibration.image_threshold
+        };
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(DefectKind {
+            name: field(name)?,
+            taught: count(of_kind().count()),
+            missed: count(of_kind().filter(passes).count()),
+        })
+    };
+    Ok(Some(TaughtDefects {
+        scale: joint.scale,
+        offset: joint.offset,
+        target_fnr: defects.target_fnr.map(|target| target as f32),
+        kinds: defects.kinds.iter().enumerate().map(kind).collect::<Result<_, _>>()?,
+    }))
 }
 
 fn field<const N: usize>(text: &str) -> Result<heapless::String<N>, ExportError> {

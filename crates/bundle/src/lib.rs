@@ -14,6 +14,8 @@
 //! | [`product`] | what tells another product from a defect |
 //! | [`reference_patch`](mod@reference_patch) | the light of the good parts |
 //! | [`recalibrate`] | replaces the thresholds of an existing bundle |
+//! | [`joint_limit`] | likeness to taught defects beside the score, under one budget of false alarms |
+//! | [`miss_rate`] | what taught defects let one claim about misses |
 //! | [`evaluate`] | AUROC, AUPRO and rates on images with known answers |
 //! | [`atomic`] | writes files and folders whole or not at all |
 //! | [`rule`] | how scores become a threshold |
@@ -35,7 +37,9 @@ pub mod descriptor;
 pub mod evaluate;
 pub mod export;
 pub mod input_shape;
+pub mod joint_limit;
 pub mod left_out;
+pub mod miss_rate;
 pub mod painted_mask;
 pub mod parse;
 pub mod product;
@@ -53,8 +57,9 @@ pub mod zones;
 pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, PixelCalibrator};
 pub use claim::{claim, claim_with_threshold, highest, outlier_warning, suspects_warning};
-pub use export::{Export, ExportError, ScoreKind, export, export_calibrated, score_file};
+pub use export::{Export, ExportDefects, ExportError, ScoreKind, export, export_calibrated, score_file};
 pub use input_shape::{PIXELS, input_shape};
+pub use joint_limit::JointLimit;
 pub use left_out::{LeftOut, left_out};
 pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
 pub use reference_patch::{LightFound, ReferenceError, reference_patch};

@@ -14,12 +14,13 @@ use judge::anomaly_map::lower_quartile;
 use judge::ignore_mask::judged;
 use judge::{DecodeError, EngineError, IgnoredPixels, Options, Preparer, Scorer, TiledNetwork, decode_file};
 use networks::teacher::Teacher;
-use shared_format::{ImageScore, Recipe, Size, Zones};
+use shared_format::{ImageScore, Recipe, Size, Tiles, Zones};
 
 use crate::dyn_method::DynMethod;
 use crate::features::{FeatureError, FeatureSet};
-use crate::image_score::{HeldOut, ImageScorer};
+use crate::image_score::{HeldOut, ImageScorer, Standardised};
 use crate::method::{DISTANCES, FitError, Model, ProgressCallback, View};
+use crate::taught_defects::{DefectsError, Example, Examples, Lesson, Taught, TaughtScores};
 use crate::zone_frames::ZoneFrames;
 
 const FOLDS: usize = 5;
@@ -38,6 +39,8 @@ pub struct CrossFit<'a> {
     pub method: &'a dyn DynMethod,
     /// Good parts: the frames of each.
     pub parts: &'a [Vec<PathBuf>],
+    /// Known defects, to which likeness is a second score.
+    pub defects: Option<&'a Examples>,
     /// Seeds the folds and the method's choices.
     pub seed: u64,
     /// Threads of the engine.
@@ -59,6 +62,8 @@ pub struct CrossFitted {
     pub pixel_threshold: f32,
     /// The lower quartile of each frame's anomaly map; the frames are in no particular order.
     pub quartiles: Vec<f32>,
+    /// The scores of the second kind, if defects were taught; [`Self::image_score`] holds the discriminants.
+    pub taught: Option<TaughtScores>,
 }
 
 /// Why nothing was fitted.
@@ -71,6 +76,9 @@ pub enum CrossFitError {
     /// A frame can't be scored.
     #[error(transparent)]
     Score(#[from] ExportError),
+    /// Defects can't be taught.
+    #[error(transparent)]
+    Defects(#[from] DefectsError),
 }
 
 impl From<FeatureError> for CrossFitError {
@@ -102,6 +110,9 @@ impl CrossFit<'_> {
         set: &mut FeatureSet,
         progress: ProgressCallback<'_>,
     ) -> Result<Option<CrossFitted>, CrossFitError> {
+        if self.defects.is_some() {
+            self.check_defects()?;
+        }
         let fold_of = folds(self.parts.len(), self.seed);
         let frames = self.parts.iter().map(Vec::len).sum();
         let (view, Size { width, height }) = (self.view(), self.recipe.picture());
@@ -184,13 +195,71 @@ impl CrossFit<'_> {
             let (fitted, of_parts) = cross_fit_zones(unfitted, &zone_features)?;
             (zones, scores) = (Some(fitted), of_parts);
         }
+        let mut taught = None;
+        if let Some(examples) = self.defects {
+            let Some(image_score) = &mut image_score else {
+                return Err(DefectsError::Method(self.method.name()).into());
+            };
+            let maps = held_out.standardised().map(|(_, parts)| parts).unwrap_or_default();
+            let lesson =
+                self.teach(examples, (model.as_ref(), image_score), &maps, &fold_of, set, progress)?;
+            let Some(Taught { discriminants, scores }) = lesson else { return Ok(None) };
+            (image_score.taught, taught) = (Some(discriminants), Some(scores));
+        }
         let pixel_threshold = pixels.threshold();
-        Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold, quartiles }))
+        Ok(Some(CrossFitted { model, image_score, zones, scores, pixel_threshold, quartiles, taught }))
+    }
+
+    /// Checks that the likeness to defects can be combined with the other settings.
+    fn check_defects(&self) -> Result<(), DefectsError> {
+        let with = if self.recipe.tiles != Tiles::ONE {
+            "tiles"
+        } else if self.zones.is_some() {
+            "zones"
+        } else if self.parts.iter().any(|frames| frames.len() > 1) {
+            "several frames for each part"
+        } else {
+            return Ok(());
+        };
+        Err(DefectsError::With(with))
     }
 
     /// Returns what the method's models see of a frame.
     fn view(&self) -> View {
         View::of(&self.recipe, self.method.judges_frames())
+    }
+
+    /// Learns discriminants; `model` and `image_score` score the defects as they score good parts.
+    fn teach(
+        &self,
+        examples: &Examples,
+        (model, image_score): (&dyn Model, &ImageScorer),
+        maps: &[Vec<Standardised>],
+        fold_of: &[usize],
+        set: &mut FeatureSet,
+        progress: ProgressCallback<'_>,
+    ) -> Result<Option<Taught>, CrossFitError> {
+        let HeldOutScorer::Common(mut distances) = self.scorer(model)? else {
+            return Err(DefectsError::Method(self.method.name()).into());
+        };
+        let lesson = Lesson {
+            teacher: self.teacher,
+            recipe: self.recipe,
+            levels: self.method.levels(),
+            threads: self.threads,
+            examples,
+            parts: self.parts,
+            maps,
+            fold_of,
+            folds: FOLDS,
+        };
+        let mut see = |example: &Example| {
+            let maps = distances.of_file(&example.path)?;
+            let maps: Vec<Vec<f32>> = maps.iter().map(|map| image_score.positions.standardise(map)).collect();
+            let score = maps.iter().map(|map| image_score.of(map)).fold(f32::NEG_INFINITY, f32::max);
+            Ok((maps, score))
+        };
+        lesson.run(set, &mut see, progress)
     }
 
     /// Returns the scorer for frames that `model` hasn't seen.
@@ -250,11 +319,13 @@ impl DistanceMaps {
     }
 }
 
-/// Returns how often [`CrossFit::run`] calls its `progress`, for this many parts with this many frames in total.
+/// Returns how often [`CrossFit::run`] calls its `progress`, for this many parts with this many frames in total, and this many
+/// images of defects.
 #[must_use]
-pub fn steps(parts: usize, frames: usize) -> usize {
+pub fn steps(parts: usize, frames: usize, defects: usize) -> usize {
     // Every part is in all but one of the folds' models, is scored once, and is in the final model.
-    (FOLDS - 1) * frames + parts + frames
+    let fitting = (FOLDS - 1) * frames + parts + frames;
+    if defects > 0 { fitting + defects + parts } else { fitting }
 }
 
 /// Assigns a fold to each part; the folds' sizes differ by at most one part.

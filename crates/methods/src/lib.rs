@@ -14,6 +14,7 @@
 //! | [`padim`] | what good parts look like at each position |
 //! | [`mahalanobis`] | what good parts look like as a whole |
 //! | [`gaussians`] | Gaussians at each position of a grid |
+//! | [`taught_defects`] | a second score: likeness to known defects |
 //! | [`cross_fit`](mod@cross_fit) | fits to all good parts, and scores each by a model of the others |
 //! | [`screening`] | finds photos of bad parts among the good ones, to leave them out |
 //! | [`teach`](mod@teach) | good parts alone → bundle |
@@ -51,6 +52,7 @@
 //!     flip: Flip::None,
 //!     parts: &[/* the frames of each part */],
 //!     method: method.as_ref(),
+//!     defects: None,
 //!     target_fpr: 0.01,
 //!     rule: bundle::ThresholdRule::Claim,
 //!     left_out: &[],
@@ -82,6 +84,7 @@ pub mod patchcore;
 pub mod registry;
 pub mod screening;
 pub mod smoothing;
+pub mod taught_defects;
 pub mod teach;
 mod zone_frames;
 

@@ -8,6 +8,7 @@ use crate::cross_fit::{CrossFit, CrossFitError};
 use crate::dyn_method::DynMethod;
 use crate::features::{Extractor, FeatureError, FeatureSet, Flip, find_outliers};
 use crate::method::{ProgressCallback, View};
+use crate::taught_defects::Examples;
 use bundle::{Calibration, Calibrator};
 use bundle::{Export, ExportError, LeftOut, ScoreKind, Suspect, ThresholdRule, export_calibrated};
 use networks::teacher::Teacher;
@@ -30,6 +31,8 @@ pub struct TeachRequest<'a> {
     pub parts: &'a [Vec<PathBuf>],
     /// The method, with its options.
     pub method: &'a dyn DynMethod,
+    /// Known defects, and the share of them that may be missed, if a target is given.
+    pub defects: Option<(&'a Examples, Option<f64>)>,
     /// Share of good parts that may be rejected, 0..1 exclusive.
     pub target_fpr: f64,
     /// How scores become the threshold.
@@ -55,6 +58,8 @@ pub struct TeachResult {
     pub outliers: Vec<PathBuf>,
     /// Frames of the smaller group, if the parts form two groups that look like two products.
     pub second_group: Vec<PathBuf>,
+    /// What to look at among the taught defects.
+    pub warnings: Vec<String>,
 }
 
 /// Why nothing was taught; anything already at the bundle's path is untouched.
@@ -84,6 +89,11 @@ pub enum TeachError {
         "a part's frames don't match the line file's voting rule; record all parts with the same line file"
     )]
     Votes,
+    /// Two limits under one budget hold for single frames only.
+    #[error(
+        "defects can only be taught where a single frame decides on a part; set votes.frames = 1, or omit --defects"
+    )]
+    Frames,
     /// Someone asked to stop.
     #[error("stopped; nothing was written")]
     Stopped,
@@ -103,6 +113,9 @@ pub fn teach(
     if request.parts.len() < MIN_PARTS {
         return Err(TeachError::TooFew(request.parts.len()));
     }
+    if request.defects.is_some() && request.parts.iter().any(|frames| frames.len() != 1) {
+        return Err(TeachError::Frames);
+    }
     let frames: Vec<PathBuf> = request.parts.iter().flatten().cloned().collect();
     let TeachRequest { teacher, recipe, flip, method, threads, .. } = *request;
     let extractor = Extractor::for_method(method, teacher, recipe, flip, threads)?;
@@ -120,6 +133,7 @@ pub fn teach(
         zones: request.zones,
         method: request.method,
         parts: request.parts,
+        defects: request.defects.map(|(examples, _)| examples),
         seed: request.seed,
         threads: request.threads,
     };
@@ -128,6 +142,9 @@ pub fn teach(
     for (part, frames) in request.parts.iter().zip(&fitted.scores) {
         let name = part.first().map(|frame| frame.display().to_string());
         calibrator.add_score(name.unwrap_or_default(), decide(frames).ok_or(TeachError::Votes)?);
+    }
+    if let Some(taught) = &fitted.taught {
+        calibrator = calibrator.with_likeness(taught.normals.concat(), taught.pairs());
     }
     let view = View::of(&recipe, method.judges_frames());
     let onnx = fitted.model.onnx(teacher, view, fitted.image_score.as_ref());
@@ -144,9 +161,15 @@ pub fn teach(
         require_claim: false,
         left_out: LeftOut { suspects: request.left_out, kept: request.parts.len() },
         check_product: request.check_product,
+        defects: request
+            .defects
+            .zip(fitted.taught.as_ref())
+            .map(|((examples, target), taught)| taught.to_export(examples.kinds.clone(), target)),
     };
     let image_score = fitted.zones.map_or(ImageScore::Model, ImageScore::Zones);
     let scores = calibrator.scores().to_vec();
+    let taught = request.defects.zip(fitted.taught.as_ref());
+    let warnings = taught.map_or(vec![], |((examples, _), taught)| taught.warnings(&scores, examples));
     let calibration = export_calibrated(&export, image_score, calibrator, out)?;
-    Ok(TeachResult { calibration, scores, outliers, second_group })
+    Ok(TeachResult { calibration, scores, outliers, second_group, warnings })
 }

@@ -53,6 +53,8 @@ struct BundleReport {
     rank: u32,
     claimed_fpr: f64,
     claim: String,
+    /// What is known of misses of taught defects; empty if none were taught.
+    misses: Vec<String>,
     score_tolerance: f32,
     golden: Vec<GoldenReport>,
 }
@@ -147,6 +149,7 @@ fn describe_bundle(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool)
         rank: evidence.rank,
         claimed_fpr: evidence.claimed_fpr(),
         claim: describe_claim(evidence),
+        misses: bundle::miss_rate::describe(thresholds),
         score_tolerance: thresholds.score_tolerance,
         golden: Vec::new(),
     }
@@ -263,6 +266,9 @@ fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     writeln!(out, "claim         {}", bundle.claim)?;
+    for line in &bundle.misses {
+        writeln!(out, "taught        {line}")?;
+    }
     for golden in &bundle.golden {
         let state = if golden.within { "holds" } else { "DIFFERS" };
         writeln!(

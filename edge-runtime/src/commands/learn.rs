@@ -1,15 +1,20 @@
 //! `learn`: makes a product's next bundle from the decisions on its records.
 //!
-//! False alarms are learned as good parts. Defects aren't learned from: they show whether the next bundle is as strict.
+//! False alarms are learned as good parts, and defects as taught defects, if the bundle's method and settings allow that. All of them show
+//! whether the next bundle is as strict.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use bundle::{Suspect, ThresholdRule, claim_with_threshold, frame_score, highest, left_out, outlier_warning};
+use bundle::{
+    Suspect, ThresholdRule, claim_with_threshold, frame_score, highest, left_out, miss_rate, outlier_warning,
+};
 use judge::{Engine, Judge};
-use methods::teach::{TeachRequest, TeachResult, teach};
+use methods::cross_fit::CrossFitError;
+use methods::taught_defects::Examples;
+use methods::teach::{TeachError, TeachRequest, TeachResult, teach};
 use methods::{DynMethod, Flip};
 use shared_format::{Arithmetic, Sample, ThresholdFile, Zones};
 
@@ -73,7 +78,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         return roll_back(&place, product);
     }
     let started = Instant::now();
-    let decisions = decisions(&line, product)?;
+    let (decisions, defects) = decisions(&line, product)?;
     let mut old = bundles::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
     bundles::check_first_golden(&mut old)?;
     let replaces = place.identity()?;
@@ -89,7 +94,8 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     )?;
     material.leave_out(&suspects);
     list("skipped", &material.skipped);
-    let result = task.teach(&line, &material, (&old.bundle().thresholds, &suspects), &place.next())?;
+    let in_use = &old.bundle().thresholds;
+    let result = task.teach(&line, &material, (in_use, &suspects, defects.as_deref()), &place.next())?;
     let mut lesson = task.lesson.clone();
     let false_alarms = material.false_alarms.iter().map(|record| record.name.to_string()).collect();
     lesson.learned = Some(Learned { replaces: replaces.clone(), at: WallTime::now(), false_alarms });
@@ -102,6 +108,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     list("not judged", &comparison.skipped);
     let before = &old.bundle().thresholds;
     report(&material, &result, &comparison, before)?;
+    miss_rate::describe(&new.bundle().thresholds).iter().for_each(|line| print_line(line));
     let refusals = refusals(&comparison, before, &result.calibration, task.rule);
     for refusal in &refusals {
         print_line(&format!("refused: {refusal}"));
@@ -141,8 +148,8 @@ fn roll_back(place: &BundlePlace, product: &Product) -> Result<CommandOutcome> {
     Ok(CommandOutcome::Success)
 }
 
-/// Returns the decisions on a product's records, after writing the photos of its defects.
-fn decisions(line: &LineFile, product: &Product) -> Result<Decisions> {
+/// Returns the decisions on a product's records, and the folder with the photos of its defects, if there are any.
+fn decisions(line: &LineFile, product: &Product) -> Result<(Decisions, Option<PathBuf>)> {
     let review = review::of_line(line)?;
     let decisions = Decisions::of(&review, &product.name)?;
     list("skipped", &decisions.skipped);
@@ -155,7 +162,8 @@ fn decisions(line: &LineFile, product: &Product) -> Result<Decisions> {
         count(decisions.defects.len(), "defect", "defects"),
         decisions.unsure.len()
     ));
-    if let Some(folder) = write_known_defects(review.folder(), &product.name, &decisions.defects)? {
+    let defects = write_known_defects(review.folder(), &product.name, &decisions.defects)?;
+    if let Some(folder) = &defects {
         print_line(&format!("the photos of the defects are in {}, one folder per kind", folder.display()));
     }
     if decisions.false_alarms.is_empty() {
@@ -165,7 +173,7 @@ fn decisions(line: &LineFile, product: &Product) -> Result<Decisions> {
             product.name
         );
     }
-    Ok(decisions)
+    Ok((decisions, defects))
 }
 
 /// What is taught, and how.
@@ -211,21 +219,26 @@ impl Task {
     }
 
     /// Makes the bundle, with the zones and the check for another product that the one in use has, and again without the photos
-    /// that were left out of it.
+    /// that were left out of it. Defects in a folder are taught, if that is possible with these settings.
     fn teach(
         &self,
         line: &LineFile,
         material: &Material,
-        (old, suspects): (&ThresholdFile, &[Suspect]),
+        (old, suspects, defects): (&ThresholdFile, &[Suspect], Option<&Path>),
         out: &Path,
     ) -> Result<TeachResult> {
         let zones = old.image_score.zones();
         let levels: Vec<u8> = zones.into_iter().flat_map(Zones::levels).collect();
         let count = line.vote_count(&levels)?;
+        let frames = material.parts.concat();
+        let examples =
+            defects.map(|folder| Examples::find(folder, &frames, material.recipe.roi)).transpose()?;
+        let target_fnr = old.defects.as_ref().and_then(|defects| defects.target_fnr).map(f64::from);
         let request = TeachRequest {
             teacher: &self.teacher,
             recipe: material.recipe,
             zones,
+            defects: examples.as_ref().map(|examples| (examples, target_fnr)),
             flip: self.lesson.flip,
             parts: &material.parts,
             method: self.method.as_ref(),
@@ -241,7 +254,14 @@ impl Task {
             [zones] => Some(frame_score(zones)),
             frames => count.deciding_score(frames),
         };
-        Ok(teach(&request, &decide, out, &mut || true)?)
+        match teach(&request, &decide, out, &mut || true) {
+            Err(TeachError::Fit(CrossFitError::Defects(reason))) => {
+                print_line(&format!("warning: the defects are not learned from: {reason}"));
+                let request = TeachRequest { defects: None, ..request };
+                Ok(teach(&request, &decide, out, &mut || true)?)
+            }
+            taught => Ok(taught?),
+        }
     }
 }
 
@@ -289,8 +309,8 @@ fn report(
         let rejected = result.scores.iter().filter(|score| **score >= lowest).count();
         writeln!(
             out,
-            "{remaining} of the defects that pass now would still pass: good parts alone don't help against them, and a threshold \
-             low enough to reject them would reject {rejected} of {} good parts",
+            "{remaining} of the defects that pass now would still pass, and a threshold low enough to reject them would reject \
+             {rejected} of {} good parts",
             result.scores.len()
         )?;
     }

@@ -13,12 +13,14 @@ use anyhow::{Context, Result, bail};
 use bundle::dataset::{Survey, survey};
 use bundle::{
     Align, PIXELS, ThresholdRule, TileChoice, TilingRequest, ZoneFactor, add_mask, alignment,
-    claim_with_threshold, highest, outlier_warning, parse, reference_patch, suspects_warning, tiling,
+    claim_with_threshold, highest, miss_rate, outlier_warning, parse, reference_patch, suspects_warning,
+    tiling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use judge::Bundle;
 use methods::cross_fit::CrossFit;
 use methods::options::{MethodOptions, Methods, Options};
+use methods::taught_defects::Examples;
 use methods::teach::{TeachRequest, TeachResult, teach};
 use methods::{DynMethod, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
@@ -98,6 +100,13 @@ pub struct Args {
     /// vertical (top and bottom swapped).
     #[arg(long, default_value_t = Flip::None)]
     flip: Flip,
+    /// Folder of known defects, with a subfolder for each kind (and masks or boxes, if there are any): likeness to them becomes a
+    /// second limit, under the same budget of false alarms.
+    #[arg(long, value_name = "FOLDER")]
+    defects: Option<PathBuf>,
+    /// Share of defects that may be missed: says whether the taught ones show it, and how many would.
+    #[arg(long, requires = "defects")]
+    target_fnr: Option<f64>,
     /// Share of good parts that may be rejected.
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
@@ -174,6 +183,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
             zones: zones.as_ref(),
             method: method.as_ref(),
             parts: &parts,
+            defects: None,
             seed: SEED,
             threads,
         };
@@ -184,6 +194,13 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
             align(&mut recipe, args.align, &parts)?;
         }
     }
+    let frames = parts.concat();
+    let find = |folder: &PathBuf| Examples::find(folder, &frames, recipe.roi);
+    let defects = args.defects.as_ref().map(find).transpose()?;
+    if let Some(defects) = &defects {
+        print_line(&format!("defects to teach: {}", defects.describe()));
+        defects.notes.iter().for_each(|note| print_line(note));
+    }
     let request = TeachRequest {
         teacher: &teacher,
         recipe,
@@ -191,6 +208,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         flip: args.flip,
         parts: &parts,
         method: method.as_ref(),
+        defects: defects.as_ref().map(|examples| (examples, args.target_fnr)),
         target_fpr: args.target_fpr,
         rule: args.threshold,
         check_product: args.check_product,
@@ -358,6 +376,9 @@ fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, starte
             outlier.display()
         ));
     }
+    for warning in &result.warnings {
+        print_line(&format!("warning: {warning}"));
+    }
     let calibration = &result.calibration;
     let or_drop = if args.drop_suspects { "" } else { ", or teach with --drop-suspects" };
     let advice = format!("remove those that aren't good parts and teach again{or_drop}");
@@ -370,6 +391,9 @@ fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, starte
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", claim_with_threshold(calibration))?;
     writeln!(out, "{}", highest(calibration))?;
+    for line in miss_rate::describe(&Bundle::open(&args.out)?.thresholds) {
+        writeln!(out, "{line}")?;
+    }
     writeln!(
         out,
         "{}: {} from {parts} parts, learned in {:.0} s; the photos are kept in {}",

@@ -80,7 +80,8 @@ impl Material {
             index += 1;
             let suspect = frames.first().filter(|frame| index <= photos && tails.contains(&tail(frame)));
             skipped.extend(
-                suspect.map(|frame| format!("{}: left out of the bundle in use as a suspect", frame.display())),
+                suspect
+                    .map(|frame| format!("{}: left out of the bundle in use as a suspect", frame.display())),
             );
             suspect.is_none()
         });

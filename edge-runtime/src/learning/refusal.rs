@@ -97,7 +97,7 @@ mod tests {
     use crate::review::{Decision, Entry};
 
     fn calibration(normals: u16, rule: ThresholdRule) -> Calibration {
-        let mut calibrator = Calibrator::cross_fitted(0.5);
+        let mut calibrator = Calibrator::cross_fitted(0.5, vec![]);
         (0..normals).for_each(|at| calibrator.add_score(at.to_string(), f32::from(at)));
         calibrator.finish(0.01, rule).unwrap()
     }

@@ -8,7 +8,7 @@ use super::Record;
 use crate::clock::WallTime;
 use crate::files::overlays;
 use crate::part::PartNumber;
-use crate::report::{RegionFields, ZoneFields};
+use crate::report::{DefectFields, RegionFields, ZoneFields};
 
 const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";
@@ -39,6 +39,8 @@ struct Description<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     zones: Vec<ZoneFields>,
     region: Option<RegionFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<DefectFields>,
     fault: Option<String>,
     captured_at: WallTime,
     /// The first twelve hex digits, enough to tell two models apart by eye.
@@ -90,6 +92,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         threshold: judgement.threshold,
         zones: ZoneFields::of(judgement),
         region: judgement.region.map(RegionFields::from),
+        defect: judgement.defect.as_ref().map(DefectFields::from),
         fault: record.refused.clone().or_else(|| judgement.fault.as_ref().map(ToString::to_string)),
         captured_at,
         model_sha256: record.thresholds.model_sha256.iter().take(6).map(|b| format!("{b:02x}")).collect(),

@@ -23,6 +23,7 @@ fn rejected(part: u64) -> Record {
         score: Some(0.75),
         threshold: 0.5,
         region,
+        defect: None,
         fault: None,
         map: Some(AnomalyMap { width: 4, height: 3, values: vec![0.6; 12], ignored: vec![] }),
         zones: None,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use judge::{Judgement, Region, StageTimes, ZoneScore};
+use judge::{Judgement, LikeDefect, Region, StageTimes, ZoneScore};
 use serde::{Deserialize, Serialize};
 use shared_format::Verdict;
 
@@ -22,6 +22,8 @@ pub struct FrameReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     zones: Vec<ZoneFields>,
     region: Option<RegionFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<DefectFields>,
     fault: Option<String>,
     ms: StageMs,
 }
@@ -60,6 +62,19 @@ impl ZoneFields {
     }
 }
 
+/// A taught defect's fields in JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct DefectFields {
+    kind: String,
+    likeness: f32,
+}
+
+impl From<&LikeDefect> for DefectFields {
+    fn from(defect: &LikeDefect) -> Self {
+        Self { kind: defect.kind.clone(), likeness: defect.likeness }
+    }
+}
+
 /// Stage times in milliseconds.
 #[derive(Debug, Serialize)]
 struct StageMs {
@@ -87,6 +102,7 @@ impl FrameReport {
             zone: judgement.zone().map(|zone| zone.level),
             zones: ZoneFields::of(judgement),
             region: judgement.region.map(RegionFields::from),
+            defect: judgement.defect.as_ref().map(DefectFields::from),
             fault: judgement.fault.as_ref().map(ToString::to_string),
             ms: StageMs {
                 decode: in_ms(times.decode),
@@ -107,7 +123,7 @@ impl FrameReport {
         writeln!(out)
     }
 
-    /// Writes the report as text: verdict, score, threshold, time, path, then zone, region or fault.
+    /// Writes the report as text: verdict, score, threshold, time, path, then zone, region and kind of defect, or fault.
     ///
     /// # Errors
     /// If writing to `out` fails.
@@ -124,6 +140,9 @@ impl FrameReport {
         }
         if let Some(r) = &self.region {
             write!(out, "  region {}×{} at {},{}", r.width, r.height, r.x, r.y)?;
+        }
+        if let Some(defect) = &self.defect {
+            write!(out, "  like {}", defect.kind)?;
         }
         if let Some(fault) = &self.fault {
             write!(out, "  {fault}")?;

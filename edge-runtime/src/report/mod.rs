@@ -12,7 +12,7 @@ pub mod part;
 pub mod queue;
 pub mod text;
 
-pub(crate) use frame::ZoneFields;
+pub(crate) use frame::{DefectFields, ZoneFields};
 pub use frame::{FrameReport, RegionFields, in_ms, significant};
 pub use part::PartReport;
 pub use queue::ReportQueue;

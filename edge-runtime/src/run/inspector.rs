@@ -170,9 +170,10 @@ impl Inspector {
             Err(reason) => {
                 limited!(warn, "part {}: {reason}", part.number);
                 let (verdict, threshold) = (Verdict::Fault, self.threshold(part));
-                let (score, region, fault, map, zones) = (None, None, None, None, None);
+                let (score, region, defect, fault, map, zones) = (None, None, None, None, None, None);
                 let times = StageTimes::default();
-                let judgement = Judgement { verdict, score, threshold, region, fault, map, zones, times };
+                let judgement =
+                    Judgement { verdict, score, threshold, region, defect, fault, map, zones, times };
                 InspectedFrame { captured, judgement, refused: Some(reason) }
             }
         }

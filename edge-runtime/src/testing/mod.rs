@@ -37,5 +37,6 @@ pub fn thresholds() -> ThresholdFile {
         evidence: Evidence { normals: 1, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
         product_limit: None,
+        defects: None,
     }
 }

@@ -281,6 +281,7 @@ pub fn thresholds(onnx: &[u8], recipe: Recipe) -> ThresholdFile {
         evidence: Evidence { normals: 99, rank: 1, sample: Sample::HeldOut, target_fpr: 0.01, scores },
         golden: [].into_iter().collect(),
         product_limit: None,
+        defects: None,
     }
 }
 

@@ -6,9 +6,9 @@ use shared_format::alignment::MAX_CELLS;
 use shared_format::threshold_file::{MAX_LEN, VERSION};
 use shared_format::zones::{FACTORS, MAX_ZONES};
 use shared_format::{
-    Alignment, Arithmetic, Colour, Descriptor, Evidence, FrameRange, Golden, IgnoreMask, ImageScore, Motion,
-    Recipe, Reference, ReferencePatch, RobustStats, Roi, Sample, ScoreQuantiles, Size, ThresholdFile, Tiles,
-    Zone, ZoneMask, Zones,
+    Alignment, Arithmetic, Colour, DefectKind, Descriptor, Evidence, FrameRange, Golden, IgnoreMask,
+    ImageScore, Motion, Recipe, Reference, ReferencePatch, RobustStats, Roi, Sample, ScoreQuantiles, Size,
+    TaughtDefects, ThresholdFile, Tiles, Zone, ZoneMask, Zones,
 };
 
 /// Encodes, or panics.
@@ -80,6 +80,7 @@ pub fn example() -> ThresholdFile {
         },
         golden: Vec::from_iter([Golden { file: "good.png".try_into().unwrap(), score: 0.25 }]),
         product_limit: None,
+        defects: None,
     }
 }
 
@@ -87,6 +88,7 @@ pub fn example() -> ThresholdFile {
 #[allow(dead_code, reason = "each test program uses its part of this module")]
 pub fn largest() -> ThresholdFile {
     let golden = Golden { file: long("g"), score: 1.0 };
+    let kind = DefectKind { name: long("k"), taught: u32::MAX, missed: u32::MAX };
     let far = Size { width: u32::MAX, height: u32::MAX };
     ThresholdFile {
         producer: long("p"),
@@ -124,6 +126,12 @@ pub fn largest() -> ThresholdFile {
         },
         golden: Vec::from_iter(std::iter::repeat_n(golden, 4)),
         product_limit: Some(1.0),
+        defects: Some(TaughtDefects {
+            scale: 0.5,
+            offset: -1.0,
+            target_fnr: Some(0.001),
+            kinds: Vec::from_iter(std::iter::repeat_n(kind, 16)),
+        }),
         ..example()
     }
 }
@@ -285,6 +293,23 @@ fn golden() -> impl Strategy<Value = Golden> {
     (name, finite()).prop_map(|(file, score)| Golden { file, score })
 }
 
+fn defects() -> impl Strategy<Value = TaughtDefects> {
+    let kind = (text::<32>(), 1u32.., any::<u32>()).prop_map(|(name, taught, missed)| DefectKind {
+        name: if name.is_empty() { "a".try_into().unwrap() } else { name },
+        taught,
+        missed: missed.min(taught),
+    });
+    let kinds = proptest::collection::vec(kind, 1..=3);
+    (1e-6f32..1e6, finite(), proptest::option::of(1e-6f32..0.999), kinds).prop_map(
+        |(scale, offset, target_fnr, kinds)| TaughtDefects {
+            scale,
+            offset,
+            target_fnr,
+            kinds: kinds.into_iter().collect(),
+        },
+    )
+}
+
 /// Any valid value.
 pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let names = (text(), text(), text(), any::<[u8; 32]>());
@@ -292,8 +317,17 @@ pub fn valid() -> impl Strategy<Value = ThresholdFile> {
     let golden = proptest::collection::vec(golden(), 0..=4);
     let limit = proptest::option::of(finite());
     let arithmetic = prop_oneof![Just(Arithmetic::Single), Just(Arithmetic::Half)];
-    (names, recipe(), (arithmetic, image_score()), thresholds, evidence(), golden, limit).prop_map(
-        |(names, recipe, (arithmetic, image_score), thresholds, evidence, golden, product_limit)| {
+    let last = (limit, proptest::option::of(defects()));
+    (names, recipe(), (arithmetic, image_score()), thresholds, evidence(), golden, last).prop_map(
+        |(
+            names,
+            recipe,
+            (arithmetic, image_score),
+            thresholds,
+            evidence,
+            golden,
+            (product_limit, defects),
+        )| {
             ThresholdFile {
                 producer: names.0,
                 method: names.1,
@@ -308,6 +342,7 @@ pub fn valid() -> impl Strategy<Value = ThresholdFile> {
                 evidence,
                 golden: golden.into_iter().collect(),
                 product_limit,
+                defects,
             }
         },
     )

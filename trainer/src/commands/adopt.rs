@@ -142,6 +142,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         require_claim: args.require_claim,
         left_out: LeftOut::default(),
         check_product: args.check_product,
+        defects: None,
     };
     let calibrated = export(&request, &args.out, || bar.inc(1))?;
     bar.finish_and_clear();

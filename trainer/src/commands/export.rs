@@ -24,6 +24,9 @@ pub struct Args {
     /// Share of good parts that may be rejected
     #[arg(long, default_value_t = 0.01)]
     target_fpr: f64,
+    /// Share of defects that may be missed, for a run with taught defects: says whether they show it, and how many would
+    #[arg(long)]
+    target_fnr: Option<f64>,
     /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score; or
     /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded
     #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
@@ -62,6 +65,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "the run has zones, which have scores of their own; omit --image-score, or train with a mask of black and white only"
         );
     }
+    let mut defects = method.defects(&run)?;
+    match &mut defects {
+        Some(defects) => defects.target_fnr = args.target_fnr,
+        None if args.target_fnr.is_some() => bail!(
+            "misses can only be counted on known defects, and {} was taught none; give them to `trainer teach-defects`, or omit \
+             --target-fnr",
+            args.run.display()
+        ),
+        None => {}
+    }
     let (described, calibration) = match args.image_score {
         ScoreChoice::Model if calibrator.is_some() => (vec![], settings.paths(&settings.fit)),
         // The zones of a student are fitted to all images but those for calibration, like the image score in its model.
@@ -98,6 +111,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         require_claim: args.require_claim,
         left_out: LeftOut { suspects: &suspects, kept },
         check_product: args.check_product,
+        defects,
     };
     let calibrated = match calibrator {
         Some((calibrator, image_score)) => export_calibrated(&request, image_score, calibrator, &args.out)?,
@@ -105,6 +119,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     bar.finish_and_clear();
     thresholds::print(&calibrated, onnx.len(), "train and export again");
+    thresholds::print_misses(&args.out)?;
     println!("next: edge-runtime inspect --bundle {} IMAGES…", args.out.display());
     Ok(ExitCode::SUCCESS)
 }

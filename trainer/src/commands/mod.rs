@@ -11,6 +11,7 @@ mod quality;
 mod screening;
 mod size_class;
 mod stress;
+mod teach_defects;
 mod teacher;
 mod thresholds;
 mod train;
@@ -46,6 +47,8 @@ enum Command {
     /// Learn from images of good parts
     #[command(args_override_self = true)]
     Train(Box<train::Args>),
+    /// Teach known defects to a finished run: likeness to them becomes a second limit
+    TeachDefects(teach_defects::Args),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
     /// Adopt a third-party anomaly model (ONNX): calibrate it and write a bundle
@@ -87,6 +90,7 @@ impl Cli {
         match self.command {
             Command::Teacher(command) => teacher::run(command),
             Command::Train(args) => train::run(&args),
+            Command::TeachDefects(args) => teach_defects::run(&args),
             Command::Export(args) => export::run(&args),
             Command::Adopt(args) => adopt::run(&args),
             Command::Compare(args) => compare::run(&args),

@@ -63,10 +63,11 @@ impl Screening<'_> {
             zones: self.zones,
             method: self.method.as_ref(),
             parts: &parts,
+            defects: None,
             seed: self.seed,
             threads: self.threads.max(1) as usize,
         };
-        let bar = progress::bar(steps(parts.len(), parts.len()) as u64, "Looking for suspects");
+        let bar = progress::bar(steps(parts.len(), parts.len(), 0) as u64, "Looking for suspects");
         let suspects =
             screen(&task, self.flip, &|frames| frames.first().map(|zones| frame_score(zones)), &mut || {
                 bar.inc(1);

@@ -1,6 +1,19 @@
 //! The report of a command that calibrated.
 
+use std::path::Path;
+
+use bundle::miss_rate::describe;
 use bundle::{Calibration, claim_with_threshold, highest, outlier_warning, suspects_warning};
+use judge::{Bundle, BundleError};
+
+/// Prints what is known of false alarms and of misses of taught defects; nothing if none were taught.
+///
+/// # Errors
+/// If the bundle can't be read.
+pub(super) fn print_misses(bundle: &Path) -> Result<(), BundleError> {
+    describe(&Bundle::open(bundle)?.thresholds).iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
 
 /// Prints claim, threshold and the normals with the highest scores; `again` is the action to take after removing a bad one.
 pub(super) fn print(calibration: &Calibration, model_bytes: usize, again: &str) {

@@ -86,6 +86,10 @@ pub struct Args {
     /// and colour are corrected by it
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse::region)]
     reference_patch: Option<Roi>,
+    /// Folder of known defects, with a subfolder for each kind (and masks or boxes, if there are any): likeness to them becomes a
+    /// second limit, under the same budget of false alarms
+    #[arg(long, value_name = "FOLDER")]
+    defects: Option<PathBuf>,
     /// Align parts before they are judged: off, shift, rigid (shifts and rotations) or auto (rigid, if the images show that it helps)
     #[arg(long, default_value_t = Align::Auto)]
     align: Align,
@@ -215,6 +219,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
     let given = args.options.for_method(&args.method)?;
+    if args.defects.is_some() && !method.is_fitted() {
+        bail!("{} can't be taught defects; use the default method, or omit --defects", method.name());
+    }
     let teacher = teacher(args)?;
     let options = method.options(given, &teacher)?;
     let data = data.canonicalize().map_err(|source| DataError::Folder { folder: data.clone(), source })?;
@@ -268,6 +275,7 @@ fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result
     settings.unused = unused;
     settings.zones = zones;
     settings.flip = args.flip;
+    settings.defects = args.defects.as_deref().map(defects_folder).transpose()?;
     settings.options = options;
     settings.precision = compute.precision;
     settings.threads = compute.threads;
@@ -345,6 +353,16 @@ fn plan(
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse::<f64>().ok().filter(|minutes| (0.05..=100_000.0).contains(minutes));
     minutes.ok_or_else(|| format!("invalid time `{text}`: expected minutes, such as 5 or 0.5"))
+}
+
+/// Returns the absolute path of a folder of defects.
+pub(super) fn defects_folder(folder: &Path) -> anyhow::Result<PathBuf> {
+    let found = folder.canonicalize();
+    let found = found.map_err(|source| DataError::Folder { folder: folder.to_owned(), source })?;
+    if found.to_str().is_none() {
+        bail!("the path {} is not UTF-8 and can't be recorded; rename the folder", found.display());
+    }
+    Ok(found)
 }
 
 fn relative(path: &Path, data: &Path) -> PathBuf {

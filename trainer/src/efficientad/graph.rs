@@ -98,7 +98,7 @@ pub fn build(
     }
     let mean = weighted_mean(g, &structural, &logical, layout.logical_share());
     if let Some(image_score) = &trained.image_score {
-        image_score.add(g, &mean, input);
+        image_score.add(g, &mean, None, input);
         return Ok(graph.finish());
     }
     let [rows, columns] = [0, 1].map(|axis| {

@@ -63,6 +63,9 @@ pub struct RunSettings {
     /// Other files in the data folder that aren't used, a clause for each reason. Absent in older runs.
     #[serde(default)]
     pub unused: Vec<String>,
+    /// Folder of known defects that are taught, absolute; `None` if none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defects: Option<PathBuf>,
 }
 
 impl RunSettings {
@@ -90,6 +93,7 @@ impl RunSettings {
             skipped: vec![],
             left_out: vec![],
             unused: vec![],
+            defects: None,
         }
     }
 

@@ -44,7 +44,7 @@ pub fn build(
             let logs: Vec<Value> = logs.collect();
             if let Some(sum) = weighted_sum(g, &logs) {
                 let map = g.exp(&sum);
-                image_score.add(g, &map, input);
+                image_score.add(g, &map, None, input);
             }
         }
         Scoring::Paper => {

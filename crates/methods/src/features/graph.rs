@@ -52,38 +52,45 @@ pub fn add_features_of(all: &[Value], levels: Levels, graph: &mut GraphBuilder, 
     graph.concat_channels(&aligned)
 }
 
-/// Adds the projection of the features that [`add_features`] adds: N×outputs×h×w.
-///
-/// Each level is projected separately and the results are added up. Resizing and projecting commute, so a level with a
-/// coarser grid is projected before it is resized, when it has fewer positions.
-#[must_use]
-pub fn add_projected_features(
-    teacher: &Teacher,
-    levels: Levels,
-    projection: &Projection,
-    graph: &mut GraphBuilder,
-    image: &Value,
-) -> Value {
-    let all = add_levels(teacher, graph, image);
-    let resizer = LevelResizer::of(all.len(), image);
-    let mut from = 0;
-    let mut sum: Option<Value> = None;
-    for mean in add_means(&all, levels, graph) {
-        let channels = from..from + mean.shape()[1];
-        from = channels.end;
-        let projected = if resizer.enlarges(&mean) {
-            let projected = projection.add_part(graph, &mean, channels);
-            resizer.add(graph, &projected)
-        } else {
-            let aligned = resizer.add(graph, &mean);
-            projection.add_part(graph, &aligned, channels)
-        };
-        sum = Some(match sum {
-            Some(sum) => graph.add(&projected, &sum),
-            None => projected,
-        });
+/// The levels that make up the features, in a graph: they can be projected several times.
+pub struct FeatureLevels {
+    resizer: LevelResizer,
+    means: Vec<Value>,
+}
+
+impl FeatureLevels {
+    /// Adds the backbone for `image` (N×3×H×W, RGB 0..1) to `graph`.
+    #[must_use]
+    pub fn add(teacher: &Teacher, levels: Levels, graph: &mut GraphBuilder, image: &Value) -> Self {
+        let all = add_levels(teacher, graph, image);
+        Self { resizer: LevelResizer::of(all.len(), image), means: add_means(&all, levels, graph) }
     }
-    sum.unwrap_or_else(|| graph.scalar(0.0))
+
+    /// Adds the projection of the features that [`add_features`] adds: N×outputs×h×w; `name` is that of its constants.
+    ///
+    /// Each level is projected separately and the results are added up. Resizing and projecting commute, so a level with a
+    /// coarser grid is projected before it is resized, when it has fewer positions.
+    #[must_use]
+    pub fn project(&self, projection: &Projection, name: &str, graph: &mut GraphBuilder) -> Value {
+        let mut from = 0;
+        let mut sum: Option<Value> = None;
+        for mean in &self.means {
+            let channels = from..from + mean.shape()[1];
+            from = channels.end;
+            let projected = if self.resizer.enlarges(mean) {
+                let projected = projection.add_part(graph, mean, channels, name);
+                self.resizer.add(graph, &projected)
+            } else {
+                let aligned = self.resizer.add(graph, mean);
+                projection.add_part(graph, &aligned, channels, name)
+            };
+            sum = Some(match sum {
+                Some(sum) => graph.add(&projected, &sum),
+                None => projected,
+            });
+        }
+        sum.unwrap_or_else(|| graph.scalar(0.0))
+    }
 }
 
 /// Adds all levels of the backbone.

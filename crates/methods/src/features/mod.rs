@@ -14,7 +14,7 @@ mod tile_grid;
 
 pub use extract::{Extractor, FeatureError, Features, FrameCost};
 pub use flip::{Flip, FlipError};
-pub use graph::{Levels, add_features, add_features_of, add_projected_features, positions};
+pub use graph::{FeatureLevels, Levels, add_features, add_features_of, positions};
 pub use outliers::{OutlierReport, find_outliers};
 pub(crate) use projection::dot;
 pub use projection::{Moments, Projection};

@@ -127,13 +127,14 @@ impl Projection {
         graph: &mut GraphBuilder,
         features: &Value,
         channels: Range<usize>,
+        name: &str,
     ) -> Value {
         let rows = || self.matrix.chunks_exact(self.mean.len()).map(|row| &row[channels.clone()]);
         let mean = &self.mean[channels.clone()];
         let centre =
             |row: &[f32]| -> f64 { row.iter().zip(mean).map(|(x, m)| f64::from(*x) * f64::from(*m)).sum() };
         let bias: Vec<f32> = rows().map(|row| -centre(row) as f32).collect();
-        let name = |part: &str| format!("projection.{}.{part}", channels.start);
+        let name = |part: &str| format!("{name}.{}.{part}", channels.start);
         let matrix = graph.constant(
             &name("matrix"),
             &[self.outputs, channels.len(), 1, 1],

@@ -1,9 +1,9 @@
 //! Fits the score to maps of parts that the model hasn't seen, and scores each of those parts.
 
 use bundle::robust_stats;
-use shared_format::{Size, Tiles};
+use shared_format::{RobustStats, Size, Tiles};
 
-use super::positions::PositionSums;
+use super::positions::{PositionStats, PositionSums};
 use super::{ImageScorer, SHARES, enlarge, positions_in_share};
 use crate::features::TileGrid;
 
@@ -24,7 +24,29 @@ pub struct HeldOut {
 }
 
 /// A frame's maps, standardised.
-type Standardised = Vec<Vec<f32>>;
+pub(crate) type Standardised = Vec<Vec<f32>>;
+
+impl HeldOut {
+    /// Returns the statistics of each position, and each part's frames standardised by those of the other parts. `None` without
+    /// parts.
+    pub(crate) fn standardised(&self) -> Option<(PositionStats, Vec<Vec<Standardised>>)> {
+        let mut sums = PositionSums::new(self.grid.iter().product());
+        let maps = |part: &[Vec<Vec<f32>>]| part.iter().flatten().cloned().collect::<Vec<_>>();
+        self.parts.iter().flat_map(|part| maps(part)).for_each(|map| sums.add(&map));
+        let stats = sums.statistics()?;
+        let mut parts: Vec<Vec<Standardised>> = vec![];
+        for part in &self.parts {
+            maps(part).iter().for_each(|map| sums.remove(map));
+            let others = sums.statistics();
+            let others = others.as_ref().unwrap_or(&stats);
+            maps(part).iter().for_each(|map| sums.add(map));
+            let standardised =
+                |frame: &Vec<Vec<f32>>| frame.iter().map(|map| others.standardise(map)).collect();
+            parts.push(part.iter().map(standardised).collect());
+        }
+        Some((stats, parts))
+    }
+}
 
 impl ImageScorer {
     /// Fits the score, and computes it for each part's frames; `shown` receives their anomaly maps at the input's size. A part's
@@ -36,29 +58,13 @@ impl ImageScorer {
         input: Size,
         shown: &mut dyn FnMut(&[f32]),
     ) -> Option<(Self, Vec<Vec<f32>>)> {
-        let positions = held_out.grid.iter().product();
-        let mut sums = PositionSums::new(positions);
-        let maps = |part: &[Vec<Vec<f32>>]| part.iter().flatten().cloned().collect::<Vec<_>>();
-        held_out.parts.iter().flat_map(|part| maps(part)).for_each(|map| sums.add(&map));
-        let stats = sums.statistics()?;
-        let mut parts: Vec<Vec<Standardised>> = vec![];
-        for part in &held_out.parts {
-            maps(part).iter().for_each(|map| sums.remove(map));
-            let others = sums.statistics();
-            let others = others.as_ref().unwrap_or(&stats);
-            maps(part).iter().for_each(|map| sums.add(map));
-            let standardised =
-                |frame: &Vec<Vec<f32>>| frame.iter().map(|map| others.standardise(map)).collect();
-            parts.push(part.iter().map(standardised).collect());
-        }
+        let (stats, parts) = held_out.standardised()?;
         let tiles = of_tiles(held_out.tiles, held_out.grid);
         let all = || parts.iter().flatten().flatten();
         let of_share = |share| {
             let of_map =
                 |map: &Vec<f32>| tiles(map).map(|tile| worst_share(&tile, share)).collect::<Vec<f32>>();
-            let mut values: Vec<f32> = all().flat_map(of_map).collect();
-            values.sort_unstable_by(f32::total_cmp);
-            robust_stats(&values, MIN_SPREAD)
+            stats_of(all().flat_map(of_map).collect())
         };
         let score = Self {
             grid: held_out.grid,
@@ -66,6 +72,7 @@ impl ImageScorer {
             tiles: held_out.tiles,
             positions: stats,
             shares: SHARES.map(of_share),
+            taught: None,
         };
         let enlarge = enlarge(held_out.grid, held_out.margin, input);
         let maps = held_out.parts.iter().flatten().flatten();
@@ -78,7 +85,7 @@ impl ImageScorer {
     }
 
     /// Computes the score of a standardised map.
-    fn of(&self, map: &[f32]) -> f32 {
+    pub(crate) fn of(&self, map: &[f32]) -> f32 {
         let tiles = of_tiles(self.tiles, self.grid);
         let of_tile = |tile: Vec<f32>| {
             let shares = SHARES.iter().zip(&self.shares);
@@ -109,6 +116,12 @@ fn worst(map: &[f32], count: usize) -> f32 {
     values.sort_unstable_by(|a, b| b.total_cmp(a));
     values.truncate(count);
     values.iter().sum::<f32>() / values.len().max(1) as f32
+}
+
+/// Returns the median of values and their spread: the interquartile range in deviations of a Gaussian.
+pub(crate) fn stats_of(mut values: Vec<f32>) -> RobustStats {
+    values.sort_unstable_by(f32::total_cmp);
+    robust_stats(&values, MIN_SPREAD)
 }
 
 #[cfg(test)]

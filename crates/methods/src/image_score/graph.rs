@@ -4,20 +4,31 @@ use networks::onnx::{GraphBuilder, Value};
 use shared_format::Size;
 
 use super::{ImageScorer, SHARES, enlarge, positions_in_share};
-use crate::features::TileGrid;
+use crate::features::{FeatureLevels, TileGrid};
 
 impl ImageScorer {
     /// Adds the outputs `anomaly_map` (1×1×H×W), the smoothed distances, and `score` (1), computed from `distances`
-    /// (1×1×h×w), to `graph`; `size` is the map's.
-    pub fn add(&self, graph: &mut GraphBuilder, distances: &Value, size: Size) {
-        let [down, across] = enlarge(self.grid, self.margin, size);
-        let shown = graph.resample(distances, &down, &across);
+    /// (1×1×h×w), to `graph`; `size` is the map's. With taught defects, also adds the outputs of the second score, computed from the
+    /// backbone's `levels`.
+    pub fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        distances: &Value,
+        levels: Option<&FeatureLevels>,
+        size: Size,
+    ) {
+        let enlarge = enlarge(self.grid, self.margin, size);
+        let [down, across] = &enlarge;
+        let shown = graph.resample(distances, down, across);
         graph.output("anomaly_map", &shown);
         let mean = graph.constant("places.mean", distances.shape(), &self.positions.mean);
         let scale: Vec<f32> = self.positions.deviation.iter().map(|d| 1.0 / d).collect();
         let scale = graph.constant("places.scale", distances.shape(), &scale);
         let centred = graph.sub(distances, &mean);
         let map = graph.mul(&centred, &scale);
+        if let (Some(taught), Some(levels)) = (&self.taught, levels) {
+            taught.add(graph, levels, &map, &enlarge);
+        }
         let tiles = self.tiles_of(graph, &map);
         let mut sum: Option<Value> = None;
         for (share, stats) in SHARES.iter().zip(&self.shares) {

@@ -31,9 +31,11 @@ use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
 use shared_format::{RobustStats, Size, Tiles};
 
 pub use fit::HeldOut;
+pub(crate) use fit::{Standardised, stats_of};
 pub use positions::PositionStats;
 
 use crate::smoothing::SMOOTHING;
+use crate::taught_defects::Discriminants;
 
 /// Shares of the map, in thousandths, whose worst positions count: from a scratch to a stain.
 pub const SHARES: [usize; 3] = [2, 10, 50];
@@ -51,6 +53,8 @@ pub struct ImageScorer {
     pub positions: PositionStats,
     /// The usual mean of the worst positions on good parts, for each of [`SHARES`].
     pub shares: [RobustStats; SHARES.len()],
+    /// The second score, if defects were taught.
+    pub taught: Option<Discriminants>,
 }
 
 impl ImageScorer {
@@ -65,12 +69,13 @@ impl ImageScorer {
             tiles: Tiles::ONE,
             positions: stats,
             shares: [RobustStats::NEUTRAL; SHARES.len()],
+            taught: None,
         }
     }
 }
 
 /// Returns how many positions make up `share` thousandths of a map.
-fn positions_in_share(share: usize, positions: usize) -> usize {
+pub(crate) fn positions_in_share(share: usize, positions: usize) -> usize {
     (positions * share).div_ceil(1000).clamp(1, positions.max(1))
 }
 

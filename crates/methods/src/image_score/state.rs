@@ -5,6 +5,7 @@ use shared_format::{RobustStats, Tiles};
 
 use super::{ImageScorer, PositionStats, SHARES};
 use crate::features::TileGrid;
+use crate::taught_defects::Discriminants;
 
 const POSITION_STATS: [&str; 2] = ["image_score.mean", "image_score.deviation"];
 const SHARE_STATS: &str = "image_score.shares";
@@ -24,6 +25,9 @@ impl ImageScorer {
         let data = self.shares.iter().flat_map(|stats| [stats.centre, stats.spread]).collect();
         let array = Array { shape: vec![SHARES.len(), 2], data };
         state.weights.insert(SHARE_STATS.to_owned(), array);
+        if let Some(taught) = &self.taught {
+            taught.add_to(state);
+        }
         if self.margin > 0 {
             let array = Array { shape: vec![1], data: vec![self.margin as f32] };
             state.weights.insert(MARGIN.to_owned(), array);
@@ -70,7 +74,8 @@ impl ImageScorer {
         let grid = [rows, columns];
         let tiles = state.weights.get(TILES).map_or(Some(Tiles::ONE), |array| tiles(&array.data, grid));
         let tiles = tiles.ok_or(StateError::values(TILES))?;
-        Ok(Some(Self { grid, margin, tiles, positions, shares }))
+        let taught = Discriminants::from_state(state)?;
+        Ok(Some(Self { grid, margin, tiles, positions, shares, taught }))
     }
 }
 
@@ -92,7 +97,7 @@ mod tests {
         let positions = PositionStats { mean: vec![1.0, 2.0], deviation: vec![0.5, 0.25] };
         let shares = [0, 1, 2].map(|i| RobustStats { centre: i as f32, spread: 1.0 + i as f32 });
         let tiles = Tiles::side_by_side(2, 1);
-        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares };
+        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares, taught: None };
         let mut state = ModelState::default();
         assert_eq!(ImageScorer::from_state(&state), Ok(None));
         score.add_to(&mut state);

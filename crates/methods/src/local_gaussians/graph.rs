@@ -5,7 +5,7 @@ use networks::teacher::Teacher;
 
 use super::model::Model;
 use super::windows::Windows;
-use crate::features::{Levels, add_by_position, add_projected_features};
+use crate::features::{FeatureLevels, Levels, add_by_position};
 use crate::image_score::ImageScorer;
 use crate::method::{DISTANCES, View};
 
@@ -15,20 +15,20 @@ const FLOOR: f32 = 1e-6;
 /// Builds the ONNX model for `view`.
 pub(super) fn build(teacher: &Teacher, model: &Model, view: View, score: &ImageScorer) -> Vec<u8> {
     let mut graph = GraphBuilder::new("local-gaussians");
-    let distances = add_distances(teacher, model, &mut graph, view);
-    score.add(&mut graph, &distances, view.map());
+    let (distances, levels) = add_distances(teacher, model, &mut graph, view);
+    score.add(&mut graph, &distances, Some(&levels), view.map());
     graph.finish()
 }
 
 /// Builds the ONNX model that gives [`DISTANCES`] only.
 pub(super) fn build_distances(teacher: &Teacher, model: &Model, view: View) -> Vec<u8> {
     let mut graph = GraphBuilder::new("local-gaussians");
-    let distances = add_distances(teacher, model, &mut graph, view);
+    let (distances, _) = add_distances(teacher, model, &mut graph, view);
     graph.output(DISTANCES, &distances);
     graph.finish()
 }
 
-/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to `graph`.
+/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to `graph`, and returns the backbone's levels too.
 ///
 /// With f the reduced features at a position p, μ_q and Wᵀ the mean and the whitening at a neighbour q (Wᵀ shared by q's cell):
 /// distance = √(min over q of |(f − μ_q) Wᵀ|² / dimensions), about 1 on good parts.
@@ -36,9 +36,15 @@ pub(super) fn build_distances(teacher: &Teacher, model: &Model, view: View) -> V
 /// A cell's neighbourhood is whitened once, relative to the cell's mean μ: y = (f − μ) Wᵀ and ν_q = (μ_q − μ) Wᵀ. The squared
 /// distances from all means of the cell are then |y|² − 2yνᵀ + |ν|², which takes only small products; centring keeps them from
 /// cancelling.
-fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: View) -> Value {
+fn add_distances(
+    teacher: &Teacher,
+    model: &Model,
+    g: &mut GraphBuilder,
+    view: View,
+) -> (Value, FeatureLevels) {
     let image = g.input("image", &view.shape());
-    let reduced = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
+    let levels = FeatureLevels::add(teacher, Levels::Coarse, g, &image);
+    let reduced = levels.project(&model.projection, "projection", g);
     let (by_position, [rows, columns]) = add_by_position(g, &reduced, view.tiles);
     let d = reduced.shape()[1];
     let windows = Windows { rows, columns, cell: model.cell, reach: model.reach };
@@ -66,7 +72,7 @@ fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: V
     let floor = g.scalar(FLOOR);
     let least = g.max(&least, &floor);
     let distances = g.sqrt(&least);
-    g.reshape(&distances, &[1, 1, rows, columns])
+    (g.reshape(&distances, &[1, 1, rows, columns]), levels)
 }
 
 /// The means of each cell's positions, whitened about the cell's mean.

@@ -1,7 +1,7 @@
 //! The exported model: image → features → Mahalanobis distance at each position → anomaly map and score.
 
 use super::model::Model;
-use crate::features::{Levels, add_by_position, add_projected_features};
+use crate::features::{FeatureLevels, Levels, add_by_position};
 use crate::image_score::ImageScorer;
 use crate::method::{DISTANCES, View};
 use networks::onnx::{GraphBuilder, Value};
@@ -16,9 +16,9 @@ use networks::teacher::Teacher;
 pub fn build(teacher: &Teacher, model: &Model, view: View, image_score: Option<&ImageScorer>) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
     let g = &mut graph;
-    let (distances, map) = (add_distances(teacher, model, g, view), view.map());
+    let ((distances, levels), map) = (add_distances(teacher, model, g, view), view.map());
     if let Some(image_score) = image_score {
-        image_score.add(g, &distances, map);
+        image_score.add(g, &distances, Some(&levels), map);
         return graph.finish();
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
@@ -37,15 +37,21 @@ pub fn build(teacher: &Teacher, model: &Model, view: View, image_score: Option<&
 #[must_use]
 pub fn build_distances(teacher: &Teacher, model: &Model, view: View) -> Vec<u8> {
     let mut graph = GraphBuilder::new("padim");
-    let distances = add_distances(teacher, model, &mut graph, view);
+    let (distances, _) = add_distances(teacher, model, &mut graph, view);
     graph.output(DISTANCES, &distances);
     graph.finish()
 }
 
-/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to the graph.
-fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: View) -> Value {
+/// Adds the distances (1×1×h×w) of an `image` (RGB 0..1) to the graph, and returns the backbone's levels too.
+fn add_distances(
+    teacher: &Teacher,
+    model: &Model,
+    g: &mut GraphBuilder,
+    view: View,
+) -> (Value, FeatureLevels) {
     let image = g.input("image", &view.shape());
-    let reduced = add_projected_features(teacher, Levels::All, &model.reduction, g, &image);
+    let levels = FeatureLevels::add(teacher, Levels::All, g, &image);
+    let reduced = levels.project(&model.reduction, "projection", g);
     let (by_position, [rows, columns]) = add_by_position(g, &reduced, view.tiles);
     let d = reduced.shape()[1];
     let (positions, each) = (rows * columns, model.cell * model.cell);
@@ -68,5 +74,5 @@ fn add_distances(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, view: V
     let distances = g.sqrt(&mean_square);
     let split = g.reshape(&distances, &[high, wide, model.cell, model.cell]);
     let gathered = g.transpose(&split, &[0, 2, 1, 3]);
-    g.reshape(&gathered, &[1, 1, rows, columns])
+    (g.reshape(&gathered, &[1, 1, rows, columns]), levels)
 }

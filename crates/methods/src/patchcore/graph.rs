@@ -4,7 +4,7 @@ use shared_format::Size;
 
 use super::coreset::squared_distance;
 use super::model::{Model, Score};
-use crate::features::{Levels, add_projected_features, dot};
+use crate::features::{FeatureLevels, Levels, dot};
 use crate::image_score::ImageScorer;
 use crate::method::DISTANCES;
 use networks::onnx::{GraphBuilder, Value};
@@ -35,7 +35,7 @@ pub fn build(teacher: &Teacher, model: &Model, input: Size, image_score: Option<
     let found = NeighbourSearch::add(teacher, model, g, input);
     let distances = &found.distances;
     if let Some(image_score) = image_score {
-        image_score.add(g, distances, input);
+        image_score.add(g, distances, Some(&found.levels), input);
         return graph.finish();
     }
     let [rows, columns] = [distances.shape()[2], distances.shape()[3]];
@@ -72,12 +72,15 @@ struct NeighbourSearch {
     parts: Vec<Value>,
     /// |y|², 1×1×h×w.
     length: Value,
+    /// The backbone's levels.
+    levels: FeatureLevels,
 }
 
 impl NeighbourSearch {
     fn add(teacher: &Teacher, model: &Model, g: &mut GraphBuilder, input: Size) -> Self {
         let image = g.input("image", &[1, 3, input.height as usize, input.width as usize]);
-        let projected = add_projected_features(teacher, Levels::Coarse, &model.projection, g, &image);
+        let levels = FeatureLevels::add(teacher, Levels::Coarse, g, &image);
+        let projected = levels.project(&model.projection, "projection", g);
         let square = g.mul(&projected, &projected);
         let length = g.sum_channels(&square);
         let parts = compare(g, &projected, &model.bank, model.projection.outputs);
@@ -87,7 +90,7 @@ impl NeighbourSearch {
         } else {
             nearest_mean(g, &parts, &length, model.neighbours)
         };
-        Self { distances, parts, length }
+        Self { distances, parts, length, levels }
     }
 }
 
@@ -145,7 +148,7 @@ fn nearest_mean(g: &mut GraphBuilder, parts: &[Value], length: &Value, count: us
 /// Computes the paper's score: d · (1 − e^d / Σ e^dₙ), with d the largest distance and dₙ the distances of that position from its
 /// nearest entry and that entry's nearest neighbours in the bank.
 fn reweighted(g: &mut GraphBuilder, found: &NeighbourSearch, model: &Model) -> Value {
-    let NeighbourSearch { distances, parts, length } = found;
+    let NeighbourSearch { distances, parts, length, .. } = found;
     let positions = distances.shape()[2] * distances.shape()[3];
     let flat = g.reshape(distances, &[positions]);
     let (largest, position) = g.top_k(&flat, 1, true);
