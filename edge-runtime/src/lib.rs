@@ -11,7 +11,7 @@
 //! | [`part`] | a part: its number, the votes of its frames and its disposition |
 //! | [`input`] | what happens on the line: edges, encoder ticks, commands |
 //! | [`gate`] | the queue between trigger and gate, and the levels of the outputs |
-//! | [`output`] | receivers of dispositions: levels on GPIO lines, JSON on standard output, a peer on the serial port |
+//! | [`output`] | receivers of dispositions: levels on GPIO lines, JSON on standard output, a peer on the serial port, a gateway on a local socket |
 //! | [`run`] | a running line: its threads and how they are connected |
 //!
 //! These support them:
@@ -20,7 +20,7 @@
 //! |---|---|
 //! | [`clock`] | points in time on the monotonic clock; wall-clock time, for people |
 //! | [`realtime`] | priority, locked memory and precise wake-ups for the gate's thread |
-//! | [`link`] | bidirectional links such as the serial port, shared by an output and an input |
+//! | [`link`] | bidirectional links (the serial port, a local socket), shared by an output and an input |
 //! | [`report`] | reports on frames and parts, as text, JSON and telegrams |
 //! | [`record`] | rejected frames and a sample of the passed ones on disk, limited by size and age |
 //! | [`health`] | counters, latencies, drift and status |

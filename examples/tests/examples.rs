@@ -22,7 +22,7 @@ fn line_files_are_valid_and_listed() {
         }
         count += 1;
     }
-    assert_eq!(count, 3);
+    assert_eq!(count, 4);
 }
 
 #[test]

@@ -194,8 +194,8 @@ fn damaged_threshold_files_are_refused() {
     std::fs::write(&path, damaged).unwrap();
     let error = refusal(folder.path());
     assert!(matches!(error, BundleError::Threshold { source: FormatError::Checksum, .. }), "{error}");
-    std::fs::write(&path, vec![0; 10_000]).unwrap();
-    assert!(matches!(refusal(folder.path()), BundleError::TooLarge { bytes: 10_000, .. }));
+    std::fs::write(&path, vec![0; 20_000]).unwrap();
+    assert!(matches!(refusal(folder.path()), BundleError::TooLarge { bytes: 20_000, .. }));
 }
 
 #[test]

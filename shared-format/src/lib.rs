@@ -17,6 +17,7 @@
 //! | [`verdict`] | pass, reject, fault |
 //! | [`disposition`] | where a part went, and why |
 //! | [`telegram`] | what became of one part, as bytes for a serial line; encoder, decoder and stream decoder |
+//! | [`gateway`] | what a line and its gateway tell each other over a local socket |
 //! | [`conformal`] | which calibration score becomes the threshold, and what that lets one claim |
 //!
 //! ```
@@ -37,6 +38,8 @@ mod byte_array;
 mod cell_grid;
 pub mod conformal;
 pub mod disposition;
+mod frame;
+pub mod gateway;
 pub mod ignore_mask;
 pub mod image_score;
 pub mod recipe;

@@ -5,20 +5,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::{self, CRC_LEN, FrameError, FrameSplitter};
 use crate::{Disposition, Reason, Verdict};
+
+pub use crate::frame::DELIMITER;
 
 /// The telegram version that this crate writes and reads.
 pub const VERSION: u8 = 1;
-/// Ends every telegram and never occurs inside one.
-pub const DELIMITER: u8 = 0;
 /// Maximum length of a valid telegram, delimiter included.
-pub const MAX_LEN: usize = MAX_CONTENT_LEN + COBS_LEN + 1;
+pub const MAX_LEN: usize = frame::max_len(MAX_CONTENT_LEN);
 
 /// Version, run 5, part 10, product 3, verdict 2, disposition 1, reason 1, score 5, threshold 5, CRC.
 const MAX_CONTENT_LEN: usize = 1 + 32 + CRC_LEN;
-const CRC_LEN: usize = 4;
-/// COBS adds one byte to contents of at most 254 bytes.
-const COBS_LEN: usize = 1;
 
 /// What became of one part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -78,17 +76,7 @@ impl Telegram {
         if !self.is_valid() {
             return Err(TelegramError::Malformed);
         }
-        let mut content = [0; MAX_CONTENT_LEN];
-        let (version, payload) = content.split_first_mut().ok_or(TelegramError::Buffer)?;
-        *version = VERSION;
-        let checked_len = 1 + postcard::to_slice(self, payload).map_err(|_| TelegramError::Buffer)?.len();
-        let (checked, rest) = content.split_at_mut_checked(checked_len).ok_or(TelegramError::Buffer)?;
-        let crc = crc32fast::hash(checked).to_le_bytes();
-        rest.get_mut(..CRC_LEN).ok_or(TelegramError::Buffer)?.copy_from_slice(&crc);
-        let content = content.get(..checked_len + CRC_LEN).ok_or(TelegramError::Buffer)?;
-        let stuffed = cobs::try_encode(content, buffer).map_err(|_| TelegramError::Buffer)?;
-        *buffer.get_mut(stuffed).ok_or(TelegramError::Buffer)? = DELIMITER;
-        buffer.get(..=stuffed).ok_or(TelegramError::Buffer)
+        Ok(frame::encode::<MAX_CONTENT_LEN>(VERSION, self, buffer)?)
     }
 
     /// Decodes the bytes of one telegram, without its delimiter. Never allocates, never panics.
@@ -96,41 +84,31 @@ impl Telegram {
     /// # Errors
     /// The first check that fails, in the order length, framing, checksum, version, contents.
     pub fn decode(stuffed: &[u8]) -> Result<Self, TelegramError> {
-        if stuffed.len() >= MAX_LEN {
-            return Err(TelegramError::TooLong);
-        }
-        if stuffed.contains(&DELIMITER) {
-            return Err(TelegramError::Framing);
-        }
-        let mut content = [0; MAX_LEN];
-        let len = cobs::decode(stuffed, &mut content).map_err(|_| TelegramError::Framing)?;
-        let content = content.get(..len).ok_or(TelegramError::Framing)?;
-        let (checked, crc) = content.split_last_chunk::<CRC_LEN>().ok_or(TelegramError::Framing)?;
-        let (version, payload) = checked.split_first().ok_or(TelegramError::Framing)?;
-        if crc32fast::hash(checked).to_le_bytes() != *crc {
-            return Err(TelegramError::Checksum);
-        }
-        if *version != VERSION {
-            return Err(TelegramError::Version(*version));
-        }
-        match postcard::take_from_bytes::<Self>(payload) {
-            Ok((telegram, [])) if telegram.is_valid() => Ok(telegram),
-            _ => Err(TelegramError::Malformed),
-        }
+        let telegram: Self = frame::decode::<_, MAX_LEN>(VERSION, stuffed)?;
+        if telegram.is_valid() { Ok(telegram) } else { Err(TelegramError::Malformed) }
     }
 
-    fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         [self.score, self.threshold].into_iter().flatten().all(f32::is_finite)
+    }
+}
+
+impl From<FrameError> for TelegramError {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLong => Self::TooLong,
+            FrameError::Framing => Self::Framing,
+            FrameError::Checksum => Self::Checksum,
+            FrameError::Version(version) => Self::Version(version),
+            FrameError::Malformed => Self::Malformed,
+            FrameError::Buffer => Self::Buffer,
+        }
     }
 }
 
 /// A decoder for telegrams in a stream of bytes. After garbage, it resynchronises at the next delimiter.
 #[derive(Debug, Clone)]
-pub struct Decoder {
-    stuffed: [u8; MAX_LEN],
-    /// Bytes since the last delimiter, including those that did not fit.
-    len: usize,
-}
+pub struct Decoder(FrameSplitter<MAX_LEN>);
 
 impl Default for Decoder {
     fn default() -> Self {
@@ -142,25 +120,13 @@ impl Decoder {
     /// Creates a decoder that has seen nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { stuffed: [0; MAX_LEN], len: 0 }
+        Self(FrameSplitter::new())
     }
 
     /// Takes the next byte. At a delimiter that ends something, returns the telegram or the reason why it is not one.
     /// Delimiters with nothing between them are ignored.
     pub fn push(&mut self, byte: u8) -> Option<Result<Telegram, TelegramError>> {
-        if byte != DELIMITER {
-            if let Some(slot) = self.stuffed.get_mut(self.len) {
-                *slot = byte;
-            }
-            self.len = self.len.saturating_add(1);
-            return None;
-        }
-        let len = core::mem::take(&mut self.len);
-        match self.stuffed.get(..len) {
-            Some([]) => None,
-            Some(stuffed) => Some(Telegram::decode(stuffed)),
-            None => Some(Err(TelegramError::TooLong)),
-        }
+        Some(self.0.push(byte)?.map_or(Err(TelegramError::TooLong), Telegram::decode))
     }
 
     /// Takes the next bytes and yields each telegram or error that they complete.

@@ -131,7 +131,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let maps: Vec<Tensor> = levels.iter().map(|levels| combined(levels, &scales).unwrap()).collect();
     // The first part is stained, so it isn't a normal.
     let image_score = fitted(&maps[1..], 0, input);
-    let scoring = Scoring::Common { scales, image_score: image_score.clone() };
+    let scoring = Scoring::Common { scales, image_score: Box::new(image_score.clone()) };
     let onnx = build_graph(&network, &teacher, &student, (&comparison, &scoring), input, true);
 
     let folder = tempfile::tempdir().unwrap();

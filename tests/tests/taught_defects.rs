@@ -71,10 +71,10 @@ fn taught_defects_are_named_and_misses_are_bounded() {
     let doctor = ["doctor", "--bundle", "taught"];
     let told = succeed(program("edge-runtime").current_dir(workshop.path("")).args(doctor));
     assert!(told.contains("taught        stain: 0 of 6 missed"), "{told}");
-    // Two limits of rank 1 each, and the score of good parts as it was.
+    // So few defects don't choose between one limit and two, so there is one: on the larger of both scores.
     let thresholds = |bundle: &str| Bundle::open(&workshop.path(bundle)).unwrap().thresholds;
-    assert_eq!((thresholds("plain").evidence.rank, thresholds("taught").evidence.rank), (1, 2));
-    assert!((thresholds("plain").image_threshold - thresholds("taught").image_threshold).abs() < 1e-4);
+    assert_eq!((thresholds("plain").evidence.rank, thresholds("taught").evidence.rank), (1, 1));
+    assert!(thresholds("taught").image_threshold >= thresholds("plain").image_threshold - 1e-4);
     assert!(thresholds("plain").defects.is_none());
     // Exported again without teaching: the same bytes.
     assert_eq!(train(&workshop, "again", &[]).0, 0);
@@ -141,7 +141,7 @@ fn what_cannot_be_taught_is_named() {
     // One defect of a kind is taught, with a warning.
     std::fs::create_dir_all(workshop.path("defects/dark")).unwrap();
     let dark = workshop.path("defects/dark/1.png");
-    grey(&dark, SIZE, 5);
+    std::fs::write(&dark, encode_png(&part(SIZE, 4000, true)).unwrap()).unwrap();
     let (code, stdout, stderr) = train(&workshop, "one", &["--defects", "defects"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert!(stderr.contains("only one image shows `dark`") && stderr.contains("part-002.png"), "{stderr}");

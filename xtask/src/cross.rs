@@ -52,12 +52,15 @@ impl Cross {
             cargo = Command::new(DEBIAN_CARGO);
             cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
         }
-        // Features that only tests and workstations need stay out of the board's program.
-        let features = match subcommand {
-            "test" => "edge-runtime/camera,edge-runtime/nokhwa",
-            _ => "edge-runtime/camera",
-        };
-        cargo.args([subcommand, "--target", TARGET, "--features", features]);
+        cargo.args([subcommand, "--target", TARGET]);
+        if crates.contains(&"edge-runtime") {
+            // Features that only tests and workstations need stay out of the board's program.
+            let features = match subcommand {
+                "test" => "edge-runtime/camera,edge-runtime/nokhwa",
+                _ => "edge-runtime/camera",
+            };
+            cargo.args(["--features", features]);
+        }
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
         // Respect a linker that the user has configured.
         let linker = target_variable("LINKER");

@@ -11,7 +11,7 @@ use crate::arguments::{choice, path, path_of, value_of};
 use crate::test;
 
 /// The kinds of input, each a test in some crate's `tests/fuzz.rs`.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 12] = [
     "threshold_files",
     "telegrams",
     "models",
@@ -20,6 +20,10 @@ const TARGETS: [&str; 8] = [
     "commands",
     "weight_files",
     "zipped_weights",
+    "modbus_requests",
+    "mqtt_packets",
+    "line_messages",
+    "gateway_files",
 ];
 
 /// Returns the command's arguments and help.
@@ -90,6 +94,7 @@ mod tests {
             include_str!("../../judge/tests/fuzz.rs"),
             include_str!("../../edge-runtime/tests/fuzz.rs"),
             include_str!("../../crates/networks/tests/fuzz.rs"),
+            include_str!("../../gateway/tests/fuzz.rs"),
         ];
         let all = programs.concat();
         for target in TARGETS {

@@ -23,6 +23,16 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
     if let Err(reason) = system::ensure_programs(&[("chromium", "chromium")]) {
         println!("no browser for testing pages: {reason:#}");
     }
+    // The gateway's neighbours; without them, its tests say so and are skipped.
+    let neighbours = [
+        ("mosquitto", "mosquitto"),
+        ("mosquitto_sub", "mosquitto-clients"),
+        ("mbpoll", "mbpoll"),
+        ("promtool", "prometheus"),
+    ];
+    if let Err(reason) = system::ensure_programs(&neighbours) {
+        println!("no programs for testing the gateway: {reason:#}");
+    }
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {

@@ -8,8 +8,8 @@ pub const ENVIRONMENT: Environment = Environment {
     what: "Python packages for tests",
     requirements: &["python-requirements.txt"],
     contents: "about 100 MB: numpy, scipy, scikit-learn (BSD-3-Clause), onnxruntime (MIT), onnx (Apache-2.0), pillow \
-               (MIT-CMU) and what these import",
-    imports: "import numpy, onnx, onnxruntime, PIL, sklearn",
+               (MIT-CMU), pymodbus (BSD-3-Clause) and what these import",
+    imports: "import numpy, onnx, onnxruntime, PIL, pymodbus, sklearn",
 };
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ mod tests {
                 );
             }
         }
-        for package in ["numpy", "onnx", "onnxruntime", "pillow", "scikit-learn"] {
+        for package in ["numpy", "onnx", "onnxruntime", "pillow", "pymodbus", "scikit-learn"] {
             assert!(lines.iter().any(|l| l.starts_with(&format!("{package}=="))), "{package}");
         }
     }

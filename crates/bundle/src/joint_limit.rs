@@ -8,7 +8,7 @@
 //! - *One limit*: both scores are standardised by median and interquartile range, and the threshold is an order statistic of the
 //!   larger. It needs half as many normals for the same target, and spends the budget where it finds most.
 //!
-//! From [`MIN_EXAMPLES`] taught defects on, two limits are chosen if they find clearly more of them.
+//! From eight taught defects on, two limits are chosen if they find clearly more of them.
 
 use shared_format::conformal;
 

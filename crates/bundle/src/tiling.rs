@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(of(600, 300, grid(1, 1, Some(32))), Err(TilingError::Single));
         assert_eq!(of(600, 300, grid(2, 1, None)).unwrap().tiles.overlap, OVERLAP);
         assert_eq!(of(600, 300, grid(2, 1, Some(0))).unwrap().tiles, Tiles::side_by_side(2, 1));
-        for overlap in [16, 160, 65_504] {
+        for overlap in [16, 544, 65_504] {
             let error = of(600, 300, grid(2, 1, Some(overlap))).unwrap_err();
             assert!(matches!(error, TilingError::Overlap { .. }), "{error}");
         }

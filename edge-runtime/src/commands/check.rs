@@ -109,6 +109,7 @@ fn describe(line: &LineFile) -> String {
     let trigger = match &line.trigger {
         Trigger::Gpio { .. } => "an edge on gpio.trigger".to_owned(),
         Trigger::Serial { .. } => "the serial command T".to_owned(),
+        Trigger::Socket { .. } => "a command from the gateway".to_owned(),
         Trigger::Frame => "every frame".to_owned(),
         Trigger::Interval { every_ms } => format!("every {every_ms} ms"),
         Trigger::Presence { share, .. } => {

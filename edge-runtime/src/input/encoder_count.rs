@@ -56,6 +56,13 @@ impl EncoderCount {
         Some(Self::new(distance, line.gate.max_ticks_per_s))
     }
 
+    /// Creates the tracker for a line whose encoder counts come from the gateway; `None` for other lines.
+    #[must_use]
+    pub fn of_gateway(line: &LineFile) -> Option<Self> {
+        let distance = line.gate.distance_ticks.filter(|_| line.encoder_by_socket())?;
+        Some(Self::new(distance, line.gate.max_ticks_per_s))
+    }
+
     /// Creates a tracker without a count. The distance from trigger to gate is `distance` ticks; the belt makes at most
     /// `max_per_s` ticks per second, if that is known.
     #[must_use]

@@ -7,6 +7,7 @@
 //! | [`gpio`] | the GPIO lines of a chip (feature `gpio`) |
 //! | [`commands`] | parses bytes from the serial port into commands |
 //! | [`serial`] | turns the commands of a peer on the serial port into events and answers |
+//! | [`gateway`] | turns the commands of a gateway on the local socket into events |
 //! | [`encoder_count`] | turns encoder counts sent by a peer into ticks |
 //! | [`encoder_watchdog`] | detects an encoder that is silent although the belt must be moving |
 //! | `interface` | the trait for inputs that the consumer polls and reads itself |
@@ -17,6 +18,7 @@ pub mod debouncer;
 pub mod edges;
 pub mod encoder_count;
 pub mod encoder_watchdog;
+pub mod gateway;
 #[cfg(feature = "gpio")]
 pub mod gpio;
 mod interface;

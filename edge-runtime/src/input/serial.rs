@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use shared_format::gateway::Outcome;
+
 use super::commands::{Command, CommandError, LineSplitter, parse};
 use super::encoder_count::EncoderCount;
 use super::{Event, EventKind};
@@ -47,6 +49,16 @@ impl CommandCounts {
     /// Returns the number of readable lines that were not a valid command, or not one that this line accepts.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Counts a gateway's command.
+    pub(super) fn count(&self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Done => &self.commands,
+            Outcome::SwitchedOff | Outcome::Refused => &self.refused,
+            Outcome::Jump => &self.encoder_jumps,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the number of lines that were too long or not text.

@@ -4,13 +4,16 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use shared_format::gateway::CommandKind;
+
 use super::camera::{CameraConfig, PixelFormat};
-use super::devices::GpioConfig;
+use super::devices::{GpioConfig, SocketConfig};
 use super::schema::{LineFile, Trigger, VoteRule};
 
 /// One hour; longer times are taken for typing errors.
 const MAX_MS: f64 = 3_600_000.0;
 const MAX_SIDE: u32 = 16_384;
+const MAX_SOCKET_PATH: usize = 107;
 
 /// Returns one sentence for each value that is not allowed, in the order of the file.
 pub(super) fn problems(line: &LineFile) -> Vec<String> {
@@ -26,6 +29,9 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     }
     if let Some(serial) = &line.serial {
         checker.check_range("serial.baud", serial.baud, 300..=4_000_000);
+    }
+    if let Some(socket) = &line.socket {
+        checker.socket(line, socket);
     }
     if let Some(challenge) = &line.challenge {
         checker.check_range("challenge.parts", challenge.parts, 1..=1000);
@@ -165,6 +171,14 @@ impl Checker {
                     self.report("trigger.kind = \"serial\" needs [serial]; add it with its device");
                 }
             }
+            Trigger::Socket { exposure_delay_ms } => {
+                self.check_range("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
+                if !line.accepts(CommandKind::Trigger) {
+                    self.report(
+                        "trigger.kind = \"socket\" needs \"trigger\" in socket.accept; add it, with socket.path",
+                    );
+                }
+            }
             Trigger::Interval { every_ms } => self.check_range("trigger.every_ms", *every_ms, 1.0..=MAX_MS),
             Trigger::Frame if line.votes.frames > 1 => {
                 self.report(format!(
@@ -215,9 +229,11 @@ impl Checker {
         if gate.distance_ticks.is_some()
             && gpio.is_none_or(|gpio| gpio.encoder.is_none())
             && line.serial.is_none()
+            && !line.accepts(CommandKind::Encoder)
         {
             self.report(
-                "gate.distance_ticks needs gpio.encoder, or [serial] for its counts; add one of them",
+                "gate.distance_ticks needs gpio.encoder, [serial] for its counts, or \"encoder\" in socket.accept; add one \
+                 of them",
             );
         }
         match (gate.delay_ms, gate.distance_ticks) {
@@ -261,12 +277,30 @@ impl Checker {
         }
         if let Some(max) = gate.max_ticks_per_s {
             self.check_range("gate.max_ticks_per_s", max, 1..=10_000_000);
-            if !line.encoder_by_serial() {
+            if !line.encoder_by_serial() && !line.encoder_by_socket() {
                 self.report(
-                    "gate.max_ticks_per_s is for counts from the serial port, with gate.distance_ticks and without \
+                    "gate.max_ticks_per_s is for counts from the serial port or the gateway, with gate.distance_ticks and without \
                      gpio.encoder; remove it",
                 );
             }
+        }
+    }
+
+    fn socket(&mut self, line: &LineFile, socket: &SocketConfig) {
+        // The system's limit, less the terminating zero. Relative paths are longer once they are resolved.
+        if socket.path.as_os_str().is_empty() || socket.path.as_os_str().len() > MAX_SOCKET_PATH {
+            self.report(format!(
+                "socket.path = {:?} is not allowed; give 1 to {MAX_SOCKET_PATH} bytes",
+                socket.path
+            ));
+        }
+        if line.accepts(CommandKind::Trigger) && !matches!(line.trigger, Trigger::Socket { .. }) {
+            self.report("\"trigger\" in socket.accept needs trigger.kind = \"socket\"; change one of them");
+        }
+        if line.accepts(CommandKind::Encoder) && !line.encoder_by_socket() {
+            self.report(
+                "\"encoder\" in socket.accept needs gate.distance_ticks and no gpio.encoder; change one of them",
+            );
         }
     }
 

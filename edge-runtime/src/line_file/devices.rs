@@ -1,8 +1,11 @@
-//! The line file's `[gpio]` and `[serial]` tables.
+//! The line file's `[gpio]`, `[serial]` and `[socket]` tables.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shared_format::gateway::CommandKind;
+
+use crate::input::gateway::bits;
 
 /// GPIO inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -98,4 +101,23 @@ pub enum SerialFormat {
     Text,
     /// A binary telegram: postcard with a CRC, framed by COBS.
     Telegram,
+}
+
+/// A local socket for the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketConfig {
+    /// The socket, relative to the line file. Its folder must exist.
+    pub path: PathBuf,
+    /// The kinds of command that are carried out; none by default.
+    #[serde(default)]
+    pub accept: Vec<CommandKind>,
+}
+
+impl SocketConfig {
+    /// Returns the kinds of command that are carried out, one bit each.
+    #[must_use]
+    pub fn accepts(&self) -> u8 {
+        bits(&self.accept)
+    }
 }

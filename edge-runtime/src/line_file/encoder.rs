@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shared_format::gateway::CommandKind;
+
 use super::{LineFile, Trigger};
 use crate::clock::milliseconds;
 
@@ -13,6 +15,28 @@ impl LineFile {
     /// Whether the encoder's counts come from the serial port.
     #[must_use]
     pub fn encoder_by_serial(&self) -> bool {
+        self.encoder_by_peer() && !self.accepts(CommandKind::Encoder)
+    }
+
+    /// Whether the encoder's counts come from the gateway.
+    #[must_use]
+    pub fn encoder_by_socket(&self) -> bool {
+        self.encoder_by_peer() && self.accepts(CommandKind::Encoder)
+    }
+
+    /// Whether the gateway provides triggers or encoder counts.
+    #[must_use]
+    pub fn needs_socket(&self) -> bool {
+        matches!(self.trigger, Trigger::Socket { .. }) || self.encoder_by_socket()
+    }
+
+    /// Whether commands of this kind are accepted from the gateway.
+    #[must_use]
+    pub fn accepts(&self, kind: CommandKind) -> bool {
+        self.socket.as_ref().is_some_and(|socket| socket.accept.contains(&kind))
+    }
+
+    fn encoder_by_peer(&self) -> bool {
         let by_gpio = self.gpio.as_ref().is_some_and(|gpio| gpio.encoder.is_some());
         self.gate.distance_ticks.is_some() && !by_gpio
     }
@@ -59,6 +83,17 @@ mod tests {
         );
         assert!(by_ticks("", "").needs_serial() && by_ticks("", BELT).encoder_by_serial());
         assert!(!by_ticks("", ENCODER).needs_serial());
+    }
+
+    #[test]
+    fn the_gateway_is_needed_for_triggers_and_for_the_ticks_that_it_is_to_bring() {
+        let socket = "[socket]\npath = \"x\"\naccept = [\"encoder\"]";
+        let by_gateway = by_ticks("", socket);
+        assert!(by_gateway.encoder_by_socket() && by_gateway.needs_socket() && !by_gateway.needs_serial());
+        assert!(!by_ticks("", &format!("{ENCODER}\n{socket}")).needs_socket());
+        assert!(!line(|text| text + socket).needs_socket(), "no ticks");
+        let every = "kind = \"interval\"\nevery_ms = 500";
+        assert!(line(|text| text.replace(every, "kind = \"socket\"")).needs_socket());
     }
 
     #[test]

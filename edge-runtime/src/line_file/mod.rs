@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `schema` | all keys except the following |
 //! | `camera` | the keys of the camera |
-//! | `devices` | the keys of GPIO lines and serial port |
+//! | `devices` | the keys of GPIO lines, serial port and gateway socket |
 //! | `encoder` | encoder settings derived from the keys |
 //! | `check` | validation of values, alone and together |
 //! | `template.toml` | the file that `edge-runtime init` writes: every key, explained |
@@ -22,7 +22,7 @@ use judge::{ReadError, read_regular_file};
 use crate::part::{UnknownZone, VoteCount};
 
 pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, V4l2Config};
-pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat};
+pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat, SocketConfig};
 pub use schema::{
     ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, Trigger, VoteRule,
     VotesConfig, ZoneVotes,
@@ -118,6 +118,7 @@ impl LineFile {
             resolve(path);
         }
         self.records.folder.iter_mut().for_each(resolve);
+        self.socket.iter_mut().for_each(|socket| resolve(&mut socket.path));
         self.health.state.iter_mut().for_each(resolve);
     }
 }
@@ -163,7 +164,9 @@ mod tests {
     #[test]
     fn every_key_of_the_template_that_is_commented_out_is_a_key() {
         let line: LineFile = toml::from_str(&with_every_key()).unwrap();
-        assert!(line.gpio.is_some() && line.serial.is_some() && line.challenge.is_some());
+        assert!(
+            line.gpio.is_some() && line.serial.is_some() && line.socket.is_some() && line.challenge.is_some()
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::camera::CameraConfig;
-use super::devices::{GpioConfig, SerialConfig};
+use super::devices::{GpioConfig, SerialConfig, SocketConfig};
 use crate::clock::milliseconds;
 
 /// A complete line file.
@@ -37,6 +37,9 @@ pub struct LineFile {
     /// The serial port.
     #[serde(default)]
     pub serial: Option<SerialConfig>,
+    /// A local socket for the gateway.
+    #[serde(default)]
+    pub socket: Option<SocketConfig>,
     /// Whether to write JSON lines to standard output.
     #[serde(default)]
     pub stdout: bool,
@@ -85,6 +88,12 @@ pub enum Trigger {
         #[serde(default)]
         exposure_delay_ms: f64,
     },
+    /// A command from the gateway.
+    Socket {
+        /// Time from the command to the first exposure that counts.
+        #[serde(default)]
+        exposure_delay_ms: f64,
+    },
     /// A part at fixed intervals.
     Interval {
         /// Time from one part to the next.
@@ -113,6 +122,7 @@ impl Trigger {
         match self {
             Self::Gpio { exposure_delay_ms }
             | Self::Serial { exposure_delay_ms }
+            | Self::Socket { exposure_delay_ms }
             | Self::Presence { exposure_delay_ms, .. } => milliseconds(*exposure_delay_ms),
             Self::Interval { .. } | Self::Frame => Duration::ZERO,
         }

@@ -6,6 +6,7 @@
 //! | `links` | the links that a line file names |
 //! | `interface` | types common to all links |
 //! | [`serial`] | the serial port (feature `serial`) |
+//! | [`socket`] | a local socket, for the gateway |
 
 mod interface;
 mod links;
@@ -14,6 +15,7 @@ pub mod serial;
 #[cfg(not(feature = "serial"))]
 #[path = "no_serial.rs"]
 pub mod serial;
+pub mod socket;
 
 pub use interface::{LinkCounts, LinkError, LinkReceiver};
 pub use links::Links;

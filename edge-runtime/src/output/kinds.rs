@@ -3,10 +3,11 @@
 use super::OutputKind;
 use super::gpio::Gpio;
 use super::serial::Serial;
+use super::socket::Socket;
 use super::stdout::Stdout;
 
 /// All kinds of output in the order in which they are opened: first those whose levels hold the line.
-pub const KINDS: [&dyn OutputKind; 3] = [&Gpio, &Stdout, &Serial];
+pub const KINDS: [&dyn OutputKind; 4] = [&Gpio, &Stdout, &Serial, &Socket];
 
 #[cfg(test)]
 mod tests {
@@ -18,13 +19,18 @@ mod tests {
     fn a_line_file_says_which_are_there_and_with_which_devices() {
         let line = |more: &str| -> LineFile { toml::from_str(&format!("{TEMPLATE}\n{more}")).unwrap() };
         let enabled = |line: &LineFile| KINDS.map(|kind| kind.is_enabled(line));
-        assert_eq!(enabled(&line("")), [false, true, false]);
-        let all = "[gpio]\nchip = \"/dev/a\"\ninput_chip = \"/dev/b\"\n[serial]\ndevice = \"/dev/c\"";
+        assert_eq!(enabled(&line("")), [false, true, false, false]);
+        let all = "[gpio]\nchip = \"/dev/a\"\ninput_chip = \"/dev/b\"\n[serial]\ndevice = \"/dev/c\"\n[socket]\npath = \"/run/d/line.sock\"";
         let all = line(all);
-        assert_eq!(enabled(&all), [true, true, true]);
+        assert_eq!(enabled(&all), [true; 4]);
         let devices: Vec<_> = KINDS.iter().flat_map(|kind| kind.devices(&all)).collect();
         let devices: Vec<_> = devices.iter().map(|(key, path)| (*key, path.to_str().unwrap())).collect();
-        let expected = [("gpio.chip", "/dev/a"), ("gpio.input_chip", "/dev/b"), ("serial.device", "/dev/c")];
+        let expected = [
+            ("gpio.chip", "/dev/a"),
+            ("gpio.input_chip", "/dev/b"),
+            ("serial.device", "/dev/c"),
+            ("socket.path", "/run/d"),
+        ];
         assert_eq!(devices, expected);
     }
 

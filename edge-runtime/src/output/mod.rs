@@ -8,6 +8,7 @@
 //! | [`gpio`] | levels on the GPIO lines of a chip (feature `gpio`) |
 //! | [`stdout`] | JSON lines on standard output |
 //! | [`serial`] | the peer on the serial port (feature `serial`) |
+//! | [`socket`] | the gateway on a local socket |
 //!
 //! No output makes the gate wait: a slow or missing reader loses reports, and the lost ones are counted.
 //!
@@ -19,6 +20,7 @@ mod interface;
 mod kinds;
 mod outputs;
 pub mod serial;
+pub mod socket;
 pub mod stdout;
 
 pub use interface::{OpenError, Output, OutputKind};

@@ -1,8 +1,10 @@
 //! The report on a part, as telegram and JSON. For the text form, see [`super::text`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
+use shared_format::gateway::PartMessage;
 use shared_format::{Telegram, Verdict};
 
 use crate::part::{Disposition, Reason, Release};
@@ -71,6 +73,22 @@ impl PartReport {
         }
     }
 
+    /// Returns the part's message for the gateway.
+    #[must_use]
+    pub fn message(&self) -> PartMessage {
+        let release = &self.release;
+        let us = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        let since = |at| us(release.released_at.since(at));
+        let verdict = release.verdict.as_ref();
+        PartMessage {
+            telegram: self.telegram(),
+            frames: verdict.map_or(0, |verdict| verdict.frames),
+            capture_to_release_us: verdict.and_then(|verdict| verdict.captured_at).map(since),
+            trigger_to_release_us: since(release.triggered_at),
+            lateness_us: us(release.lateness),
+        }
+    }
+
     /// Appends the part's line of JSON to `out`: run, part, product, verdict, score, threshold, zone (if the bundle has
     /// zones), disposition, reason, frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
     ///
@@ -108,7 +126,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::clock::Moment;
     use crate::part::PartVerdict;
-    use std::time::Duration;
 
     pub const MS: u64 = 1_000_000;
 

@@ -50,7 +50,7 @@ impl Description {
     /// Reads the description of the record in `folder`.
     ///
     /// # Errors
-    /// [`DescriptionError`]
+    /// If the file can't be read, or is damaged.
     pub fn read(folder: &Path) -> Result<Self, DescriptionError> {
         Ok(serde_json::from_slice(&read_regular_file(&folder.join(DESCRIPTION_FILE), MAX_BYTES)?)?)
     }

@@ -31,6 +31,8 @@ pub enum Blind {
     Camera,
     /// The serial port that reports triggers or the belt's movement is unavailable.
     Serial,
+    /// The gateway that reports triggers or the belt's movement is not connected.
+    Gateway,
 }
 
 /// Numbers of messages that a full mailbox has lost, by kind.
@@ -177,6 +179,7 @@ const fn bit(reason: Blind) -> u8 {
     match reason {
         Blind::Camera => 1,
         Blind::Serial => 2,
+        Blind::Gateway => 4,
     }
 }
 

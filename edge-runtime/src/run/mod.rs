@@ -10,6 +10,7 @@
 //! | [`problems`] | counts and reports problems |
 //! | `unseen_parts` | tracks parts that passed while the line was blind |
 //! | `peer` | commands from the serial peer |
+//! | `gateway` | commands from the gateway, and the line's status for it |
 //! | `snapshots` | snapshots of the line for the health monitor |
 //! | `part_observer` | records and drift statistics of inspected parts |
 //! | `error` | errors when a line starts, runs or stops |
@@ -19,7 +20,7 @@
 //! | `supervise` | watches the camera and the threads, and stops the line |
 //! | `service` | reports readiness, liveness and status to systemd |
 //!
-//! Capture, serial port, standard output, records and health each run on a separate thread. The gate never waits for
+//! Capture, serial port, gateway socket, standard output, records and health each run on a separate thread. The gate never waits for
 //! any of them: anything late, lost or gone leaves a part without a verdict, and such a part goes to the safe side.
 
 pub mod busy_timer;
@@ -31,6 +32,7 @@ pub mod problems;
 
 mod error;
 mod gate_thread;
+mod gateway;
 mod part_observer;
 mod peer;
 mod service;

@@ -1,5 +1,6 @@
 //! Watches the threads other than the gate and inspector threads, and reports one that stops unexpectedly.
 
+use super::gateway::GatewayListener;
 use super::mailbox::{Blind, Mailbox};
 use super::peer::PeerListener;
 use crate::health::Monitor;
@@ -15,13 +16,19 @@ const MONITOR: &str = "the health thread, which writes counters and status, stop
 pub(super) struct SideThreads {
     outputs: OutputsHandle,
     peer: PeerListener,
+    gateway: GatewayListener,
     reported: Vec<&'static str>,
 }
 
 impl SideThreads {
     /// Creates the view with all threads alive.
-    pub(super) const fn new(outputs: OutputsHandle, peer: PeerListener) -> Self {
-        Self { outputs, peer, reported: vec![] }
+    pub(super) const fn new(outputs: OutputsHandle, peer: PeerListener, gateway: GatewayListener) -> Self {
+        Self { outputs, peer, gateway, reported: vec![] }
+    }
+
+    /// Ends the gateway's thread, after the last reports; the others end with what owns them.
+    pub(super) fn stop(&self) {
+        self.gateway.stop();
     }
 
     /// Logs, once each, the threads that have stopped, and holds the line if it can't do without one of them.
@@ -41,6 +48,9 @@ impl SideThreads {
         }
         if self.peer.is_blind() && !mailbox.is_blind(Blind::Serial) {
             mailbox.blind(Blind::Serial, true);
+        }
+        if self.gateway.is_blind() && !mailbox.is_blind(Blind::Gateway) {
+            mailbox.blind(Blind::Gateway, true);
         }
     }
 }
@@ -62,7 +72,8 @@ mod tests {
         let latencies = Arc::new(Latencies::new(Moment::now()));
         let monitor = Monitor::start(settings, latencies, None, || panic!("a source that fails")).unwrap();
         let mailbox = Mailbox::new(Waiter::new().unwrap().waker());
-        let mut threads = SideThreads::new(OutputsHandle::default(), PeerListener::default());
+        let mut threads =
+            SideThreads::new(OutputsHandle::default(), PeerListener::default(), GatewayListener::default());
         threads.check(&monitor, None, &mailbox);
         assert!(threads.reported.is_empty());
         for _ in 0..1000 {

@@ -1,7 +1,8 @@
-//! Takes the snapshots that the health monitor gets once a second.
+//! Takes the snapshots that the health monitor and the gateway get.
 
 use std::sync::Arc;
 
+use super::gateway::GatewayListener;
 use super::line_state::LineState;
 use super::mailbox::Mailbox;
 use super::part_observer::Drift;
@@ -24,6 +25,7 @@ pub(super) struct Snapshots {
     pub(super) mailbox: Mailbox,
     pub(super) outputs: OutputsHandle,
     pub(super) peer: PeerListener,
+    pub(super) gateway: GatewayListener,
 }
 
 impl Snapshots {
@@ -53,6 +55,7 @@ impl Snapshots {
         problems.extend(recorder.and_then(|recorder| recorder.problem()));
         problems.extend(self.outputs.problems());
         problems.extend(self.peer.problem());
+        problems.extend(self.gateway.problems());
         problems.extend(self.shared.problems.sentences());
         let count = |counted: u64, text: &str| (counted > 0).then(|| format!("{counted} {text}"));
         problems.extend(count(stats.frames.lost, "frames dropped by the camera's driver"));

@@ -10,6 +10,7 @@ use shared_format::Size;
 
 use super::error::StartError;
 use super::gate_thread::{GateContext, GateThread};
+use super::gateway::{GatewayContext, GatewayListener};
 use super::inspector::Inspector;
 use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
@@ -61,6 +62,7 @@ impl RunningLine {
         let context = GateContext { line, links: &links, shared: &shared, products: &products, run };
         let (gate_thread, peer) = GateThread::start(&context, outputs, counters.gate, triggered_parts)?;
         let mailbox = &gate_thread.mailbox;
+        let (gateway, gateway_commands) = GatewayListener::new(line, &links, mailbox);
         let judges = judges(line)?;
         let votes = votes(line, &judges)?;
         let drift = Drift::new(&products, &judges);
@@ -70,7 +72,7 @@ impl RunningLine {
             mailbox.blind(Blind::Camera, true);
         }
         let capture = Arc::new(start_capture(line, &judges, mailbox, &shared)?);
-        let snapshots = Snapshots {
+        let snapshots = Arc::new(Snapshots {
             before: counters,
             products: products.clone(),
             shared: Arc::clone(&shared),
@@ -80,7 +82,12 @@ impl RunningLine {
             mailbox: mailbox.clone(),
             outputs: outputs_handle.clone(),
             peer: peer.clone(),
-        };
+            gateway: gateway.clone(),
+        });
+        let context = GatewayContext { line, mailbox, snapshots: &snapshots, run };
+        gateway
+            .listen(&context, gateway_commands)
+            .map_err(StartError::thread("the gateway's socket thread"))?;
         let latencies = Arc::clone(&shared.latencies);
         let monitor = Monitor::start(health::MonitorSettings::of(line), latencies, counter_file, move || {
             snapshots.take()
@@ -109,7 +116,7 @@ impl RunningLine {
         if line.challenge.is_some_and(|challenge| challenge.at_start) {
             mailbox.send(Message::Event(Event { at: Moment::now(), kind: EventKind::Challenge }));
         }
-        let side_threads = SideThreads::new(outputs_handle, peer);
+        let side_threads = SideThreads::new(outputs_handle, peer, gateway);
         Ok(Self {
             gate_thread,
             shared,

@@ -70,6 +70,7 @@ impl RunningLine {
         while !self.inspector.is_finished() && Instant::now() < deadline {
             std::thread::sleep(POLL_INTERVAL);
         }
+        self.side_threads.stop();
         if !self.monitor.stop(SHUTDOWN_TIMEOUT) {
             tracing::warn!("the last counters were not written in time; check the disk");
         }

@@ -43,6 +43,8 @@ pub fn listener(
                 }
             })
         }
-        Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Interval { .. } => Box::new(|_, _| {}),
+        Trigger::Gpio { .. } | Trigger::Serial { .. } | Trigger::Socket { .. } | Trigger::Interval { .. } => {
+            Box::new(|_, _| {})
+        }
     }
 }

@@ -37,6 +37,11 @@ pub enum TriggerError {
     /// The line file has no serial port.
     #[error("the line file has no [serial] section; add it with the port's device")]
     NoSerial,
+    /// The gateway's triggers are for a running line.
+    #[error(
+        "trigger.kind = \"socket\" is for running a line; give another trigger for taking photos, such as interval or presence"
+    )]
+    Gateway,
     /// The system can't provide the timer and event to wait for.
     #[error("cannot wait for events; raise the limit on open files")]
     Waiter(#[source] std::io::Error),
@@ -81,6 +86,7 @@ pub fn open(
             let link = links.serial().ok_or(TriggerError::NoSerial)?;
             return Ok((Box::new(SerialTrigger::listen(line, link)?), Box::new(|_, _| {})));
         }
+        Trigger::Socket { .. } => return Err(TriggerError::Gateway),
     };
     Ok((triggers, frames::listener(&line.trigger, &[region], || 0, on_event)))
 }

@@ -13,6 +13,7 @@ mod calibrate;
 mod collect;
 mod doctor;
 mod exchange;
+mod gateway;
 mod inspect;
 mod latency;
 mod line;

@@ -1,8 +1,10 @@
 //! Simulates millions of parts on a virtual clock with the gate that a real line runs: every part gets exactly one disposition,
 //! every reject is driven when the part is at the gate, and parts for which that is impossible are counted and go to the safe side.
+//! Meanwhile a hostile gateway sends commands and garbage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod belt;
+mod gateway;
 mod inspector;
 
 use std::collections::VecDeque;
@@ -16,6 +18,7 @@ use edge_runtime::part::{Disposition, Reason, Release};
 use shared_format::Verdict;
 
 use belt::SimulatedBelt;
+use gateway::HostileGateway;
 use inspector::SimulatedInspector;
 
 /// Fewer parts on the board's processor, which is emulated here: it does the same arithmetic.
@@ -39,6 +42,7 @@ struct Simulation {
     settings: GateSettings,
     belt: SimulatedBelt,
     inspector: SimulatedInspector,
+    gateway: HostileGateway,
     under_way: VecDeque<SimulatedPart>,
     random: Seeded,
     next_part: Moment,
@@ -76,6 +80,7 @@ impl Simulation {
             settings,
             belt: SimulatedBelt::new(settings.unit, start, seed),
             inspector: SimulatedInspector::new(seed),
+            gateway: HostileGateway::new(seed),
             under_way: VecDeque::new(),
             random: Seeded::new(seed, 1),
             next_part: start + Duration::from_millis(20),
@@ -115,6 +120,9 @@ impl Simulation {
 
     fn trigger(&mut self, now: Moment) {
         self.triggered += 1;
+        if self.random.below(8) == 0 {
+            self.gateway.attack(now, &mut self.gate);
+        }
         let crowded = self.under_way.len() >= self.settings.queue;
         if let (true, Some(before)) = (crowded, self.under_way.back_mut()) {
             before.crowded = true;
@@ -268,6 +276,7 @@ impl Simulation {
         assert_eq!(counts.passed + counts.rejected, PARTS);
         assert_eq!(counts.missed, 0, "every poll is on time");
         assert_eq!(self.gate.under_way(), 0);
+        assert!(self.gateway.carried_out > PARTS / 100, "{}", self.gateway.carried_out);
         if let (Some(before), Some(after)) = (memory, resident_kib()) {
             assert!(after < before + 1024, "memory grew from {before} to {after} KiB");
         }

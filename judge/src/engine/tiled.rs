@@ -102,12 +102,15 @@ fn load_parts(
     let tiles = recipe.tiles.count();
     let input = |images| [images, 3, recipe.input.height as usize, recipe.input.width as usize];
     let model = reader::decode(onnx)?;
-    let model =
-        if tiles > 1 { reader::split(model, input(tiles), TILE_FEATURES)? } else { SplitModel::Whole(model) };
+    let model = if tiles > 1 {
+        reader::split(model, input(tiles), TILE_FEATURES)?
+    } else {
+        SplitModel::Whole(Box::new(model))
+    };
     let (tile, frame) = match model {
-        SplitModel::Whole(model) => (load(model, input(1), outputs, options)?, None),
+        SplitModel::Whole(model) => (load(*model, input(1), outputs, options)?, None),
         SplitModel::Parts(tile, frame) => {
-            let tile = load(tile, input(1), &[TILE_FEATURES], options)?;
+            let tile = load(*tile, input(1), &[TILE_FEATURES], options)?;
             let features = &tile.output_shapes()[0];
             let &[1, channels, rows, columns] = &features[..] else {
                 return Err(EngineError::Output {
@@ -116,7 +119,7 @@ fn load_parts(
                     expected: "channels of one image".to_owned(),
                 });
             };
-            let frame = load(frame, [tiles, channels, rows, columns], outputs, options)?;
+            let frame = load(*frame, [tiles, channels, rows, columns], outputs, options)?;
             (tile, Some(frame))
         }
     };

@@ -6,7 +6,7 @@
 //! | [`defects`] | the images of known defects, by kind |
 //! | [`measure`](mod@measure) | trains a candidate and judges the defects |
 //! | [`choice`] | which candidate to use: another than the default only if that helps defects that didn't choose it |
-//! | [`table`] | the report |
+//! | [`table`](mod@table) | the report |
 
 pub mod candidate;
 pub mod choice;

@@ -39,7 +39,7 @@ pub enum Scoring {
         /// The mean distance of each level on good parts, finest first; it makes levels comparable.
         scales: Vec<f32>,
         /// The score of the map that [`combined`] returns.
-        image_score: ImageScorer,
+        image_score: Box<ImageScorer>,
     },
     /// The paper's: the product of the levels, and its maximum.
     Paper,
@@ -56,6 +56,7 @@ impl Scoring {
             return Err(StateError::values(SCALES));
         }
         let image_score = ImageScorer::from_state(state)?.ok_or(StateError::missing("image_score"))?;
+        let image_score = Box::new(image_score);
         Ok(Self::Common { scales, image_score })
     }
 

@@ -300,7 +300,7 @@ impl<'a> StpmTraining<'a> {
         let seen = [&mut self.fit, &mut self.selection];
         let image_score = image_score(seen, 0, |batch| combined(&level_distances(batch), &scales))?
             .ok_or(TrainError::Diverged { step: self.step, loss: f64::NAN })?;
-        Ok(Scoring::Common { scales, image_score })
+        Ok(Scoring::Common { scales, image_score: Box::new(image_score) })
     }
 
     /// Sets the BatchNorm statistics to the mean over batches of the first `samples` shuffled fit samples.

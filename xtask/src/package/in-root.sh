@@ -21,6 +21,14 @@ must installed
 must test -x /usr/bin/edge-runtime
 edge-runtime --version
 must getent passwd nominal >/dev/null
+must test -x /usr/bin/nominal-gateway
+nominal-gateway --version
+must getent passwd nominal-gateway >/dev/null
+must test -f /usr/lib/tmpfiles.d/nominal.conf
+must test -f /lib/systemd/system/nominal-gateway.service
+must test ! -e /etc/systemd/system/multi-user.target.wants/nominal-gateway.service
+must nominal-gateway init /tmp/gateway.toml
+must cmp /tmp/gateway.toml /usr/share/nominal/gateway.toml
 for group in video gpio dialout; do must getent group $group >/dev/null; done
 must test "$(owner /var/lib/nominal)" = nominal:nominal
 must test "$(owner /var/lib/nominal/bundles)" = root:root
@@ -73,9 +81,9 @@ must test "$(cat /var/lib/nominal/state/counters)" = 7
 
 say "purge: nothing is left"
 dpkg -P nominal >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -P"; }
-for path in /etc/nominal /var/lib/nominal /usr/bin/edge-runtime /usr/share/doc/nominal "$unit" \
+for path in /etc/nominal /var/lib/nominal /usr/bin/edge-runtime /usr/bin/nominal-gateway /usr/share/doc/nominal "$unit" \
     /etc/systemd/system/multi-user.target.wants/nominal.service; do
     must test ! -e "$path"
 done
-if getent passwd nominal; then fail "the user still exists"; fi
+if getent passwd nominal nominal-gateway; then fail "the user still exists"; fi
 if installed; then fail "dpkg still lists the package as installed"; fi

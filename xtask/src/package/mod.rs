@@ -1,4 +1,4 @@
-//! `cargo xtask package`: makes the Debian package for a board, with program, service, line file and documents.
+//! `cargo xtask package`: makes the Debian package for a board, with programs, services, line file and documents.
 //!
 //! | file | contents |
 //! |---|---|
@@ -26,10 +26,14 @@ use anyhow::{Context, Result, ensure};
 use crate::cross::Cross;
 use crate::{shell, workspace};
 use elf::Elf;
+use stage::StagedFiles;
+
 pub use options::{Options, TARGETS, command};
 
 /// Maximum size of the stripped program, because updates go over whatever network the factory has.
 const PROGRAM_MB: f64 = 18.0;
+/// The same for the gateway.
+const GATEWAY_MB: f64 = 12.0;
 
 /// Makes the package, and tests it if requested.
 pub fn run(options: &Options) -> Result<()> {
@@ -58,28 +62,49 @@ pub fn pack_for(target: &str) -> Result<PathBuf> {
 pub fn pack(options: &Options, revision: &str) -> Result<PathBuf> {
     let root = workspace::root()?;
     let target = workspace::target_folder()?;
-    let program = match &options.program {
-        Some(program) => program.clone(),
-        None => build(options, &root, &target)?,
+    let programs = match &options.program {
+        Some(program) => Programs { gateway: program.with_file_name("gateway"), line: program.clone() },
+        // One after the other: built together, each would get the other's features of common packages.
+        None => Programs {
+            line: build("edge-runtime", options, &root, &target)?,
+            gateway: build("gateway", options, &root, &target)?,
+        },
     };
-    let elf = Elf::read(&program)?;
+    ensure!(
+        programs.gateway.is_file(),
+        "{} is missing; build it with `cargo build --package gateway`, with the same profile and target",
+        programs.gateway.display()
+    );
+    let elf = Elf::read(&programs.line)?;
+    let gateway = Elf::read(&programs.gateway)?;
     let out = target.join("package");
-    let stage = stage::fill(&out.join("stage"), &root, &program, &elf)?;
+    let stage = stage::fill(&out.join("stage"), &root, &programs, &elf)?;
     let package = tool::pack(&root, &stage, options, &elf, revision, &out)?;
-    report(&package, &stage.program, &elf)?;
+    report(&package, &stage, [&elf, &gateway])?;
     Ok(package)
 }
 
-fn build(options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
+/// The programs to be packed.
+pub struct Programs {
+    /// `edge-runtime`.
+    pub line: PathBuf,
+    /// `gateway`, installed as `nominal-gateway`.
+    pub gateway: PathBuf,
+}
+
+fn build(name: &str, options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
     let mut folder = target.to_path_buf();
     let mut build = match options.triple {
         Some(triple) => {
             folder.push(triple);
-            Cross::set_up()?.standalone_program("edge-runtime")
+            Cross::set_up()?.standalone_program(name)
         }
         None => {
             let mut build = workspace::cargo(root);
-            build.args(["build", "--package", "edge-runtime", "--features", notices::FEATURES]);
+            build.args(["build", "--package", name]);
+            if name == "edge-runtime" {
+                build.args(["--features", notices::FEATURES]);
+            }
             build
         }
     };
@@ -88,11 +113,11 @@ fn build(options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
     shell::run(&mut build)?;
     // Cargo's only exception: the profile `dev` builds into `debug`.
     let profile = if options.profile == "dev" { "debug" } else { &options.profile };
-    Ok(folder.join(profile).join("edge-runtime"))
+    Ok(folder.join(profile).join(name))
 }
 
 /// Reports the package, and fails if its program needs a newer C library than the package declares.
-fn report(package: &Path, program: &Path, elf: &Elf) -> Result<()> {
+fn report(package: &Path, stage: &StagedFiles, elves: [&Elf; 2]) -> Result<()> {
     let mega = |path: &Path| -> Result<f64> {
         let bytes =
             path.metadata().with_context(|| format!("can't read the size of {}", path.display()))?.len();
@@ -101,20 +126,22 @@ fn report(package: &Path, program: &Path, elf: &Elf) -> Result<()> {
     let depends = field(package, "Depends")?;
     let promised = elf::promised_glibc(&depends)
         .with_context(|| format!("{} doesn't depend on libc6 (>= VERSION): {depends}", package.display()))?;
+    let needed = elves[0].glibc.max(elves[1].glibc);
     ensure!(
-        elf.glibc <= promised,
-        "the program needs the C library {}, but the package declares {promised}. Build the program for an older system, or \
-         pack it for newer ones with --for bookworm",
-        elf.glibc
+        needed <= promised,
+        "the programs need the C library {needed}, but the package declares {promised}. Build the program for an older system, or \
+         pack it for newer ones with --for bookworm"
     );
-    let size = mega(program)?;
     println!("{}: {:.1} MB", package.display(), mega(package)?);
-    println!(
-        "  program        {size:.1} MB stripped{}",
-        if size > PROGRAM_MB { format!(", above the target of {PROGRAM_MB} MB") } else { String::new() }
-    );
-    println!("  processor      {}", elf.debian);
-    println!("  C library      {} or later needed, {promised} declared", elf.glibc);
+    for (name, program, target) in
+        [("program", &stage.program, PROGRAM_MB), ("gateway", &stage.gateway, GATEWAY_MB)]
+    {
+        let size = mega(program)?;
+        let above = if size > target { format!(", above the target of {target} MB") } else { String::new() };
+        println!("  {name:<14} {size:.1} MB stripped{above}");
+    }
+    println!("  processor      {}", elves[0].debian);
+    println!("  C library      {needed} or later needed, {promised} declared");
     Ok(())
 }
 

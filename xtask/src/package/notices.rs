@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{shell, workspace};
 
 const HEAD: &str = "\
-The program edge-runtime is linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
+The programs edge-runtime and nominal-gateway are linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
 with its version, its licence as stated by its authors, and the location of its source. The crates are used unmodified. If a
 component offers a choice of licences, any of them may be chosen. The licence texts found in the crates' sources follow the
 list, each once; the numbers after a crate refer to its texts.
@@ -50,7 +50,8 @@ pub const FEATURES: &str = "edge-runtime/camera";
 /// Writes the file for a program with this platform and these features.
 pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
     let mut tree = workspace::cargo(root);
-    tree.args(["tree", "--locked", "--offline", "--package", "edge-runtime", "--target", triple]);
+    tree.args(["tree", "--locked", "--offline", "--target", triple]);
+    tree.args(["--package", "edge-runtime", "--package", "gateway"]);
     tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
     tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
     let printed =

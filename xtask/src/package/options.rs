@@ -9,8 +9,8 @@ use crate::arguments::{choice, flag, path, path_of, value_of};
 use crate::cross;
 
 const ABOUT: &str = "\
-Builds edge-runtime (with the profile `device` by default) and packs it as target/package/nominal_*.deb, with
-service, line file and documents. --program packs a program built elsewhere. --for sets the oldest supported system:
+Builds edge-runtime and gateway (with the profile `device` by default) and packs them as target/package/nominal_*.deb, with
+services, line file and documents. --program packs an edge-runtime built elsewhere, with the gateway beside it. --for sets the oldest supported system:
 JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default for this
 host). --test then installs, upgrades, removes and purges the package in a Debian root for its processor, which
 needs root and a few more Debian packages. With a bundle, and if the processor is this host's, it also tests the
@@ -24,7 +24,11 @@ pub fn command() -> Command {
     Command::new("package").about(ABOUT).args([
         choice("target", &TARGETS, "The target to build for").default_value("host"),
         Arg::new("profile").long("profile").default_value("device").help("The cargo profile"),
-        path("program", "FILE", "Pack this program instead of building one"),
+        path(
+            "program",
+            "FILE",
+            "Pack this edge-runtime, and the gateway beside it, instead of building them",
+        ),
         choice("for", &["jetpack5", "bookworm"], "The oldest supported system"),
         flag("test", "Test the package in a Debian root"),
         path("bundle", "DIR", "A bundle for testing the service").requires("test"),

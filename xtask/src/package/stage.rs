@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::elf::Elf;
-use super::notices;
+use super::{Programs, notices};
 use crate::{cache, shell};
 
 /// The staged files.
@@ -16,6 +16,8 @@ pub struct StagedFiles {
     pub target: PathBuf,
     /// The stripped program in this folder.
     pub program: PathBuf,
+    /// The stripped gateway in this folder.
+    pub gateway: PathBuf,
 }
 
 /// The differences of the service's line file from one that `edge-runtime init` writes: the paths of bundles and state, and that parts
@@ -33,21 +35,31 @@ const CHANGES: [(&str, &str); 5] = [
 ];
 
 /// Clears and fills the folder.
-pub fn fill(folder: &Path, root: &Path, program: &Path, elf: &Elf) -> Result<StagedFiles> {
+pub fn fill(folder: &Path, root: &Path, programs: &Programs, elf: &Elf) -> Result<StagedFiles> {
     cache::remove(folder)?;
     let release = folder.join(elf.triple).join("release");
     fs::create_dir_all(&release).with_context(|| format!("can't make the folder {}", release.display()))?;
-    let stripped = release.join("edge-runtime");
-    shell::run(Command::new(elf.strip).arg("-o").arg(&stripped).arg(program)).with_context(|| {
-        format!("can't strip the program with {}; install Debian's binutils for {}", elf.strip, elf.debian)
-    })?;
+    let strip = |program: &Path, name: &str| -> Result<PathBuf> {
+        let stripped = release.join(name);
+        shell::run(Command::new(elf.strip).arg("-o").arg(&stripped).arg(program)).with_context(|| {
+            format!(
+                "can't strip the program with {}; install Debian's binutils for {}",
+                elf.strip, elf.debian
+            )
+        })?;
+        Ok(stripped)
+    };
+    let program = strip(&programs.line, "edge-runtime")?;
+    let gateway = strip(&programs.gateway, "nominal-gateway")?;
+    fs::copy(root.join("gateway/src/config/template.toml"), release.join("gateway.toml"))
+        .context("can't copy the gateway file's template")?;
     let template = root.join("edge-runtime/src/line_file/template.toml");
     let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
     fs::write(release.join("line.toml"), line_file(&text)?)
         .with_context(|| format!("can't write into {}", release.display()))?;
     let others = release.join("third-party.txt");
     notices::write(root, elf.triple, notices::FEATURES, elf.is_static(), &others)?;
-    Ok(StagedFiles { target: folder.to_path_buf(), program: stripped })
+    Ok(StagedFiles { target: folder.to_path_buf(), program, gateway })
 }
 
 /// Derives the service's line file from the template.

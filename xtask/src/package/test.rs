@@ -12,10 +12,15 @@ use crate::{root, shell, workspace};
 
 /// The script that runs in the root; it stops at the first failure.
 const IN_ROOT: &str = include_str!("in-root.sh");
+/// The services' units.
+const UNITS: [&str; 2] =
+    ["edge-runtime/packaging/nominal.service", "gateway/packaging/nominal-gateway.service"];
 
 /// Runs the test; the root is deleted afterwards.
 pub fn run(package: &Path) -> Result<()> {
-    verify_unit(&workspace::root()?)?;
+    for unit in UNITS {
+        verify_unit(&workspace::root()?, unit)?;
+    }
     root::ensure_possible()?;
     let begin = Instant::now();
     let tar = root::tar(&Cache::open()?, "least", &field(package, "Architecture")?, &[], "")?;
@@ -31,13 +36,14 @@ pub fn run(package: &Path) -> Result<()> {
 }
 
 /// Checks the unit with systemd's own tools.
-fn verify_unit(root: &Path) -> Result<()> {
+fn verify_unit(root: &Path, source: &str) -> Result<()> {
     let folder = tempfile::tempdir().context("can't make a folder for the unit")?;
-    let unit = std::fs::read_to_string(root.join("edge-runtime/packaging/nominal.service"))
-        .context("can't read the service's unit")?;
+    let (_, name) = source.rsplit_once('/').context("the unit has no folder")?;
+    let unit = std::fs::read_to_string(root.join(source)).context("can't read the service's unit")?;
     // The program needn't be installed on this machine.
-    let unit = unit.replace("/usr/bin/edge-runtime", "/bin/true");
-    let path = folder.path().join("nominal.service");
+    let unit =
+        unit.replace("/usr/bin/edge-runtime", "/bin/true").replace("/usr/bin/nominal-gateway", "/bin/true");
+    let path = folder.path().join(name);
     std::fs::write(&path, unit).context("can't write the unit")?;
     crate::system::ensure_programs(&[("systemd-analyze", "systemd")])?;
     let problems = Command::new("systemd-analyze")

@@ -8,6 +8,8 @@ use crate::features::Moments;
 const SHRINKAGE: f64 = 0.5;
 /// Minimum variance of a channel, as a share of the mean variance: rounding noise must not decide.
 const VARIANCE_FLOOR: f64 = 1e-4;
+/// The least mean variance of the channels, if good parts are all the same.
+const LEAST_VARIANCE: f64 = 1e-12;
 
 /// Sums over good parts' features, fold by fold.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ impl NormalSums {
 pub(super) struct NormalStats {
     pub(super) mean: Vec<f64>,
     covariance: Vec<f64>,
+    /// The least variance along any direction of length 1.
+    floor: f64,
     /// Wᵀ with |v Wᵀ|² = v Σ⁻¹ vᵀ, for the shrunk covariance Σ.
     whitening: Vec<f32>,
 }
@@ -69,13 +73,13 @@ impl NormalStats {
     fn new(mean: Vec<f64>, covariance: Vec<f64>) -> Self {
         let c = mean.len();
         let average = covariance.iter().step_by(c + 1).sum::<f64>() / c.max(1) as f64;
-        let floor = VARIANCE_FLOOR * average.max(f64::MIN_POSITIVE);
+        let floor = VARIANCE_FLOOR * average.max(LEAST_VARIANCE);
         let mut shrunk: Vec<f64> = covariance.iter().map(|x| (1.0 - SHRINKAGE) * x).collect();
         for (at, variance) in shrunk.iter_mut().step_by(c + 1).enumerate() {
             *variance += SHRINKAGE * covariance[at * (c + 1)].max(0.0) + floor;
         }
         let whitening = inverse_factor(&shrunk, c);
-        Self { mean, covariance, whitening }
+        Self { mean, covariance, floor, whitening }
     }
 
     /// Returns the direction that tells features with mean `defect` best from those of good parts, along which good parts have a
@@ -95,8 +99,10 @@ impl NormalStats {
             .zip(&direction)
             .map(|(row, d)| d * row.iter().zip(&direction).map(|(s, e)| s * e).sum::<f64>())
             .sum();
-        let scale = 1.0 / variance.max(f64::MIN_POSITIVE).sqrt();
-        direction.iter().map(|x| (x * scale.min(f64::from(f32::MAX))) as f32).collect()
+        let length: f64 = direction.iter().map(|x| x * x).sum();
+        let variance = variance.max(self.floor * length);
+        let scale = if variance > 0.0 { 1.0 / variance.sqrt() } else { 0.0 };
+        direction.iter().map(|x| (x * scale) as f32).collect()
     }
 }
 

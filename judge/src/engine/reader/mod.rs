@@ -45,20 +45,20 @@ pub(super) fn decode(onnx: impl AsRef<[u8]>) -> Result<ModelProto, EngineError> 
 /// [`EngineError`]: a different input, or the second part needs more than the first one's result.
 pub(super) fn split(mut model: ModelProto, input: [usize; 4], at: &str) -> Result<SplitModel, EngineError> {
     let Some(graph) = model.graph.as_mut().filter(|graph| split::has_value(graph, at)) else {
-        return Ok(SplitModel::Whole(model));
+        return Ok(SplitModel::Whole(Box::new(model)));
     };
     declared_input(graph, input)?;
     let [tile, frame] = split::split(model, at);
     check::model(&frame).map_err(unreadable)?;
-    Ok(SplitModel::Parts(tile, frame))
+    Ok(SplitModel::Parts(Box::new(tile), Box::new(frame)))
 }
 
 /// A model for the tiles of a frame.
 pub(super) enum SplitModel {
     /// It judges one tile.
-    Whole(ModelProto),
+    Whole(Box<ModelProto>),
     /// The parts for a tile and for the frame.
-    Parts(ModelProto, ModelProto),
+    Parts(Box<ModelProto>, Box<ModelProto>),
 }
 
 /// Reads a model whose only input is `input` (batch, channels, height, width), as far as the named `outputs` need it.

@@ -1,0 +1,91 @@
+//! Validates the values of a gateway file.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::schema::{Config, MqttConfig, WebhookConfig};
+use crate::http::Target;
+use crate::line::{LINE_LOST, is_alarm};
+
+/// Returns one sentence for each value that is not allowed.
+pub(super) fn problems(config: &Config) -> Vec<String> {
+    let mut checker = Checker::default();
+    if config.line.socket.as_os_str().is_empty() {
+        checker.report("line.socket is empty; give the path in the line file's socket.path");
+    }
+    if let Some(modbus) = &config.modbus {
+        checker.check_range("modbus.max_clients", modbus.max_clients, 1..=1000);
+        checker.check_range("modbus.idle_s", modbus.idle_s, 1..=86_400);
+    }
+    if let Some(mqtt) = &config.mqtt {
+        checker.mqtt(mqtt);
+    }
+    if let Some(webhook) = &config.webhook {
+        checker.webhook(webhook);
+    }
+    checker.problems
+}
+
+#[derive(Default)]
+struct Checker {
+    problems: Vec<String>,
+}
+
+impl Checker {
+    fn report(&mut self, sentence: impl Into<String>) {
+        self.problems.push(sentence.into());
+    }
+
+    fn check_range<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+        if !allowed.contains(&value) {
+            let (low, high) = (allowed.start(), allowed.end());
+            self.report(format!("{key} = {value} is not allowed; give {low} to {high}"));
+        }
+    }
+
+    fn mqtt(&mut self, mqtt: &MqttConfig) {
+        if mqtt.host.trim().is_empty() {
+            self.report("mqtt.host is empty; give the broker's name or address");
+        }
+        // Wildcards, and what brokers keep for themselves.
+        let is_topic = !mqtt.topic.is_empty()
+            && mqtt.topic.len() <= 200
+            && !mqtt.topic.contains(['+', '#', '\0'])
+            && !mqtt.topic.starts_with(['$', '/'])
+            && !mqtt.topic.ends_with('/');
+        if !is_topic {
+            self.report(format!(
+                "mqtt.topic = {:?} is not allowed; give 1 to 200 bytes without + and #, not starting or ending with / and not \
+                 starting with $",
+                mqtt.topic
+            ));
+        }
+        if mqtt.client_id.is_empty() || mqtt.client_id.len() > 100 {
+            self.report(format!("mqtt.client_id = {:?} is not allowed; give 1 to 100 bytes", mqtt.client_id));
+        }
+        self.check_range("mqtt.keep_alive_s", mqtt.keep_alive_s, 5..=3600);
+        self.check_range("mqtt.status_every_s", mqtt.status_every_s, 1..=86_400);
+        self.check_range("mqtt.store_mib", mqtt.store_mib, 1..=256);
+        self.check_range("mqtt.store_hours", mqtt.store_hours, 1..=8760);
+        if mqtt.password_file.is_some() && mqtt.user.is_none() {
+            self.report("mqtt.password_file needs mqtt.user; add the user's name");
+        }
+        if mqtt.ca_file.is_some() && !mqtt.tls {
+            self.report("mqtt.ca_file needs mqtt.tls = true; add it, or remove the file");
+        }
+    }
+
+    fn webhook(&mut self, webhook: &WebhookConfig) {
+        if let Err(e) = Target::parse(&webhook.url) {
+            self.report(format!("webhook.url = {:?} is not allowed: {e}", webhook.url));
+        }
+        for alarm in webhook.alarms.iter().flatten() {
+            if !is_alarm(alarm) {
+                self.report(format!(
+                    "webhook.alarms: {alarm:?} is not an alarm; give {LINE_LOST} or one of {}",
+                    shared_format::gateway::ALARMS.join(", ")
+                ));
+            }
+        }
+    }
+}

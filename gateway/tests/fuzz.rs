@@ -1,0 +1,158 @@
+//! Mutated requests, packets, messages and gateway files: each is taken or refused, without a panic and within bounds.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+
+use std::path::Path;
+
+use fuzzing::Fuzz;
+use gateway::config::{Config, TEMPLATE, WordOrder};
+use gateway::line::{Hub, LineState};
+use gateway::modbus::{Image, MAX_FRAME, Writes, answer, frame_len};
+use gateway::mqtt::{Happened, Login, Protocol};
+use shared_format::gateway::{Decoder, Hello, LineMessage, LineStatus, MAX_LEN, Message, Product, cut};
+
+#[global_allocator]
+static MEMORY: fuzzing::Memory = fuzzing::Memory;
+
+/// Lengths and counts at the limits.
+const NUMBERS: [&[u8]; 6] = [b"\0\0", b"\xff\xff", b"\0\x7d", b"\0\x7e", b"\x07\xd0", b"\0\xff"];
+
+fn hello() -> LineMessage {
+    LineMessage::Hello(Hello { line: cut("line 1"), version: cut("0"), run: 1, products: 2, accepts: 31 })
+}
+
+fn status() -> LineMessage {
+    LineMessage::Status(LineStatus {
+        uptime_s: 1,
+        product: 0,
+        camera: shared_format::gateway::Camera::Live,
+        alarms: 0,
+        under_way: 0,
+        challenge_left: 0,
+        memory_kib: 0,
+        problems: 0,
+        counters: Default::default(),
+    })
+}
+
+/// The header, and unit and request.
+fn frame(request: &[u8]) -> Vec<u8> {
+    [&[0, 1, 0, 0, 0, request.len() as u8 + 1, 1], request].concat()
+}
+
+#[test]
+fn modbus_requests() {
+    let valid = [
+        frame(&[1, 0, 0, 0, 4]),
+        frame(&[2, 0, 0, 0, 32]),
+        frame(&[3, 0, 100, 0, 120]),
+        frame(&[4, 0, 0, 0, 2]),
+        frame(&[5, 0, 16, 0xff, 0]),
+        frame(&[6, 0, 2, 0, 1]),
+        frame(&[15, 0, 16, 0, 2, 1, 3]),
+        frame(&[16, 0, 0, 0, 6, 12, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]),
+        [frame(&[4, 0, 0, 0, 2]), frame(&[4, 0, 100, 0, 120])].concat(),
+    ];
+    let (hub, mut queue) = Hub::new();
+    hub.apply(hello());
+    hub.apply(status());
+    let stats =
+        Fuzz::new("modbus_requests", 20_000).memory_mib(1).dictionary(&NUMBERS).run(&valid, |bytes| {
+            let mut writes = Writes::new(WordOrder::HighFirst);
+            let image = Image::of(&hub.line(), WordOrder::HighFirst, writes.registers());
+            let mut response = vec![];
+            let (mut rest, mut answered) = (bytes, false);
+            while let Ok(Some(length)) = frame_len(rest) {
+                let Some((request, next)) = rest.split_at_checked(length) else { break };
+                let exception =
+                    answer(request, &image, &mut |write| writes.write(&write, &hub), &mut response).unwrap();
+                // Whatever was asked, the answer is a frame for the same transaction and unit.
+                assert_eq!(frame_len(&response), Ok(Some(response.len())));
+                assert!(
+                    response.len() <= MAX_FRAME && response[..2] == request[..2] && response[6] == request[6]
+                );
+                assert_eq!(exception, response[7] & 0x80 != 0);
+                answered |= !exception;
+                rest = next;
+            }
+            while queue.try_recv().is_ok() {}
+            answered
+        });
+    assert!(stats.accepted > stats.inputs / 20 && stats.accepted < stats.inputs, "{stats:?}");
+}
+
+#[test]
+fn mqtt_packets() {
+    let login = Login {
+        client_id: "a".to_owned(),
+        user: Some("b".to_owned()),
+        password: Some("c".to_owned()),
+        keep_alive_s: 30,
+        state_topic: "t/state".to_owned(),
+    };
+    let accepted = [0x20, 2, 0, 0];
+    let message = [&[0x32, 11, 0, 3][..], b"t/c", &[0, 9], b"text"].concat();
+    let valid = [
+        accepted.to_vec(),
+        [&accepted[..], &[0x40, 2, 0, 1], &[0x90, 3, 0, 2, 1], &[0xd0, 0], &message].concat(),
+        [&accepted[..], &message.repeat(20)].concat(),
+    ];
+    let long: &[u8] = b"\xff\xff\xff\x7f";
+    let dictionary = [&NUMBERS[..], &[long, b"\x80\x80\x80\x80\x01", b"\x20\x02\0\x05"]].concat();
+    let stats =
+        Fuzz::new("mqtt_packets", 20_000).memory_mib(2).dictionary(&dictionary).run(&valid, |bytes| {
+            let mut protocol = Protocol::start(&login, true).unwrap();
+            let mut happened = vec![];
+            let (first, second) = bytes.split_at(bytes.len() / 2);
+            let mut result = protocol.receive(first, &mut happened);
+            if result.is_ok() && happened.contains(&Happened::Accepted) {
+                assert_eq!(protocol.publish("t/parts", b"{}", false), Ok(1));
+                protocol.subscribe("t/command/+").unwrap();
+            }
+            result = result.and_then(|()| protocol.receive(second, &mut happened));
+            if let Err(e) = &result {
+                assert!(!e.to_string().is_empty());
+            }
+            result.is_ok() && happened.contains(&Happened::Accepted)
+        });
+    assert!(stats.accepted > stats.inputs / 20 && stats.accepted < stats.inputs, "{stats:?}");
+}
+
+#[test]
+fn line_messages() {
+    let product = LineMessage::Product(Product { index: 1, name: cut("cap") });
+    let bytes = |message: &LineMessage| message.encode(&mut [0; MAX_LEN]).unwrap().to_vec();
+    let all = [hello(), product, status()].map(|message| bytes(&message));
+    let valid = [all.concat(), all[2].clone()];
+    let stats = Fuzz::new("line_messages", 20_000).memory_mib(4).dictionary(&NUMBERS).run(&valid, |bytes| {
+        let (mut decoder, mut line, mut events) = (Decoder::default(), LineState::default(), vec![]);
+        let mut read = false;
+        for byte in bytes {
+            if let Some(Ok(message)) = decoder.push(*byte) {
+                read = true;
+                line.apply(message, &mut events);
+            }
+        }
+        read
+    });
+    assert!(stats.accepted > stats.inputs / 20 && stats.accepted < stats.inputs, "{stats:?}");
+}
+
+#[test]
+fn gateway_files() {
+    let lines = TEMPLATE.lines().filter(|line| !line.starts_with("# "));
+    let every_key: String =
+        lines.map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line))).collect();
+    let valid =
+        [every_key.into_bytes(), b"[line]\nsocket = \"x\"\n[metrics]\nlisten = \"127.0.0.1:1\"\n".to_vec()];
+    let stats = Fuzz::new("gateway_files", 2_000).memory_mib(8).run(&valid, |bytes| {
+        match Config::parse(bytes, Path::new("gateway.toml")) {
+            Ok(_) => true,
+            Err(e) => {
+                assert!(!e.to_string().is_empty());
+                false
+            }
+        }
+    });
+    assert!(stats.accepted > 0 && stats.accepted < stats.inputs, "{stats:?}");
+}

@@ -1,0 +1,13 @@
+//! Tests of the gateway with real neighbours on loopback: clients and servers that are not ours, and hostile ones.
+//!
+//! The line is a stand-in that speaks the real protocol; `tests/tests/gateway.rs` has the real one.
+// Clippy's exemptions for tests cover test functions only, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod commands;
+mod line;
+mod metrics;
+mod modbus;
+mod mqtt;
+mod process;
+mod webhook;
