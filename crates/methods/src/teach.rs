@@ -89,11 +89,6 @@ pub enum TeachError {
         "a part's frames don't match the line file's voting rule; record all parts with the same line file"
     )]
     Votes,
-    /// Two limits under one budget hold for single frames only.
-    #[error(
-        "defects can only be taught where a single frame decides on a part; set votes.frames = 1, or omit --defects"
-    )]
-    Frames,
     /// Someone asked to stop.
     #[error("stopped; nothing was written")]
     Stopped,
@@ -112,9 +107,6 @@ pub fn teach(
 ) -> Result<TeachResult, TeachError> {
     if request.parts.len() < MIN_PARTS {
         return Err(TeachError::TooFew(request.parts.len()));
-    }
-    if request.defects.is_some() && request.parts.iter().any(|frames| frames.len() != 1) {
-        return Err(TeachError::Frames);
     }
     let frames: Vec<PathBuf> = request.parts.iter().flatten().cloned().collect();
     let TeachRequest { teacher, recipe, flip, method, threads, .. } = *request;
