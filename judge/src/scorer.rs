@@ -18,6 +18,8 @@ use crate::zones::{ZoneEvidence, ZoneScorer};
 const MAP: &str = "anomaly_map";
 /// Name of the model's output with one value per image.
 const SCORE: &str = "score";
+/// Name of an output that a model may have: the map that its score is computed from, enlarged like [`MAP`]. Zones are scored by it.
+const SCORE_MAP: &str = "score_map";
 /// Name of the output with the likeness to taught defects at each input pixel.
 const DEFECT_MAP: &str = "defect_map";
 /// Name of the output with the likeness to each kind of taught defects. The output `defect_score` is the largest of them.
@@ -94,6 +96,7 @@ pub struct Scorer {
     network: TiledNetwork,
     preparer: Preparer,
     rule: ScoreRule,
+    has_score_map: bool,
     defects: Option<TaughtDefects>,
     input: Vec<f32>,
 }
@@ -101,7 +104,8 @@ pub struct Scorer {
 impl Scorer {
     /// Loads a model that scores frames itself, with outputs `anomaly_map` (1×1×height×width) and `score` (1) for the
     /// recipe's input size, using the kernels with 32-bit floats. With several tiles, it may also judge all of them together; the map
-    /// is then that of [`Recipe::picture`] (see [`TiledNetwork`]).
+    /// is then that of [`Recipe::picture`] (see [`TiledNetwork`]). Zones are scored by the output `score_map` (1×1×height×width) if there
+    /// is one, else by `anomaly_map`.
     ///
     /// # Errors
     /// [`EngineError`] if the bytes are not such a model.
@@ -130,12 +134,13 @@ impl Scorer {
     ) -> Result<Self, EngineError> {
         let outputs = [MAP, SCORE, DEFECT_MAP, DEFECT_KINDS];
         let outputs = if defects.is_some() { &outputs[..] } else { &[MAP, SCORE] };
-        let network = TiledNetwork::load(onnx, &recipe, outputs, options)?;
+        let network = TiledNetwork::load_with(onnx, &recipe, outputs, Some(SCORE_MAP), options)?;
         let Size { width, height } = if network.judges_frames() { recipe.picture() } else { recipe.input };
         let (height, width) = (height as usize, width as usize);
         let kinds = defects.as_ref().map_or(0, |defects| defects.kinds.len());
-        for (name, found) in outputs.iter().zip(network.output_shapes()) {
-            let (fits, expected) = match *name {
+        let has_score_map = network.output_shapes().len() > outputs.len();
+        for (name, found) in outputs.iter().copied().chain([SCORE_MAP]).zip(network.output_shapes()) {
+            let (fits, expected) = match name {
                 SCORE => (found.iter().product::<usize>() == 1, vec![1]),
                 DEFECT_KINDS => (found[..] == [1, kinds], vec![1, kinds]),
                 _ => (found[..] == [1, 1, height, width], vec![1, 1, height, width]),
@@ -148,6 +153,7 @@ impl Scorer {
             network,
             preparer: Preparer::new(recipe),
             rule: ScoreRule::Model,
+            has_score_map,
             defects,
             input: Vec::new(),
         })
@@ -190,7 +196,7 @@ impl Scorer {
         let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();
         let mut score = f32::NEG_INFINITY;
-        let (mut maps, mut defect_maps) = (vec![], vec![]);
+        let (mut maps, mut score_maps, mut defect_maps) = (vec![], vec![], vec![]);
         let (mut largest, mut most_like) = (f32::NEG_INFINITY, 0);
         for outputs in self.network.run(&self.input)? {
             let mut outputs = outputs.into_iter();
@@ -202,6 +208,10 @@ impl Scorer {
             check_all_finite("a value of the anomaly map", &map)?;
             score = score.max(own_score);
             maps.push(map);
+            if let Some(map) = outputs.next_back().filter(|_| self.has_score_map) {
+                check_all_finite("a value of the score map", &map)?;
+                score_maps.push(map);
+            }
             if let (Some(map), Some(kinds)) = (outputs.next(), outputs.next()) {
                 check_all_finite("a value of the defect map", &map)?;
                 check_all_finite("the likeness to a defect", &kinds)?;
@@ -219,7 +229,11 @@ impl Scorer {
             ScoreRule::Model => {}
             ScoreRule::Descriptor(descriptor) => score = distance(descriptor, &features(&map, score)),
             ScoreRule::Zones(scorer) => {
-                let scored = scorer.score(&map);
+                let scored = if score_maps.is_empty() {
+                    scorer.score(&map)
+                } else {
+                    scorer.score(&frame_map(self.preparer.recipe(), self.preparer.ignored(), score_maps))
+                };
                 score = scored.deciding().map_or(f32::NAN, |zone| zone.score);
                 zones = Some(scored);
             }

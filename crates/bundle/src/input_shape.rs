@@ -22,9 +22,9 @@ pub fn input_shape(frames: FrameRange, roi: Option<Roi>, tiles: Tiles, pixels: u
         None => (middle(frames.min.width, frames.max.width), middle(frames.min.height, frames.max.height)),
     };
     let aspect = width / height.max(f64::MIN_POSITIVE);
-    let least = if tiles.count() > 1 { 2 * u32::from(tiles.overlap) } else { 0 };
-    let sides = || INPUT_SIDES.step_by(INPUT_STEP as usize).filter(|side| *side >= least);
+    let sides = || INPUT_SIDES.step_by(INPUT_STEP as usize);
     let all = sides().flat_map(|width| sides().map(move |height| Size { width, height }));
+    let all = all.filter(|size| tiles.is_valid(*size));
     let cost = |size: &Size| {
         let (width, height) = (f64::from(size.width), f64::from(size.height));
         let picture = tiles.picture(*size);

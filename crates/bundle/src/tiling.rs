@@ -106,7 +106,15 @@ pub fn tiling(request: &TilingRequest, frames: FrameRange, roi: Option<Roi>) -> 
         }
         TileChoice::Grid { columns, rows } => {
             let tiles = grid(columns, rows, overlap);
-            (tiles, request.size.unwrap_or_else(|| input_shape(frames, roi, tiles, request.pixels)))
+            let of = |tiles| input_shape(frames, roi, tiles, request.pixels);
+            let input = request.size.unwrap_or_else(|| of(tiles));
+            // A large overlap makes tiles larger than asked for.
+            let usual = request.size.unwrap_or_else(|| of(Tiles::side_by_side(columns, rows)));
+            let most = (f64::from(request.pixels) * (1.0 + MORE)).max(area(usual));
+            if area(input) > most {
+                return Err(TilingError::Overlap { overlap, input: usual });
+            }
+            (tiles, input)
         }
         TileChoice::Auto => auto(request, overlap, seen).unwrap_or_else(|| {
             (Tiles::ONE, request.size.unwrap_or_else(|| input_shape(frames, roi, Tiles::ONE, request.pixels)))
@@ -133,9 +141,8 @@ fn auto(request: &TilingRequest, overlap: u16, seen: [f64; 2]) -> Option<(Tiles,
         let grids = grids.flat_map(|across| down.iter().map(move |&down| (across, down)));
         let tilings = grids
             .map(|((columns, width), (rows, height))| (grid(columns, rows, overlap), Size { width, height }));
-        let each = |size: Size| f64::from(size.width) * f64::from(size.height);
-        let fitting = tilings.filter(|&(tiles, input)| each(input) <= most && tiles.is_valid(input));
-        let cost = |(tiles, input): &(Tiles, Size)| each(*input) * tiles.count() as f64;
+        let fitting = tilings.filter(|&(tiles, input)| area(input) <= most && tiles.is_valid(input));
+        let cost = |(tiles, input): &(Tiles, Size)| area(*input) * tiles.count() as f64;
         if let Some(best) = fitting.min_by(|a, b| cost(a).total_cmp(&cost(b))) {
             return Some(best);
         }
@@ -156,6 +163,10 @@ fn sides(length: f64, overlap: u16, given: Option<u32>) -> Vec<(u8, u32)> {
         (covers && INPUT_SIDES.contains(&side)).then_some((tiles, side))
     };
     (1..=MAX_TILES).filter_map(side).collect()
+}
+
+fn area(size: Size) -> f64 {
+    f64::from(size.width) * f64::from(size.height)
 }
 
 /// Returns the grid, without an overlap if it is a single tile.
@@ -221,7 +232,10 @@ mod tests {
         assert_eq!(of(600, 300, grid(1, 1, Some(32))), Err(TilingError::Single));
         assert_eq!(of(600, 300, grid(2, 1, None)).unwrap().tiles.overlap, OVERLAP);
         assert_eq!(of(600, 300, grid(2, 1, Some(0))).unwrap().tiles, Tiles::side_by_side(2, 1));
-        for overlap in [16, 544, 65_504] {
+        // Only rows or columns that there are several of overlap, and must be twice as large as that.
+        let wide = of(600, 150, grid(2, 1, Some(128))).unwrap();
+        assert!(wide.input.height < 256 && wide.tiles.overlap == 128, "{wide}");
+        for overlap in [16, 192, 512, 544, 65_504] {
             let error = of(600, 300, grid(2, 1, Some(overlap))).unwrap_err();
             assert!(matches!(error, TilingError::Overlap { .. }), "{error}");
         }

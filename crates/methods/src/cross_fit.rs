@@ -18,7 +18,7 @@ use shared_format::{ImageScore, Recipe, Size, Tiles, Zones};
 
 use crate::dyn_method::DynMethod;
 use crate::features::{FeatureError, FeatureSet};
-use crate::image_score::{HeldOut, ImageScorer, Standardised};
+use crate::image_score::{EnlargedMap, HeldOut, ImageScorer, Standardised};
 use crate::method::{DISTANCES, FitError, Model, ProgressCallback, View};
 use crate::taught_defects::{DefectsError, Example, Examples, Lesson, Taught, TaughtScores};
 use crate::zone_frames::ZoneFrames;
@@ -163,14 +163,14 @@ impl CrossFit<'_> {
         let (last, mut tiles) = (maps - 1, (0..maps).cycle());
         let mut of_frame = vec![];
         // Maps come part by part, frame by frame; those of models that judge single tiles, tile by tile.
-        let mut shown = |map: &[f32]| {
+        let mut enlarged = |map: EnlargedMap| {
             let tile = tiles.next().unwrap_or_default();
             if let Some(frames) = &mut zone_frames {
-                frames.add(map);
+                frames.add(map.standardised);
             }
             let ignored =
                 if self.method.judges_frames() { ignored.of_picture() } else { ignored.of_tile(tile) };
-            let map = judged(map, ignored);
+            let map = judged(&map.shown, ignored);
             pixels.add(&map);
             of_frame.extend_from_slice(&map);
             if tile == last {
@@ -181,8 +181,9 @@ impl CrossFit<'_> {
         let Some(model) = self.method.fit(set, &all, self.seed, progress)? else { return Ok(None) };
         let mut image_score = None;
         if held_out.parts.iter().any(|part| !part.is_empty())
-            && let Some((score, of_parts)) = ImageScorer::fit(&held_out, view.map(), &mut shown)
+            && let Some((mut score, of_parts)) = ImageScorer::fit(&held_out, view.map(), &mut enlarged)
         {
+            score.score_map = self.zones.is_some();
             let alone = |frames: Vec<f32>| frames.into_iter().map(|score| vec![score]).collect();
             (image_score, scores) = (Some(score), of_parts.into_iter().map(alone).collect());
         }

@@ -33,9 +33,9 @@ impl ZoneFrames {
         }
     }
 
-    /// Adds a map.
-    pub(crate) fn add(&mut self, map: &[f32]) {
-        self.maps.push(map.to_vec());
+    /// Adds the map that zones are scored by.
+    pub(crate) fn add(&mut self, map: Vec<f32>) {
+        self.maps.push(map);
         if self.maps.len() == self.of_frame {
             let frame = frame_map(&self.recipe, &self.ignored, std::mem::take(&mut self.maps));
             self.features.push(self.scorer.score(&frame).features);

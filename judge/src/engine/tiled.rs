@@ -39,7 +39,21 @@ impl TiledNetwork {
         outputs: &[&str],
         options: Options,
     ) -> Result<Self, EngineError> {
-        let loaded = guarded(|| load_parts(onnx, recipe, outputs, options));
+        Self::load_with(onnx, recipe, outputs, None, options)
+    }
+
+    /// Like [`Self::load`]; if the model has an output with the name `optional`, it is computed too, as the last one.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        onnx: impl AsRef<[u8]>,
+        recipe: &Recipe,
+        outputs: &[&str],
+        optional: Option<&str>,
+        options: Options,
+    ) -> Result<Self, EngineError> {
+        let loaded = guarded(|| load_parts(onnx, recipe, outputs, optional, options));
         loaded.unwrap_or_else(|panic| Err(EngineError::Model(panic.to_string())))
     }
 
@@ -97,18 +111,21 @@ fn load_parts(
     onnx: impl AsRef<[u8]>,
     recipe: &Recipe,
     outputs: &[&str],
+    optional: Option<&str>,
     options: Options,
 ) -> Result<TiledNetwork, EngineError> {
     let tiles = recipe.tiles.count();
     let input = |images| [images, 3, recipe.input.height as usize, recipe.input.width as usize];
     let model = reader::decode(onnx)?;
+    let present = optional.filter(|name| reader::has_output(&model, name));
+    let outputs: Vec<&str> = outputs.iter().copied().chain(present).collect();
     let model = if tiles > 1 {
         reader::split(model, input(tiles), TILE_FEATURES)?
     } else {
         SplitModel::Whole(Box::new(model))
     };
     let (tile, frame) = match model {
-        SplitModel::Whole(model) => (load(*model, input(1), outputs, options)?, None),
+        SplitModel::Whole(model) => (load(*model, input(1), &outputs, options)?, None),
         SplitModel::Parts(tile, frame) => {
             let tile = load(*tile, input(1), &[TILE_FEATURES], options)?;
             let features = &tile.output_shapes()[0];
@@ -119,7 +136,7 @@ fn load_parts(
                     expected: "channels of one image".to_owned(),
                 });
             };
-            let frame = load(*frame, [tiles, channels, rows, columns], outputs, options)?;
+            let frame = load(*frame, [tiles, channels, rows, columns], &outputs, options)?;
             (tile, Some(frame))
         }
     };

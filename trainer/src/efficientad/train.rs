@@ -302,7 +302,9 @@ impl<'a> EfficientAdTraining<'a> {
         }
         let mut state = ModelState { weights, ..ModelState::default() };
         if !self.run.options::<Options>()?.paper_score {
-            self.image_score(scales)?.add_to(&mut state);
+            let mut image_score = self.image_score(scales)?;
+            image_score.score_map = self.run.settings.zones.is_some();
+            image_score.add_to(&mut state);
         }
         self.run.save(STUDENT, &state)?;
         Ok(TrainOutcome::Finished { chosen_step: None })

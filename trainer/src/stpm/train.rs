@@ -298,8 +298,9 @@ impl<'a> StpmTraining<'a> {
         let mean = |sum: f64| ((sum / count as f64) as f32).max(MIN_SCALE);
         let scales: Vec<f32> = sums.into_iter().map(mean).collect();
         let seen = [&mut self.fit, &mut self.selection];
-        let image_score = image_score(seen, 0, |batch| combined(&level_distances(batch), &scales))?
+        let mut image_score = image_score(seen, 0, |batch| combined(&level_distances(batch), &scales))?
             .ok_or(TrainError::Diverged { step: self.step, loss: f64::NAN })?;
+        image_score.score_map = self.run.settings.zones.is_some();
         Ok(Scoring::Common { scales, image_score: Box::new(image_score) })
     }
 

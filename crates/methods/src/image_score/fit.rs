@@ -26,6 +26,15 @@ pub struct HeldOut {
 /// A frame's maps, standardised.
 pub(crate) type Standardised = Vec<Vec<f32>>;
 
+/// A map of a frame, or of one of its tiles, at the input's size, by a model that hasn't seen the part.
+#[derive(Debug)]
+pub struct EnlargedMap {
+    /// The distances, which people see.
+    pub shown: Vec<f32>,
+    /// The distances standardised by those of the other parts, which the score is computed from.
+    pub standardised: Vec<f32>,
+}
+
 impl HeldOut {
     /// Returns the statistics of each position, and each part's frames standardised by those of the other parts. `None` without
     /// parts.
@@ -49,14 +58,14 @@ impl HeldOut {
 }
 
 impl ImageScorer {
-    /// Fits the score, and computes it for each part's frames; `shown` receives their anomaly maps at the input's size. A part's
+    /// Fits the score, and computes it for each part's frames; `enlarged` receives their maps, part by part. A part's
     /// own maps don't count when its positions are standardised: the part must be as new to the score as to the model. `None`
     /// without parts.
     #[must_use]
     pub fn fit(
         held_out: &HeldOut,
         input: Size,
-        shown: &mut dyn FnMut(&[f32]),
+        enlarged: &mut dyn FnMut(EnlargedMap),
     ) -> Option<(Self, Vec<Vec<f32>>)> {
         let (stats, parts) = held_out.standardised()?;
         let tiles = of_tiles(held_out.tiles, held_out.grid);
@@ -73,10 +82,14 @@ impl ImageScorer {
             positions: stats,
             shares: SHARES.map(of_share),
             taught: None,
+            score_map: false,
         };
-        let enlarge = enlarge(held_out.grid, held_out.margin, input);
+        let [down, across] = enlarge(held_out.grid, held_out.margin, input);
         let maps = held_out.parts.iter().flatten().flatten();
-        maps.for_each(|map| shown(&enlarge[0].apply(map, &enlarge[1])));
+        for (map, standardised) in maps.zip(all()) {
+            let [shown, standardised] = [map, standardised].map(|map| down.apply(map, &across));
+            enlarged(EnlargedMap { shown, standardised });
+        }
         // The worst map decides, as on the line.
         let of =
             |frame: &Standardised| frame.iter().map(|map| score.of(map)).fold(f32::NEG_INFINITY, f32::max);

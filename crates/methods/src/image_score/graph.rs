@@ -9,7 +9,7 @@ use crate::features::{FeatureLevels, TileGrid};
 impl ImageScorer {
     /// Adds the outputs `anomaly_map` (1×1×H×W), the smoothed distances, and `score` (1), computed from `distances`
     /// (1×1×h×w), to `graph`; `size` is the map's. With taught defects, also adds the outputs of the second score, computed from the
-    /// backbone's `levels`.
+    /// backbone's `levels`; with [`Self::score_map`], the output `score_map` (1×1×H×W), the standardised distances.
     pub fn add(
         &self,
         graph: &mut GraphBuilder,
@@ -26,6 +26,10 @@ impl ImageScorer {
         let scale = graph.constant("places.scale", distances.shape(), &scale);
         let centred = graph.sub(distances, &mean);
         let map = graph.mul(&centred, &scale);
+        if self.score_map {
+            let enlarged = graph.resample(&map, down, across);
+            graph.output("score_map", &enlarged);
+        }
         if let (Some(taught), Some(levels)) = (&self.taught, levels) {
             taught.add(graph, levels, &map, &enlarge);
         }

@@ -13,7 +13,7 @@
 //! a seam lies within a tile if it is smaller than the overlap.
 //!
 //! The displayed map shows the smoothed distances themselves: standardising separates images better, but doesn't outline defects
-//! better.
+//! better. A model with zones also returns the standardised map, which zones are scored by.
 //!
 //! | file | job |
 //! |---|---|
@@ -30,7 +30,7 @@ mod state;
 use networks::resample::{Matrix, bilinear, edge_padded, gaussian};
 use shared_format::{RobustStats, Size, Tiles};
 
-pub use fit::HeldOut;
+pub use fit::{EnlargedMap, HeldOut};
 pub(crate) use fit::{Standardised, stats_of};
 pub use positions::PositionStats;
 
@@ -55,6 +55,8 @@ pub struct ImageScorer {
     pub shares: [RobustStats; SHARES.len()],
     /// The second score, if defects were taught.
     pub taught: Option<Discriminants>,
+    /// Whether the exported model also returns the standardised map.
+    pub score_map: bool,
 }
 
 impl ImageScorer {
@@ -70,6 +72,7 @@ impl ImageScorer {
             positions: stats,
             shares: [RobustStats::NEUTRAL; SHARES.len()],
             taught: None,
+            score_map: false,
         }
     }
 }

@@ -13,6 +13,8 @@ const SHARE_STATS: &str = "image_score.shares";
 const MARGIN: &str = "image_score.margin";
 /// Columns, rows and overlap; absent if a map shows a single tile.
 const TILES: &str = "image_score.tiles";
+/// Absent if the model doesn't return the standardised map.
+const SCORE_MAP: &str = "image_score.score_map";
 
 impl ImageScorer {
     /// Adds the score to a model's state.
@@ -27,6 +29,9 @@ impl ImageScorer {
         state.weights.insert(SHARE_STATS.to_owned(), array);
         if let Some(taught) = &self.taught {
             taught.add_to(state);
+        }
+        if self.score_map {
+            state.weights.insert(SCORE_MAP.to_owned(), Array { shape: vec![1], data: vec![1.0] });
         }
         if self.margin > 0 {
             let array = Array { shape: vec![1], data: vec![self.margin as f32] };
@@ -75,7 +80,8 @@ impl ImageScorer {
         let tiles = state.weights.get(TILES).map_or(Some(Tiles::ONE), |array| tiles(&array.data, grid));
         let tiles = tiles.ok_or(StateError::values(TILES))?;
         let taught = Discriminants::from_state(state)?;
-        Ok(Some(Self { grid, margin, tiles, positions, shares, taught }))
+        let score_map = state.weights.contains_key(SCORE_MAP);
+        Ok(Some(Self { grid, margin, tiles, positions, shares, taught, score_map }))
     }
 }
 
@@ -97,7 +103,7 @@ mod tests {
         let positions = PositionStats { mean: vec![1.0, 2.0], deviation: vec![0.5, 0.25] };
         let shares = [0, 1, 2].map(|i| RobustStats { centre: i as f32, spread: 1.0 + i as f32 });
         let tiles = Tiles::side_by_side(2, 1);
-        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares, taught: None };
+        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares, taught: None, score_map: true };
         let mut state = ModelState::default();
         assert_eq!(ImageScorer::from_state(&state), Ok(None));
         score.add_to(&mut state);

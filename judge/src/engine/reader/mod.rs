@@ -38,6 +38,11 @@ pub(super) fn decode(onnx: impl AsRef<[u8]>) -> Result<ModelProto, EngineError> 
     Ok(proto)
 }
 
+/// Returns whether the model has an output of this name.
+pub(super) fn has_output(model: &ModelProto, name: &str) -> bool {
+    model.graph.iter().flat_map(|graph| &graph.output).any(|output| output.name == name)
+}
+
 /// Splits a model for all tiles of a frame, whose only input is `input` (tiles, channels, height, width), at the value `at`: into a
 /// model from one tile to `at`, and one from all tiles' `at` to the model's outputs. Returns the whole model if it has no such value.
 ///
