@@ -6,7 +6,7 @@ mod support;
 
 use judge::{Frame, Judge, Judgement, Pixels, Scorer, Verdict, overlay};
 use shared_format::{IgnoreMask, ImageScore, Recipe, RobustStats, Tiles, Zone, ZoneMask, Zones};
-use support::{frame, marked, marked_alignment, onnx, size, thresholds, write_bundle, write_thresholds};
+use support::{frame, marked, marked_alignment, onnx, onnx_with_score_map, size, thresholds, write_bundle, write_thresholds};
 
 /// Two halves: the left one is level 255; the right one is level 100, and varies ten times as much on normals.
 fn halves(factor: f32) -> Zones {
@@ -47,6 +47,28 @@ fn the_same_spot_counts_more_where_normals_vary_less() {
     let both = score(59);
     assert_eq!(both.0, 255);
     assert!(both.2.iter().all(|zone| zone.score > 0.5), "{both:?}");
+}
+
+#[test]
+fn a_score_map_is_what_zones_are_scored_by() {
+    let model = onnx_with_score_map(64, [64; 2]);
+    let scorer = Scorer::new(&model, support::recipe(), 1).unwrap();
+    let plain = Zones { zones: [Zone::new(255, 1.0), Zone::new(100, 1.0)].into_iter().collect(), ..halves(1.0) };
+    let mut scorer = scorer.with_image_score(ImageScore::Zones(plain));
+    let scored = scorer.score(&frame(255)).unwrap();
+    // The spot fills 64 of 2048 positions: all of the worst 4 and 21, and 64 of the worst 103.
+    let (spot, rest) = (1.0, (10.0f32 / 255.0).sqrt());
+    let expected = (spot + spot + (64.0 * spot + 39.0 * rest) / 103.0) / 3.0;
+    let score = scored.zones.unwrap().scores[0].score;
+    assert!((score - expected).abs() < 1e-5, "{score} {expected}");
+    // People see the other one.
+    assert!(scored.map.values.iter().any(|value| (value - 10.0 / 255.0).abs() < 1e-6));
+    // Other bundles don't use it.
+    let mut scorer = Scorer::new(&model, support::recipe(), 1).unwrap();
+    assert_eq!(scorer.score(&frame(255)).unwrap().score, 1.0);
+    for sides in [[32, 64], [64, 65]] {
+        assert!(Scorer::new(&onnx_with_score_map(64, sides), support::recipe(), 1).is_err(), "{sides:?}");
+    }
 }
 
 #[test]

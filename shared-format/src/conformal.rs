@@ -33,6 +33,15 @@ pub fn marginal_bound(n: u32, rank: u32) -> f64 {
     (f64::from(rank) / (f64::from(n) + 1.0)).min(1.0)
 }
 
+/// Returns how many normals are needed for the claim "at most `target_fpr` of the normals are rejected, on average" when the threshold
+/// is the largest score; `None` if that is more than a `u32` holds.
+#[must_use]
+pub fn normals_on_average(target_fpr: f64) -> Option<u32> {
+    // The small subtrahend is for targets such as 0.01, whose inverse is rounded up.
+    let needed = 1.0 / target_fpr - 1.0 - 1e-6;
+    (0.0..f64::from(u32::MAX - 1)).contains(&needed).then_some(needed as u32 + 1)
+}
+
 /// Returns how many normals are needed for the claim "with `confidence`, fewer than `target_fpr` of the normals are
 /// rejected" when the threshold is the largest score: the smallest `n` with `(1 - target_fpr)^n <= 1 - confidence`.
 /// `None` if no sample size up to 10 million suffices.
@@ -51,6 +60,18 @@ pub fn normals_for(target_fpr: f64, confidence: f64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_normals_as_needed_reach_the_target_and_fewer_dont() {
+        for target in [0.5, 0.3, 0.1, 0.05, 0.01, 0.001, 1e-5] {
+            let needed = normals_on_average(target).unwrap();
+            assert!(choose(needed, target).reaches_target, "{target}: {needed}");
+            assert!(!choose(needed - 1, target).reaches_target, "{target}: {needed}");
+        }
+        for absurd in [0.0, -1.0, 1e-12, f64::NAN] {
+            assert_eq!(normals_on_average(absurd), None, "{absurd}");
+        }
+    }
 
     #[test]
     fn the_rank_is_the_largest_that_keeps_the_claim() {

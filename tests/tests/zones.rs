@@ -99,6 +99,8 @@ fn fitted_and_trained_models_have_zones() {
         // Mahalanobis looks at the part as a whole: its map is the same everywhere.
         if method != "mahalanobis" {
             check(&workshop, &bundle);
+            let onnx = std::fs::read(bundle.join("model.onnx")).unwrap();
+            assert!(onnx.windows(9).any(|name| name == b"score_map"), "{method}: what zones are scored by");
         }
         let (_, golden, _) = run(program("edge-runtime").args(["doctor", "--json", "--bundle"]).arg(&bundle));
         assert!(

@@ -203,7 +203,7 @@ impl Calibrator {
         if let Some(joint) = &joint {
             (image_threshold, is_estimate) = (joint.threshold, joint.is_estimate);
             choice = conformal::Choice { rank: joint.rank, reaches_target: joint.reaches_target };
-        } else if rule == ThresholdRule::Estimate
+        } else if rule.estimates(choice)
             && let Some(estimate) = tail::estimate(&self.scores, target_fpr)
             && estimate < image_threshold
         {
@@ -321,6 +321,11 @@ mod tests {
         // Scores without a tail: an estimate would exceed all of them.
         let even: Vec<f32> = (0..31).map(|n| n as f32).collect();
         assert_eq!(finish(&even, 0.01, ThresholdRule::Estimate).image_threshold, 30.0);
+        // By default, an estimate stands in for a claim that can't be made, or that hangs on one score.
+        assert_eq!(finish(&odd, 0.05, ThresholdRule::Auto), estimate);
+        let many: Vec<f32> = (0..39).map(|n| n as f32 / 10.0).collect();
+        assert!(!finish(&many, 0.05, ThresholdRule::Auto).is_estimate);
+        assert_eq!(finish(&many, 0.01, ThresholdRule::Auto), finish(&many, 0.01, ThresholdRule::Estimate));
         // Too few to estimate anything.
         assert_eq!(
             finish(&[1.0, 2.0, 9.0], 0.05, ThresholdRule::Estimate),

@@ -35,8 +35,12 @@ pub fn claim(calibration: &Calibration) -> String {
             if sample == Sample::CrossFitted { ", each scored by a model of the others" } else { "" };
         return format!(
             "{normals} normals{scored}: the threshold is estimated from the tail of their scores for {} % false alarms; without \
-             that estimate they support {bound} % on average{without}",
-            percent(target)
+             that estimate they support {bound} % on average{without}{}",
+            percent(target),
+            match conformal::normals_on_average(target).filter(|&needed| needed > normals) {
+                Some(needed) => format!("; to claim {} % collect {needed}", percent(target)),
+                None => String::new(),
+            }
         );
     }
     let mut text = match sample {
@@ -168,6 +172,11 @@ mod tests {
             "31 normals: the threshold is estimated from the tail of their scores for 5 % false alarms; without that estimate they \
              support 6.25 % on average"
         );
+        let scores = (0..17).map(|n| n as f32 / 10.0).chain([100.0]);
+        let mut c = Calibrator::new(18, 1);
+        scores.enumerate().for_each(|(n, score)| c.add(format!("{n}.png"), score, &[0.0]));
+        let text = claim(&c.finish(0.05, ThresholdRule::Auto).unwrap());
+        assert!(text.ends_with("they support 10.53 % on average; to claim 5 % collect 19"), "{text}");
     }
 
     #[test]

@@ -279,8 +279,11 @@ fn finish(
 ) -> Result<Calibration, ExportError> {
     let mut scorer = scorer.with_image_score(image_score.clone());
     let indices = golden_indices(calibrator.scores());
-    let mut calibration =
-        calibrator.finish(request.target_fpr, request.rule).ok_or(ExportError::NoCalibration)?;
+    let rule = match request.rule {
+        ThresholdRule::Auto if request.require_claim => ThresholdRule::Claim,
+        rule => rule,
+    };
+    let mut calibration = calibrator.finish(request.target_fpr, rule).ok_or(ExportError::NoCalibration)?;
     let normals = calibration.evidence.normals;
     calibration.count_left_out(request.left_out.among(normals));
     if request.require_claim && !calibration.reaches_target {

@@ -93,7 +93,7 @@ impl JointLimit {
         let pairs = scores.iter().zip(likeness);
         let all: Vec<f32> = pairs.map(|(score, likeness)| joint.joint(*score, *likeness)).collect();
         let budget = conformal::choose(normals, target_fpr);
-        let limit = limit(&sorted(&all), budget.rank, target_fpr, rule);
+        let limit = limit(&sorted(&all), budget.rank, target_fpr, rule.estimates(budget));
         (joint.threshold, joint.rank, joint.is_estimate) = (limit.value, limit.rank, limit.is_estimate);
         joint.reaches_target = budget.reaches_target && limit.rank == budget.rank;
         Some(joint)
@@ -106,8 +106,9 @@ impl JointLimit {
         let budget = conformal::choose(normals, target_fpr);
         let (of_score, of_likeness) = split(budget.rank);
         let (scores, likeness) = (sorted(scores), sorted(likeness));
-        let own = limit(&scores, of_score.min(normals), target_fpr / 2.0, rule);
-        let taught = limit(&likeness, of_likeness.min(normals), target_fpr / 2.0, rule);
+        let estimates = rule.estimates(budget);
+        let own = limit(&scores, of_score.min(normals), target_fpr / 2.0, estimates);
+        let taught = limit(&likeness, of_likeness.min(normals), target_fpr / 2.0, estimates);
         let rank = (own.rank + taught.rank).min(normals);
         // The likeness keeps its shape: its distance from the median to the limit becomes that of the score.
         let reach = |ascending: &[f32], limit: f32| limit - quantile(ascending, 0.5);
@@ -154,11 +155,9 @@ pub fn split(rank: u32) -> (u32, u32) {
     ((rank - of_likeness.min(rank)).max(1), of_likeness)
 }
 
-fn limit(ascending: &[f32], rank: u32, target: f64, rule: ThresholdRule) -> Limit {
+fn limit(ascending: &[f32], rank: u32, target: f64, estimates: bool) -> Limit {
     let value = ascending[ascending.len() - rank as usize];
-    match tail::estimate(ascending, target)
-        .filter(|estimate| rule == ThresholdRule::Estimate && *estimate < value)
-    {
+    match tail::estimate(ascending, target).filter(|estimate| estimates && *estimate < value) {
         Some(estimate) => {
             let above = ascending.iter().filter(|score| **score > estimate).count();
             let rank = u32::try_from(above + 1).unwrap_or(rank).min(ascending.len() as u32);

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use shared_format::conformal::Choice;
+
 use crate::parse::{by_name, name_of};
 
 /// The rule that turns the scores of normals into a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ThresholdRule {
+    /// [`Self::Claim`] if the normals are enough for the target and more than one of them decides, else [`Self::Estimate`]: the largest
+    /// of few scores may be that of an odd photo, far above all defects.
+    #[default]
+    Auto,
     /// The score that no more normals exceed than the target allows, or the largest score. Its claim holds whatever the
     /// distribution of the scores.
-    #[default]
     Claim,
     /// The score that about the target share of new normals exceeds, estimated from the whole upper tail, but never above
     /// [`Self::Claim`]: one odd photo doesn't decide it.
@@ -18,7 +23,17 @@ pub enum ThresholdRule {
 }
 
 impl ThresholdRule {
-    const NAMES: [(&'static str, Self); 2] = [("claim", Self::Claim), ("estimate", Self::Estimate)];
+    const NAMES: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("claim", Self::Claim), ("estimate", Self::Estimate)];
+
+    /// Returns whether the threshold is an estimate, if that is below the claim's.
+    pub(crate) const fn estimates(self, claim: Choice) -> bool {
+        match self {
+            Self::Auto => !claim.reaches_target || claim.rank < 2,
+            Self::Claim => false,
+            Self::Estimate => true,
+        }
+    }
 }
 
 impl fmt::Display for ThresholdRule {
@@ -29,7 +44,7 @@ impl fmt::Display for ThresholdRule {
 
 /// An unknown rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown threshold rule `{0}`; write claim or estimate")]
+#[error("unknown threshold rule `{0}`; write auto, claim or estimate")]
 pub struct UnknownThresholdRule(String);
 
 impl FromStr for ThresholdRule {

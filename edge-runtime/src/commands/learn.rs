@@ -59,7 +59,7 @@ pub struct Args {
     /// Share of good parts that may be rejected; by default, as for the bundle in use.
     #[arg(long)]
     target_fpr: Option<f64>,
-    /// How to find the threshold, claim or estimate; by default, as for the bundle in use.
+    /// How to find the threshold: auto, claim or estimate; by default, as for the bundle in use.
     #[arg(long, value_name = "RULE")]
     threshold: Option<ThresholdRule>,
 }

@@ -76,8 +76,13 @@ pub fn refusals(
         refusals.push(Refusal::Escapes { named, of: comparison.defects.len() });
     }
     let (before, after) = (old.evidence.claimed_fpr(), new.evidence.claimed_fpr());
-    // An estimate promises no bound that it could break.
-    if rule == ThresholdRule::Claim && !new.reaches_target && after > before {
+    // An estimate promises no bound that it could break, but takes the place of a claim only if a person asks for it.
+    let claims = match rule {
+        ThresholdRule::Claim => true,
+        ThresholdRule::Auto => before <= f64::from(old.evidence.target_fpr),
+        ThresholdRule::Estimate => false,
+    };
+    if claims && !new.reaches_target && after > before {
         refusals.push(Refusal::Claim { before, after });
     }
     refusals
@@ -145,5 +150,8 @@ mod tests {
         // Both reach the target.
         assert_eq!(of(400, 120, ThresholdRule::Claim), 0);
         assert_eq!(of(50, 20, ThresholdRule::Estimate), 0);
+        // Chosen by the program, an estimate takes the place of an estimate, but not of a claim.
+        assert_eq!(of(50, 20, ThresholdRule::Auto), 0);
+        assert_eq!(of(400, 50, ThresholdRule::Auto), 1);
     }
 }

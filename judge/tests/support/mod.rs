@@ -107,6 +107,15 @@ pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> 
     model(graph.message(1, node("Identity", &last, "anomaly_map")), side, outputs)
 }
 
+/// Builds a model like [`onnx`] that also has the output `score_map`, the square root of its map, and declares it with these sides.
+pub fn onnx_with_score_map(side: u64, [height, width]: [u64; 2]) -> Vec<u8> {
+    let graph = Message::default()
+        .message(1, max_over(&[1], true, "image", "anomaly_map"))
+        .message(1, node("Sqrt", "anomaly_map", "score_map"))
+        .message(12, float_value("score_map", &[1, 1, height, width]));
+    model(graph, side, ["anomaly_map", "score"])
+}
+
 /// Builds a model whose graph has branches: the map is the matrix product of exp and root of the brightest channel,
 /// less that channel. If the brightest value is 1 or more, an index is out of range and the model fails on the frame.
 pub fn branching_onnx(side: u64) -> Vec<u8> {

@@ -27,9 +27,10 @@ pub struct Args {
     /// Share of defects that may be missed, for a run with taught defects: says whether they show it, and how many would
     #[arg(long)]
     target_fnr: Option<f64>,
-    /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score; or
-    /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded
-    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Claim)]
+    /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score;
+    /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded; or auto,
+    /// claim if there are enough good parts to claim the target by more than one score, else estimate
+    #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Auto)]
     threshold: ThresholdRule,
     /// How a frame's score is computed
     #[arg(long, value_enum, default_value = "model")]

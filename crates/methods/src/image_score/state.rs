@@ -103,7 +103,8 @@ mod tests {
         let positions = PositionStats { mean: vec![1.0, 2.0], deviation: vec![0.5, 0.25] };
         let shares = [0, 1, 2].map(|i| RobustStats { centre: i as f32, spread: 1.0 + i as f32 });
         let tiles = Tiles::side_by_side(2, 1);
-        let score = ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares, taught: None, score_map: true };
+        let score =
+            ImageScorer { grid: [1, 2], margin: 1, tiles, positions, shares, taught: None, score_map: true };
         let mut state = ModelState::default();
         assert_eq!(ImageScorer::from_state(&state), Ok(None));
         score.add_to(&mut state);
