@@ -6,7 +6,10 @@ mod support;
 
 use judge::{Frame, Judge, Judgement, Pixels, Scorer, Verdict, overlay};
 use shared_format::{IgnoreMask, ImageScore, Recipe, RobustStats, Tiles, Zone, ZoneMask, Zones};
-use support::{frame, marked, marked_alignment, onnx, onnx_with_score_map, size, thresholds, write_bundle, write_thresholds};
+use support::{
+    frame, marked, marked_alignment, onnx, onnx_with_score_map, size, thresholds, write_bundle,
+    write_thresholds,
+};
 
 /// Two halves: the left one is level 255; the right one is level 100, and varies ten times as much on normals.
 fn halves(factor: f32) -> Zones {
@@ -53,7 +56,8 @@ fn the_same_spot_counts_more_where_normals_vary_less() {
 fn a_score_map_is_what_zones_are_scored_by() {
     let model = onnx_with_score_map(64, [64; 2]);
     let scorer = Scorer::new(&model, support::recipe(), 1).unwrap();
-    let plain = Zones { zones: [Zone::new(255, 1.0), Zone::new(100, 1.0)].into_iter().collect(), ..halves(1.0) };
+    let plain =
+        Zones { zones: [Zone::new(255, 1.0), Zone::new(100, 1.0)].into_iter().collect(), ..halves(1.0) };
     let mut scorer = scorer.with_image_score(ImageScore::Zones(plain));
     let scored = scorer.score(&frame(255)).unwrap();
     // The spot fills 64 of 2048 positions: all of the worst 4 and 21, and 64 of the worst 103.

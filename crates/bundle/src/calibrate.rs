@@ -203,7 +203,7 @@ impl Calibrator {
         if let Some(joint) = &joint {
             (image_threshold, is_estimate) = (joint.threshold, joint.is_estimate);
             choice = conformal::Choice { rank: joint.rank, reaches_target: joint.reaches_target };
-        } else if rule.estimates(choice)
+        } else if rule.estimates(choice, self.sample)
             && let Some(estimate) = tail::estimate(&self.scores, target_fpr)
             && estimate < image_threshold
         {

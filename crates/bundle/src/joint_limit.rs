@@ -10,7 +10,7 @@
 //!
 //! From eight taught defects on, two limits are chosen if they find clearly more of them.
 
-use shared_format::conformal;
+use shared_format::{Sample, conformal};
 
 use crate::calibrate::quantile;
 use crate::rule::ThresholdRule;
@@ -93,7 +93,8 @@ impl JointLimit {
         let pairs = scores.iter().zip(likeness);
         let all: Vec<f32> = pairs.map(|(score, likeness)| joint.joint(*score, *likeness)).collect();
         let budget = conformal::choose(normals, target_fpr);
-        let limit = limit(&sorted(&all), budget.rank, target_fpr, rule.estimates(budget));
+        let limit =
+            limit(&sorted(&all), budget.rank, target_fpr, rule.estimates(budget, Sample::CrossFitted));
         (joint.threshold, joint.rank, joint.is_estimate) = (limit.value, limit.rank, limit.is_estimate);
         joint.reaches_target = budget.reaches_target && limit.rank == budget.rank;
         Some(joint)
@@ -106,7 +107,7 @@ impl JointLimit {
         let budget = conformal::choose(normals, target_fpr);
         let (of_score, of_likeness) = split(budget.rank);
         let (scores, likeness) = (sorted(scores), sorted(likeness));
-        let estimates = rule.estimates(budget);
+        let estimates = rule.estimates(budget, Sample::CrossFitted);
         let own = limit(&scores, of_score.min(normals), target_fpr / 2.0, estimates);
         let taught = limit(&likeness, of_likeness.min(normals), target_fpr / 2.0, estimates);
         let rank = (own.rank + taught.rank).min(normals);

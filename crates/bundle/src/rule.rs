@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use shared_format::Sample;
 use shared_format::conformal::Choice;
 
 use crate::parse::{by_name, name_of};
@@ -10,8 +11,9 @@ use crate::parse::{by_name, name_of};
 /// The rule that turns the scores of normals into a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ThresholdRule {
-    /// [`Self::Claim`] if the normals are enough for the target and more than one of them decides, else [`Self::Estimate`]: the largest
-    /// of few scores may be that of an odd photo, far above all defects.
+    /// [`Self::Claim`] if the normals are enough for the target and enough of them decide, else [`Self::Estimate`]: the largest of few
+    /// scores may be those of odd photos, far above all defects. Two must decide if the normals are held out. If they are cross-fitted,
+    /// five must: these support an estimate only, whatever the rule.
     #[default]
     Auto,
     /// The score that no more normals exceed than the target allows, or the largest score. Its claim holds whatever the
@@ -27,9 +29,13 @@ impl ThresholdRule {
         [("auto", Self::Auto), ("claim", Self::Claim), ("estimate", Self::Estimate)];
 
     /// Returns whether the threshold is an estimate, if that is below the claim's.
-    pub(crate) const fn estimates(self, claim: Choice) -> bool {
+    pub(crate) const fn estimates(self, claim: Choice, sample: Sample) -> bool {
+        let deciding = match sample {
+            Sample::HeldOut => 2,
+            Sample::CrossFitted => 5,
+        };
         match self {
-            Self::Auto => !claim.reaches_target || claim.rank < 2,
+            Self::Auto => !claim.reaches_target || claim.rank < deciding,
             Self::Claim => false,
             Self::Estimate => true,
         }

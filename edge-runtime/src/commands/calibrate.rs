@@ -39,8 +39,8 @@ pub struct Args {
     target_fpr: f64,
     /// How to find the threshold. `claim` takes the score that as many good parts exceed as the target allows or, with too few
     /// parts, the largest score. `estimate` uses all large scores, so that no single odd photo decides, but the share of rejected
-    /// good parts is not bounded. `auto` is `claim` if there are enough parts to claim the target by more than one
-    /// score, else `estimate`.
+    /// good parts is not bounded. `auto` is `claim` if there are enough parts for it not to
+    /// hang on a few of them, else `estimate`.
     #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Auto)]
     threshold: ThresholdRule,
     /// The arithmetic the network uses from now on; unchanged by default. Thresholds are valid for one arithmetic only.

@@ -29,7 +29,7 @@ pub struct Args {
     target_fnr: Option<f64>,
     /// How the threshold is set: claim, the score that only as many good parts exceed as the target allows, or the largest score;
     /// estimate, from all large scores: one odd photo doesn't decide it, but the share of rejected good parts is not bounded; or auto,
-    /// claim if there are enough good parts to claim the target by more than one score, else estimate
+    /// claim if there are enough good parts for it not to hang on a few of them, else estimate
     #[arg(long, value_name = "RULE", default_value_t = ThresholdRule::Auto)]
     threshold: ThresholdRule,
     /// How a frame's score is computed
