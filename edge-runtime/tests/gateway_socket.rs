@@ -17,7 +17,8 @@ use edge_runtime::part::{Disposition, PartVerdict, Reason, Release};
 use edge_runtime::report::PartReport;
 use shared_format::Verdict;
 use shared_format::gateway::{
-    Command, Decoder, GatewayMessage, Hello, LineMessage, MAX_LEN, Message, Outcome, PartMessage, cut,
+    Answer, Command, Decide, Decision, Decoder, GatewayMessage, Hello, LineMessage, MAX_LEN, Message,
+    Outcome, PartMessage, cut,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -28,6 +29,8 @@ const MAX_CONNECTIONS: usize = 3;
 #[derive(Default)]
 struct Asked {
     commands: Mutex<Vec<Command>>,
+    /// Decisions that wait for an answer, with their connections.
+    decisions: Mutex<Vec<(u64, Decide)>>,
     connected: AtomicBool,
     urgent: AtomicBool,
 }
@@ -42,6 +45,23 @@ impl SocketReceiver for Receiver {
     fn execute(&mut self, command: Command, _now: Moment) -> Outcome {
         self.0.commands.lock().unwrap().push(command);
         Outcome::Done
+    }
+
+    fn decide(&mut self, connection: u64, decide: Decide) -> Option<Outcome> {
+        if decide.record.is_empty() {
+            return Some(Outcome::Refused);
+        }
+        self.0.decisions.lock().unwrap().push((connection, decide));
+        None
+    }
+
+    fn answers(&mut self) -> Vec<(u64, Answer)> {
+        let mut waiting = self.0.decisions.lock().unwrap();
+        // The last one first: answers need not come in the order of the decisions.
+        let answers = waiting.drain(..).rev();
+        answers
+            .map(|(from, decide)| (from, Answer { number: decide.number, outcome: Outcome::Gone }))
+            .collect()
     }
 
     fn hello(&mut self) -> Vec<LineMessage> {
@@ -212,6 +232,29 @@ fn commands_are_answered_by_number_and_garbage_between_them_is_counted() {
     let commands = [Command::Acknowledge, Command::Product { index: 2 }];
     assert_eq!(*line.asked.commands.lock().unwrap(), commands);
     assert_eq!(line.link.garbage(), 3);
+}
+
+#[test]
+fn a_decision_is_answered_later_and_only_where_it_came_from() {
+    let line = Line::start();
+    let (mut first, mut second) = (line.subscribed(), line.connect());
+    let decide = |number, record| {
+        GatewayMessage::Decide(Decide {
+            number,
+            record: cut(record),
+            decision: Decision::Unsure,
+            kind: cut(""),
+            by: cut("anna"),
+            replace: false,
+        })
+    };
+    first.send(decide(5, "20261125-030101-000012-00000345"));
+    second.send(decide(6, "20261125-030101-000012-00000345"));
+    second.send(decide(7, ""));
+    assert_eq!(first.next_answer(), (5, Outcome::Gone));
+    let mut answers = [second.next_answer(), second.next_answer()];
+    answers.sort_by_key(|(number, _)| *number);
+    assert_eq!(answers, [(6, Outcome::Gone), (7, Outcome::Refused)]);
 }
 
 #[test]

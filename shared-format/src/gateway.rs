@@ -21,7 +21,7 @@ pub const MAX_NAME: usize = 64;
 /// Maximum length of a problem's sentence in bytes.
 pub const MAX_TEXT: usize = 240;
 
-/// A status has the longest content: 27 counters of 10 bytes and some 40 more. A problem has some 250 bytes.
+/// A status has the longest content: 27 counters of 10 bytes and some 40 more. A problem has some 250 bytes, a decision 210.
 const MAX_CONTENT_LEN: usize = 400;
 
 /// The alarms in the order of the bits in [`LineStatus::alarms`], lowest first; `docs/line.md` explains them.
@@ -62,7 +62,7 @@ pub enum LineMessage {
 }
 
 /// What the gateway tells the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GatewayMessage {
     /// Asks for reports on parts. From now on the gateway counts as connected.
     Subscribe,
@@ -73,6 +73,40 @@ pub enum GatewayMessage {
         /// What to do.
         command: Command,
     },
+    /// A person has decided on a record; the line keeps the decision and answers with the same number, after other commands
+    /// if the disk is slow.
+    Decide(Decide),
+}
+
+/// What a person has decided on a record. It needs [`CommandKind::Decide`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decide {
+    /// The number, chosen by the gateway.
+    pub number: u32,
+    /// The record's name.
+    pub record: String<MAX_NAME>,
+    /// The decision.
+    pub decision: Decision,
+    /// The kind of a defect; empty if it wasn't named.
+    pub kind: String<MAX_NAME>,
+    /// Who decided, in at most [`MAX_NAME`] bytes.
+    pub by: String<MAX_NAME>,
+    /// Whether an earlier decision that says otherwise is replaced.
+    pub replace: bool,
+}
+
+/// What a person can decide on a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// The part is good, although it was rejected.
+    FalseAlarm,
+    /// The part is bad.
+    Defect,
+    /// The person can't tell.
+    Unsure,
+    /// An earlier decision is taken back.
+    Undecided,
 }
 
 /// The first message of a connection.
@@ -255,6 +289,8 @@ pub enum CommandKind {
     Challenge,
     /// [`Command::Acknowledge`]
     Acknowledge,
+    /// [`GatewayMessage::Decide`]
+    Decide,
 }
 
 /// What became of a command.
@@ -278,6 +314,14 @@ pub enum Outcome {
     Refused,
     /// The encoder's count ran back or jumped: the parts under way go to the safe side.
     Jump,
+    /// The record is not there any more.
+    Gone,
+    /// Someone has decided otherwise on the record.
+    Decided,
+    /// Too many decisions wait.
+    Busy,
+    /// The decision could not be written; the line's log says why.
+    Failed,
 }
 
 impl Command {
@@ -296,8 +340,8 @@ impl Command {
 
 impl CommandKind {
     /// All kinds, in the order of their bits.
-    pub const ALL: [Self; 5] =
-        [Self::Trigger, Self::Encoder, Self::Product, Self::Challenge, Self::Acknowledge];
+    pub const ALL: [Self; 6] =
+        [Self::Trigger, Self::Encoder, Self::Product, Self::Challenge, Self::Acknowledge, Self::Decide];
 
     /// Returns its bit in [`Hello::accepts`].
     #[must_use]
@@ -314,6 +358,7 @@ impl CommandKind {
             Self::Product => "product",
             Self::Challenge => "challenge",
             Self::Acknowledge => "acknowledge",
+            Self::Decide => "decide",
         }
     }
 }
@@ -327,6 +372,10 @@ impl Outcome {
             Self::SwitchedOff => "switched_off",
             Self::Refused => "refused",
             Self::Jump => "jump",
+            Self::Gone => "gone",
+            Self::Decided => "decided",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
         }
     }
 }

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
 use shared_format::gateway::{
-    ALARMS, Answer, Camera, Command, CommandKind, Counters, Decoder, GatewayMessage, Hello, LineMessage,
-    LineStatus, MAX_LEN, MAX_NAME, MAX_TEXT, Message, Outcome, PartMessage, Problem, Product, STAGES,
-    StageLatency, cut,
+    ALARMS, Answer, Camera, Command, CommandKind, Counters, Decide, Decision, Decoder, GatewayMessage, Hello,
+    LineMessage, LineStatus, MAX_LEN, MAX_NAME, MAX_TEXT, Message, Outcome, PartMessage, Problem, Product,
+    STAGES, StageLatency, cut,
 };
 use shared_format::{Disposition, Reason, Telegram, TelegramError, Verdict};
 
@@ -47,7 +47,7 @@ fn largest() -> Vec<LineMessage> {
             version: cut("0.1.0-something-long"),
             run: u32::MAX,
             products: u16::MAX,
-            accepts: 31,
+            accepts: 63,
         }),
         LineMessage::Product(Product { index: u16::MAX, name }),
         LineMessage::Part(part()),
@@ -70,7 +70,7 @@ fn largest() -> Vec<LineMessage> {
             max_us: u32::MAX,
         }),
         LineMessage::Problem(Problem { index: u8::MAX, text: cut::<MAX_TEXT>(&"x".repeat(1000)) }),
-        LineMessage::Answer(Answer { number: u32::MAX, outcome: Outcome::Jump }),
+        LineMessage::Answer(Answer { number: u32::MAX, outcome: Outcome::Failed }),
     ]
 }
 
@@ -104,6 +104,18 @@ fn the_largest_messages_fit_and_are_read_as_written() {
         let bytes = message.encode(&mut buffer).unwrap();
         assert_eq!(decoded(bytes), [Ok(message)]);
     }
+    let text = cut::<MAX_NAME>(&"é".repeat(100));
+    let decide = GatewayMessage::Decide(Decide {
+        number: u32::MAX,
+        record: text.clone(),
+        decision: Decision::Undecided,
+        kind: text.clone(),
+        by: text,
+        replace: true,
+    });
+    let mut buffer = [0; MAX_LEN];
+    let bytes = decide.encode(&mut buffer).unwrap();
+    assert_eq!(decoded(bytes), [Ok(decide)]);
 }
 
 #[test]

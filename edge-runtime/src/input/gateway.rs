@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_switched_by_itself_and_none_is_on_by_itself() {
-        for on in CommandKind::ALL {
+        for on in ALL.map(Command::kind) {
             let (mut commands, events) = commands(&format!("{:?}", on.as_str()));
             for command in ALL {
                 let outcome = commands.execute(command, Moment(1));

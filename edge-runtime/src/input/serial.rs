@@ -55,8 +55,13 @@ impl CommandCounts {
     pub(super) fn count(&self, outcome: Outcome) {
         let counter = match outcome {
             Outcome::Done => &self.commands,
-            Outcome::SwitchedOff | Outcome::Refused => &self.refused,
             Outcome::Jump => &self.encoder_jumps,
+            Outcome::SwitchedOff
+            | Outcome::Refused
+            | Outcome::Gone
+            | Outcome::Decided
+            | Outcome::Busy
+            | Outcome::Failed => &self.refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

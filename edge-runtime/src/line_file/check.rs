@@ -302,6 +302,9 @@ impl Checker {
                 "\"encoder\" in socket.accept needs gate.distance_ticks and no gpio.encoder; change one of them",
             );
         }
+        if line.accepts(CommandKind::Decide) && line.records.folder.is_none() {
+            self.report("\"decide\" in socket.accept needs records.folder; change one of them");
+        }
     }
 
     fn gpio(&mut self, gpio: &GpioConfig) {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use shared_format::gateway::{
-    self, ALARMS, Camera, Command, Hello, LineMessage, LineStatus, Outcome, Problem, Product, STAGES,
-    StageLatency, cut,
+    self, ALARMS, Answer, Camera, Command, CommandKind, Decide, Hello, LineMessage, LineStatus, Outcome,
+    Problem, Product, STAGES, StageLatency, cut,
 };
 
+use super::decisions::Decisions;
 use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
 use super::snapshots::Snapshots;
@@ -66,6 +67,11 @@ impl GatewayListener {
             products: u16::try_from(context.line.products.len()).unwrap_or(u16::MAX),
             accepts: commands.accepts(),
         };
+        let decisions = if context.line.accepts(CommandKind::Decide) {
+            Decisions::start(&context.line.records)?
+        } else {
+            None
+        };
         let products = (0..).zip(&context.line.products);
         let products = products.map(|(index, product)| Product { index, name: cut(&product.name) });
         link.listen(Box::new(GatewayServer {
@@ -73,6 +79,7 @@ impl GatewayListener {
                 .chain(products.map(LineMessage::Product))
                 .collect(),
             commands,
+            decisions,
             started: Moment::now(),
             snapshots: Arc::clone(context.snapshots),
             mailbox: context.mailbox.clone(),
@@ -121,6 +128,8 @@ impl GatewayListener {
 struct GatewayServer {
     hello: Vec<LineMessage>,
     commands: GatewayCommands,
+    /// What carries out decisions; `None` if the line file doesn't accept them.
+    decisions: Option<Decisions>,
     started: Moment,
     snapshots: Arc<Snapshots>,
     mailbox: Mailbox,
@@ -142,6 +151,17 @@ impl SocketReceiver for GatewayServer {
 
     fn execute(&mut self, command: Command, now: Moment) -> Outcome {
         self.commands.execute(command, now)
+    }
+
+    fn decide(&mut self, connection: u64, decide: Decide) -> Option<Outcome> {
+        match &self.decisions {
+            Some(decisions) => decisions.submit(connection, decide),
+            None => Some(Outcome::SwitchedOff),
+        }
+    }
+
+    fn answers(&mut self) -> Vec<(u64, Answer)> {
+        self.decisions.as_ref().map(Decisions::answers).unwrap_or_default()
     }
 
     fn hello(&mut self) -> Vec<LineMessage> {

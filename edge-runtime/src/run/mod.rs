@@ -10,6 +10,7 @@
 //! | [`problems`] | counts and reports problems |
 //! | `unseen_parts` | tracks parts that passed while the line was blind |
 //! | `peer` | commands from the serial peer |
+//! | `decisions` | decisions on records that come from the gateway |
 //! | `gateway` | commands from the gateway, and the line's status for it |
 //! | `snapshots` | snapshots of the line for the health monitor |
 //! | `part_observer` | records and drift statistics of inspected parts |
@@ -30,6 +31,7 @@ pub mod line_state;
 pub mod mailbox;
 pub mod problems;
 
+mod decisions;
 mod error;
 mod gate_thread;
 mod gateway;

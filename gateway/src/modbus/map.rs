@@ -230,8 +230,9 @@ fn code(answer: Answer) -> u16 {
     match answer.outcome {
         Outcome::Done => 1,
         Outcome::SwitchedOff => 2,
-        Outcome::Refused => 3,
         Outcome::Jump => 4,
+        // The others answer decisions on records, which no PLC takes.
+        Outcome::Refused | Outcome::Gone | Outcome::Decided | Outcome::Busy | Outcome::Failed => 3,
     }
 }
 

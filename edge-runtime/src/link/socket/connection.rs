@@ -23,6 +23,8 @@ const SECOND: u64 = 1_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// Its number among all connections of the socket.
+    pub(super) number: u64,
     stream: UnixStream,
     decoder: Decoder,
     /// Bytes to be sent; those before `sent` have been.
@@ -36,10 +38,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: UnixStream, now: Moment) -> io::Result<Self> {
+    pub(super) fn new(number: u64, stream: UnixStream, now: Moment) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         let (decoder, waiting) = (Decoder::default(), vec![]);
         Ok(Self {
+            number,
             stream,
             decoder,
             waiting,

@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use shared_format::gateway::{Command, LineMessage, Outcome};
+use shared_format::gateway::{Answer, Command, Decide, LineMessage, Outcome};
 
 use super::LinkCounts;
 use crate::clock::Moment;
@@ -41,6 +41,13 @@ pub trait SocketReceiver: Send {
 
     /// Carries out a command that was read at `now`.
     fn execute(&mut self, command: Command, now: Moment) -> Outcome;
+
+    /// Takes a decision that came over this connection. `None` if it is answered later, by [`Self::answers`].
+    fn decide(&mut self, connection: u64, decide: Decide) -> Option<Outcome>;
+
+    /// Returns the answers to decisions, each with its connection. Called at least every tenth of a second while a gateway is
+    /// connected.
+    fn answers(&mut self) -> Vec<(u64, Answer)>;
 
     /// Returns the messages that a connection starts with.
     fn hello(&mut self) -> Vec<LineMessage>;

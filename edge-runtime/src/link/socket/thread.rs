@@ -34,6 +34,8 @@ pub(super) struct SocketThread {
     waiter: Waiter,
     next_look: Moment,
     next_status: Moment,
+    /// The number of connections so far.
+    connections: u64,
 }
 
 impl SocketThread {
@@ -43,7 +45,8 @@ impl SocketThread {
         shared: Arc<SocketState>,
         waiter: Waiter,
     ) -> Self {
-        Self { path, receiver, shared, waiter, next_look: Moment(0), next_status: Moment(0) }
+        let (next_look, next_status) = (Moment(0), Moment(0));
+        Self { path, receiver, shared, waiter, next_look, next_status, connections: 0 }
     }
 
     pub(super) fn run(mut self) {
@@ -80,6 +83,7 @@ impl SocketThread {
                 end = Some(now + FLUSH_TIMEOUT);
             }
             self.pass_on_reports(&mut connections);
+            self.answer(&mut connections);
             self.report_status(&mut connections, now);
             connections.retain_mut(|connection| connection.send().is_ok());
             self.set_subscribed(connections.iter().any(|connection| connection.is_subscribed));
@@ -106,6 +110,15 @@ impl SocketThread {
             }
             if lost {
                 self.shared.queue.count_dropped();
+            }
+        }
+    }
+
+    /// Passes the answers to decisions on to the connections that still exist.
+    fn answer(&mut self, connections: &mut [Connection]) {
+        for (number, answer) in self.receiver.answers() {
+            if let Some(connection) = connections.iter_mut().find(|connection| connection.number == number) {
+                connection.push(&LineMessage::Answer(answer));
             }
         }
     }
@@ -146,7 +159,10 @@ impl SocketThread {
         while connections.len() < MAX_CONNECTIONS
             && let Some(stream) = listener.accept()
         {
-            let Ok(mut connection) = Connection::new(stream, Moment::now()) else { continue };
+            self.connections += 1;
+            let Ok(mut connection) = Connection::new(self.connections, stream, Moment::now()) else {
+                continue;
+            };
             for message in self.receiver.hello().iter().chain(&self.receiver.status()) {
                 connection.push(message);
             }
@@ -166,6 +182,12 @@ impl SocketThread {
                         let outcome = self.receiver.execute(command, now);
                         // One that doesn't read needs no answer.
                         connection.push(&LineMessage::Answer(Answer { number, outcome }));
+                    }
+                    Ok(GatewayMessage::Decide(decide)) => {
+                        let number = decide.number;
+                        if let Some(outcome) = self.receiver.decide(connection.number, decide) {
+                            connection.push(&LineMessage::Answer(Answer { number, outcome }));
+                        }
                     }
                     Err(e) => {
                         self.shared.garbage.fetch_add(1, Ordering::Relaxed);
