@@ -1,4 +1,4 @@
-//! The gateway between a line and networks: a PLC (Modbus TCP), an MQTT broker, Prometheus and a webhook.
+//! The gateway between a line and networks: a PLC (Modbus TCP), an MQTT broker, Prometheus, a webhook and browsers.
 //!
 //! The program that holds the gate has no network. This one connects to it over a local socket and passes its results on; it
 //! may crash, be flooded or be attacked without the gate noticing. What comes back from the networks, such as the selection of
@@ -12,8 +12,9 @@
 //! | [`mqtt`] | an MQTT client that stores messages while the broker is gone |
 //! | [`metrics`] | metrics for Prometheus |
 //! | [`webhook`] | alarms to an HTTP server |
+//! | [`page`] | a page for browsers: the line live, its records, decisions on them |
 //! | [`http`] | connections to HTTP servers, and the server for metrics |
-//! | [`tls`] | trusted certificates, and connections with or without TLS |
+//! | [`tls`] | trusted certificates, connections with or without TLS, and the page's own certificate |
 //! | [`log`] | rate limiting of log lines |
 //! | [`commands`] | one file per command |
 //!
@@ -31,5 +32,6 @@ pub mod log;
 pub mod metrics;
 pub mod modbus;
 pub mod mqtt;
+pub mod page;
 pub mod tls;
 pub mod webhook;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gateway::commands::Command;
 
-/// Passes a line's results on to a PLC (Modbus TCP), MQTT, Prometheus and a webhook.
+/// Passes a line's results on to a PLC (Modbus TCP), MQTT, Prometheus, a webhook and browsers.
 ///
 /// Exit codes: 0 success, 1 error or a failed check, 2 usage error.
 #[derive(Debug, Parser)]

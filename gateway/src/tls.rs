@@ -1,4 +1,4 @@
-//! Trusted certificates, and connections with or without TLS.
+//! Trusted certificates, connections with or without TLS, and the page's own certificate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +32,17 @@ pub enum TlsError {
     File {
         /// The file.
         path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// The page's certificate and its key can't be used.
+    #[error("cannot use the certificate {certificate} with the key {key}: {reason}; give PEM files that belong together",
+        certificate = certificate.display(), key = key.display())]
+    Own {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
         /// The reason.
         reason: String,
     },
@@ -89,6 +101,44 @@ impl Tls {
     }
 }
 
+/// What accepts connections with TLS.
+#[derive(Clone)]
+pub struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    /// Prepares connections with the certificate, and those that vouch for it, in one PEM file and its key in another.
+    ///
+    /// # Errors
+    /// [`TlsError::Own`], [`TlsError::Settings`]
+    pub fn new(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let failed = |e: &dyn std::fmt::Display| TlsError::Own {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            reason: e.to_string(),
+        };
+        let chain = CertificateDer::pem_file_iter(certificate).map_err(|e| failed(&e))?;
+        let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|e| failed(&e))?;
+        if chain.is_empty() {
+            return Err(failed(&"there is no certificate in the file"));
+        }
+        let private = PrivateKeyDer::from_pem_file(key).map_err(|e| failed(&e))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .map_err(|e| failed(&e))?;
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Accepts a connection.
+    ///
+    /// # Errors
+    /// If the other end doesn't speak TLS.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.0.accept(stream).await
+    }
+}
+
 /// Connects to a server, with TLS if given.
 ///
 /// # Errors
@@ -123,5 +173,11 @@ mod tests {
             assert!(said.contains(&file.path().display().to_string()), "{said}");
         }
         assert!(matches!(Tls::new("b", Some(Path::new("/nowhere"))), Err(TlsError::File { .. })));
+        let own = |path: &Path| Acceptor::new(path, path).err().unwrap().to_string();
+        for bytes in [&b""[..], damaged, b"\xff\xfe"] {
+            std::fs::write(file.path(), bytes).unwrap();
+            assert!(own(file.path()).contains(&file.path().display().to_string()));
+        }
+        assert!(own(Path::new("/nowhere")).contains("cannot use the certificate /nowhere"));
     }
 }

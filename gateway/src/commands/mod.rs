@@ -2,11 +2,14 @@
 
 mod check;
 mod init;
+mod password;
 mod run;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+
+use crate::page::Role;
 
 /// The commands of the program.
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +28,15 @@ pub enum Command {
         /// Check only the file; line and neighbours need not be there yet.
         #[arg(long)]
         file_only: bool,
+    },
+    /// Set a password of the page. It is asked for, or read from standard input.
+    Password {
+        /// Whose password.
+        #[arg(value_enum)]
+        role: Role,
+        /// The gateway file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Connect the line and its neighbours.
     Run {
@@ -46,6 +58,7 @@ impl Command {
         match self {
             Self::Init { file } => init::run(&file).map(|()| true),
             Self::Check { file, file_only } => check::run(&file, file_only),
+            Self::Password { role, file } => password::run(role, &file).map(|()| true),
             Self::Run { file, verbose } => run::run(&file, verbose).map(|()| true),
         }
     }
@@ -55,8 +68,8 @@ impl Command {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // The only blocking calls are look-ups of host names.
-        .max_blocking_threads(2)
+        // The only blocking calls are look-ups of host names, reading records, and checking passwords, one at a time.
+        .max_blocking_threads(3)
         .build()
         .context("cannot start; raise the limits on open files and threads")
 }

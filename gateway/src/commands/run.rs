@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::runtime;
 use crate::config::{Config, ConfigError};
 use crate::line::{self, Hub};
-use crate::{metrics, modbus, mqtt, webhook};
+use crate::{metrics, modbus, mqtt, page, webhook};
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn run(file: &Path, verbose: bool) -> Result<()> {
@@ -42,6 +42,10 @@ async fn serve(config: Config) -> Result<()> {
     }
     if let Some(metrics) = config.metrics {
         let server = metrics::Server::bind(&metrics, hub.clone()).await?;
+        tasks.spawn(async move { server.serve().await });
+    }
+    if let Some(page) = config.page {
+        let server = page::Server::bind(&page, hub.clone()).await?;
         tasks.spawn(async move { server.serve().await });
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::schema::{Config, MqttConfig, WebhookConfig};
+use super::schema::{Config, MqttConfig, PageConfig, WebhookConfig};
 use crate::http::Target;
 use crate::line::{LINE_LOST, is_alarm};
 
@@ -22,6 +22,9 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     }
     if let Some(webhook) = &config.webhook {
         checker.webhook(webhook);
+    }
+    if let Some(page) = &config.page {
+        checker.page(page);
     }
     checker.problems
 }
@@ -73,6 +76,30 @@ impl Checker {
         if mqtt.ca_file.is_some() && !mqtt.tls {
             self.report("mqtt.ca_file needs mqtt.tls = true; add it, or remove the file");
         }
+    }
+
+    fn page(&mut self, page: &PageConfig) {
+        if page.folder.as_os_str().is_empty() {
+            self.report("page.folder is empty; give the folder for passwords and the log of changes");
+        }
+        if page.certificate.is_some() != page.key.is_some() {
+            self.report("page.key and page.certificate need each other; give both or neither");
+        }
+        let is_own = page.listen.ip().is_loopback();
+        if page.proxy && (!is_own || page.certificate.is_some()) {
+            self.report(
+                "page.proxy needs a page.listen on this machine, such as 127.0.0.1:8080, and no certificate: the proxy has it",
+            );
+        }
+        if !is_own && page.certificate.is_none() {
+            self.report(format!(
+                "page.listen = {} would send passwords unencrypted; give page.certificate and page.key, or listen on 127.0.0.1 \
+                 behind a proxy with TLS",
+                page.listen
+            ));
+        }
+        self.check_range("page.session_hours", page.session_hours, 1..=168);
+        self.check_range("page.max_browsers", page.max_browsers, 1..=100);
     }
 
     fn webhook(&mut self, webhook: &WebhookConfig) {

@@ -11,7 +11,9 @@ mod schema;
 
 use std::path::{Path, PathBuf};
 
-pub use schema::{Config, LineConfig, MetricsConfig, ModbusConfig, MqttConfig, WebhookConfig, WordOrder};
+pub use schema::{
+    Config, LineConfig, MetricsConfig, ModbusConfig, MqttConfig, PageConfig, WebhookConfig, WordOrder,
+};
 
 /// The file that `gateway init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -53,7 +55,7 @@ pub enum ConfigError {
         problems: Vec<String>,
     },
     /// The file names no neighbour.
-    #[error("the gateway file names no neighbour; add [modbus], [mqtt], [metrics] or [webhook]")]
+    #[error("the gateway file names no neighbour; add [modbus], [mqtt], [metrics], [webhook] or [page]")]
     NoNeighbours,
 }
 
@@ -93,7 +95,11 @@ impl Config {
     /// Whether the file names at least one neighbour.
     #[must_use]
     pub const fn has_neighbours(&self) -> bool {
-        self.modbus.is_some() || self.mqtt.is_some() || self.metrics.is_some() || self.webhook.is_some()
+        self.modbus.is_some()
+            || self.mqtt.is_some()
+            || self.metrics.is_some()
+            || self.webhook.is_some()
+            || self.page.is_some()
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
@@ -105,6 +111,10 @@ impl Config {
         }
         if let Some(webhook) = &mut self.webhook {
             webhook.ca_file.iter_mut().for_each(resolve);
+        }
+        if let Some(page) = &mut self.page {
+            resolve(&mut page.folder);
+            [&mut page.records, &mut page.certificate, &mut page.key].into_iter().flatten().for_each(resolve);
         }
     }
 }
@@ -132,6 +142,9 @@ mod tests {
     fn every_key_of_the_template_that_is_commented_out_is_a_key() {
         let config = parse(&with_every_key()).unwrap();
         let mqtt = config.mqtt.unwrap();
+        let page = config.page.unwrap();
+        assert_eq!(page.key.unwrap(), Path::new("/etc/nominal/page-key.pem"));
+        assert_eq!(page.records.unwrap(), Path::new("/var/lib/nominal/records"));
         assert!(config.modbus.is_some() && config.metrics.is_some() && config.webhook.is_some());
         assert_eq!(mqtt.password_file.unwrap(), Path::new("/etc/nominal/mqtt-password"));
     }
@@ -164,6 +177,13 @@ mod tests {
             [webhook]
             url = "ftp://x"
             alarms = ["fire"]
+            [page]
+            listen = "192.168.0.5:80"
+            folder = ""
+            key = "k"
+            proxy = true
+            session_hours = 0
+            max_browsers = 0
         "#;
         let ConfigError::Values { problems, .. } = parse(text).unwrap_err() else { panic!("no values") };
         let keys = [
@@ -178,6 +198,12 @@ mod tests {
             "mqtt.password_file",
             "webhook.url",
             "webhook.alarms",
+            "page.folder",
+            "page.key",
+            "page.proxy",
+            "page.listen",
+            "page.session_hours",
+            "page.max_browsers",
         ];
         assert_eq!(problems.len(), keys.len(), "{problems:#?}");
         assert!(problems.iter().zip(keys).all(|(said, key)| said.starts_with(key)), "{problems:#?}");

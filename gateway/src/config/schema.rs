@@ -23,6 +23,9 @@ pub struct Config {
     /// Alarms to an HTTP server; off by default.
     #[serde(default)]
     pub webhook: Option<WebhookConfig>,
+    /// The live page for browsers; off by default.
+    #[serde(default)]
+    pub page: Option<PageConfig>,
 }
 
 /// Where the line is.
@@ -160,4 +163,40 @@ pub struct WebhookConfig {
     /// The alarms that are posted; all by default.
     #[serde(default)]
     pub alarms: Option<Vec<String>>,
+}
+
+/// The live page for browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageConfig {
+    /// Address and port to listen on. Other than this machine's own addresses need a certificate.
+    pub listen: SocketAddr,
+    /// The folder for passwords and the log of changes. It must exist and belong to this user.
+    pub folder: PathBuf,
+    /// The line's folder of records; without it the page shows none.
+    #[serde(default)]
+    pub records: Option<PathBuf>,
+    /// A PEM file with the page's certificate and those that vouch for it.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// A PEM file with the certificate's key.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Whether browsers reach the page through a proxy with TLS.
+    #[serde(default)]
+    pub proxy: bool,
+    /// Hours after which a person has to log in again.
+    #[serde(default = "default_session_hours")]
+    pub session_hours: u32,
+    /// Maximum number of browsers that show the line at once.
+    #[serde(default = "default_max_browsers")]
+    pub max_browsers: u16,
+}
+
+const fn default_session_hours() -> u32 {
+    12
+}
+
+const fn default_max_browsers() -> u16 {
+    50
 }

@@ -1,10 +1,13 @@
 //! Shares the line's state, its events and the way for commands among the neighbours.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared_format::gateway::{Command, GatewayMessage, LineMessage};
-use tokio::sync::{broadcast, mpsc};
+use shared_format::gateway::{
+    Command, CommandKind, Decide, Decision, GatewayMessage, LineMessage, Outcome, cut,
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::state::{Event, LineState};
 
@@ -15,6 +18,35 @@ const COMMANDS: usize = 64;
 
 /// The commands that wait for the line.
 pub type CommandQueue = mpsc::Receiver<GatewayMessage>;
+
+/// The largest number of commands whose answers somebody waits for.
+const ASKED: usize = 128;
+
+/// What becomes of a command, once the line has answered. It fails if the line is gone before.
+pub type PendingOutcome = oneshot::Receiver<Outcome>;
+
+/// A command whose answer somebody waits for.
+#[derive(Debug)]
+struct Asked {
+    answer: oneshot::Sender<Outcome>,
+    /// Answers to decisions are of no interest to a PLC.
+    is_decision: bool,
+}
+
+/// What a person has decided on a record, before it has a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecisionRequest<'a> {
+    /// The record's name.
+    pub record: &'a str,
+    /// The decision.
+    pub decision: Decision,
+    /// The kind of a defect; empty if it wasn't named.
+    pub kind: &'a str,
+    /// Who decided.
+    pub by: &'a str,
+    /// Whether an earlier decision that says otherwise is replaced.
+    pub replace: bool,
+}
 
 /// Why a command was not passed on to the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +106,7 @@ struct Inner {
     events: broadcast::Sender<Event>,
     commands: mpsc::Sender<GatewayMessage>,
     next_number: AtomicU32,
+    asked: Mutex<HashMap<u32, Asked>>,
     modbus: ModbusCounts,
     mqtt: MqttCounts,
     webhook: WebhookCounts,
@@ -89,6 +122,7 @@ impl Hub {
             events: broadcast::channel(EVENTS).0,
             commands,
             next_number: AtomicU32::new(1),
+            asked: Mutex::default(),
             modbus: ModbusCounts::default(),
             mqtt: MqttCounts::default(),
             webhook: WebhookCounts::default(),
@@ -109,6 +143,15 @@ impl Hub {
 
     /// Takes a message from the line.
     pub fn apply(&self, message: LineMessage) {
+        if let LineMessage::Answer(answer) = &message
+            && let Some(asked) = self.asked().remove(&answer.number)
+        {
+            // Whoever asked may have given up.
+            let _ = asked.answer.send(answer.outcome);
+            if asked.is_decision {
+                return;
+            }
+        }
         let mut events = vec![];
         self.line().apply(message, &mut events);
         self.tell(events);
@@ -116,6 +159,7 @@ impl Hub {
 
     /// Notes that the line is gone.
     pub fn disconnect(&self) {
+        self.asked().clear();
         let mut events = vec![];
         self.line().disconnect(&mut events);
         self.tell(events);
@@ -133,18 +177,74 @@ impl Hub {
     /// # Errors
     /// [`CommandError`]
     pub fn command(&self, command: Command) -> Result<u32, CommandError> {
-        let accepts = {
-            let line = self.line();
-            let hello = line.hello.as_ref().filter(|_| line.connected);
-            hello.ok_or(CommandError::NotConnected)?.accepts
-        };
-        if accepts & command.kind().bit() == 0 {
-            return Err(CommandError::SwitchedOff);
-        }
-        let number = self.0.next_number.fetch_add(1, Ordering::Relaxed);
-        let message = GatewayMessage::Command { number, command };
-        self.0.commands.try_send(message).map_err(|_| CommandError::Busy)?;
+        self.check_accepts(command.kind())?;
+        let number = self.next_number();
+        self.send(GatewayMessage::Command { number, command })?;
         Ok(number)
+    }
+
+    /// Passes a command on to the line, like [`Self::command`], and returns what will become of it.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn ask(&self, command: Command) -> Result<PendingOutcome, CommandError> {
+        self.check_accepts(command.kind())?;
+        let number = self.next_number();
+        self.send_asked(number, GatewayMessage::Command { number, command }, false)
+    }
+
+    /// Passes a decision on to the line and returns what will become of it. Never waits. Texts are cut to the length that the
+    /// line takes.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn decide(&self, request: &DecisionRequest<'_>) -> Result<PendingOutcome, CommandError> {
+        self.check_accepts(CommandKind::Decide)?;
+        let number = self.next_number();
+        let decide = Decide {
+            number,
+            record: cut(request.record),
+            decision: request.decision,
+            kind: cut(request.kind),
+            by: cut(request.by),
+            replace: request.replace,
+        };
+        self.send_asked(number, GatewayMessage::Decide(decide), true)
+    }
+
+    fn check_accepts(&self, kind: CommandKind) -> Result<(), CommandError> {
+        let line = self.line();
+        let hello = line.hello.as_ref().filter(|_| line.connected).ok_or(CommandError::NotConnected)?;
+        if hello.accepts & kind.bit() == 0 { Err(CommandError::SwitchedOff) } else { Ok(()) }
+    }
+
+    fn next_number(&self) -> u32 {
+        self.0.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn send(&self, message: GatewayMessage) -> Result<(), CommandError> {
+        self.0.commands.try_send(message).map_err(|_| CommandError::Busy)
+    }
+
+    fn send_asked(
+        &self,
+        number: u32,
+        message: GatewayMessage,
+        is_decision: bool,
+    ) -> Result<PendingOutcome, CommandError> {
+        let (answer, pending) = oneshot::channel();
+        let mut asked = self.asked();
+        asked.retain(|_, asked| !asked.answer.is_closed());
+        if asked.len() >= ASKED {
+            return Err(CommandError::Busy);
+        }
+        self.send(message)?;
+        asked.insert(number, Asked { answer, is_decision });
+        Ok(pending)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<u32, Asked>> {
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the counts of the Modbus server.
@@ -168,7 +268,7 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use shared_format::gateway::CommandKind;
+    use shared_format::gateway::Answer;
 
     use super::super::state::tests::hello;
     use super::*;
@@ -189,5 +289,45 @@ mod tests {
         );
         hub.disconnect();
         assert_eq!(hub.command(Command::Acknowledge), Err(CommandError::NotConnected));
+    }
+
+    #[test]
+    fn whoever_asked_gets_the_answer_and_a_plc_sees_no_decisions() {
+        let (hub, mut queue) = Hub::new();
+        hub.apply(hello(CommandKind::Acknowledge.bit() | CommandKind::Decide.bit()));
+        let request = DecisionRequest {
+            record: "20261125-030101-000012-00000345",
+            decision: Decision::Defect,
+            kind: "scratch",
+            by: "anna",
+            replace: false,
+        };
+        let mut decided = hub.decide(&request).unwrap();
+        let mut acknowledged = hub.ask(Command::Acknowledge).unwrap();
+        let mut lost = hub.ask(Command::Acknowledge).unwrap();
+        let GatewayMessage::Decide(sent) = queue.try_recv().unwrap() else { panic!("no decision") };
+        assert_eq!((sent.number, sent.kind.as_str(), sent.by.as_str()), (1, "scratch", "anna"));
+        let answer = |number, outcome| LineMessage::Answer(Answer { number, outcome });
+        hub.apply(answer(2, Outcome::Done));
+        hub.apply(answer(1, Outcome::Gone));
+        assert_eq!((decided.try_recv(), acknowledged.try_recv()), (Ok(Outcome::Gone), Ok(Outcome::Done)));
+        assert_eq!(hub.line().last_answer, Some(Answer { number: 2, outcome: Outcome::Done }));
+        hub.disconnect();
+        assert!(lost.try_recv().is_err() && hub.decide(&request).is_err());
+    }
+
+    #[test]
+    fn only_so_many_wait_for_answers_and_those_who_give_up_make_room() {
+        let (hub, mut queue) = Hub::new();
+        hub.apply(hello(CommandKind::Acknowledge.bit()));
+        let ask = |queue: &mut CommandQueue| {
+            let asked = hub.ask(Command::Acknowledge);
+            while queue.try_recv().is_ok() {}
+            asked
+        };
+        let mut pending: Vec<_> = (0..ASKED).map(|_| ask(&mut queue).unwrap()).collect();
+        assert_eq!(ask(&mut queue).unwrap_err(), CommandError::Busy);
+        pending.pop();
+        assert!(ask(&mut queue).is_ok());
     }
 }

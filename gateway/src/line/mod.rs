@@ -17,5 +17,7 @@ pub(crate) use state::tests;
 
 pub use client::{check, client};
 pub use histogram::Histogram;
-pub use hub::{CommandError, CommandQueue, Hub, ModbusCounts, MqttCounts, WebhookCounts};
+pub use hub::{
+    CommandError, CommandQueue, DecisionRequest, Hub, ModbusCounts, MqttCounts, PendingOutcome, WebhookCounts,
+};
 pub use state::{Event, LINE_LOST, LineState, Part, RECENT, is_alarm, unix_ms};

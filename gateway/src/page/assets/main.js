@@ -1,0 +1,101 @@
+// Starts the page: texts, login, tabs, and the messages from the gateway.
+import { get, post, session } from "/server.js";
+import { loadTexts, say } from "/texts.js";
+import { loadParts, showLog, showState, startLive } from "/live.js";
+import { load, startReview } from "/review.js";
+
+/// The gateway sends twice a second; after this time without a message the data are old.
+const OLD_MS = 3000;
+const of = (id) => document.getElementById(id);
+let events = null;
+let heard = 0;
+
+function showTab(name) {
+  for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.id !== name;
+  for (const button of document.querySelectorAll("[data-tab]")) {
+    if (button.dataset.tab === name) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  }
+  if (name === "review") load();
+  if (name === "log") showLog();
+}
+
+function showLogin() {
+  events?.close();
+  events = null;
+  for (const tab of document.querySelectorAll(".tab")) tab.hidden = true;
+  of("tabs").hidden = of("who").hidden = of("old").hidden = true;
+  of("state").textContent = "";
+  of("state").className = "";
+  of("login").hidden = false;
+  of("login").elements.name.focus();
+}
+
+function enter() {
+  of("login").hidden = true;
+  of("tabs").hidden = of("who").hidden = false;
+  of("person").textContent = say("person", { name: session.name, role: say(`role.${session.role}`) });
+  for (const element of document.querySelectorAll("[data-role]")) element.hidden = element.dataset.role !== session.role;
+  heard = Date.now();
+  loadParts();
+  listen();
+  showTab("live");
+}
+
+function listen() {
+  if (!session.role) return;
+  events?.close();
+  events = new EventSource("/api/events");
+  events.onmessage = (event) => {
+    heard = Date.now();
+    showAge();
+    showState(JSON.parse(event.data));
+  };
+  // A lost connection is made anew by the browser; a refused one is not.
+  events.onerror = () => {
+    if (events?.readyState !== EventSource.CLOSED) return;
+    events = null;
+    get("/api/session").catch(() => {}).finally(() => setTimeout(() => { if (!events) listen(); }, 2000));
+  };
+}
+
+function showAge() {
+  const age = Date.now() - heard;
+  const isOld = session.role !== null && age > OLD_MS;
+  if (isOld) of("old").textContent = say("old", { seconds: Math.floor(age / 1000) });
+  of("old").hidden = !isOld;
+  document.body.dataset.old = isOld;
+}
+
+of("login").onsubmit = async (event) => {
+  event.preventDefault();
+  const { role, name, password } = of("login").elements;
+  of("login-error").textContent = "";
+  try {
+    const opened = await post("/api/login", { role: role.value, name: name.value, password: password.value });
+    password.value = "";
+    Object.assign(session, opened);
+    enter();
+  } catch (error) {
+    of("login-error").textContent = say(`error.${error.word ?? "internal"}`);
+  }
+};
+of("logout").onclick = async () => {
+  await post("/api/logout", {}).catch(() => {});
+  session.role = null;
+  showLogin();
+};
+for (const button of document.querySelectorAll("[data-tab]")) button.onclick = () => showTab(button.dataset.tab);
+document.addEventListener("logged-out", showLogin);
+setInterval(showAge, 500);
+
+await loadTexts();
+of("tabs").setAttribute("aria-label", say("tabs"));
+startLive();
+startReview();
+try {
+  Object.assign(session, await get("/api/session"));
+  enter();
+} catch {
+  showLogin();
+}

@@ -1,0 +1,162 @@
+// Records in a grid. One key each decides: the next record follows by itself.
+import { get, post, session } from "/server.js";
+import { say, time } from "/texts.js";
+import { describe } from "/live.js";
+
+const COUNT = 60;
+const STORED = "nominal-kinds";
+const of = (id) => document.getElementById(id);
+/// Cards in the order of the grid: a record, its button, and whether a decision is on its way.
+let cards = [];
+let selected = -1;
+let sending = Promise.resolve();
+let decided = 0;
+const undo = [];
+
+export function startReview() {
+  of("kinds").value = localStorage.getItem(STORED) ?? "";
+  of("kinds").onchange = () => { localStorage.setItem(STORED, of("kinds").value); showKeys(); };
+  of("place").onchange = of("reload").onclick = () => load();
+  of("more").onclick = () => load(cards.at(-1)?.record.name);
+  of("close").onclick = () => of("record").close();
+  of("record").onclose = () => focus(selected);
+  of("grid").onkeydown = of("record").onkeydown = press;
+  showKeys();
+}
+
+function kinds() {
+  return of("kinds").value.split(",").map((kind) => kind.trim()).filter(Boolean).slice(0, 9);
+}
+
+function showKeys() {
+  const named = kinds().map((kind, index) => `${index + 1}: ${kind}`).join(", ");
+  of("keys").textContent = `${say("review.keys")} ${named ? say("review.kind_keys", { kinds: named }) : say("review.no_kinds")}`;
+}
+
+/// Loads the newest records, or those older than `before`.
+export async function load(before) {
+  const older = before ? `&before=${before}` : "";
+  let listed;
+  try {
+    listed = await get(`/api/records?place=${of("place").value}&count=${COUNT}${older}`);
+  } catch (error) {
+    of("said").textContent = say(`error.${error.word ?? "internal"}`);
+    return;
+  }
+  if (!before) { cards = []; of("grid").replaceChildren(); of("said").textContent = ""; }
+  const first = cards.length;
+  for (const record of listed.records) add(record);
+  of("more").hidden = !listed.has_more;
+  if (cards.length === 0) of("said").textContent = say("review.empty");
+  if (cards.length > first) select(first);
+}
+
+function add(record) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.name = record.name;
+  const picture = Object.assign(document.createElement("img"), { loading: "lazy", alt: say("review.alt", { name: record.name }) });
+  picture.src = `/api/records/${record.name}/overlay`;
+  const text = Object.assign(document.createElement("span"), { textContent: describe(record) });
+  const marked = Object.assign(document.createElement("span"), { className: "marked" });
+  button.append(picture, text, marked);
+  const card = { record, button, marked };
+  const index = cards.push(card) - 1;
+  button.onclick = () => { select(index); open(); };
+  button.onfocus = () => { selected = index; };
+  show(card);
+  const item = document.createElement("li");
+  item.append(button);
+  of("grid").append(item);
+}
+
+function show(card) {
+  const decision = card.record.decision;
+  card.marked.hidden = !decision;
+  if (decision) card.marked.textContent = say("review.marked", { decision: say(`decision.${decision.decision}`), kind: decision.kind ?? "", by: decision.by });
+}
+
+function select(index) {
+  if (index < 0 || index >= cards.length) return;
+  selected = index;
+  if (of("record").open) open();
+  else focus(index);
+}
+
+function focus(index) {
+  cards[index]?.button.focus();
+  cards[index]?.button.scrollIntoView({ block: "nearest" });
+}
+
+function open() {
+  const { record } = cards[selected];
+  of("record-title").textContent = record.name;
+  of("record-facts").textContent = describe(record);
+  for (const picture of ["overlay", "frame"]) {
+    const image = of(`record-${picture}`);
+    image.src = `/api/records/${record.name}/${picture}`;
+    image.alt = say(picture === "frame" ? "review.alt_frame" : "review.alt_overlay");
+    image.hidden = false;
+    // The line may not keep frames.
+    image.onerror = () => { image.hidden = true; };
+  }
+  if (!of("record").open) of("record").showModal();
+}
+
+function press(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || selected < 0) return;
+  const columns = Math.max(1, cards.findIndex((card) => card.button.offsetTop > cards[0].button.offsetTop + 4));
+  const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
+  const key = event.key.toLowerCase();
+  const digit = /^Digit([1-9])$/.exec(event.code);
+  const kind = digit && kinds()[digit[1] - 1];
+  if (event.key in moves) select(selected + moves[event.key]);
+  else if (key === "f") decide("false-alarm", "", event.shiftKey);
+  else if (key === "d") decide("defect", "", event.shiftKey);
+  else if (key === "u") decide("unsure", "", event.shiftKey);
+  else if (kind) decide("defect", kind, event.shiftKey);
+  else if (key === "z" || event.key === "Backspace") takeBack();
+  else return;
+  event.preventDefault();
+}
+
+/// Takes the last decision of this page back and returns to its record.
+function takeBack() {
+  const index = undo.pop() ?? selected;
+  select(index);
+  send(cards[index], "undecided", "", false);
+}
+
+function decide(decision, kind, replace) {
+  const card = cards[selected];
+  undo.push(selected);
+  send(card, decision, kind, replace && session.role === "engineer");
+  select(selected + 1);
+}
+
+/// Sends one decision after the other. The grid doesn't wait for the answer; if the line refuses it, the grid says so.
+function send(card, decision, kind, replace) {
+  const { record } = card;
+  const before = record.decision;
+  record.decision = decision === "undecided" ? null : { decision, kind, by: session.name };
+  card.button.dataset.state = "sending";
+  show(card);
+  sending = sending.then(async () => {
+    let outcome;
+    try {
+      ({ outcome } = await post("/api/decide", { record: record.name, decision, kind, replace }));
+    } catch (error) {
+      outcome = null;
+      of("said").textContent = say("review.failed", { name: record.name, why: say(`error.${error.word ?? "internal"}`) });
+    }
+    delete card.button.dataset.state;
+    if (outcome === "done") {
+      decided += decision === "undecided" ? -1 : 1;
+      of("said").textContent = say("review.count", { count: Math.max(decided, 0), at: time(Date.now()) });
+      return;
+    }
+    record.decision = before;
+    show(card);
+    if (outcome) of("said").textContent = say("review.failed", { name: record.name, why: say(`outcome.${outcome}`) });
+  });
+}
