@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use fuzzing::Fuzz;
-use gateway::config::{Config, TEMPLATE, WordOrder};
+use gateway::config::{Config, PageConfig, TEMPLATE, WordOrder};
 use gateway::line::{Hub, LineState};
 use gateway::modbus::{Image, MAX_FRAME, Writes, answer, frame_len};
 use gateway::mqtt::{Happened, Login, Protocol};
+use gateway::page::{Page, Role, set_password};
 use shared_format::gateway::{Decoder, Hello, LineMessage, LineStatus, MAX_LEN, Message, Product, cut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[global_allocator]
 static MEMORY: fuzzing::Memory = fuzzing::Memory;
@@ -18,7 +23,7 @@ static MEMORY: fuzzing::Memory = fuzzing::Memory;
 const NUMBERS: [&[u8]; 6] = [b"\0\0", b"\xff\xff", b"\0\x7d", b"\0\x7e", b"\x07\xd0", b"\0\xff"];
 
 fn hello() -> LineMessage {
-    LineMessage::Hello(Hello { line: cut("line 1"), version: cut("0"), run: 1, products: 2, accepts: 31 })
+    LineMessage::Hello(Hello { line: cut("line 1"), version: cut("0"), run: 1, products: 2, accepts: 63 })
 }
 
 fn status() -> LineMessage {
@@ -155,4 +160,121 @@ fn gateway_files() {
         }
     });
     assert!(stats.accepted > 0 && stats.accepted < stats.inputs, "{stats:?}");
+}
+
+/// Sends bytes to the page and returns what comes back before it hangs up.
+async fn exchange(page: &Arc<Page>, request: &[u8]) -> Vec<u8> {
+    let (browser, server) = tokio::io::duplex(64 << 10);
+    let (mut reading, mut writing) = tokio::io::split(browser);
+    let served = page.serve(server, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let browse = async {
+        let mut answer = vec![];
+        let write = async {
+            // The page may hang up before it has read everything. It also hangs up when it has waited long enough for more.
+            let _ = writing.write_all(request).await;
+        };
+        tokio::join!(write, async { drop(reading.read_to_end(&mut answer).await) });
+        answer
+    };
+    let both = async { tokio::join!(served, browse).1 };
+    tokio::time::timeout(Duration::from_secs(1000), both).await.expect("the page hangs")
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn page_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = "20261125-030101-000007-00000001";
+    let records = folder.path().join("records");
+    std::fs::create_dir_all(records.join(record)).unwrap();
+    std::fs::write(records.join(record).join("record.json"), "{\"product\":\"a protected product\"}")
+        .unwrap();
+    std::fs::write(records.join(record).join("overlay.png"), "a protected picture").unwrap();
+    std::fs::write(folder.path().join("overlay.png"), "the secret").unwrap();
+    set_password(folder.path(), Role::Operator, "a good password").unwrap();
+    let config = PageConfig {
+        listen: "127.0.0.1:1".parse().unwrap(),
+        folder: folder.path().to_owned(),
+        records: Some(records),
+        certificate: None,
+        key: None,
+        proxy: false,
+        session_hours: 100,
+        max_browsers: 4,
+    };
+    let (hub, mut queue) = Hub::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Time passes while nothing else happens: no input has to wait for the page's time-outs.
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let page = Page::new(&config, hub.clone()).unwrap();
+    let post = |path: &str, headers: &str, body: &str| {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\n{headers}content-type: application/json\r\n");
+        format!("{head}content-length: {length}\r\n\r\n{body}").into_bytes()
+    };
+    let login = post("/api/login", "", r#"{"role":"operator","name":"anna","password":"a good password"}"#);
+    let opened = String::from_utf8(runtime.block_on(exchange(&page, &login))).unwrap();
+    let after = |mark: &str| opened.split_once(mark).unwrap().1.get(..64).unwrap().to_owned();
+    let (token, csrf) = (after("nominal="), after("\"csrf\":\""));
+    let cookie = format!("cookie: nominal={token}\r\n");
+    let get =
+        |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n{headers}\r\n").into_bytes();
+    let both = format!("{cookie}x-nominal-csrf: {csrf}\r\n");
+    hub.apply(hello());
+    let valid = [
+        get("/", ""),
+        get("/api/session", &cookie),
+        get("/api/records?place=rejected&count=2", &cookie),
+        get(&format!("/api/records/{record}/overlay"), &cookie),
+        get("/api/records/../overlay.png/overlay", &cookie),
+        [get("/api/parts", &cookie), get("/api/log", &cookie), get("/health", "")].concat(),
+        post("/api/command", &both, r#"{"command":"product","index":1}"#),
+        post("/api/command", &cookie, r#"{"command":"acknowledge"}"#),
+        post("/api/command", "", r#"{"command":"acknowledge"}"#),
+    ];
+    // The line answers nothing, so commands of which it is told end here.
+    let dictionary: Vec<&[u8]> = vec![
+        b"../",
+        b"%2e%2e%2f",
+        b"\0",
+        b"\r\n",
+        b"chunked",
+        b"transfer-encoding: chunked\r\n",
+        b"99999999999",
+    ];
+    let stats =
+        Fuzz::new("page_requests", 10_000).memory_mib(8).dictionary(&dictionary).run(&valid, |bytes| {
+            let answer = runtime.block_on(async {
+                let mut exchanged = std::pin::pin!(exchange(&page, bytes));
+                let mut commands = 0;
+                loop {
+                    tokio::select! {
+                        answer = &mut exchanged => break (answer, commands),
+                        Some(_) = queue.recv() => {
+                            commands += 1;
+                            // Whoever waits for the outcome learns that the line is gone.
+                            hub.disconnect();
+                        }
+                    }
+                }
+            });
+            let (answer, mut commands) = answer;
+            while queue.try_recv().is_ok() {
+                commands += 1;
+            }
+            hub.apply(hello());
+            assert!(!contains(&answer, "the secret") && !contains(&answer, "HTTP/1.1 5"));
+            let is_logged_in = contains(bytes, &token);
+            assert!(is_logged_in || !contains(&answer, "protected"));
+            assert!(commands == 0 || (is_logged_in && contains(bytes, &csrf)));
+            contains(&answer, "HTTP/1.1 200")
+        });
+    assert!(stats.accepted > stats.inputs / 20 && stats.accepted < stats.inputs, "{stats:?}");
 }

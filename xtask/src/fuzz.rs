@@ -11,7 +11,7 @@ use crate::arguments::{choice, path, path_of, value_of};
 use crate::test;
 
 /// The kinds of input, each a test in some crate's `tests/fuzz.rs`.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 13] = [
     "threshold_files",
     "telegrams",
     "models",
@@ -24,6 +24,7 @@ const TARGETS: [&str; 12] = [
     "mqtt_packets",
     "line_messages",
     "gateway_files",
+    "page_requests",
 ];
 
 /// Returns the command's arguments and help.

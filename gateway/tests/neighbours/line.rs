@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shared_format::gateway::{
-    Answer, Camera, Command, Counters, Decoder, GatewayMessage, Hello, LineMessage, LineStatus, MAX_LEN,
-    Message, Outcome, PartMessage, Product, cut,
+    Answer, Camera, Command, Counters, Decide, Decoder, GatewayMessage, Hello, LineMessage, LineStatus,
+    MAX_LEN, Message, Outcome, PartMessage, Product, cut,
 };
 use shared_format::{Disposition, Reason, Telegram, Verdict};
 
@@ -17,6 +17,7 @@ pub struct Line {
     folder: tempfile::TempDir,
     shared: Arc<Shared>,
     commands: Receiver<Command>,
+    decisions: Receiver<Decide>,
 }
 
 struct Shared {
@@ -43,13 +44,14 @@ impl Line {
         let shared = Arc::new(Shared { accepts, status: Mutex::new(status), gateway: Mutex::default() });
         let listener = UnixListener::bind(folder.path().join("line.sock")).unwrap();
         let (sender, commands) = channel();
+        let (decided, decisions) = channel();
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serving.serve(stream.unwrap(), sender.clone());
+                serving.serve(stream.unwrap(), sender.clone(), decided.clone());
             }
         });
-        let line = Self { folder, shared: Arc::clone(&shared), commands };
+        let line = Self { folder, shared: Arc::clone(&shared), commands, decisions };
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_millis(300));
@@ -112,13 +114,21 @@ impl Line {
         self.commands.recv_timeout(Duration::from_secs(10)).expect("no command")
     }
 
+    pub fn next_decision(&self) -> Decide {
+        self.decisions.recv_timeout(Duration::from_secs(10)).expect("no decision")
+    }
+
+    pub fn has_no_decision(&self) -> bool {
+        self.decisions.try_recv().is_err()
+    }
+
     pub fn has_no_command(&self) -> bool {
         self.commands.recv_timeout(Duration::from_millis(200)).is_err()
     }
 }
 
 impl Shared {
-    fn serve(self: &Arc<Self>, stream: UnixStream, commands: Sender<Command>) {
+    fn serve(self: &Arc<Self>, stream: UnixStream, commands: Sender<Command>, decisions: Sender<Decide>) {
         let name = |index, name| LineMessage::Product(Product { index, name: cut(name) });
         let hello =
             Hello { line: cut("line 1"), version: cut("0.1.0"), run: 7, products: 2, accepts: self.accepts };
@@ -142,6 +152,11 @@ impl Shared {
                             let outcome = Outcome::Done;
                             shared.send(&LineMessage::Answer(Answer { number, outcome }));
                             let _ = commands.send(command);
+                        }
+                        Some(Ok(GatewayMessage::Decide(decide))) => {
+                            let (number, outcome) = (decide.number, Outcome::Done);
+                            shared.send(&LineMessage::Answer(Answer { number, outcome }));
+                            let _ = decisions.send(decide);
                         }
                         Some(Err(e)) => panic!("{e}"),
                         None => {}

@@ -4,10 +4,14 @@
 // Clippy's exemptions for tests cover test functions only, not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod browser;
 mod commands;
 mod line;
 mod metrics;
 mod modbus;
 mod mqtt;
+mod page;
+mod page_client;
+mod page_in_browser;
 mod process;
 mod webhook;
