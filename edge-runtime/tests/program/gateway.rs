@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shared_format::Disposition;
 use shared_format::gateway::{
-    Answer, Command as LineCommand, Decoder, GatewayMessage, LineMessage, LineStatus, MAX_LEN, Message,
-    Outcome,
+    Answer, Command as LineCommand, Decide, Decision, Decoder, GatewayMessage, LineMessage, LineStatus,
+    MAX_LEN, Message, Outcome, cut,
 };
 
 use crate::line::{LONG, fixture, line_file};
@@ -94,6 +94,17 @@ impl Peer {
     /// Carries out a command and returns its outcome.
     fn command(&mut self, command: LineCommand) -> Outcome {
         self.send(GatewayMessage::Command { number: 9, command });
+        self.outcome()
+    }
+
+    /// Has a decision on a record kept and returns its outcome.
+    fn decide(&mut self, record: &str, decision: Decision) -> Outcome {
+        let [record, kind, by] = [record, "", "anna"].map(cut);
+        self.send(GatewayMessage::Decide(Decide { number: 9, record, decision, kind, by, replace: false }));
+        self.outcome()
+    }
+
+    fn outcome(&mut self) -> Outcome {
         loop {
             if let LineMessage::Answer(Answer { number: 9, outcome }) = self.next().unwrap() {
                 return outcome;
@@ -180,6 +191,40 @@ fn a_line_that_is_triggered_by_its_gateway_is_held_without_it() {
     peer.wait_for_status("the line runs again", |status| status.alarms & 0b111 == 0);
 }
 
+#[test]
+fn decisions_from_a_gateway_are_kept_while_the_line_runs() {
+    let fixture = Fixture::new();
+    let more = "[records]\nfolder = \"records\"\n[socket]\npath = \"line.sock\"\naccept = [\"decide\"]";
+    let text = line_file(more)
+        .replace("repeat = false", "repeat = true")
+        .replace("delay_ms = 500", "delay_ms = 3000");
+    fixture.write("line.toml", text.as_bytes());
+    [0, 250].into_iter().for_each(|spot| fixture.write_frame(&format!("frames/{spot}.png"), spot));
+    let (_line, mut parts) = start(&fixture);
+    let mut peer = Peer::connect(&fixture.path("line.sock"));
+    assert!(parts.any(|part| part["disposition"] == "reject"));
+    // Beside the records there are folders for those of passed parts and those with decisions.
+    let mut record = None;
+    wait_until("there is a record", || {
+        let names =
+            fixture.records().into_iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+        record = names.filter(|name| name.starts_with(char::is_numeric)).last();
+        record.is_some()
+    });
+    let record = record.unwrap();
+    assert_eq!(peer.decide(&record, Decision::FalseAlarm), Outcome::Done);
+    assert_eq!(peer.decide(&record, Decision::Unsure), Outcome::Decided);
+    assert_eq!(peer.decide("20261125-030101-000012-00000345", Decision::Unsure), Outcome::Gone);
+    assert_eq!(peer.command(LineCommand::Acknowledge), Outcome::SwitchedOff);
+    let output = program(fixture.folder.path())
+        .args(["review", "show", "--line", "line.toml", &record])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("false alarm by anna"), "{said}");
+    assert!(parts.next().is_some(), "the line goes on");
+}
+
 /// The gateway's program, if it is built: it is in another package.
 fn gateway() -> Option<Command> {
     let beside = PathBuf::from(env!("CARGO_BIN_EXE_edge-runtime")).with_file_name("gateway");
@@ -194,7 +239,7 @@ fn gateway() -> Option<Command> {
 }
 
 #[test]
-fn a_flooded_gateway_and_a_broker_that_stops_reading_change_no_disposition() {
+fn a_flooded_gateway_a_broker_that_stops_reading_and_fifty_browsers_change_no_disposition() {
     let Some(mut gateway) = gateway() else { return };
     let fixture = fixture("[socket]\npath = \"line.sock\"\naccept = [\"acknowledge\"]");
     let is_bad = |index: usize| index % 3 == 1;
@@ -213,21 +258,26 @@ fn a_flooded_gateway_and_a_broker_that_stops_reading_change_no_disposition() {
         }
     });
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let page_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let neighbours = format!(
-        "[line]\nsocket = \"line.sock\"\n[modbus]\nlisten = \"127.0.0.1:{port}\"\nmax_clients = 200\n\
+        "[line]\nsocket = \"line.sock\"\n[page]\nlisten = \"127.0.0.1:{page_port}\"\nfolder = \".\"\n[modbus]\nlisten = \"127.0.0.1:{port}\"\nmax_clients = 200\n\
          [mqtt]\nhost = \"127.0.0.1\"\nport = {broker_port}\n"
     );
     // The line ends with its frames: it is started last, and the gateway waits for it.
     fixture.write("gateway.toml", neighbours.as_bytes());
+    set_password(&fixture);
     let run = gateway.arg("run").arg(fixture.path("gateway.toml")).stderr(Stdio::null()).spawn().unwrap();
     let _gateway = Process(run);
     wait_until("the gateway listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     let stop = Arc::new(AtomicBool::new(false));
     let flooders: Vec<_> = (0..200).map(|_| flood(port, Arc::clone(&stop))).collect();
+    let cookie = log_in(page_port);
+    let browsers: Vec<_> = (0..50).map(|_| watch(page_port, &cookie, Arc::clone(&stop))).collect();
     let (_line, parts) = start(&fixture);
     let parts: Vec<Value> = parts.collect();
     stop.store(true, Ordering::Relaxed);
     let requests: u64 = flooders.into_iter().map(|flooder| flooder.join().unwrap()).sum();
+    let told: usize = browsers.into_iter().map(|browser| browser.join().unwrap()).sum();
     assert_eq!(parts.len(), 250);
     let mut lateness = vec![];
     for (index, part) in parts.iter().enumerate() {
@@ -238,8 +288,53 @@ fn a_flooded_gateway_and_a_broker_that_stops_reading_change_no_disposition() {
         lateness.push(part["ms"]["lateness"].as_f64().unwrap());
     }
     lateness.sort_by(f64::total_cmp);
-    println!("{requests} Modbus requests; lateness p50 {} ms, p99 {} ms", lateness[125], lateness[247]);
-    assert!(requests > 0);
+    println!(
+        "{requests} Modbus requests, {told} bytes for browsers; lateness p50 {} ms, p99 {} ms",
+        lateness[125], lateness[247]
+    );
+    assert!(requests > 0 && told > 50 * 1000, "{told} bytes");
+}
+
+const PASSWORD: &str = "a good password";
+
+fn set_password(fixture: &Fixture) {
+    let mut command = gateway().unwrap();
+    command.args(["password", "operator"]).arg(fixture.path("gateway.toml"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// Logs in to the gateway's page and returns the cookie.
+fn log_in(port: u16) -> String {
+    let body = format!("{{\"role\":\"operator\",\"name\":\"anna\",\"password\":\"{PASSWORD}\"}}");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let length = body.len();
+    let head =
+        "POST /api/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    stream.write_all(format!("{head}content-length: {length}\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let cookie = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .unwrap_or_else(|| panic!("{answer}"));
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+/// Reads what the page tells a browser until told to stop; returns the number of bytes.
+fn watch(port: u16, cookie: &str, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
+    let request = format!("GET /api/events HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\n\r\n");
+    std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let (mut bytes, mut buffer) = (0, [0; 16_384]);
+        while !stop.load(Ordering::Relaxed) {
+            bytes += stream.read(&mut buffer).unwrap_or(0);
+        }
+        bytes
+    })
 }
 
 /// Asks for registers as fast as it is answered, until told to stop; returns how often.

@@ -78,11 +78,16 @@ fn an_operator_watches_decides_and_is_told_when_the_data_are_old() {
     browser.value("document.activeElement.click()");
     browser.wait_until("document.getElementById('record').open");
     assert_eq!(text(&mut browser, "record-title"), newest(3));
-    // A mistake is taken back, also in the dialog.
+    // Panels without keys have buttons.
+    browser.value("[...document.querySelectorAll('#kind-buttons button')].find((b) => b.textContent.includes('scratch')).click()");
+    let decided = line.next_decision();
+    assert_eq!((decided.record.as_str(), decided.kind.as_str()), (newest(3), "scratch"));
+    assert_is_in(&mut browser, "record-title", newest(4));
+    // A mistake is taken back, also there.
     browser.press("z", "KeyZ");
     let taken_back = line.next_decision();
-    assert_eq!((taken_back.record.as_str(), taken_back.decision), (newest(2), Decision::Undecided));
-    assert_is_in(&mut browser, "record-title", newest(2));
+    assert_eq!((taken_back.record.as_str(), taken_back.decision), (newest(3), Decision::Undecided));
+    assert_is_in(&mut browser, "record-title", newest(3));
 
     // A gateway that doesn't answer.
     page.gateway.process.signal("STOP");

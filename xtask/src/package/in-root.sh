@@ -28,6 +28,7 @@ must test -f /usr/lib/tmpfiles.d/nominal.conf
 must test -f /lib/systemd/system/nominal-gateway.service
 must test ! -e /etc/systemd/system/multi-user.target.wants/nominal-gateway.service
 must nominal-gateway init /tmp/gateway.toml
+must test "$(stat -c '%U %a' /var/lib/nominal-gateway)" = 'nominal-gateway 700'
 must cmp /tmp/gateway.toml /usr/share/nominal/gateway.toml
 for group in video gpio dialout; do must getent group $group >/dev/null; done
 must test "$(owner /var/lib/nominal)" = nominal:nominal
@@ -81,7 +82,7 @@ must test "$(cat /var/lib/nominal/state/counters)" = 7
 
 say "purge: nothing is left"
 dpkg -P nominal >/tmp/log 2>&1 || { cat /tmp/log; fail "dpkg -P"; }
-for path in /etc/nominal /var/lib/nominal /usr/bin/edge-runtime /usr/bin/nominal-gateway /usr/share/doc/nominal "$unit" \
+for path in /etc/nominal /var/lib/nominal /var/lib/nominal-gateway /usr/bin/edge-runtime /usr/bin/nominal-gateway /usr/share/doc/nominal "$unit" \
     /etc/systemd/system/multi-user.target.wants/nominal.service; do
     must test ! -e "$path"
 done

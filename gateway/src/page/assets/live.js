@@ -63,7 +63,7 @@ function showCounts(state) {
     ["counts.faults", count(status.faults)],
     ["counts.missing", count(status.missing)],
     ["counts.rate", count(minute.parts)],
-    ["counts.reject_rate", minute.parts ? `${number((100 * minute.rejected) / minute.parts)} %` : "–"],
+    ["counts.reject_rate", minute.parts ? `${((100 * minute.rejected) / minute.parts).toFixed(1)} %` : "–"],
     ["counts.camera", status.camera ? say(`camera.${status.camera}`) : "–"],
     ["counts.infer", state.infer_p99_ms == null ? "–" : `${number(state.infer_p99_ms)} ms`],
     ["counts.challenge", count(status.challenge_left)],
@@ -130,7 +130,7 @@ async function showRecord() {
     shownRecord = record.name;
     of("last-picture").src = `/api/records/${record.name}/overlay`;
     of("last-picture").alt = say("review.alt", { name: record.name });
-    of("last-caption").textContent = describe(record);
+    of("last-caption").textContent = say("last.record", { record: describe(record) });
     of("last-record").hidden = false;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

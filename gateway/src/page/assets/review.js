@@ -21,6 +21,8 @@ export function startReview() {
   of("close").onclick = () => of("record").close();
   of("record").onclose = () => focus(selected);
   of("grid").onkeydown = of("record").onkeydown = press;
+  for (const button of document.querySelectorAll("[data-decision]")) button.onclick = () => decide(button.dataset.decision, "", false);
+  of("take-back").onclick = takeBack;
   showKeys();
 }
 
@@ -31,6 +33,12 @@ function kinds() {
 function showKeys() {
   const named = kinds().map((kind, index) => `${index + 1}: ${kind}`).join(", ");
   of("keys").textContent = `${say("review.keys")} ${named ? say("review.kind_keys", { kinds: named }) : say("review.no_kinds")}`;
+  // For panels without keys.
+  of("kind-buttons").replaceChildren(...kinds().map((kind) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: say("review.kind", { kind }) });
+    button.onclick = () => decide("defect", kind, false);
+    return button;
+  }));
 }
 
 /// Loads the newest records, or those older than `before`.
