@@ -206,9 +206,9 @@ fn decisions_from_a_gateway_are_kept_while_the_line_runs() {
     // Beside the records there are folders for those of passed parts and those with decisions.
     let mut record = None;
     wait_until("there is a record", || {
-        let names =
+        let mut names =
             fixture.records().into_iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
-        record = names.filter(|name| name.starts_with(char::is_numeric)).last();
+        record = names.rfind(|name| name.starts_with(char::is_numeric));
         record.is_some()
     });
     let record = record.unwrap();

@@ -18,6 +18,8 @@ use crate::line::{Event, Hub, LineState, Part, unix_ms};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// After this time the browser connects again: one that is gone without a word doesn't keep its place.
 const LONGEST: Duration = Duration::from_secs(600);
+/// Tells browsers to connect again after half a second, before their data are old.
+const RETRY: &str = "retry: 500\n";
 /// Parts that are kept for the plot.
 const KEPT: usize = 600;
 /// Parts in one message; a browser that missed some has a gap in its plot.
@@ -118,7 +120,7 @@ impl Live {
             object.insert("parts".to_owned(), json!(parts));
             object.insert("minute".to_owned(), rates);
         }
-        self.message.send_replace(Bytes::from(format!("data: {state}\n\n")));
+        self.message.send_replace(Bytes::from(format!("{RETRY}data: {state}\n\n")));
     }
 
     /// Returns the parts that are kept, oldest first.
@@ -205,7 +207,7 @@ mod tests {
         tokio::spawn(async move { running.run().await });
         let mut messages = live.listen(|| true);
         let next = |bytes: Bytes| -> Value {
-            let text = std::str::from_utf8(&bytes).unwrap().strip_prefix("data: ").unwrap().to_owned();
+            let text = std::str::from_utf8(&bytes).unwrap().split_once("data: ").unwrap().1.to_owned();
             assert!(text.ends_with("\n\n"));
             serde_json::from_str(&text).unwrap()
         };
