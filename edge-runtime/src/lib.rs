@@ -35,6 +35,7 @@
 //! | [`review`] | what people decide about records |
 //! | [`learning`] | makes the next bundle from these decisions |
 //! | [`files`] | opens bundles; finds and writes image files |
+//! | [`trust`] | whose bundles a line runs |
 
 // Nothing on a part's path may panic: an index out of range is handled explicitly.
 #![deny(clippy::indexing_slicing)]
@@ -67,6 +68,7 @@ pub mod report;
 pub mod review;
 pub mod run;
 pub mod trigger;
+pub mod trust;
 
 #[cfg(test)]
 mod testing;

@@ -1,13 +1,16 @@
 //! The bundle: the folder that the trainer ships to the line, verified when it is opened.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use shared_format::{FormatError, ThresholdFile, threshold_file};
 
+use crate::decode::{DecodeError, decode, read_file};
 use crate::engine::EngineError;
 use crate::fault::Fault;
+use crate::frame::Frame;
 use crate::regular_file::{ReadError, read_regular_file};
 
 /// The network, in the bundle's folder.
@@ -16,6 +19,9 @@ pub const MODEL_FILE: &str = "model.onnx";
 pub const THRESHOLD_FILE: &str = "model.threshold";
 /// Folder with the golden frames, in the bundle's folder.
 pub const GOLDEN_FOLDER: &str = "golden";
+/// The SHA-256 of each of a bundle's files, by its path in the bundle's folder with `/` between folders.
+pub type FileHashes = BTreeMap<String, [u8; 32]>;
+
 /// Larger models are refused without being read.
 const MAX_MODEL_BYTES: u64 = 2 << 30;
 
@@ -79,6 +85,12 @@ pub enum BundleError {
         /// Computed from the model file.
         found: [u8; 32],
     },
+    /// A file isn't the one that was vouched for, or none was.
+    #[error("{} is not the file that was signed; copy the whole bundle folder again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The model can't be loaded.
     #[error("{}: {source}", path.display())]
     Model {
@@ -106,6 +118,8 @@ pub struct Bundle {
     pub thresholds: ThresholdFile,
     /// The model's bytes.
     pub onnx: Vec<u8>,
+    /// What its files must be; `None` if nobody vouches for them.
+    hashes: Option<FileHashes>,
 }
 
 impl Bundle {
@@ -114,20 +128,76 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`], naming the file that fails.
     pub fn open(folder: &Path) -> Result<Self, BundleError> {
+        Self::open_as(folder, None)
+    }
+
+    /// Like [`Self::open`], and no file is parsed unless it has the hash that is listed for it, golden frames and later reads
+    /// included. Each file is read once, and the bytes that are hashed are those that are parsed.
+    ///
+    /// # Errors
+    /// [`BundleError::Changed`] if a file has another hash or none is listed; otherwise as [`Self::open`].
+    pub fn open_listed(folder: &Path, hashes: FileHashes) -> Result<Self, BundleError> {
+        Self::open_as(folder, Some(hashes))
+    }
+
+    /// Opens the same bundle again, as it was opened.
+    ///
+    /// # Errors
+    /// As [`Self::open_listed`] or [`Self::open`].
+    pub fn reopen(&self) -> Result<Self, BundleError> {
+        Self::open_as(&self.folder, self.hashes.clone())
+    }
+
+    fn open_as(folder: &Path, hashes: Option<FileHashes>) -> Result<Self, BundleError> {
         if !folder.is_dir() {
             return Err(BundleError::NotAFolder { folder: folder.to_owned() });
         }
         let path = folder.join(THRESHOLD_FILE);
         let bytes = read(&path, threshold_file::MAX_LEN as u64)?;
+        check(hashes.as_ref(), THRESHOLD_FILE, &path, || file_sha256(&bytes))?;
         let thresholds =
             ThresholdFile::decode(&bytes).map_err(|source| BundleError::Threshold { path, source })?;
         let path = folder.join(MODEL_FILE);
         let onnx = read(&path, MAX_MODEL_BYTES)?;
         let found = file_sha256(&onnx);
+        check(hashes.as_ref(), MODEL_FILE, &path, || found)?;
         if found != thresholds.model_sha256 {
             return Err(BundleError::Hash { path, expected: thresholds.model_sha256, found });
         }
-        Ok(Self { folder: folder.to_owned(), thresholds, onnx })
+        Ok(Self { folder: folder.to_owned(), thresholds, onnx, hashes })
+    }
+
+    /// Reads another of the bundle's files, of at most `max` bytes; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// [`BundleError::Changed`] if hashes are listed and it has another, or it is missing although it is listed;
+    /// [`BundleError::Io`], [`BundleError::NotAFile`], [`BundleError::TooLarge`].
+    pub fn read(&self, name: &str, max: u64) -> Result<Option<Vec<u8>>, BundleError> {
+        let path = self.folder.join(name);
+        match read(&path, max) {
+            Ok(bytes) => {
+                check(self.hashes.as_ref(), name, &path, || file_sha256(&bytes))?;
+                Ok(Some(bytes))
+            }
+            Err(BundleError::Missing { path }) => match &self.hashes {
+                Some(hashes) if hashes.contains_key(name) => Err(BundleError::Changed { path }),
+                _ => Ok(None),
+            },
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Reads and decodes one of the bundle's golden frames.
+    ///
+    /// # Errors
+    /// [`BundleError::Golden`] if it is missing or damaged, [`BundleError::Changed`].
+    pub fn golden_frame(&self, file: &str) -> Result<Frame, BundleError> {
+        let path = self.golden_path(file);
+        let failed =
+            |source: DecodeError| BundleError::Golden { path: path.clone(), source: Box::new(source.into()) };
+        let bytes = read_file(&path).map_err(failed)?;
+        check(self.hashes.as_ref(), &format!("{GOLDEN_FOLDER}/{file}"), &path, || file_sha256(&bytes))?;
+        decode(&bytes).map_err(failed)
     }
 
     /// Returns the path of one of the bundle's golden frames.
@@ -141,6 +211,21 @@ impl Bundle {
 #[must_use]
 pub fn file_sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// Checks a file's hash, if hashes are listed.
+fn check(
+    hashes: Option<&FileHashes>,
+    name: &str,
+    path: &Path,
+    found: impl FnOnce() -> [u8; 32],
+) -> Result<(), BundleError> {
+    match hashes {
+        Some(hashes) if hashes.get(name) != Some(&found()) => {
+            Err(BundleError::Changed { path: path.to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns enough of a hash to tell two files apart by eye.

@@ -7,7 +7,7 @@ use shared_format::{Golden, ThresholdFile, Verdict};
 
 use crate::anomaly_map::AnomalyMap;
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
-use crate::decode::{DecodeError, decode_file, decode_within};
+use crate::decode::{DecodeError, decode_within};
 use crate::engine::{Engine, Network, Options};
 use crate::fault::Fault;
 use crate::frame::Frame;
@@ -111,7 +111,11 @@ impl Judge {
         Self::load(Engine::default(), bundle, threads)
     }
 
-    fn load(engine: Engine, mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
+    /// Like [`Self::from_bundle`], with the given engine.
+    ///
+    /// # Errors
+    /// As [`Self::from_bundle`].
+    pub fn load(engine: Engine, mut bundle: Bundle, threads: usize) -> Result<Self, BundleError> {
         // The engine has its own copy of the weights; a board has no memory to spare for a second one.
         let onnx = std::mem::take(&mut bundle.onnx);
         let ThresholdFile { arithmetic, recipe, .. } = bundle.thresholds;
@@ -200,11 +204,13 @@ impl Judge {
     }
 
     fn check_one_golden(&mut self, golden: &Golden) -> Result<GoldenResult, BundleError> {
-        let path = self.bundle.golden_path(&golden.file);
-        let scored = decode_file(&path).map_err(Fault::from).and_then(|frame| self.scorer.score(&frame));
-        let score = match scored {
+        let frame = self.bundle.golden_frame(&golden.file)?;
+        let score = match self.scorer.score(&frame) {
             Ok(scored) => scored.score,
-            Err(source) => return Err(BundleError::Golden { path, source: Box::new(source) }),
+            Err(source) => {
+                let path = self.bundle.golden_path(&golden.file);
+                return Err(BundleError::Golden { path, source: Box::new(source) });
+            }
         };
         let within = (score - golden.score).abs() <= self.bundle.thresholds.score_tolerance;
         Ok(GoldenResult { file: golden.file.as_str().to_owned(), expected: golden.score, score, within })

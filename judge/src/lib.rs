@@ -117,7 +117,7 @@ mod regular_file;
 mod tiles;
 
 pub use anomaly_map::AnomalyMap;
-pub use bundle::{Bundle, BundleError, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
+pub use bundle::{Bundle, BundleError, FileHashes, GOLDEN_FOLDER, MODEL_FILE, THRESHOLD_FILE, file_sha256};
 pub use decode::{
     DecodeError, IMAGE_EXTENSIONS, MAX_PIXELS, decode, decode_file, decode_file_within, decode_with_alpha,
     decode_within, has_image_extension, read_file, trim_jpeg,

@@ -11,7 +11,7 @@ use crate::arguments::{choice, path, path_of, value_of};
 use crate::test;
 
 /// The kinds of input, each a test in some crate's `tests/fuzz.rs`.
-const TARGETS: [&str; 13] = [
+const TARGETS: [&str; 17] = [
     "threshold_files",
     "telegrams",
     "models",
@@ -25,6 +25,10 @@ const TARGETS: [&str; 13] = [
     "line_messages",
     "gateway_files",
     "page_requests",
+    "manifests",
+    "signatures",
+    "key_lists",
+    "signed_bundles",
 ];
 
 /// Returns the command's arguments and help.
@@ -96,6 +100,7 @@ mod tests {
             include_str!("../../edge-runtime/tests/fuzz.rs"),
             include_str!("../../crates/networks/tests/fuzz.rs"),
             include_str!("../../gateway/tests/fuzz.rs"),
+            include_str!("../../crates/signing/tests/fuzz.rs"),
         ];
         let all = programs.concat();
         for target in TARGETS {

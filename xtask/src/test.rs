@@ -33,6 +33,10 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
     if let Err(reason) = system::ensure_programs(&neighbours) {
         println!("no programs for testing the gateway: {reason:#}");
     }
+    // minisign's own program is to verify what the trainer signs; without it, that test says so and is skipped.
+    if let Err(reason) = system::ensure_programs(&[("minisign", "minisign")]) {
+        println!("no minisign for testing signatures: {reason:#}");
+    }
     let mut cargo = workspace::cargo(&ready.root);
     cargo.arg("test");
     if !names_packages(arguments) {

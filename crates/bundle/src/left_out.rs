@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use judge::Bundle;
 use serde::{Deserialize, Serialize};
 
 use crate::suspects::Suspect;
@@ -37,6 +38,17 @@ struct Record {
 /// Writes the record as JSON.
 pub(crate) fn encode(left_out: &[Suspect]) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec_pretty(&Record { left_out: left_out.to_vec() })?)
+}
+
+/// Reads the record of an opened bundle, as [`left_out`] does.
+///
+/// # Errors
+/// If the record can't be read, isn't one, or isn't what was signed.
+pub fn left_out_of(bundle: &Bundle) -> io::Result<Vec<Suspect>> {
+    match bundle.read(LEFT_OUT_FILE, MAX_BYTES).map_err(io::Error::other)? {
+        Some(bytes) => Ok(serde_json::from_slice::<Record>(&bytes)?.left_out),
+        None => Ok(vec![]),
+    }
 }
 
 /// Reads which photos a bundle's model was not allowed to learn from, highest score first; none if the bundle has no such record.

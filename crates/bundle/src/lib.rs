@@ -60,7 +60,7 @@ pub use claim::{claim, claim_with_threshold, highest, outlier_warning, suspects_
 pub use export::{Export, ExportDefects, ExportError, ScoreKind, export, export_calibrated, score_file};
 pub use input_shape::{PIXELS, input_shape};
 pub use joint_limit::JointLimit;
-pub use left_out::{LeftOut, left_out};
+pub use left_out::{LeftOut, left_out, left_out_of};
 pub use painted_mask::{PaintedMask, PaintedMaskError, ZoneFactor, add_mask};
 pub use reference_patch::{LightFound, ReferenceError, reference_patch};
 pub use robust::robust_stats;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use judge::{Bundle, BundleError, DecodeError, Fault, Judge, Replacement, decode_file};
+use judge::{BundleError, Fault, Judge, Replacement};
 use shared_format::{Arithmetic, Golden};
 
 use crate::report::{in_ms, significant};
@@ -55,9 +55,6 @@ pub enum ArithmeticError {
         "the bundle has no golden frames to compare with; export it again with the trainer of this version"
     )]
     NoGolden,
-    /// A golden frame is not a valid image.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
     /// A golden frame can't be judged.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -92,7 +89,7 @@ impl ArithmeticComparison {
     /// If the bundle can't be opened again, or has been replaced.
     pub fn new(old: Judge, threads: usize) -> Result<Self, ArithmeticError> {
         let before = &old.bundle().thresholds;
-        let mut bundle = Bundle::open(&old.bundle().folder)?;
+        let mut bundle = old.bundle().reopen()?;
         if bundle.thresholds != *before {
             return Err(ArithmeticError::Replaced);
         }
@@ -146,7 +143,7 @@ impl ArithmeticComparison {
         let Some(first) = bundle.thresholds.golden.first() else {
             return Err(ArithmeticError::NoGolden);
         };
-        let frame = decode_file(&bundle.golden_path(&first.file))?;
+        let frame = bundle.golden_frame(&first.file)?;
         let mut judges = [&mut self.old, &mut self.new];
         let is_emulated = judges.iter_mut().any(|judge| judge.network().is_emulated());
         let mut times = [vec![], vec![]];

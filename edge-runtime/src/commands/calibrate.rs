@@ -1,13 +1,14 @@
 //! `calibrate`: recalibrates a product's threshold from good parts.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundle::recalibrate::replace_thresholds;
 use bundle::{Calibration, ThresholdRule, claim_with_threshold, highest, outlier_warning, suspects_warning};
 use judge::{Engine, Judge};
 use shared_format::{Arithmetic, ThresholdFile};
+use signing::unverified;
 
 use crate::calibration::{
     ArithmeticChange, ArithmeticComparison, CameraParts, FolderParts, Options, PartSource, arithmetic_name,
@@ -17,6 +18,7 @@ use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
+use crate::trust::{BoardSigner, LineTrust, describe};
 
 /// Arguments of `calibrate`.
 #[derive(Debug, clap::Args)]
@@ -75,7 +77,12 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     }
     let line = LineFile::load(&args.line)?;
     let product = product(&line, args.product.as_deref())?;
-    let mut judge = bundles::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
+    let trust = LineTrust::of(&line)?;
+    let signer = BoardSigner::trusted(&line, &trust)?;
+    let (mut judge, signed) = trust.open(Engine::Kernels, product, line.threads.into())?;
+    if let Some(signed) = &signed {
+        let _ = writeln!(std::io::stderr(), "the bundle is {}", describe(signed));
+    }
     bundles::check_first_golden(&mut judge)?;
     let folder = args.from.as_deref().map(FolderParts::open).transpose()?;
     if let (Some(folder), Some(parts)) = (&args.from, &folder)
@@ -102,7 +109,26 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
     })?;
     let old = &judge.bundle().thresholds;
-    let kept = replace_thresholds(&product.bundle, &new_threshold_file(old, &calibration, change)?)?;
+    let thresholds = new_threshold_file(old, &calibration, change)?;
+    let kept = match &signer {
+        Some(signer) => {
+            let change = |copy: &Path| Ok(replace_thresholds(copy, &thresholds)?);
+            let (kept, serial) = signer.replace(&product.bundle, &product.name, &trust, change)?;
+            let _ = writeln!(std::io::stderr(), "signed by {}, serial number {serial}", signer.public());
+            product.bundle.join(kept.file_name().unwrap_or_default())
+        }
+        None => {
+            let kept = replace_thresholds(&product.bundle, &thresholds)?;
+            if unverified(&product.bundle).is_some() {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "warning: the bundle's signature no longer holds; sign it again with `trainer sign`, or give signing.board_key in \
+                     the line file"
+                );
+            }
+            kept
+        }
+    };
     let mut out = std::io::stdout().lock();
     let normals = calibration.evidence.normals;
     writeln!(out, "{}: {normals} judged, {skipped} skipped", product.name)?;

@@ -5,14 +5,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use judge::Engine;
+use signing::SignedBundle;
 
 use crate::capture::CaptureError;
 use crate::capture::nokhwa::LIMITATIONS;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::gate::{BeltUnit, GateSettings};
-use crate::line_file::{CameraConfig, LineFile, Safe, Trigger};
+use crate::line_file::{CameraConfig, LineFile, Product, Safe, Trigger};
 use crate::output::KINDS;
+use crate::trust::{self, LineTrust};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +26,9 @@ pub struct Args {
     /// Check only the file; its bundles and devices need not exist yet.
     #[arg(long)]
     file_only: bool,
+    /// Accept bundles with lower serial numbers than the line has run before: from now on, it runs them.
+    #[arg(long, conflicts_with = "file_only")]
+    allow_downgrade: bool,
 }
 
 /// Checks the line and prints a description of what it would do.
@@ -30,14 +36,21 @@ pub struct Args {
 /// # Errors
 /// If the line file can't be used. Bundles and devices that fail are listed and make the outcome an error.
 pub fn run(args: &Args) -> Result<CommandOutcome> {
-    let line = LineFile::load(&args.line)?;
-    let mut problems = vec![];
+    let mut line = LineFile::load(&args.line)?;
+    line.signing.allow_downgrade |= args.allow_downgrade;
+    let (mut problems, mut signatures) = (vec![], vec![]);
     if !args.file_only {
-        problems.extend(bundles(&line));
+        match LineTrust::of(&line) {
+            Ok(trust) => (problems, signatures) = bundles(&line, &trust, args.allow_downgrade),
+            Err(e) => problems.push(e.to_string()),
+        }
         problems.extend(devices(&line));
     }
     let mut out = std::io::stdout().lock();
     write!(out, "{}", describe(&line))?;
+    for signature in &signatures {
+        writeln!(out, "signature {signature}")?;
+    }
     for problem in &problems {
         writeln!(out, "problem   {problem}")?;
     }
@@ -46,22 +59,32 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     Ok(if problems.is_empty() { CommandOutcome::Success } else { CommandOutcome::Error })
 }
 
-/// Opens every bundle and judges its golden frames, as the line does at start.
-fn bundles(line: &LineFile) -> Vec<String> {
-    let mut problems = vec![];
+/// Opens every bundle and judges its golden frames, as the line does at start. Returns what is wrong, and who signed each.
+fn bundles(line: &LineFile, trust: &LineTrust, accept: bool) -> (Vec<String>, Vec<String>) {
+    let (mut problems, mut opened) = (vec![], vec![]);
     for product in &line.products {
-        if let Err(e) = bundle(line, &product.bundle) {
-            problems.push(format!("product {}: {e:#}", product.name));
+        match bundle(line, trust, product) {
+            Ok(signed) => opened.push((product.name.as_str(), signed)),
+            Err(e) => problems.push(format!("product {}: {e:#}", product.name)),
         }
     }
-    problems
+    let signatures = opened.iter().filter_map(|(product, signed)| {
+        signed.as_ref().map(|signed| format!("{product}: {}", trust::describe(signed)))
+    });
+    let signatures = signatures.collect();
+    if accept && problems.is_empty() {
+        let opened: Vec<_> = opened.iter().map(|(product, signed)| (*product, signed.as_ref())).collect();
+        problems.extend(trust.remember(&opened).err().map(|e| e.to_string()));
+    }
+    (problems, signatures)
 }
 
-fn bundle(line: &LineFile, folder: &Path) -> Result<()> {
-    let mut judge = bundles::open(folder, line.threads.into())?;
+fn bundle(line: &LineFile, trust: &LineTrust, product: &Product) -> Result<Option<SignedBundle>> {
+    let (mut judge, signed) = trust.open(Engine::default(), product, line.threads.into())?;
+    bundles::warn_of_emulation(&mut judge);
     bundles::check_first_golden(&mut judge)?;
     line.vote_count(&bundles::zone_levels(&judge))?;
-    Ok(())
+    Ok(signed)
 }
 
 fn devices(line: &LineFile) -> Vec<String> {

@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use judge::{BundleError, Judge};
+use judge::Engine;
 use serde::Serialize;
 use shared_format::{
     Arithmetic, Colour, Evidence, Motion, Recipe, ReferencePatch, Sample, ThresholdFile, Zones,
 };
 
+use super::trusted;
 use crate::commands::outcome::CommandOutcome;
+use crate::files::bundles::OpenBundleError;
 use crate::health::machine::System;
 use crate::report::significant;
 
@@ -20,6 +22,9 @@ pub struct Args {
     /// Also check this bundle folder.
     #[arg(long, value_name = "FOLDER")]
     bundle: Option<PathBuf>,
+    /// A line file: the bundle must be one that this line would run.
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    line: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -38,6 +43,8 @@ struct DoctorReport {
 #[derive(Debug, Serialize)]
 struct BundleReport {
     folder: String,
+    /// Who signed it, or who claims to have; `None` if nobody.
+    signature: Option<String>,
     producer: String,
     method: String,
     teacher: String,
@@ -81,7 +88,8 @@ struct GoldenReport {
 pub fn run(args: &Args) -> Result<CommandOutcome> {
     let mut problems = Vec::new();
     let bundle = args.bundle.as_deref().and_then(|folder| {
-        check_bundle(folder, &mut problems).map_err(|e| problems.push(e.to_string())).ok()
+        let checked = check_bundle(folder, args.line.as_deref(), &mut problems);
+        checked.map_err(|e| problems.push(cause(&e))).ok()
     });
     let ok = problems.is_empty();
     let report =
@@ -96,10 +104,19 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     Ok(if ok { CommandOutcome::Success } else { CommandOutcome::Error })
 }
 
-fn check_bundle(folder: &Path, problems: &mut Vec<String>) -> Result<BundleReport, BundleError> {
-    let mut judge = Judge::open(folder, 1)?;
+/// Returns why a bundle is refused. That it is the bundle which is refused, the report says anyway.
+fn cause(error: &anyhow::Error) -> String {
+    match error.downcast_ref() {
+        Some(OpenBundleError::Refused { source, .. }) => source.to_string(),
+        _ => error.to_string(),
+    }
+}
+
+fn check_bundle(folder: &Path, line: Option<&Path>, problems: &mut Vec<String>) -> Result<BundleReport> {
+    let (mut judge, signature) = trusted::open(Engine::default(), folder, line, 1)?;
     let is_emulated = judge.network().is_emulated();
     let mut report = describe_bundle(folder, &judge.bundle().thresholds, is_emulated);
+    report.signature = signature;
     match judge.check_golden() {
         Ok(results) if results.is_empty() => problems.push(
             "the bundle has no golden frames to compare this machine with the one that made it; export \
@@ -135,6 +152,7 @@ fn describe_bundle(folder: &Path, thresholds: &ThresholdFile, is_emulated: bool)
     let evidence = &thresholds.evidence;
     BundleReport {
         folder: folder.to_string_lossy().into_owned(),
+        signature: None,
         producer: thresholds.producer.as_str().to_owned(),
         method: thresholds.method.as_str().to_owned(),
         teacher: thresholds.teacher.as_str().to_owned(),
@@ -244,6 +262,7 @@ fn write_bundle(bundle: &BundleReport, out: &mut impl Write) -> io::Result<()> {
     let teacher =
         if bundle.teacher.is_empty() { String::new() } else { format!(", teacher {}", bundle.teacher) };
     writeln!(out, "bundle        {}", bundle.folder)?;
+    writeln!(out, "signature     {}", bundle.signature.as_deref().unwrap_or("none"))?;
     writeln!(out, "made by       {}, method {}{teacher}", bundle.producer, bundle.method)?;
     writeln!(out, "model         SHA-256 {}", bundle.model_sha256)?;
     writeln!(out, "recipe        {}", bundle.recipe)?;

@@ -8,6 +8,7 @@ use judge::decode_file_within;
 use shared_format::Arithmetic;
 
 use super::engine::EngineChoice;
+use super::trusted;
 use crate::commands::outcome::{CommandOutcome, VerdictTally};
 use crate::files::overlays::Overlays;
 use crate::files::{bundles, images};
@@ -19,6 +20,9 @@ pub struct Args {
     /// The bundle folder that the trainer wrote.
     #[arg(long, value_name = "FOLDER")]
     bundle: PathBuf,
+    /// A line file: the bundle must be one that this line would run.
+    #[arg(long, value_name = "FILE")]
+    line: Option<PathBuf>,
     /// Image files, folders (searched recursively) or patterns such as 'shots/*.png'.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -44,7 +48,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<CommandOutcome> {
     let images::ImageListing { paths: images, unused } = images::collect(&args.paths)?;
     let mut overlays = args.overlay.as_deref().map(Overlays::open).transpose()?;
-    let mut judge = bundles::open_with(args.engine.into(), &args.bundle, args.threads.into())?;
+    let (mut judge, signature) =
+        trusted::open(args.engine.into(), &args.bundle, args.line.as_deref(), args.threads.into())?;
+    if let Some(signature) = signature {
+        let _ = writeln!(std::io::stderr(), "signature: {signature}");
+    }
     bundles::warn_of_emulation(&mut judge);
     if args.engine == EngineChoice::Plain && judge.bundle().thresholds.arithmetic == Arithmetic::Half {
         bail!(

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bundle::{
-    Suspect, ThresholdRule, claim_with_threshold, frame_score, highest, left_out, miss_rate, outlier_warning,
+    Suspect, ThresholdRule, claim_with_threshold, frame_score, highest, left_out_of, miss_rate,
+    outlier_warning,
 };
-use judge::{Engine, Judge};
+use judge::{Bundle, Engine, Judge};
 use methods::cross_fit::CrossFitError;
 use methods::taught_defects::Examples;
 use methods::teach::{TeachError, TeachRequest, TeachResult, teach};
@@ -27,6 +28,7 @@ use crate::learning::{
 };
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
+use crate::trust::{BoardSigner, LineTrust, describe};
 
 /// Maximum number of parts that are named for one reason.
 const MAX_LISTED: usize = 10;
@@ -75,15 +77,20 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let product = calibrate::product(&line, args.product.as_deref())?;
     let place = BundlePlace::lock(&product.bundle)?;
     if args.roll_back {
-        return roll_back(&place, product);
+        return roll_back(&place, &line, product);
     }
+    let trust = LineTrust::of(&line)?;
+    let signer = if args.apply { BoardSigner::trusted(&line, &trust)? } else { None };
     let started = Instant::now();
     let (decisions, defects) = decisions(&line, product)?;
-    let mut old = bundles::open_with(Engine::Kernels, &product.bundle, line.threads.into())?;
+    let (mut old, signed) = trust.open(Engine::Kernels, product, line.threads.into())?;
+    if let Some(signed) = &signed {
+        print_line(&format!("the bundle in use is {}", describe(signed)));
+    }
     bundles::check_first_golden(&mut old)?;
     let replaces = place.identity()?;
-    let task = Task::new(args, product, &old.bundle().thresholds)?;
-    let suspects = left_out(&product.bundle).with_context(|| {
+    let task = Task::new(args, product, old.bundle())?;
+    let suspects = left_out_of(old.bundle()).with_context(|| {
         format!("the record of photos that {} was not taught with can't be read", product.bundle.display())
     })?;
     let mut material = Material::gather(
@@ -128,6 +135,10 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         )?;
         return Ok(CommandOutcome::Success);
     }
+    if let Some(signer) = &signer {
+        let serial = signer.sign(&place.next(), &product.bundle, Some(&product.name), &trust)?;
+        print_line(&format!("signed by {}, serial number {serial}", signer.public()));
+    }
     place.switch(&replaces)?;
     writeln!(
         out,
@@ -137,8 +148,14 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     Ok(CommandOutcome::Success)
 }
 
-fn roll_back(place: &BundlePlace, product: &Product) -> Result<CommandOutcome> {
+/// Puts the earlier bundle back. Who can write the bundles may do so: its serial number is the highest from now on.
+fn roll_back(place: &BundlePlace, line: &LineFile, product: &Product) -> Result<CommandOutcome> {
+    let mut line = line.clone();
+    line.signing.allow_downgrade = true;
+    let trust = LineTrust::of(&line)?;
+    let signed = trust.verify(&place.beside(), product.bundle.file_name(), Some(&product.name))?;
     place.roll_back()?;
+    trust.remember(&[(&product.name, signed.as_ref())])?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -187,10 +204,11 @@ struct Task {
 }
 
 impl Task {
-    fn new(args: &Args, product: &Product, old: &ThresholdFile) -> Result<Self> {
+    fn new(args: &Args, product: &Product, bundle: &Bundle) -> Result<Self> {
+        let old = &bundle.thresholds;
         let name = old.method.as_str();
         let entry = methods::by_name(name).ok_or_else(|| LearnError::Method(name.to_owned()))?;
-        let recorded = Lesson::read(&product.bundle)?;
+        let recorded = Lesson::of(bundle)?;
         if recorded.is_none() && args.photos.is_none() {
             return Err(LearnError::NoLesson { bundle: product.bundle.clone() }.into());
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`outcome`] | maps verdicts to the exit code |
 //! | `engine` | the `--engine` option |
+//! | `trusted` | the `--line` option of commands on bundles |
 
 pub mod bench;
 pub mod calibrate;
@@ -19,6 +20,7 @@ pub mod outcome;
 pub mod review;
 pub mod run;
 pub mod teach;
+mod trusted;
 
 use outcome::CommandOutcome;
 

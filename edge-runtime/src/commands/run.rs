@@ -19,6 +19,9 @@ pub struct Args {
     /// The line file.
     #[arg(value_name = "FILE")]
     line: PathBuf,
+    /// Run bundles with lower serial numbers than before, and refuse only those that are lower than these from now on.
+    #[arg(long)]
+    allow_downgrade: bool,
     /// Log more.
     #[arg(long)]
     verbose: bool,
@@ -41,7 +44,8 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .context("cannot install the signal handlers")?;
     }
-    let line = LineFile::load(&args.line)?;
+    let mut line = LineFile::load(&args.line)?;
+    line.signing.allow_downgrade |= args.allow_downgrade;
     let counts = RunningLine::start(&line)?.supervise(&stop)?;
     tracing::info!(
         "the line has ended: {} parts, {} passed, {} rejected",

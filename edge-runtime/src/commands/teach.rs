@@ -32,6 +32,7 @@ use crate::files::parts::{PartFiles, PartListing};
 use crate::learning::Lesson;
 use crate::line_file::{LineFile, VotesConfig};
 use crate::part::VoteCount;
+use crate::trust::{BoardSigner, LineTrust};
 
 /// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
 const MAX_LISTED: usize = 3;
@@ -169,6 +170,9 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         }
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
+    // Before anything is learned: a key that can't be made is better known now.
+    let signer =
+        line.as_ref().map(|line| anyhow::Ok((LineTrust::of(line)?, BoardSigner::of(line)?))).transpose()?;
     let started = Instant::now();
     let Usable { mut parts, mut recipe, zones } = usable_parts(&folder, args, &votes)?;
     let levels: Vec<u8> = zones.iter().flat_map(Zones::levels).collect();
@@ -222,6 +226,9 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let result = teach(&request, &decide, &args.out, &mut || true)?;
     let lesson = Lesson::new(method.as_ref(), args.flip, args.threshold, &args.teacher, &folder)?;
     lesson.write(&args.out)?;
+    if let (Some(line), Some((trust, signer))) = (&line, &signer) {
+        sign(line, trust, signer.as_ref(), &args.out)?;
+    }
     report(&result, args, &folder, parts.len(), started)?;
     if replaces_half {
         let _ = writeln!(
@@ -231,6 +238,31 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         );
     }
     Ok(CommandOutcome::Success)
+}
+
+/// Signs the bundle with the board's own key, if it has one, and says whether the line will run it.
+fn sign(line: &LineFile, trust: &LineTrust, signer: Option<&BoardSigner>, out: &Path) -> Result<()> {
+    let product = line.products.iter().find(|product| product.bundle.file_name() == out.file_name());
+    let product = product.map(|product| product.name.as_str());
+    match signer {
+        Some(signer) => {
+            let serial = signer.sign(out, out, product, trust)?;
+            print_line(&format!("signed by {}, serial number {serial}", signer.public()));
+            if !trust.trusts(signer.public()) {
+                print_line(&format!(
+                    "warning: the line doesn't trust this board's key and won't run the bundle; add it to the line file: trust = \
+                     [\"{} this board\"]",
+                    signer.public().text()
+                ));
+            }
+        }
+        None if trust.is_limited() => print_line(
+            "warning: the line runs only signed bundles, and this one isn't; sign it with `trainer sign`, or give signing.board_key in \
+             the line file and teach again",
+        ),
+        None => {}
+    }
+    Ok(())
 }
 
 /// Loads the teacher by name, or from its file.

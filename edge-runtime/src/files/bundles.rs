@@ -19,6 +19,26 @@ pub enum OpenBundleError {
         /// The cause.
         source: judge::BundleError,
     },
+    /// Nobody whom the line trusts has signed it, or it was changed since then.
+    #[error(transparent)]
+    Signature {
+        /// The cause.
+        source: Box<signing::VerifyError>,
+    },
+    /// It is older than one that the line has run.
+    #[error(
+        "the bundle {bundle} has the serial number {serial}, and this line has run {highest}; deploy the newest one, or start once \
+         with --allow-downgrade",
+        bundle = bundle.display()
+    )]
+    Downgrade {
+        /// The bundle's folder.
+        bundle: PathBuf,
+        /// Its serial number.
+        serial: u64,
+        /// The highest that was run.
+        highest: u64,
+    },
     /// A golden frame can't be judged.
     #[error(transparent)]
     Golden(#[from] judge::BundleError),
@@ -45,17 +65,8 @@ pub enum OpenBundleError {
     },
 }
 
-/// Opens a bundle, and warns if this processor has to emulate its arithmetic.
-///
-/// # Errors
-/// [`OpenBundleError::Refused`]
-pub fn open(bundle: &Path, threads: usize) -> Result<Judge, OpenBundleError> {
-    let mut judge = open_with(Engine::default(), bundle, threads)?;
-    warn_of_emulation(&mut judge);
-    Ok(judge)
-}
-
-/// Opens a bundle with the given engine.
+/// Opens a bundle with the given engine, whoever made it. A line's bundles are opened by
+/// [`LineTrust`](crate::trust::LineTrust).
 ///
 /// # Errors
 /// [`OpenBundleError::Refused`]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bundle::ThresholdRule;
 use bundle::atomic::write_file;
-use judge::{ReadError, read_regular_file};
+use judge::{Bundle, ReadError, read_regular_file};
 use methods::{DynMethod, Flip};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -71,24 +71,36 @@ impl Lesson {
         Ok(Self { version: VERSION, options, flip, rule, teacher, photos, learned: None })
     }
 
-    /// Reads the lesson of a bundle; `None` if it has none.
+    /// Reads the lesson in a bundle's folder; `None` if it has none.
     ///
     /// # Errors
     /// [`LearnError::Lesson`] if the file is damaged, [`LearnError::Read`].
     pub fn read(bundle: &Path) -> Result<Option<Self>, LearnError> {
         let path = bundle.join(LESSON_FILE);
-        let bytes = match read_regular_file(&path, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(LearnError::Read { path, source }),
-        };
+        match read_regular_file(&path, MAX_BYTES) {
+            Ok(bytes) => Self::parse(&bytes, path).map(Some),
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LearnError::Read { path, source }),
+        }
+    }
+
+    /// Reads the lesson of an opened bundle; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`LearnError::Lesson`] if the file is damaged, [`LearnError::Bundle`] if it can't be read, or isn't what was signed.
+    pub fn of(bundle: &Bundle) -> Result<Option<Self>, LearnError> {
+        let bytes = bundle.read(LESSON_FILE, MAX_BYTES)?;
+        bytes.map(|bytes| Self::parse(&bytes, bundle.folder.join(LESSON_FILE))).transpose()
+    }
+
+    fn parse(bytes: &[u8], path: PathBuf) -> Result<Self, LearnError> {
         let damaged = |reason: String| LearnError::Lesson { path: path.clone(), reason };
-        let lesson: Self = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let lesson: Self = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
         if lesson.version != VERSION {
             return Err(damaged(format!("its version is {}, not {VERSION}", lesson.version)));
         }
         lesson.rule.parse::<ThresholdRule>().map_err(|e| damaged(e.to_string()))?;
-        Ok(Some(lesson))
+        Ok(lesson)
     }
 
     /// Writes the lesson into a bundle, whole or not at all.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use shared_format::gateway::CommandKind;
+use signing::Key;
 
 use super::camera::{CameraConfig, PixelFormat};
 use super::devices::{GpioConfig, SocketConfig};
@@ -20,6 +21,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     let mut checker = Checker::default();
     checker.products(line);
     checker.check_range("threads", line.threads, 1..=256);
+    checker.trust(line);
     checker.camera(&line.camera);
     checker.trigger(line);
     checker.votes(line);
@@ -114,6 +116,28 @@ impl Checker {
                      or give a smaller number"
                 ));
             }
+        }
+    }
+
+    fn trust(&mut self, line: &LineFile) {
+        for (key, texts) in [("trust", &line.trust), ("signing.root", &line.signing.root)] {
+            for error in texts.iter().filter_map(|text| Key::parse(text).err()) {
+                self.report(format!("{key}: {error}"));
+            }
+        }
+        match (line.signing.root.is_empty(), &line.signing.key_list) {
+            (true, Some(_)) => {
+                self.report("signing.key_list needs signing.root; give the public key that signs the list")
+            }
+            (false, None) => {
+                self.report("signing.root needs signing.key_list; give the path of the list that it signs")
+            }
+            _ => {}
+        }
+        if line.is_trust_limited() && line.health.state.is_none() {
+            self.report(
+                "trust and signing.root need health.state, the folder in which the line keeps the serial numbers of bundles; give it",
+            );
         }
     }
 

@@ -24,8 +24,8 @@ use crate::part::{UnknownZone, VoteCount};
 pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, V4l2Config};
 pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat, SocketConfig};
 pub use schema::{
-    ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, Trigger, VoteRule,
-    VotesConfig, ZoneVotes,
+    ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, SigningConfig,
+    Trigger, VoteRule, VotesConfig, ZoneVotes,
 };
 
 /// The file that `edge-runtime init` writes.
@@ -98,6 +98,12 @@ impl LineFile {
         self.products.iter().position(|product| product.name == name)
     }
 
+    /// Returns whether only bundles are run that a trusted key has signed.
+    #[must_use]
+    pub fn is_trust_limited(&self) -> bool {
+        !self.trust.is_empty() || !self.signing.root.is_empty()
+    }
+
     /// Returns how the frames of a part are counted if the zones of its product's bundle have these levels. On a line with several
     /// products, `votes.zones` doesn't concern bundles without zones.
     ///
@@ -120,6 +126,8 @@ impl LineFile {
         self.records.folder.iter_mut().for_each(resolve);
         self.socket.iter_mut().for_each(|socket| resolve(&mut socket.path));
         self.health.state.iter_mut().for_each(resolve);
+        self.signing.key_list.iter_mut().for_each(resolve);
+        self.signing.board_key.iter_mut().for_each(resolve);
     }
 }
 
@@ -259,6 +267,25 @@ mod tests {
         line.products.push(line.products[0].clone());
         assert!(line.vote_count(&[]).is_ok(), "another bundle may have them");
         assert!(line.vote_count(&[255, 100]).is_err());
+    }
+
+    #[test]
+    fn trust_needs_keys_that_are_keys_and_a_place_for_serial_numbers() {
+        let key = signing::SecretKey::generate().unwrap().public().unwrap().text().to_owned();
+        let with = |keys: &str, tables: &str| load(&format!("{keys}\n{MINIMAL}\n{tables}"));
+        let line = with(&format!("trust = [\"{key} Ada\"]"), "[health]\nstate = \"state\"").unwrap();
+        assert!(line.is_trust_limited() && !load(MINIMAL).unwrap().is_trust_limited());
+        for (keys, tables, named) in [
+            ("trust = [\"RWno key\"]", "[health]\nstate = \"state\"", "not a public key"),
+            (&format!("trust = [\"{key}\"]"), "", "health.state"),
+            ("", &format!("[signing]\nroot = [\"{key}\"]\n[health]\nstate = \"s\""), "signing.key_list"),
+            ("", "[signing]\nkey_list = \"keys.toml\"", "signing.root"),
+        ] {
+            let LineFileError::Values { problems, .. } = with(keys, tables).unwrap_err() else {
+                panic!("no values")
+            };
+            assert!(problems.len() == 1 && problems[0].contains(named), "{problems:?}");
+        }
     }
 
     #[test]

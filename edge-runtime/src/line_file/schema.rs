@@ -22,6 +22,13 @@ pub struct LineFile {
     /// Number of threads that run the network.
     #[serde(default = "one")]
     pub threads: u16,
+    /// Public keys, each with the name of its owner after a blank, whose bundles are run; any bundle is if neither they nor
+    /// [`SigningConfig::root`] are given.
+    #[serde(default)]
+    pub trust: Vec<String>,
+    /// Key list, the board's own key and downgrades.
+    #[serde(default)]
+    pub signing: SigningConfig,
     /// Where frames come from.
     pub camera: CameraConfig,
     /// What triggers a part.
@@ -69,6 +76,20 @@ pub struct Product {
     /// The number on the `gpio.select` inputs that selects it.
     #[serde(default)]
     pub select: Option<u8>,
+}
+
+/// Key list, the board's own key and downgrades.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SigningConfig {
+    /// Public keys that may sign the key list.
+    pub root: Vec<String>,
+    /// The key list, relative to the line file; its signature lies beside it.
+    pub key_list: Option<PathBuf>,
+    /// Folder of the board's own key, relative to the line file; without it nothing is signed here.
+    pub board_key: Option<PathBuf>,
+    /// Whether bundles and key lists with lower serial numbers than before are used.
+    pub allow_downgrade: bool,
 }
 
 /// What triggers a part.

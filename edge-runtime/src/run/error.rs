@@ -8,6 +8,7 @@ use crate::input::InputError;
 use crate::link::LinkError;
 use crate::output::OpenError;
 use crate::part::UnknownZone;
+use crate::trust::{LineTrustError, SerialsError};
 
 /// An error that keeps a line from starting. Its outputs are left in their safe state.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum StartError {
     /// The counters of earlier runs can't be read.
     #[error(transparent)]
     Counters(#[from] CounterFileError),
+    /// It can't be told whose bundles may be run.
+    #[error(transparent)]
+    Trust(#[from] LineTrustError),
+    /// The serial numbers of the bundles can't be kept.
+    #[error(transparent)]
+    Serials(#[from] SerialsError),
     /// A product's bundle can't be used.
     #[error("product {product}")]
     Bundle {

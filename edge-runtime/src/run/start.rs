@@ -5,8 +5,9 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use judge::Judge;
+use judge::{Engine, Judge};
 use shared_format::Size;
+use signing::SignedBundle;
 
 use super::error::StartError;
 use super::gate_thread::{GateContext, GateThread};
@@ -19,7 +20,7 @@ use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
 use crate::capture::{self, Capture};
 use crate::clock::Moment;
-use crate::files::bundles::{OpenBundleError, check_first_golden, open, zone_levels};
+use crate::files::bundles::{OpenBundleError, check_first_golden, warn_of_emulation, zone_levels};
 use crate::health::{self, CounterFile, CounterFileError, Counters, Monitor};
 use crate::input::{Event, EventKind};
 use crate::line_file::{LineFile, Product};
@@ -29,6 +30,7 @@ use crate::part::VoteCount;
 use crate::realtime;
 use crate::record::{RecordSettings, Recorder};
 use crate::trigger::frames::listener;
+use crate::trust::{LineTrust, describe};
 
 /// A line whose threads are running. It is held in its safe state until it is supervised, and returns to it when dropped.
 pub struct RunningLine {
@@ -142,15 +144,32 @@ fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters), CounterF
 }
 
 fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
-    let judge = |product: &Product| -> Result<Judge, OpenBundleError> {
-        let mut judge = open(&product.bundle, line.threads.into())?;
+    let trust = LineTrust::of(line)?;
+    let judge = |product: &Product| -> Result<(Judge, Option<SignedBundle>), OpenBundleError> {
+        let (mut judge, signed) = trust.open(Engine::default(), product, line.threads.into())?;
+        warn_of_emulation(&mut judge);
         check_first_golden(&mut judge)?;
-        Ok(judge)
+        Ok((judge, signed))
     };
     let named = |product: &Product| {
         judge(product).map_err(|e| StartError::Bundle { product: product.name.clone(), source: Box::new(e) })
     };
-    line.products.iter().map(named).collect()
+    let (judges, signed): (Vec<_>, Vec<_>) =
+        line.products.iter().map(named).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    for (product, signed) in line.products.iter().zip(&signed) {
+        if let Some(signed) = signed {
+            tracing::info!("product {}: the bundle is {}", product.name, describe(signed));
+        }
+    }
+    // Only now: a bundle that can't be run must not shut out the one before it.
+    let opened: Vec<_> = line
+        .products
+        .iter()
+        .zip(&signed)
+        .map(|(product, signed)| (product.name.as_str(), signed.as_ref()))
+        .collect();
+    trust.remember(&opened)?;
+    Ok(judges)
 }
 
 fn votes(line: &LineFile, judges: &[Judge]) -> Result<Vec<VoteCount>, StartError> {

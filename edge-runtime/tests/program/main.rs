@@ -21,6 +21,7 @@ mod line;
 mod losses;
 mod review;
 mod service;
+mod signed;
 mod trouble;
 
 use std::path::{Path, PathBuf};

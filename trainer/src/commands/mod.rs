@@ -7,8 +7,10 @@ mod distill;
 mod eval;
 mod export;
 mod images;
+mod key;
 mod quality;
 mod screening;
+mod sign;
 mod size_class;
 mod stress;
 mod teach_defects;
@@ -59,6 +61,13 @@ enum Command {
     Eval(eval::Args),
     /// Measure how well methods find defects, on many sets
     Quality(quality::Args),
+    /// Make the keys that bundles are signed with
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Sign a bundle, so that lines know who made it and that nobody has changed it
+    Sign(sign::Args),
+    /// Verify a bundle's signature and files
+    Verify(sign::VerifyArgs),
     /// Measure how much change of light, focus and position a bundle withstands
     Stress(stress::Args),
 }
@@ -96,6 +105,9 @@ impl Cli {
             Command::Compare(args) => compare::run(&args),
             Command::Eval(args) => eval::run(&args),
             Command::Quality(args) => quality::run(&args),
+            Command::Key(command) => key::run(&command),
+            Command::Sign(args) => sign::run(&args),
+            Command::Verify(args) => sign::verify(&args),
             Command::Stress(args) => stress::run(&args),
         }
     }

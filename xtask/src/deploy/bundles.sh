@@ -13,9 +13,10 @@ as_service() {
     setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs -- "$@"
 }
 
-# holds FOLDER: checks that the bundle gives the same results here as where it was made, and prints doctor's findings.
+# holds FOLDER [LINE]: checks that the bundle gives the same results here as where it was made and that the line would run it, and
+# prints doctor's findings.
 holds() {
-    if as_service timeout 600 "$edge" doctor --bundle "$1" >"$root/run/nominal-doctor.log" 2>&1; then return 0; fi
+    if as_service timeout 600 "$edge" doctor --bundle "$1" ${2:+--line "$2"} >"$root/run/nominal-doctor.log" 2>&1; then return 0; fi
     grep -E '^(problem|error)' "$root/run/nominal-doctor.log" || cat "$root/run/nominal-doctor.log"
     return 1
 }

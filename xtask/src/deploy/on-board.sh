@@ -52,7 +52,18 @@ if [ -n "$name" ]; then
     chmod 755 . new
     chmod -R u=rwX,go=rX bundle
     "$edge" exchange --help >/dev/null 2>&1 || die "the package's program can't exchange bundles; deploy a newer one"
-    holds "bundle/$name" || die "the bundle $name was refused; the line was not touched"
+    # In its final folder, from which the line file's paths are relative.
+    rules=$line
+    if [ -e line.toml ]; then
+        cp line.toml "$line.check" 2>/dev/null && chmod 644 "$line.check" && rules=$line.check
+    fi
+    if [ -e "$rules" ]; then
+        holds "bundle/$name" "$rules" || refused=1
+    else
+        holds "bundle/$name" || refused=1
+    fi
+    rm -f "$line.check"
+    [ -z "${refused-}" ] || die "the bundle $name was refused; the line was not touched"
     # Earlier versions of this file switched by two renames; a power cut between them left only the old bundle.
     if [ ! -e "$bundles/$name" ] && [ -e "$bundles/.$name.old" ]; then
         mv "$bundles/.$name.old" "$bundles/$name"
@@ -87,6 +98,8 @@ back() {
     [ -n "$before" ] || dpkg --remove nominal >/dev/null 2>&1
     if [ -e old-line.toml ]; then cp -p old-line.toml "$line.new"; else cp new/etc/nominal/line.toml "$line.new"; fi
     into_place "$line"
+    # The new bundle may have run already, and the line refuses one that is older than any that it has run.
+    as_service "$edge" check --allow-downgrade "$line" >/dev/null 2>&1
     if [ -n "$before" ] && has_systemd; then
         systemctl restart nominal && say "the line runs as before" || say "the line does not run; see \`systemctl status nominal\`"
     fi
@@ -109,7 +122,7 @@ fi
 
 # 3. Check everything in its final location, as the user that it will run as.
 if [ -n "$name" ]; then
-    holds "$bundles/$name" || die "doctor found problems with the installed bundle $name"
+    holds "$bundles/$name" "$line" || die "doctor found problems with the installed bundle $name"
 fi
 if [ -n "$(ls "$bundles" 2>/dev/null)" ]; then
     as_service "$edge" check "$line" >check.log 2>&1 || {

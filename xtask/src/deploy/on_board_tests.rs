@@ -128,3 +128,25 @@ fn a_bundle_that_an_earlier_version_left_under_another_name_is_found() {
     assert_eq!(state(&board), OLD);
     assert_eq!(board.names("var/lib/nominal/bundles"), ["cap"]);
 }
+
+#[test]
+fn a_bundle_must_be_one_that_the_new_line_runs_and_what_is_rolled_back_to_counts_again() {
+    let with_new_line = with_old_bundle(board("good, new"));
+    assert!(deploy(&with_new_line).0);
+    let doctors = |board: &StandIn| -> Vec<String> {
+        board.read("calls").lines().filter(|call| call.contains("doctor")).map(str::to_owned).collect()
+    };
+    let calls = doctors(&with_new_line);
+    assert!(calls[0].ends_with("etc/nominal/line.toml.check"), "{calls:?}");
+    assert!(calls[1].ends_with("etc/nominal/line.toml"), "{calls:?}");
+    assert_eq!(with_new_line.names("etc/nominal"), ["line.toml"]);
+    assert!(!with_new_line.read("calls").contains("--allow-downgrade"));
+
+    let without = with_old_bundle(board("good, new"));
+    std::fs::remove_file(without.path("sent/line.toml")).unwrap();
+    without.write("no-dpkg", "");
+    assert!(!deploy(&without).0);
+    assert!(doctors(&without)[0].ends_with("etc/nominal/line.toml"), "{:?}", doctors(&without));
+    let accepted = "check --allow-downgrade";
+    assert!(without.read("calls").lines().last().unwrap().contains(accepted), "{}", without.read("calls"));
+}
