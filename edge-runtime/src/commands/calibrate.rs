@@ -79,6 +79,10 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let product = product(&line, args.product.as_deref())?;
     let trust = LineTrust::of(&line)?;
     let signer = BoardSigner::trusted(&line, &trust)?;
+    if signer.is_some() {
+        // What can't be signed is better known before anyone shows three hundred parts.
+        signing::folder::list(&product.bundle)?;
+    }
     let (mut judge, signed) = trust.open(Engine::Kernels, product, line.threads.into())?;
     if let Some(signed) = &signed {
         let _ = writeln!(std::io::stderr(), "the bundle is {}", describe(signed));

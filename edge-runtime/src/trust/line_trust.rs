@@ -158,7 +158,9 @@ impl LineTrust {
     pub fn remember(&self, opened: &[(&str, Option<&SignedBundle>)]) -> Result<(), SerialsError> {
         let (Some(_), Some(folder)) = (&self.trust, &self.state) else { return Ok(()) };
         let mut serials = self.serials.clone();
-        serials.key_list = self.list_serial;
+        if self.list_serial > 0 {
+            serials.key_list = self.list_serial;
+        }
         for (product, signed) in opened {
             if let Some(signed) = signed {
                 serials.bundles.insert((*product).to_owned(), signed.manifest.serial);

@@ -8,6 +8,7 @@ mod eval;
 mod export;
 mod images;
 mod key;
+mod manual;
 mod quality;
 mod screening;
 mod sign;
@@ -68,6 +69,10 @@ enum Command {
     Sign(sign::Args),
     /// Verify a bundle's signature and files
     Verify(sign::VerifyArgs),
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Write this program's manual pages
+    Manual(manual::ManualArgs),
     /// Measure how much change of light, focus and position a bundle withstands
     Stress(stress::Args),
 }
@@ -108,6 +113,8 @@ impl Cli {
             Command::Key(command) => key::run(&command),
             Command::Sign(args) => sign::run(&args),
             Command::Verify(args) => sign::verify(&args),
+            Command::Completions(args) => Ok(manual::completions(&args)),
+            Command::Manual(args) => manual::manual(&args),
             Command::Stress(args) => stress::run(&args),
         }
     }

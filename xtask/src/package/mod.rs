@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `options` | the command line |
+//! | `bill_of_materials` | the software bill of materials, in CycloneDX |
 //! | `elf` | a program's system requirements |
 //! | `stage` | staging program and line file for packing |
 //! | `notices` | the licences of everything linked into the program |
@@ -10,6 +11,7 @@
 //! | `test` | tests the package in a Debian root for the board's processor |
 //! | `service_test` | tests the service under a separate systemd |
 
+mod bill_of_materials;
 mod elf;
 mod notices;
 mod options;
@@ -80,7 +82,11 @@ pub fn pack(options: &Options, revision: &str) -> Result<PathBuf> {
     let out = target.join("package");
     let stage = stage::fill(&out.join("stage"), &root, &programs, &elf)?;
     let package = tool::pack(&root, &stage, options, &elf, revision, &out)?;
+    // Beside the package too, for whoever has to keep it on record without unpacking.
+    let bill = package.with_extension("cdx.json");
+    std::fs::copy(&stage.bill, &bill).with_context(|| format!("can't write {}", bill.display()))?;
     report(&package, &stage, [&elf, &gateway])?;
+    println!("  materials      {}", bill.display());
     Ok(package)
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::bill_of_materials;
 use crate::{shell, workspace};
 
 const HEAD: &str = "\
@@ -37,11 +38,11 @@ const TEXTS: [&str; 6] = ["license", "licence", "copying", "copyright", "notice"
 
 /// A crate linked into the program.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Crate {
-    name: String,
-    version: String,
-    licence: String,
-    repository: String,
+pub(super) struct Crate {
+    pub name: String,
+    pub version: String,
+    pub licence: String,
+    pub repository: String,
 }
 
 /// The additional features of a board's program.
@@ -49,14 +50,7 @@ pub const FEATURES: &str = "edge-runtime/camera";
 
 /// Writes the file for a program with this platform and these features.
 pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
-    let mut tree = workspace::cargo(root);
-    tree.args(["tree", "--locked", "--offline", "--target", triple]);
-    tree.args(["--package", "edge-runtime", "--package", "gateway"]);
-    tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
-    tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
-    let printed =
-        shell::output(&mut tree).context("cargo can't list the linked crates; run `cargo fetch --locked`")?;
-    let crates = linked(&printed)?;
+    let crates = linked_into(root, triple, features)?;
     let registry = registry()?;
     let mut found = vec![];
     for one in &crates {
@@ -64,6 +58,34 @@ pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Pa
     }
     let text = render(&crates, &found, is_static);
     fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
+}
+
+/// Writes the software bill of materials for a program with this platform and these features.
+pub fn write_bill(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
+    let crates = linked_into(root, triple, features)?;
+    let lock = fs::read_to_string(root.join("Cargo.lock")).context("can't read Cargo.lock")?;
+    let version = env!("CARGO_PKG_VERSION");
+    let mut others = vec![("The Rust standard library", "MIT OR Apache-2.0")];
+    if is_static {
+        others.extend([
+            ("The GNU C library", "LGPL-2.1-or-later"),
+            ("libgcc", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+        ]);
+    }
+    let text = bill_of_materials::render(version, &crates, &lock, &others);
+    fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
+}
+
+/// Lists the crates that are linked into the programs for this platform and these features.
+fn linked_into(root: &Path, triple: &str, features: &str) -> Result<Vec<Crate>> {
+    let mut tree = workspace::cargo(root);
+    tree.args(["tree", "--locked", "--offline", "--target", triple]);
+    tree.args(["--package", "edge-runtime", "--package", "gateway"]);
+    tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
+    tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
+    let printed =
+        shell::output(&mut tree).context("cargo can't list the linked crates; run `cargo fetch --locked`")?;
+    linked(&printed)
 }
 
 /// Reads the crates from the output of `cargo tree`, each once. Those of the workspace, which have a path, are left out.
@@ -231,6 +253,14 @@ mod tests {
             assert!(text.contains(&format!("\n{name} {} | {licence}\n", version(name))), "{name}");
         }
         assert!(text.contains("Mozilla Public License") && text.contains("github.com/serialport"));
+        let bill = folder.path().join("sbom.cdx.json");
+        write_bill(&workspace::root().unwrap(), "x86_64-unknown-linux-gnu", "", false, &bill).unwrap();
+        let text_of_bill = fs::read_to_string(bill).unwrap();
+        let tract = format!("\"pkg:cargo/tract-onnx@{}\"", version("tract-onnx"));
+        assert!(text_of_bill.contains(&tract) && !text_of_bill.contains("pkg:cargo/proptest"));
+        // Every crate is from the registry, so each has its hash in the lock file.
+        let count = |what: &str| text_of_bill.matches(what).count();
+        assert_eq!(count("\"purl\""), count("\"SHA-256\""));
         // Procedural macros and test dependencies aren't linked into the program.
         assert!(!text.contains("\nserde_derive ") && !text.contains("\nproptest "));
     }

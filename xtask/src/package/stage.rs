@@ -18,6 +18,8 @@ pub struct StagedFiles {
     pub program: PathBuf,
     /// The stripped gateway in this folder.
     pub gateway: PathBuf,
+    /// The software bill of materials in this folder.
+    pub bill: PathBuf,
 }
 
 /// The differences of the service's line file from one that `edge-runtime init` writes: the paths of bundles and state, and that parts
@@ -57,9 +59,10 @@ pub fn fill(folder: &Path, root: &Path, programs: &Programs, elf: &Elf) -> Resul
     let text = fs::read_to_string(&template).with_context(|| format!("can't read {}", template.display()))?;
     fs::write(release.join("line.toml"), line_file(&text)?)
         .with_context(|| format!("can't write into {}", release.display()))?;
-    let others = release.join("third-party.txt");
+    let (others, bill) = (release.join("third-party.txt"), release.join("sbom.cdx.json"));
     notices::write(root, elf.triple, notices::FEATURES, elf.is_static(), &others)?;
-    Ok(StagedFiles { target: folder.to_path_buf(), program, gateway })
+    notices::write_bill(root, elf.triple, notices::FEATURES, elf.is_static(), &bill)?;
+    Ok(StagedFiles { target: folder.to_path_buf(), program, gateway, bill })
 }
 
 /// Derives the service's line file from the template.
