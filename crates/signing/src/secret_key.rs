@@ -3,6 +3,8 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bundle::atomic::{sync_folder, write_file};
 use judge::{ReadError, read_regular_file};
 use minisign::{KeyPair, PublicKey, SecretKeyBox};
@@ -11,6 +13,8 @@ use crate::key::{Key, KeyError};
 
 /// Larger files are no secret keys.
 const MAX_BYTES: u64 = 4096;
+/// Length of a secret key in minisign's format.
+const KEY_BYTES: usize = 158;
 /// The board's secret key, in its folder.
 const BOARD_KEY: &str = "board.key";
 /// The board's public key, in its folder.
@@ -83,6 +87,9 @@ impl SecretKey {
         if let Ok(key) = parsed().and_then(SecretKeyBox::into_unencrypted_secret_key) {
             return Ok(Self(key));
         }
+        if let Some(key) = without_checksum(&text) {
+            return Ok(Self(key));
+        }
         parsed().and_then(|key| key.into_secret_key(None)).map(Self).map_err(damaged)
     }
 
@@ -108,8 +115,18 @@ impl SecretKey {
     /// [`SecretKeyError::Sign`]
     pub fn sign(&self, message: &[u8], comment: &str) -> Result<String, SecretKeyError> {
         let unsigned = format!("signature from key {}", self.public()?.id());
-        Ok(minisign::sign(None, &self.0, message, Some(comment), Some(&unsigned))?.into_string())
+        // With the public key it is verified at once: a damaged secret key without a checksum shows here.
+        let public = PublicKey::from_secret_key(&self.0)?;
+        Ok(minisign::sign(Some(&public), &self.0, message, Some(comment), Some(&unsigned))?.into_string())
     }
+}
+
+/// Reads a key without a password as minisign's own program writes it: unlike the crate, it leaves the checksum zero.
+fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
+    let bytes = STANDARD.decode(text.lines().nth(1)?.trim()).ok()?;
+    let (rest, checksum) = bytes.split_last_chunk::<32>()?;
+    let is_plain = bytes.len() == KEY_BYTES && rest.get(2..4) == Some(&[0, 0]) && checksum == &[0; 32];
+    if is_plain { minisign::SecretKey::from_bytes(&bytes).ok() } else { None }
 }
 
 /// Makes a pair of keys: `path` is the secret one, readable by its owner alone, and `path` with the extension `pub` the public one.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use signing::secret_key::write_pair;
 use signing::verify::Extent;
 use signing::{
     Key, MANIFEST_FILE, Manifest, SIGNATURE_FILE, SecretKey, SignError, SignedBundle, Trust, TrustError,
@@ -223,4 +224,18 @@ fn the_stock_program_verifies_what_is_signed_here_and_signs_what_is_verified_her
     fs::write(folder.join("keys.toml"), b"a list").unwrap();
     assert!(sign_file(&folder.join("keys.toml"), &secret).unwrap().ends_with("keys.toml.minisig"));
     assert_eq!(minisign(folder, &["-V", "-q", "-m", "keys.toml", "-p", "stock.pub"]), Some(true));
+    // And its program signs with a key that was made here.
+    let own = write_pair(&folder.join("own.key"), false).unwrap();
+    assert_eq!(minisign(folder, &["-S", "-s", "own.key", "-m", "keys.toml"]), Some(true));
+    let signature = fs::read(folder.join("keys.toml.minisig")).unwrap();
+    assert!(Trust::new(vec![own]).signer(b"a list", &signature, Path::new("s")).is_ok());
+    // A damaged key of its kind, which has no checksum, signs nothing.
+    let text = fs::read_to_string(folder.join("stock.key")).unwrap();
+    let (comment, key) = text.trim_end().split_once('\n').unwrap();
+    let middle = 4 * (key.len() / 8) + 8;
+    let other = if &key[middle..=middle] == "A" { "B" } else { "A" };
+    let damaged = format!("{comment}\n{}{other}{}\n", &key[..middle], &key[middle + 1..]);
+    fs::write(folder.join("stock.key"), damaged).unwrap();
+    let damaged = SecretKey::read(&folder.join("stock.key"));
+    assert!(damaged.is_err() || sign_file(&folder.join("keys.toml"), &damaged.unwrap()).is_err());
 }

@@ -7,7 +7,7 @@ use std::process::Output;
 use signing::{Key, MANIFEST_FILE, SIGNATURE_FILE, SecretKey, Version, sign_bundle, sign_file};
 
 use crate::line::line_file;
-use crate::support::{frame, onnx, write_bundle};
+use crate::support::{bottleneck_onnx, frame, write_bundle};
 use crate::{Fixture, code, program, stderr, stdout};
 
 /// A line with a bundle that `secret` has signed.
@@ -103,7 +103,7 @@ fn what_is_not_signed_or_was_changed_is_refused_by_every_command() {
     let names = ["model.onnx", "model.threshold"].map(|name| signed.path("bundle").join(name));
     let originals = names.clone().map(|path| fs::read(path).unwrap());
     let other = [("normal.png", frame(0)), ("defective.png", frame(200))];
-    write_bundle(&signed.path("other"), &onnx(32, &[]), &other);
+    write_bundle(&signed.path("other"), &bottleneck_onnx(64), &other);
     for (path, original) in names.iter().zip(&originals) {
         fs::copy(signed.path("other").join(path.file_name().unwrap()), path).unwrap();
         refused("is not the file that was signed");

@@ -23,10 +23,15 @@ pub fn render(version: &str, crates: &[Crate], lock: &str, others: &[(&str, &str
             quoted(&expression(licence))
         );
         if let Some(checksum) = checksums.get(&(name.as_str(), version.as_str())) {
-            let _ = write!(text, ", \"hashes\": [{{\"alg\": \"SHA-256\", \"content\": {}}}]", quoted(checksum));
+            let _ =
+                write!(text, ", \"hashes\": [{{\"alg\": \"SHA-256\", \"content\": {}}}]", quoted(checksum));
         }
         if !repository.is_empty() {
-            let _ = write!(text, ", \"externalReferences\": [{{\"type\": \"vcs\", \"url\": {}}}]", quoted(repository));
+            let _ = write!(
+                text,
+                ", \"externalReferences\": [{{\"type\": \"vcs\", \"url\": {}}}]",
+                quoted(repository)
+            );
         }
         components.push(text + "}");
     }
@@ -60,7 +65,9 @@ fn checksums(lock: &str) -> HashMap<(&str, &str), &str> {
     let mut found = HashMap::new();
     for package in lock.split("[[package]]") {
         let field = |key| value(package, key).map(|(begin, end)| &package[begin..end]);
-        if let (Some(name), Some(version), Some(checksum)) = (field("name"), field("version"), field("checksum")) {
+        if let (Some(name), Some(version), Some(checksum)) =
+            (field("name"), field("version"), field("checksum"))
+        {
             found.insert((name, version), checksum);
         }
     }
