@@ -4,6 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use bundle::ThresholdRule;
+use edge_runtime::clock::WallTime;
+use edge_runtime::learning::{Learned, Lesson};
+use methods::Flip;
 use signing::{Key, MANIFEST_FILE, SIGNATURE_FILE, SecretKey, Version, sign_bundle, sign_file};
 
 use crate::line::line_file;
@@ -241,4 +245,47 @@ fn the_board_signs_what_it_calibrates_and_the_line_file_decides_whether_that_cou
 
 fn hidden(entry: &std::io::Result<fs::DirEntry>) -> bool {
     entry.as_ref().is_ok_and(|entry| Path::new(&entry.file_name()).to_string_lossy().starts_with('.'))
+}
+
+#[test]
+fn rolling_back_needs_a_signature_too_and_makes_the_earlier_serial_number_count_again() {
+    let signed = Signed::trusting();
+    let (bundle, beside) = (signed.path("bundle"), signed.path(".bundle.beside"));
+    fs::create_dir_all(beside.join("golden")).unwrap();
+    for name in [
+        "model.onnx",
+        "model.threshold",
+        "golden/normal.png",
+        "golden/defective.png",
+        MANIFEST_FILE,
+        SIGNATURE_FILE,
+    ] {
+        fs::copy(bundle.join(name), beside.join(name)).unwrap();
+    }
+    let threshold = fs::read(beside.join("model.threshold")).unwrap();
+    let replaces = judge::file_sha256(&threshold).iter().map(|byte| format!("{byte:02x}")).collect();
+    let method = methods::METHODS[0].defaults();
+    let mut lesson =
+        Lesson::new(method.as_ref(), Flip::None, ThresholdRule::Claim, "efficientnet-lite0", &bundle)
+            .unwrap();
+    lesson.learned = Some(Learned { replaces, at: WallTime::now(), false_alarms: vec![] });
+    lesson.write(&bundle).unwrap();
+    signed.sign(6);
+    assert!(signed.runs(&[]).0);
+    let roll_back = || signed.command(&["learn", "--line", "line.toml", "--roll-back"]);
+    let golden = beside.join("golden/normal.png");
+    let whole = fs::read(&golden).unwrap();
+    fs::write(&golden, [&whole[..], b"x"].concat()).unwrap();
+    let output = roll_back();
+    assert!(
+        code(&output) == 1 && stderr(&output).contains("is not the file that was signed"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(bundle.join("lesson.json").is_file(), "nothing was exchanged");
+    fs::write(&golden, whole).unwrap();
+    let output = roll_back();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let (ran, log) = signed.runs(&[]);
+    assert!(ran && log.contains("serial number 5"), "{log}");
 }
