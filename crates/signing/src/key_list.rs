@@ -30,7 +30,7 @@ pub enum KeyListError {
     Key(#[from] KeyError),
     /// A key is named twice.
     #[error("{0} is there twice; name each key once")]
-    Twice(Key),
+    Twice(Box<Key>),
 }
 
 /// Trusted and revoked keys.
@@ -76,7 +76,7 @@ impl KeyList {
         let mut seen: Vec<&Key> = vec![];
         for key in trusted.iter().chain(&revoked) {
             if seen.iter().any(|other| other.is_same(key)) {
-                return Err(KeyListError::Twice(key.clone()));
+                return Err(KeyListError::Twice(Box::new(key.clone())));
             }
             seen.push(key);
         }

@@ -39,7 +39,7 @@ pub enum TrustError {
         /// The signature's file.
         path: PathBuf,
         /// The key that is named.
-        key: Key,
+        key: Box<Key>,
     },
     /// The key that signed is revoked.
     #[error("{} is from {key}, which is revoked; have a trusted key sign again", path.display())]
@@ -47,7 +47,7 @@ pub enum TrustError {
         /// The signature's file.
         path: PathBuf,
         /// The key.
-        key: Key,
+        key: Box<Key>,
     },
     /// The key list, or its signature, can't be read.
     #[error("cannot read {}: {source}; copy the key list and its signature again", path.display())]
@@ -112,7 +112,7 @@ impl Trust {
             Signature::parse(signature).map_err(|source| TrustError::Signature { path: path(), source })?;
         // Before any trusted one: a list may revoke what a line file trusts.
         if let Some(key) = self.revoked.iter().find(|key| signature.is_valid(message, key)) {
-            return Err(TrustError::Revoked { path: path(), key: key.clone() });
+            return Err(TrustError::Revoked { path: path(), key: Box::new(key.clone()) });
         }
         let is_trusted = |key: &&Key| self.trusts(key) && signature.is_valid(message, key);
         if let Some(key) = self.trusted.iter().find(is_trusted) {
@@ -120,7 +120,7 @@ impl Trust {
         }
         let id = signature.key_id();
         match self.trusted.iter().find(|key| key.id() == id) {
-            Some(key) => Err(TrustError::Invalid { path: path(), key: key.clone() }),
+            Some(key) => Err(TrustError::Invalid { path: path(), key: Box::new(key.clone()) }),
             None => Err(TrustError::Untrusted { path: path(), id }),
         }
     }

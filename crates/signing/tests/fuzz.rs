@@ -34,7 +34,7 @@ fn signed_bundle() -> (tempfile::TempDir, SecretKey, Trust) {
 
 #[test]
 fn manifests() {
-    let (folder, secret, trust) = signed_bundle();
+    let (folder, _, trust) = signed_bundle();
     let whole = std::fs::read(folder.path().join(MANIFEST_FILE)).unwrap();
     let signature = std::fs::read(folder.path().join(SIGNATURE_FILE)).unwrap();
     let words: [&[u8]; 12] = [
@@ -63,7 +63,6 @@ fn manifests() {
         accepted
     });
     assert!(stats.accepted < stats.inputs / 10, "{stats:?}");
-    drop(secret);
 }
 
 #[test]
@@ -108,7 +107,7 @@ fn key_lists() {
     let words: [&[u8]; 10] =
         [b"\"", b"[", b"]", b"= ", b"#", b"\n", b"serial = 13", b"[[", b"99999999999999999999", b"RW"];
     let fuzz = Fuzz::new("key_lists", COUNT).memory_mib(16).dictionary(&words);
-    let stats = fuzz.run(&[whole.clone()], |bytes| {
+    let stats = fuzz.run(std::slice::from_ref(&whole), |bytes| {
         if let Ok(list) = KeyList::parse(bytes) {
             assert!(list.serial > 0 && list.trusted.iter().all(|key: &Key| key.text().len() == 56));
         }
