@@ -143,14 +143,18 @@ mod tests {
     use shared_format::Size;
 
     use super::*;
-    use crate::capture::FrameData;
+    use crate::capture::{FrameData, RawFormat};
 
     fn grey(value: u8, ms: u64) -> CapturedFrame {
         let size = Size { width: 8, height: 4 };
         // A pixel of noise: a live camera never gives the same picture twice.
         let mut bytes = vec![value; 32];
         bytes[5] = (ms % 16) as u8;
-        CapturedFrame::new(FrameData::Grey { size, bytes }, Moment(ms * 1_000_000), ms)
+        CapturedFrame::new(
+            FrameData::Raw { format: RawFormat::Grey, size, bytes },
+            Moment(ms * 1_000_000),
+            ms,
+        )
     }
 
     #[test]
@@ -179,7 +183,11 @@ mod tests {
 
     fn still(value: u8, ms: u64) -> CapturedFrame {
         let size = Size { width: 8, height: 4 };
-        CapturedFrame::new(FrameData::Grey { size, bytes: vec![value; 32] }, Moment(ms * 1_000_000), ms)
+        CapturedFrame::new(
+            FrameData::Raw { format: RawFormat::Grey, size, bytes: vec![value; 32] },
+            Moment(ms * 1_000_000),
+            ms,
+        )
     }
 
     fn assess(monitor: &mut CameraMonitor, captured: CapturedFrame) -> (CameraState, bool) {

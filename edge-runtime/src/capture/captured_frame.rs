@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use judge::{DecodeError, Frame};
 use shared_format::Size;
 
-use super::raw;
+use super::raw::{self, RawFormat};
 use crate::clock::Moment;
 
 /// Data from the camera.
@@ -13,15 +13,10 @@ use crate::clock::Moment;
 pub enum FrameData {
     /// The bytes of an image file; from cameras, a JPEG.
     Encoded(Vec<u8>),
-    /// YUV 4:2:2, packed as Y U Y V, BT.601 in limited range.
-    Yuyv {
-        /// Width and height in pixels.
-        size: Size,
-        /// Rows without padding.
-        bytes: Vec<u8>,
-    },
-    /// 8-bit grey.
-    Grey {
+    /// Raw pixels.
+    Raw {
+        /// Their layout.
+        format: RawFormat,
         /// Width and height in pixels.
         size: Size,
         /// Rows without padding.
@@ -69,6 +64,11 @@ impl CapturedFrame {
         self
     }
 
+    /// Returns what the camera delivered.
+    pub(super) const fn data(&self) -> &FrameData {
+        &self.data
+    }
+
     /// Returns the driver's capture time.
     #[must_use]
     pub const fn captured_at(&self) -> Moment {
@@ -93,8 +93,9 @@ impl CapturedFrame {
                 Some(max_size) => judge::decode_within(bytes, max_size),
                 None => judge::decode(bytes),
             }),
-            FrameData::Yuyv { size, bytes } => self.frame.get_or_init(|| raw::yuyv(*size, bytes)),
-            FrameData::Grey { size, bytes } => self.frame.get_or_init(|| raw::grey(*size, bytes)),
+            FrameData::Raw { format, size, bytes } => {
+                self.frame.get_or_init(|| raw::decode(*format, *size, bytes))
+            }
         };
         decoded.as_ref()
     }
@@ -103,9 +104,7 @@ impl CapturedFrame {
     #[must_use]
     pub fn memory(&self) -> usize {
         let given = match &self.data {
-            FrameData::Encoded(bytes) | FrameData::Yuyv { bytes, .. } | FrameData::Grey { bytes, .. } => {
-                bytes.len()
-            }
+            FrameData::Encoded(bytes) | FrameData::Raw { bytes, .. } => bytes.len(),
             FrameData::Frame(frame) => frame.pixels().bytes().len(),
             FrameData::Refused(_) => 0,
         };
@@ -156,9 +155,7 @@ impl CapturedFrame {
 
     fn hash(&self) -> u32 {
         match &self.data {
-            FrameData::Encoded(bytes) | FrameData::Yuyv { bytes, .. } | FrameData::Grey { bytes, .. } => {
-                crc32fast::hash(bytes)
-            }
+            FrameData::Encoded(bytes) | FrameData::Raw { bytes, .. } => crc32fast::hash(bytes),
             FrameData::Frame(frame) => crc32fast::hash(frame.pixels().bytes()),
             // Damaged frames are neither a sign of life nor the same picture.
             FrameData::Refused(_) => crc32fast::hash(&self.sequence.to_le_bytes()),
@@ -171,8 +168,7 @@ impl std::fmt::Debug for CapturedFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.data {
             FrameData::Encoded(bytes) => format!("Encoded({} bytes)", bytes.len()),
-            FrameData::Yuyv { bytes, .. } => format!("Yuyv({} bytes)", bytes.len()),
-            FrameData::Grey { bytes, .. } => format!("Grey({} bytes)", bytes.len()),
+            FrameData::Raw { format, bytes, .. } => format!("{}({} bytes)", format.name(), bytes.len()),
             FrameData::Frame(frame) => format!("{frame:?}"),
             FrameData::Refused(error) => format!("Refused({error})"),
         };

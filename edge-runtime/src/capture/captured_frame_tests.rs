@@ -3,6 +3,13 @@ use judge::Pixels;
 use super::*;
 
 const SIZE: Size = Size { width: 32, height: 24 };
+const FORMATS: [RawFormat; 5] = [
+    RawFormat::Yuyv,
+    RawFormat::Nv12,
+    RawFormat::Grey,
+    RawFormat::Rgb24,
+    RawFormat::Bayer(raw::BayerPattern::Grbg),
+];
 
 /// Deterministic noise, good enough to damage frames with.
 struct Noise(u64);
@@ -56,16 +63,12 @@ fn damaged_bytes_are_a_frame_or_an_error_and_never_a_panic() {
     let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
     let (mut frames, mut errors) = (0, 0);
     for round in 0..10_000 {
-        let mut bytes = match round % 3 {
-            0 => jpeg(),
-            1 => vec![90; (SIZE.width * SIZE.height * 2) as usize],
-            _ => vec![90; (SIZE.width * SIZE.height) as usize],
-        };
+        let format = FORMATS.get(round % 6).copied();
+        let mut bytes = format.map_or_else(jpeg, |format| vec![90; format.bytes(SIZE) as usize]);
         noise.damage(&mut bytes);
-        let captured = captured(match round % 3 {
-            0 => FrameData::Encoded(bytes),
-            1 => FrameData::Yuyv { size: SIZE, bytes },
-            _ => FrameData::Grey { size: SIZE, bytes },
+        let captured = captured(match format {
+            None => FrameData::Encoded(bytes),
+            Some(format) => FrameData::Raw { format, size: SIZE, bytes },
         });
         match captured.frame() {
             Ok(_) => frames += 1,
@@ -109,7 +112,10 @@ fn a_refused_frame_says_why() {
 
 #[test]
 fn fingerprints_are_of_the_bytes() {
-    let grey = |value| captured(FrameData::Grey { size: SIZE, bytes: vec![value; 768] }).fingerprint();
+    let grey = |value| {
+        let bytes = vec![value; 768];
+        captured(FrameData::Raw { format: RawFormat::Grey, size: SIZE, bytes }).fingerprint()
+    };
     assert_eq!(grey(1), grey(1));
     assert_ne!(grey(1), grey(2));
     let deep = |value| {

@@ -3,7 +3,7 @@
 use judge::DecodeError;
 use shared_format::Size;
 
-use super::FrameData;
+use super::{FrameData, RawFormat};
 use crate::line_file::PixelFormat;
 
 /// How the camera lays out its pixels.
@@ -29,34 +29,28 @@ pub(super) struct DriverBuffer<'b> {
 impl DriverBuffer<'_> {
     /// Copies the data, to be decoded later: the buffer goes back to the driver.
     pub(super) fn data(self, PixelLayout { format, size, stride }: PixelLayout) -> FrameData {
-        let name = match format {
-            PixelFormat::Mjpeg => "JPEG",
-            PixelFormat::Yuyv => "YUYV",
-            PixelFormat::Grey => "GREY",
-        };
+        let raw = RawFormat::of(format);
         if self.is_damaged {
             let reason = "as reported by the camera's driver".to_owned();
-            return FrameData::Refused(DecodeError::Malformed { format: name, reason });
+            let format = raw.map_or("JPEG", RawFormat::name);
+            return FrameData::Refused(DecodeError::Malformed { format, reason });
         }
-        match format {
+        match raw {
             // Without an end marker it is kept whole: decoding refuses it as truncated.
-            PixelFormat::Mjpeg => {
-                FrameData::Encoded(judge::trim_jpeg(self.bytes).unwrap_or(self.bytes).to_vec())
-            }
-            PixelFormat::Yuyv => FrameData::Yuyv {
-                size,
-                bytes: rows(self.bytes, size.width.div_ceil(2) * 4, size.height, stride),
-            },
-            PixelFormat::Grey => {
-                FrameData::Grey { size, bytes: rows(self.bytes, size.width, size.height, stride) }
+            None => FrameData::Encoded(judge::trim_jpeg(self.bytes).unwrap_or(self.bytes).to_vec()),
+            Some(format) => {
+                let bytes =
+                    rows(self.bytes, format.row_bytes(size.width), format.rows(size.height), stride.into());
+                FrameData::Raw { format, size, bytes }
             }
         }
     }
 }
 
 /// Copies the rows without the padding between them and after the last; a short buffer yields fewer bytes.
-fn rows(bytes: &[u8], row: u32, rows: u32, stride: u32) -> Vec<u8> {
-    let (row, rows, stride) = (row as usize, rows as usize, stride.max(row) as usize);
+fn rows(bytes: &[u8], row: u64, rows: u64, stride: u64) -> Vec<u8> {
+    let [row, rows, stride] =
+        [row, rows, stride.max(row)].map(|value| usize::try_from(value).unwrap_or(usize::MAX));
     if stride == row {
         let whole = row.saturating_mul(rows).min(bytes.len());
         return bytes.get(..whole).unwrap_or(bytes).to_vec();
@@ -91,6 +85,12 @@ mod tests {
         assert_eq!(plain.frame().unwrap(), last_short.frame().unwrap());
         let yuyv = [16, 128, 16, 128, 0, 235, 128, 235, 128, 0];
         assert!(captured(PixelFormat::Yuyv, 5, whole(&yuyv)).frame().is_ok());
+        // NV12's rows of colours are padded like its rows of brightness.
+        let plain = captured(PixelFormat::Nv12, 0, whole(&[50, 60, 70, 80, 90, 160]));
+        let padded = captured(PixelFormat::Nv12, 4, whole(&[50, 60, 0, 0, 70, 80, 0, 0, 90, 160, 0, 0]));
+        assert_eq!(plain.frame().unwrap(), padded.frame().unwrap());
+        let cut = captured(PixelFormat::Nv12, 4, whole(&[50, 60, 0, 0, 70, 80, 0, 0, 90]));
+        assert!(matches!(cut.frame(), Err(DecodeError::RawLength { expected: 6, found: 5, .. })));
     }
 
     #[test]

@@ -37,6 +37,12 @@ pub enum CaptureError {
     /// nokhwa support is not compiled in.
     #[error("this build has no nokhwa support; build with --features nokhwa")]
     NoNokhwa,
+    /// The capture process, or the camera in it, can't be used.
+    #[error("{reason}")]
+    Process {
+        /// What it says, or why it can't be reached.
+        reason: String,
+    },
     /// The camera can't be opened.
     #[error(
         "cannot open the camera {camera}: {reason}; check [camera] in the line file, the cable and the permissions"

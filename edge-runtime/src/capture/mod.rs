@@ -5,11 +5,12 @@
 //! | `interface` | the camera trait and its errors |
 //! | `open` | opens the camera that a line file names |
 //! | `captured_frame` | one frame as the camera delivered it, decoded once and only on request |
-//! | `raw` | converts raw camera pixels to a frame |
+//! | `raw` | the raw formats of cameras, and how they become a frame |
 //! | `folder`, `pattern` | image files, or generated pictures, in place of a camera |
 //! | `frame_pacer` | keeps a fixed frame rate |
 //! | `v4l2` | V4L2 cameras (feature `camera`) |
 //! | [`nokhwa`] | cameras that nokhwa opens, for trials and collecting images (feature `nokhwa`) |
+//! | [`process`] | cameras in a process of their own |
 //! | `driver_buffer` | converts a filled camera buffer to frame data |
 //! | [`luma`] | brightness of a frame, sampled on a coarse grid |
 //! | `ring` | the most recent frames, and waiting for the first one after a trigger |
@@ -31,6 +32,7 @@ pub mod luma;
 pub mod nokhwa;
 mod open;
 mod pattern;
+pub mod process;
 mod raw;
 mod ring;
 mod thread;
@@ -43,5 +45,6 @@ pub use folder::Folder;
 pub use interface::{CaptureError, FrameSource};
 pub use open::open;
 pub use pattern::Pattern;
+pub use raw::{BayerPattern, RawFormat};
 pub use ring::{FrameCounts, FrameRing, FrameWaitError};
 pub use thread::{Capture, CaptureStats};

@@ -2,6 +2,7 @@
 
 use shared_format::Size;
 
+use super::process::ProcessCamera;
 use super::{CaptureError, Folder, FrameSource, Pattern};
 use crate::line_file;
 
@@ -22,6 +23,7 @@ pub fn open(
             let size = Size { width: *width, height: *height };
             Ok(Box::new(Pattern::new(size, *fps)))
         }
+        line_file::CameraConfig::Process(settings) => Ok(Box::new(ProcessCamera::open(settings, max_size)?)),
         #[cfg(feature = "nokhwa")]
         line_file::CameraConfig::Nokhwa(settings) => {
             Ok(Box::new(super::nokhwa::NokhwaCamera::open(settings)?))

@@ -229,7 +229,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::capture::FrameData;
+    use crate::capture::{FrameData, RawFormat};
 
     fn numbered(at: u64, sequence: u64) -> Arc<CapturedFrame> {
         let error = judge::DecodeError::UnknownFormat;
@@ -260,7 +260,7 @@ mod tests {
         let ring = FrameRing::new(8);
         for at in 1..=5 {
             let size = shared_format::Size { width: 5000, height: 5000 };
-            let data = FrameData::Grey { size, bytes: vec![0; 25_000_000] };
+            let data = FrameData::Raw { format: RawFormat::Grey, size, bytes: vec![0; 25_000_000] };
             ring.push(Arc::new(CapturedFrame::new(data, Moment(at), at)));
         }
         assert_eq!(ring.counts().dropped, 3);

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use shared_format::Size;
 
 use super::*;
-use crate::capture::FrameData;
+use crate::capture::{FrameData, RawFormat};
 
 const SIZE: Size = Size { width: 8, height: 8 };
 
@@ -34,7 +34,7 @@ fn start(script: Script, health: &HealthConfig) -> Capture {
 }
 
 fn grey(value: u8) -> Result<FrameData, CaptureError> {
-    Ok(FrameData::Grey { size: SIZE, bytes: vec![value; 64] })
+    Ok(FrameData::Raw { format: RawFormat::Grey, size: SIZE, bytes: vec![value; 64] })
 }
 
 fn moving(n: u64) -> Result<FrameData, CaptureError> {

@@ -13,7 +13,7 @@ use crate::capture::nokhwa::LIMITATIONS;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::gate::{BeltUnit, GateSettings};
-use crate::line_file::{CameraConfig, LineFile, Product, Safe, Trigger};
+use crate::line_file::{CameraConfig, LineFile, ProcessConfig, Product, Safe, Trigger};
 use crate::output::KINDS;
 use crate::trust::{self, LineTrust};
 
@@ -89,18 +89,21 @@ fn bundle(line: &LineFile, trust: &LineTrust, product: &Product) -> Result<Optio
 
 fn devices(line: &LineFile) -> Vec<String> {
     let mut paths: Vec<(&str, &Path)> = vec![];
-    match &line.camera {
+    let camera = line.camera.device();
+    match camera {
         CameraConfig::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
         CameraConfig::Folder { path, .. } => paths.push(("camera.path", path)),
-        CameraConfig::Nokhwa(_) => {}
-        CameraConfig::Pattern { .. } => {}
+        CameraConfig::Nokhwa(_) | CameraConfig::Pattern { .. } | CameraConfig::Process(_) => {}
+    }
+    if let CameraConfig::Process(ProcessConfig { socket: Some(socket), .. }) = &line.camera {
+        paths.push(("camera.socket", socket));
     }
     paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
-    if matches!(line.camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
+    if matches!(camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
     }
-    if let CameraConfig::Nokhwa(nokhwa) = &line.camera {
+    if let CameraConfig::Nokhwa(nokhwa) = camera {
         if cfg!(not(feature = "nokhwa")) {
             problems.push(CaptureError::NoNokhwa.to_string());
         }
@@ -124,7 +127,10 @@ fn describe(line: &LineFile) -> String {
     for product in &line.products {
         let _ = writeln!(text, "product   {}: {}", product.name, product.bundle.display());
     }
-    if matches!(line.camera, CameraConfig::Nokhwa(_)) {
+    if matches!(line.camera, CameraConfig::Process(_)) {
+        text.push_str("camera    in a process of its own\n");
+    }
+    if matches!(line.camera.device(), CameraConfig::Nokhwa(_)) {
         for limit in LIMITATIONS {
             let _ = writeln!(text, "camera    {limit}");
         }

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod capture;
 pub mod check;
 pub mod collect;
 pub mod doctor;
@@ -40,6 +41,8 @@ pub enum Command {
     Check(check::Args),
     /// Recalibrate a product's threshold from good parts.
     Calibrate(calibrate::Args),
+    /// Hold a line's camera, in a process of its own; see `camera.source = "process"` in the line file.
+    Capture(capture::Args),
     /// Take training photos of good parts with a line's camera and trigger.
     Collect(collect::Args),
     /// Fit a bundle on this device, from good parts alone, in seconds.
@@ -68,6 +71,7 @@ impl Command {
             Self::Init(args) => init::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Calibrate(args) => calibrate::run(&args),
+            Self::Capture(args) => capture::run(&args),
             Self::Collect(args) => collect::run(&args),
             Self::Teach(args) => teach::run(&args),
             Self::Review(command) => review::run(&command),

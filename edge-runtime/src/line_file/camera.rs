@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use shared_format::Size;
 
 /// Where frames come from.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum CameraConfig {
@@ -34,6 +35,43 @@ pub enum CameraConfig {
         #[serde(default = "default_fps")]
         fps: f64,
     },
+    /// One of the others, in a process of its own: a driver that hangs or crashes doesn't take the line with it.
+    Process(ProcessConfig),
+}
+
+impl CameraConfig {
+    /// Returns the frames per second.
+    #[must_use]
+    pub fn fps(&self) -> f64 {
+        match self {
+            Self::V4l2(v4l2) => v4l2.fps,
+            Self::Nokhwa(nokhwa) => nokhwa.fps,
+            Self::Folder { fps, .. } | Self::Pattern { fps, .. } => *fps,
+            Self::Process(process) => process.camera.fps(),
+        }
+    }
+
+    /// Returns the camera itself, which may be in another process.
+    #[must_use]
+    pub fn device(&self) -> &Self {
+        match self {
+            Self::Process(process) => process.camera.device(),
+            other => other,
+        }
+    }
+
+    /// Returns the size of the frames in pixels, unless it depends on files.
+    #[must_use]
+    pub fn size(&self) -> Option<Size> {
+        let (width, height) = match self {
+            Self::V4l2(v4l2) => (v4l2.width, v4l2.height),
+            Self::Nokhwa(nokhwa) => (nokhwa.width, nokhwa.height),
+            Self::Pattern { width, height, .. } => (*width, *height),
+            Self::Folder { .. } => return None,
+            Self::Process(process) => return process.camera.size(),
+        };
+        Some(Size { width, height })
+    }
 }
 
 const fn default_fps() -> f64 {
@@ -45,7 +83,7 @@ const fn yes() -> bool {
 }
 
 /// A V4L2 camera and the controls locked on it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct V4l2Config {
     /// The device, such as `/dev/video0` or a link in `/dev/v4l/by-id`.
@@ -73,8 +111,20 @@ pub struct V4l2Config {
     pub focus: Option<i64>,
 }
 
+/// A camera in a process of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessConfig {
+    /// The camera, with the keys that it has in the line's own process.
+    pub camera: Box<CameraConfig>,
+    /// Where a capture process listens that was started by other means, as by the system under another user. Without it the line starts
+    /// one itself.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
+}
+
 /// A camera opened through nokhwa.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NokhwaConfig {
     /// The camera's index, such as 0 for `/dev/video0`.
@@ -93,13 +143,60 @@ pub struct NokhwaConfig {
 
 /// The format in which a camera sends pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PixelFormat {
     /// Motion JPEG.
     Mjpeg,
-    /// Packed YUV 4:2:2.
+    /// YUV 4:2:2, packed as Y U Y V.
     Yuyv,
+    /// YUV 4:2:2, packed as U Y V Y.
+    Uyvy,
+    /// YUV 4:2:0 in two planes.
+    Nv12,
     /// 8-bit grey.
     Grey,
+    /// Red, green and blue, 8 bits each.
+    Rgb24,
+    /// A mosaic of colour filters, 8 bits: red, green; green, blue.
+    BayerRggb,
+    /// The same: blue, green; green, red.
+    BayerBggr,
+    /// The same: green, blue; red, green.
+    BayerGbrg,
+    /// The same: green, red; blue, green.
+    BayerGrbg,
+}
+
+impl PixelFormat {
+    /// Every format.
+    pub const ALL: [Self; 10] = [
+        Self::Mjpeg,
+        Self::Yuyv,
+        Self::Uyvy,
+        Self::Nv12,
+        Self::Grey,
+        Self::Rgb24,
+        Self::BayerRggb,
+        Self::BayerBggr,
+        Self::BayerGbrg,
+        Self::BayerGrbg,
+    ];
+
+    /// Returns the name in the line file.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Mjpeg => "mjpeg",
+            Self::Yuyv => "yuyv",
+            Self::Uyvy => "uyvy",
+            Self::Nv12 => "nv12",
+            Self::Grey => "grey",
+            Self::Rgb24 => "rgb24",
+            Self::BayerRggb => "bayer-rggb",
+            Self::BayerBggr => "bayer-bggr",
+            Self::BayerGbrg => "bayer-gbrg",
+            Self::BayerGrbg => "bayer-grbg",
+        }
+    }
 }

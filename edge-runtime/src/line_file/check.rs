@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use shared_format::gateway::CommandKind;
+use shared_format::{Roi, Size};
 use signing::Key;
 
 use super::camera::{CameraConfig, PixelFormat};
@@ -49,11 +50,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
         checker.check_range("health.equal_frames", frames, 0..=1000);
     }
     checker.check_range("health.silent_s", line.health.silent_s, 0.1..=3600.0);
-    let fps = match &line.camera {
-        CameraConfig::V4l2(v4l2) => v4l2.fps,
-        CameraConfig::Nokhwa(nokhwa) => nokhwa.fps,
-        CameraConfig::Folder { fps, .. } | CameraConfig::Pattern { fps, .. } => *fps,
-    };
+    let fps = line.camera.fps();
     if line.health.silent_s * fps < 1.0 {
         checker.report(format!(
             "health.silent_s = {} is shorter than the time between two frames; give at least {:.1}",
@@ -147,6 +144,9 @@ impl Checker {
             CameraConfig::V4l2(v4l2) => {
                 self.check_range("camera.width", v4l2.width, 1..=MAX_SIDE);
                 self.check_range("camera.height", v4l2.height, 1..=MAX_SIDE);
+                if v4l2.format == PixelFormat::Nv12 && (v4l2.width % 2 == 1 || v4l2.height % 2 == 1) {
+                    self.report("camera.format = \"nv12\" needs an even camera.width and camera.height");
+                }
                 self.check_range("camera.fps", v4l2.fps, fps);
                 if let Some(exposure) = v4l2.exposure_ms {
                     self.check_range("camera.exposure_ms", exposure, 0.01..=10_000.0);
@@ -165,13 +165,20 @@ impl Checker {
                         nokhwa.fps
                     ));
                 }
-                if nokhwa.format == PixelFormat::Grey {
-                    self.report(
-                        "camera.format = \"grey\" is not allowed with camera.source = \"nokhwa\", which doesn't support grey cameras; \
-                         give camera.source = \"v4l2\"",
-                    );
+                if !matches!(nokhwa.format, PixelFormat::Mjpeg | PixelFormat::Yuyv) {
+                    self.report(format!(
+                        "camera.format = {:?} is not allowed with camera.source = \"nokhwa\"; give \"mjpeg\" or \"yuyv\", or \
+                         camera.source = \"v4l2\"",
+                        nokhwa.format.key()
+                    ));
                 }
             }
+            CameraConfig::Process(process) => match &*process.camera {
+                CameraConfig::Process(_) => {
+                    self.report("camera.camera.source = \"process\" is not allowed: a camera is in one process; name the camera itself");
+                }
+                device => self.camera(device),
+            },
             CameraConfig::Folder { fps: given, .. } => self.check_range("camera.fps", *given, fps),
             CameraConfig::Pattern { width, height, fps: given } => {
                 self.check_range("camera.width", *width, 16..=MAX_SIDE);
@@ -211,11 +218,35 @@ impl Checker {
                 ));
             }
             Trigger::Frame => {}
-            Trigger::Presence { share, contrast, exposure_delay_ms } => {
+            Trigger::Presence { share, contrast, region, part_ms, exposure_delay_ms } => {
                 self.check_range("trigger.share", *share, 0.001..=1.0);
                 self.check_range("trigger.contrast", *contrast, 1.0..=255.0);
+                if let Some(part_ms) = part_ms {
+                    self.check_range("trigger.part_ms", *part_ms, 1.0..=MAX_MS);
+                }
+                if let Some(region) = region {
+                    self.region(*region, line.camera.size());
+                }
                 self.check_range("trigger.exposure_delay_ms", *exposure_delay_ms, 0.0..=MAX_MS);
             }
+        }
+    }
+
+    /// Beyond the frame nothing would ever be seen.
+    fn region(&mut self, region: Roi, frame: Option<Size>) {
+        let ends = (region.x.checked_add(region.width), region.y.checked_add(region.height));
+        let (Some(right), Some(bottom)) = ends else {
+            self.report("trigger.region is not within the frame; correct its numbers");
+            return;
+        };
+        if region.width < 4 || region.height < 4 {
+            self.report("trigger.region is too small; give at least 4 pixels for width and height");
+        }
+        if let Some(size) = frame.filter(|size| right > size.width || bottom > size.height) {
+            self.report(format!(
+                "trigger.region ends at {right} × {bottom}, but the frame has {} × {} pixels; correct one of them",
+                size.width, size.height
+            ));
         }
     }
 

@@ -21,7 +21,7 @@ use judge::{ReadError, read_regular_file};
 
 use crate::part::{UnknownZone, VoteCount};
 
-pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, V4l2Config};
+pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, ProcessConfig, V4l2Config};
 pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat, SocketConfig};
 pub use schema::{
     ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, SigningConfig,
@@ -120,7 +120,14 @@ impl LineFile {
     fn resolve_paths(&mut self, folder: &Path) {
         let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
         self.products.iter_mut().for_each(|product| resolve(&mut product.bundle));
-        if let CameraConfig::Folder { path, .. } = &mut self.camera {
+        let device = match &mut self.camera {
+            CameraConfig::Process(process) => {
+                process.socket.iter_mut().for_each(resolve);
+                &mut *process.camera
+            }
+            other => other,
+        };
+        if let CameraConfig::Folder { path, .. } = device {
             resolve(path);
         }
         self.records.folder.iter_mut().for_each(resolve);
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_of_nokhwa_is_a_number_with_whole_frames_a_second_and_never_grey() {
+    fn a_camera_of_nokhwa_is_a_number_with_whole_frames_a_second_and_two_formats() {
         let camera =
             |keys: &str| MINIMAL.replace("source = \"pattern\"", &format!("source = \"nokhwa\"\n{keys}"));
         let line = load(&camera("format = \"mjpeg\"")).unwrap();
@@ -241,7 +248,93 @@ mod tests {
         let refused = load(&camera("format = \"grey\"\nfps = 29.97")).unwrap_err();
         let LineFileError::Values { problems, .. } = refused else { panic!("{refused}") };
         assert!(problems[0].starts_with("camera.fps = 29.97 is not allowed"), "{problems:?}");
-        assert!(problems[1].contains("grey cameras") && problems.len() == 2, "{problems:?}");
+        assert!(problems[1].starts_with("camera.format = \"grey\"") && problems.len() == 2, "{problems:?}");
+    }
+
+    #[test]
+    fn pixel_formats_are_read_by_their_names_and_nv12_has_even_sides() {
+        let camera = |format: &str, width: u32| {
+            let keys = format!("source = \"v4l2\"\ndevice = \"/dev/video0\"\nformat = \"{format}\"");
+            MINIMAL.replace("source = \"pattern\"", &keys).replace("width = 64", &format!("width = {width}"))
+        };
+        let names = [
+            "mjpeg",
+            "yuyv",
+            "uyvy",
+            "nv12",
+            "grey",
+            "rgb24",
+            "bayer-rggb",
+            "bayer-bggr",
+            "bayer-gbrg",
+            "bayer-grbg",
+        ];
+        for name in names {
+            let line = load(&camera(name, 64)).unwrap();
+            let CameraConfig::V4l2(v4l2) = line.camera else { panic!("{:?}", line.camera) };
+            assert_eq!(v4l2.format.key(), name);
+        }
+        assert!(matches!(load(&camera("nv21", 64)), Err(LineFileError::Syntax { .. })));
+        let refused = load(&camera("nv12", 63)).unwrap_err().to_string();
+        assert!(refused.contains("even camera.width"), "{refused}");
+    }
+
+    #[test]
+    fn a_camera_in_a_process_has_the_keys_of_the_camera() {
+        let camera = |keys: &str| {
+            MINIMAL.replace(
+                "source = \"pattern\"\n        width = 64\n        height = 64",
+                &format!("source = \"process\"\n{keys}"),
+            )
+        };
+        let line =
+            load(&camera("camera = { source = \"pattern\", width = 64, height = 48, fps = 20 }")).unwrap();
+        assert_eq!((line.camera.fps(), line.camera.size().unwrap().height), (20.0, 48));
+        let line =
+            load(&camera("camera = { source = \"folder\", path = \"x\" }\nsocket = \"y.sock\"")).unwrap();
+        let CameraConfig::Process(process) = &line.camera else { panic!("{:?}", line.camera) };
+        let CameraConfig::Folder { path, .. } = &*process.camera else { panic!("{:?}", line.camera) };
+        assert!(path.is_absolute() && process.socket.as_ref().unwrap().is_absolute());
+        let wrong = "camera = { source = \"pattern\", width = 4, height = 48 }";
+        let refused = load(&camera(wrong)).unwrap_err().to_string();
+        assert!(refused.contains("camera.width = 4"), "{refused}");
+        let wrong =
+            "camera = { source = \"process\", camera = { source = \"pattern\", width = 64, height = 48 } }";
+        let refused = load(&camera(wrong)).unwrap_err().to_string();
+        assert!(refused.contains("in one process"), "{refused}");
+        assert!(matches!(load(&camera("")), Err(LineFileError::Syntax { .. })));
+    }
+
+    #[test]
+    fn a_region_for_presence_lies_within_the_frame() {
+        let trigger = |keys: &str| {
+            MINIMAL.replace(
+                "kind = \"interval\"\n        every_ms = 100",
+                &format!("kind = \"presence\"\n{keys}"),
+            )
+        };
+        let line =
+            load(&trigger("region = { x = 30, y = 0, width = 8, height = 64 }\npart_ms = 250")).unwrap();
+        let Trigger::Presence { region: Some(region), part_ms, .. } = line.trigger else {
+            panic!("{:?}", line.trigger)
+        };
+        assert_eq!((region.width, part_ms), (8, Some(250.0)));
+        for (keys, said) in [
+            (
+                "region = { x = 60, y = 0, width = 8, height = 64 }",
+                "ends at 68 × 64, but the frame has 64 × 64",
+            ),
+            ("region = { x = 4294967295, y = 0, width = 8, height = 8 }", "not within the frame"),
+            ("region = { x = 0, y = 0, width = 0, height = 64 }", "too small"),
+            ("part_ms = 0", "trigger.part_ms = 0"),
+        ] {
+            let refused = load(&trigger(keys)).unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+        }
+        assert!(matches!(
+            load(&trigger("region = { x = -1, y = 0, width = 8, height = 8 }")),
+            Err(LineFileError::Syntax { .. })
+        ));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared_format::Roi;
 
 use super::camera::CameraConfig;
 use super::devices::{GpioConfig, SerialConfig, SocketConfig};
@@ -130,6 +131,12 @@ pub enum Trigger {
         /// How much a cell's brightness (0 to 255) must differ.
         #[serde(default = "default_presence_contrast")]
         contrast: f64,
+        /// Where parts are looked for, in pixels; by default in the region of interest of the product's bundle.
+        #[serde(default)]
+        region: Option<Roi>,
+        /// How long one part is in view at the most; what stays longer counts as several parts that touch each other.
+        #[serde(default)]
+        part_ms: Option<f64>,
         /// Time from the moment the part comes into view to the first exposure that counts.
         #[serde(default)]
         exposure_delay_ms: f64,

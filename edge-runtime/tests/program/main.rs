@@ -10,6 +10,7 @@ mod emulator;
 
 mod bench;
 mod calibrate;
+mod capture;
 mod collect;
 mod doctor;
 mod exchange;

@@ -36,8 +36,9 @@ impl NokhwaCamera {
         let format = match settings.format {
             PixelFormat::Mjpeg => FrameFormat::MJPEG,
             PixelFormat::Yuyv => FrameFormat::YUYV,
-            PixelFormat::Grey => {
-                return Err(failed("nokhwa does not support grey cameras; use source = \"v4l2\"".to_owned()));
+            other => {
+                let name = other.key();
+                return Err(failed(format!("{name} is not read from nokhwa; use source = \"v4l2\"")));
             }
         };
         let size = Size { width: settings.width, height: settings.height };
@@ -71,7 +72,7 @@ impl NokhwaCamera {
 impl FrameSource for NokhwaCamera {
     fn describe(&self) -> String {
         let PixelLayout { format, size, .. } = &self.layout;
-        let format = format!("{format:?}").to_lowercase();
+        let format = format.key();
         format!("the camera {} via nokhwa: {format}, {}×{} pixels", self.name, size.width, size.height)
     }
 

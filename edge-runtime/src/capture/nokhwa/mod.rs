@@ -22,5 +22,5 @@ pub const LIMITATIONS: [&str; 5] = [
     "nokhwa has no time-out: a hanging camera is reported as silent, but not reopened",
     "nokhwa does not lock exposure, gain, white balance or focus here: whatever the camera adjusts by itself changes the \
      scores",
-    "nokhwa opens no grey cameras; use source = \"v4l2\" for these, and on every line",
+    "only mjpeg and yuyv are read from nokhwa; use source = \"v4l2\" for other formats, and on every line",
 ];

@@ -60,7 +60,7 @@ impl V4l2Camera {
 impl FrameSource for V4l2Camera {
     fn describe(&self) -> String {
         let PixelLayout { format, size, .. } = &self.layout;
-        format!("the camera {}: {format:?}, {}×{} pixels", self.name, size.width, size.height).to_lowercase()
+        format!("the camera {}: {}, {}×{} pixels", self.name, format.key(), size.width, size.height)
     }
 
     fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
@@ -99,7 +99,15 @@ fn negotiate(device: &Device, settings: &V4l2Config) -> Result<Format, CaptureEr
         // Some cameras report `JPEG`.
         PixelFormat::Mjpeg => &[b"MJPG", b"JPEG"],
         PixelFormat::Yuyv => &[b"YUYV"],
+        PixelFormat::Uyvy => &[b"UYVY"],
+        PixelFormat::Nv12 => &[b"NV12"],
         PixelFormat::Grey => &[b"GREY"],
+        PixelFormat::Rgb24 => &[b"RGB3"],
+        PixelFormat::BayerRggb => &[b"RGGB"],
+        // The kernel's code for this one alone doesn't spell the colours.
+        PixelFormat::BayerBggr => &[b"BA81"],
+        PixelFormat::BayerGbrg => &[b"GBRG"],
+        PixelFormat::BayerGrbg => &[b"GRBG"],
     };
     let mut found = String::new();
     for code in codes {
@@ -117,7 +125,7 @@ fn negotiate(device: &Device, settings: &V4l2Config) -> Result<Format, CaptureEr
         device.enum_formats().unwrap_or_default().iter().map(|f| f.fourcc.to_string()).collect();
     Err(CaptureError::Format {
         camera: settings.device.display().to_string(),
-        wanted: format!("{:?} {width}×{height}", settings.format).to_lowercase(),
+        wanted: format!("{} {width}×{height}", settings.format.key()),
         found: format!("{found}; its formats are {}", offered.join(", ")),
     })
 }
