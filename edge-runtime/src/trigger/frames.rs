@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use shared_format::Roi;
 
-use super::presence::{PresenceDetector, PresenceState};
+use super::presence::{PresenceDetector, PresenceSettings, PresenceState};
 use crate::capture::CapturedFrame;
+use crate::clock::milliseconds;
 use crate::input::{Event, EventKind};
 use crate::line_file::Trigger;
 
@@ -13,8 +14,8 @@ use crate::line_file::Trigger;
 pub type FrameListener = Box<dyn FnMut(&Arc<CapturedFrame>, u64) + Send>;
 
 /// Returns the listener for a trigger; if the trigger doesn't come from frames, the listener does nothing. `on_event`
-/// receives [`EventKind::Trigger`] and [`EventKind::TriggersLost`] with capture times. Presence is looked for in the
-/// product's region, or in the whole frame if that is `None`: `regions` has one entry per product, and `product` returns
+/// receives [`EventKind::Trigger`] and [`EventKind::TriggersLost`] with capture times. Presence is looked for in the trigger's
+/// region, or else in the product's, or else in the whole frame: `regions` has one entry per product, and `product` returns
 /// the index of the one that is inspected.
 pub fn listener(
     trigger: &Trigger,
@@ -32,9 +33,16 @@ pub fn listener(
             }
             on_event(Event { at, kind: EventKind::Trigger });
         }),
-        Trigger::Presence { share, contrast, .. } => {
-            let mut products: Vec<PresenceDetector> =
-                regions.iter().map(|region| PresenceDetector::new(*share, *contrast, *region)).collect();
+        Trigger::Presence { share, contrast, region, part_ms, .. } => {
+            let detector = |product: &Option<Roi>| {
+                PresenceDetector::new(PresenceSettings {
+                    share: *share,
+                    contrast: *contrast,
+                    region: region.or(*product),
+                    part_time: part_ms.map(milliseconds),
+                })
+            };
+            let mut products: Vec<PresenceDetector> = regions.iter().map(detector).collect();
             Box::new(move |captured, _| {
                 if let (Some(presence), Ok(frame)) = (products.get_mut(product()), captured.frame())
                     && presence.update(frame, captured.captured_at()) == PresenceState::Enters

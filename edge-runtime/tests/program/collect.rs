@@ -75,6 +75,32 @@ fn jpegs_are_kept_as_they_are_and_repeated_ones_once() {
     assert_eq!(std::fs::read(fixture.path("photos/part-00002.jpg")).unwrap(), pictures[2]);
 }
 
+/// Real belts: a bolt, and four fruits of which two are in view at a time. `NOMINAL_DATA` is the folder with their frames.
+#[test]
+fn each_part_on_real_belts_is_found_once() {
+    let Some(data) = std::env::var_os("NOMINAL_DATA") else {
+        eprintln!("skipped: NOMINAL_DATA is not set, so there are no frames of real belts");
+        return;
+    };
+    // A region as narrow as a light barrier, across the belt; three places each.
+    for (belt, parts, places) in
+        [("bolt_conveyor", 1, [80, 220, 340]), ("fruit_conveyor", 4, [160, 220, 280])]
+    {
+        for x in places {
+            let fixture = Fixture::new();
+            let frames = std::path::Path::new(&data).join("frames").join(belt);
+            // About as fast as they were taken.
+            let camera = format!("source = \"folder\"\npath = {frames:?}\nfps = 30\nrepeat = false");
+            let trigger =
+                format!("kind = \"presence\"\nregion = {{ x = {x}, y = 0, width = 40, height = 270 }}");
+            fixture.write("line.toml", line(&camera, &trigger, 1).as_bytes());
+            let output = collect(&fixture, "20");
+            let said = stderr(&output);
+            assert!(said.contains(&format!("photos holds {parts} of 20 parts")), "{belt} {x}: {said}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_collected_is_told_at_once() {
     let fixture = Fixture::new();
