@@ -216,8 +216,7 @@ fn a_process_that_listens_serves_one_line_after_the_other() {
         std::thread::sleep(Duration::from_millis(5));
     }
     for round in 1..=2 {
-        let arguments =
-            ["collect", "--line", "line.toml", "--parts", &(2 * round).to_string(), "--out", "photos"];
+        let arguments = ["collect", "--line", "line.toml", "--parts", &round.to_string(), "--out", "photos"];
         let output = program(fixture.folder.path()).args(arguments).output().unwrap();
         assert_eq!(code(&output), 0, "{}", stderr(&output));
     }

@@ -267,7 +267,7 @@ fn random_belts_have_each_part_once() {
         let mut random = 0x9E37_79B9_u32.wrapping_mul(seed);
         let mut below = |limit: u32| {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (u64::from(random) * u64::from(limit) >> 32) as u32
+            ((u64::from(random) * u64::from(limit)) >> 32) as u32
         };
         let region = Some(Roi { x: 72, y: 0, width: 16, height: 96 });
         let mut belt = Belt::new(region);
