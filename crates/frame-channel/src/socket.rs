@@ -112,9 +112,16 @@ pub(crate) fn receive<T: DeserializeOwned>(
     let mut bytes = vec![0; MAX_MESSAGE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)
-    })?;
+    let mut receive = || {
+        rustix::io::retry_on_intr(|| {
+            rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)
+        })
+    };
+    // The system reports once that the other end has closed with messages unread, before it hands out what was sent earlier.
+    let received = match receive() {
+        Err(rustix::io::Errno::CONNRESET) => receive()?,
+        other => other?,
+    };
     // Files are closed with the buffer if they aren't taken.
     let file = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut files) => files.next(),

@@ -195,6 +195,22 @@ fn a_number_that_does_not_increase_is_refused() {
 }
 
 #[test]
+fn what_was_sent_before_the_end_arrives_though_answers_to_it_do_not() {
+    let (mut sender, mut receiver) = sender();
+    for sequence in 0..3 {
+        sender.send(frame(sequence), &[7; 8]).unwrap();
+    }
+    // Its answer stays unread.
+    assert_eq!(receiver.next(WAIT).unwrap(), Received::Frame(frame(0), vec![7; 8]));
+    sender.end().unwrap();
+    for sequence in 1..3 {
+        assert_eq!(receiver.next(WAIT).unwrap(), Received::Frame(frame(sequence), vec![7; 8]));
+    }
+    assert_eq!(receiver.next(WAIT).unwrap(), Received::End);
+    assert!(matches!(receiver.next(WAIT), Err(ChannelError::Closed)));
+}
+
+#[test]
 fn frames_that_do_not_fit_are_damaged_and_full_slots_drop() {
     let (mut sender, mut receiver) = sender();
     assert_eq!(sender.send(frame(0), &[0; 9]).unwrap(), Sent::TooLarge);
