@@ -17,7 +17,7 @@
 //! The receiver trusts nothing that it gets. It reads the file with `pread` and never maps it, so that nothing that the sender does to it can
 //! raise a signal; lengths are checked before memory is allocated for them; each slot begins with its frame's number, so that the wrong
 //! slot is noticed; numbers that don't increase are refused. Pixels that the sender changes while they are copied are wrong pixels, and
-//! nothing worse. A copy costs about as much as mapping the file and decoding from it would save: see `tests/two_processes.rs`.
+//! nothing worse. `tests/two_processes.rs` measures what that costs.
 #![forbid(unsafe_code)]
 
 mod memory;
