@@ -208,7 +208,8 @@ impl Scorer {
             check_all_finite("a value of the anomaly map", &map)?;
             score = score.max(own_score);
             maps.push(map);
-            if let Some(map) = outputs.next_back().filter(|_| self.has_score_map) {
+            let score_map = if self.has_score_map { outputs.next_back() } else { None };
+            if let Some(map) = score_map {
                 check_all_finite("a value of the score map", &map)?;
                 score_maps.push(map);
             }

@@ -37,9 +37,9 @@ pub fn marginal_bound(n: u32, rank: u32) -> f64 {
 /// is the largest score; `None` if that is more than a `u32` holds.
 #[must_use]
 pub fn normals_on_average(target_fpr: f64) -> Option<u32> {
-    // The small subtrahend is for targets such as 0.01, whose inverse is rounded up.
-    let needed = 1.0 / target_fpr - 1.0 - 1e-6;
-    (0.0..f64::from(u32::MAX - 1)).contains(&needed).then_some(needed as u32 + 1)
+    // A little less: the target may be a 32-bit float just below 0.01.
+    let needed = 1.0 / target_fpr * (1.0 - 1e-6) - 1.0;
+    (0.0..f64::from(u32::MAX - 1)).contains(&needed).then(|| needed as u32 + 1)
 }
 
 /// Returns how many normals are needed for the claim "with `confidence`, fewer than `target_fpr` of the normals are
@@ -63,6 +63,9 @@ mod tests {
 
     #[test]
     fn as_many_normals_as_needed_reach_the_target_and_fewer_dont() {
+        for (target, expected) in [(0.01_f32, 99), (0.005, 199), (0.02, 49), (0.05, 19)] {
+            assert_eq!(normals_on_average(f64::from(target)), Some(expected));
+        }
         for target in [0.5, 0.3, 0.1, 0.05, 0.01, 0.001, 1e-5] {
             let needed = normals_on_average(target).unwrap();
             assert!(choose(needed, target).reaches_target, "{target}: {needed}");

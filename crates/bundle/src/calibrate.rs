@@ -63,7 +63,7 @@ impl Calibration {
         evidence.normals = evidence.normals.saturating_add(left_out);
         evidence.rank = evidence.rank.saturating_add(left_out);
         self.left_out = self.left_out.saturating_add(left_out);
-        self.reaches_target &= evidence.claimed_fpr() <= f64::from(evidence.target_fpr);
+        self.reaches_target &= evidence.claimed_fpr() as f32 <= evidence.target_fpr;
     }
 }
 

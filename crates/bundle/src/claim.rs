@@ -38,7 +38,8 @@ pub fn claim(calibration: &Calibration) -> String {
              that estimate they support {bound} % on average{without}{}",
             percent(target),
             match conformal::normals_on_average(target).filter(|&needed| needed > normals) {
-                Some(needed) => format!("; to claim {} % collect {needed}", percent(target)),
+                Some(needed) =>
+                    format!("; to claim {} % collect {needed} and give --threshold claim", percent(target)),
                 None => String::new(),
             }
         );
@@ -176,7 +177,12 @@ mod tests {
         let mut c = Calibrator::new(18, 1);
         scores.enumerate().for_each(|(n, score)| c.add(format!("{n}.png"), score, &[0.0]));
         let text = claim(&c.finish(0.05, ThresholdRule::Auto).unwrap());
-        assert!(text.ends_with("they support 10.53 % on average; to claim 5 % collect 19"), "{text}");
+        assert!(
+            text.ends_with(
+                "they support 10.53 % on average; to claim 5 % collect 19 and give --threshold claim"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

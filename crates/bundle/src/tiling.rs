@@ -12,6 +12,8 @@ use crate::input_shape::{MORE, input_shape, middle};
 pub const OVERLAP: u16 = 32;
 /// `auto` enlarges photos by this share at most, or shrinks them, where tiles of whole steps don't fit exactly.
 const ROUNDING: f64 = 0.03;
+/// Factor by which an overlap may squash what the network sees, at most.
+const MAX_SQUASH: f64 = 2.0;
 /// Maximum number of pixels that `auto` shows of a frame: the default method's Gaussians then take their maximum of 128 MiB. Larger
 /// photos are shrunk.
 const MAX_PIXELS: f64 = (1u32 << 21) as f64;
@@ -108,10 +110,17 @@ pub fn tiling(request: &TilingRequest, frames: FrameRange, roi: Option<Roi>) -> 
             let tiles = grid(columns, rows, overlap);
             let of = |tiles| input_shape(frames, roi, tiles, request.pixels);
             let input = request.size.unwrap_or_else(|| of(tiles));
-            // A large overlap makes tiles larger than asked for.
+            // A large overlap leaves only tiles that are larger than asked for, or squash the part.
             let usual = request.size.unwrap_or_else(|| of(Tiles::side_by_side(columns, rows)));
             let most = (f64::from(request.pixels) * (1.0 + MORE)).max(area(usual));
-            if area(input) > most {
+            let squash = |tiles: Tiles, input| {
+                let picture = tiles.picture(input);
+                let shape = f64::from(picture.width) / f64::from(picture.height.max(1));
+                (shape / (seen[0] / seen[1])).ln().abs()
+            };
+            let usual_squash = squash(Tiles::side_by_side(columns, rows), usual);
+            let is_squashed = request.size.is_none() && squash(tiles, input) > MAX_SQUASH.ln() + usual_squash;
+            if area(input) > most || is_squashed {
                 return Err(TilingError::Overlap { overlap, input: usual });
             }
             (tiles, input)
@@ -235,7 +244,7 @@ mod tests {
         // Only rows or columns that there are several of overlap, and must be twice as large as that.
         let wide = of(600, 150, grid(2, 1, Some(128))).unwrap();
         assert!(wide.input.height < 256 && wide.tiles.overlap == 128, "{wide}");
-        for overlap in [16, 192, 512, 544, 65_504] {
+        for overlap in [16, 256, 512, 544, 65_504] {
             let error = of(600, 300, grid(2, 1, Some(overlap))).unwrap_err();
             assert!(matches!(error, TilingError::Overlap { .. }), "{error}");
         }

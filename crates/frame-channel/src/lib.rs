@@ -44,7 +44,7 @@ pub enum ChannelError {
     #[error("the capture process has ended; its log says why")]
     Closed,
     /// It told nothing for too long.
-    #[error("the capture process doesn't answer")]
+    #[error("the capture process doesn't answer; see its log, and restart it")]
     TimedOut,
     /// It can't open the camera.
     #[error("{0}")]
@@ -53,7 +53,7 @@ pub enum ChannelError {
     #[error("the capture process sent what makes no sense ({0}); install the same version of both programs")]
     Protocol(String),
     /// The system refuses.
-    #[error("the capture process can't be reached: {0}")]
+    #[error("the capture process can't be reached: {0}; see its log, and restart it")]
     Io(#[from] std::io::Error),
 }
 

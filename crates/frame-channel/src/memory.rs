@@ -28,10 +28,15 @@ impl SharedMemory {
         Ok(Self { file: fd.into(), slots, slot_bytes })
     }
 
-    /// Takes a file from another process.
-    pub(crate) fn adopt(fd: OwnedFd, slots: u32, slot_bytes: u64) -> Result<Self, ChannelError> {
+    /// Takes a file from another process, whose slots have at most `max_slot_bytes` bytes.
+    pub(crate) fn adopt(
+        fd: OwnedFd,
+        slots: u32,
+        slot_bytes: u64,
+        max_slot_bytes: u64,
+    ) -> Result<Self, ChannelError> {
         let refused = |reason: &str| ChannelError::Protocol(reason.to_owned());
-        if !(1..=64).contains(&slots) || !(1..=MAX_SLOT_BYTES).contains(&slot_bytes) {
+        if !(1..=64).contains(&slots) || !(1..=MAX_SLOT_BYTES.min(max_slot_bytes)).contains(&slot_bytes) {
             return Err(refused("its memory has an absurd size"));
         }
         // Only files in memory have seals: reading one never waits, unlike a pipe or a file of some other kind.

@@ -29,19 +29,21 @@ pub enum Received {
 }
 
 impl FrameReceiver {
-    /// Asks a capture process for a camera. The description of the camera means what both programs agree on.
+    /// Asks a capture process for a camera. The description of the camera means what both programs agree on. No frame may have more than
+    /// `max_slot_bytes` bytes.
     ///
     /// # Errors
     /// [`ChannelError`]; [`ChannelError::Refused`] if the camera can't be opened.
     pub fn open(
         socket: OwnedFd,
         camera: serde_json::Value,
+        max_slot_bytes: u64,
         timeout: Duration,
     ) -> Result<(Self, Greeting), ChannelError> {
         send(socket.as_fd(), &Request::Open(camera), None, Patience::For(timeout))?;
         match receive(socket.as_fd(), Patience::For(timeout))? {
             (Reply::Opened { greeting, slots, slot_bytes }, Some(file)) => {
-                let memory = SharedMemory::adopt(file, slots, slot_bytes)?;
+                let memory = SharedMemory::adopt(file, slots, slot_bytes, max_slot_bytes)?;
                 let description = limited_text(greeting.description);
                 Ok((Self { socket, memory, last: None }, Greeting { description, ..greeting }))
             }
@@ -71,7 +73,7 @@ impl FrameReceiver {
         }
         let bytes = self.memory.read(slot, sequence, bytes)?;
         self.last = Some(sequence);
-        info.damage = info.damage.map(limited_text);
+        (info.damage, info.format) = (info.damage.map(limited_text), limited_text(info.format));
         // A sender that reads nothing any more hangs; it will not send anything either.
         match send(self.socket.as_fd(), &Request::Release(slot), None, Patience::None) {
             Ok(()) | Err(ChannelError::TimedOut | ChannelError::Closed) => {}

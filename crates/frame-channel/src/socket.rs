@@ -17,6 +17,9 @@ use serde::de::DeserializeOwned;
 use crate::ChannelError;
 use crate::message::MAX_MESSAGE;
 
+/// How long a capture process may take to accept a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
 /// Returns two connected sockets, for a process and one that it starts.
 ///
 /// # Errors
@@ -32,6 +35,8 @@ pub fn pair() -> std::io::Result<(OwnedFd, OwnedFd)> {
 /// If none listens there.
 pub fn connect(path: &Path) -> std::io::Result<OwnedFd> {
     let socket = socket()?;
+    // A process that is stopped takes no connections.
+    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT_TIME))?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
 }

@@ -7,7 +7,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use frame_channel::{ChannelError, FrameInfo, FrameReceiver, FrameSender, Greeting, Received, Refusal, Sent};
+use frame_channel::{
+    ChannelError, FrameInfo, FrameReceiver, FrameSender, Greeting, MAX_SLOT_BYTES, Received, Refusal, Sent,
+};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde_json::{Value, json};
@@ -42,7 +44,7 @@ fn opened(slots: u64, slot_bytes: u64) -> Vec<u8> {
 fn answer(bytes: &[u8], file: Option<&OwnedFd>) -> Result<(FrameReceiver, OwnedFd), ChannelError> {
     let (ours, theirs) = frame_channel::pair().unwrap();
     tell(&theirs, bytes, file.map(|file| file.as_fd()));
-    let (receiver, greeting) = FrameReceiver::open(ours, Value::Null, WAIT)?;
+    let (receiver, greeting) = FrameReceiver::open(ours, Value::Null, MAX_SLOT_BYTES, WAIT)?;
     assert_eq!(greeting.description, "xy");
     Ok((receiver, theirs))
 }
@@ -125,7 +127,10 @@ fn an_emptied_message_is_an_end_and_silence_a_time_out() {
     let error = answer(refusal.as_bytes(), None).unwrap_err();
     assert!(matches!(&error, ChannelError::Refused(Refusal { reason }) if reason.len() <= 1000), "{error}");
     let (ours, _theirs) = frame_channel::pair().unwrap();
-    assert!(matches!(FrameReceiver::open(ours, Value::Null, WAIT), Err(ChannelError::TimedOut)));
+    assert!(matches!(
+        FrameReceiver::open(ours, Value::Null, MAX_SLOT_BYTES, WAIT),
+        Err(ChannelError::TimedOut)
+    ));
 }
 
 #[test]
@@ -176,7 +181,9 @@ fn frame(sequence: u64) -> FrameInfo {
 
 fn sender() -> (FrameSender, FrameReceiver) {
     let (ours, theirs) = frame_channel::pair().unwrap();
-    let receiver = std::thread::spawn(|| FrameReceiver::open(ours, json!("this one"), 20 * WAIT).unwrap().0);
+    let receiver = std::thread::spawn(|| {
+        FrameReceiver::open(ours, json!("this one"), MAX_SLOT_BYTES, 20 * WAIT).unwrap().0
+    });
     assert_eq!(frame_channel::request(&theirs, 20 * WAIT).unwrap(), json!("this one"));
     let greeting = Greeting { description: "a test".to_owned(), may_repeat: true };
     let sender = FrameSender::new(theirs, greeting, 8).unwrap();

@@ -80,7 +80,8 @@ impl Writer {
             .spawn()
             .unwrap();
         let camera = json!({ "frames": frames, "rate": rate });
-        let opened = FrameReceiver::open(ours, camera, Duration::from_secs(30));
+        let opened =
+            FrameReceiver::open(ours, camera, frame_channel::MAX_SLOT_BYTES, Duration::from_secs(30));
         (Self(child), opened.unwrap().0)
     }
 

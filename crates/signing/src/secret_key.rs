@@ -46,6 +46,12 @@ pub enum SecretKeyError {
     /// The public key of a secret one can't be read.
     #[error(transparent)]
     Public(#[from] KeyError),
+    /// The file for the secret key has the name of the one for the public key.
+    #[error("{} is the name of the public key's file; give one that doesn't end in .pub, such as office.key", path.display())]
+    PublicName {
+        /// The file.
+        path: PathBuf,
+    },
     /// A key's file exists already.
     #[error("{} already exists; give another name: a key that is lost can't be made again", path.display())]
     Exists {
@@ -133,9 +139,13 @@ fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
 /// With `ask`, a password is asked for at the terminal.
 ///
 /// # Errors
-/// [`SecretKeyError::Exists`] if one of the files exists; nothing is written then.
+/// [`SecretKeyError::Exists`] if one of the files exists, [`SecretKeyError::PublicName`] if both would have the same name; nothing is
+/// written then.
 pub fn write_pair(path: &Path, ask: bool) -> Result<Key, SecretKeyError> {
     let public_path = path.with_extension("pub");
+    if public_path == path {
+        return Err(SecretKeyError::PublicName { path: path.to_owned() });
+    }
     for path in [path, &public_path] {
         if path.symlink_metadata().is_ok() {
             return Err(SecretKeyError::Exists { path: path.to_owned() });

@@ -16,7 +16,9 @@ pub const MAX_BYTES: u64 = 4096;
 #[non_exhaustive]
 pub enum SignatureError {
     /// It isn't a signature of minisign, or is damaged.
-    #[error("it is not a signature of minisign, or it is damaged")]
+    #[error(
+        "it is not a signature of minisign, or it is damaged; copy it again together with what it signs, or have that signed again"
+    )]
     NotASignature,
     /// It signs the whole file and not its hash.
     #[error(

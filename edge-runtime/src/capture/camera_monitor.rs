@@ -67,6 +67,10 @@ pub(super) struct CameraMonitor {
     /// When the picture last differed from the ones before it.
     renewed: Option<Moment>,
     is_frozen: bool,
+    /// Whether it may repeat a picture, as a folder of files does.
+    may_repeat: bool,
+    /// When a frame could last be decoded or, if none could, when the first one came.
+    decoded: Option<Moment>,
     /// When brightness was last checked, and the result.
     light: Option<(Moment, CameraState)>,
 }
@@ -82,6 +86,8 @@ impl CameraMonitor {
             last: VecDeque::new(),
             renewed: None,
             is_frozen: false,
+            may_repeat: false,
+            decoded: None,
             light: None,
         }
     }
@@ -92,6 +98,7 @@ impl CameraMonitor {
         self.compared = self.equal_frames.unwrap_or(usual).into();
         self.last.clear();
         self.renewed = None;
+        (self.may_repeat, self.decoded) = (may_repeat, None);
     }
 
     /// Compares a new frame with those before it, and marks it if it repeats one of them. Must be called before the frame is
@@ -113,7 +120,7 @@ impl CameraMonitor {
     }
 
     /// Returns the camera's state, based on the last compared frame and those before it. A frame that can't be decoded says
-    /// nothing about light.
+    /// nothing about light; a live camera that delivers no others shows nothing.
     pub(super) fn assess(&mut self, captured: &CapturedFrame) -> CameraState {
         let at = captured.captured_at();
         if self.is_frozen {
@@ -121,8 +128,15 @@ impl CameraMonitor {
         }
         let due = self.light.as_ref().is_none_or(|(looked, _)| at.since(*looked) >= LIGHT_CHECK_INTERVAL);
         // In this order: decoding every frame of a free-running camera would cost too much of the board's time.
-        if due && let Ok(frame) = captured.frame() {
-            self.light = Some((at, self.classify(Exposure::of(frame))));
+        if due {
+            let decoded = self.decoded.get_or_insert(at);
+            if let Ok(frame) = captured.frame() {
+                *decoded = at;
+                self.light = Some((at, self.classify(Exposure::of(frame))));
+            } else if !self.may_repeat && at.since(*decoded) >= self.frozen_after {
+                let reason = "none of its frames can be decoded; check its cable, format and size";
+                return CameraState::Lost(reason.to_owned());
+            }
         }
         self.light.as_ref().map_or(CameraState::Live, |(_, state)| state.clone())
     }
@@ -164,6 +178,24 @@ mod tests {
         let next = grey(100, 2);
         monitor.assess(&next);
         assert!(!next.is_decoded());
+    }
+
+    #[test]
+    fn a_live_camera_without_a_frame_that_can_be_decoded_shows_nothing() {
+        let health = HealthConfig { frozen_s: 0.5, ..HealthConfig::default() };
+        let damaged = |ms: u64| {
+            let error = judge::DecodeError::UnknownFormat;
+            CapturedFrame::new(FrameData::Refused(error), Moment(ms * 1_000_000), ms)
+        };
+        for may_repeat in [false, true] {
+            let mut monitor = CameraMonitor::new(&health);
+            monitor.opened(may_repeat);
+            assert_eq!(monitor.assess(&grey(100, 1)), CameraState::Live);
+            assert_eq!(monitor.assess(&damaged(300)), CameraState::Live);
+            let is_lost = matches!(monitor.assess(&damaged(600)), CameraState::Lost(_));
+            assert_eq!(is_lost, !may_repeat, "files may be damaged");
+            assert_eq!(monitor.assess(&grey(100, 700)), CameraState::Live);
+        }
     }
 
     #[test]

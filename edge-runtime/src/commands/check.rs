@@ -26,7 +26,7 @@ pub struct Args {
     /// Check only the file; its bundles and devices need not exist yet.
     #[arg(long)]
     file_only: bool,
-    /// Accept bundles with lower serial numbers than the line has run before: from now on, it runs them.
+    /// Accept bundles, and a key list, with lower serial numbers than the line has used before: from now on, it uses them.
     #[arg(long, conflicts_with = "file_only")]
     allow_downgrade: bool,
 }
@@ -90,20 +90,30 @@ fn bundle(line: &LineFile, trust: &LineTrust, product: &Product) -> Result<Optio
 fn devices(line: &LineFile) -> Vec<String> {
     let mut paths: Vec<(&str, &Path)> = vec![];
     let camera = line.camera.device();
+    // Another program may hold the camera.
+    let other = match &line.camera {
+        CameraConfig::Process(ProcessConfig { socket, .. }) => socket.as_deref(),
+        _ => None,
+    };
     match camera {
+        _ if other.is_some() => {}
         CameraConfig::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
         CameraConfig::Folder { path, .. } => paths.push(("camera.path", path)),
         CameraConfig::Nokhwa(_) | CameraConfig::Pattern { .. } | CameraConfig::Process(_) => {}
     }
-    if let CameraConfig::Process(ProcessConfig { socket: Some(socket), .. }) = &line.camera {
-        paths.push(("camera.socket", socket));
-    }
     paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
-    if matches!(camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
+    if let Some(socket) = other.filter(|socket| !socket.exists()) {
+        problems.push(format!(
+            "camera.socket = {socket:?} does not exist; start `edge-runtime capture --socket`, or correct the path"
+        ));
+    }
+    if other.is_none() && matches!(camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
         problems.push(CaptureError::NoSupport.to_string());
     }
-    if let CameraConfig::Nokhwa(nokhwa) = camera {
+    if let CameraConfig::Nokhwa(nokhwa) = camera
+        && other.is_none()
+    {
         if cfg!(not(feature = "nokhwa")) {
             problems.push(CaptureError::NoNokhwa.to_string());
         }

@@ -150,12 +150,13 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
 
 /// Puts the earlier bundle back. Who can write the bundles may do so: its serial number is the highest from now on.
 fn roll_back(place: &BundlePlace, line: &LineFile, product: &Product) -> Result<CommandOutcome> {
-    let mut line = line.clone();
-    line.signing.allow_downgrade = true;
-    let trust = LineTrust::of(&line)?;
-    let signed = trust.verify(&place.beside(), product.bundle.file_name(), Some(&product.name))?;
-    place.roll_back()?;
+    place.check_earlier()?;
+    let trust = LineTrust::of(line)?;
+    // Without a product, its serial number may be lower than the one in use.
+    let signed = trust.verify(&place.beside(), product.bundle.file_name(), None)?;
+    // First, so that a power cut in between leaves a line that starts: the bundle in use only raises the number again.
     trust.remember(&[(&product.name, signed.as_ref())])?;
+    place.roll_back()?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,

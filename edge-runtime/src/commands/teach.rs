@@ -170,9 +170,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         }
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
-    // Before anything is learned: a key that can't be made is better known now.
-    let signer =
-        line.as_ref().map(|line| anyhow::Ok((LineTrust::of(line)?, BoardSigner::of(line)?))).transpose()?;
+    let signer = line.as_ref().map(|line| signer(line, &args.out)).transpose()?;
     let started = Instant::now();
     let Usable { mut parts, mut recipe, zones } = usable_parts(&folder, args, &votes)?;
     let levels: Vec<u8> = zones.iter().flat_map(Zones::levels).collect();
@@ -238,6 +236,21 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         );
     }
     Ok(CommandOutcome::Success)
+}
+
+/// Returns whom the line trusts, and the board's own key if it has one. Before anything is learned: what keeps the bundle from being signed,
+/// or used, is better known before it replaces another.
+fn signer(line: &LineFile, out: &Path) -> Result<(LineTrust, Option<BoardSigner>)> {
+    let trust = LineTrust::of(line)?;
+    let existing = out.canonicalize().ok();
+    let is_in_use = existing.is_some()
+        && line.products.iter().any(|product| product.bundle.canonicalize().ok() == existing);
+    let signer = if is_in_use { BoardSigner::trusted(line, &trust)? } else { BoardSigner::of(line)? };
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    if signer.is_some() && !signing::manifest::is_plain_name(&name) {
+        return Err(signing::SignError::Name(name.into_owned()).into());
+    }
+    Ok((trust, signer))
 }
 
 /// Signs the bundle with the board's own key, if it has one, and says whether the line will run it.

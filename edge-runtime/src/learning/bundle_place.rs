@@ -90,15 +90,22 @@ impl BundlePlace {
     /// [`LearnError::NoEarlier`] if the bundle beside isn't the one that was replaced, or why it can't be used; nothing is
     /// switched then.
     pub fn roll_back(&self) -> Result<(), LearnError> {
+        self.check_earlier()?;
+        let beside = self.beside();
+        Bundle::open(&beside)?;
+        replace_folder(&beside, &self.bundle).map_err(|e| self.failed(e))
+    }
+
+    /// Checks that the bundle beside is the one that was replaced.
+    ///
+    /// # Errors
+    /// [`LearnError::NoEarlier`] if it isn't, or why that can't be told.
+    pub fn check_earlier(&self) -> Result<(), LearnError> {
         let beside = self.beside();
         let replaced = Lesson::read(&self.bundle)?.and_then(|lesson| lesson.learned);
         let is_earlier =
             replaced.is_some_and(|learned| identity(&beside).is_ok_and(|it| it == learned.replaces));
-        if !is_earlier {
-            return Err(LearnError::NoEarlier { beside });
-        }
-        Bundle::open(&beside)?;
-        replace_folder(&beside, &self.bundle).map_err(|e| self.failed(e))
+        if is_earlier { Ok(()) } else { Err(LearnError::NoEarlier { beside }) }
     }
 
     fn failed(&self, source: io::Error) -> LearnError {

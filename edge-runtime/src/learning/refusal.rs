@@ -79,7 +79,8 @@ pub fn refusals(
     // An estimate promises no bound that it could break, but takes the place of a claim only if a person asks for it.
     let claims = match rule {
         ThresholdRule::Claim => true,
-        ThresholdRule::Auto => before <= f64::from(old.evidence.target_fpr),
+        // The target is stored in 32 bits.
+        ThresholdRule::Auto => before as f32 <= old.evidence.target_fpr,
         ThresholdRule::Estimate => false,
     };
     if claims && !new.reaches_target && after > before {
@@ -152,6 +153,8 @@ mod tests {
         assert_eq!(of(50, 20, ThresholdRule::Estimate), 0);
         // Chosen by the program, an estimate takes the place of an estimate, but not of a claim.
         assert_eq!(of(50, 20, ThresholdRule::Auto), 0);
-        assert_eq!(of(400, 50, ThresholdRule::Auto), 1);
+        for claimed in [199, 299, 400, 499] {
+            assert_eq!(of(claimed, 50, ThresholdRule::Auto), 1, "{claimed}");
+        }
     }
 }

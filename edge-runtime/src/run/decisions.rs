@@ -90,7 +90,12 @@ fn keep(marking: &mut Marking<'_>, decide: &Decide) -> Outcome {
         .and_then(|kind| Entry::new(decision(decide.decision), kind, None, decide.by.as_str().to_owned()));
     let Ok(entry) = entry else { return Outcome::Refused };
     match marking.mark(name, entry, decide.replace) {
-        Ok(_) => Outcome::Done,
+        Ok(marked) => {
+            if let Some(damage) = marked.damage {
+                limited!(warn, "{name}: {damage}; earlier decisions are lost");
+            }
+            Outcome::Done
+        }
         Err(ReviewError::Absent(_)) => Outcome::Gone,
         Err(ReviewError::Decided { .. }) => Outcome::Decided,
         Err(ReviewError::Passed(_)) => Outcome::Refused,

@@ -215,7 +215,7 @@ fn an_estimate_is_not_decided_by_one_part() {
     assert!(!told.contains("its largest score"), "{told}");
     let (code, _, refusal, kept) = calibrated("guess");
     assert_eq!((code, kept), (2, estimate));
-    assert!(refusal.contains("write claim or estimate"), "{refusal}");
+    assert!(refusal.contains("write auto, claim or estimate"), "{refusal}");
 }
 
 #[test]

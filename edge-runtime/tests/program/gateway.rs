@@ -268,7 +268,9 @@ fn a_flooded_gateway_a_broker_that_stops_reading_and_fifty_browsers_change_no_di
     set_password(&fixture);
     let run = gateway.arg("run").arg(fixture.path("gateway.toml")).stderr(Stdio::null()).spawn().unwrap();
     let _gateway = Process(run);
-    wait_until("the gateway listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    for port in [port, page_port] {
+        wait_until("the gateway listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let flooders: Vec<_> = (0..200).map(|_| flood(port, Arc::clone(&stop))).collect();
     let cookie = log_in(page_port);

@@ -25,13 +25,8 @@ const ASKED: usize = 128;
 /// What becomes of a command, once the line has answered. It fails if the line is gone before.
 pub type PendingOutcome = oneshot::Receiver<Outcome>;
 
-/// A command whose answer somebody waits for.
-#[derive(Debug)]
-struct Asked {
-    answer: oneshot::Sender<Outcome>,
-    /// Answers to decisions are of no interest to a PLC.
-    is_decision: bool,
-}
+/// Set in the numbers of decisions: however late their answers come, a PLC must not take them for those to its commands.
+const DECISION: u32 = 1 << 31;
 
 /// What a person has decided on a record, before it has a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +101,7 @@ struct Inner {
     events: broadcast::Sender<Event>,
     commands: mpsc::Sender<GatewayMessage>,
     next_number: AtomicU32,
-    asked: Mutex<HashMap<u32, Asked>>,
+    asked: Mutex<HashMap<u32, oneshot::Sender<Outcome>>>,
     modbus: ModbusCounts,
     mqtt: MqttCounts,
     webhook: WebhookCounts,
@@ -143,12 +138,12 @@ impl Hub {
 
     /// Takes a message from the line.
     pub fn apply(&self, message: LineMessage) {
-        if let LineMessage::Answer(answer) = &message
-            && let Some(asked) = self.asked().remove(&answer.number)
-        {
-            // Whoever asked may have given up.
-            let _ = asked.answer.send(answer.outcome);
-            if asked.is_decision {
+        if let LineMessage::Answer(answer) = &message {
+            if let Some(asked) = self.asked().remove(&answer.number) {
+                // Whoever asked may have given up.
+                let _ = asked.send(answer.outcome);
+            }
+            if answer.number & DECISION != 0 {
                 return;
             }
         }
@@ -190,7 +185,7 @@ impl Hub {
     pub fn ask(&self, command: Command) -> Result<PendingOutcome, CommandError> {
         self.check_accepts(command.kind())?;
         let number = self.next_number();
-        self.send_asked(number, GatewayMessage::Command { number, command }, false)
+        self.send_asked(number, GatewayMessage::Command { number, command })
     }
 
     /// Passes a decision on to the line and returns what will become of it. Never waits. Texts are cut to the length that the
@@ -200,7 +195,7 @@ impl Hub {
     /// [`CommandError`]
     pub fn decide(&self, request: &DecisionRequest<'_>) -> Result<PendingOutcome, CommandError> {
         self.check_accepts(CommandKind::Decide)?;
-        let number = self.next_number();
+        let number = self.next_number() | DECISION;
         let decide = Decide {
             number,
             record: cut(request.record),
@@ -209,7 +204,7 @@ impl Hub {
             by: cut(request.by),
             replace: request.replace,
         };
-        self.send_asked(number, GatewayMessage::Decide(decide), true)
+        self.send_asked(number, GatewayMessage::Decide(decide))
     }
 
     fn check_accepts(&self, kind: CommandKind) -> Result<(), CommandError> {
@@ -219,31 +214,26 @@ impl Hub {
     }
 
     fn next_number(&self) -> u32 {
-        self.0.next_number.fetch_add(1, Ordering::Relaxed)
+        self.0.next_number.fetch_add(1, Ordering::Relaxed) & !DECISION
     }
 
     fn send(&self, message: GatewayMessage) -> Result<(), CommandError> {
         self.0.commands.try_send(message).map_err(|_| CommandError::Busy)
     }
 
-    fn send_asked(
-        &self,
-        number: u32,
-        message: GatewayMessage,
-        is_decision: bool,
-    ) -> Result<PendingOutcome, CommandError> {
+    fn send_asked(&self, number: u32, message: GatewayMessage) -> Result<PendingOutcome, CommandError> {
         let (answer, pending) = oneshot::channel();
         let mut asked = self.asked();
-        asked.retain(|_, asked| !asked.answer.is_closed());
+        asked.retain(|_, asked| !asked.is_closed());
         if asked.len() >= ASKED {
             return Err(CommandError::Busy);
         }
         self.send(message)?;
-        asked.insert(number, Asked { answer, is_decision });
+        asked.insert(number, answer);
         Ok(pending)
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<u32, Asked>> {
+    fn asked(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Outcome>>> {
         self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -306,11 +296,15 @@ mod tests {
         let mut acknowledged = hub.ask(Command::Acknowledge).unwrap();
         let mut lost = hub.ask(Command::Acknowledge).unwrap();
         let GatewayMessage::Decide(sent) = queue.try_recv().unwrap() else { panic!("no decision") };
-        assert_eq!((sent.number, sent.kind.as_str(), sent.by.as_str()), (1, "scratch", "anna"));
+        assert_eq!((sent.number, sent.kind.as_str(), sent.by.as_str()), (1 | DECISION, "scratch", "anna"));
         let answer = |number, outcome| LineMessage::Answer(Answer { number, outcome });
         hub.apply(answer(2, Outcome::Done));
-        hub.apply(answer(1, Outcome::Gone));
+        hub.apply(answer(1 | DECISION, Outcome::Gone));
         assert_eq!((decided.try_recv(), acknowledged.try_recv()), (Ok(Outcome::Gone), Ok(Outcome::Done)));
+        assert_eq!(hub.line().last_answer, Some(Answer { number: 2, outcome: Outcome::Done }));
+        // Nor one whose browser has given up.
+        drop(hub.decide(&request).unwrap());
+        hub.apply(answer(4 | DECISION, Outcome::Failed));
         assert_eq!(hub.line().last_answer, Some(Answer { number: 2, outcome: Outcome::Done }));
         hub.disconnect();
         assert!(lost.try_recv().is_err() && hub.decide(&request).is_err());

@@ -28,6 +28,8 @@ pub fn find(path: &str) -> Option<(&'static str, &'static [u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn text(path: &str) -> &'static str {
@@ -71,6 +73,25 @@ mod tests {
         }
         for key in used.split("say(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(texts.contains_key(key) || key.ends_with('.'), "{key}");
+        }
+        let groups: BTreeSet<&str> = texts.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+        let quoted = used.split('"').filter_map(|text| Some((text, text.split_once('.')?)));
+        for (text, (group, key)) in quoted {
+            let is_key = groups.contains(group)
+                && !key.is_empty()
+                && key.chars().all(|c| c == '_' || c.is_ascii_lowercase());
+            assert!(!is_key || texts.contains_key(text), "{text}");
+        }
+        // What the line and the gateway answer.
+        use shared_format::Reason::{Challenge, Fault, Held, Missed, Missing, Overflow, Swept, Verdict};
+        use shared_format::gateway::Outcome::{Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff};
+        let reasons =
+            [Challenge, Fault, Held, Missed, Missing, Overflow, Swept, Verdict].map(|reason| reason.as_str());
+        let outcomes =
+            [Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff].map(|outcome| outcome.as_str());
+        let keys = reasons.map(|word| format!("reason.{word}")).into_iter();
+        for key in keys.chain(outcomes.map(|word| format!("outcome.{word}"))) {
+            assert!(texts.contains_key(&key), "{key}");
         }
         for alarm in shared_format::gateway::ALARMS.into_iter().chain([crate::line::LINE_LOST]) {
             assert!(texts.contains_key(&format!("alarm.{alarm}")), "{alarm}");

@@ -1,12 +1,14 @@
 //! Commands and decisions of people. The line carries them out, and each is noted in the log with its outcome.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared_format::gateway::{Command, Decision, MAX_NAME};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Page;
@@ -62,7 +64,7 @@ impl Page {
             Some(product) => json!({"product": product, "outcome": outcome}),
             None => json!({"outcome": outcome}),
         };
-        self.note(session, peer, what, &details);
+        self.note(session, peer, what, details).await;
         done(&json!({"outcome": outcome}))
     }
 
@@ -86,13 +88,20 @@ impl Page {
         let details = json!({
             "record": request.record, "decision": request.decision, "kind": request.kind, "outcome": outcome,
         });
-        self.note(session, peer, "decide", &details);
+        self.note(session, peer, "decide", details).await;
         done(&json!({"outcome": outcome}))
     }
 
-    pub(super) fn note(&self, session: &Session, peer: IpAddr, what: &str, details: &Value) {
-        let who = format!("{} ({})", session.name, session.role.as_str());
-        self.audit.note(&who, &peer.to_string(), what, details);
+    /// Notes what a person did.
+    pub(super) async fn note(&self, session: &Session, peer: IpAddr, what: &'static str, details: Value) {
+        self.note_of(format!("{} ({})", session.name, session.role.as_str()), peer, what, details).await;
+    }
+
+    /// Notes what `who` did. The disk may be slow: everything else goes on meanwhile.
+    pub(super) async fn note_of(&self, who: String, peer: IpAddr, what: &'static str, details: Value) {
+        let audit = Arc::clone(&self.audit);
+        // It fails only if the log panics, which is reported as such.
+        let _ = spawn_blocking(move || audit.note(&who, &peer.to_string(), what, &details)).await;
     }
 }
 

@@ -25,7 +25,7 @@ const KEPT: usize = 600;
 /// Parts in one message; a browser that missed some has a gap in its plot.
 const SENT: usize = 50;
 /// What the rates are counted over.
-const RATE_MS: u64 = 60_000;
+const RATE: Duration = Duration::from_secs(60);
 
 /// A part on the plot.
 #[derive(Debug, Clone, Serialize)]
@@ -46,7 +46,7 @@ struct PlotPart {
 struct Recent {
     parts: VecDeque<PlotPart>,
     /// Parts of the last minute: when, and whether they were rejected.
-    minute: VecDeque<(u64, bool)>,
+    minute: VecDeque<(Instant, bool)>,
 }
 
 /// The state that browsers are told.
@@ -95,8 +95,10 @@ impl Live {
             at_unix_ms: part.at_unix_ms,
         };
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.minute.push_back((part.at_unix_ms, telegram.disposition == Disposition::Reject));
-        recent.forget(part.at_unix_ms);
+        // The board's clock may jump; this one doesn't.
+        let now = Instant::now();
+        recent.minute.push_back((now, telegram.disposition == Disposition::Reject));
+        recent.forget(now);
         recent.parts.push_back(shown);
         if recent.parts.len() > KEPT {
             recent.parts.pop_front();
@@ -109,7 +111,7 @@ impl Live {
         }
         let (parts, rates) = {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.forget(unix_ms());
+            recent.forget(Instant::now());
             let skipped = recent.parts.len().saturating_sub(SENT);
             let newest: Vec<PlotPart> = recent.parts.iter().skip(skipped).cloned().collect();
             let rejected = recent.minute.iter().filter(|(_, rejected)| *rejected).count();
@@ -148,8 +150,8 @@ impl Live {
 }
 
 impl Recent {
-    fn forget(&mut self, now: u64) {
-        while self.minute.front().is_some_and(|(at, _)| now.saturating_sub(*at) > RATE_MS) {
+    fn forget(&mut self, now: Instant) {
+        while self.minute.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > RATE) {
             self.minute.pop_front();
         }
     }

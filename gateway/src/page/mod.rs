@@ -48,7 +48,7 @@ pub struct Page {
     passwords: PathBuf,
     sessions: Sessions,
     attempts: Attempts,
-    audit: AuditLog,
+    audit: Arc<AuditLog>,
     /// Checking a password takes 19 MiB and a processor: one at a time.
     checking: Semaphore,
     /// Whether browsers reach the page over TLS, so that their cookies must too.
@@ -70,7 +70,7 @@ impl Page {
             passwords: access::passwords_file(&config.folder),
             sessions: Sessions::new(config.session_hours),
             attempts: Attempts::default(),
-            audit: AuditLog::open(&config.folder)?,
+            audit: Arc::new(AuditLog::open(&config.folder)?),
             checking: Semaphore::new(1),
             is_secure: config.certificate.is_some() || config.proxy,
             listeners: Arc::new(Semaphore::new(config.max_browsers.into())),

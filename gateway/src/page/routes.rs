@@ -78,7 +78,8 @@ impl Page {
                 if !session.is_own(csrf) {
                     return refuse(StatusCode::FORBIDDEN, "login");
                 }
-                if !self.sessions.may_change(&token, now) {
+                // Whoever wants to leave may.
+                if path != "/api/logout" && !self.sessions.may_change(&token, now) {
                     return refuse(StatusCode::TOO_MANY_REQUESTS, "too_fast");
                 }
                 self.post(peer, &path, request, &token, &session).await
@@ -131,7 +132,7 @@ impl Page {
         match path {
             "/api/logout" => {
                 self.sessions.close(token);
-                self.note(session, peer, "logout", &json!({}));
+                self.note(session, peer, "logout", json!({})).await;
                 self.with_cookie(done(&json!({})), "", 0)
             }
             "/api/command" => match read(request).await {
@@ -167,7 +168,7 @@ impl Page {
             return refuse(StatusCode::SERVICE_UNAVAILABLE, "internal");
         };
         let now = Instant::now();
-        if let Some(wait) = self.attempts.wait(peer, now) {
+        if let Some(wait) = self.attempts.wait(peer, role, now) {
             let mut answer = refuse(StatusCode::TOO_MANY_REQUESTS, "wait");
             answer.headers_mut().insert(RETRY_AFTER, (wait.as_secs() + 1).into());
             return answer;
@@ -177,16 +178,16 @@ impl Page {
         let who = format!("{name} ({})", role.as_str());
         match checked {
             Ok(Ok(Some(hash))) => {
-                self.attempts.succeeded(peer);
+                self.attempts.succeeded(peer, role);
                 let Some((token, session)) = self.sessions.open(role, name, hash, now) else {
                     return refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal");
                 };
-                self.note(&session, peer, "login", &json!({}));
+                self.note(&session, peer, "login", json!({})).await;
                 self.with_cookie(done(&describe(&session)), &token, self.sessions.lifetime().as_secs())
             }
             Ok(Ok(None)) => {
-                self.attempts.failed(peer, now);
-                self.audit.note(&who, &peer.to_string(), "wrong password", &json!({}));
+                self.attempts.failed(peer, role, now);
+                self.note_of(who, peer, "wrong password", json!({})).await;
                 refuse(StatusCode::UNAUTHORIZED, "password")
             }
             Ok(Err(PasswordError::NotSet)) => refuse(StatusCode::UNAUTHORIZED, "password_not_set"),

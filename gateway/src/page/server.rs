@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::access::{PasswordError, Role, hash_of};
@@ -127,16 +128,21 @@ impl Page {
 
 /// Ends the sessions of a role whose password was changed.
 async fn end_outdated_sessions(page: &Page) {
-    let modified = || page.passwords.metadata().and_then(|metadata| metadata.modified()).ok();
-    let mut known: Option<SystemTime> = modified();
+    let mut known: Option<SystemTime> = None;
     loop {
-        sleep(PASSWORD_INTERVAL).await;
-        let now = modified();
-        if now != known {
-            known = now;
-            let hash = |role: Role| -> Result<String, PasswordError> { hash_of(&page.passwords, role) };
-            page.sessions.end_outdated(|role| hash(role).ok());
+        let path = page.passwords.clone();
+        let read = spawn_blocking(move || {
+            let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+            (modified, [Role::Operator, Role::Engineer].map(|role| (role, hash_of(&path, role).ok())))
+        });
+        if let Ok((modified, hashes)) = read.await {
+            if modified != known {
+                let hash = |of: Role| hashes.iter().find(|(role, _)| *role == of)?.1.clone();
+                page.sessions.end_outdated(hash);
+            }
+            known = modified;
         }
+        sleep(PASSWORD_INTERVAL).await;
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::line::Line;
 use super::page_client::{ACCEPTS, Login, OPERATOR, PICTURE, Page, record, set_password};
-use super::process::{free_port, program, wait_until};
+use super::process::{LONG, free_port, program, wait_until};
 
 const PROTECTED: [&str; 8] = [
     "/api/session",
@@ -277,7 +277,7 @@ fn hostile_connections_neither_stop_it_nor_fill_the_memory() {
 }
 
 #[test]
-fn fifty_browsers_are_told_twice_a_second() {
+fn fifty_browsers_are_told_what_happens() {
     let line = Line::start(ACCEPTS);
     let page = Page::start(&line, "");
     let login = page.login("operator", "anna");
@@ -290,9 +290,14 @@ fn fifty_browsers_are_told_twice_a_second() {
                 let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
                 stream.write_all(request.as_bytes()).unwrap();
                 let (mut text, mut bytes, start) = (String::new(), [0; 16_384], Instant::now());
-                while start.elapsed() < Duration::from_millis(3200) {
+                let is_complete = |text: &str| {
+                    // Twice, because the last message may not be there as a whole.
+                    text.matches("rejects_in_a_row").count() > 1 && text.matches("data: ").count() > 5
+                };
+                while !is_complete(&text) {
+                    assert!(start.elapsed() < LONG, "{text}");
                     let read = stream.read(&mut bytes).unwrap();
-                    text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+                    text.push_str(&String::from_utf8_lossy(&bytes[..read]));
                 }
                 text
             })
@@ -309,7 +314,6 @@ fn fifty_browsers_are_told_twice_a_second() {
             .filter_map(|rest| serde_json::from_str(rest.split("\n\n").next()?).ok())
             .collect();
         let last = messages.last().unwrap();
-        assert!(messages.len() >= 5, "{} messages", messages.len());
         assert_eq!((&last["parts"][0]["part"], &last["alarms"]), (&json!(41), &json!(["rejects_in_a_row"])));
     }
 }

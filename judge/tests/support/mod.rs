@@ -107,12 +107,17 @@ pub fn onnx_with_outputs(side: u64, operations: &[&str], outputs: [&str; 2]) -> 
     model(graph.message(1, node("Identity", &last, "anomaly_map")), side, outputs)
 }
 
-/// Builds a model like [`onnx`] that also has the output `score_map`, the square root of its map, and declares it with these sides.
-pub fn onnx_with_score_map(side: u64, [height, width]: [u64; 2]) -> Vec<u8> {
+/// Builds a model like [`onnx`] that also has the output `score_map`: the square root of its map or, if `is_row`, one row of it.
+pub fn onnx_with_score_map(side: u64, is_row: bool) -> Vec<u8> {
+    let (rows, root) = if is_row {
+        (1, max_over(&[2], true, "anomaly_map", "score_map"))
+    } else {
+        (side, node("Sqrt", "anomaly_map", "score_map"))
+    };
     let graph = Message::default()
         .message(1, max_over(&[1], true, "image", "anomaly_map"))
-        .message(1, node("Sqrt", "anomaly_map", "score_map"))
-        .message(12, float_value("score_map", &[1, 1, height, width]));
+        .message(1, root)
+        .message(12, float_value("score_map", &[1, 1, rows, side]));
     model(graph, side, ["anomaly_map", "score"])
 }
 

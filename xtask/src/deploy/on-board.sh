@@ -98,8 +98,9 @@ back() {
     [ -n "$before" ] || dpkg --remove nominal >/dev/null 2>&1
     if [ -e old-line.toml ]; then cp -p old-line.toml "$line.new"; else cp new/etc/nominal/line.toml "$line.new"; fi
     into_place "$line"
-    # The new bundle may have run already, and the line refuses one that is older than any that it has run.
-    as_service "$edge" check --allow-downgrade "$line" >/dev/null 2>&1
+    # The new bundle may have run already, and the line refuses one that is older than any that it has run. Before the check of what is
+    # new, nothing of it has run, and what is older for other reasons stays refused.
+    [ -z "${checked-}" ] || as_service "$edge" check --allow-downgrade "$line" >/dev/null 2>&1
     if [ -n "$before" ] && has_systemd; then
         systemctl restart nominal && say "the line runs as before" || say "the line does not run; see \`systemctl status nominal\`"
     fi
@@ -129,6 +130,7 @@ if [ -n "$(ls "$bundles" 2>/dev/null)" ]; then
         cat check.log
         die "the line file is not valid on this board"
     }
+    checked=1
     if has_systemd; then
         # Returns when the line is ready or has failed to start.
         systemctl restart nominal || die "the line did not start; see \`journalctl -u nominal\`"

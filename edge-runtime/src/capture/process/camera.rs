@@ -1,16 +1,17 @@
 //! The camera as the line sees it.
 
+use std::io;
 use std::time::Duration;
 
 use frame_channel::{ChannelError, FrameReceiver, Received};
 use shared_format::Size;
 
-use super::CameraRequest;
 use super::child::CaptureProcess;
 use super::frames;
+use super::{CameraRequest, slot_bytes};
 use crate::capture::{CaptureError, CapturedFrame, FrameSource};
 use crate::clock::Moment;
-use crate::line_file::ProcessConfig;
+use crate::line_file::{CameraConfig, ProcessConfig};
 
 /// Cameras on a network may take seconds to open.
 const OPEN_TIME: Duration = Duration::from_secs(15);
@@ -24,6 +25,8 @@ pub struct ProcessCamera {
     _process: Option<CaptureProcess>,
     description: String,
     may_repeat: bool,
+    /// Whether the camera is one that ends, as a folder does.
+    may_end: bool,
     max_size: Option<Size>,
     timeout: Duration,
     warnings: Vec<String>,
@@ -47,27 +50,39 @@ impl ProcessCamera {
             }
             None => {
                 let (process, socket) = CaptureProcess::start().map_err(|e| CaptureError::Process {
-                    reason: format!(
-                        "the capture process can't be started ({e}); raise the limit on processes"
-                    ),
+                    reason: format!("the capture process can't be started: {e}{}", advice(&e)),
                 })?;
                 (Some(process), socket)
             }
         };
         let request = serde_json::to_value(CameraRequest::new(&settings.camera, max_size))
             .map_err(|e| CaptureError::Process { reason: e.to_string() })?;
-        let (receiver, greeting) = FrameReceiver::open(socket, request, OPEN_TIME)
-            .map_err(|e| CaptureError::Process { reason: e.to_string() })?;
+        let (receiver, greeting) =
+            FrameReceiver::open(socket, request, slot_bytes(settings.camera.size()), OPEN_TIME)
+                .map_err(|e| CaptureError::Process { reason: e.to_string() })?;
         let five_frames = Duration::try_from_secs_f64(5.0 / settings.camera.fps()).unwrap_or(FRAME_TIME);
         Ok(Self {
             receiver,
             _process: process,
             description: format!("{}, in a process of its own", greeting.description),
             may_repeat: greeting.may_repeat,
+            may_end: matches!(*settings.camera, CameraConfig::Folder { .. }),
             max_size: settings.camera.size().or(max_size),
             timeout: FRAME_TIME.max(five_frames).min(Duration::from_secs(3600)),
             warnings: vec![],
         })
+    }
+}
+
+/// Returns what to do about a process that can't be started, if that is known.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => "; raise the limit on processes",
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            "; mount /proc, and let this user run its own program"
+        }
+        io::ErrorKind::Other => "; reconnect the camera",
+        _ => "; restart the line",
     }
 }
 
@@ -84,7 +99,10 @@ impl FrameSource for ProcessCamera {
                     return frames::received(info, bytes, self.max_size, Moment::now()).map_err(lost);
                 }
                 Ok(Received::Warnings(sentences)) => self.warnings = sentences,
-                Ok(Received::End) => return Err(CaptureError::End),
+                Ok(Received::End) if self.may_end => return Err(CaptureError::End),
+                Ok(Received::End) => {
+                    return Err(lost("the capture process says that a live camera has ended".to_owned()));
+                }
                 Ok(_) => return Err(lost("the capture process is of another version".to_owned())),
                 Err(ChannelError::Refused(refusal)) => {
                     return Err(CaptureError::Process { reason: refusal.reason });

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The program that is running, even if its file has been replaced.
@@ -11,35 +12,50 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 const END_TIME: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
+/// A process that could not be ended: no further one is started while it lives, or they would pile up.
+static LEFT: Mutex<Option<Child>> = Mutex::new(None);
+
 /// A running capture process; it is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct CaptureProcess(Child);
+pub(super) struct CaptureProcess(Option<Child>);
 
 impl CaptureProcess {
     /// Starts a process, and returns the socket to it.
     pub(super) fn start() -> io::Result<(Self, OwnedFd)> {
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = &mut *left
+            && matches!(child.try_wait(), Ok(None))
+        {
+            return Err(io::Error::other(format!(
+                "the earlier one, {}, hangs in its camera's driver",
+                child.id()
+            )));
+        }
+        *left = None;
         let (ours, theirs) = frame_channel::pair()?;
         let child = Command::new(THIS_PROGRAM)
             .arg("capture")
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;
-        Ok((Self(child), ours))
+        Ok((Self(Some(child)), ours))
     }
 }
 
 impl Drop for CaptureProcess {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let Some(mut child) = self.0.take() else { return };
+        let _ = child.kill();
         for _ in 0..END_TIME.as_millis() / POLL_INTERVAL.as_millis() {
-            if !matches!(self.0.try_wait(), Ok(None)) {
+            if !matches!(child.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(POLL_INTERVAL);
         }
         tracing::warn!(
             "the capture process {} hangs in its camera's driver and can't be ended; reconnect the camera",
-            self.0.id()
+            child.id()
         );
+        *LEFT.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
     }
 }

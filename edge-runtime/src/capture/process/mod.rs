@@ -34,6 +34,18 @@ struct CameraRequest {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What a frame may have in bytes if its camera's size isn't known, as with files.
+const USUAL_SLOT: u64 = 64 << 20;
+/// What a compressed frame may have beyond three bytes a pixel: its headers.
+const HEADERS: u64 = 64 << 10;
+
+/// Returns what a frame of a camera may have in bytes.
+fn slot_bytes(size: Option<Size>) -> u64 {
+    let bytes =
+        size.map_or(USUAL_SLOT, |Size { width, height }| 3 * u64::from(width) * u64::from(height) + HEADERS);
+    bytes.min(frame_channel::MAX_SLOT_BYTES)
+}
+
 impl CameraRequest {
     fn new(camera: &CameraConfig, max_size: Option<Size>) -> Self {
         let max_size = max_size.map(|size| [size.width, size.height]);

@@ -9,7 +9,7 @@ use frame_channel::{ChannelError, FrameSender, Greeting, Refusal, refuse, reques
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use shared_format::Size;
 
-use super::{CameraRequest, VERSION, frames};
+use super::{CameraRequest, VERSION, frames, slot_bytes};
 use crate::capture::{CaptureError, FrameSource, open};
 use crate::clock::Moment;
 use crate::line_file::CameraConfig;
@@ -18,12 +18,9 @@ use crate::line_file::CameraConfig;
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// How often the line is told what can shift scores.
 const WARNING_INTERVAL: Duration = Duration::from_secs(5);
-/// What a frame may have in bytes if its camera's size isn't known, as with files.
-const USUAL_SLOT: u64 = 64 << 20;
-/// What a compressed frame may have beyond three bytes a pixel: its headers.
-const HEADERS: u64 = 64 << 10;
 /// How long a camera may hang after its line has gone.
 const HANG_TIME: Duration = Duration::from_secs(3);
+const MAX_HANG_TIME: Duration = Duration::from_secs(3600);
 
 /// Opens the camera that the line at the other end of the socket asks for, and sends its frames until the line has gone or the
 /// camera is lost.
@@ -32,7 +29,8 @@ const HANG_TIME: Duration = Duration::from_secs(3);
 /// [`ChannelError`] if the line doesn't keep to the protocol.
 pub fn serve(socket: OwnedFd) -> Result<(), ChannelError> {
     let wanted = request(&socket, REQUEST_TIME)?;
-    let guard = HangGuard::start(&socket)?;
+    let fps = wanted.get("camera").and_then(|camera| camera.get("fps")).and_then(serde_json::Value::as_f64);
+    let guard = HangGuard::start(&socket, hang_time(fps))?;
     let served = match open_wanted(wanted) {
         Ok((camera, slot_bytes)) => send_frames(socket, camera, slot_bytes),
         Err(reason) => refuse(&socket, Refusal { reason }),
@@ -57,12 +55,10 @@ fn open_wanted(wanted: serde_json::Value) -> Result<(Box<dyn FrameSource>, u64),
     if matches!(wanted.camera, CameraConfig::Process(_)) {
         return Err("a capture process starts no other; name the camera itself in camera.camera".to_owned());
     }
-    let size = wanted.camera.size();
-    let slot_bytes =
-        size.map_or(USUAL_SLOT, |Size { width, height }| 3 * u64::from(width) * u64::from(height) + HEADERS);
+    let slot_bytes = slot_bytes(wanted.camera.size());
     let max_size = wanted.max_size.map(|[width, height]| Size { width, height });
     let camera = open(&wanted.camera, max_size).map_err(|e| e.to_string())?;
-    Ok((camera, slot_bytes.min(frame_channel::MAX_SLOT_BYTES)))
+    Ok((camera, slot_bytes))
 }
 
 fn send_frames(
@@ -73,10 +69,12 @@ fn send_frames(
     let greeting = Greeting { description: camera.describe(), may_repeat: camera.may_repeat() };
     let mut sender = FrameSender::new(socket, greeting, slot_bytes)?;
     let mut warned_at: Option<Moment> = None;
+    let mut numbers = Numbers::default();
     loop {
         match camera.next() {
             Ok(captured) => {
-                let (info, bytes) = frames::to_send(&captured);
+                let (mut info, bytes) = frames::to_send(&captured);
+                info.sequence = numbers.next(info.sequence);
                 sender.send(info, &bytes)?;
             }
             Err(CaptureError::End) => return sender.end(),
@@ -90,13 +88,36 @@ fn send_frames(
     }
 }
 
+/// Numbers frames so that they grow, whatever a driver does: its numbers have 32 bits and wrap, and may stand still or start anew.
+#[derive(Debug, Default)]
+struct Numbers {
+    number: u64,
+    last: Option<u64>,
+}
+
+impl Numbers {
+    /// Returns the number of the frame to which the driver gave `sequence`. What it skipped is skipped here, too.
+    fn next(&mut self, sequence: u64) -> u64 {
+        let step = self.last.map_or(1, |last| (sequence as u32).wrapping_sub(last as u32));
+        self.number += if step == 0 || step > u32::MAX / 2 { 1 } else { u64::from(step) };
+        self.last = Some(sequence);
+        self.number
+    }
+}
+
+/// Returns how long a camera may take to notice that its line has gone: slow ones get the time of five frames.
+fn hang_time(fps: Option<f64>) -> Duration {
+    let five_frames = fps.and_then(|fps| Duration::try_from_secs_f64(5.0 / fps).ok());
+    five_frames.map_or(HANG_TIME, |time| time.clamp(HANG_TIME, MAX_HANG_TIME))
+}
+
 /// Ends the process if its line has gone and its camera hangs: the next line needs the camera.
 struct HangGuard {
     is_done: Arc<AtomicBool>,
 }
 
 impl HangGuard {
-    fn start(socket: &OwnedFd) -> std::io::Result<Self> {
+    fn start(socket: &OwnedFd, hang_time: Duration) -> std::io::Result<Self> {
         let socket = socket.try_clone()?;
         let is_done = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&is_done);
@@ -108,7 +129,7 @@ impl HangGuard {
                     break;
                 }
             }
-            std::thread::sleep(HANG_TIME);
+            std::thread::sleep(hang_time);
             if !done.load(Ordering::Acquire) {
                 tracing::warn!("the line has gone and the camera hangs; this process ends");
                 std::process::exit(1);
@@ -121,5 +142,29 @@ impl HangGuard {
 impl Drop for HangGuard {
     fn drop(&mut self) {
         self.is_done.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_grow_whatever_the_driver_does() {
+        let of = |sequences: &[u64]| {
+            let mut numbers = Numbers::default();
+            sequences.iter().map(|sequence| numbers.next(*sequence)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[0, 0, 0]), [1, 2, 3], "a driver that doesn't count");
+        assert_eq!(of(&[5, 6, 9]), [1, 2, 5], "two were lost");
+        assert_eq!(of(&[900, 0, 1]), [1, 2, 3], "it was started anew");
+        assert_eq!(of(&[u64::from(u32::MAX), 1]), [1, 3], "its 32 bits wrap");
+    }
+
+    #[test]
+    fn a_slow_camera_has_time_to_notice() {
+        assert_eq!([Some(30.0), None, Some(0.0), Some(-1.0)].map(hang_time), [HANG_TIME; 4]);
+        assert_eq!(hang_time(Some(0.01)), Duration::from_secs(500));
+        assert_eq!(hang_time(Some(1e-9)), MAX_HANG_TIME);
     }
 }

@@ -190,7 +190,8 @@ impl PresenceDetector {
 
     /// Begins a part: `differing` are the cells that differ from what was there before, `from_belt` those that differ from the belt.
     fn begin_part(&mut self, differing: &[bool], from_belt: &[bool], at: Moment) -> PresenceState {
-        let standing = self.standing.as_ref().filter(|standing| standing.share() > 0.0);
+        // What is smaller was never counted, so it can't be what moves on.
+        let standing = self.standing.as_ref().filter(|standing| standing.share() > self.share / 2.0);
         let has_moved = standing.is_some_and(|standing| standing.has_moved(differing));
         if !has_moved {
             // The belt runs, and what stands is not on it.

@@ -105,11 +105,17 @@ impl Standing {
         differing.iter_mut().zip(&self.covered).for_each(|(differs, covered)| *differs ^= covered);
     }
 
-    /// Returns whether most of the cells that differ from what stands are connected with it: it moves.
+    /// Returns whether most of the cells that differ from what stands are connected with it, and the belt shows where it stood: it
+    /// moves. A part that touches it hides it instead.
     pub(super) fn has_moved(&self, differing: &[bool]) -> bool {
         let mut reached = self.covered.clone();
         let mut open: Vec<usize> = (0..reached.len()).filter(|at| reached.get(*at) == Some(&true)).collect();
-        let mut moved = self.present(differing).iter().filter(|freed| **freed).count();
+        let covered = open.len();
+        let freed = self.present(differing).iter().filter(|freed| **freed).count();
+        if 8 * freed <= covered {
+            return false;
+        }
+        let mut moved = freed;
         while let Some(at) = open.pop() {
             let (row, column) = (at / self.columns, at % self.columns);
             for row in row.saturating_sub(1)..=row + 1 {

@@ -34,7 +34,7 @@ impl AuditLog {
     /// If it can't be written.
     pub fn open(folder: &Path) -> Result<Self> {
         let log = Self { folder: folder.to_owned(), writing: Mutex::new(()) };
-        log.append(b"").with_context(|| {
+        log.end_torn_line().with_context(|| {
             format!(
                 "cannot write the log of changes in {}; create page.folder for this user",
                 folder.display()
@@ -43,12 +43,26 @@ impl AuditLog {
         Ok(log)
     }
 
+    /// Ends the last line if the power failed, or the disk was full, while it was written: the next one must not be lost with it.
+    fn end_torn_line(&self) -> io::Result<()> {
+        self.append(b"")?;
+        let mut file = File::open(self.folder.join(FILE))?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        if last == [b'\n'] { Ok(()) } else { self.append(b"\n") }
+    }
+
     /// Notes what someone did: who, from where, what and with which outcome.
     pub fn note(&self, who: &str, from: &str, what: &str, details: &Value) {
         let entry =
             json!({"at_unix_ms": unix_ms(), "who": who, "from": from, "what": what, "details": details});
         tracing::info!("page: {who} from {from}: {what} {details}");
         if let Err(e) = self.append(format!("{entry}\n").as_bytes()) {
+            // It may have been written in part.
+            let _ = self.end_torn_line();
             limited!(
                 warn,
                 "cannot write the log of changes in {}: {e}; check the disk",

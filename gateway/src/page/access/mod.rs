@@ -20,7 +20,9 @@ pub use passwords::{PasswordError, hash_of, passwords_file, set_password, verify
 pub use sessions::{Session, Sessions};
 
 /// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees the line, decides on records, acknowledges alarms, chooses the product.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
@@ -97,7 +97,8 @@ fn write(folder: &Path, partial: &Path, json: &[u8]) -> io::Result<()> {
     let (folder, own) = (std::fs::metadata(folder)?, file.metadata()?);
     // Root sets the first password, and the gateway's user reads it.
     if (folder.uid(), folder.gid()) != (own.uid(), own.gid()) {
-        chown(partial, Some(folder.uid()), Some(folder.gid()))?;
+        // By handle: in a folder that another user controls, the path may lead elsewhere by now.
+        fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
     }
     file.write_all(json)?;
     file.sync_all()

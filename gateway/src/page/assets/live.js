@@ -94,7 +94,9 @@ function showActions(state) {
 /// Adds parts that are new and says whether one of them was rejected.
 function addParts(newest) {
   const last = parts.at(-1);
-  const later = newest.filter((part) => !last || part.run > last.run || (part.run === last.run && part.part > last.part));
+  // A line that was started anew may count from 1 again.
+  const isLast = (part) => part.run === last?.run && part.part === last.part && part.at_unix_ms === last.at_unix_ms;
+  const later = newest.slice(newest.findLastIndex(isLast) + 1);
   if (later.length === 0) return false;
   parts = parts.concat(later).slice(-KEPT);
   redraw();

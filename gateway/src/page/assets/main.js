@@ -9,6 +9,7 @@ const OLD_MS = 3000;
 const of = (id) => document.getElementById(id);
 let events = null;
 let heard = 0;
+let isFull = false;
 
 function showTab(name) {
   for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.id !== name;
@@ -48,6 +49,7 @@ function listen() {
   events = new EventSource("/api/events");
   events.onmessage = (event) => {
     heard = Date.now();
+    isFull = false;
     showAge();
     showState(JSON.parse(event.data));
   };
@@ -55,14 +57,15 @@ function listen() {
   events.onerror = () => {
     if (events?.readyState !== EventSource.CLOSED) return;
     events = null;
-    get("/api/session").catch(() => {}).finally(() => setTimeout(() => { if (!events) listen(); }, 2000));
+    // If the session holds, all places are taken.
+    get("/api/session").then(() => { isFull = true; }).catch(() => {}).finally(() => setTimeout(() => { if (!events) listen(); }, 2000));
   };
 }
 
 function showAge() {
   const age = Date.now() - heard;
   const isOld = session.role !== null && age > OLD_MS;
-  if (isOld) of("old").textContent = say("old", { seconds: Math.floor(age / 1000) });
+  if (isOld) of("old").textContent = isFull ? say("error.too_many") : say("old", { seconds: Math.floor(age / 1000) });
   of("old").hidden = !isOld;
   document.body.dataset.old = isOld;
 }
@@ -81,9 +84,15 @@ of("login").onsubmit = async (event) => {
   }
 };
 of("logout").onclick = async () => {
-  await post("/api/logout", {}).catch(() => {});
+  try {
+    await post("/api/logout", {});
+  } catch (error) {
+    // Whoever comes next would be logged in as this person. After a 401, nobody is.
+    if (session.role) alert(say(`error.${error.word ?? "internal"}`));
+    return;
+  }
   session.role = null;
-  showLogin();
+  document.dispatchEvent(new Event("logged-out"));
 };
 for (const button of document.querySelectorAll("[data-tab]")) button.onclick = () => showTab(button.dataset.tab);
 document.addEventListener("logged-out", showLogin);

@@ -11,7 +11,8 @@ let cards = [];
 let selected = -1;
 let sending = Promise.resolve();
 let decided = 0;
-const undo = [];
+/// The cards that were decided on, the last one last.
+let undo = [];
 
 export function startReview() {
   of("kinds").value = localStorage.getItem(STORED) ?? "";
@@ -23,6 +24,7 @@ export function startReview() {
   of("grid").onkeydown = of("record").onkeydown = press;
   for (const button of document.querySelectorAll("[data-decision]")) button.onclick = () => decide(button.dataset.decision, "", false);
   of("take-back").onclick = takeBack;
+  document.addEventListener("logged-out", () => { undo = []; });
   showKeys();
 }
 
@@ -116,6 +118,11 @@ function press(event) {
   const columns = Math.max(1, cards.findIndex((card) => card.button.offsetTop > cards[0].button.offsetTop + 4));
   const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
   const key = event.key.toLowerCase();
+  // A key that is held down decides once.
+  if (event.repeat && !(event.key in moves)) {
+    event.preventDefault();
+    return;
+  }
   const digit = /^Digit([1-9])$/.exec(event.code);
   const kind = digit && kinds()[digit[1] - 1];
   if (event.key in moves) select(selected + moves[event.key]);
@@ -130,14 +137,16 @@ function press(event) {
 
 /// Takes the last decision of this page back and returns to its record.
 function takeBack() {
-  const index = undo.pop() ?? selected;
-  select(index);
-  send(cards[index], "undecided", "", false);
+  const card = undo.pop() ?? cards[selected];
+  if (!card) return;
+  select(cards.indexOf(card));
+  send(card, "undecided", "", false);
 }
 
 function decide(decision, kind, replace) {
   const card = cards[selected];
-  undo.push(selected);
+  if (!card) return;
+  undo.push(card);
   send(card, decision, kind, replace && session.role === "engineer");
   select(selected + 1);
 }
@@ -163,6 +172,8 @@ function send(card, decision, kind, replace) {
       of("said").textContent = say("review.count", { count: Math.max(decided, 0), at: time(Date.now()) });
       return;
     }
+    // Nothing was decided, so there is nothing to take back.
+    undo = undo.filter((other) => other !== card);
     record.decision = before;
     show(card);
     if (outcome) of("said").textContent = say("review.failed", { name: record.name, why: say(`outcome.${outcome}`) });
