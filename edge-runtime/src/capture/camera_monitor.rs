@@ -290,6 +290,7 @@ mod tests {
     #[test]
     fn damaged_frames_say_nothing_about_light() {
         let mut monitor = CameraMonitor::new(&HealthConfig::default());
+        monitor.opened(true);
         for ms in [0, 3000, 6000] {
             let damaged = FrameData::Refused(judge::DecodeError::UnknownFormat);
             assert_eq!(

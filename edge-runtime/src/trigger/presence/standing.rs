@@ -112,7 +112,8 @@ impl Standing {
         let mut open: Vec<usize> = (0..reached.len()).filter(|at| reached.get(*at) == Some(&true)).collect();
         let covered = open.len();
         let freed = self.present(differing).iter().filter(|freed| **freed).count();
-        if 8 * freed <= covered {
+        let different = differing.iter().filter(|differs| **differs).count();
+        if 8 * freed <= covered.min(different) {
             return false;
         }
         let mut moved = freed;
@@ -131,7 +132,7 @@ impl Standing {
                 }
             }
         }
-        2 * moved > differing.iter().filter(|differs| **differs).count()
+        2 * moved > different
     }
 
     /// Forgets everything.
