@@ -180,7 +180,7 @@ fn a_bundle_that_would_let_defects_pass_or_claims_less_is_refused() {
     for seed in 4..20 {
         std::fs::remove_file(shop.0.path(&format!("photos/part-{seed:03}.png"))).unwrap();
     }
-    let (code, stdout, stderr) = shop.learn(&["--apply"]);
+    let (code, stdout, stderr) = shop.learn(&["--apply", "--threshold", "claim"]);
     assert!(code == 1 && stderr.contains("refused: it would claim 10.00 % false alarms"), "{stderr}{stdout}");
     std::fs::remove_dir_all(shop.0.path("photos")).unwrap();
     let (code, _, stderr) = shop.learn(&["--apply"]);

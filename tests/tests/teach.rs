@@ -25,7 +25,7 @@ fn good_parts_alone_make_a_bundle_that_judges() {
     for method in methods::METHODS.iter().map(|entry| entry.name) {
         let (code, stdout, stderr) = teach(&workshop, &["--from", "photos", "--method", method]);
         assert_eq!(code, 0, "{stderr}");
-        assert!(stdout.contains("20 normals, each scored by a model of the others: an estimate"), "{stdout}");
+        assert!(stdout.contains("20 normals, each scored by a model of the others: "), "{stdout}");
         assert!(!stderr.contains("looks unlike"), "{stderr}");
         for (seed, stain, expected) in [(300, false, 0), (301, true, 10)] {
             std::fs::write(workshop.path("new.png"), encode_png(&part(SIZE, seed, stain)).unwrap()).unwrap();

@@ -27,7 +27,7 @@ use crate::zone_frames::ZoneFrames;
 const MIN_FOLDS: usize = 5;
 /// Most folds, for few parts: a model that lacks a fifth of twenty parts knows clearly less than one of all, so it would score new parts
 /// higher than the model that is kept.
-const MAX_FOLDS: usize = 20;
+const MAX_FOLDS: usize = 10;
 /// With more parts than this, folds get fewer: they cost time, and gain nothing.
 const MANY_PARTS: usize = 50;
 const STREAM: u64 = 0x7ea;
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn folds_are_even_and_seeded() {
-        assert_eq!([2, 5, 19, 50, 60, 100, 300, 5000].map(fold_count), [2, 5, 19, 20, 16, 10, 5, 5]);
+        assert_eq!([2, 5, 19, 50, 60, 100, 300, 5000].map(fold_count), [2, 5, 10, 10, 8, 5, 5, 5]);
         for count in 2..120 {
             let dealt = folds(count, 1);
             let sizes: Vec<usize> =

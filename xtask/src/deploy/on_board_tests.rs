@@ -147,6 +147,16 @@ fn a_bundle_must_be_one_that_the_new_line_runs_and_what_is_rolled_back_to_counts
     without.write("no-dpkg", "");
     assert!(!deploy(&without).0);
     assert!(doctors(&without)[0].ends_with("etc/nominal/line.toml"), "{:?}", doctors(&without));
+    // Nothing new has run: what is older for other reasons stays refused.
     let accepted = "check --allow-downgrade";
-    assert!(without.read("calls").lines().last().unwrap().contains(accepted), "{}", without.read("calls"));
+    assert!(!without.read("calls").contains(accepted), "{}", without.read("calls"));
+
+    // The line was checked and does not start.
+    let late = with_old_bundle(board("good, new"));
+    std::fs::create_dir_all(late.path("run/systemd/system")).unwrap();
+    late.write("bin/systemctl", "#!/bin/sh\nexit 1\n");
+    assert!(late.run("", "chmod 755 bin/systemctl").status.success());
+    assert!(!deploy(&late).0);
+    assert_eq!(state(&late), OLD);
+    assert!(late.read("calls").lines().last().unwrap().contains(accepted), "{}", late.read("calls"));
 }
