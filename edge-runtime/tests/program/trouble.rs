@@ -131,6 +131,8 @@ fn a_process_that_was_stopped_says_what_it_missed() {
     fixture.write_frame("frames/1.png", 1);
     let mut line = RunningProgram::start(fixture.folder.path());
     line.wait_until_ready(&fixture);
+    // From the first report on, parts are under way all the way to the gate.
+    line.reports(1);
     line.signal(libc::SIGSTOP);
     std::thread::sleep(Duration::from_secs(2));
     line.signal(libc::SIGCONT);
@@ -140,8 +142,9 @@ fn a_process_that_was_stopped_says_what_it_missed() {
     let status = status(&fixture);
     let gate = &status["counters"]["gate"];
     let count = |name: &str| gate[name].as_u64().unwrap();
-    assert!(count("missed") > 20 && count("triggers_lost") > 5, "{gate}");
-    assert_eq!(status["alarms"]["missed"], true);
+    // Which it is depends on the thread that runs first: the one that notices the silent camera holds the line.
+    assert!(count("missed") + count("triggers_lost") + count("held") > 25, "{gate}");
+    assert_eq!(status["alarms"]["missed"], count("missed") > 0);
     assert_eq!(count("triggered"), count("passed") + count("rejected"));
     for part in before.iter().filter(|part| part["ms"]["lateness"].as_f64().unwrap() > 100.0) {
         // While the line is held, the outputs are already in their safe state: a late part is safe, too.
