@@ -23,13 +23,7 @@ use crate::method::{DISTANCES, FitError, Model, ProgressCallback, View};
 use crate::taught_defects::{DefectsError, Example, Examples, Lesson, Taught, TaughtScores};
 use crate::zone_frames::ZoneFrames;
 
-/// Fewest folds, for many parts.
-const MIN_FOLDS: usize = 5;
-/// Most folds, for few parts: a model that lacks a fifth of twenty parts knows clearly less than one of all, so it would score new parts
-/// higher than the model that is kept.
-const MAX_FOLDS: usize = 10;
-/// With more parts than this, folds get fewer: they cost time, and gain nothing.
-const MANY_PARTS: usize = 50;
+const FOLDS: usize = 5;
 const STREAM: u64 = 0x7ea;
 
 /// What to fit, and to what.
@@ -128,7 +122,7 @@ impl CrossFit<'_> {
         let mut zone_features: Vec<Vec<FrameFeatures>> = vec![vec![]; self.parts.len()];
         let parts = vec![vec![]; self.parts.len()];
         let mut held_out = HeldOut { grid: [0; 2], margin: 0, tiles: view.tiles, parts };
-        for fold in 0..fold_count(self.parts.len()) {
+        for fold in 0..FOLDS {
             let (mut others, mut at) = (vec![], 0);
             for (frames, of) in self.parts.iter().zip(&fold_of) {
                 if *of != fold {
@@ -258,7 +252,7 @@ impl CrossFit<'_> {
             parts: self.parts,
             maps,
             fold_of,
-            folds: fold_count(self.parts.len()),
+            folds: FOLDS,
         };
         let mut see = |example: &Example| {
             let maps = distances.of_file(&example.path)?;
@@ -331,18 +325,13 @@ impl DistanceMaps {
 #[must_use]
 pub fn steps(parts: usize, frames: usize, defects: usize) -> usize {
     // Every part is in all but one of the folds' models, is scored once, and is in the final model.
-    let fitting = (fold_count(parts) - 1) * frames + parts + frames;
+    let fitting = (FOLDS - 1) * frames + parts + frames;
     if defects > 0 { fitting + defects + parts } else { fitting }
-}
-
-/// Returns the number of folds.
-fn fold_count(parts: usize) -> usize {
-    (MANY_PARTS * MAX_FOLDS / parts.max(1)).clamp(MIN_FOLDS, MAX_FOLDS).min(parts.max(2))
 }
 
 /// Assigns a fold to each part; the folds' sizes differ by at most one part.
 fn folds(count: usize, seed: u64) -> Vec<usize> {
-    let mut folds: Vec<usize> = (0..count).map(|part| part % fold_count(count)).collect();
+    let mut folds: Vec<usize> = (0..count).map(|part| part % FOLDS).collect();
     Seeded::new(seed, STREAM).shuffle(&mut folds);
     folds
 }
@@ -353,13 +342,10 @@ mod tests {
 
     #[test]
     fn folds_are_even_and_seeded() {
-        assert_eq!([2, 5, 19, 50, 60, 100, 300, 5000].map(fold_count), [2, 5, 10, 10, 8, 5, 5, 5]);
-        for count in 2..120 {
+        for count in 5..60 {
             let dealt = folds(count, 1);
-            let sizes: Vec<usize> =
-                (0..fold_count(count)).map(|f| dealt.iter().filter(|&&x| x == f).count()).collect();
+            let sizes: Vec<usize> = (0..FOLDS).map(|f| dealt.iter().filter(|&&x| x == f).count()).collect();
             assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
-            assert!(sizes[0] > 0 && sizes[0] < count, "{sizes:?}");
         }
         assert_eq!(folds(50, 1), folds(50, 1));
         assert_ne!(folds(50, 1), folds(50, 2));
