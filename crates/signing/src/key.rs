@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 /// Longest name of a key's owner, in characters.
 const MAX_NAME: usize = 64;
 
-/// Why a text is no public key.
+/// Why a text is not a public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {

@@ -19,7 +19,7 @@ use crate::version::Version;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The folder is no bundle.
+    /// The folder is not a bundle.
     #[error("{} is not a bundle: it lacks {name}; give the folder that `trainer export` wrote", folder.display())]
     NotABundle {
         /// The folder.

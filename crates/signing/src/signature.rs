@@ -11,7 +11,7 @@ use crate::key::{Key, id_text};
 /// Larger signatures are refused; minisign's have about 300 bytes.
 pub const MAX_BYTES: u64 = 4096;
 
-/// Why a text is no signature.
+/// Why a text is not a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {

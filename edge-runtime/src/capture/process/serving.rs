@@ -88,7 +88,7 @@ fn send_frames(
     }
 }
 
-/// Numbers frames so that they grow, whatever a driver does: its numbers have 32 bits and wrap, and may stand still or start anew.
+/// Numbers frames so that they grow, whatever a driver does: its numbers have 32 bits and wrap, and may stand still or start again.
 #[derive(Debug, Default)]
 struct Numbers {
     number: u64,
@@ -157,7 +157,7 @@ mod tests {
         };
         assert_eq!(of(&[0, 0, 0]), [1, 2, 3], "a driver that doesn't count");
         assert_eq!(of(&[5, 6, 9]), [1, 2, 5], "two were lost");
-        assert_eq!(of(&[900, 0, 1]), [1, 2, 3], "it was started anew");
+        assert_eq!(of(&[900, 0, 1]), [1, 2, 3], "it was started again");
         assert_eq!(of(&[u64::from(u32::MAX), 1]), [1, 3], "its 32 bits wrap");
     }
 
