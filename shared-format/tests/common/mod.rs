@@ -156,6 +156,14 @@ fn finite() -> impl Strategy<Value = f32> {
     any::<f32>().prop_filter("finite", |x| x.is_finite())
 }
 
+/// Yields every float from `low` to `high`, both positive, alike often.
+///
+/// The bits of positive floats are in the order of their values. Proptest's own ranges of floats panic now
+/// and then in their sampler ("assertion failed: self.low - result < initial.step").
+fn between(low: f32, high: f32) -> impl Strategy<Value = f32> {
+    (low.to_bits()..=high.to_bits()).prop_map(f32::from_bits)
+}
+
 fn size() -> impl Strategy<Value = Size> {
     (1u32.., 1u32..).prop_map(|(width, height)| Size { width, height })
 }
@@ -241,9 +249,15 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     });
     let counts = (1u32..).prop_flat_map(|normals| (Just(normals), 1..=normals));
     let sample = prop_oneof![Just(Sample::HeldOut), Just(Sample::CrossFitted)];
-    (counts, sample, 1e-6f32..0.999, scores).prop_map(|((normals, rank), sample, target_fpr, scores)| {
-        Evidence { normals, rank, sample, target_fpr, scores }
-    })
+    (counts, sample, between(1e-6, 0.999), scores).prop_map(
+        |((normals, rank), sample, target_fpr, scores)| Evidence {
+            normals,
+            rank,
+            sample,
+            target_fpr,
+            scores,
+        },
+    )
 }
 
 fn image_score() -> impl Strategy<Value = ImageScore> {
@@ -260,13 +274,11 @@ fn image_score() -> impl Strategy<Value = ImageScore> {
 
 fn zones() -> impl Strategy<Value = Zones> {
     let stats = || {
-        (finite(), f32::MIN_POSITIVE..=f32::MAX).prop_map(|(centre, spread)| RobustStats { centre, spread })
+        (finite(), between(f32::MIN_POSITIVE, f32::MAX))
+            .prop_map(|(centre, spread)| RobustStats { centre, spread })
     };
-    let zone = (1u8.., FACTORS, [stats(), stats(), stats()]).prop_map(|(level, factor, shares)| Zone {
-        level,
-        factor,
-        shares,
-    });
+    let zone = (1u8.., between(*FACTORS.start(), *FACTORS.end()), [stats(), stats(), stats()])
+        .prop_map(|(level, factor, shares)| Zone { level, factor, shares });
     let zones =
         proptest::collection::vec(zone, 2..=MAX_ZONES).prop_filter_map("levels differ", |mut zones| {
             zones.sort_by_key(|zone| std::cmp::Reverse(zone.level));
@@ -300,7 +312,7 @@ fn defects() -> impl Strategy<Value = TaughtDefects> {
         missed: missed.min(taught),
     });
     let kinds = proptest::collection::vec(kind, 1..=3);
-    (1e-6f32..1e6, finite(), proptest::option::of(1e-6f32..0.999), kinds).prop_map(
+    (between(1e-6, 1e6), finite(), proptest::option::of(between(1e-6, 0.999)), kinds).prop_map(
         |(scale, offset, target_fnr, kinds)| TaughtDefects {
             scale,
             offset,
