@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let onnx = std::fs::read(model)?;
     let mut network = {
         let options = Options { engine, arithmetic, threads: 1 };
-        Network::load_with(&onnx, SHAPE, &["anomaly_map", "score"], options)?
+        Network::load_with(onnx, SHAPE, &["anomaly_map", "score"], options)?
     };
     let image: Vec<f32> = (0..SHAPE.iter().product()).map(|i| (i * 31 % 257) as f32 / 256.0).collect();
     let times = network.profile(&image, ROUNDS)?;

@@ -69,12 +69,12 @@ impl Network {
     /// # Errors
     /// As [`Self::load`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
     pub fn load_with(
-        onnx: impl AsRef<[u8]>,
+        onnx: impl Into<Vec<u8>>,
         input: [usize; 4],
         outputs: &[&str],
         options: Options,
     ) -> Result<Self, EngineError> {
-        guarded(|| load(reader::decode(onnx)?, input, outputs, options))
+        guarded(|| load(reader::decode(onnx.into())?, input, outputs, options))
             .unwrap_or_else(|panic| Err(EngineError::Model(panic.to_string())))
     }
 

@@ -117,7 +117,7 @@ impl Scorer {
     ///
     /// # Errors
     /// As [`Self::new`], and [`EngineError::Half`] if nothing can compute with the arithmetic.
-    pub fn new_with(onnx: impl AsRef<[u8]>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
+    pub fn new_with(onnx: impl Into<Vec<u8>>, recipe: Recipe, options: Options) -> Result<Self, EngineError> {
         Self::taught(onnx, recipe, None, options)
     }
 
@@ -127,7 +127,7 @@ impl Scorer {
     /// # Errors
     /// As [`Self::new_with`].
     pub fn taught(
-        onnx: impl AsRef<[u8]>,
+        onnx: impl Into<Vec<u8>>,
         recipe: Recipe,
         defects: Option<TaughtDefects>,
         options: Options,

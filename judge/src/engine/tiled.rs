@@ -34,7 +34,7 @@ impl TiledNetwork {
     /// # Errors
     /// As [`Network::load_with`].
     pub fn load(
-        onnx: impl AsRef<[u8]>,
+        onnx: impl Into<Vec<u8>>,
         recipe: &Recipe,
         outputs: &[&str],
         options: Options,
@@ -47,7 +47,7 @@ impl TiledNetwork {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_with(
-        onnx: impl AsRef<[u8]>,
+        onnx: impl Into<Vec<u8>>,
         recipe: &Recipe,
         outputs: &[&str],
         optional: Option<&str>,
@@ -108,7 +108,7 @@ impl TiledNetwork {
 }
 
 fn load_parts(
-    onnx: impl AsRef<[u8]>,
+    onnx: impl Into<Vec<u8>>,
     recipe: &Recipe,
     outputs: &[&str],
     optional: Option<&str>,
@@ -116,7 +116,7 @@ fn load_parts(
 ) -> Result<TiledNetwork, EngineError> {
     let tiles = recipe.tiles.count();
     let input = |images| [images, 3, recipe.input.height as usize, recipe.input.width as usize];
-    let model = reader::decode(onnx)?;
+    let model = reader::decode(onnx.into())?;
     let present = optional.filter(|name| reader::has_output(&model, name));
     let outputs: Vec<&str> = outputs.iter().copied().chain(present).collect();
     let model = if tiles > 1 {

@@ -7,6 +7,7 @@ mod split;
 use std::collections::HashSet;
 
 use prost::Message;
+use prost::bytes::Bytes;
 use tract_core::internal::*;
 use tract_onnx::Onnx;
 use tract_onnx::model::ParseResult;
@@ -25,15 +26,15 @@ pub(super) struct ParsedModel {
     pub(super) multiply_adds: u64,
 }
 
-/// Decodes a model and checks everything that needs no shapes. If `onnx` is passed by value, it is freed as soon as it has been
-/// decoded.
+/// Decodes a model and checks everything that needs no shapes. The bytes are freed as soon as they have been decoded.
 ///
 /// # Errors
 /// [`EngineError::Model`]: not ONNX, or an unsupported feature.
-pub(super) fn decode(onnx: impl AsRef<[u8]>) -> Result<ModelProto, EngineError> {
-    let proto = ModelProto::decode(onnx.as_ref()).map_err(|error| EngineError::Model(error.to_string()))?;
-    // The bytes, the constants and the packed weights together would not fit into a small board's memory.
-    drop(onnx);
+pub(super) fn decode(onnx: Vec<u8>) -> Result<ModelProto, EngineError> {
+    // Prost copies every constant twice from a slice, once from `Bytes`. The bytes, the constants and the packed weights together would
+    // not fit into a small board's memory, so the bytes are given away.
+    let proto =
+        ModelProto::decode(Bytes::from(onnx)).map_err(|error| EngineError::Model(error.to_string()))?;
     check::model(&proto).map_err(unreadable)?;
     Ok(proto)
 }
