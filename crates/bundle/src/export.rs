@@ -163,7 +163,13 @@ pub enum ExportError {
     /// The bundle can't be written.
     #[error("can't write the bundle: {0}; check free space and permissions of the output folder")]
     Write(#[from] io::Error),
+    /// What the caller adds to the bundle can't be added.
+    #[error(transparent)]
+    Complete(Box<dyn std::error::Error + Send + Sync>),
 }
+
+/// Adds further files to a bundle, such as a signature, in the temporary folder that it is given: the bundle appears with them or not at all.
+pub type Complete<'a> = &'a mut dyn FnMut(&Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Judges the calibration normals and writes the bundle to `out` in one step. `progress` is called after each normal.
 ///
@@ -191,7 +197,7 @@ pub fn export(
         image_score = ImageScore::Zones(fitted);
         calibrator = calibrator.rescored(scores.iter().flatten().map(|zones| frame_score(zones)).collect());
     }
-    finish(request, scorer, image_score, calibrator, out)
+    finish(request, scorer, image_score, calibrator, out, &mut |_| Ok(()))
 }
 
 /// Returns the requested score, fitted to the normals that are named for it.
@@ -227,6 +233,7 @@ fn with_score(
 
 /// Writes the bundle of a model whose calibration normals were cross-fitted, see [`Calibrator::cross_fitted`]; `image_score` is how
 /// they were scored, whatever `request.score` says. `request.calibration` names one frame of each normal, in the calibrator's order.
+/// `complete` is called last, before the bundle appears.
 ///
 /// # Errors
 /// See [`ExportError`]; nothing is left half-written.
@@ -235,8 +242,9 @@ pub fn export_calibrated(
     image_score: ImageScore,
     calibrator: Calibrator,
     out: &Path,
+    complete: Complete<'_>,
 ) -> Result<Calibration, ExportError> {
-    finish(request, start(request, out)?, image_score, calibrator, out)
+    finish(request, start(request, out)?, image_score, calibrator, out, complete)
 }
 
 /// Checks everything that can be checked before any frame is judged.
@@ -276,6 +284,7 @@ fn finish(
     image_score: ImageScore,
     calibrator: Calibrator,
     out: &Path,
+    complete: Complete<'_>,
 ) -> Result<Calibration, ExportError> {
     let mut scorer = scorer.with_image_score(image_score.clone());
     let indices = golden_indices(calibrator.scores());
@@ -312,7 +321,7 @@ fn finish(
         None
     };
     let thresholds = threshold_file(request, image_score, &calibration, product_limit, &golden, defects)?;
-    write(out, request, &thresholds, &golden)?;
+    write(out, request, &thresholds, &golden, complete)?;
     Ok(calibration)
 }
 
@@ -420,6 +429,7 @@ fn write(
     request: &Export<'_>,
     thresholds: &ThresholdFile,
     golden: &[GoldenFrame],
+    complete: Complete<'_>,
 ) -> Result<(), ExportError> {
     let mut buffer = [0; MAX_LEN];
     let encoded = thresholds.encode(&mut buffer)?;
@@ -434,7 +444,7 @@ fn write(
             write_synced(&folder.join(GOLDEN_FOLDER).join(file), png)?;
         }
         sync_folder(&folder.join(GOLDEN_FOLDER))?;
-        Ok(())
+        complete(folder).map_err(ExportError::Complete)
     })
 }
 

@@ -57,7 +57,9 @@ pub mod zones;
 pub use alignment::{Align, Aligned, alignment};
 pub use calibrate::{Calibration, Calibrator, PixelCalibrator};
 pub use claim::{claim, claim_with_threshold, highest, outlier_warning, suspects_warning};
-pub use export::{Export, ExportDefects, ExportError, ScoreKind, export, export_calibrated, score_file};
+pub use export::{
+    Complete, Export, ExportDefects, ExportError, ScoreKind, export, export_calibrated, score_file,
+};
 pub use input_shape::{PIXELS, input_shape};
 pub use joint_limit::JointLimit;
 pub use left_out::{LeftOut, left_out, left_out_of};

@@ -10,7 +10,7 @@ use crate::features::{Extractor, FeatureError, FeatureSet, Flip, find_outliers};
 use crate::method::{ProgressCallback, View};
 use crate::taught_defects::Examples;
 use bundle::{Calibration, Calibrator};
-use bundle::{Export, ExportError, LeftOut, ScoreKind, Suspect, ThresholdRule, export_calibrated};
+use bundle::{Complete, Export, ExportError, LeftOut, ScoreKind, Suspect, ThresholdRule, export_calibrated};
 use networks::teacher::Teacher;
 
 /// Minimum number of parts.
@@ -105,6 +105,20 @@ pub fn teach(
     out: &Path,
     progress: ProgressCallback<'_>,
 ) -> Result<TeachResult, TeachError> {
+    teach_and_complete(request, decide, out, progress, &mut |_| Ok(()))
+}
+
+/// Like [`teach`]. `complete` is called last, with the temporary folder that becomes the bundle, to add further files to it.
+///
+/// # Errors
+/// See [`TeachError`]; an error of `complete` is [`ExportError::Complete`].
+pub fn teach_and_complete(
+    request: &TeachRequest<'_>,
+    decide: &dyn Fn(&[Vec<f32>]) -> Option<f32>,
+    out: &Path,
+    progress: ProgressCallback<'_>,
+    complete: Complete<'_>,
+) -> Result<TeachResult, TeachError> {
     if request.parts.len() < MIN_PARTS {
         return Err(TeachError::TooFew(request.parts.len()));
     }
@@ -162,6 +176,6 @@ pub fn teach(
     let scores = calibrator.scores().to_vec();
     let taught = request.defects.zip(fitted.taught.as_ref());
     let warnings = taught.map_or(vec![], |((examples, _), taught)| taught.warnings(&scores, examples));
-    let calibration = export_calibrated(&export, image_score, calibrator, out)?;
+    let calibration = export_calibrated(&export, image_score, calibrator, out, complete)?;
     Ok(TeachResult { calibration, scores, outliers, second_group, warnings })
 }

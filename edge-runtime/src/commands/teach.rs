@@ -2,6 +2,7 @@
 //!
 //! The photos are kept, so that an interrupted run can continue and more parts can be added later.
 
+mod signing;
 mod suspects;
 
 use std::collections::{HashMap, HashSet};
@@ -21,18 +22,18 @@ use judge::Bundle;
 use methods::cross_fit::CrossFit;
 use methods::options::{MethodOptions, Methods, Options};
 use methods::taught_defects::Examples;
-use methods::teach::{TeachRequest, TeachResult, teach};
+use methods::teach::{TeachRequest, TeachResult, teach_and_complete};
 use methods::{DynMethod, Flip, METHODS};
 use networks::teacher::{Library, Teacher, load_file};
 use shared_format::{Arithmetic, Recipe, Roi, Size, Zones};
 
+use self::signing::Signing;
 use super::collect::{self, album::Album};
 use crate::commands::outcome::CommandOutcome;
 use crate::files::parts::{PartFiles, PartListing};
 use crate::learning::Lesson;
 use crate::line_file::{LineFile, VotesConfig};
 use crate::part::VoteCount;
-use crate::trust::{BoardSigner, LineTrust};
 
 /// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
 const MAX_LISTED: usize = 3;
@@ -170,7 +171,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         }
         (None, None) => bail!("give --line FILE or --from FOLDER"),
     };
-    let signer = line.as_ref().map(|line| signer(line, &args.out)).transpose()?;
+    let signing = line.as_ref().map(|line| Signing::new(line, &args.out)).transpose()?;
     let started = Instant::now();
     let Usable { mut parts, mut recipe, zones } = usable_parts(&folder, args, &votes)?;
     let levels: Vec<u8> = zones.iter().flat_map(Zones::levels).collect();
@@ -219,15 +220,28 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         seed: SEED,
         threads,
     };
-    let replaces_half =
-        Bundle::open(&args.out).is_ok_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
-    let result = teach(&request, &decide, &args.out, &mut || true)?;
+    let old = match &signing {
+        Some(signing) => signing.old_bundle(&args.out),
+        None => Bundle::open(&args.out).ok(),
+    };
+    let replaces_half = old.is_some_and(|old| old.thresholds.arithmetic == Arithmetic::Half);
     let lesson = Lesson::new(method.as_ref(), args.flip, args.threshold, &args.teacher, &folder)?;
-    lesson.write(&args.out)?;
-    if let (Some(line), Some((trust, signer))) = (&line, &signer) {
-        sign(line, trust, signer.as_ref(), &args.out)?;
+    let mut misses = vec![];
+    let mut serial = None;
+    // Lesson and signature appear with the bundle: a power cut must not leave one that the line refuses.
+    let mut complete = |new: &Path| -> Result<()> {
+        lesson.write(new).context("cannot write the lesson; check free space")?;
+        misses = miss_rate::describe(&Bundle::open(new)?.thresholds);
+        serial = signing.as_ref().map(|signing| signing.sign(new, &args.out)).transpose()?.flatten();
+        Ok(())
+    };
+    let result = teach_and_complete(&request, &decide, &args.out, &mut || true, &mut |new| {
+        complete(new).map_err(Into::into)
+    })?;
+    if let Some(signing) = &signing {
+        signing.report(serial);
     }
-    report(&result, args, &folder, parts.len(), started)?;
+    report(&result, &misses, args, &folder, parts.len(), started)?;
     if replaces_half {
         let _ = writeln!(
             std::io::stderr(),
@@ -236,46 +250,6 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         );
     }
     Ok(CommandOutcome::Success)
-}
-
-/// Returns whom the line trusts, and the board's own key if it has one. Before anything is learned: what keeps the bundle from being signed,
-/// or used, is better known before it replaces another.
-fn signer(line: &LineFile, out: &Path) -> Result<(LineTrust, Option<BoardSigner>)> {
-    let trust = LineTrust::of(line)?;
-    let existing = out.canonicalize().ok();
-    let is_in_use = existing.is_some()
-        && line.products.iter().any(|product| product.bundle.canonicalize().ok() == existing);
-    let signer = if is_in_use { BoardSigner::trusted(line, &trust)? } else { BoardSigner::of(line)? };
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    if signer.is_some() && !signing::manifest::is_plain_name(&name) {
-        return Err(signing::SignError::Name(name.into_owned()).into());
-    }
-    Ok((trust, signer))
-}
-
-/// Signs the bundle with the board's own key, if it has one, and says whether the line will run it.
-fn sign(line: &LineFile, trust: &LineTrust, signer: Option<&BoardSigner>, out: &Path) -> Result<()> {
-    let product = line.products.iter().find(|product| product.bundle.file_name() == out.file_name());
-    let product = product.map(|product| product.name.as_str());
-    match signer {
-        Some(signer) => {
-            let serial = signer.sign(out, out, product, trust)?;
-            print_line(&format!("signed by {}, serial number {serial}", signer.public()));
-            if !trust.trusts(signer.public()) {
-                print_line(&format!(
-                    "warning: the line doesn't trust this board's key and won't run the bundle; add it to the line file: trust = \
-                     [\"{} this board\"]",
-                    signer.public().text()
-                ));
-            }
-        }
-        None if trust.is_limited() => print_line(
-            "warning: the line runs only signed bundles, and this one isn't; sign it with `trainer sign`, or give signing.board_key in \
-             the line file and teach again",
-        ),
-        None => {}
-    }
-    Ok(())
 }
 
 /// Loads the teacher by name, or from its file.
@@ -408,7 +382,14 @@ fn warn_of_duplicates(found: &Survey, parts: &[PartFiles]) {
     }
 }
 
-fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, started: Instant) -> Result<()> {
+fn report(
+    result: &TeachResult,
+    misses: &[String],
+    args: &Args,
+    folder: &Path,
+    parts: usize,
+    started: Instant,
+) -> Result<()> {
     if let Some((first, others)) = result.second_group.split_first() {
         print_line(&format!(
             "warning: {} photos, such as {}, seem to show a different product; teach one product at a time",
@@ -437,7 +418,7 @@ fn report(result: &TeachResult, args: &Args, folder: &Path, parts: usize, starte
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", claim_with_threshold(calibration))?;
     writeln!(out, "{}", highest(calibration))?;
-    for line in miss_rate::describe(&Bundle::open(&args.out)?.thresholds) {
+    for line in misses {
         writeln!(out, "{line}")?;
     }
     writeln!(

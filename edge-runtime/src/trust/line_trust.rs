@@ -8,7 +8,7 @@ use signing::verify::Extent;
 use signing::{Key, KeyError, SignedBundle, Trust, TrustError, unverified, verify_bundle};
 
 use super::serials::{Serials, SerialsError};
-use crate::files::bundles::{OpenBundleError, open_with};
+use crate::files::bundles::OpenBundleError;
 use crate::line_file::{LineFile, Product};
 
 /// Why a line can't tell whom it trusts.
@@ -115,12 +115,29 @@ impl LineTrust {
         product: Option<&str>,
         threads: usize,
     ) -> Result<(Judge, Option<SignedBundle>), OpenBundleError> {
-        let Some(signed) = self.verify(folder, folder.file_name(), product)? else {
-            return Ok((open_with(engine, folder, threads)?, None));
+        let (bundle, signed) = self.read(folder, product)?;
+        let judge = Judge::load(engine, bundle, threads)
+            .map_err(|source| OpenBundleError::Refused { bundle: folder.to_owned(), source })?;
+        Ok((judge, signed))
+    }
+
+    /// Reads a bundle without loading its model. Without a product, its serial number doesn't matter.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn read(
+        &self,
+        folder: &Path,
+        product: Option<&str>,
+    ) -> Result<(Bundle, Option<SignedBundle>), OpenBundleError> {
+        let signed = self.verify(folder, folder.file_name(), product)?;
+        let bundle = match &signed {
+            Some(signed) => Bundle::open_listed(folder, signed.manifest.hashes()),
+            None => Bundle::open(folder),
         };
-        let refused = |source| OpenBundleError::Refused { bundle: folder.to_owned(), source };
-        let bundle = Bundle::open_listed(folder, signed.manifest.hashes()).map_err(refused)?;
-        Ok((Judge::load(engine, bundle, threads).map_err(refused)?, Some(signed)))
+        let bundle =
+            bundle.map_err(|source| OpenBundleError::Refused { bundle: folder.to_owned(), source })?;
+        Ok((bundle, signed))
     }
 
     /// Verifies a bundle's signature, its serial number and all files but model and threshold file, which are checked when they are

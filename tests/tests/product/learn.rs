@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bundle::seeded::Seeded;
 use judge::{Bundle, Frame, Pixels, encode_png};
-use shared_format::Size;
+use shared_format::threshold_file::MAX_LEN;
+use shared_format::{Arithmetic, Size, ThresholdFile};
 use tests::images::{part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
 use tests::{program, run, succeed};
@@ -264,6 +265,73 @@ fn a_kill_at_any_moment_leaves_the_old_bundle_or_the_new_one() {
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_eq!((shop.thresholds(), shop.hidden()), (new, vec![".taught.beside".to_owned()]));
     assert!(!leftovers(&shop.0.path("")), "half-made bundles are left");
+}
+
+#[test]
+fn what_a_board_teaches_and_learns_is_signed_whenever_it_is_killed() {
+    let shop = Shop::after_a_run();
+    let line = |keys: &str, board_key: &str| {
+        let text = LINE.replacen("name = \"a\"\n", &format!("name = \"a\"\n{keys}\n"), 1);
+        let tables = format!("[health]\nstate = \"state\"\n[signing]\n{board_key}\n");
+        std::fs::write(shop.0.path("line.toml"), text + &tables).unwrap();
+    };
+    let lesson = ["teach", "--teacher", TEACHER, "--size", "128", "--method", "padim", "--from", "photos"];
+    let lesson = [&lesson[..], &["--out", "taught", "--line", "line.toml"]].concat();
+    let doctor = || run(&mut shop.edge(&["doctor", "--bundle", "taught", "--line", "line.toml"]));
+    let is_signed = |serial: &str| {
+        let (code, stdout, stderr) = doctor();
+        let words = format!("serial number {serial}");
+        assert!(
+            code == 0 && stdout.contains("signed by board 7") && stdout.contains(&words),
+            "{stdout}{stderr}"
+        );
+    };
+    line("", "board_key = \"keys\"");
+    let (code, _, stderr) = run(&mut shop.edge(&lesson));
+    assert!(code == 0 && stderr.contains("signed by this board"), "{stderr}");
+    let public = std::fs::read_to_string(shop.0.path("keys/board.pub")).unwrap();
+    let trust = format!("trust = [\"{} board 7\"]", public.lines().nth(1).unwrap());
+    line(&trust, "board_key = \"keys\"");
+    is_signed("1");
+    shop.mark(&["false-alarm"], 1..=5);
+    shop.mark(&["defect"], 6..=9);
+    let (code, stdout, stderr) = shop.learn(&["--apply"]);
+    assert!(code == 0 && stderr.contains("serial number 2"), "{stdout}{stderr}");
+    is_signed("2");
+    let (code, _, stderr) = shop.learn(&["--roll-back"]);
+    assert_eq!(code, 0, "{stderr}");
+    is_signed("1");
+    // Without its key the board makes nothing that the line would refuse.
+    line(&trust, "");
+    let before = shop.thresholds();
+    for (code, _, stderr) in [shop.learn(&["--apply"]), run(&mut shop.edge(&lesson))] {
+        assert!(code == 1 && stderr.contains("signing.board_key"), "{stderr}");
+    }
+    assert_eq!(shop.thresholds(), before);
+    line(&trust, "board_key = \"keys\"");
+    let started = Instant::now();
+    succeed(&mut shop.edge(&lesson));
+    let takes = started.elapsed();
+    let mut random = Seeded::new(7, 0);
+    for _ in 0..8 {
+        let mut child = shop.edge(&lesson).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let share = 850 + random.below(250);
+        std::thread::sleep(takes.mul_f64(share as f64 / 1000.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (code, stdout, stderr) = doctor();
+        assert!(code == 0 && stdout.contains("signed by board 7"), "{stdout}{stderr}");
+    }
+    // A bundle that nobody signed is replaced, and not read before that.
+    let file = shop.0.path("taught").join(judge::THRESHOLD_FILE);
+    let mut thresholds = ThresholdFile::decode(&std::fs::read(&file).unwrap()).unwrap();
+    thresholds.arithmetic = Arithmetic::Half;
+    std::fs::write(&file, thresholds.encode(&mut [0; MAX_LEN]).unwrap()).unwrap();
+    let (code, stdout, _) = doctor();
+    assert!(code == 1, "{stdout}");
+    let (code, _, stderr) = run(&mut shop.edge(&lesson));
+    assert!(code == 0 && !stderr.contains("16-bit floats"), "{stderr}");
+    assert_eq!(doctor().0, 0);
 }
 
 fn leftovers(folder: &Path) -> bool {

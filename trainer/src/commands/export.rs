@@ -115,7 +115,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         defects,
     };
     let calibrated = match calibrator {
-        Some((calibrator, image_score)) => export_calibrated(&request, image_score, calibrator, &args.out)?,
+        Some((calibrator, image_score)) => {
+            export_calibrated(&request, image_score, calibrator, &args.out, &mut |_| Ok(()))?
+        }
         None => export(&request, &args.out, || bar.inc(1))?,
     };
     bar.finish_and_clear();
