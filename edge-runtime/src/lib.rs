@@ -24,6 +24,7 @@
 //! | [`report`] | reports on frames and parts, as text, JSON and telegrams |
 //! | [`record`] | rejected frames and a sample of the passed ones on disk, limited by size and age |
 //! | [`health`] | counters, latencies, drift and status |
+//! | [`tasks`] | another threshold or another bundle, asked for through the gateway |
 //! | [`log`] | log lines and panic messages, written without blocking |
 //!
 //! These work on files instead of a line:
@@ -67,6 +68,7 @@ pub mod record;
 pub mod report;
 pub mod review;
 pub mod run;
+pub mod tasks;
 pub mod trigger;
 pub mod trust;
 

@@ -18,7 +18,7 @@ use edge_runtime::report::PartReport;
 use shared_format::Verdict;
 use shared_format::gateway::{
     Answer, Command, Decide, Decision, Decoder, GatewayMessage, Hello, LineMessage, MAX_LEN, Message,
-    Outcome, PartMessage, cut,
+    Outcome, PartMessage, Task, TaskRequest, cut,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -53,6 +53,10 @@ impl SocketReceiver for Receiver {
         }
         self.0.decisions.lock().unwrap().push((connection, decide));
         None
+    }
+
+    fn task(&mut self, _connection: u64, task: TaskRequest) -> Option<Outcome> {
+        Some(if task.product == 0 { Outcome::Begun } else { Outcome::Refused })
     }
 
     fn answers(&mut self) -> Vec<(u64, Answer)> {
@@ -232,6 +236,25 @@ fn commands_are_answered_by_number_and_garbage_between_them_is_counted() {
     let commands = [Command::Acknowledge, Command::Product { index: 2 }];
     assert_eq!(*line.asked.commands.lock().unwrap(), commands);
     assert_eq!(line.link.garbage(), 3);
+}
+
+#[test]
+fn a_task_is_answered_by_its_number_and_one_without_a_number_is_garbage() {
+    let line = Line::start();
+    let mut gateway = line.connect();
+    let task =
+        |number, product, task| GatewayMessage::Task(TaskRequest { number, product, by: cut("anna"), task });
+    gateway.send(task(5, 0, Task::TryLearning));
+    gateway.send(task(6, 1, Task::SetThreshold { value: 0.5 }));
+    assert_eq!((gateway.next_answer(), gateway.next_answer()), ((5, Outcome::Begun), (6, Outcome::Refused)));
+    // A threshold that is no number can't be encoded, and a flipped bit is noticed.
+    let mut buffer = [0; MAX_LEN];
+    let mut bytes = task(7, 0, Task::SetThreshold { value: 0.5 }).encode(&mut buffer).unwrap().to_vec();
+    bytes[5] ^= 1;
+    gateway.stream.write_all(&bytes).unwrap();
+    gateway.send(task(8, 0, Task::Stop));
+    assert_eq!(gateway.next_answer(), (8, Outcome::Begun));
+    assert!(line.link.garbage() >= 1);
 }
 
 #[test]

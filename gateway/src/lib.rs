@@ -12,7 +12,7 @@
 //! | [`mqtt`] | an MQTT client that stores messages while the broker is gone |
 //! | [`metrics`] | metrics for Prometheus |
 //! | [`webhook`] | alarms to an HTTP server |
-//! | [`page`] | a page for browsers: the line live, its records, decisions on them |
+//! | [`page`] | a page for browsers: the line live, its records and decisions on them, thresholds, teaching |
 //! | [`http`] | connections to HTTP servers, and the server for metrics |
 //! | [`tls`] | trusted certificates, connections with or without TLS, and the page's own certificate |
 //! | [`log`] | rate limiting of log lines |

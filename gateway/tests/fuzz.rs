@@ -23,7 +23,7 @@ static MEMORY: fuzzing::Memory = fuzzing::Memory;
 const NUMBERS: [&[u8]; 6] = [b"\0\0", b"\xff\xff", b"\0\x7d", b"\0\x7e", b"\x07\xd0", b"\0\xff"];
 
 fn hello() -> LineMessage {
-    LineMessage::Hello(Hello { line: cut("line 1"), version: cut("0"), run: 1, products: 2, accepts: 63 })
+    LineMessage::Hello(Hello { line: cut("line 1"), version: cut("0"), run: 1, products: 2, accepts: 511 })
 }
 
 fn status() -> LineMessage {
@@ -295,6 +295,10 @@ fn page_requests() {
         post("/api/command", &both, r#"{"command":"product","index":1}"#),
         post("/api/command", &cookie, r#"{"command":"acknowledge"}"#),
         post("/api/command", "", r#"{"command":"acknowledge"}"#),
+        [get("/api/tasks", &cookie), get("/api/photos/1?of=cap", &cookie)].concat(),
+        post("/api/task", &both, r#"{"task":"take_photos","product":1,"parts":50}"#),
+        post("/api/task", &both, r#"{"task":"set_threshold","product":0,"value":1.5e2}"#),
+        post("/api/task", &cookie, r#"{"task":"leave_out","product":0,"photo":7,"out":true}"#),
     ];
     let dictionary: [&[u8]; 7] =
         [b"../", b"%2e%2e%2f", b"\0", b"\r\n", b"chunked", b"transfer-encoding: chunked\r\n", b"99999999999"];

@@ -142,6 +142,18 @@ impl Judge {
         &self.bundle
     }
 
+    /// Judges with another threshold than the bundle's own from now on. The scores stay as they are.
+    ///
+    /// # Errors
+    /// The value if it isn't finite; the threshold stays as it is.
+    pub const fn set_image_threshold(&mut self, value: f32) -> Result<(), f32> {
+        if !value.is_finite() {
+            return Err(value);
+        }
+        self.bundle.thresholds.image_threshold = value;
+        Ok(())
+    }
+
     /// Returns the multiply-adds for a frame; see [`Scorer::multiply_adds`].
     #[must_use]
     pub const fn multiply_adds(&self) -> u64 {

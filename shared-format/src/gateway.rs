@@ -62,7 +62,7 @@ pub enum LineMessage {
 }
 
 /// What the gateway tells the line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "this crate has no allocator, and few messages exist at once")]
 pub enum GatewayMessage {
     /// Asks for reports on parts. From now on the gateway counts as connected.
@@ -77,6 +77,60 @@ pub enum GatewayMessage {
     /// A person has decided on a record; the line keeps the decision and answers with the same number, after other commands
     /// if the disk is slow.
     Decide(Decide),
+    /// A person asks for another threshold or another bundle; the line answers with the same number, and what comes of it is in
+    /// `tasks/state.json` below the records.
+    Task(TaskRequest),
+}
+
+/// What a person asks for. It needs one of the kinds that [`Task::kinds`] returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRequest {
+    /// The number, chosen by the gateway.
+    pub number: u32,
+    /// The product's index in the line file, from 0.
+    pub product: u16,
+    /// Who asks, in at most [`MAX_NAME`] bytes.
+    pub by: String<MAX_NAME>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Task {
+    /// Parts are judged with this threshold from now on.
+    SetThreshold {
+        /// The threshold; finite, and within the limits of the line file.
+        value: f32,
+    },
+    /// Parts are judged with the bundle's own threshold again.
+    ResetThreshold,
+    /// Finds out what learning from the decisions on records would change.
+    TryLearning,
+    /// Learns from them and judges with the next bundle, unless that would be less strict.
+    Learn,
+    /// Judges with the bundle again that the one in use has replaced.
+    RollBack,
+    /// Takes a photo of each part that comes, until there are this many.
+    TakePhotos {
+        /// The number of photos, those that are there already included; at least 1.
+        parts: u16,
+    },
+    /// Leaves a photo out, or takes it in again.
+    LeaveOut {
+        /// The photo's number.
+        photo: u32,
+        /// Whether it is left out.
+        out: bool,
+    },
+    /// Throws all photos away.
+    DiscardPhotos,
+    /// Finds out what a bundle from the photos alone would change.
+    TryTeaching,
+    /// Teaches it and judges with it, unless it would be less strict.
+    Teach,
+    /// Stops taking photos, trying, learning or teaching.
+    Stop,
 }
 
 /// What a person has decided on a record. It needs [`CommandKind::Decide`].
@@ -122,7 +176,7 @@ pub struct Hello {
     /// The number of products.
     pub products: u16,
     /// The commands that the line file accepts: bit *n* for the [`CommandKind`] with the number *n*.
-    pub accepts: u8,
+    pub accepts: u16,
 }
 
 /// A product of the line.
@@ -292,6 +346,12 @@ pub enum CommandKind {
     Acknowledge,
     /// [`GatewayMessage::Decide`]
     Decide,
+    /// [`Task::SetThreshold`] and [`Task::ResetThreshold`]
+    Threshold,
+    /// [`Task::TryLearning`] and [`Task::Learn`]
+    Learn,
+    /// [`Task::TakePhotos`] and what can be done with the photos
+    Teach,
 }
 
 /// What became of a command.
@@ -321,8 +381,10 @@ pub enum Outcome {
     Decided,
     /// Too many decisions wait.
     Busy,
-    /// The decision could not be written; the line's log says why.
+    /// The decision, or the threshold, could not be written; the line's log says why.
     Failed,
+    /// It was begun and takes a while.
+    Begun,
 }
 
 impl Command {
@@ -339,15 +401,47 @@ impl Command {
     }
 }
 
+impl Task {
+    /// Returns the kinds of which one must be accepted for it.
+    #[must_use]
+    pub const fn kinds(self) -> &'static [CommandKind] {
+        match self {
+            Self::SetThreshold { .. } | Self::ResetThreshold => &[CommandKind::Threshold],
+            Self::TryLearning | Self::Learn => &[CommandKind::Learn],
+            Self::TakePhotos { .. }
+            | Self::LeaveOut { .. }
+            | Self::DiscardPhotos
+            | Self::TryTeaching
+            | Self::Teach => &[CommandKind::Teach],
+            Self::RollBack | Self::Stop => &[CommandKind::Learn, CommandKind::Teach],
+        }
+    }
+
+    /// Whether it may be carried out where these kinds are accepted, one bit each.
+    #[must_use]
+    pub fn is_accepted(self, accepts: u16) -> bool {
+        self.kinds().iter().any(|kind| accepts & kind.bit() != 0)
+    }
+}
+
 impl CommandKind {
     /// All kinds, in the order of their bits.
-    pub const ALL: [Self; 6] =
-        [Self::Trigger, Self::Encoder, Self::Product, Self::Challenge, Self::Acknowledge, Self::Decide];
+    pub const ALL: [Self; 9] = [
+        Self::Trigger,
+        Self::Encoder,
+        Self::Product,
+        Self::Challenge,
+        Self::Acknowledge,
+        Self::Decide,
+        Self::Threshold,
+        Self::Learn,
+        Self::Teach,
+    ];
 
     /// Returns its bit in [`Hello::accepts`].
     #[must_use]
-    pub const fn bit(self) -> u8 {
-        1 << self as u8
+    pub const fn bit(self) -> u16 {
+        1 << self as u16
     }
 
     /// Returns its lower-case word, as in the line file.
@@ -360,6 +454,9 @@ impl CommandKind {
             Self::Challenge => "challenge",
             Self::Acknowledge => "acknowledge",
             Self::Decide => "decide",
+            Self::Threshold => "threshold",
+            Self::Learn => "learn",
+            Self::Teach => "teach",
         }
     }
 }
@@ -377,6 +474,7 @@ impl Outcome {
             Self::Decided => "decided",
             Self::Busy => "busy",
             Self::Failed => "failed",
+            Self::Begun => "begun",
         }
     }
 }
@@ -450,7 +548,12 @@ impl Message for LineMessage {
 
 impl Message for GatewayMessage {
     fn is_valid(&self) -> bool {
-        !matches!(self, Self::Command { command: Command::Trigger { count: 0 }, .. })
+        match self {
+            Self::Command { command: Command::Trigger { count }, .. } => *count > 0,
+            Self::Task(TaskRequest { task: Task::SetThreshold { value }, .. }) => value.is_finite(),
+            Self::Task(TaskRequest { task: Task::TakePhotos { parts }, .. }) => *parts > 0,
+            _ => true,
+        }
     }
 }
 

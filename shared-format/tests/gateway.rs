@@ -5,7 +5,7 @@
 use shared_format::gateway::{
     ALARMS, Answer, Camera, Command, CommandKind, Counters, Decide, Decision, Decoder, GatewayMessage, Hello,
     LineMessage, LineStatus, MAX_LEN, MAX_NAME, MAX_TEXT, Message, Outcome, PartMessage, Problem, Product,
-    STAGES, StageLatency, cut,
+    STAGES, StageLatency, Task, TaskRequest, cut,
 };
 use shared_format::{Disposition, Reason, Telegram, TelegramError, Verdict};
 
@@ -47,7 +47,7 @@ fn largest() -> Vec<LineMessage> {
             version: cut("0.1.0-something-long"),
             run: u32::MAX,
             products: u16::MAX,
-            accepts: 63,
+            accepts: u16::MAX,
         }),
         LineMessage::Product(Product { index: u16::MAX, name }),
         LineMessage::Part(part()),
@@ -70,7 +70,7 @@ fn largest() -> Vec<LineMessage> {
             max_us: u32::MAX,
         }),
         LineMessage::Problem(Problem { index: u8::MAX, text: cut::<MAX_TEXT>(&"x".repeat(1000)) }),
-        LineMessage::Answer(Answer { number: u32::MAX, outcome: Outcome::Failed }),
+        LineMessage::Answer(Answer { number: u32::MAX, outcome: Outcome::Begun }),
     ]
 }
 
@@ -116,6 +116,45 @@ fn the_largest_messages_fit_and_are_read_as_written() {
     let mut buffer = [0; MAX_LEN];
     let bytes = decide.encode(&mut buffer).unwrap();
     assert_eq!(decoded(bytes), [Ok(decide)]);
+    for task in TASKS {
+        let by = cut::<MAX_NAME>(&"é".repeat(100));
+        let message = GatewayMessage::Task(TaskRequest { number: u32::MAX, product: u16::MAX, by, task });
+        let mut buffer = [0; MAX_LEN];
+        let bytes = message.encode(&mut buffer).unwrap();
+        assert_eq!(decoded(bytes), [Ok(message)]);
+    }
+}
+
+const TASKS: [Task; 11] = [
+    Task::SetThreshold { value: f32::MIN },
+    Task::ResetThreshold,
+    Task::TryLearning,
+    Task::Learn,
+    Task::RollBack,
+    Task::TakePhotos { parts: u16::MAX },
+    Task::LeaveOut { photo: u32::MAX, out: true },
+    Task::DiscardPhotos,
+    Task::TryTeaching,
+    Task::Teach,
+    Task::Stop,
+];
+
+#[test]
+fn every_task_has_the_number_of_the_specification_and_needs_its_own_kind() {
+    for (number, task) in TASKS.into_iter().enumerate() {
+        let mut buffer = [0; 16];
+        let bytes = postcard::to_slice(&task, &mut buffer).unwrap();
+        assert_eq!(usize::from(bytes[0]), number, "{task:?}");
+    }
+    let accepted = |accepts: &[CommandKind]| {
+        let bits = accepts.iter().fold(0, |bits, kind| bits | kind.bit());
+        TASKS.iter().filter(|task| task.is_accepted(bits)).count()
+    };
+    assert_eq!(accepted(&[CommandKind::Threshold]), 2);
+    assert_eq!(accepted(&[CommandKind::Learn]), 4);
+    assert_eq!(accepted(&[CommandKind::Teach]), 7);
+    assert_eq!(accepted(&CommandKind::ALL[..6]), 0);
+    assert_eq!(accepted(&CommandKind::ALL), TASKS.len());
 }
 
 #[test]
@@ -131,6 +170,11 @@ fn what_could_not_be_read_back_is_not_written() {
     }
     let none = GatewayMessage::Command { number: 1, command: Command::Trigger { count: 0 } };
     assert_eq!(none.encode(&mut [0; MAX_LEN]), Err(TelegramError::Malformed));
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let task = Task::SetThreshold { value };
+        let set = GatewayMessage::Task(TaskRequest { number: 1, product: 0, by: cut("anna"), task });
+        assert_eq!(set.encode(&mut [0; MAX_LEN]), Err(TelegramError::Malformed));
+    }
     assert_eq!(GatewayMessage::Subscribe.encode(&mut [0; 3]), Err(TelegramError::Buffer));
 }
 

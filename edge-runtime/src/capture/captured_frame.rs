@@ -146,6 +146,18 @@ impl CapturedFrame {
         }
     }
 
+    /// Returns the camera's JPEG as it came, or the frame as PNG, with the file's extension.
+    ///
+    /// # Errors
+    /// A sentence that says why the frame can't be decoded or encoded.
+    pub fn to_photo(&self) -> Result<(&'static str, Vec<u8>), String> {
+        if let Some(jpeg) = self.jpeg() {
+            return Ok(("jpg", jpeg.to_vec()));
+        }
+        let frame = self.frame().map_err(ToString::to_string)?;
+        Ok(("png", judge::encode_png(frame).map_err(|e| e.to_string())?))
+    }
+
     /// Returns a fingerprint that is equal for equal bytes, computed on the first call. A live camera's noise makes every
     /// picture different. It is a CRC-32: about one in four billion pairs of different pictures is taken for equal.
     #[must_use]

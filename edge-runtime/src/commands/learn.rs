@@ -3,6 +3,7 @@
 //! False alarms are learned as good parts, and defects as taught defects, if the bundle's method and settings allow that. All of them show
 //! whether the next bundle is as strict.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -24,7 +25,8 @@ use crate::clock::WallTime;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::learning::{
-    BundlePlace, Comparison, Decisions, LearnError, Learned, Lesson, Material, refusals, write_known_defects,
+    BundlePlace, Comparison, Decisions, LearnError, LearnReport, Learned, Lesson, Material, refusals,
+    write_known_defects,
 };
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
@@ -52,6 +54,9 @@ pub struct Args {
     /// Put the bundle back that the one in use has replaced.
     #[arg(long)]
     roll_back: bool,
+    /// Learn from the photos alone, as if the bundle were taught anew: not from records that were marked as false alarms.
+    #[arg(long, requires = "photos")]
+    anew: bool,
     /// The photos of good parts to learn from; by default, those that the bundle in use was taught with.
     #[arg(long, value_name = "FOLDER")]
     photos: Option<PathBuf>,
@@ -64,6 +69,12 @@ pub struct Args {
     /// How to find the threshold: auto, claim or estimate; by default, as for the bundle in use.
     #[arg(long, value_name = "RULE")]
     threshold: Option<ThresholdRule>,
+    /// Also write what comes of it to this file, as JSON for programs.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Give way to all other programs, use one thread, and end with the program that started this one.
+    #[arg(long)]
+    background: bool,
 }
 
 /// Makes the next bundle, judges all decided records with it and the one in use, and says what changes. With `--apply` it
@@ -73,17 +84,34 @@ pub struct Args {
 /// If the line file, the records, the photos or the teacher can't be used, or nothing was decided. The bundle in use is
 /// then unchanged. A refusal is no error, but the outcome is.
 pub fn run(args: &Args) -> Result<CommandOutcome> {
+    if args.background {
+        give_way();
+    }
+    let mut told = LearnReport::default();
+    let outcome = learn(args, &mut told);
+    if let Some(path) = &args.report {
+        told.error = outcome.as_ref().err().map(|e| format!("{e:#}"));
+        told.write(path)
+            .with_context(|| format!("cannot write {}; check space and permissions", path.display()))?;
+    }
+    outcome
+}
+
+fn learn(args: &Args, told: &mut LearnReport) -> Result<CommandOutcome> {
     let line = LineFile::load(&args.line)?;
     let product = calibrate::product(&line, args.product.as_deref())?;
     let place = BundlePlace::lock(&product.bundle)?;
     if args.roll_back {
-        return roll_back(&place, &line, product);
+        let outcome = roll_back(&place, &line, product);
+        told.applied = outcome.is_ok();
+        return outcome;
     }
     let trust = LineTrust::of(&line)?;
     let signer = if args.apply { BoardSigner::trusted(&line, &trust)? } else { None };
     let started = Instant::now();
-    let (decisions, defects) = decisions(&line, product)?;
-    let (mut old, signed) = trust.open(Engine::Kernels, product, line.threads.into())?;
+    let threads = if args.background { 1 } else { line.threads.into() };
+    let (decisions, defects) = decisions(&line, product, args.anew)?;
+    let (mut old, signed) = trust.open(Engine::Kernels, product, threads)?;
     if let Some(signed) = &signed {
         print_line(&format!("the bundle in use is {}", describe(signed)));
     }
@@ -96,32 +124,36 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     let mut material = Material::gather(
         &task.lesson.photos(),
         line.votes.frames,
-        &decisions.false_alarms,
+        if args.anew { &[] } else { &decisions.false_alarms },
         old.bundle().thresholds.recipe,
     )?;
+    let suspects = if args.anew { vec![] } else { suspects };
     material.leave_out(&suspects);
     list("skipped", &material.skipped);
     let in_use = &old.bundle().thresholds;
-    let result = task.teach(&line, &material, (in_use, &suspects, defects.as_deref()), &place.next())?;
+    let result =
+        task.teach((&line, threads), &material, (in_use, &suspects, defects.as_deref()), &place.next())?;
     let mut lesson = task.lesson.clone();
     let false_alarms = material.false_alarms.iter().map(|record| record.name.to_string()).collect();
     lesson.learned = Some(Learned { replaces: replaces.clone(), at: WallTime::now(), false_alarms });
     lesson.write(&place.next()).context("cannot write the lesson; check free space")?;
-    let mut new = Judge::open(&place.next(), line.threads.into()).map_err(LearnError::from)?;
+    let mut new = Judge::open(&place.next(), threads).map_err(LearnError::from)?;
     if !new.check_golden().map_err(LearnError::from)?.iter().all(|golden| golden.within) {
         return Err(LearnError::Golden.into());
     }
     let comparison = Comparison::new(&decisions, &material, &result.scores, &mut old, &mut new);
     list("not judged", &comparison.skipped);
     let before = &old.bundle().thresholds;
-    report(&material, &result, &comparison, before)?;
+    report(&material, &result, &comparison, before, told)?;
     miss_rate::describe(&new.bundle().thresholds).iter().for_each(|line| print_line(line));
     let refusals = refusals(&comparison, before, &result.calibration, task.rule);
+    told.refusals = refusals.iter().map(ToString::to_string).collect();
     for refusal in &refusals {
         print_line(&format!("refused: {refusal}"));
     }
-    warn_of_losses(before);
+    warn_of_losses(before, told);
     let seconds = started.elapsed().as_secs_f64();
+    told.seconds = seconds;
     let mut out = std::io::stdout().lock();
     if !refusals.is_empty() && !args.force {
         writeln!(out, "{}: kept as it is; learned in {seconds:.0} s", product.bundle.display())?;
@@ -140,6 +172,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         print_line(&format!("signed by {}, serial number {serial}", signer.public()));
     }
     place.switch(&replaces)?;
+    told.applied = true;
     writeln!(
         out,
         "{}: replaced, in {seconds:.0} s; a running line uses it from its next start, and --roll-back puts the old one back",
@@ -167,7 +200,7 @@ fn roll_back(place: &BundlePlace, line: &LineFile, product: &Product) -> Result<
 }
 
 /// Returns the decisions on a product's records, and the folder with the photos of its defects, if there are any.
-fn decisions(line: &LineFile, product: &Product) -> Result<(Decisions, Option<PathBuf>)> {
+fn decisions(line: &LineFile, product: &Product, anew: bool) -> Result<(Decisions, Option<PathBuf>)> {
     let review = review::of_line(line)?;
     let decisions = Decisions::of(&review, &product.name)?;
     list("skipped", &decisions.skipped);
@@ -184,7 +217,7 @@ fn decisions(line: &LineFile, product: &Product) -> Result<(Decisions, Option<Pa
     if let Some(folder) = &defects {
         print_line(&format!("the photos of the defects are in {}, one folder per kind", folder.display()));
     }
-    if decisions.false_alarms.is_empty() {
+    if decisions.false_alarms.is_empty() && !anew {
         bail!(
             "no record of {} is marked as a false alarm, and only from those are good parts learned; mark some with \
              `edge-runtime review mark false-alarm`",
@@ -241,7 +274,7 @@ impl Task {
     /// that were left out of it. Defects in a folder are taught, if that is possible with these settings.
     fn teach(
         &self,
-        line: &LineFile,
+        (line, threads): (&LineFile, usize),
         material: &Material,
         (old, suspects, defects): (&ThresholdFile, &[Suspect], Option<&Path>),
         out: &Path,
@@ -266,7 +299,7 @@ impl Task {
             check_product: old.product_limit.is_some(),
             left_out: suspects,
             seed: 0,
-            threads: line.threads.into(),
+            threads,
         };
         // A record keeps one frame of its part, the one with the highest score; it stands for the part.
         let decide = |frames: &[Vec<f32>]| match frames {
@@ -289,6 +322,7 @@ fn report(
     result: &TeachResult,
     comparison: &Comparison,
     before: &ThresholdFile,
+    told: &mut LearnReport,
 ) -> Result<()> {
     let outliers: Vec<String> =
         result.outliers.iter().map(|path| material.name_of(&path.display().to_string())).collect();
@@ -300,7 +334,22 @@ fn report(
     let calibration = &calibration;
     if let Some(warning) = outlier_warning(calibration, "learn again") {
         print_line(&format!("warning: {warning}"));
+        told.warnings.push(warning);
     }
+    let unlike = outliers
+        .into_iter()
+        .chain(calibration.suspects.iter().map(|suspect| material.name_of(&suspect.name)));
+    let file_name = |name: String| {
+        Path::new(&name).file_name().map_or(name.clone(), |name| name.to_string_lossy().into())
+    };
+    let unlike: BTreeSet<String> = unlike.map(file_name).collect();
+    told.suspects = unlike.into_iter().collect();
+    told.parts = material.parts.len();
+    told.learned_false_alarms = material.false_alarms.len();
+    told.threshold = Some(calibration.image_threshold);
+    told.threshold_before = Some(before.image_threshold);
+    told.claim = claim_with_threshold(calibration);
+    told.compare(comparison);
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -337,16 +386,20 @@ fn report(
 }
 
 /// Warns of what the bundle in use has and the next one lacks.
-fn warn_of_losses(before: &ThresholdFile) {
+fn warn_of_losses(before: &ThresholdFile, told: &mut LearnReport) {
+    let mut warn = |text: &str| {
+        print_line(&format!("warning: {text}"));
+        told.warnings.push(text.to_owned());
+    };
     if before.evidence.sample == Sample::HeldOut {
-        print_line(
-            "warning: the claim of the bundle in use is a bound, from parts it wasn't made from; that of the next one is an \
+        warn(
+            "the claim of the bundle in use is a bound, from parts it wasn't made from; that of the next one is an \
              estimate until `edge-runtime calibrate` has judged new good parts with it",
         );
     }
     if before.arithmetic == Arithmetic::Half {
-        print_line(
-            "warning: the bundle in use computes with 16-bit floats, the next one with 32-bit floats; to change that, run \
+        warn(
+            "the bundle in use computes with 16-bit floats, the next one with 32-bit floats; to change that, run \
              `edge-runtime calibrate --arithmetic auto` once it is in place",
         );
     }
@@ -359,6 +412,14 @@ fn list(what: &str, items: &[String]) {
     if let Some(more) = items.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
         print_line(&format!("{what} {more} more"));
     }
+}
+
+/// Gives way to all other programs: the line that started this one is running. If memory runs out, this program is the first to end, and
+/// it ends with its line. A system that refuses changes nothing but that.
+fn give_way() {
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    let _ = rustix::process::nice(19);
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 /// Prints to standard error; it doesn't matter if that is closed.

@@ -76,6 +76,16 @@ pub fn number(name: &str) -> Option<u32> {
     (pieces.next().is_none() && frame.is_none_or(|frame| frame.is_ok())).then_some(number)
 }
 
+/// Returns a product's name as that of a folder: it may contain anything but spaces.
+#[must_use]
+pub fn folder_name(product: &str) -> String {
+    let mut name = product.replace(['/', '\\'], "_");
+    if name.starts_with('.') {
+        name.insert(0, '_');
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub drift: Vec<String>,
     /// What else is wrong, one sentence each.
     pub problems: Vec<String>,
+    /// The thresholds that people have moved, one sentence each.
+    pub moved_thresholds: Vec<String>,
 }
 
 /// The contents of `status.json`.
@@ -53,6 +55,8 @@ pub struct Status {
     pub drift: Vec<String>,
     /// What else is wrong.
     pub problems: Vec<String>,
+    /// The thresholds that people have moved.
+    pub moved_thresholds: Vec<String>,
     /// Counters over all runs.
     pub counters: Counters,
     /// Latencies over the last minutes.
@@ -65,7 +69,7 @@ impl Status {
     /// Builds the status as of now.
     #[must_use]
     pub fn new(line: &str, uptime: Duration, snapshot: Snapshot, latency_ms: Vec<StageLatency>) -> Self {
-        let Snapshot { product, camera, alarms, counters, drift, problems } = snapshot;
+        let Snapshot { product, camera, alarms, counters, drift, problems, moved_thresholds } = snapshot;
         Self {
             line: line.to_owned(),
             version: env!("CARGO_PKG_VERSION"),
@@ -77,6 +81,7 @@ impl Status {
             alarms,
             drift,
             problems,
+            moved_thresholds,
             counters,
             latency_ms,
             memory_mib: rss_mib().map(|mib| (mib * 10.0).round() / 10.0),
@@ -135,7 +140,7 @@ mod tests {
         let (product, camera) = ("cap".to_owned(), "runs".to_owned());
         let latencies = Latencies::new(Moment(0));
         latencies.add(TimedStage::CapturedToWritten, Duration::from_millis(31));
-        let snapshot = Snapshot { product, camera, alarms, counters, drift, problems: vec![] };
+        let snapshot = Snapshot { product, camera, alarms, counters, drift, ..Snapshot::default() };
         Status::new("line 1", Duration::from_secs(61), snapshot, latencies.percentiles())
     }
 

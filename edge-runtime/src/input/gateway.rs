@@ -12,7 +12,7 @@ use crate::line_file::LineFile;
 
 /// What carries out a gateway's commands. Its calls don't block.
 pub struct GatewayCommands {
-    accepts: u8,
+    accepts: u16,
     products: usize,
     /// Converts the encoder's counts, if the belt is tracked by them. It is kept while the gateway is gone: the belt may keep
     /// moving.
@@ -37,7 +37,7 @@ impl GatewayCommands {
 
     /// Returns the kinds of command that are accepted, one bit each.
     #[must_use]
-    pub const fn accepts(&self) -> u8 {
+    pub const fn accepts(&self) -> u16 {
         self.accepts
     }
 
@@ -91,7 +91,7 @@ impl GatewayCommands {
 }
 
 /// Combines kinds of command into one bit each.
-pub(crate) fn bits(kinds: &[CommandKind]) -> u8 {
+pub(crate) fn bits(kinds: &[CommandKind]) -> u16 {
     kinds.iter().fold(0, |bits, kind| bits | kind.bit())
 }
 

@@ -54,7 +54,7 @@ impl CommandCounts {
     /// Counts a gateway's command.
     pub(super) fn count(&self, outcome: Outcome) {
         let counter = match outcome {
-            Outcome::Done => &self.commands,
+            Outcome::Done | Outcome::Begun => &self.commands,
             Outcome::Jump => &self.encoder_jumps,
             Outcome::SwitchedOff
             | Outcome::Refused

@@ -122,7 +122,21 @@ impl Drop for BundlePlace {
     }
 }
 
-fn identity(bundle: &Path) -> Result<String, LearnError> {
+/// Returns where the inactive bundle is, beside the one in use.
+pub(crate) fn beside_of(bundle: &Path) -> Option<PathBuf> {
+    let bundle = bundle.canonicalize().ok()?;
+    Some(bundle.with_file_name(format!(".{}.beside", bundle.file_name()?.to_string_lossy())))
+}
+
+/// Whether the bundle beside is the one that the one in use has replaced.
+pub(crate) fn has_earlier(bundle: &Path) -> bool {
+    let learned = Lesson::read(bundle).ok().flatten().and_then(|lesson| lesson.learned);
+    let beside = beside_of(bundle).and_then(|beside| identity(&beside).ok());
+    learned.is_some_and(|learned| beside == Some(learned.replaces))
+}
+
+/// Returns what identifies a bundle: the SHA-256 of its threshold file, in hexadecimal.
+pub(crate) fn identity(bundle: &Path) -> Result<String, LearnError> {
     let path = bundle.join(THRESHOLD_FILE);
     let bytes =
         read_regular_file(&path, MAX_LEN as u64).map_err(|source| LearnError::Read { path, source })?;

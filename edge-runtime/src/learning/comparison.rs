@@ -63,9 +63,14 @@ impl Comparison {
                 Err(reason) => comparison.skipped.push(reason),
             }
         }
-        for (records, judged_records) in
-            [(&decisions.defects, &mut comparison.defects), (&decisions.unsure, &mut comparison.unsure)]
-        {
+        // Where none was learned from, they are judged as any other part.
+        let unlearned: &[DecidedRecord] =
+            if material.false_alarms.is_empty() { &decisions.false_alarms } else { &[] };
+        for (records, judged_records) in [
+            (unlearned, &mut comparison.false_alarms),
+            (&decisions.defects, &mut comparison.defects),
+            (&decisions.unsure, &mut comparison.unsure),
+        ] {
             for record in records {
                 match judged(record, old).and_then(|before| Ok((before, judged(record, new)?))) {
                     Ok((before, after)) => {

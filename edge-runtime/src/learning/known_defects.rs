@@ -7,6 +7,7 @@ use bundle::atomic::write_folder;
 
 use super::decisions::DecidedRecord;
 use super::error::LearnError;
+use crate::files::parts::folder_name;
 
 /// The folder below that of all records.
 const FOLDER: &str = "defects";
@@ -24,12 +25,7 @@ pub fn write_known_defects(
     product: &str,
     defects: &[DecidedRecord],
 ) -> Result<Option<PathBuf>, LearnError> {
-    // A product's name may contain anything but spaces.
-    let mut name = product.replace(['/', '\\'], "_");
-    if name.starts_with('.') {
-        name.insert(0, '_');
-    }
-    let folder = records.join(FOLDER).join(name);
+    let folder = records.join(FOLDER).join(folder_name(product));
     if defects.is_empty() && !folder.exists() {
         return Ok(None);
     }

@@ -7,6 +7,7 @@
 //! | `material` | what is learned from: the photos of the lesson and the false alarms |
 //! | `comparison` | what changes for the decided records between the bundle in use and the next |
 //! | `refusal` | why the bundle in use is kept |
+//! | `report` | what came of it, for programs |
 //! | `known_defects` | the photos of the decided defects, one folder per kind |
 //! | `bundle_place` | puts the next bundle in the place of the one in use, and back |
 //! | `error` | why nothing can be learned |
@@ -19,8 +20,10 @@ mod known_defects;
 mod lesson;
 mod material;
 mod refusal;
+mod report;
 
 pub use bundle_place::BundlePlace;
+pub(crate) use bundle_place::{beside_of, has_earlier, identity};
 pub use comparison::{Comparison, Judged, JudgedRecord};
 pub use decisions::{DecidedRecord, Decisions};
 pub use error::LearnError;
@@ -28,3 +31,4 @@ pub use known_defects::write_known_defects;
 pub use lesson::{LESSON_FILE, Learned, Lesson};
 pub use material::Material;
 pub use refusal::{Refusal, refusals};
+pub use report::{LearnReport, Passing};

@@ -44,6 +44,10 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     checker.check_range("records.passed_share", line.records.passed_share, 0.0..=1.0);
     checker.check_range("records.max_passed_mib", line.records.max_passed_mib, 1..=1_048_576);
     checker.check_range("records.max_decided_mib", line.records.max_decided_mib, 1..=1_048_576);
+    checker.check_range("records.max_photos_mib", line.records.max_photos_mib, 1..=1_048_576);
+    // At 0, half of the good parts would be rejected.
+    checker.check_range("threshold.lowest", line.threshold.lowest, 0.1..=1.0);
+    checker.check_range("threshold.highest", line.threshold.highest, 1.0..=3.0);
     checker.check_range("health.every_s", line.health.every_s, 1..=86_400);
     checker.check_range("health.frozen_s", line.health.frozen_s, 0.1..=3600.0);
     if let Some(frames) = line.health.equal_frames {
@@ -359,6 +363,24 @@ impl Checker {
         }
         if line.accepts(CommandKind::Decide) && line.records.folder.is_none() {
             self.report("\"decide\" in socket.accept needs records.folder; change one of them");
+        }
+        if line.accepts(CommandKind::Threshold)
+            && (line.records.folder.is_none() || line.health.state.is_none())
+        {
+            self.report("\"threshold\" in socket.accept needs records.folder and health.state; add them, or remove it");
+        }
+        for kind in [CommandKind::Learn, CommandKind::Teach] {
+            let word = kind.as_str();
+            if line.accepts(kind) && (line.records.folder.is_none() || !line.records.frames) {
+                self.report(format!(
+                    "\"{word}\" in socket.accept needs records.folder and records.frames = true; change one of them"
+                ));
+            }
+        }
+        if line.accepts(CommandKind::Teach) && line.votes.frames > 1 {
+            self.report(
+                "\"teach\" in socket.accept needs votes.frames = 1; remove it, and teach with `edge-runtime teach` on the board",
+            );
         }
     }
 

@@ -117,7 +117,7 @@ pub struct SocketConfig {
 impl SocketConfig {
     /// Returns the kinds of command that are carried out, one bit each.
     #[must_use]
-    pub fn accepts(&self) -> u8 {
+    pub fn accepts(&self) -> u16 {
         bits(&self.accept)
     }
 }

@@ -25,7 +25,7 @@ pub use camera::{CameraConfig, NokhwaConfig, PixelFormat, ProcessConfig, V4l2Con
 pub use devices::{GpioConfig, Pin, SerialConfig, SerialFormat, SocketConfig};
 pub use schema::{
     ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, SigningConfig,
-    Trigger, VoteRule, VotesConfig, ZoneVotes,
+    ThresholdConfig, Trigger, VoteRule, VotesConfig, ZoneVotes,
 };
 
 /// The file that `edge-runtime init` writes.
@@ -89,6 +89,7 @@ impl LineFile {
             return Err(LineFileError::Values { path: path.to_owned(), problems });
         }
         line.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        path.clone_into(&mut line.path);
         Ok(line)
     }
 

@@ -15,6 +15,9 @@ use crate::clock::milliseconds;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineFile {
+    /// The file itself; programs that the line starts read it again.
+    #[serde(skip)]
+    pub path: PathBuf,
     /// The line's name in status, logs and records.
     pub name: String,
     /// The products; the first is active at start.
@@ -60,6 +63,9 @@ pub struct LineFile {
     /// Status and monitoring.
     #[serde(default)]
     pub health: HealthConfig,
+    /// How far people may move a threshold through the gateway.
+    #[serde(default)]
+    pub threshold: ThresholdConfig,
 }
 
 const fn one() -> u16 {
@@ -307,6 +313,8 @@ pub struct RecordsConfig {
     pub max_passed_mib: u32,
     /// Maximum size of the records that a person has decided on, in MiB. They are never deleted by themselves.
     pub max_decided_mib: u32,
+    /// Maximum size of the photos that are taken for teaching, in MiB.
+    pub max_photos_mib: u32,
 }
 
 impl Default for RecordsConfig {
@@ -319,7 +327,25 @@ impl Default for RecordsConfig {
             passed_share: 0.001,
             max_passed_mib: 64,
             max_decided_mib: 1024,
+            max_photos_mib: 1024,
         }
+    }
+}
+
+/// How far people may move a threshold through the gateway, in units of the distance from the median of the good parts (0) to the
+/// bundle's own threshold (1).
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThresholdConfig {
+    /// The lowest threshold.
+    pub lowest: f64,
+    /// The highest threshold.
+    pub highest: f64,
+}
+
+impl Default for ThresholdConfig {
+    fn default() -> Self {
+        Self { lowest: 0.8, highest: 1.25 }
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use shared_format::gateway::{
     self, ALARMS, Answer, Camera, Command, CommandKind, Decide, Hello, LineMessage, LineStatus, Outcome,
-    Problem, Product, STAGES, StageLatency, cut,
+    Problem, Product, STAGES, StageLatency, TaskRequest, cut,
 };
 
 use super::decisions::Decisions;
 use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
 use super::snapshots::Snapshots;
+use super::tasks::Tasks;
 use crate::capture::CameraState;
 use crate::clock::Moment;
 use crate::gate::Alarms;
@@ -40,6 +41,8 @@ pub(super) struct GatewayContext<'l> {
     pub(super) mailbox: &'l Mailbox,
     pub(super) snapshots: &'l Arc<Snapshots>,
     pub(super) run: u32,
+    /// What carries out tasks; `None` if the line file allows none.
+    pub(super) tasks: Option<Tasks>,
 }
 
 impl GatewayListener {
@@ -56,7 +59,7 @@ impl GatewayListener {
     /// Starts listening if the line file names a socket.
     pub(super) fn listen(
         &self,
-        context: &GatewayContext<'_>,
+        context: GatewayContext<'_>,
         commands: GatewayCommands,
     ) -> std::io::Result<()> {
         let Some(link) = &self.link else { return Ok(()) };
@@ -80,6 +83,7 @@ impl GatewayListener {
                 .collect(),
             commands,
             decisions,
+            tasks: context.tasks,
             started: Moment::now(),
             snapshots: Arc::clone(context.snapshots),
             mailbox: context.mailbox.clone(),
@@ -130,6 +134,7 @@ struct GatewayServer {
     commands: GatewayCommands,
     /// What carries out decisions; `None` if the line file doesn't accept them.
     decisions: Option<Decisions>,
+    tasks: Option<Tasks>,
     started: Moment,
     snapshots: Arc<Snapshots>,
     mailbox: Mailbox,
@@ -160,8 +165,17 @@ impl SocketReceiver for GatewayServer {
         }
     }
 
+    fn task(&mut self, connection: u64, task: TaskRequest) -> Option<Outcome> {
+        match &self.tasks {
+            Some(tasks) if task.task.is_accepted(self.commands.accepts()) => tasks.submit(connection, task),
+            _ => Some(Outcome::SwitchedOff),
+        }
+    }
+
     fn answers(&mut self) -> Vec<(u64, Answer)> {
-        self.decisions.as_ref().map(Decisions::answers).unwrap_or_default()
+        let decided = self.decisions.as_ref().map(Decisions::answers).unwrap_or_default();
+        let asked = self.tasks.as_ref().map(Tasks::answers).unwrap_or_default();
+        [decided, asked].concat()
     }
 
     fn hello(&mut self) -> Vec<LineMessage> {

@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use judge::{Fault, Judge, Judgement, StageTimes};
-use shared_format::Verdict;
+use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::TriggeredPart;
 use super::line_state::LineState;
@@ -54,6 +54,37 @@ pub struct InspectedFrame {
 /// frames that could not be judged). It must never block the inspector.
 pub type PartObserver = Box<dyn Fn(&TriggeredPart, &PartVerdict, Option<InspectedFrame>) + Send>;
 
+/// What the inspector judges with from the next part on.
+#[derive(Debug)]
+pub enum JudgeUpdate {
+    /// Another threshold for a product.
+    Threshold {
+        /// The product's index.
+        product: usize,
+        /// The threshold.
+        value: f32,
+    },
+    /// Another bundle for a product.
+    Bundle {
+        /// The product's index.
+        product: usize,
+        /// Its judge.
+        judge: Box<Judge>,
+        /// How its frames vote.
+        votes: VoteCount,
+    },
+}
+
+/// Where updates come from, and where judges go that are no longer used: to take one apart takes time.
+pub struct Updates {
+    /// The updates, in order.
+    pub incoming: Receiver<JudgeUpdate>,
+    /// Takes the judges.
+    pub retired: Sender<Box<Judge>>,
+    /// Called with each updated product and its thresholds.
+    pub applied: Box<dyn Fn(usize, &ThresholdFile) + Send>,
+}
+
 /// The inspector and everything it needs.
 pub struct Inspector {
     /// One judge per product.
@@ -76,12 +107,15 @@ pub struct Inspector {
     pub shared: Arc<LineState>,
     /// Called with each inspected part.
     pub observer: PartObserver,
+    /// Other thresholds and bundles; `None` if the line file allows none.
+    pub updates: Option<Updates>,
 }
 
 impl Inspector {
     /// Inspects parts until the channel of triggered parts is closed.
     pub fn inspect_all(mut self) {
         while let Ok(part) = self.parts.recv() {
+            self.update();
             // The part has already passed the gate without a verdict; the next one may still be in time.
             if part.number <= self.shared.released() {
                 self.shared.problems.skipped.fetch_add(1, Ordering::Relaxed);
@@ -97,6 +131,36 @@ impl Inspector {
             self.mailbox.send(Message::Verdict(verdict));
             self.shared.latencies.add(TimedStage::TriggeredToVerdict, Moment::now().since(part.triggered_at));
             (self.observer)(&part, &verdict, frame);
+        }
+    }
+
+    /// Takes up what has come since the last part. Nothing here waits or reads files.
+    fn update(&mut self) {
+        let Some(updates) = &self.updates else { return };
+        while let Ok(update) = updates.incoming.try_recv() {
+            let product = match update {
+                JudgeUpdate::Threshold { product, value } => {
+                    let Some(judge) = self.judges.get_mut(product) else { continue };
+                    // Checked where it came from.
+                    let _ = judge.set_image_threshold(value);
+                    product
+                }
+                JudgeUpdate::Bundle { product, mut judge, votes } => {
+                    let (Some(used), Some(counted)) =
+                        (self.judges.get_mut(product), self.votes.get_mut(product))
+                    else {
+                        continue;
+                    };
+                    std::mem::swap(used, &mut *judge);
+                    *counted = votes;
+                    // If nobody takes it, the line is ending.
+                    let _ = updates.retired.send(judge);
+                    product
+                }
+            };
+            if let Some(judge) = self.judges.get(product) {
+                (updates.applied)(product, &judge.bundle().thresholds);
+            }
         }
     }
 

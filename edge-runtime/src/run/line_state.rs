@@ -34,7 +34,8 @@ impl GateState {
     }
 }
 
-/// State shared by all threads of a line. The only lock is held just long enough to copy [`GateState`].
+/// State shared by all threads of a line. The gate's and the inspector's threads meet one lock alone, which is held just long enough to
+/// copy [`GateState`].
 #[derive(Debug)]
 pub struct LineState {
     /// The latencies of the stages.
@@ -46,6 +47,7 @@ pub struct LineState {
     gate: Mutex<GateState>,
     released: AtomicU64,
     product: AtomicU16,
+    moved_thresholds: Mutex<Vec<String>>,
     /// Problems so far.
     pub problems: Problems,
 }
@@ -61,6 +63,7 @@ impl LineState {
             gate: Mutex::new(GateState { counts, ..GateState::default() }),
             released: AtomicU64::new(0),
             product: AtomicU16::new(0),
+            moved_thresholds: Mutex::default(),
             problems: Problems::default(),
         }
     }
@@ -91,6 +94,16 @@ impl LineState {
     #[must_use]
     pub fn released(&self) -> PartNumber {
         self.released.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_moved_thresholds(&self, sentences: Vec<String>) {
+        *self.moved_thresholds.lock().unwrap_or_else(PoisonError::into_inner) = sentences;
+    }
+
+    /// Returns the thresholds that people have moved, one sentence each.
+    #[must_use]
+    pub fn moved_thresholds(&self) -> Vec<String> {
+        self.moved_thresholds.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_product(&self, product: u16) {

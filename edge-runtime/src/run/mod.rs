@@ -11,6 +11,7 @@
 //! | `unseen_parts` | tracks parts that passed while the line was blind |
 //! | `peer` | commands from the serial peer |
 //! | `decisions` | decisions on records that come from the gateway |
+//! | `tasks` | thresholds and bundles that people ask for through the gateway |
 //! | `gateway` | commands from the gateway, and the line's status for it |
 //! | `snapshots` | snapshots of the line for the health monitor |
 //! | `part_observer` | records and drift statistics of inspected parts |
@@ -42,6 +43,7 @@ mod side_threads;
 mod snapshots;
 mod start;
 mod supervise;
+mod tasks;
 mod unseen_parts;
 
 pub use error::{LineError, ServeError, StartError};

@@ -1,4 +1,5 @@
-//! Records rejects, faults and a sample of the passed parts, and tracks the drift of scores and brightness.
+//! Records rejects, faults and a sample of the passed parts, tracks the drift of scores and brightness, and passes on frames to be kept
+//! as photos.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +8,7 @@ use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::TriggeredPart;
 use super::inspector::{InspectedFrame, PartObserver};
+use super::tasks::PhotoTap;
 use crate::capture::luma::Exposure;
 use crate::health::{BrightnessDrift, ScoreDrift};
 use crate::part::PartVerdict;
@@ -16,6 +18,7 @@ use crate::record::{Record, Recorder};
 #[derive(Debug)]
 struct ProductDrift {
     product: Arc<str>,
+    thresholds: Arc<ThresholdFile>,
     scores: ScoreDrift,
     light: BrightnessDrift,
 }
@@ -29,6 +32,7 @@ impl Drift {
     pub(super) fn new(products: &[Arc<str>], judges: &[Judge]) -> Self {
         let drift = products.iter().zip(judges).map(|(product, judge)| ProductDrift {
             product: Arc::clone(product),
+            thresholds: Arc::new(judge.bundle().thresholds.clone()),
             scores: ScoreDrift::new(&judge.bundle().thresholds.evidence),
             light: BrightnessDrift::default(),
         });
@@ -49,6 +53,21 @@ impl Drift {
         }
     }
 
+    /// Notes that a product is judged with these thresholds from now on. With another calibration, its scores start afresh.
+    pub(super) fn replace(&self, product: usize, thresholds: &ThresholdFile) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(drift) = all.get_mut(product) else { return };
+        if drift.thresholds.evidence != thresholds.evidence {
+            drift.scores = ScoreDrift::new(&thresholds.evidence);
+        }
+        drift.thresholds = Arc::new(thresholds.clone());
+    }
+
+    fn thresholds(&self, product: usize) -> Option<Arc<ThresholdFile>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&all.get(product)?.thresholds))
+    }
+
     /// Returns one sentence for each quantity that has drifted.
     pub(super) fn sentences(&self) -> Vec<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,22 +85,20 @@ pub(super) fn part_observer(
     recorder: Option<Arc<Recorder>>,
     drift: Drift,
     products: Vec<Arc<str>>,
-    judges: &[Judge],
+    photos: Option<PhotoTap>,
 ) -> PartObserver {
-    let thresholds: Vec<Arc<ThresholdFile>> =
-        judges.iter().map(|judge| Arc::new(judge.bundle().thresholds.clone())).collect();
     Box::new(move |part, verdict, frame| {
         let Some(frame) = frame else { return };
         drift.add(part, verdict, &frame);
+        if let Some(photos) = &photos {
+            photos.offer(part.product, &frame);
+        }
         let index = usize::from(part.product);
-        let (Some(recorder), Some(product), Some(thresholds)) =
-            (&recorder, products.get(index), thresholds.get(index))
-        else {
-            return;
-        };
+        let (Some(recorder), Some(product)) = (&recorder, products.get(index)) else { return };
         if verdict.verdict == Verdict::Pass && !recorder.samples(part.number) {
             return;
         }
+        let Some(thresholds) = drift.thresholds(index) else { return };
         // Dropped records are counted by the recorder.
         recorder.offer(Record {
             part: part.number,
@@ -94,7 +111,7 @@ pub(super) fn part_observer(
             frame: frame.captured.frame().ok().cloned(),
             bytes: frame.captured.encoded().map(<[u8]>::to_vec),
             refused: frame.refused.map(|refusal| refusal.to_string()),
-            thresholds: Arc::clone(thresholds),
+            thresholds,
         });
     })
 }

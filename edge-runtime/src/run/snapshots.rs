@@ -73,6 +73,7 @@ impl Snapshots {
             counters,
             drift: self.drift.sentences(),
             problems,
+            moved_thresholds: self.shared.moved_thresholds(),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::mailbox::{Blind, Mailbox, Message};
 use super::part_observer::{Drift, part_observer};
 use super::side_threads::SideThreads;
 use super::snapshots::Snapshots;
+use super::tasks::{self, TaskThread};
 use crate::capture::{self, Capture};
 use crate::clock::Moment;
 use crate::files::bundles::{OpenBundleError, check_first_golden, warn_of_emulation, zone_levels};
@@ -65,8 +66,9 @@ impl RunningLine {
         let (gate_thread, peer) = GateThread::start(&context, outputs, counters.gate, triggered_parts)?;
         let mailbox = &gate_thread.mailbox;
         let (gateway, gateway_commands) = GatewayListener::new(line, &links, mailbox);
-        let judges = judges(line)?;
+        let mut judges = judges(line)?;
         let votes = votes(line, &judges)?;
+        let judged_with = tasks::restore(line, &mut judges, &shared);
         let drift = Drift::new(&products, &judges);
         let recorder = recorder(line, &counters)?;
         let camera_sees_parts = line.trigger.is_in_frames();
@@ -86,16 +88,24 @@ impl RunningLine {
             peer: peer.clone(),
             gateway: gateway.clone(),
         });
-        let context = GatewayContext { line, mailbox, snapshots: &snapshots, run };
+        let drift_of = drift.clone();
+        let applied = Box::new(move |product, thresholds: &_| drift_of.replace(product, thresholds));
+        let (tasks, photos, updates) = match tasks::start(line, judged_with, &shared, applied)
+            .map_err(StartError::thread("the tasks thread"))?
+        {
+            Some(TaskThread { tasks, photos, updates }) => (Some(tasks), Some(photos), Some(updates)),
+            None => (None, None, None),
+        };
+        let context = GatewayContext { line, mailbox, snapshots: &snapshots, run, tasks };
         gateway
-            .listen(&context, gateway_commands)
+            .listen(context, gateway_commands)
             .map_err(StartError::thread("the gateway's socket thread"))?;
         let latencies = Arc::clone(&shared.latencies);
         let monitor = Monitor::start(health::MonitorSettings::of(line), latencies, counter_file, move || {
             snapshots.take()
         })
         .map_err(StartError::thread("the health thread"))?;
-        let observer = part_observer(recorder.clone(), drift, products, &judges);
+        let observer = part_observer(recorder.clone(), drift, products, photos);
         let camera = Arc::clone(&capture);
         let inspector = Inspector {
             judges,
@@ -109,6 +119,7 @@ impl RunningLine {
             mailbox: mailbox.clone(),
             shared: Arc::clone(&shared),
             observer,
+            updates,
         };
         let inspector = std::thread::Builder::new()
             .name("inspector".to_owned())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared_format::gateway::{
-    Command, CommandKind, Decide, Decision, GatewayMessage, LineMessage, Outcome, cut,
+    Command, CommandKind, Decide, Decision, GatewayMessage, LineMessage, Outcome, Task, TaskRequest, cut,
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -25,7 +25,7 @@ const ASKED: usize = 128;
 /// What becomes of a command, once the line has answered. It fails if the line is gone before.
 pub type PendingOutcome = oneshot::Receiver<Outcome>;
 
-/// Set in the numbers of decisions: however late their answers come, a PLC must not take them for those to its commands.
+/// Set in the numbers of decisions and tasks: however late their answers come, a PLC must not take them for those to its commands.
 const DECISION: u32 = 1 << 31;
 
 /// What a person has decided on a record, before it has a number.
@@ -207,10 +207,26 @@ impl Hub {
         self.send_asked(number, GatewayMessage::Decide(decide))
     }
 
+    /// Passes what a person asks for on to the line and returns what will become of it. Never waits.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn task(&self, product: u16, task: Task, by: &str) -> Result<PendingOutcome, CommandError> {
+        if !task.is_accepted(self.accepts()?) {
+            return Err(CommandError::SwitchedOff);
+        }
+        let number = self.next_number() | DECISION;
+        self.send_asked(number, GatewayMessage::Task(TaskRequest { number, product, by: cut(by), task }))
+    }
+
     fn check_accepts(&self, kind: CommandKind) -> Result<(), CommandError> {
+        if self.accepts()? & kind.bit() == 0 { Err(CommandError::SwitchedOff) } else { Ok(()) }
+    }
+
+    fn accepts(&self) -> Result<u16, CommandError> {
         let line = self.line();
-        let hello = line.hello.as_ref().filter(|_| line.connected).ok_or(CommandError::NotConnected)?;
-        if hello.accepts & kind.bit() == 0 { Err(CommandError::SwitchedOff) } else { Ok(()) }
+        let hello = line.hello.as_ref().filter(|_| line.connected);
+        hello.map(|hello| hello.accepts).ok_or(CommandError::NotConnected)
     }
 
     fn next_number(&self) -> u32 {

@@ -201,7 +201,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub fn hello(accepts: u8) -> LineMessage {
+    pub fn hello(accepts: u16) -> LineMessage {
         let (line, version) = (cut("line 1"), cut("0.1.0"));
         LineMessage::Hello(Hello { line, version, run: 7, products: 2, accepts })
     }
@@ -241,7 +241,7 @@ pub(crate) mod tests {
     }
 
     /// A connected line with two products and one part.
-    pub fn line(accepts: u8) -> LineState {
+    pub fn line(accepts: u16) -> LineState {
         let mut line = LineState::default();
         let mut events = vec![];
         let product = |index, name| LineMessage::Product(Product { index, name: cut(name) });

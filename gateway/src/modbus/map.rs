@@ -228,7 +228,7 @@ fn verdict(part: &PartMessage) -> u16 {
 /// 1: done, 2: switched off, 3: refused, 4: encoder jump.
 fn code(answer: Answer) -> u16 {
     match answer.outcome {
-        Outcome::Done => 1,
+        Outcome::Done | Outcome::Begun => 1,
         Outcome::SwitchedOff => 2,
         Outcome::Jump => 4,
         // The others answer decisions on records, which no PLC takes.

@@ -179,7 +179,7 @@ mod tests {
     }
 
     impl Fixture {
-        fn new(accepts: u8) -> Self {
+        fn new(accepts: u16) -> Self {
             let (hub, queue) = Hub::new();
             hub.apply(hello(accepts));
             hub.apply(LineMessage::Status(status(0, 0, 0)));

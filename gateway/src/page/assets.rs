@@ -8,7 +8,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// All files.
-const ASSETS: [Asset; 10] = [
+const ASSETS: [Asset; 11] = [
     ("/", HTML, include_bytes!("assets/index.html")),
     ("/style.css", STYLE, include_bytes!("assets/style.css")),
     ("/main.js", SCRIPT, include_bytes!("assets/main.js")),
@@ -17,6 +17,7 @@ const ASSETS: [Asset; 10] = [
     ("/live.js", SCRIPT, include_bytes!("assets/live.js")),
     ("/plot.js", SCRIPT, include_bytes!("assets/plot.js")),
     ("/review.js", SCRIPT, include_bytes!("assets/review.js")),
+    ("/teach.js", SCRIPT, include_bytes!("assets/teach.js")),
     ("/texts.json", "application/json", include_bytes!("assets/texts.en.json")),
     ("/icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
 ];
@@ -50,7 +51,7 @@ mod tests {
     fn every_text_that_is_used_exists_and_every_one_that_exists_is_used() {
         let texts: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(text("/texts.json")).unwrap();
-        let used: String = ["/", "/main.js", "/live.js", "/plot.js", "/review.js", "/server.js"]
+        let used: String = ["/", "/main.js", "/live.js", "/plot.js", "/review.js", "/teach.js", "/server.js"]
             .into_iter()
             .map(text)
             .collect();
@@ -62,7 +63,7 @@ mod tests {
             }
             let is_by_word = [
                 "alarm", "camera", "error", "outcome", "command", "decision", "verdict", "role", "what",
-                "reason",
+                "reason", "task", "status",
             ]
             .iter()
             .any(|group| key.starts_with(&format!("{group}.")));
@@ -84,11 +85,13 @@ mod tests {
         }
         // What the line and the gateway answer.
         use shared_format::Reason::{Challenge, Fault, Held, Missed, Missing, Overflow, Swept, Verdict};
-        use shared_format::gateway::Outcome::{Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff};
+        use shared_format::gateway::Outcome::{
+            Begun, Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff,
+        };
         let reasons =
             [Challenge, Fault, Held, Missed, Missing, Overflow, Swept, Verdict].map(|reason| reason.as_str());
         let outcomes =
-            [Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff].map(|outcome| outcome.as_str());
+            [Begun, Busy, Decided, Done, Failed, Gone, Refused, SwitchedOff].map(|outcome| outcome.as_str());
         let keys = reasons.map(|word| format!("reason.{word}")).into_iter();
         for key in keys.chain(outcomes.map(|word| format!("outcome.{word}"))) {
             assert!(texts.contains_key(&key), "{key}");

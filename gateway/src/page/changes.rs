@@ -106,7 +106,7 @@ impl Page {
 }
 
 /// Waits for the line and returns the outcome's word.
-async fn outcome(asked: Result<PendingOutcome, CommandError>) -> &'static str {
+pub(super) async fn outcome(asked: Result<PendingOutcome, CommandError>) -> &'static str {
     match asked {
         Ok(pending) => match timeout(TIMEOUT, pending).await {
             Ok(Ok(outcome)) => outcome.as_str(),

@@ -9,6 +9,7 @@
 //! | `live` | the line's state as browsers get it, twice a second |
 //! | `records` | finds records and opens their pictures |
 //! | `changes` | commands and decisions of people |
+//! | `tasks` | other thresholds, learning and teaching |
 //! | `assets` | what the browser runs; every text that people read is in `texts.en.json` |
 //!
 //! Without a login there is nothing but the login form and `/health`. A browser changes nothing itself: what it asks for goes to
@@ -22,6 +23,7 @@ mod live;
 mod records;
 mod routes;
 mod server;
+mod tasks;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

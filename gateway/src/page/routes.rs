@@ -107,11 +107,15 @@ impl Page {
                 with_events(self.live.listen(is_valid), permit)
             }
             "/api/records" => self.records(query.unwrap_or_default()).await,
+            "/api/tasks" => self.tasks().await,
             "/api/log" if session.role < Role::Engineer => refuse(StatusCode::FORBIDDEN, "role"),
             "/api/log" => self.log().await,
             _ => match path.strip_prefix("/api/records/").and_then(|rest| rest.split_once('/')) {
                 Some((name, picture)) => self.picture(name, picture).await,
-                None => refuse(StatusCode::NOT_FOUND, "not_found"),
+                None => match path.strip_prefix("/api/photos/") {
+                    Some(number) => self.photo(number).await,
+                    None => refuse(StatusCode::NOT_FOUND, "not_found"),
+                },
             },
         }
     }
@@ -141,6 +145,10 @@ impl Page {
             },
             "/api/decide" => match read(request).await {
                 Some(decision) => self.decide(decision, session, peer).await,
+                None => unread(),
+            },
+            "/api/task" => match read(request).await {
+                Some(task) => self.task(task, session, peer).await,
                 None => unread(),
             },
             _ => refuse(StatusCode::NOT_FOUND, "not_found"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use shared_format::gateway::{
     Answer, Camera, Command, Counters, Decide, Decoder, GatewayMessage, Hello, LineMessage, LineStatus,
-    MAX_LEN, Message, Outcome, PartMessage, Product, cut,
+    MAX_LEN, Message, Outcome, PartMessage, Product, Task, TaskRequest, cut,
 };
 use shared_format::{Disposition, Reason, Telegram, Verdict};
 
@@ -18,17 +18,26 @@ pub struct Line {
     shared: Arc<Shared>,
     commands: Receiver<Command>,
     decisions: Receiver<Decide>,
+    tasks: Receiver<TaskRequest>,
+}
+
+/// Where what the gateway asks for goes.
+#[derive(Clone)]
+struct Asked {
+    commands: Sender<Command>,
+    decisions: Sender<Decide>,
+    tasks: Sender<TaskRequest>,
 }
 
 struct Shared {
-    accepts: u8,
+    accepts: u16,
     status: Mutex<LineStatus>,
     gateway: Mutex<Option<UnixStream>>,
 }
 
 impl Line {
     /// Starts a line with two products that accepts these commands, one bit each.
-    pub fn start(accepts: u8) -> Self {
+    pub fn start(accepts: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let status = LineStatus {
             uptime_s: 60,
@@ -45,13 +54,15 @@ impl Line {
         let listener = UnixListener::bind(folder.path().join("line.sock")).unwrap();
         let (sender, commands) = channel();
         let (decided, decisions) = channel();
+        let (asked, tasks) = channel();
+        let asked = Asked { commands: sender, decisions: decided, tasks: asked };
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serving.serve(stream.unwrap(), sender.clone(), decided.clone());
+                serving.serve(stream.unwrap(), asked.clone());
             }
         });
-        let line = Self { folder, shared: Arc::clone(&shared), commands, decisions };
+        let line = Self { folder, shared: Arc::clone(&shared), commands, decisions, tasks };
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_millis(300));
@@ -118,6 +129,25 @@ impl Line {
         self.decisions.recv_timeout(Duration::from_secs(10)).expect("no decision")
     }
 
+    /// Returns the next task, with the product's index.
+    pub fn next_task(&self) -> (u16, Task) {
+        let asked = self.tasks.recv_timeout(Duration::from_secs(10)).expect("no task");
+        assert!(!asked.by.is_empty());
+        (asked.product, asked.task)
+    }
+
+    pub fn has_no_task(&self) -> bool {
+        self.tasks.recv_timeout(Duration::from_millis(200)).is_err()
+    }
+
+    /// Says how far tasks are, as the line does.
+    pub fn write_tasks(&self, state: &serde_json::Value) {
+        let folder = self.path("records/tasks");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("new"), state.to_string()).unwrap();
+        std::fs::rename(folder.join("new"), folder.join("state.json")).unwrap();
+    }
+
     pub fn has_no_decision(&self) -> bool {
         self.decisions.try_recv().is_err()
     }
@@ -128,7 +158,7 @@ impl Line {
 }
 
 impl Shared {
-    fn serve(self: &Arc<Self>, stream: UnixStream, commands: Sender<Command>, decisions: Sender<Decide>) {
+    fn serve(self: &Arc<Self>, stream: UnixStream, asked: Asked) {
         let name = |index, name| LineMessage::Product(Product { index, name: cut(name) });
         let hello =
             Hello { line: cut("line 1"), version: cut("0.1.0"), run: 7, products: 2, accepts: self.accepts };
@@ -151,12 +181,23 @@ impl Shared {
                         Some(Ok(GatewayMessage::Command { number, command })) => {
                             let outcome = Outcome::Done;
                             shared.send(&LineMessage::Answer(Answer { number, outcome }));
-                            let _ = commands.send(command);
+                            let _ = asked.commands.send(command);
                         }
                         Some(Ok(GatewayMessage::Decide(decide))) => {
                             let (number, outcome) = (decide.number, Outcome::Done);
                             shared.send(&LineMessage::Answer(Answer { number, outcome }));
-                            let _ = decisions.send(decide);
+                            let _ = asked.decisions.send(decide);
+                        }
+                        Some(Ok(GatewayMessage::Task(task))) => {
+                            let outcome = match task.task {
+                                Task::SetThreshold { value } if value > 1.0 => Outcome::Refused,
+                                Task::SetThreshold { .. } | Task::ResetThreshold | Task::LeaveOut { .. } => {
+                                    Outcome::Done
+                                }
+                                _ => Outcome::Begun,
+                            };
+                            shared.send(&LineMessage::Answer(Answer { number: task.number, outcome }));
+                            let _ = asked.tasks.send(task);
                         }
                         Some(Err(e)) => panic!("{e}"),
                         None => {}

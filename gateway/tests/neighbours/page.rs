@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use gateway::tls::{Tls, connect};
 use serde_json::{Value, json};
 use shared_format::Disposition;
-use shared_format::gateway::{Command, Decision};
+use shared_format::gateway::{Command, Decision, Task};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::line::Line;
 use super::page_client::{ACCEPTS, Login, OPERATOR, PICTURE, Page, record, set_password};
 use super::process::{LONG, free_port, program, wait_until};
 
-const PROTECTED: [&str; 8] = [
+const PROTECTED: [&str; 10] = [
+    "/api/tasks",
+    "/api/photos/1",
     "/api/session",
     "/api/parts",
     "/api/events",
@@ -43,7 +45,7 @@ fn without_a_login_there_is_only_the_form_and_whether_the_gateway_is_there() {
             assert_eq!(answer.error(), (401, "login".to_owned()), "{path}");
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
-        for path in ["/api/command", "/api/decide", "/api/logout"] {
+        for path in ["/api/command", "/api/decide", "/api/task", "/api/logout"] {
             let headers = format!("{cookie}content-type: application/json\r\n");
             assert_eq!(page.send("POST", path, &headers, "{}").status, 401, "{path}");
         }
@@ -146,6 +148,118 @@ fn neither_other_sites_nor_stolen_halves_of_a_session_change_anything() {
     assert!(line.has_no_command());
     let cookie = page.try_login("operator", "anna", OPERATOR).header("set-cookie").unwrap().to_owned();
     assert!(cookie.contains("; HttpOnly; SameSite=Strict;") && !cookie.contains("Secure"), "{cookie}");
+}
+
+#[test]
+fn tasks_need_their_role_and_are_in_the_log_with_what_was_before() {
+    let line = Line::start(ACCEPTS);
+    let page = Page::start(&line, "");
+    let (operator, engineer) = (page.login("operator", "anna"), page.login("engineer", "ben"));
+    assert_eq!(page.get("/api/tasks", &operator).error(), (404, "no_tasks".to_owned()));
+    line.write_tasks(&json!({"thresholds": [{"used": 0.5}, {"used": 0.25}], "photos": {"folder": "cap"}}));
+    assert_eq!(page.get("/api/tasks", &operator).json()["thresholds"][1]["used"], 0.25);
+    let ask = |login: &Login, body: Value| page.post("/api/task", login, &body);
+    for task in ["reset_threshold", "learn", "roll_back", "discard_photos", "teach"] {
+        let body = json!({"task": task, "product": 0});
+        assert_eq!(ask(&operator, body).error(), (403, "role".to_owned()), "{task}");
+    }
+    let set = |value: f64| json!({"task": "set_threshold", "product": 1, "value": value});
+    assert_eq!(ask(&operator, set(0.75)).error(), (403, "role".to_owned()));
+    assert!(line.has_no_task());
+    assert_eq!(ask(&engineer, set(0.75)).json(), json!({"outcome": "done"}));
+    assert_eq!(line.next_task(), (1, Task::SetThreshold { value: 0.75 }));
+    assert_eq!(ask(&engineer, set(1.5)).json(), json!({"outcome": "refused"}), "the line says how far");
+    assert_eq!(line.next_task(), (1, Task::SetThreshold { value: 1.5 }));
+    let photos = json!({"task": "take_photos", "product": 0, "parts": 50});
+    assert_eq!(ask(&operator, photos).json(), json!({"outcome": "begun"}));
+    assert_eq!(line.next_task(), (0, Task::TakePhotos { parts: 50 }));
+    let log = page.get("/api/log", &engineer).json();
+    assert_eq!((&log[0]["who"], &log[0]["what"]), (&json!("anna (operator)"), &json!("take_photos")));
+    assert_eq!(log[0]["details"], json!({"product": "cap", "parts": 50, "outcome": "begun"}));
+    assert_eq!((&log[2]["who"], &log[2]["what"]), (&json!("ben (engineer)"), &json!("set_threshold")));
+    let expected = json!({"product": "cap-500", "value": 0.75, "before": 0.25, "outcome": "done"});
+    assert_eq!(log[2]["details"], expected);
+    assert_eq!(log[1]["details"]["outcome"], "refused");
+
+    // Photos come from their folder alone.
+    std::fs::create_dir_all(line.path("records/tasks/photos/cap/in")).unwrap();
+    std::fs::write(line.path("records/tasks/photos/cap/in/part-00007.png"), PICTURE).unwrap();
+    assert_eq!(page.get("/api/photos/7?of=cap", &operator).body, PICTURE);
+    for wrong in
+        ["8", "", "x", "-7", "+7", "007007", "7/..", "../7", "7%00", "%2e%2e", "99999999999999999999"]
+    {
+        assert_eq!(page.get(&format!("/api/photos/{wrong}"), &operator).status, 404, "{wrong}");
+    }
+    for folder in ["..", "../../..", "/etc", ""] {
+        line.write_tasks(&json!({"photos": {"folder": folder}}));
+        assert_eq!(page.get("/api/photos/7", &operator).status, 404, "{folder}");
+    }
+    std::fs::write(line.path("records/tasks/state.json"), b"\xff\x00{").unwrap();
+    assert_eq!(page.get("/api/tasks", &operator).error(), (500, "records_unreadable".to_owned()));
+}
+
+#[test]
+fn hostile_tasks_never_reach_the_line() {
+    let line = Line::start(ACCEPTS);
+    let page = Page::start(&line, "");
+    let login = page.login("engineer", "ben");
+    let json_type = "content-type: application/json\r\n";
+    let own = format!("{}{json_type}x-nominal-csrf: {}\r\n", login.cookie(), login.csrf);
+    let good = r#"{"task":"teach","product":0}"#;
+    for (headers, status) in [
+        (format!("{}{json_type}", login.cookie()), 403),
+        (format!("{}{json_type}x-nominal-csrf: {}\r\n", login.cookie(), "0".repeat(64)), 403),
+        (format!("{json_type}x-nominal-csrf: {}\r\n", login.csrf), 401),
+        (own.replace("application/json", "text/plain"), 400),
+        (format!("{own}sec-fetch-site: cross-site\r\n"), 400),
+    ] {
+        assert_eq!(page.send("POST", "/api/task", &headers, good).status, status, "{headers}");
+    }
+    let oversized = format!(r#"{{"task":"teach","product":0,"more":"{}"}}"#, "x".repeat(5000));
+    let deep = format!(r#"{{"task":"teach","product":{}"#, "[".repeat(4000));
+    for wrong in [
+        "",
+        "null",
+        "\u{0}",
+        r#"{"task":"teach"}"#,
+        r#"{"task":"shutdown","product":0}"#,
+        r#"{"task":"teach","product":-1}"#,
+        r#"{"task":"teach","product":65536}"#,
+        r#"{"task":"set_threshold","product":0,"value":NaN}"#,
+        r#"{"task":"set_threshold","product":0,"value":Infinity}"#,
+        r#"{"task":"set_threshold","product":0,"value":1e300}"#,
+        r#"{"task":"set_threshold","product":0,"value":-1e999}"#,
+        r#"{"task":"set_threshold","product":0,"value":"0.5"}"#,
+        r#"{"task":"set_threshold","product":0,"value":null}"#,
+        r#"{"task":"take_photos","product":0,"parts":0}"#,
+        r#"{"task":"take_photos","product":0,"parts":100000}"#,
+        r#"{"task":"leave_out","product":0,"photo":1.5,"out":true}"#,
+        &oversized,
+        &deep,
+    ] {
+        // Only so many changes a second are looked at.
+        std::thread::sleep(Duration::from_millis(200));
+        let answer = page.send("POST", "/api/task", &own, wrong);
+        assert_eq!(answer.status, 400, "{} {answer:?}", &wrong[..wrong.len().min(80)]);
+    }
+    assert!(line.has_no_task());
+    // The flood itself is bounded, too.
+    let statuses: Vec<u16> = (0..60).map(|_| page.send("POST", "/api/task", &own, good).status).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(line.next_task(), (0, Task::Teach));
+}
+
+#[test]
+fn a_line_that_accepts_no_tasks_gets_none() {
+    // Everything but threshold, learn and teach.
+    let line = Line::start(0b11_1111);
+    let page = Page::start(&line, "");
+    let login = page.login("engineer", "ben");
+    for task in ["reset_threshold", "learn", "try_learning", "roll_back", "teach", "stop"] {
+        let answer = page.post("/api/task", &login, &json!({"task": task, "product": 0}));
+        assert_eq!(answer.json(), json!({"outcome": "switched_off"}), "{task}");
+    }
+    assert!(line.has_no_task());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::process::{Gateway, LONG, free_port};
 pub const OPERATOR: &str = "a good operator's password";
 pub const ENGINEER: &str = "a good engineer's password";
 /// Of the kinds of command, all that people give.
-pub const ACCEPTS: u8 = 0b111100;
+pub const ACCEPTS: u16 = 0b1_1111_1100;
 
 /// A running page beside a line with records.
 pub struct Page {

@@ -48,7 +48,7 @@ impl Album {
             self.last.checked_add(1).context("the folder has no part number left; give another folder")?;
         let mut names = vec![];
         for (index, captured) in frames.iter().enumerate() {
-            let (extension, bytes) = bytes(captured)?;
+            let (extension, bytes) = captured.to_photo().map_err(|e| anyhow!(e))?;
             let stem = parts::stem(number, (frames.len() > 1).then_some(index + 1));
             let name = format!("{stem}.{extension}");
             let path = self.folder.join(&name);
@@ -60,15 +60,6 @@ impl Album {
         (self.last, self.parts) = (number, self.parts + 1);
         Ok(names.into_iter().next().unwrap_or_default())
     }
-}
-
-/// Returns the camera's JPEG as it came, or the frame as PNG.
-fn bytes(captured: &CapturedFrame) -> Result<(&'static str, Vec<u8>)> {
-    if let Some(jpeg) = captured.jpeg() {
-        return Ok(("jpg", jpeg.to_vec()));
-    }
-    let frame = captured.frame().map_err(|e| anyhow!(e.to_string()))?;
-    Ok(("png", judge::encode_png(frame)?))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use shared_format::gateway::{Answer, Command, Decide, LineMessage, Outcome};
+use shared_format::gateway::{Answer, Command, Decide, LineMessage, Outcome, TaskRequest};
 
 use super::LinkCounts;
 use crate::clock::Moment;
@@ -45,7 +45,10 @@ pub trait SocketReceiver: Send {
     /// Takes a decision that came over this connection. `None` if it is answered later, by [`Self::answers`].
     fn decide(&mut self, connection: u64, decide: Decide) -> Option<Outcome>;
 
-    /// Returns the answers to decisions, each with its connection. Called at least every tenth of a second while a gateway is
+    /// Takes a task that came over this connection. `None` if it is answered later, by [`Self::answers`].
+    fn task(&mut self, connection: u64, task: TaskRequest) -> Option<Outcome>;
+
+    /// Returns the answers to decisions and tasks, each with its connection. Called at least every tenth of a second while a gateway is
     /// connected.
     fn answers(&mut self) -> Vec<(u64, Answer)>;
 

@@ -114,7 +114,7 @@ impl SocketThread {
         }
     }
 
-    /// Passes the answers to decisions on to the connections that still exist.
+    /// Passes the answers to decisions and tasks on to the connections that still exist.
     fn answer(&mut self, connections: &mut [Connection]) {
         for (number, answer) in self.receiver.answers() {
             if let Some(connection) = connections.iter_mut().find(|connection| connection.number == number) {
@@ -186,6 +186,12 @@ impl SocketThread {
                     Ok(GatewayMessage::Decide(decide)) => {
                         let number = decide.number;
                         if let Some(outcome) = self.receiver.decide(connection.number, decide) {
+                            connection.push(&LineMessage::Answer(Answer { number, outcome }));
+                        }
+                    }
+                    Ok(GatewayMessage::Task(task)) => {
+                        let number = task.number;
+                        if let Some(outcome) = self.receiver.task(connection.number, task) {
                             connection.push(&LineMessage::Answer(Answer { number, outcome }));
                         }
                     }

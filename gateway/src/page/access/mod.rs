@@ -25,9 +25,9 @@ pub use sessions::{Session, Sessions};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Sees the line, decides on records, acknowledges alarms, chooses the product.
+    /// Sees the line, decides on records, acknowledges alarms, chooses the product, takes photos, tries what another bundle would change.
     Operator,
-    /// Also replaces other people's decisions and reads the log.
+    /// Also changes thresholds and bundles, replaces other people's decisions and reads the log.
     Engineer,
 }
 

@@ -24,6 +24,11 @@ export async function loadParts() {
   showRecord();
 }
 
+/// Returns the parts of the plot, oldest first.
+export function shownParts() {
+  return parts;
+}
+
 export function showState(state) {
   of("line").textContent = state.line ?? "Nominal";
   document.title = `${state.line ?? "Nominal"} – ${say(stateWord(state))}`;

@@ -3,6 +3,7 @@ import { get, post, session } from "/server.js";
 import { loadTexts, say } from "/texts.js";
 import { loadParts, showLog, showState, startLive } from "/live.js";
 import { load, startReview } from "/review.js";
+import { showTaskLine, showTeach, startTeach } from "/teach.js";
 
 /// The gateway sends twice a second; after this time without a message the data are old.
 const OLD_MS = 3000;
@@ -18,6 +19,7 @@ function showTab(name) {
     else button.removeAttribute("aria-current");
   }
   if (name === "review") load();
+  showTeach(name === "teach");
   if (name === "log") showLog();
 }
 
@@ -51,7 +53,9 @@ function listen() {
     heard = Date.now();
     isFull = false;
     showAge();
-    showState(JSON.parse(event.data));
+    const state = JSON.parse(event.data);
+    showState(state);
+    showTaskLine(state);
   };
   // A lost connection is made anew by the browser; a refused one is not.
   events.onerror = () => {
@@ -102,6 +106,7 @@ await loadTexts();
 of("tabs").setAttribute("aria-label", say("tabs"));
 startLive();
 startReview();
+startTeach();
 try {
   Object.assign(session, await get("/api/session"));
   enter();

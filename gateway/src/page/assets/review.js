@@ -4,11 +4,13 @@ import { say, time } from "/texts.js";
 import { describe } from "/live.js";
 
 const COUNT = 60;
+const PAUSE_MS = 300;
 const STORED = "nominal-kinds";
 const of = (id) => document.getElementById(id);
 /// Cards in the order of the grid: a record, its button, and whether a decision is on its way.
 let cards = [];
 let selected = -1;
+let isLoading = false;
 let sending = Promise.resolve();
 let decided = 0;
 /// The cards that were decided on, the last one last.
@@ -47,11 +49,14 @@ function showKeys() {
 export async function load(before) {
   const older = before ? `&before=${before}` : "";
   let listed;
+  isLoading = true;
   try {
     listed = await get(`/api/records?place=${of("place").value}&count=${COUNT}${older}`);
   } catch (error) {
     of("said").textContent = say(`error.${error.word ?? "internal"}`);
     return;
+  } finally {
+    isLoading = false;
   }
   if (!before) { cards = []; of("grid").replaceChildren(); of("said").textContent = ""; }
   const first = cards.length;
@@ -145,10 +150,12 @@ function takeBack() {
 
 function decide(decision, kind, replace) {
   const card = cards[selected];
-  if (!card) return;
+  // Whoever is fast must not decide on the last one of these twice.
+  if (!card || isLoading) return;
   undo.push(card);
   send(card, decision, kind, replace && session.role === "engineer");
-  select(selected + 1);
+  if (selected + 1 < cards.length) select(selected + 1);
+  else if (!of("more").hidden) load(card.record.name);
 }
 
 /// Sends one decision after the other. The grid doesn't wait for the answer; if the line refuses it, the grid says so.
@@ -161,7 +168,7 @@ function send(card, decision, kind, replace) {
   sending = sending.then(async () => {
     let outcome;
     try {
-      ({ outcome } = await post("/api/decide", { record: record.name, decision, kind, replace }));
+      ({ outcome } = await patiently(() => post("/api/decide", { record: record.name, decision, kind, replace })));
     } catch (error) {
       outcome = null;
       of("said").textContent = say("review.failed", { name: record.name, why: say(`error.${error.word ?? "internal"}`) });
@@ -178,4 +185,16 @@ function send(card, decision, kind, replace) {
     show(card);
     if (outcome) of("said").textContent = say("review.failed", { name: record.name, why: say(`outcome.${outcome}`) });
   });
+}
+
+/// Asks again while the gateway says that this is too fast: what was decided must not be lost.
+async function patiently(request) {
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (error.word !== "too_fast") throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
 }

@@ -177,14 +177,19 @@ impl RecordFolder {
         Err(error)
     }
 
-    /// No step follows a link, which could lead out of the folder of records, and only regular files are opened.
     fn open_in(&self, place: Place, name: &RecordName, file: &str) -> io::Result<(File, u64)> {
+        let steps: Vec<&str> = place.subfolder().into_iter().chain([name.as_str()]).collect();
+        self.open_below(&steps, file)
+    }
+
+    /// Opens a file in a folder that these steps lead to, and returns its length in bytes too. No step follows a link, which could lead
+    /// out of the folder of records, and only regular files are opened.
+    pub(super) fn open_below(&self, steps: &[&str], file: &str) -> io::Result<(File, u64)> {
         let step = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut folder = openat(CWD, &self.0, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        if let Some(subfolder) = place.subfolder() {
-            folder = openat(&folder, subfolder, step, Mode::empty())?;
+        for name in steps {
+            folder = openat(&folder, *name, step, Mode::empty())?;
         }
-        let folder = openat(&folder, name.as_str(), step, Mode::empty())?;
         // A pipe would wait for its other end.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = openat(&folder, file, flags, Mode::empty())?;
