@@ -21,6 +21,7 @@ mod parity;
 mod quality;
 mod stpm;
 mod suspects;
+mod tasks;
 mod taught_defects;
 mod teach;
 mod tiled_models;

@@ -1,5 +1,4 @@
 //! Tests what people ask of a running line through its gateway: thresholds, learning and teaching, without a restart.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
