@@ -22,7 +22,9 @@ fn main() -> anyhow::Result<()> {
         if teacher.is_file() { load_file(teacher, &name)? } else { Library::of_user().load(&name)? };
 
     // Which photos can be used, how large they are, and whether any has colour.
-    let survey = survey(&normal_images(photos)?.images, None, || ());
+    let found = normal_images(photos)?;
+    found.unused.line(photos).iter().for_each(|line| eprintln!("{line}"));
+    let survey = survey(&found.images, None, || ());
     for skipped in &survey.skipped {
         eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
     }

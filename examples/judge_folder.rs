@@ -17,9 +17,12 @@ fn main() -> anyhow::Result<()> {
     }
 
     let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    paths.retain(|path| has_image_extension(path));
+    let all = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let (mut paths, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|path| has_image_extension(path));
     paths.sort();
+    if !others.is_empty() {
+        eprintln!("not used: {} files without an image extension, or folders", others.len());
+    }
     let mut rejected = 0;
     for path in &paths {
         // A file that can't be decoded gets the verdict `fault`, never `pass`.

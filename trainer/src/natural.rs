@@ -21,9 +21,15 @@ pub enum NaturalError {
     },
     /// The folder holds no usable photo.
     #[error(
-        "{0} holds no readable photos; give a folder of natural photos (JPEG, PNG …), or of subfolders with them"
+        "{folder} holds no readable photos; give a folder of natural photos (JPEG, PNG …), or of subfolders with them{unused}",
+        folder = folder.display()
     )]
-    Empty(PathBuf),
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
+    },
     /// The folder has changed.
     #[error(
         "{folder} holds {found} natural photos now and held {expected} at the start; put them back, or start a new run",
@@ -47,7 +53,11 @@ fn natural_photos(folder: &Path) -> Result<Listing, NaturalError> {
     let mut found =
         list_below(folder).map_err(|source| NaturalError::Folder { folder: folder.to_owned(), source })?;
     found.images.sort();
-    if found.images.is_empty() { Err(NaturalError::Empty(folder.to_owned())) } else { Ok(found) }
+    if found.images.is_empty() {
+        let unused = found.unused.appendix(folder);
+        return Err(NaturalError::Empty { folder: folder.to_owned(), unused });
+    }
+    Ok(found)
 }
 
 /// Counts the photos at the start of a run and reports files that aren't used.
@@ -133,7 +143,7 @@ impl Natural {
                 Err(_) => {}
             }
         }
-        Err(NaturalError::Empty(self.folder.clone()))
+        Err(NaturalError::Empty { folder: self.folder.clone(), unused: String::new() })
     }
 }
 

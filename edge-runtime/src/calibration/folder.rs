@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
+use bundle::dataset::LookAlikes;
 use bundle::dataset::listing::Unused;
 use judge::{Frame, decode_file};
 
 use super::{CalibrationPart, PartError, PartSource};
-use crate::files::parts::{PartFiles, PartListing};
+use crate::files::parts::{PartFiles, PartListing, look_alike_warnings};
 use crate::trigger::source::TriggerError;
 
 /// Reason why a folder yields no parts.
@@ -25,12 +26,14 @@ pub enum FolderError {
     },
     /// The folder holds no images, nor subfolders with images.
     #[error(
-        "no parts in {folder}; provide a folder with images, or with a subfolder for each part",
+        "no parts in {folder}; provide a folder with images, or with a subfolder for each part{unused}",
         folder = folder.display()
     )]
     Empty {
         /// The folder.
         folder: PathBuf,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
     },
 }
 
@@ -41,6 +44,10 @@ pub struct FolderParts {
     unused: Unused,
     /// Files already read, by a hash of their pixels: a copy adds no evidence.
     seen: HashMap<[u8; 32], PathBuf>,
+    /// The frames so far; a photo saved twice in a lossy format adds no evidence either.
+    look_alikes: LookAlikes,
+    /// The file of each of these frames, and the number of its part.
+    files: Vec<(PathBuf, usize)>,
 }
 
 impl FolderParts {
@@ -52,9 +59,16 @@ impl FolderParts {
         let found = PartListing::list(folder)
             .map_err(|source| FolderError::Read { folder: folder.to_owned(), source })?;
         if found.parts.is_empty() {
-            return Err(FolderError::Empty { folder: folder.to_owned() });
+            let unused = found.unused.appendix(folder);
+            return Err(FolderError::Empty { folder: folder.to_owned(), unused });
         }
-        Ok(Self { parts: found.parts.into_iter(), unused: found.unused, seen: HashMap::new() })
+        Ok(Self {
+            parts: found.parts.into_iter(),
+            unused: found.unused,
+            seen: HashMap::new(),
+            look_alikes: LookAlikes::default(),
+            files: vec![],
+        })
     }
 
     /// Returns the files that belong to no part.
@@ -70,6 +84,9 @@ impl FolderParts {
             Entry::Occupied(first) => Err(PartError::Copy { file: file(), original: first.get().clone() }),
             Entry::Vacant(entry) => {
                 entry.insert(path.to_owned());
+                self.look_alikes.add(&frame);
+                // All frames of a part are read while the same number of parts is left.
+                self.files.push((path.to_owned(), self.parts.len()));
                 Ok(frame)
             }
         }
@@ -80,5 +97,14 @@ impl PartSource for FolderParts {
     fn next_part(&mut self) -> Result<Option<CalibrationPart>, TriggerError> {
         let Some(PartFiles { name, frames }) = self.parts.next() else { return Ok(None) };
         Ok(Some(CalibrationPart { name, frames: frames.iter().map(|path| self.frame(path)).collect() }))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let of_two_parts = |(copy, first): (usize, usize)| {
+            let ((copy, part), (first, other)) = (self.files.get(copy)?, self.files.get(first)?);
+            (part != other).then(|| (copy.clone(), first.clone()))
+        };
+        let pairs: Vec<_> = self.look_alikes.find().into_iter().filter_map(of_two_parts).collect();
+        look_alike_warnings(&pairs)
     }
 }

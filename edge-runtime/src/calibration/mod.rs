@@ -35,6 +35,11 @@ pub trait PartSource {
     /// # Errors
     /// If the source can't supply another part. A part without usable frames is not an error.
     fn next_part(&mut self) -> Result<Option<CalibrationPart>, TriggerError>;
+
+    /// Returns what weakens the evidence of the parts so far, in sentences.
+    fn warnings(&self) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// Calibration options.

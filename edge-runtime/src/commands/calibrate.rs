@@ -112,6 +112,9 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         skipped += 1;
         let _ = writeln!(std::io::stderr(), "skipped {name}: {reason}");
     })?;
+    for warning in source.warnings() {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     let old = &judge.bundle().thresholds;
     let thresholds = new_threshold_file(old, &calibration, change)?;
     let kept = match &signer {

@@ -30,13 +30,11 @@ use shared_format::{Arithmetic, Recipe, Roi, Size, Zones};
 use self::signing::Signing;
 use super::collect::{self, album::Album};
 use crate::commands::outcome::CommandOutcome;
-use crate::files::parts::{PartFiles, PartListing};
+use crate::files::parts::{PartFiles, PartListing, look_alike_warnings};
 use crate::learning::Lesson;
 use crate::line_file::{LineFile, VotesConfig};
 use crate::part::VoteCount;
 
-/// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
-const MAX_LISTED: usize = 3;
 /// Seeds the folds and the method's choices.
 const SEED: u64 = 0;
 
@@ -367,19 +365,8 @@ fn warn_of_duplicates(found: &Survey, parts: &[PartFiles]) {
         parts.iter().enumerate().flat_map(|(at, part)| part.frames.iter().map(move |f| (f, at))).collect();
     let of_two_parts =
         found.duplicates.iter().filter(|(copy, first)| part_of.get(copy) != part_of.get(first));
-    let mut count = 0;
-    for (copy, first) in of_two_parts {
-        count += 1;
-        if count <= MAX_LISTED {
-            print_line(&format!("warning: {} looks like {}", copy.display(), first.display()));
-        }
-    }
-    if count > 0 {
-        print_line(&format!(
-            "warning: {count} image(s) look like an image of another part: if they show the same part, keep only one of \
-             each; otherwise the threshold's claim doesn't hold"
-        ));
-    }
+    let pairs: Vec<_> = of_two_parts.cloned().collect();
+    look_alike_warnings(&pairs).iter().for_each(|warning| print_line(&format!("warning: {warning}")));
 }
 
 fn report(

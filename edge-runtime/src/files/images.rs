@@ -11,10 +11,12 @@ use glob::MatchOptions;
 #[non_exhaustive]
 pub enum ImagesError {
     /// The folder contains no images.
-    #[error("no images in {folder}; give a folder with {known} files", folder = folder.display(), known = known_extensions())]
+    #[error("no images in {folder}; give a folder with {known} files{unused}", folder = folder.display(), known = known_extensions())]
     Empty {
         /// The folder.
         folder: PathBuf,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
     },
     /// The file doesn't exist, or no file matches the pattern.
     #[error("nothing matches {argument}; give image files, folders or patterns", argument = argument.display())]
@@ -73,7 +75,8 @@ fn expand(argument: &Path) -> Result<ImageListing, ImagesError> {
     if argument.is_dir() {
         let found = below(argument)?;
         if found.paths.is_empty() {
-            return Err(ImagesError::Empty { folder: argument.to_owned() });
+            let unused = found.unused.appendix(argument);
+            return Err(ImagesError::Empty { folder: argument.to_owned(), unused });
         }
         return Ok(found);
     }
@@ -140,5 +143,9 @@ mod tests {
         assert_eq!(all.unused.count(UnusedReason::Hidden), 2);
         assert_eq!(of(&["*.jpg"]).paths, [root.path().join("a.jpg")]);
         assert_eq!(of(&["._a.jpg"]).paths, [root.path().join("._a.jpg")]);
+        // A folder without images says what it has instead.
+        std::fs::remove_file(root.path().join("below/b.png")).unwrap();
+        let error = collect(&[root.path().join("below")]).unwrap_err().to_string();
+        assert!(error.ends_with("files; not used: 1 hidden file (._b.png)"), "{error}");
     }
 }

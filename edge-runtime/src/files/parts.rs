@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bundle::dataset::listing::{Unused, UnusedReason, list, list_below};
+use bundle::dataset::listing::{Unused, UnusedReason, list};
 
 /// The parts of a folder, in name order, and the files that aren't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +45,7 @@ impl PartListing {
         for path in top.folders {
             let within = list(&path)?;
             unused.merge(within.unused);
-            for below in within.folders {
-                list_below(&below)?.images.iter().for_each(|image| unused.add(UnusedReason::Below, image));
-            }
+            within.folders.iter().for_each(|below| unused.add_below(UnusedReason::Below, below));
             if within.images.is_empty() {
                 unused.add(UnusedReason::Empty, &path);
             } else {
@@ -57,6 +55,26 @@ impl PartListing {
         let part = |(name, frames): (PathBuf, _)| PartFiles { name: name.display().to_string(), frames };
         Ok(Self { parts: parts.into_iter().map(part).collect(), unused })
     }
+}
+
+/// Maximum number of look-alike images that are listed; beyond that, only their total is reported.
+const MAX_LISTED: usize = 3;
+
+/// Warns of images that look like an image of another part, in sentences; each pair is the later image and the earlier one. A
+/// duplicate adds no evidence.
+#[must_use]
+pub fn look_alike_warnings(pairs: &[(PathBuf, PathBuf)]) -> Vec<String> {
+    let one =
+        |(copy, first): &(PathBuf, PathBuf)| format!("{} looks like {}", copy.display(), first.display());
+    let mut warnings: Vec<String> = pairs.iter().take(MAX_LISTED).map(one).collect();
+    if !pairs.is_empty() {
+        warnings.push(format!(
+            "{} image(s) look like an image of another part: if they show the same part, keep only one of each; otherwise \
+             the threshold's claim doesn't hold",
+            pairs.len()
+        ));
+    }
+    warnings
 }
 
 /// Returns the file stem that `collect` gives to a frame of a part; `frame` is its number (from 1) if there are several.
@@ -113,6 +131,7 @@ mod tests {
             "c/1.jpg",
             "c/2.jpg",
             "c/deeper/3.jpg",
+            "c/deeper/3.HEIC",
             "part-00002-1.png",
             "part-00002-2.png",
         ] {
@@ -126,7 +145,7 @@ mod tests {
         assert_eq!(counts, [1, 2, 2]);
         assert!(found.parts[2].name.ends_with("part-00002"));
         let unused = [UnusedReason::Hidden, UnusedReason::NoImage, UnusedReason::Below, UnusedReason::Empty];
-        assert_eq!(unused.map(|reason| found.unused.count(reason)), [1; 4]);
+        assert_eq!(unused.map(|reason| found.unused.count(reason)), [1, 2, 1, 1]);
         assert!(PartListing::list(&root.path().join("nowhere")).is_err());
     }
 }

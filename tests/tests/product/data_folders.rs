@@ -117,6 +117,22 @@ fn one_photo_in_two_formats_is_named() {
         stderr.contains("1.png looks like") && stderr.contains("2 image(s) look like another"),
         "{stderr}"
     );
+    // So it is where a threshold is set from them.
+    let mut export = workshop.trainer();
+    succeed(export.arg("export").arg(workshop.path("run")).arg("--out").arg(workshop.path("bundle")));
+    let line = "name = \"a\"\n[[product]]\nname = \"cap\"\nbundle = \"bundle\"\n\
+                [camera]\nsource = \"pattern\"\nwidth = 96\nheight = 80\nfps = 5\n\
+                [trigger]\nkind = \"interval\"\nevery_ms = 100\n[gate]\ndelay_ms = 50\npulse_ms = 10\n";
+    std::fs::write(workshop.path("line.toml"), line).unwrap();
+    let mut edge = program("edge-runtime");
+    edge.current_dir(workshop.path(""));
+    let (code, _, stderr) = run(edge.args(["calibrate", "--line", "line.toml", "--from", "photos"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stderr.contains("1.png looks like")
+            && stderr.contains("2 image(s) look like an image of another part"),
+        "{stderr}"
+    );
 }
 
 #[test]

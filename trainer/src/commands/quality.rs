@@ -55,6 +55,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Set::open(folder).with_context(|| format!("can't read the set {}; check the path", folder.display()))
     });
     let sets = sets.collect::<anyhow::Result<Vec<Set>>>()?;
+    for set in &sets {
+        set.describe().iter().for_each(|line| eprintln!("{}: {line}", set.name));
+    }
     let mut store = Store::open(args.json.as_deref())?;
     let jobs = jobs(args, &sets);
     let mut rows = Vec::new();

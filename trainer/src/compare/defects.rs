@@ -34,7 +34,7 @@ pub enum DefectsError {
     /// There are too few.
     #[error(
         "{found} image(s) of known defects in {folder}; with fewer than {MIN_DEFECTS}, chance decides: add more, or keep the \
-         default settings",
+         default settings{unused}",
         folder = folder.display()
     )]
     TooFew {
@@ -42,6 +42,8 @@ pub enum DefectsError {
         folder: PathBuf,
         /// Images found.
         found: usize,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
     },
 }
 
@@ -71,14 +73,15 @@ pub fn known_defects(folder: &Path) -> Result<KnownDefects, DefectsError> {
         let name = kind.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let below = list_below(&kind).map_err(failed)?;
         if GOOD_NAMES.iter().any(|good| good.eq_ignore_ascii_case(&name)) {
-            below.images.iter().for_each(|path| found.unused.add(UnusedReason::Beside, path));
+            found.unused.add_listing(UnusedReason::Beside, below);
             continue;
         }
         found.unused.merge(below.unused);
         found.images.extend(below.images.into_iter().map(|path| (path, name.clone())));
     }
     if found.images.len() < MIN_DEFECTS {
-        return Err(DefectsError::TooFew { folder: folder.to_owned(), found: found.images.len() });
+        let unused = found.unused.appendix(folder);
+        return Err(DefectsError::TooFew { folder: folder.to_owned(), found: found.images.len(), unused });
     }
     Ok(found)
 }
@@ -99,6 +102,7 @@ mod tests {
         files.iter().for_each(|name| write(name));
         let error = known_defects(root.path()).unwrap_err().to_string();
         assert!(error.starts_with("3 image(s) of known defects"), "{error}");
+        assert!(error.contains("not used: ") && error.contains("scratch/notes.txt"), "{error}");
         (0..5).for_each(|n| write(&format!("scratch/{n}.png")));
         let found = known_defects(root.path()).unwrap();
         assert_eq!(found.kinds(), BTreeMap::from([("defect", 1), ("dent", 2), ("scratch", 5)]));

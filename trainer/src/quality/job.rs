@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bundle::dataset::listing::list_below;
+use bundle::dataset::{normal_images, test_images};
 use judge::file_sha256;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,20 @@ impl Set {
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { folder, name, digest: hex(&file_sha256(&seen)) })
+    }
+
+    /// Describes how each folder was classified and which files aren't used, in lines for people. A folder that can't be used is
+    /// reported when it is measured.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let (Ok(normals), Ok(mut test)) = (normal_images(&self.folder), test_images(&self.folder)) else {
+            return vec![];
+        };
+        let used = normals.images.into_iter().chain(test.images.iter().map(|image| image.path.clone()));
+        let used = used.collect();
+        test.unused.merge(normals.unused);
+        test.unused.remove(&used);
+        test.describe().into_iter().chain(test.unused.line(&self.folder)).collect()
     }
 }
 
@@ -127,5 +142,20 @@ mod tests {
         std::fs::write(moved.join("train/good/1.png"), b"two").unwrap();
         assert_ne!(Set::open(&moved).unwrap().digest, set.digest);
         assert!(Set::open(&root.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn a_set_says_what_its_folders_were_taken_for_and_what_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["train/good/1.png", "train/2.png", "test/OK/3.png", "test/hole/4.png", "test/hole/4.txt"]
+        {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let lines = Set::open(root.path()).unwrap().describe().join("\n");
+        assert!(lines.contains("good parts: OK (1); defects: hole (1)"), "{lines}");
+        assert!(lines.contains("train/2.png") && lines.contains("test/hole/4.txt"), "{lines}");
+        assert!(!lines.contains("3.png"), "{lines}");
     }
 }

@@ -17,7 +17,7 @@ const MIN_NOISE_CORRELATION: f32 = 0.15;
 
 /// The mean brightness (0 to 255) of each cell of a 16 × 16 grid over the image, and the noise in its centre.
 #[derive(Debug, Clone)]
-pub(super) struct Thumbnail {
+struct Thumbnail {
     cells: Vec<f32>,
     mean: f32,
     size: Size,
@@ -27,7 +27,7 @@ pub(super) struct Thumbnail {
 
 impl Thumbnail {
     /// Computes the thumbnail of a frame of any size.
-    pub(super) fn of(frame: &Frame) -> Self {
+    fn of(frame: &Frame) -> Self {
         let width = frame.size().width as usize;
         let brightness: Vec<f32> = match frame.pixels() {
             Pixels::Grey8(values) => values.iter().map(|&v| v.into()).collect(),
@@ -90,24 +90,37 @@ fn luma<T: Into<f32>>([red, green, blue]: [T; 3]) -> f32 {
     0.299 * red.into() + 0.587 * green.into() + 0.114 * blue.into()
 }
 
-/// Finds images that look like an earlier one: the index of each, and of the first that it looks like.
-pub(super) fn find_duplicates(thumbnails: &[Thumbnail]) -> Vec<(usize, usize)> {
-    // If the means differ, so does a cell: only images of similar brightness are compared.
-    let mut order: Vec<usize> = (0..thumbnails.len()).collect();
-    order.sort_by(|&a, &b| thumbnails[a].mean.total_cmp(&thumbnails[b].mean));
-    let mut first: Vec<Option<usize>> = vec![None; thumbnails.len()];
-    for (at, &a) in order.iter().enumerate() {
-        for &b in &order[at + 1..] {
-            if thumbnails[b].mean - thumbnails[a].mean > MAX_DIFFERENCE {
-                break;
-            }
-            if thumbnails[a].looks_like(&thumbnails[b]) {
-                let (early, late) = (a.min(b), a.max(b));
-                first[late] = Some(first[late].map_or(early, |known| known.min(early)));
+/// Images that may look like one another.
+#[derive(Debug, Clone, Default)]
+pub struct LookAlikes(Vec<Thumbnail>);
+
+impl LookAlikes {
+    /// Adds the next image.
+    pub fn add(&mut self, frame: &Frame) {
+        self.0.push(Thumbnail::of(frame));
+    }
+
+    /// Finds images that look like an earlier one: the index of each, and of the first that it looks like.
+    #[must_use]
+    pub fn find(&self) -> Vec<(usize, usize)> {
+        let thumbnails = &self.0;
+        // If the means differ, so does a cell: only images of similar brightness are compared.
+        let mut order: Vec<usize> = (0..thumbnails.len()).collect();
+        order.sort_by(|&a, &b| thumbnails[a].mean.total_cmp(&thumbnails[b].mean));
+        let mut first: Vec<Option<usize>> = vec![None; thumbnails.len()];
+        for (at, &a) in order.iter().enumerate() {
+            for &b in &order[at + 1..] {
+                if thumbnails[b].mean - thumbnails[a].mean > MAX_DIFFERENCE {
+                    break;
+                }
+                if thumbnails[a].looks_like(&thumbnails[b]) {
+                    let (early, late) = (a.min(b), a.max(b));
+                    first[late] = Some(first[late].map_or(early, |known| known.min(early)));
+                }
             }
         }
+        first.iter().enumerate().filter_map(|(late, early)| Some((late, (*early)?))).collect()
     }
-    first.iter().enumerate().filter_map(|(late, early)| Some((late, (*early)?))).collect()
 }
 
 #[cfg(test)]
@@ -129,8 +142,9 @@ mod tests {
     #[test]
     fn a_photo_that_lost_a_little_looks_the_same_and_another_part_does_not() {
         let photos = [photo(1, 0, 0), photo(2, 0, 0), photo(1, 1, 3), photo(3, 0, 0), photo(1, 1, 4)];
-        let thumbnails: Vec<Thumbnail> = photos.iter().map(Thumbnail::of).collect();
-        assert_eq!(find_duplicates(&thumbnails), [(2, 0), (4, 0)]);
+        let mut look_alikes = LookAlikes::default();
+        photos.iter().for_each(|photo| look_alikes.add(photo));
+        assert_eq!(look_alikes.find(), [(2, 0), (4, 0)]);
     }
 
     #[test]
@@ -148,7 +162,7 @@ mod tests {
                 .zip(&thumbnails[1].cells)
                 .all(|(a, b)| (a - b).abs() <= MAX_DIFFERENCE)
         );
-        assert_eq!(find_duplicates(&thumbnails), []);
+        assert_eq!(LookAlikes(thumbnails).find(), []);
     }
 
     #[test]

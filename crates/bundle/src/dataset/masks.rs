@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::listing::{Unused, UnusedReason, list, list_below};
+use super::listing::{Listing, Unused, UnusedReason, list, list_below};
 use super::names::file_name;
 use super::{DataError, readable};
 
@@ -20,6 +20,8 @@ pub struct Masks {
     /// Kind (empty: any) and image's path in its kind's folder without extension → files.
     files: BTreeMap<(String, PathBuf), Vec<PathBuf>>,
     used: BTreeSet<PathBuf>,
+    /// Files in the mask folders that can't be masks, such as annotations in another format.
+    others: Unused,
 }
 
 impl Masks {
@@ -29,18 +31,19 @@ impl Masks {
     /// If it can't be listed.
     pub(super) fn add_root(&mut self, root: &Path) -> Result<(), DataError> {
         let top = readable(root, list)?;
-        self.add(String::new(), root, top.images);
         for kind in &top.folders {
-            self.add(file_name(kind), kind, readable(kind, list_below)?.images);
+            self.add(&file_name(kind), kind, readable(kind, list_below)?);
         }
+        self.add("", root, top);
         Ok(())
     }
 
-    fn add(&mut self, kind: String, folder: &Path, files: Vec<PathBuf>) {
-        for file in files {
+    fn add(&mut self, kind: &str, folder: &Path, found: Listing) {
+        self.others.merge(found.unused);
+        for file in found.images {
             let relative = file.strip_prefix(folder).unwrap_or(&file).with_extension("");
             for key in keys(&relative) {
-                self.files.entry((kind.clone(), key)).or_default().push(file.clone());
+                self.files.entry((kind.to_owned(), key)).or_default().push(file.clone());
             }
         }
     }
@@ -54,9 +57,9 @@ impl Masks {
         found
     }
 
-    /// Returns the masks that belong to no image.
+    /// Returns the masks that belong to no image, and files that can't be masks.
     pub(super) fn unused(self) -> Unused {
-        let mut unused = Unused::default();
+        let mut unused = self.others;
         let all: BTreeSet<PathBuf> = self.files.into_values().flatten().collect();
         all.difference(&self.used).for_each(|path| unused.add(UnusedReason::Mask, path));
         unused
@@ -126,5 +129,15 @@ mod tests {
         let files =
             ["ground_truth/hole/2_mask.png", "ground_truth/hole/9_mask.png", "ground_truth/dent/2_mask.png"];
         assert_eq!(masks(&files), (vec![1, 0], 2));
+    }
+
+    #[test]
+    fn files_that_cannot_be_masks_are_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let files = ["ground_truth/hole/2_mask.gif", "ground_truth/hole/._2_mask.png", "ground_truth/2.json"];
+        touch(root.path(), &["test/good/1.png", "test/hole/2.png"]);
+        touch(root.path(), &files);
+        let unused = test_images(root.path()).unwrap().unused;
+        assert_eq!((unused.count(UnusedReason::NoImage), unused.count(UnusedReason::Hidden)), (2, 1));
     }
 }

@@ -18,6 +18,7 @@ mod split;
 mod survey;
 mod test_set;
 
+pub use duplicates::LookAlikes;
 pub use names::{GOOD, GOOD_NAMES};
 pub use normals::{Normals, normal_images, tests_on_training_images};
 pub use split::{MIN_NORMALS, Split, split};
@@ -38,18 +39,22 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The folder contains no images of good parts.
-    #[error("{folder} contains no images of good parts; put them there, or into its subfolder train/good or good (jpg, png, bmp, tif, webp, pgm, ppm){others}", folder = folder.display(), others = elsewhere(others))]
+    #[error("{folder} contains no images of good parts; put them there, or into its subfolder train/good or good (jpg, png, bmp, tif, webp, pgm, ppm){others}{unused}", folder = folder.display(), others = elsewhere(others))]
     NoNormals {
         /// The folder given.
         folder: PathBuf,
         /// Names of its subfolders that contain images.
         others: Vec<String>,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
     },
     /// No test images.
-    #[error("{folder} contains no test images; evaluation needs the subfolders test/good and test/<defect>, or good and <defect>", folder = folder.display())]
+    #[error("{folder} contains no test images; evaluation needs the subfolders test/good and test/<defect>, or good and <defect>{unused}", folder = folder.display())]
     NoTest {
         /// The folder given.
         folder: PathBuf,
+        /// The end of the sentence: files that aren't used.
+        unused: String,
     },
     /// Too few usable images.
     #[error("{usable} usable image(s) of good parts in {folder}; at least {MIN_NORMALS} different ones are needed, since training, choosing the checkpoint and calibrating each need different parts", folder = folder.display())]

@@ -8,6 +8,8 @@ pub const GOOD: &str = "good";
 pub const GOOD_NAMES: [&str; 5] = [GOOD, "ok", "normal", "defect_free", "defect-free"];
 /// Names of folders of test images with known answers, in search order.
 pub(super) const TEST_NAMES: [&str; 2] = ["test", "test_public"];
+/// What the names of all folders of test images begin with, those without known answers included.
+pub(super) const TEST_PREFIX: &str = "test";
 /// Names of folders of masks.
 pub(super) const MASK_NAMES: [&str; 3] = ["ground_truth", "masks", "mask"];
 /// Names of folders beside the test images that serve another purpose.

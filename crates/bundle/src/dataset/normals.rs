@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::listing::{Listing, Unused, UnusedReason, list, list_below};
-use super::names::{GOOD_NAMES, TEST_NAMES, file_name, is_named, named};
+use super::names::{
+    GOOD_NAMES, MASK_NAMES, TEST_NAMES, TEST_PREFIX, TRAINING_NAMES, file_name, is_named, named,
+};
 use super::{DataError, readable};
 
 /// Images of good parts, and what was left out.
@@ -30,22 +32,30 @@ pub fn normal_images(folder: &Path) -> Result<Normals, DataError> {
     let mut normals = Normals { images: vec![], folders: vec![], unused: Unused::default() };
     if let Some(within) = within_train.filter(|_| !good.is_empty()) {
         normals.take(good)?;
-        normals.leave_beside(&within)?;
+        normals.leave_beside(&within, |_| true);
+        normals.leave_beside(&top, has_no_purpose);
     } else if let good = named(&top.folders, &GOOD_NAMES)
         && !good.is_empty()
     {
-        // The folders beside it contain defects, for tests.
         normals.take(good)?;
+        // The other folders beside it contain defects, for tests.
+        normals.leave_beside(&top, |folder| is_named(folder, &TRAINING_NAMES));
     } else if is_named(folder, &GOOD_NAMES) {
         normals.take(vec![folder.to_owned()])?;
     } else {
-        let place = train.filter(|_| top.images.is_empty()).unwrap_or_else(|| folder.to_owned());
-        normals.take_plain(&place)?;
+        match train.filter(|_| top.images.is_empty()) {
+            Some(train) => {
+                normals.take_plain(&train)?;
+                normals.leave_beside(&top, has_no_purpose);
+            }
+            None => normals.take_plain(folder)?,
+        }
     }
     if normals.images.is_empty() {
         let has_others = |path: &&PathBuf| list_below(path).is_ok_and(|below| !below.images.is_empty());
         let others = top.folders.iter().filter(has_others).map(|path| file_name(path)).collect();
-        return Err(DataError::NoNormals { folder: folder.to_owned(), others });
+        let unused = normals.unused.appendix(folder);
+        return Err(DataError::NoNormals { folder: folder.to_owned(), others, unused });
     }
     Ok(normals)
 }
@@ -79,26 +89,29 @@ impl Normals {
         self.images.extend(images);
         self.unused.merge(unused);
         for below in folders {
-            readable(&below, list_below)?
-                .images
-                .iter()
-                .for_each(|path| self.unused.add(UnusedReason::Below, path));
+            self.unused.add_below(UnusedReason::Below, &below);
         }
         self.folders.push(folder.to_owned());
         Ok(())
     }
 
-    /// Counts the images beside the folders that were taken.
-    fn leave_beside(&mut self, within: &Listing) -> Result<(), DataError> {
+    /// Counts the files beside the folders that were taken, and those in the other folders for which `counts` is true.
+    fn leave_beside(&mut self, within: &Listing, counts: fn(&Path) -> bool) {
         within.images.iter().for_each(|path| self.unused.add(UnusedReason::Beside, path));
-        for other in within.folders.iter().filter(|other| !self.folders.contains(other)) {
-            readable(other, list_below)?
-                .images
-                .iter()
-                .for_each(|path| self.unused.add(UnusedReason::Beside, path));
+        self.unused.merge(within.unused.clone());
+        let is_taken = |folder: &Path| self.folders.iter().any(|taken| taken.starts_with(folder));
+        let others: Vec<&PathBuf> =
+            within.folders.iter().filter(|folder| !is_taken(folder) && counts(folder)).collect();
+        for other in others {
+            self.unused.add_below(UnusedReason::Beside, other);
         }
-        Ok(())
     }
+}
+
+/// Returns whether nothing uses a folder with this name beside `train`: it is neither for tests nor for masks.
+fn has_no_purpose(folder: &Path) -> bool {
+    let is_test = file_name(folder).to_ascii_lowercase().starts_with(TEST_PREFIX);
+    !is_test && !is_named(folder, &MASK_NAMES)
 }
 
 #[cfg(test)]
@@ -126,9 +139,10 @@ mod tests {
     #[test]
     fn a_plain_folder_leaves_out_what_is_below_it_and_says_so() {
         let root = tempfile::tempdir().unwrap();
-        touch(root.path(), &["a.png", "batch2/b.png", "batch2/c.png"]);
+        touch(root.path(), &["a.png", "batch2/b.png", "batch2/c.png", "batch2/d.HEIC"]);
         let found = normal_images(root.path()).unwrap();
         assert_eq!((found.images.len(), found.unused.count(UnusedReason::Below)), (1, 2));
+        assert_eq!(found.unused.count(UnusedReason::NoImage), 1);
         let line = found.unused.line(root.path()).unwrap();
         assert!(line.contains("2 images in subfolders, such as batch2/b.png"), "{line}");
         assert_eq!(names(&root.path().join("batch2")).len(), 2);
@@ -142,12 +156,28 @@ mod tests {
     }
 
     #[test]
+    fn files_beside_the_folders_of_every_layout_are_counted_unless_they_are_for_tests() {
+        let beside = |files: &[&str]| {
+            let root = tempfile::tempdir().unwrap();
+            touch(root.path(), files);
+            let unused = normal_images(root.path()).unwrap().unused;
+            [UnusedReason::Beside, UnusedReason::NoImage].map(|reason| unused.count(reason))
+        };
+        let mvtec = ["test/hole/1.png", "test_private/2.png", "ground_truth/hole/1_mask.png"];
+        assert_eq!(beside(&[&["train/good/a.png"][..], &mvtec[..]].concat()), [0, 0]);
+        assert_eq!(beside(&["train/good/a.png", "b.png", "validation/good/c.png", "more/d.HEIC"]), [2, 1]);
+        assert_eq!(beside(&["good/a.png", "hole/b.png", "c.png", "d.HEIC", "train/e.png"]), [2, 1]);
+        assert_eq!(beside(&["train/a.png", "test/hole/b.png", "more/c.png", "d.HEIC"]), [1, 1]);
+    }
+
+    #[test]
     fn nothing_to_learn_from_names_where_there_are_images() {
         let root = tempfile::tempdir().unwrap();
         assert!(normal_images(&root.path().join("absent")).is_err());
         touch(root.path(), &["parts_of_may/a.png", "empty/notes.txt"]);
         let error = normal_images(root.path()).unwrap_err().to_string();
         assert!(error.contains("images are in parts_of_may"), "{error}");
+        assert!(error.contains("not used: 1 file without an image extension (empty/notes.txt)"), "{error}");
     }
 
     #[test]

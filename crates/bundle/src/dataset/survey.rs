@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use judge::{DecodeError, Frame, decode_file};
 use shared_format::{Colour, FrameRange, Roi, Size};
 
-use super::duplicates::{Thumbnail, find_duplicates};
+use super::duplicates::LookAlikes;
 
 /// Minimum side of a usable image, in pixels.
 const MIN_SIDE: u32 = 16;
@@ -75,7 +75,7 @@ pub struct Survey {
 pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -> Survey {
     let mut found =
         Survey { usable: vec![], skipped: vec![], duplicates: vec![], frames: None, colour: Colour::Grey };
-    let mut thumbnails = Vec::new();
+    let mut look_alikes = LookAlikes::default();
     let mut seen: HashMap<[u8; 32], PathBuf> = HashMap::new();
     for path in paths {
         match look(path, roi, &mut seen) {
@@ -84,7 +84,7 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
                 if !frame.is_grey() {
                     found.colour = Colour::Rgb;
                 }
-                thumbnails.push(Thumbnail::of(&frame));
+                look_alikes.add(&frame);
                 found.usable.push(path.clone());
             }
             Err(reason) => found.skipped.push(Skipped { path: path.clone(), reason }),
@@ -93,7 +93,7 @@ pub fn survey(paths: &[PathBuf], roi: Option<Roi>, mut progress: impl FnMut()) -
     }
     let name = |index: usize| found.usable[index].clone();
     found.duplicates =
-        find_duplicates(&thumbnails).into_iter().map(|(copy, first)| (name(copy), name(first))).collect();
+        look_alikes.find().into_iter().map(|(copy, first)| (name(copy), name(first))).collect();
     found
 }
 

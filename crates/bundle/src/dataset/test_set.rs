@@ -64,16 +64,21 @@ pub fn test_images(folder: &Path) -> Result<TestSet, DataError> {
                 masks.add_root(other)?;
             } else if *other != place && !is_named(other, &meant_for_more) && !is_named(other, &GOOD_NAMES) {
                 // Such as MVTec AD 2's test_private, whose answers aren't published.
-                let below = readable(other, list_below)?;
-                below.images.iter().for_each(|path| set.unused.add(UnusedReason::Beside, path));
+                set.unused.add_below(UnusedReason::Beside, other);
             }
         }
+        top.images.iter().for_each(|path| set.unused.add(UnusedReason::Beside, path));
+        set.unused.merge(top.unused);
     }
     for kind_folder in within.folders.iter().filter(|path| !is_named(path, &meant_for_more)) {
         set.take(kind_folder, &mut masks)?;
     }
     set.unused.merge(masks.unused());
-    if set.images.is_empty() { Err(DataError::NoTest { folder: folder.to_owned() }) } else { Ok(set) }
+    if set.images.is_empty() {
+        let unused = set.unused.appendix(folder);
+        return Err(DataError::NoTest { folder: folder.to_owned(), unused });
+    }
+    Ok(set)
 }
 
 impl TestSet {
@@ -81,6 +86,7 @@ impl TestSet {
         let below = readable(folder, list_below)?;
         self.unused.merge(below.unused);
         if below.images.is_empty() {
+            self.unused.add(UnusedReason::Empty, folder);
             return Ok(());
         }
         let name = file_name(folder);
@@ -210,5 +216,17 @@ mod tests {
         assert_eq!((set.images.len(), set.unused.count(UnusedReason::Beside)), (1, 1));
         touch(root.path(), &["good/b.png", "good/c.png"]);
         assert_eq!(test_images(root.path()).unwrap().images.len(), 3);
+    }
+
+    #[test]
+    fn what_lies_beside_the_test_folders_or_is_no_image_in_them_is_counted() {
+        let root = tempfile::tempdir().unwrap();
+        touch(
+            root.path(),
+            &["test/good/1.png", "test/hole/2.HEIC", "3.png", "readme.txt", "other/notes.txt"],
+        );
+        let unused = test_images(root.path()).unwrap().unused;
+        let counts = [UnusedReason::NoImage, UnusedReason::Beside, UnusedReason::Empty];
+        assert_eq!(counts.map(|reason| unused.count(reason)), [3, 1, 1]);
     }
 }

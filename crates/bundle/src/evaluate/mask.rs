@@ -28,7 +28,10 @@ pub enum MaskError {
         source: DecodeError,
     },
     /// Its size isn't the image's.
-    #[error("the mask {path} is {found:?} but its image is {expected:?}; use a mask of the image's size", path = path.display())]
+    #[error(
+        "the mask {path} has {}×{} pixels, but its image has {}×{}; use a mask of the image's size",
+        found.width, found.height, expected.width, expected.height, path = path.display()
+    )]
     Size {
         /// The mask.
         path: PathBuf,

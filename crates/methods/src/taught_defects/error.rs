@@ -16,10 +16,15 @@ pub enum DefectsError {
     Folder(#[from] DataError),
     /// All images in the folder are of good parts, or can't be used.
     #[error(
-        "{} has no usable images of defects; put them into one folder for each kind, such as {}/scratch",
-        .0.display(), .0.display()
+        "{folder} has no usable images of defects; put them into one folder for each kind, such as {folder}/scratch{notes}",
+        folder = folder.display(), notes = notes.iter().map(|note| format!("; {note}")).collect::<String>()
     )]
-    None(PathBuf),
+    None {
+        /// The folder.
+        folder: PathBuf,
+        /// What isn't used, and why.
+        notes: Vec<String>,
+    },
     /// More kinds than a threshold file can name.
     #[error(
         "there are {0} kinds of defects; at most {MAX_KINDS} can be taught, so put similar kinds into one folder"
@@ -67,8 +72,8 @@ pub enum DefectsError {
     ReadBoxes {
         /// The file.
         path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
+        /// Why not.
+        source: judge::ReadError,
     },
     /// The marked defect isn't in the region that is judged.
     #[error(

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use bundle::dataset::listing::UnusedReason;
 use bundle::dataset::{SkipReason, Survey, survey, test_images};
+use judge::{ReadError, read_regular_file};
 use shared_format::Roi;
 use shared_format::taught_defects::MAX_KINDS;
 
@@ -11,6 +13,8 @@ use super::error::DefectsError;
 
 /// Maximum length of a kind's name, in bytes.
 const MAX_NAME: usize = 32;
+/// Maximum size of a text file with boxes: tens of thousands of them.
+const MAX_BOX_BYTES: u64 = 1 << 20;
 
 /// An image of a known defect.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +49,10 @@ impl Examples {
     /// # Errors
     /// See [`DefectsError`].
     pub fn find(folder: &Path, normals: &[PathBuf], roi: Option<Roi>) -> Result<Self, DefectsError> {
-        let found = test_images(folder)?;
+        let mut found = test_images(folder)?;
+        let mut unused = std::mem::take(&mut found.unused);
+        let good = found.images.iter().filter(|image| !image.is_defective());
+        good.for_each(|image| unused.add(UnusedReason::Beside, &image.path));
         let defective = || found.images.iter().filter(|image| image.is_defective());
         let of_defects: HashSet<&PathBuf> = defective().map(|image| &image.path).collect();
         // A test folder may hold the good parts, too.
@@ -54,15 +61,15 @@ impl Examples {
         let paths: Vec<PathBuf> =
             normals.iter().chain(defective().map(|image| &image.path)).cloned().collect();
         let survey = survey(&paths, roi, || {});
-        let mut notes: Vec<String> = found.unused.line(folder).into_iter().collect();
-        notes.extend(contradictions(&survey, &of_defects)?);
+        let mut notes = contradictions(&survey, &of_defects)?;
         let usable: HashSet<&PathBuf> = survey.usable.iter().collect();
         let used = || defective().filter(|image| usable.contains(&image.path));
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         used().for_each(|image| *counts.entry(&image.kind).or_default() += 1);
         let kinds: Vec<String> = counts.keys().map(|kind| (*kind).to_owned()).collect();
         if kinds.is_empty() {
-            return Err(DefectsError::None(folder.to_owned()));
+            notes.splice(..0, unused.line(folder));
+            return Err(DefectsError::None { folder: folder.to_owned(), notes });
         }
         if kinds.len() > MAX_KINDS {
             return Err(DefectsError::TooManyKinds(kinds.len()));
@@ -77,12 +84,20 @@ impl Examples {
         }
         let index: HashMap<&str, usize> = counts.keys().enumerate().map(|(at, kind)| (*kind, at)).collect();
         let mut images = vec![];
+        let mut box_files = HashSet::new();
         for image in used() {
-            let boxes = if image.masks.is_empty() { boxes(&image.path)? } else { vec![] };
+            let boxes = if image.masks.is_empty() {
+                box_files.insert(box_file(&image.path));
+                boxes(&image.path)?
+            } else {
+                vec![]
+            };
             let kind = index.get(image.kind.as_str()).copied().unwrap_or_default();
             images.push(Example { path: image.path.clone(), kind, masks: image.masks.clone(), boxes });
         }
         images.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
+        unused.remove(&box_files);
+        notes.splice(..0, unused.line(folder));
         Ok(Self { kinds, images, notes })
     }
 
@@ -128,11 +143,15 @@ fn contradictions(survey: &Survey, of_defects: &HashSet<&PathBuf>) -> Result<Vec
     Ok(notes)
 }
 
+fn box_file(image: &Path) -> PathBuf {
+    image.with_extension("txt")
+}
+
 /// Reads the boxes beside an image; none if there is no such file.
 fn boxes(image: &Path) -> Result<Vec<[f64; 4]>, DefectsError> {
-    let path = image.with_extension("txt");
-    let text = match std::fs::read(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+    let path = box_file(image);
+    let text = match read_regular_file(&path, MAX_BOX_BYTES) {
+        Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
         read => read.map_err(|source| DefectsError::ReadBoxes { path: path.clone(), source })?,
     };
     let text = String::from_utf8_lossy(&text);
@@ -181,6 +200,11 @@ mod tests {
             "{:?}",
             found.notes
         );
+        // The boxes are used; notes in another file and the good part are not.
+        std::fs::write(at("scratch/notes.txt"), "1.png was dropped").unwrap();
+        let notes = Examples::find(root.path(), &[], None).unwrap().notes;
+        assert!(notes[0].contains("1 file without an image extension (scratch/notes.txt)"), "{notes:?}");
+        assert!(notes[0].contains("(good/1.png)"), "{notes:?}");
         for wrong in ["0 0.5 0.25 0.5", "0 0.5 0.25 0 0.5", "0 0.5 1.25 0.5 0.5", "0 nan 0 1 1", "a b c d e"]
         {
             std::fs::write(at("scratch/2.txt"), wrong).unwrap();
@@ -205,6 +229,6 @@ mod tests {
         let only_good = Examples::find(root.path(), &[], None);
         assert!(matches!(&only_good, Ok(found) if found.kinds == ["defects"]), "{only_good:?}");
         std::fs::remove_dir_all(root.path().join("defects")).unwrap();
-        assert!(matches!(Examples::find(root.path(), &[], None), Err(DefectsError::None(_))));
+        assert!(matches!(Examples::find(root.path(), &[], None), Err(DefectsError::None { .. })));
     }
 }
