@@ -33,5 +33,6 @@ pub mod metrics;
 pub mod modbus;
 pub mod mqtt;
 pub mod page;
+mod regular_file;
 pub mod tls;
 pub mod webhook;

@@ -15,6 +15,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::regular_file;
+
+/// Maximum size of a PEM file: all certificates that a system trusts take a tenth of that.
+const MAX_PEM_BYTES: u64 = 4 << 20;
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -79,8 +83,8 @@ impl Tls {
                     path: path.to_owned(),
                     reason: e.to_string(),
                 };
-                let certificates = CertificateDer::pem_file_iter(path).map_err(|e| failed(&e))?;
-                for certificate in certificates {
+                let pem = regular_file::read(path, MAX_PEM_BYTES).map_err(|e| failed(&e))?;
+                for certificate in CertificateDer::pem_slice_iter(&pem) {
                     roots.add(certificate.map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
                 }
             }
@@ -116,12 +120,14 @@ impl Acceptor {
             key: key.to_owned(),
             reason: e.to_string(),
         };
-        let chain = CertificateDer::pem_file_iter(certificate).map_err(|e| failed(&e))?;
+        let read = |path| regular_file::read(path, MAX_PEM_BYTES).map_err(|e| failed(&e));
+        let pem = read(certificate)?;
+        let chain = CertificateDer::pem_slice_iter(&pem);
         let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|e| failed(&e))?;
         if chain.is_empty() {
             return Err(failed(&"there is no certificate in the file"));
         }
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|e| failed(&e))?;
+        let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|e| failed(&e))?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use judge::Bundle;
+use judge::{Bundle, ReadError, read_regular_file};
 use serde::{Deserialize, Serialize};
 
 use crate::suspects::Suspect;
@@ -56,15 +56,12 @@ pub fn left_out_of(bundle: &Bundle) -> io::Result<Vec<Suspect>> {
 /// # Errors
 /// If the record can't be read, or isn't one.
 pub fn left_out(bundle: &Path) -> io::Result<Vec<Suspect>> {
-    let path = bundle.join(LEFT_OUT_FILE);
-    let length = match std::fs::metadata(&path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
-        found => found?.len(),
+    let bytes = match read_regular_file(&bundle.join(LEFT_OUT_FILE), MAX_BYTES) {
+        Err(ReadError::Io(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(ReadError::Io(e)) => return Err(e),
+        bytes => bytes.map_err(io::Error::other)?,
     };
-    if length > MAX_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let record: Record = serde_json::from_slice(&std::fs::read(&path)?)?;
+    let record: Record = serde_json::from_slice(&bytes)?;
     Ok(record.left_out)
 }
 
@@ -95,5 +92,9 @@ mod tests {
             std::fs::write(&path, damaged).unwrap();
             assert!(left_out(folder.path()).is_err());
         }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let error = left_out(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
     }
 }

@@ -230,3 +230,14 @@ fn safetensors_with_a_header_of_any_length_are_told_from_a_pickle() {
     let file = (0..256).map(start).find(|file| file[0] == 0x80).unwrap();
     assert!(read(&file).unwrap().1 == weights);
 }
+
+#[test]
+fn a_pipe_or_a_device_is_no_weight_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.pth");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), std::path::Path::new("/dev/zero")] {
+        let error = read_published(path).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+}

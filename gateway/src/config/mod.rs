@@ -15,6 +15,8 @@ pub use schema::{
     Config, LineConfig, MetricsConfig, ModbusConfig, MqttConfig, PageConfig, WebhookConfig, WordOrder,
 };
 
+use crate::regular_file;
+
 /// The file that `gateway init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
 /// Larger files are refused.
@@ -65,13 +67,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]; it lists every value that is not allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let io = |source| ConfigError::Io { path: path.to_owned(), source };
-        let mut bytes = vec![];
-        let file = std::fs::File::open(path).map_err(io)?;
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_BYTES + 1), &mut bytes).map_err(io)?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(ConfigError::TooLarge { path: path.to_owned() });
-        }
+        let bytes = regular_file::read(path, MAX_BYTES).map_err(|source| match source.kind() {
+            std::io::ErrorKind::FileTooLarge => ConfigError::TooLarge { path: path.to_owned() },
+            _ => ConfigError::Io { path: path.to_owned(), source },
+        })?;
         Self::parse(&bytes, path)
     }
 
@@ -223,6 +222,11 @@ mod tests {
             assert!(reason.contains(named), "{wrong}: {reason}");
         }
         assert!(matches!(Config::load(Path::new("/nowhere")), Err(ConfigError::Io { .. })));
-        assert!(matches!(Config::load(Path::new("/dev/zero")), Err(ConfigError::TooLarge { .. })));
+        let error = Config::load(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large.toml");
+        std::fs::write(&large, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
+        assert!(matches!(Config::load(&large), Err(ConfigError::TooLarge { .. })));
     }
 }

@@ -28,6 +28,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::MqttConfig;
 use crate::line::{Event, Hub};
 use crate::log::limited;
+use crate::regular_file;
 use crate::tls::Tls;
 use messages::Topics;
 pub use protocol::{Happened, Login, Protocol, ProtocolError};
@@ -39,6 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// A longer file is no password.
 const MAX_PASSWORD: usize = 1024;
+/// Maximum size of the file with the password, line ends included.
+const MAX_PASSWORD_FILE: u64 = 4096;
 
 /// Publishes a line's results.
 pub struct Client {
@@ -162,7 +165,8 @@ fn login(config: &MqttConfig) -> Result<Login> {
         let said = || {
             format!("cannot read mqtt.password_file {}; check the path and its permissions", path.display())
         };
-        let text = std::fs::read_to_string(path).with_context(said)?;
+        let bytes = regular_file::read(path, MAX_PASSWORD_FILE).with_context(said)?;
+        let text = String::from_utf8(bytes).with_context(said)?;
         // Editors end files with a line feed.
         let password = text.trim_end_matches(['\r', '\n']).to_owned();
         ensure!(

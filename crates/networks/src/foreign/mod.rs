@@ -19,14 +19,17 @@ mod outputs;
 
 use std::path::Path;
 
-use judge::Network;
 use judge::onnx::{FLOAT, GraphProto, ModelProto, ValueInfoProto};
+use judge::{Network, ReadError, read_regular_file};
 use prost::Message as _;
 use shared_format::Size;
 
 pub use self::error::ForeignError;
 use self::graph::Wrapped;
 pub use self::normalisation::Normalisation;
+
+/// Maximum size of a model's file: that of any protobuf message.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// How to adopt a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -66,9 +69,11 @@ impl ForeignModel {
     /// # Errors
     /// See [`ForeignError`].
     pub fn read(path: &Path) -> Result<Self, ForeignError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| ForeignError::Io { path: path.to_owned(), source })?;
         let no_onnx = |reason: String| ForeignError::Onnx { path: path.to_owned(), reason };
+        let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
+            ReadError::Io(source) => ForeignError::Io { path: path.to_owned(), source },
+            e => no_onnx(e.to_string()),
+        })?;
         let mut model = ModelProto::decode(bytes.as_slice()).map_err(|e| no_onnx(e.to_string()))?;
         let mut graph = model.graph.take().ok_or_else(|| no_onnx("it has no graph".to_owned()))?;
         if let Some(function) = model.functions.first() {

@@ -141,11 +141,15 @@ impl Library {
 /// # Errors
 /// If the file can't be read or doesn't fit its architecture.
 pub fn load_file(path: &Path, name: &str) -> Result<Teacher, TeacherError> {
-    let bytes = read_regular_file(path, MAX_BYTES).map_err(|e| match e {
+    parse(&read_file(path, MAX_BYTES)?, path, name)
+}
+
+/// Reads a regular file of at most `max` bytes.
+pub(super) fn read_file(path: &Path, max: u64) -> Result<Vec<u8>, TeacherError> {
+    read_regular_file(path, max).map_err(|e| match e {
         ReadError::Io(source) => TeacherError::Io { path: path.to_owned(), source },
         e => TeacherError::Format { path: path.to_owned(), source: e.to_string().into() },
-    })?;
-    parse(&bytes, path, name)
+    })
 }
 
 fn parse(bytes: &[u8], path: &Path, name: &str) -> Result<Teacher, TeacherError> {

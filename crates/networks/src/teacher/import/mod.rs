@@ -11,7 +11,11 @@ use std::path::Path;
 use self::detect_architecture::detect_architecture;
 use crate::architecture::{Network, fold, name_sequential};
 use crate::array::Weights;
+use crate::teacher::library::read_file;
 use crate::teacher::{Library, Teacher, TeacherError, WeightFileError, read_safetensors};
+
+/// Maximum size of a file of published weights: with an optimizer's state, the largest backbone's checkpoint has a fifth of that.
+const MAX_BYTES: u64 = 4 << 30;
 
 /// Imports published weights into `library` under `name`, replacing a teacher with that name.
 ///
@@ -32,7 +36,7 @@ pub fn import(library: &Library, file: &Path, name: &str) -> Result<Teacher, Tea
 /// # Errors
 /// Names the first tensor that doesn't fit the most similar architecture, or some of the names if none is similar.
 pub fn read_published(path: &Path) -> Result<(Network, Weights), TeacherError> {
-    let bytes = std::fs::read(path).map_err(|source| TeacherError::Io { path: path.to_owned(), source })?;
+    let bytes = read_file(path, MAX_BYTES)?;
     let raw =
         read_weights(&bytes).map_err(|source| TeacherError::Format { path: path.to_owned(), source })?;
     let raw = timm::name_as_port(name_sequential(raw));
