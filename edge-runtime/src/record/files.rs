@@ -12,14 +12,16 @@ use crate::report::{DefectFields, RegionFields, ZoneFields};
 
 const JPEG: &str = "frame.jpg";
 const PNG: &str = "frame.png";
+/// Bytes that can't be decoded and are neither a JPEG nor a PNG.
+const BYTES: &str = "frame.bin";
 const OVERLAY: &str = "overlay.png";
 pub const DESCRIPTION: &str = "record.json";
 /// Written by [`crate::review`], if a person has decided on the record.
 pub const DECISION: &str = "decision.json";
-/// The names that the frame itself can have.
+/// The names that a picture of the frame can have.
 pub const FRAMES: [&str; 2] = [JPEG, PNG];
 /// Every name that a file of a record can have: anything else in its folder is foreign.
-pub const NAMES: [&str; 5] = [JPEG, PNG, OVERLAY, DESCRIPTION, DECISION];
+pub const NAMES: [&str; 6] = [JPEG, PNG, BYTES, OVERLAY, DESCRIPTION, DECISION];
 
 /// A file's name and bytes.
 pub type RecordFile = (&'static str, Vec<u8>);
@@ -68,13 +70,14 @@ pub fn of(
     Ok(files)
 }
 
-/// Returns the frame as the camera delivered it if that is a JPEG or PNG, otherwise encoded as PNG.
+/// Returns the frame as the camera delivered it if that is a JPEG or PNG or can't be decoded, otherwise encoded as PNG.
 fn frame(record: &Record) -> Result<Option<RecordFile>, EncodeError> {
     match (&record.bytes, &record.frame) {
         (Some(bytes), _) if bytes.starts_with(b"\xff\xd8\xff") => Ok(Some((JPEG, bytes.clone()))),
         (Some(bytes), _) if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(Some((PNG, bytes.clone()))),
         (_, Some(frame)) => Ok(Some((PNG, encode_png(frame)?))),
-        (_, None) => Ok(None),
+        (Some(bytes), None) => Ok(Some((BYTES, bytes.clone()))),
+        (None, None) => Ok(None),
     }
 }
 

@@ -70,7 +70,7 @@ pub struct Record {
     pub captured_at: Moment,
     /// The frame; `None` if the bytes can't be decoded.
     pub frame: Option<Frame>,
-    /// The camera's original bytes, in any format; kept if they are a JPEG or PNG.
+    /// The camera's original bytes, in any format; kept if they are a JPEG or PNG, or can't be decoded.
     pub bytes: Option<Vec<u8>>,
     /// Why the frame was not judged.
     pub refused: Option<String>,

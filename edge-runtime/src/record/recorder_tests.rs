@@ -105,12 +105,14 @@ fn a_record_holds_frame_overlay_and_description() {
     let files: Vec<Vec<&str>> =
         records.iter().map(|(_, files)| files.iter().map(String::as_str).collect()).collect();
     let whole = vec!["frame.png", "overlay.png", "record.json"];
-    assert_eq!(files, [whole.clone(), whole, vec!["frame.jpg", "record.json"], vec!["record.json"]]);
+    let faults = ["frame.jpg", "frame.bin"].map(|frame| vec![frame, "record.json"]);
+    assert_eq!(files, [&[whole.clone(), whole][..], &faults].concat());
     let path = |record: usize, file: &str| root.path().join(records[record].0.to_string()).join(file);
     assert_eq!(decode_file(&path(0, "frame.png")).unwrap(), frame());
     assert_eq!(decode_file(&path(0, "overlay.png")).unwrap().size(), SIZE);
     assert_eq!(std::fs::read(path(1, "frame.png")).unwrap(), png);
     assert_eq!(std::fs::read(path(2, "frame.jpg")).unwrap(), jpeg);
+    assert_eq!(std::fs::read(path(3, "frame.bin")).unwrap(), b"neither");
     let rejected = description(root.path(), &records[0].0);
     for (key, value) in [("line", "line 1"), ("verdict", "reject"), ("product", "cap")] {
         assert_eq!(rejected[key], value);
