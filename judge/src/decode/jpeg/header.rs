@@ -36,6 +36,16 @@ pub(super) struct FrameHeader {
     pub mcus_down: usize,
 }
 
+/// Describes what a start-of-frame marker that isn't read stands for (T.81, table B.1).
+const fn process_of(start_of_frame: u8) -> &'static str {
+    match start_of_frame {
+        marker::SOF3 => "it is lossless",
+        marker::SOF9 | marker::SOF10 => "it is compressed with arithmetic coding",
+        marker::SOF11 => "it is lossless, with arithmetic coding",
+        _ => "it is hierarchical",
+    }
+}
+
 impl FrameHeader {
     /// Reads a start-of-frame segment.
     ///
@@ -44,7 +54,7 @@ impl FrameHeader {
     /// components; `Malformed` for values that the standard doesn't allow.
     pub(super) fn read(segment: &Segment<'_>) -> Result<Self, DecodeError> {
         if !matches!(segment.marker, marker::SOF0 | marker::SOF1 | marker::SOF2) {
-            return Err(unsupported("it is lossless, hierarchical or compressed with arithmetic coding"));
+            return Err(unsupported(process_of(segment.marker)));
         }
         let [precision, h0, h1, w0, w1, count, rest @ ..] = segment.payload else {
             return Err(Damage::FrameHeader.into());

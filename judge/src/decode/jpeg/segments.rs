@@ -5,8 +5,12 @@ pub(super) mod marker {
     pub const SOF0: u8 = 0xC0;
     pub const SOF1: u8 = 0xC1;
     pub const SOF2: u8 = 0xC2;
+    pub const SOF3: u8 = 0xC3;
     pub const DHT: u8 = 0xC4;
     pub const JPG: u8 = 0xC8;
+    pub const SOF9: u8 = 0xC9;
+    pub const SOF10: u8 = 0xCA;
+    pub const SOF11: u8 = 0xCB;
     pub const DAC: u8 = 0xCC;
     pub const SOF15: u8 = 0xCF;
     pub const RST0: u8 = 0xD0;
