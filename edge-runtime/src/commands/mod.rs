@@ -23,6 +23,9 @@ pub mod run;
 pub mod teach;
 mod trusted;
 
+use std::io::Write as _;
+
+use clap::Subcommand as _;
 use outcome::CommandOutcome;
 
 /// The commands of the program.
@@ -56,9 +59,29 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Exchange two bundle folders in one step, for scripts that install bundles on a board.
     Exchange(exchange::Args),
+    /// Print completions for a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write this program's manual pages.
+    Manual(manual::ManualArgs),
 }
 
+/// What the program does, for its help and its manual.
+pub const ABOUT: &str = "Judges parts on a line, or frames in files, with a bundle from the Nominal trainer.";
+
+/// The end of its help.
+pub const EXIT_CODES: &str =
+    "Exit codes: 0 all frames pass, 10 at least one reject, 11 at least one fault, 1 error, 2 usage error.";
+
 impl Command {
+    /// Returns the program's command line, under the name that it is installed with.
+    fn program() -> clap::Command {
+        let program = clap::Command::new("edge-runtime")
+            .about(ABOUT)
+            .version(env!("CARGO_PKG_VERSION"))
+            .after_help(EXIT_CODES);
+        Self::augment_subcommands(program)
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -78,6 +101,14 @@ impl Command {
             Self::Learn(args) => learn::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Exchange(args) => exchange::run(&args),
+            Self::Completions(args) => {
+                manual::completions(&args, Self::program(), &mut std::io::stdout())?;
+                Ok(CommandOutcome::Success)
+            }
+            Self::Manual(args) => {
+                writeln!(std::io::stdout(), "{}", manual::manual(&args, Self::program())?)?;
+                Ok(CommandOutcome::Success)
+            }
         }
     }
 }

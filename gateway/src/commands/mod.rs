@@ -8,6 +8,7 @@ mod run;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::Subcommand as _;
 
 use crate::page::Role;
 
@@ -47,9 +48,29 @@ pub enum Command {
         #[arg(long)]
         verbose: bool,
     },
+    /// Print completions for a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write this program's manual pages.
+    Manual(manual::ManualArgs),
 }
 
+/// What the program does, for its help and its manual.
+pub const ABOUT: &str =
+    "Passes a line's results on to a PLC (Modbus TCP), MQTT, Prometheus, a webhook and browsers.";
+
+/// The end of its help.
+pub const EXIT_CODES: &str = "Exit codes: 0 success, 1 error or a failed check, 2 usage error.";
+
 impl Command {
+    /// Returns the program's command line, under the name that it is installed with.
+    fn program() -> clap::Command {
+        let program = clap::Command::new("nominal-gateway")
+            .about(ABOUT)
+            .version(env!("CARGO_PKG_VERSION"))
+            .after_help(EXIT_CODES);
+        Self::augment_subcommands(program)
+    }
+
     /// Runs the command. Returns whether all checks passed.
     ///
     /// # Errors
@@ -60,6 +81,14 @@ impl Command {
             Self::Check { file, file_only } => check::run(&file, file_only),
             Self::Password { role, file } => password::run(role, &file).map(|()| true),
             Self::Run { file, verbose } => run::run(&file, verbose).map(|()| true),
+            Self::Completions(args) => {
+                manual::completions(&args, Self::program(), &mut std::io::stdout())?;
+                Ok(true)
+            }
+            Self::Manual(args) => {
+                println!("{}", manual::manual(&args, Self::program())?);
+                Ok(true)
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ fn teachers(args: &Args) -> anyhow::Result<Vec<String>> {
     names.sort_by_key(|name| name != DEFAULT_TEACHER);
     if names.is_empty() {
         bail!(
-            "no teacher is imported; import one with: trainer teacher import FILE --name {DEFAULT_TEACHER}"
+            "no teacher is imported; run `trainer setup`, or import one with: trainer teacher import FILE --name {DEFAULT_TEACHER}"
         );
     }
     Ok(names)

@@ -6,11 +6,12 @@ mod compare;
 mod distill;
 mod eval;
 mod export;
+mod first_try;
 mod images;
 mod key;
-mod manual;
 mod quality;
 mod screening;
+mod setup;
 mod sign;
 mod size_class;
 mod stress;
@@ -22,14 +23,14 @@ mod train;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Learns what good parts look like from photos of good parts, and writes bundles for the line.
 ///
 /// From photos to a verdict:
 ///
-///   trainer teacher import efficientnet-lite0.pth --name efficientnet-lite0
-///   trainer train --method stpm --data photos/ --out runs/cap
+///   trainer setup
+///   trainer train --data photos/ --out runs/cap
 ///   trainer export runs/cap --out bundles/cap
 ///   trainer eval bundles/cap --data photos/
 ///   edge-runtime inspect --bundle bundles/cap new/*.jpg
@@ -44,6 +45,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fetch the teacher that all commands use by default, once
+    Setup(setup::Args),
+    /// From photos to verdicts in one step: fetch the teacher, learn, write a bundle, judge
+    Try(first_try::Args),
     /// Import, list and distil teachers: networks pre-trained on natural images
     #[command(subcommand)]
     Teacher(teacher::Command),
@@ -102,6 +107,8 @@ impl Cli {
     /// If the command fails; the message names the next action.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Setup(args) => setup::run(&args),
+            Command::Try(args) => first_try::run(&args),
             Command::Teacher(command) => teacher::run(command),
             Command::Train(args) => train::run(&args),
             Command::TeachDefects(args) => teach_defects::run(&args),
@@ -113,9 +120,20 @@ impl Cli {
             Command::Key(command) => key::run(&command),
             Command::Sign(args) => sign::run(&args),
             Command::Verify(args) => sign::verify(&args),
-            Command::Completions(args) => Ok(manual::completions(&args)),
-            Command::Manual(args) => manual::manual(&args),
+            Command::Completions(args) => {
+                manual::completions(&args, program(), &mut std::io::stdout())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Manual(args) => {
+                println!("{}", manual::manual(&args, program())?);
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Stress(args) => stress::run(&args),
         }
     }
+}
+
+/// Returns this program's command line under the name that it is installed with.
+fn program() -> clap::Command {
+    Cli::command().name("trainer")
 }

@@ -95,7 +95,7 @@ pub enum TeacherError {
     Name(String),
     /// No teacher has this name.
     #[error(
-        "no teacher is called `{name}` (known: {known}); import one with `trainer teacher import FILE --name {name}`"
+        "no teacher is called `{name}` (known: {known}); run `trainer setup` for efficientnet-lite0, or import one with `trainer teacher import FILE --name {name}`"
     )]
     Unknown {
         /// The requested name.
