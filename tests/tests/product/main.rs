@@ -19,6 +19,7 @@ mod light;
 mod page;
 mod parity;
 mod quality;
+mod setup;
 mod stpm;
 mod suspects;
 mod tasks;

@@ -1,5 +1,4 @@
 //! Tests `trainer setup` and `trainer try` as users run them.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::io::Write as _;
 use std::path::Path;
