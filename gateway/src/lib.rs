@@ -15,6 +15,7 @@
 //! | [`page`] | a page for browsers: the line live, its records and decisions on them, thresholds, teaching |
 //! | [`http`] | connections to HTTP servers, and the server for metrics |
 //! | [`tls`] | trusted certificates, connections with or without TLS, and the page's own certificate |
+//! | [`advice`] | what to do about a neighbour that can't be reached |
 //! | [`log`] | rate limiting of log lines |
 //! | [`commands`] | one file per command |
 //!
@@ -24,6 +25,7 @@
 // Neighbours send whatever they like: an index out of range is handled explicitly.
 #![deny(clippy::indexing_slicing)]
 
+pub mod advice;
 pub mod commands;
 pub mod config;
 pub mod http;

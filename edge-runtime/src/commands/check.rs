@@ -14,6 +14,7 @@ use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::gate::{BeltUnit, GateSettings};
 use crate::line_file::{CameraConfig, LineFile, ProcessConfig, Product, Safe, Trigger};
+use crate::link::socket;
 use crate::output::KINDS;
 use crate::trust::{self, LineTrust};
 
@@ -46,8 +47,18 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         }
         problems.extend(devices(&line));
     }
+    let mut gateway = None;
+    if let Some(config) = line.socket.as_ref().filter(|_| !args.file_only) {
+        match socket::check(&config.path) {
+            Ok(said) => gateway = Some(said),
+            Err(problem) => problems.push(problem),
+        }
+    }
     let mut out = std::io::stdout().lock();
     write!(out, "{}", describe(&line))?;
+    if let Some(said) = &gateway {
+        writeln!(out, "gateway   {said}")?;
+    }
     for signature in &signatures {
         writeln!(out, "signature {signature}")?;
     }

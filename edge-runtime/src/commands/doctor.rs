@@ -14,6 +14,8 @@ use super::trusted;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles::OpenBundleError;
 use crate::health::machine::System;
+use crate::line_file::LineFile;
+use crate::link::socket;
 use crate::report::significant;
 
 /// Arguments of `doctor`.
@@ -22,8 +24,8 @@ pub struct Args {
     /// Also check this bundle folder.
     #[arg(long, value_name = "FOLDER")]
     bundle: Option<PathBuf>,
-    /// A line file: the bundle must be one that this line would run.
-    #[arg(long, value_name = "FILE", requires = "bundle")]
+    /// A line file: its end of the gateway's socket is checked, and a bundle must be one that this line would run.
+    #[arg(long, value_name = "FILE")]
     line: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -36,6 +38,8 @@ struct DoctorReport {
     version: &'static str,
     system: System,
     bundle: Option<BundleReport>,
+    /// The state of the gateway's socket; `None` without a line file, or without `[socket]` in it.
+    gateway: Option<String>,
     /// One sentence per failed check, with what to do about it.
     problems: Vec<String>,
 }
@@ -91,9 +95,16 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         let checked = check_bundle(folder, args.line.as_deref(), &mut problems);
         checked.map_err(|e| problems.push(cause(&e))).ok()
     });
+    let gateway = args.line.as_deref().and_then(|line| match check_socket(line) {
+        Ok(said) => said,
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    });
     let ok = problems.is_empty();
-    let report =
-        DoctorReport { ok, version: env!("CARGO_PKG_VERSION"), system: System::probe(), bundle, problems };
+    let (version, system) = (env!("CARGO_PKG_VERSION"), System::probe());
+    let report = DoctorReport { ok, version, system, bundle, gateway, problems };
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
@@ -102,6 +113,12 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
         write_text(&report, &mut out)?;
     }
     Ok(if ok { CommandOutcome::Success } else { CommandOutcome::Error })
+}
+
+/// Checks this line's end of the gateway's socket. The neighbours behind the gateway are for `gateway check`: this program has no network.
+fn check_socket(line: &Path) -> Result<Option<String>, String> {
+    let line = LineFile::load(line).map_err(|e| e.to_string())?;
+    line.socket.map(|config| socket::check(&config.path)).transpose()
 }
 
 /// Returns why a bundle is refused. That it is the bundle which is refused, the report says anyway.
@@ -250,6 +267,9 @@ fn write_text(report: &DoctorReport, out: &mut impl Write) -> io::Result<()> {
     }
     if let Some(bundle) = &report.bundle {
         write_bundle(bundle, out)?;
+    }
+    if let Some(gateway) = &report.gateway {
+        writeln!(out, "gateway       {gateway}")?;
     }
     for problem in &report.problems {
         writeln!(out, "problem       {problem}")?;

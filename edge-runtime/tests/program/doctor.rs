@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::line::line_file;
 use crate::support::{frame, onnx, write_bundle, write_thresholds};
 use crate::{Fixture, code, program, stderr, stdout};
 
@@ -71,4 +72,25 @@ fn a_bundle_without_golden_frames_proves_nothing() {
     let output = fixture.run("doctor", &[]);
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("no golden frames"));
+}
+
+#[test]
+fn a_lines_end_of_the_gateways_socket_is_checked() {
+    let fixture = Fixture::new();
+    fixture.write("line.toml", line_file("[socket]\npath = \"line.sock\"").as_bytes());
+    std::fs::create_dir_all(fixture.path("frames")).unwrap();
+    let run = |arguments: &[&str]| program(fixture.folder.path()).args(arguments).output().unwrap();
+    for arguments in [&["doctor", "--line", "line.toml"][..], &["check", "line.toml"]] {
+        let output = run(arguments);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains("line.sock: can be made"), "{}", stdout(&output));
+    }
+    fixture.write("line.sock", b"not a socket");
+    for arguments in [&["doctor", "--line", "line.toml"][..], &["check", "line.toml"]] {
+        let output = run(arguments);
+        let said = stdout(&output);
+        assert!(code(&output) == 1 && said.contains("remove it, or correct the path"), "{said}");
+    }
+    let output = run(&["doctor", "--line", "nowhere.toml"]);
+    assert!(code(&output) == 1 && stdout(&output).contains("edge-runtime init"), "{}", stdout(&output));
 }

@@ -25,6 +25,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::advice;
 use crate::config::MqttConfig;
 use crate::line::{Event, Hub};
 use crate::log::limited;
@@ -198,10 +199,24 @@ pub async fn check(config: &MqttConfig) -> Result<String> {
     let (host, port) = (&client.config.host, client.port());
     let reached = timeout(Duration::from_secs(10), Session::new(&client).log_in(false)).await;
     let reached = reached.unwrap_or_else(|_| anyhow::bail!("it doesn't answer"));
-    reached.with_context(|| {
-        format!(
-            "cannot use the broker {host}:{port}; check mqtt.host, port, user, password and tls, and the firewall"
-        )
+    reached.map_err(|e| {
+        let advice = next_action(&e);
+        e.context(format!("cannot use the broker {host}:{port}; {advice}"))
     })?;
     Ok(format!("the broker {host}:{port} accepts the login"))
+}
+
+/// Names the next action after a login failed.
+fn next_action(error: &anyhow::Error) -> String {
+    let keys = advice::Keys { address: "mqtt.host and mqtt.port", tls: "mqtt.tls", ca_file: "mqtt.ca_file" };
+    match error.downcast_ref::<ProtocolError>() {
+        Some(ProtocolError::Refused(_)) => {
+            "correct mqtt.user and mqtt.password_file, or add the user to the broker".to_owned()
+        }
+        Some(_) => "check that mqtt.port is the broker's, and mqtt.tls".to_owned(),
+        None => advice::after(error, keys).unwrap_or_else(|| {
+            "check mqtt.port and mqtt.tls: a broker that waits for TLS says nothing; its log may say why"
+                .to_owned()
+        }),
+    }
 }

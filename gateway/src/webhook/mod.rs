@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::{Instant, sleep};
 
+use crate::advice;
 use crate::config::WebhookConfig;
 use crate::http::Target;
 use crate::line::{Event, Hub};
@@ -171,8 +172,11 @@ fn prepare(config: &WebhookConfig) -> Result<(Target, Option<Tls>)> {
 pub async fn check(config: &WebhookConfig) -> Result<String> {
     let (target, tls) = prepare(config)?;
     let server = target.server();
-    target.reach(tls.as_ref()).await.with_context(|| {
-        format!("cannot reach {server}; check webhook.url, the firewall, and the server's certificate")
+    target.reach(tls.as_ref()).await.map_err(|e| {
+        let e = anyhow::Error::from(e);
+        let keys = advice::Keys { address: "webhook.url", tls: "webhook.url", ca_file: "webhook.ca_file" };
+        let next = advice::after(&e, keys).unwrap_or_else(|| "check webhook.url".to_owned());
+        e.context(format!("cannot reach {server} (webhook.url); {next}"))
     })?;
     Ok(format!("{server} can be reached"))
 }

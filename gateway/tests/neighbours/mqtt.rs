@@ -300,3 +300,91 @@ fn tls_needs_a_certificate_that_is_trusted() {
     let _gateway = Gateway::start(&line, &neighbours("ca_file = \"cert.pem\""));
     wait_for_metric(metrics, CONNECTED, 1.0);
 }
+
+/// Runs `gateway check` with these settings of the broker, and returns what it says about that.
+fn check(line: &Line, settings: &str) -> (bool, String) {
+    let file = line.path("check.toml");
+    std::fs::write(&file, format!("[line]\nsocket = \"line.sock\"\n[mqtt]\ntopic = \"a\"\n{settings}"))
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway")).arg("check").arg(&file).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let about = said.lines().find(|line| line.starts_with("mqtt")).unwrap_or(&said).to_owned();
+    (output.status.success(), about)
+}
+
+#[test]
+fn a_check_says_what_to_do_about_a_broker_that_is_gone_or_refuses_the_login() {
+    let line = Line::start(0);
+    let passwords = line.path("passwords");
+    std::fs::write(&passwords, "").unwrap();
+    let Some(mut mosquitto_passwd) = program("mosquitto_passwd", "mosquitto") else { return };
+    assert!(mosquitto_passwd.arg("-b").arg(&passwords).args(["gate", "right"]).status().unwrap().success());
+    let settings = format!("allow_anonymous false\npassword_file {}", passwords.display());
+    let port = free_port();
+    let own = |password: &str| {
+        std::fs::write(line.path("own"), password).unwrap();
+        format!("host = \"127.0.0.1\"\nport = {port}\nuser = \"gate\"\npassword_file = \"own\"\n")
+    };
+    let (ok, said) = check(&line, &own("right"));
+    assert!(
+        !ok && said.contains("nothing listens there; start it, or correct mqtt.host and mqtt.port"),
+        "{said}"
+    );
+    let Some(_broker) = Broker::start(&line, port, &settings) else { return };
+    assert_eq!(
+        check(&line, &own("right")),
+        (true, format!("mqtt      the broker 127.0.0.1:{port} accepts the login"))
+    );
+    let refused = |settings: &str| {
+        let (ok, said) = check(&line, settings);
+        assert!(!ok && said.contains("correct mqtt.user and mqtt.password_file"), "{said}");
+    };
+    refused(&own("wrong"));
+    refused(&own("right").replace("\"gate\"", "\"gates\""));
+    refused(&format!("host = \"127.0.0.1\"\nport = {port}\n"));
+    let (ok, said) = check(&line, &own("right").replace("127.0.0.1", "no-such-host.invalid"));
+    assert!(!ok && said.contains("mqtt.host") && said.contains("name server"), "{said}");
+    // TLS where the broker has none.
+    let (ok, said) = check(&line, &format!("{}tls = true\n", own("right")));
+    assert!(!ok && said.contains("mqtt.tls") || said.contains("ca-certificates"), "{said}");
+}
+
+#[test]
+fn a_check_says_what_to_do_about_a_certificate() {
+    let line = Line::start(0);
+    let make = |name: &str, subject: &str| {
+        let mut openssl = program("openssl", "openssl")?;
+        let made = openssl
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"])
+            .args([
+                "-addext",
+                &format!("subjectAltName={subject}"),
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .arg("-keyout")
+            .arg(line.path(&format!("{name}.key")))
+            .arg("-out")
+            .arg(line.path(&format!("{name}.pem")))
+            .stderr(Stdio::null())
+            .status();
+        made.unwrap().success().then_some(())
+    };
+    if make("broker", "DNS:localhost").is_none() || make("other", "DNS:localhost").is_none() {
+        return;
+    }
+    let [certificate, key] = ["broker.pem", "broker.key"].map(|name| line.path(name));
+    let settings =
+        format!("allow_anonymous true\ncertfile {}\nkeyfile {}", certificate.display(), key.display());
+    let Some(broker) = Broker::start(&line, free_port(), &settings) else { return };
+    let of =
+        |host: &str, more: &str| check(&line, &format!("host = \"{host}\"\nport = {}\n{more}", broker.port));
+    let (ok, said) = of("localhost", "tls = true\nca_file = \"broker.pem\"\n");
+    assert!(ok, "{said}");
+    let (ok, said) = of("localhost", "tls = true\nca_file = \"other.pem\"\n");
+    assert!(!ok && said.contains("mqtt.ca_file"), "{said}");
+    let (ok, said) = of("127.0.0.1", "tls = true\nca_file = \"broker.pem\"\n");
+    assert!(!ok && said.contains("for another name"), "{said}");
+    let (ok, said) = of("localhost", "");
+    assert!(!ok && said.contains("mqtt.tls"), "{said}");
+}

@@ -6,10 +6,12 @@
 //! | `listener` | the socket in the file system |
 //! | `connection` | one connected gateway |
 //! | `thread` | accepts and serves gateways |
+//! | `check` | whether the socket can be made, and who can connect |
 //!
 //! A gateway can't hold up the line: one thread serves all connections, never blocks, and bounds what it keeps for each and
 //! what it reads from each. What a gateway doesn't read in time is dropped and counted.
 
+mod check;
 mod connection;
 mod listener;
 mod thread;
@@ -28,6 +30,7 @@ use crate::clock::Moment;
 use crate::line_file::SocketConfig;
 use crate::realtime::{Waiter, Waker, side_thread};
 use crate::report::{PartReport, ReportQueue};
+pub use check::check;
 use thread::SocketThread;
 
 /// How long the thread may take to end: it flushes for a fifth of a second.

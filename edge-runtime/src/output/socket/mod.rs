@@ -18,9 +18,9 @@ impl OutputKind for Socket {
         line.socket.is_some()
     }
 
-    /// The socket's folder: the line makes the socket itself.
-    fn devices<'l>(&self, line: &'l LineFile) -> Vec<(&'static str, &'l Path)> {
-        line.socket.iter().filter_map(|socket| Some(("socket.path", socket.path.parent()?))).collect()
+    /// None: the line makes the socket itself, and [`crate::link::socket::check`] says whether it can.
+    fn devices<'l>(&self, _line: &'l LineFile) -> Vec<(&'static str, &'l Path)> {
+        vec![]
     }
 
     fn open(&self, _line: &LineFile, links: &Links) -> Result<Option<Arc<dyn Output>>, OpenError> {
