@@ -26,7 +26,7 @@ const fn step(name: &'static str, what: &'static str, args: &'static [&'static s
 }
 
 /// All steps, in order.
-const STEPS: [NightlyStep; 14] = [
+const STEPS: [NightlyStep; 16] = [
     NightlyStep {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
@@ -41,6 +41,22 @@ const STEPS: [NightlyStep; 14] = [
             "jpeg",
             "125,000 JPEGs compared with libjpeg",
             &["test", "--", "--no-fail-fast", "-p", "judge", "--test", "jpeg_reference"],
+        )
+    },
+    NightlyStep {
+        variables: &[("NOMINAL_ARAVIS_FRAMES", "100000"), ("NOMINAL_ARAVIS_KILLS", "100")],
+        ..step(
+            "aravis",
+            "a hundred thousand frames of the fake GigE Vision camera, which is killed a hundred times, as is its process",
+            &["test", "--", "-p", "capture-aravis", "--test", "fake_camera", "--", "--nocapture"],
+        )
+    },
+    NightlyStep {
+        variables: &[("NOMINAL_CAPTURE_KILLS", "100")],
+        ..step(
+            "capture",
+            "a line whose capture process is killed a hundred times",
+            &["test", "--", "-p", "edge-runtime", "--test", "program", "--", "--nocapture", "capture::"],
         )
     },
     step("fuzz", "mutated inputs, ten minutes for each kind", &["fuzz", "--minutes", "10"]),

@@ -33,6 +33,10 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
     if let Err(reason) = system::ensure_programs(&neighbours) {
         println!("no programs for testing the gateway: {reason:#}");
     }
+    // A GigE Vision camera on loopback; without it, the tests of `capture-aravis` say so and are skipped.
+    if let Err(reason) = system::ensure_programs(&[("arv-fake-gv-camera-0.8", "aravis-tools")]) {
+        println!("no fake camera for testing capture-aravis: {reason:#}");
+    }
     // minisign's own program is to verify what the trainer signs; without it, that test says so and is skipped.
     if let Err(reason) = system::ensure_programs(&[("minisign", "minisign")]) {
         println!("no minisign for testing signatures: {reason:#}");

@@ -8,6 +8,8 @@
 //! | `memory` | the memory that they share |
 //! | `sender` | the capture process' end |
 //! | `receiver` | the judging process' end |
+//! | `request` | the camera that a line asks for, and the formats of pixels |
+//! | `hang_guard` | ends a capture process that hangs |
 //!
 //! The two are connected by a socket of whole messages (`SOCK_SEQPACKET`). The receiver asks for a camera. The sender answers with an
 //! anonymous file of fixed size (`memfd_create`, sealed), in which each frame gets a slot of its own. It writes a frame into a free slot
@@ -20,14 +22,18 @@
 //! nothing worse. `tests/two_processes.rs` measures what that costs.
 #![forbid(unsafe_code)]
 
+mod hang_guard;
 mod memory;
 mod message;
 mod receiver;
+mod request;
 mod sender;
 mod socket;
 
+pub use hang_guard::HangGuard;
 pub use message::{FrameInfo, Greeting, Refusal};
 pub use receiver::{FrameReceiver, Received};
+pub use request::{AravisCamera, CameraRequest, PixelFormat};
 pub use sender::{FrameSender, Sent, refuse, request};
 pub use socket::{connect, listen, pair, wait_for_peer};
 

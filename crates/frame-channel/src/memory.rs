@@ -4,7 +4,9 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, ftruncate, memfd_create};
+use rustix::io::{pread, retry_on_intr};
 
 use crate::{ChannelError, MAX_SLOT_BYTES};
 
@@ -80,8 +82,21 @@ impl SharedMemory {
         if u64::from_le_bytes(number) != sequence {
             return Err(refused("a slot holds another frame than announced"));
         }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, at + HEADER)?;
+        self.copy(at + HEADER, length)
+    }
+
+    /// Copies bytes into memory that isn't filled with zeros before: each frame would be written twice.
+    fn copy(&self, from: u64, length: usize) -> Result<Vec<u8>, ChannelError> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = from + bytes.len() as u64;
+            let read = retry_on_intr(|| pread(&self.file, spare_capacity(&mut bytes), at))?;
+            if read == 0 {
+                return Err(ChannelError::Protocol("its memory ends within a frame".to_owned()));
+            }
+        }
+        // A vector may have more room than it was asked for.
+        bytes.truncate(length);
         Ok(bytes)
     }
 

@@ -37,6 +37,11 @@ pub enum CaptureError {
     /// nokhwa support is not compiled in.
     #[error("this build has no nokhwa support; build with --features nokhwa")]
     NoNokhwa,
+    /// Aravis is never linked with this program.
+    #[error(
+        "this process opens no GigE Vision or USB3 Vision camera; give camera.source = \"process\" and the socket of capture-aravis"
+    )]
+    OnlyInProcess,
     /// The capture process, or the camera in it, can't be used.
     #[error("{reason}")]
     Process {

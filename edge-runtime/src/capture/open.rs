@@ -24,6 +24,7 @@ pub fn open(
             Ok(Box::new(Pattern::new(size, *fps)))
         }
         line_file::CameraConfig::Process(settings) => Ok(Box::new(ProcessCamera::open(settings, max_size)?)),
+        line_file::CameraConfig::Aravis(_) => Err(CaptureError::OnlyInProcess),
         #[cfg(feature = "nokhwa")]
         line_file::CameraConfig::Nokhwa(settings) => {
             Ok(Box::new(super::nokhwa::NokhwaCamera::open(settings)?))

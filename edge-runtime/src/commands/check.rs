@@ -110,13 +110,17 @@ fn devices(line: &LineFile) -> Vec<String> {
         _ if other.is_some() => {}
         CameraConfig::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
         CameraConfig::Folder { path, .. } => paths.push(("camera.path", path)),
-        CameraConfig::Nokhwa(_) | CameraConfig::Pattern { .. } | CameraConfig::Process(_) => {}
+        CameraConfig::Nokhwa(_)
+        | CameraConfig::Pattern { .. }
+        | CameraConfig::Aravis(_)
+        | CameraConfig::Process(_) => {}
     }
     paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
     let mut problems = vec![];
     if let Some(socket) = other.filter(|socket| !socket.exists()) {
         problems.push(format!(
-            "camera.socket = {socket:?} does not exist; start `edge-runtime capture --socket`, or correct the path"
+            "camera.socket = {socket:?} does not exist; start {}, or correct the path",
+            camera.listening_program()
         ));
     }
     if other.is_none() && matches!(camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {

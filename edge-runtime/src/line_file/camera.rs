@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use frame_channel::AravisCamera;
 use serde::{Deserialize, Serialize};
 use shared_format::Size;
+
+pub use frame_channel::PixelFormat;
 
 /// Where frames come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +17,8 @@ pub enum CameraConfig {
     V4l2(V4l2Config),
     /// A camera that nokhwa can open, such as a workstation's webcam; for testing and for collecting photos.
     Nokhwa(NokhwaConfig),
+    /// A GigE Vision or USB3 Vision camera, held by the program `capture-aravis`: only in another process, with its socket.
+    Aravis(AravisCamera),
     /// Image files, for dry runs.
     Folder {
         /// A folder, file or pattern, relative to the line file. The images come in name order.
@@ -46,6 +51,7 @@ impl CameraConfig {
         match self {
             Self::V4l2(v4l2) => v4l2.fps,
             Self::Nokhwa(nokhwa) => nokhwa.fps,
+            Self::Aravis(aravis) => aravis.fps,
             Self::Folder { fps, .. } | Self::Pattern { fps, .. } => *fps,
             Self::Process(process) => process.camera.fps(),
         }
@@ -60,12 +66,22 @@ impl CameraConfig {
         }
     }
 
+    /// Returns the program that holds this camera for lines which connect to it.
+    #[must_use]
+    pub const fn listening_program(&self) -> &'static str {
+        match self {
+            Self::Aravis(_) => "`capture-aravis --socket`",
+            _ => "`edge-runtime capture --socket`",
+        }
+    }
+
     /// Returns the size of the frames in pixels, unless it depends on files.
     #[must_use]
     pub fn size(&self) -> Option<Size> {
         let (width, height) = match self {
             Self::V4l2(v4l2) => (v4l2.width, v4l2.height),
             Self::Nokhwa(nokhwa) => (nokhwa.width, nokhwa.height),
+            Self::Aravis(aravis) => (aravis.width, aravis.height),
             Self::Pattern { width, height, .. } => (*width, *height),
             Self::Folder { .. } => return None,
             Self::Process(process) => return process.camera.size(),
@@ -139,64 +155,4 @@ pub struct NokhwaConfig {
     /// Frames per second; nokhwa accepts only whole numbers.
     #[serde(default = "default_fps")]
     pub fps: f64,
-}
-
-/// The format in which a camera sends pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum PixelFormat {
-    /// Motion JPEG.
-    Mjpeg,
-    /// YUV 4:2:2, packed as Y U Y V.
-    Yuyv,
-    /// YUV 4:2:2, packed as U Y V Y.
-    Uyvy,
-    /// YUV 4:2:0 in two planes.
-    Nv12,
-    /// 8-bit grey.
-    Grey,
-    /// Red, green and blue, 8 bits each.
-    Rgb24,
-    /// A mosaic of colour filters, 8 bits: red, green; green, blue.
-    BayerRggb,
-    /// The same: blue, green; green, red.
-    BayerBggr,
-    /// The same: green, blue; red, green.
-    BayerGbrg,
-    /// The same: green, red; blue, green.
-    BayerGrbg,
-}
-
-impl PixelFormat {
-    /// Every format.
-    pub const ALL: [Self; 10] = [
-        Self::Mjpeg,
-        Self::Yuyv,
-        Self::Uyvy,
-        Self::Nv12,
-        Self::Grey,
-        Self::Rgb24,
-        Self::BayerRggb,
-        Self::BayerBggr,
-        Self::BayerGbrg,
-        Self::BayerGrbg,
-    ];
-
-    /// Returns the name in the line file.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Mjpeg => "mjpeg",
-            Self::Yuyv => "yuyv",
-            Self::Uyvy => "uyvy",
-            Self::Nv12 => "nv12",
-            Self::Grey => "grey",
-            Self::Rgb24 => "rgb24",
-            Self::BayerRggb => "bayer-rggb",
-            Self::BayerBggr => "bayer-bggr",
-            Self::BayerGbrg => "bayer-gbrg",
-            Self::BayerGrbg => "bayer-grbg",
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use frame_channel::AravisCamera;
 use shared_format::gateway::CommandKind;
 use shared_format::{Roi, Size};
 use signing::Key;
@@ -181,14 +182,64 @@ impl Checker {
                 CameraConfig::Process(_) => {
                     self.report("camera.camera.source = \"process\" is not allowed: a camera is in one process; name the camera itself");
                 }
+                CameraConfig::Aravis(aravis) => {
+                    if process.socket.is_none() {
+                        self.report(
+                            "camera.camera.source = \"aravis\" needs camera.socket, at which capture-aravis listens; give its path",
+                        );
+                    }
+                    self.aravis(aravis);
+                }
                 device => self.camera(device),
             },
+            CameraConfig::Aravis(_) => self.report(
+                "camera.source = \"aravis\" is not allowed: the line has no network; give camera.source = \"process\", camera.socket and \
+                 camera.camera = { source = \"aravis\", … }",
+            ),
             CameraConfig::Folder { fps: given, .. } => self.check_range("camera.fps", *given, fps),
             CameraConfig::Pattern { width, height, fps: given } => {
                 self.check_range("camera.width", *width, 16..=MAX_SIDE);
                 self.check_range("camera.height", *height, 16..=MAX_SIDE);
                 self.check_range("camera.fps", *given, fps);
             }
+        }
+    }
+
+    fn aravis(&mut self, aravis: &AravisCamera) {
+        let is_name =
+            |text: &str| !text.trim().is_empty() && !text.contains(char::is_control) && text.len() <= 200;
+        if !is_name(&aravis.id) {
+            self.report(
+                "camera.id is not a camera's name; `capture-aravis --list` prints those of connected cameras",
+            );
+        }
+        if aravis.trigger.as_deref().is_some_and(|input| !is_name(input)) {
+            self.report(
+                "camera.trigger is not the name of an input; give one of the camera's, such as \"Line1\"",
+            );
+        }
+        self.check_range("camera.width", aravis.width, 1..=MAX_SIDE);
+        self.check_range("camera.height", aravis.height, 1..=MAX_SIDE);
+        self.check_range("camera.x", aravis.x, 0..=MAX_SIDE);
+        self.check_range("camera.y", aravis.y, 0..=MAX_SIDE);
+        self.check_range("camera.fps", aravis.fps, 0.01..=1000.0);
+        if let Some(exposure) = aravis.exposure_ms {
+            self.check_range("camera.exposure_ms", exposure, 0.001..=10_000.0);
+        }
+        if let Some(gain) = aravis.gain {
+            self.check_range("camera.gain", gain, -100.0..=100_000.0);
+        }
+        if let Some(bytes) = aravis.packet_bytes {
+            self.check_range("camera.packet_bytes", bytes, 576..=16_000);
+        }
+        if let Some(heartbeat) = aravis.heartbeat_ms {
+            self.check_range("camera.heartbeat_ms", heartbeat, 500..=60_000);
+        }
+        if matches!(aravis.format, PixelFormat::Mjpeg | PixelFormat::Nv12) {
+            self.report(format!(
+                "camera.format = {:?} is not allowed with source = \"aravis\"; give \"grey\", \"rgb24\", \"yuyv\", \"uyvy\" or a mosaic",
+                aravis.format.key()
+            ));
         }
     }
 

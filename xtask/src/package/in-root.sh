@@ -27,6 +27,8 @@ must getent passwd nominal-gateway >/dev/null
 must test -f /usr/lib/tmpfiles.d/nominal.conf
 must test -f /lib/systemd/system/nominal-gateway.service
 must test ! -e /etc/systemd/system/multi-user.target.wants/nominal-gateway.service
+must test -f /lib/systemd/system/nominal-capture@.service
+must getent passwd nominal-capture >/dev/null
 must nominal-gateway init /tmp/gateway.toml
 must test "$(stat -c '%U %a' /var/lib/nominal-gateway)" = 'nominal-gateway 700'
 must cmp /tmp/gateway.toml /usr/share/nominal/gateway.toml
@@ -86,5 +88,5 @@ for path in /etc/nominal /var/lib/nominal /var/lib/nominal-gateway /usr/bin/edge
     /etc/systemd/system/multi-user.target.wants/nominal.service; do
     must test ! -e "$path"
 done
-if getent passwd nominal nominal-gateway; then fail "the user still exists"; fi
+if getent passwd nominal nominal-gateway nominal-capture; then fail "the user still exists"; fi
 if installed; then fail "dpkg still lists the package as installed"; fi

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `options` | the command line |
+//! | `aravis` | the package of `capture-aravis` |
 //! | `bill_of_materials` | the software bill of materials, in CycloneDX |
 //! | `elf` | a program's system requirements |
 //! | `stage` | staging program and line file for packing |
@@ -11,6 +12,7 @@
 //! | `test` | tests the package in a Debian root for the board's processor |
 //! | `service_test` | tests the service under a separate systemd |
 
+mod aravis;
 mod bill_of_materials;
 mod elf;
 mod notices;
@@ -39,6 +41,11 @@ const GATEWAY_MB: f64 = 12.0;
 
 /// Makes the package, and tests it if requested.
 pub fn run(options: &Options) -> Result<()> {
+    if options.aravis {
+        let package = aravis::pack(options)?;
+        println!("{}", package.display());
+        return Ok(());
+    }
     let package = pack(options, "1")?;
     if options.test {
         test::run(&package)?;
@@ -98,12 +105,18 @@ pub struct Programs {
     pub gateway: PathBuf,
 }
 
+/// Builds one of the board's programs, which are linked statically for it.
 fn build(name: &str, options: &Options, root: &Path, target: &Path) -> Result<PathBuf> {
+    build_with(name, options, root, target, true)
+}
+
+fn build_with(name: &str, options: &Options, root: &Path, target: &Path, is_static: bool) -> Result<PathBuf> {
     let mut folder = target.to_path_buf();
     let mut build = match options.triple {
         Some(triple) => {
             folder.push(triple);
-            Cross::set_up()?.standalone_program(name)
+            let cross = Cross::set_up()?;
+            if is_static { cross.standalone_program(name) } else { cross.cargo("build", &[name]) }
         }
         None => {
             let mut build = workspace::cargo(root);

@@ -14,7 +14,7 @@ use super::bill_of_materials;
 use crate::{shell, workspace};
 
 const HEAD: &str = "\
-The programs edge-runtime and nominal-gateway are linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
+The programs of this package are linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
 with its version, its licence as stated by its authors, and the location of its source. The crates are used unmodified. If a
 component offers a choice of licences, any of them may be chosen. The licence texts found in the crates' sources follow the
 list, each once; the numbers after a crate refer to its texts.
@@ -45,24 +45,34 @@ pub(super) struct Crate {
     pub repository: String,
 }
 
+/// The line's programs.
+const PROGRAMS: [&str; 2] = ["edge-runtime", "gateway"];
 /// The additional features of a board's program.
 pub const FEATURES: &str = "edge-runtime/camera";
 
-/// Writes the file for a program with this platform and these features.
+/// Writes the file for the line's programs with this platform and these features.
 pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
-    let crates = linked_into(root, triple, features)?;
+    write_of(&linked_into(root, triple, &PROGRAMS, features)?, is_static, to)
+}
+
+/// Writes the file for another program.
+pub fn write_for(root: &Path, triple: &str, program: &str, to: &Path) -> Result<()> {
+    write_of(&linked_into(root, triple, &[program], "")?, false, to)
+}
+
+fn write_of(crates: &[Crate], is_static: bool, to: &Path) -> Result<()> {
     let registry = registry()?;
     let mut found = vec![];
-    for one in &crates {
+    for one in crates {
         found.push(texts(&source(&registry, one)?)?);
     }
-    let text = render(&crates, &found, is_static);
+    let text = render(crates, &found, is_static);
     fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
 }
 
 /// Writes the software bill of materials for a program with this platform and these features.
 pub fn write_bill(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
-    let crates = linked_into(root, triple, features)?;
+    let crates = linked_into(root, triple, &PROGRAMS, features)?;
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("can't read Cargo.lock")?;
     let version = env!("CARGO_PKG_VERSION");
     let mut others = vec![("The Rust standard library", "MIT OR Apache-2.0")];
@@ -77,10 +87,10 @@ pub fn write_bill(root: &Path, triple: &str, features: &str, is_static: bool, to
 }
 
 /// Lists the crates that are linked into the programs for this platform and these features.
-fn linked_into(root: &Path, triple: &str, features: &str) -> Result<Vec<Crate>> {
+fn linked_into(root: &Path, triple: &str, programs: &[&str], features: &str) -> Result<Vec<Crate>> {
     let mut tree = workspace::cargo(root);
     tree.args(["tree", "--locked", "--offline", "--target", triple]);
-    tree.args(["--package", "edge-runtime", "--package", "gateway"]);
+    tree.args(programs.iter().flat_map(|program| ["--package", program]));
     tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
     tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
     let printed =

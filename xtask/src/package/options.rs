@@ -14,7 +14,8 @@ services, line file and documents. --program packs an edge-runtime built elsewhe
 JetPack 5 (glibc 2.31; the default for boards) or Debian and Raspberry Pi OS bookworm (2.36; the default for this
 host). --test then installs, upgrades, removes and purges the package in a Debian root for its processor, which
 needs root and a few more Debian packages. With a bundle, and if the processor is this host's, it also tests the
-service under a separate systemd: killed, hung, upgraded, without privileges.";
+service under a separate systemd: killed, hung, upgraded, without privileges. --aravis packs capture-aravis instead, for GigE Vision
+and USB3 Vision cameras: a package of its own, which needs Debian bookworm's libaravis-0.8-0.";
 
 /// The targets that packages can be built for.
 pub const TARGETS: [&str; 2] = ["aarch64", "host"];
@@ -32,6 +33,8 @@ pub fn command() -> Command {
         choice("for", &["jetpack5", "bookworm"], "The oldest supported system"),
         flag("test", "Test the package in a Debian root"),
         path("bundle", "DIR", "A bundle for testing the service").requires("test"),
+        flag("aravis", "Pack capture-aravis instead, as nominal-capture-aravis")
+            .conflicts_with_all(["program", "test", "for"]),
     ])
 }
 
@@ -50,6 +53,8 @@ pub struct Options {
     pub test: bool,
     /// A bundle for testing the service.
     pub bundle: Option<PathBuf>,
+    /// Whether to pack the program for GigE Vision and USB3 Vision cameras instead.
+    pub aravis: bool,
 }
 
 /// The oldest system that the package supports.
@@ -69,7 +74,15 @@ impl Options {
             "host" => (None, Oldest::Bookworm),
             other => bail!("unknown --target {other}; give {}", TARGETS.join(" or ")),
         };
-        Ok(Self { triple, profile: "device".to_owned(), program: None, oldest, test: false, bundle: None })
+        Ok(Self {
+            triple,
+            profile: "device".to_owned(),
+            program: None,
+            oldest,
+            test: false,
+            bundle: None,
+            aravis: false,
+        })
     }
 
     /// Reads the command line.
@@ -85,6 +98,7 @@ impl Options {
             },
             test: given.get_flag("test"),
             bundle: path_of(given, "bundle"),
+            aravis: given.get_flag("aravis"),
             ..usual
         })
     }
@@ -110,6 +124,7 @@ mod tests {
         assert_eq!((host.oldest, host.triple, host.test), (Oldest::Bookworm, None, true));
         assert_eq!((host.profile.as_str(), host.bundle), ("dev", Some("cap".into())));
         assert_eq!(parse("").unwrap(), Options::for_target("host").unwrap());
+        assert!(parse("--target aarch64 --aravis").unwrap().aravis && parse("--aravis --test").is_err());
     }
 
     #[test]

@@ -13,8 +13,12 @@ use crate::{root, shell, workspace};
 /// The script that runs in the root; it stops at the first failure.
 const IN_ROOT: &str = include_str!("in-root.sh");
 /// The services' units.
-const UNITS: [&str; 2] =
-    ["edge-runtime/packaging/nominal.service", "gateway/packaging/nominal-gateway.service"];
+const UNITS: [&str; 4] = [
+    "edge-runtime/packaging/nominal.service",
+    "edge-runtime/packaging/nominal-capture@.service",
+    "gateway/packaging/nominal-gateway.service",
+    "capture-aravis/packaging/nominal-capture-aravis@.service",
+];
 
 /// Runs the test; the root is deleted afterwards.
 pub fn run(package: &Path) -> Result<()> {
@@ -41,14 +45,15 @@ fn verify_unit(root: &Path, source: &str) -> Result<()> {
     let (_, name) = source.rsplit_once('/').context("the unit has no folder")?;
     let unit = std::fs::read_to_string(root.join(source)).context("can't read the service's unit")?;
     // The program needn't be installed on this machine.
-    let unit =
-        unit.replace("/usr/bin/edge-runtime", "/bin/true").replace("/usr/bin/nominal-gateway", "/bin/true");
+    let programs = ["/usr/bin/edge-runtime", "/usr/bin/nominal-gateway", "/usr/bin/nominal-capture-aravis"];
+    let unit = programs.iter().fold(unit, |unit, program| unit.replace(program, "/bin/true"));
     let path = folder.path().join(name);
     std::fs::write(&path, unit).context("can't write the unit")?;
     crate::system::ensure_programs(&[("systemd-analyze", "systemd")])?;
     let problems = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=no"])
-        .arg(&path)
+        // Of a template, an instance.
+        .arg(folder.path().join(name.replace('@', "@top")))
         .output()
         .context("can't start systemd-analyze")?;
     let said = String::from_utf8_lossy(&problems.stderr);

@@ -22,15 +22,25 @@ pub fn pack(
     revision: &str,
     out: &Path,
 ) -> Result<PathBuf> {
+    let variant = (options.oldest == Oldest::Bookworm).then_some("bookworm");
+    pack_crate(root, ("edge-runtime", variant), &stage.target, (elf.triple, revision), out)
+}
+
+/// Packs the files that are staged in `target` for a crate with such a package in its manifest.
+pub fn pack_crate(
+    root: &Path,
+    (name, variant): (&str, Option<&str>),
+    target: &Path,
+    (triple, revision): (&str, &str),
+    out: &Path,
+) -> Result<PathBuf> {
     let tool = ensure(root)?;
     // The last line of its output is the package's path.
     let mut command = std::process::Command::new(tool);
-    command.current_dir(root).env("CARGO_TARGET_DIR", &stage.target);
-    command.args(["--package", "edge-runtime", "--no-build", "--no-strip", "--no-dbgsym", "--quiet"]);
-    command.args(["--target", elf.triple, "--deb-revision", revision, "--output"]).arg(out);
-    if options.oldest == Oldest::Bookworm {
-        command.args(["--variant", "bookworm"]);
-    }
+    command.current_dir(root).env("CARGO_TARGET_DIR", target);
+    command.args(["--package", name, "--no-build", "--no-strip", "--no-dbgsym", "--quiet"]);
+    command.args(["--target", triple, "--deb-revision", revision, "--output"]).arg(out);
+    command.args(variant.map(|variant| ["--variant", variant]).into_iter().flatten());
     let printed = shell::output(&mut command)?;
     let package = printed.lines().last().map(PathBuf::from).context("cargo-deb printed no package")?;
     Ok(package)

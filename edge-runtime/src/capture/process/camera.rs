@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use frame_channel::{ChannelError, FrameReceiver, Received};
+use frame_channel::{CameraRequest, ChannelError, FrameReceiver, Received};
 use shared_format::Size;
 
 use super::child::CaptureProcess;
 use super::frames;
-use super::{CameraRequest, slot_bytes};
+use super::slot_bytes;
 use crate::capture::{CaptureError, CapturedFrame, FrameSource};
 use crate::clock::Moment;
 use crate::line_file::{CameraConfig, ProcessConfig};
@@ -42,20 +42,25 @@ impl ProcessCamera {
             Some(path) => {
                 let socket = frame_channel::connect(path).map_err(|e| CaptureError::Process {
                     reason: format!(
-                        "no capture process listens at {} ({e}); start `edge-runtime capture --socket`, or correct camera.socket",
-                        path.display()
+                        "no capture process listens at {} ({e}); start {}, or correct camera.socket",
+                        path.display(),
+                        settings.camera.listening_program()
                     ),
                 })?;
                 (None, socket)
             }
             None => {
-                let (process, socket) = CaptureProcess::start().map_err(|e| CaptureError::Process {
-                    reason: format!("the capture process can't be started: {e}{}", advice(&e)),
-                })?;
+                let (process, socket) =
+                    CaptureProcess::start(format!("{:?}", settings.camera)).map_err(|e| {
+                        CaptureError::Process {
+                            reason: format!("the capture process can't be started: {e}{}", advice(&e)),
+                        }
+                    })?;
                 (Some(process), socket)
             }
         };
-        let request = serde_json::to_value(CameraRequest::new(&settings.camera, max_size))
+        let most = max_size.map(|size| [size.width, size.height]);
+        let request = serde_json::to_value(CameraRequest::new(&settings.camera, most))
             .map_err(|e| CaptureError::Process { reason: e.to_string() })?;
         let (receiver, greeting) =
             FrameReceiver::open(socket, request, slot_bytes(settings.camera.size()), OPEN_TIME)

@@ -13,26 +13,10 @@ mod child;
 mod frames;
 mod serving;
 
-use serde::{Deserialize, Serialize};
 use shared_format::Size;
-
-use crate::line_file::CameraConfig;
 
 pub use camera::ProcessCamera;
 pub use serving::serve;
-
-/// What the line asks a capture process for.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CameraRequest {
-    /// The version of the line's program: the two must understand each other.
-    version: String,
-    camera: CameraConfig,
-    /// Width and height of the largest frame that is decoded.
-    max_size: Option<[u32; 2]>,
-}
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a frame may have in bytes if its camera's size isn't known, as with files.
 const USUAL_SLOT: u64 = 64 << 20;
@@ -44,11 +28,4 @@ fn slot_bytes(size: Option<Size>) -> u64 {
     let bytes =
         size.map_or(USUAL_SLOT, |Size { width, height }| 3 * u64::from(width) * u64::from(height) + HEADERS);
     bytes.min(frame_channel::MAX_SLOT_BYTES)
-}
-
-impl CameraRequest {
-    fn new(camera: &CameraConfig, max_size: Option<Size>) -> Self {
-        let max_size = max_size.map(|size| [size.width, size.height]);
-        Self { version: VERSION.to_owned(), camera: camera.clone(), max_size }
-    }
 }

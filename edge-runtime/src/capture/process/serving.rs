@@ -1,15 +1,14 @@
 //! The capture process: it opens a camera for a line and sends its frames.
 
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use frame_channel::{ChannelError, FrameSender, Greeting, Refusal, refuse, request};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use frame_channel::{
+    CameraRequest, ChannelError, FrameSender, Greeting, HangGuard, Refusal, refuse, request,
+};
 use shared_format::Size;
 
-use super::{CameraRequest, VERSION, frames, slot_bytes};
+use super::{frames, slot_bytes};
 use crate::capture::{CaptureError, FrameSource, open};
 use crate::clock::Moment;
 use crate::line_file::CameraConfig;
@@ -18,9 +17,6 @@ use crate::line_file::CameraConfig;
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// How often the line is told what can shift scores.
 const WARNING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a camera may hang after its line has gone.
-const HANG_TIME: Duration = Duration::from_secs(3);
-const MAX_HANG_TIME: Duration = Duration::from_secs(3600);
 
 /// Opens the camera that the line at the other end of the socket asks for, and sends its frames until the line has gone or the
 /// camera is lost.
@@ -30,7 +26,10 @@ const MAX_HANG_TIME: Duration = Duration::from_secs(3600);
 pub fn serve(socket: OwnedFd) -> Result<(), ChannelError> {
     let wanted = request(&socket, REQUEST_TIME)?;
     let fps = wanted.get("camera").and_then(|camera| camera.get("fps")).and_then(serde_json::Value::as_f64);
-    let guard = HangGuard::start(&socket, hang_time(fps))?;
+    let guard = HangGuard::start(&socket, fps, || {
+        tracing::warn!("the line has gone and the camera hangs; this process ends");
+        std::process::exit(1);
+    })?;
     let served = match open_wanted(wanted) {
         Ok((camera, slot_bytes)) => send_frames(socket, camera, slot_bytes),
         Err(reason) => refuse(&socket, Refusal { reason }),
@@ -44,14 +43,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), ChannelError> {
 
 /// Returns the camera and the most bytes of its frames, or a sentence.
 fn open_wanted(wanted: serde_json::Value) -> Result<(Box<dyn FrameSource>, u64), String> {
-    let version = wanted.get("version").and_then(|version| version.as_str()).unwrap_or("unknown");
-    if version != VERSION {
-        return Err(format!(
-            "the line's program has the version {version}, and the capture process {VERSION}; restart both"
-        ));
-    }
-    let wanted: CameraRequest =
-        serde_json::from_value(wanted).map_err(|e| format!("the line's camera: {e}"))?;
+    let wanted = CameraRequest::<CameraConfig>::read(wanted)?;
     if matches!(wanted.camera, CameraConfig::Process(_)) {
         return Err("a capture process starts no other; name the camera itself in camera.camera".to_owned());
     }
@@ -105,46 +97,6 @@ impl Numbers {
     }
 }
 
-/// Returns how long a camera may take to notice that its line has gone: slow ones get the time of five frames.
-fn hang_time(fps: Option<f64>) -> Duration {
-    let five_frames = fps.and_then(|fps| Duration::try_from_secs_f64(5.0 / fps).ok());
-    five_frames.map_or(HANG_TIME, |time| time.clamp(HANG_TIME, MAX_HANG_TIME))
-}
-
-/// Ends the process if its line has gone and its camera hangs: the next line needs the camera.
-struct HangGuard {
-    is_done: Arc<AtomicBool>,
-}
-
-impl HangGuard {
-    fn start(socket: &OwnedFd, hang_time: Duration) -> std::io::Result<Self> {
-        let socket = socket.try_clone()?;
-        let is_done = Arc::new(AtomicBool::new(false));
-        let done = Arc::clone(&is_done);
-        std::thread::Builder::new().name("hang guard".to_owned()).spawn(move || {
-            while !done.load(Ordering::Acquire) {
-                let mut gone = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
-                let second = Timespec { tv_sec: 1, tv_nsec: 0 };
-                if !matches!(poll(&mut gone, Some(&second)), Ok(0)) {
-                    break;
-                }
-            }
-            std::thread::sleep(hang_time);
-            if !done.load(Ordering::Acquire) {
-                tracing::warn!("the line has gone and the camera hangs; this process ends");
-                std::process::exit(1);
-            }
-        })?;
-        Ok(Self { is_done })
-    }
-}
-
-impl Drop for HangGuard {
-    fn drop(&mut self) {
-        self.is_done.store(true, Ordering::Release);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,12 +111,5 @@ mod tests {
         assert_eq!(of(&[5, 6, 9]), [1, 2, 5], "two were lost");
         assert_eq!(of(&[900, 0, 1]), [1, 2, 3], "it was started again");
         assert_eq!(of(&[u64::from(u32::MAX), 1]), [1, 3], "its 32 bits wrap");
-    }
-
-    #[test]
-    fn a_slow_camera_has_time_to_notice() {
-        assert_eq!([Some(30.0), None, Some(0.0), Some(-1.0)].map(hang_time), [HANG_TIME; 4]);
-        assert_eq!(hang_time(Some(0.01)), Duration::from_secs(500));
-        assert_eq!(hang_time(Some(1e-9)), MAX_HANG_TIME);
     }
 }
