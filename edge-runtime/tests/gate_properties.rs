@@ -151,7 +151,7 @@ proptest! {
                 Event::Verdict(offset, verdict) => {
                     let part = line.parts.saturating_add_signed(offset);
                     let (threshold, frames) = (0.5, 1);
-                    line.gate.verdict(PartVerdict { part, verdict, other_product: false, score: None, threshold, zone: None, frames, captured_at: None });
+                    line.gate.verdict(PartVerdict { part, verdict, other_product: false, score: None, threshold, zone: None, view: None, frames, captured_at: None });
                 }
                 Event::Encoder(ticks) => line.gate.encoder(ticks, line.now),
                 Event::LoseTriggers(parts, ago) => {

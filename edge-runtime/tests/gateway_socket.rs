@@ -124,6 +124,7 @@ impl Line {
             verdict: Verdict::Reject,
             other_product: false,
             zone: None,
+            view: None,
             score: Some(0.87),
             threshold: 0.5,
             frames: 3,
@@ -139,7 +140,7 @@ impl Line {
             disposition: Disposition::Reject,
             reason: Reason::Verdict,
         };
-        self.link.send(PartReport { run: 7, product: "cap".into(), release });
+        self.link.send(PartReport { run: 7, product: "cap".into(), view: None, release });
     }
 }
 

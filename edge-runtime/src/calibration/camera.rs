@@ -20,7 +20,7 @@ impl CameraParts {
     /// # Errors
     /// [`LinePartsError`]
     pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self, LinePartsError> {
-        Ok(Self { parts: LineParts::open(line, region)?, number: 0 })
+        Ok(Self { parts: LineParts::open(line, region, None)?, number: 0 })
     }
 }
 

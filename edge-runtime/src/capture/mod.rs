@@ -13,6 +13,7 @@
 //! | [`process`] | cameras in a process of their own |
 //! | `driver_buffer` | converts a filled camera buffer to frame data |
 //! | [`luma`] | brightness of a frame, sampled on a coarse grid |
+//! | `arrivals` | waiting for the next frame of any of several cameras |
 //! | `ring` | the most recent frames, and waiting for the first one after a trigger |
 //! | `camera_monitor` | detects repeated, frozen, black and burnt-out pictures |
 //! | `thread` | keeps the camera running: takes every frame and reopens a lost camera |
@@ -20,6 +21,7 @@
 //! Camera timestamps use the monotonic clock, so that a trigger and the frame exposed after it are matched by time, not
 //! by order of arrival.
 
+mod arrivals;
 mod camera_monitor;
 mod captured_frame;
 // Code that needs no camera library is tested in every build.
@@ -39,6 +41,7 @@ mod thread;
 #[cfg(any(feature = "camera", test))]
 mod v4l2;
 
+pub use arrivals::Arrivals;
 pub use camera_monitor::CameraState;
 pub use captured_frame::{CapturedFrame, FrameData};
 pub use folder::Folder;

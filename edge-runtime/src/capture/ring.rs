@@ -1,9 +1,9 @@
 //! The most recent frames, shared by the capture thread and its consumers.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::CapturedFrame;
+use super::{Arrivals, CapturedFrame};
 use crate::clock::Moment;
 
 /// Reason why there is no frame for a trigger.
@@ -51,6 +51,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub struct FrameRing {
     state: Mutex<RingState>,
     changed: Condvar,
+    arrivals: OnceLock<Arc<Arrivals>>,
 }
 
 #[derive(Debug)]
@@ -78,6 +79,20 @@ impl RingState {
     fn memory(&self) -> usize {
         self.frames.iter().map(|entry| entry.captured.memory()).sum()
     }
+
+    /// Returns the first frame captured at `moment` or later, or why there is none; `None` if it may still come.
+    fn first_after(&mut self, moment: Moment) -> Option<Result<Arc<CapturedFrame>, FrameWaitError>> {
+        if self.overwritten.is_some_and(|at| at >= moment) {
+            self.counts.stale += 1;
+            return Some(Err(FrameWaitError::Stale));
+        }
+        let first = self.frames.iter_mut().find(|entry| entry.captured.captured_at() >= moment);
+        first.map(|entry| {
+            // A moment equal to the frame's own asks for exactly this frame.
+            let missed = entry.after_gap && entry.captured.captured_at() > moment;
+            if missed { Err(FrameWaitError::Dropped) } else { Ok(entry.mark_seen()) }
+        })
+    }
 }
 
 impl RingEntry {
@@ -99,7 +114,12 @@ impl FrameRing {
             last: None,
             counts: FrameCounts::default(),
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { state: Mutex::new(state), changed: Condvar::new(), arrivals: OnceLock::new() }
+    }
+
+    /// Notes each frame and each interruption there, too. Only the first call counts.
+    pub fn report_to(&self, arrivals: Arc<Arrivals>) {
+        let _ = self.arrivals.set(arrivals);
     }
 
     /// Notes that the camera was opened: its frame numbers restart.
@@ -126,7 +146,7 @@ impl FrameRing {
         }
         state.frames.push_back(RingEntry { captured, seen: false, after_gap });
         drop(state);
-        self.changed.notify_all();
+        self.notify();
         lost
     }
 
@@ -134,7 +154,7 @@ impl FrameRing {
     /// shows the part has passed by then.
     pub fn interrupt(&self, reason: FrameWaitError) {
         self.lock().interrupt = Some(reason);
-        self.changed.notify_all();
+        self.notify();
     }
 
     /// Returns the newest frame, if there is one yet.
@@ -154,18 +174,14 @@ impl FrameRing {
         moment: Moment,
         deadline: Moment,
     ) -> Result<Arc<CapturedFrame>, FrameWaitError> {
-        self.wait(deadline, |state| {
-            if state.overwritten.is_some_and(|at| at >= moment) {
-                state.counts.stale += 1;
-                return Some(Err(FrameWaitError::Stale));
-            }
-            let first = state.frames.iter_mut().find(|entry| entry.captured.captured_at() >= moment);
-            first.map(|entry| {
-                // A moment equal to the frame's own asks for exactly this frame.
-                let missed = entry.after_gap && entry.captured.captured_at() > moment;
-                if missed { Err(FrameWaitError::Dropped) } else { Ok(entry.mark_seen()) }
-            })
-        })
+        self.wait(deadline, |state| state.first_after(moment))
+    }
+
+    /// As [`Self::first_after`], without waiting: `None` if the frame may still come.
+    pub fn first_after_now(&self, moment: Moment) -> Option<Result<Arc<CapturedFrame>, FrameWaitError>> {
+        let mut state = self.lock();
+        let found = state.first_after(moment);
+        found.or_else(|| state.interrupt.clone().map(Err))
     }
 
     /// Returns the newest frame captured at `moment` or later, waiting for one until `deadline`.
@@ -187,6 +203,13 @@ impl FrameRing {
     #[must_use]
     pub fn counts(&self) -> FrameCounts {
         self.lock().counts
+    }
+
+    fn notify(&self) {
+        self.changed.notify_all();
+        if let Some(arrivals) = self.arrivals.get() {
+            arrivals.note();
+        }
     }
 
     fn wait(
@@ -277,6 +300,23 @@ mod tests {
         assert_eq!(at(ring.newest_after(Moment(31), soon())), Err(FrameWaitError::TimedOut));
         assert_eq!(ring.newest().unwrap().captured_at(), Moment(30));
         assert!(self::ring([]).newest().is_none());
+    }
+
+    #[test]
+    fn without_waiting_a_frame_is_there_or_may_still_come() {
+        let arrivals = Arc::new(Arrivals::default());
+        let ring = FrameRing::new(2);
+        ring.report_to(Arc::clone(&arrivals));
+        let now = |moment| ring.first_after_now(Moment(moment)).map(at);
+        assert_eq!(now(5), None);
+        ring.push(captured(10));
+        assert_eq!((now(5), now(11)), (Some(Ok(10)), None));
+        ring.interrupt(FrameWaitError::Ended);
+        assert_eq!((now(5), now(11)), (Some(Ok(10)), Some(Err(FrameWaitError::Ended))));
+        ring.push(captured(20));
+        ring.push(captured(30));
+        assert_eq!((now(5), now(11)), (Some(Err(FrameWaitError::Stale)), Some(Ok(20))));
+        assert_eq!(arrivals.count(), 4);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::capture::nokhwa::LIMITATIONS;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::gate::{BeltUnit, GateSettings};
-use crate::line_file::{CameraConfig, LineFile, ProcessConfig, Product, Safe, Trigger};
+use crate::line_file::{CameraConfig, LineFile, ProcessConfig, Product, Safe, Trigger, ViewTiming, VoteRule};
 use crate::link::socket;
 use crate::output::KINDS;
 use crate::trust::{self, LineTrust};
@@ -73,7 +73,8 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
 /// Opens every bundle and judges its golden frames, as the line does at start. Returns what is wrong, and who signed each.
 fn bundles(line: &LineFile, trust: &LineTrust, accept: bool) -> (Vec<String>, Vec<String>) {
     let (mut problems, mut opened) = (vec![], vec![]);
-    for product in &line.products {
+    let products: Vec<Product> = line.products.iter().flat_map(Product::bundles).collect();
+    for product in &products {
         match bundle(line, trust, product) {
             Ok(signed) => opened.push((product.name.as_str(), signed)),
             Err(e) => problems.push(format!("product {}: {e:#}", product.name)),
@@ -99,51 +100,96 @@ fn bundle(line: &LineFile, trust: &LineTrust, product: &Product) -> Result<Optio
 }
 
 fn devices(line: &LineFile) -> Vec<String> {
-    let mut paths: Vec<(&str, &Path)> = vec![];
-    let camera = line.camera.device();
+    let mut problems: Vec<String> = line
+        .cameras()
+        .flat_map(|(view, camera)| {
+            let named = |problem: String| {
+                if line.views.is_empty() { problem } else { format!("view {view}: {problem}") }
+            };
+            camera_problems(camera).into_iter().map(named).collect::<Vec<_>>()
+        })
+        .collect();
+    let paths = KINDS.iter().flat_map(|kind| kind.devices(line));
+    problems.extend(paths.filter(|(_, path)| !path.exists()).map(absent));
+    problems
+}
+
+fn absent((key, path): (&str, &Path)) -> String {
+    format!("{key} = {path:?} does not exist; connect it, or correct the path")
+}
+
+fn camera_problems(configured: &CameraConfig) -> Vec<String> {
+    let mut problems = vec![];
+    let camera = configured.device();
     // Another program may hold the camera.
-    let other = match &line.camera {
-        CameraConfig::Process(ProcessConfig { socket, .. }) => socket.as_deref(),
-        _ => None,
-    };
+    if let CameraConfig::Process(ProcessConfig { socket: Some(socket), .. }) = configured {
+        if !socket.exists() {
+            problems.push(format!(
+                "camera.socket = {socket:?} does not exist; start {}, or correct the path",
+                camera.listening_program()
+            ));
+        }
+        return problems;
+    }
     match camera {
-        _ if other.is_some() => {}
-        CameraConfig::V4l2(v4l2) => paths.push(("camera.device", &v4l2.device)),
-        CameraConfig::Folder { path, .. } => paths.push(("camera.path", path)),
-        CameraConfig::Nokhwa(_)
+        CameraConfig::V4l2(v4l2) => {
+            if cfg!(not(feature = "camera")) {
+                problems.push(CaptureError::NoSupport.to_string());
+            }
+            if !v4l2.device.exists() {
+                problems.push(absent(("camera.device", &v4l2.device)));
+            }
+        }
+        CameraConfig::Folder { path, .. } if !path.exists() => problems.push(absent(("camera.path", path))),
+        CameraConfig::Nokhwa(nokhwa) => {
+            if cfg!(not(feature = "nokhwa")) {
+                problems.push(CaptureError::NoNokhwa.to_string());
+            }
+            let (index, path) = (nokhwa.index, format!("/dev/video{}", nokhwa.index));
+            if !Path::new(&path).exists() {
+                problems.push(format!(
+                    "camera.index = {index}: {path} does not exist; connect the camera, or correct the number"
+                ));
+            }
+        }
+        CameraConfig::Folder { .. }
         | CameraConfig::Pattern { .. }
         | CameraConfig::Aravis(_)
         | CameraConfig::Process(_) => {}
     }
-    paths.extend(KINDS.iter().flat_map(|kind| kind.devices(line)));
-    let mut problems = vec![];
-    if let Some(socket) = other.filter(|socket| !socket.exists()) {
-        problems.push(format!(
-            "camera.socket = {socket:?} does not exist; start {}, or correct the path",
-            camera.listening_program()
-        ));
-    }
-    if other.is_none() && matches!(camera, CameraConfig::V4l2(_)) && cfg!(not(feature = "camera")) {
-        problems.push(CaptureError::NoSupport.to_string());
-    }
-    if let CameraConfig::Nokhwa(nokhwa) = camera
-        && other.is_none()
-    {
-        if cfg!(not(feature = "nokhwa")) {
-            problems.push(CaptureError::NoNokhwa.to_string());
-        }
-        let (index, path) = (nokhwa.index, format!("/dev/video{}", nokhwa.index));
-        if !Path::new(&path).exists() {
-            problems.push(format!(
-                "camera.index = {index}: {path} does not exist; connect the camera, or correct the number"
-            ));
-        }
-    }
-    let absent = paths.into_iter().filter(|(_, path)| !path.exists());
-    problems.extend(
-        absent.map(|(key, path)| format!("{key} = {path:?} does not exist; connect it, or correct the path")),
-    );
     problems
+}
+
+/// Describes further views: which of their frames are a part's, and how they vote.
+fn describe_views(line: &LineFile) -> String {
+    let mut text = String::new();
+    for view in &line.views {
+        let ViewTiming { exposure_delay, within, .. } = view.timing(line);
+        let from = exposure_delay as f64 / 1e6;
+        let own = line.products.iter().filter(|product| product.views.contains_key(&view.name)).count();
+        let bundle = if own > 0 {
+            format!("; {own} of {} products with a bundle of its own", line.products.len())
+        } else {
+            String::new()
+        };
+        let missing = if view.optional { "is judged by the other views" } else { "is a fault" };
+        let _ = writeln!(
+            text,
+            "view      {}: a part's frame is captured {from} to {} ms after the trigger; a part without one {missing}{bundle}",
+            view.name,
+            from + within.as_secs_f64() * 1e3
+        );
+    }
+    if !line.views.is_empty() {
+        let rule = match (line.votes.view_rule, line.votes.view_rejects) {
+            (VoteRule::Any, _) => "one view".to_owned(),
+            (VoteRule::Majority, _) => "more than half of the views".to_owned(),
+            (VoteRule::AtLeast, rejects) => format!("{} view(s)", rejects.unwrap_or(1)),
+        };
+        let _ =
+            writeln!(text, "views     {} with that of [camera]; rejected by {rule}", line.views.len() + 1);
+    }
+    text
 }
 
 /// Describes what the line would do.
@@ -155,11 +201,12 @@ fn describe(line: &LineFile) -> String {
     if matches!(line.camera, CameraConfig::Process(_)) {
         text.push_str("camera    in a process of its own\n");
     }
-    if matches!(line.camera.device(), CameraConfig::Nokhwa(_)) {
+    if line.cameras().any(|(_, camera)| matches!(camera.device(), CameraConfig::Nokhwa(_))) {
         for limit in LIMITATIONS {
             let _ = writeln!(text, "camera    {limit}");
         }
     }
+    text += &describe_views(line);
     let trigger = match &line.trigger {
         Trigger::Gpio { .. } => "an edge on gpio.trigger".to_owned(),
         Trigger::Serial { .. } => "the serial command T".to_owned(),
@@ -170,7 +217,8 @@ fn describe(line: &LineFile) -> String {
             format!("{:.1} % of the picture differs from the empty belt", 100.0 * share)
         }
     };
-    let _ = writeln!(text, "trigger   {trigger}; {} frame(s) of each part vote", line.votes.frames);
+    let of = if line.views.is_empty() { "of each part" } else { "of each part and view" };
+    let _ = writeln!(text, "trigger   {trigger}; {} frame(s) {of} vote", line.votes.frames);
     for zone in &line.votes.zones {
         let _ = writeln!(text, "zone {:<4} rejects a part by {} frame(s)", zone.level, zone.rejects);
     }

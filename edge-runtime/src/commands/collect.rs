@@ -14,13 +14,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use self::album::Album;
 use self::quality::Quality;
 use crate::capture::{CameraState, Capture, CapturedFrame};
 use crate::commands::outcome::CommandOutcome;
-use crate::line_file::LineFile;
+use crate::line_file::{LineFile, MAIN_VIEW, ViewConfig};
 use crate::trigger::parts::{LineParts, PollResult};
 
 /// Arguments of `collect`.
@@ -32,6 +32,9 @@ pub struct Args {
     /// Number of parts the folder holds in the end.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=99_999))]
     parts: u32,
+    /// Take photos with the camera of this view instead of `[camera]`.
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
     /// Folder for the photos; those of an earlier run count.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -43,19 +46,34 @@ pub struct Args {
 /// If line file, camera or folder can't be used, or a photo can't be written. If the camera ends before there are enough
 /// parts, the outcome is an error.
 pub fn run(args: &Args) -> Result<CommandOutcome> {
-    collect_parts(&LineFile::load(&args.line)?, Album::open(&args.out)?, args.parts)
+    let line = LineFile::load(&args.line)?;
+    let view = args.view.as_deref().filter(|name| *name != MAIN_VIEW);
+    let view = view
+        .map(|name| {
+            line.view(name).with_context(|| {
+                let names: Vec<_> = line.cameras().map(|(name, _)| name).collect();
+                format!("the line file has no view {name:?}; give one of {}", names.join(", "))
+            })
+        })
+        .transpose()?;
+    collect_parts(&line, view, Album::open(&args.out)?, args.parts)
 }
 
 /// Takes the frames of each part until `album` holds `wanted` parts.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn collect_parts(line: &LineFile, album: Album, wanted: u32) -> Result<CommandOutcome> {
+pub(super) fn collect_parts(
+    line: &LineFile,
+    view: Option<&ViewConfig>,
+    album: Album,
+    wanted: u32,
+) -> Result<CommandOutcome> {
     let mut collector = Collector { album, quality: Quality::default(), wanted, repeated: 0 };
     if collector.album.parts() > 0 {
         print_line(&format!("{} parts already in the folder", collector.album.parts()));
     }
-    let mut parts = LineParts::open(line, None)?;
+    let mut parts = LineParts::open(line, None, view)?;
     // The first message tells people that the camera is live and parts may come.
     let (mut state, mut warnings) = (CameraState::Starting, vec![]);
     while collector.album.parts() < collector.wanted {

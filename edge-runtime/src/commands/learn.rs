@@ -202,7 +202,7 @@ fn roll_back(place: &BundlePlace, line: &LineFile, product: &Product) -> Result<
 /// Returns the decisions on a product's records, and the folder with the photos of its defects, if there are any.
 fn decisions(line: &LineFile, product: &Product, anew: bool) -> Result<(Decisions, Option<PathBuf>)> {
     let review = review::of_line(line)?;
-    let decisions = Decisions::of(&review, &product.name)?;
+    let decisions = Decisions::of(&review, &product.name, |view| !product.views.contains_key(view))?;
     list("skipped", &decisions.skipped);
     let count =
         |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });

@@ -157,7 +157,7 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
             let folder = photo_folder(&args.out)?;
             let album = Album::open(&folder)?;
             let wanted = args.add.map_or(args.parts, |more| album.parts().saturating_add(more));
-            if collect::collect_parts(line, album, wanted)? != CommandOutcome::Success {
+            if collect::collect_parts(line, None, album, wanted)? != CommandOutcome::Success {
                 bail!(
                     "there are fewer than {wanted} parts in {}; continue with --parts {wanted}, or use the existing \
                      ones with --from {}",

@@ -21,7 +21,7 @@ pub struct Counters {
     pub records: RecordCounts,
 }
 
-/// The camera's counters.
+/// The counters of all cameras together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CameraCounts {
@@ -41,4 +41,19 @@ pub struct CameraCounts {
     pub black: u64,
     /// How often the image burnt out.
     pub burnt: u64,
+}
+
+impl CameraCounts {
+    /// Adds those of another camera.
+    pub(crate) const fn add(&mut self, other: &Self) {
+        let Self { captured, dropped, lost, stale, reopened, frozen, black, burnt } = *other;
+        self.captured += captured;
+        self.dropped += dropped;
+        self.lost += lost;
+        self.stale += stale;
+        self.reopened += reopened;
+        self.frozen += frozen;
+        self.black += black;
+        self.burnt += burnt;
+    }
 }

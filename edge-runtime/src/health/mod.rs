@@ -30,4 +30,4 @@ pub use counters::{CameraCounts, Counters};
 pub use drift::ScoreDrift;
 pub use latency::{Latencies, StageLatency, TimedStage};
 pub use monitor::{Monitor, MonitorSettings};
-pub use status::{STATUS_FILE, Snapshot, Status};
+pub use status::{STATUS_FILE, Snapshot, Status, ViewStatus};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::counters::Counters;
+use super::counters::{CameraCounts, Counters};
 use super::latency::{StageLatency, TimedStage};
 use crate::clock::WallTime;
 use crate::gate::Alarms;
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub product: String,
     /// The camera's state in a word or two.
     pub camera: String,
+    /// The views, if there are several.
+    pub views: Vec<ViewStatus>,
     /// The alarms that drive the fault output.
     pub alarms: Alarms,
     /// All counters.
@@ -30,6 +32,25 @@ pub struct Snapshot {
     pub problems: Vec<String>,
     /// The thresholds that people have moved, one sentence each.
     pub moved_thresholds: Vec<String>,
+}
+
+/// A view's state. Its counts are those since the start.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ViewStatus {
+    /// Its name.
+    pub name: String,
+    /// Its camera's state.
+    pub camera: String,
+    /// Parts of which it found nothing wrong.
+    pub passed: u64,
+    /// Parts that it rejected.
+    pub rejected: u64,
+    /// Parts of which it had frames that could not be judged, or lacked one that is needed.
+    pub faults: u64,
+    /// Parts that were judged without it.
+    pub missing: u64,
+    /// Its camera's frames.
+    pub frames: CameraCounts,
 }
 
 /// The contents of `status.json`.
@@ -47,8 +68,11 @@ pub struct Status {
     pub uptime_s: u64,
     /// The product that is inspected.
     pub product: String,
-    /// The camera's state.
+    /// The camera's state; with several views, that of `[camera]`.
     pub camera: String,
+    /// The views, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<ViewStatus>,
     /// The alarms that drive the fault output.
     pub alarms: Alarms,
     /// What drifts.
@@ -69,7 +93,7 @@ impl Status {
     /// Builds the status as of now.
     #[must_use]
     pub fn new(line: &str, uptime: Duration, snapshot: Snapshot, latency_ms: Vec<StageLatency>) -> Self {
-        let Snapshot { product, camera, alarms, counters, drift, problems, moved_thresholds } = snapshot;
+        let Snapshot { product, camera, views, alarms, counters, drift, problems, moved_thresholds } = snapshot;
         Self {
             line: line.to_owned(),
             version: env!("CARGO_PKG_VERSION"),
@@ -78,6 +102,7 @@ impl Status {
             uptime_s: uptime.as_secs(),
             product,
             camera,
+            views,
             alarms,
             drift,
             problems,

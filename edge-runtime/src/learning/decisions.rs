@@ -32,16 +32,24 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Collects the decisions on records of a product.
+    /// Collects the decisions on records of a product that its bundle has judged: `is_judged` says whether it judges a view. Those of a view with a
+    /// bundle of its own are left out.
     ///
     /// # Errors
     /// If the records can't be read.
-    pub fn of(review: &Review, product: &str) -> Result<Self, ReviewError> {
+    pub fn of(review: &Review, product: &str, is_judged: impl Fn(&str) -> bool) -> Result<Self, ReviewError> {
         let listing = review.list()?;
         let mut decisions = Self::default();
         decisions.skipped.extend(listing.damaged.iter().map(|damaged| damaged.reason.to_string()));
         for record in listing.records.iter().filter(|record| record.description.product == product) {
             let Some(entry) = record.decision() else { continue };
+            if let Some(view) = record.description.view.as_deref().filter(|view| !is_judged(view)) {
+                decisions.skipped.push(format!(
+                    "{}: it shows the view {view}, which has a bundle of its own; teach that one with `edge-runtime teach --from`",
+                    record.name
+                ));
+                continue;
+            }
             match usable(record) {
                 Ok(frame) => {
                     let decided = DecidedRecord { name: record.name, entry: entry.clone(), frame };

@@ -66,6 +66,27 @@ impl CameraConfig {
         }
     }
 
+    /// Whether both are the same device, which only one of them could open. Files and patterns can be shared.
+    #[must_use]
+    pub fn is_same_device(&self, other: &Self) -> bool {
+        // Another program may hold it, which serves one line, and one view, at a time.
+        if let (Self::Process(a), Self::Process(b)) = (self, other)
+            && a.socket.is_some()
+            && a.socket == b.socket
+        {
+            return true;
+        }
+        let node = |camera: &Self| match camera.device() {
+            Self::V4l2(v4l2) => Some(v4l2.device.canonicalize().unwrap_or_else(|_| v4l2.device.clone())),
+            Self::Nokhwa(nokhwa) => Some(PathBuf::from(format!("/dev/video{}", nokhwa.index))),
+            _ => None,
+        };
+        match (self.device(), other.device()) {
+            (Self::Aravis(a), Self::Aravis(b)) => a.id == b.id,
+            _ => node(self).is_some_and(|device| node(other) == Some(device)),
+        }
+    }
+
     /// Returns the program that holds this camera for lines which connect to it.
     #[must_use]
     pub const fn listening_program(&self) -> &'static str {

@@ -12,10 +12,13 @@ use signing::Key;
 use super::camera::{CameraConfig, PixelFormat};
 use super::devices::{GpioConfig, SocketConfig};
 use super::schema::{LineFile, Trigger, VoteRule};
+use super::views::{MAIN_VIEW, ViewConfig};
 
 /// One hour; longer times are taken for typing errors.
 const MAX_MS: f64 = 3_600_000.0;
 const MAX_SIDE: u32 = 16_384;
+/// Views of one part, `[camera]` included.
+const MAX_VIEWS: usize = 16;
 const MAX_SOCKET_PATH: usize = 107;
 
 /// Returns one sentence for each value that is not allowed, in the order of the file.
@@ -25,6 +28,7 @@ pub(super) fn problems(line: &LineFile) -> Vec<String> {
     checker.check_range("threads", line.threads, 1..=256);
     checker.trust(line);
     checker.camera(&line.camera);
+    checker.views(line);
     checker.trigger(line);
     checker.votes(line);
     checker.gate(line);
@@ -205,6 +209,61 @@ impl Checker {
         }
     }
 
+    /// Checks further views: each is a camera of its own.
+    fn views(&mut self, line: &LineFile) {
+        if line.views.len() >= MAX_VIEWS {
+            self.report(format!(
+                "[[view]] is given {} times; give at most {}",
+                line.views.len(),
+                MAX_VIEWS - 1
+            ));
+        }
+        let mut names = HashSet::from([MAIN_VIEW]);
+        for view in &line.views {
+            let ViewConfig { name, camera, exposure_delay_ms, within_ms, .. } = view;
+            if name.is_empty()
+                || name.len() > 32
+                || name.contains(|c: char| c.is_whitespace() || c.is_control())
+            {
+                self.report(format!(
+                    "view.name = {name:?} is not allowed; give 1 to 32 bytes without whitespace"
+                ));
+            } else if !names.insert(name) {
+                self.report(format!(
+                    "view.name = {name:?} is used twice; give each view its own name ([camera] has {MAIN_VIEW:?})"
+                ));
+            }
+            let before = self.problems.len();
+            self.camera(camera);
+            for problem in self.problems.iter_mut().skip(before) {
+                *problem = format!("view {name:?}: {problem}");
+            }
+            if let Some(delay) = exposure_delay_ms {
+                self.check_range("view.exposure_delay_ms", *delay, -1000.0..=MAX_MS);
+            }
+            if let Some(within) = within_ms {
+                self.check_range("view.within_ms", *within, 0.1..=60_000.0);
+            }
+        }
+        for product in &line.products {
+            for named in product.views.keys().filter(|named| line.view(named).is_none()) {
+                self.report(format!(
+                    "product.views names {named:?}, and no [[view]] has that name; correct it, or give the bundle of [camera] as \
+                     product.bundle"
+                ));
+            }
+        }
+        let cameras: Vec<_> = line.cameras().collect();
+        for (index, (name, camera)) in cameras.iter().enumerate() {
+            let twin = cameras.iter().take(index).find(|(_, other)| other.is_same_device(camera));
+            if let Some((twin, _)) = twin {
+                self.report(format!(
+                    "the views {twin:?} and {name:?} have the same camera; give each its own, or judge more frames with votes.frames"
+                ));
+            }
+        }
+    }
+
     fn aravis(&mut self, aravis: &AravisCamera) {
         let is_name =
             |text: &str| !text.trim().is_empty() && !text.contains(char::is_control) && text.len() <= 200;
@@ -323,6 +382,20 @@ impl Checker {
                 );
             }
             (VoteRule::Any | VoteRule::Majority, None) => {}
+        }
+        let views = u16::try_from(line.views.len() + 1).unwrap_or(u16::MAX);
+        match (votes.view_rule, votes.view_rejects) {
+            (VoteRule::Any, None) => {}
+            _ if views == 1 => self.report(
+                "votes.view_rule needs several views; add [[view]] with name and camera, or remove view_rule and view_rejects",
+            ),
+            (VoteRule::AtLeast, Some(rejects)) => self.check_range("votes.view_rejects", rejects, 1..=views),
+            (VoteRule::AtLeast, None) => self
+                .report("votes.view_rule = \"at-least\" needs votes.view_rejects; give the number of rejected views"),
+            (VoteRule::Any | VoteRule::Majority, Some(_)) => self.report(
+                "votes.view_rejects belongs to votes.view_rule = \"at-least\"; remove it, or change the rule",
+            ),
+            (VoteRule::Majority, None) => {}
         }
         let mut levels = HashSet::new();
         for zone in &votes.zones {

@@ -5,6 +5,7 @@
 //! | `schema` | all keys except the following |
 //! | `camera` | the keys of the camera |
 //! | `devices` | the keys of GPIO lines, serial port and gateway socket |
+//! | `views` | the keys of further cameras, and what follows from them |
 //! | `encoder` | encoder settings derived from the keys |
 //! | `check` | validation of values, alone and together |
 //! | `template.toml` | the file that `edge-runtime init` writes: every key, explained |
@@ -14,6 +15,7 @@ mod check;
 mod devices;
 mod encoder;
 mod schema;
+mod views;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,7 @@ pub use schema::{
     ChallengeConfig, GateConfig, HealthConfig, LineFile, Product, RecordsConfig, Safe, SigningConfig,
     ThresholdConfig, Trigger, VoteRule, VotesConfig, ZoneVotes,
 };
+pub use views::{MAIN_VIEW, ViewConfig, ViewTiming};
 
 /// The file that `edge-runtime init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -106,13 +109,13 @@ impl LineFile {
     }
 
     /// Returns how the frames of a part are counted if the zones of its product's bundle have these levels. On a line with several
-    /// products, `votes.zones` doesn't concern bundles without zones.
+    /// products or views, `votes.zones` doesn't concern bundles without zones.
     ///
     /// # Errors
     /// [`UnknownZone`] if `votes.zones` names a zone that the bundle lacks.
     pub fn vote_count(&self, levels: &[u8]) -> Result<VoteCount, UnknownZone> {
         let mut votes = self.votes.clone();
-        if levels.is_empty() && self.products.len() > 1 {
+        if levels.is_empty() && (self.products.len() > 1 || !self.views.is_empty()) {
             votes.zones.clear();
         }
         VoteCount::new(&votes, levels)
@@ -120,16 +123,22 @@ impl LineFile {
 
     fn resolve_paths(&mut self, folder: &Path) {
         let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
-        self.products.iter_mut().for_each(|product| resolve(&mut product.bundle));
-        let device = match &mut self.camera {
-            CameraConfig::Process(process) => {
-                process.socket.iter_mut().for_each(resolve);
-                &mut *process.camera
+        for product in &mut self.products {
+            resolve(&mut product.bundle);
+            product.views.values_mut().for_each(resolve);
+        }
+        let further = self.views.iter_mut().map(|view| &mut view.camera);
+        for camera in std::iter::once(&mut self.camera).chain(further) {
+            let device = match camera {
+                CameraConfig::Process(process) => {
+                    process.socket.iter_mut().for_each(resolve);
+                    &mut *process.camera
+                }
+                other => other,
+            };
+            if let CameraConfig::Folder { path, .. } = device {
+                resolve(path);
             }
-            other => other,
-        };
-        if let CameraConfig::Folder { path, .. } = device {
-            resolve(path);
         }
         self.records.folder.iter_mut().for_each(resolve);
         self.socket.iter_mut().for_each(|socket| resolve(&mut socket.path));

@@ -1,6 +1,7 @@
 //! The keys of a line file. `template.toml`, which `edge-runtime init` writes, explains each; [`super::check`] says which
 //! values are allowed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use shared_format::Roi;
 
 use super::camera::CameraConfig;
 use super::devices::{GpioConfig, SerialConfig, SocketConfig};
+use super::views::ViewConfig;
 use crate::clock::milliseconds;
 
 /// A complete line file.
@@ -35,6 +37,9 @@ pub struct LineFile {
     pub signing: SigningConfig,
     /// Where frames come from.
     pub camera: CameraConfig,
+    /// Further cameras that look at the same part.
+    #[serde(default, rename = "view")]
+    pub views: Vec<ViewConfig>,
     /// What triggers a part.
     pub trigger: Trigger,
     /// How the verdicts of a part's frames are combined into the part's verdict.
@@ -73,7 +78,7 @@ const fn one() -> u16 {
 }
 
 /// A kind of part and the bundle that judges it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
     /// The product's name, in reports and for the serial command.
@@ -83,6 +88,9 @@ pub struct Product {
     /// The number on the `gpio.select` inputs that selects it.
     #[serde(default)]
     pub select: Option<u8>,
+    /// Bundles of views that have one of their own, by the view's name, relative to the line file.
+    #[serde(default)]
+    pub views: BTreeMap<String, PathBuf>,
 }
 
 /// Key list, the board's own key and downgrades.
@@ -202,11 +210,24 @@ pub struct VotesConfig {
     /// Zones of the bundle that are counted on their own; `rule` is for all others together.
     #[serde(default)]
     pub zones: Vec<ZoneVotes>,
+    /// When a part of several views is rejected, by the views' verdicts.
+    #[serde(default)]
+    pub view_rule: VoteRule,
+    /// For `view_rule = "at-least"`: number of rejected views that reject the part.
+    #[serde(default)]
+    pub view_rejects: Option<u16>,
 }
 
 impl Default for VotesConfig {
     fn default() -> Self {
-        Self { frames: 1, rule: VoteRule::Any, rejects: None, zones: vec![] }
+        Self {
+            frames: 1,
+            rule: VoteRule::Any,
+            rejects: None,
+            zones: vec![],
+            view_rule: VoteRule::Any,
+            view_rejects: None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A part: its number, its verdict and its disposition.
 
+mod view_votes;
 mod votes;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use shared_format::Verdict;
 use crate::clock::Moment;
 
 pub use shared_format::{Disposition, Reason};
+pub use view_votes::{ViewCount, ViewScore, ViewVote};
 pub use votes::{UnknownZone, VoteCount, Votes};
 
 /// The number of a part, counted from 1 in each run of the program.
@@ -30,6 +32,8 @@ pub struct PartVerdict {
     pub threshold: f32,
     /// The grey level of the bundle's zone that the score comes from; `None` without zones.
     pub zone: Option<u8>,
+    /// Index of the view that decided: whose score this is or, of a fault, which could not be judged. `None` on a line with one camera.
+    pub view: Option<u16>,
     /// Number of frames that were judged.
     pub frames: u16,
     /// Capture time of the last of these frames.

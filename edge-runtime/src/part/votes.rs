@@ -59,6 +59,12 @@ impl VoteCount {
         Ok(Self { frames: rule.frames, groups })
     }
 
+    /// Returns the number of frames that vote.
+    #[must_use]
+    pub const fn frames(&self) -> u16 {
+        self.frames
+    }
+
     /// Returns the score that decides a part, out of those of all its frames: if `k` rejected frames reject it, the `k`-th
     /// largest. The part is rejected exactly if this is above the threshold. `None` if there are too few or too many frames.
     #[must_use]
@@ -198,7 +204,7 @@ mod tests {
     use Verdict::{Fault, Pass, Reject};
 
     fn config(rule: VoteRule, frames: u16, rejects: Option<u16>) -> VotesConfig {
-        VotesConfig { frames, rule, rejects, zones: vec![] }
+        VotesConfig { frames, rule, rejects, ..VotesConfig::default() }
     }
 
     /// Returns the verdict before and after the end, for scores of 0 and 1 and a threshold between.

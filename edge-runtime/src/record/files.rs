@@ -34,6 +34,8 @@ struct Description<'a> {
     part: PartNumber,
     frame_of_part: u16,
     product: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<&'a str>,
     verdict: Verdict,
     part_verdict: Verdict,
     score: Option<f32>,
@@ -89,6 +91,7 @@ fn describe(record: &Record, line: &str, run: u64, captured_at: WallTime) -> Vec
         part: record.part,
         frame_of_part: record.frame_of_part,
         product: &record.product,
+        view: record.view.as_deref(),
         verdict: judgement.verdict,
         part_verdict: record.part_verdict,
         score: judgement.score,

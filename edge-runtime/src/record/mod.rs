@@ -62,6 +62,8 @@ pub struct Record {
     pub frame_of_part: u16,
     /// The part's product.
     pub product: String,
+    /// The view that the frame is of; `None` on a line with one camera.
+    pub view: Option<String>,
     /// The verdict on the part. With several frames it may differ from the frame's.
     pub part_verdict: Verdict,
     /// The judge's result.

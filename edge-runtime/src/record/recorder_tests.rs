@@ -33,6 +33,7 @@ fn rejected(part: u64) -> Record {
         part,
         frame_of_part: 1,
         product: "cap".to_owned(),
+        view: None,
         part_verdict: judgement.verdict,
         judgement,
         captured_at: Moment::now(),

@@ -17,6 +17,8 @@ pub struct PartReport {
     pub run: u32,
     /// The name of its product.
     pub product: Arc<str>,
+    /// The name of the view that decided; `None` on a line with one camera, or without a verdict.
+    pub view: Option<Arc<str>>,
     /// How the part passed the gate.
     pub release: Release,
 }
@@ -26,6 +28,8 @@ struct Json<'r> {
     run: u32,
     part: u64,
     product: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<&'r str>,
     verdict: Option<Verdict>,
     score: Option<f32>,
     threshold: Option<f32>,
@@ -89,7 +93,7 @@ impl PartReport {
         }
     }
 
-    /// Appends the part's line of JSON to `out`: run, part, product, verdict, score, threshold, zone (if the bundle has
+    /// Appends the part's line of JSON to `out`: run, part, product, view (if there are several), verdict, score, threshold, zone (if the bundle has
     /// zones), disposition, reason, frames, and under `ms` the times capture_to_release, trigger_to_release and lateness.
     ///
     /// # Errors
@@ -102,6 +106,7 @@ impl PartReport {
             run: self.run,
             part: release.part,
             product: &self.product,
+            view: self.view.as_deref(),
             verdict: verdict.map(|verdict| verdict.verdict),
             score: self.score(),
             threshold: self.threshold(),
@@ -138,6 +143,7 @@ pub(crate) mod tests {
             score: Some(0.87),
             threshold: 0.5,
             zone: None,
+            view: None,
             frames: 3,
             captured_at: Some(Moment(20 * MS)),
         };
@@ -151,7 +157,7 @@ pub(crate) mod tests {
             disposition: Disposition::Reject,
             reason: Reason::Verdict,
         };
-        PartReport { run: 7, product: "cap".into(), release }
+        PartReport { run: 7, product: "cap".into(), view: None, release }
     }
 
     /// Part 125, rejected because its verdict was missing.
@@ -182,6 +188,8 @@ pub(crate) mod tests {
         );
         let mut of_zone = rejected();
         of_zone.release.verdict.as_mut().unwrap().zone = Some(128);
+        let of_view = PartReport { view: Some("side".into()), ..rejected() };
+        assert!(json(&of_view).contains(r#""product":"cap","view":"side","verdict":"reject""#));
         assert!(json(&of_zone).contains(r#""threshold":0.5,"zone":128,"disposition""#));
         assert_eq!(
             json(&missing()),

@@ -17,6 +17,9 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Description {
     /// The part's product.
     pub product: String,
+    /// The view that the frame is of; `None` on a line with one camera.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
     /// The verdict on the frame.
     pub verdict: Verdict,
     /// The verdict on the part; absent in records of an earlier version, which kept no passed parts.

@@ -30,6 +30,7 @@ pub(super) struct GateContext<'l> {
     pub(super) links: &'l Links,
     pub(super) shared: &'l Arc<LineState>,
     pub(super) products: &'l [Arc<str>],
+    pub(super) views: &'l [Arc<str>],
     pub(super) run: u32,
 }
 
@@ -41,7 +42,7 @@ impl GateThread {
         counts: GateCounts,
         triggered_parts: SyncSender<TriggeredPart>,
     ) -> Result<(Self, PeerListener), StartError> {
-        let GateContext { line, links, shared, products, run } = *context;
+        let GateContext { line, links, shared, products, views, run } = *context;
         let waiter = Waiter::new().map_err(StartError::Waiter)?;
         let mailbox = Mailbox::new(waiter.waker());
         let mut first_events = vec![];
@@ -63,6 +64,7 @@ impl GateThread {
             shared: Arc::clone(shared),
             every: line.trigger.every(),
             products: products.to_vec(),
+            views: views.to_vec(),
             selected_by: selections(line),
             run,
             challenge: line.challenge.map_or(0, |challenge| challenge.parts),

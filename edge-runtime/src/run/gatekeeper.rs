@@ -60,6 +60,8 @@ pub struct Gatekeeper {
     pub every: Option<Duration>,
     /// The names of the products, in the order of the line file.
     pub products: Vec<Arc<str>>,
+    /// The names of the views, in the order of the line file; none on a line with one camera.
+    pub views: Vec<Arc<str>>,
     /// The index of the product for each number on the product inputs.
     pub selected_by: Vec<(u8, u16)>,
     /// The number of this run.
@@ -266,7 +268,9 @@ impl GateLoop {
         keeper.shared.set_released(release.part);
         keeper.shared.latencies.add(TimedStage::Lateness, release.lateness);
         let Some(product) = keeper.products.get(usize::from(release.product)) else { return };
-        let report = PartReport { run: keeper.run, product: Arc::clone(product), release };
+        let view = release.verdict.and_then(|verdict| verdict.view);
+        let view = view.and_then(|view| keeper.views.get(usize::from(view))).map(Arc::clone);
+        let report = PartReport { run: keeper.run, product: Arc::clone(product), view, release };
         keeper.outputs.deliver(&report);
     }
 

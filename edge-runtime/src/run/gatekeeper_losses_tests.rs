@@ -71,6 +71,7 @@ impl TestLine {
             shared: Arc::clone(&shared),
             every: None,
             products: vec!["part".into()],
+            views: vec![],
             selected_by: vec![],
             run: 1,
             challenge: 0,
@@ -96,6 +97,7 @@ impl TestLine {
             score,
             threshold,
             zone: None,
+            view: None,
             frames,
             captured_at: None,
         };

@@ -60,6 +60,7 @@ fn keeper(
         shared: Arc::new(LineState::new(GateCounts::default(), Moment::now())),
         every,
         products: vec!["part".into()],
+        views: vec![],
         selected_by: vec![],
         run: 1,
         challenge: 0,
@@ -84,8 +85,17 @@ impl TestLine {
     fn verdict(&self, part: PartNumber, verdict: Verdict) {
         let (score, threshold, frames) = (Some(1.0), 0.5, 1);
         let (other_product, zone) = (false, None);
-        let verdict =
-            PartVerdict { part, verdict, other_product, score, threshold, zone, frames, captured_at: None };
+        let verdict = PartVerdict {
+            part,
+            verdict,
+            other_product,
+            score,
+            threshold,
+            zone,
+            view: None,
+            frames,
+            captured_at: None,
+        };
         self.mailbox.send(Message::Verdict(verdict));
     }
 

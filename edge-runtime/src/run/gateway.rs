@@ -193,7 +193,7 @@ impl SocketReceiver for GatewayServer {
         let status = LineStatus {
             uptime_s: u32::try_from(Moment::now().since(self.started).as_secs()).unwrap_or(u32::MAX),
             product,
-            camera: camera(&self.snapshots.capture.state()),
+            camera: camera(&self.snapshots.camera_state()),
             alarms: alarm_bits(&gate.alarms),
             under_way: count(gate.under_way),
             challenge_left: gate.challenge_left,

@@ -1,10 +1,10 @@
-//! The thread that inspects parts: frames of a part → votes → the part's verdict.
+//! The thread that inspects parts: frames of a part's views → votes of each view → votes of the views → the part's verdict.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use judge::{Fault, Judge, Judgement, StageTimes};
 use shared_format::{ThresholdFile, Verdict};
@@ -12,11 +12,12 @@ use shared_format::{ThresholdFile, Verdict};
 use super::gatekeeper::TriggeredPart;
 use super::line_state::LineState;
 use super::mailbox::{Mailbox, Message};
-use crate::capture::{CameraState, CapturedFrame, FrameRing, FrameWaitError};
+use super::view::{PartView, View, ViewResult};
+use crate::capture::{Arrivals, CameraState, CapturedFrame};
 use crate::clock::Moment;
 use crate::health::TimedStage;
 use crate::log::limited;
-use crate::part::{PartVerdict, VoteCount, Votes};
+use crate::part::{PartVerdict, ViewCount, ViewScore, ViewVote, VoteCount};
 
 /// The reason why a frame was not judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,26 +51,58 @@ pub struct InspectedFrame {
     pub refused: Option<Refusal>,
 }
 
-/// A callback for each inspected part: the part, its verdict, and the decisive frame, if any (for a fault, one of its
-/// frames that could not be judged). It must never block the inspector.
-pub type PartObserver = Box<dyn Fn(&TriggeredPart, &PartVerdict, Option<InspectedFrame>) + Send>;
+impl InspectedFrame {
+    /// Ranks a frame for the observer: one without a score is shown only if there is no other.
+    pub(super) fn score(&self) -> f32 {
+        self.judgement.score.unwrap_or(f32::NEG_INFINITY)
+    }
+}
+
+/// What was found about a part.
+#[derive(Debug)]
+pub struct InspectedPart {
+    /// Its verdict.
+    pub verdict: PartVerdict,
+    /// What each view said.
+    pub views: Vec<ViewResult>,
+    /// The index of the view that decided or, of a fault, of one that could not be judged; its frame is the decisive one.
+    pub decisive: usize,
+}
+
+/// A callback for each inspected part. It must never block the inspector.
+pub type PartObserver = Box<dyn Fn(&TriggeredPart, InspectedPart) + Send>;
+
+/// The judges of all products and views.
+pub struct Judges(pub Vec<Judge>);
+
+impl Judges {
+    fn threshold(&self, judge: Option<usize>) -> f32 {
+        let judge = judge.and_then(|judge| self.0.get(judge));
+        judge.map_or(f32::NAN, |judge| judge.bundle().thresholds.image_threshold)
+    }
+
+    /// Returns the level of a zone of a judge's bundle.
+    fn level(&self, judge: usize, zone: usize) -> Option<u8> {
+        self.0.get(judge)?.bundle().thresholds.image_score.zones()?.levels().nth(zone)
+    }
+}
 
 /// What the inspector judges with from the next part on.
 #[derive(Debug)]
 pub enum JudgeUpdate {
-    /// Another threshold for a product.
+    /// Another threshold for a bundle.
     Threshold {
-        /// The product's index.
-        product: usize,
+        /// The index of its judge.
+        judge: usize,
         /// The threshold.
         value: f32,
     },
-    /// Another bundle for a product.
+    /// Another bundle.
     Bundle {
-        /// The product's index.
-        product: usize,
+        /// The index of the judge that it replaces.
+        judge: usize,
         /// Its judge.
-        judge: Box<Judge>,
+        opened: Box<Judge>,
         /// How its frames vote.
         votes: VoteCount,
     },
@@ -81,24 +114,22 @@ pub struct Updates {
     pub incoming: Receiver<JudgeUpdate>,
     /// Takes the judges.
     pub retired: Sender<Box<Judge>>,
-    /// Called with each updated product and its thresholds.
+    /// Called with the index of each updated judge and its thresholds.
     pub applied: Box<dyn Fn(usize, &ThresholdFile) + Send>,
 }
 
 /// The inspector and everything it needs.
 pub struct Inspector {
-    /// One judge per product.
-    pub judges: Vec<Judge>,
-    /// How frames vote, for each product.
+    /// The judges of all products and views.
+    pub judges: Judges,
+    /// How the frames of a view vote, for each judge.
     pub votes: Vec<VoteCount>,
-    /// The source of frames.
-    pub frames: Arc<FrameRing>,
-    /// Returns the camera's state.
-    pub camera_state: Box<dyn Fn() -> CameraState + Send>,
-    /// The time from the trigger to the first exposure that counts.
-    pub exposure_delay: Duration,
-    /// How long to wait for a frame.
-    pub frame_timeout: Duration,
+    /// The cameras; a part is judged by all of them together.
+    pub views: Vec<View>,
+    /// How the views vote.
+    pub view_votes: ViewCount,
+    /// What the views' frames are reported to.
+    pub arrivals: Arc<Arrivals>,
     /// The triggered parts, in order.
     pub parts: Receiver<TriggeredPart>,
     /// Receives the verdicts.
@@ -124,13 +155,13 @@ impl Inspector {
             let inspected = catch_unwind(AssertUnwindSafe(|| self.inspect_part(&part)));
             // A panic may have left it marked as busy.
             self.shared.judging.stop();
-            let (verdict, frame) = inspected.unwrap_or_else(|_| {
+            let inspected = inspected.unwrap_or_else(|_| {
                 limited!(error, "the inspector panicked on part {}; the part is a fault", part.number);
-                (self.fault_verdict(&part), None)
+                self.not_inspected(&part)
             });
-            self.mailbox.send(Message::Verdict(verdict));
+            self.mailbox.send(Message::Verdict(inspected.verdict));
             self.shared.latencies.add(TimedStage::TriggeredToVerdict, Moment::now().since(part.triggered_at));
-            (self.observer)(&part, &verdict, frame);
+            (self.observer)(&part, inspected);
         }
     }
 
@@ -138,102 +169,146 @@ impl Inspector {
     fn update(&mut self) {
         let Some(updates) = &self.updates else { return };
         while let Ok(update) = updates.incoming.try_recv() {
-            let product = match update {
-                JudgeUpdate::Threshold { product, value } => {
-                    let Some(judge) = self.judges.get_mut(product) else { continue };
+            let index = match update {
+                JudgeUpdate::Threshold { judge: index, value } => {
+                    let Some(judge) = self.judges.0.get_mut(index) else { continue };
                     // Checked where it came from.
                     let _ = judge.set_image_threshold(value);
-                    product
+                    index
                 }
-                JudgeUpdate::Bundle { product, mut judge, votes } => {
+                JudgeUpdate::Bundle { judge: index, mut opened, votes } => {
                     let (Some(used), Some(counted)) =
-                        (self.judges.get_mut(product), self.votes.get_mut(product))
+                        (self.judges.0.get_mut(index), self.votes.get_mut(index))
                     else {
                         continue;
                     };
-                    std::mem::swap(used, &mut *judge);
+                    std::mem::swap(used, &mut *opened);
                     *counted = votes;
                     // If nobody takes it, the line is ending.
-                    let _ = updates.retired.send(judge);
-                    product
+                    let _ = updates.retired.send(opened);
+                    index
                 }
             };
-            if let Some(judge) = self.judges.get(product) {
-                (updates.applied)(product, &judge.bundle().thresholds);
+            if let Some(judge) = self.judges.0.get(index) {
+                (updates.applied)(index, &judge.bundle().thresholds);
             }
         }
     }
 
-    fn threshold(&self, part: &TriggeredPart) -> f32 {
-        let judge = self.judges.get(usize::from(part.product));
-        judge.map_or(f32::NAN, |judge| judge.bundle().thresholds.image_threshold)
+    /// Returns a fault.
+    fn not_inspected(&self, part: &TriggeredPart) -> InspectedPart {
+        let judge = self.views.first().and_then(|view| view.judge_of(part));
+        let verdict = fault_verdict(part, self.judges.threshold(judge));
+        InspectedPart { verdict, views: vec![], decisive: 0 }
     }
 
-    /// Returns the level of a zone of the part's bundle.
-    fn level(&self, part: &TriggeredPart, zone: usize) -> Option<u8> {
-        let judge = self.judges.get(usize::from(part.product))?;
-        judge.bundle().thresholds.image_score.zones()?.levels().nth(zone)
-    }
-
-    fn fault_verdict(&self, part: &TriggeredPart) -> PartVerdict {
-        PartVerdict {
-            part: part.number,
-            verdict: Verdict::Fault,
-            other_product: false,
-            score: None,
-            threshold: self.threshold(part),
-            zone: None,
-            frames: 0,
-            captured_at: None,
-        }
-    }
-
-    /// Returns the part's verdict and the frame with the highest score.
-    fn inspect_part(&mut self, part: &TriggeredPart) -> (PartVerdict, Option<InspectedFrame>) {
-        let mut verdict = self.fault_verdict(part);
-        let Some(count) = self.votes.get(usize::from(part.product)).cloned() else { return (verdict, None) };
-        let mut votes = Votes::new(&count, verdict.threshold);
-        let mut worst: Option<InspectedFrame> = None;
+    fn inspect_part(&mut self, part: &TriggeredPart) -> InspectedPart {
+        let (judges, votes) = (&self.judges, &self.votes);
+        let begun: Option<Vec<PartView<'_>>> = (0..)
+            .zip(&self.views)
+            .map(|(index, view)| {
+                let judge = view.judge_of(part)?;
+                let begun = (judge, votes.get(judge)?, judges.threshold(Some(judge)));
+                Some(PartView::new(view, index, begun, part.triggered_at))
+            })
+            .collect();
+        let Some(mut views) = begun else { return self.not_inspected(part) };
         let mut other_product = false;
-        let mut from = part.triggered_at + self.exposure_delay;
-        while votes.decided().is_none() {
-            let captured = match self.frames.first_after(from, from + self.frame_timeout) {
-                Ok(captured) => captured,
-                Err(e) => {
-                    limited!(warn, "part {}: {e}", part.number);
-                    break;
+        let decided = loop {
+            // Before looking: what arrives from here on ends the wait.
+            let seen = self.arrivals.count();
+            for view in &mut views {
+                if let Err(e) = view.take_arrived() {
+                    limited!(warn, "part {}: {}{e}", part.number, view.label());
                 }
-            };
-            // A frame after a pause of the whole machine shows another part.
-            if captured.captured_at() > from + self.frame_timeout {
-                limited!(warn, "part {}: {}", part.number, FrameWaitError::TimedOut);
-                break;
             }
-            from = captured.captured_at() + Duration::from_nanos(1);
-            verdict.captured_at = Some(captured.captured_at());
-            self.shared.judging.begin(Moment::now());
-            let frame = self.inspect_frame(part, captured);
-            self.shared.judging.stop();
-            other_product |= matches!(frame.judgement.fault, Some(Fault::OtherProduct { .. }));
-            votes.add(frame.judgement.scores());
-            if worst.as_ref().is_none_or(|worst| score(&frame.judgement) > score(&worst.judgement)) {
-                worst = Some(frame);
+            let votes: Vec<ViewVote> = views.iter().map(PartView::vote).collect();
+            if let Some(verdict) = self.view_votes.decided(&votes) {
+                break verdict;
             }
-        }
-        verdict.frames = votes.judged();
-        verdict.score = votes.deciding_score();
-        verdict.zone = votes.deciding_zone().and_then(|zone| self.level(part, zone));
-        verdict.verdict = votes.close();
-        verdict.other_product = other_product && verdict.verdict == Verdict::Fault;
-        (verdict, worst)
+            if let Some((captured, view)) = views.iter_mut().find_map(|view| Some((view.next_frame()?, view)))
+            {
+                self.shared.judging.begin(Moment::now());
+                let frame = self.judges.inspect(part, view, captured, &self.shared);
+                self.shared.judging.stop();
+                other_product |= matches!(frame.judgement.fault, Some(Fault::OtherProduct { .. }));
+                view.add(frame);
+                continue;
+            }
+            match views.iter().filter_map(PartView::waits_until).min() {
+                Some(deadline) => self.arrivals.wait(seen, deadline),
+                // An open view waits for a frame or has one; if not, nothing would ever decide the part.
+                None => break Verdict::Fault,
+            }
+        };
+        self.finish(part, views, decided, other_product)
     }
 
-    fn inspect_frame(&mut self, part: &TriggeredPart, captured: Arc<CapturedFrame>) -> InspectedFrame {
-        match self.judge(part, &captured) {
+    /// Gathers what the views said.
+    fn finish(
+        &self,
+        part: &TriggeredPart,
+        views: Vec<PartView<'_>>,
+        decided: Verdict,
+        other_product: bool,
+    ) -> InspectedPart {
+        let scores: Vec<ViewScore> = views
+            .iter()
+            .filter(|view| matches!(view.vote(), ViewVote::Voted(_)))
+            .filter_map(|view| {
+                let score = view.votes().deciding_score()?;
+                Some(ViewScore {
+                    view: view.index,
+                    score,
+                    threshold: self.judges.threshold(Some(view.judge)),
+                })
+            })
+            .collect();
+        let deciding = self.view_votes.deciding(&scores).map(|deciding| deciding.view);
+        let faulty = views.iter().position(|view| view.vote() == ViewVote::Voted(Verdict::Fault));
+        let decisive = if decided == Verdict::Fault { faulty.or(deciding) } else { deciding }.unwrap_or(0);
+        let judge = views.get(decisive).map(|view| view.judge);
+        let mut verdict = fault_verdict(part, self.judges.threshold(judge));
+        verdict.verdict = decided;
+        verdict.other_product = other_product && decided == Verdict::Fault;
+        verdict.view = (views.len() > 1).then(|| u16::try_from(decisive).unwrap_or(u16::MAX));
+        verdict.frames = views.iter().fold(0, |frames, view| view.votes().judged().saturating_add(frames));
+        verdict.captured_at = views.iter().filter_map(PartView::captured_at).max();
+        if let Some(view) = views.get(decisive) {
+            verdict.score = view.votes().deciding_score();
+            verdict.zone = view.votes().deciding_zone().and_then(|zone| self.judges.level(view.judge, zone));
+        }
+        InspectedPart { verdict, views: views.into_iter().map(PartView::finish).collect(), decisive }
+    }
+}
+
+fn fault_verdict(part: &TriggeredPart, threshold: f32) -> PartVerdict {
+    PartVerdict {
+        part: part.number,
+        verdict: Verdict::Fault,
+        other_product: false,
+        score: None,
+        threshold,
+        zone: None,
+        view: None,
+        frames: 0,
+        captured_at: None,
+    }
+}
+
+impl Judges {
+    fn inspect(
+        &mut self,
+        part: &TriggeredPart,
+        view: &PartView<'_>,
+        captured: Arc<CapturedFrame>,
+        shared: &LineState,
+    ) -> InspectedFrame {
+        match self.judge(part, view, &captured, shared) {
             Ok(judgement) => InspectedFrame { captured, judgement, refused: None },
             Err(reason) => {
-                limited!(warn, "part {}: {reason}", part.number);
-                let (verdict, threshold) = (Verdict::Fault, self.threshold(part));
+                limited!(warn, "part {}: {}{reason}", part.number, view.label());
+                let (verdict, threshold) = (Verdict::Fault, self.threshold(Some(view.judge)));
                 let (score, region, defect, fault, map, zones) = (None, None, None, None, None, None);
                 let times = StageTimes::default();
                 let judgement =
@@ -244,8 +319,14 @@ impl Inspector {
     }
 
     /// Judges a frame. `Err` says why the frame can't be trusted or decoded, which makes it a fault.
-    fn judge(&mut self, part: &TriggeredPart, captured: &CapturedFrame) -> Result<Judgement, Refusal> {
-        let state = (self.camera_state)();
+    fn judge(
+        &mut self,
+        part: &TriggeredPart,
+        view: &PartView<'_>,
+        captured: &CapturedFrame,
+        shared: &LineState,
+    ) -> Result<Judgement, Refusal> {
+        let state = view.camera_state();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
             return Err(Refusal::Untrusted(state));
         }
@@ -256,20 +337,15 @@ impl Inspector {
         let frame = captured.frame();
         let decode = begin.elapsed();
         let frame = frame.map_err(|e| Refusal::Undecodable(e.to_string()))?;
-        let Some(judge) = self.judges.get_mut(usize::from(part.product)) else {
+        let Some(judge) = self.0.get_mut(view.judge) else {
             return Err(Refusal::NoProduct);
         };
         let mut judgement = judge.judge(frame);
         judgement.times.decode = decode;
-        self.shared.latencies.add_stages(&judgement.times);
+        shared.latencies.add_stages(&judgement.times);
         if let Some(fault) = &judgement.fault {
-            limited!(warn, "part {}: {fault}", part.number);
+            limited!(warn, "part {}: {}{fault}", part.number, view.label());
         }
         Ok(judgement)
     }
-}
-
-/// Ranks a frame for the observer: one without a score is shown only if there is no other.
-fn score(judgement: &Judgement) -> f32 {
-    judgement.score.unwrap_or(f32::NEG_INFINITY)
 }

@@ -15,8 +15,10 @@
 //! | `gateway` | commands from the gateway, and the line's status for it |
 //! | `snapshots` | snapshots of the line for the health monitor |
 //! | `part_observer` | records and drift statistics of inspected parts |
+//! | [`view`] | a view of the parts: its camera, and what is known of it while a part is inspected |
 //! | `error` | errors when a line starts, runs or stops |
 //! | `gate_thread` | starts and stops the gate thread |
+//! | `bundles` | opens the bundles of all products and views |
 //! | `start` | opens everything, outputs first, in their safe state |
 //! | `side_threads` | watches the threads that the gate doesn't depend on |
 //! | `supervise` | watches the camera and the threads, and stops the line |
@@ -31,7 +33,9 @@ pub mod inspector;
 pub mod line_state;
 pub mod mailbox;
 pub mod problems;
+pub mod view;
 
+mod bundles;
 mod decisions;
 mod error;
 mod gate_thread;

@@ -3,41 +3,37 @@
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use judge::{Engine, Judge};
-use shared_format::Size;
-use signing::SignedBundle;
-
+use super::bundles::LineBundles;
 use super::error::StartError;
 use super::gate_thread::{GateContext, GateThread};
 use super::gateway::{GatewayContext, GatewayListener};
-use super::inspector::Inspector;
+use super::inspector::{Inspector, Judges};
 use super::line_state::LineState;
 use super::mailbox::{Blind, Mailbox, Message};
-use super::part_observer::{Drift, part_observer};
+use super::part_observer::{Drift, ObservedLine, part_observer};
 use super::side_threads::SideThreads;
-use super::snapshots::Snapshots;
+use super::snapshots::{SeenCamera, Snapshots};
 use super::tasks::{self, TaskThread};
-use crate::capture::{self, Capture};
+use super::view::View;
+use crate::capture::{self, Arrivals, Capture};
 use crate::clock::Moment;
-use crate::files::bundles::{OpenBundleError, check_first_golden, warn_of_emulation, zone_levels};
 use crate::health::{self, CounterFile, CounterFileError, Counters, Monitor};
 use crate::input::{Event, EventKind};
-use crate::line_file::{LineFile, Product};
+use crate::line_file::LineFile;
 use crate::link::Links;
 use crate::output::Outputs;
-use crate::part::VoteCount;
+use crate::part::ViewCount;
 use crate::realtime;
 use crate::record::{RecordSettings, Recorder};
-use crate::trigger::frames::listener;
-use crate::trust::{LineTrust, describe};
+use crate::trigger::frames::{FrameListener, listener};
 
 /// A line whose threads are running. It is held in its safe state until it is supervised, and returns to it when dropped.
 pub struct RunningLine {
     pub(super) gate_thread: GateThread,
     pub(super) shared: Arc<LineState>,
-    pub(super) capture: Arc<Capture>,
+    /// Those of the further views come after that of `[camera]`.
+    pub(super) cameras: Vec<Arc<Capture>>,
     pub(super) inspector: JoinHandle<()>,
     pub(super) monitor: Monitor,
     pub(super) recorder: Option<Arc<Recorder>>,
@@ -62,25 +58,34 @@ impl RunningLine {
         let products: Vec<Arc<str>> =
             line.products.iter().map(|product| product.name.as_str().into()).collect();
         let (triggered_parts, parts) = sync_channel(usize::from(line.gate.queue));
-        let context = GateContext { line, links: &links, shared: &shared, products: &products, run };
+        let names = line.cameras().map(|(name, _)| Arc::from(name));
+        let view_names: Vec<Arc<str>> = if line.views.is_empty() { vec![] } else { names.collect() };
+        let context = GateContext {
+            line,
+            links: &links,
+            shared: &shared,
+            products: &products,
+            views: &view_names,
+            run,
+        };
         let (gate_thread, peer) = GateThread::start(&context, outputs, counters.gate, triggered_parts)?;
         let mailbox = &gate_thread.mailbox;
         let (gateway, gateway_commands) = GatewayListener::new(line, &links, mailbox);
-        let mut judges = judges(line)?;
-        let votes = votes(line, &judges)?;
-        let judged_with = tasks::restore(line, &mut judges, &shared);
-        let drift = Drift::new(&products, &judges);
+        let mut bundles = LineBundles::open(line)?;
+        let judged_with = tasks::restore(line, &mut bundles, &shared);
+        let drift = Drift::new(&bundles.names, &bundles.judges);
         let recorder = recorder(line, &counters)?;
         let camera_sees_parts = line.trigger.is_in_frames();
         if camera_sees_parts {
             mailbox.blind(Blind::Camera, true);
         }
-        let capture = Arc::new(start_capture(line, &judges, mailbox, &shared)?);
+        let cameras = Cameras::start(line, &bundles, mailbox, &shared)?;
+        let views = cameras.views(line, &bundles);
         let snapshots = Arc::new(Snapshots {
             before: counters,
             products: products.clone(),
             shared: Arc::clone(&shared),
-            capture: Arc::clone(&capture),
+            cameras: SeenCamera::of(&cameras.all, &views),
             recorder: recorder.clone(),
             drift: drift.clone(),
             mailbox: mailbox.clone(),
@@ -89,7 +94,7 @@ impl RunningLine {
             gateway: gateway.clone(),
         });
         let drift_of = drift.clone();
-        let applied = Box::new(move |product, thresholds: &_| drift_of.replace(product, thresholds));
+        let applied = Box::new(move |judge, thresholds: &_| drift_of.replace(judge, thresholds));
         let (tasks, photos, updates) = match tasks::start(line, judged_with, &shared, applied)
             .map_err(StartError::thread("the tasks thread"))?
         {
@@ -105,16 +110,19 @@ impl RunningLine {
             snapshots.take()
         })
         .map_err(StartError::thread("the health thread"))?;
-        let observer = part_observer(recorder.clone(), drift, products, photos);
-        let camera = Arc::clone(&capture);
+        let observed = ObservedLine {
+            products,
+            views: cameras.all.iter().map(|(name, _)| Arc::clone(name)).collect(),
+            judge_of: bundles.judge_of.clone(),
+            own: bundles.own.clone(),
+        };
+        let observer = part_observer(recorder.clone(), drift, observed, photos);
         let inspector = Inspector {
-            judges,
-            votes,
-            frames: Arc::clone(capture.ring()),
-            camera_state: Box::new(move || camera.state()),
-            exposure_delay: line.trigger.exposure_delay(),
-            frame_timeout: Duration::try_from_secs_f64(line.health.silent_s)
-                .unwrap_or(Duration::from_secs(1)),
+            judges: Judges(bundles.judges),
+            votes: bundles.votes,
+            views,
+            view_votes: ViewCount::new(&line.votes),
+            arrivals: Arc::clone(&cameras.arrivals),
             parts,
             mailbox: mailbox.clone(),
             shared: Arc::clone(&shared),
@@ -133,7 +141,7 @@ impl RunningLine {
         Ok(Self {
             gate_thread,
             shared,
-            capture,
+            cameras: cameras.all.into_iter().map(|(_, capture)| capture).collect(),
             inspector,
             monitor,
             recorder,
@@ -154,43 +162,6 @@ fn counters(line: &LineFile) -> Result<(Option<CounterFile>, Counters), CounterF
     }
 }
 
-fn judges(line: &LineFile) -> Result<Vec<Judge>, StartError> {
-    let trust = LineTrust::of(line)?;
-    let judge = |product: &Product| -> Result<(Judge, Option<SignedBundle>), OpenBundleError> {
-        let (mut judge, signed) = trust.open(Engine::default(), product, line.threads.into())?;
-        warn_of_emulation(&mut judge);
-        check_first_golden(&mut judge)?;
-        Ok((judge, signed))
-    };
-    let named = |product: &Product| {
-        judge(product).map_err(|e| StartError::Bundle { product: product.name.clone(), source: Box::new(e) })
-    };
-    let (judges, signed): (Vec<_>, Vec<_>) =
-        line.products.iter().map(named).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    for (product, signed) in line.products.iter().zip(&signed) {
-        if let Some(signed) = signed {
-            tracing::info!("product {}: the bundle is {}", product.name, describe(signed));
-        }
-    }
-    // Only now: a bundle that can't be run must not shut out the one before it.
-    let opened: Vec<_> = line
-        .products
-        .iter()
-        .zip(&signed)
-        .map(|(product, signed)| (product.name.as_str(), signed.as_ref()))
-        .collect();
-    trust.remember(&opened)?;
-    Ok(judges)
-}
-
-fn votes(line: &LineFile, judges: &[Judge]) -> Result<Vec<VoteCount>, StartError> {
-    let of_product = |(product, judge): (&Product, &Judge)| {
-        let count = line.vote_count(&zone_levels(judge));
-        count.map_err(|source| StartError::Votes { product: product.name.clone(), source })
-    };
-    line.products.iter().zip(judges).map(of_product).collect()
-}
-
 fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>>, StartError> {
     let settings = RecordSettings::of(line);
     let recorder = settings.map(|settings| Recorder::start(settings, counters.run, counters.records));
@@ -198,25 +169,68 @@ fn recorder(line: &LineFile, counters: &Counters) -> Result<Option<Arc<Recorder>
     Ok(recorder.map(Arc::new))
 }
 
-fn start_capture(
-    line: &LineFile,
-    judges: &[Judge],
-    mailbox: &Mailbox,
-    shared: &Arc<LineState>,
-) -> Result<Capture, StartError> {
-    let settings = line.camera.clone();
-    let largest = judges.iter().map(|judge| judge.bundle().thresholds.recipe.frames.max_admitted());
-    // Large enough for a frame of any product.
-    let most = largest.reduce(|a, b| Size { width: a.width.max(b.width), height: a.height.max(b.height) });
-    let open = move || capture::open(&settings, most);
-    // Each product has its own region of interest.
-    let regions: Vec<_> = judges.iter().map(|judge| judge.bundle().thresholds.recipe.roi).collect();
-    let (mailbox, shared) = (mailbox.clone(), Arc::clone(shared));
-    let listener = listener(
-        &line.trigger,
-        &regions,
-        move || shared.product().into(),
-        move |event| mailbox.send(Message::Event(event)),
-    );
-    Capture::start(open, &line.health, listener).map_err(StartError::thread("the capture thread"))
+/// The line's cameras.
+pub(super) struct Cameras {
+    /// What their frames are reported to.
+    pub(super) arrivals: Arc<Arrivals>,
+    /// Of each view, its name and camera, that of `[camera]` first.
+    pub(super) all: Vec<(Arc<str>, Arc<Capture>)>,
+}
+
+impl Cameras {
+    /// Starts all of them. Triggers that are in frames are in those of the first.
+    fn start(
+        line: &LineFile,
+        bundles: &LineBundles,
+        mailbox: &Mailbox,
+        shared: &Arc<LineState>,
+    ) -> Result<Self, StartError> {
+        let arrivals = Arc::new(Arrivals::default());
+        let mut all = vec![];
+        for (index, (name, camera)) in line.cameras().enumerate() {
+            let (settings, most) = (camera.clone(), bundles.largest_frame(index));
+            let open = move || capture::open(&settings, most);
+            let listener: FrameListener = if index == 0 {
+                // Each product has its own region of interest.
+                let regions: Vec<_> =
+                    bundles.of_view(index).map(|judge| judge.bundle().thresholds.recipe.roi).collect();
+                let (mailbox, shared) = (mailbox.clone(), Arc::clone(shared));
+                listener(
+                    &line.trigger,
+                    &regions,
+                    move || shared.product().into(),
+                    move |event| mailbox.send(Message::Event(event)),
+                )
+            } else {
+                Box::new(|_, _| {})
+            };
+            let capture = Capture::start(open, &line.health, listener)
+                .map_err(StartError::thread("the capture thread"))?;
+            capture.ring().report_to(Arc::clone(&arrivals));
+            all.push((name.into(), Arc::new(capture)));
+        }
+        Ok(Self { arrivals, all })
+    }
+
+    /// Returns the inspector's views, and their counts.
+    fn views(&self, line: &LineFile, bundles: &LineBundles) -> Vec<View> {
+        let timings = std::iter::once((line.main_timing(), false))
+            .chain(line.views.iter().map(|view| (view.timing(line), view.optional)));
+        let views = self.all.iter().zip(timings).zip(&bundles.judge_of);
+        let is_only = self.all.len() == 1;
+        views
+            .map(|(((name, capture), (timing, optional)), judges)| {
+                let camera = Arc::clone(capture);
+                View {
+                    label: if is_only { String::new() } else { format!("view {name}: ") },
+                    frames: Arc::clone(capture.ring()),
+                    camera_state: Box::new(move || camera.state()),
+                    timing,
+                    optional,
+                    judges: judges.clone(),
+                    counts: Arc::default(),
+                }
+            })
+            .collect()
+    }
 }

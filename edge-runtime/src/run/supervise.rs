@@ -31,14 +31,14 @@ impl RunningLine {
         let mut ready = false;
         let mut idle_polls = 0;
         let ended = loop {
-            let state = self.capture.state();
+            let state = self.camera_state();
             // First: sight must be up to date before the line becomes ready.
             let can_see = matches!(state, CameraState::Live | CameraState::Ended);
             if self.camera_sees_parts && mailbox.is_blind(Blind::Camera) == can_see {
                 mailbox.blind(Blind::Camera, !can_see);
             }
             self.side_threads.check(&self.monitor, self.recorder.as_deref(), &mailbox);
-            let started = !matches!(state, CameraState::Starting);
+            let started = self.cameras.iter().all(|camera| camera.state() != CameraState::Starting);
             if !ready && started {
                 ready = true;
                 mailbox.hold(Hold::NotReady, false);
@@ -62,7 +62,7 @@ impl RunningLine {
         };
         Service::stopping();
         let stopped = self.gate_thread.stop();
-        self.capture.stop();
+        self.cameras.iter().for_each(|camera| _ = camera.stop());
         // The gatekeeper held the sending end of the inspector's channel, so the inspector ends too; it may still be
         // running the network for some time.
         let counts = self.shared.gate().counts;
@@ -80,5 +80,11 @@ impl RunningLine {
         ended?;
         stopped?;
         Ok(counts)
+    }
+
+    /// Returns the state of the camera whose frames may trigger parts. Parts that a further view has no frame of are faults, or judged without it:
+    /// none passes unseen.
+    fn camera_state(&self) -> CameraState {
+        self.cameras.first().map_or(CameraState::Ended, |camera| camera.state())
     }
 }

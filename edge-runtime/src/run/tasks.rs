@@ -17,6 +17,7 @@ use shared_format::conformal::marginal_bound;
 use shared_format::gateway::{Answer, CommandKind, Outcome, Task, TaskRequest};
 use shared_format::{Recipe, Roi, ThresholdFile};
 
+use super::bundles::LineBundles;
 use super::inspector::{InspectedFrame, JudgeUpdate, Updates};
 use super::line_state::LineState;
 use crate::capture::CapturedFrame;
@@ -90,6 +91,8 @@ pub(super) struct TaskThread {
 /// What a product is judged with.
 #[derive(Debug, Clone)]
 pub(super) struct JudgedWith {
+    /// The index of its judge.
+    judge: usize,
     /// Identifies the bundle.
     bundle: String,
     /// The bundle's own threshold, with its evidence.
@@ -100,9 +103,10 @@ pub(super) struct JudgedWith {
 }
 
 impl JudgedWith {
-    fn new(line: &LineFile, thresholds: &ThresholdFile, bundle: String) -> Self {
+    fn new(line: &LineFile, judge: usize, thresholds: &ThresholdFile, bundle: String) -> Self {
         let bounds = Bounds::of(thresholds, line.threshold);
-        Self { bundle, own: thresholds.image_threshold, bounds, roi: thresholds.recipe.roi, moved: None }
+        let (own, roi) = (thresholds.image_threshold, thresholds.recipe.roi);
+        Self { judge, bundle, own, bounds, roi, moved: None }
     }
 
     fn used(&self) -> f32 {
@@ -111,16 +115,18 @@ impl JudgedWith {
 }
 
 /// Sets the thresholds that people have moved, as far as the line file still allows them. Returns what each product is judged with.
-pub(super) fn restore(line: &LineFile, judges: &mut [Judge], shared: &LineState) -> Vec<JudgedWith> {
+pub(super) fn restore(line: &LineFile, bundles: &mut LineBundles, shared: &LineState) -> Vec<JudgedWith> {
     let kept = moved_thresholds(line);
-    let products = line.products.iter().zip(judges);
+    let LineBundles { judges, own, .. } = bundles;
+    let products = line.products.iter().zip(own);
     let judged_with: Vec<_> = products
-        .map(|(product, judge)| {
+        .filter_map(|(product, &mut index)| {
+            let judge = judges.get_mut(index)?;
             let bundle = identity(&product.bundle).unwrap_or_default();
-            let mut with = JudgedWith::new(line, &judge.bundle().thresholds, bundle);
+            let mut with = JudgedWith::new(line, index, &judge.bundle().thresholds, bundle);
             let moved = kept.as_ref().and_then(|kept| kept.of(&product.name, &with.bundle, with.bounds));
             with.moved = moved.filter(|moved| judge.set_image_threshold(moved.value).is_ok()).cloned();
-            with
+            Some(with)
         })
         .collect();
     shared.set_moved_thresholds(sentences(line, &judged_with));
@@ -360,7 +366,7 @@ impl Worker {
         with.moved = moved;
         let value = with.used();
         tracing::info!("{by} has set the threshold of {} to {value}, before {before}", of.name);
-        let update = JudgeUpdate::Threshold { product, value };
+        let update = JudgeUpdate::Threshold { judge: with.judge, value };
         let is_sent = self.updates.try_send(update).is_ok();
         self.show_thresholds();
         if is_sent { Outcome::Done } else { Outcome::Failed }
@@ -625,14 +631,14 @@ impl Worker {
         check_first_golden(&mut judge)?;
         let votes = self.line.vote_count(&zone_levels(&judge))?;
         let thresholds = &judge.bundle().thresholds;
-        let mut with = JudgedWith::new(&self.line, thresholds, identity(&of.bundle)?);
-        let Recipe { roi, .. } = thresholds.recipe;
         let before = self.judged_with.get(product).context("there is no such product")?;
+        let mut with = JudgedWith::new(&self.line, before.judge, thresholds, identity(&of.bundle)?);
+        let Recipe { roi, .. } = thresholds.recipe;
         ensure!(roi == before.roi, "it judges another region of the frames; restart the line");
         trust.remember(&[(of.name.as_str(), signed.as_ref())])?;
         let moved = self.moved.as_ref().and_then(|kept| kept.of(&of.name, &with.bundle, with.bounds));
         with.moved = moved.filter(|moved| judge.set_image_threshold(moved.value).is_ok()).cloned();
-        let update = JudgeUpdate::Bundle { product, judge: Box::new(judge), votes };
+        let update = JudgeUpdate::Bundle { judge: with.judge, opened: Box::new(judge), votes };
         self.updates.try_send(update).ok().context("the inspector takes nothing up; restart the line")?;
         if let Some(place) = self.judged_with.get_mut(product) {
             *place = with;

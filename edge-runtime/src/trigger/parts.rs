@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use shared_format::Roi;
 
+use super::frames::FrameListener;
 use super::source::{self, TriggerError, TriggerSource};
 use crate::capture::{self, CameraState, Capture, CaptureError, CapturedFrame, FrameWaitError};
 use crate::clock::Moment;
-use crate::line_file::LineFile;
+use crate::line_file::{CameraConfig, LineFile, ViewConfig};
 
 /// Longest wait for a part in one poll.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
@@ -32,9 +33,13 @@ pub enum LinePartsError {
 
 /// The camera and the trigger of a line.
 pub struct LineParts {
+    /// The camera whose frames are taken.
     capture: Capture,
+    /// The camera whose frames trigger, if it is another one.
+    _trigger_camera: Option<Capture>,
     triggers: Box<dyn TriggerSource>,
-    exposure_delay: Duration,
+    /// In nanoseconds.
+    exposure_delay: i64,
     frames: u16,
 }
 
@@ -50,19 +55,34 @@ pub enum PollResult {
 }
 
 impl LineParts {
-    /// Opens the camera and the trigger; `region` is the region of interest of the product's bundle, if there is one yet.
+    /// Opens the camera and the trigger; `region` is the region of interest of the product's bundle, if there is one yet. With a further view, the
+    /// frames are those of its camera.
     ///
     /// # Errors
     /// If one of them can't be opened.
-    pub fn open(line: &LineFile, region: Option<Roi>) -> Result<Self, LinePartsError> {
+    pub fn open(
+        line: &LineFile,
+        region: Option<Roi>,
+        view: Option<&ViewConfig>,
+    ) -> Result<Self, LinePartsError> {
         let (triggers, listener) = source::open(line, region)?;
-        let camera = line.camera.clone();
-        // The first open happens here, so that a mistake in the line file is reported at once and not retried.
-        let mut first = Some(capture::open(&camera, None)?);
-        let open = move || first.take().map_or_else(|| capture::open(&camera, None), Ok);
-        let capture = Capture::start(open, &line.health, listener).map_err(LinePartsError::Thread)?;
-        let exposure_delay = line.trigger.exposure_delay();
-        Ok(Self { capture, triggers, exposure_delay, frames: line.votes.frames })
+        let Some(view) = view else {
+            let capture = start(line, &line.camera, listener)?;
+            let exposure_delay = line.main_timing().exposure_delay;
+            return Ok(Self {
+                capture,
+                _trigger_camera: None,
+                triggers,
+                exposure_delay,
+                frames: line.votes.frames,
+            });
+        };
+        let capture = start(line, &view.camera, Box::new(|_, _| {}))?;
+        let needs_main = line.trigger.is_in_frames();
+        let trigger_camera = needs_main.then(|| start(line, &line.camera, listener)).transpose()?;
+        let exposure_delay = view.timing(line).exposure_delay;
+        let frames = line.votes.frames;
+        Ok(Self { capture, _trigger_camera: trigger_camera, triggers, exposure_delay, frames })
     }
 
     /// Returns the camera.
@@ -77,10 +97,12 @@ impl LineParts {
     /// If no part will ever come.
     pub fn poll(&mut self) -> Result<PollResult, TriggerError> {
         match self.triggers.next(POLL_TIMEOUT)? {
-            Some(at) => Ok(match self.frames_of_part(at + self.exposure_delay) {
-                Err(FrameWaitError::Ended) => PollResult::Ended,
-                frames => PollResult::Part(frames),
-            }),
+            Some(at) => {
+                Ok(match self.frames_of_part(Moment(at.0.saturating_add_signed(self.exposure_delay))) {
+                    Err(FrameWaitError::Ended) => PollResult::Ended,
+                    frames => PollResult::Part(frames),
+                })
+            }
             None if self.capture.state() == CameraState::Ended => Ok(PollResult::Ended),
             None => Ok(PollResult::Nothing),
         }
@@ -96,4 +118,13 @@ impl LineParts {
         }
         Ok(found)
     }
+}
+
+/// Opens a camera and starts the thread that serves it.
+fn start(line: &LineFile, camera: &CameraConfig, listener: FrameListener) -> Result<Capture, LinePartsError> {
+    let camera = camera.clone();
+    // The first open happens here, so that a mistake in the line file is reported at once and not retried.
+    let mut first = Some(capture::open(&camera, None)?);
+    let open = move || first.take().map_or_else(|| capture::open(&camera, None), Ok);
+    Capture::start(open, &line.health, listener).map_err(LinePartsError::Thread)
 }

@@ -35,13 +35,13 @@ fn line_file(camera: &str) -> String {
 }
 
 /// A line whose camera is a process, and what it reports.
-struct Line {
-    child: std::process::Child,
+pub struct Line {
+    pub child: std::process::Child,
     reports: std::sync::mpsc::Receiver<(Instant, Value)>,
 }
 
 impl Line {
-    fn start(fixture: &Fixture) -> Self {
+    pub fn start(fixture: &Fixture) -> Self {
         let mut command = program(fixture.folder.path());
         let mut child =
             command.args(["run", "line.toml"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -56,7 +56,7 @@ impl Line {
     }
 
     /// Returns the capture process, once the line has started it.
-    fn capture_process(&self) -> i32 {
+    pub fn capture_process(&self) -> i32 {
         let started = Instant::now();
         loop {
             for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten() {
@@ -74,7 +74,7 @@ impl Line {
     }
 
     /// Returns the capture process that the line has started instead of `last`.
-    fn next_capture_process(&self, last: i32) -> i32 {
+    pub fn next_capture_process(&self, last: i32) -> i32 {
         let started = Instant::now();
         loop {
             let process = self.capture_process();
@@ -87,7 +87,7 @@ impl Line {
     }
 
     /// Waits for a report that `wanted` accepts, keeping all.
-    fn wait_for(&self, kept: &mut Vec<Value>, wanted: impl Fn(&Value) -> bool) -> Instant {
+    pub fn wait_for(&self, kept: &mut Vec<Value>, wanted: impl Fn(&Value) -> bool) -> Instant {
         let started = Instant::now();
         loop {
             let (at, report) = self.reports.recv_timeout(LONG).unwrap();
@@ -108,16 +108,16 @@ impl Drop for Line {
     }
 }
 
-fn signal(pid: i32, signal: i32) {
+pub fn signal(pid: i32, signal: i32) {
     // SAFETY: kill has no memory to be wrong about; the process is a child of the line's.
     unsafe { libc::kill(pid, signal) };
 }
 
-fn is_emulated() -> bool {
+pub fn is_emulated() -> bool {
     std::env::var_os("NOMINAL_EMULATOR").is_some()
 }
 
-fn is_judged(report: &Value) -> bool {
+pub fn is_judged(report: &Value) -> bool {
     report["verdict"] == "pass" || report["verdict"] == "reject"
 }
 
@@ -151,14 +151,24 @@ fn a_capture_process_that_is_killed_costs_parts_and_lets_none_pass_unseen() {
     let mut reports = vec![];
     line.wait_for(&mut reports, is_judged);
     let kills: u64 = std::env::var("NOMINAL_CAPTURE_KILLS").map_or(4, |kills| kills.parse().unwrap());
-    let mut last = 0;
+    let (mut last, mut back) = (0, [vec![], vec![]]);
     for kill in 0..kills {
         std::thread::sleep(Duration::from_millis(kill * 7919 % 97));
         last = line.next_capture_process(last);
         // Every third one hangs and is killed by the line.
-        signal(last, if kill % 3 == 2 { libc::SIGSTOP } else { libc::SIGKILL });
+        let hangs = kill % 3 == 2;
+        signal(last, if hangs { libc::SIGSTOP } else { libc::SIGKILL });
+        let ended = Instant::now();
         line.wait_for(&mut reports, |report| !is_judged(report));
-        line.wait_for(&mut reports, is_judged);
+        let released = line.wait_for(&mut reports, is_judged);
+        // From its end to the trigger of the first part that is judged again.
+        let travel = reports.last().and_then(|report| report["ms"]["trigger_to_release"].as_f64()).unwrap();
+        back[usize::from(hangs)].push((released - ended).as_secs_f64() - travel / 1e3);
+    }
+    for (times, what) in back.iter_mut().zip(["killed", "stopped"]).filter(|(times, _)| !times.is_empty()) {
+        times.sort_unstable_by(f64::total_cmp);
+        let (half, most) = (times[times.len() / 2], times[times.len() - 1]);
+        println!("{what}: parts are judged again after {half:.2} s, at the most {most:.2} s");
     }
     let (mut judged, mut faults) = (0, 0);
     // On a busy machine the gate itself may be late, and says so: that has nothing to do with the camera.

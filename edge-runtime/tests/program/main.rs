@@ -24,6 +24,7 @@ mod review;
 mod service;
 mod signed;
 mod trouble;
+mod views;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

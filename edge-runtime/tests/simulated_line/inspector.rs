@@ -53,6 +53,7 @@ impl SimulatedInspector {
             score: Some(1.0),
             threshold: 0.5,
             zone: None,
+            view: None,
             frames: 1,
             captured_at: None,
         }

@@ -119,14 +119,15 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     Ok(CommandOutcome::Success)
 }
 
-/// Returns a line of text: name, verdict, score, threshold, product, decision or fault.
+/// Returns a line of text: name, verdict, score, threshold, product and view, decision or fault.
 fn line(record: &ReviewedRecord) -> String {
     let description = &record.description;
     let number = |value: Option<f32>| value.map_or_else(|| "-".to_owned(), significant);
     let decided = record.decision().map_or_else(|| "undecided".to_owned(), ToString::to_string);
     let fault = description.fault.as_ref().map(|fault| format!("  {fault}")).unwrap_or_default();
+    let view = description.view.as_ref().map(|view| format!(", view {view}")).unwrap_or_default();
     format!(
-        "{}  {:<6}  score {:>10}  threshold {:>10}  {}  {decided}{fault}",
+        "{}  {:<6}  score {:>10}  threshold {:>10}  {}{view}  {decided}{fault}",
         record.name,
         description.of_part(),
         number(description.score),

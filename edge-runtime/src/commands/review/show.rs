@@ -45,6 +45,9 @@ fn write_text(record: &ReviewedRecord, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "record     {}", record.name)?;
     writeln!(out, "captured   {}", record.name.captured)?;
     writeln!(out, "product    {}", description.product)?;
+    if let Some(view) = &description.view {
+        writeln!(out, "view       {view}")?;
+    }
     writeln!(out, "model      {}", description.model_sha256)?;
     writeln!(
         out,

@@ -101,6 +101,7 @@ fn found(part: PartNumber, verdict: Verdict) -> PartVerdict {
         score: Some(1.0),
         threshold: 0.5,
         zone: None,
+        view: None,
         frames: 1,
         captured_at: None,
     }
