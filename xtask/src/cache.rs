@@ -99,6 +99,15 @@ pub fn remove(path: &Path) -> Result<()> {
     removed.with_context(|| format!("can't remove {}", path.display()))
 }
 
+/// Copies a file, into a folder that is made if it doesn't exist; an error names both paths.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let failed = || format!("can't copy {} to {}", from.display(), to.display());
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(failed)?;
+    }
+    fs::copy(from, to).map(drop).with_context(failed)
+}
+
 /// Renames a path; an error names both paths.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).with_context(|| format!("can't rename {} to {}", from.display(), to.display()))

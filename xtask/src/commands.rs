@@ -10,8 +10,8 @@ use clap_light::{Arg, ArgAction, ArgMatches, Command};
 use crate::arguments::{all_passed_on, choice, flag, passed_on, path, path_of, paths_of, value_of};
 use crate::setup::Purpose;
 use crate::{
-    board, checks, cross, demo, deploy, fuzz, image, instructions, nightly, package, peers, quality, setup,
-    test,
+    board, checks, cross, demo, deploy, fuzz, image, instructions, nightly, package, peers, quality, release,
+    setup, test,
 };
 
 const FOOT: &str = "\
@@ -119,6 +119,7 @@ fn all() -> Vec<(Command, Run)> {
         (fuzz::command(), fuzz::run),
         (nightly::command(), nightly::run),
         (package::command(), |given| package::run(&package::Options::from(given)?).map(success)),
+        (release::command(), |given| release::run(&release::Options::from(given)?).map(success)),
         (deploy::command(), |given| deploy::run(&deploy::DeployTask::from(given)?).map(success)),
         (image::command(), |given| image::run(&image::Options::from(given)?).map(success)),
     ]

@@ -47,12 +47,7 @@ impl Cross {
 
     /// Returns `cargo SUBCOMMAND` for these crates and the board's processor.
     pub fn cargo(&self, subcommand: &str, crates: &[&str]) -> Command {
-        let mut cargo = workspace::cargo(&self.root);
-        if self.debians_rust {
-            cargo = Command::new(DEBIAN_CARGO);
-            cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
-        }
-        cargo.args([subcommand, "--target", TARGET]);
+        let mut cargo = self.plain(subcommand);
         if crates.contains(&"edge-runtime") {
             // Features that only tests and workstations need stay out of the board's program.
             let features = match subcommand {
@@ -62,6 +57,17 @@ impl Cross {
             cargo.args(["--features", features]);
         }
         cargo.args(crates.iter().flat_map(|name| ["--package", name]));
+        cargo
+    }
+
+    /// Returns `cargo SUBCOMMAND` for the board's processor, without crates and features.
+    pub fn plain(&self, subcommand: &str) -> Command {
+        let mut cargo = workspace::cargo(&self.root);
+        if self.debians_rust {
+            cargo = Command::new(DEBIAN_CARGO);
+            cargo.current_dir(&self.root).env("RUSTC", DEBIAN_RUSTC).env_remove("RUSTUP_TOOLCHAIN");
+        }
+        cargo.args([subcommand, "--target", TARGET]);
         // Respect a linker that the user has configured.
         let linker = target_variable("LINKER");
         if env::var_os(&linker).is_none() {

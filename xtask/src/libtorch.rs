@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::cache::{self, Cache};
+use crate::package::Component;
 use crate::pip::Pip;
 use crate::wheel::{self, Wheel};
 
@@ -71,6 +72,49 @@ const WHEEL_FILES: [(&Wheel, &[&str]); 3] = [
         ],
     ),
 ];
+
+/// What a release ships of it, beside the trainer.
+pub const COMPONENTS: [Component; 4] = [
+    Component {
+        name: "libtorch 2.11.0, CPU part",
+        licence: "BSD-3-Clause",
+        source: "https://pypi.org/project/torch/2.11.0/",
+        text: "licenses/torch, with those of its own components",
+    },
+    Component {
+        name: "libgomp, as in the package torch",
+        licence: "GPL-3.0-or-later WITH GCC-exception-3.1",
+        source: "https://gcc.gnu.org/",
+        text: "licenses/torch",
+    },
+    Component {
+        name: "nvidia-cuda-runtime 13.0.96",
+        licence: "LicenseRef-NVIDIA-CUDA-EULA",
+        source: "https://pypi.org/project/nvidia-cuda-runtime/13.0.96/",
+        text: "licenses/nvidia-cuda-runtime; distributable according to its attachment A",
+    },
+    Component {
+        name: "nvidia-cuda-cupti 13.0.85",
+        licence: "LicenseRef-NVIDIA-CUDA-EULA",
+        source: "https://pypi.org/project/nvidia-cuda-cupti/13.0.85/",
+        text: "licenses/nvidia-cuda-cupti; distributable according to its attachment A",
+    },
+];
+
+/// Returns the folder of the libtorch that builds use.
+pub fn folder(root: &Path) -> Result<PathBuf> {
+    let folder = match source(root, &|name| env::var_os(name)) {
+        LibtorchSource::Own(folder) => folder,
+        _ => root.join(LINK),
+    };
+    // A release ships its licences, which only this program's own layout has.
+    for path in ["lib/libtorch_cpu.so", "licenses/torch"] {
+        if !folder.join(path).exists() {
+            bail!("{} has no {path}; run `cargo xtask setup` without LIBTORCH", folder.display());
+        }
+    }
+    Ok(folder.canonicalize().unwrap_or(folder))
+}
 
 /// Returns the wheels that libtorch is assembled from.
 pub fn wheels() -> Vec<&'static Wheel> {

@@ -14,6 +14,7 @@
 //! | [`nightly`], [`quality`] | tests that take too long for every change |
 //! | [`peers`], [`instructions`] | comparison with other inference engines; instruction counts |
 //! | [`cross`], [`board`] | tests for the board's processor and on an emulated board |
+//! | [`release`] | what people download: programs, packages, checksums |
 //! | [`package`], [`deploy`] | the Debian package for a board, and its deployment |
 //! | [`image`] | a card or disk image for a board, and its test on an emulated board |
 //! | [`root`] | Debian roots for a board's processor |
@@ -37,6 +38,7 @@ mod package;
 mod peers;
 mod pip;
 mod quality;
+mod release;
 mod root;
 mod samples;
 mod setup;

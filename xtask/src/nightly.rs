@@ -86,6 +86,16 @@ const STEPS: [NightlyStep; 16] = [
             &["deploy", "--test", "--bundle", "target/demo/bundle"],
         )
     },
+    step(
+        "release",
+        "what people download, but libtorch (which needs Debian 12), installed in a bare Debian root; needs root",
+        &["release", "--test", "--only", "trainer", "--only", "x86-64", "--only", "aarch64"],
+    ),
+    step(
+        "reproduce",
+        "the release for workstations without libtorch and for x86-64, built twice and compared",
+        &["release", "--verify-reproducible", "--only", "trainer", "--only", "x86-64"],
+    ),
     step("image", "the image on an emulated board; needs root", &["image", "--test"]),
     step("peers", "other inference engines; writes docs/performance.md", &["bench", "--peers"]),
 ];

@@ -29,6 +29,14 @@ pub fn target_folder() -> Result<PathBuf> {
     Ok(target.to_path_buf())
 }
 
+/// Returns cargo's folder, with the sources of crates.
+pub fn cargo_home() -> Result<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
+        .context("can't find cargo's folder of sources; set CARGO_HOME")
+}
+
 /// Returns the folder of release programs.
 pub fn release_folder() -> Result<PathBuf> {
     Ok(target_folder()?.join("release"))

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::elf::{Elf, Glibc};
 use super::options::Options;
-use super::{build_with, notices, tool};
+use super::notices::{self, Linked};
+use super::{build_with, tool};
 use crate::{cache, shell, workspace};
 
 const NAME: &str = "capture-aravis";
@@ -34,6 +35,13 @@ pub fn pack(options: &Options) -> Result<PathBuf> {
     let stripped = release.join("nominal-capture-aravis");
     shell::run(Command::new(elf.strip).arg("-o").arg(&stripped).arg(&program))
         .with_context(|| format!("can't strip the program with {}", elf.strip))?;
-    notices::write_for(&root, elf.triple, NAME, &release.join("third-party.txt"))?;
+    let linked = Linked {
+        programs: "nominal-capture-aravis",
+        arguments: &["--package", NAME],
+        triple: elf.triple,
+        is_static: false,
+        components: &[],
+    };
+    notices::write(&root, &linked, &release.join("third-party.txt"))?;
     tool::pack_crate(&root, (NAME, None), &stage, (elf.triple, "1"), &out)
 }

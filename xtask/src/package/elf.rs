@@ -7,7 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::shell;
+use crate::cross::EMULATOR;
+use crate::{shell, system};
 
 /// A version of the C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,18 @@ impl Elf {
         let versions =
             shell::output(Command::new("readelf").args(["--wide", "--version-info"]).arg(program))?;
         Ok(Self { debian, triple, strip, glibc: highest_glibc(&versions).unwrap_or(STATIC) })
+    }
+
+    /// Returns a command that runs the program: in the emulator if it is for another processor than this machine's.
+    pub fn runner(&self, program: &Path) -> Result<Command> {
+        if self.debian == host()? {
+            return Ok(Command::new(program));
+        }
+        ensure!(self.debian == "arm64", "this machine can't run programs for {}", self.debian);
+        system::ensure_programs(&[(EMULATOR, "qemu-user")])?;
+        let mut command = Command::new(EMULATOR);
+        command.arg(program);
+        Ok(command)
     }
 
     /// Returns whether the program is statically linked.

@@ -29,10 +29,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cross::Cross;
 use crate::{shell, workspace};
-use elf::Elf;
 use stage::StagedFiles;
 
+pub use elf::Elf;
+pub use notices::{Component, FEATURES, Linked, write as write_notices, write_bill};
 pub use options::{Options, TARGETS, command};
+pub use test::run as test;
 
 /// Maximum size of the stripped program, because updates go over whatever network the factory has.
 const PROGRAM_MB: f64 = 18.0;

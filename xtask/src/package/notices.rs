@@ -1,4 +1,4 @@
-//! Writes `third-party.txt`: every crate linked into the program, with its licence and the licence texts from its sources.
+//! Writes `third-party.txt`: every crate linked into programs, with its licence and the licence texts from its sources.
 //!
 //! Cargo lists the crates, and their sources are in the registry's folder on this machine, so nothing is downloaded.
 
@@ -14,8 +14,7 @@ use super::bill_of_materials;
 use crate::{shell, workspace};
 
 const HEAD: &str = "\
-The programs of this package are linked from Nominal's own code (LICENSE-MIT, LICENSE-APACHE) and the components listed here, each
-with its version, its licence as stated by its authors, and the location of its source. The crates are used unmodified. If a
+Nominal's own code (LICENSE-MIT, LICENSE-APACHE) is linked with the components listed here, each with its version, its licence as stated by its authors, and the location of its source. The crates are used unmodified. If a
 component offers a choice of licences, any of them may be chosen. The licence texts found in the crates' sources follow the
 list, each once; the numbers after a crate refer to its texts.
 ";
@@ -45,61 +44,93 @@ pub(super) struct Crate {
     pub repository: String,
 }
 
-/// The line's programs.
-const PROGRAMS: [&str; 2] = ["edge-runtime", "gateway"];
 /// The additional features of a board's program.
 pub const FEATURES: &str = "edge-runtime/camera";
+/// Cargo's arguments for a board's programs.
+static BOARD: [&str; 6] = ["--package", "edge-runtime", "--package", "gateway", "--features", FEATURES];
 
-/// Writes the file for the line's programs with this platform and these features.
-pub fn write(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
-    write_of(&linked_into(root, triple, &PROGRAMS, features)?, is_static, to)
+/// What is linked into programs.
+pub struct Linked<'a> {
+    /// The programs' names, for people.
+    pub programs: &'a str,
+    /// Cargo's arguments that name their packages and features.
+    pub arguments: &'a [&'a str],
+    /// Rust's name of their platform.
+    pub triple: &'a str,
+    /// Whether the C library is linked into them.
+    pub is_static: bool,
+    /// What comes beside them.
+    pub components: &'a [Component],
 }
 
-/// Writes the file for another program.
-pub fn write_for(root: &Path, triple: &str, program: &str, to: &Path) -> Result<()> {
-    write_of(&linked_into(root, triple, &[program], "")?, false, to)
+/// Something that isn't a crate.
+#[derive(Debug)]
+pub struct Component {
+    /// Its name, with its version if it has one.
+    pub name: &'static str,
+    /// Its licence as an SPDX expression.
+    pub licence: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Where its licence's text is.
+    pub text: &'static str,
 }
 
-fn write_of(crates: &[Crate], is_static: bool, to: &Path) -> Result<()> {
+impl Linked<'static> {
+    /// Describes a board's programs.
+    pub fn board(triple: &'static str, is_static: bool) -> Self {
+        Self {
+            programs: "edge-runtime and nominal-gateway",
+            arguments: &BOARD,
+            triple,
+            is_static,
+            components: &[],
+        }
+    }
+}
+
+/// Writes the file.
+pub fn write(root: &Path, linked: &Linked<'_>, to: &Path) -> Result<()> {
+    let crates = linked_into(root, linked)?;
     let registry = registry()?;
     let mut found = vec![];
-    for one in crates {
+    for one in &crates {
         found.push(texts(&source(&registry, one)?)?);
     }
-    let text = render(crates, &found, is_static);
+    let text = render(linked, &crates, &found);
     fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
 }
 
-/// Writes the software bill of materials for a program with this platform and these features.
-pub fn write_bill(root: &Path, triple: &str, features: &str, is_static: bool, to: &Path) -> Result<()> {
-    let crates = linked_into(root, triple, &PROGRAMS, features)?;
+/// Writes the software bill of materials.
+pub fn write_bill(root: &Path, linked: &Linked<'_>, to: &Path) -> Result<()> {
+    let crates = linked_into(root, linked)?;
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("can't read Cargo.lock")?;
     let version = env!("CARGO_PKG_VERSION");
     let mut others = vec![("The Rust standard library", "MIT OR Apache-2.0")];
-    if is_static {
+    if linked.is_static {
         others.extend([
             ("The GNU C library", "LGPL-2.1-or-later"),
             ("libgcc", "GPL-3.0-or-later WITH GCC-exception-3.1"),
         ]);
     }
+    others.extend(linked.components.iter().map(|one| (one.name, one.licence)));
     let text = bill_of_materials::render(version, &crates, &lock, &others);
     fs::write(to, text).with_context(|| format!("can't write {}", to.display()))
 }
 
-/// Lists the crates that are linked into the programs for this platform and these features.
-fn linked_into(root: &Path, triple: &str, programs: &[&str], features: &str) -> Result<Vec<Crate>> {
+/// Lists the crates that are linked into the programs.
+fn linked_into(root: &Path, linked: &Linked<'_>) -> Result<Vec<Crate>> {
     let mut tree = workspace::cargo(root);
-    tree.args(["tree", "--locked", "--offline", "--target", triple]);
-    tree.args(programs.iter().flat_map(|program| ["--package", program]));
-    tree.args(["--features", features, "--edges", "normal,no-proc-macro"]);
+    tree.args(["tree", "--locked", "--offline", "--target", linked.triple]);
+    tree.args(linked.arguments).args(["--edges", "normal,no-proc-macro"]);
     tree.args(["--prefix", "none", "--format", "{p}\t{l}\t{r}"]);
     let printed =
         shell::output(&mut tree).context("cargo can't list the linked crates; run `cargo fetch --locked`")?;
-    linked(&printed)
+    crates_of(&printed)
 }
 
 /// Reads the crates from the output of `cargo tree`, each once. Those of the workspace, which have a path, are left out.
-fn linked(printed: &str) -> Result<Vec<Crate>> {
+fn crates_of(printed: &str) -> Result<Vec<Crate>> {
     let mut crates = vec![];
     for line in printed.lines().filter(|line| !line.is_empty()) {
         let fields: Vec<&str> = line.trim_end_matches(" (*)").split('\t').collect();
@@ -127,11 +158,7 @@ fn linked(printed: &str) -> Result<Vec<Crate>> {
 
 /// Returns the folders with the sources of crates.
 fn registry() -> Result<Vec<PathBuf>> {
-    let home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
-        .context("can't find cargo's folder of sources; set CARGO_HOME")?;
-    let folder = home.join("registry/src");
+    let folder = workspace::cargo_home()?.join("registry/src");
     let entries = fs::read_dir(&folder)
         .with_context(|| format!("can't read the sources in {}; build first", folder.display()))?;
     Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
@@ -171,7 +198,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn render(crates: &[Crate], found: &[Vec<String>], is_static: bool) -> String {
+fn render(linked: &Linked<'_>, crates: &[Crate], found: &[Vec<String>]) -> String {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ordered = vec![];
     let mut list = String::new();
@@ -191,8 +218,13 @@ fn render(crates: &[Crate], found: &[Vec<String>], is_static: bool) -> String {
         let said = if its.is_empty() { "none in its sources".to_owned() } else { its.join(", ") };
         let _ = writeln!(list, "    texts: {said}");
     }
-    let c_library = if is_static { C_LIBRARY } else { "" };
-    let mut all = format!("{HEAD}\n{STANDARD_LIBRARY}{c_library}{list}");
+    let c_library = if linked.is_static { C_LIBRARY } else { "" };
+    let mut beside = String::new();
+    for Component { name, licence, source, text } in linked.components {
+        let _ = writeln!(beside, "{name} | {licence}\n    source: {source}\n    text: {text}");
+    }
+    let programs = linked.programs;
+    let mut all = format!("Components of {programs}.\n\n{HEAD}\n{STANDARD_LIBRARY}{c_library}{beside}{list}");
     for (index, text) in ordered.iter().enumerate() {
         let _ = write!(all, "\n======== text {}\n\n{text}\n", index + 1);
     }
@@ -210,11 +242,11 @@ mod tests {
 
     #[test]
     fn each_crate_of_others_is_listed_once() {
-        let crates = linked(PRINTED).unwrap();
+        let crates = crates_of(PRINTED).unwrap();
         let names: Vec<&str> = crates.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["anyhow", "serialport"]);
-        assert!(linked("a v1.0.0\t\t\n").unwrap_err().to_string().contains("states no licence"));
-        assert!(linked("a v1.0.0\n").is_err());
+        assert!(crates_of("a v1.0.0\t\t\n").unwrap_err().to_string().contains("states no licence"));
+        assert!(crates_of("a v1.0.0\n").is_err());
     }
 
     #[test]
@@ -232,10 +264,17 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let crates = linked("a v1\tMIT\tgit\nb v1\tApache-2.0\tgit\nc v1\tMIT\tgit\n").unwrap();
+        let crates = crates_of("a v1\tMIT\tgit\nb v1\tApache-2.0\tgit\nc v1\tMIT\tgit\n").unwrap();
         let registry = [folder.path().to_path_buf()];
         let found: Vec<_> = crates.iter().map(|c| texts(&source(&registry, c).unwrap()).unwrap()).collect();
-        let text = render(&crates, &found, false);
+        const BESIDE: Component =
+            Component { name: "libx 1", licence: "Zlib", source: "https://x", text: "licenses/x" };
+        let with = |is_static: bool, components: &[Component]| {
+            let linked = Linked { programs: "a program", arguments: &[], triple: "", is_static, components };
+            render(&linked, &crates, &found)
+        };
+        let text = with(false, &[BESIDE]);
+        assert!(text.contains("libx 1 | Zlib\n    source: https://x\n    text: licenses/x\n"), "{text}");
         assert_eq!(text.matches("Apache License").count(), 1, "{text}");
         assert!(
             text.contains("a 1 | MIT\n    source: https://crates.io/crates/a/1 git\n    texts: 1, 2\n"),
@@ -243,8 +282,8 @@ mod tests {
         );
         assert!(text.contains("b 1 | Apache-2.0") && text.contains("texts: 2, 3\n"), "{text}");
         assert!(text.contains("texts: none in its sources\n") && !text.contains("no text"), "{text}");
-        assert!(!text.contains("GNU C library") && render(&crates, &found, true).contains("GNU C library"));
-        let absent = linked("d v1\tMIT\tgit\n").unwrap();
+        assert!(!text.contains("GNU C library") && with(true, &[]).contains("GNU C library"));
+        let absent = crates_of("d v1\tMIT\tgit\n").unwrap();
         assert!(source(&registry, &absent[0]).unwrap_err().to_string().contains("cargo fetch"));
     }
 
@@ -252,7 +291,8 @@ mod tests {
     fn the_program_s_own_crates_are_all_there_with_their_texts() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("third-party.txt");
-        write(&workspace::root().unwrap(), "x86_64-unknown-linux-gnu", "", false, &to).unwrap();
+        let linked = Linked { arguments: &BOARD[..4], ..Linked::board("x86_64-unknown-linux-gnu", false) };
+        write(&workspace::root().unwrap(), &linked, &to).unwrap();
         let text = fs::read_to_string(to).unwrap();
         let version = |name: &str| {
             let lock = fs::read_to_string(workspace::root().unwrap().join("Cargo.lock")).unwrap();
@@ -264,7 +304,7 @@ mod tests {
         }
         assert!(text.contains("Mozilla Public License") && text.contains("github.com/serialport"));
         let bill = folder.path().join("sbom.cdx.json");
-        write_bill(&workspace::root().unwrap(), "x86_64-unknown-linux-gnu", "", false, &bill).unwrap();
+        write_bill(&workspace::root().unwrap(), &linked, &bill).unwrap();
         let text_of_bill = fs::read_to_string(bill).unwrap();
         let tract = format!("\"pkg:cargo/tract-onnx@{}\"", version("tract-onnx"));
         assert!(text_of_bill.contains(&tract) && !text_of_bill.contains("pkg:cargo/proptest"));

@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask package`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap_light::{Arg, ArgMatches, Command};
@@ -83,6 +83,12 @@ impl Options {
             bundle: None,
             aravis: false,
         })
+    }
+
+    /// Returns the options for programs that were built with a profile: `edge-runtime`, with the gateway beside it.
+    pub fn for_programs(triple: &str, program: &Path, profile: &str) -> Result<Self> {
+        let usual = Self::for_target(if triple == cross::TARGET { "aarch64" } else { "host" })?;
+        Ok(Self { program: Some(program.to_owned()), profile: profile.to_owned(), ..usual })
     }
 
     /// Reads the command line.

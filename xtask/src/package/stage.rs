@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::Programs;
 use super::elf::Elf;
-use super::{Programs, notices};
+use super::notices::{self, Linked};
 use crate::{cache, shell};
 
 /// The staged files.
@@ -60,9 +61,28 @@ pub fn fill(folder: &Path, root: &Path, programs: &Programs, elf: &Elf) -> Resul
     fs::write(release.join("line.toml"), line_file(&text)?)
         .with_context(|| format!("can't write into {}", release.display()))?;
     let (others, bill) = (release.join("third-party.txt"), release.join("sbom.cdx.json"));
-    notices::write(root, elf.triple, notices::FEATURES, elf.is_static(), &others)?;
-    notices::write_bill(root, elf.triple, notices::FEATURES, elf.is_static(), &bill)?;
+    let linked = Linked::board(elf.triple, elf.is_static());
+    notices::write(root, &linked, &others)?;
+    notices::write_bill(root, &linked, &bill)?;
+    for (program, name) in [(&program, "edge-runtime"), (&gateway, "nominal-gateway")] {
+        write_manual(program, name, elf, &release)?;
+    }
     Ok(StagedFiles { target: folder.to_path_buf(), program, gateway, bill })
+}
+
+/// Has a program write its manual and its completions.
+fn write_manual(program: &Path, name: &str, elf: &Elf, release: &Path) -> Result<()> {
+    let run = |arguments: &[&str]| shell::output(elf.runner(program)?.args(arguments));
+    run(&["manual", &release.join("man").to_string_lossy()])?;
+    for (shell, file) in
+        [("bash", name.to_owned()), ("zsh", format!("_{name}")), ("fish", format!("{name}.fish"))]
+    {
+        let folder = release.join("completions").join(shell);
+        fs::create_dir_all(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+        fs::write(folder.join(file), run(&["completions", shell])?)
+            .with_context(|| format!("can't write into {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Derives the service's line file from the template.

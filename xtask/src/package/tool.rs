@@ -9,7 +9,7 @@ use super::elf::Elf;
 use super::options::{Oldest, Options};
 use super::stage::StagedFiles;
 use crate::cache::{self, Cache};
-use crate::{shell, workspace};
+use crate::{release, shell, workspace};
 
 const VERSION: &str = "3.8.0";
 
@@ -38,6 +38,10 @@ pub fn pack_crate(
     // The last line of its output is the package's path.
     let mut command = std::process::Command::new(tool);
     command.current_dir(root).env("CARGO_TARGET_DIR", target);
+    // Equal programs make equal packages, where the date of the sources is known.
+    if let Ok(date) = release::source_date(root) {
+        command.env("SOURCE_DATE_EPOCH", date.to_string());
+    }
     command.args(["--package", name, "--no-build", "--no-strip", "--no-dbgsym", "--quiet"]);
     command.args(["--target", triple, "--deb-revision", revision, "--output"]).arg(out);
     command.args(variant.map(|variant| ["--variant", variant]).into_iter().flatten());
