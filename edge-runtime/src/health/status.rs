@@ -93,7 +93,8 @@ impl Status {
     /// Builds the status as of now.
     #[must_use]
     pub fn new(line: &str, uptime: Duration, snapshot: Snapshot, latency_ms: Vec<StageLatency>) -> Self {
-        let Snapshot { product, camera, views, alarms, counters, drift, problems, moved_thresholds } = snapshot;
+        let Snapshot { product, camera, views, alarms, counters, drift, problems, moved_thresholds } =
+            snapshot;
         Self {
             line: line.to_owned(),
             version: env!("CARGO_PKG_VERSION"),

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::elf::{Elf, Glibc};
-use super::options::Options;
 use super::notices::{self, Linked};
+use super::options::Options;
 use super::{build_with, tool};
 use crate::{cache, shell, workspace};
 
