@@ -26,7 +26,7 @@ const fn step(name: &'static str, what: &'static str, args: &'static [&'static s
 }
 
 /// All steps, in order.
-const STEPS: [NightlyStep; 16] = [
+const STEPS: [NightlyStep; 18] = [
     NightlyStep {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
