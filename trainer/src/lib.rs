@@ -8,6 +8,7 @@
 //! | [`registry`] | every method: one line each |
 //! | [`fitted_method`] | the fitted methods, from the crate `methods` |
 //! | `stpm`, `efficientad` | the trained methods, a folder each |
+//! | `training` | the training loop |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`metrics`] | the metrics that a run logs while it trains |
 //! | [`compute`] | devices and number formats |
@@ -63,3 +64,5 @@ pub mod stress;
 pub mod teachers;
 #[cfg(feature = "libtorch")]
 pub mod torch;
+#[cfg(feature = "libtorch")]
+pub mod training;

@@ -1,10 +1,9 @@
 //! Student-Teacher Feature Pyramid Matching (Wang et al.: *Student-Teacher Feature Pyramid Matching for Anomaly
 //! Detection*, BMVC 2021). This folder's README lists the differences from the paper and what they gain.
 
-mod augment;
 mod comparison;
 mod graph;
-mod lr_schedule;
+mod learner;
 mod maps;
 mod optimiser;
 mod options;

@@ -1,4 +1,4 @@
-//! Augments the images of a step, so that the student learns more from few photos.
+//! Augments the images of a step, so that more is learned from few photos.
 
 use bundle::seeded::Seeded;
 use tch::{Kind, Tensor};

@@ -1,27 +1,30 @@
 //! The learning rate of each step, and when training ends.
 
-use crate::schedule::Schedule;
-
-/// The official recipe's learning rate, of SGD …
-const PAPER_RATE: f64 = 0.4;
-/// … and ours, of Adam …
-const RATE: f64 = 0.02;
-/// … with a linear warm-up over this many steps.
+/// Steps of a linear warm-up.
 const WARM_UP: f64 = 15.0;
-/// A selection distance that is lower by less than this share isn't progress …
+/// A selection figure that is lower by less than this share isn't progress …
 const PROGRESS: f64 = 0.01;
 /// … and after this many checks without progress the rate falls.
 const PATIENCE: u64 = 4;
 
+/// The learning rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// The same in all steps.
+    Constant(f64),
+    /// Rises to this within a few steps, stays, and falls to 0 over the last quarter.
+    Falling(f64),
+}
+
 /// The progress of a training between its first step and its last.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LrSchedule {
-    schedule: Schedule,
+    rate: Rate,
     /// Total number of steps.
     pub total: u64,
     /// The step at which the rate begins to fall.
     falls_from: u64,
-    /// The selection distance that the next must fall below by [`PROGRESS`].
+    /// The selection figure that the next must fall below by [`PROGRESS`].
     reference: f64,
     /// Number of checks since the last progress.
     stale: u64,
@@ -33,20 +36,21 @@ impl LrSchedule {
 
     /// Starts a training of at most `total` steps.
     #[must_use]
-    pub fn new(schedule: Schedule, total: u64) -> Self {
+    pub fn new(rate: Rate, total: u64) -> Self {
         let falls_from = (total as f64 * Self::HOLD) as u64;
-        Self { schedule, total, falls_from, reference: f64::INFINITY, stale: 0 }
+        Self { rate, total, falls_from, reference: f64::INFINITY, stale: 0 }
     }
 
     /// Returns the rate of step `step` (from 0).
     #[must_use]
     pub fn rate(&self, step: u64) -> f64 {
-        if self.schedule == Schedule::Published {
-            return PAPER_RATE;
-        }
+        let peak = match self.rate {
+            Rate::Constant(rate) => return rate,
+            Rate::Falling(peak) => peak,
+        };
         let warm_up = (step as f64 + 1.0) / WARM_UP.min(self.total as f64);
         let left = self.total.saturating_sub(step) as f64 / (self.total - self.falls_from).max(1) as f64;
-        RATE * warm_up.min(1.0) * left.min(1.0)
+        peak * warm_up.min(1.0) * left.min(1.0)
     }
 
     /// Returns whether the rate has begun to fall.
@@ -55,7 +59,7 @@ impl LrSchedule {
         step >= self.falls_from
     }
 
-    /// Records the selection distance at a check; returns whether the student has stopped improving.
+    /// Records the selection figure (at least 0) at a check; returns whether it has stopped improving.
     pub fn has_converged(&mut self, selection: f64) -> bool {
         if selection < self.reference * (1.0 - PROGRESS) {
             (self.reference, self.stale) = (selection, 0);
@@ -99,22 +103,24 @@ impl LrSchedule {
 mod tests {
     use super::*;
 
+    const RATE: f64 = 0.02;
+
     #[test]
     fn the_rate_rises_holds_and_falls() {
-        let lr_schedule = LrSchedule::new(Schedule::Short, 400);
+        let lr_schedule = LrSchedule::new(Rate::Falling(RATE), 400);
         assert!(lr_schedule.rate(0) < 0.1 * RATE);
         assert_eq!([15, 200, 299].map(|step| lr_schedule.rate(step)), [RATE; 3]);
         assert!(lr_schedule.rate(350) < 0.6 * RATE && lr_schedule.rate(399) < 0.02 * RATE);
-        assert_eq!(LrSchedule::new(Schedule::Published, 400).rate(399), PAPER_RATE);
+        assert_eq!(LrSchedule::new(Rate::Constant(0.4), 400).rate(399), 0.4);
         for total in 1..5 {
-            let lr_schedule = LrSchedule::new(Schedule::Short, total);
+            let lr_schedule = LrSchedule::new(Rate::Falling(RATE), total);
             assert!((0..total).all(|step| lr_schedule.rate(step) > 0.0), "{total}");
         }
     }
 
     #[test]
     fn without_progress_training_ends_with_a_fall() {
-        let mut lr_schedule = LrSchedule::new(Schedule::Short, 4000);
+        let mut lr_schedule = LrSchedule::new(Rate::Falling(RATE), 4000);
         let mut step = 0;
         let converged = [0.9, 0.8, 0.7, 0.699, 0.698, 0.71, 0.697].map(|selection| {
             step += 100;
@@ -129,7 +135,7 @@ mod tests {
         // A rate that is already falling isn't cut again.
         lr_schedule.end(800);
         assert_eq!(lr_schedule.total, 934);
-        let mut restored = LrSchedule::new(Schedule::Short, 4000);
+        let mut restored = LrSchedule::new(Rate::Falling(RATE), 4000);
         let notes = lr_schedule.notes();
         restored.restore(|name| notes.iter().find(|(known, _)| *known == name)?.1.parse().ok());
         assert_eq!(restored, lr_schedule);
