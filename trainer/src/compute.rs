@@ -56,6 +56,9 @@ pub enum ComputeError {
     /// The method is fitted.
     #[error("this method is fitted on the CPU in 32-bit floats; omit --device and --precision")]
     Plain,
+    /// The method needs 32-bit floats.
+    #[error("this method is trained in 32-bit floats; omit --precision bf16")]
+    Exact,
     /// No CUDA GPU was found.
     #[error(
         "libtorch finds no CUDA GPU; start with LD_LIBRARY_PATH set to the lib folder of a CUDA build of torch 2.11, or \

@@ -7,8 +7,8 @@
 //! | [`method`] | the trait that every method implements |
 //! | [`registry`] | every method: one line each |
 //! | [`fitted_method`] | the fitted methods, from the crate `methods` |
-//! | `stpm`, `efficientad` | the trained methods, a folder each |
-//! | `training` | the training loop |
+//! | `stpm`, `efficientad`, `flow` | the trained methods, a folder each |
+//! | `training` | the training loop that STPM and flows share |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`metrics`] | the metrics that a run logs while it trains |
 //! | [`compute`] | devices and number formats |
@@ -39,6 +39,8 @@ pub mod compute;
 #[cfg(feature = "libtorch")]
 pub mod efficientad;
 pub mod fitted_method;
+#[cfg(feature = "libtorch")]
+pub mod flow;
 #[cfg(feature = "libtorch")]
 pub mod held_out;
 #[cfg(feature = "libtorch")]

@@ -6,6 +6,8 @@ use methods::options::{MethodOptions, Methods};
 #[cfg(feature = "libtorch")]
 use crate::efficientad::EfficientAd;
 use crate::fitted_method::FittedMethod;
+#[cfg(feature = "libtorch")]
+use crate::flow::Flow;
 use crate::method::Method;
 #[cfg(feature = "libtorch")]
 use crate::stpm::Stpm;
@@ -19,6 +21,8 @@ pub fn all() -> Vec<Box<dyn Method>> {
         Box::new(Stpm),
         #[cfg(feature = "libtorch")]
         Box::new(EfficientAd),
+        #[cfg(feature = "libtorch")]
+        Box::new(Flow),
     ];
     fitted.chain(trained).collect()
 }

@@ -19,6 +19,7 @@ fn help_teaches_the_way_from_photos_to_a_verdict() {
     assert!(
         help.contains("stpm")
             && help.contains("efficientad")
+            && help.contains("normalising flows")
             && help.contains("--roi")
             && help.contains("--resume"),
         "{help}"

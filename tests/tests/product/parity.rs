@@ -15,6 +15,7 @@ use tests::images::part;
 use tests::teachers::random_weights;
 use trainer::channels::Channels;
 use trainer::efficientad::{self, EfficientAdLayout, MAP_OUTPUTS, MapScale, Trained};
+use trainer::flow::{self, Context, LevelFlow, LevelLayout, LevelSums, Whitening};
 use trainer::stpm::{Comparison, LEVEL_OUTPUTS, Scoring, build_graph, combined};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
@@ -89,6 +90,13 @@ fn efficientad_agrees_at_full_size() {
 fn efficientad_on_a_shared_trunk_agrees_in_three_engines() {
     agree_on_efficientad("efficientnet-lite0", Size { width: 128, height: 128 });
     agree_on_efficientad("resnet18", Size { width: 160, height: 128 });
+}
+
+#[test]
+fn flows_agree_in_three_engines() {
+    agree_on_flows("efficientnet-lite0", Size { width: 128, height: 128 }, Context::Position);
+    agree_on_flows("efficientnet-lite0", Size { width: 96, height: 128 }, Context::Both);
+    agree_on_flows("resnet18", Size { width: 160, height: 96 }, Context::Neighbours);
 }
 
 #[test]
@@ -306,6 +314,93 @@ fn agree_on_efficientad(network: &str, input: Size) {
             let rounding = 8.0 * f32::EPSILON * theirs.abs();
             let tolerance = (SCORE_TOLERANCE * spread).max(rounding);
             assert!(difference <= tolerance, "{ours} against {theirs}, spread {spread}");
+        }
+    }
+}
+
+/// Compares flows whose blocks scale and shift at random, in libtorch with its own operators and in the other engines as exported.
+fn agree_on_flows(network: &str, input: Size, context: Context) {
+    tch::set_num_threads(1);
+    tch::manual_seed(7);
+    let compute = Compute { device: Device::Cpu, kind: Kind::Float };
+    let network = Network::by_name(network).unwrap();
+    let weights = random_weights(&network, 1);
+    let frozen = Frozen::new(&network, &weights, compute);
+    let teacher = Teacher { name: "random".to_owned(), network: network.clone(), weights };
+    let images = inputs(input);
+    let seen: Vec<Vec<Tensor>> =
+        images.iter().map(|image| frozen.levels(&normalised(&network, image, input))).collect();
+    // The first part is stained, so it isn't a normal.
+    let normals = |level: usize| Tensor::cat(&seen[1..].iter().map(|of| &of[level]).collect::<Vec<_>>(), 0);
+    let flows: Vec<LevelFlow> = (0..network.levels.len())
+        .map(|level| {
+            let features = normals(level);
+            let [_, channels, rows, columns] = features.size()[..] else { panic!("not four axes") };
+            let grid = [rows as usize, columns as usize];
+            let layout = LevelLayout { channels: channels as usize, grid, context, couplings: 4 };
+            let mut flow = LevelFlow::new(layout, Kind::Float, Device::Cpu);
+            flow.whitening = Whitening::of(&features);
+            let second = flow.couplings.iter_mut().flat_map(|coupling| &mut coupling.second);
+            tch::no_grad(|| second.for_each(|values| drop(values.normal_(0.0, 0.05))));
+            flow
+        })
+        .collect();
+    let of = |levels: &Vec<Tensor>| -> Vec<Tensor> {
+        let pairs = flows.iter().zip(levels);
+        tch::no_grad(|| pairs.map(|(flow, level)| flow.negative_log_likelihood(level)).collect())
+    };
+    let raw: Vec<Vec<Tensor>> = seen.iter().map(of).collect();
+    let scales: Vec<_> = (0..flows.len())
+        .map(|level| {
+            let mut sums = LevelSums::default();
+            raw[1..].iter().for_each(|of| sums.add(&of[level]));
+            sums.scale().unwrap()
+        })
+        .collect();
+    let maps: Vec<Tensor> = raw.iter().map(|levels| flow::combined(levels, &scales).unwrap()).collect();
+    let image_score = fitted(&maps[1..], 0, input);
+    let scoring = flow::Scoring { scales, image_score };
+    let onnx = flow::build_graph(flow::teacher_graph(&teacher, input), &flows, &scoring, input, true);
+
+    let outputs = [&flow::LEVEL_OUTPUTS[..], &["anomaly_map", "score"]].concat();
+    let shape = [1, 3, input.height as usize, input.width as usize];
+    let mut tract = judge::Network::load(&onnx, shape, &outputs, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let python = tests::optional_data("NOMINAL_PYTHON", "onnx.checker and onnxruntime");
+    let mut scores = vec![];
+    for ((image, levels), map) in images.iter().zip(&raw).zip(&maps) {
+        let ours = tract.run(image).unwrap();
+        let theirs = python.as_deref().map(|p| onnxruntime(p, &onnx, image, &outputs, folder.path()));
+        for (at, level) in levels.iter().enumerate() {
+            let what = format!("{} {context:?} level {}", network.name, at + 1);
+            let expected = to_array(level).data;
+            close(&ours[at], &expected, &format!("{what}: tract against libtorch"));
+            if let Some(theirs) = &theirs {
+                close(&theirs[at], &expected, &format!("{what}: onnxruntime against libtorch"));
+            }
+        }
+        if let Some(theirs) = &theirs {
+            close(
+                &ours[3],
+                &theirs[3],
+                &format!("{} {context:?} map: tract against onnxruntime", network.name),
+            );
+        }
+        scores.push((
+            ours[4][0],
+            libtorch_score(map, &scoring.image_score),
+            theirs.map(|theirs| theirs[4][0]),
+        ));
+    }
+    let mut normals: Vec<f32> = scores[1..].iter().map(|s| s.1).collect();
+    normals.sort_by(f32::total_cmp);
+    let spread = normals[normals.len() - 1] - normals[normals.len() / 2];
+    assert!(spread > 0.0);
+    for (ours, libtorch, onnxruntime) in scores {
+        for theirs in [Some(libtorch), onnxruntime].into_iter().flatten() {
+            // A stained part is ten thousands of spreads away, where a rounding is a hundredth of a spread.
+            let tolerance = SCORE_TOLERANCE * spread + 8.0 * f32::EPSILON * theirs.abs();
+            assert!((ours - theirs).abs() <= tolerance, "{ours} against {theirs}, spread {spread}");
         }
     }
 }

@@ -156,6 +156,11 @@ impl GraphBuilder {
         self.node("Exp", &[x], x.shape.clone(), &[])
     }
 
+    /// Adds the hyperbolic tangent.
+    pub fn tanh(&mut self, x: &Value) -> Value {
+        self.node("Tanh", &[x], x.shape.clone(), &[])
+    }
+
     /// Adds the sum over the channels (axis 1), which remains as an axis of length 1.
     pub fn sum_channels(&mut self, x: &Value) -> Value {
         let axes = self.integers(&[1]);
