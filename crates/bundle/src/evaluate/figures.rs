@@ -10,6 +10,9 @@ use super::bootstrap::{ConfidenceInterval, Ranked, draws};
 use super::{ImageOutcome, LabelledPixels, MaskStatus, PRO_LIMIT, aupro, auroc};
 use crate::dataset::GOOD;
 
+/// A map whose values differ by less than this share of the largest is the same everywhere.
+const ROUNDING_NOISE: f32 = 1e-5;
+
 /// Figures over all test images, and per kind of defect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
@@ -31,7 +34,7 @@ pub struct Figures {
 }
 
 /// Figures over the normals and one kind of defect (or all kinds). `None` (JSON null) if the images don't allow the
-/// figure.
+/// figure; pixel figures also if all maps are the same everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KindFigures {
     /// Area under the ROC curve of the image scores.
@@ -99,7 +102,7 @@ fn kind_figures(outcomes: &[&ImageOutcome]) -> KindFigures {
     let (n_normal, fpr_at_threshold) = rejected(false);
     let (n_defective, tpr_at_threshold) = rejected(true);
     let pixels: Vec<&LabelledPixels> = outcomes.iter().filter_map(|o| o.pixels.as_ref()).collect();
-    let masked = pixels.iter().any(|p| p.regions.iter().any(|&r| r > 0));
+    let masked = pixels.iter().any(|p| p.regions.iter().any(|&r| r > 0)) && localises(&pixels);
     KindFigures {
         image_auroc: auroc(&mut scores),
         pixel_auroc: if masked { pixel_auroc(&pixels) } else { None },
@@ -110,6 +113,17 @@ fn kind_figures(outcomes: &[&ImageOutcome]) -> KindFigures {
         n_defective,
         intervals: intervals(outcomes, masked),
     }
+}
+
+/// Returns whether any map differs from place to place. The maps of a model that looks at the part as a whole are the same everywhere,
+/// so they say nothing about where a defect is; moving them back onto an aligned part leaves rounding noise.
+fn localises(images: &[&LabelledPixels]) -> bool {
+    images.iter().any(|image| {
+        let range = image.values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        });
+        range.1 - range.0 > ROUNDING_NOISE * range.1.abs().max(range.0.abs())
+    })
 }
 
 fn intervals(outcomes: &[&ImageOutcome], masked: bool) -> Intervals {
@@ -144,4 +158,39 @@ fn pixel_auroc(images: &[&LabelledPixels]) -> Option<f64> {
     let mut items: Vec<(f32, bool)> =
         images.iter().flat_map(|i| i.values.iter().zip(&i.regions).map(|(&v, &r)| (v, r > 0))).collect();
     auroc(&mut items)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn outcome(kind: &str, score: f32, values: [f32; 4]) -> ImageOutcome {
+        let defective = kind != GOOD;
+        let regions = if defective { vec![0, 0, 0, 1] } else { vec![0; 4] };
+        ImageOutcome {
+            path: kind.into(),
+            kind: kind.to_owned(),
+            verdict: Verdict::of(score, 1.5),
+            score: Some(score),
+            zone: None,
+            took: Duration::ZERO,
+            problem: None,
+            mask: MaskStatus::Known,
+            pixels: Some(LabelledPixels { values: values.to_vec(), regions }),
+        }
+    }
+
+    #[test]
+    fn maps_that_are_the_same_everywhere_have_no_pixel_figures() {
+        // With rounding noise, as alignment leaves it.
+        let whole = [outcome(GOOD, 1.0, [1.0; 4]), outcome("dent", 2.0, [2.0, 2.0, 2.0, 2.000_001])];
+        let Figures { all, .. } = figures(&whole, 1.5);
+        assert_eq!((all.image_auroc, all.pixel_auroc, all.aupro_30), (Some(1.0), None, None));
+        assert_eq!((all.intervals.pixel_auroc, all.intervals.aupro_30), (None, None));
+        // One map that differs is enough.
+        let placed = [outcome(GOOD, 1.0, [1.0; 4]), outcome("dent", 2.0, [0.9, 0.9, 0.9, 2.0])];
+        assert_eq!(figures(&placed, 1.5).all.pixel_auroc, Some(1.0));
+    }
 }
