@@ -5,6 +5,12 @@
 /// `covariance` and the result are d × d, row-major. A direction without variance counts as having almost none.
 #[must_use]
 pub fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
+    inverse_factor_f64(covariance, d).iter().map(|&x| x as f32).collect()
+}
+
+/// Like [`inverse_factor`], in 64-bit floats.
+#[must_use]
+pub fn inverse_factor_f64(covariance: &[f64], d: usize) -> Vec<f64> {
     let mut lower = vec![0f64; d * d];
     for i in 0..d {
         for j in 0..=i {
@@ -27,5 +33,5 @@ pub fn inverse_factor(covariance: &[f64], d: usize) -> Vec<f32> {
             *x = (one - *x) / lower[row * d + row];
         }
     }
-    (0..d * d).map(|i| inverse[(i % d) * d + i / d] as f32).collect()
+    (0..d * d).map(|i| inverse[(i % d) * d + i / d]).collect()
 }

@@ -13,11 +13,15 @@
 //! | [`patchcore`] | a bank of what good parts look like at any position |
 //! | [`padim`] | what good parts look like at each position |
 //! | [`mahalanobis`] | what good parts look like as a whole |
+//! | [`one_class_svm`] | a boundary around what good parts look like, at any position or as a whole |
+//! | [`gaussian_mixture`] | what good parts of several kinds look like as a whole |
 //! | [`gaussians`] | Gaussians at each position of a grid |
 //! | [`taught_defects`] | a second score: likeness to known defects |
 //! | [`cross_fit`](mod@cross_fit) | fits to all good parts, and scores each by a model of the others |
 //! | [`screening`] | finds photos of bad parts among the good ones, to leave them out |
 //! | [`teach`](mod@teach) | good parts alone → bundle |
+//! | `shrinkage` | a covariance of many channels from few samples |
+//! | `reservoir` | a random sample of bounded size |
 //! | `zone_frames` | the zones' features of frames whose maps come tile by tile |
 //!
 //! Any method can be looked up by name, with options from a command line or its defaults:
@@ -73,16 +77,20 @@
 pub mod cross_fit;
 pub mod dyn_method;
 pub mod features;
+pub mod gaussian_mixture;
 pub mod gaussians;
 pub mod image_score;
 pub mod local_gaussians;
 pub mod mahalanobis;
 pub mod method;
+pub mod one_class_svm;
 pub mod options;
 pub mod padim;
 pub mod patchcore;
 pub mod registry;
+mod reservoir;
 pub mod screening;
+mod shrinkage;
 pub mod smoothing;
 pub mod taught_defects;
 pub mod teach;

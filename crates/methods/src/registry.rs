@@ -6,9 +6,11 @@ use networks::{ModelState, StateError};
 use serde_json::Value;
 
 use crate::dyn_method::DynMethod;
+use crate::gaussian_mixture::GaussianMixture;
 use crate::local_gaussians::LocalGaussians;
 use crate::mahalanobis::Mahalanobis;
 use crate::method::{Method, Model, View};
+use crate::one_class_svm::{OneClassSvm, OneClassSvmImage};
 use crate::options::MethodOptions;
 use crate::padim::Padim;
 use crate::patchcore::PatchCore;
@@ -19,6 +21,9 @@ pub const METHODS: &[Entry] = &[
     Entry::of::<PatchCore>(),
     Entry::of::<Padim>(),
     Entry::of::<Mahalanobis>(),
+    Entry::of::<OneClassSvm>(),
+    Entry::of::<OneClassSvmImage>(),
+    Entry::of::<GaussianMixture>(),
 ];
 
 /// Returns the method with this name.

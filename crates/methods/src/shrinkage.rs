@@ -1,11 +1,34 @@
 //! Estimates a covariance of many channels from few samples.
 
+use crate::features::ChannelStats;
+
+/// A shrunk covariance of standardised samples, and how much it was shrunk.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shrunk {
+    /// Row-major, channels × channels. A channel that varies less than its minimum deviation counts as varying by it.
+    pub covariance: Vec<f64>,
+    /// The share of the target.
+    pub share: f64,
+}
+
+impl Shrunk {
+    /// Estimates the covariance of `standardised` samples.
+    pub fn of(stats: &ChannelStats, standardised: &[f64]) -> Self {
+        let channels = stats.mean.len();
+        let (mut covariance, share) = covariance(standardised, channels);
+        for (i, (v, d)) in stats.variance.iter().zip(&stats.deviation).enumerate() {
+            covariance[i * channels + i] += 1.0 - v / (d * d);
+        }
+        Self { covariance, share }
+    }
+}
+
 /// Computes Ledoit and Wolf's estimate (*A well-conditioned estimator for large-dimensional covariance matrices*,
 /// 2004) of the covariance of centred samples of `channels` values each: (1 − s)·S + s·m·I, with S the sample
 /// covariance, m its mean variance, and s minimising the expected error. Row-major, channels × channels.
 ///
 /// With s = min(b², d²) / d², d² = |S − m·I|² and b² = Σ|x xᵀ − S|² / n², where Σ|x xᵀ − S|² = Σ|x|⁴ − n·|S|².
-pub(super) fn covariance(centred: &[f64], channels: usize) -> Vec<f64> {
+fn covariance(centred: &[f64], channels: usize) -> (Vec<f64>, f64) {
     let samples = (centred.len() / channels).max(1) as f64;
     let mut covariance = vec![0.0; channels * channels];
     let mut fourth_powers = 0.0;
@@ -23,7 +46,7 @@ pub(super) fn covariance(centred: &[f64], channels: usize) -> Vec<f64> {
     let share = if distance > 0.0 { (error / distance).clamp(0.0, 1.0) } else { 0.0 };
     covariance.iter_mut().for_each(|c| *c *= 1.0 - share);
     covariance.iter_mut().step_by(channels + 1).for_each(|c| *c += share * mean_variance);
-    covariance
+    (covariance, share)
 }
 
 #[cfg(test)]
@@ -62,7 +85,7 @@ mod tests {
     fn it_is_the_papers_rule() {
         for (count, channels) in [(4, 9), (30, 6), (500, 3)] {
             let samples = samples(count, channels);
-            let (ours, theirs) = (covariance(&samples, channels), by_definition(&samples, channels));
+            let (ours, theirs) = (covariance(&samples, channels).0, by_definition(&samples, channels));
             for (a, b) in ours.iter().zip(&theirs) {
                 assert!((a - b).abs() < 1e-9 * theirs[0].abs().max(1.0), "{a} {b}");
             }
@@ -72,12 +95,12 @@ mod tests {
     #[test]
     fn many_samples_are_believed_and_few_are_not() {
         let spread = |count| {
-            let c = covariance(&samples(count, 3), 3);
+            let c = covariance(&samples(count, 3), 3).0;
             c[8] / c[0]
         };
         // The variances are 1, 4 and 9.
         assert!(spread(5000) > 8.0, "{}", spread(5000));
         assert!(spread(4) < spread(5000), "{}", spread(4));
-        assert_eq!(covariance(&[0.0; 6], 2), [0.0; 4]);
+        assert_eq!(covariance(&[0.0; 6], 2).0, [0.0; 4]);
     }
 }

@@ -1,15 +1,20 @@
 //! Tests the fitted methods: the exported graphs against a plain 64-bit implementation and onnxruntime, and users' bad
 //! options.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use judge::{Preparer, encode_png};
+use bundle::seeded::Seeded;
+use judge::{Frame, Pixels, Preparer, encode_png};
 use methods::Flip;
 use methods::features::{Extractor, FeatureSet, Levels, Projection};
+use methods::gaussian_mixture::{Components, GaussianMixture};
 use methods::image_score::{HeldOut, ImageScorer, PositionStats, SHARES};
 use methods::local_gaussians::{self, LocalGaussians};
+use methods::mahalanobis::Mahalanobis;
 use methods::method::{DISTANCES, Model as _, View};
+use methods::one_class_svm::{self, KernelMatrix, Machine, MachineOptions, OneClassSvm, OneClassSvmImage};
 use methods::padim::{self, Covariance, Padim};
 use methods::patchcore::{self, PatchCore};
 use methods::taught_defects::Discriminants;
@@ -355,6 +360,191 @@ fn upside_down(input: &[f32]) -> Vec<f32> {
     (0..input.len()).map(from).collect()
 }
 
+#[test]
+fn one_class_machines_agree_with_their_definition_in_two_engines() {
+    let fixture = Fixture::new();
+    let input = fixture.query(Levels::Coarse).0;
+    for (nu, gamma, support_vectors) in [(0.05, Some(1.0), 512), (0.2, None, 100)] {
+        let options = MachineOptions { nu, gamma, support_vectors };
+        let method = OneClassSvm { dimensions: 24, machine: options.clone() };
+        let (mut set, indices) = fixture.set(Flip::None, Levels::Coarse);
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+        assert!((20..=usize::from(support_vectors)).contains(&model.machine.count()), "{model:?}");
+        let positions = project(&model.projection, &fixture.query(Levels::Coarse).1);
+        let expected: Vec<f64> = positions.iter().map(|y| machine_distance(&model.machine, y)).collect();
+        let onnx = model.distances(&fixture.teacher, fixture.view()).unwrap();
+        agree_on(&onnx, &input, &[DISTANCES], &expected);
+
+        let method = OneClassSvmImage { machine: options };
+        let (mut set, indices) = fixture.set(Flip::None, Levels::All);
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+        let features = fixture.query(Levels::All).1;
+        let channels = model.mean.len() / 2;
+        let column = |c: usize| features.iter().skip(c).step_by(channels).map(|&x| f64::from(x));
+        let count = (features.len() / channels) as f64;
+        let means = (0..channels).map(|c| column(c).sum::<f64>() / count);
+        let values = means.chain((0..channels).map(|c| column(c).fold(f64::NEG_INFINITY, f64::max)));
+        let part: Vec<f64> = (values.zip(&model.mean).zip(&model.scale))
+            .map(|((x, mean), scale)| (x - f64::from(*mean)) * f64::from(*scale))
+            .collect();
+        let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+        let wanted = machine_distance(&model.machine, &part);
+        assert!(wanted > 1.0, "a stain lies outside: {wanted}");
+        agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted]);
+    }
+}
+
+/// Computes √(ln Σ α k(s, x) / ln ρ) in 64-bit floats.
+fn machine_distance(machine: &Machine, x: &[f64]) -> f64 {
+    let exponents = machine.vectors.chunks_exact(machine.dimensions).zip(&machine.weights).map(|(s, w)| {
+        let square: f64 = s.iter().zip(x).map(|(s, x)| (x - f64::from(*s)).powi(2)).sum();
+        f64::from(*w).ln() - machine.gamma * square
+    });
+    let exponents: Vec<f64> = exponents.collect();
+    let largest = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = exponents.iter().map(|e| (e - largest).exp()).sum();
+    ((-largest - sum.ln()) / machine.boundary).max(1e-5).sqrt()
+}
+
+#[test]
+fn one_class_machines_decide_as_scikit_learn_s() {
+    let Some(python) = tests::optional_data("NOMINAL_PYTHON", "machines against scikit-learn") else {
+        return;
+    };
+    let mut random = Seeded::new(11, 0);
+    let mut draw = || random.below(2001) as f32 / 1000.0 - 1.0;
+    // Two groups, and a few samples far away.
+    let mut samples = |count: usize| -> Vec<f32> {
+        let centre = |i: usize| if i % 3 == 0 { 3.0 } else { 0.0 };
+        let spread = |i: usize| if i % 25 == 0 { 5.0 } else { 1.0 };
+        (0..count * 5).map(|i| centre(i / 5) + spread(i / 5) * draw()).collect()
+    };
+    let (learned, asked) = (samples(300), samples(50));
+    for (nu, gamma) in [(0.01, 0.05), (0.05, 0.3), (0.2, 1.0), (0.5, 0.1), (0.9, 3.0)] {
+        let solution = one_class_svm::solve(&KernelMatrix::rbf(&learned, 5, gamma), nu);
+        assert!(solution.converged);
+        let rows = |values: &[f32]| -> Vec<Vec<f32>> { values.chunks(5).map(<[f32]>::to_vec).collect() };
+        let question = serde_json::json!({
+            "samples": rows(&learned), "queries": rows(&asked), "nu": nu, "gamma": gamma
+        });
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/one_class_svm.py");
+        let mut child =
+            Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let theirs = answer["decision"].as_array().unwrap();
+        // Theirs has weights up to 1, whose sum is nu times the number of samples.
+        let scale = nu * 300.0;
+        for (x, theirs) in asked.chunks(5).zip(theirs) {
+            let kernel = |s: &[f32]| {
+                let square: f64 = s.iter().zip(x).map(|(s, x)| f64::from(s - x).powi(2)).sum();
+                (-gamma * square).exp()
+            };
+            let sum: f64 = learned.chunks(5).zip(&solution.weights).map(|(s, w)| w * kernel(s)).sum();
+            let (ours, theirs) = (scale * (sum - solution.boundary), theirs.as_f64().unwrap());
+            assert!((ours - theirs).abs() < 1e-3 * scale.max(1.0).sqrt(), "{nu} {gamma}: {ours} {theirs}");
+        }
+        let support = solution.weights.iter().filter(|weight| **weight > 0.0).count();
+        assert!(support.abs_diff(answer["support"].as_u64().unwrap() as usize) <= 3, "{support} {answer}");
+    }
+}
+
+#[test]
+fn gaussian_mixtures_agree_with_their_definition_in_two_engines() {
+    let fixture = Fixture::new();
+    let (mut set, indices) = fixture.set(Flip::None, Levels::All);
+    let (input, features) = fixture.query(Levels::All);
+    let mut scores = vec![];
+    for (components, covariance) in [
+        (Components::Auto, Covariance::Full),
+        (Components::Count(2), Covariance::Full),
+        (Components::Count(3), Covariance::Diagonal),
+    ] {
+        let method = GaussianMixture { components, covariance };
+        let model = method.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+        let channels = model.mean.len();
+        let count = (features.len() / channels) as f64;
+        let column = |c: usize| features.iter().skip(c).step_by(channels).map(|&x| f64::from(x));
+        let v: Vec<f64> =
+            (0..channels).map(|c| column(c).sum::<f64>() / count - f64::from(model.mean[c])).collect();
+        let part = match &model.whitening {
+            Some(w) => (0..channels)
+                .map(|c| (0..channels).map(|row| v[row] * f64::from(w[channels * row + c])).sum())
+                .collect(),
+            None => v,
+        };
+        let exponents: Vec<f64> = (0..model.count())
+            .map(|k| {
+                let scale = |c: usize| model.scale.as_ref().map_or(1.0, |s| f64::from(s[channels * k + c]));
+                let apart = |c: usize| (part[c] - f64::from(model.centres[channels * k + c])) * scale(c);
+                0.5 * (0..channels).map(|c| apart(c).powi(2)).sum::<f64>() + f64::from(model.offsets[k])
+            })
+            .collect();
+        let least = exponents.iter().copied().fold(f64::INFINITY, f64::min);
+        let sum: f64 = exponents.iter().map(|e| (least - e).exp()).sum();
+        let wanted = (2.0 * (least - sum.ln()) / channels as f64).sqrt();
+        let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+        agree_on(&onnx, &input, &["score", "anomaly_map"], &[wanted]);
+        scores.push((model.count(), wanted));
+    }
+    assert!(scores[0].0 == 1 && scores[1].0 == 2, "{scores:?}");
+    // One Gaussian is Mahalanobis.
+    let model = Mahalanobis {}.fit(&mut set, &indices, 0, &mut || true).unwrap().unwrap();
+    let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+    let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+    let score = judge::Network::load(&onnx, shape, &["score"], 1).unwrap().run(&input).unwrap()[0][0];
+    assert!((f64::from(score) / scores[0].1 - 1.0).abs() < 0.01, "{score} {scores:?}");
+}
+
+/// For every method: one, two and five parts, the same part again and again, and parts without any structure give a model whose
+/// outputs are finite, or a sentence that says why there is none.
+#[test]
+fn little_to_learn_from_gives_a_finite_model_or_a_reason() {
+    let fixture = Fixture::new();
+    let folder = tempfile::tempdir().unwrap();
+    for grey in 0..3 {
+        let pixels = vec![100 + grey; (SIZE.width * SIZE.height) as usize];
+        let frame = Frame::new(SIZE, Pixels::Grey8(pixels)).unwrap();
+        std::fs::write(folder.path().join(format!("{grey}.png")), encode_png(&frame).unwrap()).unwrap();
+    }
+    let plain: Vec<PathBuf> = (0..3).map(|grey| folder.path().join(format!("{grey}.png"))).collect();
+    for entry in METHODS {
+        let method = entry.defaults();
+        let (set, _) = fixture.set(Flip::None, method.levels());
+        let parts = set.paths().to_vec();
+        for paths in [
+            parts[..1].to_vec(),
+            parts[..2].to_vec(),
+            parts[..5].to_vec(),
+            vec![parts[0].clone(); 5],
+            plain.clone(),
+            vec![plain[0].clone(); 5],
+        ] {
+            let extractor =
+                Extractor::new(&fixture.teacher, fixture.recipe, Flip::None, method.levels(), 1).unwrap();
+            let indices: Vec<usize> = (0..paths.len()).collect();
+            let what = format!("{}: {paths:?}", entry.name);
+            let mut set = FeatureSet::new(extractor, paths);
+            let model = match method.fit(&mut set, &indices, 0, &mut || true) {
+                Ok(model) => model.unwrap(),
+                Err(reason) => {
+                    // Gaussians at each position can't be fitted to parts that never differ.
+                    assert!(["local-gaussians", "padim"].contains(&entry.name), "{what}: {reason}");
+                    assert!(reason.to_string().contains(' '), "{what}: {reason}");
+                    continue;
+                }
+            };
+            let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+            entry.restore(&model.state(), &fixture.teacher, fixture.view()).expect(&what);
+            let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+            let mut network = judge::Network::load(&onnx, shape, &["score", "anomaly_map"], 1).unwrap();
+            let outputs = network.run(&fixture.query(method.levels()).0).unwrap();
+            assert!(outputs.iter().flatten().all(|x| x.is_finite()), "{what}: {}", outputs[0][0]);
+        }
+    }
+}
+
 /// For every method in the registry: its stored and restored model gives the same bytes, and two engines agree on them.
 #[test]
 fn every_method_agrees_in_two_engines() {
@@ -430,6 +620,10 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         (&["--method", "patchcore", "--precision", "bf16"], "omit --device and --precision"),
         (&["--method", "padim", "--shrinkage", "1.5"], "invalid share `1.5`"),
         (&["--method", "padim", "--smoothing", "65"], "invalid smoothing `65`"),
+        (&["--method", "one-class-svm", "--nu", "0"], "invalid share `0`: expected a number from 0.001 to 1"),
+        (&["--method", "one-class-svm-image", "--gamma", "wide"], "invalid factor `wide`"),
+        (&["--method", "one-class-svm-image", "--dimensions", "8"], "not one-class-svm-image; leave it out"),
+        (&["--method", "gaussian-mixture", "--components", "0"], "invalid number of Gaussians `0`"),
         (&["--method", "padim", "--flip", "sideways"], "write none, horizontal or vertical"),
     ] {
         let (code, _, stderr) = run(&mut fitting(&workshop, &data, "refused", extra));

@@ -176,6 +176,20 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+/// Computes |a − b|² in eight sums that a compiler can vectorise.
+pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0f32; 8];
+    let (a8, b8) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (x, y) in a8.0.iter().zip(b8.0) {
+        for lane in 0..8 {
+            let d = x[lane] - y[lane];
+            sums[lane] += d * d;
+        }
+    }
+    let rest: f32 = a8.1.iter().zip(b8.1).map(|(x, y)| (x - y) * (x - y)).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
 /// Returns, for each channel, 1 / √(total variance of its group); 1 for a group that never varies.
 fn group_scales(covariance: &[f64], channels: usize, groups: &[usize]) -> Vec<f64> {
     let variance: Vec<f64> = (0..channels).map(|i| covariance[i * channels + i].max(0.0)).collect();

@@ -3,13 +3,9 @@
 use bundle::whitening::inverse_factor;
 
 use super::model::Model;
-use super::shrinkage::covariance;
-use crate::features::FeatureSet;
+use crate::features::{ChannelStats, FeatureSet, mean_vector};
 use crate::method::{FitError, ProgressCallback};
-
-/// Minimum deviation of a channel, as a share of the channels' mean magnitude: a channel that never varies must
-/// not decide alone.
-const MIN_DEVIATION: f64 = 1e-4;
+use crate::shrinkage::Shrunk;
 
 /// See [`crate::method::Method::fit`].
 pub(super) fn fit(
@@ -21,7 +17,7 @@ pub(super) fn fit(
     for &index in indices {
         // Each tile and each mirrored copy is judged separately, so each is a sample.
         for sample in set.of(index)?.iter() {
-            means.extend(mean(&sample.vectors, sample.channels));
+            means.extend(mean_vector(&sample.vectors, sample.channels));
         }
         if !progress() {
             return Ok(None);
@@ -30,45 +26,14 @@ pub(super) fn fit(
     Ok(Some(gaussian(&means, set.shape()[0])))
 }
 
-/// Computes the mean over all positions.
-fn mean(vectors: &[f32], channels: usize) -> Vec<f64> {
-    let positions = (vectors.len() / channels).max(1) as f64;
-    let mut mean = vec![0.0; channels];
-    for vector in vectors.chunks_exact(channels) {
-        mean.iter_mut().zip(vector).for_each(|(m, &x)| *m += f64::from(x) / positions);
-    }
-    mean
-}
-
 /// Fits a Gaussian to samples of `channels` values each.
 fn gaussian(samples: &[f64], channels: usize) -> Model {
-    let count = (samples.len() / channels).max(1) as f64;
-    let mut mean = vec![0.0; channels];
-    for sample in samples.chunks_exact(channels) {
-        mean.iter_mut().zip(sample).for_each(|(m, x)| *m += x / count);
-    }
-    let mut variance = vec![0.0; channels];
-    for sample in samples.chunks_exact(channels) {
-        for ((v, x), m) in variance.iter_mut().zip(sample).zip(&mean) {
-            *v += (x - m).powi(2) / count;
-        }
-    }
-    let size = mean.iter().map(|m| m.abs()).sum::<f64>() / channels as f64;
-    let least = if size > 0.0 { MIN_DEVIATION * size } else { 1.0 };
-    let deviation: Vec<f64> = variance.iter().map(|v| v.sqrt().max(least)).collect();
-    let standardise = |sample: &[f64]| -> Vec<f64> {
-        sample.iter().zip(&mean).zip(&deviation).map(|((x, m), d)| (x - m) / d).collect()
-    };
-    let centred: Vec<f64> = samples.chunks_exact(channels).flat_map(standardise).collect();
-    let mut covariance = covariance(&centred, channels);
-    // A channel that varies less than the minimum deviation counts as varying by it.
-    for (i, (v, d)) in variance.iter().zip(&deviation).enumerate() {
-        covariance[i * channels + i] += 1.0 - v / (d * d);
-    }
+    let stats = ChannelStats::of(samples, channels);
+    let covariance = Shrunk::of(&stats, &stats.standardise(samples)).covariance;
     let factor = inverse_factor(&covariance, channels);
-    let rows = factor.chunks_exact(channels).zip(&deviation);
+    let rows = factor.chunks_exact(channels).zip(&stats.deviation);
     let whitening = rows.flat_map(|(row, d)| row.iter().map(move |&w| (f64::from(w) / d) as f32));
-    Model { whitening: whitening.collect(), mean: mean.iter().map(|&m| m as f32).collect() }
+    Model { whitening: whitening.collect(), mean: stats.mean.iter().map(|&m| m as f32).collect() }
 }
 
 #[cfg(test)]

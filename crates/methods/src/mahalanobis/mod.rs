@@ -6,7 +6,6 @@
 mod fit;
 mod graph;
 mod model;
-mod shrinkage;
 mod state;
 
 pub use model::Model;

@@ -4,7 +4,7 @@
 //! Vectors are processed in blocks. A block is reduced when it is full, and two reductions of the same generation are
 //! merged and reduced to one of the next, so memory grows with the logarithm of the number of vectors.
 
-use crate::features::dot;
+use crate::features::{dot, squared_distance};
 use bundle::seeded::Seeded;
 
 const STREAM: u64 = 0xc0de;
@@ -170,20 +170,6 @@ fn update_part(nearest: &mut [f32], vectors: &[f32], width: usize, centre: &[f32
         }
     }
     best
-}
-
-/// Computes |a − b|² in eight sums that a compiler can vectorise.
-pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0f32; 8];
-    let (a8, b8) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (x, y) in a8.0.iter().zip(b8.0) {
-        for lane in 0..8 {
-            let d = x[lane] - y[lane];
-            sums[lane] += d * d;
-        }
-    }
-    let rest: f32 = a8.1.iter().zip(b8.1).map(|(x, y)| (x - y) * (x - y)).sum();
-    sums.iter().sum::<f32>() + rest
 }
 
 /// Projects onto random signs, which preserves distances on average (Achlioptas: *Database-friendly random projections*,

@@ -2,9 +2,8 @@
 
 use shared_format::Size;
 
-use super::coreset::squared_distance;
 use super::model::{Model, Score};
-use crate::features::{FeatureLevels, Levels, dot};
+use crate::features::{FeatureLevels, Levels, dot, squared_distance};
 use crate::image_score::ImageScorer;
 use crate::method::DISTANCES;
 use networks::onnx::{GraphBuilder, Value};

@@ -196,6 +196,13 @@ impl GraphBuilder {
         self.node("ReduceMean", &[x], x.shape[..last].to_vec(), &attributes)
     }
 
+    /// Adds the maximum over the last axis, which is removed.
+    pub fn largest_of_last(&mut self, x: &Value) -> Value {
+        let last = x.shape.len() - 1;
+        let attributes = [("axes", Attribute::Ints(&[last as i64])), ("keepdims", Attribute::Int(0))];
+        self.node("ReduceMax", &[x], x.shape[..last].to_vec(), &attributes)
+    }
+
     /// Adds the `count` largest, or smallest, elements along the last axis, in order, and their indices as integers.
     pub fn top_k(&mut self, x: &Value, count: usize, largest: bool) -> (Value, Value) {
         let k = self.integers(&[count as i64]);
@@ -270,6 +277,7 @@ mod tests {
         let d = g.div(&p, &s);
         assert_eq!(d.shape(), [1, 8, 16, 24]);
         assert_eq!(g.mean_of_largest(&d, 4).shape(), [1]);
+        assert_eq!(g.largest_of_last(&d).shape(), [1, 8, 16]);
         assert_eq!(g.resample(&s, &bilinear(16, 64), &bilinear(24, 96)).shape(), [1, 1, 64, 96]);
     }
 }
