@@ -13,6 +13,7 @@ mod efficientad;
 mod end_to_end;
 mod figures;
 mod fitted_methods;
+mod flow;
 mod ignore_mask;
 mod learn;
 mod light;

@@ -1,5 +1,4 @@
 //! Tests normalising flows from the photos to a verdict, through the programs that users run.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
