@@ -63,7 +63,6 @@ pub enum LineMessage {
 
 /// What the gateway tells the line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "this crate has no allocator, and few messages exist at once")]
 pub enum GatewayMessage {
     /// Asks for reports on parts. From now on the gateway counts as connected.
     Subscribe,
