@@ -1,13 +1,16 @@
 //! Writes folders and files atomically: they appear whole or not at all.
 
-use std::fs::{self, File, Permissions};
+#[cfg_attr(unix, path = "atomic/unix.rs")]
+#[cfg_attr(not(unix), path = "atomic/other.rs")]
+mod system;
+
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 use tempfile::Builder;
+
+pub use system::sync_folder;
 
 /// Fills a new folder beside `target` and moves it into place with one rename. If `fill` or any other step fails,
 /// `target` is unchanged and nothing is left behind. The one exception: if the file system can't confirm that the rename
@@ -19,9 +22,7 @@ pub fn write_folder<E: From<io::Error>>(
     target: &Path,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    let partial = beside(target, |builder, folder| {
-        builder.permissions(Permissions::from_mode(0o777)).tempdir_in(folder)
-    })?;
+    let partial = beside(target, |builder, folder| system::for_everyone(builder, 0o777).tempdir_in(folder))?;
     fill(partial.path())?;
     sync_folder(partial.path())?;
     if target.symlink_metadata().is_ok() {
@@ -43,13 +44,7 @@ pub fn write_folder<E: From<io::Error>>(
 pub fn replace_folder(new: &Path, target: &Path) -> io::Result<()> {
     sync_tree(new)?;
     if target.symlink_metadata().is_ok() {
-        renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE).map_err(|e| match e {
-            Errno::INVAL | Errno::NOSYS => io::Error::new(
-                io::ErrorKind::Unsupported,
-                "this file system can't exchange two folders in one step; keep them on ext4",
-            ),
-            e => e.into(),
-        })?;
+        system::exchange(new, target)?;
     } else {
         fs::rename(new, target)?;
     }
@@ -80,9 +75,8 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
         return File::options().write(true).open(target)?.write_all(bytes);
     }
-    let mut partial = beside(target, |builder, folder| {
-        builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
-    })?;
+    let mut partial =
+        beside(target, |builder, folder| system::for_everyone(builder, 0o666).tempfile_in(folder))?;
     partial.write_all(bytes)?;
     partial.as_file().sync_all()?;
     partial.persist(target).map_err(|e| e.error)?;
@@ -112,7 +106,7 @@ fn beside<T>(
     let stem = format!(".{}.partial-", name.to_string_lossy());
     for entry in fs::read_dir(&folder)?.flatten() {
         let left = entry.file_name().to_string_lossy().strip_prefix(&stem).and_then(process);
-        if left.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+        if left.is_some_and(|id| system::is_left(id, &entry.path())) {
             remove(&entry.path());
         }
     }
@@ -132,6 +126,15 @@ fn process(rest: &str) -> Option<u32> {
     rest.split('-').next()?.parse().ok()
 }
 
+/// Returns whether a half-written file or folder is so old that nobody is still writing it. Where one can't ask whether the process
+/// still exists.
+#[cfg(not(target_os = "linux"))]
+fn is_old(_process: u32, path: &Path) -> bool {
+    const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > DAY)
+}
+
 fn remove(path: &Path) {
     // Errors can be ignored: anything left behind has `.partial` in its name.
     if path.is_dir() {
@@ -149,11 +152,9 @@ fn parent(path: &Path) -> PathBuf {
 }
 
 fn exchange(a: &Path, b: &Path) -> io::Result<()> {
-    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
-        // Some file systems can't exchange: move the old one aside, move the new one in, and undo the first step if that
-        // fails.
-        Err(Errno::INVAL | Errno::NOSYS) => {
+    match system::exchange(a, b) {
+        // Move the old one aside, move the new one in, and undo the first step if that fails.
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => {
             let aside = b.with_extension(format!("replaced-{}", std::process::id()));
             fs::rename(b, &aside)?;
             if let Err(e) = fs::rename(a, b) {
@@ -162,122 +163,9 @@ fn exchange(a: &Path, b: &Path) -> io::Result<()> {
             }
             fs::rename(&aside, a)
         }
-        Err(e) => Err(e.into()),
+        exchanged => exchanged,
     }
-}
-
-/// Flushes a folder's list of names to the disk.
-///
-/// # Errors
-/// The file system's error.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::mem::MaybeUninit;
-
-    use rustix::fs::inotify;
-
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_folder_appears_whole_and_replaces_whole() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("new/bundle");
-        write_folder(&target, |p| write_synced(&p.join("one"), b"1")).unwrap();
-        assert_eq!(names(&target), ["one"]);
-        write_folder(&target, |p| write_synced(&p.join("two"), b"2")).unwrap();
-        assert_eq!(names(&target), ["two"]);
-        assert_eq!(names(target.parent().unwrap()), ["bundle"]);
-    }
-
-    #[test]
-    fn links_stay_links_devices_stay_devices_and_old_partials_go() {
-        let root = tempfile::tempdir().unwrap();
-        let (file, link) = (root.path().join("file"), root.path().join("link"));
-        // No process has this number: Linux's limit is far lower.
-        fs::write(root.path().join(".file.partial-4194999999"), b"x").unwrap();
-        fs::write(root.path().join(".file.partial-4194304-a1b2"), b"x").unwrap();
-        write_file(&file, b"1").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        write_file(&link, b"2").unwrap();
-        assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(fs::read(&file).unwrap(), b"2");
-        // As readable as a file that any other program makes here.
-        fs::write(root.path().join("plain"), b"x").unwrap();
-        let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode("file"), mode("plain"));
-        write_file(Path::new("/dev/null"), b"3").unwrap();
-        assert!(!fs::metadata("/dev/null").unwrap().is_file());
-        assert_eq!(names(root.path()), ["file", "link", "plain"]);
-    }
-
-    #[test]
-    fn a_failure_leaves_everything_as_it_was() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("bundle");
-        write_folder(&target, |p| write_synced(&p.join("one"), b"1")).unwrap();
-        let failed = write_folder(&target, |p| {
-            write_synced(&p.join("two"), b"2")?;
-            Err(io::Error::other("disk full"))
-        });
-        assert!(failed.is_err());
-        assert_eq!(names(&target), ["one"]);
-        assert_eq!(names(root.path()), ["bundle"]);
-    }
-
-    #[test]
-    fn a_folder_that_is_replaced_is_there_at_every_moment() {
-        let root = tempfile::tempdir().unwrap();
-        let (new, target) = (root.path().join(".bundle.beside"), root.path().join("bundle"));
-        write_synced_folder(&new, b"1");
-        replace_folder(&new, &target).unwrap();
-        assert_eq!(names(root.path()), ["bundle"]);
-        write_synced_folder(&new, b"2");
-        let changes = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
-        inotify::add_watch(&changes, root.path(), inotify::WatchFlags::ALL_EVENTS).unwrap();
-        // Forwards and back.
-        for (now, before) in [(b"2", b"1"), (b"1", b"2")] {
-            replace_folder(&new, &target).unwrap();
-            assert_eq!(fs::read(target.join("model")).unwrap(), now);
-            assert_eq!(fs::read(new.join("model")).unwrap(), before);
-        }
-        // Anything that takes more than one step would need a third name, or a removal.
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = inotify::Reader::new(&changes, &mut buffer);
-        let mut moves = 0;
-        while let Ok(event) = reader.next() {
-            let name = event.file_name().map(|name| name.to_str().unwrap().to_owned()).unwrap_or_default();
-            assert!(["", "bundle", ".bundle.beside"].contains(&name.as_str()), "{name}");
-            let gone = inotify::ReadFlags::DELETE | inotify::ReadFlags::CREATE;
-            assert!(!event.events().intersects(gone), "{name}");
-            moves += usize::from(event.events().contains(inotify::ReadFlags::MOVED_TO));
-        }
-        assert_eq!(moves, 4);
-    }
-
-    #[test]
-    fn nothing_moves_where_the_new_folder_is_not_there() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("bundle");
-        write_synced_folder(&target, b"1");
-        let error = replace_folder(&root.path().join("none"), &target).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        assert_eq!(fs::read(target.join("model")).unwrap(), b"1");
-    }
-
-    fn write_synced_folder(folder: &Path, model: &[u8]) {
-        fs::create_dir_all(folder.join("golden")).unwrap();
-        write_synced(&folder.join("model"), model).unwrap();
-        write_synced(&folder.join("golden/normal.png"), model).unwrap();
-    }
-}
+mod tests;

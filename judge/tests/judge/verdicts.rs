@@ -157,6 +157,7 @@ fn missing_files_are_named() {
 }
 
 #[test]
+#[cfg(unix)]
 fn pipes_and_devices_are_refused_unread() {
     for name in [MODEL_FILE, THRESHOLD_FILE] {
         let (folder, _judge) = usual();

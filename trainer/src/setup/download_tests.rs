@@ -107,6 +107,10 @@ fn answer(mut stream: &TcpStream, manner: Manner, requests: &AtomicU32) -> io::R
     let whole = bytes.len();
     match manner {
         Manner::Status(status) => return stream.write_all(head(&format!("{status} No"), "").as_bytes()),
+        // As every server does where nothing follows.
+        Manner::Whole if from >= whole => {
+            return stream.write_all(head("416 No", "Content-Length: 0\r\n").as_bytes());
+        }
         Manner::NotSatisfiable if from > 0 => {
             return stream.write_all(head("416 No", "Content-Length: 0\r\n").as_bytes());
         }

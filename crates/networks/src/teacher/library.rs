@@ -30,11 +30,15 @@ pub struct Shipped {
 
 impl Library {
     /// Returns the user's library: `$NOMINAL_HOME/teachers`, else `$XDG_DATA_HOME/nominal/teachers`, else
-    /// `~/.local/share/nominal/teachers`.
+    /// `~/.local/share/nominal/teachers` (on Windows `%LOCALAPPDATA%\nominal\teachers`).
     #[must_use]
     pub fn of_user() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = set("NOMINAL_HOME").or_else(|| set("XDG_DATA_HOME").map(|data| data.join("nominal")));
+        let home = home.or_else(|| {
+            let local = cfg!(windows).then(|| set("LOCALAPPDATA"));
+            local.flatten().map(|data| data.join("nominal"))
+        });
         let home = home.or_else(|| set("HOME").map(|home| home.join(".local/share/nominal")));
         Self::at(&home.unwrap_or_else(|| PathBuf::from(".nominal")).join("teachers"))
     }
@@ -169,7 +173,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(allowed)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
