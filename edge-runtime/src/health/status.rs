@@ -198,6 +198,7 @@ mod tests {
         assert_eq!(json["alarms"]["blind"], true);
         let latency = &json["latency_ms"][0];
         assert_eq!((&latency["stage"], latency["p99"].as_f64()), (&"captured_to_written".into(), Some(31.0)));
-        assert_eq!(json.as_object().unwrap().len(), 13);
+        assert!(json["moved_thresholds"].as_array().is_some_and(Vec::is_empty));
+        assert_eq!(json.as_object().unwrap().len(), 14);
     }
 }
