@@ -104,7 +104,6 @@ impl Coupling {
     }
 
     /// Transforms x, N×C×h×w; also returns the logarithm of the Jacobian's determinant as a sum over positions: its summands, N×1×h×w.
-    #[must_use]
     pub fn forward(&self, x: &Tensor, encodings: &[Tensor; 2]) -> [Tensor; 2] {
         let [a, b] = self.halves(&x.conv2d(
             &self.rotation.unsqueeze(-1).unsqueeze(-1),
@@ -120,7 +119,6 @@ impl Coupling {
     }
 
     /// Inverts [`Self::forward`].
-    #[must_use]
     pub fn inverse(&self, y: &Tensor, encodings: &[Tensor; 2]) -> Tensor {
         let [a, b] = self.halves(y);
         let [scale, shift] = self.scale_and_shift(&a, encodings);

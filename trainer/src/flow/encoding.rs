@@ -9,7 +9,6 @@ const LONGEST: f64 = 1e4;
 
 /// Encodes the positions 0 to `length` − 1 along one axis: [`ENCODED`] × length, in 64-bit floats. Value 2i of position p is
 /// sin(p / 10⁴^(2i / [`ENCODED`])), value 2i + 1 the cosine.
-#[must_use]
 pub fn encoding(length: usize) -> Tensor {
     let value = |channel: usize, position: usize| {
         let wave = (channel / 2 * 2) as f64 / ENCODED as f64;

@@ -69,7 +69,6 @@ impl LevelFlow {
 
     /// Transforms features (N×C×h×w) to the Gaussian's; also returns the summands of the logarithm of the Jacobian's determinant, N×1×h×w,
     /// without the whitening's, which is constant.
-    #[must_use]
     pub fn forward(&self, features: &Tensor) -> [Tensor; 2] {
         let x = self.whitening.forward(features);
         let none = x.narrow(1, 0, 1).zeros_like();
@@ -80,7 +79,6 @@ impl LevelFlow {
     }
 
     /// Computes the negative log-likelihood at each position, for each channel, up to a constant: N×1×h×w.
-    #[must_use]
     pub fn negative_log_likelihood(&self, features: &Tensor) -> Tensor {
         let [z, log_determinant] = self.forward(features);
         let squares = z.square().sum_dim_intlist([1i64].as_slice(), true, z.kind());

@@ -74,7 +74,6 @@ impl Whitening {
     }
 
     /// Transforms x, N×C×h×w.
-    #[must_use]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let weight = self.matrix.unsqueeze(-1).unsqueeze(-1);
         x.to_kind(self.matrix.kind()).conv2d(&weight, Some(&self.offset), [1, 1], [0, 0], [1, 1], 1)
