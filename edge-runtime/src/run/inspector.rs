@@ -108,14 +108,17 @@ pub enum JudgeUpdate {
     },
 }
 
+/// A callback for each update that was taken up, with the index of the judge and its thresholds.
+pub type UpdateObserver = Box<dyn Fn(usize, &ThresholdFile) + Send>;
+
 /// Where updates come from, and where judges go that are no longer used: to take one apart takes time.
 pub struct Updates {
     /// The updates, in order.
     pub incoming: Receiver<JudgeUpdate>,
     /// Takes the judges.
     pub retired: Sender<Box<Judge>>,
-    /// Called with the index of each updated judge and its thresholds.
-    pub applied: Box<dyn Fn(usize, &ThresholdFile) + Send>,
+    /// What is called with each of them.
+    pub applied: UpdateObserver,
 }
 
 /// The inspector and everything it needs.

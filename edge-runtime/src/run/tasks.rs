@@ -18,7 +18,7 @@ use shared_format::gateway::{Answer, CommandKind, Outcome, Task, TaskRequest};
 use shared_format::{Recipe, Roi, ThresholdFile};
 
 use super::bundles::LineBundles;
-use super::inspector::{InspectedFrame, JudgeUpdate, Updates};
+use super::inspector::{InspectedFrame, JudgeUpdate, UpdateObserver, Updates};
 use super::line_state::LineState;
 use crate::capture::CapturedFrame;
 use crate::clock::{Moment, WallTime};
@@ -162,7 +162,7 @@ pub(super) fn start(
     line: &LineFile,
     judged_with: Vec<JudgedWith>,
     shared: &Arc<LineState>,
-    applied: Box<dyn Fn(usize, &ThresholdFile) + Send>,
+    applied: UpdateObserver,
 ) -> io::Result<Option<TaskThread>> {
     let kinds = [CommandKind::Threshold, CommandKind::Learn, CommandKind::Teach];
     let Some(records) = line.records.folder.clone() else { return Ok(None) };

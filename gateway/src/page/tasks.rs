@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared_format::gateway::Task;
 use tokio::task::spawn_blocking;
 
@@ -90,14 +90,15 @@ impl Asked {
     }
 
     /// What the log says beside its word.
-    fn details(self) -> Value {
-        match self {
+    fn details(self) -> Map<String, Value> {
+        let details = match self {
             // The shortest decimal that stands for the 32 bits, as it was given.
-            Self::SetThreshold { value } => json!({"value": value.to_string().parse::<f64>().ok()}),
-            Self::TakePhotos { parts } => json!({"parts": parts}),
-            Self::LeaveOut { photo, out } => json!({"photo": photo, "out": out}),
-            _ => json!({}),
-        }
+            Self::SetThreshold { value } => vec![("value", json!(value.to_string().parse::<f64>().ok()))],
+            Self::TakePhotos { parts } => vec![("parts", json!(parts))],
+            Self::LeaveOut { photo, out } => vec![("photo", json!(photo)), ("out", json!(out))],
+            _ => vec![],
+        };
+        details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -116,12 +117,12 @@ impl Page {
         let name = self.hub.line().products.get(usize::from(product)).cloned();
         let outcome = outcome(self.hub.task(product, task, &session.name)).await;
         let mut details = asked.details();
-        details["product"] = json!(name);
-        details["outcome"] = json!(outcome);
+        details.insert("product".to_owned(), json!(name));
+        details.insert("outcome".to_owned(), json!(outcome));
         if let Some(before) = before {
-            details["before"] = before;
+            details.insert("before".to_owned(), before);
         }
-        self.note(session, peer, asked.what(), details).await;
+        self.note(session, peer, asked.what(), details.into()).await;
         done(&json!({"outcome": outcome}))
     }
 
@@ -129,7 +130,7 @@ impl Page {
     async fn threshold_of(&self, product: u16) -> Option<Value> {
         let records = self.records.clone()?;
         let state = spawn_blocking(move || records.tasks()).await.ok()?.ok()?;
-        state["thresholds"].get(usize::from(product)).map(|threshold| threshold["used"].clone())
+        state.pointer(&format!("/thresholds/{product}/used")).cloned()
     }
 
     /// Says what the line says about thresholds, photos and the last task.

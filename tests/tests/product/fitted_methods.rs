@@ -415,8 +415,8 @@ fn one_class_machines_decide_as_scikit_learn_s() {
     let mut draw = || random.below(2001) as f32 / 1000.0 - 1.0;
     // Two groups, and a few samples far away.
     let mut samples = |count: usize| -> Vec<f32> {
-        let centre = |i: usize| if i % 3 == 0 { 3.0 } else { 0.0 };
-        let spread = |i: usize| if i % 25 == 0 { 5.0 } else { 1.0 };
+        let centre = |i: usize| if i.is_multiple_of(3) { 3.0 } else { 0.0 };
+        let spread = |i: usize| if i.is_multiple_of(25) { 5.0 } else { 1.0 };
         (0..count * 5).map(|i| centre(i / 5) + spread(i / 5) * draw()).collect()
     };
     let (learned, asked) = (samples(300), samples(50));

@@ -37,7 +37,7 @@ impl RecordFolder {
     /// The system's error; [`ErrorKind::NotFound`] if there is no such photo.
     pub fn photo(&self, number: u32) -> io::Result<Opened> {
         let state = self.tasks()?;
-        let product = state["photos"]["folder"].as_str().filter(|name| is_plain(name));
+        let product = state.pointer("/photos/folder").and_then(Value::as_str).filter(|name| is_plain(name));
         let product = product.ok_or(ErrorKind::NotFound)?;
         for (place, extension, media_type) in [
             ("in", "jpg", "image/jpeg"),
