@@ -200,23 +200,19 @@ pub async fn check(config: &MqttConfig) -> Result<String> {
     let reached = timeout(Duration::from_secs(10), Session::new(&client).log_in(false)).await;
     let reached = reached.unwrap_or_else(|_| anyhow::bail!("it doesn't answer"));
     reached.map_err(|e| {
-        let advice = next_action(&e);
-        e.context(format!("cannot use the broker {host}:{port}; {advice}"))
+        let next = next_action(&e).map(|action| format!("; {action}")).unwrap_or_default();
+        e.context(format!("cannot use the broker {host}:{port}{next}"))
     })?;
     Ok(format!("the broker {host}:{port} accepts the login"))
 }
 
-/// Names the next action after a login failed.
-fn next_action(error: &anyhow::Error) -> String {
-    let keys = advice::Keys { address: "mqtt.host and mqtt.port", tls: "mqtt.tls", ca_file: "mqtt.ca_file" };
-    match error.downcast_ref::<ProtocolError>() {
-        Some(ProtocolError::Refused(_)) => {
-            "correct mqtt.user and mqtt.password_file, or add the user to the broker".to_owned()
-        }
-        Some(_) => "check that mqtt.port is the broker's, and mqtt.tls".to_owned(),
-        None => advice::after(error, keys).unwrap_or_else(|| {
-            "check mqtt.port and mqtt.tls: a broker that waits for TLS says nothing; its log may say why"
-                .to_owned()
-        }),
+/// Names the next action after a login failed; `None` if the error itself does.
+fn next_action(error: &anyhow::Error) -> Option<String> {
+    if error.downcast_ref::<ProtocolError>().is_some() {
+        return None;
     }
+    let keys = advice::Keys { address: "mqtt.host and mqtt.port", tls: "mqtt.tls", ca_file: "mqtt.ca_file" };
+    let silent =
+        "check mqtt.port and mqtt.tls: a broker that waits for TLS says nothing; its log may say why";
+    advice::after(error, keys).or_else(|| Some(silent.to_owned()))
 }

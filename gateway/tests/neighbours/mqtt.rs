@@ -337,7 +337,7 @@ fn a_check_says_what_to_do_about_a_broker_that_is_gone_or_refuses_the_login() {
     );
     let refused = |settings: &str| {
         let (ok, said) = check(&line, settings);
-        assert!(!ok && said.contains("correct mqtt.user and mqtt.password_file"), "{said}");
+        assert!(!ok && said.contains("correct mqtt.user or mqtt.password_file"), "{said}");
     };
     refused(&own("wrong"));
     refused(&own("right").replace("\"gate\"", "\"gates\""));

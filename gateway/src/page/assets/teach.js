@@ -139,7 +139,7 @@ function showEffect() {
 
 function showPhotos(photos, canChange) {
   of("teach-count").textContent = photos ? say(photos.taking ? "teach.taking" : "teach.count", { count: photos.taught.length, wanted: photos.wanted, out: photos.out.length }) : "";
-  of("teach-claim").textContent = photos?.taught.length ? say("teach.claim", { percent: number(100 * photos.claim) }) : "";
+  of("teach-claim").textContent = photos?.taught.length ? say("teach.claim", { percent: number(Number((100 * photos.claim).toPrecision(2))) }) : "";
   of("teach-problem").textContent = photos?.problem ?? "";
   const numbers = photos ? photos.taught.concat(photos.out).sort((a, b) => a - b) : [];
   const wanted = new Set(numbers);
