@@ -133,8 +133,8 @@ impl<'l> Camera<'l> {
     }
 
     fn describe(&self) -> String {
-        // SAFETY: the camera is open; the texts belong to it and are copied.
         let name = |vendor| {
+            // SAFETY: the camera is open; the texts belong to it and are copied.
             self.library.call(|f, error| unsafe {
                 let get = if vendor { f.arv_camera_get_vendor_name } else { f.arv_camera_get_model_name };
                 text(get(self.camera, error))
@@ -235,7 +235,12 @@ impl<'l> Camera<'l> {
         });
         let number = self.numbers.next(id);
         let arrived_at = arrived_at(system, now(ClockId::Realtime), now(ClockId::Monotonic));
-        let captured_at = self.clock.sent_at(device, arrived_at).saturating_sub(self.exposure);
+        let sent_at = if status == SUCCESS {
+            self.clock.sent_at(device, arrived_at)
+        } else {
+            self.clock.damaged_sent_at(device, now(ClockId::Monotonic))
+        };
+        let captured_at = sent_at.saturating_sub(self.exposure);
         let wanted = [self.wanted.width, self.wanted.height].map(i64::from);
         let damage = if status != SUCCESS {
             Some(incomplete(status))

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use frame_channel::{AravisCamera, PixelFormat};
 
-use crate::library::{Library, Object, c_text};
+use crate::library::{ErrorPlace, Functions, Library, Object, c_text};
 
 /// `ARV_AUTO_OFF`.
 const AUTO_OFF: c_int = 0;
@@ -119,6 +119,16 @@ impl Settings<'_> {
         self.library.call(|f, error| unsafe { (f.arv_camera_get_gain)(self.camera, error) })
     }
 
+    /// Sets one value.
+    fn set<T>(
+        &self,
+        function: impl FnOnce(&Functions) -> unsafe extern "C" fn(Object, T, ErrorPlace),
+        value: T,
+    ) -> Result<(), String> {
+        // SAFETY: the camera is open, and functions of this type refuse values that make no sense.
+        self.library.call(|f, error| unsafe { function(f)(self.camera, value, error) })
+    }
+
     /// Whether the camera has a feature.
     fn has(&self, feature: &str) -> bool {
         let Ok(feature) = c_text(feature) else { return false };
@@ -177,9 +187,7 @@ impl Settings<'_> {
     /// Free-running with a rate, or by a trigger.
     fn pace(&self) -> Result<(), String> {
         let camera = self.camera;
-        // SAFETY: the camera is open.
-        self.library
-            .call(|f, error| unsafe { (f.arv_camera_set_acquisition_mode)(camera, CONTINUOUS, error) })
+        self.set(|f| f.arv_camera_set_acquisition_mode, CONTINUOUS)
             .map_err(|e| format!("the camera can't run continuously: {e}"))?;
         match &self.wanted.trigger {
             Some(input) => {
@@ -207,18 +215,11 @@ impl Settings<'_> {
 
     fn exposure(&self) -> Result<(), String> {
         let Some(ms) = self.wanted.exposure_ms else { return Ok(()) };
-        let camera = self.camera;
         let refused = |e: String| format!("the camera refuses camera.exposure_ms = {ms}: {e}");
         if self.has("ExposureAuto") {
-            // SAFETY: the camera is open.
-            self.library
-                .call(|f, error| unsafe { (f.arv_camera_set_exposure_time_auto)(camera, AUTO_OFF, error) })
-                .map_err(refused)?;
+            self.set(|f| f.arv_camera_set_exposure_time_auto, AUTO_OFF).map_err(refused)?;
         }
-        // SAFETY: the camera is open.
-        self.library
-            .call(|f, error| unsafe { (f.arv_camera_set_exposure_time)(camera, ms * 1000.0, error) })
-            .map_err(refused)?;
+        self.set(|f| f.arv_camera_set_exposure_time, ms * 1000.0).map_err(refused)?;
         let found = self.exposure_us().map_err(refused)?;
         if !is_near(ms * 1000.0, found, EXPOSURE_STEP) {
             return Err(refused(format!("it exposes for {} ms", found / 1000.0)));
@@ -228,18 +229,11 @@ impl Settings<'_> {
 
     fn gain(&self) -> Result<(), String> {
         let Some(gain) = self.wanted.gain else { return Ok(()) };
-        let camera = self.camera;
         let refused = |e: String| format!("the camera refuses camera.gain = {gain}: {e}");
         if self.has("GainAuto") {
-            // SAFETY: the camera is open.
-            self.library
-                .call(|f, error| unsafe { (f.arv_camera_set_gain_auto)(camera, AUTO_OFF, error) })
-                .map_err(refused)?;
+            self.set(|f| f.arv_camera_set_gain_auto, AUTO_OFF).map_err(refused)?;
         }
-        // SAFETY: the camera is open.
-        self.library
-            .call(|f, error| unsafe { (f.arv_camera_set_gain)(camera, gain, error) })
-            .map_err(refused)?;
+        self.set(|f| f.arv_camera_set_gain, gain).map_err(refused)?;
         let found = self.read_gain().map_err(refused)?;
         if !is_near(gain, found, 0.05) {
             return Err(refused(format!("it gives {found}")));
@@ -278,18 +272,17 @@ impl Settings<'_> {
         match self.wanted.packet_bytes {
             Some(bytes) => {
                 let size = c_int::try_from(bytes).map_err(|e| e.to_string())?;
-                // SAFETY: the camera is open.
-                self.library
-                    .call(|f, error| unsafe { (f.arv_camera_gv_set_packet_size)(camera, size, error) })
+                self.set(|f| f.arv_camera_gv_set_packet_size, size)
                     .map_err(|e| format!("the camera refuses camera.packet_bytes = {bytes}: {e}"))?;
             }
             None => {
                 // SAFETY: the camera is open.
-                self.library
-                    .call(|f, error| unsafe { (f.arv_camera_gv_auto_packet_size)(camera, error) })
-                    .map_err(|e| {
-                        format!("no packet size gets through: {e}; give camera.packet_bytes = 1400")
-                    })?;
+                let found = self
+                    .library
+                    .call(|f, error| unsafe { (f.arv_camera_gv_auto_packet_size)(camera, error) });
+                found.map_err(|e| {
+                    format!("no packet size gets through: {e}; give camera.packet_bytes = 1400")
+                })?;
             }
         }
         let Some(ms) = self.wanted.heartbeat_ms else { return Ok(()) };

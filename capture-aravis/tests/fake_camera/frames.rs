@@ -1,6 +1,6 @@
 //! Frames: none is lost or doubled unnoticed.
 
-use crate::support::{Capture, camera, frame, moved_by, now, number, turn};
+use crate::support::{Capture, camera, frame, moved_by, now, number, turn, wanted};
 
 #[test]
 fn no_frame_is_lost_or_doubled_unnoticed() {
@@ -8,7 +8,7 @@ fn no_frame_is_lost_or_doubled_unnoticed() {
     let frames = number("NOMINAL_ARAVIS_FRAMES", 500);
     let _camera = camera(0);
     let capture = Capture::start();
-    let (mut receiver, first, bytes) = capture.open(100);
+    let (mut receiver, first, bytes) = capture.open_as(&wanted(100));
     let before = first.sequence;
     let offset = (first.sequence + 255 - moved_by(&bytes)) % 255;
     let (mut last, mut received, mut lost, mut damaged) = (first, 0, 0, 0);

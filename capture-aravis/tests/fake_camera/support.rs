@@ -99,11 +99,18 @@ impl Capture {
         FrameReceiver::open(socket, request, 3 * (WIDTH * HEIGHT) as u64 + 65_536, Duration::from_secs(15))
     }
 
-    /// Asks for the camera until it is there and has sent a whole frame, as a line does.
+    /// As [`Self::open_as`], with a camera that is soon free again after a kill.
     pub fn open(&self, fps: u32) -> (FrameReceiver, FrameInfo, Vec<u8>) {
+        let mut camera = wanted(fps);
+        camera["heartbeat_ms"] = json!(1500);
+        self.open_as(&camera)
+    }
+
+    /// Asks for the camera until it is there and has sent a whole frame, as a line does.
+    pub fn open_as(&self, camera: &Value) -> (FrameReceiver, FrameInfo, Vec<u8>) {
         let started = Instant::now();
         loop {
-            match self.ask(wanted(fps)).and_then(|(receiver, _)| first_whole_frame(receiver)) {
+            match self.ask(camera.clone()).and_then(|(receiver, _)| first_whole_frame(receiver)) {
                 Ok(found) => return found,
                 Err(e) => assert!(started.elapsed() < LONG, "{e}"),
             }
@@ -127,7 +134,7 @@ fn first_whole_frame(
 pub fn wanted(fps: u32) -> Value {
     json!({
         "source": "aravis", "id": "127.0.0.1", "format": "grey", "width": WIDTH, "height": HEIGHT, "fps": fps,
-        "exposure_ms": 10.0, "packet_bytes": 1500, "heartbeat_ms": 1500
+        "exposure_ms": 10.0, "packet_bytes": 1500
     })
 }
 
