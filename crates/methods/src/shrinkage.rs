@@ -2,6 +2,9 @@
 
 use crate::features::ChannelStats;
 
+/// Minimum share of the target: two samples, or copies of them, lie alike around their mean, so their error seems to be 0.
+const MIN_SHARE: f64 = 1e-4;
+
 /// A shrunk covariance of standardised samples, and how much it was shrunk.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shrunk {
@@ -43,7 +46,7 @@ fn covariance(centred: &[f64], channels: usize) -> (Vec<f64>, f64) {
     let distance = square - channels as f64 * mean_variance * mean_variance;
     let error = (fourth_powers / samples - square) / samples;
     // If all directions vary alike, the sample covariance already equals the shrinkage target.
-    let share = if distance > 0.0 { (error / distance).clamp(0.0, 1.0) } else { 0.0 };
+    let share = if distance > 0.0 { (error / distance).clamp(MIN_SHARE, 1.0) } else { 0.0 };
     covariance.iter_mut().for_each(|c| *c *= 1.0 - share);
     covariance.iter_mut().step_by(channels + 1).for_each(|c| *c += share * mean_variance);
     (covariance, share)

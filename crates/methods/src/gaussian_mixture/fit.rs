@@ -68,7 +68,7 @@ mod tests {
                     score([0.0, 500.0, 0.0, 7.0]),
                     score([10.0, 0.0, 0.0, 7.01]),
                 );
-                assert!(near < 1.0 && between > 4.0 && dead < 1.0, "{covariance:?}: {near} {between} {dead}");
+                assert!(near < 1.0 && between > 2.0 && dead < 1.0, "{covariance:?}: {near} {between} {dead}");
             }
         }
     }
@@ -94,7 +94,7 @@ mod tests {
     fn few_and_equal_parts_give_finite_weights() {
         let samples = [[0.0, 1.0, 2.0], [0.0, 1.5, 1.0], [0.0, 0.5, 2.5]].concat();
         for covariance in [Covariance::Full, Covariance::Diagonal] {
-            for parts in [&samples[..], &samples[..3], &[0.0; 6], &[1e5; 9]] {
+            for parts in [&samples[..], &samples[..6], &samples[..3], &[0.0; 6], &[1e5; 9]] {
                 let options = GaussianMixture { components: Components::Count(3), covariance };
                 let model = mixture(&options, parts, 3);
                 let optional = model.whitening.iter().chain(&model.scale).flatten();
