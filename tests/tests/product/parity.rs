@@ -327,14 +327,15 @@ fn agree_on_flows(network: &str, input: Size, context: Context) {
     let weights = random_weights(&network, 1);
     let frozen = Frozen::new(&network, &weights, compute);
     let teacher = Teacher { name: "random".to_owned(), network: network.clone(), weights };
-    let images = inputs(input);
+    let mut images = inputs(input);
+    images.truncate(4);
     let seen: Vec<Vec<Tensor>> =
         images.iter().map(|image| frozen.levels(&normalised(&network, image, input))).collect();
-    // The first part is stained, so it isn't a normal.
-    let normals = |level: usize| Tensor::cat(&seen[1..].iter().map(|of| &of[level]).collect::<Vec<_>>(), 0);
+    // With the stained part, which would otherwise lie so far away that nothing else is compared.
+    let all = |level: usize| Tensor::cat(&seen.iter().map(|of| &of[level]).collect::<Vec<_>>(), 0);
     let flows: Vec<LevelFlow> = (0..network.levels.len())
         .map(|level| {
-            let features = normals(level);
+            let features = all(level);
             let [_, channels, rows, columns] = features.size()[..] else { panic!("not four axes") };
             let grid = [rows as usize, columns as usize];
             let layout = LevelLayout { channels: channels as usize, grid, context, couplings: 4 };
@@ -398,8 +399,8 @@ fn agree_on_flows(network: &str, input: Size, context: Context) {
     assert!(spread > 0.0);
     for (ours, libtorch, onnxruntime) in scores {
         for theirs in [Some(libtorch), onnxruntime].into_iter().flatten() {
-            // A stained part is ten thousands of spreads away, where a rounding is a hundredth of a spread.
-            let tolerance = SCORE_TOLERANCE * spread + 8.0 * f32::EPSILON * theirs.abs();
+            // The stained part may be thousands of spreads away: its score is as exact as its map.
+            let tolerance = (SCORE_TOLERANCE * spread).max(MAP_TOLERANCE * theirs.abs());
             assert!((ours - theirs).abs() <= tolerance, "{ours} against {theirs}, spread {spread}");
         }
     }
