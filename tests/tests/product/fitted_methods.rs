@@ -646,3 +646,51 @@ fn what_cannot_be_fitted_is_refused_in_a_sentence() {
         assert!(stderr.contains(&format!("give {option} too")), "{stderr}");
     }
 }
+
+/// For every method: one, two and five parts, the same part again and again, and parts without any structure give a model whose
+/// outputs are finite, or a sentence that says why there is none.
+#[test]
+fn little_to_learn_from_gives_a_finite_model_or_a_reason() {
+    let fixture = Fixture::new();
+    let folder = tempfile::tempdir().unwrap();
+    for grey in 0..3 {
+        let pixels = vec![100 + grey; (SIZE.width * SIZE.height) as usize];
+        let frame = Frame::new(SIZE, Pixels::Grey8(pixels)).unwrap();
+        std::fs::write(folder.path().join(format!("{grey}.png")), encode_png(&frame).unwrap()).unwrap();
+    }
+    let plain: Vec<PathBuf> = (0..3).map(|grey| folder.path().join(format!("{grey}.png"))).collect();
+    for entry in METHODS {
+        let method = entry.defaults();
+        let (set, _) = fixture.set(Flip::None, method.levels());
+        let parts = set.paths().to_vec();
+        for paths in [
+            parts[..1].to_vec(),
+            parts[..2].to_vec(),
+            parts[..5].to_vec(),
+            vec![parts[0].clone(); 5],
+            plain.clone(),
+            vec![plain[0].clone(); 5],
+        ] {
+            let extractor =
+                Extractor::new(&fixture.teacher, fixture.recipe, Flip::None, method.levels(), 1).unwrap();
+            let indices: Vec<usize> = (0..paths.len()).collect();
+            let what = format!("{}: {paths:?}", entry.name);
+            let mut set = FeatureSet::new(extractor, paths);
+            let model = match method.fit(&mut set, &indices, 0, &mut || true) {
+                Ok(model) => model.unwrap(),
+                Err(reason) => {
+                    // Gaussians at each position can't be fitted to parts that never differ.
+                    assert!(["local-gaussians", "padim"].contains(&entry.name), "{what}: {reason}");
+                    assert!(reason.to_string().contains(' '), "{what}: {reason}");
+                    continue;
+                }
+            };
+            let onnx = model.onnx(&fixture.teacher, fixture.view(), None);
+            entry.restore(&model.state(), &fixture.teacher, fixture.view()).expect(&what);
+            let shape = [1, 3, INPUT.height as usize, INPUT.width as usize];
+            let mut network = judge::Network::load(&onnx, shape, &["score", "anomaly_map"], 1).unwrap();
+            let outputs = network.run(&fixture.query(method.levels()).0).unwrap();
+            assert!(outputs.iter().flatten().all(|x| x.is_finite()), "{what}: {}", outputs[0][0]);
+        }
+    }
+}
