@@ -11,8 +11,7 @@ fn trainer(arguments: &[&str]) -> Output {
 #[test]
 fn help_teaches_the_way_from_photos_to_a_verdict() {
     let help = String::from_utf8(trainer(&["--help"]).stdout).unwrap();
-    for step in ["teacher import", "trainer train", "trainer export", "trainer eval", "edge-runtime inspect"]
-    {
+    for step in ["trainer setup", "trainer train", "trainer export", "trainer eval", "edge-runtime inspect"] {
         assert!(help.contains(step), "{step} is not in:\n{help}");
     }
     let help = String::from_utf8(trainer(&["train", "--help"]).stdout).unwrap();
