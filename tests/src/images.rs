@@ -28,6 +28,36 @@ pub fn part(size: Size, seed: u64, stain: bool) -> Frame {
     Frame::new(size, Pixels::Grey8(pixels)).unwrap()
 }
 
+/// Returns a good part with a bright stripe, where no stain is.
+///
+/// # Panics
+/// If the part is less than 32 pixels wide.
+#[must_use]
+pub fn striped_part(size: Size, seed: u64) -> Frame {
+    let frame = part(size, seed, false);
+    let Pixels::Grey8(mut pixels) = frame.pixels().clone() else { unreachable!("parts are grey") };
+    for row in pixels.chunks_exact_mut(size.width as usize) {
+        row[20..32].fill(215);
+    }
+    Frame::new(size, Pixels::Grey8(pixels)).unwrap()
+}
+
+/// Writes photos of `count` good parts to learn from into `folder`, and eight good and eight stained ones to test.
+///
+/// # Panics
+/// If the folder can't be written.
+pub fn write_set(folder: &Path, size: Size, count: u64) {
+    write_parts(&folder.join("train/good"), size, count, false);
+    for (kind, stain) in [("good", false), ("stain", true)] {
+        let folder = folder.join("test").join(kind);
+        std::fs::create_dir_all(&folder).unwrap();
+        for seed in 0..8 {
+            let png = encode_png(&part(size, 500 + seed, stain)).unwrap();
+            std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
+        }
+    }
+}
+
 /// Writes `count` good parts as PNG into `folder`.
 ///
 /// # Panics

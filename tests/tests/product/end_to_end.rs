@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use judge::{Bundle, encode_png};
 use shared_format::{Colour, ImageScore, Roi, Size, Tiles};
-use tests::images::{part, write_parts};
+use tests::images::{part, write_parts, write_set};
 use tests::workshop::Workshop;
 use tests::{optional_data, program, run, succeed};
 
@@ -15,15 +15,7 @@ const SIZE: Size = Size { width: 160, height: 120 };
 /// A workshop with photos of 30 good parts to train on, and 8 good and 8 stained ones to test on.
 fn workshop() -> Workshop {
     let workshop = Workshop::default();
-    write_parts(&workshop.path("photos/train/good"), SIZE, 30, false);
-    for (kind, stain) in [("good", false), ("stain", true)] {
-        let folder = workshop.path("photos/test").join(kind);
-        std::fs::create_dir_all(&folder).unwrap();
-        for seed in 0..8 {
-            let png = encode_png(&part(SIZE, 500 + seed, stain)).unwrap();
-            std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
-        }
-    }
+    write_set(&workshop.path("photos"), SIZE, 30);
     workshop
 }
 

@@ -3,11 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use judge::{Bundle, encode_png};
+use judge::Bundle;
 use networks::teacher::{read_safetensors, write_safetensors};
 use serde_json::Value;
 use shared_format::Size;
-use tests::images::{part, write_parts};
+use tests::images::write_set;
 use tests::workshop::Workshop;
 use tests::{run, succeed};
 
@@ -16,15 +16,7 @@ const SIZE: Size = Size { width: 160, height: 120 };
 /// A workshop with photos of `count` good parts, and eight good and eight stained ones to test.
 fn workshop(count: u64) -> Workshop {
     let workshop = Workshop::default();
-    write_parts(&workshop.path("photos/train/good"), SIZE, count, false);
-    for (kind, stain) in [("good", false), ("stain", true)] {
-        let folder = workshop.path("photos/test").join(kind);
-        std::fs::create_dir_all(&folder).unwrap();
-        for seed in 0..8 {
-            let png = encode_png(&part(SIZE, 500 + seed, stain)).unwrap();
-            std::fs::write(folder.join(format!("{seed}.png")), png).unwrap();
-        }
-    }
+    write_set(&workshop.path("photos"), SIZE, count);
     workshop
 }
 

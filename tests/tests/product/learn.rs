@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bundle::seeded::Seeded;
-use judge::{Bundle, Frame, Pixels, encode_png};
+use judge::{Bundle, Frame, encode_png};
 use shared_format::threshold_file::MAX_LEN;
 use shared_format::{Arithmetic, Size, ThresholdFile};
-use tests::images::{part, write_parts};
+use tests::images::{part, striped_part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
 use tests::{program, run, succeed};
 
@@ -33,16 +33,6 @@ folder = "records"
 passed_share = 1.0
 "#;
 
-/// A good part with a bright stripe, where no stain is.
-fn unusual(seed: u64) -> Frame {
-    let frame = part(SIZE, seed, false);
-    let Pixels::Grey8(mut pixels) = frame.pixels().clone() else { unreachable!("parts are grey") };
-    for row in pixels.chunks_exact_mut(SIZE.width as usize) {
-        row[20..32].fill(215);
-    }
-    Frame::new(SIZE, Pixels::Grey8(pixels)).unwrap()
-}
-
 struct Shop(Workshop);
 
 impl Shop {
@@ -53,7 +43,8 @@ impl Shop {
         let teach = ["teach", "--teacher", TEACHER, "--size", "128", "--method", "padim", "--from", "photos"];
         succeed(&mut shop.edge(&[&teach[..], &["--out", "taught"]].concat()));
         std::fs::write(shop.0.path("line.toml"), LINE).unwrap();
-        let frames = (0..5).map(|n| unusual(700 + n)).chain((0..4).map(|n| part(SIZE, 800 + n, true)));
+        let frames =
+            (0..5).map(|n| striped_part(SIZE, 700 + n)).chain((0..4).map(|n| part(SIZE, 800 + n, true)));
         let frames = frames.chain((0..2).map(|n| part(SIZE, 900 + n, false)));
         std::fs::create_dir(shop.0.path("shots")).unwrap();
         for (index, frame) in frames.enumerate() {
@@ -112,7 +103,7 @@ impl Shop {
 #[test]
 fn false_alarms_become_good_parts_and_the_old_bundle_stays_for_rolling_back() {
     let shop = Shop::after_a_run();
-    assert_eq!((shop.judge(&unusual(990)), shop.judge(&part(SIZE, 991, true))), (10, 10));
+    assert_eq!((shop.judge(&striped_part(SIZE, 990)), shop.judge(&part(SIZE, 991, true))), (10, 10));
     let (code, _, stderr) = shop.learn(&[]);
     assert!(code == 1 && stderr.contains("no record of cap is marked as a false alarm"), "{stderr}");
     shop.mark(&["false-alarm"], 1..=5);
@@ -140,7 +131,7 @@ fn false_alarms_become_good_parts_and_the_old_bundle_stays_for_rolling_back() {
     let (code, stdout, _) = shop.learn(&["--apply"]);
     assert!(code == 0 && stdout.contains("taught: replaced"), "{stdout}");
     assert_ne!(shop.thresholds(), before);
-    assert_eq!((shop.judge(&unusual(990)), shop.judge(&part(SIZE, 991, true))), (0, 10));
+    assert_eq!((shop.judge(&striped_part(SIZE, 990)), shop.judge(&part(SIZE, 991, true))), (0, 10));
     succeed(&mut shop.edge(&["doctor", "--bundle", "taught"]));
     // What was learned is learned again, from the same photos and decisions.
     let (code, stdout, _) = shop.learn(&[]);

@@ -5,14 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use judge::{Frame, Pixels, encode_png};
+use judge::encode_png;
 use serde_json::Value;
 use shared_format::gateway::{
     Answer, CommandKind, Decide, Decision, Decoder, GatewayMessage, LineMessage, MAX_LEN, Message, Outcome,
     PartMessage, Task, TaskRequest, cut,
 };
 use shared_format::{Size, Verdict};
-use tests::images::{part, write_parts};
+use tests::images::{part, striped_part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
 use tests::{program, run, succeed};
 
@@ -45,16 +45,6 @@ lowest = 0.5
 highest = 2.0
 "#;
 
-/// A good part with a bright stripe, where no stain is.
-fn unusual(seed: u64) -> Frame {
-    let frame = part(SIZE, seed, false);
-    let Pixels::Grey8(mut pixels) = frame.pixels().clone() else { unreachable!("parts are grey") };
-    for row in pixels.chunks_exact_mut(SIZE.width as usize) {
-        row[20..32].fill(215);
-    }
-    Frame::new(SIZE, Pixels::Grey8(pixels)).unwrap()
-}
-
 /// A line with a taught bundle, whose parts are good ones and two unusual ones, again and again.
 struct Shop(Workshop);
 
@@ -66,7 +56,8 @@ impl Shop {
         succeed(&mut shop.edge(&[&teach[..], &["--out", "taught"]].concat()));
         shop.write_line(LINE);
         std::fs::create_dir(shop.0.path("shots")).unwrap();
-        let frames = (0..14).map(|n| part(SIZE, 900 + n, false)).chain((0..2).map(|n| unusual(700 + n)));
+        let frames =
+            (0..14).map(|n| part(SIZE, 900 + n, false)).chain((0..2).map(|n| striped_part(SIZE, 700 + n)));
         for (index, frame) in frames.enumerate() {
             let path = shop.0.path(&format!("shots/{index:02}.png"));
             std::fs::write(path, encode_png(&frame).unwrap()).unwrap();
