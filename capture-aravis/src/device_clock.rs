@@ -24,7 +24,7 @@ pub(crate) struct DeviceClock {
 impl DeviceClock {
     /// Returns when a frame was sent at the earliest, by the monotonic clock, from the camera's time stamp and the frame's arrival. A camera
     /// without a clock (time stamps that stand still or go back) gives the arrival.
-    /// Each time is later than the one before, also where a frame with a shorter way shows that those before it were given times that are too late.
+    /// Each time is later than the one before, even if a frame that came faster shows that the times of those before it are too late.
     pub(crate) fn sent_at(&mut self, device: u64, arrived_at: u64) -> u64 {
         let at = self.estimate(device, arrived_at);
         self.give(at)

@@ -37,7 +37,7 @@ impl Numbers {
             {
                 frame_id + LAST_OF_16_BITS - last
             }
-            // It has begun anew: how many were lost is unknown, at least one shows.
+            // It started again: how many were lost is unknown, so the gap shows one.
             Some(_) => 2,
         };
         self.sequence = self.sequence.saturating_add(step.max(1));
@@ -70,7 +70,7 @@ mod tests {
         assert!(!numbers.next(7).is_doubled);
         assert_eq!(numbers.next(7), Number { sequence: 2, is_doubled: true });
         assert!(!numbers.next(8).is_doubled);
-        assert_eq!(of(&[900, 1, 2]), [1, 3, 4], "it began anew: a gap");
+        assert_eq!(of(&[900, 1, 2]), [1, 3, 4], "it started again: a gap");
         assert_eq!(of(&[1 << 40, 5]), [1, 3]);
         assert_eq!(of(&[u64::MAX, u64::MAX, 0]), [1, 2, 4]);
     }

@@ -32,7 +32,7 @@ pub struct ManualArgs {
 /// If they can't be written.
 pub fn completions(args: &CompletionsArgs, mut command: Command, out: &mut impl Write) -> io::Result<()> {
     let name = command.get_name().to_owned();
-    // Into memory first: the generator panics where it can't write.
+    // Into memory first: the generator panics if it can't write.
     let mut text = vec![];
     clap_complete::generate(args.shell, &mut command, name, &mut text);
     out.write_all(&text)
