@@ -11,9 +11,9 @@ use crate::line_file::HealthConfig;
 /// Light changes slowly, and checking it decodes a frame that may not be needed otherwise.
 const LIGHT_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many earlier frames each new one of a live camera is compared with, unless the line file sets it: the four buffers
-/// that the driver is asked for, any of which it may hand out again, and one more.
-const DEFAULT_EQUAL_FRAMES: u16 = 5;
+/// How many earlier frames each new one is compared with, unless the line file sets it: the four buffers that the driver is
+/// asked for, any of which it may hand out again, and one more. Files stand in for a camera, so they are compared, too.
+pub const DEFAULT_EQUAL_FRAMES: u16 = 5;
 
 /// State of the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(super) struct CameraMonitor {
     /// When the picture last differed from the ones before it.
     renewed: Option<Moment>,
     is_frozen: bool,
-    /// Whether it may repeat a picture, as a folder of files does.
+    /// Whether it may repeat a picture, as the test pattern does.
     may_repeat: bool,
     /// When a frame could last be decoded or, if none could, when the first one came.
     decoded: Option<Moment>,

@@ -66,10 +66,6 @@ impl FrameSource for Folder {
         Ok(captured)
     }
 
-    fn may_repeat(&self) -> bool {
-        true
-    }
-
     fn warnings(&mut self) -> Vec<String> {
         vec![]
     }

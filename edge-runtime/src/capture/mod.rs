@@ -42,7 +42,7 @@ mod thread;
 mod v4l2;
 
 pub use arrivals::Arrivals;
-pub use camera_monitor::CameraState;
+pub use camera_monitor::{CameraState, DEFAULT_EQUAL_FRAMES};
 pub use captured_frame::{CapturedFrame, FrameData};
 pub use folder::Folder;
 pub use interface::{CaptureError, FrameSource};

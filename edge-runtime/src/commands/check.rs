@@ -8,10 +8,10 @@ use anyhow::Result;
 use judge::Engine;
 use signing::SignedBundle;
 
-use crate::capture::CaptureError;
 use crate::capture::nokhwa::LIMITATIONS;
+use crate::capture::{CaptureError, DEFAULT_EQUAL_FRAMES};
 use crate::commands::outcome::CommandOutcome;
-use crate::files::bundles;
+use crate::files::{bundles, images};
 use crate::gate::{BeltUnit, GateSettings};
 use crate::line_file::{CameraConfig, LineFile, ProcessConfig, Product, Safe, Trigger, ViewTiming, VoteRule};
 use crate::link::socket;
@@ -58,6 +58,9 @@ pub fn run(args: &Args) -> Result<CommandOutcome> {
     write!(out, "{}", describe(&line))?;
     if let Some(said) = &gateway {
         writeln!(out, "gateway   {said}")?;
+    }
+    for repeated in line.cameras().filter_map(|(_, camera)| repeated_images(&line, camera)) {
+        writeln!(out, "camera    {repeated}")?;
     }
     for signature in &signatures {
         writeln!(out, "signature {signature}")?;
@@ -158,6 +161,20 @@ fn camera_problems(configured: &CameraConfig) -> Vec<String> {
         | CameraConfig::Process(_) => {}
     }
     problems
+}
+
+/// Returns a sentence if files stand in for a camera and are too few not to count as repeated frames.
+fn repeated_images(line: &LineFile, configured: &CameraConfig) -> Option<String> {
+    let CameraConfig::Folder { path, repeat: true, .. } = configured.device() else { return None };
+    let images = images::collect(std::slice::from_ref(path)).ok()?.paths.len();
+    let compared = line.health.equal_frames.unwrap_or(DEFAULT_EQUAL_FRAMES);
+    (images <= compared.into()).then(|| {
+        format!(
+            "the {images} image(s) of {} repeat within health.equal_frames = {compared} frames, so each is a fault from the \
+             second round on; add images, or set health.equal_frames = 0",
+            path.display()
+        )
+    })
 }
 
 /// Describes further views: which of their frames are a part's, and how they vote.

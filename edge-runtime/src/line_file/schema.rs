@@ -380,8 +380,8 @@ pub struct HealthConfig {
     pub every_s: u32,
     /// Time without a new picture after which the camera counts as frozen.
     pub frozen_s: f64,
-    /// A frame that is byte for byte equal to one of this many frames before it is a fault; 0 turns this off. The default is 5
-    /// with a camera, and 0 with files and the test pattern.
+    /// A frame that is byte for byte equal to one of this many frames before it is a fault; 0 turns this off. The default is 5,
+    /// and 0 with the test pattern.
     pub equal_frames: Option<u16>,
     /// Time without a frame after which the camera counts as lost.
     pub silent_s: f64,

@@ -30,6 +30,7 @@ fn line_file(camera: &str) -> String {
         [health]
         state = "state"
         every_s = 1
+        equal_frames = 0
         "#
     )
 }

@@ -16,7 +16,7 @@ use shared_format::gateway::{
     MAX_LEN, Message, Outcome, cut,
 };
 
-use crate::line::{LONG, fixture, line_file};
+use crate::line::{LONG, fixture, line_file, repeating};
 use crate::{Fixture, program};
 
 /// A child process that is killed when dropped.
@@ -127,7 +127,7 @@ fn a_gateway_gets_every_part_as_it_went() {
     let fixture = Fixture::new();
     let text = line_file("[socket]\npath = \"line.sock\"\naccept = [\"acknowledge\"]");
     fixture.write("line.toml", text.replace("delay_ms = 500", "delay_ms = 3000").as_bytes());
-    for (index, spot) in [0u8, 250, 0, 250, 0].into_iter().enumerate() {
+    for (index, spot) in [0u8, 250, 1, 251, 2].into_iter().enumerate() {
         fixture.write_frame(&format!("frames/{index}.png"), spot);
     }
     fixture.write("frames/5.png", b"\x89PNG\r\n\x1a\n cut");
@@ -162,9 +162,8 @@ fn a_gateway_gets_every_part_as_it_went() {
 fn a_line_that_is_triggered_by_its_gateway_is_held_without_it() {
     let socket = "[socket]\npath = \"line.sock\"\naccept = [\"trigger\"]";
     let fixture = Fixture::new();
-    let text = line_file(socket)
+    let text = repeating(socket)
         .replace("kind = \"frame\"", "kind = \"socket\"")
-        .replace("repeat = false", "repeat = true")
         .replace("delay_ms = 500", "delay_ms = 3000");
     fixture.write("line.toml", text.as_bytes());
     // Two frames, or the picture would be frozen.
@@ -195,9 +194,7 @@ fn a_line_that_is_triggered_by_its_gateway_is_held_without_it() {
 fn decisions_from_a_gateway_are_kept_while_the_line_runs() {
     let fixture = Fixture::new();
     let more = "[records]\nfolder = \"records\"\n[socket]\npath = \"line.sock\"\naccept = [\"decide\"]";
-    let text = line_file(more)
-        .replace("repeat = false", "repeat = true")
-        .replace("delay_ms = 500", "delay_ms = 3000");
+    let text = repeating(more).replace("delay_ms = 500", "delay_ms = 3000");
     fixture.write("line.toml", text.as_bytes());
     [0, 250].into_iter().for_each(|spot| fixture.write_frame(&format!("frames/{spot}.png"), spot));
     let (_line, mut parts) = start(&fixture);

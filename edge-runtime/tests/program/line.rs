@@ -42,6 +42,13 @@ pub fn line_file(extra: &str) -> String {
     )
 }
 
+/// A line file whose frames, however few, come again and again.
+pub fn repeating(extra: &str) -> String {
+    line_file(extra)
+        .replace("repeat = false", "repeat = true")
+        .replace("every_s = 1", "every_s = 1\nequal_frames = 0")
+}
+
 pub fn fixture(extra: &str) -> Fixture {
     let fixture = Fixture::new();
     fixture.write("line.toml", line_file(extra).as_bytes());
@@ -59,7 +66,7 @@ pub fn run(fixture: &Fixture) -> Output {
 #[test]
 fn every_part_is_disposed_of_by_its_own_frame_in_order() {
     let fixture = fixture("");
-    for (index, spot) in [0u8, 250, 0, 0, 250, 250, 0, 250].into_iter().enumerate() {
+    for (index, spot) in [0u8, 250, 1, 2, 251, 252, 3, 253].into_iter().enumerate() {
         fixture.write_frame(&format!("frames/{index}.png"), spot);
     }
     fixture.write("frames/8.png", b"\x89PNG\r\n\x1a\n cut");
@@ -128,7 +135,7 @@ fn another_product_is_a_fault_that_is_named_and_counted() {
 #[test]
 fn rejected_frames_are_kept_whole_with_their_evidence() {
     let fixture = fixture("[records]\nfolder = \"records\"");
-    for (index, spot) in [0u8, 250, 0].into_iter().enumerate() {
+    for (index, spot) in [0u8, 250, 1].into_iter().enumerate() {
         fixture.write_frame(&format!("frames/{index}.png"), spot);
     }
     assert_eq!(code(&run(&fixture)), 0);
@@ -249,7 +256,7 @@ impl Drop for RunningProgram {
 #[test]
 fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
     let fixture = fixture("");
-    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write("line.toml", repeating("").as_bytes());
     for index in 0..5 {
         fixture.write_frame(&format!("frames/{index}.png"), 250 * (index % 2));
     }
@@ -268,7 +275,7 @@ fn a_signal_ends_the_line_in_order_and_no_count_is_lost() {
 #[test]
 fn a_killed_line_counts_on_from_the_last_second() {
     let fixture = fixture("");
-    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write("line.toml", repeating("").as_bytes());
     fixture.write_frame("frames/0.png", 0);
     let mut before = 0;
     for turn in 0..4u64 {
@@ -306,10 +313,9 @@ fn a_serial_peer_triggers_parts_and_is_told_what_became_of_them() {
     let _held = std::fs::File::open(&device).unwrap();
     drop(slave);
     let fixture = fixture("");
-    let text = line_file(&format!("[serial]\ndevice = {device:?}\n[challenge]\nparts = 1"))
+    let text = repeating(&format!("[serial]\ndevice = {device:?}\n[challenge]\nparts = 1"))
         .replace("kind = \"frame\"", "kind = \"serial\"")
-        .replace("[camera]", "[[product]]\nname = \"other\"\nbundle = \"bundle\"\n[camera]")
-        .replace("repeat = false", "repeat = true");
+        .replace("[camera]", "[[product]]\nname = \"other\"\nbundle = \"bundle\"\n[camera]");
     fixture.write("line.toml", text.as_bytes());
     fixture.write_frame("frames/0.png", 0);
     fixture.write_frame("frames/1.png", 1);

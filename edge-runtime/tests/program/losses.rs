@@ -9,7 +9,7 @@ use serde_json::Value;
 use serialport::{SerialPort, TTYPort};
 
 use crate::Fixture;
-use crate::line::{LONG, RunningProgram, fixture, line_file, read_line};
+use crate::line::{LONG, RunningProgram, fixture, read_line, repeating};
 
 /// A serial device in the fixture's folder that can be unplugged.
 struct Cable {
@@ -51,10 +51,9 @@ impl Cable {
 fn serial_fixture(trigger: &str, gate: &str) -> Fixture {
     let fixture = fixture("");
     let device = fixture.path("tty");
-    let text = line_file(&format!("[serial]\ndevice = {device:?}"))
+    let text = repeating(&format!("[serial]\ndevice = {device:?}"))
         .replace("kind = \"frame\"", trigger)
-        .replace("delay_ms = 500", gate)
-        .replace("repeat = false", "repeat = true");
+        .replace("delay_ms = 500", gate);
     fixture.write("line.toml", text.as_bytes());
     fixture.write_frame("frames/0.png", 0);
     fixture.write_frame("frames/1.png", 1);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::line::{RunningProgram, fixture, line_file, parts, run};
-use crate::{Fixture, code, stderr, stdout};
+use crate::line::{RunningProgram, fixture, line_file, parts, repeating, run};
+use crate::{Fixture, code, program, stderr, stdout};
 
 fn chunk(name: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap();
@@ -58,7 +58,7 @@ fn a_decoder_that_panics_is_a_fault_in_one_sentence() {
 #[test]
 fn panics_and_a_log_that_nobody_reads_stop_no_part() {
     let fixture = fixture("");
-    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write("line.toml", repeating("").as_bytes());
     for index in 0..4 {
         fixture.write(&format!("frames/{index}-damaged.webp"), &panicking_webp());
         fixture.write_frame(&format!("frames/{index}-good.png"), 0);
@@ -103,9 +103,30 @@ fn what_could_not_be_judged_is_recorded_with_the_reason() {
 }
 
 #[test]
+fn two_pictures_that_alternate_are_faults() {
+    let fixture = fixture("");
+    let text = line_file("").replace("repeat = false", "repeat = true");
+    fixture.write("line.toml", text.replace("delay_ms = 500", "delay_ms = 3000").as_bytes());
+    fixture.write_frame("frames/0.png", 0);
+    fixture.write_frame("frames/1.png", 1);
+    let output = program(fixture.folder.path()).args(["check", "line.toml"]).output().unwrap();
+    assert!(stdout(&output).contains("each is a fault from the second round on"), "{}", stdout(&output));
+    let mut line = RunningProgram::start(fixture.folder.path());
+    let reports = line.reports(6);
+    let verdicts: Vec<_> = reports.iter().map(|part| part["verdict"].as_str().unwrap_or("none")).collect();
+    assert_eq!(verdicts, ["pass", "pass", "fault", "fault", "fault", "fault"]);
+    // With pictures enough, or without the comparison, there is nothing to say.
+    for index in 2..6 {
+        fixture.write_frame(&format!("frames/{index}.png"), index);
+    }
+    let output = program(fixture.folder.path()).args(["check", "line.toml"]).output().unwrap();
+    assert!(!stdout(&output).contains("second round"), "{}", stdout(&output));
+}
+
+#[test]
 fn every_signal_that_asks_for_an_end_gets_one_in_order() {
     let fixture = fixture("");
-    fixture.write("line.toml", line_file("").replace("repeat = false", "repeat = true").as_bytes());
+    fixture.write("line.toml", repeating("").as_bytes());
     fixture.write_frame("frames/0.png", 0);
     for signal in [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT] {
         let mut line = RunningProgram::start(fixture.folder.path());
@@ -122,9 +143,7 @@ fn every_signal_that_asks_for_an_end_gets_one_in_order() {
 #[test]
 fn a_process_that_was_stopped_says_what_it_missed() {
     let fixture = fixture("");
-    let text = line_file("")
-        .replace("repeat = false", "repeat = true")
-        .replace("kind = \"frame\"", "kind = \"interval\"\nevery_ms = 50");
+    let text = repeating("").replace("kind = \"frame\"", "kind = \"interval\"\nevery_ms = 50");
     fixture.write("line.toml", text.as_bytes());
     fixture.write_frame("frames/0.png", 0);
     // No rejects: a process stopped during a pulse would leave the output on and reject whatever comes.

@@ -39,6 +39,8 @@ fn line_file(keys: &str) -> String {
         [health]
         state = "state"
         every_s = 1
+        # A few pictures again and again.
+        equal_frames = 0
         "#
     )
 }
