@@ -86,11 +86,7 @@ impl Tool {
     }
 }
 
-/// The programs whose features users choose.
-const PROGRAMS: [&str; 2] = ["edge-runtime", "trainer"];
-
-/// Lints the programs without features and with each feature alone, or every crate with every combination. The selection of crates also
-/// affects their dependencies' features, so each additional crate costs a minute of checking tract again.
+/// Lints the programs without features and `edge-runtime` with each feature alone, or every crate with every combination.
 pub fn features(powerset: bool) -> Result<()> {
     let root = workspace::root()?;
     let cache = Cache::open()?;
@@ -99,19 +95,38 @@ pub fn features(powerset: bool) -> Result<()> {
     libtorch::ensure(&cache, &root, &pip)?;
     // The camera's bindings are generated with it.
     system::ensure_packages(&["libclang-dev"])?;
-    let mut hack = Command::new(CARGO_HACK.ensure(&cache, &pip)?);
-    drop(cache);
-    hack.current_dir(&root).args(["hack", "clippy"]);
     if powerset {
+        let mut hack = Command::new(CARGO_HACK.ensure(&cache, &pip)?);
+        drop(cache);
         // Not `tests`: it has no features, and a build of the whole workspace covers it.
-        hack.args(["--workspace", "--exclude", "tests", "--feature-powerset"]);
-    } else {
-        hack.args(PROGRAMS.iter().flat_map(|program| ["--package", program]));
-        // The default features, including `libtorch`, are used by all other builds here.
-        hack.args(["--each-feature", "--exclude-all-features", "--skip", "default,libtorch"]);
+        hack.current_dir(&root).args([
+            "hack",
+            "clippy",
+            "--workspace",
+            "--exclude",
+            "tests",
+            "--feature-powerset",
+        ]);
+        return shell::run(hack.args(["--", "-D", "warnings"]));
     }
-    hack.args(["--", "-D", "warnings"]);
-    shell::run(&mut hack)
+    drop(cache);
+    let manifest = fs::read_to_string(root.join("edge-runtime/Cargo.toml"))?;
+    let features = feature_names(&manifest).into_iter().map(|name| format!("edge-runtime/{name}"));
+    for features in std::iter::once(String::new()).chain(features) {
+        let mut clippy = workspace::cargo(&root);
+        // With all other crates, whose features stay the same: cargo compiles a dependency once for each set of features that the selected
+        // crates ask for, and tract takes a minute. `examples` and `tests` ask for default features.
+        clippy.args(["clippy", "--workspace", "--exclude", "examples", "--exclude", "tests"]);
+        shell::run(clippy.args(["--no-default-features", "--features", &features, "--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// Returns the names in a manifest's section of features, but `default`.
+fn feature_names(manifest: &str) -> Vec<&str> {
+    let section = manifest.lines().skip_while(|line| line.trim() != "[features]").skip(1);
+    let entries = section.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
+    entries.map(|(name, _)| name).filter(|name| !name.starts_with('#') && *name != "default").collect()
 }
 
 /// Checks the dependencies against `deny.toml`: the named checks, or by default all that need no database.
@@ -124,4 +139,17 @@ pub fn deny(named: &[&str]) -> Result<()> {
     deny.current_dir(&root).args(["--locked", "check"]);
     deny.args(if named.is_empty() { &USUAL } else { named });
     shell::run(&mut deny)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_features_are_found() {
+        let manifest = "[package]\nname = \"a\"\n[features]\ndefault = [\"b\"]\n# c = []\nb = []\nd = [\"dep:e\"]\n\n[dependencies]\nf = \"1\"\n";
+        assert_eq!(feature_names(manifest), ["b", "d"]);
+        let ours = include_str!("../../edge-runtime/Cargo.toml");
+        assert!(feature_names(ours).contains(&"camera") && feature_names(ours).contains(&"serial"));
+    }
 }

@@ -86,7 +86,7 @@ fn all() -> Vec<(Command, Run)> {
         (
             Command::new("features")
                 .about(
-                    "Lints the programs without features and with each feature alone.\n\
+                    "Lints the programs without features, and edge-runtime with each feature alone.\n\
                      With --powerset, lints every crate with every combination of features.",
                 )
                 .arg(flag("powerset", "Lint every crate with every combination of features")),

@@ -31,8 +31,20 @@ const STEPS: [NightlyStep; 18] = [
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
             "properties",
-            "property tests; those with the default number of cases run a hundred times as many",
-            &["test", "--", "--no-fail-fast", "-p", "shared-format", "-p", "kernels", "-p", "edge-runtime"],
+            "property tests; those with the default number of cases run a hundred times as many, and kernels check every pointer",
+            &[
+                "test",
+                "--",
+                "--no-fail-fast",
+                "--config",
+                "profile.dev.package.kernels.debug-assertions=true",
+                "-p",
+                "shared-format",
+                "-p",
+                "kernels",
+                "-p",
+                "edge-runtime",
+            ],
         )
     },
     NightlyStep {
@@ -219,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_step_is_printed_as_one_would_type_it() {
-        let args = "cargo xtask test -- --no-fail-fast -p shared-format -p kernels -p edge-runtime";
-        assert_eq!(line(&STEPS[0]), format!("PROPTEST_CASES=25600 {args}"));
+        let step = STEPS.iter().find(|step| step.name == "power-cuts").unwrap();
+        assert_eq!(line(step), "NOMINAL_TEST_TIMES=10 cargo xtask board -- power_cuts");
     }
 }

@@ -53,6 +53,7 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
         cargo.arg("--workspace");
     }
     cargo.args(arguments).envs(variables.iter().copied());
+    workspace::set_test_threads(&mut cargo);
     cargo.env("NOMINAL_WEIGHTS", &ready.weights).env("NOMINAL_SAMPLES", &ready.samples);
     if let Some(python) = &ready.python {
         cargo.env("NOMINAL_PYTHON", python);

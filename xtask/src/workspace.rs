@@ -22,6 +22,15 @@ pub fn cargo(root: &Path) -> Command {
     cargo
 }
 
+/// Has the tests run on two threads for each core, unless the user has set their number: many wait for a line, a process or a device
+/// rather than for the processor.
+pub fn set_test_threads(cargo: &mut Command) {
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        cargo.env("RUST_TEST_THREADS", (2 * cores).to_string());
+    }
+}
+
 /// Returns the target folder, wherever the user's settings put it: this program is in its `debug` folder.
 pub fn target_folder() -> Result<PathBuf> {
     let this = env::current_exe().context("can't find this program's own path")?;
