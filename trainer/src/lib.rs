@@ -7,8 +7,12 @@
 //! | [`method`] | the trait that every method implements |
 //! | [`registry`] | every method: one line each |
 //! | [`fitted_method`] | the fitted methods, from the crate `methods` |
-//! | `stpm`, `efficientad`, `flow` | the trained methods, a folder each |
-//! | `training` | the training loop that STPM and flows share |
+//! | `stpm`, `efficientad`, `flow`, `autoencoder`, `masked_autoencoder`, `ganomaly`, `svdd`, `devnet` | the trained methods, a folder each |
+//! | `map_method` | the trained methods that are a network, a loss and a map, and share everything else |
+//! | `training` | the training loop of all trained methods |
+//! | `distances` | distances between a picture or features and what was rebuilt of them |
+//! | `trunk_features` | the teacher's features as most trained methods use them |
+//! | `level_maps` | maps on several scales, and their mean |
 //! | [`run`] | a training run's folder: settings, checkpoint, metrics |
 //! | [`metrics`] | the metrics that a run logs while it trains |
 //! | [`compute`] | devices and number formats |
@@ -31,18 +35,32 @@
 //! the modules that only they need are not compiled.
 
 #[cfg(feature = "libtorch")]
+pub mod autoencoder;
+#[cfg(feature = "libtorch")]
 pub mod channels;
 pub mod child;
 pub mod commands;
 pub mod compare;
 pub mod compute;
 #[cfg(feature = "libtorch")]
+pub mod devnet;
+#[cfg(feature = "libtorch")]
+pub mod distances;
+#[cfg(feature = "libtorch")]
 pub mod efficientad;
 pub mod fitted_method;
 #[cfg(feature = "libtorch")]
 pub mod flow;
 #[cfg(feature = "libtorch")]
+pub mod ganomaly;
+#[cfg(feature = "libtorch")]
 pub mod held_out;
+#[cfg(feature = "libtorch")]
+pub mod level_maps;
+#[cfg(feature = "libtorch")]
+pub mod map_method;
+#[cfg(feature = "libtorch")]
+pub mod masked_autoencoder;
 #[cfg(feature = "libtorch")]
 pub mod memory;
 pub mod method;
@@ -63,8 +81,12 @@ pub mod setup;
 #[cfg(feature = "libtorch")]
 pub mod stpm;
 pub mod stress;
+#[cfg(feature = "libtorch")]
+pub mod svdd;
 pub mod teachers;
 #[cfg(feature = "libtorch")]
 pub mod torch;
 #[cfg(feature = "libtorch")]
 pub mod training;
+#[cfg(feature = "libtorch")]
+pub mod trunk_features;

@@ -46,6 +46,11 @@ pub trait Method {
         false
     }
 
+    /// Returns whether the method is trained on known defects beside the good parts, and can't do without them.
+    fn needs_defects(&self) -> bool {
+        false
+    }
+
     /// Returns how to train on this many samples by default.
     ///
     /// # Errors
@@ -169,6 +174,15 @@ pub enum TrainError {
         step: u64,
         /// The loss.
         loss: f64,
+    },
+    /// The network gives the same result for everything.
+    #[error(
+        "training collapsed at step {step}: the network gives nearly the same result for everything, noise included, so it can tell \
+         nothing apart; the last good checkpoint is kept: train fewer steps with --steps, or start again with another --seed"
+    )]
+    Collapsed {
+        /// The step.
+        step: u64,
     },
     /// The device can't be used.
     #[error(transparent)]

@@ -3,28 +3,48 @@
 use methods::METHODS;
 use methods::options::{MethodOptions, Methods};
 
-#[cfg(feature = "libtorch")]
-use crate::efficientad::EfficientAd;
 use crate::fitted_method::FittedMethod;
-#[cfg(feature = "libtorch")]
-use crate::flow::Flow;
 use crate::method::Method;
 #[cfg(feature = "libtorch")]
-use crate::stpm::Stpm;
+use crate::{
+    autoencoder::{MemAe, PlainAutoencoder, Vae},
+    devnet::DevNetMethod,
+    efficientad::EfficientAd,
+    flow::Flow,
+    ganomaly::GanomalyMethod,
+    masked_autoencoder::MaskedAutoencoderMethod,
+    stpm::Stpm,
+    svdd::{Svdd, SvddImage},
+};
 
 /// Returns every method. The first is the default.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Method>> {
     let fitted = METHODS.iter().map(|entry| Box::new(FittedMethod(entry)) as Box<dyn Method>);
-    let trained: [Box<dyn Method>; _] = [
-        #[cfg(feature = "libtorch")]
+    fitted.chain(trained()).collect()
+}
+
+/// Returns the methods that are trained with libtorch.
+#[cfg(feature = "libtorch")]
+fn trained() -> Vec<Box<dyn Method>> {
+    vec![
         Box::new(Stpm),
-        #[cfg(feature = "libtorch")]
         Box::new(EfficientAd),
-        #[cfg(feature = "libtorch")]
         Box::new(Flow),
-    ];
-    fitted.chain(trained).collect()
+        Box::new(PlainAutoencoder),
+        Box::new(MemAe),
+        Box::new(Vae),
+        Box::new(MaskedAutoencoderMethod),
+        Box::new(GanomalyMethod),
+        Box::new(Svdd),
+        Box::new(SvddImage),
+        Box::new(DevNetMethod),
+    ]
+}
+
+#[cfg(not(feature = "libtorch"))]
+fn trained() -> Vec<Box<dyn Method>> {
+    vec![]
 }
 
 /// Returns the method with this name.

@@ -36,9 +36,9 @@ pub mod state;
 pub mod teacher;
 
 pub use architecture::{
-    Activation, AutoencoderGrid, Chain, ChainConv, ChainStep, Conv, EfficientNetLite, FoldError, Layer,
-    Network, PdnSize, ResNet, autoencoder, fold, name_sequential, normalise, to_onnx, trunk_student,
-    without_negligible,
+    Activation, AutoencoderGrid, Chain, ChainConstants, ChainConv, ChainStep, Conv, EfficientNetLite,
+    FoldError, Layer, Network, PdnSize, ResNet, autoencoder, feature_decoder, feature_encoder, fold, head,
+    name_sequential, normalise, picture_decoder, picture_encoder, to_onnx, trunk_student, without_negligible,
 };
 pub use array::{Array, Weights};
 pub use state::{ModelState, StateError, array_of};

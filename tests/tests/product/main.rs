@@ -17,6 +17,8 @@ mod flow;
 mod ignore_mask;
 mod learn;
 mod light;
+mod map_methods;
+mod map_parity;
 mod page;
 mod parity;
 mod quality;

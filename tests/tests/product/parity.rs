@@ -15,7 +15,8 @@ use tests::images::part;
 use tests::teachers::random_weights;
 use trainer::channels::Channels;
 use trainer::efficientad::{self, EfficientAdLayout, MAP_OUTPUTS, MapScale, Trained};
-use trainer::flow::{self, Context, LevelFlow, LevelLayout, LevelSums, Whitening};
+use trainer::flow::{self, Context, LevelFlow, LevelLayout, Whitening};
+use trainer::level_maps::{self, LevelSums};
 use trainer::stpm::{Comparison, LEVEL_OUTPUTS, Scoring, build_graph, combined};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
@@ -181,7 +182,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
 }
 
 /// Computes the common image score of a distance map with libtorch's own operators.
-fn libtorch_score(map: &Tensor, score: &ImageScorer) -> f32 {
+pub(super) fn libtorch_score(map: &Tensor, score: &ImageScorer) -> f32 {
     let standardised = (map.flatten(0, -1) - Tensor::from_slice(&score.positions.mean))
         / Tensor::from_slice(&score.positions.deviation);
     let told = SHARES.iter().zip(&score.shares).map(|(&share, usual)| {
@@ -358,7 +359,7 @@ fn agree_on_flows(network: &str, input: Size, context: Context) {
             sums.scale().unwrap()
         })
         .collect();
-    let maps: Vec<Tensor> = raw.iter().map(|levels| flow::combined(levels, &scales).unwrap()).collect();
+    let maps: Vec<Tensor> = raw.iter().map(|levels| level_maps::combined(levels, &scales).unwrap()).collect();
     let image_score = fitted(&maps[1..], 0, input);
     let scoring = flow::Scoring { scales, image_score };
     let onnx = flow::build_graph(flow::teacher_graph(&teacher, input), &flows, &scoring, input, true);
@@ -424,7 +425,7 @@ fn smoothed(map: &Tensor) -> Tensor {
     Tensor::from_slice(&values).reshape([1, 1, rows as i64, columns as i64])
 }
 
-fn normalised(network: &Network, image: &[f32], input: Size) -> Tensor {
+pub(super) fn normalised(network: &Network, image: &[f32], input: Size) -> Tensor {
     let channel = |values: [f32; 3]| Tensor::from_slice(&values).reshape([1, 3, 1, 1]);
     let image = Tensor::from_slice(image).reshape([1, 3, i64::from(input.height), i64::from(input.width)]);
     (image - channel(network.mean)) / channel(network.std)
@@ -441,7 +442,7 @@ fn nearly(teacher: &Weights) -> Weights {
     student
 }
 
-fn inputs(input: Size) -> Vec<Vec<f32>> {
+pub(super) fn inputs(input: Size) -> Vec<Vec<f32>> {
     let size = Size { width: 300, height: 200 };
     let frames = FrameRange { min: size, max: size };
     let mut preparer = Preparer::new(Recipe {
@@ -477,7 +478,13 @@ fn libtorch(
     comparison.distances(&comparison.targets(&teacher), &student)
 }
 
-fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], folder: &Path) -> Vec<Vec<f32>> {
+pub(super) fn onnxruntime(
+    python: &Path,
+    onnx: &[u8],
+    image: &[f32],
+    outputs: &[&str],
+    folder: &Path,
+) -> Vec<Vec<f32>> {
     let [model, source, target] = ["model.onnx", "image.f32", "out.json"].map(|name| folder.join(name));
     std::fs::write(&model, onnx).unwrap();
     std::fs::write(&source, image.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
@@ -489,7 +496,7 @@ fn onnxruntime(python: &Path, onnx: &[u8], image: &[f32], outputs: &[&str], fold
     outputs.iter().map(values).collect()
 }
 
-fn close(ours: &[f32], theirs: &[f32], what: &str) {
+pub(super) fn close(ours: &[f32], theirs: &[f32], what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let largest = theirs.iter().fold(0f32, |m, x| m.max(x.abs()));
     assert!(largest > 0.0, "{what}: nothing to compare");

@@ -22,7 +22,7 @@ pub struct Args {
     /// The sets
     #[arg(required = true)]
     sets: Vec<PathBuf>,
-    /// The methods; all by default
+    /// The methods; by default all but those that learn from known defects
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(methods()))]
     methods: Vec<String>,
     /// Whose settings
@@ -99,7 +99,9 @@ fn jobs<'a>(args: &Args, sets: &'a [Set]) -> Vec<Job<'a>> {
     let mut jobs = Vec::new();
     for set in sets {
         for method in registry::all() {
-            let wanted = args.methods.is_empty() || args.methods.iter().any(|name| name == method.name());
+            // A set has no defects to learn from.
+            let all = args.methods.is_empty() && !method.needs_defects();
+            let wanted = all || args.methods.iter().any(|name| name == method.name());
             for &recipe in args.recipes.iter().filter(|_| wanted) {
                 let options = match recipe {
                     Origin::Ours => Some(&[][..]),

@@ -87,7 +87,7 @@ pub struct Args {
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse::region)]
     reference_patch: Option<Roi>,
     /// Folder of known defects, with a subfolder for each kind (and masks or boxes, if there are any): likeness to them becomes a
-    /// second limit, under the same budget of false alarms
+    /// second limit, under the same budget of false alarms; devnet learns from them itself
     #[arg(long, value_name = "FOLDER")]
     defects: Option<PathBuf>,
     /// Align parts before they are judged: off, shift, rigid (shifts and rotations) or auto (rigid, if the images show that it helps)
@@ -219,8 +219,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn start(args: &Args, method: &dyn Method, compute: &Resolved) -> anyhow::Result<Run> {
     let Some(data) = &args.data else { bail!("--data is missing; give the folder of good images") };
     let given = args.options.for_method(&args.method)?;
-    if args.defects.is_some() && !method.is_fitted() {
+    if args.defects.is_some() && !method.is_fitted() && !method.needs_defects() {
         bail!("{} can't be taught defects; use the default method, or omit --defects", method.name());
+    }
+    if args.defects.is_none() && method.needs_defects() {
+        bail!(
+            "{} learns from known defects beside good parts; give their folder as --defects",
+            method.name()
+        );
     }
     let teacher = teacher(args)?;
     let options = method.options(given, &teacher)?;

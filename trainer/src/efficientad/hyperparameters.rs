@@ -1,9 +1,7 @@
 //! Learning rate, length and batch size of a student's training.
 
 use crate::schedule::Schedule;
-
-/// The share of the steps after which the published rate drops to a tenth.
-const LATE: f64 = 0.95;
+use crate::training::Rate;
 
 /// Length, learning rate, batch size, and the share of a step's features that counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,10 +20,12 @@ impl Hyperparameters {
     /// The paper's hyperparameters.
     pub const PUBLISHED: Self = Self { rate: 1e-4, hard: 0.999, batch: 1, steps: 70_000 };
 
-    /// Returns Adam's rate at step `step` (from 0) of `total`.
+    /// Returns Adam's rate on this schedule.
     #[must_use]
-    pub fn rate(&self, schedule: Schedule, step: u64, total: u64) -> f64 {
-        let published = || if (step as f64) < LATE * total as f64 { self.rate } else { 0.1 * self.rate };
-        schedule.rate(self.rate, step, total).unwrap_or_else(published)
+    pub const fn rate(&self, schedule: Schedule) -> Rate {
+        match schedule {
+            Schedule::Published => Rate::Dropping(self.rate),
+            Schedule::Short => Rate::Cosine(self.rate),
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::hyperparameters::Hyperparameters;
 use super::statistics::{TEACHER, TRUNK};
 use crate::channels::Channels;
 use crate::schedule::Schedule;
+use crate::trunk_features;
 
 /// The layout of student and autoencoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,13 +104,7 @@ impl EfficientAdLayout {
     /// Computes the features to learn from the teacher's levels, N×C×h×w.
     pub fn target(self, levels: &[Tensor]) -> Tensor {
         match (self, levels) {
-            (Self::Trunk { .. }, [_, fine, coarse]) => {
-                let [fine, coarse] = [fine, coarse].map(|level| {
-                    level.to_kind(tch::Kind::Float).avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None)
-                });
-                let grid = [fine.size()[2], fine.size()[3]];
-                Tensor::cat(&[&fine, &coarse.upsample_bilinear2d(grid, false, None, None)], 1)
-            }
+            (Self::Trunk { .. }, [_, fine, coarse]) => trunk_features::features(fine, coarse),
             (_, levels) => levels.iter().map(Tensor::shallow_clone).next().unwrap_or_default(),
         }
     }

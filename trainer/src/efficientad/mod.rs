@@ -6,6 +6,7 @@ pub mod distill;
 mod graph;
 mod hyperparameters;
 mod layout;
+mod learner;
 mod losses;
 mod networks;
 mod options;

@@ -76,15 +76,12 @@ impl Networks {
         weights
     }
 
-    /// Returns the weights and the optimiser's state.
-    #[must_use]
-    pub fn state(&self) -> Weights {
-        let mut state = self.weights();
-        self.adam.add_to(&mut state);
-        state
+    /// Adds the optimiser's state.
+    pub fn add_optimiser_to(&self, state: &mut Weights) {
+        self.adam.add_to(state);
     }
 
-    /// Loads what [`Self::state`] returned.
+    /// Loads weights and optimiser.
     ///
     /// # Errors
     /// If a tensor is missing or has the wrong shape.

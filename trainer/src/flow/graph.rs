@@ -1,7 +1,6 @@
 //! Builds the exported model: image → teacher → flows → negative_log_likelihoods → anomaly map and score.
 
 use networks::onnx::{GraphBuilder, Value};
-use networks::resample::bilinear;
 use networks::teacher::Teacher;
 use networks::{normalise, to_onnx, without_negligible};
 use shared_format::Size;
@@ -10,6 +9,7 @@ use tch::Tensor;
 use super::coupling::{CLAMP, Coupling};
 use super::level::LevelFlow;
 use super::maps::Scoring;
+use crate::level_maps::add_combined;
 use crate::torch::to_array;
 
 /// Names of the additional outputs that a graph with levels has: the negative_log_likelihoods, 1×1×h×w each, finest first.
@@ -39,26 +39,16 @@ pub fn build(
     with_levels: bool,
 ) -> Vec<u8> {
     let g = &mut graph;
-    let mut sum: Option<Value> = None;
-    let fine = levels.first().map_or([1, 1], |level| [level.shape()[2], level.shape()[3]]);
-    for (index, ((level, flow), scale)) in levels.iter().zip(flows).zip(&scoring.scales).enumerate() {
-        let negative_log_likelihood =
-            negative_log_likelihood(g, level, flow, &format!("level_{}", index + 1));
+    let mut maps = vec![];
+    for (index, (level, flow)) in levels.iter().zip(flows).enumerate() {
+        let name = format!("level_{}", index + 1);
+        let negative_log_likelihood = negative_log_likelihood(g, level, flow, &name);
         if let (true, Some(name)) = (with_levels, LEVEL_OUTPUTS.get(index)) {
             g.output(name, &negative_log_likelihood);
         }
-        let mean = g.scalar(scale.mean);
-        let share = g.scalar(1.0 / (scale.deviation * levels.len() as f32));
-        let centred = g.sub(&negative_log_likelihood, &mean);
-        let standardised = g.mul(&centred, &share);
-        let [rows, columns] = [0, 1].map(|axis| bilinear(level.shape()[2 + axis], fine[axis]));
-        let resized = g.resample(&standardised, &rows, &columns);
-        sum = Some(match sum {
-            Some(sum) => g.add(&sum, &resized),
-            None => resized,
-        });
+        maps.push(negative_log_likelihood);
     }
-    if let Some(map) = sum {
+    if let Some(map) = add_combined(g, &maps, &scoring.scales) {
         scoring.image_score.add(g, &map, None, input);
     }
     graph.finish()

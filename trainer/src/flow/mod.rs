@@ -13,7 +13,7 @@ mod whitening;
 
 pub use graph::{LEVEL_OUTPUTS, build as build_graph, teacher_graph};
 pub use level::{LevelFlow, LevelLayout};
-pub use maps::{LevelScale, LevelSums, Scoring, combined};
+pub use maps::Scoring;
 pub use options::{Context, Options};
 pub use whitening::Whitening;
 

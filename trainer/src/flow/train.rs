@@ -4,10 +4,11 @@ use tch::Kind;
 
 use super::learner::Flows;
 use super::level::LevelLayout;
-use super::maps::{LevelScale, LevelSums, Scoring, combined};
+use super::maps::Scoring;
 use super::options::Options;
 use super::whitening::Whitening;
 use crate::held_out::image_score;
+use crate::level_maps::{LevelScale, LevelSums, combined};
 use crate::method::{TrainError, TrainOutcome};
 use crate::order::in_order;
 use crate::progress;

@@ -1,6 +1,7 @@
 //! A trainable [`Chain`].
 
-use networks::{Chain, ChainConv, ChainStep, StateError, Weights};
+use networks::onnx::{GraphBuilder, Value};
+use networks::{Chain, ChainConstants, ChainConv, ChainStep, StateError, Weights};
 use tch::{Device, Kind, Tensor};
 
 use super::device::Compute;
@@ -21,24 +22,60 @@ impl TrainableChain {
     /// generator.
     #[must_use]
     pub fn random(chain: Chain, compute: Compute) -> Self {
+        let uniform = |shape: &[i64], bound: f64| {
+            let unit = Tensor::rand(shape, (Kind::Float, Device::Cpu));
+            ((unit * 2.0 - 1.0) * bound).to_device(compute.device)
+        };
         let mut parameters = Vec::new();
         for conv in chain.convs() {
             let shape = conv.weight_shape().map(|n| n as i64);
-            let bound = 1.0 / (shape[1..].iter().product::<i64>() as f64).sqrt();
-            let uniform = |shape: &[i64]| {
-                let unit = Tensor::rand(shape, (Kind::Float, Device::Cpu));
-                ((unit * 2.0 - 1.0) * bound).to_device(compute.device)
-            };
-            parameters.push(channels_last(&uniform(&shape)).set_requires_grad(true));
-            parameters.push(uniform(&shape[..1]).set_requires_grad(true));
+            let bound = 1.0 / inputs(conv).sqrt();
+            parameters.push(channels_last(&uniform(&shape, bound)).set_requires_grad(true));
+            parameters.push(uniform(&shape[..1], bound).set_requires_grad(true));
         }
         Self { chain, kind: compute.kind, parameters }
     }
 
+    /// Creates random weights that keep the variance of what passes through (He et al., 2015: normal, fan-in), with biases of 0: without
+    /// BatchNorm, a short training doesn't get a deep chain going from [`Self::random`]. Uses libtorch's global generator.
+    #[must_use]
+    pub fn kept_variance(chain: Chain, compute: Compute) -> Self {
+        let mut parameters = Vec::new();
+        for conv in chain.convs() {
+            let shape = conv.weight_shape().map(|n| n as i64);
+            // ReLU removes half of the variance.
+            let gain: f64 = if conv.relu { 2.0 } else { 1.0 };
+            let weight = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * (gain / inputs(conv)).sqrt();
+            parameters.push(channels_last(&weight.to_device(compute.device)).set_requires_grad(true));
+            let bias = Tensor::zeros([shape[0]], (Kind::Float, compute.device));
+            parameters.push(bias.set_requires_grad(true));
+        }
+        Self { chain, kind: compute.kind, parameters }
+    }
+
+    /// Sets all biases to 0 and keeps them there: without biases, a network can't give the same result for all inputs.
+    #[must_use]
+    pub fn without_biases(mut self) -> Self {
+        for bias in self.parameters.iter_mut().skip(1).step_by(2) {
+            *bias = bias.zeros_like().detach();
+        }
+        self
+    }
+
     /// Computes the result for `x` (N×C×H×W), in 32-bit floats. Dropout is active in training only and uses libtorch's global generator.
     pub fn forward(&self, x: &Tensor, training: bool) -> Tensor {
+        self.forward_with(&self.parameters, x, training)
+    }
+
+    /// Computes the result for `x` like [`Self::forward`], with weights that no gradient reaches.
+    pub fn forward_frozen(&self, x: &Tensor) -> Tensor {
+        let frozen: Vec<Tensor> = self.parameters.iter().map(Tensor::detach).collect();
+        self.forward_with(&frozen, x, false)
+    }
+
+    fn forward_with(&self, parameters: &[Tensor], x: &Tensor, training: bool) -> Tensor {
         let mut x = x.to_kind(self.kind);
-        let mut parameters = self.parameters.chunks_exact(2);
+        let mut parameters = parameters.chunks_exact(2);
         let mut kept = x.shallow_clone();
         for step in &self.chain.steps {
             x = match (step, training) {
@@ -74,6 +111,32 @@ impl TrainableChain {
         self.kind = kind;
     }
 
+    /// Returns the chain's description.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Adds the weights to a graph, to apply the chain there several times. `prefix` precedes their names.
+    ///
+    /// # Errors
+    /// If a tensor's shape is not the chain's.
+    pub fn add_constants(&self, g: &mut GraphBuilder, prefix: &str) -> Result<ChainConstants, StateError> {
+        let mut weights = Weights::new();
+        self.add_to(&mut weights, prefix);
+        // The names in the graph are those in the state.
+        self.chain.add_constants(&weights, g, prefix)
+    }
+
+    /// Adds the chain to a graph and returns its result. `prefix` precedes the names of its weights.
+    ///
+    /// # Errors
+    /// If a tensor's shape is not the chain's.
+    pub fn to_onnx(&self, g: &mut GraphBuilder, x: &Value, prefix: &str) -> Result<Value, StateError> {
+        let constants = self.add_constants(g, prefix)?;
+        Ok(self.chain.add(&constants, g, x))
+    }
+
     /// Adds every tensor to `state`, its name prefixed with `prefix`.
     pub fn add_to(&self, state: &mut Weights, prefix: &str) {
         for (name, tensor) in self.names(prefix).into_iter().zip(&self.parameters) {
@@ -96,6 +159,11 @@ impl TrainableChain {
         let parts = |conv: &ChainConv| ["weight", "bias"].map(|part| format!("{prefix}{}.{part}", conv.name));
         self.chain.convs().flat_map(parts).collect()
     }
+}
+
+/// Returns the number of values that each result of a convolution is computed from.
+fn inputs(conv: &ChainConv) -> f64 {
+    conv.weight_shape()[1..].iter().product::<usize>() as f64
 }
 
 #[cfg(test)]

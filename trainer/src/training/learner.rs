@@ -23,6 +23,11 @@ pub trait Learner {
     /// Updates the parameters from their gradients, and clears these.
     fn update(&mut self, step: u64, rate: f64);
 
+    /// Returns the parts of the last step's loss by name, for the metrics.
+    fn loss_terms(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+
     /// Prepares for a check on the selection images.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! The learning rate of each step, and when training ends.
 
+use crate::schedule::Schedule;
+
 /// Steps of a linear warm-up.
 const WARM_UP: f64 = 15.0;
 /// A selection figure that is lower by less than this share isn't progress …
 const PROGRESS: f64 = 0.01;
 /// … and after this many checks without progress the rate falls.
 const PATIENCE: u64 = 4;
+/// The share of the steps after which [`Rate::Dropping`] drops.
+const LATE: f64 = 0.95;
 
 /// The learning rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +18,10 @@ pub enum Rate {
     Constant(f64),
     /// Rises to this within a few steps, stays, and falls to 0 over the last quarter.
     Falling(f64),
+    /// Falls from this to 0 like half a cosine.
+    Cosine(f64),
+    /// This, and a tenth of it in the last twentieth.
+    Dropping(f64),
 }
 
 /// The progress of a training between its first step and its last.
@@ -46,6 +54,9 @@ impl LrSchedule {
     pub fn rate(&self, step: u64) -> f64 {
         let peak = match self.rate {
             Rate::Constant(rate) => return rate,
+            Rate::Cosine(peak) => return Schedule::Short.rate(peak, step, self.total).unwrap_or(peak),
+            Rate::Dropping(rate) if (step as f64) < LATE * self.total as f64 => return rate,
+            Rate::Dropping(rate) => return 0.1 * rate,
             Rate::Falling(peak) => peak,
         };
         let warm_up = (step as f64 + 1.0) / WARM_UP.min(self.total as f64);
@@ -112,6 +123,11 @@ mod tests {
         assert_eq!([15, 200, 299].map(|step| lr_schedule.rate(step)), [RATE; 3]);
         assert!(lr_schedule.rate(350) < 0.6 * RATE && lr_schedule.rate(399) < 0.02 * RATE);
         assert_eq!(LrSchedule::new(Rate::Constant(0.4), 400).rate(399), 0.4);
+        let dropping = LrSchedule::new(Rate::Dropping(RATE), 400);
+        assert_eq!([0, 379, 380, 400].map(|step| dropping.rate(step)), [RATE, RATE, 0.1 * RATE, 0.1 * RATE]);
+        let cosine = LrSchedule::new(Rate::Cosine(RATE), 400);
+        assert_eq!((cosine.rate(0), cosine.rate(200), cosine.rate(400)), (RATE, 0.5 * RATE, 0.0));
+        assert!((1..=400).all(|step| cosine.rate(step) < cosine.rate(step - 1)));
         for total in 1..5 {
             let lr_schedule = LrSchedule::new(Rate::Falling(RATE), total);
             assert!((0..total).all(|step| lr_schedule.rate(step) > 0.0), "{total}");

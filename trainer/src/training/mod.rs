@@ -3,23 +3,30 @@
 //! | file | purpose |
 //! |---|---|
 //! | `learner.rs` | what is trained |
+//! | `map_learner.rs` | learners with a map of anomalies, from their first step to the exported model |
 //! | `lr_schedule.rs` | the learning rate, and when training ends |
 //! | `augment.rs` | augmentation of a step's images |
 
 mod augment;
 mod learner;
 mod lr_schedule;
+mod map_learner;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use indicatif::HumanDuration;
 use methods::Flip;
 use networks::{StateError, Weights};
 use serde::Serialize;
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 pub use self::learner::Learner;
 pub use self::lr_schedule::{LrSchedule, Rate};
+pub use self::map_learner::{
+    GraphInputs, MAP_OUTPUT, MapLearner, build_graph, export_map, mean_over, train_map,
+};
 use crate::method::TrainError;
 use crate::order::{batch_indices, in_order};
 use crate::progress;
@@ -39,10 +46,29 @@ const CHECKS: u64 = 10;
 struct StepMetrics {
     step: u64,
     loss: f64,
+    /// The means of the loss's parts.
+    #[serde(flatten)]
+    terms: BTreeMap<&'static str, f64>,
     rate: f64,
     selection: f64,
     seconds: f64,
     milliseconds_per_step: f64,
+}
+
+/// The sums of losses since the last check.
+#[derive(Debug, Default)]
+struct LossSums {
+    steps: u64,
+    loss: f64,
+    terms: BTreeMap<&'static str, f64>,
+}
+
+impl LossSums {
+    fn add(&mut self, loss: f64, terms: Vec<(&'static str, f64)>) {
+        self.steps += 1;
+        self.loss += loss;
+        terms.into_iter().for_each(|(name, value)| *self.terms.entry(name).or_default() += value);
+    }
 }
 
 /// A training on a run's images.
@@ -69,18 +95,31 @@ pub struct Training<'a, L> {
 /// If an image can no longer be read.
 pub fn load_samples(run: &Run, compute: Compute) -> Result<[Samples; 2], TrainError> {
     let settings = &run.settings;
+    let budget = memory_budget();
+    let (fit, selection) = (settings.paths(&settings.fit), settings.paths(&settings.selection));
+    let fit = load_set(run, compute, fit, settings.flip, budget, "Teacher: fit images")?;
+    let selection = load_set(run, compute, selection, Flip::None, budget / 4, "Teacher: selection")?;
+    Ok([fit, selection])
+}
+
+/// Reads images as the run's recipe prepares them, keeping at most `budget` bytes in memory.
+///
+/// # Errors
+/// If an image can no longer be read.
+pub fn load_set(
+    run: &Run,
+    compute: Compute,
+    paths: Vec<PathBuf>,
+    flip: Flip,
+    budget: usize,
+    what: &str,
+) -> Result<Samples, TrainError> {
     let network = &run.teacher.network;
     // The teacher processes each image only once, so full precision is affordable.
     let exact = Compute { kind: Kind::Float, ..compute };
-    let load = |paths: &[PathBuf], flip, budget, what| {
-        let teacher = Frozen::new(network, &run.teacher.weights, exact);
-        let set = ImageSet { paths: settings.paths(paths), recipe: settings.recipe, flip };
-        Samples::load(set, network, teacher, compute, budget, what)
-    };
-    let budget = memory_budget();
-    let fit = load(&settings.fit, settings.flip, budget, "Teacher: fit images")?;
-    let selection = load(&settings.selection, Flip::None, budget / 4, "Teacher: selection")?;
-    Ok([fit, selection])
+    let teacher = Frozen::new(network, &run.teacher.weights, exact);
+    let set = ImageSet { paths, recipe: run.settings.recipe, flip };
+    Samples::load(set, network, teacher, compute, budget, what)
 }
 
 /// Returns samples whose images are augmented in a way that depends on `seed` and `step` only, with the teacher's levels of them.
@@ -93,10 +132,28 @@ pub fn augmented_batch(
     kind: Kind,
     (seed, step): (u64, u64),
 ) -> Result<SampleBatch, TrainError> {
+    let image = augmented_images(fit, indices, kind, (seed, step))?;
+    Ok(SampleBatch { targets: fit.teacher_features(&image), image: image.to_kind(kind) })
+}
+
+/// Returns the images of [`augmented_batch`] alone, N×3×H×W in 32-bit floats.
+///
+/// # Errors
+/// If an image that is not kept in memory can no longer be read.
+pub fn augmented_images(
+    fit: &mut Samples,
+    indices: &[usize],
+    kind: Kind,
+    (seed, step): (u64, u64),
+) -> Result<Tensor, TrainError> {
     let batch = fit.batch(indices, kind)?;
     let [mean, std] = fit.channels();
-    let image = channels_last(&augment::augment(&batch.image, (mean, std), seed, step));
-    Ok(SampleBatch { targets: fit.teacher_features(&image), image: image.to_kind(kind) })
+    Ok(channels_last(&augment::augment(&batch.image, (mean, std), seed, step)))
+}
+
+/// Sets libtorch's global generator for a step, so that a resumed run draws the same dropout and noise as an uninterrupted one.
+pub fn seed_step(seed: u64, step: u64) {
+    tch::manual_seed((seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
 }
 
 /// Returns the number of steps between checks in a training of `total` steps.
@@ -149,14 +206,14 @@ impl<'a, L: Learner> Training<'a, L> {
         let bar = progress::bar(self.lr_schedule.total, "Training");
         bar.set_position(self.step);
         bar.reset_eta();
-        let (mut saved, mut since_check, mut losses) = (Instant::now(), Instant::now(), vec![]);
+        let (mut saved, mut since_check, mut losses) = (Instant::now(), Instant::now(), LossSums::default());
         while self.step < self.lr_schedule.total {
             let indices = batch_indices(self.fit.count(), settings.batch, self.step, settings.seed);
-            losses.push(self.one_step(&indices)?);
+            losses.add(self.one_step(&indices)?, self.learner.loss_terms());
             self.step += 1;
             bar.inc(1);
             if self.step.is_multiple_of(self.check_every) || self.step == self.lr_schedule.total {
-                self.check(&mut losses, since_check.elapsed(), &bar)?;
+                self.check(std::mem::take(&mut losses), since_check.elapsed(), &bar)?;
                 since_check = Instant::now();
             }
             if self.is_late() {
@@ -201,13 +258,14 @@ impl<'a, L: Learner> Training<'a, L> {
     /// Evaluates the selection images, and keeps the weights if they are the best so far.
     fn check(
         &mut self,
-        losses: &mut Vec<f64>,
+        losses: LossSums,
         elapsed: Duration,
         bar: &indicatif::ProgressBar,
     ) -> Result<(), TrainError> {
-        let milliseconds_per_step = elapsed.as_secs_f64() * 1e3 / losses.len().max(1) as f64;
-        let loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-        losses.clear();
+        let steps = losses.steps.max(1) as f64;
+        let milliseconds_per_step = elapsed.as_secs_f64() * 1e3 / steps;
+        let loss = losses.loss / steps;
+        let terms = losses.terms.into_iter().map(|(name, sum)| (name, sum / steps)).collect();
         self.learner.before_check(&mut self.fit)?;
         let selection = self.selection_figure()?;
         if !self.learner.is_sound(selection) {
@@ -225,11 +283,13 @@ impl<'a, L: Learner> Training<'a, L> {
         let rate = self.lr_schedule.rate(self.step);
         let seconds = self.seconds();
         let step = self.step;
-        self.run.log(&StepMetrics { step, loss, rate, selection, seconds, milliseconds_per_step })?;
+        self.run.log(&StepMetrics { step, loss, terms, rate, selection, seconds, milliseconds_per_step })?;
+        let left = self.lr_schedule.total.saturating_sub(step) as f64 * milliseconds_per_step / 1e3;
+        let left = HumanDuration(Duration::from_secs_f64(left));
         progress::print(
             bar,
             &format!(
-                "step {step:>5}: loss {loss:.4}, selection {selection:.4}, {milliseconds_per_step:.0} ms a step"
+                "step {step:>6}: loss {loss:.4}, selection {selection:.4}, {milliseconds_per_step:.0} ms a step, at most {left} left"
             ),
         );
         Ok(())

@@ -93,8 +93,9 @@ impl NeighbourSearch {
     }
 }
 
-/// Computes the squared distance of each position of `projected` from its nearest entry, without the position's own square.
-pub(super) fn search(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Value {
+/// Adds the squared distance of each position of `projected` (1×dimensions×h×w) from its nearest entry in `bank`, without the position's
+/// own square: 1×1×h×w.
+pub fn search(g: &mut GraphBuilder, projected: &Value, bank: &[f32], dimensions: usize) -> Value {
     let parts = compare(g, projected, bank, dimensions);
     smallest(g, &parts)
 }

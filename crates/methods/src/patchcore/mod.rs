@@ -15,7 +15,7 @@ mod state;
 
 pub use bank_size::{BankSize, BankSizeError};
 pub use coreset::{Coreset, CoresetSettings};
-pub use graph::{build, build_distances};
+pub use graph::{build, build_distances, search};
 pub use model::{Model, Score};
 pub use options::PatchCore;
 

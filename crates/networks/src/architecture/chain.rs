@@ -1,4 +1,4 @@
-//! Sequential networks without BatchNorm, as data: the ones that EfficientAD trains. One description serves training
+//! Sequential networks without BatchNorm, as data: the ones that `trainer` trains from scratch. One description serves training
 //! (libtorch), export (ONNX) and weight import.
 
 use super::{Activation, Conv, Layer, Network, without_negligible};
@@ -120,6 +120,27 @@ impl Chain {
         net
     }
 
+    /// Adds the chain's weights to `graph`. `prefix` precedes their names.
+    ///
+    /// # Errors
+    /// Names the tensor that `weights` lacks or whose shape differs.
+    pub fn add_constants(
+        &self,
+        weights: &Weights,
+        graph: &mut GraphBuilder,
+        prefix: &str,
+    ) -> Result<ChainConstants, StateError> {
+        let each = self.convs().map(|conv| {
+            let mut constant = |part: &str, shape: &[usize]| {
+                let name = format!("{prefix}{}.{part}", conv.name);
+                let array = array_of(weights, &name, shape)?;
+                Ok::<_, StateError>(graph.constant(&name, shape, &without_negligible(&array.data)))
+            };
+            Ok([constant("weight", &conv.weight_shape())?, constant("bias", &[conv.outputs])?])
+        });
+        each.collect::<Result<_, _>>().map(ChainConstants)
+    }
+
     /// Adds the chain to `graph` and returns its result. `prefix` precedes the names of its weights.
     ///
     /// # Errors
@@ -131,21 +152,25 @@ impl Chain {
         input: &Value,
         prefix: &str,
     ) -> Result<Value, StateError> {
+        let constants = self.add_constants(weights, graph, prefix)?;
+        Ok(self.add(&constants, graph, input))
+    }
+
+    /// Adds the chain to a graph that already has its weights: a chain may be applied several times.
+    #[must_use]
+    pub fn add(&self, constants: &ChainConstants, graph: &mut GraphBuilder, input: &Value) -> Value {
         let mut x = input.clone();
         let mut kept = input.clone();
+        let mut constants = constants.0.iter();
         for step in &self.steps {
             x = match step {
-                ChainStep::Conv(conv) => {
-                    let mut constant = |part: &str, shape: &[usize]| {
-                        let name = format!("{prefix}{}.{part}", conv.name);
-                        let array = array_of(weights, &name, shape)?;
-                        Ok::<_, StateError>(graph.constant(&name, shape, &without_negligible(&array.data)))
-                    };
-                    let weight = constant("weight", &conv.weight_shape())?;
-                    let bias = constant("bias", &[conv.outputs])?;
-                    let y = graph.conv(&x, &weight, &bias, conv.stride, (conv.padding, conv.padding), 1);
-                    if conv.relu { graph.relu(&y) } else { y }
-                }
+                ChainStep::Conv(conv) => match constants.next() {
+                    Some([weight, bias]) => {
+                        let y = graph.conv(&x, weight, bias, conv.stride, (conv.padding, conv.padding), 1);
+                        if conv.relu { graph.relu(&y) } else { y }
+                    }
+                    None => x,
+                },
                 ChainStep::AveragePool { padding } => graph.average_pool(&x, *padding),
                 ChainStep::Resize { to } => {
                     let [rows, columns] = [0, 1].map(|axis| bilinear(x.shape()[2 + axis], to[axis]));
@@ -162,6 +187,10 @@ impl Chain {
                 ChainStep::Dropout(_) => x,
             };
         }
-        Ok(x)
+        x
     }
 }
+
+/// The weights of a chain in a graph: weight and bias of each convolution.
+#[derive(Debug, Clone)]
+pub struct ChainConstants(Vec<[Value; 2]>);

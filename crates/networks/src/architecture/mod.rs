@@ -2,6 +2,7 @@
 
 mod autoencoder;
 mod chain;
+mod codec;
 mod efficientnet_lite;
 mod export;
 mod fold;
@@ -11,7 +12,8 @@ mod resnet;
 mod trunk;
 
 pub use autoencoder::{AutoencoderGrid, autoencoder};
-pub use chain::{Chain, ChainConv, ChainStep};
+pub use chain::{Chain, ChainConstants, ChainConv, ChainStep};
+pub use codec::{feature_decoder, feature_encoder, head, picture_decoder, picture_encoder};
 pub use efficientnet_lite::EfficientNetLite;
 pub use export::{normalise, to_onnx};
 pub use fold::{FoldError, fold};

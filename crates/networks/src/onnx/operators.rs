@@ -64,6 +64,15 @@ impl GraphBuilder {
         self.node("Concat", &parts, shape, &[("axis", Attribute::Int(1))])
     }
 
+    /// Adds some of the channels (axis 1).
+    pub fn slice_channels(&mut self, x: &Value, channels: std::ops::Range<usize>) -> Value {
+        let mut shape = x.shape.clone();
+        shape[1] = channels.len();
+        let [starts, ends, axes] =
+            [channels.start as i64, channels.end as i64, 1].map(|value| self.integers(&[value]));
+        self.node("Slice", &[x, &starts, &ends, &axes], shape, &[])
+    }
+
     /// Adds a matrix product on the last two axes; leading axes are the same in both.
     pub fn mat_mul(&mut self, a: &Value, b: &Value) -> Value {
         let mut shape = a.shape.clone();
@@ -278,6 +287,7 @@ mod tests {
         assert_eq!(d.shape(), [1, 8, 16, 24]);
         assert_eq!(g.mean_of_largest(&d, 4).shape(), [1]);
         assert_eq!(g.largest_of_last(&d).shape(), [1, 8, 16]);
+        assert_eq!(g.slice_channels(&d, 2..5).shape(), [1, 3, 16, 24]);
         assert_eq!(g.resample(&s, &bilinear(16, 64), &bilinear(24, 96)).shape(), [1, 1, 64, 96]);
     }
 }
