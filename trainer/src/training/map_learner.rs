@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 use super::{Learner, LrSchedule, Rate, Training, check_every, load_samples};
 use crate::held_out::image_score;
 use crate::method::{TrainError, TrainOutcome};
+use crate::order::in_order;
 use crate::progress;
 use crate::run::{BEST, CHECKPOINT, Run, STUDENT};
 use crate::samples::{SampleBatch, Samples};
@@ -173,7 +174,7 @@ pub fn build_graph<L: MapLearner>(
 /// If an image that is not kept in memory can no longer be read.
 pub fn mean_over(samples: &mut Samples, value: impl Fn(&SampleBatch) -> Tensor) -> Result<f64, TrainError> {
     let (mut sum, count) = (0.0, samples.count());
-    for indices in crate::order::in_order(count) {
+    for indices in in_order(count) {
         let batch = samples.batch(&indices, Kind::Float)?;
         sum += tch::no_grad(|| value(&batch)).double_value(&[]) * indices.len() as f64;
     }
