@@ -148,7 +148,7 @@ impl MapLearner for Autoencoder {
         if !matches!(self.bottleneck, Bottleneck::Variational) {
             return Ok(());
         }
-        let mut sums = vec![LevelSums::default(); 2];
+        let mut sums = [LevelSums::default(); 2];
         for samples in good {
             for indices in in_order(samples.count()) {
                 let batch = samples.batch(&indices, Kind::Float)?;
