@@ -113,7 +113,7 @@ pub(crate) fn id_text(id: [u8; 8]) -> String {
     format!("{:016X}", u64::from_le_bytes(id))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "bundles"))]
 mod tests {
     use super::*;
     use crate::secret_key::SecretKey;

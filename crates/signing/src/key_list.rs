@@ -84,7 +84,7 @@ impl KeyList {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "bundles"))]
 mod tests {
     use super::*;
     use crate::secret_key::SecretKey;

@@ -19,25 +19,35 @@
 // Everything here comes from outside: an index out of range must be an error message, not a panic.
 #![deny(clippy::indexing_slicing)]
 
+#[cfg(feature = "bundles")]
 pub mod folder;
 pub mod key;
 pub mod key_list;
 pub mod manifest;
+#[cfg(feature = "bundles")]
 pub mod secret_key;
+#[cfg(feature = "bundles")]
 pub mod sign;
 pub mod signature;
+#[cfg(feature = "bundles")]
 pub mod trust;
+#[cfg(feature = "bundles")]
 pub mod verify;
 pub mod version;
 
+#[cfg(feature = "bundles")]
 pub use folder::FolderError;
 pub use key::{Key, KeyError};
 pub use key_list::{KeyList, KeyListError};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestError, SIGNATURE_FILE};
+#[cfg(feature = "bundles")]
 pub use secret_key::{SecretKey, SecretKeyError, board_key};
+#[cfg(feature = "bundles")]
 pub use sign::{SignError, sign_bundle, sign_file};
 pub use signature::{Signature, SignatureError};
+#[cfg(feature = "bundles")]
 pub use trust::{Trust, TrustError};
+#[cfg(feature = "bundles")]
 pub use verify::{SignedBundle, VerifyError, unverified, verify_bundle};
 pub use version::Version;
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use judge::FileHashes;
 use serde::{Deserialize, Serialize};
 
 use crate::version::Version;
@@ -144,8 +143,9 @@ impl Manifest {
     }
 
     /// Returns the files' hashes, with which the judge opens the bundle.
+    #[cfg(feature = "bundles")]
     #[must_use]
-    pub fn hashes(&self) -> FileHashes {
+    pub fn hashes(&self) -> judge::FileHashes {
         self.files.iter().map(|(path, file)| (path.clone(), file.sha256)).collect()
     }
 }
@@ -158,18 +158,23 @@ pub fn is_plain_name(name: &str) -> bool {
 }
 
 /// Returns whether a path leads to a file below the bundle's folder, and only there.
-pub(crate) fn is_plain_path(path: &str) -> bool {
+#[must_use]
+pub fn is_plain_path(path: &str) -> bool {
     path.split('/').count() <= MAX_DEPTH
         && path.split('/').all(is_plain_name)
         && path != MANIFEST_FILE
         && path != SIGNATURE_FILE
 }
 
-fn to_hex(hash: &[u8; 32]) -> String {
+/// Returns a hash as 64 hexadecimal digits.
+#[must_use]
+pub fn to_hex(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+/// Reads a hash of 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -94,7 +94,7 @@ impl std::fmt::Debug for Signature {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "bundles"))]
 mod tests {
     use super::*;
     use crate::secret_key::SecretKey;
