@@ -130,6 +130,8 @@ pub enum Task {
     Teach,
     /// Stops taking photos, trying, learning or teaching.
     Stop,
+    /// Judges with the bundle in the inbox that the line file names, once its signature and golden frames have been checked.
+    Install,
 }
 
 /// What a person has decided on a record. It needs [`CommandKind::Decide`].
@@ -351,6 +353,8 @@ pub enum CommandKind {
     Learn,
     /// [`Task::TakePhotos`] and what can be done with the photos
     Teach,
+    /// [`Task::Install`]
+    Install,
 }
 
 /// What became of a command.
@@ -412,7 +416,8 @@ impl Task {
             | Self::DiscardPhotos
             | Self::TryTeaching
             | Self::Teach => &[CommandKind::Teach],
-            Self::RollBack | Self::Stop => &[CommandKind::Learn, CommandKind::Teach],
+            Self::RollBack | Self::Stop => &[CommandKind::Learn, CommandKind::Teach, CommandKind::Install],
+            Self::Install => &[CommandKind::Install],
         }
     }
 
@@ -425,7 +430,7 @@ impl Task {
 
 impl CommandKind {
     /// All kinds, in the order of their bits.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Trigger,
         Self::Encoder,
         Self::Product,
@@ -435,6 +440,7 @@ impl CommandKind {
         Self::Threshold,
         Self::Learn,
         Self::Teach,
+        Self::Install,
     ];
 
     /// Returns its bit in [`Hello::accepts`].
@@ -456,6 +462,7 @@ impl CommandKind {
             Self::Threshold => "threshold",
             Self::Learn => "learn",
             Self::Teach => "teach",
+            Self::Install => "install",
         }
     }
 }

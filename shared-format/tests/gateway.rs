@@ -125,7 +125,7 @@ fn the_largest_messages_fit_and_are_read_as_written() {
     }
 }
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 12] = [
     Task::SetThreshold { value: f32::MIN },
     Task::ResetThreshold,
     Task::TryLearning,
@@ -137,6 +137,7 @@ const TASKS: [Task; 11] = [
     Task::TryTeaching,
     Task::Teach,
     Task::Stop,
+    Task::Install,
 ];
 
 #[test]
@@ -153,6 +154,7 @@ fn every_task_has_the_number_of_the_specification_and_needs_its_own_kind() {
     assert_eq!(accepted(&[CommandKind::Threshold]), 2);
     assert_eq!(accepted(&[CommandKind::Learn]), 4);
     assert_eq!(accepted(&[CommandKind::Teach]), 7);
+    assert_eq!(accepted(&[CommandKind::Install]), 3);
     assert_eq!(accepted(&CommandKind::ALL[..6]), 0);
     assert_eq!(accepted(&CommandKind::ALL), TASKS.len());
 }

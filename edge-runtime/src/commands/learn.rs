@@ -25,8 +25,8 @@ use crate::clock::WallTime;
 use crate::commands::outcome::CommandOutcome;
 use crate::files::bundles;
 use crate::learning::{
-    BundlePlace, Comparison, Decisions, LearnError, LearnReport, Learned, Lesson, Material, refusals,
-    write_known_defects,
+    BundlePlace, Comparison, Decisions, LearnError, LearnReport, Learned, Lesson, Material, give_way,
+    refusals, write_known_defects,
 };
 use crate::line_file::{LineFile, Product};
 use crate::report::significant;
@@ -412,14 +412,6 @@ fn list(what: &str, items: &[String]) {
     if let Some(more) = items.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
         print_line(&format!("{what} {more} more"));
     }
-}
-
-/// Gives way to all other programs: the line that started this one is running. If memory runs out, this program is the first to end, and
-/// it ends with its line. A system that refuses changes nothing but that.
-fn give_way() {
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let _ = rustix::process::nice(19);
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 /// Prints to standard error; it doesn't matter if that is closed.

@@ -16,6 +16,7 @@ mod engine;
 pub mod exchange;
 pub mod init;
 pub mod inspect;
+pub mod install;
 pub mod learn;
 pub mod outcome;
 pub mod review;
@@ -55,6 +56,8 @@ pub enum Command {
     Review(review::ReviewCommand),
     /// Make a product's next bundle from the decisions on its records.
     Learn(learn::Args),
+    /// Check a bundle on this machine, and put it in the place of a product's.
+    Install(install::Args),
     /// Check this machine, and that a bundle scores the same here as where it was made.
     Doctor(doctor::Args),
     /// Exchange two bundle folders in one step, for scripts that install bundles on a board.
@@ -99,6 +102,7 @@ impl Command {
             Self::Teach(args) => teach::run(&args),
             Self::Review(command) => review::run(&command),
             Self::Learn(args) => learn::run(&args),
+            Self::Install(args) => install::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Exchange(args) => exchange::run(&args),
             Self::Completions(args) => {

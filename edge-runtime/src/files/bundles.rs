@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use judge::{Engine, Judge};
+use judge::{Engine, GoldenResult, Judge};
 
 use crate::report::significant;
 
@@ -42,6 +42,15 @@ pub enum OpenBundleError {
     /// A golden frame can't be judged.
     #[error(transparent)]
     Golden(#[from] judge::BundleError),
+    /// There is no golden frame.
+    #[error(
+        "the bundle {bundle} has no golden frames to compare this machine with the one that made it; export it again",
+        bundle = bundle.display()
+    )]
+    NoGolden {
+        /// The bundle's folder.
+        bundle: PathBuf,
+    },
     /// This machine computes a different score than the one on which the bundle was made.
     #[error(
         "golden frame {file} scores {score} on this machine but {expected} when the bundle was made (tolerance \
@@ -98,6 +107,18 @@ pub fn warn_of_emulation(judge: &mut Judge) {
     }
 }
 
+/// Judges all golden frames, of which there must be some.
+///
+/// # Errors
+/// [`OpenBundleError`]
+pub fn check_golden(judge: &mut Judge) -> Result<Vec<GoldenResult>, OpenBundleError> {
+    let results = judge.check_golden()?;
+    if results.is_empty() {
+        return Err(OpenBundleError::NoGolden { bundle: judge.bundle().folder.clone() });
+    }
+    results.into_iter().map(|golden| within(judge, golden)).collect()
+}
+
 /// Judges the first golden frame: at the cost of one frame at start, this detects a machine that computes different scores.
 /// `doctor` checks all golden frames.
 ///
@@ -105,15 +126,20 @@ pub fn warn_of_emulation(judge: &mut Judge) {
 /// [`OpenBundleError`]
 pub fn check_first_golden(judge: &mut Judge) -> Result<(), OpenBundleError> {
     for golden in judge.check_some_golden(1)? {
-        if !golden.within {
-            return Err(OpenBundleError::Computes {
-                file: golden.file,
-                score: golden.score,
-                expected: golden.expected,
-                tolerance: judge.bundle().thresholds.score_tolerance,
-                bundle: judge.bundle().folder.clone(),
-            });
-        }
+        within(judge, golden)?;
     }
     Ok(())
+}
+
+fn within(judge: &Judge, golden: GoldenResult) -> Result<GoldenResult, OpenBundleError> {
+    if golden.within {
+        return Ok(golden);
+    }
+    Err(OpenBundleError::Computes {
+        file: golden.file,
+        score: golden.score,
+        expected: golden.expected,
+        tolerance: judge.bundle().thresholds.score_tolerance,
+        bundle: judge.bundle().folder.clone(),
+    })
 }

@@ -1,19 +1,24 @@
 //! Puts the next bundle in the place of the one in use, and back.
 //!
 //! `.NAME.beside` is the inactive bundle, as in a deployment: the new one until it is switched in, then the old one. `.NAME.learning`
-//! is a bundle that is being made. A bundle that was learned records which one it replaces, so after a power cut at any point
-//! it is known whether the inactive one is earlier.
+//! is a bundle that is being made. A bundle that was learned records which one it replaces; for one that was installed, whose files are
+//! those that somebody signed, `.NAME.installed.json` does. So after a power cut at any point it is known whether the inactive one is
+//! earlier.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use bundle::atomic::{replace_folder, sync_folder};
+use bundle::atomic::{replace_folder, sync_folder, write_file};
 use judge::{Bundle, THRESHOLD_FILE, file_sha256, read_regular_file};
+use serde::{Deserialize, Serialize};
 use shared_format::threshold_file::MAX_LEN;
 
 use super::error::LearnError;
 use super::lesson::Lesson;
+
+/// A limit far beyond any record of what was installed.
+const MAX_RECORD: u64 = 4096;
 
 /// The place of a bundle in use, which one program changes at a time.
 #[derive(Debug)]
@@ -84,6 +89,20 @@ impl BundlePlace {
         switched.map_err(|e| self.failed(e))
     }
 
+    /// Like [`Self::switch`], for a bundle that doesn't record itself which one it replaces.
+    ///
+    /// # Errors
+    /// As [`Self::switch`].
+    pub fn install(&self, replaces: &str) -> Result<(), LearnError> {
+        let record = Installed { installed: identity(&self.next())?, replaces: replaces.to_owned() };
+        // First: after a power cut in between it names a bundle that isn't in use, and says nothing.
+        let written = serde_json::to_vec(&record).map_err(io::Error::from);
+        written
+            .and_then(|json| write_file(&installed_path(&self.bundle), &json))
+            .map_err(|e| self.failed(e))?;
+        self.switch(replaces)
+    }
+
     /// Puts the earlier bundle back; the one in use is then beside it.
     ///
     /// # Errors
@@ -102,9 +121,8 @@ impl BundlePlace {
     /// [`LearnError::NoEarlier`] if it isn't, or why that can't be told.
     pub fn check_earlier(&self) -> Result<(), LearnError> {
         let beside = self.beside();
-        let replaced = Lesson::read(&self.bundle)?.and_then(|lesson| lesson.learned);
-        let is_earlier =
-            replaced.is_some_and(|learned| identity(&beside).is_ok_and(|it| it == learned.replaces));
+        let replaced = replaced_by(&self.bundle)?;
+        let is_earlier = replaced.is_some_and(|replaced| identity(&beside).is_ok_and(|it| it == replaced));
         if is_earlier { Ok(()) } else { Err(LearnError::NoEarlier { beside }) }
     }
 
@@ -130,9 +148,37 @@ pub(crate) fn beside_of(bundle: &Path) -> Option<PathBuf> {
 
 /// Whether the bundle beside is the one that the one in use has replaced.
 pub(crate) fn has_earlier(bundle: &Path) -> bool {
-    let learned = Lesson::read(bundle).ok().flatten().and_then(|lesson| lesson.learned);
+    let replaced = bundle.canonicalize().ok().and_then(|bundle| replaced_by(&bundle).ok().flatten());
     let beside = beside_of(bundle).and_then(|beside| identity(&beside).ok());
-    learned.is_some_and(|learned| beside == Some(learned.replaces))
+    replaced.is_some() && replaced == beside
+}
+
+/// Which bundle was installed last, and in whose place.
+#[derive(Serialize, Deserialize)]
+struct Installed {
+    /// The SHA-256 of its threshold file, in hexadecimal.
+    installed: String,
+    /// That of the one that it replaced.
+    replaces: String,
+}
+
+/// Returns what identifies the bundle that the one in use has replaced; `None` if nothing says so.
+fn replaced_by(bundle: &Path) -> Result<Option<String>, LearnError> {
+    let record = read_regular_file(&installed_path(bundle), MAX_RECORD).ok();
+    let record = record.and_then(|bytes| serde_json::from_slice::<Installed>(&bytes).ok());
+    if let Some(record) = record
+        && record.installed == identity(bundle)?
+    {
+        return Ok(Some(record.replaces));
+    }
+    Ok(Lesson::read(bundle)?.and_then(|lesson| lesson.learned).map(|learned| learned.replaces))
+}
+
+fn installed_path(bundle: &Path) -> PathBuf {
+    bundle.with_file_name(format!(
+        ".{}.installed.json",
+        bundle.file_name().unwrap_or_default().to_string_lossy()
+    ))
 }
 
 /// Returns what identifies a bundle: the SHA-256 of its threshold file, in hexadecimal.

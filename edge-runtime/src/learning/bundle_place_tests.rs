@@ -81,3 +81,28 @@ fn a_bundle_that_was_replaced_meanwhile_stays() {
     assert_eq!(read(&bundle), "deployed");
     assert!(!place.beside().exists());
 }
+
+#[test]
+fn what_an_installed_bundle_replaced_is_put_back_once() {
+    let root = tempfile::tempdir().unwrap();
+    let bundle = root.path().join("cap");
+    write(&bundle, "1");
+    let place = BundlePlace::lock(&bundle).unwrap();
+    let replaces = place.identity().unwrap();
+    write(&place.next(), "2");
+    // Power is cut after the record and before the exchange: nothing was replaced.
+    let record = Installed { installed: identity(&place.next()).unwrap(), replaces: replaces.clone() };
+    std::fs::write(installed_path(&bundle), serde_json::to_vec(&record).unwrap()).unwrap();
+    assert!(matches!(place.check_earlier(), Err(LearnError::NoEarlier { .. })));
+    place.install(&replaces).unwrap();
+    assert_eq!((read(&bundle), read(&place.beside())), ("2".to_owned(), "1".to_owned()));
+    assert!(has_earlier(&bundle));
+    place.check_earlier().unwrap();
+    // The bundles are exchanged, and the one in use isn't what was installed: there is no way forward again.
+    replace_folder(&place.beside(), &bundle).unwrap();
+    assert!(!has_earlier(&bundle));
+    for damaged in [&b""[..], b"{", b"{\"installed\": 1}", &[0xff; 9000]] {
+        std::fs::write(installed_path(&bundle), damaged).unwrap();
+        assert!(matches!(place.check_earlier(), Err(LearnError::NoEarlier { .. })));
+    }
+}

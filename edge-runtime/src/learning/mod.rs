@@ -9,9 +9,11 @@
 //! | `refusal` | why the bundle in use is kept |
 //! | `report` | what came of it, for programs |
 //! | `known_defects` | the photos of the decided defects, one folder per kind |
+//! | `background` | gives way to a running line |
 //! | `bundle_place` | puts the next bundle in the place of the one in use, and back |
 //! | `error` | why nothing can be learned |
 
+mod background;
 mod bundle_place;
 mod comparison;
 mod decisions;
@@ -22,6 +24,7 @@ mod material;
 mod refusal;
 mod report;
 
+pub use background::give_way;
 pub use bundle_place::BundlePlace;
 pub(crate) use bundle_place::{beside_of, has_earlier, identity};
 pub use comparison::{Comparison, Judged, JudgedRecord};

@@ -48,6 +48,8 @@ pub struct LearnReport {
     pub warnings: Vec<String>,
     /// Why the bundle in use is kept.
     pub refusals: Vec<String>,
+    /// How far the golden frames' scores were from those where the bundle was made, at most; `None` if that wasn't measured.
+    pub golden: Option<f32>,
     /// Whether the next bundle is in the place of the one in use.
     pub applied: bool,
     /// How long it took.

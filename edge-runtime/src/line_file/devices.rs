@@ -112,6 +112,10 @@ pub struct SocketConfig {
     /// The kinds of command that are carried out; none by default.
     #[serde(default)]
     pub accept: Vec<CommandKind>,
+    /// The folder in which the gateway leaves bundles, each in a folder of the name of the product's own bundle folder; needed for
+    /// [`CommandKind::Install`].
+    #[serde(default)]
+    pub inbox: Option<PathBuf>,
 }
 
 impl SocketConfig {

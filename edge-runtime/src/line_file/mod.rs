@@ -141,7 +141,10 @@ impl LineFile {
             }
         }
         self.records.folder.iter_mut().for_each(resolve);
-        self.socket.iter_mut().for_each(|socket| resolve(&mut socket.path));
+        for socket in &mut self.socket {
+            resolve(&mut socket.path);
+            socket.inbox.iter_mut().for_each(resolve);
+        }
         self.health.state.iter_mut().for_each(resolve);
         self.signing.key_list.iter_mut().for_each(resolve);
         self.signing.board_key.iter_mut().for_each(resolve);

@@ -17,6 +17,8 @@ const FILE: &str = "state.json";
 pub struct ThresholdState {
     /// The product's name.
     pub product: String,
+    /// Identifies the bundle that parts are judged with: the SHA-256 of its threshold file, in hexadecimal.
+    pub bundle: String,
     /// The bundle's own threshold.
     pub own: f32,
     /// The threshold that parts are judged with.
@@ -73,7 +75,7 @@ pub enum TaskStatus {
 /// The last task that took a while.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskState {
-    /// Its word: `try_learning`, `learn`, `roll_back`, `try_teaching` or `teach`.
+    /// Its word: `try_learning`, `learn`, `roll_back`, `try_teaching`, `teach` or `install`.
     pub task: &'static str,
     /// The product's index in the line file.
     pub product: u16,

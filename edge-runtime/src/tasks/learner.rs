@@ -1,4 +1,4 @@
-//! `edge-runtime learn` as a process of its own, which gives way to the line.
+//! `edge-runtime learn` or `install` as a process of its own, which gives way to the line.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,6 +32,8 @@ pub enum Lesson {
     },
     /// Put the earlier bundle back.
     RollBack,
+    /// Put the bundle in the inbox in place.
+    Install,
 }
 
 /// How the program ended.
@@ -67,10 +69,11 @@ impl Learner {
             _ => {}
         }
         let mut command = Command::new(THIS_PROGRAM);
-        command.args(["learn", "--background", "--line"]).arg(line).args(["--product", product]);
+        let program = if *lesson == Lesson::Install { "install" } else { "learn" };
+        command.args([program, "--background", "--line"]).arg(line).args(["--product", product]);
         command.arg("--report").arg(&report);
         match lesson {
-            Lesson::Decisions { apply: false } => {}
+            Lesson::Decisions { apply: false } | Lesson::Install => {}
             Lesson::Decisions { apply: true } => drop(command.arg("--apply")),
             Lesson::Photos { folder, apply } => {
                 command.arg("--anew").arg("--photos").arg(folder);

@@ -115,7 +115,22 @@ impl LineTrust {
         product: Option<&str>,
         threads: usize,
     ) -> Result<(Judge, Option<SignedBundle>), OpenBundleError> {
-        let (bundle, signed) = self.read(folder, product)?;
+        self.open_as(engine, folder, folder.file_name(), product, threads)
+    }
+
+    /// Opens a bundle that may be put in the place of a product's, from a folder of another name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_as(
+        &self,
+        engine: Engine,
+        folder: &Path,
+        name: Option<&OsStr>,
+        product: Option<&str>,
+        threads: usize,
+    ) -> Result<(Judge, Option<SignedBundle>), OpenBundleError> {
+        let (bundle, signed) = self.read_as(folder, name, product)?;
         let judge = Judge::load(engine, bundle, threads)
             .map_err(|source| OpenBundleError::Refused { bundle: folder.to_owned(), source })?;
         Ok((judge, signed))
@@ -130,7 +145,16 @@ impl LineTrust {
         folder: &Path,
         product: Option<&str>,
     ) -> Result<(Bundle, Option<SignedBundle>), OpenBundleError> {
-        let signed = self.verify(folder, folder.file_name(), product)?;
+        self.read_as(folder, folder.file_name(), product)
+    }
+
+    fn read_as(
+        &self,
+        folder: &Path,
+        name: Option<&OsStr>,
+        product: Option<&str>,
+    ) -> Result<(Bundle, Option<SignedBundle>), OpenBundleError> {
+        let signed = self.verify(folder, name, product)?;
         let bundle = match &signed {
             Some(signed) => Bundle::open_listed(folder, signed.manifest.hashes()),
             None => Bundle::open(folder),

@@ -48,6 +48,17 @@ impl Checker {
                 "\"teach\" in socket.accept needs votes.frames = 1; remove it, and teach with `edge-runtime teach` on the board",
             );
         }
+        if line.accepts(CommandKind::Install) {
+            if socket.inbox.is_none() || line.records.folder.is_none() {
+                self.report("\"install\" in socket.accept needs socket.inbox and records.folder; add them, or remove it");
+            }
+            // What comes over a network must be signed.
+            if !line.is_trust_limited() {
+                self.report(
+                    "\"install\" in socket.accept needs the keys whose bundles are run; add `trust` or signing.root, or remove it",
+                );
+            }
+        }
     }
 
     pub(super) fn gpio(&mut self, gpio: &GpioConfig) {

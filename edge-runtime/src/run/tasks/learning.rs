@@ -1,4 +1,4 @@
-//! Learning and teaching, by another process, and the bundle that comes of it.
+//! Learning, teaching and installing, by another process, and the bundle that comes of it.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,10 @@ impl Worker {
                 self.learner = Some(Running { learner, product, applies, kept: None });
             }
             Err(e) => {
-                limited!(warn, "cannot start `edge-runtime learn`: {e}; check memory, space and permissions");
+                limited!(
+                    warn,
+                    "cannot start the program for {task}: {e}; check memory, space and permissions"
+                );
                 return Outcome::Failed;
             }
         }

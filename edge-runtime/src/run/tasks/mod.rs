@@ -143,7 +143,7 @@ pub(super) fn start(
     shared: &Arc<LineState>,
     applied: UpdateObserver,
 ) -> io::Result<Option<TaskThread>> {
-    let kinds = [CommandKind::Threshold, CommandKind::Learn, CommandKind::Teach];
+    let kinds = [CommandKind::Threshold, CommandKind::Learn, CommandKind::Teach, CommandKind::Install];
     let Some(records) = line.records.folder.clone() else { return Ok(None) };
     if !kinds.into_iter().any(|kind| line.accepts(kind)) {
         return Ok(None);

@@ -93,6 +93,7 @@ impl Worker {
     pub(super) fn show_thresholds(&mut self) {
         let state = |(product, with): (&Product, &JudgedWith)| ThresholdState {
             product: product.name.clone(),
+            bundle: with.bundle.clone(),
             own: with.own,
             used: with.used(),
             lowest: with.bounds.lowest,

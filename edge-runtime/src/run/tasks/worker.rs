@@ -84,6 +84,7 @@ impl Worker {
             }
             Task::Learn => self.start_learner(request, "learn", &Lesson::Decisions { apply: true }),
             Task::RollBack => self.start_learner(request, "roll_back", &Lesson::RollBack),
+            Task::Install => self.start_learner(request, "install", &Lesson::Install),
             Task::TryTeaching => self.start_teaching(request, false),
             Task::Teach => self.start_teaching(request, true),
         }

@@ -90,7 +90,7 @@ function show() {
     reset_threshold: accepts("threshold") && threshold()?.by != null,
     try_learning: accepts("learn") && !running,
     learn: accepts("learn") && !running && isTried("try_learning"),
-    roll_back: (accepts("learn") || accepts("teach")) && !running && threshold()?.can_roll_back === true,
+    roll_back: ["learn", "teach", "install"].some(accepts) && !running && threshold()?.can_roll_back === true,
     take_photos: accepts("teach") && !running,
     stop: (accepts("learn") || accepts("teach")) && (running || photos?.taking === true),
     try_teaching: accepts("teach") && !running && photos?.taught.length > 0,
