@@ -11,7 +11,7 @@ use fuzzing::Fuzz;
 use gateway::config::{Config, PageConfig, TEMPLATE, WordOrder};
 use gateway::line::{CommandQueue, Hub, LineState};
 use gateway::modbus::{Image, MAX_FRAME, Writes, answer, frame_len};
-use gateway::mqtt::{Happened, Login, Protocol};
+use gateway::mqtt::{Happened, Login, MAX_PACKET, Protocol};
 use gateway::page::{Page, Role, set_password};
 use shared_format::gateway::{Decoder, Hello, LineMessage, LineStatus, MAX_LEN, Message, Product, cut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -94,6 +94,7 @@ fn mqtt_packets() {
         password: Some("c".to_owned()),
         keep_alive_s: 30,
         state_topic: "t/state".to_owned(),
+        max_packet: MAX_PACKET,
     };
     let accepted = [0x20, 2, 0, 0];
     let message = [&[0x32, 11, 0, 3][..], b"t/c", &[0, 9], b"text"].concat();

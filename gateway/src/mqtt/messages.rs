@@ -13,6 +13,8 @@ pub(super) struct Topics {
     status: String,
     parts: String,
     alarm: String,
+    fleet: String,
+    stored: String,
     command: String,
 }
 
@@ -24,6 +26,8 @@ impl Topics {
             status: topic("status"),
             parts: topic("parts"),
             alarm: topic("alarm"),
+            fleet: topic("fleet"),
+            stored: topic("stored"),
             command: topic("command/"),
         }
     }
@@ -46,6 +50,16 @@ impl Topics {
     /// One message for each alarm that is raised or over.
     pub(super) fn alarm(&self) -> &str {
         &self.alarm
+    }
+
+    /// What the board says about itself as one of a fleet.
+    pub(super) fn fleet(&self) -> &str {
+        &self.fleet
+    }
+
+    /// What the collector says about what it has stored.
+    pub(super) fn stored(&self) -> &str {
+        &self.stored
     }
 
     /// What to subscribe to for commands.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `messages` | what is published: topics and JSON |
 //! | `store` | messages that wait for the broker, bounded in size and age |
+//! | `journal` | messages on the disk |
 //! | `protocol` | the protocol's state, without input and output |
 //! | `session` | one connection to the broker |
 //!
@@ -11,6 +12,7 @@
 //! keeps the protocol's rules, but does no input and output: this client owns the connection, so that each step has a
 //! time-out, a packet has a maximum length, and the only copy of a message that waits is in the store.
 
+mod journal;
 mod messages;
 mod protocol;
 mod session;
@@ -32,7 +34,7 @@ use crate::log::limited;
 use crate::regular_file;
 use crate::tls::Tls;
 use messages::Topics;
-pub use protocol::{Happened, Login, Protocol, ProtocolError};
+pub use protocol::{Happened, Login, MAX_PACKET, Protocol, ProtocolError};
 use session::Session;
 pub use store::Store;
 
@@ -43,6 +45,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 const MAX_PASSWORD: usize = 1024;
 /// Maximum size of the file with the password, line ends included.
 const MAX_PASSWORD_FILE: u64 = 4096;
+
+/// What the collector says: all messages of a store up to this number are in its table.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct StoredMessage {
+    /// The store, as the messages name it.
+    pub store: String,
+    /// The highest number without a gap before it.
+    pub up_to: u64,
+}
 
 /// Publishes a line's results.
 pub struct Client {
@@ -64,15 +75,26 @@ impl Client {
     /// Prepares the client, without connecting.
     ///
     /// # Errors
-    /// If the password's file or the trusted certificates can't be read.
+    /// If the password's file, the trusted certificates or the folder of the store can't be used.
     pub fn new(config: MqttConfig, hub: Hub) -> Result<Self> {
         let topics = Topics::new(&config.topic);
         let login = login(&config)?;
         let tls = config.tls.then(|| Tls::new(&config.host, config.ca_file.as_deref())).transpose()?;
-        let store = Store::new(
-            (config.store_mib as usize) << 20,
-            Duration::from_secs(3600 * u64::from(config.store_hours)),
-        );
+        let store = match &config.store_folder {
+            None => Store::new(
+                (config.store_mib as usize) << 20,
+                Duration::from_secs(3600 * u64::from(config.store_hours)),
+            ),
+            Some(folder) => {
+                let opened = Store::open(folder, u64::from(config.store_mib) << 20, config.until_stored);
+                opened.with_context(|| {
+                    format!(
+                        "cannot use mqtt.store_folder {}; create it for this user, and give each gateway its own",
+                        folder.display()
+                    )
+                })?
+            }
+        };
         let events = hub.events();
         let (stored, changed) = (Notify::new(), Notify::new());
         Ok(Self { config, login, tls, topics, hub, events, store: Mutex::new(store), stored, changed })
@@ -110,6 +132,7 @@ impl Client {
                 self.changed.notify_one();
                 messages::alarm(&line, name, *active, *at_unix_ms).map(|json| (self.topics.alarm(), json))
             }
+            Event::Fleet(json) => Some((self.topics.fleet(), json.clone().into_bytes())),
             Event::Changed => return self.changed.notify_one(),
         };
         drop(line);
@@ -145,6 +168,16 @@ impl Client {
 
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the collector says about what it has stored.
+    fn take_stored(&self, payload: &[u8]) {
+        match serde_json::from_slice::<StoredMessage>(payload) {
+            Ok(StoredMessage { store, up_to }) => self.store().stored(&store, up_to),
+            Err(e) => limited!(warn, "a message on {} can't be read: {e}", self.topics.stored()),
+        }
+        self.count();
+        self.stored.notify_one();
     }
 
     /// Publishes the store's counts.
@@ -184,6 +217,7 @@ fn login(config: &MqttConfig) -> Result<Login> {
         password: password.transpose()?,
         keep_alive_s: config.keep_alive_s,
         state_topic: topics.state().to_owned(),
+        max_packet: MAX_PACKET,
     })
 }
 
@@ -195,6 +229,8 @@ pub async fn check(config: &MqttConfig) -> Result<String> {
     let (hub, _commands) = Hub::new();
     let mut config = config.clone();
     config.client_id += "-check";
+    // The running gateway has it open.
+    config.store_folder = None;
     let client = Client::new(config, hub)?;
     let (host, port) = (&client.config.host, client.port());
     let reached = timeout(Duration::from_secs(10), Session::new(&client).log_in(false)).await;

@@ -9,7 +9,7 @@ use mqtt_protocol_core::mqtt::result_code::{ConnectReturnCode, MqttError};
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
 /// A longer packet from the broker is refused: it sends confirmations, and commands of a few dozen bytes.
-const MAX_PACKET: u32 = 16 << 10;
+pub const MAX_PACKET: u32 = 16 << 10;
 
 /// What the client tells the broker about itself.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Login {
     pub keep_alive_s: u16,
     /// The topic of the last will.
     pub state_topic: String,
+    /// A longer packet from the broker is refused, in bytes.
+    pub max_packet: u32,
 }
 
 /// Why a session can't go on.
@@ -33,9 +35,9 @@ pub enum ProtocolError {
     /// The broker refuses the login.
     #[error("it refuses the login: {0}")]
     Refused(&'static str),
-    /// The broker refuses the subscription to commands.
-    #[error("it refuses the subscription to commands; allow it there, or set mqtt.commands = false")]
-    NoCommands,
+    /// The broker refuses a subscription.
+    #[error("it refuses a subscription; allow it there, or set mqtt.commands and mqtt.until_stored to false")]
+    NoSubscription,
     /// The broker breaks the protocol's rules.
     #[error("it breaks the rules of MQTT 3.1.1 ({0}); check that it is an MQTT broker")]
     Broken(String),
@@ -79,7 +81,7 @@ impl Protocol {
     /// # Errors
     /// [`ProtocolError::Encode`]
     pub fn start(login: &Login, will: bool) -> Result<Self, ProtocolError> {
-        let options = ConnectionOptions::new().maximum_packet_size_recv(MAX_PACKET);
+        let options = ConnectionOptions::new().maximum_packet_size_recv(login.max_packet);
         let mut connection = Connection::with_options(Version::V3_1_1, options);
         let mut connect = Connect::builder()
             .client_id(login.client_id.as_str())?
@@ -211,7 +213,7 @@ fn received(packet: Packet) -> Result<Option<Happened>, ProtocolError> {
         Packet::V3_1_1Puback(puback) => Happened::Confirmed(puback.packet_id()),
         Packet::V3_1_1Suback(suback) => {
             if suback.return_codes().iter().any(|code| code.is_failure()) {
-                return Err(ProtocolError::NoCommands);
+                return Err(ProtocolError::NoSubscription);
             }
             return Ok(None);
         }

@@ -128,6 +128,9 @@ impl<'c> Session<'c> {
         if client.config.commands {
             broker.protocol.subscribe(&client.topics.commands())?;
         }
+        if client.config.until_stored {
+            broker.protocol.subscribe(client.topics.stored())?;
+        }
         let every = Duration::from_secs(client.config.status_every_s.into());
         let mut next_status = Instant::now();
         let mut bytes = [0; READ_SIZE];
@@ -172,11 +175,12 @@ impl<'c> Session<'c> {
     /// Adds messages of the store to what is being sent.
     fn fill(&self, broker: &mut Established) -> Result<(), ProtocolError> {
         let mut store = self.client.store();
+        store.publish_again();
         while broker.has_room()
-            && store.in_flight() < MAX_IN_FLIGHT
-            && let Some(message) = store.oldest()
+            && store.may_send(MAX_IN_FLIGHT)
+            && let Some((topic, payload)) = store.to_send()
         {
-            let packet = broker.publish(&message.topic, &message.payload, false)?;
+            let packet = broker.publish(&topic, &payload, false)?;
             store.sent(packet);
             broker.collect_out();
         }
@@ -194,6 +198,9 @@ impl<'c> Session<'c> {
                     let confirmed = u64::from(self.client.store().confirmed(packet));
                     self.client.hub.mqtt().published.fetch_add(confirmed, Ordering::Relaxed);
                     self.client.count();
+                }
+                Happened::Message { topic, payload } if topic == self.client.topics.stored() => {
+                    self.client.take_stored(&payload);
                 }
                 Happened::Message { topic, payload } => self.command(&topic, &payload),
                 Happened::Accepted => {}
