@@ -1,18 +1,19 @@
 //! Connections to HTTP servers, and the server for metrics. [`hyper`] speaks the protocol.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::log::limited;
@@ -26,6 +27,9 @@ const MAX_CLIENTS: usize = 16;
 const MAX_HEAD: usize = 8 << 10;
 /// The part of an answer's body that is read, so that the connection ends in order.
 const MAX_BODY: usize = 64 << 10;
+/// What is read of an answer at once, in bytes.
+const READ_SIZE: usize = 64 << 10;
+const USER_AGENT: &str = concat!("nominal-gateway/", env!("CARGO_PKG_VERSION"));
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a URL can't be used.
@@ -105,7 +109,7 @@ impl Target {
             let request = Request::post(&self.path)
                 .header("host", &self.authority)
                 .header("content-type", "application/json")
-                .header("user-agent", concat!("nominal-gateway/", env!("CARGO_PKG_VERSION")))
+                .header("user-agent", USER_AGENT)
                 .body(Full::new(Bytes::from(json)))
                 .map_err(io::Error::other)?;
             let exchange = async {
@@ -121,6 +125,78 @@ impl Target {
             }
         };
         timeout(TIMEOUT, posted).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// An answer whose body is read piece by piece.
+pub struct Download {
+    /// The answer's status.
+    pub status: StatusCode,
+    /// What the server calls this version.
+    pub etag: Option<String>,
+    body: Incoming,
+    _connection: AbortOnDrop,
+}
+
+impl Download {
+    /// Returns the next piece of the body; `None` after the last.
+    ///
+    /// # Errors
+    /// If the connection is lost, or nothing comes in time.
+    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let frame = timeout(TIMEOUT, self.body.frame()).await.map_err(|_| ErrorKind::TimedOut)?;
+            let Some(frame) = frame else { return Ok(None) };
+            if let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+}
+
+impl Target {
+    /// Asks for a file below the URL, unless it is still the version `etag`.
+    ///
+    /// # Errors
+    /// If the server can't be reached or doesn't answer in time.
+    pub async fn get(&self, tls: Option<&Tls>, name: &str, etag: Option<&str>) -> io::Result<Download> {
+        let asked = async {
+            let stream = tls::connect(&self.host, self.port, tls).await?;
+            let handshake = hyper::client::conn::http1::Builder::new()
+                .max_buf_size(READ_SIZE)
+                .handshake(TokioIo::new(stream))
+                .await;
+            let (mut sender, connection) = handshake.map_err(io::Error::other)?;
+            // It ends with the answer, or is aborted with it.
+            let connection = AbortOnDrop(tokio::spawn(async move {
+                let _ = connection.await;
+            }));
+            let mut request = Request::get(format!("{}/{name}", self.path.trim_end_matches('/')))
+                .header("host", &self.authority)
+                .header("user-agent", USER_AGENT);
+            if let Some(etag) = etag {
+                request = request.header("if-none-match", etag);
+            }
+            let request = request.body(Empty::<Bytes>::new()).map_err(io::Error::other)?;
+            let response = sender.send_request(request).await.map_err(io::Error::other)?;
+            let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+            Ok(Download {
+                status: response.status(),
+                etag,
+                body: response.into_body(),
+                _connection: connection,
+            })
+        };
+        timeout(TIMEOUT, asked).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+    }
+}
+
+/// A task that ends with what needs it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

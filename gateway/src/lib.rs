@@ -1,4 +1,4 @@
-//! The gateway between a line and networks: a PLC (Modbus TCP), an MQTT broker, Prometheus, a webhook and browsers.
+//! The gateway between a line and networks: a PLC (Modbus TCP), an MQTT broker, Prometheus, a webhook, browsers and a fleet's folder.
 //!
 //! The program that holds the gate has no network. This one connects to it over a local socket and passes its results on; it
 //! may crash, be flooded or be attacked without the gate noticing. What comes back from the networks, such as the selection of
@@ -12,6 +12,7 @@
 //! | [`mqtt`] | an MQTT client that stores messages while the broker is gone |
 //! | [`metrics`] | metrics for Prometheus |
 //! | [`webhook`] | alarms to an HTTP server |
+//! | [`fleet`] | follows a fleet's folder: fetches bundles and has the line install them |
 //! | [`page`] | a page for browsers: the line live, its records and decisions on them, thresholds, teaching |
 //! | [`http`] | connections to HTTP servers, and the server for metrics |
 //! | [`tls`] | trusted certificates, connections with or without TLS, and the page's own certificate |
@@ -28,6 +29,7 @@
 pub mod advice;
 pub mod commands;
 pub mod config;
+pub mod fleet;
 pub mod http;
 pub mod line;
 pub mod log;

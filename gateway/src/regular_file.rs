@@ -1,7 +1,7 @@
-//! Reads the files that the gateway file names. Anything but a regular file is refused without being read: a pipe would block,
+//! Reads the files that the gateway file names, and writes the gateway's own. Anything but a regular file is refused without being read: a pipe would block,
 //! and a device may never end.
 
-use std::io::{self, Error, ErrorKind, Read as _};
+use std::io::{self, Error, ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 /// Reads a regular file of at most `max` bytes.
@@ -19,6 +19,22 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
         return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {max} bytes")));
     }
     Ok(bytes)
+}
+
+/// Writes a file of the gateway's own, whole or not at all. Blocks until it is on the disk.
+///
+/// # Errors
+/// The system's error; the file is then as before.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // One program at a time writes it: what a power cut has left under this name is overwritten.
+    let partial = folder.join(format!(".{name}.partial"));
+    let mut file = std::fs::File::create(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::runtime;
 use crate::config::{Config, ConfigError};
-use crate::{line, metrics, modbus, mqtt, page, webhook};
+use crate::{fleet, line, metrics, modbus, mqtt, page, webhook};
 
 /// Prints one line for each neighbour. Returns whether all checks passed.
 pub(super) fn run(file: &Path, file_only: bool) -> Result<bool> {
@@ -48,6 +48,9 @@ async fn neighbours(config: &Config) -> Vec<(&'static str, Result<String>)> {
     }
     if let Some(page) = &config.page {
         results.push(("page", page::check(page).await));
+    }
+    if let Some(fleet) = &config.fleet {
+        results.push(("fleet", fleet::check(fleet).await));
     }
     results
 }

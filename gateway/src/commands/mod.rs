@@ -97,8 +97,9 @@ impl Command {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // The only blocking calls are look-ups of host names, reading records, and checking passwords, one at a time.
-        .max_blocking_threads(3)
+        // The only blocking calls are look-ups of host names, reading records, writing a fleet's bundle, and checking passwords,
+        // one at a time.
+        .max_blocking_threads(4)
         .build()
         .context("cannot start; raise the limits on open files and threads")
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::runtime;
 use crate::config::{Config, ConfigError};
 use crate::line::{self, Hub};
-use crate::{metrics, modbus, mqtt, page, webhook};
+use crate::{fleet, metrics, modbus, mqtt, page, webhook};
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn run(file: &Path, verbose: bool) -> Result<()> {
@@ -57,6 +57,10 @@ async fn serve(config: Config) -> Result<()> {
     if let Some(webhook) = config.webhook {
         let sender = webhook::Sender::new(webhook, hub.clone())?;
         tasks.spawn(async move { sender.run().await });
+    }
+    if let Some(fleet) = config.fleet {
+        let follower = fleet::Follower::new(fleet, hub.clone())?;
+        tasks.spawn(async move { follower.run().await });
     }
     tasks.spawn(line::client(config.line, hub, commands));
     tasks.spawn(watchdog());

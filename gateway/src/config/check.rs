@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::schema::{Config, MqttConfig, PageConfig, WebhookConfig};
+use signing::Key;
+use signing::manifest::is_plain_name;
+
+use super::schema::{Config, FleetConfig, MqttConfig, PageConfig, WebhookConfig};
 use crate::http::Target;
 use crate::line::{LINE_LOST, is_alarm};
 
@@ -25,6 +28,9 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     }
     if let Some(page) = &config.page {
         checker.page(page);
+    }
+    if let Some(fleet) = &config.fleet {
+        checker.fleet(fleet);
     }
     checker.problems
 }
@@ -68,8 +74,12 @@ impl Checker {
         }
         self.check_range("mqtt.keep_alive_s", mqtt.keep_alive_s, 5..=3600);
         self.check_range("mqtt.status_every_s", mqtt.status_every_s, 1..=86_400);
-        self.check_range("mqtt.store_mib", mqtt.store_mib, 1..=256);
+        let most = if mqtt.store_folder.is_some() { 65_536 } else { 256 };
+        self.check_range("mqtt.store_mib", mqtt.store_mib, 1..=most);
         self.check_range("mqtt.store_hours", mqtt.store_hours, 1..=8760);
+        if mqtt.until_stored && mqtt.store_folder.is_none() {
+            self.report("mqtt.until_stored needs mqtt.store_folder; add it, or remove until_stored");
+        }
         if mqtt.password_file.is_some() && mqtt.user.is_none() {
             self.report("mqtt.password_file needs mqtt.user; add the user's name");
         }
@@ -100,6 +110,46 @@ impl Checker {
         }
         self.check_range("page.session_hours", page.session_hours, 1..=168);
         self.check_range("page.max_browsers", page.max_browsers, 1..=100);
+    }
+
+    fn fleet(&mut self, fleet: &FleetConfig) {
+        if fleet.source.is_empty() {
+            self.report("fleet.source is empty; give the URL or the path of the fleet's folder");
+        }
+        if fleet.is_on_server()
+            && let Err(e) = Target::parse(&fleet.source)
+        {
+            self.report(format!("fleet.source is not allowed: {e}"));
+        }
+        if fleet.trust.is_empty() {
+            self.report("fleet.trust is empty; give the public key whose owner publishes for the fleet");
+        }
+        for key in &fleet.trust {
+            if let Err(e) = Key::parse(key) {
+                self.report(format!("fleet.trust: {e}"));
+            }
+        }
+        let names = [("fleet.board", Some(&fleet.board)), ("fleet.group", fleet.group.as_ref())];
+        for (key, name) in names.into_iter().filter_map(|(key, name)| Some((key, name?))) {
+            if !is_plain_name(name) {
+                self.report(format!(
+                    "{key} = {name:?} is not allowed; give up to 100 letters, digits, -, _ and ., without a leading dot"
+                ));
+            }
+        }
+        for (key, path) in [
+            ("fleet.inbox", &fleet.inbox),
+            ("fleet.records", &fleet.records),
+            ("fleet.folder", &fleet.folder),
+        ] {
+            if path.as_os_str().is_empty() {
+                self.report(format!("{key} is empty; give a folder"));
+            }
+        }
+        self.check_range("fleet.every_s", fleet.every_s, 1..=86_400);
+        self.check_range("fleet.max_mib", fleet.max_mib, 1..=8192);
+        self.check_range("fleet.watch_minutes", fleet.watch_minutes, 1..=10_080);
+        self.check_range("fleet.max_reject_share", fleet.max_reject_share, 0.0..=1.0);
     }
 
     fn webhook(&mut self, webhook: &WebhookConfig) {

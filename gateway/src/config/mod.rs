@@ -12,7 +12,8 @@ mod schema;
 use std::path::{Path, PathBuf};
 
 pub use schema::{
-    Config, LineConfig, MetricsConfig, ModbusConfig, MqttConfig, PageConfig, WebhookConfig, WordOrder,
+    Config, FleetConfig, LineConfig, MetricsConfig, ModbusConfig, MqttConfig, PageConfig, WebhookConfig,
+    WordOrder,
 };
 
 use crate::regular_file;
@@ -57,7 +58,9 @@ pub enum ConfigError {
         problems: Vec<String>,
     },
     /// The file names no neighbour.
-    #[error("the gateway file names no neighbour; add [modbus], [mqtt], [metrics], [webhook] or [page]")]
+    #[error(
+        "the gateway file names no neighbour; add [modbus], [mqtt], [metrics], [webhook], [page] or [fleet]"
+    )]
     NoNeighbours,
 }
 
@@ -99,6 +102,7 @@ impl Config {
             || self.metrics.is_some()
             || self.webhook.is_some()
             || self.page.is_some()
+            || self.fleet.is_some()
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
@@ -107,9 +111,17 @@ impl Config {
         if let Some(mqtt) = &mut self.mqtt {
             mqtt.password_file.iter_mut().for_each(resolve);
             mqtt.ca_file.iter_mut().for_each(resolve);
+            mqtt.store_folder.iter_mut().for_each(resolve);
         }
         if let Some(webhook) = &mut self.webhook {
             webhook.ca_file.iter_mut().for_each(resolve);
+        }
+        if let Some(fleet) = &mut self.fleet {
+            [&mut fleet.inbox, &mut fleet.records, &mut fleet.folder].into_iter().for_each(resolve);
+            fleet.ca_file.iter_mut().for_each(resolve);
+            if !fleet.is_on_server() {
+                fleet.source = folder.join(&fleet.source).to_string_lossy().into_owned();
+            }
         }
         if let Some(page) = &mut self.page {
             resolve(&mut page.folder);
@@ -144,6 +156,7 @@ mod tests {
         let page = config.page.unwrap();
         assert_eq!(page.key.unwrap(), Path::new("/etc/nominal/page-key.pem"));
         assert_eq!(page.records.unwrap(), Path::new("/var/lib/nominal/records"));
+        assert_eq!(config.fleet.unwrap().inbox, Path::new("/var/lib/nominal-inbox"));
         assert!(config.modbus.is_some() && config.metrics.is_some() && config.webhook.is_some());
         assert_eq!(mqtt.password_file.unwrap(), Path::new("/etc/nominal/mqtt-password"));
     }
@@ -171,6 +184,7 @@ mod tests {
             client_id = ""
             password_file = "p"
             store_mib = 1000
+            until_stored = true
             store_hours = 0
             keep_alive_s = 1
             [webhook]
@@ -183,6 +197,18 @@ mod tests {
             proxy = true
             session_hours = 0
             max_browsers = 0
+            [fleet]
+            source = "https://user:secret@x"
+            trust = ["RWx"]
+            board = "../x"
+            group = ""
+            inbox = "i"
+            records = "r"
+            folder = "f"
+            every_s = 0
+            max_mib = 0
+            watch_minutes = 20000
+            max_reject_share = 1.5
         "#;
         let ConfigError::Values { problems, .. } = parse(text).unwrap_err() else { panic!("no values") };
         let keys = [
@@ -194,6 +220,7 @@ mod tests {
             "mqtt.keep_alive_s",
             "mqtt.store_mib",
             "mqtt.store_hours",
+            "mqtt.until_stored",
             "mqtt.password_file",
             "webhook.url",
             "webhook.alarms",
@@ -203,6 +230,14 @@ mod tests {
             "page.listen",
             "page.session_hours",
             "page.max_browsers",
+            "fleet.source",
+            "fleet.trust",
+            "fleet.board",
+            "fleet.group",
+            "fleet.every_s",
+            "fleet.max_mib",
+            "fleet.watch_minutes",
+            "fleet.max_reject_share",
         ];
         assert_eq!(problems.len(), keys.len(), "{problems:#?}");
         assert!(problems.iter().zip(keys).all(|(said, key)| said.starts_with(key)), "{problems:#?}");

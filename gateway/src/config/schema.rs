@@ -26,6 +26,9 @@ pub struct Config {
     /// The live page for browsers; off by default.
     #[serde(default)]
     pub page: Option<PageConfig>,
+    /// Bundles from a fleet's folder; off by default.
+    #[serde(default)]
+    pub fleet: Option<FleetConfig>,
 }
 
 /// Where the line is.
@@ -108,12 +111,18 @@ pub struct MqttConfig {
     /// Seconds between two statuses.
     #[serde(default = "default_status_every_s")]
     pub status_every_s: u32,
+    /// A folder for the messages that wait for the broker; without it, they wait in memory. It must exist and belong to this user.
+    #[serde(default)]
+    pub store_folder: Option<PathBuf>,
     /// Maximum size of the messages that wait for the broker, in MiB.
     #[serde(default = "default_store_mib")]
     pub store_mib: u32,
-    /// Maximum time that a message waits for the broker, in hours.
+    /// Maximum time that a message waits in memory for the broker, in hours.
     #[serde(default = "default_store_hours")]
     pub store_hours: u32,
+    /// Whether messages stay until `nominal-fleet collect` has them in its table, and not just until the broker has them.
+    #[serde(default)]
+    pub until_stored: bool,
     /// Whether commands are taken from the broker.
     #[serde(default)]
     pub commands: bool,
@@ -199,4 +208,64 @@ const fn default_session_hours() -> u32 {
 
 const fn default_max_browsers() -> u16 {
     50
+}
+
+/// Bundles from a fleet's folder.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FleetConfig {
+    /// Where the folder is: a URL that starts with `http://` or `https://`, or a path.
+    pub source: String,
+    /// A PEM file with the certificates that are trusted instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Public keys, each with the name of its owner after a blank, one of which must have signed the index.
+    pub trust: Vec<String>,
+    /// The board's name, which no other board of the fleet may have.
+    pub board: String,
+    /// The group of boards that it belongs to.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The line's `socket.inbox`. It must exist, be this user's to write and the line's to read.
+    pub inbox: PathBuf,
+    /// The line's folder of records, in which it says what it runs.
+    pub records: PathBuf,
+    /// The folder for what must survive a restart. It must exist and belong to this user.
+    pub folder: PathBuf,
+    /// Seconds between two looks at the index.
+    #[serde(default = "default_every_s")]
+    pub every_s: u32,
+    /// Maximum size of a bundle, in MiB.
+    #[serde(default = "default_max_mib")]
+    pub max_mib: u32,
+    /// Minutes that a bundle is watched after it was installed.
+    #[serde(default = "default_watch_minutes")]
+    pub watch_minutes: u32,
+    /// The share of rejected parts above which the board goes back while a bundle is watched.
+    #[serde(default = "default_max_reject_share")]
+    pub max_reject_share: f64,
+}
+
+impl FleetConfig {
+    /// Whether the folder is on a web server.
+    #[must_use]
+    pub fn is_on_server(&self) -> bool {
+        self.source.starts_with("http://") || self.source.starts_with("https://")
+    }
+}
+
+const fn default_every_s() -> u32 {
+    300
+}
+
+const fn default_max_mib() -> u32 {
+    512
+}
+
+const fn default_watch_minutes() -> u32 {
+    60
+}
+
+const fn default_max_reject_share() -> f64 {
+    0.1
 }

@@ -160,6 +160,11 @@ impl Hub {
         self.tell(events);
     }
 
+    /// Tells all neighbours of an event that doesn't come from the line.
+    pub fn tell_all(&self, event: Event) {
+        self.tell(vec![event]);
+    }
+
     fn tell(&self, events: Vec<Event>) {
         for event in events {
             // Without neighbours that listen, nobody gets it.

@@ -54,6 +54,8 @@ pub enum Event {
     },
     /// The product was changed, or the line was connected.
     Changed,
+    /// What the board says about itself as one of a fleet, as JSON.
+    Fleet(String),
 }
 
 /// What is known of the line.

@@ -74,7 +74,7 @@ impl Live {
                 event = events.recv() => match event {
                     Ok(Event::Part(part)) => self.add(&part),
                     Ok(Event::Alarm { .. }) => self.publish(),
-                    Ok(Event::Changed) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Event::Changed | Event::Fleet(_)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
                 },
             }

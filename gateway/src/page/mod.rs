@@ -36,9 +36,9 @@ use crate::config::PageConfig;
 use crate::line::Hub;
 use access::{Attempts, AuditLog, Sessions};
 use live::Live;
-use records::RecordFolder;
 
 pub use access::{PasswordError, Role, set_password};
+pub(crate) use records::RecordFolder;
 pub use server::{Server, check};
 
 /// What the page's requests share.
