@@ -26,7 +26,7 @@ const fn step(name: &'static str, what: &'static str, args: &'static [&'static s
 }
 
 /// All steps, in order.
-const STEPS: [NightlyStep; 18] = [
+const STEPS: [NightlyStep; 19] = [
     NightlyStep {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
@@ -61,6 +61,24 @@ const STEPS: [NightlyStep; 18] = [
             "aravis",
             "a hundred thousand frames of the fake GigE Vision camera, which is killed a hundred times, as is its process",
             &["test", "--", "-p", "capture-aravis", "--test", "fake_camera", "--", "--nocapture"],
+        )
+    },
+    NightlyStep {
+        variables: &[("NOMINAL_FLEET_BOARDS", "1000"), ("NOMINAL_FLEET_KILLS", "20")],
+        ..step(
+            "fleet",
+            "a thousand simulated boards that a bundle is rolled out to, with nginx and mosquitto, all killed at random",
+            &[
+                "test",
+                "--",
+                "-p",
+                "nominal-fleet",
+                "--test",
+                "fleet",
+                "--",
+                "--nocapture",
+                "--test-threads=1",
+            ],
         )
     },
     NightlyStep {

@@ -33,6 +33,10 @@ pub fn run_with(arguments: &[OsString], variables: &[(&str, &OsStr)]) -> Result<
     if let Err(reason) = system::ensure_programs(&neighbours) {
         println!("no programs for testing the gateway: {reason:#}");
     }
+    // The web server of a simulated fleet; without it, its tests say so and are skipped.
+    if let Err(reason) = system::ensure_programs(&[("nginx", "nginx-light")]) {
+        println!("no web server for testing fleets: {reason:#}");
+    }
     // A GigE Vision camera on loopback; without it, the tests of `capture-aravis` say so and are skipped.
     if let Err(reason) = system::ensure_programs(&[("arv-fake-gv-camera-0.8", "aravis-tools")]) {
         println!("no fake camera for testing capture-aravis: {reason:#}");
