@@ -23,6 +23,7 @@
 //! | `held_out` | a student's maps of good parts, for the common image score |
 //! | `memory` | how much memory is available |
 //! | `torch` | the trained methods' layer over libtorch |
+//! | [`batch`] | the bundles of many products |
 //! | [`compare`] | which method, teacher, size and alignment find a part's known defects |
 //! | [`quality`] | how well methods find defects, on many sets |
 //! | [`report`] | figures as a table and as a page |
@@ -34,6 +35,7 @@
 //! Without the feature `libtorch` (on by default) only the fitted methods are available; the trained ones and
 //! the modules that only they need are not compiled.
 
+pub mod batch;
 #[cfg(feature = "libtorch")]
 pub mod autoencoder;
 #[cfg(feature = "libtorch")]

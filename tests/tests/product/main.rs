@@ -7,12 +7,14 @@
 
 mod adopt;
 mod bad_input;
+mod batch;
 mod compare;
 mod data_folders;
 mod efficientad;
 mod end_to_end;
 mod figures;
 mod fitted_methods;
+mod fleet;
 mod flow;
 mod ignore_mask;
 mod learn;

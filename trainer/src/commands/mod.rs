@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 mod adopt;
+mod batch;
 mod compare;
 #[cfg(feature = "libtorch")]
 mod distill;
@@ -59,6 +60,8 @@ enum Command {
     TeachDefects(teach_defects::Args),
     /// Write a bundle for the device: ONNX model, thresholds, golden frames
     Export(export::Args),
+    /// Make the bundles of many products, as far as they are out of date
+    Batch(batch::Args),
     /// Adopt a third-party anomaly model (ONNX): calibrate it and write a bundle
     Adopt(Box<adopt::Args>),
     /// Choose method, teacher, input size and alignment by known defects
@@ -113,6 +116,7 @@ impl Cli {
             Command::Train(args) => train::run(&args),
             Command::TeachDefects(args) => teach_defects::run(&args),
             Command::Export(args) => export::run(&args),
+            Command::Batch(args) => batch::run(&args),
             Command::Adopt(args) => adopt::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Eval(args) => eval::run(&args),
