@@ -19,7 +19,7 @@ const LINE: &str = r#"
 name = "a"
 trust = ["KEY office"]
 [[product]]
-name = "red cap"
+name = "red-cap"
 bundle = "cap"
 [camera]
 source = "folder"
@@ -130,7 +130,7 @@ impl Plant {
             "--bundle",
             bundle,
             "--product",
-            "red cap",
+            "red-cap",
             "--percent",
             "100",
             "--key",
