@@ -63,12 +63,12 @@ fn only_what_is_out_of_date_is_made_and_one_failure_stops_no_other() {
     let log = std::fs::read_to_string(shop.0.path("made/work/none/log.txt")).unwrap();
     assert!(log.contains("error"), "{log}");
     assert_eq!(shop.outcomes(&[]).1, expected(["up_to_date", "up_to_date", "failed"]));
-    // Another photo, another option, a bundle that somebody has changed.
+    // Another photo, another option, a bundle that somebody has removed.
     std::fs::copy(shop.0.path("lids/part-000.png"), shop.0.path("caps/more.png")).unwrap();
     assert_eq!(shop.outcomes(&[]).1, expected(["made", "up_to_date", "failed"]));
     std::fs::write(shop.0.path("products.toml"), text("key = \"office.key\"").replace("0.1", "0.2")).unwrap();
     assert_eq!(shop.outcomes(&[]).1, expected(["up_to_date", "made", "failed"]));
-    std::fs::remove_file(shop.0.path("made/bundles/cap/model.threshold")).unwrap();
+    std::fs::remove_dir_all(shop.0.path("made/bundles/cap")).unwrap();
     assert_eq!(
         shop.outcomes(&["--only", "cap", "--only", "lid"]).1,
         expected(["made", "up_to_date", ""])[..2]

@@ -187,7 +187,7 @@ impl Place {
             .lines()
             .rfind(|line| !line.trim().is_empty())
             .unwrap_or("it was ended, perhaps because memory ran out");
-        last.chars().take(LAST_WORDS).collect()
+        last.trim_start_matches("error: ").chars().take(LAST_WORDS).collect()
     }
 }
 
