@@ -141,7 +141,7 @@ impl LineFile {
             }
         }
         self.records.folder.iter_mut().for_each(resolve);
-        for socket in &mut self.socket {
+        if let Some(socket) = &mut self.socket {
             resolve(&mut socket.path);
             socket.inbox.iter_mut().for_each(resolve);
         }
