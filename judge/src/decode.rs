@@ -7,15 +7,17 @@ mod tiff;
 
 pub use error::DecodeError;
 pub use jpeg::trim_jpeg;
+pub(crate) use jpeg::{DecodedJpeg, JpegDecoder, UpsamplingBuffers};
 
 use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
-use shared_format::Size;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use shared_format::{Roi, Size};
 
 use crate::frame::{Frame, FrameError, Pixels};
+use crate::frame_area::{FrameRows as _, RowBuffers};
 use crate::guard::guarded;
 use crate::regular_file::{ReadError, read_regular_file};
 
@@ -111,7 +113,7 @@ fn decode_oriented(bytes: &[u8], max: Size) -> Result<(DynamicImage, &'static st
     let name = format_name(format);
     // Damaged files are everyday input here, and decoders index by what the file claims.
     let decoded = guarded(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, &|size, orientation| check_size(size, orientation, max)),
+        ImageFormat::Jpeg => decode_jpeg(bytes, max),
         _ => decode_other(bytes, format, name, max),
     });
     let (mut image, orientation) = decoded
@@ -120,7 +122,41 @@ fn decode_oriented(bytes: &[u8], max: Size) -> Result<(DynamicImage, &'static st
     Ok((image, name))
 }
 
-fn guess_format(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
+fn decode_jpeg(bytes: &[u8], max: Size) -> Result<(DynamicImage, Orientation), DecodeError> {
+    let admit = |size: Size, orientation| {
+        check_size(size, orientation, max)?;
+        Ok(Roi { x: 0, y: 0, width: size.width, height: size.height })
+    };
+    let mut decoder = JpegDecoder::default();
+    let decoded = decoder.decode(bytes, &admit)?;
+    Ok((jpeg_image(&decoded)?, decoded.orientation))
+}
+
+/// Makes an image of a decoded JPEG, not turned yet.
+fn jpeg_image(decoded: &DecodedJpeg<'_>) -> Result<DynamicImage, DecodeError> {
+    let Size { width, height } = decoded.size();
+    let row_bytes = width as usize * decoded.channels();
+    let mut pixels = vec![0; row_bytes * height as usize];
+    let mut buffers = RowBuffers::default();
+    for (y, out) in pixels.chunks_exact_mut(row_bytes.max(1)).enumerate() {
+        decoded.write_row(y, 0..width as usize, &mut buffers, out);
+    }
+    let image = if decoded.channels() == 1 {
+        GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
+    } else {
+        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+    };
+    image.ok_or(DecodeError::Truncated { format: "JPEG" })
+}
+
+/// Makes an upright frame of a decoded JPEG.
+pub(crate) fn upright_jpeg(decoded: &DecodedJpeg<'_>) -> Result<Frame, DecodeError> {
+    let mut image = jpeg_image(decoded)?;
+    image.apply_orientation(decoded.orientation);
+    frame_of(image, format_name(ImageFormat::Jpeg))
+}
+
+pub(crate) fn guess_format(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
     // BigTIFF: the decoder reads it, but its library recognises a TIFF by the number 42 only.
     if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
         return Ok(ImageFormat::Tiff);
@@ -143,7 +179,7 @@ fn format_name(format: ImageFormat) -> &'static str {
 }
 
 /// Checks whether an image of this size, before it is turned upright, may be decoded.
-fn check_size(size: Size, orientation: Orientation, max: Size) -> Result<(), DecodeError> {
+pub(crate) fn check_size(size: Size, orientation: Orientation, max: Size) -> Result<(), DecodeError> {
     let Size { width, height } = size;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(DecodeError::TooLarge { found: format!("{width}×{height} pixels") });

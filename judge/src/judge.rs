@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shared_format::{Golden, ThresholdFile, Verdict};
+use shared_format::{Golden, Size, ThresholdFile, Verdict};
 
 use crate::anomaly_map::AnomalyMap;
 use crate::bundle::{Bundle, BundleError, MODEL_FILE};
-use crate::decode::{DecodeError, decode_within};
+use crate::decode::DecodeError;
 use crate::engine::{Engine, Network, Options};
 use crate::fault::Fault;
 use crate::frame::Frame;
+use crate::frame_area::FrameArea;
+use crate::frame_reader::FrameReader;
 use crate::prepare::region_of_interest;
 use crate::region::{Region, largest_region};
 use crate::scorer::{FrameScore, Likeness, Scorer, StageTimes};
@@ -84,6 +86,7 @@ pub struct GoldenResult {
 pub struct Judge {
     bundle: Bundle,
     scorer: Scorer,
+    reader: FrameReader,
 }
 
 impl Judge {
@@ -123,7 +126,7 @@ impl Judge {
         let scorer = Scorer::taught(onnx, recipe, defects, Options { engine, arithmetic, threads })
             .map_err(|source| BundleError::Model { path: bundle.folder.join(MODEL_FILE), source })?
             .with_image_score(bundle.thresholds.image_score.clone());
-        Ok(Self { bundle, scorer })
+        Ok(Self { bundle, scorer, reader: FrameReader::default() })
     }
 
     /// Returns the network that runs on each tile, for measurements.
@@ -161,14 +164,37 @@ impl Judge {
     }
 
     /// Judges a frame. Never fails: any failure becomes the verdict `fault`.
-    pub fn judge(&mut self, frame: &Frame) -> Judgement {
-        self.judge_in(frame, Duration::ZERO)
+    pub fn judge<'f>(&mut self, frame: impl Into<FrameArea<'f>>) -> Judgement {
+        self.judge_in(frame.into(), Duration::ZERO)
     }
 
-    /// Decodes and judges the bytes of an image file.
+    /// Decodes and judges the bytes of an image file. Pixels that the recipe doesn't look at are not computed.
     pub fn judge_bytes(&mut self, bytes: &[u8]) -> Judgement {
-        let max_size = self.bundle.thresholds.recipe.frames.max_admitted();
-        self.judge_from(|| decode_within(bytes, max_size)).1
+        let max = self.bundle.thresholds.recipe.frames.max_admitted();
+        self.judge_bytes_within(bytes, max, |_| ()).0
+    }
+
+    /// Like [`Self::judge_bytes`], for a frame that must not be wider or higher than `max`. `look` is called with what was decoded of it,
+    /// if it could be decoded.
+    pub fn judge_bytes_within<T>(
+        &mut self,
+        bytes: &[u8],
+        max: Size,
+        look: impl FnOnce(FrameArea<'_>) -> T,
+    ) -> (Judgement, Option<T>) {
+        let start = Instant::now();
+        let recipe = self.bundle.thresholds.recipe;
+        // Taken out while the frame is judged, because the judge is borrowed for that as a whole.
+        let mut reader = std::mem::take(&mut self.reader);
+        let judged = reader.read(bytes, max, &recipe, |area| {
+            let decode = start.elapsed();
+            (self.judge_in(area, decode), Some(look(area)))
+        });
+        self.reader = reader;
+        judged.unwrap_or_else(|e| {
+            let times = StageTimes { decode: start.elapsed(), ..StageTimes::default() };
+            (self.fault_judgement(e.into(), times), None)
+        })
     }
 
     /// Obtains a frame from `source`, timed as decoding, and judges it. Returns the frame too, if `source` gave one.
@@ -190,7 +216,7 @@ impl Judge {
         let decode = start.elapsed();
         match frame {
             Ok(frame) => {
-                let judgement = self.judge_in(&frame, decode);
+                let judgement = self.judge_in((&frame).into(), decode);
                 (Some(frame), judgement)
             }
             Err(e) => (None, self.fault_judgement(e.into(), StageTimes { decode, ..StageTimes::default() })),
@@ -228,11 +254,11 @@ impl Judge {
         Ok(GoldenResult { file: golden.file.as_str().to_owned(), expected: golden.score, score, within })
     }
 
-    fn judge_in(&mut self, frame: &Frame, decode: Duration) -> Judgement {
+    fn judge_in(&mut self, frame: FrameArea<'_>, decode: Duration) -> Judgement {
         match self.scorer.score(frame) {
             Ok(scored) => match self.other_product(&scored) {
                 Some(fault) => self.fault_judgement(fault, StageTimes { decode, ..scored.times }),
-                None => self.decide(frame, scored, decode),
+                None => self.decide(frame.frame_size(), scored, decode),
             },
             Err(fault) => self.fault_judgement(fault, StageTimes { decode, ..StageTimes::default() }),
         }
@@ -245,7 +271,7 @@ impl Judge {
         (quartile > limit).then_some(Fault::OtherProduct { quartile, limit })
     }
 
-    fn decide(&self, frame: &Frame, scored: FrameScore, decode: Duration) -> Judgement {
+    fn decide(&self, frame: Size, scored: FrameScore, decode: Duration) -> Judgement {
         let start = Instant::now();
         let FrameScore { score, mut map, likeness, zones, times } = scored;
         let thresholds = &self.bundle.thresholds;
@@ -257,7 +283,7 @@ impl Judge {
             }
             Some(found)
         });
-        let region = region_of_interest(&thresholds.recipe, frame.size())
+        let region = region_of_interest(&thresholds.recipe, frame)
             .ok()
             .and_then(|roi| largest_region(&map, roi, thresholds.pixel_threshold));
         let threshold = thresholds.image_threshold;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`frame`] | an upright image in memory, 8 or 16 bits, grey or colour |
 //! | [`decode`](mod@decode) | bytes → frame; damaged or truncated files are refused |
+//! | [`frame_area`], [`frame_reader`] | bytes → the area of a frame that a recipe judges |
 //! | [`encode`] | frame → PNG |
 //! | [`prepare`] | frame → the network's input, by the recipe |
 //! | [`align`] | finds and corrects how a part is shifted and turned in view |
@@ -101,6 +102,8 @@ pub mod encode;
 pub mod engine;
 pub mod fault;
 pub mod frame;
+pub mod frame_area;
+pub mod frame_reader;
 pub mod ignore_mask;
 pub mod image_score;
 pub mod judge;
@@ -129,6 +132,8 @@ pub use engine::{
 };
 pub use fault::Fault;
 pub use frame::{Frame, FrameError, Pixels};
+pub use frame_area::{FrameArea, FrameRows, RowBuffers};
+pub use frame_reader::FrameReader;
 pub use guard::{CaughtPanic, guarded, is_guarded};
 pub use ignore_mask::IgnoredPixels;
 pub use judge::{GoldenResult, Judge, Judgement, LikeDefect};

@@ -13,7 +13,8 @@ use std::ops::RangeInclusive;
 
 use shared_format::{Colour, ReferencePatch, Roi, Size};
 
-use crate::frame::{Frame, Pixels};
+use crate::frame::Pixels;
+use crate::frame_area::{FrameArea, FrameRows, RowBuffers, RowSource};
 use crate::prepare::LUMA_WEIGHTS;
 
 /// The gains that a frame may need.
@@ -78,14 +79,19 @@ pub enum LightError {
 ///
 /// # Errors
 /// [`LightError`] if the area isn't within the frame, or is overexposed or black.
-pub fn patch_mean(frame: &Frame, area: Roi) -> Result<[f64; 3], LightError> {
+pub fn patch_mean<'f>(frame: impl Into<FrameArea<'f>>, area: Roi) -> Result<[f64; 3], LightError> {
+    let frame = frame.into();
+    let outside = LightError::Outside { patch: area, frame: frame.frame_size() };
+    let Some(area) = frame.locate(area) else { return Err(outside) };
     let size = frame.size();
-    let outside = LightError::Outside { patch: area, frame: size };
-    let measured = match frame.pixels() {
-        Pixels::Grey8(values) => Sums::of::<u8, 1>(values, size, area, u8::MAX),
-        Pixels::Rgb8(values) => Sums::of::<u8, 3>(values, size, area, u8::MAX),
-        Pixels::Grey16(values) => Sums::of::<u16, 1>(values, size, area, u16::MAX),
-        Pixels::Rgb16(values) => Sums::of::<u16, 3>(values, size, area, u16::MAX),
+    let measured = match frame.source {
+        RowSource::Rows(rows) => Sums::of_rows(rows, area),
+        RowSource::Frame(frame) => match frame.pixels() {
+            Pixels::Grey8(values) => Sums::of::<u8, 1>(values, size, area, u8::MAX),
+            Pixels::Rgb8(values) => Sums::of::<u8, 3>(values, size, area, u8::MAX),
+            Pixels::Grey16(values) => Sums::of::<u16, 1>(values, size, area, u16::MAX),
+            Pixels::Rgb16(values) => Sums::of::<u16, 3>(values, size, area, u16::MAX),
+        },
     };
     let Sums { sum, full, pixels, largest } = measured.ok_or(outside)?;
     let overexposed = full.iter().copied().max().unwrap_or_default() as f64 / pixels as f64;
@@ -101,7 +107,11 @@ pub fn patch_mean(frame: &Frame, area: Roi) -> Result<[f64; 3], LightError> {
 ///
 /// # Errors
 /// [`LightError`] if the patch can't be measured, or a factor is outside [`GAINS`].
-pub fn gains(patch: &ReferencePatch, colour: Colour, frame: &Frame) -> Result<[f32; 3], LightError> {
+pub fn gains<'f>(
+    patch: &ReferencePatch,
+    colour: Colour,
+    frame: impl Into<FrameArea<'f>>,
+) -> Result<[f32; 3], LightError> {
     let measured = patch_mean(frame, patch.area)?;
     let reference = patch.mean.map(|mean| f64::from(mean) / f64::from(u16::MAX));
     let as_seen = |mean: [f64; 3]| if colour == Colour::Grey { [luma(mean); 3] } else { mean };
@@ -144,39 +154,62 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds up an area of interleaved values with `C` channels; `None` if it isn't within the frame.
+    /// Adds up an area of interleaved values with `C` channels; `None` if it has no pixels or isn't within the frame.
     fn of<T: Copy + Ord + Into<u64>, const C: usize>(
         values: &[T],
         frame: Size,
         area: Roi,
         largest: T,
     ) -> Option<Self> {
-        let fits =
-            |start: u32, length: u32, all: u32| start.checked_add(length).is_some_and(|end| end <= all);
-        if !fits(area.x, area.width, frame.width) || !fits(area.y, area.height, frame.height) {
-            return None;
-        }
-        let (mut sum, mut full) = ([0; 3], [0; 3]);
+        let mut sums = Self::none(largest);
         for y in area.y..area.y + area.height {
             let start = C * (y as usize * frame.width as usize + area.x as usize);
             let row = values.get(start..start + C * area.width as usize)?;
-            for pixel in row.chunks_exact(C) {
-                // The one value of a grey pixel counts in all three channels.
-                let channels = sum.iter_mut().zip(&mut full).zip(pixel.iter().cycle());
-                for ((sum, full), &value) in channels {
-                    *sum += value.into();
-                    *full += u64::from(value >= largest);
-                }
+            sums.add::<T, C>(row, largest);
+        }
+        sums.unless_empty()
+    }
+
+    /// Adds up an area of rows that are computed.
+    fn of_rows(rows: &dyn FrameRows, area: Roi) -> Option<Self> {
+        let (xs, channels) = (area.x as usize..(area.x + area.width) as usize, rows.channels());
+        let (mut row, mut buffers) = (vec![0; xs.len() * channels], RowBuffers::default());
+        let mut sums = Self::none(u8::MAX);
+        for y in area.y..area.y + area.height {
+            rows.write_row(y as usize, xs.clone(), &mut buffers, &mut row);
+            match channels {
+                1 => sums.add::<u8, 1>(&row, u8::MAX),
+                _ => sums.add::<u8, 3>(&row, u8::MAX),
             }
         }
-        let pixels = u64::from(area.width) * u64::from(area.height);
-        (pixels > 0).then_some(Self { sum, full, pixels, largest: largest.into() })
+        sums.unless_empty()
+    }
+
+    fn none(largest: impl Into<u64>) -> Self {
+        Self { sum: [0; 3], full: [0; 3], pixels: 0, largest: largest.into() }
+    }
+
+    fn unless_empty(self) -> Option<Self> {
+        (self.pixels > 0).then_some(self)
+    }
+
+    fn add<T: Copy + Ord + Into<u64>, const C: usize>(&mut self, row: &[T], largest: T) {
+        for pixel in row.chunks_exact(C) {
+            // The one value of a grey pixel counts in all three channels.
+            let channels = self.sum.iter_mut().zip(&mut self.full).zip(pixel.iter().cycle());
+            for ((sum, full), &value) in channels {
+                *sum += value.into();
+                *full += u64::from(value >= largest);
+            }
+            self.pixels += 1;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Frame;
 
     const AREA: Roi = Roi { x: 1, y: 1, width: 2, height: 2 };
     const SIZE: Size = Size { width: 4, height: 3 };

@@ -10,7 +10,8 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resize
 use shared_format::{Colour, Recipe, Roi, Size, Tiles};
 
 use crate::align::{Aligner, AlignmentError, RigidTransform, warp};
-use crate::frame::{Frame, Pixels};
+use crate::frame::Pixels;
+use crate::frame_area::{FrameArea, FrameRows, RowBuffers, RowSource};
 use crate::ignore_mask::IgnoredPixels;
 use crate::light::{self, LightError};
 use crate::tiles::rows_of;
@@ -92,6 +93,9 @@ pub struct Preparer {
     warp_buffer: Vec<f32>,
     ignored: IgnoredPixels,
     resizer: Resizer,
+    row_buffers: RowBuffers,
+    /// The region of interest, if its rows have to be computed.
+    region8: Vec<u8>,
     luma8: Vec<u8>,
     luma16: Vec<u16>,
     tile8: Vec<u8>,
@@ -111,6 +115,8 @@ impl Preparer {
             ignored: IgnoredPixels::new(&recipe),
             recipe,
             resizer: Resizer::new(),
+            row_buffers: RowBuffers::default(),
+            region8: Vec::new(),
             luma8: Vec::new(),
             luma16: Vec::new(),
             tile8: Vec::new(),
@@ -136,12 +142,12 @@ impl Preparer {
     /// # Errors
     /// [`PrepareError`] if the frame's size is far from that of the training frames, the region of interest doesn't fit into it,
     /// its light can't be corrected, or the part's position can't be found.
-    pub fn prepare(
+    pub fn prepare<'f>(
         &mut self,
-        frame: &Frame,
+        frame: impl Into<FrameArea<'f>>,
         input: &mut Vec<f32>,
     ) -> Result<Option<RigidTransform>, PrepareError> {
-        let movement = self.resize_and_align(frame, input)?;
+        let movement = self.resize_and_align(frame.into(), input)?;
         self.ignored.blank(input);
         Ok(movement)
     }
@@ -149,7 +155,7 @@ impl Preparer {
     /// Resizes the frame, corrects its light and moves the part onto the recipe's reference.
     fn resize_and_align(
         &mut self,
-        frame: &Frame,
+        frame: FrameArea<'_>,
         input: &mut Vec<f32>,
     ) -> Result<Option<RigidTransform>, PrepareError> {
         let Recipe { input: size, tiles, .. } = self.recipe;
@@ -175,7 +181,12 @@ impl Preparer {
     }
 
     /// Gives planes of this size the light of the good parts, if the recipe has a reference patch.
-    fn correct_light(&self, frame: &Frame, size: Size, planes: &mut [f32]) -> Result<(), PrepareError> {
+    fn correct_light(
+        &self,
+        frame: FrameArea<'_>,
+        size: Size,
+        planes: &mut [f32],
+    ) -> Result<(), PrepareError> {
         if let Some(patch) = &self.recipe.reference_patch {
             let gains = light::gains(patch, self.recipe.colour, frame)?;
             light::correct(planes, size.width as usize * size.height as usize, gains);
@@ -209,23 +220,42 @@ impl Preparer {
     /// Fills `input` with the frame's tiles, resized to `to`.
     fn resize(
         &mut self,
-        frame: &Frame,
+        frame: FrameArea<'_>,
         tiles: Tiles,
         to: Size,
         input: &mut Vec<f32>,
     ) -> Result<(), PrepareError> {
-        let size = frame.size();
+        let size = frame.frame_size();
         let roi = region_of_interest(&self.recipe, size)?;
         if !self.recipe.frames.admits(size) {
             let (min, max) = (self.recipe.frames.min, self.recipe.frames.max);
             return Err(PrepareError::FrameSize { frame: size, min, max });
         }
+        let roi = frame.locate(roi).ok_or(PrepareError::RoiOutside { roi, frame: size })?;
+        let size = frame.size();
         input.resize(tiles.count() * 3 * to.width as usize * to.height as usize, 0.0);
         let resizer = &mut self.resizer;
         let to_luma = self.recipe.colour == Colour::Grey;
         let all = Roi { x: 0, y: 0, width: roi.width, height: roi.height };
         let tiles_of = |source, at, roi| TileResizer { source, size: at, roi, tiles, to };
         let cut = Size { width: roi.width, height: roi.height };
+        let frame = match frame.source {
+            RowSource::Rows(rows) => {
+                let (is_grey, region) = (rows.channels() == 1, &mut self.region8);
+                write_region(rows, roi, &mut self.row_buffers, region);
+                if to_luma && !is_grey {
+                    luma8(region, cut, all, &mut self.luma8);
+                }
+                let values: &[u8] = if to_luma && !is_grey { &self.luma8 } else { region };
+                let tiles = tiles_of(values, cut, all);
+                return if to_luma || is_grey {
+                    tiles.resize::<U8>(resizer, &mut self.tile8, input)
+                } else {
+                    tiles.resize::<U8x3>(resizer, &mut self.tile8, input)
+                };
+            }
+            RowSource::Frame(frame) => frame,
+        };
         // Pixel types are named here rather than looked up by the resizer, which would pull in code for all of them.
         match frame.pixels() {
             Pixels::Grey8(v) => tiles_of(v, size, roi).resize::<U8>(resizer, &mut self.tile8, input),
@@ -246,6 +276,16 @@ impl Preparer {
                 tiles_of(bytemuck::cast_slice(v), size, roi).resize::<U16x3>(resizer, &mut self.tile16, input)
             }
         }
+    }
+}
+
+/// Writes the pixels of a region, row by row.
+fn write_region(rows: &dyn FrameRows, roi: Roi, buffers: &mut RowBuffers, region: &mut Vec<u8>) {
+    let row_bytes = roi.width as usize * rows.channels();
+    region.resize(row_bytes * roi.height as usize, 0);
+    let xs = roi.x as usize..(roi.x + roi.width) as usize;
+    for (y, row) in (roi.y as usize..).zip(region.chunks_exact_mut(row_bytes.max(1))) {
+        rows.write_row(y, xs.clone(), buffers, row);
     }
 }
 

@@ -7,7 +7,7 @@ use shared_format::{Descriptor, ImageScore, Recipe, Size, TaughtDefects};
 use crate::anomaly_map::AnomalyMap;
 use crate::engine::{EngineError, Network, Options, TiledNetwork, unexpected_output};
 use crate::fault::Fault;
-use crate::frame::Frame;
+use crate::frame_area::FrameArea;
 use crate::ignore_mask::IgnoredPixels;
 use crate::image_score::{distance, features};
 use crate::prepare::Preparer;
@@ -191,7 +191,11 @@ impl Scorer {
     ///
     /// # Errors
     /// [`Fault`] if the frame doesn't suit the recipe, the engine fails, or the score or a map value is not finite.
-    pub fn score(&mut self, frame: &Frame) -> Result<FrameScore, Fault> {
+    pub fn score<'f>(&mut self, frame: impl Into<FrameArea<'f>>) -> Result<FrameScore, Fault> {
+        self.score_area(frame.into())
+    }
+
+    fn score_area(&mut self, frame: FrameArea<'_>) -> Result<FrameScore, Fault> {
         let start = Instant::now();
         let movement = self.preparer.prepare(frame, &mut self.input)?;
         let prepared = Instant::now();

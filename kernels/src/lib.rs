@@ -14,7 +14,8 @@
 //! | [`normalise`], [`max_pool`], [`resample`] | image normalisation; max pooling; resizing |
 //! | [`distance`], [`channel_min`], [`top_k_mean`] | distance between two images' features; minimum over channels; mean of the largest values |
 //! | [`batch_matmul`] | many small matrices times constant ones |
-//! | [`jpeg`] | a JPEG decoder's transform, upsampling and colour conversion |
+//! | [`jpeg`], [`yuv`] | a JPEG decoder's transform, upsampling and colour conversion; cameras' YUV to RGB |
+//! | `multiversion` | loops that are compiled once more for wider vectors |
 //! | `simd` | vector instructions, selected by [`Isa`], or [`HalfIsa`] for 16-bit floats |
 //! | `parallel` | splitting one kernel's blocks between threads |
 //!
@@ -52,11 +53,13 @@ pub mod resample;
 pub mod space_to_depth;
 pub mod spec;
 pub mod top_k_mean;
+pub mod yuv;
 
 mod buffer;
 mod depthwise;
 mod direct;
 mod microkernel;
+mod multiversion;
 mod parallel;
 mod pointwise;
 mod simd;

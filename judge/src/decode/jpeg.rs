@@ -11,7 +11,7 @@
 //! | `restart_intervals` | a scan's restart intervals, and the blocks in them |
 //! | `huffman`, `bit_reader` | codes, and the bits of a restart interval |
 //! | `sequential`, `progressive`, `block` | the coefficients of blocks |
-//! | `upsample` | components at full size; this, the transform and the colour conversion use loops of `kernels::jpeg` |
+//! | `upsample` | components at the frame's size; this, the transform and the colour conversion use loops of `kernels::jpeg` |
 //! | `error` | what is wrong with a file |
 
 mod bit_reader;
@@ -27,45 +27,72 @@ mod sequential;
 mod tables;
 mod upsample;
 
+use std::ops::Range;
+
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbImage};
 use kernels::jpeg::{interleave_rgb, ycbcr_to_rgb};
+use shared_format::{Roi, Size};
 
 use super::DecodeError;
-use error::Damage;
-use file::{Admit, DecodedJpeg};
+use crate::frame_area::{FrameRows, RowBuffers};
+use file::{Admit, File, Picture};
+use header::MAX_COMPONENTS;
+pub(crate) use upsample::UpsamplingBuffers;
 
-/// Decodes a JPEG; grey stays grey, anything else becomes RGB. The orientation is returned, not applied. `admit` is
-/// called before memory is allocated for pixels.
-pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(DynamicImage, Orientation), DecodeError> {
-    let (decoded, orientation) = file::decode(bytes, admit)?;
-    let (width, height) = (decoded.width, decoded.height);
-    let image = match decoded.planes.as_slice() {
-        [_] => GrayImage::from_raw(width, height, grey(&decoded)).map(DynamicImage::ImageLuma8),
-        _ => RgbImage::from_raw(width, height, rgb(&decoded)).map(DynamicImage::ImageRgb8),
-    };
-    Ok((image.ok_or(Damage::CutShort)?, orientation))
+/// Decodes JPEGs one after the other. Its memory is allocated for the first and used again for the next ones.
+#[derive(Default)]
+pub(crate) struct JpegDecoder(File);
+
+/// An area of a decoded JPEG: its components' samples, from which rows of pixels are computed. Grey stays grey, anything else becomes
+/// RGB.
+pub(crate) struct DecodedJpeg<'d> {
+    file: &'d File,
+    area: Roi,
+    is_rgb: bool,
+    /// Not applied yet.
+    pub orientation: Orientation,
 }
 
-fn grey(decoded: &DecodedJpeg) -> Vec<u8> {
-    let [plane] = decoded.planes.as_slice() else { return vec![] };
-    let rows = plane.samples.chunks(plane.stride).take(plane.height);
-    rows.flat_map(|row| row.iter().take(plane.width)).copied().collect()
-}
-
-fn rgb(decoded: &DecodedJpeg) -> Vec<u8> {
-    let [first, second, third] = decoded.planes.as_slice() else { return vec![] };
-    let row_bytes = decoded.width as usize * 3;
-    let mut pixels = vec![0; row_bytes * decoded.height as usize];
-    let (mut sums, mut rows) = (vec![], [const { vec![] }; 3]);
-    for (y, out) in pixels.chunks_mut(row_bytes.max(1)).enumerate() {
-        let [a, b, c] = &mut rows;
-        let a = first.upsampled(y, a, &mut sums);
-        let b = second.upsampled(y, b, &mut sums);
-        let c = third.upsampled(y, c, &mut sums);
-        if decoded.is_rgb { interleave_rgb([a, b, c], out) } else { ycbcr_to_rgb(a, b, c, out) }
+impl JpegDecoder {
+    /// Decodes an area of a JPEG. The data of the whole file is read and checked, whatever the area. `admit` is called before memory is
+    /// allocated for samples, and returns the area.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: cut short, damaged, or of an unsupported kind; or what `admit` returns.
+    pub(crate) fn decode(&mut self, bytes: &[u8], admit: Admit<'_>) -> Result<DecodedJpeg<'_>, DecodeError> {
+        let Picture { area, is_rgb, orientation } = self.0.decode(bytes, admit)?;
+        Ok(DecodedJpeg { file: &self.0, area, is_rgb, orientation })
     }
-    pixels
+}
+
+impl FrameRows for DecodedJpeg<'_> {
+    fn size(&self) -> Size {
+        Size { width: self.area.width, height: self.area.height }
+    }
+
+    fn channels(&self) -> usize {
+        if self.file.planes().len() == 1 { 1 } else { 3 }
+    }
+
+    fn write_row(&self, y: usize, xs: Range<usize>, buffers: &mut RowBuffers, out: &mut [u8]) {
+        let (left, y) = (self.area.x as usize, self.area.y as usize + y);
+        let xs = left + xs.start..left + xs.end;
+        let [a, b, c] = &mut buffers.upsampling;
+        let planes = self.file.planes().iter().zip([a, b, c]);
+        let rows: heapless::Vec<&[u8], MAX_COMPONENTS> =
+            planes.map(|(plane, buffers)| plane.upsampled(y, &xs, buffers)).collect();
+        if rows.iter().any(|row| row.len() != xs.len()) {
+            // A hole must not show what was there before.
+            out.fill(0);
+            return;
+        }
+        match rows[..] {
+            [grey] => out.iter_mut().zip(grey).for_each(|(out, value)| *out = *value),
+            [first, second, third] if self.is_rgb => interleave_rgb([first, second, third], out),
+            [first, second, third] => ycbcr_to_rgb(first, second, third, out),
+            _ => {}
+        }
+    }
 }
 
 /// Returns the bytes of a JPEG up to and including its end-of-image marker: a camera's buffer continues after it. `None`

@@ -6,8 +6,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod align;
+mod allocations;
 mod decode;
 mod engine;
+mod frame_reader;
 mod ignore_mask;
 mod jpeg;
 mod kernels;
@@ -19,3 +21,6 @@ mod support;
 mod tiles;
 mod verdicts;
 mod zones;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;

@@ -1,6 +1,6 @@
 //! Conversion from YCbCr to RGB (JFIF 1.02, full-range ITU-R BT.601), rounded as in libjpeg.
 
-use super::multiversion::multiversion;
+use crate::multiversion::multiversion;
 
 const BITS: u32 = 16;
 const HALF: i32 = 1 << (BITS - 1);

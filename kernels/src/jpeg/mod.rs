@@ -1,11 +1,10 @@
 //! A JPEG decoder's loops over samples, bit-identical to libjpeg-turbo's.
 //!
-//! They are written as plain loops that the compiler vectorises; see `multiversion` for the instruction sets.
+//! They are written as plain loops that the compiler vectorises.
 
 mod colour;
 mod idct;
 mod lanes;
-mod multiversion;
 mod upsample;
 
 pub use colour::{interleave_rgb, ycbcr_to_rgb};

@@ -1,6 +1,6 @@
 //! Upsampling of a component's rows to the frame's full size.
 
-use super::multiversion::multiversion;
+use crate::multiversion::multiversion;
 
 multiversion! {
     /// Doubles the number of samples: each is ¾ of the nearest input sample plus ¼ of the next nearest.

@@ -14,3 +14,4 @@ mod limits;
 mod others;
 #[path = "../reference/mod.rs"]
 mod reference;
+mod yuv;

@@ -5,69 +5,72 @@
 //! picture has, and missing scans.
 
 use image::metadata::Orientation;
-use kernels::jpeg::{inverse_dct, inverse_dct_dc_only};
-use shared_format::Size;
+use shared_format::{Roi, Size};
 
 use super::block::{CoefficientBlock, QuantTable};
 use super::error::{Damage, unsupported};
-use super::header::{Component, FrameHeader, ScanHeader};
+use super::header::{Component, FrameHeader, MAX_COMPONENTS, ScanHeader};
 use super::progressive::{AcScan, CoefficientBuffer, decode_dc};
 use super::restart_intervals::{McuLayout, for_each_interval};
 use super::segments::{self, Segment, marker};
 use super::sequential::decode_block;
 use super::tables::Tables;
-use super::upsample::{Plane, Ratio};
+use super::upsample::Plane;
 use crate::decode::{DecodeError, exif};
 
-/// A decoded file: its components' samples and their meaning.
-pub(super) struct DecodedJpeg {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) planes: Vec<Plane>,
+/// What was decoded: the samples are in [`File::planes`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Picture {
+    /// What of it was decoded.
+    pub(super) area: Roi,
     /// Whether the three components are red, green and blue; otherwise they are luma and the blue and red differences.
     pub(super) is_rgb: bool,
+    pub(super) orientation: Orientation,
 }
 
-/// The check of a file's header: its size and orientation.
-pub(super) type Admit<'a> = &'a dyn Fn(Size, Orientation) -> Result<(), DecodeError>;
+/// The check of a file's header: its size and orientation. Returns the area to be decoded, of which at least a pixel must be within the
+/// picture.
+pub(super) type Admit<'a> = &'a dyn Fn(Size, Orientation) -> Result<Roi, DecodeError>;
 
-/// Decodes the file. `admit` is called before memory is allocated for its pixels.
-///
-/// # Errors
-/// [`DecodeError`]: cut short, damaged, or of an unsupported kind; or what `admit` returns.
-pub(super) fn decode(bytes: &[u8], admit: Admit<'_>) -> Result<(DecodedJpeg, Orientation), DecodeError> {
-    let mut file = File::default();
-    let mut at = 2;
-    loop {
-        let segment = segments::next(bytes, at).ok_or(Damage::CutShort)?;
-        at = segment.end;
-        match segment.marker {
-            marker::EOI => return file.finish(),
-            marker::SOS => at = file.scan(bytes, &segment, admit)?,
-            marker::DHT => file.tables.take_huffman(segment.payload)?,
-            marker::DQT => file.tables.take_quantisation(segment.payload)?,
-            marker::DRI => {
-                let &[high, low] = segment.payload else { return Err(Damage::Segment.into()) };
-                file.restart = u16::from_be_bytes([high, low]).into();
+impl File {
+    /// Decodes the file. `admit` is called before memory is allocated for its pixels.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: cut short, damaged, or of an unsupported kind; or what `admit` returns.
+    pub(super) fn decode(&mut self, bytes: &[u8], admit: Admit<'_>) -> Result<Picture, DecodeError> {
+        self.begin();
+        let mut at = 2;
+        loop {
+            let segment = segments::next(bytes, at).ok_or(Damage::CutShort)?;
+            at = segment.end;
+            match segment.marker {
+                marker::EOI => return self.finish(),
+                marker::SOS => at = self.scan(bytes, &segment, admit)?,
+                marker::DHT => self.tables.take_huffman(segment.payload)?,
+                marker::DQT => self.tables.take_quantisation(segment.payload)?,
+                marker::DRI => {
+                    let &[high, low] = segment.payload else { return Err(Damage::Segment.into()) };
+                    self.restart = u16::from_be_bytes([high, low]).into();
+                }
+                marker::SOF55 => return Err(unsupported("it is a JPEG-LS file")),
+                marker::DHP => return Err(unsupported("it is hierarchical")),
+                marker::DNL => return Err(unsupported("its height comes after its data")),
+                marker::SOI => return Err(Damage::Segment.into()),
+                marker::DAC | marker::JPG => {}
+                marker::SOF0..=marker::SOF15 => {
+                    let before = self.frame.replace(FrameHeader::read(&segment)?);
+                    before.map_or(Ok(()), |_| Err(Damage::FrameHeader))?;
+                }
+                marker::APP0..=marker::APP15 => self.application(&segment)?,
+                _ => {}
             }
-            marker::SOF55 => return Err(unsupported("it is a JPEG-LS file")),
-            marker::DHP => return Err(unsupported("it is hierarchical")),
-            marker::DNL => return Err(unsupported("its height comes after its data")),
-            marker::SOI => return Err(Damage::Segment.into()),
-            marker::DAC | marker::JPG => {}
-            marker::SOF0..=marker::SOF15 => {
-                let before = file.frame.replace(FrameHeader::read(&segment)?);
-                before.map_or(Ok(()), |_| Err(Damage::FrameHeader))?;
-            }
-            marker::APP0..=marker::APP15 => file.application(&segment)?,
-            _ => {}
         }
     }
 }
 
-/// What the segments so far have defined.
+/// What the segments of a file have defined so far, and memory that is used again for the next file.
 #[derive(Default)]
-struct File {
+pub(super) struct File {
     frame: Option<FrameHeader>,
     tables: Tables,
     /// MCUs between restart markers; 0 if there are none.
@@ -76,12 +79,32 @@ struct File {
     has_jfif: bool,
     adobe_transform: Option<u8>,
     /// By component; set by its first scan.
-    steps: Vec<Option<QuantTable>>,
-    planes: Vec<Plane>,
+    steps: heapless::Vec<Option<QuantTable>, MAX_COMPONENTS>,
+    /// Of a progressive file.
     coefficients: Vec<CoefficientBuffer>,
+    /// What is decoded of the frame, known when its first scan begins.
+    area: Option<Roi>,
+    /// Samples of the components.
+    planes: [Plane; MAX_COMPONENTS],
+    /// The data of a restart interval.
+    data: Vec<u8>,
 }
 
 impl File {
+    /// Forgets everything about the last file.
+    fn begin(&mut self) {
+        self.tables.begin();
+        self.steps.clear();
+        self.coefficients.clear();
+        (self.frame, self.restart, self.orientation, self.area) = (None, 0, None, None);
+        (self.has_jfif, self.adobe_transform) = (false, None);
+    }
+
+    /// Returns the samples of the decoded components.
+    pub(super) fn planes(&self) -> &[Plane] {
+        self.planes.get(..self.steps.len()).unwrap_or(&[])
+    }
+
     /// # Errors
     /// If the JFIF version or the Adobe colour transform doesn't exist: the meaning of the values is then unknown.
     fn application(&mut self, segment: &Segment<'_>) -> Result<(), Damage> {
@@ -108,8 +131,8 @@ impl File {
         let scan = ScanHeader::read(segment, &frame)?;
         if self.steps.is_empty() {
             let size = Size { width: frame.width, height: frame.height };
-            admit(size, self.orientation.unwrap_or(Orientation::NoTransforms))?;
-            self.lay_out(&frame);
+            let area = admit(size, self.orientation.unwrap_or(Orientation::NoTransforms))?;
+            self.lay_out(&frame, within(area, size))?;
         }
         for in_scan in &scan.components {
             let component = frame.component(in_scan.component)?;
@@ -132,25 +155,18 @@ impl File {
         Ok(end)
     }
 
-    fn lay_out(&mut self, frame: &FrameHeader) {
-        for component in &frame.components {
-            let columns = frame.mcus_across * component.across;
-            let rows = frame.mcus_down * component.down;
-            self.steps.push(None);
-            self.planes.push(Plane {
-                samples: vec![0; columns * rows * 64],
-                stride: columns * 8,
-                width: component.width,
-                height: component.height,
-                ratio: Ratio {
-                    across: frame.max_across / component.across,
-                    down: frame.max_down / component.down,
-                },
-            });
+    fn lay_out(&mut self, frame: &FrameHeader, area: Roi) -> Result<(), Damage> {
+        self.area = Some(area);
+        for (component, plane) in frame.components.iter().zip(&mut self.planes) {
+            self.steps.push(None).map_err(|_| Damage::FrameHeader)?;
+            plane.lay_out(component, frame, area);
             if frame.is_progressive {
+                let columns = frame.mcus_across * component.across;
+                let rows = frame.mcus_down * component.down;
                 self.coefficients.push(CoefficientBuffer::new(columns, rows));
             }
         }
+        Ok(())
     }
 
     fn sequential(
@@ -160,15 +176,16 @@ impl File {
         frame: &FrameHeader,
         scan: &ScanHeader,
     ) -> Result<usize, Damage> {
-        let Self { tables, steps, planes, restart, .. } = self;
-        let mut parts = vec![];
+        let Self { tables, steps, planes, restart, data, .. } = self;
+        let mut parts: heapless::Vec<_, MAX_COMPONENTS> = heapless::Vec::new();
         for in_scan in &scan.components {
             let component = frame.component(in_scan.component)?;
             let steps = steps.get(in_scan.component).and_then(Option::as_ref).ok_or(Damage::ScanHeader)?;
-            parts.push((in_scan.component, component, tables.dc(in_scan.dc)?, tables.ac(in_scan.ac)?, steps));
+            let (dc, ac) = (tables.dc(in_scan.dc)?, tables.ac(in_scan.ac)?);
+            parts.push((in_scan.component, component, dc, ac, steps)).map_err(|_| Damage::ScanHeader)?;
         }
         let mcus = McuLayout::of(frame, scan)?;
-        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
+        for_each_interval(bytes, at, mcus.count(), *restart, data, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
                 for (&(index, component, of_dc, of_ac, steps), dc) in parts.iter().zip(&mut dc) {
@@ -176,7 +193,7 @@ impl File {
                     for (column, row) in mcus.blocks(number, component) {
                         let mut block = CoefficientBlock::new(steps);
                         decode_block(bits, dc, of_dc, of_ac, &mut block)?;
-                        draw(&block, plane, column, row);
+                        plane.draw(&block, column, row);
                     }
                 }
                 bits.ensure_not_past_end()?;
@@ -192,7 +209,7 @@ impl File {
         frame: &FrameHeader,
         scan: &ScanHeader,
     ) -> Result<usize, Damage> {
-        let Self { tables, coefficients, restart, .. } = self;
+        let Self { tables, coefficients, restart, data, .. } = self;
         let mut parts = vec![];
         for in_scan in &scan.components {
             let component = frame.component(in_scan.component)?;
@@ -201,7 +218,7 @@ impl File {
             parts.push((in_scan.component, component, table));
         }
         let mcus = McuLayout::of(frame, scan)?;
-        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
+        for_each_interval(bytes, at, mcus.count(), *restart, data, |bits, numbers| {
             let mut dc = [0; 4];
             for number in numbers {
                 for (&(index, component, table), dc) in parts.iter().zip(&mut dc) {
@@ -224,14 +241,14 @@ impl File {
         frame: &FrameHeader,
         scan: &ScanHeader,
     ) -> Result<usize, Damage> {
-        let Self { tables, coefficients, restart, .. } = self;
+        let Self { tables, coefficients, restart, data, .. } = self;
         let in_scan = scan.components.first().ok_or(Damage::ScanHeader)?;
         let component = frame.component(in_scan.component)?;
         let coefficients = coefficients.get_mut(in_scan.component).ok_or(Damage::ScanHeader)?;
         coefficients.begin(scan)?;
         let table = tables.ac(in_scan.ac)?;
         let mcus = McuLayout::of(frame, scan)?;
-        for_each_interval(bytes, at, mcus.count(), *restart, |bits, numbers| {
+        for_each_interval(bytes, at, mcus.count(), *restart, data, |bits, numbers| {
             let mut ac = AcScan::new(scan, table);
             for number in numbers {
                 for (column, row) in mcus.blocks(number, component) {
@@ -243,11 +260,11 @@ impl File {
         })
     }
 
-    /// Returns the whole picture.
+    /// Checks that everything has arrived, and draws the blocks of a progressive file.
     ///
     /// # Errors
-    /// [`Damage::Scans`] if a part of it never arrived.
-    fn finish(mut self) -> Result<(DecodedJpeg, Orientation), DecodeError> {
+    /// [`Damage::Scans`] if a part of the picture never arrived.
+    fn finish(&mut self) -> Result<Picture, DecodeError> {
         let frame = self.frame.take().ok_or(Damage::FrameHeader)?;
         let has_all = self.steps.len() == frame.components.len() && self.steps.iter().all(Option::is_some);
         if !has_all || !self.coefficients.iter().all(CoefficientBuffer::is_whole) {
@@ -266,17 +283,28 @@ impl File {
                     }
                 }
                 block.ensure_possible()?;
-                draw(&block, plane, column, row);
+                plane.draw(&block, column, row);
             }
         }
-        let decoded = DecodedJpeg {
-            width: frame.width,
-            height: frame.height,
-            planes: self.planes,
+        // They take more memory than the picture.
+        self.coefficients = vec![];
+        Ok(Picture {
+            area: self.area.ok_or(Damage::Scans)?,
             is_rgb: is_rgb(&frame.components, self.has_jfif, self.adobe_transform)?,
-        };
-        Ok((decoded, self.orientation.unwrap_or(Orientation::NoTransforms)))
+            orientation: self.orientation.unwrap_or(Orientation::NoTransforms),
+        })
     }
+}
+
+/// Returns the part of an area that lies within a picture, which has at least one pixel.
+fn within(area: Roi, size: Size) -> Roi {
+    let clip = |start: u32, length: u32, pixels: u32| {
+        let start = start.min(pixels.saturating_sub(1));
+        (start, length.min(pixels - start).max(1))
+    };
+    let (x, width) = clip(area.x, area.width, size.width);
+    let (y, height) = clip(area.y, area.height, size.height);
+    Roi { x, y, width, height }
 }
 
 /// Returns whether three components are red, green and blue, decided as libjpeg does: by JFIF's and Adobe's segments and
@@ -289,18 +317,5 @@ fn is_rgb(components: &[Component], has_jfif: bool, adobe_transform: Option<u8>)
         Some(1) => Ok(false),
         Some(_) => Err(Damage::Segment),
         None => Ok([first.id, second.id, third.id] == *b"RGB"),
-    }
-}
-
-/// Writes a block to its place in the plane.
-#[inline]
-fn draw(block: &CoefficientBlock<'_>, plane: &mut Plane, column: usize, row: usize) {
-    let start = row * 8 * plane.stride + column * 8;
-    let end = (start + plane.stride * 7 + 8).min(plane.samples.len());
-    let Some(out) = plane.samples.get_mut(start..end) else { return };
-    if block.last == 0 {
-        inverse_dct_dc_only(block.coefficients[0][0], out, plane.stride);
-    } else {
-        inverse_dct(&block.coefficients, out, plane.stride);
     }
 }

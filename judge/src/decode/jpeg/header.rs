@@ -1,8 +1,13 @@
 //! Frame and scan headers (ITU-T T.81, B.2.2 and B.2.3).
 
+use heapless::Vec;
+
 use super::error::{Damage, unsupported};
 use super::segments::{Segment, marker};
 use crate::decode::DecodeError;
+
+/// Components that a frame may have.
+pub(super) const MAX_COMPONENTS: usize = 3;
 
 /// One component of the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(super) struct FrameHeader {
     pub width: u32,
     pub height: u32,
     pub is_progressive: bool,
-    pub components: Vec<Component>,
+    pub components: Vec<Component, MAX_COMPONENTS>,
     /// The largest number of blocks of any component in an MCU (interleaved unit), across and down.
     pub max_across: usize,
     pub max_down: usize,
@@ -91,13 +96,15 @@ impl FrameHeader {
         is_progressive: bool,
         specified: &[[u8; 3]],
     ) -> Result<Self, DecodeError> {
-        let factors: Vec<_> =
+        let mut factors: Vec<(usize, usize), MAX_COMPONENTS> =
             specified.iter().map(|[_, hv, _]| (usize::from(hv >> 4), usize::from(hv & 15))).collect();
         if factors.iter().any(|(across, down)| !(1..=4).contains(across) || !(1..=4).contains(down)) {
             return Err(Damage::FrameHeader.into());
         }
         // A single component is never subsampled, whatever the header says.
-        let factors = if let [_] = factors[..] { vec![(1, 1)] } else { factors };
+        if let [only] = &mut factors[..] {
+            *only = (1, 1);
+        }
         let max_across = factors.iter().map(|(across, _)| *across).max().unwrap_or(1);
         let max_down = factors.iter().map(|(_, down)| *down).max().unwrap_or(1);
         if factors
@@ -122,11 +129,11 @@ impl FrameHeader {
                 rows: height.div_ceil(8),
             }
         });
-        let components: Vec<_> = components.collect();
-        let mut ids: Vec<u8> = components.iter().map(|component| component.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() != components.len() {
+        let components: Vec<Component, MAX_COMPONENTS> = components.collect();
+        let is_named_twice = |(index, component): (usize, &Component)| {
+            components.iter().take(index).any(|earlier| earlier.id == component.id)
+        };
+        if components.iter().enumerate().any(is_named_twice) {
             return Err(Damage::FrameHeader.into());
         }
         Ok(Self {
@@ -155,7 +162,7 @@ pub(super) struct ScanComponent {
 /// A scan: its components, and which of their coefficients and bits it contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScanHeader {
-    pub components: Vec<ScanComponent>,
+    pub components: Vec<ScanComponent, MAX_COMPONENTS>,
     /// First and last coefficient.
     pub first: usize,
     pub last: usize,
@@ -174,18 +181,15 @@ impl ScanHeader {
         let (named, spectral) = rest.split_at_checked(usize::from(*count) * 2).ok_or(Damage::ScanHeader)?;
         let &[first, last, bits] = spectral else { return Err(Damage::ScanHeader) };
         let (named, _) = named.as_chunks::<2>();
-        let mut components = Vec::with_capacity(named.len());
+        let mut components = Vec::new();
         // In the frame's order, each at most once.
         let mut next = 0;
         for [id, tables] in named {
             let ahead = frame.components.iter().skip(next).position(|component| component.id == *id);
             let component = next + ahead.ok_or(Damage::ScanHeader)?;
             next = component + 1;
-            components.push(ScanComponent {
-                component,
-                dc: usize::from(tables >> 4),
-                ac: usize::from(tables & 15),
-            });
+            let (dc, ac) = (usize::from(tables >> 4), usize::from(tables & 15));
+            components.push(ScanComponent { component, dc, ac }).map_err(|_| Damage::ScanHeader)?;
         }
         let scan = Self {
             components,

@@ -37,7 +37,7 @@ impl McuLayout {
 }
 
 /// Calls `decode` for each restart interval, with its bits and the numbers of its MCUs; returns the position of the
-/// marker after the last one.
+/// marker after the last one. `data` is scratch space.
 ///
 /// # Errors
 /// What `decode` returns, or [`Damage`] if an interval's data doesn't end where it should, or its marker is missing.
@@ -46,16 +46,16 @@ pub(super) fn for_each_interval(
     mut at: usize,
     mcus: usize,
     restart: usize,
+    data: &mut Vec<u8>,
     mut decode: impl FnMut(&mut BitReader<'_>, Range<usize>) -> Result<(), Damage>,
 ) -> Result<usize, Damage> {
     let interval_len = if restart == 0 { mcus } else { restart };
-    let mut data = Vec::new();
     let (mut done, mut number) = (0, 0);
     loop {
         let rest = bytes.get(at..).ok_or(Damage::CutShort)?;
-        let behind = at + unstuff(rest, &mut data).ok_or(Damage::CutShort)?;
+        let behind = at + unstuff(rest, data).ok_or(Damage::CutShort)?;
         let next = mcus.min(done + interval_len);
-        let mut bits = BitReader::new(&data);
+        let mut bits = BitReader::new(data);
         decode(&mut bits, done..next)?;
         bits.end()?;
         done = next;

@@ -6,15 +6,60 @@ use super::header::ScanHeader;
 use super::huffman::{HuffmanTable, TYPICAL};
 use crate::decode::DecodeError;
 
+/// A table's place. What it holds outlives the file: a camera sends the same tables with every frame, and to build them again would
+/// take as long as decoding a few hundred blocks.
+#[derive(Default)]
+struct Slot {
+    /// Whether the current file has defined it.
+    is_defined: bool,
+    table: Option<Box<(HuffmanDefinition, HuffmanTable)>>,
+}
+
+/// The number of codes of each length, and their symbols.
+#[derive(PartialEq, Eq)]
+struct HuffmanDefinition {
+    counts: [u8; 16],
+    symbols: heapless::Vec<u8, 256>,
+}
+
+impl Slot {
+    fn get(&self) -> Option<&HuffmanTable> {
+        self.table.as_deref().filter(|_| self.is_defined).map(|(_, table)| table)
+    }
+
+    fn set(&mut self, counts: &[u8; 16], symbols: &[u8], is_dc: bool) -> Result<(), Damage> {
+        self.is_defined = false;
+        let is_held = self.table.as_deref().is_some_and(|(definition, _)| {
+            definition.counts == *counts && definition.symbols[..] == *symbols
+        });
+        if !is_held {
+            let table = HuffmanTable::new(counts, symbols)?;
+            let symbols = heapless::Vec::from_slice(symbols).map_err(|_| Damage::HuffmanTable)?;
+            if is_dc && !table.suits_dc() {
+                return Err(Damage::HuffmanTable);
+            }
+            self.table = Some(Box::new((HuffmanDefinition { counts: *counts, symbols }, table)));
+        }
+        self.is_defined = true;
+        Ok(())
+    }
+}
+
 /// All tables, by number.
 #[derive(Default)]
 pub(super) struct Tables {
-    dc: [Option<Box<HuffmanTable>>; 4],
-    ac: [Option<Box<HuffmanTable>>; 4],
+    dc: [Slot; 4],
+    ac: [Slot; 4],
     steps: [Option<QuantTable>; 4],
 }
 
 impl Tables {
+    /// Forgets what the last file defined.
+    pub(super) fn begin(&mut self) {
+        self.dc.iter_mut().chain(&mut self.ac).for_each(|slot| slot.is_defined = false);
+        self.steps = [None; 4];
+    }
+
     /// Reads a DHT segment.
     ///
     /// # Errors
@@ -31,15 +76,14 @@ impl Tables {
     }
 
     fn set_huffman(&mut self, class_and_number: u8, counts: &[u8; 16], symbols: &[u8]) -> Result<(), Damage> {
-        let table = HuffmanTable::new(counts, symbols)?;
+        let is_dc = class_and_number >> 4 == 0;
         let tables = match class_and_number >> 4 {
-            0 if table.suits_dc() => &mut self.dc,
+            0 => &mut self.dc,
             1 => &mut self.ac,
             _ => return Err(Damage::HuffmanTable),
         };
         let slot = tables.get_mut(usize::from(class_and_number & 15)).ok_or(Damage::HuffmanTable)?;
-        *slot = Some(Box::new(table));
-        Ok(())
+        slot.set(counts, symbols, is_dc)
     }
 
     /// Reads a DQT segment.
@@ -76,7 +120,7 @@ impl Tables {
             let is_dc = class_and_number >> 4 == 0;
             let tables = if is_dc { &self.dc } else { &self.ac };
             let is_named = scan.components.iter().any(|c| number == if is_dc { c.dc } else { c.ac });
-            if is_named && tables.get(number).is_some_and(Option::is_none) {
+            if is_named && tables.get(number).is_some_and(|slot| slot.get().is_none()) {
                 self.set_huffman(*class_and_number, counts, symbols)?;
             }
         }
@@ -86,13 +130,13 @@ impl Tables {
     /// # Errors
     /// [`Damage::HuffmanTable`] if the table doesn't exist.
     pub(super) fn dc(&self, number: usize) -> Result<&HuffmanTable, Damage> {
-        self.dc.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
+        self.dc.get(number).and_then(Slot::get).ok_or(Damage::HuffmanTable)
     }
 
     /// # Errors
     /// [`Damage::HuffmanTable`] if the table doesn't exist.
     pub(super) fn ac(&self, number: usize) -> Result<&HuffmanTable, Damage> {
-        self.ac.get(number).and_then(Option::as_deref).ok_or(Damage::HuffmanTable)
+        self.ac.get(number).and_then(Slot::get).ok_or(Damage::HuffmanTable)
     }
 
     /// Returns the quantisation steps.
