@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use judge::{DecodeError, Frame};
 use shared_format::Size;
 
-use super::raw::{self, RawFormat};
+use super::raw::{self, RawFormat, RawRows};
 use crate::clock::Moment;
 
 /// Data from the camera.
@@ -26,6 +26,14 @@ pub enum FrameData {
     Frame(Frame),
     /// Nothing that could be decoded, with the reason: the driver reports damage, or the file can't be read.
     Refused(DecodeError),
+}
+
+/// A frame that nobody has decoded.
+pub(crate) enum Undecoded<'f> {
+    /// The bytes of an image file, and the largest size of the frame in it.
+    File(&'f [u8], Size),
+    /// Raw pixels.
+    Rows(RawRows<'f>),
 }
 
 /// One frame as the camera delivered it. Presence, health and the inspector share it; it is decoded when the first of
@@ -98,6 +106,25 @@ impl CapturedFrame {
             }
         };
         decoded.as_ref()
+    }
+
+    /// Returns what can be judged without decoding all of it, if nobody has decoded it yet.
+    #[must_use]
+    pub(crate) fn undecoded(&self) -> Option<Undecoded<'_>> {
+        if self.frame.get().is_some() {
+            return None;
+        }
+        match &self.data {
+            FrameData::Encoded(bytes) => {
+                let any = Size { width: u32::MAX, height: u32::MAX };
+                Some(Undecoded::File(bytes, self.max_size.unwrap_or(any)))
+            }
+            FrameData::Raw { format, size, bytes } => {
+                // What is wrong with it is said when it is decoded.
+                RawRows::of(*format, *size, bytes).ok().flatten().map(Undecoded::Rows)
+            }
+            FrameData::Frame(_) | FrameData::Refused(_) => None,
+        }
     }
 
     /// Returns the memory in use, in bytes: the camera's data, plus the frame if it was decoded.

@@ -1,6 +1,6 @@
 //! Brightness of a frame, sampled sparsely: enough for presence, exposure and thumbnails, and cheap for any frame size.
 
-use judge::{Frame, Pixels};
+use judge::{Frame, FrameArea, Pixels};
 use shared_format::{Roi, Size};
 
 /// A grid of cells, each sampled at `samples` × `samples` points.
@@ -70,6 +70,22 @@ impl Exposure {
     }
 }
 
+/// Computes the mean luma, 0 to 255, of 64 × 48 points of a region of the frame; of all that is there of it if there is no region.
+#[must_use]
+pub(crate) fn mean_luma(area: FrameArea<'_>, region: Option<Roi>) -> f32 {
+    let Size { width, height } = area.size();
+    let all = Roi { x: 0, y: 0, width, height };
+    let region = region.and_then(|region| area.locate(region)).unwrap_or(all);
+    let mut sum = 0;
+    for row in 0..POINTS.height {
+        let y = region.y + middle(row, POINTS.height, region.height);
+        let xs = (0..POINTS.width).map(|column| region.x + middle(column, POINTS.width, region.width));
+        let colours = area.colours(y);
+        sum += xs.map(|x| luma(colours.get(x as usize).copied().unwrap_or_default())).sum::<u32>();
+    }
+    sum as f32 / (POINTS.width * POINTS.height) as f32
+}
+
 /// Returns the part of the region within the frame, or the whole frame if there is no region.
 fn intersection(size: Size, region: Option<Roi>) -> Option<Roi> {
     let whole = Roi { x: 0, y: 0, width: size.width, height: size.height };
@@ -122,6 +138,16 @@ mod tests {
         assert_eq!(grid.lumas(&halves(), region), [255.0; 8]);
         let outside = Some(Roi { x: 40, y: 0, width: 5, height: 5 });
         assert!(grid.lumas(&halves(), outside).is_empty());
+    }
+
+    #[test]
+    fn a_regions_luma_is_its_own() {
+        let frame = halves();
+        let at = |x, width| mean_luma((&frame).into(), Some(Roi { x, y: 3, width, height: 5 }));
+        assert_eq!([at(0, 20), at(20, 20), at(10, 20)], [10.0, 255.0, 132.5]);
+        assert_eq!(mean_luma((&frame).into(), None), 132.5);
+        // A region that isn't there.
+        assert_eq!(at(30, 20), 132.5);
     }
 
     #[test]

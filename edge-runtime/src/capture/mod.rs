@@ -43,6 +43,7 @@ mod v4l2;
 
 pub use arrivals::Arrivals;
 pub use camera_monitor::{CameraState, DEFAULT_EQUAL_FRAMES};
+pub(crate) use captured_frame::Undecoded;
 pub use captured_frame::{CapturedFrame, FrameData};
 pub use folder::Folder;
 pub use interface::{CaptureError, FrameSource};

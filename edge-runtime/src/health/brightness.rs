@@ -7,7 +7,7 @@ const MIN_CHANGE: f64 = 0.1;
 /// … and this many standard errors of the two means, because parts differ from each other.
 const MIN_STANDARD_ERRORS: f64 = 6.0;
 
-/// The mean brightness of a product's frames, 0 to 255, in blocks of 50; later blocks are compared with the
+/// The mean brightness of what is judged of a product's frames, 0 to 255, in blocks of 50; later blocks are compared with the
 /// first.
 #[derive(Debug, Default)]
 pub struct BrightnessDrift {

@@ -63,7 +63,7 @@ pub fn of(
     with_frame: bool,
 ) -> Result<Vec<RecordFile>, EncodeError> {
     let mut files = vec![(DESCRIPTION, describe(record, line, run, captured))];
-    if let Some(frame) = &record.frame {
+    if let Ok(frame) = record.captured.frame() {
         files.push((OVERLAY, overlays::draw(frame, &record.judgement, &record.thresholds)?));
     }
     if with_frame {
@@ -74,12 +74,13 @@ pub fn of(
 
 /// Returns the frame as the camera delivered it if that is a JPEG or PNG or can't be decoded, otherwise encoded as PNG.
 fn frame(record: &Record) -> Result<Option<RecordFile>, EncodeError> {
-    match (&record.bytes, &record.frame) {
-        (Some(bytes), _) if bytes.starts_with(b"\xff\xd8\xff") => Ok(Some((JPEG, bytes.clone()))),
-        (Some(bytes), _) if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(Some((PNG, bytes.clone()))),
-        (_, Some(frame)) => Ok(Some((PNG, encode_png(frame)?))),
-        (Some(bytes), None) => Ok(Some((BYTES, bytes.clone()))),
-        (None, None) => Ok(None),
+    let captured = &record.captured;
+    match (captured.encoded(), captured.frame()) {
+        (Some(bytes), _) if bytes.starts_with(b"\xff\xd8\xff") => Ok(Some((JPEG, bytes.to_vec()))),
+        (Some(bytes), _) if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(Some((PNG, bytes.to_vec()))),
+        (_, Ok(frame)) => Ok(Some((PNG, encode_png(frame)?))),
+        (Some(bytes), Err(_)) => Ok(Some((BYTES, bytes.to_vec()))),
+        (None, Err(_)) => Ok(None),
     }
 }
 

@@ -31,10 +31,11 @@ mod store;
 
 use std::sync::Arc;
 
-use judge::{Frame, Judgement};
+use judge::Judgement;
 use serde::{Deserialize, Serialize};
 use shared_format::{ThresholdFile, Verdict};
 
+use crate::capture::CapturedFrame;
 use crate::clock::Moment;
 use crate::part::PartNumber;
 
@@ -70,10 +71,9 @@ pub struct Record {
     pub judgement: Judgement,
     /// When the frame was captured.
     pub captured_at: Moment,
-    /// The frame; `None` if the bytes can't be decoded.
-    pub frame: Option<Frame>,
-    /// The camera's original bytes, in any format; kept if they are a JPEG or PNG, or can't be decoded.
-    pub bytes: Option<Vec<u8>>,
+    /// The frame as the camera delivered it, which the recorder decodes if nobody has. Its bytes are kept as they are if they are a JPEG or
+    /// PNG, or can't be decoded.
+    pub captured: Arc<CapturedFrame>,
     /// Why the frame was not judged.
     pub refused: Option<String>,
     /// The thresholds the frame was judged by.

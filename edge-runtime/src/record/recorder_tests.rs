@@ -7,6 +7,7 @@ use judge::{AnomalyMap, Frame, Judgement, Pixels, Region, StageTimes, decode_fil
 use shared_format::{Size, Verdict};
 
 use super::*;
+use crate::capture::{CapturedFrame, FrameData};
 use crate::testing::{emulator, thresholds};
 
 const SIZE: Size = Size { width: 40, height: 30 };
@@ -14,6 +15,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn frame() -> Frame {
     Frame::new(SIZE, Pixels::Grey8(vec![90; 40 * 30])).unwrap()
+}
+
+fn captured(data: FrameData) -> Arc<CapturedFrame> {
+    Arc::new(CapturedFrame::new(data, Moment::now(), 0))
 }
 
 fn rejected(part: u64) -> Record {
@@ -37,8 +42,7 @@ fn rejected(part: u64) -> Record {
         part_verdict: judgement.verdict,
         judgement,
         captured_at: Moment::now(),
-        frame: Some(frame()),
-        bytes: None,
+        captured: captured(FrameData::Frame(frame())),
         refused: None,
         thresholds: Arc::new(thresholds()),
     }
@@ -55,7 +59,8 @@ fn fault(part: u64, bytes: &[u8]) -> Record {
         ..rejected(0).judgement
     };
     let part_verdict = Verdict::Fault;
-    Record { part_verdict, judgement, frame: None, bytes: Some(bytes.to_vec()), ..rejected(part) }
+    let captured = captured(FrameData::Encoded(bytes.to_vec()));
+    Record { part_verdict, judgement, captured, ..rejected(part) }
 }
 
 fn settings(folder: &Path) -> RecordSettings {
@@ -97,7 +102,8 @@ fn a_record_holds_frame_overlay_and_description() {
     let png = encode_png(&frame()).unwrap();
     let jpeg = b"\xff\xd8\xff\xe0 cut short";
     assert!(recorder.offer(rejected(1)));
-    assert!(recorder.offer(Record { bytes: Some(png.clone()), frame_of_part: 2, ..rejected(1) }));
+    let encoded = captured(FrameData::Encoded(png.clone()));
+    assert!(recorder.offer(Record { captured: encoded, frame_of_part: 2, ..rejected(1) }));
     assert!(recorder.offer(fault(2, jpeg)));
     assert!(recorder.offer(fault(3, b"neither")));
     let counts = recorder.close(TIMEOUT);

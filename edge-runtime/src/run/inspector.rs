@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Instant;
 
-use judge::{Fault, Judge, Judgement, StageTimes};
+use judge::{Fault, FrameArea, FrameRows, Judge, Judgement, StageTimes};
 use shared_format::{ThresholdFile, Verdict};
 
 use super::gatekeeper::TriggeredPart;
 use super::line_state::LineState;
 use super::mailbox::{Mailbox, Message};
 use super::view::{PartView, View, ViewResult};
-use crate::capture::{Arrivals, CameraState, CapturedFrame};
+use crate::capture::luma::mean_luma;
+use crate::capture::{Arrivals, CameraState, CapturedFrame, Undecoded};
 use crate::clock::Moment;
 use crate::health::TimedStage;
 use crate::log::limited;
@@ -49,6 +50,8 @@ pub struct InspectedFrame {
     pub judgement: Judgement,
     /// Why the frame was not judged: it can't be decoded or can't be trusted.
     pub refused: Option<Refusal>,
+    /// Mean luma of what was judged, 0 to 255; `None` if nothing was.
+    pub brightness: Option<f32>,
 }
 
 impl InspectedFrame {
@@ -308,7 +311,7 @@ impl Judges {
         shared: &LineState,
     ) -> InspectedFrame {
         match self.judge(part, view, &captured, shared) {
-            Ok(judgement) => InspectedFrame { captured, judgement, refused: None },
+            Ok((judgement, brightness)) => InspectedFrame { captured, judgement, refused: None, brightness },
             Err(reason) => {
                 limited!(warn, "part {}: {}{reason}", part.number, view.label());
                 let (verdict, threshold) = (Verdict::Fault, self.threshold(Some(view.judge)));
@@ -316,19 +319,20 @@ impl Judges {
                 let times = StageTimes::default();
                 let judgement =
                     Judgement { verdict, score, threshold, region, defect, fault, map, zones, times };
-                InspectedFrame { captured, judgement, refused: Some(reason) }
+                InspectedFrame { captured, judgement, refused: Some(reason), brightness: None }
             }
         }
     }
 
-    /// Judges a frame. `Err` says why the frame can't be trusted or decoded, which makes it a fault.
+    /// Judges a frame, and returns the mean luma of its region of interest, too. `Err` says why the frame can't be trusted or decoded,
+    /// which makes it a fault.
     fn judge(
         &mut self,
         part: &TriggeredPart,
         view: &PartView<'_>,
         captured: &CapturedFrame,
         shared: &LineState,
-    ) -> Result<Judgement, Refusal> {
+    ) -> Result<(Judgement, Option<f32>), Refusal> {
         let state = view.camera_state();
         if matches!(state, CameraState::Frozen | CameraState::Black | CameraState::BurntOut) {
             return Err(Refusal::Untrusted(state));
@@ -336,19 +340,38 @@ impl Judges {
         if captured.is_repeated() {
             return Err(Refusal::Repeated);
         }
-        let begin = Instant::now();
-        let frame = captured.frame();
-        let decode = begin.elapsed();
-        let frame = frame.map_err(|e| Refusal::Undecodable(e.to_string()))?;
         let Some(judge) = self.0.get_mut(view.judge) else {
             return Err(Refusal::NoProduct);
         };
-        let mut judgement = judge.judge(frame);
-        judgement.times.decode = decode;
+        let roi = judge.bundle().thresholds.recipe.roi;
+        let (judgement, brightness) = match captured.undecoded() {
+            // Nobody has needed the whole frame so far.
+            Some(Undecoded::File(bytes, max_size)) => {
+                let (judgement, brightness) =
+                    judge.judge_bytes_within(bytes, max_size, |area| mean_luma(area, roi));
+                if let Some(Fault::Decode(e)) = &judgement.fault {
+                    return Err(Refusal::Undecodable(e.to_string()));
+                }
+                (judgement, brightness)
+            }
+            Some(Undecoded::Rows(rows)) => {
+                let area = FrameArea::from(&rows as &dyn FrameRows);
+                (judge.judge(area), Some(mean_luma(area, roi)))
+            }
+            None => {
+                let begin = Instant::now();
+                let frame = captured.frame();
+                let decode = begin.elapsed();
+                let frame = frame.map_err(|e| Refusal::Undecodable(e.to_string()))?;
+                let mut judgement = judge.judge(frame);
+                judgement.times.decode = decode;
+                (judgement, Some(mean_luma(frame.into(), roi)))
+            }
+        };
         shared.latencies.add_stages(&judgement.times);
         if let Some(fault) = &judgement.fault {
             limited!(warn, "part {}: {}{fault}", part.number, view.label());
         }
-        Ok(judgement)
+        Ok((judgement, brightness))
     }
 }

@@ -9,7 +9,6 @@ use shared_format::{ThresholdFile, Verdict};
 use super::inspector::{InspectedPart, PartObserver};
 use super::tasks::PhotoTap;
 use super::view::ViewResult;
-use crate::capture::luma::Exposure;
 use crate::health::{BrightnessDrift, ScoreDrift};
 use crate::record::{Record, Recorder};
 
@@ -44,11 +43,9 @@ impl Drift {
         if let (Some(Verdict::Pass), Some(score)) = (result.verdict, result.score) {
             drift.scores.add(score);
         }
-        // Black and frozen frames are reported separately.
-        if frame.refused.is_none()
-            && let Ok(pixels) = frame.captured.frame()
-        {
-            drift.light.add(f64::from(Exposure::of(pixels).mean));
+        // Black and frozen frames, which have none, are reported separately.
+        if let Some(brightness) = frame.brightness {
+            drift.light.add(f64::from(brightness));
         }
     }
 
@@ -131,8 +128,7 @@ pub(super) fn part_observer(
             part_verdict: verdict.verdict,
             judgement: frame.judgement,
             captured_at: frame.captured.captured_at(),
-            frame: frame.captured.frame().ok().cloned(),
-            bytes: frame.captured.encoded().map(<[u8]>::to_vec),
+            captured: frame.captured,
             refused: frame.refused.map(|refusal| refusal.to_string()),
             thresholds,
         });

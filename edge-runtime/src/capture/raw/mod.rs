@@ -3,17 +3,20 @@
 //! | file | contents |
 //! |---|---|
 //! | `format` | the raw formats and how many bytes they take |
+//! | `rows` | rows of a frame, converted when they are needed |
 //! | `yuv` | YUYV, UYVY and NV12 to RGB |
 //! | `bayer` | a sensor's colour mosaic to RGB |
 
 mod bayer;
 mod format;
+mod rows;
 mod yuv;
 
-use judge::{DecodeError, Frame, Pixels};
+use judge::{DecodeError, Frame, FrameArea, FrameRows, Pixels};
 use shared_format::Size;
 
 pub use format::{BayerPattern, RawFormat};
+pub(crate) use rows::RawRows;
 
 /// Converts a camera's raw pixels, in rows without padding, to a frame.
 ///
@@ -21,23 +24,13 @@ pub use format::{BayerPattern, RawFormat};
 /// [`DecodeError::RawLength`] unless there are exactly as many bytes as pixels of this format take;
 /// [`DecodeError::Malformed`] for a size that the format can't have.
 pub(super) fn decode(format: RawFormat, size: Size, bytes: &[u8]) -> Result<Frame, DecodeError> {
-    let name = format.name();
-    let malformed = |reason: String| DecodeError::Malformed { format: name, reason };
-    let (expected, found) = (format.bytes(size), bytes.len());
-    if expected == 0 || expected != found as u64 {
-        return Err(DecodeError::RawLength { format: name, size, expected, found });
+    let malformed = |reason: String| DecodeError::Malformed { format: format.name(), reason };
+    if let Some(rows) = RawRows::of(format, size, bytes)? {
+        let frame = FrameArea::from(&rows as &dyn FrameRows).to_frame();
+        return frame.map_err(|e| malformed(e.to_string()));
     }
-    let pixels = match format {
-        RawFormat::Grey => Pixels::Grey8(bytes.to_vec()),
-        RawFormat::Rgb24 => Pixels::Rgb8(bytes.to_vec()),
-        RawFormat::Yuyv => Pixels::Rgb8(yuv::packed(size, bytes, |[y0, u, y1, v]| [y0, y1, u, v])),
-        RawFormat::Uyvy => Pixels::Rgb8(yuv::packed(size, bytes, |[u, y0, v, y1]| [y0, y1, u, v])),
-        RawFormat::Nv12 if size.width % 2 == 1 || size.height % 2 == 1 => {
-            return Err(malformed("width and height must be even".to_owned()));
-        }
-        RawFormat::Nv12 => Pixels::Rgb8(yuv::nv12(size, bytes)),
-        RawFormat::Bayer(pattern) => Pixels::Rgb8(bayer::demosaic(pattern, size, bytes).map_err(malformed)?),
-    };
+    let RawFormat::Bayer(pattern) = format else { return Err(malformed("it has no rows".to_owned())) };
+    let pixels = Pixels::Rgb8(bayer::demosaic(pattern, size, bytes).map_err(malformed)?);
     Frame::new(size, pixels).map_err(|e| malformed(e.to_string()))
 }
 

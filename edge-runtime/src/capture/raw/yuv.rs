@@ -1,55 +1,50 @@
-//! YUV to RGB by the BT.601 equations for limited range (Y 16 to 235, U and V 16 to 240), in 8-bit fixed point.
+//! Pixels of cameras' YUV, sorted for their conversion to RGB.
 
-use shared_format::Size;
+use kernels::yuv::{PIXELS, YuvPixels};
 
-/// Converts packed YUV 4:2:2; `order` sorts the four bytes of a pair of pixels to Y, Y, U, V. `bytes` must have the length
-/// that the size asks for.
-pub(super) fn packed(size: Size, bytes: &[u8], order: impl Fn([u8; 4]) -> [u8; 4]) -> Vec<u8> {
-    let width = size.width as usize;
-    let mut rgb = Vec::with_capacity(width * size.height as usize * 3);
-    for (row, pairs) in bytes.chunks_exact((width.div_ceil(2) * 4).max(1)).enumerate() {
-        let (pairs, _) = pairs.as_chunks::<4>();
-        rgb.extend(pairs.iter().flat_map(|&four| pair(order(four))));
-        // In a row of odd length the last pair holds only one pixel.
-        rgb.truncate((row + 1) * width * 3);
+/// Returns up to [`PIXELS`] pixels of a row of packed YUV 4:2:2, from the pair `pair` on; `order` sorts a pair's four bytes to Y, Y, U, V.
+pub(super) fn packed(row: &[u8], pair: usize, order: impl Fn([u8; 4]) -> [u8; 4]) -> YuvPixels {
+    let mut pixels = YuvPixels::default();
+    let (pairs, _) = row.as_chunks::<4>();
+    let (lumas, _) = pixels.luma.as_chunks_mut::<2>();
+    let to = lumas.iter_mut().zip(&mut pixels.blue).zip(&mut pixels.red);
+    for (&pair, ((luma, blue), red)) in pairs.iter().skip(pair).zip(to) {
+        let [y0, y1, u, v] = order(pair);
+        (*luma, *blue, *red) = ([y0, y1], u, v);
     }
-    rgb
+    pixels
 }
 
-/// Converts NV12 with an even width and height; each colour is used for its two by two pixels. `bytes` must have the length that
-/// the size asks for.
-pub(super) fn nv12(size: Size, bytes: &[u8]) -> Vec<u8> {
-    let (width, height) = (size.width as usize, size.height as usize);
-    let (lumas, colours) = bytes.split_at_checked(width * height).unwrap_or((bytes, &[]));
-    let mut rgb = Vec::with_capacity(width * height * 3);
-    for (row, lumas) in lumas.chunks_exact(width.max(1)).enumerate() {
-        let colours = colours.get(row / 2 * width..).unwrap_or(&[]);
-        let (lumas, _) = lumas.as_chunks::<2>();
-        let (colours, _) = colours.as_chunks::<2>();
-        rgb.extend(lumas.iter().zip(colours).flat_map(|(&[y0, y1], &[u, v])| pair([y0, y1, u, v])));
+/// Returns up to [`PIXELS`] pixels of NV12, from the pair `pair` of the row of Y and of the row of U and V on.
+pub(super) fn nv12(lumas: &[u8], colours: &[u8], pair: usize) -> YuvPixels {
+    let mut pixels = YuvPixels::default();
+    let lumas = lumas.get(2 * pair..).unwrap_or_default();
+    pixels.luma.iter_mut().zip(lumas).for_each(|(to, luma)| *to = *luma);
+    let (colours, _) = colours.as_chunks::<2>();
+    let to = pixels.blue.iter_mut().zip(&mut pixels.red);
+    for (&[u, v], (blue, red)) in colours.iter().skip(pair).zip(to) {
+        (*blue, *red) = (u, v);
     }
-    rgb
+    pixels
 }
 
-#[inline]
-fn pair([y0, y1, u, v]: [u8; 4]) -> [u8; 6] {
-    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-    let (red, green, blue) = (409 * v + 128, -100 * u - 208 * v + 128, 516 * u + 128);
-    let (y0, y1) = (298 * (i32::from(y0) - 16), 298 * (i32::from(y1) - 16));
-    let value = |sum: i32| (sum >> 8).clamp(0, 255) as u8;
-    [
-        value(y0 + red),
-        value(y0 + green),
-        value(y0 + blue),
-        value(y1 + red),
-        value(y1 + green),
-        value(y1 + blue),
-    ]
+/// Converts pixels `xs` of a row to `out`. `pixels` returns those from a pair on.
+pub(super) fn write_rgb(xs: std::ops::Range<usize>, out: &mut [u8], pixels: impl Fn(usize) -> YuvPixels) {
+    let mut rgb = [0; 3 * PIXELS];
+    let first = xs.start / 2 * 2;
+    for start in (first..xs.end).step_by(PIXELS) {
+        kernels::yuv::yuv_to_rgb(&pixels(start / 2), &mut rgb);
+        let wanted = start.max(xs.start)..(start + PIXELS).min(xs.end);
+        let from = rgb.get(3 * (wanted.start - start)..3 * (wanted.end - start)).unwrap_or_default();
+        let to = out.iter_mut().skip(3 * (wanted.start - xs.start));
+        to.zip(from).for_each(|(to, value)| *to = *value);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use shared_format::Size;
+
     use crate::capture::raw::{RawFormat, decode};
 
     fn values(format: RawFormat, size: Size, bytes: &[u8]) -> Vec<u8> {
@@ -97,6 +92,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn any_pixels_of_a_row_are_those_of_the_whole_row() {
+        let bytes: Vec<u8> = (0..4 * 45).map(|i| (i * 37 % 256) as u8).collect();
+        let order = |[y0, u, y1, v]: [u8; 4]| [y0, y1, u, v];
+        let mut whole = [0; 3 * 90];
+        super::write_rgb(0..90, &mut whole, |pair| super::packed(&bytes, pair, order));
+        for (start, end) in [(0, 1), (1, 2), (3, 40), (31, 33), (32, 90), (63, 89), (5, 5)] {
+            let mut part = vec![7; 3 * (end - start) + 3];
+            super::write_rgb(start..end, &mut part, |pair| super::packed(&bytes, pair, order));
+            assert_eq!(part[..3 * (end - start)], whole[3 * start..3 * end], "{start} {end}");
+            assert_eq!(part[3 * (end - start)..], [7; 3]);
         }
     }
 
