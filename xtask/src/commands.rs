@@ -130,12 +130,14 @@ fn bench_command() -> Command {
         .about(
             "Sets up, then prints the line's latency outside the network, and how late its gate is. Takes a minute.\n\
              --peers times the judge's networks, and the given bundles, in other inference engines and its own, with one\n\
-             and two threads, and writes docs/performance.md. Takes about twelve minutes on an otherwise idle machine.\n\
+             and two threads, and whole frames beside libjpeg-turbo, OpenCV and ONNX Runtime in Python. It writes\n\
+             docs/performance.md. Takes about a quarter of an hour on an otherwise idle machine.\n\
              --instructions counts the instructions that a 64-bit ARM processor executes per frame, with the judge's\n\
              kernels and with tract's own. Takes a quarter of an hour.",
         )
         .args([
             flag("peers", "Compare with other inference engines"),
+            choice("only", &peers::PARTS, "Measure only this; docs/performance.md stays as it is").requires("peers"),
             path("json", "FILE", "Write the comparison's rows to this file").requires("peers"),
             path("bundle", "FOLDER", "Also compare with this bundle; may be repeated")
                 .action(ArgAction::Append)
@@ -153,7 +155,7 @@ fn bench_command() -> Command {
 fn bench(given: &ArgMatches) -> Result<ExitCode> {
     if given.get_flag("peers") {
         let (json, bundles): (_, Vec<PathBuf>) = (path_of(given, "json"), paths_of(given, "bundle"));
-        peers::run(json.as_deref(), &bundles).map(success)
+        peers::run(json.as_deref(), value_of(given, "only"), &bundles).map(success)
     } else if given.get_flag("instructions") {
         let networks: Vec<&str> =
             given.get_many::<String>("network").into_iter().flatten().map(String::as_str).collect();
@@ -224,14 +226,19 @@ mod tests {
         for right in [
             "bench",
             "bench --peers --json rows.json --bundle a --bundle b",
+            "bench --peers --only frames",
             "bench --instructions",
             "bench --instructions stpm-resnet18-256",
         ] {
             parse(right).unwrap();
         }
-        for wrong in
-            ["bench --json x", "bench --bundle x", "bench stpm-resnet18-256", "bench --peers --instructions"]
-        {
+        for wrong in [
+            "bench --json x",
+            "bench --only frames",
+            "bench --bundle x",
+            "bench stpm-resnet18-256",
+            "bench --peers --instructions",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         let error = parse("bench --instructions vgg").unwrap_err().to_string();

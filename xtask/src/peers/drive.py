@@ -1,5 +1,5 @@
 """Times every engine on the same networks and the same input, in turn:
-python drive.py TIME_NETWORK FOLDER OUTPUT.json DOCUMENT.md LITERT_PYTHON|- [BUNDLE…].
+python drive.py PROGRAMS FOLDER OUTPUT.json DOCUMENT.md LITERT_PYTHON|- ONLY|- [BUNDLE…].
 
 Every engine runs in its own process. The engines take turns of a few frames each, round after round, so that other load on the
 machine affects all of them alike. Writes rows of table, graph, engine, threads, median_ms, speedup_over_onnxruntime,
@@ -18,6 +18,8 @@ import numpy as np
 
 import convert
 import document
+import frames
+from worker import Worker
 
 GRAPHS = (
     "stpm-resnet18-256",
@@ -26,6 +28,8 @@ GRAPHS = (
     "efficientad-xs-256",
     "efficientad-lite0-256",
     "patchcore-resnet18-256",
+    "local-gaussians-efficientnet-lite0-256",
+    "local-gaussians-efficientnet-lite0-416x160",
 )
 SIZES = tuple(f"stpm-{network}-{side}" for network in ("resnet18", "efficientnet-lite0") for side in (128, 384, 512))
 PEERS = ("onnxruntime", "openvino", "ncnn", "litert")
@@ -128,33 +132,6 @@ class Driver:
         return self.folder / f"{engine}.f32"
 
 
-class Worker:
-    def __init__(self, engine, command, variables):
-        command = [str(word) for word in command]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables)
-        words = self.process.stdout.readline().split()
-        if not words or words[0] != "ready":
-            raise RuntimeError(f"{engine} can't run the model; see its message above, or reinstall its package")
-        self.load_ms = float(words[1])
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        (most,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
-        self.memory_mib = (most - int(words[2])) / 1024
-
-    def turn(self, frames):
-        self.process.stdin.write(f"{frames}\n")
-        self.process.stdin.flush()
-        return [float(word) for word in self.process.stdout.readline().split()]
-
-    def processor_ms(self):
-        """Returns the processor time of all threads, from Linux's scheduler."""
-        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def environment(engine):
     """Returns the environment variables; `nominal-avx2` is the same program with that path selected."""
     _, _, path = engine.partition("nominal-")
@@ -181,8 +158,20 @@ def litert_version(python):
     return subprocess.run([python, "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def main(time_network, folder, output, report, litert, *bundles):
+def main(programs, folder, output, report, litert, only, *bundles):
+    """`only` names what is measured: networks or frames; with it, the document isn't written."""
     litert = None if litert == "-" else litert
+    rows = []
+    if only != "networks":
+        rows += frames.compare(pathlib.Path(programs) / "time_frame", folder)
+    if only != "frames":
+        rows += networks(pathlib.Path(programs) / "time_network", folder, litert, bundles)
+    pathlib.Path(output).write_text(json.dumps(rows, indent=1) + "\n")
+    if only == "-":
+        pathlib.Path(report).write_text(document.described(rows, litert and litert_version(litert)))
+
+
+def networks(time_network, folder, litert, bundles):
     driver = Driver(time_network, folder, litert)
     rows = []
     for graph in GRAPHS:
@@ -194,8 +183,7 @@ def main(time_network, folder, output, report, litert, *bundles):
         rows += driver.compare("sizes", graph, str(driver.folder / f"{graph}.onnx"), ("onnxruntime", "nominal"), 1)
     for bundle in map(pathlib.Path, bundles):
         rows += driver.compare("bundles", bundle.name, str(bundle / "model.onnx"), ("onnxruntime", "tract", "nominal"), 1)
-    pathlib.Path(output).write_text(json.dumps(rows, indent=1) + "\n")
-    pathlib.Path(report).write_text(document.described(rows, litert and litert_version(litert)))
+    return rows
 
 
 main(*sys.argv[1:])

@@ -17,8 +17,8 @@ const ENVIRONMENT: Environment = Environment {
     name: "peers",
     what: "the other inference engines",
     requirements: &["python-requirements.txt", "peers-requirements.txt"],
-    contents: "about 200 MB: onnxruntime (MIT), openvino (Apache-2.0), ncnn and pnnx (BSD-3-Clause)",
-    imports: "import numpy, onnx, onnxruntime, openvino, ncnn",
+    contents: "about 260 MB: onnxruntime (MIT), openvino, opencv (Apache-2.0), ncnn and pnnx (BSD-3-Clause)",
+    imports: "import numpy, onnx, onnxruntime, openvino, ncnn, cv2",
 };
 /// Separate, because its converter needs other versions of the same packages.
 const LITERT: Environment = Environment {
@@ -34,32 +34,41 @@ const LITERT_VERSIONS: Range<u8> = 12..14;
 /// The document with the published figures.
 const DOCUMENT: &str = "docs/performance.md";
 
+/// What can be measured alone.
+pub const PARTS: [&str; 2] = ["networks", "frames"];
+
 /// Writes the networks, times every engine, and writes `docs/performance.md` and the rows to the file `json`. The folders in `bundles`
-/// are also compared.
-pub fn run(json: Option<&Path>, bundles: &[PathBuf]) -> Result<()> {
+/// are also compared. With `only`, one of [`PARTS`], the document stays as it is.
+pub fn run(json: Option<&Path>, only: Option<&str>, bundles: &[PathBuf]) -> Result<()> {
     let json = json.map(std::path::absolute).transpose()?;
     let bundles = bundles.iter().map(|folder| bundle(folder)).collect::<Result<Vec<_>>>()?;
     let root = setup::run(Purpose::Test)?.root;
     let cache = Cache::open()?;
     let python = Pip::new(system::ensure()?, &cache).ensure_environment(&cache, &root, &ENVIRONMENT)?;
-    let litert = litert(&cache, &root)?;
+    // Its converter takes no part in whole frames.
+    let litert = if only == Some("frames") { None } else { litert(&cache, &root)? };
     let folder = graphs(&root)?;
     let json = json.unwrap_or_else(|| folder.join("rows.json"));
 
-    build(&root, &["--release", "--example", "time_network"])?;
-    let program = workspace::release_folder()?.join("examples/time_network");
+    build(&root, &["--release", "--example", "time_network", "--example", "time_frame"])?;
+    let programs = workspace::release_folder()?.join("examples");
     let mut drive = Command::new(&python);
     drive
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(root.join("xtask/src/peers/drive.py"))
-        .arg(program)
+        .arg(programs)
         .arg(&folder)
         .arg(&json)
         .arg(root.join(DOCUMENT))
         .arg(litert.as_deref().unwrap_or(Path::new("-")))
+        .arg(only.unwrap_or("-"))
         .args(bundles);
     shell::run(&mut drive)?;
-    println!("the table is in {DOCUMENT}, the rows are in {}", json.display());
+    let rows = json.display();
+    match only {
+        None => println!("the table is in {DOCUMENT}, the rows are in {rows}"),
+        Some(_) => println!("the rows are in {rows}"),
+    }
     Ok(())
 }
 

@@ -1,6 +1,10 @@
-//! Writes the networks whose speed is compared with other engines' into a folder: `performance_graphs FOLDER`.
+//! Writes the networks whose speed is compared with other engines' into a folder, and below it, in `frames`, whole frames with bundles:
+//! `performance_graphs FOLDER`.
 //!
 //! Weights are random, and students are close to their teachers where possible: speed doesn't depend on them.
+
+mod default_method;
+mod frames;
 
 use std::path::Path;
 
@@ -19,6 +23,8 @@ use trainer::stpm::{self, Comparison, Scoring};
 use trainer::torch::{Compute, TrainableChain};
 
 const INPUT: Size = Size { width: 256, height: 256 };
+/// As many pixels in the shape of a long part.
+const LONG: Size = Size { width: 416, height: 160 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).ok_or("usage: performance_graphs FOLDER")?;
@@ -43,7 +49,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(folder.join(format!("efficientad-{name}-256.onnx")), efficientad(teacher)?)?;
     }
     std::fs::write(folder.join("patchcore-resnet18-256.onnx"), patchcore()?)?;
-    Ok(())
+    for (name, input) in [("256", INPUT), ("416x160", LONG)] {
+        let file = format!("local-gaussians-efficientnet-lite0-{name}.onnx");
+        std::fs::write(folder.join(file), default_method::onnx(input)?)?;
+    }
+    frames::write(&folder.join("frames"))
 }
 
 /// Channels without measured statistics.
