@@ -140,9 +140,17 @@ fn damage_outside_the_area_is_a_fault_as_well() {
     let roi = Some(Roi { x: 0, y: 0, width: 16, height: 16 });
     let mut reader = FrameReader::default();
     assert!(read(&mut reader, &bytes, roi).is_ok());
+    // Lost bytes of the last rows, far below the area.
     let marker = bytes.windows(2).rposition(|w| w[0] == 0xFF && matches!(w[1], 0xD0..=0xD7)).unwrap();
-    let short = [&bytes[..marker + 12], &bytes[marker + 40..]].concat();
-    assert!(read(&mut reader, &short, roi).is_err());
+    let mut refused = 0;
+    for lost in 1..=40 {
+        let short = [&bytes[..marker + 12], &bytes[marker + 12 + lost..]].concat();
+        let found = read(&mut reader, &short, roi).is_err();
+        assert_eq!(found, decode(&short).is_err(), "{lost}");
+        refused += usize::from(found);
+    }
+    // Few bytes are often lost within a block, which nobody can tell.
+    assert!(refused > 10, "{refused}");
     assert!(read(&mut reader, &bytes[..bytes.len() - 2], roi).is_err());
     assert!(reader.read(&bytes, size(159, 160), &with_roi(roi), |_| ()).is_err());
 }
