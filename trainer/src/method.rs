@@ -117,7 +117,7 @@ pub struct Plan {
     pub steps: u64,
     /// Samples in a step.
     pub batch: usize,
-    /// If given, training ends early once the student stops improving, and after about this time.
+    /// If given, training ends after about this time, and early once the student stops improving if its learning rate follows that.
     pub minutes: Option<f64>,
 }
 

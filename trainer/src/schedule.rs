@@ -24,9 +24,15 @@ impl Schedule {
     /// Returns the rate of step `step` (from 0) of `total`: half a cosine from `peak` to 0. `None` for the paper's schedule.
     #[must_use]
     pub fn rate(self, peak: f64, step: u64, total: u64) -> Option<f64> {
-        let done = step as f64 / total.max(1) as f64;
-        (self == Self::Short).then(|| peak * 0.5 * (1.0 + (PI * done.min(1.0)).cos()))
+        (self == Self::Short).then(|| half_cosine(peak, step, total))
     }
+}
+
+/// Returns the rate of step `step` (from 0) of `total`, which falls from `peak` along half a cosine to 0.
+#[must_use]
+pub fn half_cosine(peak: f64, step: u64, total: u64) -> f64 {
+    let done = step as f64 / total.max(1) as f64;
+    peak * 0.5 * (1.0 + (PI * done.min(1.0)).cos())
 }
 
 impl fmt::Display for Schedule {

@@ -93,7 +93,8 @@ fn train(workshop: &Workshop, out: &str, extra: &[&str]) -> Command {
     let defaults = [("--method", "efficientad"), ("--size", "128"), ("--size-class", "xs"), ("--steps", "2")];
     for (option, value) in defaults {
         let backbone = option == "--size-class" && extra.contains(&"random");
-        if !backbone && !extra.contains(&option) {
+        let timed = option == "--steps" && extra.contains(&"--minutes");
+        if !backbone && !timed && !extra.contains(&option) {
             command.args([option, value]);
         }
     }
@@ -173,6 +174,21 @@ fn stained_parts_are_told_from_good_ones_with_a_backbone_for_teacher() {
 }
 
 #[test]
+fn a_time_limit_ends_training_before_its_last_step() {
+    let workshop = workshop(6);
+    let extra = ["--schedule", "short", "--minutes", "0.05"];
+    let (code, _, stderr) = run(&mut train(&workshop, "run", &extra));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("at most 0.05 minutes and 3000 steps of 1 samples"), "{stderr}");
+    let metrics = std::fs::read_to_string(workshop.path("run/metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    assert!((1..3000).contains(&last["step"].as_u64().unwrap()), "{last}");
+    // The rate has decayed completely.
+    assert!(last["rate"].as_f64().unwrap() < 1e-9, "{last}");
+    succeed(&mut workshop.export("run", &workshop.path("bundle"), &[]));
+}
+
+#[test]
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     goes_on(&["--steps", "40", "--schedule", "short"]);
 }
@@ -249,12 +265,13 @@ fn a_patch_description_network_can_be_measured_by_patchcore() {
 #[test]
 fn what_does_not_fit_is_refused_before_a_run_is_started() {
     let workshop = workshop(5);
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (
             &["--method", "padim", "--schedule", "short"],
             "--schedule is for --method stpm or efficientad, not padim",
         ),
         (&["--smoothing", "2"], "give --paper-score too, or leave it out"),
+        (&["--minutes", "1"], "give --steps instead of --minutes"),
         (&["--teacher", "random", "--size-class", "xs"], "the teacher random is a resnet18, not the pdn-xs"),
         (&["--teacher", "pdn-xs", "--size-class", "m"], "the teacher pdn-xs is a pdn-xs, not the pdn-m"),
         (&["--size", "64"], "takes sides of 128 to 512 pixels, not 64×64"),

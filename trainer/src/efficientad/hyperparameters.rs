@@ -12,13 +12,15 @@ pub struct Hyperparameters {
     pub hard: f64,
     /// Number of samples in a step.
     pub batch: usize,
-    /// Default number of steps.
+    /// Default number of steps; the maximum if `minutes` is set.
     pub steps: u64,
+    /// Default maximum time; `None` if the length is fixed.
+    pub minutes: Option<f64>,
 }
 
 impl Hyperparameters {
     /// The paper's hyperparameters.
-    pub const PUBLISHED: Self = Self { rate: 1e-4, hard: 0.999, batch: 1, steps: 70_000 };
+    pub const PUBLISHED: Self = Self { rate: 1e-4, hard: 0.999, batch: 1, steps: 70_000, minutes: None };
 
     /// Returns Adam's rate on this schedule.
     #[must_use]

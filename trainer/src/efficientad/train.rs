@@ -107,7 +107,7 @@ fn common_score(
     let share = f64::from(layout.logical_share());
     let diverged = TrainError::Diverged { step: training.step(), loss: f64::NAN };
     let Training { learner, fit, selection, .. } = training;
-    let combined_map = |batch: &SampleBatch| {
+    let combined_map = |batch: &SampleBatch, _: &[usize]| {
         let maps = learner.maps(batch);
         let scaled =
             maps.iter().zip(&scales).zip([1.0 - share, share]).map(|((map, scale), share)| {

@@ -80,7 +80,7 @@ fn finish(run: &Run, mut training: Training<'_, Flows>) -> Result<TrainOutcome, 
     }
     let scales: Option<Vec<LevelScale>> = sums.iter().map(LevelSums::scale).collect();
     let scales = scales.ok_or_else(diverged)?;
-    let map = |batch: &SampleBatch| combined(&negative_log_likelihoods(batch), &scales);
+    let map = |batch: &SampleBatch, _: &[usize]| combined(&negative_log_likelihoods(batch), &scales);
     let mut image_score = image_score([fit, selection], 0, map)?.ok_or_else(diverged)?;
     image_score.score_map = run.settings.zones.is_some();
     let mut state = ModelState { weights: flows.weights(), ..ModelState::default() };

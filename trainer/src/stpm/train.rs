@@ -107,7 +107,7 @@ fn scoring(run: &Run, training: &mut Training<'_, Student>) -> Result<Scoring, T
     }
     let mean = |sum: f64| ((sum / count as f64) as f32).max(MIN_SCALE);
     let scales: Vec<f32> = sums.into_iter().map(mean).collect();
-    let map = |batch: &SampleBatch| combined(&level_distances(batch), &scales);
+    let map = |batch: &SampleBatch, _: &[usize]| combined(&level_distances(batch), &scales);
     let mut image_score = image_score([fit, selection], 0, map)?.ok_or(diverged)?;
     image_score.score_map = run.settings.zones.is_some();
     Ok(Scoring::Common { scales, image_score: Box::new(image_score) })

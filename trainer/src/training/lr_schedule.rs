@@ -1,6 +1,6 @@
 //! The learning rate of each step, and when training ends.
 
-use crate::schedule::Schedule;
+use crate::schedule::half_cosine;
 
 /// Steps of a linear warm-up.
 const WARM_UP: f64 = 15.0;
@@ -16,11 +16,11 @@ const LATE: f64 = 0.95;
 pub enum Rate {
     /// The same in all steps.
     Constant(f64),
-    /// Rises to this within a few steps, stays, and falls to 0 over the last quarter.
+    /// Rises to this within a few steps, stays, and falls to 0 over the last quarter. Ends early without progress.
     Falling(f64),
-    /// Falls from this to 0 like half a cosine.
+    /// Falls from this along half a cosine to 0 at the last step.
     Cosine(f64),
-    /// This, and a tenth of it in the last twentieth.
+    /// Drops to a tenth after 95 % of the steps.
     Dropping(f64),
 }
 
@@ -28,7 +28,9 @@ pub enum Rate {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LrSchedule {
     rate: Rate,
-    /// Total number of steps.
+    /// Number of steps at the start.
+    planned: u64,
+    /// Total number of steps: fewer than planned if training ends early.
     pub total: u64,
     /// The step at which the rate begins to fall.
     falls_from: u64,
@@ -46,22 +48,26 @@ impl LrSchedule {
     #[must_use]
     pub fn new(rate: Rate, total: u64) -> Self {
         let falls_from = (total as f64 * Self::HOLD) as u64;
-        Self { rate, total, falls_from, reference: f64::INFINITY, stale: 0 }
+        Self { rate, planned: total, total, falls_from, reference: f64::INFINITY, stale: 0 }
     }
 
     /// Returns the rate of step `step` (from 0).
     #[must_use]
     pub fn rate(&self, step: u64) -> f64 {
-        let peak = match self.rate {
-            Rate::Constant(rate) => return rate,
-            Rate::Cosine(peak) => return Schedule::Short.rate(peak, step, self.total).unwrap_or(peak),
-            Rate::Dropping(rate) if (step as f64) < LATE * self.total as f64 => return rate,
-            Rate::Dropping(rate) => return 0.1 * rate,
-            Rate::Falling(peak) => peak,
-        };
-        let warm_up = (step as f64 + 1.0) / WARM_UP.min(self.total as f64);
         let left = self.total.saturating_sub(step) as f64 / (self.total - self.falls_from).max(1) as f64;
-        peak * warm_up.min(1.0) * left.min(1.0)
+        match self.rate {
+            Rate::Constant(rate) => rate,
+            Rate::Falling(peak) => {
+                let warm_up = (step as f64 + 1.0) / WARM_UP.min(self.total as f64);
+                peak * warm_up.min(1.0) * left.min(1.0)
+            }
+            Rate::Cosine(peak) => {
+                let ends_early = self.total < self.planned;
+                half_cosine(peak, step, self.planned) * if ends_early { left.min(1.0) } else { 1.0 }
+            }
+            Rate::Dropping(rate) if (step as f64) < LATE * self.planned as f64 => rate,
+            Rate::Dropping(rate) => 0.1 * rate,
+        }
     }
 
     /// Returns whether the rate has begun to fall.
@@ -70,14 +76,14 @@ impl LrSchedule {
         step >= self.falls_from
     }
 
-    /// Records the selection figure (at least 0) at a check; returns whether it has stopped improving.
+    /// Records the selection figure (at least 0) at a check; returns whether it has stopped improving, and training should end for that.
     pub fn has_converged(&mut self, selection: f64) -> bool {
         if selection < self.reference * (1.0 - PROGRESS) {
             (self.reference, self.stale) = (selection, 0);
         } else {
             self.stale += 1;
         }
-        self.stale >= PATIENCE
+        self.stale >= PATIENCE && matches!(self.rate, Rate::Falling(_))
     }
 
     /// Lets the rate fall from `step` on, which ends the training.
@@ -123,15 +129,27 @@ mod tests {
         assert_eq!([15, 200, 299].map(|step| lr_schedule.rate(step)), [RATE; 3]);
         assert!(lr_schedule.rate(350) < 0.6 * RATE && lr_schedule.rate(399) < 0.02 * RATE);
         assert_eq!(LrSchedule::new(Rate::Constant(0.4), 400).rate(399), 0.4);
-        let dropping = LrSchedule::new(Rate::Dropping(RATE), 400);
-        assert_eq!([0, 379, 380, 400].map(|step| dropping.rate(step)), [RATE, RATE, 0.1 * RATE, 0.1 * RATE]);
-        let cosine = LrSchedule::new(Rate::Cosine(RATE), 400);
-        assert_eq!((cosine.rate(0), cosine.rate(200), cosine.rate(400)), (RATE, 0.5 * RATE, 0.0));
-        assert!((1..=400).all(|step| cosine.rate(step) < cosine.rate(step - 1)));
         for total in 1..5 {
             let lr_schedule = LrSchedule::new(Rate::Falling(RATE), total);
             assert!((0..total).all(|step| lr_schedule.rate(step) > 0.0), "{total}");
         }
+    }
+
+    #[test]
+    fn a_cosine_that_ends_early_falls_to_nothing_and_does_not_ask_for_progress() {
+        let mut lr_schedule = LrSchedule::new(Rate::Cosine(RATE), 1000);
+        let planned = [0, 400, 999].map(|step| lr_schedule.rate(step));
+        assert_eq!(planned, [0, 400, 999].map(|step| half_cosine(RATE, step, 1000)));
+        assert!((0..20).all(|_| !lr_schedule.has_converged(1.0)));
+        lr_schedule.end(300);
+        assert_eq!((lr_schedule.total, lr_schedule.rate(300)), (400, half_cosine(RATE, 300, 1000)));
+        assert!(lr_schedule.rate(350) < 0.6 * planned[1] && lr_schedule.rate(399) < 0.02 * RATE);
+        let mut restored = LrSchedule::new(Rate::Cosine(RATE), 1000);
+        let notes = lr_schedule.notes();
+        restored.restore(|name| notes.iter().find(|(known, _)| *known == name)?.1.parse().ok());
+        assert_eq!(restored.rate(350), lr_schedule.rate(350));
+        let dropping = LrSchedule::new(Rate::Dropping(1e-4), 100);
+        assert_eq!([94, 95].map(|step| dropping.rate(step)), [1e-4, 0.1 * 1e-4]);
     }
 
     #[test]
