@@ -20,6 +20,7 @@
 //! | `natural` | natural photos |
 //! | `samples` | images, prepared by the judge's own code, with the teacher's features |
 //! | `schedule` | training lengths and learning rates: the paper's or ours |
+//! | `residuals` | how far a student's residuals are from those of good parts |
 //! | `held_out` | a student's maps of good parts, for the common image score |
 //! | `memory` | how much memory is available |
 //! | `torch` | the trained methods' layer over libtorch |
@@ -74,6 +75,8 @@ pub mod progress;
 pub mod quality;
 pub mod registry;
 pub mod report;
+#[cfg(feature = "libtorch")]
+pub mod residuals;
 pub mod run;
 #[cfg(feature = "libtorch")]
 pub mod samples;

@@ -34,8 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let teacher = random_weights(&network, 1);
         for side in [128, 256, 384, 512] {
             let scales = vec![0.1; network.levels.len()];
-            let scoring =
-                Scoring::Common { scales, image_score: Box::new(ImageScorer::plain([side / 4, side / 4])) };
+            let image_score = Box::new(ImageScorer::plain([side / 4, side / 4]));
+            let scoring = Scoring::Common { gaussians: None, scales, image_score };
             let input = Size { width: side as u32, height: side as u32 };
             let student = nearly(&teacher);
             let channels = network.levels.iter().filter_map(|&level| network.channels(level)).map(plain);

@@ -17,6 +17,7 @@ use trainer::channels::Channels;
 use trainer::efficientad::{self, EfficientAdLayout, MAP_OUTPUTS, MapScale, Trained};
 use trainer::flow::{self, Context, LevelFlow, LevelLayout, Whitening};
 use trainer::level_maps::{self, LevelSums};
+use trainer::residuals::{CELL, ResidualGaussians};
 use trainer::stpm::{Comparison, LEVEL_OUTPUTS, Scoring, build_graph, combined};
 use trainer::torch::{Compute, Frozen, TrainableChain, to_array};
 
@@ -28,27 +29,27 @@ const NORMALS: u64 = 10;
 
 #[test]
 fn resnet18_agrees_in_three_engines() {
-    agree("resnet18", Size { width: 128, height: 128 }, None);
+    agree("resnet18", Size { width: 128, height: 128 }, None, Judged::ByGaussians);
 }
 
 #[test]
 fn efficientnet_lite0_agrees_in_three_engines() {
-    agree("efficientnet-lite0", Size { width: 128, height: 128 }, None);
+    agree("efficientnet-lite0", Size { width: 128, height: 128 }, None, Judged::ByGaussians);
 }
 
 #[test]
 fn resnet50_agrees_in_three_engines() {
-    agree("resnet50", Size { width: 96, height: 64 }, None);
+    agree("resnet50", Size { width: 96, height: 64 }, None, Judged::ByLength);
 }
 
 #[test]
 fn efficientnet_lite2_agrees_in_three_engines() {
-    agree("efficientnet-lite2", Size { width: 96, height: 64 }, None);
+    agree("efficientnet-lite2", Size { width: 96, height: 64 }, None, Judged::ByLength);
 }
 
 #[test]
 fn an_input_that_is_not_square_agrees() {
-    agree("resnet18", Size { width: 192, height: 64 }, None);
+    agree("resnet18", Size { width: 192, height: 64 }, None, Judged::ByGaussians);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn the_default_teacher_agrees_at_full_size() {
         return;
     };
     let (network, teacher) = read_published(&weights.join("efficientnet-lite0.pth")).unwrap();
-    agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
+    agree(network.name, Size { width: 256, height: 256 }, Some(teacher), Judged::ByGaussians);
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn resnet18_agrees_at_full_size() {
     };
     let file = data.join("teachers/resnet18_imagenet1k_v1_layer1-3_bnfolded.npz");
     let (network, teacher) = read_published(&file).unwrap();
-    agree(network.name, Size { width: 256, height: 256 }, Some(teacher));
+    agree(network.name, Size { width: 256, height: 256 }, Some(teacher), Judged::ByGaussians);
 }
 
 #[test]
@@ -109,7 +110,8 @@ fn the_papers_map_is_the_product_of_the_levels_and_its_maximum_the_score() {
     let student = nearly(&teacher);
     let image = &inputs(input)[0];
     let comparison = Comparison::Directions;
-    let levels = libtorch(&network, (&teacher, &student), &comparison, image, input);
+    let [targets, levels] = features(&network, (&teacher, &student), &comparison, image, input);
+    let levels = comparison.distances(&targets, &levels);
     let map = levels.iter().map(|level| level.upsample_bilinear2d([64, 96], false, None, None));
     let map = map.reduce(|product, level| product * level).unwrap();
     let onnx = build_graph(&network, &teacher, &student, (&comparison, &Scoring::Paper), input, false);
@@ -119,7 +121,14 @@ fn the_papers_map_is_the_product_of_the_levels_and_its_maximum_the_score() {
     close(&ours[1], &[map.max().double_value(&[]) as f32], "the paper's score");
 }
 
-fn agree(network: &str, input: Size, teacher: Option<Weights>) {
+/// How a student's residuals are judged.
+#[derive(Clone, Copy, PartialEq)]
+enum Judged {
+    ByLength,
+    ByGaussians,
+}
+
+fn agree(network: &str, input: Size, teacher: Option<Weights>, judged: Judged) {
     tch::set_num_threads(1);
     let network = Network::by_name(network).unwrap();
     let teacher = teacher.unwrap_or_else(|| random_weights(&network, 1));
@@ -129,7 +138,19 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let batch: Vec<Tensor> = images.iter().map(|image| normalised(&network, image, input)).collect();
     let seen = Frozen::new(&network, &teacher, compute).levels(&Tensor::cat(&batch, 0));
     let comparison = Comparison::Channels(seen.iter().map(measured).collect());
-    let of = |image: &Vec<f32>| libtorch(&network, (&teacher, &student), &comparison, image, input);
+    let features = |image: &Vec<f32>| features(&network, (&teacher, &student), &comparison, image, input);
+    let gaussians = (judged == Judged::ByGaussians).then(|| {
+        let [targets, student] = features(&images[1]);
+        let residuals = comparison.residuals(&targets, &student);
+        residuals.iter().map(|residual| any_gaussians(residual, input)).collect::<Vec<_>>()
+    });
+    let of = |image: &Vec<f32>| {
+        let [targets, student] = features(image);
+        let Some(gaussians) = &gaussians else { return comparison.distances(&targets, &student) };
+        let residuals = comparison.residuals(&targets, &student);
+        let levels = gaussians.iter().zip(&residuals);
+        levels.map(|(gaussians, residual)| gaussians.load(Device::Cpu).distances(residual)).collect()
+    };
     let levels: Vec<Vec<Tensor>> = images.iter().map(of).collect();
     let mean = |level: usize| {
         let sum = levels.iter().map(|levels| levels[level].mean(Kind::Double).double_value(&[])).sum::<f64>();
@@ -139,7 +160,7 @@ fn agree(network: &str, input: Size, teacher: Option<Weights>) {
     let maps: Vec<Tensor> = levels.iter().map(|levels| combined(levels, &scales).unwrap()).collect();
     // The first part is stained, so it isn't a normal.
     let image_score = fitted(&maps[1..], 0, input);
-    let scoring = Scoring::Common { scales, image_score: Box::new(image_score.clone()) };
+    let scoring = Scoring::Common { gaussians, scales, image_score: Box::new(image_score.clone()) };
     let onnx = build_graph(&network, &teacher, &student, (&comparison, &scoring), input, true);
 
     let folder = tempfile::tempdir().unwrap();
@@ -464,18 +485,37 @@ pub(super) fn inputs(input: Size) -> Vec<Vec<f32>> {
         .collect()
 }
 
-fn libtorch(
+/// Computes the teacher's and the student's features that are compared.
+fn features(
     network: &Network,
     (teacher, student): (&Weights, &Weights),
     comparison: &Comparison,
     image: &[f32],
     input: Size,
-) -> Vec<Tensor> {
+) -> [Vec<Tensor>; 2] {
     let compute = Compute { device: Device::Cpu, kind: Kind::Float };
     let image = normalised(network, image, input);
     let [teacher, student] =
         [teacher, student].map(|weights| Frozen::new(network, weights, compute).levels(&image));
-    comparison.distances(&comparison.targets(&teacher), &student)
+    [comparison.targets(&teacher), student]
+}
+
+/// Returns Gaussians for residuals of this shape, different at each position and in each cell.
+fn any_gaussians(residual: &Tensor, input: Size) -> ResidualGaussians {
+    let shape = [1, 2, 3].map(|axis| residual.size()[axis] as usize);
+    let [channels, rows, columns] = shape;
+    let side = rows * CELL / input.height as usize;
+    let values = |count: usize, scale: f32| -> Vec<f32> {
+        (0..count).map(|at| scale * (at as f32 * 0.37).sin()).collect()
+    };
+    let mut whitening = values(rows / side * (columns / side) * channels * channels, 0.1);
+    for (at, value) in whitening.iter_mut().enumerate() {
+        if at % (channels * channels) % (channels + 1) == 0 {
+            *value += 1.0;
+        }
+    }
+    let mean = values(channels * rows * columns, 0.2 * residual.std(false).double_value(&[]) as f32);
+    ResidualGaussians { shape, side, mean, whitening }
 }
 
 pub(super) fn onnxruntime(

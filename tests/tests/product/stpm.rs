@@ -55,6 +55,7 @@ fn a_time_that_is_none_or_has_no_use_is_refused() {
         (&["--minutes", "1", "--steps", "5"][..], "cannot be used with"),
         (&["--minutes", "1", "--method", "padim"][..], "is fitted in one pass"),
         (&["--minutes", "1", "--schedule", "published"][..], "give --steps instead of --minutes"),
+        (&["--whiten-residuals", "--paper-score"][..], "omit it, or omit --paper-score"),
     ] {
         let (code, _, stderr) = run(&mut workshop.train(&photos, "run", extra));
         assert!(code != 0 && stderr.contains(sentence), "{extra:?}: {stderr}");
@@ -85,17 +86,31 @@ fn the_published_recipe_is_recorded_and_its_bundle_judges() {
 }
 
 #[test]
-fn a_run_of_an_earlier_trainer_says_that_it_must_be_trained_again() {
+fn a_run_of_an_earlier_trainer_is_exported_or_says_that_it_must_be_trained_again() {
     let workshop = workshop();
-    succeed(&mut workshop.train(&workshop.path("photos"), "run", &[]));
+    succeed(&mut workshop.train(&workshop.path("photos"), "run", &["--whiten-residuals"]));
     let student = workshop.path("run/student.safetensors");
     let (mut weights, notes) = read_safetensors(&std::fs::read(&student).unwrap()).unwrap();
+    let incomplete = |missing: &str| {
+        let mut weights = weights.clone();
+        assert!(weights.remove(missing).is_some(), "{missing}");
+        write_safetensors(&weights, notes.clone())
+    };
+    let no_mean = incomplete("level_2.residual_mean");
+    let no_whitening = incomplete("level_2.residual_whitening");
+    // A run without Gaussians, as those of earlier versions, judges residuals by their length.
+    let earlier = weights.iter().filter(|(name, _)| !name.contains(".residual_"));
+    let earlier = earlier.map(|(name, array)| (name.clone(), array.clone())).collect();
+    std::fs::write(&student, write_safetensors(&earlier, notes.clone())).unwrap();
+    succeed(&mut workshop.export("run", &workshop.path("earlier"), &[]));
     let scales = weights.remove("scoring.scales").unwrap();
     let without = write_safetensors(&weights, notes.clone());
     weights.insert("scoring.0.mean".to_owned(), scales);
     for (bytes, sentence) in [
         (write_safetensors(&weights, notes), "trained by an earlier version of trainer"),
         (without, "scoring.scales"),
+        (no_mean, "residual_mean"),
+        (no_whitening, "level_2.residual_whitening"),
     ] {
         std::fs::write(&student, bytes).unwrap();
         let bundle = workshop.path("bundle");

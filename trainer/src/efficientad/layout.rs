@@ -114,9 +114,12 @@ impl EfficientAdLayout {
     pub const fn hyperparameters(self, schedule: Schedule) -> Hyperparameters {
         match (self, schedule) {
             (_, Schedule::Published) => Hyperparameters::PUBLISHED,
-            (Self::Patches(_), Schedule::Short) => {
-                Hyperparameters { rate: 1e-3, steps: 3_000, minutes: Some(60.0), ..Hyperparameters::PUBLISHED }
-            }
+            (Self::Patches(_), Schedule::Short) => Hyperparameters {
+                rate: 1e-3,
+                steps: 3_000,
+                minutes: Some(60.0),
+                ..Hyperparameters::PUBLISHED
+            },
             (Self::Trunk { .. }, Schedule::Short) => {
                 Hyperparameters { rate: 2e-3, hard: 0.9, batch: 4, steps: 1_000, minutes: Some(10.0) }
             }

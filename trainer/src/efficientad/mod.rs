@@ -59,7 +59,8 @@ impl Method for EfficientAd {
 
     fn plan(&self, options: &Value, teacher: &Teacher, _samples: usize) -> Result<Plan, TrainError> {
         let options: Options = serde_json::from_value(options.clone()).map_err(TrainError::Options)?;
-        let Hyperparameters { steps, batch, minutes, .. } = layout(teacher)?.hyperparameters(options.schedule);
+        let Hyperparameters { steps, batch, minutes, .. } =
+            layout(teacher)?.hyperparameters(options.schedule);
         Ok(Plan { steps, batch, minutes })
     }
 

@@ -49,49 +49,80 @@ impl Comparison {
         }
     }
 
-    /// Computes the distances of the student's levels from [`Self::targets`], N×1×h×w each, in 32-bit floats.
+    /// Computes the residuals of the student's levels, N×C×h×w each, in 32-bit floats: what [`Self::targets`] differ from them.
     #[must_use]
-    pub fn distances(&self, targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
-        let squares = |target: &Tensor, level: &Tensor| (target.to_kind(Kind::Float) - level).square();
+    pub fn residuals(&self, targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
         let pairs = targets.iter().zip(student);
         pairs
-            .map(|(target, level)| match self {
-                Self::Directions => {
-                    squares(target, &unit_length(level)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float)
+            .map(|(target, level)| {
+                let target = target.to_kind(Kind::Float);
+                match self {
+                    Self::Directions => target - unit_length(level),
+                    Self::Channels(_) => target - level.to_kind(Kind::Float),
                 }
-                Self::Channels(_) => squares(target, &level.to_kind(Kind::Float)).mean_dim(
-                    [1i64].as_slice(),
-                    true,
-                    Kind::Float,
-                ),
             })
             .collect()
     }
 
-    /// Adds the distances of these levels, 1×C×h×w each, to a model.
-    pub(super) fn onnx(&self, g: &mut GraphBuilder, teacher: &[Value], student: &[Value]) -> Vec<Value> {
+    /// Computes the distances of the student's levels from [`Self::targets`], N×1×h×w each, in 32-bit floats.
+    #[must_use]
+    pub fn distances(&self, targets: &[Tensor], student: &[Tensor]) -> Vec<Tensor> {
+        let distance = |residual: &Tensor| {
+            let (square, axis) = (residual.square(), [1i64]);
+            match self {
+                Self::Directions => square.sum_dim_intlist(axis.as_slice(), true, Kind::Float),
+                Self::Channels(_) => square.mean_dim(axis.as_slice(), true, Kind::Float),
+            }
+        };
+        self.residuals(targets, student).iter().map(distance).collect()
+    }
+
+    /// Adds the residuals of these levels, 1×C×h×w each, to a model.
+    pub(super) fn add_residuals(
+        &self,
+        g: &mut GraphBuilder,
+        teacher: &[Value],
+        student: &[Value],
+    ) -> Vec<Value> {
         let pairs = teacher.iter().zip(student).enumerate();
         pairs
             .map(|(level, (t, s))| match self {
                 Self::Directions => {
                     let (t, s) = (direction(g, t), direction(g, s));
-                    distance(g, &t, &s)
+                    g.sub(&t, &s)
                 }
                 Self::Channels(levels) => {
                     let Some(channels) = levels.get(level) else { return t.clone() };
-                    let t = standardised(g, t, channels, &name(level));
-                    let sum = distance(g, &t, s);
-                    let share = g.scalar(1.0 / channels.mean.len() as f32);
-                    g.mul(&sum, &share)
+                    let t = standardised(g, t, channels, &level_name(level));
+                    g.sub(&t, s)
                 }
             })
             .collect()
     }
 
+    /// Adds the distances of residuals.
+    pub(super) fn add_distances(&self, g: &mut GraphBuilder, residuals: &[Value]) -> Vec<Value> {
+        let distance = |residual: &Value| {
+            let square = g.mul(residual, residual);
+            let sum = g.sum_channels(&square);
+            match self {
+                Self::Directions => sum,
+                Self::Channels(_) => {
+                    let share = g.scalar(1.0 / residual.shape()[1] as f32);
+                    g.mul(&sum, &share)
+                }
+            }
+        };
+        residuals.iter().map(distance).collect()
+    }
+
     /// Adds it to a student's state.
     pub fn add_to(&self, state: &mut Weights) {
         if let Self::Channels(levels) = self {
-            levels.iter().enumerate().for_each(|(level, channels)| channels.add_to(state, &name(level)));
+            levels
+                .iter()
+                .enumerate()
+                .for_each(|(level, channels)| channels.add_to(state, &level_name(level)));
         }
     }
 
@@ -101,13 +132,13 @@ impl Comparison {
     /// If a value is missing or out of range; the error names it.
     pub fn from_state(state: &Weights, levels: usize) -> Result<Self, StateError> {
         let counts: Vec<usize> = (0..levels)
-            .filter_map(|level| state.get(&format!("{}.mean", name(level))).map(|mean| mean.data.len()))
+            .filter_map(|level| state.get(&format!("{}.mean", level_name(level))).map(|mean| mean.data.len()))
             .collect();
         if counts.is_empty() {
             return Ok(Self::Directions);
         }
         let channels = (0..levels).map(|level| {
-            Channels::from_state(state, &name(level), counts.get(level).copied().unwrap_or_default())
+            Channels::from_state(state, &level_name(level), counts.get(level).copied().unwrap_or_default())
         });
         channels.collect::<Result<_, _>>().map(Self::Channels)
     }
@@ -121,16 +152,9 @@ fn unit_length(features: &Tensor) -> Tensor {
     features / square.clamp_min(UNIT_LENGTH_FLOOR * UNIT_LENGTH_FLOOR).sqrt()
 }
 
-/// Returns the name of a level's channels in a run's state.
-fn name(level: usize) -> String {
+/// Returns a level's name in a run's state.
+pub(super) fn level_name(level: usize) -> String {
     format!("level_{}", level + 1)
-}
-
-/// Adds ‖a − b‖² along the channels.
-fn distance(g: &mut GraphBuilder, a: &Value, b: &Value) -> Value {
-    let difference = g.sub(a, b);
-    let square = g.mul(&difference, &difference);
-    g.sum_channels(&square)
 }
 
 fn direction(g: &mut GraphBuilder, x: &Value) -> Value {

@@ -5,7 +5,7 @@ use networks::resample::bilinear;
 use networks::{Network, Weights, normalise, to_onnx};
 use shared_format::Size;
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, level_name};
 use super::maps::{MIN_SHARE, Scoring, level_weights};
 
 /// Names of the additional outputs that a graph with levels has: the distances, 1×1×h×w each, finest first.
@@ -13,7 +13,7 @@ pub const LEVEL_OUTPUTS: [&str; 3] = ["level_1", "level_2", "level_3"];
 
 /// Builds the ONNX model for input size `input` from folded weights. `with_levels` adds [`LEVEL_OUTPUTS`].
 ///
-/// With dₗ the distance of level l (see [`Comparison`]) and Uₗ its bilinear resizing:
+/// With dₗ the distance of level l and Uₗ its bilinear resizing:
 /// * [`Scoring::Common`]: `anomaly_map` and `score` are those that all methods compute from a map
 ///   ([`methods::image_score`]), here of exp(Σ wₗ Uₗ log(dₗ / cₗ)) on the finest grid, with cₗ the mean distance on good parts:
 ///   a weighted geometric mean, which is the paper's product to a power that keeps it from underflowing;
@@ -34,12 +34,21 @@ pub fn build(
     let normalised = normalise(network, g, &image);
     let teacher = to_onnx(network, teacher, g, &normalised, "teacher.");
     let student = to_onnx(network, student, g, &normalised, "student.");
-    let distances = comparison.onnx(g, &teacher, &student);
+    let residuals = comparison.add_residuals(g, &teacher, &student);
+    let distances = match scoring {
+        Scoring::Common { gaussians: Some(gaussians), .. } => {
+            let levels = residuals.iter().zip(gaussians).enumerate();
+            levels
+                .map(|(level, (residual, gaussians))| gaussians.add(g, residual, &level_name(level)))
+                .collect()
+        }
+        _ => comparison.add_distances(g, &residuals),
+    };
     if with_levels {
         LEVEL_OUTPUTS.iter().zip(&distances).for_each(|(name, distance)| g.output(name, distance));
     }
     match scoring {
-        Scoring::Common { scales, image_score } => {
+        Scoring::Common { scales, image_score, .. } => {
             let logs = distances.iter().zip(scales).map(|(distance, scale)| log(g, distance, 1.0 / scale));
             let logs: Vec<Value> = logs.collect();
             if let Some(sum) = weighted_sum(g, &logs) {

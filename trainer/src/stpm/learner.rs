@@ -38,6 +38,12 @@ impl Student {
         self.comparison.distances(&self.comparison.targets(&batch.targets), student)
     }
 
+    /// Computes the residuals of the student's levels, in 32-bit floats.
+    pub fn residuals(&self, batch: &SampleBatch) -> Vec<Tensor> {
+        let levels = tch::no_grad(|| self.network.levels(&batch.image, None));
+        self.comparison.residuals(&self.comparison.targets(&batch.targets), &levels)
+    }
+
     /// Sets the BatchNorm statistics to the mean over batches of the first `samples` shuffled fit samples.
     /// Batches are composed as in training: files are in some order (by exposure, by module), and the variance within a batch
     /// of neighbours is not that of the parts.

@@ -35,6 +35,8 @@ const PAPER_BATCH: usize = 32;
 const BATCH: usize = 2;
 /// Our maximum. Few images need as many steps as many images do, and more steps don't find more (figures in this folder's README).
 const STEPS: u64 = 500;
+/// The most channels of a level whose residuals can be whitened: covariances grow with their square.
+const MAX_WHITENED: usize = 256;
 /// Our maximum time, for slow machines and large inputs.
 const MINUTES: f64 = 5.0;
 
@@ -76,8 +78,22 @@ impl Method for Stpm {
         Compute::set_up(wanted)
     }
 
-    fn check(&self, _settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError> {
-        if teacher.is_backbone() { Ok(()) } else { Err(no_backbone(self.name(), teacher)) }
+    fn check(&self, settings: &RunSettings, teacher: &Teacher) -> Result<(), TrainError> {
+        if !teacher.is_backbone() {
+            return Err(no_backbone(self.name(), teacher));
+        }
+        let options: Options =
+            serde_json::from_value(settings.options.clone()).map_err(TrainError::Options)?;
+        let network = &teacher.network;
+        let channels = network.levels.iter().filter_map(|&level| network.channels(level)).max();
+        match channels.filter(|&channels| options.whiten_residuals && channels > MAX_WHITENED) {
+            None => Ok(()),
+            Some(channels) => Err(TrainError::Unfit(format!(
+                "--whiten-residuals takes levels of at most {MAX_WHITENED} channels, and one of {} has {channels}; omit it, or give a \
+                 ResNet-18 or an EfficientNet-Lite as --teacher",
+                teacher.name
+            ))),
+        }
     }
 
     fn train(&self, run: &Run, compute: &Resolved) -> Result<TrainOutcome, TrainError> {
@@ -87,7 +103,7 @@ impl Method for Stpm {
 
     fn onnx(&self, run: &Run) -> Result<Vec<u8>, TrainError> {
         let state = run.student()?;
-        let network = &run.teacher.network;
+        let (network, input) = (&run.teacher.network, run.settings.recipe.input);
         let student = fold(network, &state.weights)?;
         let scoring = if run.options::<Options>()?.paper_score {
             Scoring::Paper
@@ -98,11 +114,10 @@ impl Method for Stpm {
             ));
         } else {
             let damaged = |e: StateError| run.damaged(STUDENT, e);
-            Scoring::common(&state, network.levels.len()).map_err(damaged)?
+            Scoring::common(&state, network.levels.len(), input).map_err(damaged)?
         };
         let damaged = |e: StateError| run.damaged(STUDENT, e);
         let comparison = Comparison::from_state(&state.weights, network.levels.len()).map_err(damaged)?;
-        let input = run.settings.recipe.input;
         Ok(build_graph(network, &run.teacher.weights, &student, (&comparison, &scoring), input, false))
     }
 }

@@ -16,15 +16,25 @@ pub struct Options {
     /// use the paper's own map and score instead of the common ones
     #[arg(long)]
     pub paper_score: bool,
+    /// judge the student's residuals by how unlike those of good parts they are, not by their length
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whiten_residuals: bool,
 }
 
 impl Options {
     /// Reads the options from the command line.
     ///
     /// # Errors
-    /// If the command line lacks these options.
+    /// If the command line lacks these options, or they contradict each other.
     pub fn of(given: &ArgMatches) -> Result<Self, TrainError> {
-        Self::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))
+        let options = Self::from_arg_matches(given).map_err(|e| TrainError::Unfit(e.to_string()))?;
+        if options.whiten_residuals && options.paper_score {
+            return Err(TrainError::Unfit(
+                "--whiten-residuals changes the common score; omit it, or omit --paper-score".to_owned(),
+            ));
+        }
+        Ok(options)
     }
 
     /// Returns whether the paper's schedule is followed.

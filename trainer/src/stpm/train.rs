@@ -7,10 +7,10 @@ use super::learner::Student;
 use super::maps::{Scoring, combined};
 use super::optimiser::Optimiser;
 use super::options::Options;
-use crate::held_out::image_score;
+use crate::held_out::{for_each_batch, image_score};
 use crate::method::{TrainError, TrainOutcome};
-use crate::order::in_order;
 use crate::progress;
+use crate::residuals::CrossFitted;
 use crate::run::{BEST, CHECKPOINT, ModelState, Run, STUDENT};
 use crate::samples::SampleBatch;
 use crate::schedule::Schedule;
@@ -86,29 +86,33 @@ fn finish(run: &Run, mut training: Training<'_, Student>) -> Result<TrainOutcome
     Ok(TrainOutcome::Finished { chosen_step: training.chosen_step() })
 }
 
-/// Computes the common score, see [`image_score`].
+/// Computes the common score, see [`image_score`], with Gaussians of the residuals of good parts if they are to be whitened.
 fn scoring(run: &Run, training: &mut Training<'_, Student>) -> Result<Scoring, TrainError> {
     let diverged = TrainError::Diverged { step: training.step(), loss: f64::NAN };
     let Training { learner: student, fit, selection, .. } = training;
-    let level_distances = |batch: &SampleBatch| {
-        let levels = tch::no_grad(|| student.network.levels(&batch.image, None));
-        student.distances(batch, &levels)
+    let fitted = if run.options::<Options>()?.whiten_residuals {
+        CrossFitted::fit([&mut *fit, &mut *selection], |batch| student.residuals(batch))?
+    } else {
+        None
+    };
+    let level_distances = |batch: &SampleBatch, parts: &[usize]| match &fitted {
+        Some(fitted) => fitted.distances(&student.residuals(batch), parts),
+        None => student.distances(batch, &tch::no_grad(|| student.network.levels(&batch.image, None))),
     };
     let (mut sums, mut count) = (vec![], 0);
-    for samples in [&mut *fit, &mut *selection] {
-        count += samples.count();
-        for indices in in_order(samples.count()) {
-            let distances = level_distances(&samples.batch(&indices, Kind::Float)?);
-            sums.resize(distances.len(), 0.0);
-            for (sum, distance) in sums.iter_mut().zip(&distances) {
-                *sum += distance.mean(Kind::Double).double_value(&[]) * indices.len() as f64;
-            }
+    for_each_batch([&mut *fit, &mut *selection], |batch, parts| {
+        count += parts.len();
+        let distances = level_distances(batch, parts);
+        sums.resize(distances.len(), 0.0);
+        for (sum, distance) in sums.iter_mut().zip(&distances) {
+            *sum += distance.mean(Kind::Double).double_value(&[]) * parts.len() as f64;
         }
-    }
+    })?;
     let mean = |sum: f64| ((sum / count as f64) as f32).max(MIN_SCALE);
     let scales: Vec<f32> = sums.into_iter().map(mean).collect();
-    let map = |batch: &SampleBatch, _: &[usize]| combined(&level_distances(batch), &scales);
+    let map = |batch: &SampleBatch, parts: &[usize]| combined(&level_distances(batch, parts), &scales);
     let mut image_score = image_score([fit, selection], 0, map)?.ok_or(diverged)?;
     image_score.score_map = run.settings.zones.is_some();
-    Ok(Scoring::Common { scales, image_score: Box::new(image_score) })
+    let gaussians = fitted.map(|fitted| fitted.all);
+    Ok(Scoring::Common { gaussians, scales, image_score: Box::new(image_score) })
 }

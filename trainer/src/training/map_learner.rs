@@ -109,7 +109,7 @@ fn finish<L: MapLearner>(run: &Run, mut training: Training<'_, L>) -> Result<Tra
     let (step, chosen_step) = (training.step(), training.chosen_step());
     let Training { learner, fit, selection, .. } = &mut training;
     learner.settle([&mut *fit, &mut *selection])?;
-    let map = |batch: &SampleBatch| Some(tch::no_grad(|| learner.map(batch)));
+    let map = |batch: &SampleBatch, _: &[usize]| Some(tch::no_grad(|| learner.map(batch)));
     let diverged = TrainError::Diverged { step, loss: f64::NAN };
     let mut image_score = image_score([fit, selection], 0, map)?.ok_or(diverged)?;
     image_score.score_map = run.settings.zones.is_some();

@@ -37,6 +37,21 @@ impl GaussianSums {
         }
     }
 
+    /// Starts without images, for vectors whose means are small beside their deviations: such sums can be merged.
+    #[must_use]
+    pub fn around_zero(cells: Cells, dimensions: usize, full: bool) -> Self {
+        let origin = vec![0.0; cells.positions() * dimensions];
+        Self { origin, ..Self::new(cells, dimensions, full) }
+    }
+
+    /// Adds the images of `other`; both started by [`Self::around_zero`] with the same arguments.
+    pub fn merge(&mut self, other: &Self) {
+        debug_assert!(self.cells == other.cells && self.origin == other.origin);
+        self.count += other.count;
+        self.sum.iter_mut().zip(&other.sum).for_each(|(sum, x)| *sum += x);
+        self.products.iter_mut().zip(&other.products).for_each(|(product, x)| *product += x);
+    }
+
     /// Adds an image: positions × dimensions values.
     pub fn add(&mut self, vectors: &[f32]) {
         if self.origin.is_empty() {
@@ -252,6 +267,24 @@ mod tests {
             let variance = (0..4).map(|p| f64::from(own[p * D + i]).powi(-2)).sum::<f64>() / 4.0;
             assert!((f64::from(factors[i]).powi(-2) - variance).abs() < 1e-2 * variance, "{i}");
         }
+    }
+
+    #[test]
+    fn merged_sums_are_those_of_all_images() {
+        let images = images(40);
+        let start = || GaussianSums::around_zero(apart(), D, true);
+        let (mut whole, mut merged, mut rest) = (start(), start(), start());
+        images.iter().for_each(|image| whole.add(image));
+        images[..15].iter().for_each(|image| merged.add(image));
+        images[15..].iter().for_each(|image| rest.add(image));
+        merged.merge(&rest);
+        let mut anywhere = GaussianSums::new(apart(), D, true);
+        images.iter().for_each(|image| anywhere.add(image));
+        let [whole, merged, anywhere] = [whole, merged, anywhere].map(|sums| sums.finish(0.1, Some(20.0)));
+        for (a, (b, c)) in whole.1.iter().zip(merged.1.iter().zip(&anywhere.1)) {
+            assert!((a - b).abs() < 1e-4 && (a - c).abs() < 1e-4, "{a} {b} {c}");
+        }
+        assert!(whole.0.iter().zip(&merged.0).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 
     #[test]
