@@ -152,13 +152,11 @@ fn replace_index(folder: &Path, bytes: &[u8], signature: &[u8]) -> Result<()> {
     replaced().with_context(|| format!("cannot write the index in {}; check free space", folder.display()))
 }
 
+/// An index with its bytes and their signature.
+type SignedIndex = (Index, Vec<u8>, Vec<u8>);
+
 /// Reads an index that someone trusted has signed, with its bytes and signature; `None` if there is none.
-fn read_index(
-    folder: &Path,
-    name: &str,
-    signature_name: &str,
-    trust: &Trust,
-) -> Result<Option<(Index, Vec<u8>, Vec<u8>)>> {
+fn read_index(folder: &Path, name: &str, signature_name: &str, trust: &Trust) -> Result<Option<SignedIndex>> {
     let (path, signature_path) = (folder.join(name), folder.join(signature_name));
     let bytes = match read_regular_file(&path, MAX_INDEX_BYTES) {
         Err(ReadError::Io(e)) if e.kind() == ErrorKind::NotFound => return Ok(None),

@@ -36,9 +36,9 @@
 //! Without the feature `libtorch` (on by default) only the fitted methods are available; the trained ones and
 //! the modules that only they need are not compiled.
 
-pub mod batch;
 #[cfg(feature = "libtorch")]
 pub mod autoencoder;
+pub mod batch;
 #[cfg(feature = "libtorch")]
 pub mod channels;
 pub mod child;

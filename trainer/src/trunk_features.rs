@@ -14,7 +14,6 @@ use crate::samples::Samples;
 const TRUNK: &str = "trunk";
 
 /// Computes the features from a backbone's levels (finest first), before they are scaled: N×C×h×w, in 32-bit floats.
-#[must_use]
 pub fn features(fine: &Tensor, coarse: &Tensor) -> Tensor {
     let [fine, coarse] = [fine, coarse]
         .map(|level| level.to_kind(Kind::Float).avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None));
@@ -54,7 +53,6 @@ impl TrunkFeatures {
     }
 
     /// Computes the features from the teacher's levels, N×C×h×w each.
-    #[must_use]
     pub fn of(&self, levels: &[Tensor]) -> Tensor {
         unscaled(levels).map(|features| self.channels.normalise(&features)).unwrap_or_default()
     }

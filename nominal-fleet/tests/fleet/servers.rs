@@ -71,7 +71,6 @@ impl Nginx {
 /// A broker.
 pub struct Broker {
     pub process: Process,
-    pub port: u16,
 }
 
 impl Broker {
@@ -85,7 +84,7 @@ impl Broker {
         );
         std::fs::write(&file, text).unwrap();
         mosquitto.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        Some(Self { process: listening(mosquitto, port), port })
+        Some(Self { process: listening(mosquitto, port) })
     }
 }
 

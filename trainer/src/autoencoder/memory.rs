@@ -31,7 +31,6 @@ impl Memory {
     /// Replaces each vector z of N×C×h×w by w · prototypes, and returns the entropy of w, N×1×h×w, beside it. With p the softmax of the
     /// cosines of z and the prototypes, and λ = 1 / prototypes: w = max(p − λ, 0) p / (|p − λ| + ε), scaled to the sum 1. The paper allows
     /// λ from 1 to 3 / prototypes; at 1, something is always left.
-    #[must_use]
     pub fn address(&self, z: &Tensor) -> [Tensor; 2] {
         let weight = |rows: &Tensor| rows.unsqueeze(-1).unsqueeze(-1);
         let convolve =
@@ -129,7 +128,7 @@ mod tests {
             .collect();
         let sum: f64 = shrunk.iter().sum();
         let weights: Vec<f64> = shrunk.iter().map(|w| w / sum).collect();
-        assert!(weights.iter().any(|w| *w == 0.0) && weights.iter().any(|w| *w > 0.3), "{weights:?}");
+        assert!(weights.contains(&0.0) && weights.iter().any(|w| *w > 0.3), "{weights:?}");
         let [mixed, entropy] = memory.address(&z);
         for c in 0..3 {
             let expected: f64 = (0..5).map(|n| weights[n as usize] * row(n)[c as usize]).sum();

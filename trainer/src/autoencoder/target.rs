@@ -115,7 +115,6 @@ impl Target {
     }
 
     /// Returns the target of samples, N×C×h×w.
-    #[must_use]
     pub fn of_samples(&self, batch: &SampleBatch) -> Tensor {
         match self {
             Self::Pixels { .. } => batch.image.shallow_clone(),
@@ -124,7 +123,6 @@ impl Target {
     }
 
     /// Computes the distance of what was rebuilt at each position of the target, N×1×h×w.
-    #[must_use]
     pub fn distance(&self, target: &Tensor, rebuilt: &Tensor) -> Tensor {
         let difference = squared(target, rebuilt);
         match self {
@@ -138,7 +136,6 @@ impl Target {
 
     /// Returns the map for distances: that of features is the map, that of pixels is averaged over squares of 4 pixels, which removes
     /// noise that no camera repeats.
-    #[must_use]
     pub fn map(&self, distance: &Tensor) -> Tensor {
         let halved = |x: &Tensor| x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None);
         if self.uses_teacher() { distance.shallow_clone() } else { halved(&halved(distance)) }

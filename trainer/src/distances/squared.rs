@@ -4,7 +4,6 @@ use networks::onnx::{GraphBuilder, Value};
 use tch::Tensor;
 
 /// Computes the mean over the channels of (a − b)²: N×1×h×w for N×C×h×w.
-#[must_use]
 pub fn squared(a: &Tensor, b: &Tensor) -> Tensor {
     let difference = a - b;
     (&difference * &difference).mean_dim([1i64].as_slice(), true, difference.kind())

@@ -14,7 +14,6 @@ const C2: f64 = 9e-4;
 
 /// Computes 1 − SSIM, the mean over the channels, in the window around each pixel of pictures with values from 0 to 1: N×1×H×W for
 /// N×C×H×W. At the edges a window has only the pixels that exist.
-#[must_use]
 pub fn dissimilarity(a: &Tensor, b: &Tensor) -> Tensor {
     let side = WINDOW as i64;
     let mean = |x: &Tensor| x.avg_pool2d([side; 2], [1, 1], [side / 2; 2], false, false, None);

@@ -34,7 +34,6 @@ impl Masks {
     }
 
     /// Returns [`Self::values`] as 1×1×h×w.
-    #[must_use]
     pub fn tensor(self, mask: usize, stride: usize, device: Device) -> Tensor {
         let [rows, columns] = self.grid(stride).map(|side| side as i64);
         let values = Tensor::from_slice(&self.values(mask, stride)).to_kind(Kind::Float);

@@ -71,7 +71,6 @@ pub struct LoadedGaussians {
 impl LoadedGaussians {
     /// Computes the squared Mahalanobis distances of residuals (N×C×h×w) divided by C, so that they are about 1 on good parts: N×1×h×w, in
     /// 32-bit floats.
-    #[must_use]
     pub fn distances(&self, residuals: &Tensor) -> Tensor {
         let (side, [cell_rows, cell_columns]) = (self.side, self.cells);
         let centred = residuals.to_kind(Kind::Float) - &self.mean;

@@ -39,7 +39,6 @@ impl CollapseProbe {
     }
 
     /// Returns the noise, N×C×h×w.
-    #[must_use]
     pub fn noise(&self) -> &Tensor {
         &self.noise
     }

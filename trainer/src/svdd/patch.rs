@@ -70,7 +70,6 @@ impl PatchSvdd {
     }
 
     /// Computes the embedding of each position, N×C×h×w.
-    #[must_use]
     pub fn embed(&self, batch: &SampleBatch) -> Tensor {
         self.head.forward(&self.features.of(&batch.targets), false)
     }

@@ -1,7 +1,6 @@
 //! What a training teaches.
 
 use networks::{StateError, Weights};
-use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
 use crate::method::TrainError;
@@ -39,16 +38,6 @@ pub trait Learner {
 
     /// Computes the figure that chooses the checkpoint, the mean over these selection samples; lower is better.
     fn selection(&self, batch: &SampleBatch) -> f64;
-
-    /// Returns whether the selection images choose the checkpoint; otherwise the last one counts.
-    fn is_chosen(&self) -> bool {
-        true
-    }
-
-    /// Returns the means of the loss's terms since the last call, by name, for the metrics.
-    fn loss_terms(&mut self) -> Map<String, Value> {
-        Map::new()
-    }
 
     /// Returns the selection figure on a scale (at least 0) on which a change by one hundredth is the least that counts as progress.
     fn progress(&self, selection: f64) -> f64 {
