@@ -49,12 +49,19 @@ impl Drop for Process {
     }
 }
 
+/// A command for a program that ends with these tests, even if they are killed: a camera that is left behind would answer in place of
+/// the next run's.
+fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+}
+
 /// Starts the camera; `lost` of a thousand of its packets are lost.
 pub fn camera(lost: u32) -> Process {
     let lost = lost.to_string();
     let arguments = ["--interface", "127.0.0.1", "--serial", "NOMINAL", "--gvsp-lost-ratio", &lost];
-    let child =
-        Command::new(CAMERA).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = bound(CAMERA).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     Process(child)
 }
 
@@ -83,7 +90,7 @@ impl Capture {
     }
 
     fn in_folder(folder: &Path) -> Process {
-        let child = Command::new(env!("CARGO_BIN_EXE_capture-aravis"))
+        let child = bound(env!("CARGO_BIN_EXE_capture-aravis"))
             .args(["--socket", "frames.sock"])
             .current_dir(folder)
             .stderr(Stdio::null())

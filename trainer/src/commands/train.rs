@@ -108,8 +108,8 @@ pub struct Args {
     /// Number of passes over the samples to learn from
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     epochs: Option<u64>,
-    /// Maximum training time in minutes; STPM and flows end earlier once they stop improving on the selection images. Chosen by the
-    /// method by default
+    /// Maximum training time in minutes; all methods but EfficientAD end earlier once they stop improving on the selection images. Chosen
+    /// by the method by default
     #[arg(long, conflicts_with_all = ["steps", "epochs"], value_parser = minutes)]
     minutes: Option<f64>,
     /// Seed for the split, the initial weights and the order of the images
