@@ -120,7 +120,6 @@ pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
         cargo.args(["--skip", tests]);
     }
     cargo.args(arguments.iter().skip(at + 1));
-    workspace::set_test_threads(&mut cargo);
     println!("$ {}", shell::line(&cargo, None));
     let status = cargo.status().context("can't start cargo")?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
