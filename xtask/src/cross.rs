@@ -21,6 +21,15 @@ const PACKAGES: [&str; 5] =
     ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libc6:arm64", "libclang-dev", "qemu-user"];
 /// Rust with a standard library for the board, in case this machine's own Rust has none.
 const RUST_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev:arm64"];
+/// The crates that read and run models, with the level at which they are optimised for emulation.
+const MODEL_READER: [(&str, u8); 6] = [
+    ("tract-core", 3),
+    ("tract-extra", 1),
+    ("tract-hir", 1),
+    ("tract-nnef", 1),
+    ("tract-onnx", 1),
+    ("tract-onnx-opl", 1),
+];
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
@@ -80,6 +89,11 @@ impl Cross {
         cargo.env("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc");
         let headers = "-I/usr/aarch64-linux-gnu/include";
         cargo.env("BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu", headers);
+        // Emulation multiplies what reading and running a model costs, and the tests' lines wait for no one: the model reader is
+        // optimised here.
+        cargo.args(MODEL_READER.iter().flat_map(|(name, level)| {
+            ["--config".to_owned(), format!("profile.dev.package.{name}.opt-level={level}")]
+        }));
         // These programs aren't debugged; without debug information they have a fifth of the size.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "none");
         cargo

@@ -332,7 +332,7 @@ fn a_full_disk_leaves_the_bundle_as_it_was() {
 #[test]
 fn the_lines_own_camera_gives_the_parts_where_no_folder_is_named() {
     let fixture = fixture("");
-    let camera = "source = \"folder\"\npath = \"belt\"\nfps = 40\nrepeat = false";
+    let camera = "source = \"folder\"\npath = \"belt\"\nfps = 20\nrepeat = false";
     let line = LINE
         .replace("source = \"pattern\"\nwidth = 64\nheight = 64", camera)
         .replace("kind = \"interval\"\nevery_ms = 100", "kind = \"frame\"");
