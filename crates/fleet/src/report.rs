@@ -49,7 +49,7 @@ pub struct ProductReport {
     pub wanted: Option<u64>,
     /// How far it is.
     pub progress: Progress,
-    /// Why it is no farther, in a sentence.
+    /// Why it has not come further, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How far the golden frames' scores were off when the bundle was installed, at most.

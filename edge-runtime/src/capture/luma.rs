@@ -70,7 +70,7 @@ impl Exposure {
     }
 }
 
-/// Computes the mean luma, 0 to 255, of 64 × 48 points of a region of the frame; of all that is there of it if there is no region.
+/// Computes the mean luma, 0 to 255, of 64 × 48 points of a region of the frame, or of the whole area if no region is given.
 #[must_use]
 pub(crate) fn mean_luma(area: FrameArea<'_>, region: Option<Roi>) -> f32 {
     let Size { width, height } = area.size();

@@ -76,7 +76,7 @@ fn install(args: &Args, told: &mut LearnReport) -> Result<CommandOutcome> {
         writeln!(out, "{}: this bundle is in use already", product.bundle.display())?;
         return Ok(CommandOutcome::Success);
     }
-    // One that can't be read any more is no reason to keep it.
+    // It is replaced even if it can no longer be read.
     if let Ok((before, _)) = trust.read(&product.bundle, None) {
         let (before, after) = (&before.thresholds, &judge.bundle().thresholds);
         ensure!(

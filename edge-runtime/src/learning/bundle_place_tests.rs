@@ -98,7 +98,7 @@ fn what_an_installed_bundle_replaced_is_put_back_once() {
     assert_eq!((read(&bundle), read(&place.beside())), ("2".to_owned(), "1".to_owned()));
     assert!(has_earlier(&bundle));
     place.check_earlier().unwrap();
-    // The bundles are exchanged, and the one in use isn't what was installed: there is no way forward again.
+    // The bundles are exchanged, and the one in use isn't what was installed: there is no earlier one to return to.
     replace_folder(&place.beside(), &bundle).unwrap();
     assert!(!has_earlier(&bundle));
     for damaged in [&b""[..], b"{", b"{\"installed\": 1}", &[0xff; 9000]] {
