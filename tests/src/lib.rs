@@ -12,6 +12,10 @@ pub mod workshop;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for another program before it fails.
+pub const LONG: Duration = Duration::from_secs(300);
 
 /// Returns the existing path named by an environment variable, or `None` with a line on standard error that says what is
 /// skipped.
@@ -63,4 +67,16 @@ pub fn succeed(command: &mut Command) -> String {
     let (code, stdout, stderr) = run(command);
     assert_eq!(code, 0, "{command:?} failed:\n{stdout}\n{stderr}");
     stdout
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+/// If it isn't within [`LONG`], with what is said of it then.
+pub fn wait_until(is: impl Fn() -> bool, what: impl Fn() -> String) {
+    let end = Instant::now() + LONG;
+    while !is() {
+        assert!(Instant::now() < end, "not within {LONG:?}: {}", what());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

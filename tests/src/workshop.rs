@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use networks::Network;
 use networks::teacher::write_safetensors;
@@ -12,6 +13,7 @@ use crate::{program, succeed};
 
 /// The teacher of every workshop: a ResNet-18 with random weights.
 pub const TEACHER: &str = "random";
+const TEACHER_FILE: &str = "random.safetensors";
 
 /// The temporary folder, which is removed on drop.
 #[derive(Debug)]
@@ -22,12 +24,24 @@ pub struct Workshop {
 impl Default for Workshop {
     fn default() -> Self {
         let workshop = Self { root: tempfile::tempdir().unwrap() };
+        let teachers = workshop.path("home/teachers");
+        std::fs::create_dir_all(&teachers).unwrap();
+        std::fs::write(teachers.join(TEACHER_FILE), imported_teacher()).unwrap();
+        workshop
+    }
+}
+
+/// Returns the teacher as it is after its import, which is the same for all workshops of a test program and takes a second.
+fn imported_teacher() -> &'static [u8] {
+    static IMPORTED: OnceLock<Vec<u8>> = OnceLock::new();
+    IMPORTED.get_or_init(|| {
+        let workshop = Workshop { root: tempfile::tempdir().unwrap() };
         let network = Network::by_name("resnet18").unwrap();
         let file = workshop.path("random.safetensors");
         std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
         workshop.import(&file, TEACHER);
-        workshop
-    }
+        std::fs::read(workshop.path("home/teachers").join(TEACHER_FILE)).unwrap()
+    })
 }
 
 impl Workshop {

@@ -22,12 +22,16 @@ pub fn cargo(root: &Path) -> Command {
     cargo
 }
 
-/// Has the tests run on two threads for each core, unless the user has set their number: many wait for a line, a process or a device
-/// rather than for the processor.
+/// Has the tests share the cores, unless the user has decided otherwise.
 pub fn set_test_threads(cargo: &mut Command) {
+    // Two for each core: many wait for a line, a process or a device rather than for the processor.
     if env::var_os("RUST_TEST_THREADS").is_none() {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         cargo.env("RUST_TEST_THREADS", (2 * cores).to_string());
+    }
+    // A thread of libtorch that waits for the others would keep its core busy, and so keep them from running.
+    if env::var_os("OMP_WAIT_POLICY").is_none() {
+        cargo.env("OMP_WAIT_POLICY", "passive");
     }
 }
 

@@ -12,6 +12,7 @@
 //! keeps the protocol's rules, but does no input and output: this client owns the connection, so that each step has a
 //! time-out, a packet has a maximum length, and the only copy of a message that waits is in the store.
 
+mod disk;
 mod journal;
 mod messages;
 mod protocol;

@@ -18,6 +18,8 @@ pub struct Browser {
     messages: Receiver<Value>,
     session: Option<String>,
     last: u64,
+    /// The documents that the page has loaded, as the browser names them.
+    loaded: Vec<Value>,
     /// What the page asked for and what went wrong in it.
     pub requests: Vec<String>,
     pub errors: Vec<String>,
@@ -60,6 +62,7 @@ impl Browser {
             messages,
             session: None,
             last: 0,
+            loaded: vec![],
             requests: vec![],
             errors: vec![],
         };
@@ -69,6 +72,7 @@ impl Browser {
         for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] {
             browser.call(domain, json!({}));
         }
+        browser.call("Page.setLifecycleEventsEnabled", json!({"enabled": true}));
         Some(browser)
     }
 
@@ -81,7 +85,7 @@ impl Browser {
         }
         self.commands.write_all(format!("{command}\0").as_bytes()).unwrap();
         loop {
-            let message = self.messages.recv_timeout(LONG).expect("the browser doesn't answer");
+            let message = self.next_message(method);
             if message["id"] == self.last {
                 assert!(message.get("error").is_none(), "{method}: {message}");
                 return message["result"].clone();
@@ -90,12 +94,17 @@ impl Browser {
         }
     }
 
+    fn next_message(&mut self, waits_for: &str) -> Value {
+        self.messages.recv_timeout(LONG).unwrap_or_else(|_| panic!("no answer from the browser: {waits_for}"))
+    }
+
     fn note(&mut self, event: &Value) {
         let of = &event["params"];
         match event["method"].as_str() {
             Some("Network.requestWillBeSent") => {
                 self.requests.push(of["request"]["url"].as_str().unwrap_or_default().to_owned());
             }
+            Some("Page.lifecycleEvent") if of["name"] == "load" => self.loaded.push(of["loaderId"].clone()),
             Some("Runtime.exceptionThrown") => self.errors.push(of["exceptionDetails"].to_string()),
             Some("Log.entryAdded") if of["entry"]["level"] == "error" => {
                 self.errors.push(of["entry"].to_string())
@@ -104,8 +113,17 @@ impl Browser {
         }
     }
 
+    /// Opens a document and waits until it is loaded. What is asked of the page meanwhile may go to the one before and is then never
+    /// answered.
     pub fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({"url": url}));
+        let document = self.call("Page.navigate", json!({"url": url}));
+        assert!(document.get("errorText").is_none(), "{url}: {document}");
+        // There is none if only the part behind `#` has changed.
+        let Some(loader) = document.get("loaderId") else { return };
+        while !self.loaded.contains(loader) {
+            let message = self.next_message(url);
+            self.note(&message);
+        }
     }
 
     /// Returns the value of an expression in the page.

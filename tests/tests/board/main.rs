@@ -39,7 +39,7 @@ fn different(stage: &Stage, count: usize) -> Vec<Shown> {
 #[test]
 #[ignore = "boots an emulated board; `cargo xtask board` runs it"]
 fn a_shift_on_the_board() {
-    let stage = Stage::set();
+    let (stage, times) = (Stage::set(), times());
     let board = stage.board();
     println!("{:<58} {:>9.1} s", "switched on to shell", board.age().as_secs_f64());
     let mut line = Line::on(board);
@@ -49,21 +49,21 @@ fn a_shift_on_the_board() {
     line.start("cell");
     line.expect("first verdict after the switch", &mixed(&stage, 1, 1));
     println!("{:<58} {:>9.1} s", "switched on to first verdict", line.board.age().as_secs_f64());
-    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 70, 2));
+    line.expect("parts by a GPIO trigger, MJPEG frames", &mixed(&stage, 24 * times, 2));
 
     line.select("strict");
     let all_rejected: Vec<Shown> =
-        mixed(&stage, 10, 3).into_iter().map(|shown| Shown { rejected: true, ..shown }).collect();
+        mixed(&stage, 6 * times, 3).into_iter().map(|shown| Shown { rejected: true, ..shown }).collect();
     line.expect("another product, selected while the line runs", &all_rejected);
     line.select("cell");
-    line.expect("and back", &mixed(&stage, 10, 4));
+    line.expect("and back", &mixed(&stage, 6 * times, 4));
 
     line.unplug();
     let blind: Vec<Shown> =
-        mixed(&stage, 6, 5).into_iter().map(|shown| Shown { rejected: true, ..shown }).collect();
+        mixed(&stage, 4 * times, 5).into_iter().map(|shown| Shown { rejected: true, ..shown }).collect();
     line.expect_safe("the camera is gone: all to the safe side", &blind);
     line.plug_in();
-    line.expect("the camera is back", &mixed(&stage, 10, 6));
+    line.expect("the camera is back", &mixed(&stage, 6 * times, 6));
 
     // The frames usually change from part to part; a driver that repeats its buffer doesn't change them.
     line.repeat_frames(true);
@@ -74,35 +74,35 @@ fn a_shift_on_the_board() {
     line.expect("and moves again", &mixed(&stage, 4, 14));
 
     line.kill();
-    line.expect("after kill -9 and the supervisor's restart", &mixed(&stage, 10, 7));
+    line.expect("after kill -9 and the supervisor's restart", &mixed(&stage, 6 * times, 7));
 
     // Writes neither succeed nor fail, as on a dying card.
     line.board.run("fsfreeze --freeze /data");
-    line.expect("the disk of records and counters hangs", &mixed(&stage, 20, 11));
+    line.expect("the disk of records and counters hangs", &mixed(&stage, 20 * times, 11));
     line.board.run("fsfreeze --unfreeze /data");
     line.stop();
 
     line.board.run("mkdir -p /small; mount -t tmpfs -o size=64k none /small");
     line.start("full");
-    line.expect("the records' disk is full", &mixed(&stage, 20, 8));
+    line.expect("the records' disk is full", &mixed(&stage, 20 * times, 8));
     line.stop();
 
     line.start("encoder");
-    line.expect_by_encoder("gate by encoder ticks", &mixed(&stage, 20, 9));
+    line.expect_by_encoder("gate by encoder ticks", &mixed(&stage, 8 * times, 9));
     line.stop();
 
     line.teach("/data/taught", &different(&stage, 8));
     line.start("taught");
-    line.expect_judged("parts by what the board was taught", &mixed(&stage, 10, 12));
+    line.expect_judged("parts by what the board was taught", &mixed(&stage, 6 * times, 12));
     line.stop();
 
     line.board.run("insmod /modules/vivid.ko n_devs=1 node_types=0x1 vid_cap_nr=0");
     line.start("vivid");
-    line.expect_judged("vivid's YUYV image, gain locked", &mixed(&stage, 10, 10));
+    line.expect_judged("vivid's YUYV image, gain locked", &mixed(&stage, 6 * times, 10));
     line.stop();
 
     line.start("webcam");
-    line.expect_judged("the same image through nokhwa", &mixed(&stage, 10, 15));
+    line.expect_judged("the same image through nokhwa", &mixed(&stage, 6 * times, 15));
     line.stop();
 
     let report = line.board.run("edge-runtime bench --bundle /bundles/large --frames 1 --threads 2 --json");
@@ -122,7 +122,7 @@ fn power_cuts() {
     let stage = Stage::set();
     let mut random = Seeded::new(11, 5);
     let mut counted = 0..=0;
-    for cut in 0..cuts() {
+    for cut in 0..3 * times() as u64 {
         let mut line = Line::on(stage.board());
         let torn = line.board.run(WHOLE_RECORDS);
         assert_eq!(torn, "", "records that are not whole after {cut} cuts");
@@ -145,10 +145,9 @@ fn power_cuts() {
     }
 }
 
-/// Returns the number of power cuts; `cargo xtask nightly` asks for more.
-fn cuts() -> u64 {
-    let Ok(times) = std::env::var("NOMINAL_TEST_TIMES") else { return 3 };
-    3 * times.parse::<u64>().unwrap()
+/// Returns how many times as many parts and power cuts there are as usual; `cargo xtask nightly` asks for more.
+fn times() -> usize {
+    std::env::var("NOMINAL_TEST_TIMES").map_or(1, |times| times.parse().unwrap())
 }
 
 /// Maximum number of parts between trigger and gate.

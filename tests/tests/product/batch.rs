@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared_format::Size;
 use tests::images::write_parts;
 use tests::workshop::{TEACHER, Workshop};
-use tests::{run, succeed};
+use tests::{run, succeed, wait_until};
 
 const SIZE: Size = Size { width: 96, height: 64 };
 
@@ -85,7 +85,7 @@ fn an_interrupted_batch_goes_on_and_nonsense_is_named() {
     std::fs::write(shop.0.path("products.toml"), text("")).unwrap();
     let only = ["--only", "cap", "--only", "lid"];
     let mut child = shop.batch(&only).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    wait_until(|| shop.0.path("made/work/cap").exists(), || "the first product begins".to_owned());
     succeed(Command::new("kill").args(["-INT", &child.id().to_string()]));
     let code = child.wait().unwrap().code();
     assert!(code == Some(130) || code == Some(0), "{code:?}");

@@ -4,7 +4,6 @@
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use judge::{encode_png, file_sha256};
 use serde_json::Value;
@@ -13,7 +12,6 @@ use tests::images::{part, striped_part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
 use tests::{program, run, succeed};
 
-const LONG: Duration = Duration::from_secs(300);
 const SIZE: Size = Size { width: 160, height: 128 };
 const LINE: &str = r#"
 name = "a"
@@ -150,18 +148,12 @@ impl Plant {
     }
 
     fn wait_until(&self, what: &str, is: impl Fn() -> bool) {
-        let end = Instant::now() + LONG;
-        while !is() {
+        let what = || {
             let log = |name: &str| std::fs::read_to_string(self.0.path(name)).unwrap_or_default();
             let state = self.json("records/tasks/state.json");
-            assert!(
-                Instant::now() < end,
-                "{what}: {state:#} {} {}",
-                log("edge-runtime.log"),
-                log("gateway.log")
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            format!("{what}: {state:#} {} {}", log("edge-runtime.log"), log("gateway.log"))
+        };
+        tests::wait_until(is, what);
     }
 }
 

@@ -14,9 +14,8 @@ use shared_format::gateway::{
 use shared_format::{Size, Verdict};
 use tests::images::{part, striped_part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
-use tests::{program, run, succeed};
+use tests::{LONG, program, run, succeed};
 
-const LONG: Duration = Duration::from_secs(300);
 const SIZE: Size = Size { width: 160, height: 128 };
 const LINE: &str = r#"
 name = "a"

@@ -176,6 +176,19 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+/// Computes the inner product of 64-bit values like [`dot`].
+fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0f64; 8];
+    let (a8, b8) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (x, y) in a8.0.iter().zip(b8.0) {
+        for lane in 0..8 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let rest: f64 = a8.1.iter().zip(b8.1).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Computes |a − b|² in eight sums that a compiler can vectorise.
 pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; 8];
@@ -241,10 +254,10 @@ fn orthonormalise(rows: &mut [f64], length: usize) {
             let (before, from) = rows.split_at_mut(index * length);
             let row = &mut from[..length];
             for other in before.chunks_exact(length) {
-                let along: f64 = row.iter().zip(other).map(|(a, b)| a * b).sum();
+                let along = dot_f64(row, other);
                 row.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
             }
-            let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let norm = dot_f64(row, row).sqrt();
             row.iter_mut().for_each(|x| *x /= norm.max(f64::MIN_POSITIVE));
         }
     }
