@@ -1,8 +1,9 @@
 //! Simulates a user's machine in a temporary folder: a home with a teacher, and the programs to run there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use networks::Network;
 use networks::teacher::write_safetensors;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use crate::teachers::random_weights;
 use crate::{program, succeed};
 
-/// The teacher of every workshop: a ResNet-18 with random weights.
+/// The teacher of every workshop: a network with random weights, usually EfficientNet-Lite0, which is small.
 pub const TEACHER: &str = "random";
 const TEACHER_FILE: &str = "random.safetensors";
 
@@ -23,28 +24,36 @@ pub struct Workshop {
 
 impl Default for Workshop {
     fn default() -> Self {
-        let workshop = Self { root: tempfile::tempdir().unwrap() };
-        let teachers = workshop.path("home/teachers");
-        std::fs::create_dir_all(&teachers).unwrap();
-        std::fs::write(teachers.join(TEACHER_FILE), imported_teacher()).unwrap();
-        workshop
+        Self::with_network("efficientnet-lite0")
     }
 }
 
-/// Returns the teacher as it is after its import, which is the same for all workshops of a test program and takes a second.
-fn imported_teacher() -> &'static [u8] {
-    static IMPORTED: OnceLock<Vec<u8>> = OnceLock::new();
-    IMPORTED.get_or_init(|| {
+/// Returns a teacher as it is after its import, which is the same for all workshops of a test program and takes a second.
+fn imported_teacher(network: &'static str) -> Vec<u8> {
+    static IMPORTED: Mutex<BTreeMap<&str, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut imported = IMPORTED.lock().unwrap();
+    let import = || {
         let workshop = Workshop { root: tempfile::tempdir().unwrap() };
-        let network = Network::by_name("resnet18").unwrap();
-        let file = workshop.path("random.safetensors");
-        std::fs::write(&file, write_safetensors(&random_weights(&network, 1), Default::default())).unwrap();
+        let weights = random_weights(&Network::by_name(network).unwrap(), 1);
+        let file = workshop.path(TEACHER_FILE);
+        std::fs::write(&file, write_safetensors(&weights, Default::default())).unwrap();
         workshop.import(&file, TEACHER);
         std::fs::read(workshop.path("home/teachers").join(TEACHER_FILE)).unwrap()
-    })
+    };
+    imported.entry(network).or_insert_with(import).clone()
 }
 
 impl Workshop {
+    /// Creates a workshop whose teacher is this network.
+    #[must_use]
+    pub fn with_network(name: &'static str) -> Self {
+        let workshop = Self { root: tempfile::tempdir().unwrap() };
+        let teachers = workshop.path("home/teachers");
+        std::fs::create_dir_all(&teachers).unwrap();
+        std::fs::write(teachers.join(TEACHER_FILE), imported_teacher(name)).unwrap();
+        workshop
+    }
+
     /// Returns a path below the folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

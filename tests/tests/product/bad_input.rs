@@ -188,7 +188,7 @@ fn weight_files_of_every_format_and_every_fault() {
     refused("itself.pth", &itself, "nested more than 64 deep");
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
     let shipped = "pdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs  comes with trainer\n";
-    assert_eq!(listed, format!("{shipped}random  resnet18\nt  efficientnet-lite0\n"));
+    assert_eq!(listed, format!("{shipped}random  efficientnet-lite0\nt  efficientnet-lite0\n"));
     let (code, _, stderr) = run(workshop
         .trainer()
         .args(["teacher", "import", "--name", "../t"])

@@ -235,7 +235,7 @@ fn small_teachers_come_with_the_program() {
     write_parts(&workshop.path("photos/train/good"), SIZE, 5, false);
     assert_eq!(
         succeed(workshop.trainer().args(["teacher", "list"])),
-        "pdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs  comes with trainer\nrandom  resnet18\n"
+        "pdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs  comes with trainer\nrandom  efficientnet-lite0\n"
     );
     succeed(&mut train(&workshop, "run", &[]));
     succeed(&mut workshop.export("run", &workshop.path("bundle"), &[]));
@@ -272,8 +272,11 @@ fn what_does_not_fit_is_refused_before_a_run_is_started() {
         ),
         (&["--smoothing", "2"], "give --paper-score too, or leave it out"),
         (&["--minutes", "1"], "give --steps instead of --minutes"),
-        (&["--teacher", "random", "--size-class", "xs"], "the teacher random is a resnet18, not the pdn-xs"),
-        (&["--teacher", "pdn-xs", "--size-class", "m"], "the teacher pdn-xs is a pdn-xs, not the pdn-m"),
+        (&["--teacher", "random", "--size-class", "xs"], "the network efficientnet-lite0, not pdn-xs"),
+        (
+            &["--teacher", "pdn-xs", "--size-class", "m"],
+            "the teacher pdn-xs is the network pdn-xs, not pdn-m",
+        ),
         (&["--size", "64"], "takes sides of 128 to 512 pixels, not 64×64"),
         (&["--size", "64", "--teacher", "random"], "takes sides of 128 to 512 pixels, not 64×64"),
         (&["--size-class", "m"], "no teacher is called `pdn-m`"),
@@ -356,7 +359,10 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
     assert_eq!((notes["network"].as_str(), notes["photos"].as_str()), ("pdn-xs", "5"));
     workshop.import(&workshop.path("cut.safetensors"), "ours");
     let listed = succeed(workshop.trainer().args(["teacher", "list"]));
-    assert_eq!(listed, "ours  pdn-xs\npdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs\nrandom  resnet18\n");
+    assert_eq!(
+        listed,
+        "ours  pdn-xs\npdn-s  pdn-s  comes with trainer\npdn-xs  pdn-xs\nrandom  efficientnet-lite0\n"
+    );
 
     let short = ["--schedule", "short"];
     refused(&mut distill("cut.safetensors", "2", &["--seed", "1"]), "a distillation with other settings");
@@ -365,6 +371,9 @@ fn a_distillation_goes_on_where_it_was_interrupted() {
     let (short, notes) = weights("short.safetensors");
     assert_eq!(notes["schedule"], "short");
     assert!(short != weights("whole.safetensors").0);
-    refused(&mut distill("new.safetensors", "2", &["--from", "pdn-xs"]), "is a pdn-xs, not a backbone");
+    refused(
+        &mut distill("new.safetensors", "2", &["--from", "pdn-xs"]),
+        "is the network pdn-xs, not a backbone",
+    );
     assert!(!workshop.path("new.safetensors.distill").exists());
 }

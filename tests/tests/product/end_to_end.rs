@@ -1,6 +1,6 @@
 //! Tests the whole path from photos to a verdict, through the programs that users run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -165,13 +165,26 @@ fn region_tiles_and_size_travel_in_the_bundle() {
     assert!(lines[1]["fault"].as_str().unwrap().contains("does not fit into the frame"), "{}", lines[1]);
 }
 
+/// Returns the size of all files below a folder, in whole pages.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| match entry.metadata().unwrap() {
+            of if of.is_dir() => folder_bytes(&entry.path()),
+            of => of.len().next_multiple_of(4096),
+        })
+        .sum()
+}
+
 #[test]
 fn a_disk_that_fills_up_and_a_folder_that_may_not_be_written_leave_the_old_bundle() {
     let workshop = workshop();
     succeed(&mut train(&workshop, "run", &[]));
-    let small = workshop.path("small");
+    let [small, elsewhere] = ["small", "elsewhere"].map(|name| workshop.path(name));
     std::fs::create_dir(&small).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=25m", "tmpfs"]).arg(&small).status();
+    succeed(&mut workshop.export("run", &elsewhere, &[]));
+    let room = format!("size={}", folder_bytes(&elsewhere) * 3 / 2);
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &room, "tmpfs"]).arg(&small).status();
     if !mount.is_ok_and(|status| status.success()) {
         tests::report_skipped("a full disk (mounting a small file system needs root)");
         return;

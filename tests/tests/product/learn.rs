@@ -38,7 +38,7 @@ struct Shop(Workshop);
 impl Shop {
     /// A taught bundle, and the records of a run with five unusual good parts, four bad ones and two good ones.
     fn after_a_run() -> Self {
-        let shop = Self(Workshop::default());
+        let shop = Self(Workshop::with_network("resnet18"));
         write_parts(&shop.0.path("photos"), SIZE, 20, false);
         let teach = ["teach", "--teacher", TEACHER, "--size", "128", "--method", "padim", "--from", "photos"];
         succeed(&mut shop.edge(&[&teach[..], &["--out", "taught"]].concat()));

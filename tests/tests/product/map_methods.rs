@@ -13,12 +13,15 @@ use tests::{run, succeed};
 
 const SIZE: Size = Size { width: 160, height: 120 };
 
-/// A workshop with photos of `count` good parts, eight good and eight stained ones to test, and four more that are stained.
-fn workshop(count: u64) -> Workshop {
-    let workshop = Workshop::default();
+/// Prepares a workshop with photos of `count` good parts, eight good and eight stained ones to test, and four more that are stained.
+fn prepared(workshop: Workshop, count: u64) -> Workshop {
     write_set(&workshop.path("photos"), SIZE, count);
     write_parts(&workshop.path("defects/stain"), SIZE, 4, true);
     workshop
+}
+
+fn workshop(count: u64) -> Workshop {
+    prepared(Workshop::default(), count)
 }
 
 /// Returns `trainer train` with a method, and with the defects if it learns from them.
@@ -44,7 +47,7 @@ fn refused(command: &mut Command, sentence: &str) {
 
 #[test]
 fn stained_parts_are_told_from_good_ones() {
-    let workshop = workshop(16);
+    let workshop = prepared(Workshop::with_network("resnet18"), 16);
     for (method, extra, least) in [
         ("autoencoder", &["--target", "features"][..], 0.95),
         ("autoencoder", &["--target", "pixels", "--loss", "ssim"], 0.95),

@@ -34,7 +34,7 @@ fn every_set_gets_its_rows_and_what_is_known_is_not_measured_again() {
         assert_eq!(figures["normals"], 12, "{row}");
         assert!(figures["figures"]["image_auroc"].as_f64().unwrap() > 0.7, "{row}");
         assert_eq!(figures["scores"].as_array().unwrap().len(), 10);
-        assert!(figures["gmac"].as_f64().unwrap() > 0.5 && figures["frame_ms"].as_f64().unwrap() > 0.0);
+        assert!(figures["gmac"].as_f64().unwrap() > 0.05 && figures["frame_ms"].as_f64().unwrap() > 0.0);
     }
     // The paper's recipe differs.
     let of = |recipe: &str| measured.iter().find(|row| row["method"] == "padim" && row["recipe"] == recipe);

@@ -33,7 +33,7 @@ fn write(path: &Path, frame: &Frame) {
 
 /// Returns a workshop with thirty parts to learn from, three to judge (good, and damaged on either side), and the mask.
 fn workshop() -> Workshop {
-    let workshop = Workshop::default();
+    let workshop = Workshop::with_network("resnet18");
     (0..30).for_each(|n| write(&workshop.path(&format!("photos/{n}.png")), &part_with(n, None)));
     for (kind, patch_at) in [("good", None), ("left", Some(30)), ("right", Some(110))] {
         write(&workshop.path(&format!("test/{kind}/50.png")), &part_with(50, patch_at));

@@ -313,7 +313,7 @@ fn teacher(args: &Args) -> anyhow::Result<Teacher> {
     let teacher = user_library().load(name)?;
     match size {
         Some(size) if size.network_name() != teacher.network.name => bail!(
-            "the teacher {name} is a {}, not the {} that --size-class asks for; give another --teacher, or omit --size-class",
+            "the teacher {name} is the network {}, not {}, which --size-class asks for; give another --teacher, or omit --size-class",
             teacher.network.name,
             size.network_name()
         ),

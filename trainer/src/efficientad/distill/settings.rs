@@ -33,7 +33,7 @@ pub fn check_or_create(request: &Request<'_>, folder: &Path) -> Result<usize, Tr
     let network = &request.from.network;
     if !Network::backbones().iter().any(|backbone| backbone.name == network.name) {
         return Err(TrainError::Unfit(format!(
-            "the teacher {} is a {}, not a backbone; give a ResNet or an EfficientNet-Lite as --from",
+            "the teacher {} is the network {}, not a backbone; give a ResNet or an EfficientNet-Lite as --from",
             request.from.name, network.name
         )));
     }
