@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use bundle::atomic::{write_file, write_folder, write_synced};
-use fleet::{INDEX_FILE, INDEX_SIGNATURE_FILE, Index, IndexedBundle, IndexedFile, MAX_INDEX_BYTES, Rollout};
+use fleet::{INDEX_FILE, INDEX_SIGNATURE_FILE, Index, IndexedBundle, MAX_INDEX_BYTES, Rollout};
 use judge::{ReadError, file_sha256, read_regular_file};
+use signing::listed_files::ListedFile;
 use signing::verify::Extent;
 use signing::{MANIFEST_FILE, Manifest, SIGNATURE_FILE, SecretKey, Trust, verify_bundle};
 
@@ -82,7 +83,7 @@ impl Tree {
                 folder
                     .and_then(|()| write_synced(&to, &bytes))
                     .with_context(|| format!("cannot write {}", to.display()))?;
-                let file = IndexedFile { bytes: bytes.len() as u64, sha256: file_sha256(&bytes) };
+                let file = ListedFile { bytes: bytes.len() as u64, sha256: file_sha256(&bytes) };
                 indexed.files.insert(path, file);
             }
             // What was copied, and not what was there a moment ago.

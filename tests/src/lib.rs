@@ -5,9 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this crate is test support")]
 
 pub mod images;
+#[path = "../../judge/tests/support/times.rs"]
+mod repetitions;
 #[path = "../../crates/networks/tests/support/mod.rs"]
 pub mod teachers;
 pub mod workshop;
+
+pub use repetitions::times;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! | `run.json` | [`RunSettings`]: everything that reproduces the run, and which image is in which set |
 //! | `teacher.safetensors` | the teacher, so that the run stays complete if the library changes |
 //! | `checkpoint.safetensors` | the state to resume from |
-//! | `best.safetensors` | the best student so far, by the selection images |
+//! | `best.safetensors` | the best student so far, by the selection images; none for a method whose last student counts |
 //! | `student.safetensors` | the finished student, with everything that export needs |
 //! | `metrics.jsonl` | one JSON object per line: step, loss, rate, selection |
 

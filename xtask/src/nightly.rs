@@ -26,7 +26,7 @@ const fn step(name: &'static str, what: &'static str, args: &'static [&'static s
 }
 
 /// All steps, in order.
-const STEPS: [NightlyStep; 19] = [
+const STEPS: [NightlyStep; 21] = [
     NightlyStep {
         variables: &[("PROPTEST_CASES", "25600")],
         ..step(
@@ -61,6 +61,22 @@ const STEPS: [NightlyStep; 19] = [
             "aravis",
             "a hundred thousand frames of the fake GigE Vision camera, which is killed a hundred times, as is its process",
             &["test", "--", "-p", "capture-aravis", "--test", "fake_camera", "--", "--nocapture"],
+        )
+    },
+    NightlyStep {
+        variables: &[("NOMINAL_TEST_TIMES", "5")],
+        ..step(
+            "simulated-line",
+            "ten million parts on a virtual clock, with a hostile gateway",
+            &["test", "--", "-p", "edge-runtime", "--test", "simulated_line"],
+        )
+    },
+    NightlyStep {
+        variables: &[("NOMINAL_TEST_TIMES", "4")],
+        ..step(
+            "product",
+            "the whole-system tests, with four times as many kills and every interrupted method",
+            &["test", "--", "--no-fail-fast", "--test", "product"],
         )
     },
     NightlyStep {

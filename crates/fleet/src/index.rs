@@ -1,9 +1,10 @@
 //! The index: the bundles of a fleet, and who is to run them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use signing::manifest::{from_hex, is_plain_name, is_plain_path, to_hex};
+use signing::listed_files::{self, JsonFile, ListedFiles, to_hex};
+use signing::manifest::{is_plain_name, is_plain_path};
 use signing::{MANIFEST_FILE, SIGNATURE_FILE};
 
 use crate::{IDENTITY_FILE, MAX_INDEX_BYTES};
@@ -49,16 +50,7 @@ pub struct IndexedBundle {
     /// The serial number that it was signed with.
     pub serial: u64,
     /// All files by their path, manifest and signature included.
-    pub files: BTreeMap<String, IndexedFile>,
-}
-
-/// Length and hash of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IndexedFile {
-    /// Length in bytes.
-    pub bytes: u64,
-    /// SHA-256.
-    pub sha256: [u8; 32],
+    pub files: ListedFiles,
 }
 
 /// Which boards are to run a bundle.
@@ -99,14 +91,6 @@ struct JsonBundle {
     name: String,
     serial: u64,
     files: Vec<JsonFile>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonFile {
-    path: String,
-    bytes: u64,
-    sha256: String,
 }
 
 /// The one field that every format has.
@@ -214,28 +198,14 @@ impl IndexedBundle {
     }
 
     fn of(json: JsonBundle) -> Result<Self, IndexError> {
-        let mut files = BTreeMap::new();
-        for JsonFile { path, bytes, sha256 } in json.files {
-            let sha256 = from_hex(&sha256)
-                .ok_or_else(|| value(format!("the SHA-256 of {path:?} of {}", json.name)))?;
-            if files.insert(path.clone(), IndexedFile { bytes, sha256 }).is_some() {
-                return Err(value(format!("the path {path:?} is there twice")));
-            }
-        }
+        let files = listed_files::from_json(json.files)
+            .map_err(|e| value(format!("{e}, in the bundle {:?}", json.name)))?;
         Ok(Self { name: json.name, serial: json.serial, files })
     }
 
     fn to_json(&self) -> JsonBundle {
-        let file = |(path, file): (&String, &IndexedFile)| JsonFile {
-            path: path.clone(),
-            bytes: file.bytes,
-            sha256: to_hex(&file.sha256),
-        };
-        JsonBundle {
-            name: self.name.clone(),
-            serial: self.serial,
-            files: self.files.iter().map(file).collect(),
-        }
+        let files = listed_files::to_json(&self.files);
+        JsonBundle { name: self.name.clone(), serial: self.serial, files }
     }
 
     fn check(&self) -> Result<(), IndexError> {
@@ -267,11 +237,13 @@ fn value(text: String) -> IndexError {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use signing::listed_files::ListedFile;
+
     use super::*;
 
     pub fn bundle(serial: u64) -> IndexedBundle {
         let byte = u8::try_from(serial % 251).unwrap();
-        let file = |bytes| IndexedFile { bytes, sha256: [byte; 32] };
+        let file = |bytes| ListedFile { bytes, sha256: [byte; 32] };
         let files = [
             (MANIFEST_FILE, file(300)),
             (SIGNATURE_FILE, file(310)),

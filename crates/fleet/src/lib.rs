@@ -15,7 +15,7 @@ pub mod report;
 pub mod rollout;
 pub mod signed;
 
-pub use index::{Index, IndexError, IndexedBundle, IndexedFile, Rollout};
+pub use index::{Index, IndexError, IndexedBundle, Rollout};
 pub use report::{BoardReport, ProductReport, Progress};
 pub use rollout::{Wanted, share};
 pub use signed::{SignedError, read_signed};

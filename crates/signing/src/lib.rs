@@ -8,6 +8,7 @@
 //! | [`key`] | public keys, as minisign writes them |
 //! | [`signature`] | signatures, as minisign writes them |
 //! | [`secret_key`] | makes secret keys, reads them and signs |
+//! | [`listed_files`] | files with their length and hash |
 //! | [`manifest`] | what a bundle consists of, its serial number and the version that it needs |
 //! | [`version`] | versions of programs |
 //! | [`folder`] | the files that are in a bundle's folder |
@@ -23,6 +24,7 @@
 pub mod folder;
 pub mod key;
 pub mod key_list;
+pub mod listed_files;
 pub mod manifest;
 #[cfg(feature = "bundles")]
 pub mod secret_key;

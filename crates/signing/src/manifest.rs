@@ -1,9 +1,8 @@
 //! The manifest: which files a bundle consists of, its serial number, and the version that it needs.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::listed_files::{self, JsonFile, ListedFiles};
 use crate::version::Version;
 
 /// The manifest, in the bundle's folder.
@@ -45,17 +44,8 @@ pub struct Manifest {
     pub serial: u64,
     /// The oldest program that may use the bundle.
     pub minimum_version: Version,
-    /// Length and SHA-256 of each file, by its path with `/` between folders.
-    pub files: BTreeMap<String, ManifestFile>,
-}
-
-/// Length and SHA-256 of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ManifestFile {
-    /// Length in bytes.
-    pub bytes: u64,
-    /// SHA-256.
-    pub sha256: [u8; 32],
+    /// Its files.
+    pub files: ListedFiles,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,14 +56,6 @@ struct Json {
     serial: u64,
     minimum_version: String,
     files: Vec<JsonFile>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonFile {
-    path: String,
-    bytes: u64,
-    sha256: String,
 }
 
 /// The one field that every format has.
@@ -103,16 +85,9 @@ impl Manifest {
         }
         let minimum_version = Version::parse(&json.minimum_version)
             .ok_or_else(|| value(format!("the version {:?} is not allowed", json.minimum_version)))?;
-        let mut files = BTreeMap::new();
-        for JsonFile { path, bytes, sha256 } in json.files {
-            if !is_plain_path(&path) {
-                return Err(value(format!("the path {path:?} is not allowed")));
-            }
-            let sha256 =
-                from_hex(&sha256).ok_or_else(|| value(format!("the SHA-256 of {path} is not allowed")))?;
-            if files.insert(path.clone(), ManifestFile { bytes, sha256 }).is_some() {
-                return Err(value(format!("the path {path:?} is there twice")));
-            }
+        let files = listed_files::from_json(json.files).map_err(value)?;
+        if let Some(path) = files.keys().find(|path| !is_plain_path(path)) {
+            return Err(value(format!("the path {path:?} is not allowed")));
         }
         Ok(Self { name: json.name, serial: json.serial, minimum_version, files })
     }
@@ -122,17 +97,12 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::Syntax`] if it is larger than [`Self::parse`] is given, or can't be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, ManifestError> {
-        let file = |(path, file): (&String, &ManifestFile)| JsonFile {
-            path: path.clone(),
-            bytes: file.bytes,
-            sha256: to_hex(&file.sha256),
-        };
         let json = Json {
             format: FORMAT,
             name: self.name.clone(),
             serial: self.serial,
             minimum_version: self.minimum_version.to_string(),
-            files: self.files.iter().map(file).collect(),
+            files: listed_files::to_json(&self.files),
         };
         let mut bytes = serde_json::to_vec_pretty(&json).map_err(|e| ManifestError::Syntax(e.to_string()))?;
         bytes.push(b'\n');
@@ -166,35 +136,13 @@ pub fn is_plain_path(path: &str) -> bool {
         && path != SIGNATURE_FILE
 }
 
-/// Returns a hash as 64 hexadecimal digits.
-#[must_use]
-pub fn to_hex(hash: &[u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads a hash of 64 lower-case hexadecimal digits.
-#[must_use]
-pub fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: &u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let bytes: Option<Vec<u8>> =
-        pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-    bytes?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listed_files::ListedFile;
 
     fn manifest() -> Manifest {
-        let file = |bytes, byte| ManifestFile { bytes, sha256: [byte; 32] };
+        let file = |bytes, byte| ListedFile { bytes, sha256: [byte; 32] };
         let files = [("model.onnx", file(7, 0xa1)), ("golden/normal-1.png", file(9, 0x0f))];
         let files = files.into_iter().map(|(path, file)| (path.to_owned(), file)).collect();
         Manifest { name: "cap".to_owned(), serial: 3, minimum_version: Version::FIRST, files }

@@ -9,7 +9,8 @@ use judge::{MODEL_FILE, ReadError, THRESHOLD_FILE, file_sha256, read_regular_fil
 
 use crate::folder::{self, FolderError};
 use crate::key::Key;
-use crate::manifest::{MANIFEST_FILE, Manifest, ManifestError, ManifestFile, SIGNATURE_FILE, is_plain_name};
+use crate::listed_files::ListedFile;
+use crate::manifest::{MANIFEST_FILE, Manifest, ManifestError, SIGNATURE_FILE, is_plain_name};
 use crate::secret_key::{SecretKey, SecretKeyError};
 use crate::trust::signature_path;
 use crate::verify::MAX_FILE_BYTES;
@@ -89,7 +90,7 @@ pub fn sign_bundle(
     for (name, path) in folder::list(folder)? {
         let bytes =
             read_regular_file(&path, MAX_FILE_BYTES).map_err(|source| SignError::Read { path, source })?;
-        files.insert(name, ManifestFile { bytes: bytes.len() as u64, sha256: file_sha256(&bytes) });
+        files.insert(name, ListedFile { bytes: bytes.len() as u64, sha256: file_sha256(&bytes) });
     }
     let manifest = Manifest { name: name.to_owned(), serial, minimum_version, files };
     let encoded = manifest.encode()?;

@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use fleet::{IndexedBundle, IndexedFile};
+use fleet::IndexedBundle;
 use sha2::{Digest as _, Sha256};
+use signing::listed_files::ListedFile;
 
 /// Below a bundle's folder that is being filled: the file that is being written. No file of a bundle begins with a dot.
 const PART: &str = ".part";
@@ -105,7 +106,7 @@ impl Inbox {
 
 /// Whether a file is there and is the one that the index names.
 #[must_use]
-pub fn holds(path: &Path, expected: IndexedFile) -> bool {
+pub fn holds(path: &Path, expected: ListedFile) -> bool {
     let is = || -> io::Result<bool> {
         let found = path.symlink_metadata()?;
         if !found.is_file() || found.len() != expected.bytes {
@@ -130,7 +131,7 @@ pub struct FileWriter {
     part: PathBuf,
     target: PathBuf,
     hasher: Sha256,
-    expected: IndexedFile,
+    expected: ListedFile,
     bytes: u64,
 }
 
@@ -139,7 +140,7 @@ impl FileWriter {
     ///
     /// # Errors
     /// The system's error.
-    pub fn new(staging: &Path, path: &str, expected: IndexedFile) -> io::Result<Self> {
+    pub fn new(staging: &Path, path: &str, expected: ListedFile) -> io::Result<Self> {
         let part = staging.join(PART);
         let file = File::create(&part)?;
         let target = staging.join(path);
@@ -220,7 +221,7 @@ mod tests {
 
     fn bundle(serial: u64) -> IndexedBundle {
         let file =
-            |bytes: &[u8]| IndexedFile { bytes: bytes.len() as u64, sha256: Sha256::digest(bytes).into() };
+            |bytes: &[u8]| ListedFile { bytes: bytes.len() as u64, sha256: Sha256::digest(bytes).into() };
         let files = FILES.iter().map(|(path, bytes)| ((*path).to_owned(), file(bytes))).collect();
         IndexedBundle { name: "cap".to_owned(), serial, files }
     }

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use fleet::IndexedFile;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use signing::listed_files::ListedFile;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -100,7 +100,7 @@ impl Source {
     ///
     /// # Errors
     /// If it can't be fetched or written, or is another one.
-    pub async fn fetch(&self, folder: &str, path: &str, expected: IndexedFile, staging: &Path) -> Result<()> {
+    pub async fn fetch(&self, folder: &str, path: &str, expected: ListedFile, staging: &Path) -> Result<()> {
         let (name, said) = (format!("{folder}/{path}"), || format!("cannot fetch {folder}/{path}"));
         let (staging, path) = (staging.to_owned(), path.to_owned());
         match self {

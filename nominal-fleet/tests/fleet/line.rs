@@ -242,5 +242,5 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 pub fn hex(hash: &[u8; 32]) -> String {
-    signing::manifest::to_hex(hash)
+    signing::listed_files::to_hex(hash)
 }

@@ -13,6 +13,7 @@ mod root;
 mod stage;
 
 use bundle::seeded::Seeded;
+use tests::times;
 
 use crate::line::{Line, Shown};
 use crate::stage::Stage;
@@ -39,7 +40,7 @@ fn different(stage: &Stage, count: usize) -> Vec<Shown> {
 #[test]
 #[ignore = "boots an emulated board; `cargo xtask board` runs it"]
 fn a_shift_on_the_board() {
-    let (stage, times) = (Stage::set(), times());
+    let (stage, times) = (Stage::set(), times() as usize);
     let board = stage.board();
     println!("{:<58} {:>9.1} s", "switched on to shell", board.age().as_secs_f64());
     let mut line = Line::on(board);
@@ -122,7 +123,7 @@ fn power_cuts() {
     let stage = Stage::set();
     let mut random = Seeded::new(11, 5);
     let mut counted = 0..=0;
-    for cut in 0..3 * times() as u64 {
+    for cut in 0..3 * times() {
         let mut line = Line::on(stage.board());
         let torn = line.board.run(WHOLE_RECORDS);
         assert_eq!(torn, "", "records that are not whole after {cut} cuts");
@@ -143,11 +144,6 @@ fn power_cuts() {
         // Parts between trigger and gate have been counted, too, but not reported.
         counted = triggered + sure..=triggered + peer.parts().len() as u64 + UNDER_WAY;
     }
-}
-
-/// Returns how many times as many parts and power cuts there are as usual; `cargo xtask nightly` asks for more.
-fn times() -> usize {
-    std::env::var("NOMINAL_TEST_TIMES").map_or(1, |times| times.parse().unwrap())
 }
 
 /// Maximum number of parts between trigger and gate.

@@ -85,7 +85,7 @@ fn workshop(count: u64) -> Workshop {
 }
 
 /// Returns `trainer train --method efficientad` with 128² pixels and the teacher `pdn-xs`, unless `extra` overrides them;
-/// `random` is a ResNet-18.
+/// `random` is a backbone.
 fn train(workshop: &Workshop, out: &str, extra: &[&str]) -> Command {
     let mut command = workshop.trainer();
     command.args(["train", "--threads", "1", "--precision", "f32", "--data"]);
@@ -190,12 +190,12 @@ fn a_time_limit_ends_training_before_its_last_step() {
 
 #[test]
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
-    goes_on(&["--steps", "40", "--schedule", "short"]);
+    goes_on(&["--steps", "20", "--schedule", "short"]);
 }
 
 #[test]
 fn an_interrupted_run_with_a_backbone_goes_on_as_if_it_had_not_been() {
-    goes_on(&["--steps", "40", "--teacher", "random"]);
+    goes_on(&["--steps", "20", "--teacher", "random"]);
 }
 
 fn goes_on(extra: &[&str]) {

@@ -10,7 +10,7 @@ use shared_format::threshold_file::MAX_LEN;
 use shared_format::{Arithmetic, Size, ThresholdFile};
 use tests::images::{part, striped_part, write_parts};
 use tests::workshop::{TEACHER, Workshop};
-use tests::{program, run, succeed};
+use tests::{program, run, succeed, times};
 
 const SIZE: Size = Size { width: 160, height: 128 };
 const LINE: &str = r#"
@@ -228,7 +228,7 @@ fn a_kill_at_any_moment_leaves_the_old_bundle_or_the_new_one() {
     back();
     let mut random = Seeded::new(5, 0);
     let mut switched = 0;
-    for round in 0..12 {
+    for round in 0..4 * times() {
         let mut child = shop
             .edge(&["learn", "--line", "line.toml", "--apply"])
             .stdout(Stdio::null())
@@ -251,7 +251,7 @@ fn a_kill_at_any_moment_leaves_the_old_bundle_or_the_new_one() {
             assert_eq!(shop.thresholds(), old);
         }
     }
-    eprintln!("{switched} of 12 were switched before they were killed");
+    eprintln!("{switched} were switched before they were killed");
     let (code, stdout, stderr) = shop.learn(&["--apply"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_eq!((shop.thresholds(), shop.hidden()), (new, vec![".taught.beside".to_owned()]));
@@ -304,7 +304,7 @@ fn what_a_board_teaches_and_learns_is_signed_whenever_it_is_killed() {
     succeed(&mut shop.edge(&lesson));
     let takes = started.elapsed();
     let mut random = Seeded::new(7, 0);
-    for _ in 0..8 {
+    for _ in 0..3 * times() {
         let mut child = shop.edge(&lesson).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let share = 850 + random.below(250);
         std::thread::sleep(takes.mul_f64(share as f64 / 1000.0));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use judge::{file_sha256, read_regular_file};
-use signing::manifest::to_hex;
+use signing::listed_files::to_hex;
 
 use super::products::{Product, Products};
 

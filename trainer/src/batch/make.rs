@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use bundle::atomic::write_file;
 use judge::{THRESHOLD_FILE, file_sha256, read_regular_file};
 use serde::{Deserialize, Serialize};
-use signing::manifest::to_hex;
+use signing::listed_files::to_hex;
 use signing::{SecretKey, Version, sign_bundle};
 
 use super::products::{Product, Products};

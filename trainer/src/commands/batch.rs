@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context as _;
 use judge::{file_sha256, read_regular_file};
 use signing::SecretKey;
-use signing::manifest::to_hex;
+use signing::listed_files::to_hex;
 
 use crate::batch::{Made, Outcome, Product, Products, Signer, hash, make};
 use crate::progress;

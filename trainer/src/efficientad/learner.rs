@@ -47,6 +47,9 @@ impl EfficientAdLearner {
 }
 
 impl Learner for EfficientAdLearner {
+    /// The last step's networks count, as in the paper.
+    const KEEPS_BEST: bool = false;
+
     fn loss(&mut self, fit: &mut Samples, indices: &[usize], step: u64) -> Result<Tensor, TrainError> {
         // For dropout.
         seed_step(self.seed, step);

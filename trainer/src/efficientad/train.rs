@@ -64,8 +64,7 @@ fn start(run: &Run, compute: Compute) -> Result<Option<Training<'_, EfficientAdL
     Training::new(run, learner, [fit, selection], lr_schedule, check_every, state.as_ref()).map(Some)
 }
 
-/// Scales the maps by the selection images: the fit images' maps are smaller than those of any other part. The last step's networks
-/// count, as in the paper.
+/// Scales the maps by the selection images: the fit images' maps are smaller than those of any other part.
 fn finish(run: &Run, mut training: Training<'_, EfficientAdLearner>) -> Result<TrainOutcome, TrainError> {
     training.learner.networks.set_exact();
     let step = training.step();

@@ -8,6 +8,9 @@ use crate::samples::{SampleBatch, Samples};
 
 /// What a training teaches: networks with their loss and their optimiser.
 pub trait Learner {
+    /// Whether the weights with the best selection figure are kept beside the last ones, to be chosen at the end.
+    const KEEPS_BEST: bool = true;
+
     /// Computes the loss of the fit samples at these indices, in step number `step` (from 0), for backpropagation. It depends only on
     /// the parameters and these arguments, so that a resumed run computes the same as an uninterrupted one.
     ///

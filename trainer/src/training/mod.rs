@@ -205,8 +205,10 @@ impl<'a, L: Learner> Training<'a, L> {
         }
         if self.best.is_none_or(|(_, best)| selection < best) {
             self.best = Some((self.step, selection));
-            let weights = self.learner.weights();
-            self.run.save(BEST, &ModelState { weights, ..ModelState::default() })?;
+            if L::KEEPS_BEST {
+                let weights = self.learner.weights();
+                self.run.save(BEST, &ModelState { weights, ..ModelState::default() })?;
+            }
         }
         let progress = self.learner.progress(selection);
         if self.lr_schedule.has_converged(progress) && self.run.settings.minutes.is_some() {
