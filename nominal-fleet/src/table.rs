@@ -8,21 +8,24 @@ use fleet::BoardReport;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 use serde::Deserialize;
 
-/// The tables. Whole messages are kept as JSON beside their keys: `json_extract(message, '$.score')`.
+/// The tables. A board whose counters are lost numbers its runs from 1 again, so a part's key has its time, too. Whole messages are kept as JSON beside their keys: `json_extract(message, '$.score')`.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS parts (
     board TEXT NOT NULL, run INTEGER NOT NULL, part INTEGER NOT NULL, at_unix_ms INTEGER NOT NULL, product TEXT NOT NULL,
-    disposition TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (board, run, part)) WITHOUT ROWID;
+    disposition TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (board, run, part, at_unix_ms)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alarms (
     board TEXT NOT NULL, at_unix_ms INTEGER NOT NULL, alarm TEXT NOT NULL, active INTEGER NOT NULL,
     PRIMARY KEY (board, at_unix_ms, alarm, active)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reports (
     board TEXT NOT NULL, at_unix_ms INTEGER NOT NULL, received_unix_ms INTEGER NOT NULL, message TEXT NOT NULL,
     PRIMARY KEY (board, at_unix_ms)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS latest (
+    board TEXT NOT NULL PRIMARY KEY, received_unix_ms INTEGER NOT NULL, message TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stores (
     board TEXT NOT NULL, store TEXT NOT NULL, up_to INTEGER NOT NULL, lost INTEGER NOT NULL,
     PRIMARY KEY (board, store)) WITHOUT ROWID;
 ";
+const CANNOT_WRITE: &str = "cannot write the table; check free space, and whether another program holds it";
 /// How long another program may hold the file.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -145,21 +148,21 @@ impl Table {
     pub fn add(&mut self, messages: &[Incoming], now_unix_ms: u64) -> Result<(Added, Vec<StoredUpTo>)> {
         let mut added = Added::default();
         let mut stored: Vec<StoredUpTo> = vec![];
-        let transaction = self.0.transaction().context("cannot write the table; check free space")?;
+        let transaction = self.0.transaction().context(CANNOT_WRITE)?;
         for message in messages {
-            match insert(&transaction, message, now_unix_ms)? {
+            match insert(&transaction, message, now_unix_ms).context(CANNOT_WRITE)? {
                 Some(0) => added.twice += 1,
                 Some(_) => added.new += 1,
                 None => added.unreadable += 1,
             }
             if let Ok(number) = serde_json::from_slice::<NumberJson>(&message.payload) {
-                let up_to = advance(&transaction, &message.board, &number)?;
+                let up_to = advance(&transaction, &message.board, &number).context(CANNOT_WRITE)?;
                 let store = StoredUpTo { board: message.board.clone(), store: number.store, up_to };
                 stored.retain(|it| (&it.board, &it.store) != (&store.board, &store.store));
                 stored.push(store);
             }
         }
-        transaction.commit().context("cannot write the table; check free space")?;
+        transaction.commit().context(CANNOT_WRITE)?;
         Ok((added, stored))
     }
 
@@ -169,10 +172,8 @@ impl Table {
     /// If the table can't be read.
     pub fn boards(&self) -> Result<Vec<LastReport>> {
         let mut statement = self.0.prepare(
-            "SELECT message, received_unix_ms, (SELECT total(lost) FROM stores WHERE stores.board = reports.board) \
-             FROM reports WHERE received_unix_ms = \
-             (SELECT max(received_unix_ms) FROM reports AS other WHERE other.board = reports.board) \
-             GROUP BY board ORDER BY board",
+            "SELECT message, received_unix_ms, (SELECT total(lost) FROM stores WHERE stores.board = latest.board) \
+             FROM latest ORDER BY board",
         )?;
         let rows = statement
             .query_map([], |row| Ok((row.get::<_, String>(0)?, unsigned(row, 1)?, row.get::<_, f64>(2)?)))?;
@@ -233,7 +234,13 @@ fn insert(transaction: &Transaction<'_>, message: &Incoming, now_unix_ms: u64) -
             let Ok(report) = serde_json::from_slice::<BoardReport>(payload) else { return Ok(None) };
             let Some(at) = number(report.at_unix_ms) else { return Ok(None) };
             let mut insert = transaction.prepare("INSERT OR IGNORE INTO reports VALUES (?1, ?2, ?3, ?4)")?;
-            Ok(Some(insert.execute(params![board, at, now, text])?))
+            let new = insert.execute(params![board, at, now, text])?;
+            if new > 0 {
+                // The last one to come, whatever the clocks say.
+                let mut replace = transaction.prepare("INSERT OR REPLACE INTO latest VALUES (?1, ?2, ?3)")?;
+                replace.execute(params![board, now, text])?;
+            }
+            Ok(Some(new))
         }
     }
 }
@@ -307,6 +314,15 @@ mod tests {
         assert_eq!(added, Added { new: 2, twice: 1, unreadable: 0 });
         drop(table);
         assert_eq!(Table::look_into(&folder.path().join("fleet.db")).unwrap().parts().unwrap(), (3, 2));
+    }
+
+    #[test]
+    fn a_board_whose_counters_are_lost_overwrites_nothing() {
+        let (_folder, mut table) = table();
+        let mut again = part("a", 1, 1, "");
+        again.payload = String::from_utf8(again.payload).unwrap().replace(":5", ":6").into_bytes();
+        let messages = [part("a", 1, 1, ""), again, part("a", 1, 1, "")];
+        assert_eq!(table.add(&messages, 9).unwrap().0, Added { new: 2, twice: 1, unreadable: 0 });
     }
 
     #[test]

@@ -5,12 +5,12 @@
 //! bundles/NAME/SERIAL/              a bundle, as `trainer sign` has signed it; never changed
 //! ```
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bundle::atomic::{write_file, write_folder, write_synced};
 use fleet::{INDEX_FILE, INDEX_SIGNATURE_FILE, Index, IndexedBundle, MAX_INDEX_BYTES, Rollout};
 use judge::{ReadError, file_sha256, read_regular_file};
@@ -29,6 +29,8 @@ const MAX_FILE_BYTES: u64 = 2 << 30;
 pub struct Tree {
     folder: PathBuf,
     index: Index,
+    /// Locked until the next index is written; none on a file system that has no locks.
+    _lock: Option<File>,
 }
 
 impl Tree {
@@ -41,12 +43,14 @@ impl Tree {
         fs::create_dir_all(folder).with_context(|| {
             format!("cannot make {}; check the path and its permissions", folder.display())
         })?;
+        let lock = lock(folder)?;
         let next = read_index(folder, NEXT_FILE, NEXT_SIGNATURE_FILE, trust);
         if let Ok(Some((_, bytes, signature))) = next {
             replace_index(folder, &bytes, &signature)?;
         }
         let index = read_index(folder, INDEX_FILE, INDEX_SIGNATURE_FILE, trust)?;
-        Ok(Self { folder: folder.to_owned(), index: index.map(|(index, ..)| index).unwrap_or_default() })
+        let index = index.map(|(index, ..)| index).unwrap_or_default();
+        Ok(Self { folder: folder.to_owned(), index, _lock: lock })
     }
 
     /// Returns the index.
@@ -134,6 +138,23 @@ impl Tree {
         write(NEXT_SIGNATURE_FILE, &signature)?;
         replace_index(&self.folder, &bytes, &signature)?;
         Ok(self.index.serial)
+    }
+}
+
+/// Keeps others from publishing at the same time: one of the two indices would be lost.
+fn lock(folder: &Path) -> Result<Option<File>> {
+    let said = || format!("cannot use {}; check the path and its permissions", folder.display());
+    let file = File::open(folder).with_context(said)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "somebody else publishes to {} right now; run this again when that is done",
+                folder.display()
+            )
+        }
+        Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(e)) => Err(e).with_context(said),
     }
 }
 
@@ -257,6 +278,9 @@ mod tests {
         );
         let said = format!("{:#}", tree.add(&fixture.folder(), &fixture.trust).unwrap_err());
         assert!(said.contains("trainer sign"), "{said}");
+        let said = format!("{:#}", fixture.publish(2, None).unwrap_err());
+        assert!(said.contains("somebody else publishes"), "{said}");
+        drop(tree);
         fixture.publish(2, None).unwrap();
         let path = fixture.folder().join(INDEX_FILE);
         let changed = fs::read_to_string(&path).unwrap().replace("\"percent\": 10", "\"percent\": 99");
@@ -280,6 +304,7 @@ mod tests {
         fs::write(fixture.folder().join(INDEX_FILE), &old).unwrap();
         let tree = Tree::open(&fixture.folder(), &fixture.trust).unwrap();
         assert_eq!((tree.index().serial, read(INDEX_FILE)), (2, new));
+        drop(tree);
         // Cut while the next ones are written: they count only as a pair.
         fs::write(fixture.folder().join(NEXT_FILE), &old).unwrap();
         assert_eq!(Tree::open(&fixture.folder(), &fixture.trust).unwrap().index().serial, 2);

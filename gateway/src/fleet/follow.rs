@@ -71,14 +71,14 @@ impl Follower {
             if line.connected { line.products.clone() } else { vec![] }
         };
         let mut again: Option<Instant> = None;
-        for (number, product) in (0..).zip(products).filter(|(_, product)| !product.is_empty()) {
-            let until = self.act_for(&index, number, &product).await;
+        for product in products.iter().filter(|product| !product.is_empty()) {
+            let until = self.act_for(&index, product).await;
             again = [again, until].into_iter().flatten().min();
         }
         again
     }
 
-    async fn act_for(&self, index: &Index, number: u16, product: &str) -> Option<Instant> {
+    async fn act_for(&self, index: &Index, product: &str) -> Option<Instant> {
         let wanted = index.wanted(product, &self.config.board, self.config.group.as_deref());
         let (Wanted::Keep(bundle) | Wanted::Run(bundle) | Wanted::GoBack(bundle)) = wanted else {
             self.set(product, Progress::Unmanaged, None);
@@ -92,26 +92,28 @@ impl Follower {
             }
         };
         let identity = bundle.identity();
-        let (is_in_use, is_on_trial, refusal) = {
+        let (is_in_use, is_on_trial, goes_back, refusal) = {
             let mut state = self.state();
             state.products.entry(product.to_owned()).or_default().identity =
                 in_use.clone().unwrap_or_default();
-            let is_on_trial =
-                state.kept.trials.iter().any(|trial| trial.identity == identity && trial.product == product);
+            let trial = state.kept.trial(product, &identity);
+            let (is_on_trial, goes_back) = (trial.is_some(), trial.is_some_and(|trial| trial.back.is_some()));
             if matches!(wanted, Wanted::Run(_)) {
                 state.kept.forgive(product, &identity, WITHDRAWN);
             }
             let refusal = state.kept.refusal(product, &identity).map(str::to_owned);
-            (in_use.as_deref() == Some(identity.as_str()), is_on_trial, refusal)
+            (in_use.as_deref() == Some(identity.as_str()), is_on_trial, goes_back, refusal)
         };
         match wanted {
+            // Whoever watches it says how far that is.
+            _ if is_in_use && goes_back => {}
             Wanted::GoBack(_) if is_in_use => self.take_back(product, bundle).await,
             _ if is_in_use => {
                 let progress = if is_on_trial { Progress::Watched } else { Progress::Current };
                 self.set(product, progress, None);
             }
             _ if refusal.is_some() => self.set(product, Progress::WentBack, refusal),
-            Wanted::Run(_) if in_use.is_some() => return self.try_install(number, product, bundle).await,
+            Wanted::Run(_) if in_use.is_some() => return self.try_install(product, bundle).await,
             _ => self.set(product, Progress::Waiting, None),
         }
         None
@@ -125,14 +127,14 @@ impl Follower {
         self.save().await;
     }
 
-    async fn try_install(&self, number: u16, product: &str, bundle: &IndexedBundle) -> Option<Instant> {
+    async fn try_install(&self, product: &str, bundle: &IndexedBundle) -> Option<Instant> {
         let identity = bundle.identity();
         let attempts = self.state().products.get(product).and_then(|of| of.attempts.clone());
         let attempts = attempts.filter(|(of, _)| *of == identity).map(|(_, pauses)| pauses);
         if let Some(pauses) = attempts.filter(|pauses| Instant::now() < pauses.until()) {
             return Some(pauses.until());
         }
-        let installed = self.install(number, product, bundle).await;
+        let installed = self.install(product, bundle).await;
         let pauses = installed.is_err().then(|| Pauses::after(attempts));
         self.state().products.entry(product.to_owned()).or_default().attempts =
             pauses.map(|pauses| (identity, pauses));
@@ -143,7 +145,7 @@ impl Follower {
         pauses.map(|pauses| pauses.until())
     }
 
-    async fn install(&self, number: u16, product: &str, bundle: &IndexedBundle) -> Result<()> {
+    async fn install(&self, product: &str, bundle: &IndexedBundle) -> Result<()> {
         let max = u64::from(self.config.max_mib) << 20;
         ensure!(
             bundle.bytes() <= max,
@@ -155,12 +157,33 @@ impl Follower {
         let (inbox, wanted) = (self.inbox.clone(), bundle.clone());
         if !spawn_blocking(move || inbox.has(&wanted)).await? {
             self.fetch(bundle).await?;
+            // That may have taken hours.
+            self.refresh().await?;
+            self.ensure_is_wanted(product, bundle)?;
         }
+        let number = self.hub.line().number_of(product).context("the line has other products by now")?;
         self.set(product, Progress::Installing, None);
-        // Before the line is asked: after a power cut it may judge with it already.
-        self.state().kept.try_out(Trial::new(product, bundle.serial, &bundle.identity()));
+        let pending = {
+            let mut state = self.state();
+            let pending =
+                state.kept.trials.iter().find(|trial| trial.product == product && trial.back.is_some());
+            let pending = pending.cloned();
+            if let Some((trial, why)) = pending.as_ref().and_then(|trial| Some((trial, trial.back.as_ref()?)))
+            {
+                state.kept.refuse(product, &trial.identity, why);
+            }
+            // Before the line is asked: after a power cut it may judge with it already.
+            state.kept.try_out(Trial::new(product, bundle.serial, &bundle.identity()));
+            pending
+        };
         self.save().await;
-        let done = self.carry_out(number, Task::Install, "install").await?;
+        let done = match self.carry_out(number, Task::Install, "install").await {
+            Ok(done) => done,
+            Err(e) => {
+                self.resume_going_back(product, pending).await;
+                return Err(e);
+            }
+        };
         // The line looks for the name of the product's own bundle folder, and may have found an earlier bundle there.
         ensure!(
             self.in_use().await?.get(product) == Some(&bundle.identity()),
@@ -172,6 +195,26 @@ impl Follower {
         let of = state.products.entry(product.to_owned()).or_default();
         (of.golden, of.identity) = (done.golden, bundle.identity());
         Ok(())
+    }
+
+    fn ensure_is_wanted(&self, product: &str, bundle: &IndexedBundle) -> Result<()> {
+        let index = self.state().index.clone().context("there is no index yet")?;
+        let wanted = index.wanted(product, &self.config.board, self.config.group.as_deref());
+        ensure!(
+            matches!(wanted, Wanted::Run(now) if now.identity() == bundle.identity()),
+            "the roll-out has changed in the meantime; the board follows the new one"
+        );
+        Ok(())
+    }
+
+    /// Puts a bundle that the board was to go back from on its trial again, if another one could not take its place.
+    async fn resume_going_back(&self, product: &str, pending: Option<Trial>) {
+        let Some(pending) = pending else { return };
+        let in_use = self.in_use().await.ok().and_then(|mut in_use| in_use.remove(product));
+        if in_use.is_none_or(|in_use| in_use == pending.identity) {
+            self.state().kept.try_out(pending);
+            self.save().await;
+        }
     }
 
     async fn fetch(&self, bundle: &IndexedBundle) -> Result<()> {

@@ -61,7 +61,9 @@ impl Inbox {
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&prefix) && entry.path() != staging {
+            // Another bundle's name may begin with this one's and a dot.
+            let is_version = |rest: &str| rest == "old" || rest.bytes().all(|byte| byte.is_ascii_digit());
+            if name.strip_prefix(&prefix).is_some_and(is_version) && entry.path() != staging {
                 fs::remove_dir_all(entry.path())?;
             }
         }

@@ -75,6 +75,12 @@ impl Kept {
         found.map(|refused| refused.reason.as_str())
     }
 
+    /// Returns the trial of a product's bundle.
+    #[must_use]
+    pub fn trial(&self, product: &str, identity: &str) -> Option<&Trial> {
+        self.trials.iter().find(|trial| trial.product == product && trial.identity == identity)
+    }
+
     /// Forgets that the board went back from a bundle, if it did for this reason.
     pub fn forgive(&mut self, product: &str, identity: &str, reason: &str) {
         self.refused.retain(|it| {

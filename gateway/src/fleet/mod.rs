@@ -40,6 +40,7 @@ use crate::page::RecordFolder;
 use inbox::Inbox;
 use kept::Kept;
 use poll::Pauses;
+pub(crate) use poll::jitter;
 use source::Source;
 pub use trial::{Judgement, Trial};
 
@@ -55,6 +56,8 @@ pub struct Follower {
     events: broadcast::Receiver<Event>,
     /// The line was connected, or changed its product.
     changed: Notify,
+    /// Held while what must survive a restart is written.
+    saving: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -126,6 +129,7 @@ impl Follower {
             hub,
             config,
             changed: Notify::new(),
+            saving: tokio::sync::Mutex::new(()),
             state: Mutex::new(state),
         })
     }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use fleet::{INDEX_FILE, INDEX_SIGNATURE_FILE, Index, MAX_INDEX_BYTES, MAX_SIGNATURE_BYTES, read_signed};
 use signing::Key;
 use tokio::task::spawn_blocking;
@@ -77,6 +77,8 @@ impl Follower {
 
     /// Writes what must survive a restart. Without it the board would only ask the line once more than needed.
     pub(super) async fn save(&self) {
+        // One after another, each with the newest: two at once would write one file.
+        let _one = self.saving.lock().await;
         let (kept, folder) = (self.state().kept.clone(), self.config.folder.clone());
         let written = spawn_blocking(move || kept.write(&folder)).await;
         if let Ok(Err(e)) = written {
@@ -114,7 +116,9 @@ async fn fetch_once(
         return Ok(None);
     };
     let signature = source.small(INDEX_SIGNATURE_FILE, MAX_SIGNATURE_BYTES, None).await?;
-    let Small::Found(signature, _) = signature else { return Ok(None) };
+    let Small::Found(signature, _) = signature else {
+        bail!("the server says that nobody has changed {INDEX_SIGNATURE_FILE}, which was not asked");
+    };
     let keys = keys.to_vec();
     // Hashing and parsing a few MiB takes longer than a neighbour should wait.
     let read = spawn_blocking(move || read_signed(&bytes, &signature, &keys));

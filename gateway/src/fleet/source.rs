@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use hyper::StatusCode;
@@ -10,6 +11,7 @@ use hyper::body::Bytes;
 use signing::listed_files::ListedFile;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::inbox::FileWriter;
 use crate::config::FleetConfig;
@@ -19,6 +21,9 @@ use crate::tls::Tls;
 
 /// Pieces of a file that wait for the disk.
 const WAITING: usize = 8;
+/// How long a file may take in any case, and the bytes a second that a longer one must have.
+const MIN_TIME: Duration = Duration::from_secs(60);
+const SLOWEST: u64 = 16 << 10;
 /// What is read of a share at once, in bytes.
 const READ_SIZE: usize = 64 << 10;
 
@@ -84,13 +89,17 @@ impl Source {
                     return Ok(Small::Unchanged);
                 }
                 check(download.status, name)?;
-                let mut bytes = vec![];
-                while let Some(piece) = download.next().await? {
-                    if (bytes.len() + piece.len()) as u64 > max {
-                        return Err(anyhow!("{name} is larger than {max} bytes"));
+                let received = async {
+                    let mut bytes = vec![];
+                    while let Some(piece) = download.next().await? {
+                        if (bytes.len() + piece.len()) as u64 > max {
+                            return Err(anyhow!("{name} is larger than {max} bytes"));
+                        }
+                        bytes.extend_from_slice(&piece);
                     }
-                    bytes.extend_from_slice(&piece);
-                }
+                    anyhow::Ok(bytes)
+                };
+                let bytes = timeout(longest(max), received).await.context("the server is too slow")??;
                 Ok(Small::Found(bytes, download.etag.take()))
             }
         }
@@ -130,13 +139,19 @@ impl Source {
                     }
                     io::Result::Ok(())
                 };
-                let received = received.await;
+                let received = timeout(longest(expected.bytes), received).await;
+                let received = received.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
                 drop(sender);
                 let written = writing.await?;
                 received.and(written).with_context(said)
             }
         }
     }
+}
+
+/// Returns how long a file of this size may take, so that a server that never ends it keeps nothing else waiting.
+fn longest(bytes: u64) -> Duration {
+    MIN_TIME + Duration::from_secs(bytes / SLOWEST)
 }
 
 fn check(status: StatusCode, name: &str) -> Result<()> {

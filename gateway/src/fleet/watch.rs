@@ -1,5 +1,6 @@
 //! Follows bundles on trial.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet::Progress;
@@ -10,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep};
 
 use super::Follower;
+use super::poll::Pauses;
 use super::trial::{Judgement, Limits, Trial};
 use crate::line::{Event, Part};
 
@@ -17,8 +19,6 @@ use crate::line::{Event, Part};
 const TICK: Duration = Duration::from_secs(1);
 /// How often the counts of a trial are written.
 const SAVE_EVERY: u64 = 30;
-/// The pause after a failed attempt to go back.
-const BACK_PAUSE: Duration = Duration::from_secs(30);
 /// How often the board reports without a change.
 const REPORT_EVERY: Duration = Duration::from_secs(600);
 /// The alarm that speaks against a bundle; others speak of cameras, gates and encoders.
@@ -58,7 +58,8 @@ impl Follower {
         let product = self.hub.line().product().to_owned();
         let mut state = self.state();
         let trial = state.kept.trials.iter_mut().find(|trial| trial.product == product);
-        if let Some(trial) = trial.filter(|trial| trial.begun) {
+        // An alarm that stands since before the gateway was started speaks of the bundle before.
+        if let Some(trial) = trial.filter(|trial| trial.begun && trial.rejected > 0) {
             trial.alarm.get_or_insert_with(|| ALARM.to_owned());
         }
     }
@@ -66,12 +67,10 @@ impl Follower {
     /// Looks at bundles on trial, and reports what has changed.
     pub(super) async fn watch(&self) {
         let mut reported: Option<Instant> = None;
-        let mut not_before = Instant::now();
+        let mut pauses = BTreeMap::new();
         loop {
             sleep(TICK).await;
-            if Instant::now() >= not_before && !self.look().await {
-                not_before = Instant::now() + BACK_PAUSE;
-            }
+            self.look(&mut pauses).await;
             let is_changed = std::mem::take(&mut self.state().is_changed);
             if is_changed || reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
                 reported = Some(Instant::now());
@@ -80,14 +79,14 @@ impl Follower {
         }
     }
 
-    /// Looks at each bundle on trial. Returns whether that went well.
-    async fn look(&self) -> bool {
+    /// Looks at each bundle on trial. `pauses` are those between attempts to go back, by product.
+    async fn look(&self, pauses: &mut BTreeMap<String, Pauses>) {
         let trials = self.state().kept.trials.clone();
         if trials.is_empty() || !self.hub.line().connected {
-            return true;
+            return;
         }
         // The follower says why if it can't be read.
-        let Ok(in_use) = self.in_use().await else { return true };
+        let Ok(in_use) = self.in_use().await else { return };
         for trial in trials {
             let is_in_use = in_use.get(&trial.product) == Some(&trial.identity);
             match (is_in_use, trial.begun, &trial.back) {
@@ -97,14 +96,19 @@ impl Follower {
                 // It was not taken up yet.
                 (false, false, None) => {}
                 (true, _, Some(why)) => {
-                    if !self.go_back(&trial, why).await {
-                        return false;
+                    let earlier = pauses.get(&trial.product).copied();
+                    if earlier.is_some_and(|pauses| Instant::now() < pauses.until()) {
+                        continue;
+                    }
+                    if self.go_back(&trial, why).await {
+                        pauses.remove(&trial.product);
+                    } else {
+                        pauses.insert(trial.product.clone(), Pauses::after(earlier));
                     }
                 }
                 (true, _, None) => self.judge(&trial).await,
             }
         }
-        true
     }
 
     async fn judge(&self, seen: &Trial) {
@@ -136,8 +140,7 @@ impl Follower {
 
     /// Has the line go back. Returns whether it did.
     async fn go_back(&self, trial: &Trial, why: &str) -> bool {
-        let number = self.hub.line().products.iter().position(|product| *product == trial.product);
-        let Some(number) = number.and_then(|number| u16::try_from(number).ok()) else { return true };
+        let Some(number) = self.hub.line().number_of(&trial.product) else { return true };
         tracing::warn!("fleet: {} goes back: {why}", trial.product);
         match self.carry_out(number, Task::RollBack, "roll_back").await {
             Ok(_) => {
@@ -159,6 +162,7 @@ impl Follower {
         self.state().kept.refuse(&trial.product, &trial.identity, why);
         self.save().await;
         self.set(&trial.product, Progress::WentBack, Some(why.to_owned()));
+        self.changed.notify_one();
     }
 
     async fn end(&self, ended: &Trial) {

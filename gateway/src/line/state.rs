@@ -141,6 +141,12 @@ impl LineState {
         index.and_then(|index| self.products.get(index)).map_or("", String::as_str)
     }
 
+    /// Returns the number by which the line knows a product.
+    #[must_use]
+    pub fn number_of(&self, product: &str) -> Option<u16> {
+        u16::try_from(self.products.iter().position(|name| name == product)?).ok()
+    }
+
     /// Returns the names of the alarms that are active.
     #[must_use]
     pub fn alarms(&self) -> Vec<&'static str> {

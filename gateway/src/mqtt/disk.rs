@@ -11,6 +11,8 @@ use crate::log::limited;
 /// Pauses after which messages that the collector hasn't confirmed are published again; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(20);
 const MAX_PAUSE: Duration = Duration::from_secs(600);
+/// Attempts to read a file before its messages are given up.
+const MAX_FAILURES: u32 = 10;
 
 /// A journal, how far it has been brought to memory, and what the collector has confirmed.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Disk {
     pub(super) id: String,
     /// Whether messages stay until the collector has confirmed them.
     pub until_stored: bool,
+    /// Attempts in a row to read the next messages that failed.
+    failures: u32,
     /// When the collector last confirmed something, or messages were published again.
     progress: Instant,
     pub(super) pause: Duration,
@@ -40,6 +44,7 @@ impl Disk {
             journal,
             id: format!("{random:016x}"),
             until_stored,
+            failures: 0,
             progress: Instant::now(),
             pause: FIRST_PAUSE,
         })
@@ -47,14 +52,15 @@ impl Disk {
 
     /// Writes a message. Returns its number unless that failed, and how many messages were dropped.
     pub fn append(&mut self, topic: &str, payload: &[u8]) -> (Option<u64>, u64) {
-        let before = self.journal.lowest();
+        let (before, number) = (self.journal.lowest(), self.journal.next());
         let appended = self.journal.append(topic, payload);
         let dropped = self.journal.lowest() - before;
         match appended {
             Ok(number) => (Some(number), dropped),
             Err(e) => {
                 limited!(warn, "cannot write to mqtt.store_folder: {e}; check free space and permissions");
-                (None, dropped + 1)
+                // With messages before it that aren't in memory, it is missed when these are read.
+                (None, dropped + u64::from(self.follows(number)))
             }
         }
     }
@@ -73,12 +79,21 @@ impl Disk {
         if self.loaded >= self.journal.next() {
             return (vec![], 0);
         }
-        let read = self.journal.read(self.loaded).unwrap_or_else(|e| {
-            limited!(warn, "cannot read mqtt.store_folder: {e}; check the disk");
-            vec![]
-        });
-        // What can't be read is lost, and the rest must not wait for it.
-        let end = read.last().map_or(self.journal.next(), |last| last.number + 1);
+        let read = match self.journal.read(self.loaded) {
+            Ok(read) => read,
+            Err(e) => {
+                limited!(warn, "cannot read mqtt.store_folder: {e}; check the disk");
+                self.failures += 1;
+                if self.failures < MAX_FAILURES {
+                    return (vec![], 0);
+                }
+                vec![]
+            }
+        };
+        self.failures = 0;
+        // What can't be read of a file is lost, and the next file must not wait for it.
+        let end_of_file = || self.journal.end_of_file_with(self.loaded);
+        let end = read.last().map_or_else(end_of_file, |last| last.number + 1);
         let lost = (end - self.loaded).saturating_sub(read.len() as u64);
         self.loaded = end;
         (read, lost)

@@ -95,7 +95,9 @@ impl Journal {
         segments.sort_by_key(|segment| segment.first);
         let confirmed = regular_file::read(&folder.join(CURSOR), 32).ok();
         let confirmed = confirmed.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u64>().ok());
-        let lowest = confirmed.unwrap_or(1).max(1);
+        // The note is older than the newest deletions.
+        let first = segments.first().map_or(1, |segment| segment.first);
+        let lowest = confirmed.unwrap_or(1).max(first);
         let next = segments.last().map_or(lowest, |segment| segment.end).max(lowest);
         let unsynced = Arc::new(Mutex::new(vec![]));
         let (wake, woken) = sync_channel(1);
@@ -138,21 +140,25 @@ impl Journal {
     /// Appends a message. If there is no room, the oldest file is deleted first.
     ///
     /// # Errors
-    /// The system's error; the message is then not in the journal.
+    /// The system's error. The message is then not in the journal, and nor is its number: whoever reads the numbers sees that one is lost.
     pub fn append(&mut self, topic: &str, payload: &[u8]) -> io::Result<u64> {
-        let record = encode(self.next, topic, payload).ok_or(io::ErrorKind::InvalidInput)?;
+        let number = self.next;
+        self.next += 1;
+        let record = encode(number, topic, payload).ok_or(io::ErrorKind::InvalidInput)?;
         let longest = SEGMENT_BYTES.min(self.max_bytes / 8);
         if self.segments.back().is_none_or(|last| last.bytes >= longest) {
             self.writer = None;
         }
-        let appended = self.write(&record);
-        if appended.is_err() {
+        if let Err(e) = self.write(number, &record) {
             // Half a record may be there: the next one goes to another file, so that the rest can be read.
             self.writer = None;
+            if self.segments.back().is_some_and(|last| last.first == last.end)
+                && let Some(empty) = self.segments.pop_back()
+            {
+                let _ = std::fs::remove_file(&empty.path);
+            }
+            return Err(e);
         }
-        appended?;
-        let number = self.next;
-        self.next += 1;
         if let Some(last) = self.segments.back_mut() {
             last.end = self.next;
             last.bytes += record.len() as u64;
@@ -193,13 +199,20 @@ impl Journal {
         Ok(decode(&bytes).filter(|(message, _)| message.number >= from).map(|(message, _)| message).collect())
     }
 
-    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+    /// Returns the number after the last message of the file that would hold this one.
+    #[must_use]
+    pub fn end_of_file_with(&self, number: u64) -> u64 {
+        self.segments.iter().find(|segment| segment.end > number).map_or(self.next, |segment| segment.end)
+    }
+
+    fn write(&mut self, number: u64, record: &[u8]) -> io::Result<()> {
         let writer = match &self.writer {
             Some(writer) => Arc::clone(writer),
             None => {
-                let path = self.folder.join(format!("{:020}.{EXTENSION}", self.next));
-                let file = Arc::new(File::options().append(true).create(true).open(&path)?);
-                self.segments.push_back(Segment { path, first: self.next, end: self.next, bytes: 0 });
+                let path = self.folder.join(format!("{number:020}.{EXTENSION}"));
+                // Whatever is left there of an earlier run is no message.
+                let file = Arc::new(File::create(&path)?);
+                self.segments.push_back(Segment { path, first: number, end: number, bytes: 0 });
                 self.writer = Some(Arc::clone(&file));
                 file
             }

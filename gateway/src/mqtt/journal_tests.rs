@@ -107,3 +107,35 @@ fn a_damaged_note_or_file_is_no_reason_to_stop() {
     assert_eq!(all(&journal, 1), [1, 2, 3]);
     assert!(Journal::open(Path::new("/nowhere"), 1 << 20).is_err());
 }
+
+#[test]
+fn a_disk_that_is_full_for_a_while_costs_only_what_came_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), 1 << 20).unwrap();
+    append(&mut journal, 3);
+    journal.writer = None;
+    for number in [4, 5] {
+        let path = folder.path().join(format!("{number:020}.{EXTENSION}"));
+        std::os::unix::fs::symlink("/dev/full", path).unwrap();
+        assert_eq!(journal.append("a/parts", b"").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(journal.segments.len(), 1);
+    }
+    append(&mut journal, 2);
+    assert_eq!(all(&journal, 1), [1, 2, 3, 6, 7], "the numbers of those that are lost are not given again");
+    journal.release(6);
+    assert_eq!(all(&journal, 6), [6, 7]);
+    drop(journal);
+    let journal = Journal::open(folder.path(), 1 << 20).unwrap();
+    assert_eq!((journal.lowest(), journal.next(), all(&journal, 6)), (6, 8, vec![6, 7]));
+}
+
+#[test]
+fn what_was_deleted_after_the_last_note_is_not_missed_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), 64 << 10).unwrap();
+    append(&mut journal, 10_000);
+    let lowest = journal.lowest();
+    drop(journal);
+    std::fs::remove_file(folder.path().join(CURSOR)).unwrap();
+    assert_eq!(Journal::open(folder.path(), 64 << 10).unwrap().lowest(), lowest);
+}

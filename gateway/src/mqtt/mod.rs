@@ -21,7 +21,7 @@ mod store;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tokio::sync::broadcast::error::RecvError;
@@ -30,6 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::advice;
 use crate::config::MqttConfig;
+use crate::fleet::jitter;
 use crate::line::{Event, Hub};
 use crate::log::limited;
 use crate::regular_file;
@@ -148,8 +149,10 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         loop {
             let mut session = Session::new(self);
+            let begin = Instant::now();
             let gone = session.run(stopped).await;
-            if std::mem::take(&mut session.was_connected) {
+            // Two clients of one name throw each other out as soon as they are in.
+            if std::mem::take(&mut session.was_connected) && begin.elapsed() > pause {
                 pause = FIRST_PAUSE;
             }
             self.hub.mqtt().connected.store(0, Ordering::Relaxed);
@@ -157,10 +160,11 @@ impl Client {
             let broker = &self.config.host;
             limited!(
                 warn,
-                "the MQTT broker {broker} can't be used: {e:#}; check mqtt.host, port, user and password, and the firewall"
+                "the MQTT broker {broker} can't be used: {e:#}; check mqtt.host, port, user and password, the firewall, and \
+                 that no other client has this mqtt.client_id"
             );
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(jitter(pause)) => {}
                 _ = stopped.changed() => return,
             }
             pause = (pause * 2).min(MAX_PAUSE);

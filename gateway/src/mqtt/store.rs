@@ -218,8 +218,13 @@ impl Store {
     /// Brings the next messages from the disk to memory.
     fn load(&mut self) {
         let Some(disk) = &mut self.disk else { return };
-        let (read, lost) = disk.read_next();
+        let (mut read, mut lost) = disk.read_next();
         self.dropped += lost;
+        // A damaged file has nothing, and the one behind it has.
+        while read.is_empty() && lost > 0 {
+            (read, lost) = disk.read_next();
+            self.dropped += lost;
+        }
         let stored_at = Instant::now();
         for message in read {
             let (number, topic, payload) = (message.number, message.topic, message.payload);

@@ -133,3 +133,29 @@ fn a_full_disk_store_drops_the_oldest_and_says_which_is_the_lowest() {
     assert_eq!(payload["since"], store.dropped() + 1);
     assert_eq!(send(&mut store, &mut 0).len() as u64, 5000 - store.dropped());
 }
+
+#[test]
+fn a_damaged_file_costs_what_is_behind_the_damage_and_no_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), 16 << 20, false).unwrap();
+    push(&mut store, 1..=60_000);
+    drop(store);
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "journal"));
+    files.sort();
+    assert!(files.len() > 2, "{files:?}");
+    let number = |path: &Path| path.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
+    let second = number(&files[1]);
+    let mut store = Store::open(folder.path(), 16 << 20, false).unwrap();
+    let mut bytes = std::fs::read(&files[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&files[0], bytes).unwrap();
+    let sent = send(&mut store, &mut 0);
+    let whole = sent.iter().take_while(|&&number| number < second).count() as u64;
+    assert!((1..second - 1).contains(&whole), "{whole}");
+    let expected = (1..=whole).chain(second..=60_000).collect::<Vec<_>>();
+    assert!(sent == expected, "{} of {}", sent.len(), expected.len());
+    assert_eq!(store.dropped(), second - 1 - whole);
+}

@@ -30,6 +30,9 @@ pub struct Args {
     json: bool,
 }
 
+/// How far the clock of the machine that collects may be ahead of this one's.
+const CLOCKS_DIFFER_MS: u64 = 60_000;
+
 /// A board, as JSON.
 #[derive(Serialize)]
 struct BoardJson<'a> {
@@ -45,7 +48,10 @@ struct BoardJson<'a> {
 pub fn run(args: &Args) -> Result<()> {
     let now = unix_ms();
     let mut boards = Table::look_into(&args.table)?.boards()?;
-    let silent = |board: &LastReport| ago(board, now) > args.silent_after;
+    // What was received in the future says that the clock was wrong, and not that the board is there.
+    let silent = |board: &LastReport| {
+        ago(board, now) > args.silent_after || board.received_unix_ms > now + CLOCKS_DIFFER_MS
+    };
     boards.retain(|board| args.group.is_none() || board.report.group == args.group);
     boards.retain(|board| !args.problems || silent(board) || needs_someone(&board.report));
     let mut out = std::io::stdout().lock();
