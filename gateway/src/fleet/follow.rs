@@ -105,8 +105,8 @@ impl Follower {
             (in_use.as_deref() == Some(identity.as_str()), is_on_trial, goes_back, refusal)
         };
         match wanted {
-            // Whoever watches it says how far that is.
-            _ if is_in_use && goes_back => {}
+            // Whoever watches it carries that out, and says how far it is.
+            _ if goes_back => {}
             Wanted::GoBack(_) if is_in_use => self.take_back(product, bundle).await,
             _ if is_in_use => {
                 let progress = if is_on_trial { Progress::Watched } else { Progress::Current };

@@ -117,7 +117,9 @@ async fn fetch_once(
     };
     let signature = source.small(INDEX_SIGNATURE_FILE, MAX_SIGNATURE_BYTES, None).await?;
     let Small::Found(signature, _) = signature else {
-        bail!("the server says that nobody has changed {INDEX_SIGNATURE_FILE}, which was not asked");
+        bail!(
+            "the server answers 304 for {INDEX_SIGNATURE_FILE}, although it was asked for no certain version; check the server"
+        );
     };
     let keys = keys.to_vec();
     // Hashing and parsing a few MiB takes longer than a neighbour should wait.
